@@ -1,0 +1,1 @@
+"""The chat bot; speaks HTTP to the streamer and never imports it."""

@@ -1,0 +1,1 @@
+"""zoomdream: a live stream that dreams what its viewers ask for."""

@@ -1,0 +1,267 @@
+"""The frozen types that the rooms exchange.
+
+Sizes are (height, width); points are (x, y). Times named ``*_s`` are monotonic seconds of ``time.monotonic`` unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Layout(StrEnum):
+    """How several targets share the picture; the first named is on top or on the left."""
+
+    AUTO = "auto"
+    """One target: whole. Two: top and bottom. Three or four: quarters."""
+    WHOLE = "whole"
+    TOP_BOTTOM = "top_bottom"
+    LEFT_RIGHT = "left_right"
+    QUARTERS = "quarters"
+
+
+MAX_TARGETS = 4
+"""Targets in one scene: the four quarters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to dream: a class, named so that every network can look it up."""
+
+    wnid: str
+    """WordNet id of the class, for example ``n09472597``."""
+    label: str
+    """What viewers read, for example ``volcano``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A target and the part of the picture it is to fill."""
+
+    target: Target
+    box: tuple[float, float, float, float]
+    """(x0, y0, x1, y1) in fractions of the picture; its edges are softened by the objective."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is to be dreamt, for whom."""
+
+    id: int
+    """Rises by one with every scene of a run."""
+    regions: tuple[Region, ...]
+    user: str = ""
+    """Who asked for it; empty when nobody did."""
+    request_id: int | None = None
+    """The request it fulfils; None while wandering."""
+
+    @property
+    def title(self) -> str:
+        """What viewers read, for example ``volcano + bubble``; a target in several regions is named once."""
+        return " + ".join(dict.fromkeys(region.target.label for region in self.regions))
+
+
+def arrange(targets: Sequence[Target], layout: Layout = Layout.AUTO) -> tuple[Region, ...]:
+    """Place targets in the picture.
+
+    Targets that a layout has no room for are left out; a layout with more places than targets repeats them in order, so that
+    two targets in quarters lie on the diagonals.
+
+    Raises:
+        ValueError: no target, or more than ``MAX_TARGETS``.
+    """
+    if not 1 <= len(targets) <= MAX_TARGETS:
+        raise ValueError(f"a scene has 1 to {MAX_TARGETS} targets, not {len(targets)}")
+    if layout is Layout.AUTO:
+        layout = {1: Layout.WHOLE, 2: Layout.TOP_BOTTOM}.get(len(targets), Layout.QUARTERS)
+    match layout:
+        case Layout.WHOLE:
+            boxes = [(0.0, 0.0, 1.0, 1.0)]
+        case Layout.TOP_BOTTOM:
+            boxes = [(0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)]
+        case Layout.LEFT_RIGHT:
+            boxes = [(0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)]
+        case _:
+            boxes = [(0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.5, 0.5, 1.0, 1.0), (0.0, 0.5, 0.5, 1.0)]
+    return tuple(Region(targets[i % len(targets)], box) for i, box in enumerate(boxes))
+
+
+class RequestState(StrEnum):
+    """Where a request stands. Only these moves happen: queued → on_air → done, queued → removed, on_air → queued (after a crash)."""
+
+    QUEUED = "queued"
+    ON_AIR = "on_air"
+    DONE = "done"
+    REMOVED = "removed"
+
+
+class Role(StrEnum):
+    """Who asks, weakest first."""
+
+    EVERYONE = "everyone"
+    SUBSCRIBER = "subscriber"
+    VIP = "vip"
+    MODERATOR = "moderator"
+    BROADCASTER = "broadcaster"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A viewer's wish, as the queue keeps it."""
+
+    id: int
+    user: str
+    """Display name, cleaned: no control, bidi or zero-width characters, at most 25 graphemes."""
+    text: str
+    """What was asked for, cleaned likewise, at most 100 graphemes; without the command word."""
+    targets: tuple[Target, ...]
+    role: Role
+    source: str
+    """Where it came from: ``web``, ``say``, ``twitch``…"""
+    created_s: float
+    """Unix time: it outlives the process."""
+    state: RequestState = RequestState.QUEUED
+    message_id: str | None = None
+    """The chat message's id, against double delivery."""
+
+    @property
+    def title(self) -> str:
+        """The understood subjects, for example ``volcano + bubble``."""
+        return " + ".join(target.label for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where the camera stands on its endless zoom."""
+
+    log_zoom: float = 0.0
+    """log2 of the zoom since the start; grows while zooming in."""
+    rotation: float = 0.0
+    """Radians since the start, counter-clockwise on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the camera moves."""
+
+    speed: float = 1.05
+    """Zoom factor per second, above 0; below 1 zooms out."""
+    rotation: float = 0.25
+    """Degrees per second, counter-clockwise on the screen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # == on arrays is ambiguous
+class Keyframe:
+    """One dreamt picture and where the camera stood when it was dreamt."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, sRGB 0..255, C-contiguous; nobody writes to it."""
+    pose: Pose
+    time_s: float
+    """The moment on the camera path; offline, seconds of video."""
+    scene: Scene
+    number: int
+    """Counts from 0 within a run, across restarts of the worker."""
+    steps: int
+    """Ascent steps taken since the keyframe before."""
+    step_s: float = 0.0
+    """Mean wall seconds a step took."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of the video."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, C-contiguous; nobody writes to it."""
+    number: int
+    """Position in the video: its presentation time is ``number / fps``; gaps are dropped frames."""
+    scene: Scene | None
+    """What it shows; None before the first keyframe."""
+    repeated: bool = False
+    """Whether it is the picture before once more, because no new one was ready in time."""
+
+
+class Reason(StrEnum):
+    """Why something was refused; the web maps each to a status code."""
+
+    UNKNOWN_WORD = "unknown_word"
+    DUPLICATE = "duplicate"
+    LIMIT = "limit"
+    CLOSED = "closed"
+    NOT_FOUND = "not_found"
+    BAD_INPUT = "bad_input"
+
+
+class Refused(Exception):
+    """A request or command that cannot be granted, for a reason its sender can understand."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        suggestions: tuple[str, ...] = (),
+        retry_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.suggestions = suggestions
+        """Subjects that would be understood, nearest first."""
+        self.retry_s = retry_s
+        """Seconds after which another try may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a viewer is told when a request is taken."""
+
+    id: int
+    position: int
+    """1 is next."""
+    eta_s: float
+    """Seconds until it is expected on air; 0 when at once."""
+    targets: tuple[Target, ...]
+    note: str = ""
+    """What was guessed, for example ``read 'volcanoe' as volcano``; empty when nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request in line."""
+
+    request: Request
+    position: int
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """What is on air and what comes next, at one moment."""
+
+    scene: Scene | None
+    since_s: float
+    """Seconds the scene has been on air."""
+    left_s: float | None
+    """Seconds it will stay; None while paused, or while wandering that a request would end at once."""
+    waiting: tuple[Waiting, ...]
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEntry:
+    """A class of the vocabulary."""
+
+    wnid: str
+    label: str
+    """Its shortest usual name, what viewers read."""
+    names: tuple[str, ...]
+    """All its names, the label among them."""
+    link: str
+    """A page about it."""
+    available: bool
+    """Whether the network in use can dream it."""

@@ -1,0 +1,1 @@
+"""What is wanted: vocabulary, queue, policy, director."""

@@ -1,0 +1,1 @@
+"""What is shown: clock, interpolation, captions, encoding."""

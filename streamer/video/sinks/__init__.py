@@ -1,0 +1,1 @@
+"""Where the video goes besides the page; one file each."""

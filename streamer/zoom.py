@@ -1,0 +1,52 @@
+"""Geometry of the camera path: an endless similarity zoom about the picture's centre. Pure; shared by dream and video."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from streamer.messages import Motion, Pose
+
+
+def advance(pose: Pose, motion: Motion, seconds: float) -> Pose:
+    """Move the camera for some seconds; negative seconds move it back."""
+    return Pose(
+        log_zoom=pose.log_zoom + math.log2(motion.speed) * seconds,
+        rotation=pose.rotation + math.radians(motion.rotation) * seconds,
+    )
+
+
+def between(first: Pose, second: Pose, fraction: float) -> Pose:
+    """The pose a fraction of the way from ``first`` to ``second``; exact for constant motion, and below 0 or above 1 goes on."""
+    return Pose(
+        log_zoom=first.log_zoom + (second.log_zoom - first.log_zoom) * fraction,
+        rotation=first.rotation + (second.rotation - first.rotation) * fraction,
+    )
+
+
+def sampling_matrix(source: Pose, target: Pose, source_size: tuple[int, int], target_size: tuple[int, int]) -> np.ndarray:
+    """Where to read: the affine map from pixels of the target picture to pixels of the source picture.
+
+    A picture taken at ``source`` is to be seen from ``target``. Pixel centres are at integer coordinates (OpenCV's convention);
+    both pictures show the same field of view, the width setting the scale, so their sizes may differ.
+
+    Args:
+        source_size: (height, width) of the picture at hand.
+        target_size: (height, width) of the picture wanted.
+
+    Returns:
+        (2, 3) float64, for ``cv2.warpAffine(source, matrix, (W, H), flags=... | cv2.WARP_INVERSE_MAP)``.
+    """
+    (source_h, source_w), (target_h, target_w) = source_size, target_size
+    scale = 2.0 ** (source.log_zoom - target.log_zoom) * source_w / target_w
+    angle = target.rotation - source.rotation
+    # On screens y points down, so a counter-clockwise turn of the camera's picture reads the source clockwise.
+    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+    centre_x, centre_y = (target_w - 1) / 2, (target_h - 1) / 2
+    return np.array(
+        [
+            [cos, -sin, (source_w - 1) / 2 - cos * centre_x + sin * centre_y],
+            [sin, cos, (source_h - 1) / 2 - sin * centre_x - cos * centre_y],
+        ]
+    )
