@@ -1,6 +1,7 @@
 """The frozen types that the rooms exchange.
 
-Sizes are (height, width); points are (x, y). Times named ``*_s`` are monotonic seconds of ``time.monotonic`` unless said otherwise.
+Sizes are (height, width); points are (x, y). Times named ``*_s`` are monotonic seconds of ``time.monotonic`` unless said
+otherwise.
 """
 
 from __future__ import annotations
@@ -91,7 +92,10 @@ def arrange(targets: Sequence[Target], layout: Layout = Layout.AUTO) -> tuple[Re
 
 
 class RequestState(StrEnum):
-    """Where a request stands. Only these moves happen: queued → on_air → done, queued → removed, on_air → queued (after a crash)."""
+    """Where a request stands.
+
+    Only these moves happen: queued → on_air → done, queued → removed, and on_air → queued after a crash.
+    """
 
     QUEUED = "queued"
     ON_AIR = "on_air"
@@ -265,3 +269,56 @@ class ClassEntry:
     """A page about it."""
     available: bool
     """Whether the network in use can dream it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCounters:
+    """Frames of the video since the start; each is counted once, save that a late frame is also shown."""
+
+    shown: int = 0
+    late: int = 0
+    """Shown after their moment."""
+    repeated: int = 0
+    """The picture before once more, because no new one was ready."""
+    dropped: int = 0
+    """Left out, to keep the pace after a stall."""
+
+
+@dataclass(frozen=True, slots=True)
+class RendererStatus:
+    """How the dreaming goes."""
+
+    network: str = ""
+    """Name of the network in use; empty until it is loaded."""
+    device: str = ""
+    """``cpu`` or ``cuda``; empty until it is chosen."""
+    canvas: tuple[int, int] | None = None
+    """(height, width) of the picture being dreamt, px."""
+    steps_per_s: float = 0.0
+    keyframe_s: float | None = None
+    """Seconds from one keyframe to the next, lately; None before the second."""
+    restarts: int = 0
+    """Times the worker died and was started again."""
+    error: str = ""
+    """The last thing that went wrong, in one line; empty when nothing did."""
+    wnids: tuple[str, ...] = ()
+    """What the network can dream, in its own order; empty until it is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSnapshot:
+    """Everything that pages, metrics and health checks tell, at one moment."""
+
+    programme: Programme
+    frames: FrameCounters
+    fps: float
+    """Frames per second asked for."""
+    fps_measured: float
+    """Frames per second lately; 0 before the first."""
+    renderer: RendererStatus
+    viewers: int
+    """Open streams of live video."""
+    uptime_s: float
+    version: str
+    problems: tuple[str, ...] = ()
+    """Why the stream is unhealthy, one line each; empty when all is well."""
