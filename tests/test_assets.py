@@ -15,5 +15,5 @@ def test_finds_a_file_of_the_checkout_and_prefers_the_wheels(tmp_path, monkeypat
 
 
 def test_names_a_missing_file():
-    with pytest.raises(FileNotFoundError, match="'nothing.bin' is missing"):
+    with pytest.raises(FileNotFoundError, match=r"'nothing\.bin' is missing"):
         assets.asset("nothing.bin")
