@@ -1,7 +1,9 @@
-"""Every setting: its default, its limits, its meaning; and YAML to frozen objects.
+"""Every setting: its default, its limits, its meaning.
 
-The models below are the single source. ``configs/reference.yaml`` lists each of them live at its default, and a test compares the
-two. Loading reads the file and nothing else.
+The models below are the single source. ``configs/reference.yaml`` lists each of them live at its default; it is written from
+here by ``tools/write_reference.py``, and a test compares the two. ``settings_file`` turns YAML into these frozen objects.
+
+A description says what the setting does, in which unit, and what a higher or lower value costs; limits need not be repeated.
 """
 
 from __future__ import annotations
@@ -21,18 +23,20 @@ class Section(BaseModel):
 
 
 class NetworkConfig(Section):
+    """The network that is run backwards."""
+
     name: Literal["auto", "vgg16", "squeezenet1_1", "bundled"] = Field(
-        "auto",
+        default="auto",
         description="The network that dreams. auto takes vgg16 on a GPU and squeezenet1_1 on a CPU, and the bundled one where "
         "those weights are not at hand and cannot be downloaded.",
     )
     weights: Path | None = Field(
-        None,
+        default=None,
         description="A local weights file for that network (.safetensors, or .pth read without running code in it); nothing is "
         "downloaded then. null: the cache folder, filled by a download when needed.",
     )
     download_s: float = Field(
-        60.0,
+        default=60.0,
         ge=0,
         le=3600,
         description="Seconds to spend at start on downloading weights that auto wants before the bundled network takes over; "
@@ -41,88 +45,117 @@ class NetworkConfig(Section):
 
 
 class CanvasConfig(Section):
+    """The picture being dreamt; the video shows it scaled. Half the pixels dream about twice as fast."""
+
     width: Annotated[int, Field(ge=32, le=7680)] | Auto = Field(
-        "auto", description="Width of the picture being dreamt, in pixels. auto: 480 on a CPU, 1280 on a GPU."
+        default="auto", description="Width of the picture being dreamt, in pixels. auto: 480 on a CPU, 1280 on a GPU."
     )
     height: Annotated[int, Field(ge=32, le=4320)] | Auto = Field(
-        "auto", description="Height of the picture being dreamt, in pixels. auto: from the width, in the video's shape."
+        default="auto", description="Height of the picture being dreamt, in pixels. auto: from the width, in the video's shape."
     )
 
 
 class VideoConfig(Section):
-    width: int = Field(960, ge=32, le=7680, multiple_of=2, description="Width of the video in pixels; even.")
-    height: int = Field(540, ge=32, le=4320, multiple_of=2, description="Height of the video in pixels; even.")
-    fps: int = Field(25, ge=1, le=120, description="Frames per second, held whatever the dream's speed.")
-    captions: bool = Field(True, description="Whether to write what is dreamt, and for whom, into the picture.")
+    """The picture being shown, and how it is encoded."""
+
+    width: int = Field(default=960, ge=32, le=7680, multiple_of=2, description="Width of the video in pixels; even.")
+    height: int = Field(default=540, ge=32, le=4320, multiple_of=2, description="Height of the video in pixels; even.")
+    fps: int = Field(default=25, ge=1, le=120, description="Frames per second, held whatever the dream's speed.")
+    captions: bool = Field(default=True, description="Whether to write what is dreamt, and for whom, into the picture.")
     residual_flow: bool = Field(
-        True,
-        description="Whether to follow what moves besides the zoom from keyframe to keyframe when keyframes are sparse; costs CPU.",
+        default=True,
+        description="Whether to follow what moves besides the zoom from keyframe to keyframe when keyframes are sparse: "
+        "smoother, for some CPU.",
     )
-    bitrate_kbps: int = Field(3000, ge=100, le=100_000, description="Bits per second of the video for viewers, in thousands.")
+    bitrate_kbps: int = Field(
+        default=3000, ge=100, le=100_000, description="Bits per second of the video for viewers, in thousands."
+    )
     gop_s: float = Field(
-        1.0, ge=0.1, le=10, description="Seconds between the video's own keyframes: how long a new viewer waits."
+        default=1.0, ge=0.1, le=10, description="Seconds between the video's own keyframes: how long a new viewer waits."
     )
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
-        "superfast", description="x264 preset: slower ones look better at the same bit rate and take more CPU from the dream."
+        default="superfast",
+        description="x264 preset: slower ones look better at the same bit rate and take more CPU from the dream.",
     )
 
 
 class ZoomConfig(Section):
-    speed: float = Field(1.05, gt=0.2, le=5, description="Zoom factor per second; 1 stands still, below 1 zooms out.")
-    rotation: float = Field(0.25, ge=-90, le=90, description="Degrees per second the picture turns, counter-clockwise.")
+    """How the camera moves through the dream."""
+
+    speed: float = Field(default=1.05, gt=0.2, le=5, description="Zoom factor per second; 1 stands still, below 1 zooms out.")
+    rotation: float = Field(default=0.25, ge=-90, le=90, description="Degrees per second the picture turns, counter-clockwise.")
 
 
 class DreamConfig(Section):
+    """How the dream is dreamt."""
+
     algorithm: Literal["default", "original_2015"] = Field(
-        "default", description="default: decorrelated ascent. original_2015: the algorithm of the 2015 stream, for comparison."
+        default="default",
+        description="default: decorrelated ascent. original_2015: the algorithm of the 2015 stream, for comparison.",
     )
     layout: Literal["auto", "whole", "top_bottom", "left_right", "quarters"] = Field(
-        "auto",
+        default="auto",
         description="How several subjects share the picture. auto: one fills it, two lie above each other, four in quarters.",
     )
     steps_per_keyframe: Annotated[int, Field(ge=1, le=1000)] | Auto = Field(
-        "auto", description="Ascent steps from one dreamt keyframe to the next. auto: as many as fit keyframe_s."
+        default="auto", description="Ascent steps from one dreamt keyframe to the next. auto: as many as fit keyframe_s."
     )
     keyframe_s: Annotated[float, Field(ge=0.01, le=60)] | Auto = Field(
-        "auto",
-        description="Seconds aimed at between keyframes. auto: live, what the machine can hold; offline, 10 steps a second of video.",
+        default="auto",
+        description="Seconds aimed at between keyframes. auto: live, what the machine can hold; offline, 10 steps a second of "
+        "video.",
     )
-    crossfade_s: float = Field(1.0, ge=0, le=30, description="Seconds a change of subject takes to fade over.")
-    image: Path | None = Field(None, description="A picture to start from; null starts from coloured noise.")
+    crossfade_s: float = Field(default=1.0, ge=0, le=30, description="Seconds a change of subject takes to fade over.")
+    image: Path | None = Field(default=None, description="A picture to start from; null starts from coloured noise.")
 
 
 class QueueConfig(Section):
+    """What viewers may ask for, and for how long it is shown."""
+
     path: Path | None = Field(
-        None, description="The SQLite file that keeps requests over a restart; null: queue.sqlite3 in the user's state folder."
+        default=None,
+        description="The SQLite file that keeps requests over a restart; null: queue.sqlite3 in the user's state folder.",
     )
-    capacity: int = Field(50, ge=1, le=10_000, description="Requests that may wait; more are refused politely.")
-    per_user: int = Field(3, ge=1, le=1000, description="Requests one viewer may have waiting.")
-    hold_s: float = Field(30.0, ge=1, le=3600, description="Seconds a request stays on air.")
-    wander_s: float = Field(30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
-    interrupt_wandering: bool = Field(True, description="Whether a request ends a subject that nobody asked for at once.")
+    capacity: int = Field(default=50, ge=1, le=10_000, description="Requests that may wait; more are refused politely.")
+    per_user: int = Field(default=3, ge=1, le=1000, description="Requests one viewer may have waiting.")
+    hold_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a request stays on air.")
+    wander_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
+    interrupt_wandering: bool = Field(
+        default=True, description="Whether a request ends a subject that nobody asked for at once."
+    )
 
 
 class WebConfig(Section):
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; anything but loopback needs a token.")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes a free one and prints it.")
+    """The page and the API."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; anything but loopback needs a token."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes a free one and prints it.")
     token: str | None = Field(
-        None,
+        default=None,
         min_length=8,
         description="Secret for moderators' calls and, off loopback, every write. Better given as ZOOMDREAM_WEB_TOKEN.",
     )
 
 
 class TwitchConfig(Section):
+    """The Twitch chat that steers the dream."""
+
     channel: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_]{1,25}$", description="The Twitch channel whose chat steers the dream."
+        default=None, pattern=r"^[A-Za-z0-9_]{1,25}$", description="The Twitch channel whose chat steers the dream."
     )
 
 
 class NullOutput(Section):
+    """Encodes and throws away: for measuring."""
+
     kind: Literal["null"]
 
 
 class FileOutput(Section):
+    """Records to a file."""
+
     kind: Literal["file"]
     path: Path = Field(description="Where to record; fragmented MP4, playable up to the last second after a crash.")
 
@@ -134,9 +167,11 @@ class Config(Section):
     """All settings of a stream."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = Field(
-        None, description="Seed of everything random; null draws one and logs it."
+        default=None, description="Seed of everything random; null draws one and logs it."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to dream; auto takes a CUDA GPU if there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where to dream; auto takes a CUDA GPU if there is one."
+    )
     network: NetworkConfig = NetworkConfig()
     canvas: CanvasConfig = CanvasConfig()
     video: VideoConfig = VideoConfig()
@@ -146,5 +181,5 @@ class Config(Section):
     web: WebConfig = WebConfig()
     twitch: TwitchConfig = TwitchConfig()
     outputs: tuple[Output, ...] = Field(
-        (), description="Where the video goes besides the web page: a list of blocks with a kind."
+        default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

@@ -18,7 +18,10 @@ def advance(pose: Pose, motion: Motion, seconds: float) -> Pose:
 
 
 def between(first: Pose, second: Pose, fraction: float) -> Pose:
-    """The pose a fraction of the way from ``first`` to ``second``; exact for constant motion, and below 0 or above 1 goes on."""
+    """The pose a fraction of the way from ``first`` to ``second``.
+
+    Exact for constant motion; a fraction below 0 or above 1 goes on beyond the two.
+    """
     return Pose(
         log_zoom=first.log_zoom + (second.log_zoom - first.log_zoom) * fraction,
         rotation=first.rotation + (second.rotation - first.rotation) * fraction,
