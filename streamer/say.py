@@ -1,0 +1,98 @@
+"""A chat line to a running streamer, over its API."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import Any
+
+COMMAND = "!dream"
+TIMEOUT_S = 10.0
+
+Json = dict[str, Any]
+
+
+class NotSaid(Exception):
+    """A line that did not reach the queue; its message is what to tell the person who said it."""
+
+
+def wish(line: str) -> str:
+    """What a chat line asks for: ``volcano`` from ``!dream volcano`` or from ``volcano``.
+
+    Raises:
+        ValueError: it asks for nothing, or is another command.
+    """
+    words = line.strip()
+    if words.startswith("!"):
+        command, _, words = words.partition(" ")
+        if command.lower() != COMMAND:
+            raise ValueError(f"'{command}' is not understood; say for example \"{COMMAND} volcano\"")
+    if not words.strip():
+        raise ValueError(f'nothing to dream; say for example "{COMMAND} volcano"')
+    return words.strip()
+
+
+def say(url: str, user: str, text: str, token: str | None = None) -> str:
+    """Ask the streamer at ``url`` for a dream.
+
+    Returns:
+        What to tell the person, for example ``volcano: next, in about 20 s``.
+
+    Raises:
+        NotSaid: nothing runs there, or it said no.
+    """
+    body = json.dumps({"user": user, "text": text, "source": "say"}).encode()
+    request = urllib.request.Request(f"{url}/api/requests", data=body, headers={"Content-Type": "application/json"})
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business between the two
+    try:
+        with opener.open(request, timeout=TIMEOUT_S) as response:
+            return _accepted(json.load(response))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise NotSaid(_refused(error.code, error.read())) from None
+    except (OSError, ValueError) as error:  # refused, unreachable, timed out; or an answer that is no JSON
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ConnectionRefusedError):
+            raise NotSaid(f"nothing is running at {url}; start it with: zoomdream run") from None
+        raise NotSaid(f"no streamer answered at {url}: {reason}") from None
+
+
+def _accepted(answer: Json) -> str:
+    title = " + ".join(target["label"] for target in answer["targets"])
+    position, eta_s = answer["position"], answer["eta_s"]
+    place = "next" if position <= 1 else f"number {position} in line"
+    when = "at once" if eta_s < 1 else f"in about {_duration(eta_s)}"
+    note = f" ({answer['note']})" if answer.get("note") else ""
+    return f"{title}: {place}, {when}{note}"
+
+
+def _refused(code: int, body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        message, suggestions = str(error["message"]), [str(item) for item in error.get("suggestions", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"the streamer answered {code} {_phrase(code)}"
+    # The server's message may offer its suggestions itself.
+    missing = [item for item in suggestions if item not in message]
+    if missing:
+        message += f"; near: {', '.join(missing)}"
+    if error.get("retry_s"):
+        message += f"; try again in {_duration(error['retry_s'])}"
+    return message
+
+
+def _phrase(code: int) -> str:
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,86 @@
+"""The script of an offline dream: what is dreamt from which second on, for example ``0 volcano + bubble; 12 pizza``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamer.messages import Refused, Target
+
+_SEPARATOR = re.compile(r"[;\n]")
+_CUE = re.compile(
+    r"(?:(?P<minutes>\d{1,4}):(?P<rest>[0-5]?\d(?:\.\d+)?)|(?P<seconds>\d{1,7}(?:\.\d+)?)s?)(?:\s+|$)(?P<words>.*)", re.S
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One line of a script."""
+
+    start_s: float
+    """Seconds of video at which it begins."""
+    targets: tuple[Target, ...]
+
+
+class ScriptError(Exception):
+    """A script that cannot be played; its message names the place in it."""
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+        """Subjects that would be understood, nearest first."""
+
+
+def parse_script(script: str, seconds: float, match: Callable[[str], tuple[Target, ...]]) -> tuple[Cue, ...]:
+    """Read a script: cues separated by semicolons or line ends, each a time and what to dream from then on.
+
+    Times are seconds (``12``, ``7.5``, ``12s``) or minutes and seconds (``1:05``) and rise from 0; the first may be left out.
+
+    Args:
+        seconds: how long the video is.
+        match: understands the words of a cue; raises Refused.
+
+    Raises:
+        ScriptError: nothing to play; a time that is missing, malformed, out of order or past the end; unknown words.
+    """
+    if not script.strip(" \t\r\n;"):
+        raise ScriptError("the script is empty; write for example '0 volcano + bubble; 12 pizza'")
+    cues: list[Cue] = []
+    start = 0
+    for piece in _SEPARATOR.split(script):
+        place, start = start + len(piece) - len(piece.lstrip()), start + len(piece) + 1
+        text = piece.strip()
+        if text:
+            where = f"script, character {place + 1}, '{_short(text)}'"
+            cues.append(_parse_cue(text, where, cues[-1] if cues else None, seconds, match))
+    return tuple(cues)
+
+
+def _parse_cue(text: str, where: str, before: Cue | None, seconds: float, match: Callable[[str], tuple[Target, ...]]) -> Cue:
+    found = _CUE.fullmatch(text)
+    if found:
+        words = found["words"].strip()
+        start_s = float(found["seconds"]) if found["seconds"] else 60 * int(found["minutes"]) + float(found["rest"])
+    elif before is None and text[0].isalpha():
+        words, start_s = text, 0.0
+    else:
+        raise ScriptError(f"{where}: begins without a time; write seconds first, for example '12 pizza' or '1:05 pizza'")
+    if not words:
+        raise ScriptError(f"{where}: says when but not what to dream; write for example '{text} pizza'")
+    if before is None and start_s != 0:
+        raise ScriptError(f"{where}: the first subject has to begin at 0, not at {start_s:g} s")
+    if before is not None and start_s <= before.start_s:
+        raise ScriptError(f"{where}: begins at {start_s:g} s, not after the one before it ({before.start_s:g} s)")
+    if start_s >= seconds:
+        raise ScriptError(f"{where}: begins at {start_s:g} s, but the video ends at {seconds:g} s; give more --seconds")
+    try:
+        return Cue(start_s, match(words))
+    except Refused as refused:
+        hint = f"; near: {', '.join(refused.suggestions)}" if refused.suggestions else ""
+        raise ScriptError(f"{where}: {refused}{hint}", suggestions=refused.suggestions) from None
+
+
+def _short(text: str, limit: int = 40) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

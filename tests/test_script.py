@@ -1,0 +1,68 @@
+import pytest
+
+from streamer.messages import Reason, Refused, Target
+from streamer.script import Cue, ScriptError, parse_script
+
+VOLCANO, PIZZA, BUBBLE = Target("n09472597", "volcano"), Target("n07873807", "pizza"), Target("n09229709", "bubble")
+KNOWN = {target.label: target for target in (VOLCANO, PIZZA, BUBBLE)}
+
+
+def match(text: str) -> tuple[Target, ...]:
+    try:
+        return tuple(KNOWN[word.strip()] for word in text.split("+"))
+    except KeyError as error:
+        raise Refused(Reason.UNKNOWN_WORD, f"I don't know {error}", suggestions=("volcano", "bubble")) from None
+
+
+@pytest.mark.parametrize(
+    ("script", "cues"),
+    [
+        ("0 volcano + bubble; 12 pizza", [(0, (VOLCANO, BUBBLE)), (12, (PIZZA,))]),
+        ("volcano", [(0, (VOLCANO,))]),
+        ("volcano;\n 7.5 pizza;\n", [(0, (VOLCANO,)), (7.5, (PIZZA,))]),
+        ("0s volcano; 0:05 pizza; 1:02.5 bubble", [(0, (VOLCANO,)), (5, (PIZZA,)), (62.5, (BUBBLE,))]),
+    ],
+)
+def test_scripts_are_read(script: str, cues: list[tuple[float, tuple[Target, ...]]]) -> None:
+    assert parse_script(script, 100, match) == tuple(Cue(start_s, targets) for start_s, targets in cues)
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("", "the script is empty; write for example '0 volcano + bubble; 12 pizza'"),
+        (" ; ;\n", "the script is empty; write for example '0 volcano + bubble; 12 pizza'"),
+        (
+            "0 volcano; pizza",
+            "script, character 12, 'pizza': begins without a time; write seconds first, for example '12 pizza' or '1:05 pizza'",
+        ),
+        (
+            "-3 volcano",
+            "script, character 1, '-3 volcano': begins without a time; write seconds first, "
+            "for example '12 pizza' or '1:05 pizza'",
+        ),
+        (
+            "0 volcano; 1:75 pizza",
+            "script, character 12, '1:75 pizza': begins without a time; write seconds first, "
+            "for example '12 pizza' or '1:05 pizza'",
+        ),
+        ("0 volcano; 12", "script, character 12, '12': says when but not what to dream; write for example '12 pizza'"),
+        ("5 volcano", "script, character 1, '5 volcano': the first subject has to begin at 0, not at 5 s"),
+        (
+            "0 volcano; 9 pizza; 9 bubble",
+            "script, character 21, '9 bubble': begins at 9 s, not after the one before it (9 s)",
+        ),
+        (
+            "0 volcano; 30 pizza",
+            "script, character 12, '30 pizza': begins at 30 s, but the video ends at 30 s; give more --seconds",
+        ),
+        (
+            "0 volcano;\n4 vulcano",
+            "script, character 12, '4 vulcano': I don't know 'vulcano'; near: volcano, bubble",
+        ),
+    ],
+)
+def test_mistakes_name_their_place(script: str, says: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        parse_script(script, 30, match)
+    assert str(caught.value) == says
