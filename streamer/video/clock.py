@@ -1,0 +1,105 @@
+"""When frames are due: a monotonic clock that holds its rate and never hurries after a stall."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from streamer.messages import FrameCounters
+
+LATE_FRAMES = 0.5
+"""A frame is late when more than this part of its time has passed before work on it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One frame to be made now."""
+
+    number: int
+    """Position in the video; gaps are dropped frames."""
+    due_s: float
+    """Its moment on the clock: the start plus ``number / fps``, free of drift."""
+    late: bool
+    """Whether more than half of its time had passed when it was handed out."""
+    dropped: int
+    """Frames left out just before it."""
+
+
+class FrameClock:
+    """Hands out frame numbers at a constant rate.
+
+    Deadlines are counted from the start, so neither sleeping too long nor slow frames make the rate drift. After a stall the
+    numbers that were missed are skipped instead of being made up for in a burst.
+
+    ``wait`` belongs to one thread; the counters may be read from any.
+    """
+
+    def __init__(
+        self,
+        fps: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps is {fps}; must be above 0")
+        self.fps = fps
+        self._clock = clock
+        self._sleep = sleep
+        self._start_s: float | None = None
+        self._number = -1
+        self._lock = threading.Lock()
+        self._counters = FrameCounters()
+
+    def wait(self) -> Tick:
+        """Sleep until the next frame is due and return it; the first is due at once and starts the clock."""
+        now_s = self._clock()
+        if self._start_s is None:
+            self._start_s = now_s
+        expected = self._number + 1
+        # The newest frame whose moment has come, unless that one is out already.
+        number = max(expected, math.floor((now_s - self._start_s) * self.fps + 1e-6))
+        due_s = self._start_s + number / self.fps
+        while (left_s := due_s - now_s) > 0:
+            self._sleep(left_s)
+            now_s = self._clock()
+        late = (now_s - due_s) * self.fps > LATE_FRAMES
+        dropped = number - expected
+        self._number = number
+        with self._lock:
+            old = self._counters
+            self._counters = replace(old, shown=old.shown + 1, late=old.late + late, dropped=old.dropped + dropped)
+        return Tick(number, due_s, late, dropped)
+
+    def count_repeated(self) -> None:
+        """Count the current frame as one that shows the picture before once more."""
+        with self._lock:
+            self._counters = replace(self._counters, repeated=self._counters.repeated + 1)
+
+    @property
+    def counters(self) -> FrameCounters:
+        """All counts at one moment."""
+        with self._lock:
+            return self._counters
+
+    @property
+    def shown(self) -> int:
+        """Frames handed out."""
+        return self.counters.shown
+
+    @property
+    def late(self) -> int:
+        """Frames handed out after more than half of their time had passed."""
+        return self.counters.late
+
+    @property
+    def repeated(self) -> int:
+        """Frames that showed the picture before once more."""
+        return self.counters.repeated
+
+    @property
+    def dropped(self) -> int:
+        """Frames left out after a stall."""
+        return self.counters.dropped
