@@ -8,12 +8,38 @@ A description says what the setting does, in which unit, and what a higher or lo
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Auto = Literal["auto"]
+
+
+def _local(path: Path) -> Path:
+    """Expand ``~``; refuse what no file can be called."""
+    if not path.name or "\0" in str(path):
+        raise ValueError("must be the path of a file")
+    return path.expanduser()
+
+
+LocalPath = Annotated[Path, AfterValidator(_local)]
+"""A file; a relative path counts from the folder the program is started in."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to that address; a host name other than localhost may be anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def broken(key: str, rule: str) -> PydanticCustomError:
+    """The error of a block whose keys contradict each other: ``rule`` is what the value of ``key`` breaks."""
+    return PydanticCustomError("rule", "{key}: {rule}", {"key": key, "rule": rule})
 
 
 class Section(BaseModel):
@@ -30,7 +56,7 @@ class NetworkConfig(Section):
         description="The network that dreams. auto takes vgg16 on a GPU and squeezenet1_1 on a CPU, and the bundled one where "
         "those weights are not at hand and cannot be downloaded.",
     )
-    weights: Path | None = Field(
+    weights: LocalPath | None = Field(
         default=None,
         description="A local weights file for that network (.safetensors, or .pth read without running code in it); nothing is "
         "downloaded then. null: the cache folder, filled by a download when needed.",
@@ -106,13 +132,50 @@ class DreamConfig(Section):
         "video.",
     )
     crossfade_s: float = Field(default=1.0, ge=0, le=30, description="Seconds a change of subject takes to fade over.")
-    image: Path | None = Field(default=None, description="A picture to start from; null starts from coloured noise.")
+    views: Annotated[tuple[Annotated[float, Field(ge=0.5, le=20)], ...], Field(min_length=1, max_length=6)] | Auto = Field(
+        default="auto",
+        description="The sizes at which the network sees the picture: its shorter side as a multiple of the network's window, "
+        "taken in turn, one a step. Small numbers make large objects. auto suits the network.",
+    )
+    view_jitter: float = Field(
+        default=0.25,
+        ge=0,
+        le=0.5,
+        description="Random change of each view's size, as a fraction; more makes sturdier, calmer objects.",
+    )
+    jitter_px: int = Field(default=16, ge=0, le=256, description="Random shift of the picture before each step, in pixels.")
+    step: float = Field(
+        default=3.0, gt=0, le=50, description="Size of a step: root mean square of the change, in levels of 255."
+    )
+    momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
+    prior_weight: float = Field(
+        default=0.8,
+        ge=0,
+        le=20,
+        description="Strength of the natural-picture prior against the objective, as a ratio of gradient sizes; more is "
+        "smoother and greyer.",
+    )
+    spectrum_floor: float = Field(
+        default=3.0,
+        ge=0.5,
+        le=100,
+        description="Cycles per picture height below which structure is not favoured further for being coarse.",
+    )
+    leash: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of unnatural brightness, contrast and colour taken off each step; 0 lets them grow until they clip.",
+    )
+    contrast: float = Field(default=42.0, ge=1, le=127, description="Local contrast (standard deviation) the leash allows.")
+    chroma: float = Field(default=22.0, ge=0.1, le=127, description="Local colourfulness the leash allows.")
+    image: LocalPath | None = Field(default=None, description="A picture to start from; null starts from coloured noise.")
 
 
 class QueueConfig(Section):
     """What viewers may ask for, and for how long it is shown."""
 
-    path: Path | None = Field(
+    path: LocalPath | None = Field(
         default=None,
         description="The SQLite file that keeps requests over a restart; null: queue.sqlite3 in the user's state folder.",
     )
@@ -135,15 +198,27 @@ class WebConfig(Section):
     token: str | None = Field(
         default=None,
         min_length=8,
+        repr=False,
         description="Secret for moderators' calls and, off loopback, every write. Better given as ZOOMDREAM_WEB_TOKEN.",
     )
+
+    @model_validator(mode="after")
+    def _token_off_loopback(self) -> Self:
+        if self.token is None and not is_loopback(self.host):
+            raise broken(
+                "host", "must be a loopback address such as 127.0.0.1 while there is no token (set ZOOMDREAM_WEB_TOKEN)"
+            )
+        return self
 
 
 class TwitchConfig(Section):
     """The Twitch chat that steers the dream."""
 
     channel: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_]{1,25}$", description="The Twitch channel whose chat steers the dream."
+        default=None,
+        pattern=r"^[A-Za-z0-9_]{1,25}$",
+        json_schema_extra={"allowed": "a channel's name, 1 to 25 letters, digits and underscores, or null"},
+        description="The Twitch channel whose chat steers the dream.",
     )
 
 
@@ -157,7 +232,7 @@ class FileOutput(Section):
     """Records to a file."""
 
     kind: Literal["file"]
-    path: Path = Field(description="Where to record; fragmented MP4, playable up to the last second after a crash.")
+    path: LocalPath = Field(description="Where to record; fragmented MP4, playable up to the last second after a crash.")
 
 
 Output = Annotated[NullOutput | FileOutput, Field(discriminator="kind")]

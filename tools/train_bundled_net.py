@@ -6,7 +6,7 @@ accuracy. Three things set it apart from a plain classifier of its size:
 * Adversarial training (Madry et al. 2018; one step from a random start as in Wong et al. 2020): a network whose answer does not
   hang on imperceptible changes has input gradients that look like things (Santurkar et al. 2019, 'Image Synthesis with a Single
   (Robust) Classifier').
-* Average pooling (Gatys et al. 2016, section 2): its gradient reaches every pixel under a window, so dreams have no dotted grid.
+* Average pooling (Gatys et al. 2016, section 2): its gradient reaches every pixel under a window, so dreams keep no dots.
 * Pictures that grow from 32 to 64 pixels, which buys most of the epochs at a quarter of the cost.
 
 Batch normalisation is folded into the convolutions when the network is exported, so that the shipped file holds nothing but
@@ -69,9 +69,9 @@ class Phase:
 
 SCHEDULE = (
     Phase(epochs=3.0, size=32, radius=0.0, lr_from=0.02, lr_to=0.15),
-    Phase(epochs=4.0, size=32, radius=0.6, lr_from=0.15, lr_to=0.10),
-    Phase(epochs=2.5, size=48, radius=0.8, lr_from=0.10, lr_to=0.06),
-    Phase(epochs=2.5, size=64, radius=0.8, lr_from=0.06, lr_to=0.001),
+    Phase(epochs=6.0, size=32, radius=0.0, lr_from=0.15, lr_to=0.08),
+    Phase(epochs=2.0, size=48, radius=0.4, lr_from=0.08, lr_to=0.05),
+    Phase(epochs=1.6, size=64, radius=0.5, lr_from=0.05, lr_to=0.001),
 )
 
 

@@ -1,0 +1,208 @@
+"""The dream itself: a canvas, a network, a scene, and step after step uphill while the camera moves on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.assets import asset
+from streamer.config import Config, DreamConfig
+from streamer.dream.ascent import Decorrelation, headroom, leash, rms
+from streamer.dream.canvas import Canvas
+from streamer.dream.networks import Network
+from streamer.dream.objectives import SceneObjective, resample
+from streamer.dream.original import OriginalAscent
+from streamer.dream.prior import PatchPrior, PriorParameters
+from streamer.dream.sources import cover, noise
+from streamer.messages import Motion, Pose, Region, Scene
+
+PRIOR_FILE = "patch_prior.safetensors"
+POOLINGS = (1, 2, 4, 8)
+LEASH_CELLS = 9
+"""Cells of the leash over the picture's height."""
+BRIGHTNESS_SLACK = 50.0
+"""How far from mid-grey the leash lets a cell's mean go, in levels."""
+KNEE = 40.0
+"""Levels before black and white over which steps are slowed down."""
+BUMP_CONTRAST = 28.0
+"""Strength of the noise that wakes a settled dream, in levels."""
+
+
+class DreamError(Exception):
+    """A scene that this network cannot dream."""
+
+
+def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
+    """The sizes at which a network looks at the picture when the settings leave it open.
+
+    Args:
+        trained_px: side of the pictures the network was trained on.
+        size: (height, width) of the canvas.
+
+    Returns:
+        The picture's shorter side as multiples of ``trained_px``: one view in which an object fills about half of the height,
+        one in which it fills all of it; and the canvas itself where both leave out its detail.
+    """
+    native = min(size) / trained_px
+    # Networks of small pictures know small, coarse objects: they see the canvas larger, or it would have no detail.
+    views = [1.7, 0.85] if trained_px >= 160 else [4.2, 2.1]
+    if native > 1.5 * views[0]:
+        views.append(native)
+    return tuple(views)
+
+
+class Dreamer:
+    """A dream in progress. Not thread-safe; the same seed, steps and device give the same pictures."""
+
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        size: tuple[int, int],
+        device: torch.device,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> None:
+        """Set out on a dream.
+
+        Args:
+            network: what is run backwards.
+            config: its ``dream`` and ``zoom`` blocks are heeded.
+            size: (height, width) of the canvas in pixels.
+            device: where to compute.
+            seed: of the starting noise and of everything random later.
+            start: (H, W, 3) uint8 picture to start from, cut to the canvas; None starts from coloured noise.
+        """
+        self._network = network
+        self._settings: DreamConfig = config.dream
+        self._device = device
+        self._seed = seed
+        self._chance = torch.Generator().manual_seed(seed)
+        self._noise = np.random.default_rng(seed)
+        self._parameters = PriorParameters.read(asset(PRIOR_FILE))
+        self._classes = {wnid: i for i, wnid in enumerate(network.wnids)}
+        self._objective = SceneObjective(self._classes)
+        self._prior = PatchPrior(self._parameters, POOLINGS, device=device)
+        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._fading: list[tuple[Scene, float]] = []
+        self._steps = 0
+        self._canvas = Canvas(noise(size, self._noise) if start is None else cover(start, size), device)
+        self._original = OriginalAscent(self._parameters, device) if self._settings.algorithm == "original_2015" else None
+        self._fit_to_size()
+
+    @property
+    def pose(self) -> Pose:
+        """Where the camera stands."""
+        return self._canvas.pose
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the canvas."""
+        return self._canvas.size
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene; the first is there at once.
+
+        Raises:
+            DreamError: the network does not know one of its classes.
+        """
+        for region in scene.regions:
+            if region.target.wnid not in self._classes:
+                raise DreamError(f"{self._network.name} does not know '{region.target.label}' ({region.target.wnid})")
+        self._fading = [(old, share) for old, share in self._fading if old.id != scene.id]
+        self._fading.append((scene, 0.0 if self._fading and self._settings.crossfade_s > 0 else 1.0))
+
+    def motion(self, motion: Motion) -> None:
+        """Move the camera differently from now on."""
+        self._motion = motion
+
+    def bump(self) -> None:
+        """Wake a settled dream with a breath of coloured noise."""
+        breath = torch.tensor(noise(self.size, self._noise, BUMP_CONTRAST), dtype=torch.float32, device=self._device) - 128
+        moved = self._canvas.picture + breath.permute(2, 0, 1)[None]
+        self._canvas.picture = moved.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on at another canvas size, (height, width)."""
+        if size != self.size:
+            self._canvas.resize(size)
+            self._fit_to_size()
+
+    def picture(self) -> np.ndarray:
+        """The dream as it is now, (H, W, 3) uint8 RGB."""
+        return self._canvas.array()
+
+    def state(self) -> tuple[np.ndarray, Pose]:
+        """What a new Dreamer needs to go on: the picture (H, W, 3) float32 and the pose."""
+        return self._canvas.picture[0].permute(1, 2, 0).cpu().numpy().copy(), self.pose
+
+    def restore(self, picture: np.ndarray, pose: Pose) -> None:
+        """Go on from another Dreamer's ``state``, at that picture's size."""
+        self._canvas = Canvas(picture, self._device, pose)
+        self._fit_to_size()
+
+    def step(self, dt_s: float) -> None:
+        """Move the camera on by ``dt_s`` seconds and take one step uphill.
+
+        Without a scene the camera moves and the picture is left alone.
+        """
+        if self._original is not None:
+            self._original.step(self._canvas, self._network, self._objective, self._regions(dt_s), self._motion, dt_s)
+            return
+        self._canvas.move(self._motion, dt_s)
+        regions = self._regions(dt_s)
+        if not regions:
+            return
+        settings, canvas = self._settings, self._canvas
+        uphill = self._decorrelate(self._climb(regions))
+        natural = self._flatten()
+        direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
+        canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
+        update = canvas.momentum * (-settings.step / rms(canvas.momentum))
+        picture = canvas.picture + headroom(canvas.picture, update, KNEE)
+        if settings.leash > 0:
+            picture = leash(picture, self._leash_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma)
+        canvas.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+        self._steps += 1
+
+    def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:
+        """The objective's gradient over the picture, shifted and seen at this step's size."""
+        settings = self._settings
+        view = self._views[self._steps % len(self._views)]
+        factor = view * self._network.trained_px / min(self.size)
+        factor *= 1 + settings.view_jitter * (2 * self._random() - 1)
+        reach = settings.jitter_px
+        shift = (round(reach * (2 * self._random() - 1)), round(reach * (2 * self._random() - 1)))
+        picture = self._canvas.picture.detach().requires_grad_(True)
+        seen = resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
+        loss = self._objective(self._network(seen), regions)
+        (gradient,) = torch.autograd.grad(loss, picture)
+        return gradient
+
+    def _flatten(self) -> Tensor:
+        """The prior's gradient over the picture."""
+        picture = self._canvas.picture.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(self._prior(picture, self._chance), picture)
+        return gradient
+
+    def _regions(self, dt_s: float) -> list[tuple[Region, float]]:
+        """Let the newest scene fade in by ``dt_s`` and the others out; all regions with their share."""
+        if not self._fading:
+            return []
+        share_moved = dt_s / self._settings.crossfade_s if self._settings.crossfade_s > 0 else 1.0
+        *leaving, (scene, share) = self._fading
+        self._fading = [(old, left - share_moved) for old, left in leaving if left > share_moved]
+        self._fading.append((scene, min(1.0, share + share_moved)))
+        return [(region, part) for shown, part in self._fading for region in shown.regions]
+
+    def _random(self) -> float:
+        return float(torch.rand((), generator=self._chance))
+
+    def _fit_to_size(self) -> None:
+        """Prepare what depends on the canvas's size."""
+        height, width = self.size
+        self._decorrelate = Decorrelation(self.size, self._parameters.colour, self._settings.spectrum_floor, self._device)
+        self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
+        views = self._settings.views
+        self._views = views_for(self._network.trained_px, self.size) if views == "auto" else views
