@@ -1,0 +1,136 @@
+"""How things go wrong here: the server's own errors, and the one shape in which a caller of the API is told.
+
+Every error answer under ``/api`` is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
+they help.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from streamer.messages import Reason, Refused
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATUS = {
+    Reason.UNKNOWN_WORD: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Reason.DUPLICATE: HTTPStatus.CONFLICT,
+    Reason.LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
+    Reason.CLOSED: HTTPStatus.CONFLICT,
+    Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Reason.BAD_INPUT: HTTPStatus.BAD_REQUEST,
+}
+
+
+class WebError(Exception):
+    """The server cannot start as it was asked to; the message is one line for the operator."""
+
+
+class PortTaken(WebError):
+    """Another program listens there already."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"port {port} on {host} is taken by another program; stop it, or choose another port with --set web.port=N (0: any)"
+        )
+        self.host = host
+        self.port = port
+
+
+class CannotListen(WebError):
+    """The address is not this machine's, or may not be used."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port}: {why}; look at web.host and web.port")
+        self.host = host
+        self.port = port
+
+
+class TokenMissing(WebError):
+    """The address is reachable by others, and nothing would keep them from moderating."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"web.host is {host}, which others can reach: set a token (ZOOMDREAM_WEB_TOKEN), or use 127.0.0.1")
+        self.host = host
+
+
+class ApiError(Exception):
+    """An answer that says no."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        suggestions: tuple[str, ...] = (),
+        retry_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.suggestions = suggestions
+        self.retry_s = retry_s
+
+    @classmethod
+    def of(cls, refused: Refused) -> ApiError:
+        """Say on the wire what a room refused."""
+        return cls(
+            STATUS[refused.reason],
+            refused.reason.value,
+            str(refused),
+            suggestions=refused.suggestions,
+            retry_s=refused.retry_s,
+        )
+
+    def response(self) -> web.Response:
+        """Return the answer, with Retry-After in whole seconds where another try may succeed."""
+        error: dict[str, object] = {"code": self.code, "message": str(self)}
+        if self.suggestions or self.code == Reason.UNKNOWN_WORD:
+            error["suggestions"] = list(self.suggestions)
+        headers = {}
+        if self.retry_s is not None:
+            error["retry_s"] = round(self.retry_s, 1)
+            headers["Retry-After"] = str(max(1, math.ceil(self.retry_s)))
+        return web.json_response({"error": error}, status=self.status, headers=headers)
+
+
+_PLAIN = {
+    404: ("not_found", "there is nothing here"),
+    405: ("method_not_allowed", "this address does not take that method"),
+    413: ("too_large", "the body is too large"),
+}
+
+
+@web.middleware
+async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into an answer; only what nobody foresaw is logged."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return error.response()
+    except Refused as refused:
+        return ApiError.of(refused).response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code, message = _PLAIN.get(error.status, ("refused", error.reason))
+        response = ApiError(error.status, code, message).response()
+        if allow := error.headers.get("Allow"):
+            response.headers["Allow"] = allow
+        return response
+    except (ConnectionError, TimeoutError):
+        raise  # the caller is gone, or too slow to be told
+    except json.JSONDecodeError as error:
+        return ApiError(400, "bad_json", f"the body is not JSON: {error}").response()
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return ApiError(500, "internal", "something went wrong here; the log says what").response()

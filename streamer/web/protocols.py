@@ -1,0 +1,89 @@
+"""What the web is handed: the least that it needs of the other rooms, which satisfy it without knowing it.
+
+All of these are called from worker threads, several at a time, and may block for a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from streamer.messages import ClassEntry, Programme, Receipt, Role, StatusSnapshot
+
+
+class Desk(Protocol):
+    """Takes requests and keeps the programme."""
+
+    def submit(
+        self, user: str, text: str, *, message_id: str | None = None, role: Role = Role.EVERYONE, source: str = "web"
+    ) -> Receipt:
+        """Take a request; raises Refused."""
+        ...
+
+    def remove(self, request_id: int) -> None:
+        """Take a waiting request out of the queue; raises Refused."""
+        ...
+
+    def skip(self) -> None:
+        """End what is on air; raises Refused."""
+        ...
+
+    def clear(self) -> int:
+        """Empty the queue; returns how many requests were waiting."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Hold what is on air, or let the programme go on."""
+        ...
+
+    def programme(self) -> Programme:
+        """What is on air and what comes next."""
+        ...
+
+
+class Classes(Protocol):
+    """The vocabulary."""
+
+    def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
+        """Return the best matches first; all classes for an empty query, available ones first, then by name."""
+        ...
+
+
+class Feed(Protocol):
+    """One viewer's share of the encoded video, with a buffer of its own that drops when it is not read."""
+
+    def read(self, timeout: float) -> bytes | None:
+        """Return the next piece, or None if there was none within ``timeout`` seconds."""
+        ...
+
+    def close(self) -> None:
+        """Give up the share; a second call does nothing."""
+        ...
+
+
+class Video(Protocol):
+    """The encoder."""
+
+    @property
+    def mime(self) -> str:
+        """Type and codec of the ``mp4`` kind, for example ``video/mp4; codecs="avc1.4d401f"``."""
+        ...
+
+    def subscribe(self, kind: str) -> Feed:
+        """Open a share: ``ts`` (MPEG-TS), ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a piece)."""
+        ...
+
+    def latest_jpeg(self) -> bytes | None:
+        """Return the picture on air as a JPEG file, or None before the first."""
+        ...
+
+
+class Actions(Protocol):
+    """What moderators can do to the dream itself."""
+
+    def bump(self) -> None:
+        """Shake the dream awake."""
+        ...
+
+
+StatusReader = Callable[[], StatusSnapshot]

@@ -1,0 +1,196 @@
+"""The web server: an asyncio loop in a thread of its own, started and stopped from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from streamer.config import WebConfig
+from streamer.web.api import Api, read_links
+from streamer.web.bodies import MAX_BYTES
+from streamer.web.bridge import Calls
+from streamer.web.errors import CannotListen, PortTaken, TokenMissing, explain
+from streamer.web.events import Events
+from streamer.web.live import Live
+from streamer.web.protocols import Actions, Classes, Desk, StatusReader, Video
+from streamer.web.security import Gate, add_headers, is_loopback
+from streamer.web.watch import Watch
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+START_S = 10.0
+GRACE_S = 1.0
+"""Seconds that open streams and calls have to end before they are cut."""
+
+
+class Server:
+    """Serves pages, API and live video from ``start`` to ``stop``."""
+
+    def __init__(
+        self, config: WebConfig, desk: Desk, video: Video, status: StatusReader, classes: Classes, actions: Actions
+    ) -> None:
+        self._config = config
+        self._desk = desk
+        self._video = video
+        self._status = status
+        self._classes = classes
+        self._actions = actions
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._port = config.port
+
+    @property
+    def port(self) -> int:
+        """The port listened on; after ``start`` the real one if 0 was asked for."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where the page is, as seen from this machine."""
+        host = self._config.host
+        if host in ("0.0.0.0", "::"):
+            host = "127.0.0.1"
+        return f"http://[{host}]:{self._port}/" if ":" in host else f"http://{host}:{self._port}/"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it serves."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Listen and serve; returns when the first call would be answered.
+
+        Raises:
+            TokenMissing: others can reach the address and no token is set.
+            PortTaken: another program listens there.
+            CannotListen: the address is not ours.
+        """
+        assert self._thread is None, "a server starts once"
+        if self._config.token is None and not is_loopback(self._config.host):
+            raise TokenMissing(self._config.host)
+        sockets = _listen(self._config.host, self._config.port)
+        self._port = sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._run, args=(sockets,), name="web", daemon=True)
+        self._thread.start()
+        self._ready.wait(START_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, deadline_s: float = 3.0) -> bool:
+        """End all streams and stop serving; returns whether that was done within ``deadline_s``. A second call does nothing."""
+        if self._thread is None:
+            return True
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(self._stop.set)
+            except RuntimeError:  # closed since
+                log.debug("the loop had ended by itself")
+        self._thread.join(deadline_s)
+        if self._thread.is_alive():
+            log.warning("the web server did not end within %.1f s", deadline_s)
+            return False
+        return True
+
+    def _run(self, sockets: list[socket.socket]) -> None:
+        try:
+            asyncio.run(self._serve(sockets))
+        except BaseException as error:
+            self._failure = error
+            if self._ready.is_set():
+                log.exception("the web server died")
+        finally:
+            for listener in sockets:
+                listener.close()
+            self._ready.set()
+
+    async def _serve(self, sockets: list[socket.socket]) -> None:
+        self._loop = asyncio.get_running_loop()
+        calls = Calls()
+        live = Live(self._video, calls)
+        try:
+            links = await read_links(self._classes, calls)
+            events = Events(self._status, links, calls)
+            runner = web.AppRunner(self._app(live, events, calls, links), access_log=None, shutdown_timeout=GRACE_S)
+            await runner.setup()
+            for listener in sockets:
+                await web.SockSite(runner, listener).start()
+            log.info("serving on %s", self.url)
+            self._ready.set()
+            await self._stop.wait()
+            events.end()
+            live.end()
+            await runner.cleanup()
+        finally:
+            live.close()
+            calls.close()
+
+    def _app(self, live: Live, events: Events, calls: Calls, links: dict[str, str]) -> web.Application:
+        gate = Gate(self._config.host, self._config.token)
+        api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links)
+        app = web.Application(middlewares=[explain, gate.guard], client_max_size=MAX_BYTES)
+        app.on_response_prepare.append(add_headers)
+        for room in (api, live, events, Watch(self._status, calls)):
+            app.add_routes(room.routes())
+        app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
+        app.router.add_static("/static", STATIC)
+        return app
+
+
+PAGES = {"/": "index.html", "/overlay": "overlay.html", "/control": "control.html"}
+
+
+def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def page(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(STATIC / name)
+
+    return page
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Bind every address that ``host`` stands for, all to one port."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise CannotListen(host, port, str(error.strerror or error)) from None
+    sockets: list[socket.socket] = []
+    trouble: OSError | None = None
+    for family, kind, protocol, _, address in sorted(set(found), key=lambda item: item[0] != socket.AF_INET):
+        try:
+            listener = socket.socket(family, kind, protocol)
+        except OSError as error:  # a family this machine lacks
+            trouble = error
+            continue
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:]))
+            listener.listen(128)
+            listener.setblocking(False)
+        except OSError as error:
+            listener.close()
+            trouble = error
+            if error.errno == errno.EADDRINUSE:
+                for other in sockets:
+                    other.close()
+                raise PortTaken(host, port) from None
+        else:
+            sockets.append(listener)
+    if not sockets:
+        assert trouble is not None
+        raise CannotListen(host, port, trouble.strerror or str(trouble))
+    return sockets

@@ -1,0 +1,120 @@
+"""Snapshots to JSON: the one place that knows how the API spells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from streamer.messages import ClassEntry, Programme, Receipt, Scene, StatusSnapshot, Target, Waiting
+
+Json = dict[str, Any]
+Links = Mapping[str, str]
+"""Pages about classes, by wnid."""
+
+
+def dumps(value: object) -> str:
+    """Compact JSON, safe inside a page as well."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def targets(items: Iterable[Target], links: Links) -> list[Json]:
+    """Each target once, with the page about it."""
+    return [{"wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")} for t in dict.fromkeys(items)]
+
+
+def receipt(item: Receipt, links: Links) -> Json:
+    """What the sender of a request is told; ``note`` only if something was guessed."""
+    answer: Json = {
+        "id": item.id,
+        "position": item.position,
+        "eta_s": _seconds(item.eta_s),
+        "targets": targets(item.targets, links),
+    }
+    if item.note:
+        answer["note"] = item.note
+    return answer
+
+
+def class_entry(entry: ClassEntry) -> Json:
+    """One class of the vocabulary."""
+    return {
+        "wnid": entry.wnid,
+        "label": entry.label,
+        "names": list(entry.names),
+        "link": entry.link,
+        "available": entry.available,
+    }
+
+
+def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
+    return {
+        "scene": scene.id,
+        "title": scene.title,
+        "user": scene.user,
+        "request_id": scene.request_id,
+        "targets": targets((region.target for region in scene.regions), links),
+        "since_s": _seconds(programme.since_s),
+        "left_s": _seconds(programme.left_s),
+    }
+
+
+def _waiting(item: Waiting, links: Links) -> Json:
+    return {
+        "id": item.request.id,
+        "position": item.position,
+        "eta_s": _seconds(item.eta_s),
+        "title": item.request.title,
+        "user": item.request.user,
+        "text": item.request.text,
+        "source": item.request.source,
+        "targets": targets(item.request.targets, links),
+    }
+
+
+def status(snapshot: StatusSnapshot, links: Links) -> Json:
+    """Everything ``/api/status`` and ``/api/events`` tell."""
+    programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
+    canvas = renderer.canvas
+    return {
+        "on_air": None if programme.scene is None else _on_air(programme.scene, programme, links),
+        "queue": [_waiting(item, links) for item in programme.waiting],
+        "paused": programme.paused,
+        "video": {
+            "fps": snapshot.fps,
+            "fps_measured": round(snapshot.fps_measured, 2),
+            "frames": {"shown": frames.shown, "late": frames.late, "repeated": frames.repeated, "dropped": frames.dropped},
+            "viewers": snapshot.viewers,
+        },
+        "renderer": {
+            "network": renderer.network,
+            "device": renderer.device,
+            "canvas": None if canvas is None else {"width": canvas[1], "height": canvas[0]},
+            "steps_per_s": round(renderer.steps_per_s, 2),
+            "keyframe_s": None if renderer.keyframe_s is None else round(renderer.keyframe_s, 3),
+            "restarts": renderer.restarts,
+            "error": renderer.error,
+        },
+        "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},
+        "uptime_s": _seconds(snapshot.uptime_s),
+        "version": snapshot.version,
+    }
+
+
+def news(told: Json) -> Json:
+    """Keep of a status what changes by events, not by the clock: two of these differ when watchers must hear at once."""
+    on_air = told["on_air"]
+    return {
+        "on_air": on_air and on_air["scene"],
+        "held": on_air and on_air["left_s"] is None,
+        "queue": [item["id"] for item in told["queue"]],
+        "paused": told["paused"],
+        "running": told["video"]["frames"]["shown"] > 0,
+        "network": told["renderer"]["network"],
+        "restarts": told["renderer"]["restarts"],
+        "health": told["health"],
+    }

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from streamer.config import WebConfig
+from streamer.web.server import Server
+from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeStatus, FakeVideo
+
+
+class Stage:
+    """A running server with everything it was handed."""
+
+    def __init__(self, video: Any = None, **config: Any) -> None:
+        self.desk = FakeDesk()
+        self.video = FakeVideo() if video is None else video
+        self.status = FakeStatus(self.desk)
+        settings = WebConfig.model_validate({"port": 0, **config})
+        self.server = Server(settings, self.desk, self.video, self.status, FakeClasses(), self.desk)
+        self.server.start()
+        self.call = Client(self.server.port)
+
+
+@pytest.fixture
+def stages() -> Iterator[Callable[..., Stage]]:
+    """Starts servers, and sees to it that each ends in time and leaves no thread."""
+    before = set(threading.enumerate())
+    started: list[Stage] = []
+
+    def start(**config: Any) -> Stage:
+        started.append(Stage(**config))
+        return started[-1]
+
+    yield start
+    for stage in started:
+        stage.desk.release.set()
+        assert stage.server.stop(10)
+    assert not [t.name for t in set(threading.enumerate()) - before if t.name.startswith("web")]
+
+
+@pytest.fixture
+def stage(stages: Callable[..., Stage]) -> Stage:
+    return stages()
+
+
+@pytest.fixture
+def guarded(stages: Callable[..., Stage]) -> Stage:
+    """A server with a token."""
+    return stages(token="open sesame")

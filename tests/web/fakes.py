@@ -1,0 +1,239 @@
+"""The other rooms, as the web sees them: they remember what was asked of them and refuse on command."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from streamer.messages import (
+    ClassEntry,
+    FrameCounters,
+    Programme,
+    Reason,
+    Receipt,
+    Refused,
+    RendererStatus,
+    Request,
+    Role,
+    Scene,
+    StatusSnapshot,
+    Target,
+    Waiting,
+    arrange,
+)
+
+WORDS = {
+    "n09472597": ("volcano",),
+    "n09229709": ("bubble",),
+    "n07873807": ("pizza", "pizza pie"),
+    "n02123045": ("tabby cat", "tabby"),
+    "n02120079": ("Arctic fox", "white fox"),
+    "n01910747": ("jellyfish",),
+    "n02951358": ("canoe",),
+}
+LACKING = "n02951358"
+"""The class that the fake network cannot dream."""
+
+
+def target(label: str) -> Target:
+    wnid = next(wnid for wnid, names in WORDS.items() if names[0] == label)
+    return Target(wnid, label)
+
+
+def entry(wnid: str) -> ClassEntry:
+    names = WORDS[wnid]
+    return ClassEntry(wnid, names[0], names, f"https://en.wikipedia.org/wiki/{names[0].replace(' ', '_')}", wnid != LACKING)
+
+
+class FakeClasses:
+    def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
+        found = [entry(wnid) for wnid, names in WORDS.items() if any(query.lower() in name.lower() for name in names)]
+        return tuple(sorted(found, key=lambda item: (not item.available, item.label.lower())))[:limit]
+
+
+class FakeDesk:
+    """Understands the fake classes; keeps a list."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.refusal: Refused | Exception | None = None
+        self.release = threading.Event()
+        """Set unless calls are to hang."""
+        self.release.set()
+        self.lock = threading.Lock()
+        self.requests: list[Request] = []
+        self.scene: Scene | None = None
+        self.left_s: float | None = 18.0
+        self.paused = False
+        self._next = 1
+
+    def submit(
+        self, user: str, text: str, *, message_id: str | None = None, role: Role = Role.EVERYONE, source: str = "web"
+    ) -> Receipt:
+        self._note("submit", user, text, message_id, role, source)
+        labels = {names[0].lower(): wnid for wnid, names in WORDS.items()}
+        words = [word.strip().lower() for word in text.split("+")]
+        for word in words:
+            if word not in labels:
+                near = ("volcano", "canoe") if word.startswith("vol") else ()
+                raise Refused(Reason.UNKNOWN_WORD, f"I don't know '{word}'", suggestions=near)
+        return self.add(user, *(WORDS[labels[word]][0] for word in words), source=source)
+
+    def add(self, user: str, *labels: str, source: str = "web") -> Receipt:
+        """Put a request in line."""
+        targets = tuple(target(label) for label in labels)
+        with self.lock:
+            request = Request(self._next, user, " + ".join(labels), targets, Role.EVERYONE, source, 0.0)
+            self._next += 1
+            self.requests.append(request)
+            position = len(self.requests)
+        return Receipt(request.id, position, 30.0 * position - 12, targets)
+
+    def remove(self, request_id: int) -> None:
+        self._note("remove", request_id)
+        with self.lock:
+            kept = [request for request in self.requests if request.id != request_id]
+            if len(kept) == len(self.requests):
+                raise Refused(Reason.NOT_FOUND, f"no request {request_id} is waiting")
+            self.requests = kept
+
+    def skip(self) -> None:
+        self._note("skip")
+        with self.lock:
+            self.show(self.requests.pop(0) if self.requests else None)
+
+    def show(self, request: Request | None, *labels: str) -> None:
+        """Put something on air."""
+        number = self.scene.id + 1 if self.scene else 1
+        targets = request.targets if request else tuple(target(label) for label in labels or ("jellyfish",))
+        self.scene = Scene(number, arrange(targets), request.user if request else "", request.id if request else None)
+
+    def clear(self) -> int:
+        self._note("clear")
+        with self.lock:
+            count, self.requests = len(self.requests), []
+        return count
+
+    def pause(self, paused: bool) -> None:
+        self._note("pause", paused)
+        self.paused = paused
+
+    def programme(self) -> Programme:
+        with self.lock:
+            waiting = tuple(Waiting(item, place, 30.0 * place - 12) for place, item in enumerate(self.requests, 1))
+            return Programme(self.scene, 12.0, None if self.paused else self.left_s, waiting, self.paused)
+
+    def bump(self) -> None:
+        self._note("bump")
+
+    def _note(self, *call: Any) -> None:
+        self.calls.append(call)
+        self.release.wait(30)
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class FakeFeed:
+    """Hands out what the test puts in; keeps the newest eight pieces."""
+
+    def __init__(self, video: FakeVideo) -> None:
+        self._video = video
+        self._pieces: deque[bytes] = deque(maxlen=8)
+        self._news = threading.Condition()
+        self.closed = False
+
+    def put(self, piece: bytes) -> None:
+        with self._news:
+            self._pieces.append(piece)
+            self._news.notify()
+
+    def read(self, timeout: float) -> bytes | None:
+        with self._news:
+            self._news.wait_for(lambda: self._pieces or self.closed, timeout)
+            return self._pieces.popleft() if self._pieces else None
+
+    def close(self) -> None:
+        with self._news:
+            self.closed = True
+            self._news.notify()
+        self._video.dropped.set()
+
+
+class FakeVideo:
+    mime = 'video/mp4; codecs="avc1.4d401f"'
+
+    def __init__(self) -> None:
+        self.jpeg: bytes | None = b"\xff\xd8picture\xff\xd9"
+        self.feeds: list[tuple[str, FakeFeed]] = []
+        self.opened = threading.Event()
+        self.dropped = threading.Event()
+
+    def subscribe(self, kind: str) -> FakeFeed:
+        feed = FakeFeed(self)
+        feed.put(f"first of {kind}".encode())
+        self.feeds.append((kind, feed))
+        self.opened.set()
+        return feed
+
+    def latest_jpeg(self) -> bytes | None:
+        return self.jpeg
+
+
+class FakeStatus:
+    def __init__(self, desk: FakeDesk) -> None:
+        self.desk = desk
+        self.failure: Exception | None = None
+        renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
+        self.snapshot = StatusSnapshot(desk.programme(), FrameCounters(2500, 3, 2, 1), 25.0, 24.99, renderer, 2, 100.0, "0.1.0")
+
+    def __call__(self) -> StatusSnapshot:
+        if self.failure is not None:
+            raise self.failure
+        return replace(self.snapshot, programme=self.desk.programme())
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        assert list(self.json) == ["error"]
+        return self.json["error"]
+
+
+class Client:
+    """Calls the server like a program, not like a browser."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.host, self.port = host, port
+
+    def open(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        sent = dict(headers or {})
+        data = body
+        if body is not None and not isinstance(body, bytes):
+            data = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection.request(method, path, data, sent)  # type: ignore[arg-type]
+        return connection, connection.getresponse()
+
+    def __call__(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+        connection, response = self.open(method, path, body, headers)
+        try:
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()

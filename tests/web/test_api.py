@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from streamer.messages import Reason, Refused, Role
+from tests.web.conftest import Stage
+from tests.web.fakes import LACKING
+
+
+def test_a_request_is_taken(stage: Stage) -> None:
+    answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcano + pizza"})
+    assert answer.status == 201
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.json == {
+        "id": 1,
+        "position": 1,
+        "eta_s": 18.0,
+        "targets": [
+            {"wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
+            {"wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
+        ],
+    }
+    assert stage.desk.calls == [("submit", "Mara", "volcano + pizza", None, Role.EVERYONE, "web")]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("!dream volcano", "volcano"),
+        (" !DREAM   volcano", "volcano"),
+        ("!dreamy volcano", "!dreamy volcano"),
+        ("a !dream", "a !dream"),
+    ],
+)
+def test_the_command_word_is_forgiven(stage: Stage, text: str, asked: str) -> None:
+    stage.call("POST", "/api/requests", {"user": "Mara", "text": text})
+    assert stage.desk.calls[0][2] == asked
+
+
+def test_a_program_on_this_machine_may_speak_for_others(stage: Stage) -> None:
+    body = {"user": "Mara", "text": "volcano", "message_id": "abc", "role": "vip", "source": "twitch"}
+    assert stage.call("POST", "/api/requests", body).status == 201
+    assert stage.desk.calls == [("submit", "Mara", "volcano", "abc", Role.VIP, "twitch")]
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "error"),
+    [
+        (
+            Refused(Reason.UNKNOWN_WORD, "I don't know 'volcanoe'", suggestions=("volcano", "canoe")),
+            422,
+            {"code": "unknown_word", "message": "I don't know 'volcanoe'", "suggestions": ["volcano", "canoe"]},
+        ),
+        (Refused(Reason.UNKNOWN_WORD, "no idea"), 422, {"code": "unknown_word", "message": "no idea", "suggestions": []}),
+        (Refused(Reason.DUPLICATE, "in line already"), 409, {"code": "duplicate", "message": "in line already"}),
+        (Refused(Reason.CLOSED, "closed"), 409, {"code": "closed", "message": "closed"}),
+        (Refused(Reason.BAD_INPUT, "five subjects"), 400, {"code": "bad_input", "message": "five subjects"}),
+        (Refused(Reason.LIMIT, "wait", retry_s=12.34), 429, {"code": "limit", "message": "wait", "retry_s": 12.3}),
+    ],
+)
+def test_refusals_say_why(stage: Stage, refused: Refused, status: int, error: dict[str, Any]) -> None:
+    stage.desk.refusal = refused
+    answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcanoe"})
+    assert (answer.status, answer.error) == (status, error)
+    assert answer.headers["Retry-After"] == ("13" if status == 429 else None)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"user": "Mara"}, "text: Field required"),
+        ({"user": "", "text": "volcano"}, "user: String should have at least 1 character"),
+        ({"user": "Mara", "text": 7}, "text: Input should be a valid string"),
+        ({"user": "Mara", "text": "  "}, "say what to dream, for example: volcano + bubble"),
+        ({"user": "Mara", "text": "!dream "}, "say what to dream, for example: volcano + bubble"),
+        ({"user": "Mara", "text": "volcano", "colour": 1}, "colour: Extra inputs are not permitted"),
+        ({"user": "Mara", "text": "volcano", "source": "Web!"}, r"source: String should match pattern '^[a-z0-9_-]{1,20}$'"),
+        (["volcano"], "Input should be an object"),
+        (b"volcano", "Invalid JSON: expected value"),
+        (b"[" * 9000, "Invalid JSON: recursion limit exceeded"),
+        (b'{"user": "\xff", "text": "volcano"}', "Invalid JSON: invalid unicode code point"),
+        (b'{"user": "Mara", "text": "\\ud800"}', "Invalid JSON: unexpected end of hex escape"),
+    ],
+)
+def test_bad_bodies_are_explained(stage: Stage, body: object, message: str) -> None:
+    answer = stage.call("POST", "/api/requests", body, {"Content-Type": "application/json"})
+    told = answer.error["message"].partition(" at line ")[0]
+    assert (answer.status, answer.error["code"], told) == (400, "bad_input", message)
+    assert stage.desk.calls == []
+
+
+def test_only_json_of_sensible_size_is_read(stage: Stage) -> None:
+    form = stage.call("POST", "/api/requests", b"user=Mara", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert (form.status, form.error["code"]) == (415, "not_json")
+    large = stage.call("POST", "/api/requests", {"user": "Mara", "text": "v" * 20_000})
+    assert (large.status, large.error) == (413, {"code": "too_large", "message": "the body is too large"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told", "call"),
+    [
+        ("DELETE", "/api/requests/1", None, {"removed": 1}, ("remove", 1)),
+        ("POST", "/api/skip", None, {"skipped": True}, ("skip",)),
+        ("POST", "/api/clear", {}, {"removed": 1}, ("clear",)),
+        ("POST", "/api/bump", None, {"bumped": True}, ("bump",)),
+        ("POST", "/api/pause", {"paused": True}, {"paused": True}, ("pause", True)),
+    ],
+)
+def test_moderation(stage: Stage, method: str, path: str, body: object, told: object, call: tuple[object, ...]) -> None:
+    stage.desk.add("Mara", "volcano")
+    answer = stage.call(method, path, body)
+    assert (answer.status, answer.json) == (200, told)
+    assert stage.desk.calls == [call]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error"),
+    [
+        ("DELETE", "/api/requests/7", 404, {"code": "not_found", "message": "no request 7 is waiting"}),
+        ("DELETE", "/api/requests/seven", 404, {"code": "not_found", "message": "there is nothing here"}),
+        ("GET", "/api/nonsense", 404, {"code": "not_found", "message": "there is nothing here"}),
+        ("GET", "/api/skip", 405, {"code": "method_not_allowed", "message": "this address does not take that method"}),
+        ("GET", "/api/classes?limit=many", 400, {"code": "bad_input", "message": "limit: a number from 1 to 1000"}),
+        ("GET", "/live.ts?audio=1", 501, {"code": "no_audio", "message": "this stream has no audio yet"}),
+        ("GET", "/static/../server.py", 404, {"code": "not_found", "message": "there is nothing here"}),
+    ],
+)
+def test_wrong_turns(stage: Stage, method: str, path: str, status: int, error: object) -> None:
+    answer = stage.call(method, path)
+    assert (answer.status, answer.error) == (status, error)
+    assert answer.headers["Allow"] == ("POST" if status == 405 else None)
+
+
+def test_an_unforeseen_failure_is_logged_but_not_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.desk.refusal = RuntimeError("disk on fire at /secret/place")
+    with caplog.at_level(logging.ERROR):
+        answer = stage.call("POST", "/api/skip")
+    assert (answer.status, answer.error) == (
+        500,
+        {"code": "internal", "message": "something went wrong here; the log says what"},
+    )
+    assert [record.getMessage() for record in caplog.records] == ["POST /api/skip failed"]
+
+
+def test_status(stage: Stage) -> None:
+    stage.desk.show(None, "volcano", "pizza")
+    stage.desk.add("<b>Mara</b>", "tabby cat", source="twitch")
+    assert stage.call("GET", "/api/status").json == {
+        "on_air": {
+            "scene": 1,
+            "title": "volcano + pizza",
+            "user": "",
+            "request_id": None,
+            "targets": [
+                {"wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
+                {"wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
+            ],
+            "since_s": 12.0,
+            "left_s": 18.0,
+        },
+        "queue": [
+            {
+                "id": 1,
+                "position": 1,
+                "eta_s": 18.0,
+                "title": "tabby cat",
+                "user": "<b>Mara</b>",
+                "text": "tabby cat",
+                "source": "twitch",
+                "targets": [{"wnid": "n02123045", "label": "tabby cat", "link": "https://en.wikipedia.org/wiki/tabby_cat"}],
+            }
+        ],
+        "paused": False,
+        "video": {
+            "fps": 25.0,
+            "fps_measured": 24.99,
+            "frames": {"shown": 2500, "late": 3, "repeated": 2, "dropped": 1},
+            "viewers": 2,
+        },
+        "renderer": {
+            "network": "squeezenet1_1",
+            "device": "cpu",
+            "canvas": {"width": 480, "height": 270},
+            "steps_per_s": 7.9,
+            "keyframe_s": 0.51,
+            "restarts": 1,
+            "error": "the worker was killed",
+        },
+        "health": {"ok": True, "problems": []},
+        "uptime_s": 100.0,
+        "version": "0.1.0",
+    }
+
+
+def test_classes(stage: Stage) -> None:
+    everything = stage.call("GET", "/api/classes").json["classes"]
+    assert [item["label"] for item in everything][:2] == ["Arctic fox", "bubble"]
+    assert [item["wnid"] for item in everything if not item["available"]] == [LACKING]
+    assert stage.call("GET", "/api/classes?q=FOX").json == {
+        "classes": [
+            {
+                "wnid": "n02120079",
+                "label": "Arctic fox",
+                "names": ["Arctic fox", "white fox"],
+                "link": "https://en.wikipedia.org/wiki/Arctic_fox",
+                "available": True,
+            }
+        ]
+    }
+    assert len(stage.call("GET", "/api/classes?limit=2").json["classes"]) == 2
