@@ -195,6 +195,12 @@ class WebConfig(Section):
         default="127.0.0.1", min_length=1, description="Address to listen on; anything but loopback needs a token."
     )
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes a free one and prints it.")
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        json_schema_extra={"allowed": "a list of host names"},
+        description="Further host names that visitors reach the page under, for example behind a proxy; calls under other "
+        "names are refused.",
+    )
     token: str | None = Field(
         default=None,
         min_length=8,

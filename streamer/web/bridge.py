@@ -1,4 +1,4 @@
-"""From the loop to rooms that block: two small pools of threads, so that neither calls nor viewers can hold up the other."""
+"""From the loop to rooms that may block: a few threads for their calls, with a bounded line before them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from streamer.web.errors import ApiError
 
 T = TypeVar("T")
 
-CALL_THREADS = 4
-WAITING_CALLS = 64
+THREADS = 4
+WAITING = 64
 """Calls that may be under way or wait for a thread; more are refused politely."""
 CALL_S = 5.0
 """Seconds after which a caller is told to try again; the call itself runs on."""
@@ -22,7 +22,7 @@ class Calls:
     """Runs blocking calls of the desk and the status reader in threads."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="web-call")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-call")
         self._under_way = 0
 
     async def __call__(self, function: Callable[[], T]) -> T:
@@ -31,7 +31,7 @@ class Calls:
         Raises:
             ApiError: 503 if too many calls wait, or this one takes too long.
         """
-        if self._under_way >= WAITING_CALLS:
+        if self._under_way >= WAITING:
             raise ApiError(503, "busy", "too many calls at once", retry_s=1.0)
         self._under_way += 1
         future = self._pool.submit(function)

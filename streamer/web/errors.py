@@ -54,14 +54,6 @@ class CannotListen(WebError):
         self.port = port
 
 
-class TokenMissing(WebError):
-    """The address is reachable by others, and nothing would keep them from moderating."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(f"web.host is {host}, which others can reach: set a token (ZOOMDREAM_WEB_TOKEN), or use 127.0.0.1")
-        self.host = host
-
-
 class ApiError(Exception):
     """An answer that says no."""
 

@@ -1,14 +1,14 @@
 """Live video over HTTP: each viewer pulls from a share of its own, so that a slow or vanished one costs the others nothing.
 
-A viewer's thread reads the next piece only when the one before has left for the network. What a slow viewer does not fetch
-piles up in its own share, which is bounded and drops (the encoder's policy), never in here.
+The next piece is read only when the one before has left for the network. What a slow viewer does not fetch piles up in its own
+share, which is bounded and drops (the encoder's policy), never in here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 MAX_VIEWERS = 64
 """Open streams of live video; more are refused politely."""
-READ_S = 0.5
-"""Longest wait for a piece before looking whether the viewer is still there."""
+LOOK_S = 0.5
+"""How often to look whether the viewer is still there while there is nothing to send."""
 STALL_S = 15.0
 """A viewer that takes nothing for so long is let go."""
 BOUNDARY = "zoomdream-frame"
@@ -34,9 +34,9 @@ class Live:
         self._video = video
         self._calls = calls
         self._max = max_viewers
-        self._open = 0
-        self._closing = False
-        self._pool = ThreadPoolExecutor(max_viewers, thread_name_prefix="web-viewer")
+        self._open: set[asyncio.Event] = set()
+        """One per viewer: set when there may be something to do."""
+        self._ending = False
 
     def routes(self) -> list[web.RouteDef]:
         """The addresses served here."""
@@ -73,43 +73,47 @@ class Live:
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        if self._open >= self._max or self._closing:
+        if len(self._open) >= self._max or self._ending:
             raise ApiError(503, "full", "too many viewers at once", retry_s=10.0)
-        self._open += 1
+        news = asyncio.Event()
+        self._open.add(news)
         try:
-            feed = await self._calls(lambda: self._video.subscribe(kind))
+            loop = asyncio.get_running_loop()
+
+            def on_ready() -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(news.set)
+
+            feed = await self._calls(lambda: self._video.subscribe(kind, on_ready=on_ready))
             try:
                 await response.prepare(request)
-                await self._pump(request, response, feed, framed=kind == "jpeg")
+                await self._pump(request, response, feed, news, framed=kind == "jpeg")
             except (ConnectionError, TimeoutError):
                 log.debug("viewer %s of %s is gone", request.remote, kind)
             finally:
                 feed.close()
         finally:
-            self._open -= 1
+            self._open.discard(news)
         return response
 
-    async def _pump(self, request: web.Request, response: web.StreamResponse, feed: Feed, *, framed: bool) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._closing:
-            piece = await loop.run_in_executor(self._pool, feed.read, READ_S)
-            if request.transport is None or request.transport.is_closing():
-                return
+    async def _pump(
+        self, request: web.Request, response: web.StreamResponse, feed: Feed, news: asyncio.Event, *, framed: bool
+    ) -> None:
+        while not (self._ending or feed.closed or request.transport is None or request.transport.is_closing()):
+            news.clear()
+            piece = feed.read(0)
             if piece is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), LOOK_S)
                 continue
             if framed:
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(piece)}\r\n\r\n"
                 piece = b"".join((head.encode(), piece, b"\r\n"))
             async with asyncio.timeout(STALL_S):
                 await response.write(piece)
-        if request.transport is not None:
-            request.transport.close()
 
     def end(self) -> None:
-        """Let no more viewers in, and end all streams within a read's length."""
-        self._closing = True
-
-    def close(self) -> None:
-        """Let go of the threads."""
-        self.end()
-        self._pool.shutdown()
+        """Let no more viewers in, and end all streams."""
+        self._ending = True
+        for news in self._open:
+            news.set()

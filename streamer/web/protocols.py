@@ -52,8 +52,13 @@ class Classes(Protocol):
 class Feed(Protocol):
     """One viewer's share of the encoded video, with a buffer of its own that drops when it is not read."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended, here or because the encoder has."""
+        ...
+
     def read(self, timeout: float) -> bytes | None:
-        """Return the next piece, or None if there was none within ``timeout`` seconds."""
+        """Return the next piece, or None if there was none within ``timeout`` seconds; 0 does not block."""
         ...
 
     def close(self) -> None:
@@ -69,8 +74,13 @@ class Video(Protocol):
         """Type and codec of the ``mp4`` kind, for example ``video/mp4; codecs="avc1.4d401f"``."""
         ...
 
-    def subscribe(self, kind: str) -> Feed:
-        """Open a share: ``ts`` (MPEG-TS), ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a piece)."""
+    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> Feed:
+        """Open a share.
+
+        Args:
+            kind: ``ts`` (MPEG-TS), ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a piece).
+            on_ready: called from any thread when there may be something to read, or the share has ended.
+        """
         ...
 
     def latest_jpeg(self) -> bytes | None:

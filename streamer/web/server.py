@@ -17,11 +17,11 @@ from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
-from streamer.web.errors import CannotListen, PortTaken, TokenMissing, explain
+from streamer.web.errors import CannotListen, PortTaken, explain
 from streamer.web.events import Events
 from streamer.web.live import Live
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader, Video
-from streamer.web.security import Gate, add_headers, is_loopback
+from streamer.web.security import Gate, add_headers
 from streamer.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -73,13 +73,10 @@ class Server:
         """Listen and serve; returns when the first call would be answered.
 
         Raises:
-            TokenMissing: others can reach the address and no token is set.
             PortTaken: another program listens there.
             CannotListen: the address is not ours.
         """
         assert self._thread is None, "a server starts once"
-        if self._config.token is None and not is_loopback(self._config.host):
-            raise TokenMissing(self._config.host)
         sockets = _listen(self._config.host, self._config.port)
         self._port = sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(sockets,), name="web", daemon=True)
@@ -134,11 +131,10 @@ class Server:
             live.end()
             await runner.cleanup()
         finally:
-            live.close()
             calls.close()
 
     def _app(self, live: Live, events: Events, calls: Calls, links: dict[str, str]) -> web.Application:
-        gate = Gate(self._config.host, self._config.token)
+        gate = Gate(self._config.host, self._config.token, self._config.hosts)
         api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links)
         app = web.Application(middlewares=[explain, gate.guard], client_max_size=MAX_BYTES)
         app.on_response_prepare.append(add_headers)

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -141,26 +141,25 @@ class FakeDesk:
 class FakeFeed:
     """Hands out what the test puts in; keeps the newest eight pieces."""
 
-    def __init__(self, video: FakeVideo) -> None:
+    def __init__(self, video: FakeVideo, on_ready: Callable[[], None]) -> None:
         self._video = video
+        self._on_ready = on_ready
         self._pieces: deque[bytes] = deque(maxlen=8)
-        self._news = threading.Condition()
+        self._lock = threading.Lock()
         self.closed = False
 
     def put(self, piece: bytes) -> None:
-        with self._news:
+        with self._lock:
             self._pieces.append(piece)
-            self._news.notify()
+        self._on_ready()
 
     def read(self, timeout: float) -> bytes | None:
-        with self._news:
-            self._news.wait_for(lambda: self._pieces or self.closed, timeout)
+        assert timeout == 0, "the loop must not wait"
+        with self._lock:
             return self._pieces.popleft() if self._pieces else None
 
     def close(self) -> None:
-        with self._news:
-            self.closed = True
-            self._news.notify()
+        self.closed = True
         self._video.dropped.set()
 
 
@@ -173,8 +172,8 @@ class FakeVideo:
         self.opened = threading.Event()
         self.dropped = threading.Event()
 
-    def subscribe(self, kind: str) -> FakeFeed:
-        feed = FakeFeed(self)
+    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> FakeFeed:
+        feed = FakeFeed(self, on_ready)
         feed.put(f"first of {kind}".encode())
         self.feeds.append((kind, feed))
         self.opened.set()

@@ -44,6 +44,16 @@ def test_one_frame(stage: Stage) -> None:
     assert (answer.status, answer.error["code"], answer.headers["Retry-After"]) == (503, "no_picture", "1")
 
 
+def test_a_stream_ends_with_the_encoder(stage: Stage) -> None:
+    connection, response = stage.call.open("GET", "/live.ts")
+    assert stage.video.opened.wait(10)
+    ((_, feed),) = stage.video.feeds
+    feed.close()
+    feed.put(b"")
+    response.read()
+    connection.close()
+
+
 def test_head_opens_no_share(stage: Stage) -> None:
     answer = stage.call("HEAD", "/live.ts")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "video/mp2t")
