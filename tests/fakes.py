@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamer.dream.networks import Network
+
 
 class HandClock:
     """A clock that only moves when told to: call it for the time, ``sleep`` or ``advance`` to move it."""
@@ -20,3 +25,22 @@ class HandClock:
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
         self.now_s += seconds + self.oversleep_s
+
+
+def tiny_network(wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"), seed: int = 0) -> Network:
+    """A random network of three convolutions, one logit position per 4 pixels."""
+    import torch
+    from torch import nn
+
+    from streamer.dream.networks import Network
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = {
+            "conv1": nn.Conv2d(3, 8, 3, stride=2, padding=1),
+            "relu1": nn.ReLU(inplace=True),
+            "conv2": nn.Conv2d(8, 8, 3, stride=2, padding=1),
+            "relu2": nn.ReLU(inplace=True),
+            "conv3": nn.Conv2d(8, len(wnids), 1),
+        }
+    return Network("tiny", layers, wnids, stride=4, window=4, trained_px=32, min_size=1)

@@ -112,7 +112,9 @@ def torchvision_keys(name: str) -> dict[str, str]:
 def fill(
     layers: Mapping[str, nn.Module], tensors: Mapping[str, Tensor], file: Path, keys: Mapping[str, str] | None = None
 ) -> None:
-    """Copy a file's tensors into layers; dense weights (out, in * h * w) become convolutions (out, in, h, w), same numbers.
+    """Give layers a file's tensors; dense weights (out, in * h * w) become convolutions (out, in, h, w), same numbers.
+
+    The layers may have been built on the meta device, which spares drawing random weights first.
 
     Args:
         keys: Our layers' names to the file's; the same names if None.
@@ -121,6 +123,7 @@ def fill(
         NetworkError: names the file and the first key that is missing, of another shape or not finite.
     """
     for name, layer in layers.items():
+        state: dict[str, Tensor] = {}
         for part, parameter in layer.named_parameters():
             key = f"{keys[name] if keys else name}.{part}"
             if key not in tensors:
@@ -135,5 +138,5 @@ def fill(
                 )
             if not torch.isfinite(found).all():
                 raise NetworkError(f"{file}: '{key}' holds values that are not finite; the file is damaged")
-            with torch.no_grad():
-                parameter.copy_(found)
+            state[part] = found.detach().float()
+        layer.load_state_dict(state, assign=True)

@@ -62,7 +62,7 @@ def download(
             )
         if now - alive > silence_s:
             transfer.abandon()
-            raise DownloadError(f"{url}: the server has been silent for {silence_s:g} s")
+            raise DownloadError(f"{url}: {transfer.silent}")
     transfer.join()
     if transfer.error is not None:
         raise DownloadError(f"{url}: {transfer.error}")
@@ -91,6 +91,7 @@ class _Transfer(threading.Thread):
     def __init__(self, url: str, part: Path, digits: str, timeout_s: float) -> None:
         super().__init__(name="download", daemon=True)
         self.url, self.part, self.digits, self.timeout_s = url, part, digits, timeout_s
+        self.silent = f"the server has been silent for {timeout_s:g} s"
         self.received = 0
         self.total: int | None = None
         self.checking = False
@@ -108,8 +109,12 @@ class _Transfer(threading.Thread):
             self._run()
         except urllib.error.HTTPError as error:
             self.error = f"the server answered {error.code} {error.reason}"
+        except TimeoutError:
+            self.error = self.silent
         except urllib.error.URLError as error:
             reason = error.reason
+            if isinstance(reason, TimeoutError):
+                reason = self.silent
             self.error = (reason.strerror if isinstance(reason, OSError) else None) or str(reason)
         except (OSError, http.client.HTTPException, DownloadError) as error:
             self.error = str(error) or type(error).__name__

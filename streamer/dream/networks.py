@@ -150,7 +150,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 @lru_cache(maxsize=1)
 def imagenet_wnids() -> tuple[str, ...]:
     """ImageNet-1k's classes in the order of torchvision's logits."""
-    return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8")))
+    return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8"))["classes"])
 
 
 _MARKS = {"vgg16": "classifier.6.weight", "squeezenet1_1": "classifier.1.weight", "bundled": "fc8.weight"}
@@ -167,10 +167,12 @@ def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
     if name == "bundled":
         return _make_bundled(file, tensors, metadata, dtype)
     if name == "vgg16":
-        layers = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224)
+        with torch.device("meta"):
+            layers = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224)
         stride, window, min_size = 32, 224, 32
     else:
-        layers = build_squeezenet()
+        with torch.device("meta"):
+            layers = build_squeezenet()
         stride, window, min_size = 16, 32, 17
     fill(layers, tensors, file, torchvision_keys(name))
     return Network(name, layers, imagenet_wnids(), stride=stride, window=window, trained_px=224, min_size=min_size, dtype=dtype)
@@ -193,7 +195,8 @@ def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     widths = [shape(f"conv{block}_1.weight", 4)[0] for block in range(1, 6)]
     dense, _, side, _ = shape("fc6.weight", 4)
-    layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
+    with torch.device("meta"):
+        layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
     fill(layers, tensors, file)
     return Network("bundled", layers, wnids, stride=32, window=32 * side, trained_px=32 * side, min_size=32, dtype=dtype)
 

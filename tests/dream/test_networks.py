@@ -1,0 +1,232 @@
+import json
+import logging
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from streamer.config import NetworkConfig
+from streamer.dream import networks
+from streamer.dream.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
+from streamer.dream.networks import Network, NetworkError, compute_dtype, load
+from streamer.dream.torchvision_import import torchvision
+from tests.fakes import tiny_network
+
+CPU = torch.device("cpu")
+WNIDS = tuple(f"n{i:08}" for i in range(4))
+
+
+def pictures(height, width, n=1):
+    return torch.rand(n, 3, height, width, generator=torch.Generator().manual_seed(height)) * 255
+
+
+def bundled_tensors(**changes):
+    """A file like the bundled one, much slimmer."""
+    layers = build_vgg((3, 4, 5, 6, 7), 8, len(WNIDS), window=64, average=True)
+    tensors = {k: v.detach().half() for k, v in nn.Sequential(layers).state_dict().items()}
+    return tensors | changes
+
+
+@pytest.fixture
+def bundled_file(tmp_path):
+    file = tmp_path / "bundled.safetensors"
+    save_file(bundled_tensors(), file, {"classes": json.dumps(WNIDS)})
+    return file
+
+
+def torchvision_normalised(x):
+    return (x / 255 - torch.tensor(networks.MEAN).view(1, 3, 1, 1)) / torch.tensor(networks.STD).view(1, 3, 1, 1)
+
+
+def test_vgg_as_convolutions_equals_the_dense_network():
+    models = torchvision().models
+    with torch.device("meta"):
+        dense = models.VGG(models.vgg.make_layers(models.vgg.cfgs["D"]), init_weights=False).eval()
+        layers = build_vgg(networks.VGG_WIDTHS, networks.VGG_DENSE, CLASSES, window=224)
+    dense.to_empty(device=CPU)
+    chance = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in dense.parameters():
+            bound = (6 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.1
+            parameter.uniform_(-bound, bound, generator=chance)
+    fill(layers, dense.state_dict(), "random", torchvision_keys("vgg16"))
+    network = Network("vgg16", layers, ["?"] * CLASSES, stride=32, window=224, trained_px=224, min_size=32)
+    x = pictures(224, 224)
+    with torch.no_grad():
+        mine, theirs = network(x), dense(torchvision_normalised(x))
+    assert mine.shape == (1, CLASSES, 1, 1)
+    assert (mine.flatten(1) - theirs).abs().max() / theirs.abs().max() <= 1e-4
+
+
+def test_squeezenet_before_its_last_relu_equals_torchvisions():
+    dense = torchvision().models.squeezenet1_1().eval()
+    layers = build_squeezenet()
+    fill(layers, dense.state_dict(), "random", torchvision_keys("squeezenet1_1"))
+    network = Network("squeezenet1_1", layers, ["?"] * CLASSES, stride=16, window=32, trained_px=224, min_size=17)
+    x = pictures(224, 192)
+    with torch.no_grad():
+        mine, theirs = network(x).relu().mean((2, 3)), dense(torchvision_normalised(x))
+    assert (mine - theirs).abs().max() / theirs.abs().max() <= 1e-4
+
+
+SIZES = [(224, 224), (472, 840), (270, 480), (32, 32), (1, 1), (5, 300)]
+
+
+@pytest.mark.parametrize(("size", "expected"), list(zip(SIZES, [(1, 1), (8, 20), (2, 9), (1, 1), (1, 1), (1, 3)], strict=True)))
+def test_map_of_vgg(size, expected):
+    layers = build_vgg((2, 2, 2, 2, 2), 4, 3, window=224)
+    network = Network("vgg", layers, WNIDS[:3], stride=32, window=224, trained_px=224, min_size=32)
+    assert network(pictures(*size)).shape == (1, 3, *expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), list(zip(SIZES, [(6, 6), (13, 25), (7, 14), (1, 1), (1, 1), (1, 8)], strict=True))
+)
+def test_map_of_the_bundled_network(size, expected, bundled_file):
+    network = load(NetworkConfig(name="bundled", weights=bundled_file), CPU)
+    assert network(pictures(*size, n=2)).shape == (2, 4, *expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), list(zip(SIZES, [(13, 13), (29, 52), (16, 29), (1, 1), (1, 1), (1, 18)], strict=True))
+)
+def test_map_of_squeezenet(size, expected):
+    network = Network("squeezenet1_1", build_squeezenet(5), ["?"] * 5, stride=16, window=32, trained_px=224, min_size=17)
+    assert network(pictures(*size)).shape == (1, 5, *expected)
+
+
+def test_classes_of_imagenet_are_in_order():
+    wnids = networks.imagenet_wnids()
+    assert (len(set(wnids)), wnids[0], wnids[980]) == (CLASSES, "n01440764", "n09472597")
+
+
+def test_squeezenet_from_a_file(tmp_path):
+    file = tmp_path / "squeezenet.pth"
+    torch.save(torchvision().models.squeezenet1_1().state_dict(), file)
+    network = load(NetworkConfig(name="squeezenet1_1", weights=file), CPU)
+    assert (network.name, network.stride, network.trained_px) == ("squeezenet1_1", 16, 224)
+    assert network.wnids == networks.imagenet_wnids()
+
+
+def test_a_small_map_is_widened_by_its_border():
+    x = torch.arange(6.0).view(1, 1, 2, 3)
+    wide = Wide(5)(x)
+    assert wide.shape == (1, 1, 5, 5)
+    assert torch.equal(wide, nn.functional.pad(x, (1, 1, 1, 2), mode="replicate"))
+    assert Wide(2)(x) is x
+
+
+def test_frozen_and_gradients_reach_the_picture():
+    network = tiny_network()
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+    x = pictures(9, 13).requires_grad_()
+    network(x).mean().backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+
+
+def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
+    network = tiny_network()
+    x = pictures(8, 12)
+    found = network.activations(x, ["conv1", "relu1", "conv3"])
+    assert list(found) == ["conv1", "relu1", "conv3"]
+    assert found["conv1"].min() < 0, "not overwritten by the ReLU in place"
+    assert torch.equal(found["relu1"], found["conv1"].relu())
+    assert torch.equal(found["conv3"], network(x))
+    assert not any(m._forward_hooks for m in network.modules())
+
+
+def test_an_unknown_layer_is_named():
+    with pytest.raises(NetworkError, match=r"^tiny has no layer 'mixed4c'; it has conv1, relu1, conv2, relu2, conv3$"):
+        tiny_network().activations(pictures(4, 4), ["mixed4c"])
+
+
+def test_bfloat16_inside_float32_outside():
+    network = tiny_network()
+    low = Network("tiny", dict(network.layers.named_children()), network.wnids, stride=4, window=4, trained_px=32, min_size=1)
+    low.dtype = torch.bfloat16
+    low.layers.bfloat16()
+    x = pictures(8, 12).requires_grad_()
+    logits = low(x)
+    logits.mean().backward()
+    assert (logits.dtype, x.grad.dtype) == (torch.float32, torch.float32)
+
+
+def test_dtype_follows_what_the_cpu_can(monkeypatch):
+    for name, answer in (("_is_avx512_bf16_supported", False), ("_is_amx_tile_supported", False)):
+        monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer)
+    assert compute_dtype(CPU) is torch.float32
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert compute_dtype(CPU) is torch.bfloat16
+
+
+def test_auto_knows_a_weights_file_by_its_tensors(bundled_file):
+    network = load(NetworkConfig(weights=bundled_file), CPU)
+    assert (network.name, network.wnids, network.window) == ("bundled", WNIDS, 64)
+
+
+def test_auto_falls_back_to_the_bundled_network_with_one_warning(bundled_file, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(networks, "asset", lambda name: bundled_file)
+    with caplog.at_level(logging.WARNING):
+        network = load(NetworkConfig(download_s=0.0), CPU, cache=tmp_path / "empty")
+    assert network.name == "bundled"
+    (record,) = caplog.records
+    assert "squeezenet1_1's weights are not at hand" in record.getMessage()
+    assert "'network.weights'" in record.getMessage()
+    caplog.clear()
+
+
+def test_a_network_asked_for_by_name_is_not_replaced(monkeypatch, tmp_path):
+    def fail(name, *, limit_s, **_):
+        assert limit_s is None
+        raise NetworkError("no way")
+
+    monkeypatch.setattr(networks, "fetch", fail)
+    with pytest.raises(NetworkError, match="no way"):
+        load(NetworkConfig(name="vgg16", download_s=0.0), CPU, cache=tmp_path)
+
+
+def test_a_missing_bundled_file_is_a_network_error(monkeypatch):
+    def missing(name):
+        raise FileNotFoundError(f"no '{name}'")
+
+    monkeypatch.setattr(networks, "asset", missing)
+    with pytest.raises(NetworkError, match=r"no 'bundled_net.safetensors'"):
+        load(NetworkConfig(name="bundled"), CPU)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"conv3_2.bias": None}, r"no tensor 'conv3_2\.bias' of shape \(5,\); is it for another network\?"),
+        ({"conv3_2.bias": torch.zeros(9)}, r"'conv3_2\.bias' has shape \(9,\), expected \(5,\); is it for another network\?"),
+        (
+            {"fc6.weight": torch.zeros(8, 7)},
+            r"'fc6\.weight' has shape \(8, 7\), expected 4 dimensions; is it for another network\?",
+        ),
+        ({"fc8.weight": torch.zeros(3, 8, 1, 1)}, r"'fc8\.weight' has shape \(3, 8, 1, 1\), expected \(4, 8, 1, 1\);"),
+        ({"fc7.bias": torch.full((8,), torch.nan)}, r"'fc7\.bias' holds values that are not finite; the file is damaged"),
+        ({"conv1_1.weight": None}, r"'conv1_1\.weight' has shape \(\), expected 4 dimensions;"),
+    ],
+)
+def test_the_first_wrong_key_is_named(changes, expected, tmp_path):
+    file = tmp_path / "odd.safetensors"
+    tensors = {k: v for k, v in bundled_tensors(**changes).items() if v is not None}
+    save_file(tensors, file, {"classes": json.dumps(WNIDS)})
+    with pytest.raises(NetworkError, match=rf"odd\.safetensors: {expected}"):
+        load(NetworkConfig(name="bundled", weights=file), CPU)
+
+
+def test_a_file_for_another_network(bundled_file, tmp_path):
+    with pytest.raises(NetworkError, match=r"no tensor 'features\.0\.weight' of shape \(64, 3, 3, 3\)"):
+        load(NetworkConfig(name="squeezenet1_1", weights=bundled_file), CPU)
+    plain = tmp_path / "plain.safetensors"
+    save_file(bundled_tensors(), plain)
+    with pytest.raises(NetworkError, match=r"its metadata names no 'classes'"):
+        load(NetworkConfig(name="bundled", weights=plain), CPU)
+    other = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(1)}, other)
+    with pytest.raises(NetworkError, match=r"its first tensor is 'x'"):
+        load(NetworkConfig(weights=other), CPU)
