@@ -149,7 +149,7 @@ class DreamConfig(Section):
     )
     momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
     prior_weight: float = Field(
-        default=0.8,
+        default=1.5,
         ge=0,
         le=20,
         description="Strength of the natural-picture prior against the objective, as a ratio of gradient sizes; more is "
@@ -160,6 +160,12 @@ class DreamConfig(Section):
         ge=0.5,
         le=100,
         description="Cycles per picture height below which structure is not favoured further for being coarse.",
+    )
+    spectrum_power: float = Field(
+        default=1.2,
+        ge=0,
+        le=3,
+        description="How strongly coarse structure is favoured: gradients are scaled by 1/f to this power.",
     )
     leash: float = Field(
         default=0.1,

@@ -10,24 +10,35 @@ from torch import Tensor
 class Decorrelation:
     """Turns a gradient over pixels into one over the decorrelated colours and frequencies of natural pictures.
 
-    Spectrum times 1/f with a floor, channels mixed by the colour covariance (Olah, Mordvintsev, Schubert 2017, 'Feature
+    Spectrum times 1/f with a floor, channels mixed by the colours' correlation (Olah, Mordvintsev, Schubert 2017, 'Feature
     Visualization', section 'Preconditioning and Parameterization').
     """
 
-    def __init__(self, size: tuple[int, int], colour: Tensor, floor_cycles: float, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        colour: Tensor,
+        floor_cycles: float,
+        power: float = 1.0,
+        device: torch.device | str = "cpu",
+    ) -> None:
         """Prepare for pictures of one size.
 
         Args:
             size: (height, width).
-            colour: (3, 3) covariance of natural colours.
+            colour: (3, 3) covariance of natural colours; its square root mixes the channels. The covariance itself, which the
+                change of variables calls for, leaves colour so little of each step that dreams stay grey.
             floor_cycles: cycles per picture height below which frequencies are not raised further.
+            power: of frequency, in 1/f^power.
         """
         height, width = size
         fy = torch.fft.fftfreq(height)[:, None] * height
         fx = torch.fft.rfftfreq(width)[None, :] * height  # in cycles per height too: square pixels
         frequency = torch.sqrt(fy.square() + fx.square())
-        self._gain = (1.0 / frequency.clamp_min(floor_cycles)).to(device)
-        self._colour = (colour / colour.diagonal().mean()).to(device)
+        self._gain = frequency.clamp_min(floor_cycles).pow(-power).to(device)
+        variances, axes = torch.linalg.eigh(colour)
+        root = axes * variances.clamp_min(0).sqrt() @ axes.T
+        self._colour = (root / root.diagonal().mean()).to(device)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """The same shape, (1, 3, H, W) float32."""
