@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.video.interpolate import Interpolator
+from streamer.zoom import advance, sampling_matrix
+
+MOTION = Motion(1.05, 0.25)
+SIZE = (108, 192)
+SCENES = [Scene(n, ()) for n in range(100)]
+
+
+def photo(height: int = 432, width: int = 768, seed: int = 1) -> np.ndarray:
+    """A picture with a photograph's spectrum, edges included; (height, width, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((height, width, 3), np.float32)
+    scale = 1.0
+    for octave in range(7):
+        rows, columns = 3 * 2**octave, 5 * 2**octave
+        if rows >= height:
+            break
+        layer = rng.normal(size=(rows, columns, 3)).astype(np.float32)
+        image += scale * cv2.resize(layer, (width, height), interpolation=cv2.INTER_CUBIC)
+        scale *= 0.55
+    for _ in range(40):
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        colour = [float(c) for c in rng.normal(size=3) * 1.5]
+        cv2.circle(image, centre, int(rng.integers(4, 60)), colour, -1, cv2.LINE_AA)
+    image = cv2.GaussianBlur(image, (0, 0), 1.2)
+    return np.clip(image * 28 + 120, 0, 255).astype(np.uint8)
+
+
+def seen_from(scene: np.ndarray, pose: Pose, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """What a true camera would see at ``pose``."""
+    matrix = sampling_matrix(Pose(), pose, scene.shape[:2], (size[0] * 2, size[1] * 2))
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    large = cv2.warpAffine(scene, matrix, (size[1] * 2, size[0] * 2), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    return cv2.resize(large, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(np.float64) - b) ** 2))))
+
+
+def zoom_keyframe(scene: np.ndarray, number: int, interval_s: float, motion: Motion = MOTION) -> Keyframe:
+    pose = advance(Pose(), motion, number * interval_s)
+    return Keyframe(seen_from(scene, pose), pose, number * interval_s, SCENES[number], number, 1)
+
+
+def test_nothing_before_the_first_keyframe() -> None:
+    assert Interpolator(SIZE, True).frame(5.0) == (None, None)
+
+
+def test_a_keyframe_is_shown_as_it_is_at_its_own_moment() -> None:
+    show = Interpolator(SIZE, False, offline=True)
+    scene = photo()
+    for number in range(3):
+        show.push(zoom_keyframe(scene, number, 1.0))
+    image, shown = show.frame(1.0)
+    assert image is not None
+    assert (image.shape, image.dtype) == ((*SIZE, 3), np.uint8)
+    assert psnr(image, zoom_keyframe(scene, 1, 1.0).image) > 45
+    assert shown is SCENES[1]
+
+
+@pytest.mark.parametrize("motion", [MOTION, Motion(0.95, -0.5)], ids=["in", "out"])
+@pytest.mark.parametrize("residual_flow", [False, True])
+def test_pure_zoom_with_keyframes_seven_seconds_apart(motion: Motion, residual_flow: bool) -> None:
+    scene = photo()
+    if motion.speed < 1:  # start inside, so that there is something outside
+        scene = cv2.copyMakeBorder(scene, 432, 432, 768, 768, cv2.BORDER_REFLECT)
+        start = Pose(np.log2(3.0), 0.0)
+    else:
+        start = Pose()
+    show = Interpolator(SIZE, residual_flow, offline=True)
+    for number in range(3):
+        pose = advance(start, motion, 7.0 * number)
+        show.push(Keyframe(seen_from(scene, pose), pose, 7.0 * number, SCENES[number], number, 1))
+    for time_s in (0.5, 2.0, 3.5, 5.0, 6.9, 8.0, 12.5):
+        image, _ = show.frame(time_s)
+        assert image is not None
+        assert psnr(image, seen_from(scene, advance(start, motion, time_s))) >= 35, time_s
+    show.close()
+
+
+@pytest.mark.parametrize("shape", [(54, 96), (81, 144), (108, 192), (216, 384), (100, 192), (1, 1)])
+def test_keyframes_of_any_size_fill_the_frame(shape: tuple[int, int]) -> None:
+    show = Interpolator(SIZE, True, offline=True)
+    scene = photo()
+    for number in range(2):
+        pose = advance(Pose(), MOTION, number * 1.0)
+        show.push(Keyframe(seen_from(scene, pose, shape), pose, number * 1.0, SCENES[0], number, 1))
+    for time_s in (0.0, 0.4, 0.99, 2.5):
+        image, _ = show.frame(time_s)
+        assert image is not None
+        assert image.shape == (*SIZE, 3)
+    show.close()
+
+
+def test_content_cross_fades_from_one_keyframe_to_the_next_and_the_scene_with_it() -> None:
+    show = Interpolator(SIZE, False, offline=True)
+    for number, grey in enumerate((40, 200)):
+        image = np.full((*SIZE, 3), grey, np.uint8)
+        show.push(Keyframe(image, advance(Pose(), MOTION, number * 0.2), number * 0.2, SCENES[number], number, 1))
+    for fraction in (0.0, 0.25, 0.5, 0.75, 1.0):
+        image, scene = show.frame(fraction * 0.2)
+        assert image is not None
+        centre = image[20:-20, 20:-20]
+        assert centre.min() == pytest.approx(40 + 160 * fraction, abs=2)
+        assert centre.max() == pytest.approx(40 + 160 * fraction, abs=2)
+        assert scene is SCENES[int(fraction >= 0.5)]
+
+
+def test_the_zoom_goes_on_into_the_last_keyframe() -> None:
+    show = Interpolator(SIZE, False)
+    scene = photo()
+    now_s = 0.0
+    for number in range(4):
+        show.push(zoom_keyframe(scene, number, 0.2))
+        show.frame(now_s)
+        now_s += 0.2
+    before, _ = show.frame(now_s + 1.0)
+    after, _ = show.frame(now_s + 1.04)
+    assert before is not None
+    assert after is not None
+    assert 0.05 < np.abs(before.astype(float) - after).mean() < 3
