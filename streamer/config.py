@@ -84,9 +84,24 @@ class CanvasConfig(Section):
 class VideoConfig(Section):
     """The picture being shown, and how it is encoded."""
 
-    width: int = Field(default=960, ge=32, le=7680, multiple_of=2, description="Width of the video in pixels; even.")
-    height: int = Field(default=540, ge=32, le=4320, multiple_of=2, description="Height of the video in pixels; even.")
-    fps: int = Field(default=25, ge=1, le=120, description="Frames per second, held whatever the dream's speed.")
+    width: int = Field(
+        default=960,
+        ge=32,
+        le=7680,
+        multiple_of=2,
+        description="Width of the video in pixels. More is sharper in the captions and smoother in the zoom, and takes CPU "
+        "from the dream for encoding; the dream itself has the canvas' size.",
+    )
+    height: int = Field(
+        default=540, ge=32, le=4320, multiple_of=2, description="Height of the video in pixels; like the width."
+    )
+    fps: int = Field(
+        default=25,
+        ge=1,
+        le=120,
+        description="Frames per second, held whatever the dream's speed. More is smoother, for CPU in proportion; 15 relieves "
+        "a machine that shows late frames.",
+    )
     captions: bool = Field(default=True, description="Whether to write what is dreamt, and for whom, into the picture.")
     residual_flow: bool = Field(
         default=True,
@@ -94,10 +109,18 @@ class VideoConfig(Section):
         "smoother, for some CPU.",
     )
     bitrate_kbps: int = Field(
-        default=3000, ge=100, le=100_000, description="Bits per second of the video for viewers, in thousands."
+        default=3000,
+        ge=100,
+        le=100_000,
+        description="Kilobits per second of the video for viewers. A dream is hard to "
+        "compress: too few bits show as blocks, more bits need the network to carry them, once per viewer.",
     )
     gop_s: float = Field(
-        default=1.0, ge=0.1, le=10, description="Seconds between the video's own keyframes: how long a new viewer waits."
+        default=1.0,
+        ge=0.1,
+        le=10,
+        description="Seconds between the video's own keyframes: how long a new viewer "
+        "waits for the first picture. More saves bits; Twitch wants 2.",
     )
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
         default="superfast",
@@ -108,7 +131,13 @@ class VideoConfig(Section):
 class ZoomConfig(Section):
     """How the camera moves through the dream."""
 
-    speed: float = Field(default=1.05, gt=0.2, le=5, description="Zoom factor per second; 1 stands still, below 1 zooms out.")
+    speed: float = Field(
+        default=1.05,
+        gt=0.2,
+        le=5,
+        description="Zoom factor per second; 1 stands still, below 1 zooms out. Faster "
+        "zooms leave the dream less time to finish a subject before it leaves the picture.",
+    )
     rotation: float = Field(default=0.25, ge=-90, le=90, description="Degrees per second the picture turns, counter-clockwise.")
 
 
@@ -143,9 +172,18 @@ class DreamConfig(Section):
         le=0.5,
         description="Random change of each view's size, as a fraction; more makes sturdier, calmer objects.",
     )
-    jitter_px: int = Field(default=16, ge=0, le=256, description="Random shift of the picture before each step, in pixels.")
+    jitter_px: int = Field(
+        default=16,
+        ge=0,
+        le=256,
+        description="Random shift of the picture before each step, in pixels; more hides the network's grid, 0 shows it.",
+    )
     step: float = Field(
-        default=3.0, gt=0, le=50, description="Size of a step: root mean square of the change, in levels of 255."
+        default=3.0,
+        gt=0,
+        le=50,
+        description="Size of a step: root mean square of the change, in levels of 255. More "
+        "grows subjects faster, and coarser.",
     )
     momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
     prior_weight: float = Field(
@@ -185,9 +223,22 @@ class QueueConfig(Section):
         default=None,
         description="The SQLite file that keeps requests over a restart; null: queue.sqlite3 in the user's state folder.",
     )
-    capacity: int = Field(default=50, ge=1, le=10_000, description="Requests that may wait; more are refused politely.")
-    per_user: int = Field(default=3, ge=1, le=1000, description="Requests one viewer may have waiting.")
-    hold_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a request stays on air.")
+    capacity: int = Field(
+        default=50,
+        ge=1,
+        le=10_000,
+        description="Requests that may wait; more are refused politely. The last waits about capacity times hold_s.",
+    )
+    per_user: int = Field(
+        default=3, ge=1, le=1000, description="Requests one viewer may have waiting; fewer is fairer in a busy chat."
+    )
+    hold_s: float = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="Seconds a request stays on air. Longer gives the dream time to finish, and "
+        "those in line a longer wait; below 8 a slow machine shows little of it.",
+    )
     wander_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
     interrupt_wandering: bool = Field(
         default=True, description="Whether a request ends a subject that nobody asked for at once."

@@ -1,0 +1,305 @@
+"""YAML to a checked ``Config``: every mistake at once, each with its place, the value found, the rule and the way out.
+
+Loading reads that one file and the environment's token, nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rapidfuzz import fuzz, process
+
+from streamer.config import Config, Section
+from streamer.settings_rules import allowed, block_kinds, is_block, options
+from streamer.settings_yaml import Node, Place, Problem, Reader, Unreadable, cut, meaning
+
+MAX_FILE_BYTES = 256 * 1024
+"""Far above any config written by hand; below what takes long to parse."""
+TOKEN_VARIABLE = "ZOOMDREAM_WEB_TOKEN"
+"""The environment variable that gives ``web.token``; it goes before the file, and ``--set`` before both."""
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class ConfigError(Exception):
+    """A config that cannot be used; ``problems`` are its mistakes, one line each, in the order of the file."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def shipped_configs() -> Path:
+    """The folder of the configs that come with the program: the checkout's ``configs/``, or the installed copy of it."""
+    installed = _PACKAGE / "_configs"
+    return installed if installed.is_dir() else _PACKAGE.parent / "configs"
+
+
+def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Config:
+    """Read a config.
+
+    Args:
+        path: a YAML file holding differences from the defaults; None reads the shipped ``default.yaml``.
+        overrides: ``key=value`` texts from the command line, the value in YAML; later ones win.
+        environ: where ``ZOOMDREAM_WEB_TOKEN`` is looked up.
+
+    Raises:
+        ConfigError: with all mistakes found.
+    """
+    problems: list[Problem] = []
+    root = _read_file(shipped_configs() / "default.yaml" if path is None else path, problems)
+    if token := environ.get(TOKEN_VARIABLE):
+        _put(root, ("web", "token"), Node(token, Place(1, 0, TOKEN_VARIABLE), token))
+    for number, override in enumerate(overrides):
+        _apply(root, override, number, problems)
+    config = _validate(root, problems)
+    if config is None or problems:
+        raise ConfigError([problem.text for problem in sorted(problems, key=lambda problem: problem.place)])
+    return config
+
+
+# Reading
+
+
+def _read_file(path: Path, problems: list[Problem]) -> Node:
+    """The file's settings; empty, with a problem added, when it cannot be read."""
+    empty = Node({}, Place(0, 0, str(path)), "")
+
+    def fail(line: int, message: str) -> Node:
+        problems.append(Problem(Place(0, line, f"{path}:{line}" if line else str(path)), message))
+        return empty
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return fail(0, f"no such file; the configs that come with the program are in {shipped_configs()}")
+    except (OSError, ValueError) as error:
+        return fail(0, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    if len(data) > MAX_FILE_BYTES:
+        return fail(0, f"is larger than {MAX_FILE_BYTES // 1024} KiB; a config holds only what differs from the defaults")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return fail(data.count(b"\n", 0, error.start) + 1, "is not UTF-8 text; save it as UTF-8")
+    try:
+        root = Reader(text, lambda line: Place(0, line, f"{path}:{line}"), problems).read()
+    except Unreadable as error:
+        return fail(error.line, str(error))
+    if root.value is None:
+        return empty
+    if not isinstance(root.value, dict):
+        return fail(root.place.line, f"is {root.shown}; a config is made of blocks such as 'video:', each with keys below it")
+    return root
+
+
+# Overriding
+
+
+def _apply(root: Node, override: str, number: int, problems: list[Problem]) -> None:
+    """Lay one ``key=value`` of the command line over the settings."""
+    key, equals, value = override.partition("=")
+    path = tuple(key.strip().split("."))
+    field = _field(path)
+    shown = f"{key}=…" if field is not None and not field.repr else cut(override)
+    place = Place(2, number, f"--set {shown}")
+    if not equals or not all(path):
+        problems.append(Problem(place, "write it as key=value, for example --set video.fps=30"))
+        return
+    try:
+        node = Reader(value, lambda line: place, problems).read()
+    except Unreadable as error:
+        problems.append(Problem(place, f"the value {error}"))
+        return
+    node.place = place
+    _put(root, path, node)
+
+
+def _put(root: Node, path: tuple[str, ...], node: Node) -> None:
+    block = root
+    for key in path[:-1]:
+        if not isinstance(getattr(block.value.get(key), "value", None), dict):
+            block.value[key] = Node({}, node.place, "a block")
+        block = block.value[key]
+    block.value[path[-1]] = node
+
+
+# Checking
+
+
+def _validate(root: Node, problems: list[Problem]) -> Config | None:
+    _drop_empty(root, Config)
+    try:
+        # Strict, yet through JSON: there a path is text and a tuple is a list.
+        return Config.model_validate_json(json.dumps(root.plain()))
+    except ValidationError as error:
+        found: dict[str, Problem] = {}
+        for details in error.errors(include_url=False):
+            place = _follow(root, details["loc"])
+            found.setdefault(place.key, _describe(place, details))  # each member of a union has its own complaint
+        problems += found.values()
+        return None
+
+
+def _drop_empty(block: Node, model: type[Section]) -> None:
+    """Forget blocks and lists under which nothing is written: all their lines may be commented out."""
+    for key, field in model.model_fields.items():
+        if (node := block.value.get(key)) is None:
+            continue
+        if node.value is None and (is_block(field) or block_kinds(field)):
+            del block.value[key]
+        elif is_block(field) and isinstance(node.value, dict):
+            assert isinstance(field.annotation, type)
+            _drop_empty(node, field.annotation)
+
+
+def _describe(found: _Found, details: Any) -> Problem:
+    """One pydantic error in an operator's words."""
+    key, field, node = found.key, found.field, found.node
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            return Problem(node.place, f"unknown key '{cut(key)}'{_near(found)}")
+        case "missing":
+            return Problem(node.place, f"'{key}' is missing; {_must(field)}")
+        case "union_tag_not_found":
+            return Problem(node.place, f"'{key}.kind' is missing; {_must_kind(field)}")
+        case "union_tag_invalid":
+            kind = node.value["kind"]
+            return Problem(
+                kind.place, f"'{key}.kind' is {kind.shown}; {_must_kind(field)}{_like(kind.shown, block_kinds(field))}"
+            )
+        case "rule":  # raised by a block of config.py about one of its keys
+            key, field, node = _child(found, context["key"])
+            return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['rule']}")
+        case "value_error":
+            return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['error']}")
+        case "model_type" | "model_attributes_type":
+            return Problem(node.place, f"'{key}' is {node.shown}; must be a block of settings")
+    if block_kinds(field):
+        rule = "must be a block with a kind" if key.endswith("]") else "must be a list of blocks, each with a kind"
+        return Problem(node.place, f"'{key}' is {node.shown}; {rule}")
+    text = f"'{key}' is {_shown(node, field)}; {_must(field, node.value)}"
+    if isinstance(node.value, str) and node.shown.startswith('"') and meaning(node.value) != node.value:
+        text += ", without quotes"
+    elif details["type"] in ("string_type", "path_type") and isinstance(node.value, bool | int | float):
+        text += ": put it in quotes"
+    elif isinstance(node.value, str):
+        text += _like(node.value, options(field))
+    return Problem(node.place, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a pydantic error location leads."""
+
+    key: str
+    """Dotted, list positions in brackets."""
+    name: str
+    """The key's last part, as written."""
+    field: FieldInfo
+    model: type[Section]
+    """The block that the key belongs to, or the block itself at its end."""
+    node: Node
+    """The value there, or the nearest block above it when there is none."""
+
+
+def _follow(root: Node, location: Sequence[str | int]) -> _Found:
+    model: type[Section] = Config
+    field = FieldInfo(annotation=Config)
+    key, name, node = "", "", root
+    kinds: dict[str, type[Section]] = {}
+    for part in location:
+        if isinstance(part, int):
+            key = f"{key}[{part}]"
+            node = node.value[part]
+        elif part in kinds:
+            model, kinds = kinds[part], {}  # pydantic names the kind of block that was chosen
+        else:
+            key, name = f"{key}.{part}" if key else part, part
+            node = node.value.get(part, node) if isinstance(node.value, dict) else node
+            if part not in model.model_fields:
+                break
+            field = model.model_fields[part]
+            kinds = block_kinds(field)
+            if is_block(field):
+                assert isinstance(field.annotation, type)
+                model = field.annotation
+            elif not kinds:
+                break  # what follows names a member of a union
+    return _Found(key, name, field, model, node)
+
+
+def _child(found: _Found, name: str) -> tuple[str, FieldInfo, Node]:
+    key = f"{found.key}.{name}" if found.key else name
+    node = found.node.value.get(name, found.node) if isinstance(found.node.value, dict) else found.node
+    return key, found.model.model_fields[name], node
+
+
+def _field(path: Sequence[str]) -> FieldInfo | None:
+    model: type[Section] = Config
+    field = None
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None:
+            return None
+        if is_block(field):
+            assert isinstance(field.annotation, type)
+            model = field.annotation
+    return field
+
+
+def _shown(node: Node, field: FieldInfo) -> str:
+    """The value as written; secrets (fields with ``repr=False``) are not repeated into logs."""
+    return node.shown if field.repr or not isinstance(node.value, str | int | float) else "(hidden)"
+
+
+def _must(field: FieldInfo, *value: object) -> str:
+    return f"must be {allowed(field, *value)}"
+
+
+def _must_kind(field: FieldInfo) -> str:
+    *firsts, last = block_kinds(field)
+    return f"must be {', '.join(firsts)}{' or ' * bool(firsts)}{last}"
+
+
+def _like(value: str, options: Any) -> str:
+    """A hint at the option that was probably meant; empty when none is near."""
+    best = process.extractOne(value, list(options), scorer=fuzz.ratio, score_cutoff=70)
+    return f"; did you mean '{best[0]}'?" if best else ""
+
+
+def _near(found: _Found) -> str:
+    """Keys that an unknown one may have been meant for: in the same block, else of that name or a like one elsewhere."""
+    name = found.name
+    block = found.key[: -len(name)].rstrip(".")
+    if found.key in setting_keys():
+        return f"; write it as a block, '{name.partition('.')[0]}:' with '{name.partition('.')[2]}:' indented below"
+    siblings = [key for key in found.model.model_fields if key != "kind"]
+    prefix = f"{block}." if block else ""
+    near = [f"{prefix}{match[0]}" for match in process.extract(name, siblings, scorer=fuzz.ratio, score_cutoff=65, limit=2)]
+    if not near:
+        elsewhere = {key: key.rpartition(".")[2] for key in setting_keys()}
+        near = [key for key, last in elsewhere.items() if last == name]
+        near = near or [match[2] for match in process.extract(name, elsewhere, scorer=fuzz.ratio, score_cutoff=75, limit=3)]
+    if near:
+        return "; did you mean " + " or ".join(f"'{key}'" for key in near) + "?"
+    owner = f"'{block}' has" if block else "there are"
+    return f"; {owner} {', '.join(siblings)}"
+
+
+def setting_keys(model: type[Section] = Config, prefix: str = "") -> Iterator[str]:
+    """All settings as dotted keys, for example ``video.fps``, in the order of the reference."""
+    for key, field in model.model_fields.items():
+        if is_block(field):
+            assert isinstance(field.annotation, type)
+            yield from setting_keys(field.annotation, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"

@@ -1,0 +1,190 @@
+"""Plain YAML to nodes that know where they were written.
+
+The YAML read is the plain part of the language: blocks, lists and values. Aliases, tags and duplicate keys are refused, and
+values mean what they look like: ``yes`` and ``12:30`` are text, only ``true`` and ``false`` are switches.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+MAX_DEPTH = 16
+"""Blocks within blocks; the settings need four."""
+
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a value was written; ordered as problems are to be listed."""
+
+    source: int
+    """0 the file, 1 the environment, 2 the command line."""
+    line: int
+    """1-based in the file; on the command line the override's number."""
+    label: str
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and where it stands."""
+
+    value: Any
+    """bool, int, float, str or None; list[Node]; dict[str, Node]."""
+    place: Place
+    shown: str
+    """The value as its author wrote it."""
+
+    def plain(self) -> Any:
+        """The value without its places, as JSON knows it."""
+        match self.value:
+            case dict():
+                return {key: node.plain() for key, node in self.value.items()}
+            case list():
+                return [node.plain() for node in self.value]
+            case value:
+                return value
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake."""
+
+    place: Place
+    message: str
+
+    @property
+    def text(self) -> str:
+        """The line an operator reads, for example ``live.yaml:12: 'video.fps' is 0; must be 1 to 120``."""
+        return f"{self.place.label}: {self.message}"
+
+
+class Unreadable(Exception):
+    """YAML that is broken or that holds more than plain values."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        """1-based."""
+
+
+class Reader:
+    """Turns one YAML document into nodes, from parser events, so that nothing nested or aliased can grow."""
+
+    def __init__(self, text: str, place: Callable[[int], Place], problems: list[Problem]) -> None:
+        """Read ``text``, whose line n is ``place(n)``; duplicate keys are added to ``problems``."""
+        self._text = text
+        self._place = place
+        self._problems = problems
+        self._events: Iterator[yaml.Event] = iter(())
+
+    def read(self) -> Node:
+        """The document's value; None where there is nothing but comments.
+
+        Raises:
+            Unreadable: it is not YAML, or holds what a config has no need of.
+        """
+        try:
+            self._events = self._checked()
+            next(self._events)  # the start of the stream
+            if isinstance(next(self._events), yaml.StreamEndEvent):
+                return Node(None, self._place(1), "empty")
+            root = self._node(next(self._events))
+            next(self._events)  # the document's end
+            if not isinstance(event := next(self._events), yaml.StreamEndEvent):
+                raise Unreadable(_line(event), "a second YAML document ('---'); a config is one document")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            hint = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
+            raise Unreadable(mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}{hint}") from None
+        except yaml.reader.ReaderError as error:
+            line = self._text.count("\n", 0, error.position) + 1
+            raise Unreadable(line, f"holds the control character {chr(error.character)!r}; remove it") from None
+        return root
+
+    def _checked(self) -> Iterator[yaml.Event]:
+        """Parser events, stopped at anything that a config has no need of."""
+        depth = 0
+        for event in yaml.parse(self._text, Loader=yaml.SafeLoader):
+            line = _line(event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                raise Unreadable(line, f"is nested more than {MAX_DEPTH} deep; the settings need four levels")
+            if isinstance(event, yaml.AliasEvent):
+                raise Unreadable(line, f"has an alias '*{event.anchor}'; write the value out")
+            if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+                raise Unreadable(line, f"has a tag '{event.tag}'; leave it out, in quotes a value is text")
+            yield event
+
+    def _node(self, event: yaml.Event) -> Node:
+        place = self._place(_line(event))
+        if isinstance(event, yaml.SequenceStartEvent):
+            nodes = []
+            while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+                nodes.append(self._node(event))
+            return Node(nodes, place, "a list")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._block(place)
+        assert isinstance(event, yaml.ScalarEvent)
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            raise Unreadable(place.line, "holds half of a surrogate pair; write the character itself")
+        if event.style is None:
+            return Node(meaning(event.value), place, cut(event.value) or "empty")
+        return Node(event.value, place, cut(json.dumps(event.value, ensure_ascii=False)))
+
+    def _block(self, place: Place) -> Node:
+        entries: dict[str, Node] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            line = _line(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise Unreadable(line, "has a list or block as a key; a key is a name")
+            node = self._node(next(self._events))
+            node.place = self._place(line)
+            if event.value == "kind" and node.value is None and node.shown != "empty":
+                node.value = node.shown  # 'null' is a kind of output
+            if event.value in entries:
+                first = entries[event.value].place.line
+                self._problems.append(
+                    Problem(node.place, f"'{cut(event.value)}' is given twice; it is in line {first} already")
+                )
+            entries[event.value] = node
+        return Node(entries, place, "a block")
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def meaning(text: str) -> bool | int | float | str | None:
+    """The meaning of a value without quotes: YAML 1.2's core, without its octal, hex and infinite numbers."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > 40:  # no setting has such numbers
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text
+
+
+def cut(text: str, length: int = 60) -> str:
+    """The text on one line and not too long to be quoted in a message."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"

@@ -1,0 +1,284 @@
+"""Loading configs: what is accepted, and the exact words of what is not."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.config import Config, FileOutput, NullOutput, is_loopback
+from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, setting_keys, shipped_configs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def problems(path: Path, text: str | bytes, overrides=(), **environ) -> list[str]:
+    """The config's mistakes, its path shortened to ``live.yaml``."""
+    file = path / "live.yaml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ConfigError) as caught:
+        load(file, overrides, environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return [problem.replace(str(file), "live.yaml") for problem in caught.value.problems]
+
+
+def read(path: Path, text: str, overrides=(), **environ) -> Config:
+    file = path / "live.yaml"
+    file.write_text(text)
+    return load(file, overrides, environ)
+
+
+SECTIONS = ", ".join(Config.model_fields)
+ERRORS = {
+    # limits and kinds
+    "video: {fps: 0}": "live.yaml:1: 'video.fps' is 0; must be 1 to 120",
+    "video:\n  fps: 12.5": "live.yaml:2: 'video.fps' is 12.5; must be a whole number, 1 to 120",
+    "video: {width: 961}": "live.yaml:1: 'video.width' is 961; must be even, 32 to 7680",
+    "video: {fps: '25'}": "live.yaml:1: 'video.fps' is \"25\"; must be a whole number, 1 to 120, without quotes",
+    "video: {fps: null}": "live.yaml:1: 'video.fps' is null; must be a whole number, 1 to 120",
+    "video: {fps: }": "live.yaml:1: 'video.fps' is empty; must be a whole number, 1 to 120",
+    "video: {captions: yes}": "live.yaml:1: 'video.captions' is yes; must be true or false",
+    "video: {captions: 1}": "live.yaml:1: 'video.captions' is 1; must be true or false",
+    "zoom: {speed: yes}": "live.yaml:1: 'zoom.speed' is yes; must be a number, above 0.2 and up to 5",
+    "zoom: {speed: true}": "live.yaml:1: 'zoom.speed' is true; must be a number, above 0.2 and up to 5",
+    "zoom: {speed: .nan}": "live.yaml:1: 'zoom.speed' is .nan; must be a number, above 0.2 and up to 5",
+    "zoom: {speed: 1e999}": "live.yaml:1: 'zoom.speed' is 1e999; must be a number, above 0.2 and up to 5",
+    "zoom: {speed: 9}": "live.yaml:1: 'zoom.speed' is 9; must be above 0.2 and up to 5",
+    "zoom:\n  rotation:\n    12:30": "live.yaml:2: 'zoom.rotation' is 12:30; must be a number, -90 to 90",
+    "canvas: {width: 8}": "live.yaml:1: 'canvas.width' is 8; must be 32 to 7680, or auto",
+    "canvas: {width: aut}": (
+        "live.yaml:1: 'canvas.width' is aut; must be a whole number, 32 to 7680, or auto; did you mean 'auto'?"
+    ),
+    "device: gpu": "live.yaml:1: 'device' is gpu; must be auto, cpu or cuda",
+    "device: cudda": "live.yaml:1: 'device' is cudda; must be auto, cpu or cuda; did you mean 'cuda'?",
+    "seed: -1": "live.yaml:1: 'seed' is -1; must be 0 to 9223372036854775807, or null",
+    "network: {weights: ''}": "live.yaml:1: 'network.weights' is \"\"; must be the path of a file",
+    "network: {weights: 3}": "live.yaml:1: 'network.weights' is 3; must be the path of a file, or null: put it in quotes",
+    "twitch: {channel: 'a b'}": (
+        "live.yaml:1: 'twitch.channel' is \"a b\"; must be a channel's name, 1 to 25 letters, digits and underscores, or null"
+    ),
+    "web: {port: [80]}": "live.yaml:1: 'web.port' is a list; must be a whole number, 0 to 65535",
+    "web: {token: secret}": "live.yaml:1: 'web.token' is (hidden); must be at least 8 characters, or null",
+    "web:\n  host: 0.0.0.0": (
+        "live.yaml:2: 'web.host' is 0.0.0.0; must be a loopback address such as 127.0.0.1 while there is no token "
+        "(set ZOOMDREAM_WEB_TOKEN)"
+    ),
+    # keys
+    "video: {heigth: 3}": "live.yaml:1: unknown key 'video.heigth'; did you mean 'video.height'?",
+    "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed'?",
+    "fps: 30": "live.yaml:1: unknown key 'fps'; did you mean 'video.fps'?",
+    "video.fps: 30": "live.yaml:1: unknown key 'video.fps'; write it as a block, 'video:' with 'fps:' indented below",
+    "zoom: {blub: 1}": "live.yaml:1: unknown key 'zoom.blub'; 'zoom' has speed, rotation",
+    "blub: 1": f"live.yaml:1: unknown key 'blub'; there are {SECTIONS}",
+    "video: {fps: 3}\nvideo: {fps: 4}": "live.yaml:2: 'video' is given twice; it is in line 1 already",
+    "? [a]\n: 3": "live.yaml:1: has a list or block as a key; a key is a name",
+    # blocks and lists
+    "zoom: 5": "live.yaml:1: 'zoom' is 5; must be a block of settings",
+    "zoom:\n- 5": "live.yaml:1: 'zoom' is a list; must be a block of settings",
+    "outputs: 5": "live.yaml:1: 'outputs' is 5; must be a list of blocks, each with a kind",
+    "outputs: {kind: file}": "live.yaml:1: 'outputs' is a block; must be a list of blocks, each with a kind",
+    "outputs: [5]": "live.yaml:1: 'outputs[0]' is 5; must be a block with a kind",
+    "outputs:\n- path: x": re.compile(r"live.yaml:2: 'outputs\[0\]\.kind' is missing; must be null.* or \w+"),
+    "outputs: [{kind: fil}]": re.compile(r"live.yaml:1: 'outputs\[0\]\.kind' is fil; must be null.*; did you mean 'file'\?"),
+    "outputs:\n- kind: null\n- kind: file": "live.yaml:3: 'outputs[1].path' is missing; must be the path of a file",
+    "outputs: [{kind: file, path: a.mp4, size: 3}]": "live.yaml:1: unknown key 'outputs[0].size'; 'outputs[0]' has path",
+    # the file
+    "- 1": "live.yaml:1: is a list; a config is made of blocks such as 'video:', each with keys below it",
+    "hello": "live.yaml:1: is hello; a config is made of blocks such as 'video:', each with keys below it",
+    "video:\n\tfps: 3": (
+        "live.yaml:2: is not YAML: found character '\\t' that cannot start any token; indent with spaces, not tabs"
+    ),
+    "a: [1,\n": "live.yaml:2: is not YAML: expected the node content, but found '<stream end>'",
+    "seed: *b": "live.yaml:1: has an alias '*b'; write the value out",
+    "seed: !!int '3'": "live.yaml:1: has a tag 'tag:yaml.org,2002:int'; leave it out, in quotes a value is text",
+    "seed: 1\n---\nseed: 2": "live.yaml:2: a second YAML document ('---'); a config is one document",
+    "[" * 100_000: "live.yaml:1: is nested more than 16 deep; the settings need four levels",
+    "seed: \0": "live.yaml:1: holds the control character '\\x00'; remove it",
+    'device: "\\ud800"': "live.yaml:1: holds half of a surrogate pair; write the character itself",
+    b"# caf\xe9": "live.yaml:1: is not UTF-8 text; save it as UTF-8",
+    b"#" * (MAX_FILE_BYTES + 1): "live.yaml: is larger than 256 KiB; a config holds only what differs from the defaults",
+}
+
+
+@pytest.mark.parametrize("text", ERRORS, ids=lambda text: repr(text[:30]))
+def test_error_texts(tmp_path, text):
+    found, expected = problems(tmp_path, text), ERRORS[text]
+    if isinstance(expected, str):
+        assert found == [expected]
+    else:
+        assert len(found) == 1
+        assert expected.fullmatch(found[0])
+
+
+OVERRIDE_ERRORS = {
+    "video.fps=0": "--set video.fps=0: 'video.fps' is 0; must be 1 to 120",
+    "video.fsp=3": "--set video.fsp=3: unknown key 'video.fsp'; did you mean 'video.fps'?",
+    "video.fps.x=3": "--set video.fps.x=3: 'video.fps' is a block; must be a whole number, 1 to 120",
+    "web.token=hunter2": "--set web.token=…: 'web.token' is (hidden); must be at least 8 characters, or null",
+    "video.fps": "--set video.fps: write it as key=value, for example --set video.fps=30",
+    "=3": "--set =3: write it as key=value, for example --set video.fps=30",
+    "video..fps=3": "--set video..fps=3: write it as key=value, for example --set video.fps=30",
+    "seed=[": "--set seed=[: the value is not YAML: expected the node content, but found '<stream end>'",
+    "outputs=[{kind: file}]": "--set outputs=[{kind: file}]: 'outputs[0].path' is missing; must be the path of a file",
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDE_ERRORS)
+def test_override_error_texts(tmp_path, override):
+    assert problems(tmp_path, "", [override]) == [OVERRIDE_ERRORS[override]]
+
+
+def test_every_mistake_is_reported_at_once_in_the_order_of_the_file(tmp_path):
+    text = "zoom:\n  speed: fast\n  turn: 3\nvideo:\n  fps: 0\n  width: 960\n  fps: 1000\n"
+    assert problems(tmp_path, text, ["seed=x"], ZOOMDREAM_WEB_TOKEN="short") == [
+        "live.yaml:2: 'zoom.speed' is fast; must be a number, above 0.2 and up to 5",
+        "live.yaml:3: unknown key 'zoom.turn'; 'zoom' has speed, rotation",
+        "live.yaml:7: 'fps' is given twice; it is in line 5 already",
+        "live.yaml:7: 'video.fps' is 1000; must be 1 to 120",
+        "ZOOMDREAM_WEB_TOKEN: 'web.token' is (hidden); must be at least 8 characters, or null",
+        "--set seed=x: 'seed' is x; must be a whole number, 0 to 9223372036854775807, or null",
+    ]
+
+
+def test_a_missing_file_says_where_configs_are(tmp_path):
+    with pytest.raises(ConfigError, match="no such file; the configs that come with the program are in"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+def test_values_mean_what_they_look_like(tmp_path):
+    config = read(
+        tmp_path,
+        "seed: 7\nzoom: {speed: 2, rotation: -1.5e+0}\nvideo: {captions: false}\ncanvas: {width: 640}\n"
+        "network: {weights: nets/a.safetensors}\ntwitch: {channel: on}\n"
+        "outputs:\n- kind: null\n- {kind: file, path: out.mp4}\n",
+    )
+    assert (config.seed, config.zoom.speed, config.zoom.rotation) == (7, 2.0, -1.5)
+    assert isinstance(config.zoom.speed, float)
+    assert (config.video.captions, config.canvas.width, config.canvas.height) == (False, 640, "auto")
+    assert config.network.weights == Path("nets/a.safetensors")
+    assert config.twitch.channel == "on"
+    assert config.outputs == (NullOutput(kind="null"), FileOutput(kind="file", path=Path("out.mp4")))
+
+
+def test_home_is_expanded_in_paths(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read(tmp_path, "queue: {path: ~/q.sqlite3}").queue.path == tmp_path / "q.sqlite3"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "\ufeffzoom:\n  # speed: 2\noutputs:\n", "---\n"])
+def test_what_is_empty_or_commented_out_stays_at_its_default(tmp_path, text):
+    assert read(tmp_path, text) == Config()
+
+
+def test_command_line_wins_over_environment_over_file(tmp_path):
+    text = "web: {token: from the file, port: 1}\nvideo: {fps: 30, width: 640}\n"
+    assert read(tmp_path, text).web.token == "from the file"
+    assert read(tmp_path, text, ZOOMDREAM_WEB_TOKEN="from the environment").web.token == "from the environment"
+    config = read(tmp_path, text, ["web.token=from the call", "video.fps=24", "video.fps=50"], ZOOMDREAM_WEB_TOKEN="12345678")
+    assert (config.web.token, config.web.port, config.video.fps, config.video.width) == ("from the call", 1, 50, 640)
+
+
+def test_an_environment_token_of_digits_is_text_and_an_empty_one_is_none(tmp_path):
+    assert read(tmp_path, "", ZOOMDREAM_WEB_TOKEN="12345678").web.token == "12345678"
+    assert read(tmp_path, "", ZOOMDREAM_WEB_TOKEN="").web.token is None
+
+
+def test_overrides_take_blocks_and_lists(tmp_path):
+    config = read(tmp_path, "zoom: {speed: 2}", ["zoom={rotation: 3}", "outputs=[{kind: null}]"])
+    assert (config.zoom.speed, config.zoom.rotation, config.outputs) == (1.05, 3.0, (NullOutput(kind="null"),))
+
+
+def test_secrets_stay_out_of_logs():
+    config = Config.model_validate({"web": {"token": "correct horse"}})
+    assert "correct horse" not in repr(config)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost", "LocalHost"])
+def test_loopback_addresses(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "localhost.example.org", "127.0.0.1.nip.io", "box"])
+def test_other_addresses(host):
+    assert not is_loopback(host)
+
+
+KEYS = st.one_of(st.sampled_from(sorted(setting_keys())), st.text(max_size=6))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+BLOCKS = st.dictionaries(
+    st.sampled_from([*Config.model_fields, "x"]),
+    st.dictionaries(st.sampled_from(sorted({key.rpartition(".")[2] for key in setting_keys()})), VALUES, max_size=4) | VALUES,
+    max_size=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(block=BLOCKS, junk=st.text(max_size=20), override=st.text(max_size=12))
+def test_no_input_ends_in_anything_but_a_config_or_its_mistakes(tmp_path_factory, block, junk, override):
+    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    for text in (yaml.safe_dump(block), yaml.safe_dump(block) + junk, json.dumps(block), junk):
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        try:
+            config = load(file, [override] if override else [], {})
+        except ConfigError as error:
+            lines = error.problems
+        else:
+            lines = [f"speed {config.zoom.speed}"]
+        assert lines
+        assert not any("\n" in line or line == "speed nan" for line in lines)
+
+
+# The shipped configs
+
+
+def test_the_reference_lists_every_setting_at_its_default():
+    write = runpy.run_path(str(ROOT / "tools" / "write_reference.py"))["reference"]
+    assert (shipped_configs() / "reference.yaml").read_text() == write(), (
+        "configs/reference.yaml differs from streamer/config.py; write it again with: python tools/write_reference.py"
+    )
+
+
+def test_the_reference_is_live():
+    file = shipped_configs() / "reference.yaml"
+    assert load(file, (), {}) == Config()
+    listed = yaml.safe_load(file.read_text())
+    for key in setting_keys():
+        block = listed
+        for part in key.split("."):
+            assert part in block, f"{key} is missing"
+            block = block[part]
+
+
+@pytest.mark.parametrize("file", sorted(shipped_configs().glob("*.yaml")), ids=lambda file: file.name)
+def test_shipped_configs_load_and_say_what_they_are_for(file):
+    load(file, (), {})
+    first, *rest = file.read_text().splitlines()
+    assert first.startswith("# ")
+    assert any(file.name in line for line in rest[:8]), "the opening comment is to show the command that uses it"
+
+
+@pytest.mark.parametrize("name", ["default.yaml", "original_2015.yaml"])
+def test_other_configs_hold_only_differences(name):
+    def differences(block, default, prefix=""):
+        for key, value in block.items():
+            if isinstance(value, dict):
+                yield from differences(value, getattr(default, key), f"{prefix}{key}.")
+            elif value == getattr(default, key):
+                yield f"{prefix}{key}"
+
+    block = yaml.safe_load((shipped_configs() / name).read_text()) or {}
+    assert list(differences(block, Config())) == [], "these are at their defaults; leave them out"
+
+
+def test_no_config_named_is_the_default_one():
+    assert load(None, (), {}) == load(shipped_configs() / "default.yaml", (), {})
