@@ -1,0 +1,96 @@
+"""The dream without a deadline: keyframes at exact moments of a video, the same for the same seed on the same device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+import torch
+
+from streamer.config import Config, DreamConfig
+from streamer.dream.dreamer import Dreamer
+from streamer.dream.networks import Network, load
+from streamer.dream.device import canvas_size, choose_device
+from streamer.messages import Keyframe, Scene
+
+log = logging.getLogger(__name__)
+
+STEPS_PER_S = 10
+"""Steps for one second of video when the settings leave it open."""
+
+
+def pace(dream: DreamConfig) -> tuple[int, float]:
+    """Steps per keyframe, and seconds of video from one keyframe to the next."""
+    match dream.steps_per_keyframe, dream.keyframe_s:
+        case "auto", "auto":
+            return 1, 1 / STEPS_PER_S
+        case "auto", float(interval_s):
+            return max(1, round(STEPS_PER_S * interval_s)), interval_s
+        case int(steps), "auto":
+            return steps, steps / STEPS_PER_S
+        case int(steps), float(interval_s):
+            return steps, interval_s
+    raise AssertionError(f"{dream.steps_per_keyframe!r} and {dream.keyframe_s!r} passed the config")
+
+
+class OfflineDream:
+    """A network ready to dream a video."""
+
+    def __init__(self, config: Config) -> None:
+        """Load the network.
+
+        Raises:
+            NetworkError: its weights cannot be had.
+            DeviceError: the device asked for is not there.
+        """
+        self._config = config
+        self._device = choose_device(config.device)
+        self._network: Network = load(config.network, self._device)
+        self.size = canvas_size(config.canvas, config.video, self._device.type)
+        """(height, width) of the picture being dreamt."""
+
+    @property
+    def wnids(self) -> Collection[str]:
+        """The classes it can dream."""
+        return self._network.wnids
+
+    @property
+    def network(self) -> str:
+        """The network's name."""
+        return self._network.name
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return self._device.type
+
+    def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Iterator[Keyframe]:
+        """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
+
+        Args:
+            scene_at: what is to be dreamt at a second of the video.
+            seed: of everything random.
+            start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
+        """
+        steps, interval_s = pace(self._config.dream)
+        dreamer = Dreamer(self._network, self._config, self.size, self._device, seed, start)
+        shown = scene_at(0.0)
+        dreamer.scene(shown)
+        number = 0
+        while True:
+            time_s = number * interval_s
+            yield Keyframe(dreamer.picture(), dreamer.pose, time_s, shown, number, steps if number else 0)
+            for step in range(steps):
+                scene = scene_at(time_s + step * interval_s / steps)
+                if scene != shown:
+                    dreamer.scene(scene)
+                    shown = scene
+                dreamer.step(interval_s / steps)
+            number += 1
+
+
+def be_repeatable() -> None:
+    """Make torch give the same numbers again, at some cost on a GPU."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
