@@ -33,7 +33,7 @@ def canvas_size(canvas: CanvasConfig, video: VideoConfig, device: str) -> tuple[
     """(height, width) of the picture to dream.
 
     Args:
-        device: ``cpu`` or ``cuda``, for what is ``auto``. An automatic canvas is never larger than the video, and has its shape.
+        device: ``cpu`` or ``cuda``, for what is ``auto``. An automatic canvas has the video's shape and is never larger.
     """
     match canvas.width, canvas.height:
         case int(width), int(height):

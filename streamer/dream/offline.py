@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from streamer.config import Config, DreamConfig
+from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.networks import Network, load
-from streamer.dream.device import canvas_size, choose_device
 from streamer.messages import Keyframe, Scene
 
 log = logging.getLogger(__name__)
