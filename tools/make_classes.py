@@ -127,8 +127,8 @@ def make_classes(tree: Tree, table: dict, tiny: set[str], vectors: np.ndarray) -
     return classes
 
 
-def hand_made(tree: Tree, table: dict) -> dict[str, list[int]]:
-    """The table's words, references resolved."""
+def hand_made(tree: Tree, table: dict, section: str) -> dict[str, list[int]]:
+    """A section of the table, references resolved."""
 
     def resolve(items: list) -> list[int]:
         found: list[int] = []
@@ -144,17 +144,21 @@ def hand_made(tree: Tree, table: dict) -> dict[str, list[int]]:
                 found.extend(resolve(table["words"][item]))
         return list(dict.fromkeys(found))
 
-    return {key(fold(str(word))): resolve(items) for word, items in table["words"].items()}
+    return {key(fold(str(word))): resolve(items) for word, items in table[section].items()}
 
 
-def derived(tree: Tree, classes: list[dict], taken: set[str]) -> dict[str, list[int]]:
-    """Words that WordNet or the names themselves give: what is above a class, a kind of it, the last word of its names."""
+def derived(tree: Tree, classes: list[dict], taken: set[str]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Words that WordNet or the names themselves give: what is above a class or the last word of its names; and kinds of it.
+
+    The kinds come apart: there are many odd ones, and a slip of the fingers should not lead to them.
+    """
     words: dict[str, list[int]] = {}
+    kinds: dict[str, list[int]] = {}
 
-    def add(source: dict[str, list[int]]) -> None:
+    def add(source: dict[str, list[int]], into: dict[str, list[int]]) -> None:
         for word, found in source.items():
             if len(word) > 2 and word not in taken and word not in words:
-                words[word] = sorted(found)
+                into[word] = sorted(found)
 
     above: dict[str, list[int]] = {}
     for wnid, found in tree.under.items():
@@ -163,26 +167,26 @@ def derived(tree: Tree, classes: list[dict], taken: set[str]) -> dict[str, list[
                 word = key(fold(name))
                 if len(found) > len(above.get(word, [])):
                     above[word] = found
-    add(above)
+    add(above, words)
 
     last: dict[str, set[int]] = defaultdict(set)
     for index, entry in enumerate(classes):
         for name in entry["names"]:
             if not LATIN.match(name) and " " in fold(name):
                 last[fold(name).rsplit(" ", 1)[-1]].add(index)
-    add({word: list(found) for word, found in last.items()})
+    add({word: list(found) for word, found in last.items()}, words)
 
     below: dict[str, set[int]] = defaultdict(set)
     places = {wnid: index for index, wnid in enumerate(tree.wnids)}
     for wnid, names in tree.names.items():
         if tree.above(wnid) & LEFT_OUT:
             continue
-        if wnid not in places and (kinds := tree.above(wnid) & places.keys()):
+        if wnid not in places and (parents := tree.above(wnid) & places.keys()):
             for name in names:
                 if len(fold(name).split()) <= 3:
-                    below[key(fold(name))].update(places[kind] for kind in kinds)
-    add({word: list(found) for word, found in below.items() if len(found) == 1})
-    return words
+                    below[key(fold(name))].update(places[parent] for parent in parents)
+    add({word: list(found) for word, found in below.items() if len(found) == 1}, kinds)
+    return words, kinds
 
 
 def make_nearby(tree: Tree, known: set[str]) -> dict[str, list[int]]:
@@ -223,7 +227,9 @@ def spread(found: list[int]) -> list[int]:
     return [found[place * len(found) // NEARBY_SHOWN] for place in range(NEARBY_SHOWN)]
 
 
-def write(path: Path, classes: list[dict], words: dict[str, list[int]], nearby: dict[str, list[int]]) -> None:
+def write(
+    path: Path, classes: list[dict], words: dict[str, list[int]], kinds: dict[str, list[int]], nearby: dict[str, list[int]]
+) -> None:
     """JSON with one class, word or group a line, so that changes can be reviewed."""
     groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for word, found in nearby.items():
@@ -238,10 +244,11 @@ def write(path: Path, classes: list[dict], words: dict[str, list[int]], nearby: 
 
     text = (
         '{\n"about": "ImageNet-1k\'s classes in index order, names from WordNet 3.0 (Princeton University); made by '
-        "tools/make_classes.py. relatives: the nearest of Tiny ImageNet. words: what else a word may mean. nearby: real words "
+        "tools/make_classes.py. relatives: nearest of Tiny ImageNet. words: other meanings. kinds: odder ones. nearby: words "
         'outside the vocabulary, by the classes nearest to them.",\n'
         f'"classes": [\n{lines(map(dump, classes))}\n],\n'
         f'"words": {{\n{lines(f"{dump(word)}: {dump(found)}" for word, found in sorted(words.items()))}\n}},\n'
+        f'"kinds": {{\n{lines(f"{dump(word)}: {dump(found)}" for word, found in sorted(kinds.items()))}\n}},\n'
         f'"nearby": [\n{lines(map(dump, rows))}\n]\n}}\n'
     )
     json.loads(text)
@@ -266,11 +273,16 @@ def main() -> None:
 
     classes = make_classes(tree, table, set(read(args.tiny_wnids)), vectors)
     exact = {key(fold(name)) for entry in classes for name in entry["names"]}
-    words = hand_made(tree, table)
-    words |= derived(tree, classes, exact | words.keys())
-    nearby = make_nearby(tree, exact | words.keys())
-    write(args.output, classes, words, nearby)
-    print(f"{len(classes)} classes, {len(exact)} names, {len(words)} words, {len(nearby)} words nearby")
+    words = hand_made(tree, table, "words")
+    labels = {key(fold(entry["label"])): index for index, entry in enumerate(classes)}
+    if astray := [word for word, found in words.items() if word in labels and found != [labels[word]]]:
+        raise SystemExit(f"a label must lead to its class alone, but not so in {WORDS_YAML.name}: {', '.join(astray)}")
+    strangers = hand_made(tree, table, "nearby")
+    more, kinds = derived(tree, classes, exact | words.keys() | strangers.keys())
+    words |= more
+    nearby = make_nearby(tree, exact | words.keys() | kinds.keys()) | strangers
+    write(args.output, classes, words, kinds, nearby)
+    print(f"{len(classes)} classes, {len(exact)} names, {len(words)} words, {len(kinds)} kinds, {len(nearby)} words nearby")
 
 
 if __name__ == "__main__":
