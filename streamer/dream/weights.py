@@ -39,7 +39,7 @@ def fetch(
     Args:
         name: ``vgg16`` or ``squeezenet1_1``.
         limit_s: Seconds a download may take; what came by then is kept for the next time. 0 downloads nothing, None waits.
-        progress: Told of the download; None shows a bar, if there is a terminal.
+        progress: Told of the download, which shows a bar too if there is a terminal.
         cache: Folder of downloads; None for the user's cache folder.
         url: None for torchvision's; its last part is ``<name>-<first digits of the SHA-256>.pth``.
 
@@ -55,7 +55,13 @@ def fetch(
     try:
         url = url or str(getattr(torchvision().models, _ENUMS[name]).IMAGENET1K_V1.url)
         target = places[0] / url.rpartition("/")[2]
-        with bar(f"downloading {name}") if progress is None else _as_is(progress) as tell:
+        with bar(f"downloading {name}") as show:
+
+            def tell(received: int, total: int | None) -> None:
+                show(received, total)
+                if progress is not None:
+                    progress(received, total)
+
             download(url, target, progress=tell, limit_s=limit_s)
     except (ImportError, DownloadError) as error:
         raise NetworkError(str(error)) from error
@@ -75,11 +81,6 @@ def bar(what: str) -> Iterator[Progress]:
     with RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True) as shown:
         task = shown.add_task(what, total=None)
         yield lambda received, total: shown.update(task, completed=received, total=total)
-
-
-@contextmanager
-def _as_is(progress: Progress) -> Iterator[Progress]:
-    yield progress
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
