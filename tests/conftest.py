@@ -1,0 +1,98 @@
+"""What every test is held to: no unexpected warning in the log, no thread or process left behind, nothing of the user's.
+
+A test that provokes a warning says so: ``@pytest.mark.logs("text in it", …)``, or it takes ``caplog`` and looks itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import pytest
+
+GRACE_S = 2.0
+"""How long threads and processes that were told to end may still take."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Queues, caches and tokens of whoever runs the tests stay out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        for name in [name for name in os.environ if name.startswith("ZOOMDREAM_")]:
+            patch.delenv(name)
+        yield
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def _no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    handler = _Warnings()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    expected = [text for mark in request.node.iter_markers("logs") for text in mark.args]
+    if "caplog" not in request.fixturenames:
+        lines = [f"{record.levelname} {record.name}: {record.getMessage()}" for record in handler.records]
+        unexpected = [line for line in lines if not any(text in line for text in expected)]
+        assert not unexpected, f"unexpected in the log: {unexpected}; mark the test with pytest.mark.logs if it provokes them"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    threads, children = set(threading.enumerate()), _children()
+    yield
+    deadline = time.monotonic() + GRACE_S
+    for thread in _started_since(threads):
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = [thread.name for thread in _started_since(threads)]
+    assert not left, f"threads left running: {left}"
+    while (orphans := _children() - children) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not orphans, f"processes left running: {[_command(pid) for pid in orphans]}"
+
+
+def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+
+
+def _children() -> set[int]:
+    """Living child processes; multiprocessing's own tracker of shared memory is meant to outlive the tests."""
+    multiprocessing.active_children()  # reaps those that have ended
+    tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+    found = set()
+    for file in Path("/proc/self/task").glob("*/children"):  # Linux only; elsewhere nothing is found
+        try:
+            found |= {int(pid) for pid in file.read_text().split()}
+        except OSError:  # the thread ended meanwhile
+            continue
+    return {pid for pid in found if pid != tracker and _lives(pid)}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _command(pid: int) -> str:
+    try:
+        return f"{pid} {Path(f'/proc/{pid}/cmdline').read_text().replace(chr(0), ' ')}"
+    except OSError:
+        return str(pid)
