@@ -1,0 +1,121 @@
+"""Make .venv and install zoomdream into it: `python3 tools/install.py [EXTRA...]`, which is what the Makefile runs.
+
+What pip alone would get wrong is torch: its default build for Linux brings several GB of CUDA libraries, of no use without an
+NVIDIA GPU. A torch that is in .venv already, and that pyproject.toml admits, is left alone.
+
+Runs under any Python 3, if only to say that a newer one is needed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = str(VENV / "bin" / "python")
+OLDEST = (3, 11)
+NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
+"""Looked for when python3 is too old; the best tried first."""
+
+TORCH_CPU = "torch==2.13.0"
+TORCH_ANY = "torch>=2.11,<2.14"
+TORCH_FROM, TORCH_BELOW = (2, 11), (2, 14)
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""PyTorch's own index of builds without CUDA."""
+CPU_INDEX_TIMEOUT_S = 8
+
+
+def main(extras):
+    use_new_enough_python()
+    make_venv()
+    cpu_index = install_torch()
+    install_project(extras, cpu_index)
+
+
+def use_new_enough_python():
+    if sys.version_info >= OLDEST:
+        return
+    for name in NEWER:
+        found = shutil.which(name)
+        if found and subprocess.call([found, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+            os.execv(found, [found, *sys.argv])
+    have = ".".join(str(part) for part in sys.version_info[:3])
+    sys.exit(
+        f"zoomdream needs Python 3.11 or newer; python3 is {have}. Install a newer one (Debian, Ubuntu: apt install python3.11 "
+        "python3.11-venv; macOS: brew install python) and name it: make run PYTHON=python3.11"
+    )
+
+
+def make_venv():
+    if os.path.exists(PYTHON) and subprocess.call([PYTHON, "-m", "pip", "--version"], stdout=subprocess.DEVNULL) == 0:
+        return
+    say(f"Making .venv with Python {sys.version.split()[0]}")
+    shutil.rmtree(VENV, ignore_errors=True)
+    if subprocess.call([sys.executable, "-m", "venv", str(VENV)]) != 0:
+        shutil.rmtree(VENV, ignore_errors=True)
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        sys.exit(f"no virtual environment could be made; on Debian and Ubuntu: apt install python{version}-venv")
+
+
+def install_torch():
+    """Install torch if it is not there; gives the pip arguments for the index it came from."""
+    if installed_torch():
+        return []
+    index = []
+    if sys.platform != "linux" or shutil.which("nvidia-smi"):
+        wanted = TORCH_ANY
+    else:
+        wanted = TORCH_CPU
+        if reachable(f"{CPU_INDEX}/torch/"):
+            index = ["--extra-index-url", CPU_INDEX]
+        else:
+            say(f"No answer from {CPU_INDEX}: taking {TORCH_CPU} from where pip looks, which may be the larger CUDA build")
+    say(f"Installing {wanted}")
+    if not pip("install", *index, wanted):
+        say(f"{wanted} is not to be had for this Python; leaving the choice to pip")
+    return index
+
+
+def install_project(extras, index):
+    torch = installed_torch()
+    limits = []
+    if torch:  # nothing that follows may bring another one; torchvision's releases each ask for one torch
+        file = VENV / "constraints.txt"
+        file.write_text(f"torch=={torch}\n")
+        limits = ["--constraint", str(file)]
+    project = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
+    say("Installing zoomdream" + (f" with {', '.join(extras)}" if extras else ""))
+    if not pip("install", *index, *limits, "--editable", project):
+        sys.exit("the installation failed; pip says why above")
+
+
+def installed_torch():
+    """The version of a usable torch in .venv; empty if there is none."""
+    code = "import importlib.metadata as m; print(m.version('torch'))"
+    done = subprocess.run([PYTHON, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    version = done.stdout.decode().strip()
+    usable = version and TORCH_FROM <= tuple(int(part) for part in version.split(".")[:2]) < TORCH_BELOW
+    return version if usable else ""
+
+
+def reachable(url):
+    try:
+        with urllib.request.urlopen(url, timeout=CPU_INDEX_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
+
+
+def pip(*arguments):
+    return subprocess.call([PYTHON, "-m", "pip", "--disable-pip-version-check", *arguments]) == 0
+
+
+def say(text):
+    print(f"==> {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
