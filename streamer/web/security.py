@@ -195,4 +195,5 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Put the careful headers on every answer; a handler's own win."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
+    # files are asked for each time, but sent only when they have changed
+    response.headers.setdefault("Cache-Control", "no-cache" if isinstance(response, web.FileResponse) else "no-store")

@@ -167,6 +167,8 @@ class FakeVideo:
     mime = 'video/mp4; codecs="avc1.4d401f"'
 
     def __init__(self) -> None:
+        self.silent = False
+        """Whether new shares start empty, as before the first picture."""
         self.jpeg: bytes | None = b"\xff\xd8picture\xff\xd9"
         self.feeds: list[tuple[str, FakeFeed]] = []
         self.opened = threading.Event()
@@ -174,7 +176,8 @@ class FakeVideo:
 
     def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> FakeFeed:
         feed = FakeFeed(self, on_ready)
-        feed.put(f"first of {kind}".encode())
+        if not self.silent:
+            feed.put(f"first of {kind}".encode())
         self.feeds.append((kind, feed))
         self.opened.set()
         return feed

@@ -1,0 +1,38 @@
+// What this browser remembers: a name, and which requests are its own. Works without storage, then for this visit only.
+
+const NAME = "zoomdream.name";
+const MINE = "zoomdream.mine";
+const KEEP = 50;
+
+const visit = new Map();
+
+function get(key) {
+  try {
+    return localStorage.getItem(key) ?? visit.get(key) ?? null;
+  } catch {
+    return visit.get(key) ?? null;
+  }
+}
+
+function set(key, value) {
+  visit.set(key, value);
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // private windows and full disks: this visit remembers
+  }
+}
+
+/** The viewer's name; a guest's until they give one. */
+export function name() {
+  if (!get(NAME)) set(NAME, `guest-${1000 + Math.floor(Math.random() * 9000)}`);
+  return get(NAME);
+}
+
+export const rename = (name) => set(NAME, name);
+
+const ids = () => (get(MINE) ?? "").split(",").filter(Boolean);
+
+export const isMine = (id) => ids().includes(String(id));
+
+export const remember = (id) => set(MINE, [...ids(), id].slice(-KEEP).join(","));

@@ -1,0 +1,123 @@
+// Live H.264 through Media Source Extensions, kept close behind the present.
+
+const AIM_S = 0.35; // how far behind the newest picture to play
+const AIM_MAX_S = 1.2; // what the aim grows to where the line stutters
+const LATE_S = 2.5; // farther behind than the aim by this: jump
+const KEEP_S = 15; // of the past, then it is pruned
+const SILENCE_MS = 8000; // a line that has spoken and says nothing for so long is dead
+
+/** This browser never will. */
+export class Unplayable extends Error {}
+
+/** It could, but this time it did not. */
+export class Undecodable extends Error {}
+
+function once(target, name, signal) {
+  return new Promise((resolve, reject) => {
+    const settled = new AbortController();
+    const settle = (how, value) => {
+      settled.abort();
+      how(value);
+    };
+    target.addEventListener(name, (event) => settle(resolve, event), { signal: settled.signal });
+    signal.addEventListener("abort", () => settle(reject, signal.reason), { signal: settled.signal });
+  });
+}
+
+/** Reads with a deadline: resolves like `reader.read()`, rejects after `ms` of silence. */
+function readWithin(reader, ms) {
+  let timer;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the line went silent")), ms);
+  });
+  return Promise.race([reader.read(), silence]).finally(() => clearTimeout(timer));
+}
+
+function update(buffer, change, signal) {
+  const done = once(buffer, "updateend", signal);
+  change();
+  return done;
+}
+
+/** Keeps the video near the end of its buffer by small changes of speed, and by a jump where they won't do. */
+class Chase {
+  constructor(video, signal) {
+    this.video = video;
+    this.aim = AIM_S;
+    video.addEventListener("waiting", () => (this.aim = Math.min(AIM_MAX_S, this.aim * 1.4)), { signal });
+  }
+
+  /** Call when the buffer has grown. */
+  follow() {
+    const { video } = this;
+    const last = video.buffered.length - 1;
+    if (last < 0) return;
+    const start = video.buffered.start(last);
+    const behind = video.buffered.end(last) - video.currentTime;
+    if (video.currentTime < start || behind < -0.1 || behind > this.aim + LATE_S) {
+      video.currentTime = Math.max(start, video.buffered.end(last) - this.aim);
+      return;
+    }
+    this.aim = Math.max(AIM_S, this.aim * 0.9995);
+    if (behind > this.aim + 0.25) video.playbackRate = behind > this.aim + 1 ? 1.15 : 1.06;
+    else if (behind < this.aim * 0.4) video.playbackRate = 0.96;
+    else if (Math.abs(behind - this.aim) < 0.1) video.playbackRate = 1;
+  }
+}
+
+/**
+ * Plays /live.mp4 until the line breaks or `signal` aborts.
+ * `onPlaying` is called when pictures move. Throws Unplayable, Undecodable, or what broke the line.
+ */
+export async function playMse(video, signal, onPlaying) {
+  const Source = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
+  if (!Source) throw new Unplayable("no Media Source Extensions");
+  const ended = new AbortController();
+  signal.addEventListener("abort", () => ended.abort(signal.reason), { once: true, signal: ended.signal });
+  const response = await fetch("/live.mp4", { signal: ended.signal, cache: "no-store" });
+  let url;
+  try {
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const type = response.headers.get("Content-Type") ?? "";
+    if (!Source.isTypeSupported(type)) throw new Unplayable(`cannot play ${type}`);
+    const source = new Source();
+    video.disableRemotePlayback = true;
+    url = URL.createObjectURL(source);
+    video.src = url;
+    await once(source, "sourceopen", ended.signal);
+    video.addEventListener("playing", onPlaying, { signal: ended.signal });
+    video.addEventListener("error", () => ended.abort(new Undecodable(video.error?.message || "bad video")), { signal: ended.signal });
+    await pump(video, source.addSourceBuffer(type), response.body.getReader(), ended.signal);
+  } catch (error) {
+    throw ended.signal.reason instanceof Undecodable ? ended.signal.reason : error;
+  } finally {
+    ended.abort(new DOMException("ended", "AbortError"));
+    if (url) URL.revokeObjectURL(url);
+  }
+}
+
+async function pump(video, buffer, reader, signal) {
+  const chase = new Chase(video, signal);
+  let started = false;
+  while (true) {
+    const { value, done } = await (started ? readWithin(reader, SILENCE_MS) : reader.read());
+    if (done) throw new Error("the line ended");
+    signal.throwIfAborted();
+    try {
+      await update(buffer, () => buffer.appendBuffer(value), signal);
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") throw error;
+      await update(buffer, () => buffer.remove(0, Math.max(0.1, video.currentTime - 1)), signal);
+      await update(buffer, () => buffer.appendBuffer(value), signal);
+    }
+    if (!buffer.buffered.length) continue;
+    chase.follow();
+    if (!started) {
+      started = true;
+      video.play().catch((error) => signal.aborted || video.dispatchEvent(new CustomEvent("blocked", { detail: error })));
+    }
+    if (video.currentTime - buffer.buffered.start(0) > KEEP_S * 2) {
+      await update(buffer, () => buffer.remove(0, video.currentTime - KEEP_S), signal);
+    }
+  }
+}

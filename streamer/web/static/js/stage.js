@@ -1,0 +1,66 @@
+// The picture with its buttons, and one honest word about how it is.
+
+import { byId, say } from "./dom.js";
+import { Player } from "./player.js";
+
+const WORDS = {
+  connecting: "connecting…",
+  starting: "the dream is starting…",
+  live: "live",
+  reconnecting: "reconnecting…",
+  paused: "paused",
+};
+
+/** Runs the player; tell it of each status and of the connection to the events. */
+export class Stage {
+  constructor() {
+    this.running = true; // until a status says that there is no picture yet
+    this.connected = true;
+    this.player = new Player(byId("video"), byId("picture"), () => this.#show());
+    const stage = byId("stage");
+    byId("play").addEventListener("click", () => (this.player.paused ? this.player.play() : this.player.pause()));
+    const full = byId("fullscreen");
+    full.hidden = !document.fullscreenEnabled;
+    full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen()));
+    byId("video").addEventListener("resize", ({ target }) => this.#shape(target.videoWidth, target.videoHeight));
+    byId("picture").addEventListener("load", ({ target }) => this.#shape(target.naturalWidth, target.naturalHeight));
+    this.#show();
+  }
+
+  begin() {
+    this.player.begin();
+  }
+
+  status({ video }) {
+    this.running = video.frames.shown > 0;
+    this.#show();
+  }
+
+  connection(connected) {
+    this.connected = connected;
+    document.body.dataset.connected = String(connected);
+    this.#show();
+  }
+
+  #shape(width, height) {
+    if (width && height) byId("stage").style.setProperty("--aspect", `${width} / ${height}`);
+  }
+
+  get #state() {
+    const { state } = this.player;
+    if (state === "paused") return this.connected ? "paused" : "reconnecting";
+    if (!this.connected) return "reconnecting";
+    if (state === "live") return "live";
+    return this.running ? (state ?? "connecting") : "starting";
+  }
+
+  #show() {
+    const state = this.#state;
+    const { state: picture } = this.player;
+    byId("stage").dataset.state = picture === "live" || picture === "paused" ? picture : state;
+    byId("state").dataset.state = state;
+    say(byId("state-text"), WORDS[state]);
+    if (picture !== "live" && picture !== "paused") say(byId("veil"), WORDS[state]);
+    byId("play").setAttribute("aria-label", this.player.paused ? "Play the picture" : "Pause the picture");
+  }
+}

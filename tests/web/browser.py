@@ -1,0 +1,61 @@
+"""A real browser, and a real video for it to show."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from streamer.config import VideoConfig
+from streamer.messages import Frame
+from streamer.video.encode import Encoder
+
+ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HEIGHT, WIDTH, FPS = 72, 128, 25
+COLOUR = (200, 120, 40)
+
+
+def chromium() -> str:
+    """Where Chromium is; skips the test if there is none."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium to show the pages in")
+    return found
+
+
+@contextmanager
+def moving_video() -> Iterator[Encoder]:
+    """An encoder that is fed one colour, with a stripe that wanders, at its rate."""
+    config = VideoConfig(width=WIDTH, height=HEIGHT, fps=FPS, preset="ultrafast")
+    encoder = Encoder(config)
+    end = threading.Event()
+
+    def feed() -> None:
+        number = 0
+        while not end.wait(1 / FPS):
+            image = np.full((HEIGHT, WIDTH, 3), COLOUR, np.uint8)
+            image[:8, number % WIDTH] = 255
+            encoder.put(Frame(image, number, None))
+            number += 1
+
+    thread = threading.Thread(target=feed, name="feeder")
+    thread.start()
+    try:
+        yield encoder
+    finally:
+        end.set()
+        thread.join()
+        encoder.close()

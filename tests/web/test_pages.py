@@ -1,0 +1,283 @@
+"""The pages in headless Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from streamer.config import WebConfig
+from streamer.messages import FrameCounters, Scene, Target, arrange
+from streamer.web.server import Server
+from tests.web.browser import ARGS, COLOUR, chromium, moving_video
+from tests.web.conftest import Stage
+from tests.web.fakes import FakeClasses
+
+pytestmark = pytest.mark.browser
+
+WAIT_MS = 20_000
+NASTY = "<img src=x onerror=\"window.pwned='img'\"><script>window.pwned='script'</script>"
+PIXEL = """element => {
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 1;
+    const brush = canvas.getContext('2d');
+    brush.drawImage(element, 0, 0, 1, 1);
+    return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""
+
+
+def until(page: Page, condition: str, arg: object = None) -> None:
+    """Wait for a JavaScript function to return true; Playwright's own way of it runs into the pages' CSP."""
+    for _ in range(WAIT_MS // 50):
+        if page.evaluate(condition, arg):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never true: {condition}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which an uncaught error fails the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="no-preference")
+    context.set_default_timeout(WAIT_MS)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
+    """A server with a video that plays."""
+    with moving_video() as encoder:
+        stage = stages(video=encoder)
+        yield stage
+        stage.server.stop(10)
+
+
+def is_colour(pixel: list[int]) -> bool:
+    return all(abs(seen - sent) < 24 for seen, sent in zip(pixel, COLOUR, strict=True))
+
+
+def test_the_page_plays_live_video(moving: Stage, page: Page) -> None:
+    page.goto(moving.server.url)
+    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    until(page, "() => document.querySelector('video').currentTime > 0.5")
+    video = page.locator("video")
+    assert video.evaluate("v => [v.videoWidth, v.videoHeight]") == [128, 72]
+    assert is_colour(video.evaluate(PIXEL))
+    lag_s = video.evaluate("v => v.buffered.end(v.buffered.length - 1) - v.currentTime")
+    assert lag_s < 3
+    expect(page.locator("#picture")).to_be_hidden()
+
+
+def test_without_media_source_pictures_take_over(moving: Stage, page: Page) -> None:
+    page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource; delete window.WebKitMediaSource;")
+    page.goto(moving.server.url)
+    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    picture = page.locator("#picture")
+    expect(picture).to_be_visible()
+    expect(page.locator("video")).to_be_hidden()
+    until(page, "() => document.querySelector('#picture').naturalWidth === 128")
+    assert is_colour(picture.evaluate(PIXEL))
+    first = picture.evaluate("i => i.src")
+    until(page, "first => document.querySelector('#picture').src !== first", first)
+
+
+def test_pausing_lets_go_of_the_stream(moving: Stage, page: Page) -> None:
+    page.goto(moving.server.url)
+    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    page.hover("#stage")
+    page.get_by_role("button", name="Pause the picture").click()
+    expect(page.locator("#state-text")).to_have_text("paused")
+    page.get_by_role("button", name="Play the picture").click()
+    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+
+
+def test_less_motion_is_respected(moving: Stage, page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(moving.server.url)
+    expect(page.locator("#state-text")).to_have_text("paused")
+    expect(page.locator("#picture")).to_have_attribute("src", "/frame.jpg")
+    assert page.locator("video").evaluate("v => v.src") == ""
+
+
+def test_the_page_comes_back_with_the_server(moving: Stage, page: Page) -> None:
+    page.goto(moving.server.url)
+    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    port = moving.server.port
+    assert moving.server.stop(10)
+    expect(page.locator("#state-text")).to_have_text("reconnecting…")
+    again = Server(WebConfig(port=port), moving.desk, moving.video, moving.status, FakeClasses(), moving.desk)
+    again.start()
+    try:
+        expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    finally:
+        assert again.stop(10)
+
+
+def test_a_dream_that_is_starting_says_so(stage: Stage, page: Page) -> None:
+    stage.status.snapshot = replace(stage.status.snapshot, frames=FrameCounters())
+    stage.video.silent = True
+    page.goto(stage.server.url)
+    expect(page.locator("#state-text")).to_have_text("the dream is starting…")
+    expect(page.locator("#veil")).to_have_text("the dream is starting…")
+    expect(page.locator("#now-for")).to_have_text("The first dream is on its way.")
+
+
+def test_what_is_on_air_and_what_waits(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    expect(page.locator("#queue-empty")).to_be_visible()
+    stage.desk.show(None, "volcano", "bubble")
+    expect(page.locator("#now-kind")).to_have_text("Wandering")
+    expect(page.locator("#now-title")).to_have_text("volcano + bubble")
+    expect(page.get_by_role("link", name="volcano").first).to_have_attribute("href", "https://en.wikipedia.org/wiki/volcano")
+    expect(page.locator("#time-left")).to_have_text("18 s left")
+    stage.desk.add("Mara", "pizza")
+    stage.desk.add("Jo", "jellyfish")
+    expect(page.locator("#queue li .what")).to_have_text(["pizza", "jellyfish"])
+    expect(page.locator("#queue li .who")).to_have_text(["Mara", "Jo"])
+    expect(page.locator("#queue li .eta")).to_have_text(["in 18 s", "in 48 s"])
+    stage.desk.skip()
+    expect(page.locator("#queue li .what")).to_have_text(["jellyfish"])
+    expect(page.locator("#now-kind")).to_have_text("On air")
+    expect(page.locator("#now-for")).to_have_text("for Mara")
+
+
+def test_asking(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    name = page.get_by_label("Your name")
+    assert name.input_value().startswith("guest-")
+    name.fill("Ada")
+    box = page.get_by_role("combobox", name="What shall it dream?")
+    box.fill("!dream volcano + pizza")
+    box.press("Enter")
+    expect(page.locator("#log .told")).to_have_text("volcano + pizza: next, about 18 s from now.")
+    expect(page.locator("#queue li.mine .who")).to_have_text("Ada (you)")
+    assert stage.desk.calls[-1][1:3] == ("Ada", "volcano + pizza")
+    assert box.input_value() == ""
+    page.reload()
+    expect(name).to_have_value("Ada")
+    expect(page.locator("#queue li.mine")).to_have_count(1)
+
+
+def test_an_unknown_word_is_answered_with_near_ones(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    box = page.get_by_role("combobox")
+    box.fill("volkano + pizza")
+    box.press("Enter")
+    expect(page.locator("#log .told p")).to_have_text("I don't know 'volkano'")
+    page.locator("#log").get_by_role("button", name="volcano").click()
+    expect(page.locator("#log .told").last).to_contain_text("volcano + pizza: next")
+    assert stage.desk.requests[0].title == "volcano + pizza"
+
+
+def test_suggestions_while_typing(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    box = page.get_by_role("combobox")
+    box.press_sequentially("bubble + fo")
+    option = page.get_by_role("option")
+    expect(option).to_have_text(["Arctic foxwhite fox"])
+    expect(box).to_have_attribute("aria-expanded", "true")
+    box.press("ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    box.press("Enter")
+    expect(box).to_have_value("bubble + Arctic fox")
+    expect(page.locator("#offers")).to_be_hidden()
+    box.press("Enter")
+    expect(page.locator("#queue .what")).to_have_text("bubble + Arctic fox")
+
+
+def test_the_list_of_subjects(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    expect(page.locator("#classes li")).to_have_count(6)
+    expect(page.get_by_role("link", name="About pizza")).to_have_attribute("href", "https://en.wikipedia.org/wiki/pizza")
+    page.get_by_label("Find a subject").fill("tabby")
+    expect(page.locator("#classes li")).to_have_count(1)
+    page.get_by_role("button", name="Ask for tabby cat").click()
+    expect(page.get_by_role("combobox")).to_have_value("tabby cat")
+    page.get_by_label("Find a subject").fill("canoe")
+    expect(page.locator("#classes-note")).to_contain_text("Nothing by that name")
+
+
+@pytest.mark.parametrize("path", ["", "control", "overlay?next=9"])
+def test_markup_from_strangers_is_text(stage: Stage, page: Page, path: str) -> None:
+    nasty = Target("n00000001", NASTY)
+    stage.desk.scene = Scene(1, arrange([nasty]), NASTY, 1)
+    stage.desk.add(NASTY, "volcano")
+    page.goto(stage.server.url + path)
+    expect(page.locator("#now-title, #title")).to_have_text(NASTY)
+    expect(page.locator("#now-for, #for")).to_have_text(f"for {NASTY}")
+    expect(page.locator("#queue .who, #next")).to_contain_text([NASTY])
+    until(page, "() => performance.now() > 1000")
+    assert page.evaluate("window.pwned") is None
+
+
+def test_moderating(stage: Stage, page: Page) -> None:
+    for label in ("volcano", "bubble", "pizza", "jellyfish"):
+        stage.desk.add("Mara", label)
+    page.goto(stage.server.url + "control")
+    what = page.locator("#queue .what")
+    page.get_by_role("button", name="Remove bubble, asked for by Mara").click()
+    expect(what).to_have_text(["volcano", "pizza", "jellyfish"])
+    expect(page.locator("#outcome")).to_have_text("Removed bubble.")
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("#now-title")).to_have_text("volcano")
+    page.get_by_role("button", name="Hold this dream").click()
+    expect(page.locator("#now-kind")).to_have_text("On air, held")
+    page.get_by_role("button", name="Let it go on").click()
+    page.get_by_role("button", name="Bump").click()
+    expect(page.locator("#outcome")).to_have_text("Bumped.")
+    page.get_by_role("button", name="Clear the queue").click()
+    expect(what).to_have_count(2)
+    page.get_by_role("button", name="Really remove all 2?").click()
+    expect(what).to_have_count(0)
+    expect(page.locator("#numbers")).to_contain_text("squeezenet1_1")
+    stage.status.snapshot = replace(stage.status.snapshot, problems=("no keyframe for 30 s",))
+    expect(page.locator("#problems")).to_have_text("no keyframe for 30 s")
+
+
+def test_logging_in_to_moderate(guarded: Stage, page: Page) -> None:
+    guarded.desk.add("Mara", "volcano")
+    page.goto(guarded.server.url + "control")
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#login-error")).to_have_text("that is not the token.")
+    expect(page.locator("#desk")).to_be_hidden()
+    page.get_by_label("Token").fill("open sesame")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("#now-title")).to_have_text("volcano")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("#login")).to_be_visible()
+
+
+def test_the_overlay_hides_when_the_stream_is_away(stage: Stage, page: Page) -> None:
+    stage.desk.show(None, "volcano")
+    stage.desk.add("Mara", "pizza")
+    page.goto(stage.server.url + "overlay")
+    card = page.locator("#card")
+    expect(card).to_have_attribute("data-shown", "true")
+    expect(page.locator("#next")).to_have_text("Next: pizza (Mara)")
+    transparent: Any = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert transparent == "rgba(0, 0, 0, 0)"
+    assert stage.server.stop(10)
+    expect(card).to_have_attribute("data-shown", "false")
