@@ -1,7 +1,7 @@
 import pytest
 
+from streamer.commands.script import Cue, ScriptError, parse_script
 from streamer.messages import Reason, Refused, Target
-from streamer.script import Cue, ScriptError, parse_script
 
 VOLCANO, PIZZA, BUBBLE = Target("n09472597", "volcano"), Target("n07873807", "pizza"), Target("n09229709", "bubble")
 KNOWN = {target.label: target for target in (VOLCANO, PIZZA, BUBBLE)}

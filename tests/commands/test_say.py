@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.say import NotSaid, say, wish
+from streamer.commands.say import NotSaid, address, say, wish
 
 
 class Streamer:
@@ -115,3 +115,24 @@ def test_nothing_running_there_is_said_plainly() -> None:
     server.server_close()
     with pytest.raises(NotSaid, match=f"nothing is running at {url}; start it with: zoomdream run"):
         say(url, "ann", "volcano")
+
+
+@pytest.mark.parametrize(
+    ("where", "url"),
+    [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0:9000", "http://127.0.0.1:9000"),
+        ("::1:8080", "http://[::1]:8080"),
+        (":::8080", "http://[::1]:8080"),
+        ("http://dream.example/control", "http://dream.example"),
+        ("https://dream.example:8443/", "https://dream.example:8443"),
+    ],
+)
+def test_addresses(where: str, url: str) -> None:
+    assert address(where) == url
+
+
+@pytest.mark.parametrize("where", ["ftp://dream.example", "http://", "127.0.0.1:99999"])
+def test_what_is_no_address(where: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an address|out of range"):
+        address(where)

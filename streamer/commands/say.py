@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from http import HTTPStatus
 from typing import Any
+
+from streamer.commands import CommandError
 
 COMMAND = "!dream"
 TIMEOUT_S = 10.0
@@ -14,7 +17,7 @@ TIMEOUT_S = 10.0
 Json = dict[str, Any]
 
 
-class NotSaid(Exception):
+class NotSaid(CommandError):
     """A line that did not reach the queue; its message is what to tell the person who said it."""
 
 
@@ -32,6 +35,26 @@ def wish(line: str) -> str:
     if not words.strip():
         raise ValueError(f'nothing to dream; say for example "{COMMAND} volcano"')
     return words.strip()
+
+
+def address(where: str) -> str:
+    """The address to call for a host and port or a page: ``http://127.0.0.1:8080`` from ``0.0.0.0:8080``.
+
+    Raises:
+        ValueError: it is no address of a web server.
+    """
+    parts = urllib.parse.urlsplit(where if "://" in where else f"http://{_bracketed(where)}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"'{where}' is not an address such as http://127.0.0.1:8080")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(parts.hostname, parts.hostname)  # listening everywhere includes here
+    port = f":{parts.port}" if parts.port else ""  # raises for ports beyond 65535
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def _bracketed(where: str) -> str:
+    """``[::1]:8080`` from ``::1:8080``, as a config's host and port make it."""
+    host, colon, port = where.rpartition(":")
+    return f"[{host}]{colon}{port}" if ":" in host and not host.startswith("[") else where
 
 
 def say(url: str, user: str, text: str, token: str | None = None) -> str:

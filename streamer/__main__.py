@@ -1,0 +1,182 @@
+"""The command line. Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+
+Exit codes: 0 done, 1 it failed, 2 the call or the config was wrong; one line on standard error says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from streamer.commands import WRONG_CALL, CommandError
+from streamer.config import Config
+from streamer.logs import LEVELS, configure_logs, console
+
+app = typer.Typer(
+    name="zoomdream",
+    help="A live picture that dreams what its viewers ask for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file of settings; configs/default.yaml if none is named.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example video.fps=30; repeatable."),
+]
+LogOption = Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"{', '.join(LEVELS)}.")]
+
+
+@app.command()
+def run(config: ConfigArgument = None, overrides: SetOption = None, log_level: LogOption = "info") -> None:
+    """Stream live: the page with the video, the queue and the API."""
+    settings = _settings(config, overrides)
+    _logs(log_level)
+    from streamer.commands.run import command
+
+    with _told():
+        command(settings, typer.echo)
+
+
+@app.command()
+def render(
+    config: ConfigArgument = None,
+    script: Annotated[str, typer.Option(help='What to dream from which second on: "0 volcano + bubble; 12 pizza".')] = "",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where to: .mp4, .gif, .png (the last frame) or a folder of frames.")
+    ] = Path("dream.mp4"),
+    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="Length of the video.")] = 30.0,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same pixels.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second; video.fps if not given.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the video in pixels, for example 640x360.")] = None,
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="A picture to start from.")] = None,
+    captions: Annotated[bool, typer.Option("--captions", help="Write what is dreamt into the picture.")] = False,
+    overrides: SetOption = None,
+    log_level: LogOption = "warning",
+) -> None:
+    """Dream offline: a script to a video, a GIF, a picture or a folder of pictures."""
+    named = list(overrides or ())
+    if fps is not None:
+        named.append(f"video.fps={fps}")
+    if size is not None:
+        if (found := re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", size.strip())) is None:
+            _fail(WRONG_CALL, f"--size is '{size}'; must be WIDTHxHEIGHT in pixels, for example 640x360")
+        named += [f"video.width={found[1]}", f"video.height={found[2]}"]
+    settings = _settings(config, named)
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**32) if settings.seed is None else settings.seed
+    _logs(log_level)
+    from streamer.commands.render import Order, command
+
+    with _told():
+        command(settings, Order(script, seconds, output, seed, captions, image), console, typer.echo)
+
+
+@app.command()
+def classes(
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="What it would match; all classes if left out.")] = "",
+) -> None:
+    """List what can be asked for; with a word, what it would match."""
+    from streamer.commands.classes import command
+
+    with _told():
+        command(word, Console(), typer.echo)
+
+
+@app.command()
+def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
+    """Look at everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
+    from streamer.commands.check import command
+
+    with _told():
+        command(config, overrides or (), Console())
+
+
+@app.command("say")
+def say_line(
+    line: Annotated[str, typer.Argument(metavar="LINE", help='What a viewer would type: "!dream volcano", or just "volcano".')],
+    user: Annotated[str | None, typer.Option(help="Who says it; your login name if not given.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; the config's if not given.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="CONFIG", help="The running streamer's settings.")] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Say a chat line to a running streamer."""
+    from streamer.commands.say import address, say, wish
+
+    settings = _settings(config, overrides)
+    with _told():
+        try:
+            text, base = wish(line), address(url or f"{settings.web.host}:{settings.web.port}")
+        except ValueError as error:
+            raise CommandError(str(error), WRONG_CALL) from error
+        typer.echo(say(base, user or _login(), text, settings.web.token))
+
+
+@app.command("fit-prior")
+def fit_prior(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Photographs, or folders of them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The .safetensors file to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of patches.")] = 1,
+) -> None:
+    """Fit the patch prior, the feeling for what is natural, to photographs."""
+    from streamer.commands.fit_prior import command
+
+    with _told():
+        command(images, output, seed, console, typer.echo)
+
+
+def main() -> None:
+    """Run the command line; the ``zoomdream`` script starts here."""
+    app()
+
+
+def _settings(path: Path | None, overrides: list[str] | None) -> Config:
+    """The config that a command was called with; ends the program when it is wrong."""
+    from streamer.settings_file import ConfigError, load
+
+    try:
+        return load(path, overrides or ())
+    except ConfigError as error:
+        _fail(WRONG_CALL, *error.problems)
+
+
+def _logs(level: str) -> None:
+    if level.lower() not in LEVELS:
+        _fail(WRONG_CALL, f"--log-level is '{level}'; must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
+    configure_logs(level)
+
+
+def _login() -> str:
+    with contextlib.suppress(OSError, KeyError):  # no login name, as in a bare container
+        return getpass.getuser()
+    return "somebody"
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """End the program as a CommandError says."""
+    try:
+        yield
+    except CommandError as error:
+        _fail(error.code, str(error))
+
+
+def _fail(code: int, *lines: str) -> NoReturn:
+    for line in lines:
+        typer.echo(f"zoomdream: {line}", err=True)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What can be asked for, and what a word would match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError, safe_open
+
+from streamer.assets import asset
+from streamer.commands import CommandError
+from streamer.messages import ClassEntry, Refused
+from streamer.requests.vocabulary import Vocabulary
+
+BUNDLED_FILE = "bundled_net.safetensors"
+SHOWN = 20
+"""Classes listed for a word."""
+
+
+def command(word: str, console: Console, announce: Callable[[str], None]) -> None:
+    """List what can be asked for.
+
+    Args:
+        word: what a viewer would type; empty lists everything.
+
+    Raises:
+        CommandError: the word means nothing.
+    """
+    bundled = bundled_wnids()
+    everything = Vocabulary.load()
+    words = everything.narrowed(bundled) if bundled else everything
+    if not word.strip():
+        entries = words.search("", limit=10_000)
+        console.print(_table(entries, bundled))
+        announce(f"{len(entries)} classes; {len(bundled)} of them with the bundled network")
+        return
+    try:
+        match = everything.match(word)
+    except Refused as refused:
+        hint = f"; near: {', '.join(refused.suggestions)}" if refused.suggestions else ""
+        raise CommandError(f"{refused}{hint}") from None
+    title = " + ".join(target.label for target in match.targets)
+    announce(f"'{word.strip()}' dreams: {title}{f' ({match.note})' if match.note else ''}")
+    missing = [target.label for target in match.targets if bundled and target.wnid not in bundled]
+    if missing:
+        announce(f"the bundled network has not learnt: {', '.join(missing)}")
+    if entries := words.search(word, limit=SHOWN):
+        console.print(_table(entries, bundled))
+
+
+def bundled_wnids() -> frozenset[str]:
+    """The classes of the bundled network; empty where the installation lacks it."""
+    try:
+        with safe_open(str(asset(BUNDLED_FILE)), framework="numpy") as file:
+            return frozenset(json.loads((file.metadata() or {})["classes"]))
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError):
+        return frozenset()  # what is wrong with the file is for `check` and `run` to say
+
+
+def _table(entries: tuple[ClassEntry, ...], bundled: frozenset[str]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("ask for", no_wrap=True)
+    table.add_column("also called", style="dim")
+    table.add_column("networks", no_wrap=True)
+    for entry in entries:
+        others = ", ".join(name for name in entry.names if name != entry.label)
+        table.add_row(entry.label, others, "all" if entry.wnid in bundled else "vgg16, squeezenet1_1")
+    return table

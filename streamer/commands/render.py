@@ -1,0 +1,130 @@
+"""The same dream without the stream: a script to a video, a GIF, a picture or a folder of pictures."""
+
+from __future__ import annotations
+
+import bisect
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.script import Cue, ScriptError, parse_script
+from streamer.config import Config
+from streamer.dream.device import DeviceError
+from streamer.dream.offline import OfflineDream, be_repeatable
+from streamer.dream.sources import SourceError, read_image
+from streamer.dream.weights import NetworkError
+from streamer.messages import Layout, Motion, Scene, Target, arrange
+from streamer.requests.vocabulary import Vocabulary
+from streamer.video.interpolate import Interpolator
+from streamer.video.movie import MovieError, MovieWriter
+from streamer.video.overlay import Captioner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to render."""
+
+    script: str
+    seconds: float
+    output: Path
+    """``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of frames."""
+    seed: int
+    captions: bool = False
+    image: Path | None = None
+    """A picture to start from."""
+
+    def frames(self, fps: float) -> int:
+        """How many frames the video has; at least one."""
+        return max(1, round(self.seconds * fps))
+
+
+def command(config: Config, order: Order, console: Console, announce: Callable[[str], None]) -> None:
+    """Render behind a progress bar.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+            task = shown.add_task("frames", total=None)
+            render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
+    except (ScriptError, SourceError) as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+    except MovieError as error:
+        raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
+    except (NetworkError, DeviceError) as error:
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
+    announce(f"{order.output} (seed {order.seed})")
+
+
+def render(config: Config, order: Order, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """Render a video.
+
+    Args:
+        progress: told the frames done and the frames in all, after each.
+
+    Raises:
+        ScriptError: the script cannot be played.
+        SourceError: the picture to start from cannot be read.
+        MovieError: the output cannot be written.
+        NetworkError: the network's weights cannot be had.
+        DeviceError: the device asked for is not there.
+    """
+    words = Vocabulary.load()
+    parse_script(order.script, order.seconds, _reader(words))  # its mistakes come before the wait for a network
+    image = order.image or config.dream.image
+    start = None if image is None else read_image(image)
+    size = (config.video.height, config.video.width)
+    with MovieWriter(order.output, size, config.video.fps) as movie:
+        be_repeatable()
+        dream = OfflineDream(config)
+        cues = parse_script(order.script, order.seconds, _reader(words.narrowed(dream.wnids)))
+        log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])
+        total = order.frames(config.video.fps)
+        progress(0, total)
+        frames = _frames(config, order, dream, cues, start)
+        for done in range(1, total + 1):
+            movie.write(next(frames))
+            progress(done, total)
+
+
+def _reader(words: Vocabulary) -> Callable[[str], tuple[Target, ...]]:
+    return lambda text: words.match(text).targets
+
+
+def _frames(
+    config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None
+) -> Iterator[np.ndarray]:
+    """The video's frames, without end: keyframes interpolated and captioned as they are live."""
+    scenes = tuple(Scene(number, arrange(cue.targets, Layout(config.dream.layout))) for number, cue in enumerate(cues, 1))
+    starts = [cue.start_s for cue in cues]
+    size = (config.video.height, config.video.width)
+    motion = Motion(config.zoom.speed, config.zoom.rotation)
+    interpolator = Interpolator(size, config.video.residual_flow, motion=motion, offline=True)
+    captioner = Captioner(size) if order.captions else None
+    keyframes = dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)
+    reached_s, number = -1.0, 0
+    try:
+        while True:
+            time_s = number / config.video.fps
+            while reached_s < time_s:
+                keyframe = next(keyframes)
+                interpolator.push(keyframe)
+                reached_s = keyframe.time_s
+            image, scene = interpolator.frame(time_s)
+            assert image is not None, "a keyframe was pushed"
+            yield image if captioner is None else captioner.draw(image, scene, time_s)
+            number += 1
+    finally:
+        interpolator.close()
