@@ -108,6 +108,7 @@ def test_events_tell_changes_and_the_time(stage: Stage) -> None:
 
 
 @pytest.mark.logs("the status cannot be read")
+@pytest.mark.logs("the status cannot be read: RuntimeError")
 def test_watchers_outlast_a_status_that_cannot_be_read(stage: Stage) -> None:
     stage.status.failure = RuntimeError("gone")
     connection, response = stage.call.open("GET", "/api/events")

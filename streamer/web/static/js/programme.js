@@ -3,7 +3,7 @@
 import { byId, duration, el, say, subjects, wait } from "./dom.js";
 import { isMine } from "./mine.js";
 
-let shown = null; // what the title shows; it is rebuilt only when that changes
+let shown; // what the title shows; it is rebuilt only when that changes
 let rows = new Map(); // by request
 
 export function showNow({ on_air: now, paused }) {
