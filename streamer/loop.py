@@ -55,7 +55,7 @@ class Loop:
         self._thread.start()
 
     def stop(self, deadline_s: float = 1.0) -> bool:
-        """End after the step at hand; returns whether it did within ``deadline_s``. Harmless before ``start`` and when repeated."""
+        """End after the step at hand; returns whether it did within ``deadline_s``. Harmless before ``start``, and twice."""
         self._stopping.set()
         if self._thread.ident is None:
             return True
