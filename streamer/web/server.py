@@ -17,7 +17,7 @@ from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
-from streamer.web.errors import CannotListen, PortTaken, explain
+from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
 from streamer.web.live import Live
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader, Video
@@ -75,13 +75,15 @@ class Server:
         Raises:
             PortTaken: another program listens there.
             CannotListen: the address is not ours.
+            WebError: it does not come up.
         """
         assert self._thread is None, "a server starts once"
         sockets = _listen(self._config.host, self._config.port)
         self._port = sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(sockets,), name="web", daemon=True)
         self._thread.start()
-        self._ready.wait(START_S)
+        if not self._ready.wait(START_S):
+            raise WebError(f"the web server did not start within {START_S:.0f} s")
         if self._failure is not None:
             raise self._failure
 

@@ -108,7 +108,7 @@ def test_a_rebound_name_reaches_nothing_but_health(stage: Stage) -> None:
 
 
 def test_what_a_proxy_passes_on_is_not_local(stage: Stage) -> None:
-    answer = stage.call("POST", "/api/skip", headers={"X-Forwarded-For": "203.0.113.7"})
+    answer = stage.call("POST", "/api/skip", headers={"x-forwarded-for": "203.0.113.7"})
     message = "this call is for this machine only, because no token is configured"
     assert (answer.status, answer.error) == (401, {"code": "unauthorized", "message": message})
 

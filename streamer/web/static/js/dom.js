@@ -40,4 +40,7 @@ export function wait(seconds) {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A page that nobody has seen for so long lets go of its streams: browsers open few to one server, and pictures cost. */
+export const HIDDEN_MS = 60_000;
+
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");

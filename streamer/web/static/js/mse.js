@@ -44,7 +44,9 @@ class Chase {
   constructor(video, signal) {
     this.video = video;
     this.aim = AIM_S;
-    video.addEventListener("waiting", () => (this.aim = Math.min(AIM_MAX_S, this.aim * 1.4)), { signal });
+    let playing = false; // the first wait is for the first picture
+    video.addEventListener("playing", () => (playing = true), { signal });
+    video.addEventListener("waiting", () => playing && !video.seeking && (this.aim = Math.min(AIM_MAX_S, this.aim * 1.4)), { signal });
   }
 
   /** Call when the buffer has grown. */
@@ -61,7 +63,7 @@ class Chase {
     this.aim = Math.max(AIM_S, this.aim * 0.9995);
     if (behind > this.aim + 0.25) video.playbackRate = behind > this.aim + 1 ? 1.15 : 1.06;
     else if (behind < this.aim * 0.4) video.playbackRate = 0.96;
-    else if (Math.abs(behind - this.aim) < 0.1) video.playbackRate = 1;
+    else if (video.playbackRate > 1 ? behind <= this.aim : behind >= this.aim) video.playbackRate = 1;
   }
 }
 

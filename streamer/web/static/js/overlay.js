@@ -27,4 +27,4 @@ function show({ on_air: now, queue }) {
 }
 
 // a stream that is away must not leave an old title over somebody's picture
-watch(show, (connected) => connected || (byId("card").dataset.shown = "false"));
+watch(show, (connected) => connected || (byId("card").dataset.shown = "false"), true);

@@ -1,12 +1,11 @@
 // The live picture: plays, reconnects, falls back, and says honestly which of these it is doing.
 
-import { calm, sleep } from "./dom.js";
+import { calm, HIDDEN_MS, sleep } from "./dom.js";
 import { playMjpeg } from "./mjpeg.js";
 import { playMse, Undecodable, Unplayable } from "./mse.js";
 
 const BACKOFF_MS = [300, 1000, 2000, 4000, 8000];
 const UNDECODABLE = 2; // times the video may fail to decode before pictures take over
-const HIDDEN_MS = 60_000; // a page that nobody sees lets go of its stream
 
 export class Player {
   /** `onState` hears: connecting, live, reconnecting, paused. */
@@ -30,6 +29,7 @@ export class Player {
   begin() {
     if (!calm.matches) return this.play();
     this.image.hidden = false;
+    this.image.addEventListener("error", () => (this.image.hidden = true), { once: true });
     this.image.src = "/frame.jpg";
     this.#tell("paused");
   }

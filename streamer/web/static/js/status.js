@@ -1,19 +1,30 @@
 // What is going on, as it happens: server-sent events that come back by themselves.
 
+import { HIDDEN_MS } from "./dom.js";
+
 const SILENCE_MS = 8000; // the server speaks every second
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 
-/** Calls `onStatus` with every status, and `onConnection` with true or false when the connection comes and goes. */
-export function watch(onStatus, onConnection) {
+/**
+ * Calls `onStatus` with every status, and `onConnection` with true or false when the connection comes and goes.
+ * Rests while the page is hidden, unless it is `tireless`.
+ */
+export function watch(onStatus, onConnection, tireless = false) {
   let source;
   let failures = 0;
   let timer;
   let watchdog;
+  let hiding;
 
-  function lost() {
+  function close() {
     clearTimeout(timer);
     clearTimeout(watchdog);
     source?.close();
+    source = null;
+  }
+
+  function lost() {
+    close();
     onConnection(false);
     timer = setTimeout(connect, BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)]);
   }
@@ -35,5 +46,13 @@ export function watch(onStatus, onConnection) {
     alive();
   }
 
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiding);
+    if (document.hidden && !tireless) hiding = setTimeout(close, HIDDEN_MS);
+    else if (!document.hidden && !source) {
+      close();
+      connect();
+    }
+  });
   connect();
 }
