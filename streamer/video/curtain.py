@@ -49,4 +49,5 @@ def _clouds(size: tuple[int, int], seed: int) -> np.ndarray:
         density += cv2.resize(puffs, (width, height), interpolation=cv2.INTER_CUBIC) / across
     low, high = float(density.min()), float(density.max())
     share = ((density - low) / max(high - low, 1e-6))[:, :, None]
-    return (DARK + (LIGHT - DARK) * share).round().astype(np.uint8)
+    clouds: np.ndarray = (DARK + (LIGHT - DARK) * share).round().astype(np.uint8)
+    return clouds
