@@ -228,7 +228,12 @@ def spread(found: list[int]) -> list[int]:
 
 
 def write(
-    path: Path, classes: list[dict], words: dict[str, list[int]], kinds: dict[str, list[int]], nearby: dict[str, list[int]]
+    path: Path,
+    classes: list[dict],
+    words: dict[str, list[int]],
+    kinds: dict[str, list[int]],
+    nearby: dict[str, list[int]],
+    themes: list[list[int]],
 ) -> None:
     """JSON with one class, word or group a line, so that changes can be reviewed."""
     groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
@@ -244,11 +249,12 @@ def write(
 
     text = (
         '{\n"about": "ImageNet-1k\'s classes in index order, names from WordNet 3.0 (Princeton University); made by '
-        "tools/make_classes.py. relatives: nearest of Tiny ImageNet. words: other meanings. kinds: odder ones. nearby: words "
-        'outside the vocabulary, by the classes nearest to them.",\n'
+        "tools/make_classes.py. relatives: nearest of Tiny ImageNet. words: other meanings. kinds: odder ones. themes: idle. "
+        'nearby: words outside the vocabulary, by the classes nearest to them.",\n'
         f'"classes": [\n{lines(map(dump, classes))}\n],\n'
         f'"words": {{\n{lines(f"{dump(word)}: {dump(found)}" for word, found in sorted(words.items()))}\n}},\n'
         f'"kinds": {{\n{lines(f"{dump(word)}: {dump(found)}" for word, found in sorted(kinds.items()))}\n}},\n'
+        f'"themes": [\n{lines(map(dump, themes))}\n],\n'
         f'"nearby": [\n{lines(map(dump, rows))}\n]\n}}\n'
     )
     json.loads(text)
@@ -281,7 +287,7 @@ def main() -> None:
     more, kinds = derived(tree, classes, exact | words.keys() | strangers.keys())
     words |= more
     nearby = make_nearby(tree, exact | words.keys() | kinds.keys()) | strangers
-    write(args.output, classes, words, kinds, nearby)
+    write(args.output, classes, words, kinds, nearby, list(table["themes"].values()))
     print(f"{len(classes)} classes, {len(exact)} names, {len(words)} words, {len(kinds)} kinds, {len(nearby)} words nearby")
 
 

@@ -67,6 +67,8 @@ class Shelf:
         slippery = sorted(meanings)
         meanings.update((word, tuple(found)) for word, found in data["kinds"].items())
         self._meanings = meanings
+        self.themes: tuple[tuple[int, ...], ...] = tuple(map(tuple, data["themes"]))
+        """Showy classes by theme, for when nobody asks."""
         self._nearby = {word: tuple(found) for found, words in data["nearby"] for word in words.split()}
         self._holders: dict[str, list[int]] = {}
         by_length = sorted(range(len(self.entries)), key=lambda index: len(self.entries[index].label))

@@ -18,6 +18,8 @@ SUGGESTIONS = 5
 """Subjects offered in place of one that cannot be dreamt."""
 LONGEST_SENTENCE = 8
 """Words of a phrase in which known words are still looked for: beyond that it is talk, not a wish."""
+PAIRS = 0.7
+"""Share of pairs among the subjects that nobody asked for."""
 SURE_SLIP = 6
 """Letters from which a misspelt word is looked for inside a phrase; among shorter ones 'pink' would pass for 'mink'."""
 
@@ -160,12 +162,18 @@ class Vocabulary:
         """Any class the network has learnt."""
         return self._target(rng.choice(sorted(self._available)))
 
-    def companion(self, target: Target, rng: Random) -> Target:
-        """Another available class that goes well with one: neither the same nor much alike."""
-        index = self._shelf.index[target.wnid]
-        alike = {index, *self._shelf.entries[index].relatives}
-        others = sorted(self._available - alike) or sorted(self._available)
-        return self._target(rng.choice(others))
+    def wander(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
+        """One or, more often, two showy available subjects that go well together: they come from different themes.
+
+        Args:
+            rng: decides.
+            avoid: what not to choose, as far as there is anything else.
+        """
+        unwanted = {self._shelf.index[target.wnid] for target in avoid}
+        themes = [[index for index in theme if index in self._available - unwanted] for theme in self._shelf.themes]
+        themes = [theme for theme in themes if theme] or [sorted(self._available - unwanted) or sorted(self._available)]
+        count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1
+        return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
 
     def stand_in(self, target: Target) -> Target | None:
         """The target itself if the network has learnt it, else its nearest relative there; None when it has none."""
