@@ -15,6 +15,11 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # a busy machine is no bug
+settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 GRACE_S = 2.0
 """How long threads and processes that were told to end may still take."""
