@@ -99,6 +99,7 @@ def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
     """Look at everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
     from streamer.commands.check import command
 
+    configure_logs("error")  # what is to be said is found by looking
     with _told():
         command(config, overrides or (), Console())
 

@@ -1,0 +1,267 @@
+"""Everything that could go wrong, looked at before it does."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+
+from rich.console import Console
+
+from streamer.commands import CommandError
+from streamer.config import Config, FileOutput
+from streamer.settings_file import ConfigError, load
+
+
+class Level(Enum):
+    """How bad a finding is."""
+
+    GOOD = "[green]✓[/]"
+    MIND = "[yellow]![/]"
+    """It works, with something missing."""
+    STOPS = "[red]✗[/]"
+    """The stream would not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found."""
+
+    level: Level
+    text: str
+
+
+def command(path: Path | None, overrides: Sequence[str], console: Console) -> None:
+    """Look at everything and print what was found.
+
+    Raises:
+        CommandError: something would stop the stream.
+    """
+    stops = 0
+
+    def tell(topic: str, finding: Finding) -> None:
+        nonlocal stops
+        stops += finding.level is Level.STOPS
+        console.print(f"{finding.level.value} [bold]{topic:<9}[/]", end=" ")
+        console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        config = load(path, overrides)
+    except ConfigError as error:
+        for problem in error.problems:
+            tell("config", Finding(Level.STOPS, problem))
+        raise CommandError(f"the config has {_count(len(error.problems), 'mistake')}; nothing else was looked at") from None
+    tell("config", Finding(Level.GOOD, str(path) if path else "the default one"))
+    for topic, look in LOOKS.items():
+        for finding in look(config):
+            tell(topic, finding)
+    if stops:
+        raise CommandError(f"{_count(stops, 'thing')} would stop the stream")
+
+
+def look_at_versions(config: Config) -> Iterator[Finding]:
+    """Python and torch, and whether torchvision fits."""
+    yield Finding(Level.GOOD, f"Python {platform.python_version()}, {os.cpu_count()} CPU cores")
+    found = {}
+    for name in ("torch", "torchvision"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Finding(Level.STOPS, f"{name} is not installed; install zoomdream again")
+            return
+    both = ", ".join(f"{name} {version}" for name, version in found.items())
+    try:
+        from streamer.dream.torchvision_import import torchvision
+
+        torchvision()
+    except (ImportError, OSError, RuntimeError) as error:  # a broken installation shows in any of these
+        yield Finding(Level.STOPS, f"{both}: {_line(error)}")
+        return
+    try:
+        importlib.import_module("torchvision._C")
+        yield Finding(Level.GOOD, both)
+    except (ImportError, OSError):
+        yield Finding(Level.GOOD, f"{both}, built for another torch; what is needed of it works")
+
+
+def look_at_device(config: Config) -> Iterator[Finding]:
+    """Where it would dream, and at which size."""
+    from streamer.dream.device import DeviceError, canvas_size, choose_device
+
+    try:
+        device = choose_device(config.device)
+    except DeviceError as error:
+        yield Finding(Level.STOPS, str(error))
+        return
+    height, width = canvas_size(config.canvas, config.video, device.type)
+    yield Finding(
+        Level.GOOD, f"{device.type}, dreaming {width}x{height} for a video of {config.video.width}x{config.video.height}"
+    )
+
+
+def look_at_weights(config: Config) -> Iterator[Finding]:
+    """Whether the network's weights are at hand and whole; nothing is downloaded."""
+    import torch
+
+    from streamer.dream.networks import load as load_network
+    from streamer.dream.weights import NetworkError, cache_folder
+
+    settings = config.network
+    if settings.weights is None and settings.name not in ("auto", "bundled"):
+        cached = sorted(cache_folder().glob(f"{settings.name}-*.pth"))
+        if not cached:
+            yield Finding(Level.MIND, f"{settings.name} is not in {cache_folder()} yet; the first run downloads it")
+            return
+    for file in sorted(cache_folder().glob("*-*.pth")):
+        if not _hash_fits(file):
+            yield Finding(Level.STOPS, f"{file} is damaged: its hash is not the one in its name; delete it")
+            return
+    wanted = settings.model_copy(update={"download_s": 0.0})
+    try:
+        network = load_network(wanted, torch.device("cpu"))
+    except NetworkError as error:
+        yield Finding(Level.STOPS, str(error))
+        return
+    if settings.name == "auto" and network.name == "bundled" and settings.weights is None:
+        yield Finding(Level.MIND, "no other network is downloaded yet: the first run tries to, or dreams with the bundled one")
+    yield Finding(Level.GOOD, f"{network.name}, {len(network.wnids)} classes")
+
+
+def look_at_encoder(config: Config) -> Iterator[Finding]:
+    """Whether a frame can be encoded."""
+    from streamer.video.encode import Encoder, EncoderError
+
+    video = config.video
+    try:
+        encoder = Encoder(video)
+    except EncoderError as error:
+        yield Finding(Level.STOPS, str(error))
+        return
+    encoder.close()
+    yield Finding(Level.GOOD, f"{encoder.mime} at {video.width}x{video.height}, {video.fps} frames a second")
+
+
+def look_at_port(config: Config) -> Iterator[Finding]:
+    """Whether the page's address is free."""
+    host, port = config.web.host, config.web.port
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        yield Finding(Level.STOPS, f"'web.host' is '{host}': {error.strerror}")
+        return
+    family, kind, protocol, _, address = found[0]
+    try:
+        with socket.socket(family, kind, protocol) as listener:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = "is taken by another program, perhaps a running zoomdream" if taken else f"cannot be used: {error.strerror}"
+        yield Finding(Level.STOPS, f"port {port} on {host} {why}; choose another with --set web.port=N")
+        return
+    yield Finding(Level.GOOD, f"{host} port {port} is free" if port else f"{host}, any free port")
+
+
+def look_at_queue(config: Config) -> Iterator[Finding]:
+    """Whether the queue's file can be written and belongs to nobody else."""
+    from streamer.requests.queue import QueueError, RequestQueue, default_path
+
+    path = config.queue.path or default_path()
+    try:
+        with RequestQueue(path) as queue:
+            waiting = len(queue.waiting())
+    except QueueError as error:
+        yield Finding(Level.STOPS, str(error))
+        return
+    yield Finding(Level.GOOD, f"{path}, {_count(waiting, 'request')} waiting")
+
+
+def look_at_files(config: Config) -> Iterator[Finding]:
+    """Starting picture, shipped data, outputs, room on the disks."""
+    from streamer.assets import asset
+    from streamer.dream.sources import SourceError, read_image
+    from streamer.dream.weights import cache_folder
+    from streamer.health import DISK_LEAST
+    from streamer.requests.queue import default_path
+
+    for name in ("classes.json", "patch_prior.safetensors"):
+        try:
+            asset(name)
+        except FileNotFoundError as error:
+            yield Finding(Level.STOPS, str(error))
+    if config.dream.image is not None:
+        try:
+            height, width = read_image(config.dream.image).shape[:2]
+            yield Finding(Level.GOOD, f"starting from {config.dream.image}, {width}x{height}")
+        except SourceError as error:
+            yield Finding(Level.STOPS, str(error))
+    folders = [(config.queue.path or default_path()).parent, cache_folder()]
+    for output in config.outputs:
+        if isinstance(output, FileOutput):
+            folders.append(output.path.parent)
+            if not output.path.parent.is_dir():
+                yield Finding(Level.STOPS, f"there is no folder '{output.path.parent}' to record to")
+    disks: dict[int, tuple[Path, int]] = {}
+    for folder in folders:
+        there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+        disks.setdefault(there.stat().st_dev, (there, shutil.disk_usage(there).free))
+    for folder, free in disks.values():
+        text = f"{free / 2**30:.1f} GB free in {folder}"
+        yield Finding(Level.GOOD, text) if free >= DISK_LEAST else Finding(Level.MIND, f"only {text}; make room")
+
+
+def look_at_fonts(config: Config) -> Iterator[Finding]:
+    """Which scripts captions can show."""
+    from streamer.video.lettering import Lettering
+
+    samples = {
+        "Latin": "Añz",
+        "Greek": "Ωα",
+        "Cyrillic": "Жя",
+        "Arabic": "عر",
+        "Chinese": "火山",
+        "Korean": "화산",
+        "emoji": "🌋",
+    }
+    letters = Lettering(24)
+    missing = [script for script, sample in samples.items() if letters.showable(sample) != sample]
+    if missing:
+        yield Finding(Level.MIND, f"no font for {', '.join(missing)} in captions; the Noto fonts have all of them")
+    else:
+        yield Finding(Level.GOOD, "all scripts looked for can be shown")
+
+
+LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
+    "versions": look_at_versions,
+    "device": look_at_device,
+    "network": look_at_weights,
+    "encoder": look_at_encoder,
+    "port": look_at_port,
+    "queue": look_at_queue,
+    "files": look_at_files,
+    "fonts": look_at_fonts,
+}
+
+
+def _hash_fits(file: Path) -> bool:
+    """Whether a downloaded file is what its name says: ``<network>-<first digits of its SHA-256>.pth``."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest().startswith(file.stem.rpartition("-")[2])
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
