@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from streamer.commands import CommandError
+from streamer.commands import WRONG_CALL, CommandError
 from streamer.config import Config, FileOutput
 from streamer.settings_file import ConfigError, load
 
@@ -59,7 +59,8 @@ def command(path: Path | None, overrides: Sequence[str], console: Console) -> No
     except ConfigError as error:
         for problem in error.problems:
             tell("config", Finding(Level.STOPS, problem))
-        raise CommandError(f"the config has {_count(len(error.problems), 'mistake')}; nothing else was looked at") from None
+        mistakes = _count(len(error.problems), "mistake")
+        raise CommandError(f"the config has {mistakes}; nothing else was looked at", WRONG_CALL) from None
     tell("config", Finding(Level.GOOD, str(path) if path else "the default one"))
     for topic, look in LOOKS.items():
         for finding in look(config):

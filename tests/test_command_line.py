@@ -1,0 +1,116 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streamer.__main__ import app
+
+HEAVY = ("torch", "av", "cv2", "aiohttp", "PIL", "numpy")
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.delenv("ZOOMDREAM_WEB_TOKEN", raising=False)
+    return CliRunner()
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    code = f"import sys, streamer.__main__; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_names_every_command(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["--help"])
+    assert answer.exit_code == 0
+    for command in ("run", "render", "classes", "check", "say", "fit-prior"):
+        assert f" {command} " in answer.stdout
+
+
+def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) -> None:
+    config = tmp_path / "live.yaml"
+    config.write_text("video:\n  fps: 0\nvidio: {}\n")
+    answer = runner.invoke(app, ["run", str(config), "--set", "zoom.speed=fast"])
+    assert answer.exit_code == 2
+    first, second, third = answer.stderr.splitlines()
+    assert first.startswith(f"zoomdream: {config}:2: 'video.fps' is 0; must be 1 to 120")
+    assert second.startswith(f"zoomdream: {config}:3: unknown key 'vidio'; did you mean 'video'?")
+    assert third.startswith("zoomdream: --set zoom.speed=fast: 'zoom.speed' is fast; must be a number")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["run", "--log-level", "loud"], "--log-level is 'loud'; must be debug, info, warning or error"),
+        (
+            ["render", "--script", "volcano", "--size", "big"],
+            "--size is 'big'; must be WIDTHxHEIGHT in pixels, for example 640x360",
+        ),
+        (
+            ["render", "--script", "volcano", "--size", "33x32"],
+            "--set video.width=33: 'video.width' is 33; must be even, 32 to 7680",
+        ),
+        (["say", "!skip"], "'!skip' is not understood; say for example \"!dream volcano\""),
+        (["say", "volcano", "--url", "ftp://here"], "'ftp://here' is not an address such as http://127.0.0.1:8080"),
+        (["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' has to end in .safetensors"),
+        (["fit-prior", "no.jpg", "-o", "prior.safetensors"], "there is no picture 'no.jpg'"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_one_line(runner: CliRunner, call: list[str], says: str) -> None:
+    answer = runner.invoke(app, call)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith(f"zoomdream: {says}")
+
+
+def test_classes_lists_everything(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["classes"])
+    assert answer.exit_code == 0
+    assert answer.stdout.splitlines()[-1] == "1000 classes; 200 of them with the bundled network"
+    assert "volcano" in answer.stdout
+
+
+def test_classes_tells_what_a_word_would_match(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["classes", "goldfish + vulcano"])
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("'goldfish + vulcano' dreams: goldfish + volcano (")
+    assert "the bundled network has not learnt: volcano" in answer.stdout
+
+
+def test_a_word_that_means_nothing_ends_with_1_and_near_matches(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["classes", "qwxyzzy"])
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("zoomdream: ")
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
+    queue = f"queue.path={tmp_path / 'queue.sqlite3'}"
+    call = ["check", "--set", queue, "--set", "web.port=0", "--set", "network.name=bundled", "--set", "device=cpu"]
+    answer = runner.invoke(app, call)
+    assert answer.exit_code == 0, answer.output
+    for topic in ("config", "versions", "device", "network", "encoder", "port", "queue", "files", "fonts"):
+        assert f" {topic} " in answer.stdout
+
+
+def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Path) -> None:
+    weights = tmp_path / "broken.safetensors"
+    weights.write_bytes(b"broken")
+    settings = [f"queue.path={tmp_path / 'queue.sqlite3'}", "web.port=0", f"network.weights={weights}"]
+    settings += ["network.name=squeezenet1_1", f"dream.image={tmp_path / 'none.png'}"]
+    settings += [f"outputs=[{{kind: file, path: {tmp_path / 'away' / 'a.mp4'}}}]"]
+    answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
+    assert answer.exit_code == 1
+    assert answer.stderr.splitlines() == ["zoomdream: 3 things would stop the stream"]
+    assert answer.stdout.count("✗") == 3
+    assert str(weights) in answer.stdout
+    assert "none.png" in answer.stdout
+
+
+def test_check_tells_the_mistakes_of_a_config(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["check", "--set", "video.fps=0"])
+    assert answer.exit_code == 2
+    assert "✗ config" in answer.stdout
