@@ -157,7 +157,7 @@ def derived(tree: Tree, classes: list[dict], taken: set[str]) -> tuple[dict[str,
 
     def add(source: dict[str, list[int]], into: dict[str, list[int]]) -> None:
         for word, found in source.items():
-            if len(word) > 2 and word not in taken and word not in words:
+            if len(word) > 2 and word not in words and taken.isdisjoint(variants(word)):
                 into[word] = sorted(found)
 
     above: dict[str, list[int]] = {}
@@ -283,7 +283,7 @@ def main() -> None:
     labels = {key(fold(entry["label"])): index for index, entry in enumerate(classes)}
     if astray := [word for word, found in words.items() if word in labels and found != [labels[word]]]:
         raise SystemExit(f"a label must lead to its class alone, but not so in {WORDS_YAML.name}: {', '.join(astray)}")
-    strangers = hand_made(tree, table, "nearby")
+    strangers = {word: list[int]() for word in table["talk"].split()} | hand_made(tree, table, "nearby")
     more, kinds = derived(tree, classes, exact | words.keys() | strangers.keys())
     words |= more
     nearby = make_nearby(tree, exact | words.keys() | kinds.keys()) | strangers

@@ -118,7 +118,12 @@ class Shelf:
     def _one_error_from(self, typed: str) -> list[str]:
         """The known keys one error away: with a letter less, both are the same (or one is the other with a letter less)."""
         near = {known for short in _shortened(typed) for known in self._shortened.get(short, ())}
-        return [known for known in near if OSA.distance(typed, known, score_cutoff=1) <= 1]
+        # Short words become other words too easily: there at least the first letter has to be right.
+        return [
+            known
+            for known in near
+            if OSA.distance(typed, known, score_cutoff=1) <= 1 and (len(typed) > 5 or typed[0] == known[0])
+        ]
 
     def _some_errors_from(self, typed: str, errors: int) -> list[str]:
         """The known keys at the fewest errors, two or more; people get the first letter right, so it must agree."""

@@ -27,7 +27,7 @@ _SOFT = re.compile(r"(\s*[,;/|&]\s*|\s+and\s+)", re.IGNORECASE)
 """What stands between subjects, or inside a name: 'black and gold garden spider'."""
 _PREPOSITION = re.compile(r" (?:in|on|with|at|from|under|over|near|inside|by|for|to|of) ")
 _OPENING = re.compile(
-    r"(?:(?:a|an|the|some|my|your|our|his|her|one|two|three|more|another|please|pls|plz|i|want|would|like|wanna|can i|could i|"
+    r"^(?:(?:a|an|the|some|my|your|our|his|her|one|two|three|more|another|please|pls|plz|i|want|would|like|wanna|can i|could i|"
     r"see|show|me|us|give|gimme|dream|dreams|dreaming|of|about|let|lets|have|need|just|maybe|very|big|huge|little|small|tiny|giant|"
     r"cute|beautiful|many|lots) )+(?=\S)"
 )
