@@ -303,6 +303,8 @@ class RendererStatus:
     """The last thing that went wrong, in one line; empty when nothing did."""
     wnids: tuple[str, ...] = ()
     """What the network can dream, in its own order; empty until it is loaded."""
+    activity: str = ""
+    """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from streamer.config import Config, DreamConfig
+from streamer.config import DreamConfig
 
 ORIGINAL_STEPS = 10
 """Steps per keyframe of the 2015 algorithm."""
@@ -28,20 +28,6 @@ WARM_UP = 2
 SMOOTHING = 0.2
 PATIENCE_S = 10.0
 """Seconds of headroom before the canvas grows again; doubles each time that proves too early."""
-
-AUTO_WIDTH = {"cpu": 480, "cuda": 1280}
-
-
-def canvas_size(config: Config, device: str) -> tuple[int, int]:
-    """The (height, width) of the canvas that the settings ask for on a ``cpu`` or ``cuda`` device."""
-    shape = config.video.height / config.video.width
-    width, height = config.canvas.width, config.canvas.height
-    if width == "auto" and height == "auto":
-        width = AUTO_WIDTH.get(device, AUTO_WIDTH["cpu"])
-    if width == "auto":
-        assert height != "auto"
-        return height, max(32, round(height / shape))
-    return max(32, round(width * shape)) if height == "auto" else height, width
 
 
 class Budget:

@@ -1,10 +1,13 @@
-"""Where to dream, and how large a picture that place can keep up with."""
+"""Where to dream, and how large a picture that place can keep up with. Imports torch only when asked for a device."""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from streamer.config import CanvasConfig, VideoConfig
+
+if TYPE_CHECKING:
+    import torch
 
 AUTO_WIDTH = {"cpu": 480, "cuda": 1280}
 """Canvas widths, in pixels, that a device's ordinary models hold at several keyframes a second."""
@@ -21,6 +24,8 @@ def choose_device(setting: str) -> torch.device:
     Raises:
         DeviceError: it is ``cuda`` and this machine, or this build of torch, has none.
     """
+    import torch
+
     if setting == "cpu" or (setting == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():

@@ -1,7 +1,7 @@
 import pytest
 
-from streamer.config import CanvasConfig, Config, DreamConfig, VideoConfig
-from streamer.dream.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MIN_SIDE, SHRINK, Budget, canvas_size
+from streamer.config import DreamConfig
+from streamer.dream.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MIN_SIDE, SHRINK, Budget
 
 FULL = (270, 480)
 
@@ -133,21 +133,3 @@ def test_out_of_memory_shrinks_for_good_until_there_is_nothing_left():
         tries += 1
     assert tries <= LEVELS
     assert not Budget(DreamConfig(), (MIN_SIDE, 500), frame_s=0.04).out_of_memory()
-
-
-@pytest.mark.parametrize(
-    ("canvas", "device", "expected"),
-    [
-        (CanvasConfig(), "cpu", (270, 480)),
-        (CanvasConfig(), "cuda", (720, 1280)),
-        (CanvasConfig(width=320), "cpu", (180, 320)),
-        (CanvasConfig(height=180), "cuda", (180, 320)),
-        (CanvasConfig(width=100, height=333), "cpu", (333, 100)),
-    ],
-)
-def test_canvas_size(canvas, device, expected):
-    assert canvas_size(Config(canvas=canvas), device) == expected
-
-
-def test_canvas_size_of_a_strip():
-    assert canvas_size(Config(video=VideoConfig(width=7680, height=32)), "cpu") == (32, 480)

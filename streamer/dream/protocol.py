@@ -1,0 +1,200 @@
+"""What the renderer and its worker process tell each other over their pipe. Frozen and picklable; no torch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from streamer.config import Config
+from streamer.messages import Motion, Pose, Scene
+
+
+class Dreaming(Protocol):
+    """What the worker needs of ``dreamer.Dreamer``."""
+
+    @property
+    def pose(self) -> Pose:
+        """Where the camera stands."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the canvas."""
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene."""
+
+    def motion(self, motion: Motion) -> None:
+        """Move the camera differently from now on."""
+
+    def bump(self) -> None:
+        """Wake a settled dream."""
+
+    def step(self, dt_s: float) -> None:
+        """Move the camera on and take one step."""
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on at another canvas size."""
+
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+
+    def restore(self, picture: np.ndarray, pose: Pose) -> None:
+        """Go on from an earlier picture (H, W, 3), 0..255, and pose."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dream:
+    """A dreamer and what is to be known about it."""
+
+    dreamer: Dreaming
+    network: str
+    device: str
+    """``cpu`` or ``cuda``."""
+    wnids: tuple[str, ...]
+    out_of_memory: Callable[[Exception], bool] = lambda error: isinstance(error, MemoryError)
+    """Whether an exception in a step is one that a smaller canvas could cure."""
+    unknown: type[Exception] = LookupError
+    """What ``scene`` raises when the network does not know a class; the dream then goes on as before."""
+
+
+Tell = Callable[[str], None]
+"""Told, in a few words, what is being prepared."""
+Factory = Callable[[Config, int, Tell], Dream]
+"""Makes a dream from settings and a seed; picklable. Raises ``Unfit`` where trying again would not help."""
+
+
+class Unfit(Exception):
+    """These settings cannot be dreamt on this machine: trying again will not help. One line says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resume:
+    """Where an earlier worker got to."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    pose: Pose
+    time_s: float
+    """When the camera stood there, on the renderer's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    """All a worker needs to begin."""
+
+    config: Config
+    seed: int
+    factory: Factory | None
+    """None for the real one."""
+    ring: str
+    """Name of the shared memory."""
+    slot_bytes: int
+    resume: Resume | None
+
+
+# From the renderer to the worker, besides Scene and Motion as they are.
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """Wake a settled dream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stand still, or go on."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A slot's picture has been copied out."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End after the step at hand."""
+
+
+Command = Scene | Motion | Bump | Pause | Free | Stop
+
+
+# From the worker to the renderer.
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The shared memory is open: its name is no longer needed."""
+
+    clock_s: float
+    """The worker's monotonic clock as it says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Preparing; a sign of life."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The dream begins."""
+
+    network: str
+    device: str
+    wnids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life of the dreaming loop."""
+
+    step_s: float
+    """Seconds a step takes; 0 before that is known."""
+    heard: int
+    """Commands received so far, ``Free`` not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture lies in a slot of the shared memory."""
+
+    slot: int
+    size: tuple[int, int]
+    """(height, width)."""
+    pose: Pose
+    time_s: float
+    """On the worker's monotonic clock."""
+    scene: Scene
+    steps: int
+    step_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something went wrong, and the dream goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong, and the worker ends."""
+
+    message: str
+    """One line."""
+    trace: str
+    """Where, for the log."""
+    lasting: bool
+    """Whether trying again would not help."""
+
+
+Report = Attached | Busy | Ready | Beat | Shot | Trouble | Failed | logging.LogRecord

@@ -1,0 +1,55 @@
+"""Puts a live dream together from the settings: device, network, canvas, starting picture."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from streamer.config import Config
+from streamer.dream.device import DeviceError, canvas_size, choose_device
+from streamer.dream.dreamer import Dreamer, DreamError
+from streamer.dream.networks import NetworkError, load
+from streamer.dream.protocol import Dream, Tell, Unfit
+from streamer.dream.sources import SourceError, read_image
+
+
+def build(config: Config, seed: int, tell: Tell) -> Dream:
+    """The dream that the settings describe, ready for its first step.
+
+    Raises:
+        Unfit: the network, the device or the starting picture is not to be had.
+    """
+    tell("looking for a device")
+    try:
+        device = choose_device(config.device)
+        start = None if config.dream.image is None else read_image(config.dream.image)
+        if device.type == "cpu":
+            torch.set_num_threads(cores())
+        tell("loading the network")
+        network = load(config.network, device, progress=lambda received, total: tell(_megabytes(received, total)))
+    except (DeviceError, NetworkError, SourceError) as error:
+        raise Unfit(str(error)) from error
+    tell("setting up the dream")
+    dreamer = Dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
+    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError)
+
+
+def cores() -> int:
+    """CPU cores this process may use: in a container often fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a smaller canvas could help. What the failed step held on a GPU is given back."""
+    if isinstance(error, torch.OutOfMemoryError):
+        torch.cuda.empty_cache()
+        return True
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def _megabytes(received: int, total: int | None) -> str:
+    return f"downloading weights, {received / 1e6:.0f}" + (f" of {total / 1e6:.0f} MB" if total else " MB")
