@@ -200,7 +200,7 @@ class DreamConfig(Section):
         description="Cycles per picture height below which structure is not favoured further for being coarse.",
     )
     spectrum_power: float = Field(
-        default=1.2,
+        default=1.4,
         ge=0,
         le=3,
         description="How strongly coarse structure is favoured: gradients are scaled by 1/f to this power.",
@@ -211,7 +211,7 @@ class DreamConfig(Section):
         le=1,
         description="Share of unnatural brightness, contrast and colour taken off each step; 0 lets them grow until they clip.",
     )
-    contrast: float = Field(default=42.0, ge=1, le=127, description="Local contrast (standard deviation) the leash allows.")
+    contrast: float = Field(default=38.0, ge=1, le=127, description="Local contrast (standard deviation) the leash allows.")
     chroma: float = Field(default=22.0, ge=0.1, le=127, description="Local colourfulness the leash allows.")
     image: LocalPath | None = Field(default=None, description="A picture to start from; null starts from coloured noise.")
 

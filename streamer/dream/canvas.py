@@ -58,11 +58,12 @@ class Canvas:
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on at another size, (height, width)."""
-        if size != self.size:
-            self.picture = F.interpolate(self.picture, size=size, mode="bicubic", antialias=True, align_corners=False).clamp_(
-                0, 255
-            )
-            self.momentum = F.interpolate(self.momentum, size=size, mode="bilinear", align_corners=False)
+        if size == self.size:
+            return
+        picture = F.interpolate(self.picture, size=size, mode="bicubic", antialias=True, align_corners=False)
+        momentum = F.interpolate(self.momentum, size=size, mode="bilinear", align_corners=False)
+        self.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+        self.momentum = momentum.contiguous(memory_format=torch.channels_last)
 
     def array(self) -> np.ndarray:
         """The picture as (H, W, 3) uint8, C-contiguous."""

@@ -97,10 +97,10 @@ class PatchPrior:
         """
         total = picture.new_zeros(())
         for pooling in self.poolings:
-            pooled = F.avg_pool2d(picture, pooling) if pooling > 1 else picture
-            room_y, room_x = pooled.shape[-2] - PATCH, pooled.shape[-1] - PATCH
+            room_y, room_x = picture.shape[-2] // pooling - PATCH, picture.shape[-1] // pooling - PATCH
             if room_y < 0 or room_x < 0:
                 continue
+            pooled = F.avg_pool2d(picture, pooling) if pooling > 1 else picture
             if generator is not None and self.stride > 1:
                 top = int(torch.randint(min(self.stride, room_y + 1), (), generator=generator))
                 left = int(torch.randint(min(self.stride, room_x + 1), (), generator=generator))

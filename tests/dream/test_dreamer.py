@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import torch
+
+from streamer.config import Config, DreamConfig, ZoomConfig
+from streamer.dream.dreamer import Dreamer, DreamError, views_for
+from streamer.messages import Motion, Pose, Scene, Target, arrange
+from streamer.zoom import advance
+from tests.fakes import tiny_network
+
+A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
+SIZE = (36, 64)
+SCENE = Scene(1, arrange([A, B]))
+
+
+def dreamer(seed: int = 1, **settings) -> Dreamer:
+    zoom = ZoomConfig(speed=1.05, rotation=0.25)
+    return Dreamer(tiny_network(), Config(dream=DreamConfig(**settings), zoom=zoom), SIZE, torch.device("cpu"), seed)
+
+
+@pytest.mark.parametrize("algorithm", ["default", "original_2015"])
+def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
+    network = tiny_network()
+    network.layers.conv3.weight.data *= 1000  # a random network's opinions are faint beside the prior of 2015
+    config = Config(dream=DreamConfig(algorithm=algorithm))
+    dream = Dreamer(network, config, SIZE, torch.device("cpu"), 1)
+    dream.scene(SCENE)
+
+    def score() -> float:
+        """How much each class stands out in its half."""
+        logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
+        return float(logits[0, :4].mean() + logits[1, 5:].mean() - 2 * logits.mean())
+
+    before = score()
+    for _ in range(5):
+        dream.step(0.1)
+    assert score() > before
+
+
+@pytest.mark.parametrize("algorithm", ["default", "original_2015"])
+def test_one_seed_gives_one_dream(algorithm: str) -> None:
+    def dreamt(seed: int) -> np.ndarray:
+        dream = dreamer(seed, algorithm=algorithm)
+        dream.scene(SCENE)
+        for _ in range(4):
+            dream.step(0.1)
+        return dream.picture()
+
+    assert np.array_equal(dreamt(7), dreamt(7))
+    assert not np.array_equal(dreamt(7), dreamt(8))
+
+
+@pytest.mark.parametrize(("algorithm", "steps"), [("default", 7), ("original_2015", 11)])
+def test_the_camera_follows_its_path(algorithm: str, steps: int) -> None:
+    dream = dreamer(algorithm=algorithm)
+    dream.scene(SCENE)
+    for _ in range(steps):
+        dream.step(0.1)
+    due = advance(Pose(), Motion(1.05, 0.25), 0.1 * steps)
+    assert dream.pose.log_zoom == pytest.approx(due.log_zoom)
+    assert dream.pose.rotation == pytest.approx(due.rotation)
+
+
+def test_without_a_scene_the_camera_moves_and_nothing_grows() -> None:
+    dream = dreamer()
+    before = dream.picture()
+    dream.step(0.1)
+    assert dream.pose != Pose()
+    assert np.abs(dream.picture().astype(int) - before).mean() < 4
+
+
+def test_a_change_of_scene_fades_over_and_ends() -> None:
+    dream = dreamer(crossfade_s=1.0)
+    dream.scene(SCENE)
+    dream.step(0.1)
+    dream.scene(Scene(2, arrange([C])))
+    dream.step(0.25)
+    shares = {region.target.label: share for region, share in dream._regions(0.0)}
+    assert shares == pytest.approx({"alpha": 0.75, "beta": 0.75, "gamma": 0.25})
+    for _ in range(4):
+        dream.step(0.25)
+    assert {region.target.label for region, _ in dream._regions(0.0)} == {"gamma"}
+
+
+def test_a_class_the_network_lacks_is_refused_by_name() -> None:
+    with pytest.raises(DreamError, match="tiny does not know 'unicorn'"):
+        dreamer().scene(Scene(1, arrange([Target("n99999999", "unicorn")])))
+
+
+def test_a_restored_dream_goes_on_where_it_was() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    for _ in range(3):
+        dream.step(0.1)
+    other = dreamer(seed=99)
+    other.restore(*dream.state())
+    assert np.array_equal(other.picture(), dream.picture())
+    assert other.pose == dream.pose
+
+
+def test_the_canvas_changes_size_in_mid_dream() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    dream.step(0.1)
+    dream.resize((27, 48))
+    dream.step(0.1)
+    assert dream.picture().shape == (27, 48, 3)
+
+
+def test_a_bump_stirs_the_picture() -> None:
+    dream = dreamer()
+    before = dream.picture()
+    dream.bump()
+    assert 5 < np.abs(dream.picture().astype(int) - before).mean() < 60
+
+
+def test_a_picture_to_start_from_is_cut_to_the_canvas() -> None:
+    red = np.zeros((5, 5, 3), np.uint8)
+    red[..., 0] = 200
+    dream = Dreamer(tiny_network(), Config(), SIZE, torch.device("cpu"), 1, red)
+    assert dream.picture().shape == (*SIZE, 3)
+    assert (dream.picture()[..., 0] == 200).all()
+
+
+def test_a_long_dream_keeps_natural_contrast_and_does_not_clip() -> None:
+    dream = dreamer(step=6.0)
+    dream.scene(SCENE)
+    for _ in range(150):
+        dream.step(0.1)
+    picture = dream.picture()
+    assert ((picture <= 1) | (picture >= 254)).mean() < 0.03
+    assert 10 < picture.mean(2).std() < 80
+
+
+def test_views_suit_the_network_and_the_canvas() -> None:
+    assert views_for(224, (270, 480)) == (1.7, 0.85)
+    assert views_for(224, (720, 1280)) == (1.7, 0.85, 720 / 224)
+    assert views_for(64, (270, 480)) == (4.2, 2.1)

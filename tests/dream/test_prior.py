@@ -1,0 +1,85 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from streamer.assets import asset
+from streamer.dream.prior import PATCH, PatchPrior, PriorError, PriorParameters, fit
+
+
+def textured(seed: int, size: tuple[int, int] = (90, 130)) -> np.ndarray:
+    """A picture with a natural spectrum and correlated colours."""
+    from streamer.dream.sources import noise
+
+    return noise(size, np.random.default_rng(seed), contrast=50)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> PriorParameters:
+    return fit([textured(i) for i in range(6)], per_picture=1500, rounds=8)
+
+
+def test_the_fit_whitens_what_it_was_fitted_on(fitted: PriorParameters) -> None:
+    picture = torch.from_numpy(textured(99)).permute(2, 0, 1)[None].float() - 128
+    responses = torch.nn.functional.conv2d(picture, fitted.filters)[0].flatten(1)
+    assert fitted.filters.shape == (192, 3, PATCH, PATCH)
+    assert 0.5 < responses.square().mean() < 2.0
+
+
+def test_the_fit_repeats_itself(fitted: PriorParameters) -> None:
+    again = fit([textured(i) for i in range(6)], per_picture=1500, rounds=8)
+    assert torch.equal(again.filters, fitted.filters)
+    assert again.nu == fitted.nu
+
+
+def test_a_prior_comes_back_from_its_file(fitted: PriorParameters, tmp_path) -> None:
+    fitted.write(tmp_path / "prior.safetensors")
+    back = PriorParameters.read(tmp_path / "prior.safetensors")
+    assert torch.equal(back.filters, fitted.filters)
+    assert torch.equal(back.colour, fitted.colour)
+    assert back.nu == pytest.approx(fitted.nu, rel=1e-6)
+
+
+def test_the_shipped_prior_finds_noise_less_natural_than_a_smooth_picture() -> None:
+    prior = PatchPrior(PriorParameters.read(asset("patch_prior.safetensors")))
+    smooth = torch.from_numpy(cv2.GaussianBlur(textured(3), (0, 0), 2.0)).permute(2, 0, 1)[None].float()
+    rough = torch.rand(smooth.shape, generator=torch.Generator().manual_seed(1)) * 255
+    assert prior(smooth) < 0.8 * prior(rough)
+
+
+def test_patches_on_a_random_grid_have_the_gradient_of_all_patches_on_average() -> None:
+    parameters = PriorParameters.read(asset("patch_prior.safetensors"))
+    picture = torch.from_numpy(textured(4, (40, 56))).permute(2, 0, 1)[None].float()
+
+    def gradient(prior: PatchPrior, generator: torch.Generator | None) -> torch.Tensor:
+        x = picture.clone().requires_grad_(True)
+        return torch.autograd.grad(prior(x, generator), x)[0][..., 12:-12, 12:-12]
+
+    full = gradient(PatchPrior(parameters, (1,), stride=1), None)
+    chance = torch.Generator().manual_seed(0)
+    sparse = PatchPrior(parameters, (1,), stride=4)
+    mean = torch.stack([gradient(sparse, chance) for _ in range(150)]).mean(0)
+    likeness = torch.nn.functional.cosine_similarity(mean.flatten(), full.flatten(), dim=0)
+    assert likeness > 0.95
+
+
+def test_poolings_too_coarse_for_the_picture_are_passed_over() -> None:
+    prior = PatchPrior(PriorParameters.read(asset("patch_prior.safetensors")), (1, 32))
+    assert torch.isfinite(prior(torch.full((1, 3, 9, 20), 100.0)))
+    assert prior(torch.full((1, 3, 4, 4), 100.0)) == 0
+
+
+def test_nothing_to_fit_is_said() -> None:
+    with pytest.raises(PriorError, match="at least 8x8"):
+        fit([np.zeros((1, 1, 3), np.uint8)])
+
+
+def test_a_file_that_is_no_prior_is_named(tmp_path) -> None:
+    broken, other = tmp_path / "broken.safetensors", tmp_path / "other.safetensors"
+    broken.write_bytes(b"not safetensors")
+    save_file({"weights": torch.zeros(2)}, str(other))
+    with pytest.raises(PriorError, match=r"broken\.safetensors: cannot be read"):
+        PriorParameters.read(broken)
+    with pytest.raises(PriorError, match=r"other\.safetensors: no tensor 'filters'"):
+        PriorParameters.read(other)
