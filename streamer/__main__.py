@@ -140,8 +140,8 @@ def fit_prior(
 
 def main() -> None:
     """Run the command line; the ``zoomdream`` script starts here."""
-    # Torch's threads are to sleep while they wait for each other: spinning, they take the core from the one they wait for as soon
-    # as anything else runs, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
+    # Torch's threads are to sleep while they wait for each other: spinning, they take the core from the one they wait for once
+    # anything else runs, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()
 
