@@ -1,0 +1,96 @@
+"""The live stream from the command line: start, run, stop; and what Ctrl+C means when."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.config import Config
+
+log = logging.getLogger(__name__)
+
+ECHO_S = 0.5
+"""Seconds in which a second signal is the first once more: some launchers pass on a Ctrl+C that the program heard itself."""
+DEADLINE_S = 4.8
+"""Seconds from the first Ctrl+C after which the program ends whatever still hangs."""
+
+
+def command(config: Config, announce: Callable[[str], None]) -> None:
+    """Stream until Ctrl+C, SIGTERM or SIGHUP, or until the stream cannot go on.
+
+    Args:
+        announce: told where the page is.
+
+    Raises:
+        CommandError: it cannot start, or it ended by itself.
+    """
+    stopping = threading.Event()
+    with _signals(stopping):
+        # The rooms are imported here, so that Ctrl+C is heard while they load.
+        from streamer.pipeline import Pipeline, PipelineError
+        from streamer.requests.queue import QueueError
+        from streamer.video.encode import EncoderError
+        from streamer.web.errors import WebError
+
+        try:
+            pipeline = Pipeline(config)
+        except (QueueError, EncoderError) as error:
+            raise CommandError(str(error)) from error
+        ended = False
+        try:
+            pipeline.start()
+            announce(f"zoomdream is at {pipeline.url} (Ctrl+C ends it)")
+            pipeline.run(stopping)
+        except WebError as error:
+            raise CommandError(str(error), WRONG_CALL) from error
+        except PipelineError as error:
+            raise CommandError(str(error)) from error
+        finally:
+            watchdog = threading.Timer(DEADLINE_S, _force, ["did not end in time"])
+            watchdog.daemon = True
+            watchdog.start()
+            ended = pipeline.stop()
+            watchdog.cancel()
+        if not ended:
+            raise CommandError("ended, but not everything did so in time; the log says what")
+
+
+@contextmanager
+def _signals(stopping: threading.Event) -> Iterator[None]:
+    """Within, the first signal to end sets ``stopping`` and the second ends the program at once."""
+
+    first_s: float | None = None
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        nonlocal first_s
+        if first_s is None:
+            first_s = time.monotonic()
+            stopping.set()
+        elif time.monotonic() - first_s > ECHO_S:
+            _force("forced to end")
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # not every system has all of them
+    before = {number: signal.signal(number, heard) for name in names if (number := getattr(signal, name, None))}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _force(why: str) -> None:
+    """End now: kill the worker, and leave without waiting for any thread. Shared memory goes with the resource tracker."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    sys.stderr.write(f"zoomdream: {why}\n")
+    sys.stderr.flush()
+    os._exit(FAILED)

@@ -1,0 +1,229 @@
+"""The live stream put together: builds the rooms, moves what one makes to the next, and ends them all.
+
+    director ─ scenes ─▶ renderer ─ keyframes ─▶ interpolator ─ frames ─▶ encoder ─▶ web and sinks
+
+Threads here: ``control`` tells the renderer what is on air, ``frames`` makes the video at its rate. Who calls ``run`` watches
+them.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import metadata
+
+import numpy as np
+
+from streamer.config import Config
+from streamer.dream.renderer import Renderer
+from streamer.health import Health
+from streamer.loop import Loop
+from streamer.messages import Frame, Keyframe, Layout, Motion, Scene, StatusSnapshot
+from streamer.requests.director import Director
+from streamer.requests.queue import RequestQueue, default_path
+from streamer.requests.vocabulary import Vocabulary
+from streamer.video.clock import FrameClock
+from streamer.video.curtain import Curtain
+from streamer.video.encode import Encoder
+from streamer.video.interpolate import Interpolator
+from streamer.video.overlay import Captioner
+from streamer.web.server import Server
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+"""Seconds from one look at the programme to the next."""
+WATCH_S = 0.25
+"""Seconds from one look at the threads to the next."""
+UNWATCHED_S = 1.0
+"""Seconds from one frame drawn to the next while nobody watches: ``/frame.jpg`` is no older than this then."""
+STOP_S = 4.0
+"""Seconds that all rooms together have to end."""
+
+
+class PipelineError(Exception):
+    """The stream cannot go on; one line says why."""
+
+
+class Pipeline:
+    """A live stream, from ``start`` to ``stop``."""
+
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Build the rooms; nothing is served or dreamt yet.
+
+        Raises:
+            QueueError: the queue's file cannot be used.
+            EncoderError: there is no encoder for this video.
+        """
+        self._config, self._clock = config, clock
+        self.seed = random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
+        self._size = size = (config.video.height, config.video.width)
+        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        with ExitStack() as built:
+            queue_path = config.queue.path or default_path()
+            self._queue = built.enter_context(RequestQueue(queue_path))
+            self._words = Vocabulary.load()
+            self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
+            self._renderer = Renderer(config, self.seed, self._take_keyframe, clock=clock)
+            self._interpolator = Interpolator(size, config.video.residual_flow, motion=motion)
+            built.callback(self._interpolator.close)
+            self._captioner = Captioner(size) if config.video.captions else None
+            self._curtain: Curtain | None = Curtain(size, self.seed)
+            self._frame_clock = FrameClock(config.video.fps, clock)
+            self._encoder = Encoder(config.video)
+            built.callback(self._encoder.close)
+            self._server = Server(
+                config.web, self._director, self._encoder, self.status, _Classes(self._director), self._renderer
+            )
+            built.pop_all()
+        self._control = Loop("control", self._steer, every_s=TICK_S)
+        self._frames = Loop("frames", self._show)
+        self._health = Health(config, queue_path.parent, clock)
+        self._known: tuple[str, ...] = ()
+        self._scene: Scene | None = None
+        self._image: np.ndarray | None = None
+        self._shown: Scene | None = None
+        self._drawn_s = -UNWATCHED_S
+        self._started_s = clock()
+        self._stopped = False
+
+    @property
+    def url(self) -> str:
+        """Where the page is, once started."""
+        return self._server.url
+
+    # Start, run, stop
+
+    def start(self) -> None:
+        """Serve at once, and dream as soon as the network is loaded.
+
+        Raises:
+            WebError: the page cannot be served at its address.
+        """
+        self._started_s = self._clock()
+        self._server.start()  # first, so that a taken port is told before anything is loaded
+        self._renderer.start()
+        self._frames.start()
+        self._control.start()
+        log.info("seed %d", self.seed)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Watch until ``stopping`` is set.
+
+        Raises:
+            PipelineError: a part of the stream ended for good.
+        """
+        while not stopping.wait(WATCH_S):
+            for loop in (self._frames, self._control):
+                if loop.failure is not None:
+                    raise PipelineError(f"the {loop.name} thread fails again and again: {loop.failure}")
+            if not self._server.alive:
+                raise PipelineError("the web server died; the log says why")
+            if reason := self._renderer.failure:
+                raise PipelineError(reason)
+
+    def stop(self, deadline_s: float = STOP_S) -> bool:
+        """End everything, what viewers see first; returns whether all of it ended in time. A second call does nothing."""
+        if self._stopped:
+            return True
+        self._stopped = True
+        end_s = self._clock() + deadline_s
+        log.info("stopping")
+
+        def left_s() -> float:
+            return max(0.1, end_s - self._clock())
+
+        # The worker may be in a long step: it is asked at once, in the background, and waited for last.
+        dream = threading.Thread(target=self._renderer.stop, args=(deadline_s - 0.5,), name="stop-renderer", daemon=True)
+        dream.start()
+        ended = self._control.stop(left_s())
+        ended &= self._server.stop(left_s())
+        ended &= self._frames.stop(left_s())
+        self._encoder.close(left_s())
+        self._interpolator.close()
+        dream.join(left_s())
+        self._queue.close()
+        return ended and not dream.is_alive()
+
+    # What moves
+
+    def _take_keyframe(self, keyframe: Keyframe) -> None:
+        """Called by the renderer, in a thread of its own."""
+        self._health.keyframe(keyframe)
+        self._interpolator.push(keyframe)
+
+    def _steer(self) -> None:
+        """Tell the renderer what is on air."""
+        self._health.sample(self._frame_clock.counters)
+        wnids = self._renderer.status().wnids
+        if not wnids:
+            return  # nobody's time on air runs while the network loads
+        if wnids != self._known:
+            self._director.vocabulary = self._words.narrowed(wnids)
+            self._known = wnids
+        scene = self._director.tick()
+        if scene is not self._scene:
+            self._renderer.scene(scene)
+            self._scene = scene
+
+    def _show(self) -> None:
+        """Make one frame of the video."""
+        tick = self._frame_clock.wait()
+        now_s = tick.due_s
+        if not self._encoder.status().viewers and now_s - self._drawn_s < UNWATCHED_S:
+            self._interpolator.frame(now_s)
+            return
+        repeated = False
+        try:
+            self._image, self._shown = self._draw(now_s)
+        except Exception:
+            if self._image is None:
+                raise
+            log.exception("a frame could not be drawn; the one before is shown again")
+            repeated = True
+            self._frame_clock.count_repeated()
+        self._drawn_s = now_s
+        self._encoder.put(Frame(self._image, tick.number, self._shown, repeated))
+
+    def _draw(self, now_s: float) -> tuple[np.ndarray, Scene | None]:
+        image, scene = self._interpolator.frame(now_s)
+        if image is None:
+            assert self._curtain is not None, "what was shown once is there for good"
+            return self._curtain.draw(now_s), None
+        self._curtain = None
+        return (image if self._captioner is None else self._captioner.draw(image, scene, now_s)), scene
+
+    def status(self) -> StatusSnapshot:
+        """Everything that pages, metrics and health checks tell, now."""
+        renderer, encoder = self._renderer.status(), self._encoder.status()
+        return StatusSnapshot(
+            programme=self._director.programme(),
+            frames=self._frame_clock.counters,
+            fps=self._config.video.fps,
+            fps_measured=self._health.fps,
+            renderer=renderer,
+            viewers=encoder.viewers,
+            uptime_s=self._clock() - self._started_s,
+            version=version(),
+            problems=self._health.problems(renderer, encoder.error, []),
+        )
+
+
+class _Classes:
+    """The vocabulary of the network in use, whichever that comes to be."""
+
+    def __init__(self, director: Director) -> None:
+        self._director = director
+        self.search = lambda query, limit=20: self._director.vocabulary.search(query, limit)
+
+
+def version() -> str:
+    """The program's version; empty where it is not installed."""
+    try:
+        return metadata.version("zoomdream")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,172 @@
+"""A running streamer, started as its users start it and asked over its API."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+SHM = Path("/dev/shm")
+START_S = 60.0
+Json = dict[str, Any]
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Stream:
+    """``zoomdream run`` in a process group of its own, on a free port."""
+
+    def __init__(self, folder: Path, settings: list[str], *, network: str = "bundled") -> None:
+        """Start it and wait until its page answers; requests are kept in ``folder``."""
+        self.shared_before = shared_memory()
+        settings = [f"queue.path={folder / 'queue.sqlite3'}", "web.port=0", f"network.name={network}", *settings]
+        call = [sys.executable, "-m", "streamer", "run", *(part for setting in settings for part in ("--set", setting))]
+        self.started_s = time.monotonic()
+        self._log = (folder / "stream.log").open("a+")
+        environment = {key: value for key, value in os.environ.items() if key != "ZOOMDREAM_WEB_TOKEN"}
+        self.process = subprocess.Popen(
+            call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if "http://" not in line:
+            self.kill()
+            raise RuntimeError(f"it did not start: {line}{self.log()}")
+        self.url = "http://" + line.partition("http://")[2].split()[0].rstrip("/")
+        self.answered_s = time.monotonic() - self.started_s
+        # Nothing is left unread, or the program could block on its own output.
+        self._reader = Thread(target=self.process.stdout.read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+    def get(self, path: str, timeout_s: float = 10.0) -> bytes:
+        """The body of an answer."""
+        with _opener.open(self.url + path, timeout=timeout_s) as answer:
+            return bytes(answer.read())
+
+    def status(self) -> Json:
+        """``/api/status``."""
+        told: Json = json.loads(self.get("/api/status"))
+        return told
+
+    def ask(self, user: str, text: str) -> Json:
+        """Post a request; the answer, or the error's body."""
+        body = json.dumps({"user": user, "text": text}).encode()
+        call = urllib.request.Request(f"{self.url}/api/requests", body, {"Content-Type": "application/json"})
+        try:
+            with _opener.open(call, timeout=10.0) as answer:
+                told: Json = json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                told = json.load(error)
+        return told
+
+    def wait_for(self, condition: Callable[[Json], object], timeout_s: float, every_s: float = 0.05) -> Json:
+        """Ask for the status until it fulfils a condition.
+
+        Raises:
+            TimeoutError: it did not in time, or the program ended.
+        """
+        end_s = time.monotonic() + timeout_s
+        while time.monotonic() < end_s and self.process.poll() is None:
+            told = self.status()
+            if condition(told):
+                return told
+            time.sleep(every_s)
+        raise TimeoutError(f"not within {timeout_s:.0f} s:\n{self.log()}")
+
+    def wait_for_picture(self, timeout_s: float = START_S) -> float:
+        """Seconds from the start of the program to the first keyframe."""
+        self.wait_for(lambda told: told["renderer"]["network"] and told["renderer"]["keyframe_s"] is not None, timeout_s)
+        return time.monotonic() - self.started_s
+
+    def watch(self, path: str) -> Viewer:
+        """Start watching live video, as ``/live.ts``."""
+        return Viewer(self.url + path)
+
+    def processes(self) -> list[int]:
+        """The program's processes that are alive, by id."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    state, _, group = entry.joinpath("stat").read_text().rpartition(")")[2].split()[:3]
+                except OSError:  # gone since
+                    continue
+                if int(group) == self.process.pid and state != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        """What Ctrl+C in a terminal does: the signal goes to every process of the group."""
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End all of it at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        if self.process.stdout is not None and hasattr(self, "_reader"):
+            self._reader.join(10)
+            self.process.stdout.close()
+        self._log.close()
+
+    def log(self) -> str:
+        """What it logged so far."""
+        self._log.flush()
+        return Path(self._log.name).read_text()
+
+
+class Viewer(Thread):
+    """Reads live video until the stream ends or it is closed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._answer: http.client.HTTPResponse = _opener.open(url, timeout=10.0)
+        self._closed = False
+        self.data = bytearray()
+        """All that came."""
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError), self._answer:
+            while not self._closed and (piece := self._answer.read1(65536)):
+                self.data += piece
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._closed = True
+        self.join(10)
+
+
+def shared_memory() -> set[str]:
+    """Names of all shared memory on this machine."""
+    return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
+
+
+def eventually(condition: Callable[[], object], timeout_s: float) -> bool:
+    """Whether a condition comes true in time."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return bool(condition())
