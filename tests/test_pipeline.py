@@ -1,0 +1,226 @@
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+
+from streamer import pipeline
+from streamer.config import Config, QueueConfig, VideoConfig, WebConfig
+from streamer.messages import Keyframe, Pose, RendererStatus, Scene
+from streamer.pipeline import Pipeline, PipelineError
+from streamer.requests.queue import QueueError, RequestQueue
+from streamer.web.errors import PortTaken
+
+WAIT_S = 20.0
+GOLDFISH, UMBRELLA, PIZZA = "n01443537", "n04507155", "n07873807"
+WHITE = np.full((36, 64, 3), 255, np.uint8)
+
+
+class HandRenderer:
+    """A renderer that dreams only when the test says so."""
+
+    def __init__(
+        self, config: Config, seed: int, on_keyframe: Callable[[Keyframe], None], *, clock: Callable[[], float]
+    ) -> None:
+        self._on_keyframe, self._clock = on_keyframe, clock
+        self._status = RendererStatus()
+        self._number = 0
+        self.failure = ""
+        self.running = False
+        self.bumps = 0
+        self.scenes: list[Scene] = []
+        self.heard = threading.Condition()
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self, deadline_s: float = 4.0) -> None:
+        self.running = False
+
+    def status(self) -> RendererStatus:
+        return self._status
+
+    def bump(self) -> None:
+        self.bumps += 1
+
+    def scene(self, scene: Scene) -> None:
+        with self.heard:
+            self.scenes.append(scene)
+            self.heard.notify_all()
+
+    def load(self, *wnids: str) -> None:
+        self._status = RendererStatus(network="by hand", wnids=wnids)
+
+    def keyframe(self, image: np.ndarray) -> None:
+        self._on_keyframe(Keyframe(image, Pose(), self._clock(), self.scenes[-1], self._number, 1))
+        self._number += 1
+
+    def await_scene(self, condition: Callable[[Scene], bool]) -> Scene:
+        with self.heard:
+            assert self.heard.wait_for(lambda: any(map(condition, self.scenes)), WAIT_S)
+            return next(scene for scene in self.scenes if condition(scene))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        seed=7,
+        video=VideoConfig(width=64, height=36, fps=25, captions=False),
+        queue=QueueConfig(path=tmp_path / "queue.sqlite3"),
+        web=WebConfig(port=0),
+    )
+
+
+class Live:
+    """A pipeline with a renderer by hand, and what a test asks of them."""
+
+    def __init__(self, config: Config) -> None:
+        self.pipeline = Pipeline(config)
+        self.renderer = cast(HandRenderer, self.pipeline._renderer)
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        call = urllib.request.Request(self.pipeline.url + path, data, {"Content-Type": "application/json"})
+        with self.opener.open(call, timeout=WAIT_S) as answer:
+            return json.load(answer)
+
+    def await_frame(self, condition: Callable[[np.ndarray], bool]) -> None:
+        share = self.pipeline._encoder.subscribe("jpeg")
+        try:
+            for _ in range(250):
+                piece = share.read(WAIT_S)
+                assert piece is not None, "the video stopped"
+                image = cv2.imdecode(np.frombuffer(piece, np.uint8), cv2.IMREAD_COLOR)
+                assert image is not None
+                if condition(image):
+                    return
+            pytest.fail("no such frame")
+        finally:
+            share.close()
+
+
+@pytest.fixture
+def live(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
+    live = Live(config)
+    yield live
+    assert live.pipeline.stop(WAIT_S)
+
+
+def test_the_page_and_the_video_are_there_before_the_network(live: Live) -> None:
+    live.pipeline.start()
+    told = live.call("api/status")
+    assert told["on_air"] is None
+    assert told["health"] == {"ok": True, "problems": []}
+    live.await_frame(lambda image: image.shape == (36, 64, 3))
+
+
+def test_a_request_made_before_the_network_is_there_waits_and_is_dreamt(live: Live) -> None:
+    live.pipeline.start()
+    assert live.call("api/requests", {"user": "ann", "text": "goldfish"})["position"] == 1
+    assert live.renderer.scenes == []
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    scene = live.renderer.await_scene(lambda scene: scene.user == "ann")
+    assert scene is live.renderer.scenes[0]
+    assert [region.target.wnid for region in scene.regions] == [GOLDFISH]
+
+
+def test_what_can_be_asked_for_is_what_the_network_knows(live: Live) -> None:
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    told = live.call("api/classes?q=pizza")["classes"]
+    assert told[0]["available"]
+    told = live.call("api/classes?q=volcano")["classes"]
+    assert not told[0]["available"]
+
+
+def test_keyframes_come_to_be_video(live: Live) -> None:
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    live.renderer.keyframe(WHITE)
+    live.await_frame(lambda image: image.min() > 240)
+
+
+def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.pipeline.start()
+    live.await_frame(lambda image: True)
+    broken = threading.Event()
+
+    def frame(now_s: float) -> None:
+        broken.set()
+        raise RuntimeError("a bad keyframe")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.log, "exception", lambda *args: None)
+        patch.setattr(live.pipeline._interpolator, "frame", frame)
+        live.await_frame(lambda image: broken.is_set())
+    assert live.call("api/status")["video"]["frames"]["repeated"] >= 1
+
+
+def test_a_moderator_can_bump(live: Live) -> None:
+    live.pipeline.start()
+    live.call("api/bump", {})
+    assert live.renderer.bumps == 1
+
+
+def test_running_ends_when_it_is_told_to(live: Live) -> None:
+    live.pipeline.start()
+    stopping = threading.Event()
+    stopping.set()
+    live.pipeline.run(stopping)
+
+
+def test_a_renderer_that_gave_up_ends_the_run(live: Live) -> None:
+    live.pipeline.start()
+    live.renderer.failure = "the network cannot be had"
+    with pytest.raises(PipelineError, match="the network cannot be had"):
+        live.pipeline.run(threading.Event())
+
+
+def test_a_thread_that_gave_up_ends_the_run(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.pipeline.start()
+    monkeypatch.setattr(live.pipeline._frames, "_failure", RuntimeError("no more frames"))
+    with pytest.raises(PipelineError, match="the frames thread fails again and again: no more frames"):
+        live.pipeline.run(threading.Event())
+
+
+def test_stopping_leaves_nothing(live: Live, config: Config) -> None:
+    live.pipeline.start()
+    share = live.pipeline._encoder.subscribe("ts")
+    assert live.pipeline.stop(WAIT_S)
+    assert live.pipeline.stop(WAIT_S)  # again
+    assert not live.renderer.running
+    assert not any(thread.name in {"frames", "control", "web", "encoder"} for thread in threading.enumerate())
+    share.close()
+    assert config.queue.path is not None
+    RequestQueue(config.queue.path).close()  # nobody holds it
+
+
+def test_a_taken_port_is_told_before_anything_is_dreamt(live: Live, config: Config) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        live.pipeline.stop(WAIT_S)
+        other = Pipeline(config.model_copy(update={"web": WebConfig(port=port)}))
+        with pytest.raises(PortTaken, match=f"port {port} on 127.0.0.1 is taken"):
+            other.start()
+        assert other.stop(WAIT_S)
+
+
+def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
+    with pytest.raises(QueueError, match="is in use by another process"):
+        Pipeline(config)
+
+
+def test_one_who_was_never_started_can_be_stopped(live: Live) -> None:
+    assert live.pipeline.stop(WAIT_S)
