@@ -218,6 +218,7 @@ class Worker:
 def main(connection: Connection, assignment: Assignment) -> None:
     """Run a worker in its own process until told to stop, or until the renderer's process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all processes of a terminal; the renderer says when to stop
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
     with contextlib.suppress(AttributeError, OSError):
         os.nice(NICENESS)
     lock = threading.Lock()

@@ -197,7 +197,7 @@ def test_a_listener_that_fails_is_told_of(caplog):
 
 
 PROGRAM = """
-import json, sys, threading
+import json, multiprocessing, sys, threading
 sys.path[:0] = {path!r}
 from tests.dream import fake_dream
 from tests.dream.test_renderer import CONFIG, EAGER, scene
@@ -214,9 +214,8 @@ def main():
     else:
         while renderer.status().activity in ("", "starting"):
             began.wait(0.01)
-    import multiprocessing
-    print(json.dumps([child.pid for child in multiprocessing.active_children()]), flush=True)
     try:
+        print(json.dumps([child.pid for child in multiprocessing.active_children()]), flush=True)
         threading.Event().wait()
     except KeyboardInterrupt:
         renderer.stop()
