@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 FAILED, WRONG_CALL = 1, 2
 """Exit codes."""
 
@@ -13,3 +15,10 @@ class CommandError(Exception):
         super().__init__(message)
         self.code = code
         """What the program exits with."""
+
+
+def with_near(message: str, suggestions: Sequence[str]) -> str:
+    """A refusal's message with what would be understood, unless it offers that itself."""
+    if not suggestions or any(suggestion in message for suggestion in suggestions):
+        return message
+    return f"{message}; near: {', '.join(suggestions)}"

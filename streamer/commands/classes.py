@@ -10,7 +10,7 @@ from rich.table import Table
 from safetensors import SafetensorError, safe_open
 
 from streamer.assets import asset
-from streamer.commands import CommandError
+from streamer.commands import CommandError, with_near
 from streamer.messages import ClassEntry, Refused
 from streamer.requests.vocabulary import Vocabulary
 
@@ -39,8 +39,7 @@ def command(word: str, console: Console, announce: Callable[[str], None]) -> Non
     try:
         match = everything.match(word)
     except Refused as refused:
-        hint = f"; near: {', '.join(refused.suggestions)}" if refused.suggestions else ""
-        raise CommandError(f"{refused}{hint}") from None
+        raise CommandError(with_near(str(refused), refused.suggestions)) from None
     title = " + ".join(target.label for target in match.targets)
     announce(f"'{word.strip()}' dreams: {title}{f' ({match.note})' if match.note else ''}")
     missing = [target.label for target in match.targets if bundled and target.wnid not in bundled]

@@ -9,7 +9,7 @@ import urllib.request
 from http import HTTPStatus
 from typing import Any
 
-from streamer.commands import CommandError
+from streamer.commands import CommandError, with_near
 
 COMMAND = "!dream"
 TIMEOUT_S = 10.0
@@ -99,10 +99,7 @@ def _refused(code: int, body: bytes) -> str:
         message, suggestions = str(error["message"]), [str(item) for item in error.get("suggestions", ())]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"the streamer answered {code} {_phrase(code)}"
-    # The server's message may offer its suggestions itself.
-    missing = [item for item in suggestions if item not in message]
-    if missing:
-        message += f"; near: {', '.join(missing)}"
+    message = with_near(message, suggestions)
     if error.get("retry_s"):
         message += f"; try again in {_duration(error['retry_s'])}"
     return message

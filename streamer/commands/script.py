@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streamer.commands import with_near
 from streamer.messages import Refused, Target
 
 _SEPARATOR = re.compile(r"[;\n]")
@@ -77,8 +78,7 @@ def _parse_cue(text: str, where: str, before: Cue | None, seconds: float, match:
     try:
         return Cue(start_s, match(words))
     except Refused as refused:
-        hint = f"; near: {', '.join(refused.suggestions)}" if refused.suggestions else ""
-        raise ScriptError(f"{where}: {refused}{hint}", suggestions=refused.suggestions) from None
+        raise ScriptError(f"{where}: {with_near(str(refused), refused.suggestions)}", suggestions=refused.suggestions) from None
 
 
 def _short(text: str, limit: int = 40) -> str:
