@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.acceptance.stream import Json, Stream
+from tests.acceptance.stream import Json, Stream, busy_s
 
 CHROMIUM_ARGS = [
     "--headless",
@@ -45,8 +45,12 @@ def measure_rate(stream: Stream, seconds: float) -> Json:
                 return now_s, told
 
     first_s, first = edge()
+    used, busy = stream.cpu_s(), busy_s()
     time.sleep(seconds)
+    used_s = {process: round(now - used.get(process, 0.0), 1) for process, now in stream.cpu_s().items()}
+    others_s = busy_s() - busy - sum(used_s.values())
     last_s, last = edge()
+    print(f"CPU seconds in {last_s - first_s:.0f} s: by process {list(used_s.values())}, by other programs {others_s:.0f}")
     counters = {key: last["video"]["frames"][key] - first["video"]["frames"][key] for key in first["video"]["frames"]}
     # What was dropped is part of the passing of time, so only what was shown counts towards the rate.
     rate = counters["shown"] / (last_s - first_s)

@@ -115,6 +115,15 @@ class Stream:
                     found.append(int(entry.name))
         return found
 
+    def cpu_s(self) -> dict[int, float]:
+        """CPU seconds that each of the processes has used so far."""
+        used = {}
+        for process in self.processes():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                used[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used
+
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """What Ctrl+C in a terminal does: the signal goes to every process of the group."""
         os.killpg(self.process.pid, number)
@@ -160,6 +169,12 @@ class Viewer(Thread):
 def shared_memory() -> set[str]:
     """Names of all shared memory on this machine."""
     return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
+
+
+def busy_s() -> float:
+    """CPU seconds that all programs on this machine have used since it was started."""
+    fields = Path("/proc/stat").read_text().split()
+    return sum(map(int, (*fields[1:4], *fields[6:9]))) / os.sysconf("SC_CLK_TCK")
 
 
 def eventually(condition: Callable[[], object], timeout_s: float) -> bool:
