@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.messages import Keyframe, Motion, Scene
+from streamer.video.blend import Blend, prepare
 from streamer.video.pace import Playhead, Shot, View
-from streamer.zoom import sampling_matrix
+from streamer.video.residual import Residual, compare
 
-BORDER = cv2.BORDER_REFLECT
 PUSHED = 8
 """Keyframes that wait for the next frame to be asked for. When full: the oldest is dropped; the newest win."""
-FINE_ENOUGH = 0.7
-"""Keyframes up to this part of the video's width are enlarged once on arrival; linear sampling keeps their detail then."""
-MARGIN_PX = 12.0
-"""Width of the seam at the edge of what the nearer keyframe covers, in pixels of the video."""
-CELL_PX = 8
-"""Weights are computed on a grid this coarse."""
+SPARSE_S = 0.4
+"""Keyframes at least so far apart are compared, for what moves and changes between them."""
+RAMP_S = 0.5
+"""Seconds over which the result of a comparison that came late takes effect."""
+AT_ONCE = 0.02
+"""A comparison that is ready this early on the way between its keyframes takes effect at once."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A keyframe's picture, made ready to be sampled."""
-
-    image: np.ndarray
-    """(H, W, 3) uint8."""
-    sampling: int
-    """OpenCV's interpolation flag that keeps its detail."""
+@dataclass(slots=True)
+class _Comparison:
+    future: Future[Residual | None]
+    strength: float | None = None
+    """How far it has taken effect, 0..1; None until it was first found ready."""
 
 
 class Interpolator:
@@ -46,16 +44,22 @@ class Interpolator:
 
         Args:
             size: (height, width) of the frames.
-            residual_flow: Whether to follow what moves besides the zoom between sparse keyframes.
+            residual_flow: Whether to follow what moves and changes besides the zoom between sparse keyframes.
             motion: How the camera is taken to move until the second keyframe tells.
-            offline: Whether ``frame`` is asked for moments of the path itself, with the keyframes around them pushed before.
+            offline: Whether ``frame`` is asked for moments of the path itself, with the keyframes around them pushed before;
+                then the same keyframes give the same frames.
         """
         self.size = size
-        self._lock = threading.Lock()
-        self._pushed: list[tuple[Keyframe, Picture]] = []
-        self._playhead: Playhead[Picture] = Playhead(motion or Motion(), offline=offline)
         self._offline = offline
-        self._flow = residual_flow
+        self._lock = threading.Lock()
+        self._latest_s: float | None = None
+        self._pushed: list[tuple[Keyframe, np.ndarray]] = []
+        self._playhead: Playhead[np.ndarray] = Playhead(motion or Motion(), offline=offline)
+        self._blend = Blend(size)
+        self._residual_flow = residual_flow
+        self._worker: ThreadPoolExecutor | None = None
+        self._comparisons: dict[tuple[int, int], _Comparison] = {}
+        self._now_s: float | None = None
 
     @property
     def delay_s(self) -> float:
@@ -64,7 +68,10 @@ class Interpolator:
 
     def push(self, keyframe: Keyframe) -> None:
         """Take the next keyframe."""
-        picture = _prepare(keyframe.image, self.size)
+        with self._lock:
+            sparse = self._latest_s is None or keyframe.time_s - self._latest_s >= SPARSE_S
+            self._latest_s = keyframe.time_s
+        picture = prepare(keyframe.image, self.size, cv2.INTER_LANCZOS4 if sparse else cv2.INTER_CUBIC)
         with self._lock:
             self._pushed.append((keyframe, picture))
             if len(self._pushed) > PUSHED and not self._offline:
@@ -86,62 +93,51 @@ class Interpolator:
         view = self._playhead.at(now_s)
         if view is None:
             return None, None
+        step_s = 0.0 if self._now_s is None else max(0.0, now_s - self._now_s)
+        self._now_s = now_s
+        residual, strength = self._residual(view, step_s) if self._residual_flow else (None, 0.0)
         nearer = view.newer if view.fraction >= 0.5 else view.older
-        return self._draw(view), nearer.keyframe.scene
+        return self._draw(view, residual, strength), nearer.keyframe.scene
 
     def close(self) -> None:
-        """Free what it holds."""
+        """End the thread that compares keyframes; a second call does nothing."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=True, cancel_futures=True)
+            self._worker = None
 
-    def _draw(self, view: View[Picture]) -> np.ndarray:
+    def _draw(self, view: View[np.ndarray], residual: Residual | None, strength: float) -> np.ndarray:
         older, newer, fraction = view.older, view.newer, view.fraction
         if older is newer or fraction == 0.0:
-            return self._seen(older, view.pose)
+            return self._blend.one(older.payload, older.pose, view.pose)
         if fraction == 1.0:
-            return self._seen(newer, view.pose)
-        first, second = self._seen(older, view.pose), self._seen(newer, view.pose)
-        weight = _weights(self.size, self._matrix(older, view.pose), self._matrix(newer, view.pose), older, newer, fraction)
-        return cv2.blendLinear(first, second, 1.0 - weight, weight)
+            return self._blend.one(newer.payload, newer.pose, view.pose)
+        pair = (older.payload, older.pose), (newer.payload, newer.pose)
+        if newer.time_s - older.time_s < SPARSE_S:
+            return self._blend.dense(*pair, view.pose, fraction)
+        return self._blend.sparse(*pair, view.pose, fraction, residual, strength)
 
-    def _matrix(self, shot: Shot[Picture], pose: Pose) -> np.ndarray:
-        return sampling_matrix(shot.pose, pose, shot.payload.image.shape[:2], self.size)
+    def _residual(self, view: View[np.ndarray], step_s: float) -> tuple[Residual | None, float]:
+        """What is known of the pair on screen, and how far to heed it; sees to it that the next pairs are compared in time."""
+        pairs = [pair for pair in self._playhead.pairs() if pair[1].time_s - pair[0].time_s >= SPARSE_S]
+        keys = [(a.keyframe.number, b.keyframe.number) for a, b in pairs]
+        self._comparisons = {key: known for key, known in self._comparisons.items() if key in keys}
+        for key, (older, newer) in zip(keys, pairs, strict=True):
+            if key not in self._comparisons and (not self._offline or newer is view.newer):
+                self._comparisons[key] = _Comparison(self._compare(older, newer))
+        known = self._comparisons.get((view.older.keyframe.number, view.newer.keyframe.number))
+        if known is None or not known.future.done():
+            return None, 0.0
+        if known.strength is None:
+            known.strength = 1.0 if self._offline or view.fraction <= AT_ONCE else 0.0
+        known.strength = min(1.0, known.strength + step_s / RAMP_S)
+        return known.future.result(), known.strength
 
-    def _seen(self, shot: Shot[Picture], pose: Pose) -> np.ndarray:
-        """A keyframe as seen from ``pose``."""
-        flags = shot.payload.sampling | cv2.WARP_INVERSE_MAP
-        height, width = self.size
-        return cv2.warpAffine(shot.payload.image, self._matrix(shot, pose), (width, height), flags=flags, borderMode=BORDER)
-
-
-def _prepare(image: np.ndarray, size: tuple[int, int]) -> Picture:
-    height, width = image.shape[:2]
-    scale = size[1] / width
-    if width <= FINE_ENOUGH * size[1]:
-        large = (size[1], max(1, round(height * scale)))
-        return Picture(cv2.resize(image, large, interpolation=cv2.INTER_CUBIC), cv2.INTER_LINEAR)
-    if width > 1.5 * size[1]:
-        small = (size[1], max(1, round(height * scale)))
-        return Picture(cv2.resize(image, small, interpolation=cv2.INTER_AREA), cv2.INTER_CUBIC)
-    return Picture(image, cv2.INTER_CUBIC)
-
-
-def _coverage(grid: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...], margin_px: float) -> np.ndarray:
-    """How surely each place of the grid lies within a picture: 0 at its edge and outside, 1 from a margin inwards."""
-    places = cv2.transform(grid, matrix)
-    height, width = shape[:2]
-    x, y = places[..., 0], places[..., 1]
-    inside = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
-    return np.clip((inside + 1.0) / margin_px, 1e-3, 1.0)
-
-
-def _weights(
-    size: tuple[int, int], first: np.ndarray, second: np.ndarray, older: Shot[Picture], newer: Shot[Picture], fraction: float
-) -> np.ndarray:
-    """The newer picture's share at every pixel, (h, w) float32 in 0..1."""
-    height, width = size
-    rows, columns = max(2, height // CELL_PX), max(2, width // CELL_PX)
-    x = (np.arange(columns, dtype=np.float32) + 0.5) * (width / columns) - 0.5
-    y = (np.arange(rows, dtype=np.float32) + 0.5) * (height / rows) - 0.5
-    grid = np.stack(np.meshgrid(x, y), -1)
-    a = (1 - fraction) * _coverage(grid, first, older.payload.image.shape, MARGIN_PX)
-    b = fraction * _coverage(grid, second, newer.payload.image.shape, MARGIN_PX)
-    return cv2.resize((b / (a + b)).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    def _compare(self, older: Shot[np.ndarray], newer: Shot[np.ndarray]) -> Future[Residual | None]:
+        arguments = older.keyframe.image, older.pose, newer.keyframe.image, newer.pose
+        if self._offline:
+            done: Future[Residual | None] = Future()
+            done.set_result(compare(*arguments))
+            return done
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="compare")
+        return self._worker.submit(compare, *arguments)
