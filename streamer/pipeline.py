@@ -175,7 +175,7 @@ class Pipeline:
         tick = self._frame_clock.wait()
         now_s = tick.due_s
         if not self._encoder.status().viewers and now_s - self._drawn_s < UNWATCHED_S:
-            self._interpolator.frame(now_s)
+            self._interpolator.skip(now_s)
             return
         repeated = False
         try:

@@ -34,7 +34,7 @@ class _Comparison:
 class Interpolator:
     """Shows the dream at any rate, a little behind the present.
 
-    ``push`` may be called from any thread; ``frame`` and ``close`` belong to one.
+    ``push`` may be called from any thread; ``frame``, ``skip`` and ``close`` belong to one.
     """
 
     def __init__(
@@ -86,11 +86,7 @@ class Interpolator:
         Returns:
             (h, w, 3) uint8 RGB, the caller's own, and the scene it shows; both None before the first keyframe.
         """
-        with self._lock:
-            arrived, self._pushed = self._pushed, []
-        for keyframe, picture in arrived:
-            self._playhead.add(keyframe, picture, now_s)
-        view = self._playhead.at(now_s)
+        view = self._view(now_s)
         if view is None:
             return None, None
         step_s = 0.0 if self._now_s is None else max(0.0, now_s - self._now_s)
@@ -99,11 +95,22 @@ class Interpolator:
         nearer = view.newer if view.fraction >= 0.5 else view.older
         return self._draw(view, residual, strength), nearer.keyframe.scene
 
+    def skip(self, now_s: float) -> None:
+        """Let a moment pass unseen: all of ``frame`` but the drawing, so that the pace of the keyframes stays known."""
+        self._view(now_s)
+
     def close(self) -> None:
         """End the thread that compares keyframes; a second call does nothing."""
         if self._worker is not None:
             self._worker.shutdown(wait=True, cancel_futures=True)
             self._worker = None
+
+    def _view(self, now_s: float) -> View[np.ndarray] | None:
+        with self._lock:
+            arrived, self._pushed = self._pushed, []
+        for keyframe, picture in arrived:
+            self._playhead.add(keyframe, picture, now_s)
+        return self._playhead.at(now_s)
 
     def _draw(self, view: View[np.ndarray], residual: Residual | None, strength: float) -> np.ndarray:
         older, newer, fraction = view.older, view.newer, view.fraction

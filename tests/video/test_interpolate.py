@@ -127,3 +127,20 @@ def test_the_zoom_goes_on_into_the_last_keyframe() -> None:
     assert before is not None
     assert after is not None
     assert 0.05 < np.abs(before.astype(float) - after).mean() < 3
+
+
+def test_a_skipped_moment_passes_as_a_drawn_one_does() -> None:
+    scene, pictures = photo(), []
+    for skipped in (False, True):
+        shown = Interpolator(SIZE, residual_flow=False, motion=MOTION)
+        for number in range(6):
+            shown.push(zoom_keyframe(scene, number, 0.2))
+            for tick in range(5):
+                moment_s = number * 0.2 + tick * 0.04
+                if skipped and number < 5:
+                    shown.skip(moment_s)
+                else:
+                    picture, _ = shown.frame(moment_s)
+        assert picture is not None
+        pictures.append(picture)
+    assert np.array_equal(*pictures)
