@@ -7,12 +7,16 @@ and the next one after that is the newest.
 
 from __future__ import annotations
 
+import os
+import secrets
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
 SLOTS = 3
 """One being written, one on its way, one being read."""
+PREFIX = "zoomdream-"
+"""Of the memory's name, which goes on with the process that made it."""
 
 
 class Ring:
@@ -28,7 +32,8 @@ class Ring:
     @classmethod
     def create(cls, slot_bytes: int) -> Ring:
         """A new ring, whose creator owns its name."""
-        return cls(SharedMemory(create=True, size=SLOTS * slot_bytes), slot_bytes, owner=True)
+        name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"  # macOS takes 30 characters
+        return cls(SharedMemory(name, create=True, size=SLOTS * slot_bytes), slot_bytes, owner=True)
 
     @classmethod
     def open(cls, name: str, slot_bytes: int) -> Ring:

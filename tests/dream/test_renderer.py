@@ -16,6 +16,7 @@ import pytest
 
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.renderer import Limits, Renderer
+from streamer.dream.ring import PREFIX
 from streamer.messages import Motion, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import WNIDS
@@ -39,9 +40,9 @@ def until(condition):
         threading.Event().wait(0.005)
 
 
-def memory():
-    """Names of shared memory, where the system shows them."""
-    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+def memory(pid):
+    """Names of shared memory that a process made, where the system shows them."""
+    return [path.name for path in Path("/dev/shm").glob(f"{PREFIX}{pid}-*")]
 
 
 class Seen:
@@ -57,7 +58,7 @@ class Seen:
 
 @contextmanager
 def running(factory, *, limits=EAGER, config=CONFIG):
-    before, seen = memory(), Seen()
+    seen = Seen()
     renderer = Renderer(config, 1, seen, factory=factory, limits=limits)
     renderer.scene(scene())
     renderer.start()
@@ -65,7 +66,7 @@ def running(factory, *, limits=EAGER, config=CONFIG):
         yield renderer, seen
     finally:
         renderer.stop()
-    assert memory() <= before
+    assert memory(os.getpid()) == []
 
 
 def test_importing_it_leaves_torch_alone():
@@ -253,24 +254,22 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 @needs_proc
 @pytest.mark.parametrize(("factory", "loading"), [("make", False), ("make_slow_to_load", True)])
 def test_ctrl_c_in_a_terminal_ends_everything_quietly(tmp_path, factory, loading):
-    before = memory()
     with program(tmp_path, factory, loading) as (process, workers):
         assert workers
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, output, errors) == (0, "", "")
     assert not any(map(alive, workers))
-    assert memory() <= before
+    assert memory(process.pid) == []
 
 
 @needs_proc
 def test_no_worker_and_no_memory_outlive_a_killed_program(tmp_path):
-    before = memory()
     with program(tmp_path) as (process, workers):
         assert workers
         assert all(map(alive, workers))
         process.kill()
         process.wait(DEADLINE_S)
         until(lambda: not any(map(alive, workers)))
-        assert memory() <= before
+        assert memory(process.pid) == []
         assert process.stderr.read() == ""
