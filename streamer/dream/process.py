@@ -16,13 +16,13 @@ from streamer.dream import worker
 from streamer.dream.device import AUTO_WIDTH, canvas_size
 from streamer.dream.protocol import (
     Assignment,
-    Attached,
     Beat,
     Bump,
     Command,
     Factory,
     Failed,
     Free,
+    Hello,
     Pause,
     Report,
     Resume,
@@ -68,10 +68,10 @@ class WorkerProcess:
         self._offset_s = 0.0
         sizes = [canvas_size(config.canvas, config.video, device) for device in AUTO_WIDTH]
         pictures = [height * width * 3 for height, width in sizes] + ([resume.picture.nbytes] if resume else [])
-        self._ring = Ring.create(max(pictures))
+        self._ring = Ring(max(pictures))
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        assignment = Assignment(config, seed, factory, self._ring.name, self._ring.slot_bytes, resume)
+        assignment = Assignment(config, seed, factory, self._ring, resume)
         self._process = spawn.Process(target=worker.main, args=(theirs, assignment), name="dream", daemon=True)
         try:
             with _deaf_to_ctrl_c():
@@ -114,8 +114,7 @@ class WorkerProcess:
         """
         report: Report = self.connection.recv()
         match report:
-            case Attached():
-                self._ring.unlink()
+            case Hello():
                 offset_s = time.monotonic() - report.clock_s
                 self._offset_s = offset_s if abs(offset_s) > SAME_CLOCK_S else 0.0
             case Beat():

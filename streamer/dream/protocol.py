@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from streamer.config import Config
+from streamer.dream.ring import Ring
 from streamer.messages import Motion, Pose, Scene
 
 
@@ -90,9 +91,7 @@ class Assignment:
     seed: int
     factory: Factory | None
     """None for the real one."""
-    ring: str
-    """Name of the shared memory."""
-    slot_bytes: int
+    ring: Ring
     resume: Resume | None
 
 
@@ -130,8 +129,8 @@ Command = Scene | Motion | Bump | Pause | Free | Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
-    """The shared memory is open: its name is no longer needed."""
+class Hello:
+    """The process runs."""
 
     clock_s: float
     """The worker's monotonic clock as it says so."""
@@ -197,4 +196,4 @@ class Failed:
     """Whether trying again would not help."""
 
 
-Report = Attached | Busy | Ready | Beat | Shot | Trouble | Failed | logging.LogRecord
+Report = Hello | Busy | Ready | Beat | Shot | Trouble | Failed | logging.LogRecord

@@ -118,12 +118,15 @@ class Renderer:
         self._wish(lambda wishes: wishes, wake=True)
         if self._thread.ident is not None:
             self._thread.join()
+        with self._lock:
+            self._alarm.close()
+            self._button.close()
 
     def _wish(self, change: Callable[[Wishes], Wishes], *, wake: bool = False) -> None:
         """Change what the worker is to do, and wake the thread to tell it."""
         with self._lock:
             before, self._wishes = self._wishes, change(self._wishes)
-            if (wake or self._wishes != before) and not self._pressed:
+            if (wake or self._wishes != before) and not self._pressed and not self._button.closed:
                 self._pressed = True
                 self._button.send_bytes(b"!")
 

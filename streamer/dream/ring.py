@@ -3,52 +3,46 @@
 A slot belongs to the worker until it says, over the pipe, that a picture lies in it, and again once the renderer says that it
 was copied out: nobody ever reads what is being written. When the renderer lags and all slots are taken, pictures are left out,
 and the next one after that is the newest.
+
+The memory has no name, so nothing of it is left however its processes die.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import secrets
-from multiprocessing.shared_memory import SharedMemory
+import sys
+import tempfile
+from multiprocessing import reduction
+from typing import Any
 
 import numpy as np
 
 SLOTS = 3
 """One being written, one on its way, one being read."""
-PREFIX = "zoomdream-"
-"""Of the memory's name, which goes on with the process that made it."""
 
 
 class Ring:
-    """Slots of equal size in one block of shared memory.
+    """Slots of equal size in one block of shared memory; pickled as an argument of a new process, it is the same one there.
 
-    Its owner removes the block's name as soon as the other side has opened it. The memory then lives as long as one of the two,
-    however they die.
+    Args:
+        slot_bytes: The largest picture a slot holds.
     """
 
-    def __init__(self, memory: SharedMemory, slot_bytes: int, *, owner: bool) -> None:
-        self._memory, self._slot_bytes, self._named = memory, slot_bytes, owner
+    def __init__(self, slot_bytes: int, source: int | str | None = None) -> None:
+        self.slot_bytes = slot_bytes
+        size = SLOTS * slot_bytes
+        if sys.platform == "win32":  # memory there has a name, which goes with its last user
+            self._source = source or f"zoomdream-{secrets.token_hex(8)}"
+            self._memory = mmap.mmap(-1, size, tagname=str(self._source))
+        else:
+            self._source = _anonymous_file(size) if source is None else source
+            self._memory = mmap.mmap(int(self._source), size)
 
-    @classmethod
-    def create(cls, slot_bytes: int) -> Ring:
-        """A new ring, whose creator owns its name."""
-        name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"  # macOS takes 30 characters
-        return cls(SharedMemory(name, create=True, size=SLOTS * slot_bytes), slot_bytes, owner=True)
-
-    @classmethod
-    def open(cls, name: str, slot_bytes: int) -> Ring:
-        """The ring of another process."""
-        return cls(SharedMemory(name), slot_bytes, owner=False)
-
-    @property
-    def name(self) -> str:
-        """What ``open`` needs to find it."""
-        return self._memory.name
-
-    @property
-    def slot_bytes(self) -> int:
-        """The largest picture a slot holds."""
-        return self._slot_bytes
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self._source if sys.platform == "win32" else reduction.DupFd(int(self._source))
+        return _received, (self.slot_bytes, source)
 
     def write(self, slot: int, image: np.ndarray) -> None:
         """Put an (H, W, 3) uint8 picture into a slot.
@@ -56,21 +50,32 @@ class Ring:
         Raises:
             ValueError: it does not fit.
         """
-        if image.nbytes > self._slot_bytes:
-            raise ValueError(f"a picture of {image.shape} does not fit into {self._slot_bytes} bytes")
-        np.ndarray(image.shape, np.uint8, self._memory.buf, slot * self._slot_bytes)[...] = image
+        if image.nbytes > self.slot_bytes:
+            raise ValueError(f"a picture of {image.shape} does not fit into {self.slot_bytes} bytes")
+        np.ndarray(image.shape, np.uint8, self._memory, slot * self.slot_bytes)[...] = image
 
     def read(self, slot: int, size: tuple[int, int]) -> np.ndarray:
-        """A copy, (H, W, 3) uint8, of the picture in a slot."""
-        return np.ndarray((*size, 3), np.uint8, self._memory.buf, slot * self._slot_bytes).copy()
-
-    def unlink(self) -> None:
-        """Remove the name; both sides keep the memory. Once only, by the owner."""
-        if self._named:
-            self._named = False
-            self._memory.unlink()
+        """A copy, (H, W, 3) uint8, of the (height, width) picture in a slot."""
+        return np.ndarray((*size, 3), np.uint8, self._memory, slot * self.slot_bytes).copy()
 
     def close(self) -> None:
-        """Let go of the memory, and of the name if it is still there."""
-        self.unlink()
+        """Let go of the memory; it is gone when both sides have."""
         self._memory.close()
+        if isinstance(self._source, int):
+            os.close(self._source)
+            self._source = ""
+
+
+def _anonymous_file(size: int) -> int:
+    """A descriptor of memory, or where the system has no such thing of a file without a name."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("zoomdream")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor
+
+
+def _received(slot_bytes: int, source: Any) -> Ring:
+    return Ring(slot_bytes, source if isinstance(source, str) else source.detach())

@@ -18,7 +18,6 @@ from multiprocessing.connection import Connection
 from streamer.dream.budget import Budget
 from streamer.dream.protocol import (
     Assignment,
-    Attached,
     Beat,
     Bump,
     Busy,
@@ -27,6 +26,7 @@ from streamer.dream.protocol import (
     Factory,
     Failed,
     Free,
+    Hello,
     Pause,
     Ready,
     Report,
@@ -232,8 +232,8 @@ def main(connection: Connection, assignment: Assignment) -> None:
 
     _log_to(send)
     inbox, begun = Inbox(), threading.Event()
-    ring = Ring.open(assignment.ring, assignment.slot_bytes)
-    send(Attached(time.monotonic()))
+    ring = assignment.ring
+    send(Hello(time.monotonic()))
     threading.Thread(target=_receive, args=(connection, inbox, begun), name="commands", daemon=True).start()
     config = assignment.config
     try:

@@ -1,39 +1,49 @@
+import multiprocessing
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from streamer.dream.ring import SLOTS, Ring
 
 
-def test_pictures_arrive_whole_and_as_copies():
-    ring = Ring.create(24)
-    other = Ring.open(ring.name, ring.slot_bytes)
-    try:
-        images = [np.full((2, 3, 3), slot, np.uint8) for slot in range(SLOTS)]
-        for slot, image in enumerate(images):
-            other.write(slot, image)
-        copies = [ring.read(slot, (2, 3)) for slot in range(SLOTS)]
-        other.write(0, images[2])
-        assert all(np.array_equal(copy, image) for copy, image in zip(copies, images, strict=True))
-        assert copies[0].flags.c_contiguous
-    finally:
-        other.close()
-        ring.close()
+def _fill(ring, done):
+    for slot in range(SLOTS):
+        ring.write(slot, np.full((2, 3, 3), 10 + slot, np.uint8))
+    ring.close()
+    done.send(True)
 
 
-def test_without_its_name_both_sides_go_on():
-    ring = Ring.create(24)
-    other = Ring.open(ring.name, 24)
-    ring.unlink()
-    with pytest.raises(FileNotFoundError):
-        Ring.open(ring.name, 24)
-    other.write(1, np.full((2, 4, 3), 7, np.uint8))
-    assert ring.read(1, (2, 4)).min() == 7
-    other.close()
+def test_pictures_of_another_process_arrive_whole_and_as_copies():
+    ring = Ring(24)
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_fill, args=(ring, theirs))
+    process.start()
+    assert ours.poll(60)
+    process.join()
+    copies = [ring.read(slot, (2, 3)) for slot in range(SLOTS)]
+    ring.write(0, np.zeros((2, 3, 3), np.uint8))
+    assert [int(copy.min()) for copy in copies] == [int(copy.max()) for copy in copies] == [10, 11, 12]
+    assert copies[0].flags.c_contiguous
     ring.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at open files through /proc")
+def test_it_has_no_name_and_is_let_go():
+    def files():
+        return {path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+
+    before = files()
+    ring = Ring(10_000)
+    (memory,) = files() - before
+    assert not memory.exists()
+    ring.close()
+    assert files() <= before
+
+
 def test_a_picture_too_large_is_refused():
-    ring = Ring.create(24)
+    ring = Ring(24)
     with pytest.raises(ValueError, match=r"a picture of \(3, 3, 3\) does not fit into 24 bytes"):
         ring.write(0, np.zeros((3, 3, 3), np.uint8))
     ring.close()
