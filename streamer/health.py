@@ -104,9 +104,15 @@ class Health:
             return self._disk
 
 
+def nearest(folder: Path) -> Path:
+    """The folder itself, or what is there of it if it is yet to be made."""
+    folder = folder.absolute()
+    return next((path for path in (folder, *folder.parents) if path.exists()), folder)
+
+
 def _shortage(folder: Path) -> str:
     try:
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(nearest(folder)).free
     except OSError as error:
         return f"the folder '{folder}' cannot be looked at: {error.strerror}"
     return f"only {free / 2**20:.0f} MB are free in '{folder}'" if free < DISK_LEAST else ""

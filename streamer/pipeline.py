@@ -31,6 +31,7 @@ from streamer.video.curtain import Curtain
 from streamer.video.encode import Encoder
 from streamer.video.interpolate import Interpolator
 from streamer.video.overlay import Captioner
+from streamer.video.sinks import make_sink
 from streamer.web.server import Server
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Pipeline:
             self._frame_clock = FrameClock(config.video.fps, clock)
             self._encoder = Encoder(config.video)
             built.callback(self._encoder.close)
+            self._sinks = [make_sink(output, self._encoder) for output in config.outputs]
             self._server = Server(
                 config.web, self._director, self._encoder, self.status, _Classes(self._director), self._renderer
             )
@@ -107,6 +109,8 @@ class Pipeline:
         self._started_s = self._clock()
         self._server.start()  # first, so that a taken port is told before anything is loaded
         self._renderer.start()
+        for sink in self._sinks:
+            sink.start()
         self._frames.start()
         self._control.start()
         log.info("seed %d", self.seed)
@@ -143,6 +147,8 @@ class Pipeline:
         ended = self._control.stop(left_s())
         ended &= self._server.stop(left_s())
         ended &= self._frames.stop(left_s())
+        for sink in self._sinks:
+            ended &= sink.stop(left_s())
         self._encoder.close(left_s())
         self._interpolator.close()
         dream.join(left_s())
@@ -209,7 +215,7 @@ class Pipeline:
             viewers=encoder.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, []),
+            problems=self._health.problems(renderer, encoder.error, [sink.status().error for sink in self._sinks]),
         )
 
 

@@ -101,7 +101,7 @@ def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Pat
     weights.write_bytes(b"broken")
     settings = [f"queue.path={tmp_path / 'queue.sqlite3'}", "web.port=0", f"network.weights={weights}"]
     settings += ["network.name=squeezenet1_1", f"dream.image={tmp_path / 'none.png'}"]
-    settings += [f"outputs=[{{kind: file, path: {tmp_path / 'away' / 'a.mp4'}}}]"]
+    settings += [f"outputs=[{{kind: file, path: {weights / 'a.mp4'}}}]"]
     answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
     assert answer.exit_code == 1
     assert answer.stderr.splitlines() == ["zoomdream: 3 things would stop the stream"]

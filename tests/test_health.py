@@ -58,18 +58,19 @@ def test_the_rate_is_measured_over_the_last_seconds(tmp_path: Path, clock: HandC
 
 
 def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Config(outputs=(FileOutput(kind="file", path=tmp_path / "away" / "a.mp4"),))
+    config = Config(outputs=(FileOutput(kind="file", path=tmp_path / "away" / "far" / "a.mp4"),))
     health = Health(config, tmp_path, clock)
 
     def usage(path: Path) -> Usage:
         if path != tmp_path:
-            raise FileNotFoundError(2, "No such file or directory")
+            raise PermissionError(13, "Permission denied")
         return Usage(0, 0, 50 * 2**20)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
+    (tmp_path / "away").mkdir()
     assert health.problems(WELL, "no such codec", ["disk full", ""]) == (
         "encoding fails: no such codec",
         "an output fails: disk full",
         f"only 50 MB are free in '{tmp_path}'",
-        f"the folder '{tmp_path / 'away'}' cannot be looked at: No such file or directory",
+        f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
     )

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from streamer import pipeline
-from streamer.config import Config, QueueConfig, VideoConfig, WebConfig
+from streamer.config import Config, FileOutput, QueueConfig, VideoConfig, WebConfig
 from streamer.messages import Keyframe, Pose, RendererStatus, Scene
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
@@ -164,6 +165,18 @@ def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeyp
         patch.setattr(live.pipeline._interpolator, "frame", frame)
         live.await_frame(lambda image: broken.is_set())
     assert live.call("api/status")["video"]["frames"]["repeated"] >= 1
+
+
+def test_an_output_records_from_the_start(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    output = FileOutput(kind="file", path=tmp_path / "new" / "a.mp4")
+    recording = Live(config.model_copy(update={"outputs": (output,)})).pipeline
+    recording.start()
+    (sink,) = recording._sinks
+    assert sink.wait_until(lambda status: status.delivered > 3, WAIT_S)
+    assert recording.stop(WAIT_S)
+    with av.open(str(output.path), "r") as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 1
 
 
 def test_a_moderator_can_bump(live: Live) -> None:

@@ -192,7 +192,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     from streamer.assets import asset
     from streamer.dream.sources import SourceError, read_image
     from streamer.dream.weights import cache_folder
-    from streamer.health import DISK_LEAST
+    from streamer.health import DISK_LEAST, nearest
     from streamer.requests.queue import default_path
 
     for name in ("classes.json", "patch_prior.safetensors"):
@@ -210,11 +210,12 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     for output in config.outputs:
         if isinstance(output, FileOutput):
             folders.append(output.path.parent)
-            if not output.path.parent.is_dir():
-                yield Finding(Level.STOPS, f"there is no folder '{output.path.parent}' to record to")
+            there = nearest(output.path.parent)
+            if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+                yield Finding(Level.STOPS, f"'{output.path}' cannot be recorded: '{there}' is not a folder to write to")
     disks: dict[int, tuple[Path, int]] = {}
     for folder in folders:
-        there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+        there = nearest(folder)
         disks.setdefault(there.stat().st_dev, (there, shutil.disk_usage(there).free))
     for folder, free in disks.values():
         text = f"{free / 2**30:.1f} GB free in {folder}"
