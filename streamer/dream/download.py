@@ -16,8 +16,6 @@ from pathlib import Path
 Progress = Callable[[int, int | None], None]
 """Told (bytes so far, bytes in all or None) a few times a second."""
 
-SILENCE_S = 10.0
-"""Seconds without an answer or a byte after which a server counts as gone: resolving, connecting and encrypting included."""
 CHUNK = 1 << 16
 RETRIES = 3
 """Times a connection may break without having brought a byte."""
@@ -29,7 +27,7 @@ class DownloadError(Exception):
 
 
 def download(
-    url: str, target: Path, *, progress: Progress | None = None, limit_s: float | None = None, silence_s: float = SILENCE_S
+    url: str, target: Path, *, progress: Progress | None = None, limit_s: float | None = None, silence_s: float = 10.0
 ) -> None:
     """Download a file whose name ends in ``-<first digits of its SHA-256>.<suffix>``.
 
@@ -40,7 +38,7 @@ def download(
     Args:
         progress: Called in this thread.
         limit_s: Seconds it may take in all; None for any time.
-        silence_s: Seconds without a sign of life after which it is given up.
+        silence_s: Seconds without an answer or a byte after which it is given up; resolving, connecting and encrypting count.
 
     Raises:
         DownloadError: it did not work in time, or at all.

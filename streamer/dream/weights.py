@@ -21,6 +21,9 @@ from streamer.dream.torchvision_import import torchvision
 _ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights"}
 """Where torchvision keeps the addresses, by our names."""
 
+HURRIED_S, PATIENT_S = 5.0, 30.0
+"""Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing else will do."""
+
 
 class NetworkError(Exception):
     """A network cannot be had: its weights are missing, damaged, for another network, or not to be downloaded."""
@@ -62,7 +65,7 @@ def fetch(
                 if progress is not None:
                     progress(received, total)
 
-            download(url, target, progress=tell, limit_s=limit_s)
+            download(url, target, progress=tell, limit_s=limit_s, silence_s=PATIENT_S if limit_s is None else HURRIED_S)
     except (ImportError, DownloadError) as error:
         raise NetworkError(str(error)) from error
     return target
