@@ -22,7 +22,7 @@ _ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights"}
 """Where torchvision keeps the addresses, by our names."""
 
 HURRIED_S, PATIENT_S = 5.0, 30.0
-"""Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing else will do."""
+"""Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing can."""
 
 
 class NetworkError(Exception):
