@@ -213,6 +213,28 @@ def dreams(folder: Path, gaps: list[int]) -> None:
         table(f"Dreams, keyframes {apart:.2f} s apart, the others held out ({len(files)} sequences)", scores)
 
 
+def steadiness(folder: Path) -> None:
+    """How much the sharpness breathes: frames at 25 per second, against their own mean over a second."""
+    print("\n| keyframes apart | frame size | sharpness, standard deviation | least..most |\n|---|---|---|---|")
+    data = np.load(sorted(folder.glob("*.npz"))[-1])
+    poses = [Pose(float(z), float(r)) for z, r in zip(data["log_zoom"], data["rotation"], strict=True)]
+    for size in (SIZE, (2 * SIZE[0], 2 * SIZE[1])):
+        for gap in (1, 2, 16):
+            show = Interpolator(size, True, offline=True)
+            for number, i in enumerate(range(0, 64, gap)):
+                show.push(Keyframe(data["images"][i], poses[i], float(data["time_s"][i]), SCENE, number, 1))
+            start_s = float(data["time_s"][0])
+            values = []
+            for n in range(25, 110):
+                image, _ = show.frame(start_s + n / 25)
+                assert image is not None
+                values.append(sharpness(image))
+            mean = np.convolve(values, np.ones(25) / 25, "same")
+            part = (values / mean)[13:-13]
+            apart = data["time_s"][gap] - data["time_s"][0]
+            print(f"| {apart:.3f} s | {size[1]}x{size[0]} | {part.std():.3f} | {part.min():.2f}..{part.max():.2f} |")
+
+
 def speed() -> None:
     """Milliseconds a frame at 960x540."""
     cv2.setNumThreads(1)
@@ -243,6 +265,7 @@ def main() -> None:
         photos(options.photos, options.count)
     if options.dreams:
         dreams(options.dreams, options.gaps)
+        steadiness(options.dreams)
     if options.speed:
         speed()
 

@@ -144,3 +144,37 @@ def test_a_skipped_moment_passes_as_a_drawn_one_does() -> None:
         assert picture is not None
         pictures.append(picture)
     assert np.array_equal(*pictures)
+
+
+def test_skipping_moves_on_without_drawing() -> None:
+    scene = photo()
+    drawn, skipped = Interpolator(SIZE, True), Interpolator(SIZE, True)
+    skipped.skip(0.0)
+    for number in range(8):
+        for show in (drawn, skipped):
+            show.push(zoom_keyframe(scene, number, 0.2))
+        for n in range(5):
+            drawn.frame(number * 0.2 + n * 0.04)
+            skipped.skip(number * 0.2 + n * 0.04)
+    first, second = drawn.frame(1.6)[0], skipped.frame(1.6)[0]
+    assert first is not None
+    assert second is not None
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("part", [0.5, 2 / 3, 1.0])
+@pytest.mark.parametrize("interval_s", [0.15, 0.6])
+def test_sharpness_does_not_breathe_with_the_keyframes(part: float, interval_s: float) -> None:
+    scene = photo()
+    small = (round(SIZE[0] * part), round(SIZE[1] * part))
+    show = Interpolator(SIZE, True, offline=True)
+    for number in range(9):
+        pose = advance(Pose(), MOTION, number * interval_s)
+        show.push(Keyframe(seen_from(scene, pose, small), pose, number * interval_s, SCENES[number], number, 1))
+    sharp = []
+    for n in range(41):
+        image, _ = show.frame(interval_s * (2 + n / 10))
+        assert image is not None
+        sharp.append(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+    trend = np.polyval(np.polyfit(np.arange(41), sharp, 2), np.arange(41))
+    assert np.abs(sharp / trend - 1).max() < 0.08
