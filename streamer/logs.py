@@ -12,7 +12,7 @@ LEVELS = ("debug", "info", "warning", "error")
 console = Console(stderr=True)
 """Where logs and progress bars go, so that they keep out of each other's way."""
 
-_CHATTY = ("aiohttp", "asyncio", "libav", "matplotlib", "PIL", "torch", "urllib3")
+CHATTY = ("aiohttp", "asyncio", "libav", "matplotlib", "PIL", "torch", "urllib3")
 """Libraries whose details are of no use to an operator."""
 
 
@@ -26,5 +26,5 @@ def configure_logs(level: str) -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _CHATTY:
+    for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from streamer.logs import CHATTY
+
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
 settings.load_profile("ci" if os.environ.get("CI") else "here")
@@ -34,6 +36,17 @@ def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for name in [name for name in os.environ if name.startswith("ZOOMDREAM_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Commands set up logging for themselves; the next test is not to live with it."""
+    root, chatty = logging.getLogger(), [logging.getLogger(name) for name in CHATTY]
+    handlers, levels = root.handlers[:], [logger.level for logger in (root, *chatty)]
+    yield
+    root.handlers[:] = handlers
+    for logger, level in zip((root, *chatty), levels, strict=True):
+        logger.setLevel(level)
 
 
 class _Warnings(logging.Handler):

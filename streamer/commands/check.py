@@ -111,8 +111,7 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
-    import torch
-
+    from streamer.dream.device import choose_device
     from streamer.dream.networks import load as load_network
     from streamer.dream.weights import NetworkError, cache_folder
 
@@ -128,7 +127,7 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
             return
     wanted = settings.model_copy(update={"download_s": 0.0})
     try:
-        network = load_network(wanted, torch.device("cpu"))
+        network = load_network(wanted, choose_device("cpu"))
     except NetworkError as error:
         yield Finding(Level.STOPS, str(error))
         return
