@@ -30,6 +30,9 @@ BRIGHTNESS_SLACK = 50.0
 """How far from mid-grey the leash lets a cell's mean go, in levels."""
 KNEE = 40.0
 """Levels before black and white over which steps are slowed down."""
+PRIOR_POWER = 0.8
+"""The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that suits
+the rest would overshoot there and leave a hatching that flips its sign with every step."""
 BUMP_CONTRAST = 28.0
 """Strength of the noise that wakes a settled dream, in levels."""
 
@@ -161,7 +164,7 @@ class Dreamer:
             return
         settings, canvas = self._settings, self._canvas
         uphill = self._decorrelate(self._climb(regions))
-        natural = self._flatten()
+        natural = self._calm(self._flatten())
         direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
         canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
         update = canvas.momentum * (-settings.step / rms(canvas.momentum))
@@ -214,6 +217,7 @@ class Dreamer:
             self._settings.spectrum_power,
             self._device,
         )
+        self._calm = Decorrelation(self.size, torch.eye(3), self._settings.spectrum_floor, PRIOR_POWER, self._device)
         self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
         views = self._settings.views
         self._views = views_for(self._network.trained_px, self.size) if views == "auto" else views
