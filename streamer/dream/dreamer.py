@@ -31,8 +31,8 @@ BRIGHTNESS_SLACK = 50.0
 KNEE = 40.0
 """Levels before black and white over which steps are slowed down."""
 PRIOR_POWER = 0.8
-"""The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that suits
-the rest would overshoot there and leave a hatching that flips its sign with every step."""
+"""The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that
+suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
 BUMP_CONTRAST = 28.0
 """Strength of the noise that wakes a settled dream, in levels."""
 
