@@ -49,6 +49,20 @@ def test_a_stall_skips_numbers_and_never_bursts() -> None:
     assert frames.counters == FrameCounters(shown=3, dropped=9)
 
 
+def test_a_hiccup_costs_no_frame() -> None:
+    clock = HandClock()
+    frames = FrameClock(10, clock, clock.sleep)
+    frames.wait()
+    clock.advance(0.28)
+    assert [(tick.number, tick.late) for tick in (frames.wait(), frames.wait(), frames.wait())] == [
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+    assert frames.dropped == 0
+    assert clock.now_s == pytest.approx(1000.3)
+
+
 def test_late_and_repeated_are_counted_apart() -> None:
     clock = HandClock()
     frames = FrameClock(10, clock, clock.sleep)
