@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from streamer.messages import FrameCounters
 
-SLACK_FRAMES = 2.0
-"""A frame is still made when at most so many frames' time has passed since its moment: a hiccup costs no frame."""
+SLACK_S = 0.2
+"""A frame is still made when at most so much time has passed since its moment: a hiccup of a busy machine costs no frame."""
 LATE_FRAMES = 0.5
 """A frame is late when more than this part of its time has passed before work on it begins."""
 
@@ -34,7 +34,8 @@ class FrameClock:
     """Hands out frame numbers at a constant rate.
 
     Deadlines are counted from the start, so neither sleeping too long nor slow frames make the rate drift. After a stall the
-    numbers that were missed are skipped instead of being made up for in a burst; only a hiccup of two frames is made up.
+    numbers that were missed are skipped instead of being made up for in a burst; only a hiccup, no longer than ``SLACK_S``, is
+    made up for.
 
     ``wait`` belongs to one thread; the counters may be read from any.
     """
@@ -62,7 +63,7 @@ class FrameClock:
             self._start_s = now_s
         expected = self._number + 1
         passed = (now_s - self._start_s) * self.fps  # frames since the start
-        number = expected if passed - expected <= SLACK_FRAMES else math.floor(passed + 1e-6)
+        number = expected if passed - expected <= SLACK_S * self.fps else math.floor(passed + 1e-6)
         due_s = self._start_s + number / self.fps
         while (left_s := due_s - now_s) > 0:
             self._sleep(left_s)
