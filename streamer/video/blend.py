@@ -21,7 +21,8 @@ SHARPENING = {cv2.INTER_LANCZOS4: 0.10, cv2.INTER_CUBIC: 0.05}
 TOO_FINE = 1.34
 """Pictures beyond this part of the frame's width are reduced to it before."""
 WIDTH_PER_CELL = 400
-"""Weights and motion are computed on a grid of cells of 1 to 8 pixels: one more for so many pixels of width."""
+"""Weights and motion are computed on a grid of cells of 1 to 8 pixels: one more for so many pixels of width. Between dense
+keyframes, where the rim is narrow, four times as coarse will do."""
 SEAM_CELLS = 1.0
 """Width of the seam inside the edge of what a keyframe covers, in cells: a wider one wastes what the nearer one knows."""
 LEAST_COVER = 1e-3
@@ -41,7 +42,8 @@ class Blend:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
-        self._grid = _Grid(size)
+        self._grid = _Grid(size, min(8, max(1, size[1] // WIDTH_PER_CELL)))
+        self._coarse = _Grid(size, min(8, max(1, size[1] // (WIDTH_PER_CELL // 4))))
         self._buffers: dict[str, np.ndarray] = {}
 
     def one(self, image: np.ndarray, own: Pose, pose: Pose) -> np.ndarray:
@@ -55,7 +57,7 @@ class Blend:
         result = cv2.addWeighted(first, 1 - fraction, second, fraction, 0.0)
         rims = self._rims(older, newer, pose)
         if rims:
-            weight, rest = self._shares(self._weight(older, newer, pose, fraction))
+            weight, rest = self._shares(self._weight(older, newer, pose, fraction, self._coarse), self._coarse)
             for rim in rims:
                 result[rim] = cv2.blendLinear(first[rim], second[rim], rest[rim], weight[rim])
         return result
@@ -66,7 +68,7 @@ class Blend:
         """Blend two keyframes far apart, heeding what is known of their difference as far as ``strength`` (0..1) says."""
         if residual is None or strength == 0.0:
             first, second = (self.one(image, own, pose) for image, own in (older, newer))
-            weight, rest = self._shares(self._weight(older, newer, pose, fraction))
+            weight, rest = self._shares(self._weight(older, newer, pose, fraction, self._grid), self._grid)
             return cv2.blendLinear(first, second, rest, weight)
         to_map = self._grid.to_frame(sampling_matrix(residual.pose, pose, residual.size, self.size))
         look = self._grid.read(residual.look, to_map)
@@ -77,7 +79,7 @@ class Blend:
         else:
             first, second = (self.one(image, own, pose) for image, own in (older, newer))
         share = fraction + look[..., 0] * strength * (_sharper(older, newer, fraction) - fraction)
-        weight, rest = self._shares(self._weight(older, newer, pose, share))
+        weight, rest = self._shares(self._weight(older, newer, pose, share, self._grid), self._grid)
         blended = cv2.blendLinear(first, second, rest, weight)
         raised = (_detail_gain(look, share) - 1) * (1 - look[..., 0]) * (DETAIL_KEPT * strength)
         return self._raise_detail(blended, 1 + raised)
@@ -89,36 +91,36 @@ class Blend:
         to_source = sampling_matrix(own, residual.pose, _size(image), residual.size)
         to_source[:, 2] = 0.0
         places = cv2.add(places, cv2.transform(offset, to_source))
-        return read_at(image, self._enlarge("places", places), cv2.INTER_LINEAR, BORDER)
+        return read_at(image, self._enlarge("places", places, self._grid), cv2.INTER_LINEAR, BORDER)
 
-    def _weight(self, older: Source, newer: Source, pose: Pose, fraction: float | np.ndarray) -> np.ndarray:
+    def _weight(self, older: Source, newer: Source, pose: Pose, fraction: float | np.ndarray, grid: _Grid) -> np.ndarray:
         """The newer keyframe's share on the grid: ``fraction``, but for places that only one of the two covers."""
-        first, second = (self._cover(source, pose) for source in (older, newer))
+        first, second = (self._cover(source, pose, grid) for source in (older, newer))
         weight = fraction * second
         return np.asarray(weight / (weight + (1 - fraction) * first), np.float32)
 
-    def _cover(self, source: Source, pose: Pose) -> np.ndarray:
+    def _cover(self, source: Source, pose: Pose, grid: _Grid) -> np.ndarray:
         """How surely each place of the grid lies within a picture: nearly 0 at its edge and outside, 1 beyond the seam."""
         height, width = _size(source[0])
-        places = cv2.transform(self._grid.places, sampling_matrix(source[1], pose, (height, width), self.size))
+        places = cv2.transform(grid.places, sampling_matrix(source[1], pose, (height, width), self.size))
         x, y = places[..., 0], places[..., 1]
         inside = np.minimum(np.minimum(x + 0.5, width - 0.5 - x), np.minimum(y + 0.5, height - 0.5 - y))
-        return np.asarray(np.clip(inside / (self._grid.seam_px * width / self.size[1]), LEAST_COVER, 1.0))
+        return np.asarray(np.clip(inside / (grid.seam_px * width / self.size[1]), LEAST_COVER, 1.0))
 
-    def _shares(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _shares(self, weight: np.ndarray, grid: _Grid) -> tuple[np.ndarray, np.ndarray]:
         """A weight and what it leaves to 1, over the whole frame; valid until the next call."""
-        full = self._enlarge("weight", weight)
+        full = self._enlarge("weight", weight, grid)
         rest = cv2.subtract(1.0, full, dst=self._buffers.get("rest"))  # type: ignore[call-overload]
         self._buffers["rest"] = rest
         return full, rest
 
-    def _enlarge(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Values of the grid over the whole frame; valid until the next call for this name."""
+    def _enlarge(self, name: str, values: np.ndarray, grid: _Grid) -> np.ndarray:
+        """Values of a grid over the whole frame; valid until the next call for this name."""
         values = np.ascontiguousarray(values, np.float32)
         self._buffers[name] = full = cv2.resize(
-            values, self._grid.extent, dst=self._buffers.get(name), interpolation=cv2.INTER_LINEAR
+            values, grid.extent, dst=self._buffers.get(name), interpolation=cv2.INTER_LINEAR
         )
-        pad, (height, width) = self._grid.cell_px, self.size
+        pad, (height, width) = grid.cell_px, self.size
         return full[pad : pad + height, pad : pad + width]
 
     def _rims(self, older: Source, newer: Source, pose: Pose) -> list[tuple[slice, slice]]:
@@ -127,7 +129,7 @@ class Blend:
         part = 1.0
         for image, own in (older, newer):
             matrix = sampling_matrix(own, pose, _size(image), self.size)
-            seam = (self._grid.seam_px + self._grid.cell_px) * image.shape[1] / width
+            seam = (self._coarse.seam_px + self._coarse.cell_px) * image.shape[1] / width
             for row, side in ((0, image.shape[1]), (1, image.shape[0])):
                 reach = abs(matrix[row, 0]) * width / 2 + abs(matrix[row, 1]) * height / 2
                 part = min(part, (side / 2 - seam) / max(reach, 1e-9))
@@ -148,7 +150,7 @@ class Blend:
         if float(gain.max()) < LEAST_RAISED:
             return image
         smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, DETAIL_PX * self.size[1]))
-        full, rest = self._shares(gain)
+        full, rest = self._shares(gain, self._grid)
         return cv2.blendLinear(image, smooth, full, rest)
 
 
@@ -175,9 +177,9 @@ def prepare(image: np.ndarray, size: tuple[int, int], kernel: int) -> np.ndarray
 class _Grid:
     """Cells over the frame and one beyond it on each side, so that enlarging them is exact up to the frame's edge."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], cell_px: int) -> None:
         height, width = size
-        self.cell_px = min(8, max(1, width // WIDTH_PER_CELL))
+        self.cell_px = cell_px
         self.seam_px = SEAM_CELLS * self.cell_px
         rows, columns = -(-height // self.cell_px) + 2, -(-width // self.cell_px) + 2
         self.size = (rows, columns)
