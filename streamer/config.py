@@ -187,7 +187,7 @@ class DreamConfig(Section):
     )
     momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
     prior_weight: float = Field(
-        default=0.6,
+        default=0.8,
         ge=0,
         le=20,
         description="Strength of the natural-picture prior against the objective, as a ratio of gradient sizes; more is "
