@@ -20,7 +20,8 @@ from streamer.dream.sources import cover, noise
 from streamer.messages import Motion, Pose, Region, Scene
 
 PRIOR_FILE = "patch_prior.safetensors"
-POOLINGS = (1, 2, 4, 8)
+POOLINGS = (1, 2)
+"""Coarser ones draw a checkerboard of their blocks into flat areas, which no later step takes away."""
 PRIOR_NU = 2.0
 """Scale of the Student-t in the ascent. The fitted one (0.15) gives up on what is already unlikely, such as the checks that
 strided networks leave in flat areas; a wider one still smooths them and lets edges be."""

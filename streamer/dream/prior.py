@@ -79,7 +79,7 @@ class PatchPrior:
     def __init__(
         self,
         parameters: PriorParameters,
-        poolings: Sequence[int] = (1, 2, 4, 8),
+        poolings: Sequence[int] = (1, 2),
         stride: int = 4,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -100,11 +100,12 @@ class PatchPrior:
             room_y, room_x = picture.shape[-2] // pooling - PATCH, picture.shape[-1] // pooling - PATCH
             if room_y < 0 or room_x < 0:
                 continue
-            pooled = F.avg_pool2d(picture, pooling) if pooling > 1 else picture
-            if generator is not None and self.stride > 1:
-                top = int(torch.randint(min(self.stride, room_y + 1), (), generator=generator))
-                left = int(torch.randint(min(self.stride, room_x + 1), (), generator=generator))
-                pooled = pooled[..., top:, left:]
+            seen = picture
+            if generator is not None:  # before the pooling, or its blocks would always lie in the same places
+                top = int(torch.randint(min(self.stride * pooling, room_y * pooling + 1), (), generator=generator))
+                left = int(torch.randint(min(self.stride * pooling, room_x * pooling + 1), (), generator=generator))
+                seen = picture[..., top:, left:]
+            pooled = F.avg_pool2d(seen, pooling) if pooling > 1 else seen
             responses = F.conv2d(pooled - LEVEL, self._filters, stride=self.stride)
             total = total + torch.log1p(responses.square() / self.nu).mean()
         return total

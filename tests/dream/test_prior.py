@@ -83,3 +83,11 @@ def test_a_file_that_is_no_prior_is_named(tmp_path) -> None:
         PriorParameters.read(broken)
     with pytest.raises(PriorError, match=r"other\.safetensors: no tensor 'filters'"):
         PriorParameters.read(other)
+
+
+def test_every_offset_leaves_a_patch_in_a_picture_that_just_holds_one() -> None:
+    prior = PatchPrior(PriorParameters.read(asset("patch_prior.safetensors")), (1, 2, 4))
+    chance = torch.Generator().manual_seed(3)
+    for size in ((32, 33), (35, 40), (16, 63)):
+        for _ in range(40):
+            assert torch.isfinite(prior(torch.full((1, 3, *size), 90.0), chance))
