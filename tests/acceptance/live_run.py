@@ -146,6 +146,7 @@ def main() -> None:
         data = bytes(viewer.data)
         verdict = "ok" if abs(rate["error"]) <= RATE_ERROR else "OFF"
         print(f"rate with one viewer: {json.dumps(rate)} ({verdict})")
+        print(f"meanwhile the renderer: {json.dumps(stream.status()['renderer'])}")
         count, span_s = packets(data)
         print(f"the viewer received {count} pictures spanning {span_s:.2f} s: {(count - 1) / span_s:.3f} a second")
         watch_a_request(stream, name, "goldfish", said=False, folder=out)
