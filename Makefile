@@ -1,13 +1,14 @@
 # make run      the live dream, at http://127.0.0.1:8080      make run ARGS="configs/original_2015.yaml --set zoom.speed=1.1"
 # make test     the tests                                     make test ARGS="tests/test_config.py -k error"
 # make check    ruff and mypy
-# make bench    the benchmarks
+# make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
 # make clean    removes .venv and everything made
 #
 # The first call makes .venv and installs into it (tools/install.py); later ones start at once.
 
 PYTHON ?= python3
 ARGS ?=
+BENCH ?= recognition
 BIN := .venv/bin
 
 .PHONY: run test check bench clean
@@ -25,7 +26,7 @@ check: .make/dev
 	$(BIN)/mypy --strict -p streamer -p bot
 
 bench: .make/dev
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; done
+	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
 
 clean:
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
