@@ -86,7 +86,6 @@ class Dreamer:
         self._network = network
         self._settings: DreamConfig = config.dream
         self._device = device
-        self._seed = seed
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._parameters = PriorParameters.read(asset(PRIOR_FILE))

@@ -17,18 +17,9 @@ import cv2
 import numpy as np
 
 from tests.acceptance.stream import Json, Stream, busy_s
+from tests.web.browser import ARGS
 
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
+CHROMIUM_ARGS = [*ARGS, "--autoplay-policy=no-user-gesture-required"]
 FIRST_PICTURE_S = 15.0
 RATE_ERROR = 0.001
 
