@@ -15,6 +15,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from bot.config import ChatConfig, TwitchConfig
+
 Auto = Literal["auto"]
 
 
@@ -274,17 +276,6 @@ class WebConfig(Section):
         return self
 
 
-class TwitchConfig(Section):
-    """The Twitch chat that steers the dream."""
-
-    channel: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z0-9_]{1,25}$",
-        json_schema_extra={"allowed": "a channel's name, 1 to 25 letters, digits and underscores, or null"},
-        description="The Twitch channel whose chat steers the dream.",
-    )
-
-
 class NullOutput(Section):
     """Encodes and throws away: for measuring."""
 
@@ -318,6 +309,7 @@ class Config(Section):
     queue: QueueConfig = QueueConfig()
     web: WebConfig = WebConfig()
     twitch: TwitchConfig = TwitchConfig()
+    chat: ChatConfig = ChatConfig()
     outputs: tuple[Output, ...] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

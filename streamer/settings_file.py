@@ -1,6 +1,6 @@
 """YAML to a checked ``Config``: every mistake at once, each with its place, the value found, the rule and the way out.
 
-Loading reads that one file and the environment's token, nothing else.
+Loading reads that one file and the environment's secrets, nothing else.
 """
 
 from __future__ import annotations
@@ -8,22 +8,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
-from streamer.config import Config, Section
-from streamer.settings_rules import allowed, block_kinds, is_block, options
+from streamer.config import Config
+from streamer.settings_rules import allowed, block_kinds, is_block, is_mapping, options
 from streamer.settings_yaml import Node, Place, Problem, Reader, Unreadable, cut, meaning
 
 MAX_FILE_BYTES = 256 * 1024
 """Far above any config written by hand; below what takes long to parse."""
-TOKEN_VARIABLE = "ZOOMDREAM_WEB_TOKEN"
-"""The environment variable that gives ``web.token``; it goes before the file, and ``--set`` before both."""
+SECRETS = {
+    "ZOOMDREAM_WEB_TOKEN": ("web", "token"),
+    "ZOOMDREAM_TWITCH_CLIENT_SECRET": ("twitch", "client_secret"),
+}
+"""The environment variables that give secrets, and which; they go before the file, and ``--set`` before both."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -48,15 +51,16 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
     Args:
         path: a YAML file holding differences from the defaults; None reads the shipped ``default.yaml``.
         overrides: ``key=value`` texts from the command line, the value in YAML; later ones win.
-        environ: where ``ZOOMDREAM_WEB_TOKEN`` is looked up.
+        environ: where ``SECRETS`` are looked up.
 
     Raises:
         ConfigError: with all mistakes found.
     """
     problems: list[Problem] = []
     root = _read_file(shipped_configs() / "default.yaml" if path is None else path, problems)
-    if token := environ.get(TOKEN_VARIABLE):
-        _put(root, ("web", "token"), Node(token, Place(1, 0, TOKEN_VARIABLE), token))
+    for number, (variable, key) in enumerate(SECRETS.items()):
+        if secret := environ.get(variable):
+            _put(root, key, Node(secret, Place(1, number, variable), secret))
     for number, override in enumerate(overrides):
         _apply(root, override, number, problems)
     config = _validate(root, problems)
@@ -142,18 +146,18 @@ def _validate(root: Node, problems: list[Problem]) -> Config | None:
     except ValidationError as error:
         found: dict[str, Problem] = {}
         for details in error.errors(include_url=False):
-            place = _follow(root, details["loc"])
+            place = _inside(_follow(root, details["loc"]), details)
             found.setdefault(place.key, _describe(place, details))  # each member of a union has its own complaint
         problems += found.values()
         return None
 
 
-def _drop_empty(block: Node, model: type[Section]) -> None:
+def _drop_empty(block: Node, model: type[BaseModel]) -> None:
     """Forget blocks and lists under which nothing is written: all their lines may be commented out."""
     for key, field in model.model_fields.items():
         if (node := block.value.get(key)) is None:
             continue
-        if node.value is None and (is_block(field) or block_kinds(field)):
+        if node.value is None and (is_block(field) or block_kinds(field) or is_mapping(field)):
             del block.value[key]
         elif is_block(field) and isinstance(node.value, dict):
             assert isinstance(field.annotation, type)
@@ -179,6 +183,8 @@ def _describe(found: _Found, details: Any) -> Problem:
         case "rule":  # raised by a block of config.py about one of its keys
             key, field, node = _child(found, context["key"])
             return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['rule']}")
+        case "fault":  # raised by a block of the bot about something within one of its keys
+            return Problem(node.place, f"'{key}' {context['text']}")
         case "value_error":
             return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['error']}")
         case "model_type" | "model_attributes_type":
@@ -205,18 +211,22 @@ class _Found:
     name: str
     """The key's last part, as written."""
     field: FieldInfo
-    model: type[Section]
+    model: type[BaseModel]
     """The block that the key belongs to, or the block itself at its end."""
     node: Node
     """The value there, or the nearest block above it when there is none."""
+    rest: Sequence[str | int] = ()
+    """What of the location is left: a place within the value, or the member of a union."""
 
 
 def _follow(root: Node, location: Sequence[str | int]) -> _Found:
-    model: type[Section] = Config
+    model: type[BaseModel] = Config
     field = FieldInfo(annotation=Config)
     key, name, node = "", "", root
-    kinds: dict[str, type[Section]] = {}
-    for part in location:
+    kinds: Mapping[str, type[BaseModel]] = {}
+    rest = list(location)
+    while rest:
+        part = rest.pop(0)
         if isinstance(part, int):
             key = f"{key}[{part}]"
             node = node.value[part]
@@ -234,7 +244,22 @@ def _follow(root: Node, location: Sequence[str | int]) -> _Found:
                 model = field.annotation
             elif not kinds:
                 break  # what follows names a member of a union
-    return _Found(key, name, field, model, node)
+    return _Found(key, name, field, model, node, rest)
+
+
+def _inside(found: _Found, details: Any) -> _Found:
+    """Follow a fault further into its key's value, to the entry of a list or mapping that it is about."""
+    if details["type"] != "fault":
+        return found
+    key, node = found.key, found.node
+    for part in found.rest:
+        inner: Node | None = None
+        if isinstance(part, int) and isinstance(node.value, list):
+            key, inner = f"{key}[{part}]", node.value[part]
+        elif isinstance(part, str) and isinstance(node.value, dict):
+            key, inner = f"{key}.{cut(part)}", node.value.get(part)
+        node = inner or node
+    return replace(found, key=key, node=node)
 
 
 def _child(found: _Found, name: str) -> tuple[str, FieldInfo, Node]:
@@ -244,7 +269,7 @@ def _child(found: _Found, name: str) -> tuple[str, FieldInfo, Node]:
 
 
 def _field(path: Sequence[str]) -> FieldInfo | None:
-    model: type[Section] = Config
+    model: type[BaseModel] = Config
     field = None
     for part in path:
         field = model.model_fields.get(part)
@@ -295,7 +320,7 @@ def _near(found: _Found) -> str:
     return f"; {owner} {', '.join(siblings)}"
 
 
-def setting_keys(model: type[Section] = Config, prefix: str = "") -> Iterator[str]:
+def setting_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
     """All settings as dotted keys, for example ``video.fps``, in the order of the reference."""
     for key, field in model.model_fields.items():
         if is_block(field):

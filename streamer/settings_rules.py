@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from streamer.config import Section
@@ -49,7 +50,12 @@ def options(field: FieldInfo) -> list[str]:
 
 def is_block(field: FieldInfo) -> bool:
     """Whether the setting is a block of settings."""
-    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def is_mapping(field: FieldInfo) -> bool:
+    """Whether the setting is a block with keys of the user's choice."""
+    return get_origin(field.annotation) is Mapping
 
 
 def block_kinds(field: FieldInfo) -> dict[str, type[Section]]:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 16
-"""Blocks within blocks; the settings need four."""
+"""Blocks within blocks; the settings need five."""
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -125,7 +125,7 @@ class Reader:
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             if depth > MAX_DEPTH:
-                raise Unreadable(line, f"is nested more than {MAX_DEPTH} deep; the settings need four levels")
+                raise Unreadable(line, f"is nested more than {MAX_DEPTH} deep; the settings need five levels")
             if isinstance(event, yaml.AliasEvent):
                 raise Unreadable(line, f"has an alias '*{event.anchor}'; write the value out")
             if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:

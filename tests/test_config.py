@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.wording import WORDING
 from streamer.config import Config, FileOutput, NullOutput, is_loopback
 from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, setting_keys, shipped_configs
 
@@ -67,6 +68,38 @@ ERRORS = {
         "live.yaml:2: 'web.host' is 0.0.0.0; must be a loopback address such as 127.0.0.1 while there is no token "
         "(set ZOOMDREAM_WEB_TOKEN)"
     ),
+    "chat: {replies: {queued: ['{what}', '{pos}']}}": (
+        "live.yaml:1: 'chat.replies.queued[1]' has the unknown placeholder {pos}; "
+        "it may have {what}, {place}, {wait}, {id}, {user}, {prefix}"
+    ),
+    "chat:\n  replies:\n    queued:\n    - '{plac}'\n": (
+        "live.yaml:4: 'chat.replies.queued[0]' has the unknown placeholder {plac}; did you mean {place}? "
+        "it may have {what}, {place}, {wait}, {id}, {user}, {prefix}"
+    ),
+    "chat: {replies: {oops: ['{what!r}']}}": (
+        "live.yaml:1: 'chat.replies.oops[0]' has '{what!r}'; a placeholder is a plain word; "
+        "it may have {what}, {user}, {prefix}"
+    ),
+    "chat: {replies: {oops: ['{']}}": (
+        "live.yaml:1: 'chat.replies.oops[0]' has a brace without its partner; write {{ for a brace itself; "
+        "it may have {what}, {user}, {prefix}"
+    ),
+    "chat: {replies: {oops: []}}": "live.yaml:1: 'chat.replies.oops' has 0 texts; must be 1 to 50",
+    "chat: {replies: {oops: ['']}}": "live.yaml:1: 'chat.replies.oops[0]' must be one line of 1 to 450 characters",
+    "chat: {replies: {queud: [x]}}": "live.yaml:1: 'chat.replies.queud' is no reply of the bot; did you mean queued or queue?",
+    "chat: {replies: {queued: x}}": (
+        "live.yaml:1: 'chat.replies' is a block; must be a block of reply keys, each with a list of 1 to 50 texts"
+    ),
+    "chat:\n  commands:\n    skip: {aliases: [s, D]}": (
+        "live.yaml:3: 'chat.commands.skip.aliases[1]' is 'D', which is a word of 'dream' already"
+    ),
+    "chat: {commands: {queue: {aliases: [queue]}}}": (
+        "live.yaml:1: 'chat.commands.queue.aliases[0]' is 'queue', which is its own word"
+    ),
+    "chat: {commands: {dream: {role: mods}}}": (
+        "live.yaml:1: 'chat.commands.dream.role' is mods; must be everyone, subscriber, vip, moderator or broadcaster"
+    ),
+    "chat: {commands: {draem: {}}}": "live.yaml:1: unknown key 'chat.commands.draem'; did you mean 'chat.commands.dream'?",
     # keys
     "video: {heigth: 3}": "live.yaml:1: unknown key 'video.heigth'; did you mean 'video.height'?",
     "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed'?",
@@ -96,7 +129,7 @@ ERRORS = {
     "seed: *b": "live.yaml:1: has an alias '*b'; write the value out",
     "seed: !!int '3'": "live.yaml:1: has a tag 'tag:yaml.org,2002:int'; leave it out, in quotes a value is text",
     "seed: 1\n---\nseed: 2": "live.yaml:2: a second YAML document ('---'); a config is one document",
-    "[" * 100_000: "live.yaml:1: is nested more than 16 deep; the settings need four levels",
+    "[" * 100_000: "live.yaml:1: is nested more than 16 deep; the settings need five levels",
     "seed: \0": "live.yaml:1: holds the control character '\\x00'; remove it",
     'device: "\\ud800"': "live.yaml:1: holds half of a surrogate pair; write the character itself",
     b"# caf\xe9": "live.yaml:1: is not UTF-8 text; save it as UTF-8",
@@ -246,6 +279,13 @@ def test_the_reference_lists_every_setting_at_its_default():
     assert (shipped_configs() / "reference.yaml").read_text() == write(), (
         "configs/reference.yaml differs from streamer/config.py; write it again with: python tools/write_reference.py"
     )
+
+
+def test_the_wording_lists_everything_the_bot_says():
+    write = runpy.run_path(str(ROOT / "tools" / "write_reference.py"))["wording"]
+    file = shipped_configs() / "wording.yaml"
+    assert file.read_text() == write(), "configs/wording.yaml differs from bot/wording.py; run tools/write_reference.py"
+    assert load(file, (), {}).chat.replies == {key: said.templates for key, said in WORDING.items()}
 
 
 def test_the_reference_is_live():

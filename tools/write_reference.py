@@ -1,24 +1,28 @@
-"""Write configs/reference.yaml: every setting of streamer/config.py, live, at its default.
+"""Write configs/reference.yaml, every setting live at its default, and configs/wording.yaml, everything the bot says.
 
     python tools/write_reference.py
 
-Meanings, limits and defaults live only in streamer/config.py; change them there, then run this.
+Meanings, limits and defaults live only in streamer/config.py and bot/config.py, the words in bot/wording.py; change them there,
+then run this.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pydantic_core import to_jsonable_python  # noqa: E402
 
-from streamer.config import Config, Section  # noqa: E402
+from bot.wording import MEANINGS, WORDING  # noqa: E402
+from streamer.config import Config  # noqa: E402
 from streamer.settings_rules import allowed, block_kinds, is_block  # noqa: E402
 
 WIDTH = 110
@@ -28,7 +32,23 @@ HEADER = """\
 #     zoomdream run configs/reference.yaml       is the same as running with no settings changed
 #     zoomdream run my.yaml --set video.fps=30   any key can be given on the command line too
 #
-# Written by tools/write_reference.py from streamer/config.py; change it there.
+# Written by tools/write_reference.py from streamer/config.py and bot/config.py; change it there.
+"""
+WORDING_HEADER = """\
+# Everything the chat bot says: copy what you want in other words into a config of your own, below chat: and replies:.
+#
+#     zoomdream bot configs/wording.yaml       says what it says without
+#
+# One of a key's texts is said at a time, never the same twice in a row. In braces stands what the moment fills in:
+#
+MEANINGS
+#
+# {user} and {prefix} may stand in every text, the others where the comment above a key names them.
+#
+# Written by tools/write_reference.py from bot/wording.py; change it there.
+
+chat:
+  replies:
 """
 
 
@@ -37,9 +57,24 @@ def reference() -> str:
     return HEADER + "".join(_block(Config, indent=""))
 
 
-def _block(model: type[Section], indent: str) -> list[str]:
+def wording() -> str:
+    """The text of the file of the bot's words."""
+    meanings = "\n".join(f"#     {f'{{{name}}}':12} {meaning}" for name, meaning in MEANINGS.items())
+    lines = [WORDING_HEADER.replace("MEANINGS", meanings)]
+    for number, (key, said) in enumerate(WORDING.items()):
+        may = f". May have {', '.join(f'{{{name}}}' for name in said.placeholders)}" if said.placeholders else ""
+        lines += ["\n" * bool(number), *_comment(f"{said.about[0].upper()}{said.about[1:]}{may}.", "    ")]
+        lines += [f"    {key}:\n", *(f"      - {json.dumps(text, ensure_ascii=False)}\n" for text in said.templates)]
+    return "".join(lines)
+
+
+def _block(model: type[BaseModel], indent: str) -> list[str]:
     lines = []
     for key, field in model.model_fields.items():
+        if is_block(field) and getattr(field.annotation, "one_line", False):
+            value = to_jsonable_python(field.get_default(call_default_factory=True))
+            lines += ["\n" * bool(lines), *_comment(field.annotation.__doc__, indent), f"{indent}{key}: {_yaml(value)}\n"]
+            continue
         if is_block(field):
             lines += [
                 "\n",
@@ -61,7 +96,7 @@ def _block(model: type[Section], indent: str) -> list[str]:
     return lines
 
 
-def _example(kind: str, block: type[Section], indent: str) -> list[str]:
+def _example(kind: str, block: type[BaseModel], indent: str) -> list[str]:
     """The keys of one kind of list entry, commented out."""
     lines = [f"{indent}#   - kind: {kind}\n"]
     lines += [line.replace("# ", "#     # ", 1) for line in _comment(block.__doc__, indent, narrower=4)]
@@ -83,10 +118,15 @@ def _comment(text: str | None, indent: str, narrower: int = 0) -> list[str]:
 
 def _yaml(value: object) -> str:
     """A value in flow style on one line."""
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+        .removesuffix("...\n")
+        .strip()
+    )
 
 
 if __name__ == "__main__":
-    path = ROOT / "configs" / "reference.yaml"
-    path.write_text(reference())
-    print(f"wrote {path}")
+    for name, text in (("reference.yaml", reference()), ("wording.yaml", wording())):
+        path = ROOT / "configs" / name
+        path.write_text(text)
+        print(f"wrote {path}")

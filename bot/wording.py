@@ -1,0 +1,367 @@
+"""Every word the bot says, unless the config's ``chat.replies`` says it otherwise.
+
+Each key has several templates, so that nothing is said twice in a row, and the placeholders that they may have; ``{user}`` and
+``{prefix}`` may stand in all of them. ``configs/wording.yaml`` is written from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+COMMON = ("user", "prefix")
+"""Placeholders of every reply: who is answered, and what commands start with."""
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "user": "who is answered",
+        "prefix": "what commands start with",
+        "what": "what was understood, for example 'tabby cat on top, pizza below'",
+        "place": "the position in words, for example 'third'",
+        "wait": "the wait in words, for example 'in about 2 minutes'",
+        "votes": "how many ask for it",
+        "heard": "what was typed",
+        "near": "what would be understood, for example 'volcano, canoe or bubble'",
+        "message": "the streamer's own words",
+        "note": "what was guessed, for example \"read 'vulcano' as volcano\"",
+        "list": "the next few in line",
+        "count": "how many",
+        "by": "who asked for it",
+        "commands": "what the one who asks may type",
+        "more": "how many votes are missing",
+        "needed": "how many votes it takes",
+        "name": "whom or what it is about",
+        "id": "the request's number",
+        "seconds": "how many seconds",
+        "speed": "the zoom factor per second",
+        "first": "what fills the first place",
+        "second": "what fills the second",
+        "things": "all but the last, with commas",
+        "last": "the last one",
+        "n": "the number",
+    }
+)
+"""What each placeholder stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One thing that the bot says."""
+
+    about: str
+    """When it is said."""
+    placeholders: tuple[str, ...]
+    """Besides the common ones."""
+    templates: tuple[str, ...]
+
+
+def _say(about: str, placeholders: str, *templates: str) -> Wording:
+    return Wording(about, tuple(placeholders.split()), templates)
+
+
+WORDING: Mapping[str, Wording] = MappingProxyType(
+    {
+        # Requests
+        "queued": _say(
+            "a request is taken",
+            "what place wait id",
+            "{what}: {place}, {wait}",
+            "ooh, {what}! {place}, {wait}",
+            "I shall dream of it. {what}: {place}, {wait}",
+            "{what}, noted on the pillow: {place}, {wait}",
+            "counting sheep until {what}: {place}, {wait}",
+        ),
+        "queued_next": _say(
+            "a request is taken and nothing is before it",
+            "what wait id",
+            "{what}: you're next, {wait}",
+            "{what}! nobody before you, {wait}",
+            "my eyes are closing already. {what}: next, {wait}",
+            "{what}, coming right up: next, {wait}",
+        ),
+        "random": _say(
+            "the dream was asked to choose",
+            "what place wait id",
+            "my choice for you, {what}: {place}, {wait}",
+            "I spun the wheel of a thousand things: {what}! {place}, {wait}",
+            "surprise, {what}: {place}, {wait}",
+            "eyes shut, finger on the page: {what}. {place}, {wait}",
+        ),
+        "note": _say(
+            "something was guessed; follows what was understood", "note", "({note})", "(I {note})", "({note}, I hope)"
+        ),
+        "voted": _say(
+            "somebody else asked for it already, so it counts as a vote",
+            "what place wait votes id",
+            "you too? that makes {votes} for {what}: {place}, {wait}",
+            "{what} is wanted by {votes} of you now: {place}, {wait}",
+            "great minds dream alike. {what} has {votes} votes: {place}, {wait}",
+        ),
+        "waiting_already": _say(
+            "the one who asks has asked for it or voted for it before",
+            "what place wait votes id",
+            "I haven't forgotten {what}: {place}, {wait}",
+            "{what} is on its way already: {place}, {wait}",
+            "patience, dreamer. {what}: {place}, {wait}",
+        ),
+        "unknown_near": _say(
+            "a word is not known, others are near",
+            "heard near",
+            "I never learnt to dream '{heard}'. How about {near}?",
+            "'{heard}' means nothing to my neurons, but {near} does",
+            "hmm, '{heard}'? did you mean {near}?",
+        ),
+        "unknown": _say(
+            "a word is not known",
+            "heard",
+            "I never learnt to dream '{heard}'. Try something one could photograph",
+            "'{heard}'? not in my thousand things. {prefix}random picks one for you",
+            "I looked everywhere in my head: no '{heard}' there",
+        ),
+        "nothing_asked": _say(
+            "a command that needs words came without",
+            "",
+            "dream of what? try {prefix}dream volcano + bubble",
+            "I'd love to, but of what? for example {prefix}dream tabby cat + pizza",
+            "tell me what you want to see, say {prefix}dream jellyfish",
+        ),
+        "limited": _say(
+            "a limit of the queue holds for this viewer",
+            "message wait",
+            "easy now: {message}. Ask again {wait}",
+            "one dream at a time: {message}. Try {wait}",
+            "{message}. I'm all yours {wait}",
+        ),
+        "blocked": _say(
+            "what or who asks is blocked",
+            "",
+            "that is one dream I won't have",
+            "not on my pillow, sorry",
+            "I'd wake up screaming. Something else?",
+        ),
+        "closed": _say(
+            "requests are closed",
+            "",
+            "I'm taking no wishes just now, come back later",
+            "the wishing well is closed for the moment",
+            "no requests right now, I'm dreaming for myself",
+        ),
+        "cooling": _say(
+            "the one who asks has to wait before the next request",
+            "wait",
+            "give me a moment to turn the pillow, try {wait}",
+            "you dream faster than I do: again {wait}, please",
+            "still digesting your last one, try {wait}",
+        ),
+        # Questions
+        "queue": _say(
+            "what waits is asked for",
+            "list count",
+            "next up: {list}",
+            "in line for the pillow: {list}",
+            "coming dreams: {list}",
+        ),
+        "queue_empty": _say(
+            "what waits is asked for and nothing does",
+            "",
+            "nobody in line: {prefix}dream something!",
+            "the queue is as empty as a night without dreams. {prefix}dream volcano, perhaps?",
+            "no wishes waiting, I'm wandering. Type {prefix}dream and what you want",
+        ),
+        "when": _say(
+            "somebody asks when their request comes",
+            "what place wait id",
+            "your {what}: {place}, {wait}",
+            "{what} is {place} in line, {wait}",
+            "not long, dreamer. {what}: {place}, {wait}",
+        ),
+        "when_on_air": _say(
+            "it is on air",
+            "what",
+            "look up, that's your {what} right there",
+            "now! {what} is on, just for you",
+            "open your eyes: {what}, as ordered",
+        ),
+        "when_none": _say(
+            "nothing of theirs waits",
+            "",
+            "nothing of yours is waiting. {prefix}dream fixes that",
+            "I have no wish of yours. Whisper me one: {prefix}dream volcano",
+            "your name is not on my pillow yet. {prefix}dream something",
+        ),
+        "oops": _say(
+            "somebody took their latest request back",
+            "what",
+            "{what}? never heard of it",
+            "forgotten: {what}",
+            "{what} goes back under the pillow",
+        ),
+        "oops_none": _say(
+            "there is nothing to take back",
+            "",
+            "nothing of yours to forget",
+            "oops yourself, nothing of yours is waiting",
+            "your slate is clean already",
+        ),
+        "now": _say(
+            "what is on air is asked for",
+            "what by wait",
+            "I'm dreaming {what} for {by}",
+            "that's {what}, {by} wished for it",
+            "{what}, with love to {by}",
+        ),
+        "now_wandering": _say(
+            "what is on air is asked for, and nobody wished for it",
+            "what",
+            "just wandering: {what}",
+            "{what}, because nobody asked for anything",
+            "my own idea: {what}. Yours? {prefix}dream it",
+        ),
+        "now_nothing": _say(
+            "nothing is on air yet",
+            "",
+            "nothing yet, I'm just falling asleep",
+            "still dark in here, give me a moment",
+            "the dream is about to begin",
+        ),
+        "match": _say(
+            "somebody asks what a word would match",
+            "heard what",
+            "'{heard}' would be {what}",
+            "for '{heard}' I'd dream {what}",
+            "say '{heard}' and you get {what}",
+        ),
+        "help": _say(
+            "help is asked for",
+            "commands",
+            "I dream what you ask for: {prefix}dream volcano + bubble. I also know {commands}",
+            "wish for anything: {prefix}dream tabby cat, or two with a +. And then there is {commands}",
+            "type {prefix}dream and up to four things with + between them. Besides: {commands}",
+        ),
+        # Votes
+        "voteskip": _say(
+            "a vote to skip counts",
+            "votes needed more",
+            "{votes} of {needed} want the next dream, {more} to go",
+            "yawn noted: {votes} of {needed}, {more} to go",
+            "that's {votes}. With {more} to go I turn over",
+        ),
+        "voteskip_done": _say(
+            "it was the last vote needed",
+            "votes",
+            "fine, fine, I'm turning over",
+            "{votes} votes, next dream!",
+            "the people have yawned: on to the next",
+        ),
+        # Moderators
+        "skipped": _say("a moderator skips", "", "next dream!", "turning over", "enough of that"),
+        "nothing_on_air": _say("there is nothing to skip", "", "nothing to skip yet", "I'm not even asleep"),
+        "cleared": _say(
+            "a moderator clears the queue",
+            "count",
+            "swept the pillow: {count} gone",
+            "queue cleared, {count} gone",
+            "{count} wishes forgotten",
+        ),
+        "cleared_none": _say("there was nothing to clear", "", "nothing was waiting", "it was empty already"),
+        "removed": _say(
+            "a moderator removes someone's requests, or one",
+            "name count",
+            "gone from the queue: {name} ({count})",
+            "{name}: {count} removed",
+            "took out {count} ({name})",
+        ),
+        "removed_none": _say("nothing is there to remove", "name", "nothing of {name} is waiting", "{name}? nothing in line"),
+        "remove_usage": _say("a removal names nobody", "", "whose? {prefix}remove NAME, or one request: {prefix}remove #12"),
+        "promoted": _say(
+            "a moderator promotes a request", "what", "to the front: {what}", "{what} jumps the line", "{what} is next now"
+        ),
+        "promote_usage": _say(
+            "a promotion names no request", "", "which one? {prefix}promote 12, with the number from {prefix}queue, or a NAME"
+        ),
+        "not_waiting": _say("the request named does not wait", "name", "{name} is not waiting", "no {name} in line"),
+        "paused": _say("a moderator holds the dream", "", "holding this thought", "the clock stops: this one stays"),
+        "resumed": _say("the dream goes on", "", "dreaming on", "the clock is ticking again"),
+        "opened": _say("requests are opened", "", "wishes are welcome: {prefix}dream away", "I'm all ears: {prefix}dream"),
+        "shut": _say("requests are closed by a moderator", "", "no more wishes for now", "the wishing well is closed"),
+        "barred": _say("a moderator blocks a word or a user", "name", "{name} is blocked", "I won't dream of {name} again"),
+        "unbarred": _say("a moderator unblocks", "name", "{name} is fine again", "{name} is no longer blocked"),
+        "block_usage": _say(
+            "a block names nothing", "", "block what? {prefix}block WORD for a word, {prefix}block @NAME for a viewer"
+        ),
+        "held": _say(
+            "the time on air is changed",
+            "seconds",
+            "each dream stays {seconds} now",
+            "{seconds} per dream from now on",
+        ),
+        "hold_usage": _say("a time on air is no number", "", "how many seconds? for example {prefix}hold 30"),
+        "zoomed": _say("the zoom is changed", "speed", "zooming {speed} times a second", "{speed} times closer every second"),
+        "zoom_usage": _say(
+            "a zoom is no number", "", "how fast? {prefix}zoom 1.05 goes in, 1 stands still, {prefix}zoom 0.95 goes out"
+        ),
+        "bumped": _say("the dream is shaken", "", "whoa, I'm awake!", "that shook me up", "bump!"),
+        # Trouble
+        "refused": _say(
+            "the streamer refuses for a reason of its own",
+            "message",
+            "no luck: {message}",
+            "that didn't work: {message}",
+            "hm, {message}",
+        ),
+        "busy": _say(
+            "too much is going on",
+            "",
+            "too many voices at once, ask me again in a moment",
+            "my head is full just now, again in a moment?",
+            "one at a time, please; try again shortly",
+        ),
+        "offline": _say(
+            "the streamer does not answer",
+            "",
+            "I can't reach the dream right now, try again in a bit",
+            "the dream doesn't hear me at the moment, sorry",
+            "sound asleep and not answering, try again later",
+        ),
+        "trouble": _say(
+            "something went wrong that should not",
+            "",
+            "I tripped over a dream just now. The streamer can read in the log over what",
+            "that one gave me a nightmare; it's noted in the log",
+            "something went wrong in my head, sorry",
+        ),
+        # Words within replies
+        "top_bottom": _say("two subjects, one above the other", "first second", "{first} on top, {second} below"),
+        "left_right": _say("two subjects side by side", "first second", "{first} left, {second} right"),
+        "corners": _say("subjects in the corners of the picture", "things last", "{things} and {last} in the corners"),
+        "entry": _say("one request of a list", "what name id", "{what} for {name} (#{id})"),
+        "entries_more": _say("what stands for more of a list", "count", "{count} more"),
+        "or": _say("between the last two things to choose from", "", "or"),
+        "places": _say(
+            "the first positions, in order: next, second and so on; as many as wanted",
+            "",
+            "next",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+        ),
+        "place_far": _say("the positions after those", "n", "number {n} in line"),
+        "wait_now": _say("no wait worth telling", "", "any moment now"),
+        "wait_seconds": _say("a wait of less than a minute", "n", "in about {n} seconds"),
+        "wait_minute": _say("a wait of a minute", "", "in about a minute"),
+        "wait_minutes": _say("a wait of minutes", "n", "in about {n} minutes"),
+        "wait_hour": _say("a wait of an hour", "", "in about an hour"),
+        "wait_hours": _say("a wait of hours", "n", "in about {n} hours"),
+        "wait_unknown": _say("a wait that cannot be told, as while the dream is held", "", "when I get to it"),
+    }
+)
+
+ORDERED = frozenset({"places"})
+"""Keys whose templates are taken by number, not by chance."""
