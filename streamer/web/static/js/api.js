@@ -1,9 +1,10 @@
 // Calls to the server's API.
 
 export class ApiError extends Error {
-  constructor(status, { code = "unknown", message = `the server answered ${status}`, suggestions = [], retry_s } = {}) {
+  /** `told` is what the server says: code, message, and with some codes suggestions, retry_s, votes and more. */
+  constructor(status, { code = "unknown", message = `the server answered ${status}`, ...told } = {}) {
     super(message);
-    Object.assign(this, { status, code, suggestions, retry_s });
+    Object.assign(this, { suggestions: [] }, told, { status, code });
   }
 }
 

@@ -1,7 +1,7 @@
 // The box that takes requests, and the answers to them.
 
 import { call } from "./api.js";
-import { byId, duration, el, subjects, wait } from "./dom.js";
+import { byId, duration, el, say, subjects, wait } from "./dom.js";
 import { name, remember, rename } from "./mine.js";
 import { Offers } from "./offers.js";
 
@@ -12,6 +12,7 @@ const user = byId("ask-user");
 const log = byId("log");
 let offers;
 let busy = false;
+let closed = false;
 
 function put(...lines) {
   log.append(...lines);
@@ -40,7 +41,13 @@ export function mend(line, message, suggestion) {
   return parts.join("");
 }
 
+/** What waits already gets a vote instead, which is no refusal at all. */
+function voted(error) {
+  return el("p", { className: "told" }, error.message);
+}
+
 function refused(error, line) {
+  if (error.code === "duplicate") return voted(error);
   const told = el("div", { className: `told${error.suggestions?.length ? "" : " no"}` }, el("p", {}, error.message));
   if (error.retry_s) told.append(el("p", {}, `Try again ${wait(error.retry_s)}.`));
   if (error.status === 401) told.append(el("p", {}, el("a", { href: "/control" }, "Log in")));
@@ -48,14 +55,14 @@ function refused(error, line) {
   return told;
 }
 
-/** Ask for a dream, and put the answer into the talk. */
+/** Ask for a dream, or vote for one that waits, and put the answer into the talk. */
 export async function ask(line) {
   line = line.replace(/^\s*!dream\b\s*/i, "").trim();
-  if (!line || busy) return;
+  if (!line || busy || closed) return;
   busy = true;
   offers.close();
   byId("ideas").hidden = true;
-  put(el("p", { className: "said" }, line));
+  put(el("p", { className: "said", dir: "auto" }, line));
   try {
     const receipt = await call("POST", "/api/requests", { user: user.value.trim() || name(), text: line });
     remember(receipt.id);
@@ -65,6 +72,16 @@ export async function ask(line) {
     put(refused(error, line));
   }
   busy = false;
+}
+
+/** Whether the queue takes anything. */
+export function showOpen(open) {
+  closed = !open;
+  byId("closed").hidden = open;
+  say(byId("queue-state"), open ? "open" : "closed");
+  byId("ask").classList.toggle("closed", closed);
+  byId("send").disabled = closed;
+  for (const chip of byId("ideas").children) chip.disabled = closed;
 }
 
 /** Put a subject into the box: beside the one there, if it is finished. */

@@ -18,6 +18,9 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A stranger's name inside our own sentence: whichever way it is written, it leaves the rest in order. */
+export const person = (name, tag = "bdi") => el(tag, { dir: "auto" }, name);
+
 /** A link to a page about a class; plain text if it is not a web address. */
 export function link(label, address) {
   return /^https?:\/\//i.test(address) ? el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, label) : label;
@@ -37,6 +40,9 @@ export function duration(seconds) {
 export function wait(seconds) {
   return seconds < 3 ? "any moment" : `in ${duration(seconds)}`;
 }
+
+/** A number with its noun: `1 vote`, `3 votes`. */
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -3,21 +3,42 @@
 import { glow } from "./ambient.js";
 import * as ask from "./ask.js";
 import * as catalogue from "./catalogue.js";
-import { byId } from "./dom.js";
-import { showAbout, showNow, showQueue } from "./programme.js";
+import { byId, count, el, say } from "./dom.js";
+import { icon } from "./icons.js";
+import { isMine } from "./mine.js";
+import { begin, showAbout, showNow } from "./programme.js";
+import { Queue } from "./queue.js";
 import { Stage } from "./stage.js";
 import { watch } from "./status.js";
 
+/** Asking for what waits already is a vote for it. */
+function vote(item) {
+  return [el("button", { type: "button", className: "vote", onclick: () => ask.ask(item.title) }, icon("vote"), el("span", { className: "votes" }))];
+}
+
+function showVotes(item, row, open) {
+  const button = row.querySelector(".vote");
+  const votes = item.votes ?? 0;
+  say(button.querySelector(".votes"), votes ? `${votes}` : "");
+  button.disabled = isMine(item.id) || !open;
+  button.setAttribute("aria-label", isMine(item.id) ? count(votes, "vote") : `Vote for ${item.title}, ${count(votes, "vote")}`);
+}
+
+begin();
 const stage = new Stage();
+let open = true;
+const queue = new Queue(vote, (item, row) => showVotes(item, row, open));
 stage.begin();
 glow(byId("ambient"), () => stage.player.surface);
 ask.begin();
 catalogue.begin(ask.suggest).then(ask.ideas);
 watch(
   (status) => {
+    open = status.open !== false;
     stage.status(status);
     showNow(status);
-    showQueue(status);
+    queue.show(status);
+    ask.showOpen(open);
     showAbout(status);
   },
   (connected) => stage.connection(connected),

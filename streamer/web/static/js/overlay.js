@@ -1,29 +1,70 @@
-// Now and next, for a browser source. In the address: ?align=right, ?at=top, ?next=0 (how many of the queue to name; 2 unless told).
+// Now and next, for a browser source. docs/pages.md lists what the address can ask for.
 
-import { byId, el, say } from "./dom.js";
+import { byId, el, person, say } from "./dom.js";
 import { watch } from "./status.js";
 
-const wish = new URLSearchParams(location.search);
-const NEXT = Math.min(10, Math.max(0, Number(wish.get("next") ?? 2) || 0));
+const MOST = 10;
+const SCALE = [0.5, 4];
 
-document.body.classList.toggle("right", wish.get("align") === "right");
-document.body.classList.toggle("top", wish.get("at") === "top");
+/** What the address asks for; anything that makes no sense counts as not said. */
+export function wishes(query) {
+  const wish = new URLSearchParams(query);
+  const number = (key, usual, least, most) => {
+    const value = wish.get(key) ? Number(wish.get(key)) : NaN;
+    return Number.isNaN(value) ? usual : Math.min(most, Math.max(least, value));
+  };
+  const yes = (key, usual) => (wish.has(key) ? !["0", "no", "false", "off"].includes(wish.get(key).toLowerCase()) : usual);
+  const oneOf = (key, ...values) => (values.includes(wish.get(key)) ? wish.get(key) : values[0]);
+  return {
+    align: oneOf("align", "left", "center", "right"),
+    at: oneOf("at", "bottom", "top"),
+    next: Math.round(number("next", 2, 0, MOST)),
+    scale: number("scale", 1, ...SCALE),
+    plate: yes("plate", false),
+    names: yes("names", true),
+    bar: yes("bar", true),
+    idle: yes("idle", true),
+  };
+}
+
+const wish = wishes(location.search);
+document.body.classList.add(wish.align, wish.at);
+document.body.classList.toggle("plate", wish.plate);
+document.documentElement.style.setProperty("--scale", wish.scale);
 
 let shown = null;
+let waiting = null;
+
+function showNow(now) {
+  const key = `${now.scene} ${now.title} ${now.user}`;
+  if (key === shown) return;
+  shown = key;
+  say(byId("kind"), now.user ? "Dreaming of" : "Wandering");
+  say(byId("title"), now.title);
+  byId("for").replaceChildren(...(now.user && wish.names ? ["for ", person(now.user, "b")] : []));
+}
+
+function row(item, first) {
+  const who = wish.names ? [el("span", { className: "by" }, person(item.user))] : [];
+  return el("li", {}, el("span", { className: "lead" }, first ? "Next" : ""), el("span", { className: "what" }, item.title), ...who);
+}
+
+function showNext(queue) {
+  const next = queue.slice(0, wish.next);
+  const key = JSON.stringify(next.map((item) => [item.title, item.user]));
+  if (key === waiting) return;
+  waiting = key;
+  byId("next").replaceChildren(...next.map((item, i) => row(item, i === 0)));
+}
 
 function show({ on_air: now, queue }) {
-  byId("card").dataset.shown = String(Boolean(now));
-  if (!now) return;
-  if (shown !== now.scene) {
-    shown = now.scene;
-    say(byId("kind"), now.user ? "Dreaming of" : "Wandering");
-    say(byId("title"), now.title);
-    byId("for").replaceChildren(...(now.user ? ["for ", el("b", {}, now.user)] : []));
-  }
-  byId("track").hidden = now.left_s === null;
+  const worthIt = now && (wish.idle || now.user);
+  byId("card").dataset.shown = String(Boolean(worthIt));
+  if (!worthIt) return;
+  showNow(now);
+  byId("track").hidden = !wish.bar || now.left_s === null;
   if (now.left_s !== null) byId("bar").style.setProperty("--part", now.since_s / Math.max(0.1, now.since_s + now.left_s));
-  const next = queue.slice(0, NEXT).map((item) => `${item.title} (${item.user})`);
-  say(byId("next"), next.length ? `Next: ${next.join(", ")}` : "");
+  showNext(queue);
 }
 
 // a stream that is away must not leave an old title over somebody's picture

@@ -1,17 +1,27 @@
-// What is on air, and what comes next.
+// What is on air, and how the program is doing.
 
-import { byId, duration, el, say, subjects, wait } from "./dom.js";
-import { isMine } from "./mine.js";
+import { byId, duration, el, person, say, subjects } from "./dom.js";
 
 let shown; // what the title shows; it is rebuilt only when that changes
-let rows = new Map(); // by request
+
+/** Fill `#now`, in front of whatever a page has put there. */
+export function begin() {
+  const track = el("div", { className: "track", "aria-hidden": "true" }, el("i", { id: "time-bar" }));
+  byId("now").prepend(
+    el("h2", { id: "now-kind", className: "label" }, "On air"),
+    el("p", { id: "now-title", className: "title" }, "…"),
+    el("p", { id: "now-for", className: "for" }),
+    el("div", { id: "time", className: "time", hidden: true }, track, el("span", { id: "time-left" })),
+  );
+  byId("now").setAttribute("aria-labelledby", "now-kind");
+}
 
 export function showNow({ on_air: now, paused }) {
-  const key = now && `${now.scene} ${now.title}`;
+  const key = now && `${now.scene} ${now.title} ${now.user}`;
   if (key !== shown) {
     shown = key;
     byId("now-title").replaceChildren(...(now ? subjects(now.targets) : ["…"]));
-    const asked = now?.user ? ["for ", el("b", {}, now.user)] : [now ? "Nobody asked for this one." : "The first dream is on its way."];
+    const asked = now?.user ? ["for ", person(now.user, "b")] : [now ? "Nobody asked for this one." : "The first dream is on its way."];
     byId("now-for").replaceChildren(...asked);
   }
   say(byId("now-kind"), paused ? "On air, held" : now && !now.user ? "Wandering" : "On air");
@@ -21,37 +31,6 @@ export function showNow({ on_air: now, paused }) {
   const whole = now.since_s + left;
   byId("time-bar").style.setProperty("--part", whole > 0 ? Math.min(1, now.since_s / whole) : 1);
   say(byId("time-left"), left < 1 ? "ending" : `${duration(left)} left`);
-}
-
-function row(item, actions) {
-  return el(
-    "li",
-    {},
-    el("span", { className: "place" }),
-    el("span", { className: "what" }, ...subjects(item.targets)),
-    el("span", { className: "eta" }),
-    el("span", { className: "who" }),
-    ...actions(item),
-  );
-}
-
-/** Show who waits; `actions` gives each row its buttons. Rows are kept while they stay, and with them the focus. */
-export function showQueue({ queue }, actions = () => []) {
-  const list = byId("queue");
-  const kept = rows;
-  rows = new Map();
-  for (const item of queue) {
-    const element = kept.get(item.id) ?? row(item, actions);
-    rows.set(item.id, element);
-    element.classList.toggle("mine", isMine(item.id));
-    say(element.querySelector(".place"), `${item.position}`);
-    say(element.querySelector(".eta"), wait(item.eta_s));
-    say(element.querySelector(".who"), isMine(item.id) ? `${item.user} (you)` : item.user);
-  }
-  for (const [id, element] of kept) if (!rows.has(id)) element.remove();
-  [...rows.values()].forEach((element, i) => list.children[i] !== element && list.insertBefore(element, list.children[i] ?? null));
-  byId("queue-empty").hidden = queue.length > 0;
-  say(byId("queue-count"), queue.length > 1 ? `${queue.length}` : "");
 }
 
 export function showAbout({ renderer, video, version }) {

@@ -1,6 +1,7 @@
 // The picture with its buttons, and one honest word about how it is.
 
-import { byId, say } from "./dom.js";
+import { byId, el, say } from "./dom.js";
+import { icon } from "./icons.js";
 import { Player } from "./player.js";
 
 const WORDS = {
@@ -11,9 +12,24 @@ const WORDS = {
   paused: "paused",
 };
 
+/** Fill `#stage` with the picture and its buttons, and `#state` with the word about it. */
+function build() {
+  const video = el("video", { id: "video", muted: true, playsInline: true, disableRemotePlayback: true, "aria-label": "The dream, live" });
+  const play = el("button", { type: "button", id: "play", className: "round" }, icon("pause.when-playing", "play.when-paused"));
+  const full = el("button", { type: "button", id: "fullscreen", className: "round", "aria-label": "Full screen" }, icon("full"));
+  byId("stage").append(
+    video,
+    el("img", { id: "picture", alt: "The dream, live", hidden: true }),
+    el("p", { id: "veil", className: "veil", "aria-hidden": "true" }),
+    el("div", { className: "controls" }, play, full),
+  );
+  byId("state").append(el("span", { className: "dot", "aria-hidden": "true" }), el("span", { id: "state-text" }));
+}
+
 /** Runs the player; tell it of each status and of the connection to the events. */
 export class Stage {
   constructor() {
+    build();
     this.running = true; // until a status says that there is no picture yet
     this.connected = true;
     this.player = new Player(byId("video"), byId("picture"), () => this.#show());

@@ -1,0 +1,61 @@
+// Doing things, and saying how they went.
+
+import { call } from "../api.js";
+import { byId, el } from "../dom.js";
+
+const SAID_MS = 5000;
+const WARNED_MS = 12_000;
+const ARMED_MS = 4000; // how long a dangerous button waits to be pressed again
+
+let fading;
+let onLoggedOut = () => {};
+
+/** `heard` is called when the server wants the token again. */
+export const whenLoggedOut = (heard) => (onLoggedOut = heard);
+
+/** Say how something went, in the corner; `suggestions` become buttons for `pick`. */
+export function tell(text, { bad = false, suggestions = [], pick } = {}) {
+  const outcome = byId("outcome");
+  const buttons = suggestions.map((label) => el("button", { type: "button", className: "chip", onclick: () => pick(label) }, label));
+  outcome.classList.toggle("bad", bad);
+  outcome.replaceChildren(el("span", { dir: "auto" }, text), ...buttons);
+  clearTimeout(fading);
+  fading = setTimeout(() => outcome.replaceChildren(), bad ? WARNED_MS : SAID_MS);
+}
+
+/**
+ * Call the API and say how it went: `done` turns the answer into words. Returns the answer, or null if it was refused.
+ * `again` repeats the call with a suggestion of the server's.
+ */
+export async function act(method, path, body, done, again) {
+  try {
+    const told = await call(method, path, body);
+    tell(done(told));
+    return told;
+  } catch (error) {
+    if (error.status === 401) onLoggedOut();
+    else tell(error.message, { bad: true, suggestions: again ? error.suggestions.slice(0, 6) : [], pick: again });
+    return null;
+  }
+}
+
+/** A button that asks to be pressed twice. */
+export function arm(button, question, action) {
+  const usual = button.textContent;
+  let timer;
+  const disarm = () => {
+    clearTimeout(timer);
+    button.classList.remove("armed");
+    button.textContent = usual;
+  };
+  button.addEventListener("click", () => {
+    if (button.classList.contains("armed")) {
+      disarm();
+      return action();
+    }
+    button.classList.add("armed");
+    button.textContent = question();
+    timer = setTimeout(disarm, ARMED_MS);
+  });
+  button.addEventListener("blur", disarm);
+}

@@ -1,0 +1,50 @@
+// What may not be asked for, and who may not ask.
+
+import { byId, el, person } from "../dom.js";
+import { icon } from "../icons.js";
+import { act } from "./act.js";
+
+const KINDS = { words: "word", users: "user", classes: "class" };
+
+let onChange = () => {};
+
+async function unblock(kind, value, label) {
+  if (await act("POST", "/api/unblock", { kind, value }, () => `${label} is free again.`)) onChange();
+}
+
+async function block(kind, value) {
+  const again = kind === "class" ? (label) => block(kind, label) : undefined;
+  if (!(await act("POST", "/api/blocks", { kind, value }, () => `Blocked ${value}.`, again))) return;
+  byId("block-value").value = "";
+  onChange();
+}
+
+function chip(kind, value, label) {
+  const free = el("button", { type: "button", className: "free", "aria-label": `Unblock ${label}`, title: "Unblock" }, icon("cross"));
+  free.addEventListener("click", () => unblock(kind, value, label));
+  return el("li", { className: "blocked" }, person(label, "span"), free);
+}
+
+/** Show the blocked lists: words and users as text, classes with wnid and label. */
+export function show(blocked = {}) {
+  for (const [list, kind] of Object.entries(KINDS)) {
+    const entries = (blocked[list] ?? []).map((entry) => (typeof entry === "string" ? [entry, entry] : [entry.wnid, entry.label]));
+    const told = JSON.stringify(entries);
+    const shown = byId(`blocked-${list}`);
+    if (shown.dataset.told === told) continue;
+    shown.dataset.told = told;
+    shown.replaceChildren(...entries.map(([value, label]) => chip(kind, value, label)));
+    byId(`blocked-${list}-group`).hidden = !entries.length;
+  }
+  byId("blocked-none").hidden = Object.keys(KINDS).some((list) => blocked[list]?.length);
+}
+
+/** `changed` is called after each change that was made here. */
+export function begin(changed) {
+  onChange = changed;
+  byId("block").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const value = byId("block-value").value.trim();
+    if (value) block(byId("block-kind").value, value);
+  });
+}

@@ -1,0 +1,40 @@
+// How the chat bot is.
+
+import { byId, duration, el, person, say } from "../dom.js";
+
+/** By state: how it looks, and what it means. */
+const STATES = {
+  connected: ["well", "connected"],
+  connecting: ["soon", "connecting…"],
+  "read-only": ["soon", "listens, cannot answer"],
+  "needs login": ["bad", "needs login"],
+  offline: ["bad", "offline"],
+  gone: ["bad", "gone quiet"],
+  none: ["off", "no bot"],
+};
+const HINTS = {
+  "needs login": "Run zoomdream bot in a terminal and follow what it says.",
+  "read-only": "Without a login it reads the channel, but answers nobody.",
+  none: "Nobody listens to a chat. Set twitch.channel, or start zoomdream bot.",
+};
+
+export function show({ chat }) {
+  const state = chat?.state ?? "none";
+  const [look, words] = STATES[state] ?? ["soon", state];
+  const lamp = byId("chat-lamp");
+  lamp.dataset.look = byId("chat-state").dataset.look = look;
+  say(byId("chat-lamp-text"), `chat: ${words}`);
+  say(byId("chat-words"), words.charAt(0).toUpperCase() + words.slice(1));
+  say(byId("chat-hint"), HINTS[state] ?? "");
+  const lines = [];
+  if (chat?.channel) lines.push(["Channel", chat.channel]);
+  if (chat?.account) lines.push(["Speaks as", chat.account]);
+  if (chat?.source) lines.push(["By way of", chat.source]);
+  if (chat?.detail) lines.push(["It says", chat.detail]);
+  if (chat && state === "gone") lines.push(["Last heard", `${duration(chat.age_s)} ago`]);
+  const told = JSON.stringify(lines);
+  const list = byId("chat-lines");
+  if (list.dataset.told === told) return;
+  list.dataset.told = told;
+  list.replaceChildren(...lines.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, person(value)))));
+}

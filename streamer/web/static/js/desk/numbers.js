@@ -1,0 +1,46 @@
+// How the machine feels.
+
+import { byId, duration, el, say } from "../dom.js";
+
+function group(title, rows) {
+  const lines = rows.map(([name, value, bad]) => el("div", {}, el("dt", {}, name), el("dd", { className: bad ? "bad" : "" }, `${value}`)));
+  return el("section", {}, el("h2", {}, title), el("dl", {}, ...lines));
+}
+
+export function showNumbers({ video, renderer, uptime_s, version }) {
+  const { frames } = video;
+  const canvas = renderer.canvas ? `${renderer.canvas.width} × ${renderer.canvas.height}` : "…";
+  const keyframe = renderer.keyframe_s === null ? "…" : `every ${renderer.keyframe_s.toFixed(2)} s`;
+  byId("numbers").replaceChildren(
+    group("Video", [
+      ["Frames a second", `${video.fps_measured.toFixed(2)} of ${video.fps}`, video.fps_measured < video.fps * 0.95],
+      ["Shown", frames.shown],
+      ["Late", frames.late],
+      ["Repeated", frames.repeated],
+      ["Dropped", frames.dropped],
+      ["Viewers", video.viewers],
+    ]),
+    group("Dream", [
+      ["Network", renderer.network || "loading…"],
+      ["Device", renderer.device || "…"],
+      ["Canvas", canvas],
+      ["Steps a second", renderer.steps_per_s.toFixed(1)],
+      ["Keyframe", keyframe],
+    ]),
+    group("Program", [
+      ["Up for", duration(uptime_s)],
+      ["Renderer restarts", renderer.restarts, renderer.restarts > 0],
+      ["Last error", renderer.error || "none", Boolean(renderer.error)],
+      ["Version", version],
+    ]),
+  );
+}
+
+export function showHealth({ health }) {
+  byId("health-heading").dataset.ok = String(health.ok);
+  say(byId("health-text"), health.ok ? "All is well" : "Something is wrong");
+  const problems = byId("problems");
+  if (problems.dataset.shown === health.problems.join("\n")) return;
+  problems.dataset.shown = health.problems.join("\n");
+  problems.replaceChildren(...health.problems.map((problem) => el("li", {}, problem)));
+}

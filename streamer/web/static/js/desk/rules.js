@@ -1,0 +1,121 @@
+// The rules of the queue: each is changed by itself, at once.
+
+import { call } from "../api.js";
+import { byId, el, say } from "../dom.js";
+import { act, arm } from "./act.js";
+
+const EVERY_MS = 5000; // chat changes rules too
+
+const CHOICE = { fifo: "First come, first served", votes: "Most votes first", random: "At random" };
+
+/** What the page knows how to change: key, name, kind, unit or choices. What the server does not name is left out. */
+const FIELDS = [
+  ["order", "Order", "choice", CHOICE],
+  ["hold_s", "A dream stays", "number", "s"],
+  ["capacity", "May wait in all", "number", ""],
+  ["per_user", "May wait per viewer", "number", ""],
+  ["cooldown_s", "Pause after any request", "number", "s"],
+  ["user_cooldown_s", "Pause for who asked", "number", "s"],
+  ["fair", "Nobody twice while others wait", "switch"],
+  ["family_safe", "Family-safe subjects only", "switch"],
+];
+const FURTHER = [
+  ["paid_first", "Bits and points go first", "switch"],
+  ["subscriber_bonus", "More per subscriber", "number", ""],
+  ["vip_bonus", "More per VIP", "number", ""],
+  ["voteskip_share", "Viewers that vote to skip", "percent", "%"],
+  ["voteskip_votes", "Votes that takes at least", "number", ""],
+  ["wander_s", "A subject nobody asked for stays", "number", "s"],
+  ["interrupt_wandering", "A request ends such a subject at once", "switch"],
+];
+const ALL = [...FIELDS, ...FURTHER];
+
+const rows = new Map(); // by key
+let known = {};
+let onBlocks = () => {};
+
+/** Change one rule; shows what holds after. */
+async function change(key, name, value) {
+  const told = await act("PATCH", "/api/rules", { [key]: value }, () => `${name}: ${words(key, value)}.`);
+  if (told) await read();
+  else show(known);
+}
+
+function words(key, value) {
+  const [, , kind, more] = ALL.find((field) => field[0] === key);
+  if (kind === "choice") return more[value].toLowerCase();
+  if (kind === "switch") return value ? "on" : "off";
+  return kind === "percent" ? `${Math.round(value * 100)} %` : `${value}${more ? ` ${more}` : ""}`;
+}
+
+function field([key, name, kind, more]) {
+  const id = `rule-${key}`;
+  let input;
+  if (kind === "choice") {
+    const options = Object.entries(more).map(([value, label]) => el("option", { value }, label));
+    input = el("select", { id, onchange: () => change(key, name, input.value) }, ...options);
+  } else if (kind === "switch") {
+    input = el("button", { id, type: "button", className: "switch", role: "switch" });
+    input.addEventListener("click", () => change(key, name, input.getAttribute("aria-checked") !== "true"));
+  } else {
+    input = el("input", { id, type: "number", min: "0", step: "any", inputMode: "decimal", required: true });
+    input.addEventListener("change", () => {
+      if (!input.value) return show(known);
+      change(key, name, kind === "percent" ? Number(input.value) / 100 : Number(input.value));
+    });
+    input.addEventListener("blur", () => show(known));
+  }
+  const label = el("label", { htmlFor: id }, name);
+  const unit = kind === "number" || kind === "percent" ? [el("span", { className: "unit" }, more)] : [];
+  return el("div", { className: `rule ${kind}-rule`, hidden: true }, label, el("span", { className: "value" }, input, ...unit));
+}
+
+function show(rules) {
+  byId("reset").hidden = !rules.changed?.length;
+  for (const [key, name, kind] of ALL) {
+    const row = rows.get(key);
+    row.hidden = !(key in rules);
+    if (row.hidden) continue;
+    const changed = rules.changed?.includes(key) ?? false;
+    row.classList.toggle("changed", changed);
+    row.title = changed ? "Changed while it ran" : "";
+    const input = row.querySelector("input, select, button");
+    const value = rules[key];
+    if (kind === "switch") {
+      input.setAttribute("aria-checked", String(value));
+      input.setAttribute("aria-label", name);
+    } else if (input !== document.activeElement || kind === "choice") {
+      const shown = kind === "percent" ? `${Math.round(value * 1000) / 10}` : `${value}`;
+      if (input.value !== shown) input.value = shown;
+    }
+  }
+}
+
+/** Read the rules again; quiet when the server is away. */
+export async function read() {
+  try {
+    known = await call("GET", "/api/rules");
+  } catch (error) {
+    return console.info("the rules: %s", error.message);
+  }
+  show(known);
+  onBlocks(known.blocked);
+}
+
+/** `blocks` is handed the blocked lists whenever they are read. */
+export function begin(blocks) {
+  onBlocks = blocks;
+  for (const entry of ALL) rows.set(entry[0], field(entry));
+  byId("rules").append(...FIELDS.map(([key]) => rows.get(key)));
+  byId("rules-further").append(...FURTHER.map(([key]) => rows.get(key)));
+  arm(
+    byId("reset"),
+    () => "Really forget what was changed here?",
+    async () => {
+      await act("DELETE", "/api/rules", undefined, () => "The rules are those of the configuration again.");
+      read();
+    },
+  );
+  setInterval(() => document.hidden || byId("desk").hidden || read(), EVERY_MS);
+  read();
+}

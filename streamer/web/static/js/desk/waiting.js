@@ -1,0 +1,116 @@
+// The queue in an operator's hands.
+
+import { byId, count, el, person, say } from "../dom.js";
+import { icon } from "../icons.js";
+import { Queue } from "../queue.js";
+import { act, arm, tell } from "./act.js";
+import { draggable } from "./drag.js";
+
+const ROLES = { subscriber: "subscriber", vip: "VIP", moderator: "moderator", broadcaster: "broadcaster" };
+
+let queue;
+let items = new Map(); // as last told, by id
+let open = true;
+let onBlocked = () => {};
+
+function button(name, drawing, label, action) {
+  return el("button", { type: "button", className: `tool ${name}`, "aria-label": label, title: label, onclick: action }, icon(drawing));
+}
+
+const remove = (item) => act("DELETE", `/api/requests/${item.id}`, undefined, () => `Removed ${item.title}.`);
+
+const promote = (item) => act("POST", `/api/requests/${item.id}/promote`, undefined, () => `${item.title} is next.`);
+
+const move = (item, position) =>
+  act("POST", `/api/requests/${item.id}/move`, { position }, (told) => `Moved ${item.title} to place ${told.position}.`);
+
+/** Moves by one from wherever it stands by now. */
+function step(item, by) {
+  const now = items.get(item.id);
+  if (now) move(item, now.position + by);
+}
+
+async function block(kind, value, label) {
+  const told = await act("POST", "/api/blocks", { kind, value }, () => `Blocked ${label}.`);
+  if (told) onBlocked();
+}
+
+/** The drawer of a row: who may ask no more, and for what. */
+function drawer(item) {
+  const user = el("button", { type: "button", className: "chip", onclick: () => block("user", item.user, item.user) }, "Block ", person(item.user));
+  const classes = item.targets.map((target) =>
+    el("button", { type: "button", className: "chip", onclick: () => block("class", target.wnid, target.label) }, `Block ${target.label}`),
+  );
+  const asked = item.text && item.text.toLowerCase() !== item.title.toLowerCase() ? [el("p", { className: "asked" }, "asked for “", person(item.text), "”")] : [];
+  return el("div", { className: "drawer", hidden: true }, ...asked, user, ...classes);
+}
+
+function more(item, inside) {
+  const opener = button("more", "more", `Block ${item.user} or ${item.title}…`, () => {
+    inside.hidden = !inside.hidden;
+    opener.setAttribute("aria-expanded", String(!inside.hidden));
+  });
+  opener.setAttribute("aria-expanded", "false");
+  return opener;
+}
+
+function tools(item, row) {
+  const inside = drawer(item);
+  const tags = [ROLES[item.role], item.source].filter(Boolean).map((word) => el("span", { className: "tag" }, word));
+  row.querySelector(".who").append(...tags, el("span", { className: "tag votes" }));
+  const about = `${item.title}, asked for by ${item.user}`;
+  return [
+    el("span", { className: "grip", title: "Drag to move", "aria-hidden": "true" }, icon("grip")),
+    el(
+      "span",
+      { className: "tools", role: "group", "aria-label": about },
+      button("promote", "top", `Put ${item.title} next`, () => promote(item)),
+      button("raise", "up", `Move ${item.title} up`, () => step(item, -1)),
+      button("lower", "down", `Move ${item.title} down`, () => step(item, 1)),
+      more(item, inside),
+      button("remove", "cross", `Remove ${about}`, () => remove(item)),
+    ),
+    inside,
+  ];
+}
+
+function refresh(item, row) {
+  const first = item.position <= 1;
+  for (const name of [".promote", ".raise"]) row.querySelector(name).setAttribute("aria-disabled", String(first));
+  row.querySelector(".lower").setAttribute("aria-disabled", String(item.position >= items.size));
+  say(row.querySelector(".votes"), item.votes ? count(item.votes, "vote") : "");
+}
+
+/** Show the queue of a status. */
+export function show(status) {
+  items = new Map(status.queue.map((item) => [item.id, item]));
+  queue.show(status);
+  open = status.open !== false;
+  byId("open").setAttribute("aria-checked", String(open));
+  say(byId("open-text"), open ? "Open" : "Closed");
+  byId("clear").hidden = !status.queue.length;
+}
+
+/** `blocked` is called when somebody or something has been blocked here. */
+export function begin(blocked) {
+  onBlocked = blocked;
+  queue = new Queue(tools, refresh);
+  byId("open").addEventListener("click", () =>
+    act("PATCH", "/api/rules", { open: !open }, () => (open ? "Closed: nothing new is taken." : "Open: viewers may ask.")),
+  );
+  arm(
+    byId("clear"),
+    () => `Really remove all ${items.size}?`,
+    () => act("POST", "/api/clear", undefined, (told) => `Removed ${count(told.removed, "request")}.`),
+  );
+  draggable(
+    byId("queue"),
+    () => (queue.frozen = true),
+    async (row, index) => {
+      const item = row && items.get(Number(row.dataset.id));
+      if (item) await move(item, index + 1);
+      else if (row) tell("It is not waiting any more.", { bad: true });
+      queue.frozen = false;
+    },
+  );
+}
