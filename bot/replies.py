@@ -1,0 +1,101 @@
+"""What the bot says: a text for the occasion, never the same twice in a row, with everything in words.
+
+The texts themselves are in ``wording.py`` and, where the operator likes others, in the config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from bot.clean import clean_name
+from bot.config import ChatConfig
+from bot.messages import MAX_REPLY
+from bot.wording import WORDING
+
+NOW_S = 5.0
+"""Below, a wait is not worth telling."""
+_NOBODY = "you"
+
+
+class Replies:
+    """Chooses texts and fills them in."""
+
+    def __init__(self, config: ChatConfig, rng: Random, layout: str = "auto") -> None:
+        """``layout`` is the streamer's, as in ``dream.layout``: where several subjects lie."""
+        self._texts = {key: config.replies.get(key, said.templates) for key, said in WORDING.items()}
+        self._prefix, self._rng, self._layout = config.prefix, rng, layout
+        self._last: dict[str, int] = {}
+        """The text that was used last, for each key."""
+
+    def say(self, key: str, user: str = "", **values: object) -> str:
+        """One line of at most 450 characters.
+
+        Args:
+            key: as in ``WORDING``; ``values`` are its placeholders.
+            user: who is answered.
+        """
+        text = self._fill(key, user, values)
+        # Chats take what starts so for a command.
+        return _cut(" ".join(text.split()).lstrip("/.\\ "), MAX_REPLY)
+
+    def _fill(self, key: str, user: str, values: dict[str, object]) -> str:
+        filled = {name: "" if value is None else str(value) for name, value in values.items()}
+        return self._choose(key).format(**filled, user=clean_name(user) or _NOBODY, prefix=self._prefix)
+
+    def _choose(self, key: str) -> str:
+        texts = self._texts[key]
+        others = [number for number in range(len(texts)) if number != self._last.get(key)]
+        chosen = self._rng.choice(others or [0])
+        self._last[key] = chosen
+        return texts[chosen]
+
+    # Words for things
+
+    def subjects(self, labels: Sequence[str]) -> str:
+        """What lies where, for example ``tabby cat on top, pizza below``."""
+        labels = list(dict.fromkeys(labels))
+        if len(labels) < 2 or self._layout == "whole":
+            return labels[0] if labels else ""
+        if len(labels) == 2 and self._layout in ("auto", "top_bottom", "left_right"):
+            key = "left_right" if self._layout == "left_right" else "top_bottom"
+            return self._fill(key, "", {"first": labels[0], "second": labels[1]})
+        if self._layout in ("top_bottom", "left_right"):
+            return self.subjects(labels[:2])
+        return self._fill("corners", "", {"things": ", ".join(labels[:-1]), "last": labels[-1]})
+
+    def place(self, position: int) -> str:
+        """A position, for example ``third``."""
+        places = self._texts["places"]
+        if 1 <= position <= len(places):
+            return places[position - 1]
+        return self._fill("place_far", "", {"n": position})
+
+    def wait(self, seconds: float | None) -> str:
+        """A wait, for example ``in about 2 minutes``."""
+        if seconds is None:
+            return self._fill("wait_unknown", "", {})
+        if seconds < NOW_S:
+            return self._fill("wait_now", "", {})
+        if seconds < 50:
+            return self._fill("wait_seconds", "", {"n": 5 * round(seconds / 5)})
+        if seconds < 90:
+            return self._fill("wait_minute", "", {})
+        if seconds < 50 * 60:
+            return self._fill("wait_minutes", "", {"n": round(seconds / 60)})
+        if seconds < 90 * 60:
+            return self._fill("wait_hour", "", {})
+        return self._fill("wait_hours", "", {"n": round(seconds / 3600)})
+
+    def choices(self, words: Sequence[str]) -> str:
+        """Some to choose from, for example ``volcano, canoe or bubble``."""
+        *firsts, last = words
+        return f"{', '.join(firsts)} {self._fill('or', '', {})} {last}" if firsts else last
+
+    def note(self, text: str) -> str:
+        """What was guessed, to be put behind what was understood; empty for nothing."""
+        return self._fill("note", "", {"note": text}) if text else ""
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
