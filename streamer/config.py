@@ -130,17 +130,21 @@ class VideoConfig(Section):
     )
 
 
+ZoomSpeed = Annotated[float, Field(gt=0.2, le=5)]
+"""Factor per second."""
+Rotation = Annotated[float, Field(ge=-90, le=90)]
+"""Degrees per second, counter-clockwise."""
+
+
 class ZoomConfig(Section):
     """How the camera moves through the dream."""
 
-    speed: float = Field(
+    speed: ZoomSpeed = Field(
         default=1.05,
-        gt=0.2,
-        le=5,
         description="Zoom factor per second; 1 stands still, below 1 zooms out. Faster "
         "zooms leave the dream less time to finish a subject before it leaves the picture.",
     )
-    rotation: float = Field(default=0.25, ge=-90, le=90, description="Degrees per second the picture turns, counter-clockwise.")
+    rotation: Rotation = Field(default=0.25, description="Degrees per second the picture turns, counter-clockwise.")
 
 
 class DreamConfig(Section):
@@ -219,7 +223,8 @@ class DreamConfig(Section):
 
 
 class QueueConfig(Section):
-    """What viewers may ask for, and for how long it is shown."""
+    """What viewers may ask for, and for how long it is shown. Moderators can change all but the path while it runs; what they
+    change is kept, and goes before what stands here until they reset it."""
 
     path: LocalPath | None = Field(
         default=None,
@@ -229,10 +234,78 @@ class QueueConfig(Section):
         default=50,
         ge=1,
         le=10_000,
-        description="Requests that may wait; more are refused politely. The last waits about capacity times hold_s.",
+        description="Requests that may wait; more are refused politely, save a few places kept for moderators and bits. The "
+        "last waits about capacity times hold_s.",
     )
     per_user: int = Field(
-        default=3, ge=1, le=1000, description="Requests one viewer may have waiting; fewer is fairer in a busy chat."
+        default=3,
+        ge=1,
+        le=1000,
+        description="Requests one viewer may have waiting; fewer is fairer in a busy chat. Moderators may have any number.",
+    )
+    subscriber_bonus: int = Field(default=1, ge=0, le=1000, description="Requests more that a subscriber may have waiting.")
+    vip_bonus: int = Field(default=2, ge=0, le=1000, description="Requests more that a VIP may have waiting.")
+    cooldown_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds from one request to the next, whoever asks; for a chat too busy to follow. 0: none. Moderators "
+        "and who pays points or bits need not wait.",
+    )
+    user_cooldown_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds from one request of a viewer to that viewer's next. 0: none. Moderators and who pays points or "
+        "bits need not wait.",
+    )
+    open: bool = Field(default=True, description="Whether viewers may ask; moderators always may.")
+    order: Literal["fifo", "random", "votes"] = Field(
+        default="fifo",
+        description="Who comes next. fifo: first come, first served, and each vote moves a request up one place. random: a "
+        "raffle, each vote a further ticket. votes: most votes first. Asking for what waits already is a vote.",
+    )
+    fair: bool = Field(
+        default=True,
+        description="Whether nobody has two turns in a row while others wait: viewers then take turns, and the order above "
+        "decides among those whose turn it is.",
+    )
+    paid_first: bool = Field(
+        default=True, description="Whether requests with bits, then those with channel points, go before all others."
+    )
+    voteskip_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of the viewers seen in the last ten minutes (those who asked or voted) that it takes to vote away "
+        "what is on air.",
+    )
+    voteskip_votes: int = Field(
+        default=3, ge=1, le=1000, description="Votes that this takes at least, however few viewers were seen."
+    )
+    family_safe: bool = Field(
+        default=False,
+        description="Whether to leave out ImageNet's touchy classes, such as weapons, alcohol and swimwear; docs/requests.md "
+        "lists them.",
+    )
+    blocked_words: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(),
+        max_length=10_000,
+        json_schema_extra={"allowed": "a list of words and phrases"},
+        description="Words that may stand in no request, no name of who asks and nothing asked for. Whole words, in any case; "
+        "moderators can add more while it runs.",
+    )
+    blocked_users: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(),
+        max_length=10_000,
+        json_schema_extra={"allowed": "a list of names"},
+        description="Viewers whose requests and votes are refused.",
+    )
+    blocked_classes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(),
+        max_length=1000,
+        json_schema_extra={"allowed": "a list of names as zoomdream classes lists them, or of WordNet ids"},
+        description="What is not dreamt, asked for or not. A word for several, such as snake, means all of them.",
     )
     hold_s: float = Field(
         default=30.0,

@@ -6,7 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -112,6 +112,31 @@ class Role(StrEnum):
     MODERATOR = "moderator"
     BROADCASTER = "broadcaster"
 
+    @property
+    def rank(self) -> int:
+        """How strong it is: 0 for everyone, 4 for the broadcaster."""
+        return list(Role).index(self)
+
+    @property
+    def moderates(self) -> bool:
+        """Whether it may keep order: moderators and the broadcaster."""
+        return self.rank >= Role.MODERATOR.rank
+
+
+class Priority(StrEnum):
+    """What was paid for a request to come sooner."""
+
+    NONE = "none"
+    POINTS = "points"
+    """Channel points; given back when it is refused."""
+    BITS = "bits"
+    """Bits; they are spent whatever comes of it."""
+
+    @property
+    def rank(self) -> int:
+        """How far in front it stands: 0 for nothing paid, 2 for bits."""
+        return list(Priority).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -131,6 +156,13 @@ class Request:
     state: RequestState = RequestState.QUEUED
     message_id: str | None = None
     """The chat message's id, against double delivery."""
+    priority: Priority = Priority.NONE
+    amount: int = 0
+    """Points or bits paid."""
+    votes: int = 0
+    """Viewers who asked for the same since."""
+    settled: int | None = None
+    """Where a moderator has put it: lower stands in front, and all of these before the rest. None: the rules decide."""
 
     @property
     def title(self) -> str:
@@ -197,8 +229,24 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     LIMIT = "limit"
     CLOSED = "closed"
+    BLOCKED = "blocked"
     NOT_FOUND = "not_found"
     BAD_INPUT = "bad_input"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What became of a request for something that waits already: it counts as a vote for that one."""
+
+    request_id: int
+    counted: bool
+    """False for one's own request, and for a second vote."""
+    votes: int
+    """All votes for it now."""
+    title: str
+    position: int | None
+    """Where it stands now; None when it has left the line."""
+    eta_s: float | None
 
 
 class Refused(Exception):
@@ -211,6 +259,7 @@ class Refused(Exception):
         *,
         suggestions: tuple[str, ...] = (),
         retry_s: float | None = None,
+        vote: Vote | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -218,6 +267,23 @@ class Refused(Exception):
         """Subjects that would be understood, nearest first."""
         self.retry_s = retry_s
         """Seconds after which another try may succeed."""
+        self.vote = vote
+        """With ``DUPLICATE``: the request that waits already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a viewer's words were understood as."""
+
+    targets: tuple[Target, ...]
+    """1 to ``MAX_TARGETS`` different ones, in the order named."""
+    note: str = ""
+    """What was guessed or chosen, for the viewer; empty when the words were plain names."""
+
+    @property
+    def title(self) -> str:
+        """The understood subjects, for example ``volcano + bubble``."""
+        return " + ".join(target.label for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +299,11 @@ class Receipt:
     note: str = ""
     """What was guessed, for example ``read 'volcanoe' as volcano``; empty when nothing was."""
 
+    @property
+    def title(self) -> str:
+        """The understood subjects, for example ``volcano + bubble``."""
+        return " + ".join(target.label for target in self.targets)
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -240,7 +311,59 @@ class Waiting:
 
     request: Request
     position: int
+    """1 is next."""
     eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a request stands; one that does not wait has no position."""
+
+    request: Request
+    position: int | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipVote:
+    """The count of those who want to see something else."""
+
+    votes: int
+    needed: int
+    skipped: bool
+    """Whether this vote was the last one needed."""
+
+
+class BlockKind(StrEnum):
+    """What can be kept out of the line."""
+
+    WORD = "word"
+    """A word or a phrase, wherever it stands in a request or in the name of who asks."""
+    USER = "user"
+    CLASS = "class"
+
+
+Setting = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What is kept out of the line; words and users as they are compared, in alphabetical order."""
+
+    words: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    classes: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The queue's rules as they are now."""
+
+    settings: Mapping[str, Setting]
+    """By the names of ``QueueConfig``."""
+    changed: tuple[str, ...]
+    """Settings that were changed while it ran, and differ from the config for that."""
+    blocked: Blocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +377,8 @@ class Programme:
     """Seconds it will stay; None while paused, or while wandering that a request would end at once."""
     waiting: tuple[Waiting, ...]
     paused: bool
+    open: bool = True
+    """Whether viewers may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +432,34 @@ class RendererStatus:
     """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
 
 
+class ChatState(StrEnum):
+    """How the chat bot stands with the chat."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    NEEDS_LOGIN = "needs login"
+    READ_ONLY = "read-only"
+    OFFLINE = "offline"
+    GONE = "gone"
+    """It has not told of itself for a while; only concluded here, never told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReport:
+    """What a chat bot tells of itself."""
+
+    state: ChatState
+    detail: str
+    """More about the state, for the operator."""
+    account: str
+    """Who it speaks as; empty when it cannot speak."""
+    channel: str
+    source: str
+    """Where it hears: ``twitch``, ``irc``, ``console``."""
+    age_s: float = 0.0
+    """Seconds since it told so."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """Everything that pages, metrics and health checks tell, at one moment."""
@@ -324,3 +477,7 @@ class StatusSnapshot:
     version: str
     problems: tuple[str, ...] = ()
     """Why the stream is unhealthy, one line each; empty when all is well."""
+    motion: Motion = Motion()
+    """How the camera is to move."""
+    chat: ChatReport | None = None
+    """What the chat bot last told; None before it told anything."""

@@ -18,11 +18,12 @@ from importlib import metadata
 
 import numpy as np
 
+from streamer.chat import ChatBoard
 from streamer.config import Config
 from streamer.dream.renderer import Renderer
 from streamer.health import Health
 from streamer.loop import Loop
-from streamer.messages import Frame, Keyframe, Layout, Motion, Scene, StatusSnapshot
+from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene, StatusSnapshot
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
@@ -70,6 +71,8 @@ class Pipeline:
             self._words = Vocabulary.load()
             self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
             self._renderer = Renderer(config, self.seed, self._take_keyframe, clock=clock)
+            self._chat = ChatBoard(clock)
+            self._actions = _Actions(self._renderer, motion, self._chat)
             self._interpolator = Interpolator(size, config.video.residual_flow, motion=motion)
             built.callback(self._interpolator.close)
             self._captioner = Captioner(size) if config.video.captions else None
@@ -79,7 +82,7 @@ class Pipeline:
             built.callback(self._encoder.close)
             self._sinks = [make_sink(output, self._encoder) for output in config.outputs]
             self._server = Server(
-                config.web, self._director, self._encoder, self.status, _Classes(self._director), self._renderer
+                config.web, self._director, self._encoder, self.status, _Classes(self._director), self._actions
             )
             built.pop_all()
         self._control = Loop("control", self._steer, every_s=TICK_S)
@@ -216,6 +219,8 @@ class Pipeline:
             uptime_s=self._clock() - self._started_s,
             version=version(),
             problems=self._health.problems(renderer, encoder.error, [sink.status().error for sink in self._sinks]),
+            motion=self._actions.motion,
+            chat=self._chat.read(),
         )
 
 
@@ -225,6 +230,32 @@ class _Classes:
     def __init__(self, director: Director) -> None:
         self._director = director
         self.search = lambda query, limit=20: self._director.vocabulary.search(query, limit)
+
+
+class _Actions:
+    """What the web may do to the dream, and where it brings what the chat bot tells. Thread-safe."""
+
+    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard) -> None:
+        self._renderer, self._chat = renderer, chat
+        self._lock = threading.Lock()
+        self.motion = motion
+        """How the camera is to move."""
+
+    def bump(self) -> None:
+        """Shake the dream awake."""
+        self._renderer.bump()
+
+    def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
+        """Move the camera differently from now on, None for as before; returns how it moves now."""
+        with self._lock:
+            before = self.motion
+            self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
+            self._renderer.motion(self.motion)
+            return self.motion
+
+    def hear_chat(self, report: ChatReport) -> None:
+        """Take what the chat bot tells of itself."""
+        self._chat.hear(report)
 
 
 def version() -> str:

@@ -1,4 +1,4 @@
-"""What is on air, for how long, and what to dream when nobody asks."""
+"""What is on air, for how long, and what to dream when nobody asks; and the desk that viewers and moderators come to."""
 
 from __future__ import annotations
 
@@ -6,26 +6,38 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from streamer.config import QueueConfig
 from streamer.messages import (
+    BlockKind,
     Layout,
+    Match,
+    Priority,
     Programme,
     Reason,
     Receipt,
     Refused,
     Request,
     Role,
+    Rules,
     Scene,
+    Setting,
+    SkipVote,
+    Standing,
     Target,
+    Vote,
     Waiting,
     arrange,
 )
-from streamer.requests import policy
+from streamer.requests import order, policy
+from streamer.requests.audience import Audience
+from streamer.requests.ballot import Ballot
+from streamer.requests.blocks import comparable_name
 from streamer.requests.clean import clean_name, clean_text
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
+from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -36,10 +48,12 @@ MESSAGE_ID = 200
 """Characters of a message id that are kept; real ones have 36."""
 REMEMBERED = 12
 """Subjects of the latest wanderings that are not wandered to again."""
+DRAWS = 20
+"""Subjects drawn for who asks for anything, until one is not in line already."""
 
 
 class Director:
-    """Decides the scene on air. All calls are thread-safe; the same seed, clock and requests give the same scenes."""
+    """Decides the scene on air. All calls are thread-safe; the same seed, clocks and requests give the same scenes."""
 
     def __init__(
         self,
@@ -50,17 +64,32 @@ class Director:
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._queue, self._vocabulary, self._config, self._layout, self._clock = queue, vocabulary, config, layout, clock
+        """Take up the requests, and the rules that were changed before.
+
+        Raises:
+            QueueError: the config blocks a class that there is not, or the rules cannot be read.
+        """
+        self._queue, self._layout, self._clock = queue, layout, clock
+        self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
+        self._vocabulary = vocabulary.blocking(self._rules.blocks.wnids)
         self._random = Random(seed)
         self._lock = threading.RLock()
+        self._audience = Audience(clock)
+        self._ballot = Ballot()
         self._scene: Scene | None = None
         self._request: Request | None = None
         """The request that the scene fulfils."""
+        self._last: str | None = None
+        """The viewer who had the latest turn."""
         self._since_s = 0.0
         """When the scene came on air, moved on by as long as it was paused."""
         self._paused_s: float | None = None
         """Since when; None while it runs."""
         self._lately: deque[Target] = deque(maxlen=REMEMBERED)
+        self._lined_up: tuple[tuple[Request, ...], InForce, str | None, tuple[Request, ...]] | None = None
+        """The line as it was last ordered, after what it was ordered by."""
+
+    # The programme
 
     def tick(self) -> Scene:
         """The scene on air now; changes it when its time is over. To be called about ten times a second."""
@@ -69,48 +98,6 @@ class Director:
                 return self._advance()
             return self._scene
 
-    def submit(
-        self, user: str, text: str, *, message_id: str | None = None, role: Role = Role.EVERYONE, source: str = "web"
-    ) -> Receipt:
-        """Take a viewer's wish in; it is on disk when this returns.
-
-        A message that is delivered again while its request waits gets the receipt again.
-
-        Args:
-            user: display name, as it came.
-            text: what is asked for, without a command word, as it came.
-            message_id: the chat message's id, against double delivery.
-
-        Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``DUPLICATE`` or ``LIMIT``; ``CLOSED`` if requests cannot be kept.
-        """
-        user, text = clean_name(user) or NAMELESS, clean_text(text)
-        message_id = clean_text(message_id)[:MESSAGE_ID] if message_id else None
-        match = self.vocabulary.match(text)
-        with self._lock:
-            if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
-                return self._receipt(earlier)
-            policy.admit(self._waiting(), user, match.targets, self._config)
-            try:
-                request = self._queue.add(user, text, match.targets, role=role, source=source, message_id=message_id)
-            except MessageKnown:
-                raise Refused(Reason.DUPLICATE, "this message was taken already") from None
-            except QueueError as error:
-                logger.error("%s", error)
-                raise Refused(Reason.CLOSED, "requests cannot be kept at the moment; the streamer has been told") from error
-            return self._receipt(request, match.note)
-
-    def remove(self, request_id: int) -> None:
-        """Take a waiting request out of the line.
-
-        Raises:
-            Refused: ``NOT_FOUND``.
-        """
-        with self._lock:
-            if self._request and self._request.id == request_id:
-                raise Refused(Reason.NOT_FOUND, f"request {request_id} is on air already; skip it instead")
-            self._queue.remove(request_id)
-
     def skip(self) -> None:
         """End what is on air and go on to the next, also while paused.
 
@@ -118,14 +105,28 @@ class Director:
             Refused: ``NOT_FOUND``, nothing is on air yet.
         """
         with self._lock:
-            if self._scene is None:
-                raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
+            self._on_air()
             self._advance()
 
-    def clear(self) -> int:
-        """Take all waiting requests out; what is on air stays. Returns how many there were."""
+    def voteskip(self, user: str, source: str = "web") -> SkipVote:
+        """Count a viewer's vote to end what is on air, and end it when there are enough.
+
+        Raises:
+            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, it is held by a moderator.
+        """
+        user = clean_name(user) or NAMELESS
         with self._lock:
-            return self._queue.clear()
+            scene = self._on_air()
+            policy.refuse_blocked(policy.Wish(user, "", (), source=source), self._rules.blocks)
+            if self._paused_s is not None:
+                raise Refused(Reason.CLOSED, "what is on air is being held; it cannot be voted away")
+            viewer = order.viewer_of(user, source)
+            self._audience.heard(viewer)
+            votes, needed = self._ballot.cast(scene.id, viewer), policy.votes_needed(self._rules.config, self._audience.there())
+            if votes >= needed:
+                logger.info("%s was voted away with %d votes", scene.title, votes)
+                self._advance()
+            return SkipVote(votes, needed, votes >= needed)
 
     def pause(self, paused: bool) -> None:
         """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
@@ -141,13 +142,14 @@ class Director:
         """What is on air and what comes next, now."""
         with self._lock:
             paused = self._paused_s is not None
-            fleeting = self._request is None and self._config.interrupt_wandering
+            fleeting = self._request is None and self._rules.config.interrupt_wandering
             return Programme(
                 scene=self._scene,
                 since_s=self._elapsed_s() if self._scene else 0.0,
                 left_s=None if self._scene is None or paused or fleeting else max(self._left_s(), 0.0),
                 waiting=self._waiting(),
                 paused=paused,
+                open=self._rules.config.open,
             )
 
     @property
@@ -160,7 +162,7 @@ class Director:
     def vocabulary(self, vocabulary: Vocabulary) -> None:
         """Go on with another network's classes; a scene with subjects that it has not learnt is replaced at once."""
         with self._lock:
-            self._vocabulary = vocabulary
+            self._vocabulary = vocabulary = vocabulary.blocking(self._rules.blocks.wnids)
             if self._scene is None or all(vocabulary.stand_in(r.target) == r.target for r in self._scene.regions):
                 return
             targets = self._able(self._request) if self._request else ()
@@ -169,17 +171,277 @@ class Director:
             else:
                 self._advance()
 
+    # Viewers
+
+    def submit(
+        self,
+        user: str,
+        text: str = "",
+        *,
+        message_id: str | None = None,
+        role: Role = Role.EVERYONE,
+        source: str = "web",
+        priority: Priority = Priority.NONE,
+        amount: int = 0,
+        anything: bool = False,
+    ) -> Receipt:
+        """Take a viewer's wish in; it is on disk when this returns.
+
+        A message that is delivered again while its request waits gets the receipt again. What waits already gets a vote; bits
+        lift it, too.
+
+        Args:
+            user: display name, as it came.
+            text: what is asked for, without a command word, as it came.
+            message_id: the chat message's id, against double delivery.
+            amount: points or bits paid.
+            anything: let chance choose; ``text`` is not looked at.
+
+        Raises:
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with the vote; ``CLOSED``, also if
+                requests cannot be kept.
+        """
+        user, text = clean_name(user) or NAMELESS, clean_text(text)
+        message_id = clean_text(message_id)[:MESSAGE_ID] if message_id else None
+        with self._lock:
+            if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
+                return self._receipt(earlier)
+            match = self._anything() if anything else self._vocabulary.match(text)
+            wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
+            viewer = order.viewer_of(user, source)
+            try:
+                policy.admit(wish, self._waiting(), self._rules.config, self._rules.blocks, self._audience.since(viewer))
+                request = self._queue.add(
+                    user,
+                    wish.text,
+                    match.targets,
+                    role=role,
+                    source=source,
+                    message_id=message_id,
+                    priority=priority,
+                    amount=amount,
+                )
+            except MessageKnown as known:
+                raise self._taken_before(known.request_id) from None
+            except QueueError as error:
+                logger.error("%s", error)
+                raise Refused(Reason.CLOSED, "requests cannot be kept at the moment; the streamer has been told") from error
+            except Refused as refused:
+                if refused.reason is Reason.DUPLICATE:
+                    raise self._second(wish) from None
+                raise
+            self._audience.heard(viewer)
+            self._audience.asked(viewer)
+            return self._receipt(request, match.note)
+
+    def match(self, text: str) -> Match:
+        """What a viewer's words would be understood as; asks for nothing.
+
+        Raises:
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD`` or ``BLOCKED``.
+        """
+        text = clean_text(text)
+        with self._lock:
+            match = self._vocabulary.match(text, peek=True)
+            policy.refuse_blocked(policy.Wish(NAMELESS, text, match.targets), self._rules.blocks)
+            return match
+
+    def oops(self, user: str, source: str | None = None) -> Request:
+        """Take back a viewer's latest request that still waits; the next one need not wait for the viewer's cooldown.
+
+        Args:
+            source: where it was asked; None is anywhere.
+
+        Raises:
+            Refused: ``NOT_FOUND``, none waits.
+        """
+        name = comparable_name(user) or NAMELESS
+        with self._lock:
+            own = [
+                request
+                for request in self._queue.waiting()
+                if comparable_name(request.user) == name and source in (None, request.source)
+            ]
+            if not own:
+                on_air = self._request is not None and comparable_name(self._request.user) == name
+                raise Refused(Reason.NOT_FOUND, "it is on air already" if on_air else "you have no request waiting")
+            latest = max(own, key=lambda request: request.id)
+            self._audience.forgive(order.viewer_of(latest.user, latest.source))
+            return self._queue.remove(latest.id)
+
+    def standing(self, request_id: int) -> Standing:
+        """Where a request stands, whatever became of it.
+
+        Raises:
+            Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
+        """
+        with self._lock:
+            for entry in self._waiting():
+                if entry.request.id == request_id:
+                    return Standing(entry.request, entry.position, entry.eta_s)
+            try:
+                return Standing(self._queue.find(request_id))
+            except QueueError as error:
+                logger.error("%s", error)
+                raise Refused(Reason.NOT_FOUND, f"request {request_id} cannot be looked up at the moment") from error
+
+    # Moderators
+
+    def remove(self, request_id: int) -> None:
+        """Take a waiting request out of the line.
+
+        Raises:
+            Refused: ``NOT_FOUND``.
+        """
+        with self._lock:
+            if self._request and self._request.id == request_id:
+                raise Refused(Reason.NOT_FOUND, f"request {request_id} is on air already; skip it instead")
+            self._queue.remove(request_id)
+
+    def remove_user(self, user: str) -> int:
+        """Take all waiting requests of a viewer out, wherever they were asked; returns how many there were."""
+        name = comparable_name(user) or NAMELESS
+        with self._lock:
+            own = [request for request in self._queue.waiting() if comparable_name(request.user) == name]
+            for request in own:
+                self._queue.remove(request.id)
+            return len(own)
+
+    def clear(self) -> int:
+        """Take all waiting requests out; what is on air stays. Returns how many there were."""
+        with self._lock:
+            return self._queue.clear()
+
+    def move(self, request_id: int, position: int) -> int:
+        """Put a waiting request elsewhere in the line, where it stays whatever the rules say; 1 is next.
+
+        Returns:
+            Where it stands now: beyond the end of the line is its end.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it does not wait.
+        """
+        with self._lock:
+            line = self._line()
+            if all(request.id != request_id for request in line):
+                raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting")
+            self._queue.settle(order.moved(line, request_id, position))
+            return next(place for place, request in enumerate(self._line(), 1) if request.id == request_id)
+
+    def rules(self) -> Rules:
+        """The rules as they are now."""
+        with self._lock:
+            return self._rulebook.told()
+
+    def change_rules(self, settings: Mapping[str, Setting]) -> Rules:
+        """Change settings of ``QueueConfig``, all or none, now and after restarts.
+
+        Raises:
+            Refused: ``BAD_INPUT``.
+        """
+        with self._lock:
+            self._rulebook.change(settings)
+            logger.info("rules changed: %s", ", ".join(f"{name} = {value}" for name, value in settings.items()))
+            self._obey()
+            return self._rulebook.told()
+
+    def reset_rules(self, *, blocks: bool = False) -> Rules:
+        """Go back to the config's settings, and to its blocks if asked to."""
+        with self._lock:
+            self._rulebook.reset(blocks=blocks)
+            logger.info("rules are back to the config's")
+            self._obey()
+            return self._rulebook.told()
+
+    def block(self, kind: BlockKind, value: str) -> int:
+        """Keep a word, a viewer or a class out. What waits and breaks it leaves the line; on air, it ends.
+
+        Returns:
+            How many requests left the line.
+
+        Raises:
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD`` or ``LIMIT``.
+        """
+        with self._lock:
+            self._rulebook.block(kind, value)
+            return self._obey()
+
+    def unblock(self, kind: BlockKind, value: str) -> None:
+        """Let a word, a viewer or a class in again.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it is not blocked; ``BAD_INPUT`` or ``UNKNOWN_WORD``.
+        """
+        with self._lock:
+            self._rulebook.unblock(kind, value)
+            self._obey()
+
+    # How it does all that
+
+    @property
+    def _rules(self) -> InForce:
+        return self._rulebook.now
+
+    def _obey(self) -> int:
+        """Make what waits and what is on air follow the blocks; returns how many requests left the line."""
+        blocks = self._rules.blocks
+        self._vocabulary = self._vocabulary.blocking(blocks.wnids)
+        broken = [request for request in self._queue.waiting() if blocks.blocks(request.user, request.text, request.targets)]
+        for request in broken:
+            self._queue.remove(request.id)
+        if self._scene is not None:
+            user, text = (self._request.user, self._request.text) if self._request else ("", "")
+            if blocks.blocks(user, text, [region.target for region in self._scene.regions]):
+                self._advance()
+        return len(broken)
+
+    def _on_air(self) -> Scene:
+        if self._scene is None:
+            raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
+        return self._scene
+
+    def _anything(self) -> Match:
+        """A subject by chance, one that does not wait if there are others."""
+        waiting = {request.targets for request in self._queue.waiting()}
+        for _ in range(DRAWS):
+            targets = (self._vocabulary.random(self._random),)
+            if targets not in waiting:
+                break
+        return Match(targets)
+
+    def _second(self, wish: policy.Wish) -> Refused:
+        """Count a wish as a vote for what waits already; returns the refusal that says so."""
+        twin = policy.twin_of(wish, self._waiting())
+        assert twin is not None, "a duplicate has a twin"
+        viewer, number = order.viewer_of(wish.user, wish.source), twin.request.id
+        self._audience.heard(viewer)
+        own = viewer == order.viewer_of(twin.request.user, twin.request.source)
+        counted = not own and self._queue.vote(number, viewer)
+        if wish.priority is Priority.BITS:
+            self._queue.lift(number, wish.priority, wish.amount)
+            counted = True
+        now = next(entry for entry in self._waiting() if entry.request.id == number)
+        vote = Vote(number, counted, now.request.votes, now.request.title, now.position, now.eta_s)
+        return Refused(Reason.DUPLICATE, policy.seconded(vote, own=own), vote=vote)
+
+    def _taken_before(self, request_id: int) -> Refused:
+        """What to say when a message is delivered again, after its request left the line."""
+        request = self._queue.find(request_id)
+        vote = Vote(request_id, False, request.votes, request.title, None, None)
+        return Refused(Reason.DUPLICATE, "this message was taken already", vote=vote)
+
     def _elapsed_s(self) -> float:
         now_s = self._clock() if self._paused_s is None else max(self._paused_s, self._since_s)
         return now_s - self._since_s
 
     def _left_s(self) -> float:
         """Seconds until the scene on air ends."""
+        config = self._rules.config
         if self._request:
-            return self._config.hold_s - self._elapsed_s()
-        if self._config.interrupt_wandering and self._queue.waiting():
+            return config.hold_s - self._elapsed_s()
+        if config.interrupt_wandering and self._queue.waiting():
             return 0.0
-        return self._config.wander_s - self._elapsed_s()
+        return config.wander_s - self._elapsed_s()
 
     def _advance(self) -> Scene:
         """End the scene on air and put on the next."""
@@ -187,15 +449,16 @@ class Director:
             self._queue.finish(self._request.id)
             self._request = None
         self._since_s = self._clock()
-        while request := policy.next_up(self._queue.waiting()):
-            self._queue.take(request.id)
+        while line := self._line():
+            request = line[0]
             if targets := self._able(request):
-                self._request = request
+                self._request = self._queue.take(request.id)
+                self._last = order.viewer_of(request.user, request.source)
                 self._scene = self._make(targets, request)
                 logger.info("on air: %s for %s", self._scene.title, request.user)
                 return self._scene
             logger.warning("left out request %d: this network can dream nothing like %s", request.id, request.title)
-            self._queue.finish(request.id)
+            self._queue.remove(request.id)
         # What was just seen is avoided, and the wanderings before it as far as there is anything else.
         last = {region.target for region in self._scene.regions} if self._scene else set()
         targets = self._vocabulary.wander(self._random, {*last, *self._lately})
@@ -220,13 +483,19 @@ class Director:
             request_id=request.id if request else None,
         )
 
+    def _line(self) -> tuple[Request, ...]:
+        """What waits, next one first."""
+        waiting, rules, last = self._queue.waiting(), self._rules, self._last
+        known = self._lined_up
+        if known is None or known[0] is not waiting or known[1] is not rules or known[2] != last:
+            known = self._lined_up = (waiting, rules, last, order.line_up(waiting, rules.config, last))
+        return known[3]
+
     def _waiting(self) -> tuple[Waiting, ...]:
-        waiting = self._queue.waiting()
+        line = self._line()
         free_s = max(self._left_s(), 0.0) if self._scene else 0.0
-        times = policy.etas(len(waiting), free_s, self._config.hold_s)
-        return tuple(
-            Waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(waiting, times, strict=True), 1)
-        )
+        times = policy.etas(len(line), free_s, self._rules.config.hold_s)
+        return tuple(Waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(line, times, strict=True), 1))
 
     def _receipt(self, request: Request, note: str = "") -> Receipt:
         entry = next(entry for entry in self._waiting() if entry.request.id == request.id)

@@ -1,45 +1,131 @@
-"""The rules of the queue: who may ask for what, and what comes next. Pure functions of what waits."""
+"""The rules of the queue: who may ask for what, and how often. Pure functions; ``order`` says what comes next."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from streamer.config import QueueConfig
-from streamer.messages import Reason, Refused, Request, Target, Waiting
+from streamer.messages import Priority, Reason, Refused, Role, Target, Vote, Waiting
+from streamer.requests.blocks import Blocks
+from streamer.requests.order import viewer_of
+
+SPARE = 10
+"""Places beyond the capacity, kept for moderators and for bits, which cannot be given back."""
 
 
-def admit(waiting: Sequence[Waiting], user: str, targets: Sequence[Target], config: QueueConfig) -> None:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, before it is a request."""
+
+    user: str
+    """Cleaned."""
+    text: str
+    """Cleaned."""
+    targets: tuple[Target, ...]
+    role: Role = Role.EVERYONE
+    source: str = "web"
+    priority: Priority = Priority.NONE
+    amount: int = 0
+
+    @property
+    def title(self) -> str:
+        """The understood subjects."""
+        return " + ".join(target.label for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How long ago requests were taken, in seconds; infinite for never."""
+
+    anyone_s: float = math.inf
+    viewer_s: float = math.inf
+    """From the viewer at hand."""
+
+
+NEVER = Since()
+
+
+def admit(wish: Wish, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Blocks, since: Since = NEVER) -> None:
     """Let a request in.
+
+    Moderators and the broadcaster are held to blocks and duplicates only. Who pays need not wait for cooldowns; bits also go
+    beyond the viewer's share and, like moderators, into the spare places.
 
     Args:
         waiting: what is in line, next one first.
-        user: the cleaned name of who asks; upper and lower case are the same person.
 
     Raises:
-        Refused: ``DUPLICATE``, the same subjects wait already; ``LIMIT``, the queue or this viewer's share of it is full, with
-            ``retry_s``.
+        Refused: ``BLOCKED``; ``CLOSED``; ``DUPLICATE``, the same subjects wait already, without the vote that it may count as;
+            ``LIMIT``, too soon, or the queue or this viewer's share of it is full, with ``retry_s``.
     """
-    wanted = {target.wnid for target in targets}
-    for entry in waiting:
-        if {target.wnid for target in entry.request.targets} == wanted:
-            raise Refused(
-                Reason.DUPLICATE,
-                f"{entry.request.title} is already waiting, {place(entry.position)} in line",
-                retry_s=entry.eta_s,
-            )
-    own = [entry for entry in waiting if entry.request.user.casefold() == user.casefold()]
-    if len(own) >= config.per_user:
-        requests = "a request" if config.per_user == 1 else f"{config.per_user} requests"
-        raise Refused(Reason.LIMIT, f"you have {requests} waiting already; wait until one is on air", retry_s=own[0].eta_s)
-    if len(waiting) >= config.capacity:
+    refuse_blocked(wish, blocks)
+    moderates = wish.role.moderates
+    if not rules.open and not moderates:
+        raise Refused(Reason.CLOSED, "requests are closed at the moment")
+    if (twin := twin_of(wish, waiting)) is not None:
+        raise Refused(Reason.DUPLICATE, f"{twin.request.title} is already waiting, {place(twin.position)} in line")
+    if not moderates and wish.priority is Priority.NONE:
+        _keep_pace(rules, since)
+    favoured = moderates or wish.priority is Priority.BITS
+    if not favoured:
+        share = rules.per_user + {Role.SUBSCRIBER: rules.subscriber_bonus, Role.VIP: rules.vip_bonus}.get(wish.role, 0)
+        viewer = viewer_of(wish.user, wish.source)
+        own = [entry for entry in waiting if viewer_of(entry.request.user, entry.request.source) == viewer]
+        if len(own) >= share:
+            requests = "a request" if len(own) == 1 else f"{len(own)} requests"
+            raise Refused(Reason.LIMIT, f"you have {requests} waiting already; wait until one is on air", retry_s=own[0].eta_s)
+    if len(waiting) >= rules.capacity + (SPARE if favoured else 0):
         raise Refused(
             Reason.LIMIT, f"the queue is full with {len(waiting)} requests; try again later", retry_s=waiting[0].eta_s
         )
 
 
-def next_up(waiting: Sequence[Request]) -> Request | None:
-    """The request to be dreamt next: first come, first served."""
-    return waiting[0] if waiting else None
+def refuse_blocked(wish: Wish, blocks: Blocks) -> None:
+    """Refuse what is blocked, whoever asks.
+
+    Raises:
+        Refused: ``BLOCKED``; which word it was is not repeated.
+    """
+    if blocks.blocks_user(wish.user):
+        raise Refused(Reason.BLOCKED, "requests from this name are not taken here")
+    if blocks.word_in(wish.user) is not None:
+        raise Refused(Reason.BLOCKED, "that name is not shown here")
+    if any(target.wnid in blocks.wnids for target in wish.targets):
+        raise Refused(Reason.BLOCKED, "that is not dreamt here")
+    if blocks.word_in(wish.text, *(target.label for target in wish.targets)) is not None:
+        raise Refused(Reason.BLOCKED, "that has a word in it that is not welcome here")
+
+
+def twin_of(wish: Wish, waiting: Sequence[Waiting]) -> Waiting | None:
+    """What waits already for the same subjects, in whatever order they are named."""
+    wanted = {target.wnid for target in wish.targets}
+    return next((entry for entry in waiting if {target.wnid for target in entry.request.targets} == wanted), None)
+
+
+def _keep_pace(rules: QueueConfig, since: Since) -> None:
+    left_s = rules.user_cooldown_s - since.viewer_s
+    if left_s > 0:
+        raise Refused(Reason.LIMIT, f"you asked {_ago(since.viewer_s)}; a little patience, please", retry_s=left_s)
+    left_s = rules.cooldown_s - since.anyone_s
+    if left_s > 0:
+        raise Refused(Reason.LIMIT, "requests are coming in fast; a little patience, please", retry_s=left_s)
+
+
+def seconded(vote: Vote, *, own: bool) -> str:
+    """What a viewer is told whose request waits already."""
+    where = f", {place(vote.position)} in line" if vote.position is not None else ""
+    if vote.counted:
+        return f"{vote.title} is waiting already{where}; your vote counts for it"
+    if own:
+        return f"you asked for {vote.title} already{where}"
+    return f"you voted for {vote.title} already{where}"
+
+
+def votes_needed(rules: QueueConfig, seen: int) -> int:
+    """Votes that it takes to end what is on air, ``seen`` viewers having been there lately."""
+    return max(rules.voteskip_votes, math.ceil(rules.voteskip_share * seen))
 
 
 def etas(count: int, until_free_s: float, hold_s: float) -> list[float]:
@@ -54,3 +140,7 @@ def place(position: int) -> str:
         return words[position]
     last = position % 10 if position % 100 not in (11, 12, 13) else 0
     return f"{position}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 2 else f"{seconds:.0f} s ago"

@@ -1,4 +1,4 @@
-"""The durable queue of requests: SQLite with one writer, so that what was taken in outlives a crash.
+"""The durable queue of requests.
 
 Everything waiting is kept in memory too, and read from there; the file is written before a request counts as taken.
 """
@@ -8,48 +8,27 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import platformdirs
 
-from streamer.messages import Reason, Refused, Request, RequestState, Role, Target
+from streamer.messages import Priority, Reason, Refused, Request, RequestState, Role, Target
+from streamer.requests.store import QueueError as QueueError
+from streamer.requests.store import Store
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
-"""Of the schema, kept in SQLite's ``user_version``."""
+MAX_VOTES = 10_000
+"""Votes counted for a request; further ones change nothing."""
 KEPT = 10_000
 """Finished requests remembered, against messages delivered again; older ones are forgotten."""
 
-_SCHEMA = """
-CREATE TABLE requests (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    place REAL NOT NULL,
-    state TEXT NOT NULL,
-    user TEXT NOT NULL,
-    text TEXT NOT NULL,
-    targets TEXT NOT NULL,
-    role TEXT NOT NULL,
-    source TEXT NOT NULL,
-    created_s REAL NOT NULL,
-    message_id TEXT
-);
-CREATE UNIQUE INDEX requests_message ON requests (message_id) WHERE message_id IS NOT NULL;
-CREATE INDEX requests_state ON requests (state, place);
-"""
-_COLUMNS = "id, place, state, user, text, targets, role, source, created_s, message_id"
-
-
-class QueueError(Exception):
-    """The queue's file cannot be used, or a request cannot be kept in it."""
+_COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled"
 
 
 class MessageKnown(Exception):
@@ -66,7 +45,7 @@ def default_path() -> Path:
 
 
 class RequestQueue:
-    """Requests in the order in which they are to be dreamt. Thread-safe; one process at a time has the file."""
+    """Requests, and what becomes of them. Thread-safe. Who comes next is up to ``policy``."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
         """Open the file, or make it; what was on air when it was last used waits again, in front.
@@ -80,13 +59,15 @@ class RequestQueue:
         Raises:
             QueueError: another process has the file, it cannot be opened or written, or a newer version of the program made it.
         """
-        self._path, self._clock = path, clock
-        self._lock = threading.Lock()
-        self._closed = False
+        self._clock = clock
+        self.store = Store(path, clock)
+        """The file; the rules lie there too."""
+        self._lock = self.store.lock
         self._waiting: dict[int, Request] = {}
-        """In order."""
+        """In order of arrival."""
         self._on_air: dict[int, Request] = {}
-        self._connection = self._open()
+        self._voters: dict[int, set[str]] = {}
+        self._line: tuple[Request, ...] | None = None
         self._load()
 
     def __enter__(self) -> Self:
@@ -104,6 +85,8 @@ class RequestQueue:
         role: Role = Role.EVERYONE,
         source: str = "web",
         message_id: str | None = None,
+        priority: Priority = Priority.NONE,
+        amount: int = 0,
     ) -> Request:
         """Put a request at the end; it is on disk when this returns.
 
@@ -113,31 +96,70 @@ class RequestQueue:
         """
         created_s = self._clock()
         packed = json.dumps([[target.wnid, target.label] for target in targets])
-        values = (RequestState.QUEUED, user, text, packed, role, source, created_s, message_id)
+        values = (RequestState.QUEUED, user, text, packed, role, source, created_s, message_id, priority, amount)
         with self._lock:
             try:
-                with self._transaction() as cursor:
+                with self.store.transaction() as cursor:
                     if message_id is not None:
                         cursor.execute("SELECT id FROM requests WHERE message_id = ?", (message_id,))
                         if known := cursor.fetchone():
                             raise MessageKnown(known[0])
                     cursor.execute(
-                        "INSERT INTO requests (place, state, user, text, targets, role, source, created_s, message_id)"
-                        " VALUES ((SELECT coalesce(max(place), 0) + 1 FROM requests), ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO requests"
+                        " (place, state, user, text, targets, role, source, created_s, message_id, priority, amount)"
+                        " VALUES ((SELECT coalesce(max(place), 0) + 1 FROM requests), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         values,
                     )
                     number = cursor.lastrowid
             except sqlite3.Error as error:
-                raise QueueError(f"{self._name}: the request cannot be kept: {error}") from error
+                raise QueueError(f"{self.store.name}: the request cannot be kept: {error}") from error
             assert number is not None
-            request = Request(number, user, text, tuple(targets), role, source, created_s, message_id=message_id)
+            request = Request(
+                number,
+                user,
+                text,
+                tuple(targets),
+                role,
+                source,
+                created_s,
+                message_id=message_id,
+                priority=priority,
+                amount=amount,
+            )
             self._waiting[number] = request
+            self._line = None
             return request
 
     def waiting(self) -> tuple[Request, ...]:
-        """The requests in line, next one first."""
+        """The requests in line: those that a moderator has put somewhere, then the others as they came.
+
+        The same tuple as long as nothing changes.
+        """
         with self._lock:
-            return tuple(self._waiting.values())
+            if self._line is None:
+                settled = [request for request in self._waiting.values() if request.settled is not None]
+                settled.sort(key=lambda request: request.settled or 0)
+                self._line = (*settled, *(request for request in self._waiting.values() if request.settled is None))
+            return self._line
+
+    def find(self, request_id: int) -> Request:
+        """A request, whatever became of it.
+
+        Raises:
+            Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
+            QueueError: the file cannot be read.
+        """
+        with self._lock:
+            if (known := self._waiting.get(request_id) or self._on_air.get(request_id)) is not None:
+                return known
+            try:
+                row = self.store.connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE id = ?", (request_id,)).fetchone()
+            except sqlite3.Error as error:
+                raise QueueError(f"{self.store.name} cannot be read: {error}") from error
+        found = self._read(row) if row else None
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, f"there is no request {request_id}")
+        return found
 
     def take(self, request_id: int) -> Request:
         """Put a waiting request on air.
@@ -148,17 +170,24 @@ class RequestQueue:
         with self._lock:
             request = self._pop(request_id)
             request = self._on_air[request_id] = replace(request, state=RequestState.ON_AIR)
-            self._note("UPDATE requests SET state = ? WHERE id = ?", (RequestState.ON_AIR, request_id))
+            self.store.note(("UPDATE requests SET state = ? WHERE id = ?", (RequestState.ON_AIR, request_id)))
             return request
 
     def finish(self, request_id: int) -> None:
         """A request on air has been dreamt; it never comes back. One that is not on air is left as it is."""
         with self._lock:
             if self._on_air.pop(request_id, None) is not None:
-                self._note("UPDATE requests SET state = ? WHERE id = ?", (RequestState.DONE, request_id))
-                self._note(
-                    "DELETE FROM requests WHERE id <= ? AND state IN (?, ?)",
-                    (request_id - KEPT, RequestState.DONE, RequestState.REMOVED),
+                self.store.note(
+                    ("UPDATE requests SET state = ? WHERE id = ?", (RequestState.DONE, request_id)),
+                    (
+                        "DELETE FROM requests WHERE id <= ? AND state IN (?, ?)",
+                        (request_id - KEPT, RequestState.DONE, RequestState.REMOVED),
+                    ),
+                    # What waited longest may have a lower id than what is finished; nobody votes for what is gone.
+                    (
+                        "DELETE FROM votes WHERE request NOT IN (SELECT id FROM requests WHERE state IN (?, ?))",
+                        (RequestState.QUEUED, RequestState.ON_AIR),
+                    ),
                 )
 
     def remove(self, request_id: int) -> Request:
@@ -169,7 +198,7 @@ class RequestQueue:
         """
         with self._lock:
             request = replace(self._pop(request_id), state=RequestState.REMOVED)
-            self._note("UPDATE requests SET state = ? WHERE id = ?", (RequestState.REMOVED, request_id))
+            self.store.note(("UPDATE requests SET state = ? WHERE id = ?", (RequestState.REMOVED, request_id)))
             return request
 
     def clear(self) -> int:
@@ -177,129 +206,125 @@ class RequestQueue:
         with self._lock:
             count = len(self._waiting)
             self._waiting.clear()
-            self._note("UPDATE requests SET state = ? WHERE state = ?", (RequestState.REMOVED, RequestState.QUEUED))
+            self._voters.clear()
+            self._line = None
+            self.store.note(
+                ("UPDATE requests SET state = ? WHERE state = ?", (RequestState.REMOVED, RequestState.QUEUED)),
+            )
             return count
+
+    def vote(self, request_id: int, voter: str) -> bool:
+        """Count a vote for a waiting request; returns False if it does not count: ``voter`` has voted before.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it does not wait.
+        """
+        with self._lock:
+            request = self._get(request_id)
+            voters = self._voters.setdefault(request_id, set())
+            if voter in voters or len(voters) >= MAX_VOTES:
+                return False
+            voters.add(voter)
+            self._put(replace(request, votes=len(voters)))
+            self.store.note(("INSERT OR IGNORE INTO votes VALUES (?, ?)", (request_id, voter)), lost="votes may be missing")
+            return True
+
+    def lift(self, request_id: int, priority: Priority, amount: int) -> None:
+        """Give a waiting request a higher priority, or more paid for it: amounts of the same kind add up.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it does not wait.
+        """
+        with self._lock:
+            request = self._get(request_id)
+            if priority.rank < request.priority.rank:
+                return
+            total = amount + request.amount if priority is request.priority else amount
+            self._put(replace(request, priority=priority, amount=total))
+            self.store.note(
+                ("UPDATE requests SET priority = ?, amount = ? WHERE id = ?", (priority, total, request_id)),
+                lost="what was paid may be forgotten",
+            )
+
+    def settle(self, request_ids: Sequence[int]) -> None:
+        """Keep these in this order, before all others, until they have been dreamt.
+
+        Raises:
+            Refused: ``NOT_FOUND``, one of them does not wait.
+        """
+        with self._lock:
+            for request_id in request_ids:
+                self._get(request_id)
+            for place, request_id in enumerate(request_ids, 1):
+                self._put(replace(self._waiting[request_id], settled=place))
+            self.store.note(
+                *(
+                    ("UPDATE requests SET settled = ? WHERE id = ?", (place, request_id))
+                    for place, request_id in enumerate(request_ids, 1)
+                ),
+                lost="requests may stand elsewhere",
+            )
 
     def close(self) -> None:
         """Close the file; a second call does nothing. What is on air will wait again at the next start."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._connection.close()
+        self.store.close()
 
-    @property
-    def _name(self) -> str:
-        return f"queue '{self._path}'" if self._path else "queue in memory"
-
-    def _pop(self, request_id: int) -> Request:
+    def _get(self, request_id: int) -> Request:
         try:
-            return self._waiting.pop(request_id)
+            return self._waiting[request_id]
         except KeyError:
             raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting") from None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        cursor = self._connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield cursor
-        except BaseException:
-            if self._connection.in_transaction:
-                cursor.execute("ROLLBACK")
-            raise
-        cursor.execute("COMMIT")
+    def _put(self, request: Request) -> None:
+        self._waiting[request.id] = request
+        self._line = None
 
-    def _note(self, statement: str, values: tuple[object, ...]) -> None:
-        """Write what became of a request. The show goes on if that fails; then it may come back after a restart."""
-        try:
-            with self._transaction() as cursor:
-                cursor.execute(statement, values)
-        except sqlite3.Error as error:
-            logger.error("%s cannot be written, finished requests may come back after a restart: %s", self._name, error)
+    def _pop(self, request_id: int) -> Request:
+        request = self._get(request_id)
+        del self._waiting[request_id]
+        self._voters.pop(request_id, None)
+        self._line = None
+        return request
 
-    def _open(self) -> sqlite3.Connection:
-        if self._path is None:
-            return self._connect()
+    def _read(self, row: tuple[Any, ...]) -> Request | None:
+        """A row of the file as a request; None, with a warning, when it makes no sense."""
+        number, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled = row
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise QueueError(f"{self._name}: its folder cannot be made: {error.strerror}") from error
-        try:
-            return self._connect()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise QueueError(
-                    f"{self._name} is in use by another process; stop that one or set another queue.path"
-                ) from error
-            raise QueueError(f"{self._name} cannot be opened: {error}") from error
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-        try:
-            return self._connect()
-        except sqlite3.Error as error:
-            raise QueueError(f"{self._name} cannot be made anew: {error}") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path or ":memory:", timeout=1.0, isolation_level=None, check_same_thread=False, cached_statements=32
-        )
-        try:
-            # Exclusive: no second process ever writes, and WAL needs no shared memory then.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise QueueError(f"{self._name} was made by a newer zoomdream (version {version}, this one knows {VERSION})")
-            if version == 0:
-                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                    raise QueueError(f"{self._name} belongs to another program; set another queue.path")
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            else:
-                connection.execute(f"SELECT {_COLUMNS} FROM requests LIMIT 1")
-                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-                if verdict != "ok":
-                    raise sqlite3.DatabaseError(verdict)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _set_aside(self, error: sqlite3.Error) -> None:
-        assert self._path is not None
-        stamp = datetime.fromtimestamp(self._clock()).strftime("%Y%m%d-%H%M%S")
-        aside = self._path.with_name(f"{self._path.name}.broken-{stamp}")
-        try:
-            self._path.replace(aside)
-            for suffix in ("-wal", "-shm", "-journal"):
-                companion = self._path.with_name(self._path.name + suffix)
-                if companion.exists():
-                    companion.replace(aside.with_name(aside.name + suffix))
-        except OSError as failure:
-            raise QueueError(f"{self._name} is damaged ({error}) and cannot be set aside: {failure.strerror}") from failure
-        logger.warning("%s is damaged (%s); set aside as '%s', starting with an empty one", self._name, error, aside)
+            return Request(
+                number,
+                user,
+                text,
+                tuple(Target(wnid, label) for wnid, label in json.loads(targets)),
+                Role(role),
+                source,
+                created_s,
+                RequestState(state),
+                message_id,
+                Priority(priority),
+                amount,
+                settled=settled,
+            )
+        except (ValueError, TypeError) as error:
+            logger.warning("%s: request %s cannot be read and is left out: %s", self.store.name, number, error)
+            return None
 
     def _load(self) -> None:
         """Read what waits; what was on air goes in front of it."""
-        with self._transaction() as cursor:
+        with self.store.transaction() as cursor:
             cursor.execute(
-                "UPDATE requests SET state = ?, place = (SELECT min(place) FROM requests) - 1 WHERE state = ?",
-                (RequestState.QUEUED, RequestState.ON_AIR),
+                "UPDATE requests SET state = ?, settled = (SELECT coalesce(min(settled), 1) - 1 FROM requests WHERE state = ?)"
+                " WHERE state = ?",
+                (RequestState.QUEUED, RequestState.QUEUED, RequestState.ON_AIR),
             )
             rows = cursor.execute(
                 f"SELECT {_COLUMNS} FROM requests WHERE state = ? ORDER BY place, id", (RequestState.QUEUED,)
             ).fetchall()
-        for number, _, _, user, text, targets, role, source, created_s, message_id in rows:
-            try:
-                wanted = tuple(Target(wnid, label) for wnid, label in json.loads(targets))
-                request = Request(number, user, text, wanted, Role(role), source, created_s, message_id=message_id)
-            except (ValueError, TypeError) as error:
-                logger.warning("%s: request %s cannot be read and is left out: %s", self._name, number, error)
-                continue
-            self._waiting[number] = request
+            votes = cursor.execute("SELECT request, voter FROM votes").fetchall()
+        for request_id, voter in votes:
+            self._voters.setdefault(request_id, set()).add(voter)
+        for row in rows:
+            if (request := self._read(row)) is not None:
+                self._waiting[request.id] = replace(request, votes=len(self._voters.get(request.id, ())))
+        self._voters = {number: voters for number, voters in self._voters.items() if number in self._waiting}
         if self._waiting:
-            logger.info("%s: %d requests still wait from before", self._name, len(self._waiting))
+            logger.info("%s: %d requests still wait from before", self.store.name, len(self._waiting))

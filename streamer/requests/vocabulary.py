@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from streamer.messages import MAX_TARGETS, ClassEntry, Reason, Refused, Target
+from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target
 from streamer.requests.clean import clean_text
 from streamer.requests.shelf import Shelf
 from streamer.requests.spelling import fold, key, variants
@@ -38,16 +38,6 @@ _EMOJI_WORDS = re.compile(r"\b(?:face|with|smiling|slice of|cooked|symbol|buildi
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """What a viewer's words were understood as."""
-
-    targets: tuple[Target, ...]
-    """1 to ``MAX_TARGETS`` different ones, in the order named."""
-    note: str = ""
-    """What was guessed or chosen, for the viewer; empty when the words were plain names."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Reading:
     """One subject, understood but not yet chosen from."""
 
@@ -60,13 +50,23 @@ class _Reading:
 class Vocabulary:
     """What can be asked for, given what the network has learnt. Thread-safe."""
 
-    def __init__(self, shelf: Shelf, available: Collection[str] | None = None) -> None:
-        """Make the vocabulary of a network that has learnt ``available`` (wnids); None is all classes."""
+    def __init__(self, shelf: Shelf, available: Collection[str] | None = None, blocked: Collection[str] = ()) -> None:
+        """Make the vocabulary of a network.
+
+        Args:
+            available: the wnids it has learnt; None is all classes.
+            blocked: those that are not to be dreamt nevertheless.
+
+        Raises:
+            ValueError: it has learnt none.
+        """
         self._shelf = shelf
         wnids = shelf.index.keys() if available is None else shelf.index.keys() & set(available)
         if not wnids:
             raise ValueError("a vocabulary needs at least one class of ImageNet-1k")
-        self._available = frozenset(shelf.index[wnid] for wnid in wnids)
+        self._learnt = frozenset(shelf.index[wnid] for wnid in wnids)
+        self._blocked = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & set(blocked))
+        self._available = self._learnt - self._blocked
         self._labels = {shelf.entries[index].wnid: shelf.entries[index].label for index in range(len(shelf.entries))}
         self._asked: dict[tuple[int, ...], int] = {}
         self._lock = threading.Lock()
@@ -84,23 +84,48 @@ class Vocabulary:
         return cls(Shelf(), available)
 
     def narrowed(self, available: Collection[str] | None) -> Vocabulary:
-        """The same vocabulary for another network."""
+        """The same vocabulary for another network, nothing blocked."""
         return Vocabulary(self._shelf, available)
+
+    def blocking(self, blocked: Collection[str]) -> Vocabulary:
+        """The same vocabulary with these classes blocked (wnids), and no others."""
+        learnt = {self._shelf.entries[index].wnid for index in self._learnt}
+        return Vocabulary(self._shelf, learnt, blocked)
+
+    def classes_of(self, word: str) -> tuple[Target, ...]:
+        """All classes that a WordNet id or a word means, whether the network has learnt them or not.
+
+        Raises:
+            Refused: ``BAD_INPUT`` for no word, ``UNKNOWN_WORD`` for one that means none, with ``suggestions``.
+        """
+        word = clean_text(word)
+        if (index := self._shelf.index.get(word)) is not None:
+            return (self._target(index),)
+        folded = fold(word)
+        if not folded:
+            raise Refused(Reason.BAD_INPUT, "say which class, for example: volcano")
+        if found := self._shelf.meaning(folded):
+            return tuple(map(self._target, found))
+        near = self._labels_of(self._shelf.alike(folded, SUGGESTIONS))
+        raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + _try(near), suggestions=near)
 
     @property
     def available(self) -> tuple[Target, ...]:
         """Everything the network can dream, in class order."""
         return tuple(map(self._target, sorted(self._available)))
 
-    def match(self, text: str) -> Match:
+    def match(self, text: str, *, peek: bool = False) -> Match:
         """Understand a viewer's words: ``volcano``, ``the big dogs``, ``a + b``, ``a & b``, ``a and b``, ``a, b``, or emoji.
 
         A word that fits several classes gets another of those the network has each time it is asked for. Takes well under a
         millisecond, whatever the text.
 
+        Args:
+            peek: only look; the same words asked for next are understood alike.
+
         Raises:
             Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, or a class that the network has
-                not learnt, with ``suggestions`` that it has.
+                not learnt, with ``suggestions`` that it has; ``BLOCKED`` for a class that is blocked.
         """
         text = clean_text(text)
         chosen: list[int] = []
@@ -111,7 +136,7 @@ class Vocabulary:
                 notes.append(f"only the first {MAX_TARGETS} fit")
                 break
             try:
-                index, note = self._choose(self._read(said), chosen)
+                index, note = self._choose(self._read(said), chosen, peek)
             except Refused as refused:
                 if not optional:
                     raise
@@ -159,8 +184,8 @@ class Vocabulary:
         return tuple(map(self._entry, found[:limit]))
 
     def random(self, rng: Random) -> Target:
-        """Any class the network has learnt."""
-        return self._target(rng.choice(sorted(self._available)))
+        """Any class the network can dream."""
+        return self._target(rng.choice(sorted(self._free)))
 
     def wander(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
         """One or, more often, two showy available subjects that go well together: they come from different themes.
@@ -170,17 +195,22 @@ class Vocabulary:
             avoid: what not to choose, as far as there is anything else.
         """
         unwanted = {self._shelf.index[target.wnid] for target in avoid}
-        themes = [[index for index in theme if index in self._available - unwanted] for theme in self._shelf.themes]
-        themes = [theme for theme in themes if theme] or [sorted(self._available - unwanted) or sorted(self._available)]
+        themes = [[index for index in theme if index in self._free - unwanted] for theme in self._shelf.themes]
+        themes = [theme for theme in themes if theme] or [sorted(self._free - unwanted) or sorted(self._free)]
         count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1
         return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
 
+    @property
+    def _free(self) -> frozenset[int]:
+        """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
+        return self._available or self._learnt
+
     def stand_in(self, target: Target) -> Target | None:
-        """The target itself if the network has learnt it, else its nearest relative there; None when it has none."""
+        """The target itself if the network has learnt it, else its nearest relative there; None for none, or one blocked."""
         index = self._shelf.index.get(target.wnid)
-        if index is None:
+        if index is None or (index in self._blocked and self._available):
             return None
-        return next(map(self._target, self._learnt([index])), None)
+        return next(map(self._target, self._best_of([index])), None)
 
     def _subjects(self, text: str) -> Iterator[tuple[str, bool]]:
         """The subjects named in a line, and whether each may be left out (emoji, which are often mere decoration)."""
@@ -237,11 +267,11 @@ class Vocabulary:
         """The first meaning that the network can dream, or just the first."""
         return next((found for found in meanings if self._available.intersection(found)), meanings[0])
 
-    def _choose(self, reading: _Reading, taken: list[int]) -> tuple[int, str]:
+    def _choose(self, reading: _Reading, taken: list[int], peek: bool) -> tuple[int, str]:
         """Pick a class of those meant.
 
         Raises:
-            Refused: the network has learnt none of them.
+            Refused: the network has learnt none of them, or all of them are blocked.
         """
         entries = self._shelf.entries
         names = set(variants(fold(reading.said)))
@@ -250,8 +280,10 @@ class Vocabulary:
                 return index, ""
         able = tuple(index for index in reading.classes if index in self._available)
         if not able:
+            if self._blocked.intersection(reading.classes):
+                raise Refused(Reason.BLOCKED, "that is not dreamt here")
             raise self._unlearnt(reading)
-        index = self._next_of(tuple(i for i in able if i not in taken) or able)
+        index = self._next_of(tuple(i for i in able if i not in taken) or able, peek)
         label = entries[index].label
         if reading.slip:
             return index, f"read '{reading.said}' as {label}"
@@ -259,13 +291,15 @@ class Vocabulary:
             return index, f"'{reading.said}' is {label} this time"
         return index, "" if names & entries[index].keys else f"took '{reading.said}' as {label}"
 
-    def _next_of(self, classes: tuple[int, ...]) -> int:
+    def _next_of(self, classes: tuple[int, ...], peek: bool) -> int:
         """Each of some classes in turn, in an order that looks random and is the same in every run."""
         if len(classes) == 1:
             return classes[0]
         with self._lock:
             turn = self._asked.get(classes, 0)
-            if len(self._asked) < 10_000:  # combinations with other subjects of the same line are many; beyond this, the first
+            if (
+                not peek and len(self._asked) < 10_000
+            ):  # combinations with other subjects of the same line are many; beyond this, the first
                 self._asked[classes] = turn + 1
         order = list(classes)
         Random(classes[0] * 1000 + len(classes)).shuffle(order)
@@ -273,7 +307,7 @@ class Vocabulary:
 
     def _unlearnt(self, reading: _Reading) -> Refused:
         """Why a known class is refused, and what comes nearest."""
-        suggestions = self._labels_of(self._learnt(reading.classes))
+        suggestions = self._labels_of(self._best_of(reading.classes))
         names = set(variants(fold(reading.said)))
         index = reading.classes[0]
         plain = len(reading.classes) == 1 or names & self._shelf.entries[index].keys
@@ -289,10 +323,10 @@ class Vocabulary:
         found = [*(near or ()), *self._shelf.containing(bare.rpartition(" ")[2])[:3]]
         if near is None:
             found += self._shelf.alike(bare, SUGGESTIONS)
-        suggestions = self._labels_of(self._learnt(found))
+        suggestions = self._labels_of(self._best_of(found))
         return Refused(Reason.UNKNOWN_WORD, f"I don't know how to dream '{said}'" + _try(suggestions), suggestions=suggestions)
 
-    def _learnt(self, classes: Iterable[int]) -> list[int]:
+    def _best_of(self, classes: Iterable[int]) -> list[int]:
         """The classes the network has learnt, then the relatives of the others, best first."""
         classes = list(classes)
         ranked = [index for index in classes if index in self._available]
@@ -305,7 +339,7 @@ class Vocabulary:
         return tuple(self._shelf.entries[index].label for index in classes[:SUGGESTIONS])
 
     def _examples(self) -> tuple[str, ...]:
-        order = sorted(self._available)
+        order = sorted(self._free)
         return (
             tuple(self._shelf.entries[order[len(order) * place // 3]].label for place in (1, 2))
             if len(order) > 2

@@ -7,23 +7,25 @@ from functools import partial
 
 from aiohttp import web
 
-from streamer.messages import Role
+from streamer.messages import ChatReport, ChatState, Priority, Role
 from streamer.web import wire
-from streamer.web.bodies import EmptyBody, LoginBody, PauseBody, RequestBody, read_body
+from streamer.web.bodies import ChatBody, EmptyBody, LoginBody, OopsBody, RequestBody, VoteskipBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader
 from streamer.web.security import COOKIE, Gate
 
-COMMAND = re.compile(r"\s*!dream\b\s*", re.IGNORECASE)
+COMMAND = re.compile(r"^\s*!dream\b\s*", re.IGNORECASE)
 """What chat puts before a request; forgiven here."""
 MAX_CLASSES = 1000
 MAX_QUERY = 200
 """Characters of a class search."""
+MAX_TEXT = 4000
+"""Characters of words to be matched."""
 
 
 class Api:
-    """Handlers under ``/api``, save the event stream."""
+    """Handlers under ``/api`` for everybody and for the bot; moderators' are in ``moderation``, events in ``events``."""
 
     def __init__(
         self,
@@ -47,11 +49,11 @@ class Api:
         """The addresses served here."""
         return [
             web.post("/api/requests", self.submit),
-            web.delete(r"/api/requests/{id:\d{1,18}}", self.remove),
-            web.post("/api/skip", self.skip),
-            web.post("/api/clear", self.clear),
-            web.post("/api/bump", self.bump),
-            web.post("/api/pause", self.pause),
+            web.get(r"/api/requests/{id:\d{1,18}}", self.standing),
+            web.get("/api/match", self.match),
+            web.post("/api/oops", self.oops),
+            web.post("/api/voteskip", self.voteskip),
+            web.post("/api/chat", self.chat),
             web.get("/api/status", self.status),
             web.get("/api/classes", self.classes),
             web.get("/api/session", self.session),
@@ -63,12 +65,14 @@ class Api:
         """Take a request. Only moderators' programs, such as the bot, may speak for others' roles, sources and messages."""
         self._gate.require_writer(request)
         body = await read_body(request, RequestBody)
-        text = COMMAND.sub("", body.text, count=1) if COMMAND.match(body.text) else body.text
-        if not text.strip():
+        text = COMMAND.sub("", body.text or "", count=1)
+        if not text.strip() and not body.random:
             raise ApiError(400, "bad_input", "say what to dream, for example: volcano + bubble")
         trusted = self._gate.moderates(request)
         if body.role is not Role.EVERYONE and not trusted:
             raise ApiError(401, "unauthorized", "only a caller with the token may name a role")
+        if body.priority is not Priority.NONE and not trusted:
+            raise ApiError(401, "unauthorized", "only a caller with the token may name a priority")
         submit = partial(
             self._desk.submit,
             body.user,
@@ -76,43 +80,46 @@ class Api:
             message_id=body.message_id if trusted else None,
             role=body.role,
             source=body.source if trusted else "web",
+            priority=body.priority,
+            amount=body.amount if body.priority is not Priority.NONE else 0,
+            anything=body.random,
         )
         receipt = await self._calls(submit)
         return web.json_response(wire.receipt(receipt, self._links), status=201, dumps=wire.dumps)
 
-    async def remove(self, request: web.Request) -> web.Response:
-        """Take a waiting request out of the queue."""
-        self._gate.require_moderator(request)
-        request_id = int(request.match_info["id"])
-        await self._calls(partial(self._desk.remove, request_id))
-        return web.json_response({"removed": request_id})
+    async def standing(self, request: web.Request) -> web.Response:
+        """Tell where a request stands, whatever became of it."""
+        found = await self._calls(partial(self._desk.standing, int(request.match_info["id"])))
+        return web.json_response(wire.standing(found), dumps=wire.dumps)
 
-    async def skip(self, request: web.Request) -> web.Response:
-        """End what is on air."""
-        self._gate.require_moderator(request)
-        await read_body(request, EmptyBody)
-        await self._calls(self._desk.skip)
-        return web.json_response({"skipped": True})
+    async def match(self, request: web.Request) -> web.Response:
+        """Tell what ``text`` would be understood as."""
+        text = request.query.get("text", "")[:MAX_TEXT]
+        return web.json_response(wire.match(await self._calls(partial(self._desk.match, text)), self._links), dumps=wire.dumps)
 
-    async def clear(self, request: web.Request) -> web.Response:
-        """Empty the queue."""
+    async def oops(self, request: web.Request) -> web.Response:
+        """Take back a viewer's latest request; for programs that know who speaks."""
         self._gate.require_moderator(request)
-        await read_body(request, EmptyBody)
-        return web.json_response({"removed": await self._calls(self._desk.clear)})
+        body = await read_body(request, OopsBody)
+        removed = await self._calls(partial(self._desk.oops, body.user, body.source))
+        return web.json_response({"removed": removed.id, "title": removed.title}, dumps=wire.dumps)
 
-    async def bump(self, request: web.Request) -> web.Response:
-        """Shake the dream awake."""
+    async def voteskip(self, request: web.Request) -> web.Response:
+        """Count a viewer's vote to end what is on air; for programs that know who speaks."""
         self._gate.require_moderator(request)
-        await read_body(request, EmptyBody)
-        await self._calls(self._actions.bump)
-        return web.json_response({"bumped": True})
+        body = await read_body(request, VoteskipBody)
+        vote = await self._calls(partial(self._desk.voteskip, body.user, body.source))
+        return web.json_response({"votes": vote.votes, "needed": vote.needed, "skipped": vote.skipped})
 
-    async def pause(self, request: web.Request) -> web.Response:
-        """Hold what is on air, or let the programme go on."""
+    async def chat(self, request: web.Request) -> web.Response:
+        """Hear how a chat bot stands."""
         self._gate.require_moderator(request)
-        body = await read_body(request, PauseBody)
-        await self._calls(partial(self._desk.pause, body.paused))
-        return web.json_response({"paused": body.paused})
+        body = await read_body(request, ChatBody)
+        if body.state is ChatState.GONE:
+            raise ApiError(400, "bad_input", "state: who is gone cannot say so")
+        report = ChatReport(body.state, body.detail, body.account, body.channel, body.source)
+        await self._calls(partial(self._actions.hear_chat, report))
+        return web.json_response({"ok": True})
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell what is on air, the queue, rates and counters."""

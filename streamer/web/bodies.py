@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from streamer.messages import Role
+from streamer.config import Rotation, ZoomSpeed
+from streamer.messages import BlockKind, ChatState, Priority, Role
 from streamer.web.errors import ApiError
 
 MAX_BYTES = 16 * 1024
@@ -17,17 +19,89 @@ MAX_BYTES = 16 * 1024
 class Body(BaseModel):
     """Base of every body: strict, unknown keys refused."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Source = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")]
+MAX_AMOUNT = 1_000_000_000
+"""Points or bits; Twitch takes at most 100,000 bits at once, and a reward costs less than this."""
 
 
 class RequestBody(Body):
     """A request. The desk cleans and cuts names and texts; the caps here only keep nonsense from it."""
 
-    user: Annotated[str, Field(min_length=1, max_length=500)]
-    text: Annotated[str, Field(min_length=1, max_length=4000)]
+    user: Name
+    text: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    random: bool = False
+    """Whether chance is to choose; a text is not looked at then."""
     message_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     role: Role = Role.EVERYONE
-    source: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")] = "web"
+    source: Source = "web"
+    priority: Priority = Priority.NONE
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)] = 0
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if self.text is None and not self.random:
+            raise PydanticCustomError("missing", "text: Field required")
+        return self
+
+
+class OopsBody(Body):
+    """Whose latest request is taken back; without a source, wherever it was asked."""
+
+    user: Name
+    source: Source | None = None
+
+
+class VoteskipBody(Body):
+    """Who votes."""
+
+    user: Name
+    source: Source = "web"
+
+
+class UserBody(Body):
+    """A viewer."""
+
+    user: Name
+
+
+class MoveBody(Body):
+    """A place in line; 1 is next."""
+
+    position: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class RulesBody(RootModel[dict[str, Any]]):
+    """Some settings of the queue, by name; the desk knows what each may be."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class BlockBody(Body):
+    """Something to keep out, or to let in again."""
+
+    kind: BlockKind
+    value: Name
+
+
+class MotionBody(Body):
+    """How the camera is to move; what is left out stays as it is."""
+
+    speed: ZoomSpeed | None = None
+    rotation: Rotation | None = None
+
+
+class ChatBody(Body):
+    """What a chat bot tells of itself."""
+
+    state: ChatState
+    detail: Annotated[str, Field(max_length=2000)] = ""
+    account: Annotated[str, Field(max_length=500)] = ""
+    channel: Annotated[str, Field(max_length=500)] = ""
+    source: Source = "twitch"
 
 
 class PauseBody(Body):
@@ -46,7 +120,7 @@ class EmptyBody(Body):
     """Nothing, for calls that need no more than their name."""
 
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=BaseModel)
 
 
 async def read_body(request: web.Request, shape: type[B]) -> B:

@@ -1,7 +1,7 @@
 """How things go wrong here: the server's own errors, and the one shape in which a caller of the API is told.
 
 Every error answer under ``/api`` is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
-they help.
+they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from streamer.messages import Reason, Refused
+from streamer.messages import Reason, Refused, Vote
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ STATUS = {
     Reason.DUPLICATE: HTTPStatus.CONFLICT,
     Reason.LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
     Reason.CLOSED: HTTPStatus.CONFLICT,
+    Reason.BLOCKED: HTTPStatus.FORBIDDEN,
     Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.BAD_INPUT: HTTPStatus.BAD_REQUEST,
 }
@@ -65,12 +66,14 @@ class ApiError(Exception):
         *,
         suggestions: tuple[str, ...] = (),
         retry_s: float | None = None,
+        vote: Vote | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.suggestions = suggestions
         self.retry_s = retry_s
+        self.vote = vote
 
     @classmethod
     def of(cls, refused: Refused) -> ApiError:
@@ -81,6 +84,7 @@ class ApiError(Exception):
             str(refused),
             suggestions=refused.suggestions,
             retry_s=refused.retry_s,
+            vote=refused.vote,
         )
 
     def response(self) -> web.Response:
@@ -88,6 +92,15 @@ class ApiError(Exception):
         error: dict[str, object] = {"code": self.code, "message": str(self)}
         if self.suggestions or self.code == Reason.UNKNOWN_WORD:
             error["suggestions"] = list(self.suggestions)
+        if self.vote is not None:
+            error |= {
+                "voted": self.vote.counted,
+                "votes": self.vote.votes,
+                "id": self.vote.request_id,
+                "title": self.vote.title,
+            }
+            if self.vote.position is not None and self.vote.eta_s is not None:
+                error |= {"position": self.vote.position, "eta_s": round(self.vote.eta_s, 1)}
         headers = {}
         if self.retry_s is not None:
             error["retry_s"] = round(self.retry_s, 1)

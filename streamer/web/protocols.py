@@ -5,23 +5,92 @@ All of these are called from worker threads, several at a time, and may block fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from streamer.messages import ClassEntry, Programme, Receipt, Role, StatusSnapshot
+from streamer.messages import (
+    BlockKind,
+    ChatReport,
+    ClassEntry,
+    Match,
+    Motion,
+    Priority,
+    Programme,
+    Receipt,
+    Request,
+    Role,
+    Rules,
+    Setting,
+    SkipVote,
+    Standing,
+    StatusSnapshot,
+)
 
 
 class Desk(Protocol):
     """Takes requests and keeps the programme."""
 
     def submit(
-        self, user: str, text: str, *, message_id: str | None = None, role: Role = Role.EVERYONE, source: str = "web"
+        self,
+        user: str,
+        text: str = "",
+        *,
+        message_id: str | None = None,
+        role: Role = Role.EVERYONE,
+        source: str = "web",
+        priority: Priority = Priority.NONE,
+        amount: int = 0,
+        anything: bool = False,
     ) -> Receipt:
         """Take a request; raises Refused."""
         ...
 
+    def match(self, text: str) -> Match:
+        """What a viewer's words would be understood as; raises Refused."""
+        ...
+
+    def standing(self, request_id: int) -> Standing:
+        """Where a request stands, whatever became of it; raises Refused."""
+        ...
+
+    def oops(self, user: str, source: str | None = None) -> Request:
+        """Take back a viewer's latest waiting request; raises Refused."""
+        ...
+
+    def voteskip(self, user: str, source: str = "web") -> SkipVote:
+        """Count a viewer's vote to end what is on air; raises Refused."""
+        ...
+
     def remove(self, request_id: int) -> None:
         """Take a waiting request out of the queue; raises Refused."""
+        ...
+
+    def remove_user(self, user: str) -> int:
+        """Take all waiting requests of a viewer out; returns how many there were."""
+        ...
+
+    def move(self, request_id: int, position: int) -> int:
+        """Put a waiting request elsewhere in the line, 1 being next; returns where it stands now; raises Refused."""
+        ...
+
+    def rules(self) -> Rules:
+        """The rules as they are now."""
+        ...
+
+    def change_rules(self, settings: Mapping[str, Setting]) -> Rules:
+        """Change some settings, all or none; raises Refused."""
+        ...
+
+    def reset_rules(self, *, blocks: bool = False) -> Rules:
+        """Go back to the config's settings, and to its blocks if asked to."""
+        ...
+
+    def block(self, kind: BlockKind, value: str) -> int:
+        """Keep something out; returns how many requests left the line for it; raises Refused."""
+        ...
+
+    def unblock(self, kind: BlockKind, value: str) -> None:
+        """Let something in again; raises Refused."""
         ...
 
     def skip(self) -> None:
@@ -89,10 +158,18 @@ class Video(Protocol):
 
 
 class Actions(Protocol):
-    """What moderators can do to the dream itself."""
+    """What can be done to the dream itself, and what the stream is told besides requests."""
 
     def bump(self) -> None:
         """Shake the dream awake."""
+        ...
+
+    def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
+        """Move the camera differently from now on, None for as before; returns how it moves now."""
+        ...
+
+    def hear_chat(self, report: ChatReport) -> None:
+        """Take what a chat bot tells of itself."""
         ...
 
 

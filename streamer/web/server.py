@@ -20,6 +20,7 @@ from streamer.web.bridge import Calls
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
 from streamer.web.live import Live
+from streamer.web.moderation import Moderation
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.watch import Watch
@@ -140,7 +141,8 @@ class Server:
         api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links)
         app = web.Application(middlewares=[explain, gate.guard], client_max_size=MAX_BYTES)
         app.on_response_prepare.append(add_headers)
-        for room in (api, live, events, Watch(self._status, calls)):
+        moderation = Moderation(self._desk, self._actions, gate, calls)
+        for room in (api, moderation, live, events, Watch(self._status, calls)):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

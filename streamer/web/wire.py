@@ -6,7 +6,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streamer.messages import ClassEntry, Programme, Receipt, Scene, StatusSnapshot, Target, Waiting
+from streamer.messages import (
+    Blocked,
+    ChatReport,
+    ClassEntry,
+    Match,
+    Programme,
+    Receipt,
+    Rules,
+    Scene,
+    Standing,
+    StatusSnapshot,
+    Target,
+    Waiting,
+)
 
 Json = dict[str, Any]
 Links = Mapping[str, str]
@@ -28,16 +41,40 @@ def targets(items: Iterable[Target], links: Links) -> list[Json]:
 
 
 def receipt(item: Receipt, links: Links) -> Json:
-    """What the sender of a request is told; ``note`` only if something was guessed."""
-    answer: Json = {
+    """What the sender of a request is told."""
+    return {
         "id": item.id,
         "position": item.position,
         "eta_s": _seconds(item.eta_s),
+        "title": item.title,
         "targets": targets(item.targets, links),
+        "note": item.note,
     }
-    if item.note:
-        answer["note"] = item.note
-    return answer
+
+
+def match(item: Match, links: Links) -> Json:
+    """What some words would be understood as."""
+    return {"title": item.title, "targets": targets(item.targets, links), "note": item.note}
+
+
+def standing(item: Standing) -> Json:
+    """Where a request stands; a position only if it waits."""
+    request = item.request
+    told: Json = {"id": request.id, "state": request.state.value, "user": request.user, "title": request.title}
+    if item.position is not None:
+        told |= {"position": item.position, "eta_s": _seconds(item.eta_s)}
+    return told
+
+
+def blocked(item: Blocked) -> Json:
+    """What is kept out."""
+    classes = [{"wnid": target.wnid, "label": target.label} for target in item.classes]
+    return {"words": list(item.words), "users": list(item.users), "classes": classes}
+
+
+def rules(item: Rules, *, moderates: bool) -> Json:
+    """The rules; what is blocked, for moderators only."""
+    return {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
 
 
 def class_entry(entry: ClassEntry) -> Json:
@@ -70,9 +107,24 @@ def _waiting(item: Waiting, links: Links) -> Json:
         "eta_s": _seconds(item.eta_s),
         "title": item.request.title,
         "user": item.request.user,
+        "role": item.request.role.value,
         "text": item.request.text,
         "source": item.request.source,
+        "votes": item.request.votes,
+        "priority": item.request.priority.value,
+        "amount": item.request.amount,
         "targets": targets(item.request.targets, links),
+    }
+
+
+def _chat(report: ChatReport) -> Json:
+    return {
+        "state": report.state.value,
+        "detail": report.detail,
+        "account": report.account,
+        "channel": report.channel,
+        "source": report.source,
+        "age_s": _seconds(report.age_s),
     }
 
 
@@ -84,6 +136,9 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "on_air": None if programme.scene is None else _on_air(programme.scene, programme, links),
         "queue": [_waiting(item, links) for item in programme.waiting],
         "paused": programme.paused,
+        "open": programme.open,
+        "motion": {"speed": snapshot.motion.speed, "rotation": snapshot.motion.rotation},
+        "chat": None if snapshot.chat is None else _chat(snapshot.chat),
         "video": {
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
@@ -107,12 +162,15 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
 
 def news(told: Json) -> Json:
     """Keep of a status what changes by events, not by the clock: two of these differ when watchers must hear at once."""
-    on_air = told["on_air"]
+    on_air, chat = told["on_air"], told["chat"]
     return {
         "on_air": on_air and on_air["scene"],
         "held": on_air and on_air["left_s"] is None,
-        "queue": [item["id"] for item in told["queue"]],
+        "queue": [(item["id"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
         "paused": told["paused"],
+        "open": told["open"],
+        "motion": told["motion"],
+        "chat": chat and {**chat, "age_s": None},
         "running": told["video"]["frames"]["shown"] > 0,
         "network": told["renderer"]["network"],
         "restarts": told["renderer"]["restarts"],

@@ -90,7 +90,8 @@ def test_wandering_is_left_to_end_if_so_configured(make):
     assert studio.after(1).title == "volcano"
 
 
-def test_the_line_and_its_times(studio):
+def test_the_line_and_its_times(make):
+    studio = make(fair=False)
     for subject in ("volcano", "bubble", "pizza"):
         studio.director.submit("ann", subject)
     studio.director.tick()
@@ -229,7 +230,7 @@ def test_the_request_on_air_outlives_a_crash(make, tmp_path):
 
 def test_a_disk_that_fails_refuses_politely(make, tmp_path, caplog):
     studio = make(tmp_path / "queue.sqlite3")
-    studio.queue._connection.execute("PRAGMA query_only = ON")
+    studio.queue.store.connection.execute("PRAGMA query_only = ON")
     with caplog.at_level(logging.ERROR):
         assert refusal(studio.director.submit, "ann", "volcano").reason is Reason.CLOSED
     assert "cannot be kept" in caplog.text

@@ -177,7 +177,7 @@ def test_an_impossible_place(tmp_path):
 def test_the_show_goes_on_when_the_disk_does_not(path, caplog):
     with opened(path) as queue:
         (request,) = add(queue, "ann")
-        queue._connection.execute("PRAGMA query_only = ON")
+        queue.store.connection.execute("PRAGMA query_only = ON")
         with pytest.raises(QueueError, match="cannot be kept"):
             add(queue, "bob")
         assert names(queue) == ["ann"]

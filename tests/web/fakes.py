@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from streamer.messages import (
+    Blocked,
+    BlockKind,
+    ChatReport,
     ClassEntry,
     FrameCounters,
+    Match,
+    Motion,
+    Priority,
     Programme,
     Reason,
     Receipt,
@@ -20,7 +26,11 @@ from streamer.messages import (
     RendererStatus,
     Request,
     Role,
+    Rules,
     Scene,
+    Setting,
+    SkipVote,
+    Standing,
     StatusSnapshot,
     Target,
     Waiting,
@@ -70,19 +80,43 @@ class FakeDesk:
         self.scene: Scene | None = None
         self.left_s: float | None = 18.0
         self.paused = False
+        self.settings: dict[str, Setting] = {"open": True, "hold_s": 30.0}
+        self.blocked = Blocked()
+        self.motion = Motion()
+        self.chat: ChatReport | None = None
         self._next = 1
 
     def submit(
-        self, user: str, text: str, *, message_id: str | None = None, role: Role = Role.EVERYONE, source: str = "web"
+        self,
+        user: str,
+        text: str = "",
+        *,
+        message_id: str | None = None,
+        role: Role = Role.EVERYONE,
+        source: str = "web",
+        priority: Priority = Priority.NONE,
+        amount: int = 0,
+        anything: bool = False,
     ) -> Receipt:
-        self._note("submit", user, text, message_id, role, source)
+        paid = (priority, amount) if priority is not Priority.NONE else ()
+        self._note("submit", user, text, message_id, role, source, *paid, *(["anything"] if anything else []))
+        if anything:
+            return self.add(user, "jellyfish", source=source)
+        match = self.understand(text)
+        return self.add(user, *(target.label for target in match.targets), source=source)
+
+    def match(self, text: str) -> Match:
+        self._note("match", text)
+        return self.understand(text)
+
+    def understand(self, text: str) -> Match:
         labels = {names[0].lower(): wnid for wnid, names in WORDS.items()}
         words = [word.strip().lower() for word in text.split("+")]
         for word in words:
             if word not in labels:
                 near = ("volcano", "canoe") if word.startswith("vol") else ()
                 raise Refused(Reason.UNKNOWN_WORD, f"I don't know '{word}'", suggestions=near)
-        return self.add(user, *(WORDS[labels[word]][0] for word in words), source=source)
+        return Match(tuple(target(WORDS[labels[word]][0]) for word in words))
 
     def add(self, user: str, *labels: str, source: str = "web") -> Receipt:
         """Put a request in line."""
@@ -94,6 +128,26 @@ class FakeDesk:
             position = len(self.requests)
         return Receipt(request.id, position, 30.0 * position - 12, targets)
 
+    def standing(self, request_id: int) -> Standing:
+        self._note("standing", request_id)
+        for place, request in enumerate(self.requests, 1):
+            if request.id == request_id:
+                return Standing(request, place, 30.0 * place - 12)
+        raise Refused(Reason.NOT_FOUND, f"there is no request {request_id}")
+
+    def oops(self, user: str, source: str | None = None) -> Request:
+        self._note("oops", user, source)
+        with self.lock:
+            for request in reversed(self.requests):
+                if request.user == user:
+                    self.requests.remove(request)
+                    return request
+        raise Refused(Reason.NOT_FOUND, "you have no request waiting")
+
+    def voteskip(self, user: str, source: str = "web") -> SkipVote:
+        self._note("voteskip", user, source)
+        return SkipVote(1, 3, False)
+
     def remove(self, request_id: int) -> None:
         self._note("remove", request_id)
         with self.lock:
@@ -101,6 +155,44 @@ class FakeDesk:
             if len(kept) == len(self.requests):
                 raise Refused(Reason.NOT_FOUND, f"no request {request_id} is waiting")
             self.requests = kept
+
+    def remove_user(self, user: str) -> int:
+        self._note("remove_user", user)
+        with self.lock:
+            before = len(self.requests)
+            self.requests = [request for request in self.requests if request.user != user]
+            return before - len(self.requests)
+
+    def move(self, request_id: int, position: int) -> int:
+        self._note("move", request_id, position)
+        with self.lock:
+            for request in self.requests:
+                if request.id == request_id:
+                    self.requests.remove(request)
+                    self.requests.insert(position - 1, request)
+                    return self.requests.index(request) + 1
+        raise Refused(Reason.NOT_FOUND, f"no request {request_id} is waiting")
+
+    def rules(self) -> Rules:
+        return Rules(dict(self.settings), (), self.blocked)
+
+    def change_rules(self, settings: Mapping[str, Setting]) -> Rules:
+        self._note("change_rules", dict(settings))
+        self.settings |= settings
+        return Rules(dict(self.settings), tuple(settings), self.blocked)
+
+    def reset_rules(self, *, blocks: bool = False) -> Rules:
+        self._note("reset_rules", blocks)
+        return self.rules()
+
+    def block(self, kind: BlockKind, value: str) -> int:
+        self._note("block", kind, value)
+        self.blocked = Blocked(words=(value,))
+        return 2
+
+    def unblock(self, kind: BlockKind, value: str) -> None:
+        self._note("unblock", kind, value)
+        self.blocked = Blocked()
 
     def skip(self) -> None:
         self._note("skip")
@@ -126,10 +218,21 @@ class FakeDesk:
     def programme(self) -> Programme:
         with self.lock:
             waiting = tuple(Waiting(item, place, 30.0 * place - 12) for place, item in enumerate(self.requests, 1))
-            return Programme(self.scene, 12.0, None if self.paused else self.left_s, waiting, self.paused)
+            left_s = None if self.paused else self.left_s
+            return Programme(self.scene, 12.0, left_s, waiting, self.paused, bool(self.settings["open"]))
 
     def bump(self) -> None:
         self._note("bump")
+
+    def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
+        self._note("move_camera", speed, rotation)
+        before = self.motion
+        self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
+        return self.motion
+
+    def hear_chat(self, report: ChatReport) -> None:
+        self._note("hear_chat", report)
+        self.chat = report
 
     def _note(self, *call: Any) -> None:
         self.calls.append(call)
@@ -196,7 +299,7 @@ class FakeStatus:
     def __call__(self) -> StatusSnapshot:
         if self.failure is not None:
             raise self.failure
-        return replace(self.snapshot, programme=self.desk.programme())
+        return replace(self.snapshot, programme=self.desk.programme(), motion=self.desk.motion, chat=self.desk.chat)
 
 
 @dataclass

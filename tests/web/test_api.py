@@ -18,10 +18,12 @@ def test_a_request_is_taken(stage: Stage) -> None:
         "id": 1,
         "position": 1,
         "eta_s": 18.0,
+        "title": "volcano + pizza",
         "targets": [
             {"wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
             {"wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
         ],
+        "note": "",
     }
     assert stage.desk.calls == [("submit", "Mara", "volcano + pizza", None, Role.EVERYONE, "web")]
 
@@ -168,12 +170,19 @@ def test_status(stage: Stage) -> None:
                 "eta_s": 18.0,
                 "title": "tabby cat",
                 "user": "<b>Mara</b>",
+                "role": "everyone",
                 "text": "tabby cat",
                 "source": "twitch",
+                "votes": 0,
+                "priority": "none",
+                "amount": 0,
                 "targets": [{"wnid": "n02123045", "label": "tabby cat", "link": "https://en.wikipedia.org/wiki/tabby_cat"}],
             }
         ],
         "paused": False,
+        "open": True,
+        "motion": {"speed": 1.05, "rotation": 0.25},
+        "chat": None,
         "video": {
             "fps": 25.0,
             "fps_measured": 24.99,

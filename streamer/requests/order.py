@@ -1,0 +1,118 @@
+"""Who comes next. Pure functions of what waits and of the rules.
+
+What a moderator has put somewhere stands in front, as it was put. Behind it: who paid, then, if the rules are fair, whose turn
+it is, then the order that the rules name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from streamer.config import QueueConfig
+from streamer.messages import Request
+from streamer.requests.blocks import comparable_name
+
+MOST_TICKETS = 50
+"""Tickets of one request in a raffle; further votes bring no more."""
+
+_Key = tuple[int, int, float, float, int]
+
+
+def viewer_of(user: str, source: str) -> str:
+    """Who somebody is: a name is one person in each place it is used in, in upper or lower case."""
+    return f"{source}:{comparable_name(user)}"
+
+
+def line_up(waiting: Sequence[Request], rules: QueueConfig, last: str | None = None) -> tuple[Request, ...]:
+    """Order what waits, next one first.
+
+    Args:
+        waiting: in order of arrival.
+        last: the viewer (``viewer_of``) who had the latest turn; None when nobody had.
+    """
+    settled = sorted((request for request in waiting if request.settled is not None), key=lambda request: request.settled or 0)
+    free = [request for request in waiting if request.settled is None]
+    keys = _preferences(free, rules)
+    free.sort(key=lambda request: keys[request.id])
+    if not rules.fair:
+        return (*settled, *free)
+    turns = Counter(viewer_of(request.user, request.source) for request in settled)
+    if last is not None:
+        turns[last] += 1
+    if settled:
+        last = viewer_of(settled[-1].user, settled[-1].source)
+    return (*settled, *_take_turns(free, keys, turns, last))
+
+
+def moved(line: Sequence[Request], request_id: int, position: int) -> tuple[int, ...]:
+    """The ids to be settled, in order, for a request to stand at ``position`` (1 is next; beyond the end is the end).
+
+    What stands before it is settled with it: the rules go on deciding only about what comes behind.
+    """
+    (request,) = (request for request in line if request.id == request_id)
+    others = [request for request in line if request.id != request_id]
+    position = max(1, min(position, len(line)))
+    kept = sum(other.settled is not None for other in others)
+    ids = [other.id for other in others]
+    ids.insert(position - 1, request.id)
+    return tuple(ids[: max(position, kept + 1)])
+
+
+def _preferences(free: Sequence[Request], rules: QueueConfig) -> dict[int, _Key]:
+    """What each request is sorted by: kind and amount paid, then the order of the rules, then arrival."""
+    keys: dict[int, _Key] = {}
+    for place, request in enumerate(free):
+        match rules.order:
+            case "fifo":
+                # Each vote is worth a place; of two that claim the same place, the one with more votes gets it.
+                first, second = float(place - request.votes), float(-request.votes)
+            case "votes":
+                first, second = float(-request.votes), 0.0
+            case "random":
+                first, second = _luck(request), 0.0
+        paid = (-request.priority.rank, -request.amount) if rules.paid_first and request.priority.rank else (0, 0)
+        keys[request.id] = (*paid, first, second, place)
+    return keys
+
+
+def _luck(request: Request) -> float:
+    """The lowest of a request's tickets, 0 to 1: drawn when it came, so that everybody can be told a position."""
+    tickets = min(request.votes, MOST_TICKETS - 1) + 1
+    drawn = (
+        hashlib.blake2b(f"{request.id} {request.created_s!r} {ticket}".encode(), digest_size=8).digest()
+        for ticket in range(tickets)
+    )
+    return min(int.from_bytes(ticket) for ticket in drawn) / 2**64
+
+
+def _take_turns(free: Sequence[Request], keys: dict[int, _Key], turns: Counter[str], last: str | None) -> list[Request]:
+    """Deal out turns: to who paid most, then who had fewest; never to the same viewer twice while as good a claim waits.
+
+    Args:
+        free: in order of preference.
+        turns: how many each viewer had; counted on here.
+    """
+    own: dict[str, deque[Request]] = {}
+    for request in free:
+        own.setdefault(viewer_of(request.user, request.source), deque()).append(request)
+
+    def claim(viewer: str) -> tuple[int, int, _Key, str]:
+        key = keys[own[viewer][0].id]
+        return key[0], turns[viewer], key, viewer
+
+    claims = [claim(viewer) for viewer in own]
+    heapq.heapify(claims)
+    dealt: list[Request] = []
+    while claims:
+        best = heapq.heappop(claims)
+        if best[3] == last and claims and claims[0][0] == best[0]:
+            best = heapq.heapreplace(claims, best)
+        last = best[3]
+        dealt.append(own[last].popleft())
+        turns[last] += 1
+        if own[last]:
+            heapq.heappush(claims, claim(last))
+    return dealt

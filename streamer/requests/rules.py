@@ -1,0 +1,232 @@
+"""The rules in force: the config, and over it what moderators changed while it ran, kept in the queue's file.
+
+A setting changed at run time goes before the config until it is reset. Blocks are kept one by one: each was added to the
+config's, or lifted from them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pydantic import ValidationError
+
+from streamer.config import QueueConfig
+from streamer.messages import Blocked, BlockKind, Reason, Refused, Rules, Setting, Target
+from streamer.requests.blocks import Blocks, comparable_name, comparable_word, family_unsafe
+from streamer.requests.store import QueueError, Store
+from streamer.settings_rules import allowed
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = tuple(
+    name
+    for name in QueueConfig.model_fields
+    if name != "path" and name not in ("blocked_words", "blocked_users", "blocked_classes")
+)
+"""What moderators can change while it runs."""
+MAX_BLOCKS = 10_000
+"""Blocks of a kind that are kept; when full: another is refused."""
+
+ClassesOf = Callable[[str], tuple[Target, ...]]
+"""The classes that a word or a wnid means; raises Refused if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules at one moment, as the policy reads them."""
+
+    config: QueueConfig
+    blocks: Blocks
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What differs from the config."""
+
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    blocks: Mapping[tuple[BlockKind, str], bool] = field(default_factory=dict)
+    """True for what was blocked, False for what was lifted."""
+
+
+class Rulebook:
+    """The rules, and the way to change them. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self, config: QueueConfig, store: Store, classes_of: ClassesOf) -> None:
+        """Read what was changed before.
+
+        Raises:
+            QueueError: the config blocks a class that there is not, or the file cannot be read.
+        """
+        self._config, self._store, self._classes_of = config, store, classes_of
+        self._given = Blocks(
+            frozenset(filter(None, map(comparable_word, config.blocked_words))),
+            frozenset(filter(None, map(comparable_name, config.blocked_users))),
+            frozenset(self._given_classes(config.blocked_classes)),
+        )
+        self._changes = self._load()
+        self._now = self._lay_over(self._changes)
+
+    @property
+    def now(self) -> InForce:
+        """The rules in force; the same object as long as nothing changes."""
+        return self._now
+
+    def told(self) -> Rules:
+        """The rules as they are told to others."""
+        config, blocks = self._now.config, self._now.blocks
+        changed = tuple(name for name in SETTINGS if name in self._changes.settings)
+        found = {wnid: self._classes_of(wnid)[0] for wnid in blocks.wnids}
+        classes = tuple(sorted(found.values(), key=lambda target: (target.label.casefold(), target.wnid)))
+        blocked = Blocked(tuple(sorted(blocks.words)), tuple(sorted(blocks.users)), classes)
+        return Rules({name: getattr(config, name) for name in SETTINGS}, changed, blocked)
+
+    def change(self, settings: Mapping[str, Setting]) -> None:
+        """Change some settings, all or none, now and after restarts.
+
+        Raises:
+            Refused: ``BAD_INPUT``, with every mistake.
+        """
+        if unknown := sorted(settings.keys() - set(SETTINGS)):
+            raise Refused(Reason.BAD_INPUT, f"there is no rule '{unknown[0][:60]}'; the rules are {', '.join(SETTINGS)}")
+        try:
+            checked = QueueConfig.model_validate(dict(settings))
+        except ValidationError as error:
+            parts = {str(part["loc"][0]): part["input"] for part in error.errors()}
+            raise Refused(Reason.BAD_INPUT, "; ".join(_mistake(name, found) for name, found in parts.items())) from None
+        settings = {name: getattr(checked, name) for name in settings}
+        self._turn_to(replace(self._changes, settings={**self._changes.settings, **settings}))
+        self._store.note(
+            *(("INSERT OR REPLACE INTO rules VALUES (?, ?)", (name, json.dumps(value))) for name, value in settings.items()),
+            lost="changed rules may be forgotten",
+        )
+
+    def reset(self, *, blocks: bool = False) -> None:
+        """Forget all changes of settings, and those of blocks too if asked to."""
+        self._turn_to(_Changes(blocks={} if blocks else self._changes.blocks))
+        forget = ("DELETE FROM rules", "DELETE FROM blocks") if blocks else ("DELETE FROM rules",)
+        self._store.note(*((statement, ()) for statement in forget), lost="changed rules may be back")
+
+    def block(self, kind: BlockKind, value: str) -> None:
+        """Keep something out from now on.
+
+        Raises:
+            Refused: ``BAD_INPUT``, nothing readable; ``UNKNOWN_WORD``, no such class; ``LIMIT``, too many blocks.
+        """
+        self._set(kind, value, True)
+
+    def unblock(self, kind: BlockKind, value: str) -> None:
+        """Let something in again.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it is not blocked; ``BAD_INPUT`` and ``UNKNOWN_WORD`` likewise.
+        """
+        self._set(kind, value, False)
+
+    def _set(self, kind: BlockKind, value: str, blocked: bool) -> None:
+        values = self._values(kind, value)
+        blocks = self._now.blocks
+        there = {BlockKind.WORD: blocks.words, BlockKind.USER: blocks.users, BlockKind.CLASS: blocks.wnids}[kind]
+        if not blocked and not there.intersection(values):
+            raise Refused(Reason.NOT_FOUND, f"the {kind} '{value.strip()[:100]}' is not blocked")
+        if blocked and len(there.union(values)) > MAX_BLOCKS:
+            raise Refused(Reason.LIMIT, f"there are {len(there)} blocks of this kind already; lift some first")
+        given = {
+            BlockKind.WORD: self._given.words,
+            BlockKind.USER: self._given.users,
+            BlockKind.CLASS: self._given.wnids | self._touchy(self._now.config),
+        }[kind]
+        changed = dict(self._changes.blocks)
+        notes: list[tuple[str, tuple[object, ...]]] = []
+        for each in values:
+            if not blocked and each not in given:  # nothing to lift but what was added
+                changed.pop((kind, each), None)
+                notes.append(("DELETE FROM blocks WHERE kind = ? AND value = ?", (kind, each)))
+            else:
+                changed[kind, each] = blocked
+                notes.append(("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", (kind, each, int(blocked))))
+        self._turn_to(replace(self._changes, blocks=changed))
+        self._store.note(*notes, lost="changed blocks may be forgotten")
+
+    def _values(self, kind: BlockKind, value: str) -> tuple[str, ...]:
+        if kind is BlockKind.CLASS:
+            return tuple(target.wnid for target in self._classes_of(value))
+        plain = comparable_word(value) if kind is BlockKind.WORD else comparable_name(value)
+        if not plain:
+            raise Refused(Reason.BAD_INPUT, f"say which {kind} to block")
+        return (plain,)
+
+    def _turn_to(self, changes: _Changes) -> None:
+        self._changes = changes
+        self._now = self._lay_over(changes)
+
+    def _lay_over(self, changes: _Changes) -> InForce:
+        config = self._config.model_copy(update=dict(changes.settings))
+
+        def over(kind: BlockKind, given: frozenset[str]) -> frozenset[str]:
+            mine = {value: blocked for (of, value), blocked in changes.blocks.items() if of is kind}
+            lifted = {value for value, blocked in mine.items() if not blocked}
+            return (given - lifted) | (mine.keys() - lifted)
+
+        blocks = Blocks(
+            over(BlockKind.WORD, self._given.words),
+            over(BlockKind.USER, self._given.users),
+            over(BlockKind.CLASS, self._given.wnids | self._touchy(config)),
+        )
+        return InForce(config, blocks)
+
+    @staticmethod
+    def _touchy(config: QueueConfig) -> frozenset[str]:
+        return family_unsafe() if config.family_safe else frozenset()
+
+    def _given_classes(self, words: Iterable[str]) -> Iterable[str]:
+        for word in words:
+            try:
+                yield from (target.wnid for target in self._classes_of(word))
+            except Refused as refused:
+                raise QueueError(f"'queue.blocked_classes' holds '{word}', which is no class: {refused}") from None
+
+    def _load(self) -> _Changes:
+        try:
+            with self._store.lock:
+                rules = self._store.connection.execute("SELECT name, value FROM rules ORDER BY name").fetchall()
+                blocks = self._store.connection.execute("SELECT kind, value, blocked FROM blocks").fetchall()
+        except sqlite3.Error as error:
+            raise QueueError(f"{self._store.name}: its rules cannot be read: {error}") from error
+        settings: dict[str, Setting] = {}
+        for name, packed in rules:
+            try:
+                settings[name] = _setting(name, json.loads(packed))
+            except (ValueError, KeyError):
+                logger.warning(
+                    "%s: the rule %s = %s is left out, this version does not take it", self._store.name, name, packed
+                )
+        kept: dict[tuple[BlockKind, str], bool] = {}
+        for kind, value, blocked in blocks:
+            try:
+                if (of := BlockKind(kind)) is BlockKind.CLASS:
+                    self._classes_of(value)
+                kept[of, value] = bool(blocked)
+            except (ValueError, Refused):
+                logger.warning(
+                    "%s: the block of %s '%s' is left out, this version does not know it", self._store.name, kind, value
+                )
+        if settings:
+            logger.info("rules changed while it ran still hold: %s", ", ".join(f"{k} = {v}" for k, v in settings.items()))
+        return _Changes(settings, kept)
+
+
+def _setting(name: str, value: Setting) -> Setting:
+    """A setting's value, checked; raises ValueError or KeyError."""
+    if name not in SETTINGS:
+        raise KeyError(name)
+    checked: Setting = getattr(QueueConfig.model_validate({name: value}), name)
+    return checked
+
+
+def _mistake(name: str, found: object) -> str:
+    """A setting that cannot be, in a moderator's words."""
+    return f"{name} is {str(found)[:40]}; must be {allowed(QueueConfig.model_fields[name], found)}"

@@ -1,0 +1,143 @@
+"""The part of the JSON API that is for moderators: the line, the rules, what is blocked, the camera."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+
+from streamer.web import wire
+from streamer.web.bodies import BlockBody, EmptyBody, MotionBody, MoveBody, PauseBody, RulesBody, UserBody, read_body
+from streamer.web.bridge import Calls
+from streamer.web.protocols import Actions, Desk
+from streamer.web.security import Gate
+
+_REQUEST = r"/api/requests/{id:\d{1,18}}"
+
+
+class Moderation:
+    """Handlers that take a moderator; only reading the rules is for everybody."""
+
+    def __init__(self, desk: Desk, actions: Actions, gate: Gate, calls: Calls) -> None:
+        self._desk = desk
+        self._actions = actions
+        self._gate = gate
+        self._calls = calls
+
+    def routes(self) -> list[web.RouteDef]:
+        """The addresses served here."""
+        return [
+            web.delete(_REQUEST, self.remove),
+            web.post(f"{_REQUEST}/promote", self.promote),
+            web.post(f"{_REQUEST}/move", self.move),
+            web.post("/api/remove", self.remove_user),
+            web.post("/api/skip", self.skip),
+            web.post("/api/clear", self.clear),
+            web.post("/api/bump", self.bump),
+            web.post("/api/pause", self.pause),
+            web.post("/api/motion", self.motion),
+            web.get("/api/rules", self.rules),
+            web.patch("/api/rules", self.change_rules),
+            web.delete("/api/rules", self.reset_rules),
+            web.post("/api/blocks", self.block),
+            web.post("/api/unblock", self.unblock),
+        ]
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Take a waiting request out of the queue."""
+        self._gate.require_moderator(request)
+        request_id = int(request.match_info["id"])
+        await self._calls(partial(self._desk.remove, request_id))
+        return web.json_response({"removed": request_id})
+
+    async def promote(self, request: web.Request) -> web.Response:
+        """Put a waiting request in front."""
+        self._gate.require_moderator(request)
+        await read_body(request, EmptyBody)
+        return await self._move(request, 1)
+
+    async def move(self, request: web.Request) -> web.Response:
+        """Put a waiting request elsewhere in the line."""
+        self._gate.require_moderator(request)
+        return await self._move(request, (await read_body(request, MoveBody)).position)
+
+    async def _move(self, request: web.Request, position: int) -> web.Response:
+        stands = await self._calls(partial(self._desk.move, int(request.match_info["id"]), position))
+        return web.json_response({"position": stands})
+
+    async def remove_user(self, request: web.Request) -> web.Response:
+        """Take all waiting requests of a viewer out."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, UserBody)
+        return web.json_response({"removed": await self._calls(partial(self._desk.remove_user, body.user))})
+
+    async def skip(self, request: web.Request) -> web.Response:
+        """End what is on air."""
+        self._gate.require_moderator(request)
+        await read_body(request, EmptyBody)
+        await self._calls(self._desk.skip)
+        return web.json_response({"skipped": True})
+
+    async def clear(self, request: web.Request) -> web.Response:
+        """Empty the queue."""
+        self._gate.require_moderator(request)
+        await read_body(request, EmptyBody)
+        return web.json_response({"removed": await self._calls(self._desk.clear)})
+
+    async def bump(self, request: web.Request) -> web.Response:
+        """Shake the dream awake."""
+        self._gate.require_moderator(request)
+        await read_body(request, EmptyBody)
+        await self._calls(self._actions.bump)
+        return web.json_response({"bumped": True})
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """Hold what is on air, or let the programme go on."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, PauseBody)
+        await self._calls(partial(self._desk.pause, body.paused))
+        return web.json_response({"paused": body.paused})
+
+    async def motion(self, request: web.Request) -> web.Response:
+        """Move the camera differently."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, MotionBody)
+        motion = await self._calls(partial(self._actions.move_camera, body.speed, body.rotation))
+        return web.json_response({"speed": motion.speed, "rotation": motion.rotation})
+
+    async def rules(self, request: web.Request) -> web.Response:
+        """Tell the rules."""
+        told = wire.rules(await self._calls(self._desk.rules), moderates=self._gate.moderates(request))
+        return web.json_response(told, dumps=wire.dumps)
+
+    async def change_rules(self, request: web.Request) -> web.Response:
+        """Change settings of the queue until they are reset."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, RulesBody)
+        told = wire.rules(await self._calls(partial(self._desk.change_rules, body.root)), moderates=True)
+        return web.json_response(told, dumps=wire.dumps)
+
+    async def reset_rules(self, request: web.Request) -> web.Response:
+        """Forget changed settings, and with ``blocks=1`` changed blocks too."""
+        self._gate.require_moderator(request)
+        blocks = request.query.get("blocks") == "1"
+        told = wire.rules(await self._calls(partial(self._desk.reset_rules, blocks=blocks)), moderates=True)
+        return web.json_response(told, dumps=wire.dumps)
+
+    async def block(self, request: web.Request) -> web.Response:
+        """Keep a word, a viewer or a class out."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, BlockBody)
+        removed = await self._calls(partial(self._desk.block, body.kind, body.value))
+        return await self._blocked(removed)
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        """Let a word, a viewer or a class in again."""
+        self._gate.require_moderator(request)
+        body = await read_body(request, BlockBody)
+        await self._calls(partial(self._desk.unblock, body.kind, body.value))
+        return await self._blocked(0)
+
+    async def _blocked(self, removed: int) -> web.Response:
+        rules = await self._calls(self._desk.rules)
+        return web.json_response({"blocked": wire.blocked(rules.blocked), "removed": removed}, dumps=wire.dumps)
