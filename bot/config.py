@@ -105,6 +105,12 @@ class TwitchConfig(Section):
         description="How the accounts are logged in the first time. device: a code in the terminal, to be typed in at "
         "twitch.tv/activate. page: a page of the bot on this machine; needs the client secret.",
     )
+    login_port: int = Field(
+        default=4343,
+        ge=1,
+        le=65_535,
+        description="Port of that page on localhost; the application's redirect URL is then http://localhost:4343/oauth/callback.",
+    )
     token_file: Annotated[Path, AfterValidator(_local)] | None = Field(
         default=None,
         description="Where the logins are kept, readable by you alone; null: twitch_tokens.json in the user's state folder.",
@@ -113,7 +119,14 @@ class TwitchConfig(Section):
         default=(),
         json_schema_extra={"allowed": "a list of titles, each 1 to 45 characters, at most 50"},
         description="Titles of channel-point rewards with a text that ask for a dream and go before other requests; refunded "
-        "when the request is refused, fulfilled when it is on air.",
+        "when the request is refused, fulfilled when it is on air. Those that are missing are made; one made by hand cannot be "
+        "refunded by the bot.",
+    )
+    reward_cost: int = Field(
+        default=500,
+        ge=1,
+        le=1_000_000,
+        description="Channel points that a reward costs when the bot makes it; afterwards, its price is changed on Twitch.",
     )
     bits: bool = Field(
         default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream volcano."
@@ -366,6 +379,8 @@ class BotSettings:
     """The streamer's moderator token; None where none is configured."""
     layout: str = "auto"
     """How the streamer arranges several subjects, as in its ``dream.layout``."""
+    irc_url: str | None = None
+    """Where to listen without an account; None is Twitch."""
 
     def __repr__(self) -> str:  # secrets stay out of logs
         return f"BotSettings(channel={self.twitch.channel!r}, api_url={self.api_url!r})"

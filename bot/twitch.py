@@ -1,0 +1,622 @@
+"""The Twitch chat: hears over EventSub, speaks over Helix, through twitchio.
+
+    log in ─▶ an ear for the chat ─▶ lines ─▶ the bot ─▶ replies
+           └▶ an ear for rewards ──▶ lines with a redemption, settled when shown or refused
+
+twitchio brings the protocol: sockets, payloads, tokens and their refreshing. What it lacks is here and in the modules beside:
+a watch over deaf sockets, logins that are kept safely, one account for both, and its secrets kept out of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import twitchio
+from twitchio import eventsub
+from twitchio.authentication.oauth import OAuth
+from twitchio.exceptions import HTTPException, MessageRejectedError
+from twitchio.http import Route
+
+from bot.faults import Fault, NeedsLogin, explain, judge
+from bot.login import Account, DeviceCode, LoginPage, WrongAccount, by_device_code
+from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
+from bot.redact import Redactor
+from bot.rewards import Rewards, Standing
+from bot.throttle import AS_MODERATOR, Throttle
+from bot.tokens import Token, TokenFileError, TokenStore, default_path
+from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
+
+if TYPE_CHECKING:
+    from bot.config import TwitchConfig
+
+log = logging.getLogger(__name__)
+
+CHAT_SCOPES = frozenset({"user:read:chat", "user:write:chat"})
+REWARD_SCOPES = frozenset({"channel:manage:redemptions"})
+NOBODY = "nobody"
+"""twitchio wants a token of the application and sends no token at all without one; every call here names its account's."""
+CHAT = "channel.chat.message"
+REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
+SAID = 64
+"""Own messages remembered, so that an account that is both bot and streamer does not answer itself."""
+ROLES = {
+    "broadcaster": Role.BROADCASTER,
+    "moderator": Role.MODERATOR,
+    "lead_moderator": Role.MODERATOR,
+    "vip": Role.VIP,
+    "subscriber": Role.SUBSCRIBER,
+    "founder": Role.SUBSCRIBER,
+}
+"""Twitch's badges that stand for a role."""
+LOOK_S = 5.0
+"""From one look for a login made elsewhere to the next."""
+PROMPT = "What shall I dream of? For example: volcano + bubble"
+
+
+class TwitchAdapter:
+    """A channel's chat, with an account of its own or the streamer's."""
+
+    name = "twitch"
+
+    def __init__(
+        self,
+        config: TwitchConfig,
+        throttle: Throttle,
+        standing: Standing,
+        *,
+        timings: Timings | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Args:
+        config: with a channel and a client id.
+        throttle: of outgoing messages; sped up where the account moderates.
+        standing: where requests stand, for those paid for with channel points.
+        """
+        assert config.channel, "without a channel there is no chat"
+        assert config.client_id, "without an application the bot only listens"
+        self._config, self._throttle, self._standing = config, throttle, standing
+        self._t = timings or Timings()
+        self._rng = rng or random.Random()
+        self._channel = config.channel.lower()
+        self._login = (config.account or config.channel).lower()
+        self._path = config.token_file or default_path()
+        self._store = TokenStore(self._path, config.client_id)
+        self._redact = Redactor()
+        self._redact.learn(config.client_secret)
+        self._state: State = "connecting"
+        self._detail = self._reward_detail = ""
+        self._client: TwitchClient | None = None
+        self._hear: Hear = lambda line: None
+        self._ears: dict[str, Ear] = {}
+        self._accounts: dict[str, Account] = {}
+        self._user_ids: dict[str, str] = {}
+        """Login to user id, of those who are logged in."""
+        self._channel_id = ""
+        self._rewards: Rewards | None = None
+        self._reward_ids: dict[str, bool] = {}
+        """The rewards that ask for a dream, and whether Twitch lets the bot settle them."""
+        self._said_ids: deque[str] = deque(maxlen=SAID)
+        self._said: deque[str] = deque(maxlen=SAID)
+        self._speaking = asyncio.Lock()
+
+    # The adapter
+
+    def state(self) -> ChatState:
+        """How it is connected now."""
+        details = (self._detail, self._reward_detail)
+        return ChatState(self._state, "; ".join(each for each in details if each), self._login, self._channel)
+
+    async def run(self, hear: Hear) -> NoReturn:
+        """Hear until cancelled, whatever becomes of the connection; what needs a person is told to log and state."""
+        self._hear = hear
+        with self._redact.attached("twitchio", "asyncio", "bot"):
+            client = TwitchClient(self, self._config.client_id or "", self._config.client_secret)
+            try:
+                async with client:
+                    await client.login(token=NOBODY, load_tokens=False, save_tokens=False)
+                    self._client = client
+                    await self._serve(client)
+            finally:
+                self._client = None
+                self._set("offline")
+        raise AssertionError("serves until cancelled")
+
+    async def say(self, line: Line | None, text: str) -> None:
+        """Say something in reply to a line, or to all; what cannot be sent is told to the log and dropped."""
+        text = " ".join(text.split())
+        if line is not None and line.redemption_id is not None:
+            text = f"@{line.user} {text}"  # a redemption is no message that could be replied to
+        parent = None if line is None or line.redemption_id is not None else line.id
+        if not text:
+            return
+        if not await self._throttle.wait(line is not None and line.role.moderates):
+            return
+        for last in (False, True):
+            client, user_id = self._client, self._user_ids.get(self._login)
+            if client is None or user_id is None or user_id not in client.tokens:
+                log.warning("a reply is lost: %s", self._detail or self._state)
+                return
+            try:
+                await self._send(client, user_id, text[:MAX_REPLY], parent)
+            except MessageRejectedError as error:
+                log.warning("Twitch dropped a reply: %s", error.code or "no reason given")
+            except TROUBLE as error:
+                fault = judge(error)
+                if fault is Fault.LOGIN and (ear := self._ears.get(CHAT)):
+                    ear.revoke(Revoked(explain(error), login=True))
+                again = fault is Fault.PASSING or (fault is Fault.REFUSED and parent is not None)
+                if again and not last:
+                    parent = None if fault is Fault.REFUSED else parent  # the line may be deleted meanwhile
+                    await asyncio.sleep(self._t.pause_s[0])
+                    continue
+                log.warning("a reply is lost: %s", explain(error))
+            return
+
+    def settled(self, line: Line, request_id: int | None) -> None:
+        """Remember what a redemption became, to settle it when its time has come."""
+        if self._rewards is None or line.reward_id is None or line.redemption_id is None:
+            return
+        if self._reward_ids.get(line.reward_id):
+            self._rewards.settled(line.reward_id, line.redemption_id, request_id)
+        else:
+            log.info("redemption %s is for you to settle: Twitch lets only who made a reward do it", line.redemption_id)
+
+    # Connecting
+
+    def _set(self, state: State, detail: str = "") -> None:
+        if (state, detail) != (self._state, self._detail):
+            self._state, self._detail = state, detail
+            log.info("chat of %s: %s%s", self._channel, state, f" ({detail})" if detail else "")
+
+    def _account(self, login: str) -> Account:
+        """An account, and what it has to allow."""
+        scopes = CHAT_SCOPES if login == self._login else frozenset()
+        if login == self._channel and self._config.rewards:
+            scopes |= REWARD_SCOPES
+        return Account(login, scopes)
+
+    async def _serve(self, client: TwitchClient) -> NoReturn:
+        again = Pause(*self._t.refused_s, self._rng)
+        while True:
+            began_s = time.monotonic()
+            try:
+                user_id = await self._admit(client, self._account(self._login), self._set)
+                if self._login == self._channel:
+                    self._throttle.per_30s = AS_MODERATOR
+                self._channel_id = await self._find_channel(client, user_id)
+                await self._listen(client, user_id)
+            except* NeedsLogin as group:
+                why = explain(_first(group))
+                log.warning("%s may need a login: %s", self._login, why)
+                self._set("connecting", f"{self._login}: {why}")
+            if time.monotonic() - began_s >= self._t.settled_s:
+                again.reset()
+            else:  # Twitch takes the login and then takes back what it allows: not too often
+                await asyncio.sleep(again.next_s())
+
+    async def _listen(self, client: TwitchClient, user_id: str) -> None:
+        """Hear the chat and the rewards until somebody has to log in."""
+        payload = eventsub.ChatMessageSubscription(broadcaster_user_id=self._channel_id, user_id=user_id)
+
+        def notice(hearing: Hearing) -> None:
+            if hearing.hears:
+                self._set("connected")
+            else:
+                self._set("offline" if hearing.refused else "connecting", hearing.why)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ear(client, payload, user_id, self._login, notice).run())
+            tasks.create_task(self._validate(client))
+            if self._config.rewards:
+                tasks.create_task(self._reward(client))
+
+    def _ear(self, client: TwitchClient, payload: Any, user_id: str, login: str, notice: Callable[[Hearing], None]) -> Ear:
+        ear = Ear(client, payload, user_id, login, self._t, self._rng, notice)
+        self._ears[ear.type] = ear
+        return ear
+
+    async def _find_channel(self, client: TwitchClient, user_id: str) -> str:
+        passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
+        while True:
+            try:
+                async with asyncio.timeout(self._t.call_s):
+                    users = await client.fetch_users(logins=[self._channel], token_for=user_id)
+            except TROUBLE as error:
+                if judge(error) is Fault.LOGIN:
+                    raise NeedsLogin(self._login, explain(error)) from None
+                self._set("connecting", explain(error))
+                await asyncio.sleep(passing.next_s())
+                continue
+            if users:
+                return str(users[0].id)
+            self._set("offline", f"Twitch knows no channel called {self._channel}; set twitch.channel")
+            await asyncio.sleep(refused.next_s())
+
+    async def _validate(self, client: TwitchClient) -> NoReturn:
+        """See to it now and then that the logins hold; twitchio's own look at them ends at the first broken connection."""
+        while True:
+            await asyncio.sleep(self._t.validate_s)
+            for user_id, kept in client.tokens.items():
+                try:
+                    async with asyncio.timeout(self._t.call_s):
+                        await client.add_token(kept["token"], kept["refresh"])
+                except TROUBLE as error:
+                    if judge(error) is Fault.LOGIN and user_id == self._user_ids.get(self._login):
+                        raise NeedsLogin(self._login, explain(error)) from None
+                    log.info("a login could not be validated: %s", explain(error))
+
+    # Logging in
+
+    async def _admit(self, client: TwitchClient, account: Account, tell: Callable[[State, str], None]) -> str:
+        """Log an account in, by what is kept or by asking for it; returns its user id."""
+        self._accounts[account.login] = account
+        passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
+        token: Token | None = None
+        while True:
+            try:
+                token = token or self._store.get(account.login)
+            except TokenFileError as error:
+                log.error("%s", error)
+                tell("offline", str(error))
+                await asyncio.sleep(refused.next_s())
+                continue
+            if token is None or not account.scopes <= token.scopes:
+                why = "no login is kept" if token is None else "the kept login does not allow enough"
+                token = await self._ask(account, why, tell)
+            self._redact.learn(token.access, token.refresh)
+            self._user_ids[account.login] = token.user_id
+            try:
+                async with asyncio.timeout(self._t.call_s):
+                    valid = await client.add_token(token.access, token.refresh)
+                if valid.user_id != token.user_id:
+                    raise NeedsLogin(account.login, "the kept login is another account's")
+            except NeedsLogin:
+                await self._drop(client, token)
+                token = None
+            except TROUBLE as error:
+                fault, why = judge(error), explain(error)
+                if fault is Fault.LOGIN:
+                    await self._drop(client, token)
+                    token = None
+                elif fault is Fault.REFUSED:
+                    tell("offline", f"{why}: check twitch.client_id and the client secret")
+                    log.error("%s cannot log in: %s", account.login, why)
+                    await asyncio.sleep(refused.next_s())
+                    token = None
+                else:
+                    tell("connecting", why)
+                    await asyncio.sleep(passing.next_s())
+            else:
+                return token.user_id
+
+    async def _drop(self, client: TwitchClient, token: Token) -> None:
+        """Forget a login that Twitch takes no more, unless another one is kept meanwhile."""
+        await client.remove_token(token.user_id)
+        self._user_ids.pop(token.login, None)
+        try:
+            kept = self._store.get(token.login)
+            if kept is not None and kept.refresh == token.refresh:
+                self._store.forget(token.login)
+        except TokenFileError as error:
+            log.warning("%s", error)
+
+    def keep(self, user_id: str, access: str, refresh: str, scopes: Collection[str] = ()) -> None:
+        """Keep an account's new tokens, before anything else happens: the old ones are worth nothing any more."""
+        login = next((login for login, known in self._user_ids.items() if known == user_id), None)
+        if login is None:
+            return  # nobody whom the config names
+        self._redact.learn(access, refresh)
+        allowed = frozenset(scopes) or self._accounts[login].scopes
+        try:
+            self._store.put(Token(login, user_id, access, refresh, allowed))
+        except TokenFileError as error:
+            log.error("%s; the next start needs a new login", error)
+
+    async def _ask(self, account: Account, why: str, tell: Callable[[State, str], None]) -> Token:
+        """Have a person log the account in, here or in another program that keeps the same file."""
+        tell("needs login", f"{account.login} has to log in ({why}); the bot's log says how")
+        log.error("needs login: %s (%s)", account.login, why)
+        # Not the client's own http, which would put its accounts' tokens into these calls.
+        http = OAuth(client_id=self._config.client_id or "", client_secret=self._config.client_secret)
+        way = self._by_page if self._config.login == "page" else self._by_code
+        ways = {asyncio.create_task(way(http, account)), asyncio.create_task(self._elsewhere(account))}
+        try:
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            token = done.pop().result()
+        finally:
+            for each in ways:
+                each.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            await http.close()
+        self._user_ids[account.login] = token.user_id
+        self.keep(token.user_id, token.access, token.refresh, token.scopes)
+        log.info("%s is logged in", account.login)
+        return token
+
+    async def _by_code(self, http: OAuth, account: Account) -> Token:
+        passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
+
+        def show(code: DeviceCode) -> None:
+            log.warning(
+                "needs login: open %s as %s and type in %s (good for %.0f minutes)",
+                code.address,
+                code.account,
+                code.code,
+                code.expires_s / 60,
+            )
+
+        while True:
+            pause = passing
+            try:
+                token = await by_device_code(http, account, show)
+                if token is not None:
+                    return token
+                log.info("the code for %s was not used; here is another", account.login)
+            except WrongAccount as error:
+                log.warning("login refused: %s", error)
+            except TROUBLE as error:
+                pause = refused if judge(error) is Fault.REFUSED else passing
+                log.warning("no login for %s yet: %s", account.login, explain(error))
+            await asyncio.sleep(pause.next_s())
+
+    async def _by_page(self, http: OAuth, account: Account) -> Token:
+        refused = Pause(*self._t.refused_s, self._rng)
+        while True:
+            page = LoginPage(http, self._config.login_port)
+            log.warning("needs login: open %s and log in as %s", page.address(account), account.login)
+            try:
+                return await page.login(account)
+            except OSError as error:
+                log.error("the login page cannot be served: %s; set twitch.login_port", error.strerror)
+            await asyncio.sleep(refused.next_s())
+
+    async def _elsewhere(self, account: Account) -> Token:
+        while True:
+            await asyncio.sleep(min(LOOK_S, self._t.pause_s[1]))
+            try:
+                token = self._store.get(account.login)
+            except TokenFileError:
+                continue
+            if token is not None and account.scopes <= token.scopes:
+                return token
+
+    # Hearing and speaking
+
+    async def _send(self, client: TwitchClient, user_id: str, text: str, parent: str | None) -> None:
+        channel = client.create_partialuser(self._channel_id)
+        self._said.append(_plain(text))
+        # One at a time: two calls that find a token expired would both spend its refresh token, which is good for one use.
+        async with self._speaking, asyncio.timeout(self._t.call_s):
+            sent = await channel.send_message(text, user_id, token_for=user_id, reply_to_message_id=parent)
+        self._said_ids.append(sent.id)
+
+    def heard(self, message: twitchio.ChatMessage) -> None:
+        """A message of the chat."""
+        if message.source_broadcaster is not None and message.source_broadcaster.id != message.broadcaster.id:
+            return  # from another channel of a shared chat, which does not see this stream
+        if message.channel_points_id in self._reward_ids:
+            return  # comes as a redemption too
+        line = line_of(message)
+        if line.user_id == self._user_ids.get(self._login):
+            if line.role.moderates:
+                self._throttle.per_30s = AS_MODERATOR
+            own = line.id in self._said_ids or _plain(line.text) in self._said
+            if own or self._login != self._channel:
+                return
+        self._hear(line if self._config.bits else replace(line, bits=0))
+
+    def redeemed(self, reward_id: str, redemption_id: str, user_id: str, user: str, text: str) -> None:
+        """A reward that asks for a dream; others are none of the bot's business."""
+        if reward_id not in self._reward_ids or self._rewards is None or not self._rewards.new(redemption_id):
+            return
+        self._hear(
+            Line(
+                id=redemption_id,
+                user=user,
+                user_id=user_id,
+                text=text,
+                role=Role.BROADCASTER if user_id == self._channel_id else Role.EVERYONE,
+                source=self.name,
+                reward_id=reward_id,
+                redemption_id=redemption_id,
+            )
+        )
+
+    def revoked(self, kind: str, reason: str) -> None:
+        """Twitch took a subscription back."""
+        if ear := self._ears.get(kind):
+            login = reason in ("authorization_revoked", "user_removed")
+            ear.revoke(Revoked(f"Twitch revoked it ({reason.replace('_', ' ')})", login))
+
+    def look(self) -> None:
+        """A socket closed: see now whether somebody went deaf."""
+        for ear in self._ears.values():
+            ear.look()
+
+    # Rewards
+
+    async def _reward(self, client: TwitchClient) -> NoReturn:
+        """Hear the rewards, and settle them, until cancelled; the chat goes on without them."""
+
+        def tell(state: State, detail: str = "") -> None:
+            self._reward_detail = f"rewards: {detail}" if detail else ""
+
+        refused = Pause(*self._t.refused_s, self._rng)
+        while True:
+            try:
+                user_id = self._user_ids.get(self._channel) or await self._admit(client, self._account(self._channel), tell)
+                await self._find_rewards(client, user_id)
+                self._rewards = self._rewards or Rewards(
+                    self._path.with_name("twitch_rewards.json"),
+                    self._standing,
+                    self._settle,
+                    self._t.rewards_s,
+                    Pause(*self._t.pause_s, self._rng),
+                )
+                tell("connected")
+                payload = eventsub.ChannelPointsRedeemAddSubscription(broadcaster_user_id=self._channel_id)
+                opened = asyncio.Event()
+
+                def notice(hearing: Hearing, opened: asyncio.Event = opened) -> None:
+                    tell("connected", hearing.why)
+                    if hearing.hears:
+                        opened.set()
+
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._ear(client, payload, user_id, self._channel, notice).run())
+                    tasks.create_task(self._rewards.run())
+                    tasks.create_task(self._catch_up(client, user_id, opened))
+            except* NeedsLogin as group:
+                error = _first(group)
+                if self._channel == self._login:
+                    raise NeedsLogin(self._login, explain(error)) from None
+                log.warning("%s may need a login: %s", self._channel, explain(error))
+                self._user_ids.pop(self._channel, None)
+            except* TROUBLE as group:
+                tell("offline", explain(_first(group)))
+                log.warning("rewards do not work: %s", explain(_first(group)))
+            await asyncio.sleep(refused.next_s())
+
+    async def _find_rewards(self, client: TwitchClient, user_id: str) -> None:
+        """Find the rewards of the config, and make those that are missing.
+
+        Raises as ``watchdog.TROUBLE``.
+        """
+        channel = client.create_partialuser(self._channel_id)
+        async with asyncio.timeout(self._t.call_s):
+            own = await channel.fetch_custom_rewards(manageable=True)
+            others = await channel.fetch_custom_rewards()
+        found = {}
+        for title in self._config.rewards:
+            if mine := next((each for each in own if each.title == title), None):
+                found[mine.id] = True
+            elif foreign := next((each for each in others if each.title == title), None):
+                log.warning(
+                    "the reward '%s' was not made by the bot: Twitch lets only you fulfil or refund it; delete it there, and "
+                    "the bot makes it again",
+                    title,
+                )
+                found[foreign.id] = False
+            else:
+                async with asyncio.timeout(self._t.call_s):
+                    made = await channel.create_custom_reward(title, self._config.reward_cost, prompt=PROMPT)
+                log.info("made the reward '%s' for %d points; change its price on your dashboard", title, made.cost)
+                found[made.id] = True
+        self._reward_ids = found
+
+    async def _catch_up(self, client: TwitchClient, user_id: str, opened: asyncio.Event) -> NoReturn:
+        """Each time the ear opens, take what was redeemed while nobody heard it."""
+        while True:
+            await opened.wait()
+            opened.clear()
+            for reward_id in [reward_id for reward_id, own in self._reward_ids.items() if own]:
+                params: dict[str, Any] = {
+                    "broadcaster_id": self._channel_id,
+                    "reward_id": reward_id,
+                    "status": "UNFULFILLED",
+                    "first": 50,
+                }
+                route = Route("GET", "channel_points/custom_rewards/redemptions", params=params, token_for=user_id)
+                try:
+                    async with asyncio.timeout(self._t.call_s):
+                        listed = await client.http.request_json(route)
+                except TROUBLE as error:
+                    log.warning("what was redeemed meanwhile is not known: %s", explain(error))
+                    continue
+                for each in listed["data"]:
+                    self.redeemed(reward_id, each["id"], each["user_id"], each["user_name"], each.get("user_input") or "")
+
+    async def _settle(self, reward_id: str, redemption_id: str, fulfilled: bool) -> None:
+        client, user_id = self._client, self._user_ids.get(self._channel)
+        if client is None or user_id is None or user_id not in client.tokens:
+            raise ConnectionError("not logged in")
+        async with self._speaking, asyncio.timeout(self._t.call_s):
+            try:
+                await client.http.patch_custom_reward_redemption(
+                    broadcaster_id=self._channel_id,
+                    token_for=user_id,
+                    reward_id=reward_id,
+                    id=redemption_id,
+                    status="FULFILLED" if fulfilled else "CANCELED",
+                )
+            except HTTPException as error:
+                if error.status != 404:  # it is gone: settled on the dashboard
+                    raise
+
+
+class TwitchClient(twitchio.Client):
+    """twitchio's client, telling the adapter what happens. Not its Bot, which ignores its own account and parses commands."""
+
+    def __init__(self, adapter: TwitchAdapter, client_id: str, client_secret: str | None) -> None:
+        super().__init__(client_id=client_id, client_secret=client_secret, fetch_client_user=False)
+        self._to = adapter
+
+    async def event_message(self, payload: twitchio.ChatMessage) -> None:
+        """A message of the chat."""
+        self._to.heard(payload)
+
+    async def event_custom_redemption_add(self, payload: twitchio.ChannelPointsRedemptionAdd) -> None:
+        """Channel points were redeemed."""
+        user = payload.user
+        self._to.redeemed(payload.reward.id, payload.id, user.id, user.display_name or user.name or "", payload.user_input)
+
+    async def event_subscription_revoked(self, payload: Any) -> None:
+        """Twitch took a subscription back."""
+        self._to.revoked(payload.type, payload.reason.value)
+
+    async def event_websocket_closed(self, payload: Any) -> None:
+        """A socket closed."""
+        self._to.look()
+
+    async def event_token_refreshed(self, payload: twitchio.TokenRefreshedPayload) -> None:
+        """A token was exchanged for a new one."""
+        self._to.keep(payload.user_id, payload.token, payload.refresh_token, payload.scopes.selected)
+
+    async def event_oauth_authorized(self, payload: Any) -> None:
+        """Nobody gets in this way: logins go through ``bot.login``, which knows who may."""
+
+    async def event_error(self, payload: twitchio.EventErrorPayload) -> None:
+        """Something here failed at an event; the bot goes on."""
+        log.error("an event could not be handled: %s", explain(payload.error), exc_info=payload.error)
+
+    async def save_tokens(self, path: str | None = None, /) -> None:
+        """Nothing: each login is kept when it changes."""
+
+
+def line_of(message: twitchio.ChatMessage) -> Line:
+    """A message as the bot takes it: cheers counted and left out of the text, the address of a threaded reply too."""
+    words = "".join("" if part.cheermote is not None else part.text for part in message.fragments) or message.text
+    if message.reply is not None and words.startswith("@"):
+        words = words.partition(" ")[2]
+    roles = [ROLES[badge.set_id] for badge in message.badges if badge.set_id in ROLES]
+    if message.chatter.id == message.broadcaster.id:
+        roles.append(Role.BROADCASTER)
+    return Line(
+        id=message.id,
+        user=message.chatter.display_name or message.chatter.name or "",
+        user_id=message.chatter.id,
+        text=words.strip(),
+        role=max(roles, key=lambda role: role.rank, default=Role.EVERYONE),
+        source=TwitchAdapter.name,
+        bits=message.cheer.bits if message.cheer is not None else 0,
+    )
+
+
+def _plain(text: str) -> str:
+    """A text as it is compared with what the chat shows of it: without the name in front that a threaded reply gets."""
+    words = text.split()
+    return " ".join(words[1:] if words and words[0].startswith("@") else words)
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

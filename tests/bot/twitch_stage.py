@@ -1,0 +1,123 @@
+"""The real twitchio bot before the stand-in for Twitch, in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.config import TwitchConfig
+from bot.messages import Line
+from bot.throttle import Throttle
+from bot.tokens import Token, TokenStore
+from bot.twitch import CHAT_SCOPES, REWARD_SCOPES, TwitchAdapter
+from bot.watchdog import Timings
+from tests.bot.twitch_standin import CHAT, CLIENT_ID, TwitchStandIn
+
+FAST = Timings(
+    look_s=0.02,
+    silence_s=0.6,
+    call_s=1.0,
+    pause_s=(0.05, 0.2),
+    refused_s=(0.2, 0.8),
+    settled_s=1.0,
+    audit_s=0.2,
+    validate_s=3600,
+    rewards_s=0.05,
+)
+PATIENCE_S = 20.0
+"""For what takes a fraction of a second on an idle machine."""
+
+
+@dataclass
+class Stage:
+    twitch: TwitchStandIn
+    adapter: TwitchAdapter
+    tokens: Path
+    lines: list[Line] = field(default_factory=list)
+    standing: dict[int, str] = field(default_factory=dict)
+    """Where requests stand."""
+    task: asyncio.Task[Any] | None = None
+
+    async def until(self, so: Callable[[], object], what: str = "") -> None:
+        """Wait until something is so."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not so():
+                    assert self.task is None or not self.task.done(), self.task.exception()
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            calls = [f"{call.what} {call.status}" for call in self.twitch.calls[-12:]]
+            raise AssertionError(f"never so: {what or so}; {self.adapter.state()}; last calls {calls}") from None
+
+    async def connected(self) -> None:
+        await self.until(lambda: self.adapter.state().state == "connected" and self.twitch.hears(CHAT), "connected")
+
+    async def hears(self) -> Line:
+        """A viewer says something, and the bot hears it."""
+        message_id = await self.twitch.say("viewer", "!dream volcano")
+        await self.until(lambda: any(line.id == message_id for line in self.lines), "heard")
+        return self.lines[-1]
+
+    def kept(self) -> dict[str, Any]:
+        """The logins in the file."""
+        accounts: dict[str, Any] = json.loads(self.tokens.read_text())["applications"][CLIENT_ID]
+        return accounts
+
+
+def keep_logins(twitch: TwitchStandIn, path: Path, *logins: str, rewards: bool = False) -> None:
+    """As if these accounts had been logged in before."""
+    store = TokenStore(path, CLIENT_ID)
+    for login in logins:
+        scopes = CHAT_SCOPES | (REWARD_SCOPES if rewards and login == "streamer" else frozenset())
+        access, refresh = twitch.grant(login, tuple(sorted(scopes)))
+        store.put(Token(login, twitch.users[login], access, refresh, scopes))
+
+
+@asynccontextmanager
+async def staged(
+    tmp_path: Path,
+    *,
+    logins: tuple[str, ...] = ("dreambot",),
+    secret: str | None = None,
+    timings: Timings = FAST,
+    keepalive_s: float = 0.1,
+    prepare: Callable[[TwitchStandIn], Any] | None = None,
+    **config: Any,
+) -> AsyncIterator[Stage]:
+    """A running adapter, with those accounts logged in.
+
+    Args:
+        prepare: called with the stand-in before the adapter starts.
+    """
+    settings = {"channel": "Streamer", "account": "dreambot", "client_id": CLIENT_ID, "client_secret": secret, **config}
+    tokens = tmp_path / "tokens.json"
+    async with TwitchStandIn(keepalive_s, secret) as twitch:
+        keep_logins(twitch, tokens, *logins, rewards=True)
+        if prepare is not None and asyncio.iscoroutine(prepared := prepare(twitch)):
+            await prepared
+
+        async def standing(ids: Collection[int]) -> Mapping[int, str]:
+            return {id_: stage.standing[id_] for id_ in ids if id_ in stage.standing}
+
+        adapter = TwitchAdapter(
+            TwitchConfig.model_validate({**settings, "token_file": tokens}),
+            Throttle(1000),
+            standing,
+            timings=timings,
+            rng=random.Random(1),
+        )
+        stage = Stage(twitch, adapter, tokens)
+        with twitch.pointed():
+            stage.task = asyncio.create_task(adapter.run(stage.lines.append))
+            try:
+                yield stage
+            finally:
+                stage.task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await stage.task
