@@ -31,7 +31,7 @@ _SPACES = regex.compile(r"\s+")
 _LOOSE_MARKS = regex.compile(r"(?:^|(?<=\s))\p{M}+")
 _PILED_MARKS = regex.compile(rf"(?<=\p{{M}}{{{MAX_MARKS}}})\p{{M}}+")
 _GRAPHEME = regex.compile(r"\X")
-_NOT_ECHOED = regex.compile(r"[^\p{L}\p{M}\p{N}\p{So}\p{Sk} +'&-]+")
+_NOT_ECHOED = regex.compile(r"[^\p{L}\p{M}\p{N}\p{So}\p{Sk} +'&_-]+")
 _LINKING = regex.compile(r"://|(?<=\S)\.(?=\S)|[\\/@#]")
 
 

@@ -14,7 +14,8 @@ from bot.messages import Line, Role
 
 _REPLIED_TO = re.compile(r"@\w{1,25},?\s+")
 """Twitch puts the name of who is replied to in front."""
-_CHEER = re.compile(r"[a-z]{1,25}\d{1,7}", re.IGNORECASE)
+_CHEER = re.compile(r"[a-z]{1,25}\d{1,7}(?: |$)", re.IGNORECASE)
+"""Bits stand in front as words of this kind: ``Cheer100 !dream volcano``."""
 _TRAILING = ".,:;!?"
 """Forgiven after a command's word."""
 _BARE = re.compile(r"[\w'\- ]+(?:\+[\w'\- ]+){0,3}")
@@ -64,8 +65,8 @@ class Parser:
 
     def _read(self, line: Line) -> Command | None:
         text = clean_text(line.text)
-        if line.bits:
-            text = " ".join(word for word in text.split(" ") if not _CHEER.fullmatch(word))
+        while line.bits and (cheer := _CHEER.match(text)):
+            text = text[cheer.end() :]
         if replied_to := _REPLIED_TO.match(text):
             text = text[replied_to.end() :]
         if text.casefold().startswith(self._prefix):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bot.clean import clean_name
+from bot.clean import clean_name, quote
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
 from bot.wording import WORDING
@@ -54,7 +54,7 @@ class Replies:
 
     def subjects(self, labels: Sequence[str]) -> str:
         """What lies where, for example ``tabby cat on top, pizza below``."""
-        labels = list(dict.fromkeys(labels))
+        labels = list(dict.fromkeys(quote(label) for label in labels))
         if len(labels) < 2 or self._layout == "whole":
             return labels[0] if labels else ""
         if len(labels) == 2 and self._layout in ("auto", "top_bottom", "left_right"):
@@ -89,12 +89,12 @@ class Replies:
 
     def choices(self, words: Sequence[str]) -> str:
         """Some to choose from, for example ``volcano, canoe or bubble``."""
-        *firsts, last = words
+        *firsts, last = map(quote, words)
         return f"{', '.join(firsts)} {self._fill('or', '', {})} {last}" if firsts else last
 
     def note(self, text: str) -> str:
         """What was guessed, to be put behind what was understood; empty for nothing."""
-        return self._fill("note", "", {"note": text}) if text else ""
+        return self._fill("note", "", {"note": quote(text)}) if text else ""
 
 
 def _cut(text: str, length: int) -> str:

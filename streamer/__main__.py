@@ -51,6 +51,23 @@ def run(config: ConfigArgument = None, overrides: SetOption = None, log_level: L
 
 
 @app.command()
+def bot(
+    config: ConfigArgument = None,
+    console: Annotated[bool, typer.Option("--console", help="Chat with it in this terminal, without Twitch.")] = False,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; the config's if not given.")] = None,
+    overrides: SetOption = None,
+    log_level: LogOption = "info",
+) -> None:
+    """Answer a chat for a running streamer; run does so itself when twitch.channel is set."""
+    settings = _settings(config, overrides)
+    _logs(log_level)
+    from streamer.commands.bot import command
+
+    with _told():
+        command(settings, console=console, url=url)
+
+
+@app.command()
 def render(
     config: ConfigArgument = None,
     script: Annotated[str, typer.Option(help='What to dream from which second on: "0 volcano + bubble; 12 pizza".')] = "",

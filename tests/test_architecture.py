@@ -131,6 +131,7 @@ def test_the_bot_and_the_streamer_never_import_each_other():
         each
         for each in STREAMER
         if inside(each.name, "bot")
+        and each.runs
         and not (each.module == "streamer.config" and each.name == "bot.config")
         and (each.at_start or each.module != "streamer.commands.bot")
     )

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 ECHO_S = 0.5
 """Seconds in which a second signal is the first once more: some launchers pass on a Ctrl+C that the program heard itself."""
+CHAT_S = 1.0
+"""Seconds that the chat bot has beyond the stream's own end; it is told first, so it has ended long since."""
 DEADLINE_S = 4.8
 """Seconds from the first Ctrl+C after which the program ends whatever still hangs."""
 
@@ -36,6 +38,7 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
     stopping = threading.Event()
     with _signals(stopping):
         # The rooms are imported here, so that Ctrl+C is heard while they load.
+        from streamer.commands.bot import BotProcess, settings
         from streamer.pipeline import Pipeline, PipelineError
         from streamer.requests.queue import QueueError
         from streamer.video.encode import EncoderError
@@ -45,10 +48,13 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
             pipeline = Pipeline(config)
         except (QueueError, EncoderError) as error:
             raise CommandError(str(error)) from error
-        ended = False
+        ended, chat = False, None
         try:
             pipeline.start()
             announce(f"zoomdream is at {pipeline.url} (Ctrl+C ends it)")
+            if config.twitch.channel is not None:
+                chat = BotProcess(settings(config, pipeline.url))
+                chat.start()
             pipeline.run(stopping)
         except WebError as error:
             raise CommandError(str(error), WRONG_CALL) from error
@@ -58,7 +64,11 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
             watchdog = threading.Timer(DEADLINE_S, _force, ["did not end in time"])
             watchdog.daemon = True
             watchdog.start()
+            if chat is not None:
+                chat.tell_to_stop()  # while the stream ends, too
             ended = pipeline.stop()
+            if chat is not None:
+                ended &= chat.stop(CHAT_S)
             watchdog.cancel()
         if not ended:
             raise CommandError("ended, but not everything did so in time; the log says what")

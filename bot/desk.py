@@ -1,0 +1,300 @@
+"""The desk that chat comes to: a line in, the streamer called, a reply out. Never raises, never tells an error's words."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from bot.clean import clean_name, echo, quote
+from bot.client import ApiDown, ApiRefused, Client, Priority, Taken, labels_of
+from bot.config import ChatConfig
+from bot.cooldowns import Cooldowns
+from bot.messages import Line
+from bot.orders import Orders, nothing_on_air
+from bot.parser import Parser
+from bot.replies import Replies
+
+log = logging.getLogger(__name__)
+
+NAMELESS = "someone"
+"""Who speaks when nothing readable is left of a name."""
+LISTED = 5
+"""Requests that a list of the queue names."""
+QUIET_S = 10.0
+"""Seconds in which viewers are told once that nothing works, not each of them."""
+MEANING_S = 600.0
+"""Seconds for which it is remembered that a bare word means nothing."""
+Settle = Callable[[Line, int | None], None]
+"""As ``Settles.settled``."""
+Said = str | None
+
+
+class ChatDesk:
+    """Answers lines. For one event loop."""
+
+    def __init__(
+        self,
+        client: Client,
+        replies: Replies,
+        config: ChatConfig,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock`` gives monotonic seconds."""
+        self._client, self._replies, self._config = client, replies, config
+        self.parser = Parser(config)
+        self.settle: Settle = lambda line, request_id: None
+        """Told what became of lines with a redemption."""
+        self._settings = dict(config.commands.items())
+        self._cooldowns, self._quiet, self._talk = Cooldowns(clock), Cooldowns(clock), Cooldowns(clock)
+        """Of commands; of replies that are not to be repeated; of bare words that mean nothing."""
+        orders = Orders(client, replies)
+        self._commands: dict[str, Callable[[Line, str], Awaitable[Said]]] = {
+            "dream": self._dream,
+            "random": self._random,
+            "queue": self._queue,
+            "when": self._when,
+            "oops": self._oops,
+            "now": self._now,
+            "what": self._what,
+            "help": self._help,
+            "voteskip": self._voteskip,
+            "skip": orders.skip,
+            "clear": orders.clear,
+            "remove": orders.remove,
+            "promote": orders.promote,
+            "pause": orders.pause,
+            "open": orders.open,
+            "close": orders.close,
+            "block": orders.block,
+            "unblock": orders.unblock,
+            "hold": orders.hold,
+            "zoom": orders.zoom,
+            "bump": orders.bump,
+        }
+
+    async def handle(self, line: Line) -> str | None:
+        """The reply to a line; None to say nothing, as to talk, to other bots' commands and to what its speaker may not do."""
+        taken: list[int] = []
+        try:
+            return await self._answer(line, taken)
+        except Exception:
+            log.exception("a line of %s could not be answered", clean_name(line.user) or NAMELESS)
+            return self._once("trouble", line)
+        finally:
+            if line.redemption_id is not None:
+                self._settled(line, taken[0] if taken else None)
+
+    def drop(self, line: Line) -> None:
+        """A line is not answered at all, because too many came."""
+        if line.redemption_id is not None:
+            self._settled(line, None)
+
+    def _settled(self, line: Line, request_id: int | None) -> None:
+        try:
+            self.settle(line, request_id)
+        except Exception:
+            log.exception("a redemption of %s was not settled", clean_name(line.user) or NAMELESS)
+
+    async def _answer(self, line: Line, taken: list[int]) -> Said:
+        command = self.parser(line)
+        if command is None:
+            return None
+        if command.bare:
+            return await self._overhear(line, command.words)
+        if wait_s := self._cooldown(line, command.name):
+            asks = command.name in ("dream", "random")
+            return self._once("cooling", line, user_only=True, wait=self._replies.wait(wait_s)) if asks else None
+        try:
+            if command.name == "dream" and command.words:
+                return await self._ask(line, command.words, taken=taken)
+            if command.name == "random":
+                return await self._ask(line, None, taken=taken)
+            return await self._commands[command.name](line, command.words)
+        except ApiDown:
+            return self._once("offline", line)
+        except ApiRefused as refused:
+            return self._refused(line, refused, command.words)
+
+    def _cooldown(self, line: Line, name: str) -> float:
+        """Seconds until a command may be used again; 0 when it may now, which begins its cooldown."""
+        if line.role.moderates or line.redemption_id is not None or line.bits:
+            return 0.0
+        settings = self._settings[name]
+        return self._cooldowns.take(
+            {name: settings.cooldown_s, f"{name} {line.user_id or line.user}": settings.user_cooldown_s}
+        )
+
+    def _once(self, key: str, line: Line, *, user_only: bool = False, **values: object) -> Said:
+        """Say something, but not again and again: once in a while to all viewers, or to this one; always to moderators."""
+        what = f"{key} {line.user_id or line.user}" if user_only else key
+        return self._say(key, line, **values) if line.role.moderates or self._quiet.take({what: QUIET_S}) == 0 else None
+
+    def _say(self, key: str, line: Line, **values: object) -> str:
+        return self._replies.say(key, line.user, **values)
+
+    # Requests
+
+    async def _dream(self, line: Line, words: str) -> Said:
+        return self._say("nothing_asked", line)
+
+    async def _random(self, line: Line, words: str) -> Said:
+        return await self._ask(line, None)
+
+    async def _ask(self, line: Line, words: str | None, taken: list[int] | None = None) -> Said:
+        """Ask for a dream; ``words`` of None is anything."""
+        priority: Priority = "bits" if line.bits else "points" if line.reward_id else "none"
+        try:
+            receipt = await self._client.request(
+                clean_name(line.user) or NAMELESS,
+                words,
+                message_id=line.id,
+                role=line.role,
+                source=line.source,
+                priority=priority,
+                amount=line.bits if priority == "bits" else 0,
+            )
+        except ApiRefused as refused:
+            if refused.code == "duplicate":
+                return await self._voted(line, refused)
+            raise
+        if taken is not None:
+            taken.append(receipt.id)
+        return self._taken(line, receipt, chosen=words is None)
+
+    def _taken(self, line: Line, receipt: Taken, chosen: bool) -> str:
+        note = "" if chosen else self._replies.note(receipt.note)
+        what = " ".join(filter(None, (self._replies.subjects(receipt.labels), note)))
+        key = "random" if chosen else "queued_next" if receipt.position <= 1 else "queued"
+        place, wait = self._replies.place(receipt.position), self._replies.wait(receipt.eta_s)
+        return self._say(key, line, what=what, place=place, wait=wait, id=receipt.id)
+
+    async def _voted(self, line: Line, refused: ApiRefused) -> Said:
+        """It waits already: that was a vote."""
+        request_id, position = refused.number("id"), refused.number("position")
+        title = refused.body.get("title")
+        if not isinstance(title, str) and request_id is not None:
+            _, title = await self._client.standing(int(request_id))
+        if not isinstance(title, str) or position is None:  # the same message again, or it has just gone on air
+            return None
+        return self._say(
+            "voted" if refused.body.get("voted") is True else "waiting_already",
+            line,
+            what=self._replies.subjects(labels_of(title)),
+            place=self._replies.place(int(position)),
+            wait=self._replies.wait(refused.number("eta_s")),
+            votes=int(refused.number("votes") or 1),
+            id="" if request_id is None else int(request_id),
+        )
+
+    async def _overhear(self, line: Line, words: str) -> Said:
+        """A message that may be just the name of something: taken if it is one exactly, else nothing was said to us."""
+        if self._talk.left_s(words.casefold()):
+            return None
+        try:
+            understood = await self._client.match(words)
+            if not understood.note:
+                return None if self._cooldown(line, "dream") else await self._ask(line, words)
+        except ApiRefused as refused:
+            if refused.code != "unknown_word":
+                return None  # closed, a limit, a block: it may not have been meant for us
+        except ApiDown:
+            return None
+        self._talk.take({words.casefold(): MEANING_S})
+        return None
+
+    def _refused(self, line: Line, refused: ApiRefused, words: str) -> Said:
+        """What to say when the streamer says no."""
+        match refused.code:
+            case "unknown_word":
+                heard = echo(words) or "that"
+                if near := refused.suggestions[:3]:
+                    return self._say("unknown_near", line, heard=heard, near=self._replies.choices(near))
+                return self._say("unknown", line, heard=heard)
+            case "limit" | "cooldown":
+                wait = self._replies.wait(refused.number("retry_s"))
+                return self._say("limited", line, message=quote(refused.message), wait=wait)
+            case "blocked":
+                return self._say("blocked", line)
+            case "closed":
+                return self._say("closed", line)
+            case "busy":
+                return self._once("busy", line)
+            case "duplicate":
+                return None
+            case "bad_input" | "not_found":
+                return self._say("refused", line, message=quote(refused.message))
+        log.error(
+            "the streamer refused a call of the bot with %d %s: %s%s",
+            refused.status,
+            refused.code,
+            quote(refused.message),
+            "; give the bot the streamer's web.token" if refused.status == 401 else "",
+        )
+        return self._once("trouble", line)
+
+    # Questions
+
+    async def _queue(self, line: Line, words: str) -> Said:
+        programme = await self._client.programme()
+        if not programme.waiting:
+            return self._say("queue_empty" if programme.open else "closed", line)
+        fill, count = self._replies.say, len(programme.waiting)
+        entries = [
+            fill("entry", what=self._replies.subjects(entry.labels), name=clean_name(entry.user), id=entry.id)
+            for entry in programme.waiting[:LISTED]
+        ]
+        if count > LISTED:
+            entries.append(fill("entries_more", count=count - LISTED))
+        return self._say("queue", line, list=", ".join(entries), count=count)
+
+    async def _when(self, line: Line, words: str) -> Said:
+        programme, name = await self._client.programme(), clean_name(line.user).casefold()
+        for entry in programme.waiting:
+            if entry.user.casefold() == name:
+                place, wait = self._replies.place(entry.position), self._replies.wait(entry.eta_s)
+                return self._say("when", line, what=self._replies.subjects(entry.labels), place=place, wait=wait, id=entry.id)
+        on_air = programme.on_air
+        if on_air is not None and on_air.user.casefold() == name:
+            return self._say("when_on_air", line, what=self._replies.subjects(on_air.labels))
+        return self._say("when_none", line)
+
+    async def _oops(self, line: Line, words: str) -> Said:
+        try:
+            title = await self._client.oops(clean_name(line.user) or NAMELESS, line.source)
+        except ApiRefused as refused:
+            if refused.status == 404:
+                return self._say("oops_none", line)
+            raise
+        return self._say("oops", line, what=self._replies.subjects(labels_of(title)))
+
+    async def _now(self, line: Line, words: str) -> Said:
+        on_air = (await self._client.programme()).on_air
+        if on_air is None:
+            return self._say("now_nothing", line)
+        what = self._replies.subjects(on_air.labels)
+        if not on_air.user:
+            return self._say("now_wandering", line, what=what)
+        return self._say("now", line, what=what, by=clean_name(on_air.user), wait=self._replies.wait(on_air.left_s))
+
+    async def _what(self, line: Line, words: str) -> Said:
+        if not words:
+            return self._say("nothing_asked", line)
+        understood = await self._client.match(words)
+        what = " ".join(filter(None, (self._replies.subjects(understood.labels), self._replies.note(understood.note))))
+        return self._say("match", line, heard=echo(words) or "that", what=what)
+
+    async def _help(self, line: Line, words: str) -> Said:
+        others = [name for name in self.parser.offered(line.role) if name not in ("dream", "help")]
+        return self._say("help", line, commands=", ".join(f"{self._config.prefix}{name}" for name in others))
+
+    async def _voteskip(self, line: Line, words: str) -> Said:
+        try:
+            vote = await self._client.voteskip(clean_name(line.user) or NAMELESS, line.source)
+        except ApiRefused as refused:
+            if refused.code == "closed":  # held by a moderator
+                return self._say("refused", line, message=quote(refused.message))
+            return nothing_on_air(self._replies, line, refused)
+        if vote.skipped:
+            return self._say("voteskip_done", line, votes=vote.votes)
+        return self._say("voteskip", line, votes=vote.votes, needed=vote.needed, more=max(1, vote.needed - vote.votes))

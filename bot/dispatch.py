@@ -1,0 +1,177 @@
+"""Between a chat and the desk: bounded lines to wait in, moderators' first, and each line once.
+
+A chat may say a thousand things a second. What is no command is let go at once; what is waits in one of two lines:
+
+- moderators', redemptions and cheers, up to ``PAID_WAITING``; answered by a worker of their own;
+- the others', up to ``WAITING``, and up to ``EACH`` of one viewer; messages that may be just talk get in while it is less than
+  half full.
+
+Full lines let newcomers go, and count them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.desk import ChatDesk
+from bot.messages import Adapter, Line
+
+log = logging.getLogger(__name__)
+
+WAITING = 256
+PAID_WAITING = 64
+EACH = 3
+SEEN = 4096
+"""Ids remembered against lines that are delivered again; the oldest are forgotten."""
+SPEAKING = 64
+"""Replies under way or waiting for the throttle; beyond them, viewers' are not said."""
+TELL_S = 60.0
+"""Seconds between two log lines about a flood."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of the lines so far."""
+
+    heard: int = 0
+    commands: int = 0
+    again: int = 0
+    """Delivered before."""
+    dropped: int = 0
+    """Commands that found the lines full."""
+    unsaid: int = 0
+    """Replies that were not said for want of room."""
+
+
+class Dispatcher:
+    """Takes lines from an adapter, and gives it the replies. For one event loop."""
+
+    def __init__(self, desk: ChatDesk, adapter: Adapter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk, self._adapter, self._clock = desk, adapter, clock
+        self.counters = Counters()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._first: deque[Line] = deque()
+        self._others: deque[Line] = deque()
+        self._of_each: Counter[str] = Counter()
+        self._first_news, self._others_news = asyncio.Event(), asyncio.Event()
+        self._speaking: set[asyncio.Task[None]] = set()
+        self._told_s = clock() - TELL_S
+        self._told = 0
+
+    def hear(self, line: Line) -> None:
+        """Take a line; never blocks."""
+        self.counters.heard += 1
+        if line.id and self._known(line.id):
+            self.counters.again += 1
+            return
+        paid = bool(line.redemption_id or line.reward_id or line.bits)
+        command = self._desk.parser(line)
+        if command is None:
+            if line.redemption_id:
+                self._desk.drop(line)
+            return
+        self.counters.commands += 1
+        if paid or line.role.moderates:
+            if len(self._first) < PAID_WAITING:
+                self._first.append(line)
+                self._first_news.set()
+                return
+        elif len(self._others) < (WAITING // 2 if command.bare else WAITING) and self._of_each[_who(line)] < EACH:
+            self._of_each[_who(line)] += 1
+            self._others.append(line)
+            self._others_news.set()
+            return
+        self._drop(line)
+
+    async def run(self) -> None:
+        """Listen and answer until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._answer_first())
+                tasks.create_task(self._answer_others())
+                await self._adapter.run(self.hear)
+                await self.settle()
+                raise _Ended
+        except* _Ended:
+            log.info("the chat has ended")
+        finally:
+            for task in self._speaking:
+                task.cancel()
+            await asyncio.gather(*self._speaking, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Wait until everything heard so far is answered and said."""
+        while self._first or self._others or self._busy or self._speaking:
+            await asyncio.sleep(0.01)
+
+    _busy = 0
+    """Lines being answered."""
+
+    async def _answer_first(self) -> None:
+        while True:
+            await self._first_news.wait()
+            while self._first:
+                await self._answer(self._first.popleft())
+            self._first_news.clear()
+
+    async def _answer_others(self) -> None:
+        while True:
+            await self._others_news.wait()
+            while self._others:
+                line = self._others.popleft()
+                self._of_each[_who(line)] -= 1
+                if not self._of_each[_who(line)]:
+                    del self._of_each[_who(line)]
+                await self._answer(line)
+            self._others_news.clear()
+
+    async def _answer(self, line: Line) -> None:
+        self._busy += 1
+        try:
+            reply = await self._desk.handle(line)
+        finally:
+            self._busy -= 1
+        if reply is None:
+            return
+        if len(self._speaking) >= SPEAKING and not line.role.moderates:
+            self.counters.unsaid += 1
+            return
+        # The throttle may take a while; requests behind this one are not to wait for it.
+        task = asyncio.create_task(self._say(line, reply))
+        self._speaking.add(task)
+        task.add_done_callback(self._speaking.discard)
+
+    async def _say(self, line: Line, reply: str) -> None:
+        try:
+            await self._adapter.say(line, reply)
+        except Exception:
+            log.exception("a reply was not said")
+
+    def _known(self, line_id: str) -> bool:
+        if line_id in self._seen:
+            return True
+        self._seen[line_id] = None
+        if len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
+        return False
+
+    def _drop(self, line: Line) -> None:
+        self.counters.dropped += 1
+        self._desk.drop(line)
+        now_s = self._clock()
+        if now_s - self._told_s >= TELL_S:
+            log.warning("chat is faster than its answers: %d commands were let go", self.counters.dropped - self._told)
+            self._told_s, self._told = now_s, self.counters.dropped
+
+
+class _Ended(Exception):
+    """The adapter has nothing more to hear."""
+
+
+def _who(line: Line) -> str:
+    return line.user_id or line.user
