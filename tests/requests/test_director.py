@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from streamer.config import QueueConfig
-from streamer.messages import Layout, Reason, Refused
+from streamer.messages import BlockKind, Layout, Priority, Reason, Refused, RequestState, Role, SkipVote
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
@@ -21,7 +21,7 @@ class Studio:
         self.director = Director(
             self.queue,
             Vocabulary(shelf, available),
-            QueueConfig(hold_s=30.0, wander_s=20.0, **config),
+            QueueConfig(**{"hold_s": 30.0, "wander_s": 20.0, **config}),
             layout,
             seed,
             self.clock,
@@ -30,6 +30,12 @@ class Studio:
     def after(self, seconds):
         self.clock.advance(seconds)
         return self.director.tick()
+
+    def ask(self, *users_and_texts, **more):
+        return [self.director.submit(user, text, **more).id for user, text in users_and_texts]
+
+    def titles(self):
+        return [entry.request.title for entry in self.director.programme().waiting]
 
     def waiting(self):
         return [(entry.request.title, entry.position, entry.eta_s) for entry in self.director.programme().waiting]
@@ -267,3 +273,243 @@ def test_many_threads(make, shelf):
         list(pool.map(lambda _: studio.director.tick(), range(20)))
     assert len({receipt.id for receipt in receipts}) == 40
     assert len(studio.waiting()) == 39
+
+
+def test_asking_for_what_waits_is_a_vote(studio):
+    studio.ask(("ann", "volcano"), ("bob", "bubble"), ("cid", "pizza"))
+    refused = refusal(studio.director.submit, "dan", "pizza pie")
+    vote = refused.vote
+    assert (refused.reason, vote.counted, vote.votes, vote.title, vote.position, vote.eta_s) == (
+        Reason.DUPLICATE,
+        True,
+        1,
+        "pizza",
+        2,
+        30,
+    )
+    assert str(refused) == "pizza is waiting already, second in line; your vote counts for it"
+    again = refusal(studio.director.submit, "DAN", "pizza")
+    assert (again.vote.counted, again.vote.votes, str(again)) == (False, 1, "you voted for pizza already, second in line")
+    own = refusal(studio.director.submit, "cid", "pizza")
+    assert (own.vote.counted, str(own)) == (False, "you asked for pizza already, second in line")
+    assert studio.titles() == ["volcano", "pizza", "bubble"]
+    assert refusal(studio.director.submit, "eve", "pizza").vote.position == 1
+
+
+def test_votes_obey_blocks_and_closing(make):
+    studio = make(blocked_users=("mallory",))
+    (number,) = studio.ask(("ann", "volcano"))
+    assert refusal(studio.director.submit, "Mallory", "volcano").reason is Reason.BLOCKED
+    studio.director.change_rules({"open": False})
+    assert refusal(studio.director.submit, "bob", "volcano").reason is Reason.CLOSED
+    assert studio.director.standing(number).request.votes == 0
+
+
+def test_bits_lift_what_waits_and_points_do_not(studio):
+    studio.ask(("ann", "volcano"), ("bob", "bubble"), ("cid", "pizza"))
+    points = {"priority": Priority.POINTS, "amount": 500}
+    bits = {"priority": Priority.BITS, "amount": 100}
+    assert refusal(studio.director.submit, "dan", "pizza", **points).vote.position == 2  # a vote, no more
+    assert refusal(studio.director.submit, "cid", "pizza", **bits).vote.counted  # even one's own
+    assert studio.titles()[0] == "pizza"
+    assert studio.director.programme().waiting[0].request.amount == 100
+
+
+def test_who_pays_goes_first(studio):
+    studio.ask(("ann", "volcano"))
+    studio.ask(("bob", "bubble"), priority=Priority.POINTS, amount=500)
+    studio.ask(("cid", "pizza"), priority=Priority.BITS, amount=1)
+    assert studio.titles() == ["pizza", "bubble", "volcano"]
+
+
+def test_viewers_take_turns(studio):
+    studio.ask(("ann", "volcano"), ("ann", "bubble"), ("ann", "castle"))
+    assert studio.director.tick().user == "ann"
+    studio.ask(("bob", "pizza"))
+    assert studio.titles() == ["pizza", "bubble", "castle"]
+    assert [studio.after(30).user for _ in range(3)] == ["bob", "ann", "ann"]
+
+
+def test_a_moderator_puts_things_in_order(studio):
+    first, second, third, fourth = studio.ask(("a", "volcano"), ("b", "bubble"), ("c", "pizza"), ("d", "castle"))
+    assert studio.director.move(fourth, 1) == 1
+    assert studio.director.move(first, 2) == 2
+    studio.ask(("e", "church"), priority=Priority.BITS, amount=100)
+    assert studio.titles() == ["castle", "volcano", "church", "bubble", "pizza"]
+    assert studio.director.move(second, 99) == 5
+    assert studio.titles()[-1] == "bubble"
+    assert refusal(studio.director.move, 99, 1).reason is Reason.NOT_FOUND
+    studio.director.tick()
+    assert refusal(studio.director.move, fourth, 1).reason is Reason.NOT_FOUND
+    assert third in [entry.request.id for entry in studio.director.programme().waiting]
+
+
+def test_oops(make):
+    studio = make(user_cooldown_s=60.0)
+    (first,) = studio.ask(("Ann", "volcano"), source="twitch")
+    studio.clock.advance(60)
+    (second,) = studio.ask(("Ann", "bubble"), source="twitch")
+    studio.ask(("bob", "pizza"))
+    assert refusal(studio.director.submit, "ann", "castle", source="twitch").reason is Reason.LIMIT
+    assert refusal(studio.director.oops, "ann", "web").reason is Reason.NOT_FOUND
+    assert studio.director.oops("@ann", "twitch").id == second
+    studio.ask(("ann", "castle"), source="twitch")
+    assert studio.director.oops("ann").title == "castle"
+    studio.director.tick()
+    assert str(refusal(studio.director.oops, "ann")) == "it is on air already"
+    assert str(refusal(studio.director.oops, "cid")) == "you have no request waiting"
+    assert studio.director.standing(first).request.state is RequestState.ON_AIR
+    assert studio.director.standing(second).request.state is RequestState.REMOVED
+
+
+def test_where_a_request_stands(studio):
+    first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+    standing = studio.director.standing(second)
+    assert (standing.request.state, standing.position, standing.eta_s) == (RequestState.QUEUED, 1, 30)
+    standing = studio.director.standing(first)
+    assert (standing.request.state, standing.position) == (RequestState.ON_AIR, None)
+    studio.after(30)
+    assert studio.director.standing(first).request.state is RequestState.DONE
+    assert str(refusal(studio.director.standing, 99)) == "there is no request 99"
+
+
+def test_what_the_network_cannot_dream_counts_as_removed(make, shelf, caplog):
+    studio = make()
+    numbers = studio.ask(("ann", "volcano"))
+    studio.director.vocabulary = Vocabulary(shelf, ["n01440764"])
+    studio.director.tick()
+    assert studio.director.standing(numbers[0]).request.state is RequestState.REMOVED
+    assert "left out request" in caplog.text
+
+
+def test_remove_a_viewer(studio):
+    studio.ask(("Ann", "volcano"), ("bob", "bubble"))
+    studio.ask(("ann", "pizza"), source="twitch")
+    assert studio.director.remove_user("@ANN") == 2
+    assert studio.titles() == ["bubble"]
+    assert studio.director.remove_user("ann") == 0
+
+
+def test_cooldowns(make):
+    studio = make(cooldown_s=5.0, user_cooldown_s=20.0)
+    studio.ask(("ann", "volcano"))
+    assert refusal(studio.director.submit, "bob", "bubble").retry_s == 5
+    studio.clock.advance(5)
+    studio.ask(("bob", "bubble"))
+    studio.clock.advance(5)
+    assert refusal(studio.director.submit, "ANN", "pizza").retry_s == 10
+    studio.ask(("ann", "pizza"), role=Role.MODERATOR)
+    studio.clock.advance(20)
+    studio.ask(("ann", "castle"))
+
+
+def test_voteskip(studio):
+    studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    assert refusal(studio.director.voteskip, "cid").reason is Reason.NOT_FOUND
+    studio.director.tick()
+    assert studio.director.voteskip("cid") == SkipVote(1, 3, False)
+    assert studio.director.voteskip("Cid") == SkipVote(1, 3, False)
+    assert studio.director.voteskip("dan") == SkipVote(2, 3, False)
+    assert studio.director.voteskip("eve") == SkipVote(3, 3, True)
+    assert studio.director.programme().scene.title == "bubble"
+    assert studio.director.voteskip("cid") == SkipVote(1, 3, False)
+
+
+def test_voteskip_takes_its_share_of_who_is_there(make):
+    studio = make(voteskip_share=0.5, voteskip_votes=2)
+    studio.director.tick()
+    for number in range(7):
+        studio.director.submit(f"viewer {number}", anything=True)
+    assert studio.director.voteskip("viewer 7").needed == 4
+    studio.clock.advance(601)
+    assert studio.director.voteskip("viewer 1").needed == 2
+
+
+def test_voteskip_obeys_moderators(make):
+    studio = make(blocked_users=("mallory",))
+    studio.director.tick()
+    assert refusal(studio.director.voteskip, "mallory").reason is Reason.BLOCKED
+    studio.director.pause(True)
+    assert refusal(studio.director.voteskip, "ann").reason is Reason.CLOSED
+
+
+def test_anything(make):
+    studio = make(per_user=100, capacity=100)
+    receipts = [studio.director.submit("ann", anything=True) for _ in range(20)]
+    assert len({receipt.targets for receipt in receipts}) == 20
+    assert studio.queue.waiting()[0].text == receipts[0].title
+    other = make(per_user=100, capacity=100)
+    assert other.director.submit("ann", anything=True).targets == receipts[0].targets
+
+
+def test_looking_what_would_match_changes_nothing(studio):
+    looked = [studio.director.match("dog").targets for _ in range(3)]
+    assert len(set(looked)) == 1
+    assert studio.director.match("volcano").note == ""
+    assert studio.director.submit("ann", "dog").targets == looked[0]
+    assert studio.director.match("dog").targets != looked[0]
+    assert refusal(studio.director.match, "qwxyz").reason is Reason.UNKNOWN_WORD
+    studio.director.block(BlockKind.WORD, "volcano")
+    assert refusal(studio.director.match, "volcano").reason is Reason.BLOCKED
+
+
+def test_a_block_empties_line_and_picture_of_it(studio):
+    studio.ask(("ann", "volcano"), ("bob", "bubble"), ("Mallory", "pizza"), ("cid", "red fox + volcano"))
+    assert studio.director.tick().title == "volcano"
+    assert studio.director.block(BlockKind.USER, "mallory") == 1
+    assert studio.titles() == ["bubble", "red fox + volcano"]
+    assert studio.director.block(BlockKind.CLASS, "volcano") == 1
+    assert studio.director.programme().scene.title == "bubble"
+    assert refusal(studio.director.submit, "dan", "lava").reason is Reason.BLOCKED
+    assert studio.director.block(BlockKind.WORD, "Bubble") == 0
+    assert studio.director.programme().scene.user == ""
+    studio.director.unblock(BlockKind.CLASS, "volcano")
+    studio.ask(("dan", "volcano"))
+
+
+def test_what_is_blocked_is_not_wandered_to(make):
+    studio = make(available=["n09472597", "n09229709", "n07873807"], blocked_classes=("volcano", "pizza"))
+    assert {studio.after(20).title for _ in range(10)} == {"bubble"}
+    assert not next(iter(studio.director.vocabulary.search("volcano"))).available
+    studio.director.block(BlockKind.CLASS, "bubble")  # all of it: something is dreamt all the same
+    assert studio.after(20).title
+    assert refusal(studio.director.submit, "ann", "bubble").reason is Reason.BLOCKED
+
+
+def test_blocks_outlive_a_change_of_network(make, tiny):
+    studio = make(family_safe=True)
+    studio.director.vocabulary = tiny
+    assert refusal(studio.director.submit, "ann", "bikini").reason is Reason.BLOCKED
+
+
+def test_rules_change_while_it_runs_and_outlive_it(make, tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    studio = make(path)
+    studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    scene = studio.director.tick()
+    studio.clock.advance(20)
+    studio.director.change_rules({"hold_s": 60.0, "open": False})
+    programme = studio.director.programme()
+    assert (programme.left_s, programme.open, programme.waiting[0].eta_s) == (40, False, 40)
+    assert studio.after(20) is scene
+    studio.queue.close()
+    studio = make(path)
+    assert studio.director.rules().settings["hold_s"] == 60.0
+    assert refusal(studio.director.submit, "cid", "pizza").reason is Reason.CLOSED
+    assert studio.director.reset_rules().changed == ()
+    studio.ask(("cid", "pizza"))
+
+
+def test_family_safe_at_run_time_clears_the_line(studio):
+    studio.ask(("ann", "revolver"), ("bob", "volcano"))
+    studio.director.change_rules({"family_safe": True})
+    assert studio.titles() == ["volcano"]
+    assert str(refusal(studio.director.submit, "cid", "revolver")) == "that is not dreamt here"
+
+
+def test_a_message_delivered_again_after_its_turn(studio):
+    (number,) = studio.ask(("ann", "volcano"), message_id="m1")
+    studio.director.tick()
+    vote = refusal(studio.director.submit, "ann", "volcano", message_id="m1").vote
+    assert (vote.request_id, vote.counted, vote.position) == (number, False, None)
