@@ -13,7 +13,7 @@ import pytest
 
 from streamer import pipeline
 from streamer.config import Config, FileOutput, QueueConfig, VideoConfig, WebConfig
-from streamer.messages import Keyframe, Pose, RendererStatus, Scene
+from streamer.messages import Keyframe, Motion, Pose, RendererStatus, Scene
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
 from streamer.web.errors import PortTaken
@@ -35,6 +35,7 @@ class HandRenderer:
         self.failure = ""
         self.running = False
         self.bumps = 0
+        self.motions: list[Motion] = []
         self.scenes: list[Scene] = []
         self.heard = threading.Condition()
 
@@ -49,6 +50,9 @@ class HandRenderer:
 
     def bump(self) -> None:
         self.bumps += 1
+
+    def motion(self, motion: Motion) -> None:
+        self.motions.append(motion)
 
     def scene(self, scene: Scene) -> None:
         with self.heard:
@@ -237,3 +241,32 @@ def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
 
 def test_one_who_was_never_started_can_be_stopped(live: Live) -> None:
     assert live.pipeline.stop(WAIT_S)
+
+
+def test_rules_votes_and_chat_go_through(live: Live) -> None:
+    live.pipeline.start()
+    number = live.call("api/requests", {"user": "ann", "text": "goldfish"})["id"]
+    live.call("api/requests", {"user": "bob", "text": "umbrella", "priority": "points", "amount": 500, "source": "twitch"})
+    assert [entry["user"] for entry in live.call("api/status")["queue"]] == ["bob", "ann"]
+    assert live.call(f"api/requests/{number}/promote", {}) == {"position": 1}
+    assert live.call(f"api/requests/{number}")["position"] == 1
+    live.call("api/blocks", {"kind": "class", "value": "umbrella"})
+    assert [entry["user"] for entry in live.call("api/status")["queue"]] == ["ann"]
+    live.call("api/chat", {"state": "connected", "account": "bot", "channel": "ann", "source": "twitch"})
+    told = live.call("api/status")
+    assert (told["open"], told["chat"]["state"], told["chat"]["channel"]) == (True, "connected", "ann")
+
+
+def test_the_camera_is_moved(live: Live) -> None:
+    live.pipeline.start()
+    assert live.call("api/motion", {"speed": 1.2}) == {"speed": 1.2, "rotation": 0.25}
+    assert live.call("api/motion", {"rotation": -1.5}) == {"speed": 1.2, "rotation": -1.5}
+    assert live.renderer.motions == [Motion(1.2, 0.25), Motion(1.2, -1.5)]
+    assert live.call("api/status")["motion"] == {"speed": 1.2, "rotation": -1.5}
+
+
+def test_a_blocked_class_that_there_is_not_is_told(live: Live, config: Config, tmp_path: Path) -> None:
+    queue = QueueConfig(path=tmp_path / "other.sqlite3", blocked_classes=("volcanno",))
+    with pytest.raises(QueueError, match=r"'queue\.blocked_classes' holds 'volcanno'"):
+        Pipeline(config.model_copy(update={"queue": queue}))
+    RequestQueue(queue.path).close()
