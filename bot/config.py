@@ -381,8 +381,6 @@ class BotSettings:
     """How the streamer arranges several subjects, as in its ``dream.layout``."""
     irc_url: str | None = None
     """Where to listen without an account; None is Twitch."""
-    irc_url: str | None = None
-    """Where to listen without an account; None is Twitch."""
 
     def __repr__(self) -> str:  # secrets stay out of logs
         return f"BotSettings(channel={self.twitch.channel!r}, api_url={self.api_url!r})"
