@@ -1,0 +1,128 @@
+"""Chat text to command: what is understood, what is left alone, and that nothing brings it down."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.clean import clean_name, clean_text, echo, quote
+from bot.config import ChatConfig
+from bot.messages import Line, Role
+from bot.parser import Command, Parser
+from tests.bot.lines import lines
+
+
+def line(text: str, role: Role = Role.EVERYONE, **more: object) -> Line:
+    return Line("1", "ann", "1", text, role, "irc", **more)  # type: ignore[arg-type]
+
+
+def parser(**config: object) -> Parser:
+    return Parser(ChatConfig.model_validate(config))
+
+
+UNDERSTOOD = {
+    "!dream volcano + bubble": Command("dream", "volcano + bubble"),
+    "  !DREAM   volcano \r\n": Command("dream", "volcano"),
+    "!d volcano": Command("dream", "volcano"),
+    "! dream volcano": Command("dream", "volcano"),
+    "！dream volcano": Command("dream", "volcano"),
+    "!dream, volcano": Command("dream", "volcano"),
+    "!queue?": Command("queue"),
+    "!dream": Command("dream"),
+    "@zoomdream !dream volcano": Command("dream", "volcano"),
+    "@zoomdream, !dream volcano": Command("dream", "volcano"),
+    "\u200b\ufeff\u202e!dream vol\u200bcano\u202c": Command("dream", "volcano"),
+    "!dream\tvolcano": Command("dream", "volcano"),
+    "!dream 🍕": Command("dream", "🍕"),
+    "!what vulcano": Command("what", "vulcano"),
+    "!vs": Command("voteskip"),
+}
+
+
+@pytest.mark.parametrize("text", UNDERSTOOD)
+def test_commands_are_understood_however_they_are_typed(text: str) -> None:
+    assert parser()(line(text)) == UNDERSTOOD[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "hello", "volcano", "!", "!!", "!so ann", "dream volcano", "what !dream volcano", "!dreamvolcano", "\x00"],
+)
+def test_talk_and_other_bots_commands_are_left_alone(text: str) -> None:
+    assert parser()(line(text)) is None
+
+
+def test_roles_decide_who_may() -> None:
+    read = parser(commands={"dream": {"role": "subscriber"}})
+    assert [read(line("!dream volcano", role)) is not None for role in Role] == [False, True, True, True, True]
+    assert [read(line("!skip", role)) is not None for role in Role] == [False, False, False, True, True]
+    assert "skip" not in read.offered(Role.VIP)
+    assert "skip" in read.offered(Role.MODERATOR)
+
+
+def test_prefix_aliases_and_switches_are_the_operators() -> None:
+    read = parser(prefix="?!", commands={"dream": {"aliases": ("Träume",)}, "random": {"enabled": False}})
+    assert read(line("?!träume volcano")) == Command("dream", "volcano")
+    assert read(line("?!TRÄUME volcano")) == Command("dream", "volcano")
+    assert read(line("!dream volcano")) is None
+    assert read(line("?!d volcano")) is None
+    assert read(line("?!random")) is None
+
+
+def test_bits_stand_before_the_command_and_rewards_need_none() -> None:
+    read = parser()
+    assert read(line("Cheer100 !dream volcano", bits=100)) == Command("dream", "volcano")
+    assert read(line("Cheer100 uni50 !dream apollo11", bits=150)) == Command("dream", "apollo11")
+    assert read(line("Cheer100 nice", bits=100)) is None
+    assert read(line("Cheer100 !dream volcano")) is None
+    assert read(line("volcano + bubble", reward_id="r")) == Command("dream", "volcano + bubble")
+    assert read(line("!dream volcano", reward_id="r")) == Command("dream", "volcano")
+
+
+def test_bare_words_only_when_wanted_and_only_what_may_be_a_name() -> None:
+    assert parser()(line("tabby cat")) is None
+    read = parser(bare_words=True)
+    assert read(line("tabby cat + pizza")) == Command("dream", "tabby cat + pizza", bare=True)
+    for talk in (
+        "is that a pizza?",
+        "a pizza, please",
+        "lol this looks like a real pizza",
+        "http://pizza",
+        "a+b+c+d+e",
+        "+",
+        "!pizza",
+    ):
+        assert read(line(talk)) is None
+
+
+def shown(text: str) -> bool:
+    """Whether a text may stand on a page or in a reply: on one line, nothing invisible, nothing that turns it around."""
+    bad = {"Cc", "Cf", "Cs", "Co", "Cn"}
+    return not any(unicodedata.category(character) in bad for character in text) and text == text.strip()
+
+
+@given(st.text(alphabet=st.characters(), max_size=300))
+@example("\ud800" * 300)
+@example("!dream " + "\u0300" * 200)
+@example("\u202e" * 1_000_000 + "!dream volcano")
+@example("!dream " + "\U0001f355" * 1_000_000)
+@example("\r\n".join(["!dream volcano"] * 1000))
+def test_any_text_is_read_without_harm(text: str) -> None:
+    read = parser(bare_words=True)
+    for role in (Role.EVERYONE, Role.BROADCASTER):
+        for command in (read(line(text, role)), read(line(f"!dream {text}", role)), read(line(text, role, reward_id="r"))):
+            assert command is None or (shown(command.words) and len(command.words) <= 400)
+    for clean in (clean_name, clean_text, echo, quote):
+        assert shown(clean(text))
+        assert clean(clean(text)) == clean(text)
+    assert not set(echo(text)) & set("./\\@#!:;<>{}%")
+
+
+def test_twenty_thousand_lines_of_a_wild_chat() -> None:
+    read = parser(bare_words=True)
+    understood = [command for each in lines(20_000) if (command := read(each))]
+    assert 3000 < len(understood) < 20_000
+    assert all(shown(command.words) for command in understood)
