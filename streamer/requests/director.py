@@ -1,12 +1,11 @@
-"""What is on air, for how long, and what to dream when nobody asks; and the desk that viewers and moderators come to."""
+"""The desk that viewers and moderators come to: takes wishes in, keeps order, and decides what is on air (``stage``)."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from random import Random
 
 from streamer.config import QueueConfig
@@ -26,10 +25,7 @@ from streamer.messages import (
     Setting,
     SkipVote,
     Standing,
-    Target,
     Vote,
-    Waiting,
-    arrange,
 )
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
@@ -38,6 +34,7 @@ from streamer.requests.blocks import comparable_name
 from streamer.requests.clean import clean_name, clean_text
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
+from streamer.requests.stage import Stage
 from streamer.requests.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -46,8 +43,6 @@ NAMELESS = "someone"
 """Who asks when nothing readable is left of a name."""
 MESSAGE_ID = 200
 """Characters of a message id that are kept; real ones have 36."""
-REMEMBERED = 12
-"""Subjects of the latest wanderings that are not wandered to again."""
 DRAWS = 20
 """Subjects drawn for who asks for anything, until one is not in line already."""
 
@@ -69,34 +64,21 @@ class Director:
         Raises:
             QueueError: the config blocks a class that there is not, or the rules cannot be read.
         """
-        self._queue, self._layout, self._clock = queue, layout, clock
-        self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
-        self._vocabulary = vocabulary.blocking(self._rules.blocks.wnids)
-        self._random = Random(seed)
+        self._queue = queue
         self._lock = threading.RLock()
+        self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
+        self._random = Random(seed)
+        self._stage = Stage(queue, self._rulebook, vocabulary, layout, self._random, clock)
         self._audience = Audience(clock)
         self._ballot = Ballot()
-        self._scene: Scene | None = None
-        self._request: Request | None = None
-        """The request that the scene fulfils."""
-        self._last: str | None = None
-        """The viewer who had the latest turn."""
-        self._since_s = 0.0
-        """When the scene came on air, moved on by as long as it was paused."""
-        self._paused_s: float | None = None
-        """Since when; None while it runs."""
-        self._lately: deque[Target] = deque(maxlen=REMEMBERED)
-        self._lined_up: tuple[tuple[Request, ...], InForce, str | None, tuple[Request, ...]] | None = None
-        """The line as it was last ordered, after what it was ordered by."""
+        self._obey()  # the config may block more than it did when these requests came
 
     # The programme
 
     def tick(self) -> Scene:
         """The scene on air now; changes it when its time is over. To be called about ten times a second."""
         with self._lock:
-            if self._scene is None or (self._paused_s is None and self._left_s() <= 0):
-                return self._advance()
-            return self._scene
+            return self._stage.tick()
 
     def skip(self) -> None:
         """End what is on air and go on to the next, also while paused.
@@ -106,7 +88,7 @@ class Director:
         """
         with self._lock:
             self._on_air()
-            self._advance()
+            self._stage.advance()
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
         """Count a viewer's vote to end what is on air, and end it when there are enough.
@@ -118,58 +100,37 @@ class Director:
         with self._lock:
             scene = self._on_air()
             policy.refuse_blocked(policy.Wish(user, "", (), source=source), self._rules.blocks)
-            if self._paused_s is not None:
+            if self._stage.paused:
                 raise Refused(Reason.CLOSED, "what is on air is being held; it cannot be voted away")
             viewer = order.viewer_of(user, source)
             self._audience.heard(viewer)
             votes, needed = self._ballot.cast(scene.id, viewer), policy.votes_needed(self._rules.config, self._audience.there())
             if votes >= needed:
                 logger.info("%s was voted away with %d votes", scene.title, votes)
-                self._advance()
+                self._stage.advance()
             return SkipVote(votes, needed, votes >= needed)
 
     def pause(self, paused: bool) -> None:
         """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
         with self._lock:
-            now_s = self._clock()
-            if paused and self._paused_s is None:
-                self._paused_s = now_s
-            elif not paused and self._paused_s is not None:
-                self._since_s += now_s - max(self._paused_s, self._since_s)
-                self._paused_s = None
+            self._stage.pause(paused)
 
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
         with self._lock:
-            paused = self._paused_s is not None
-            fleeting = self._request is None and self._rules.config.interrupt_wandering
-            return Programme(
-                scene=self._scene,
-                since_s=self._elapsed_s() if self._scene else 0.0,
-                left_s=None if self._scene is None or paused or fleeting else max(self._left_s(), 0.0),
-                waiting=self._waiting(),
-                paused=paused,
-                open=self._rules.config.open,
-            )
+            return self._stage.programme()
 
     @property
     def vocabulary(self) -> Vocabulary:
         """What can be asked for now."""
         with self._lock:
-            return self._vocabulary
+            return self._stage.vocabulary
 
     @vocabulary.setter
     def vocabulary(self, vocabulary: Vocabulary) -> None:
         """Go on with another network's classes; a scene with subjects that it has not learnt is replaced at once."""
         with self._lock:
-            self._vocabulary = vocabulary = vocabulary.blocking(self._rules.blocks.wnids)
-            if self._scene is None or all(vocabulary.stand_in(r.target) == r.target for r in self._scene.regions):
-                return
-            targets = self._able(self._request) if self._request else ()
-            if self._request and targets:
-                self._scene = self._make(targets, self._request)
-            else:
-                self._advance()
+            self._stage.learn(vocabulary.blocking(self._rules.blocks.wnids))
 
     # Viewers
 
@@ -206,11 +167,11 @@ class Director:
         with self._lock:
             if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
                 return self._receipt(earlier)
-            match = self._anything() if anything else self._vocabulary.match(text)
+            match = self._anything() if anything else self._stage.vocabulary.match(text)
             wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
             viewer = order.viewer_of(user, source)
             try:
-                policy.admit(wish, self._waiting(), self._rules.config, self._rules.blocks, self._audience.since(viewer))
+                policy.admit(wish, self._stage.waiting(), self._rules.config, self._rules.blocks, self._audience.since(viewer))
                 request = self._queue.add(
                     user,
                     wish.text,
@@ -242,7 +203,7 @@ class Director:
         """
         text = clean_text(text)
         with self._lock:
-            match = self._vocabulary.match(text, peek=True)
+            match = self._stage.vocabulary.match(text, peek=True)
             policy.refuse_blocked(policy.Wish(NAMELESS, text, match.targets), self._rules.blocks)
             return match
 
@@ -263,7 +224,7 @@ class Director:
                 if comparable_name(request.user) == name and source in (None, request.source)
             ]
             if not own:
-                on_air = self._request is not None and comparable_name(self._request.user) == name
+                on_air = self._stage.request is not None and comparable_name(self._stage.request.user) == name
                 raise Refused(Reason.NOT_FOUND, "it is on air already" if on_air else "you have no request waiting")
             latest = max(own, key=lambda request: request.id)
             self._audience.forgive(order.viewer_of(latest.user, latest.source))
@@ -276,7 +237,7 @@ class Director:
             Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
         """
         with self._lock:
-            for entry in self._waiting():
+            for entry in self._stage.waiting():
                 if entry.request.id == request_id:
                     return Standing(entry.request, entry.position, entry.eta_s)
             try:
@@ -294,7 +255,7 @@ class Director:
             Refused: ``NOT_FOUND``.
         """
         with self._lock:
-            if self._request and self._request.id == request_id:
+            if self._stage.request and self._stage.request.id == request_id:
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is on air already; skip it instead")
             self._queue.remove(request_id)
 
@@ -322,11 +283,11 @@ class Director:
             Refused: ``NOT_FOUND``, it does not wait.
         """
         with self._lock:
-            line = self._line()
+            line = self._stage.line()
             if all(request.id != request_id for request in line):
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting")
             self._queue.settle(order.moved(line, request_id, position))
-            return next(place for place, request in enumerate(self._line(), 1) if request.id == request_id)
+            return next(place for place, request in enumerate(self._stage.line(), 1) if request.id == request_id)
 
     def rules(self) -> Rules:
         """The rules as they are now."""
@@ -385,33 +346,36 @@ class Director:
     def _obey(self) -> int:
         """Make what waits and what is on air follow the blocks; returns how many requests left the line."""
         blocks = self._rules.blocks
-        self._vocabulary = self._vocabulary.blocking(blocks.wnids)
+        if blocks.wnids != self._stage.vocabulary.blocked:
+            self._stage.vocabulary = self._stage.vocabulary.blocking(blocks.wnids)
         broken = [request for request in self._queue.waiting() if blocks.blocks(request.user, request.text, request.targets)]
         for request in broken:
             self._queue.remove(request.id)
-        if self._scene is not None:
-            user, text = (self._request.user, self._request.text) if self._request else ("", "")
-            if blocks.blocks(user, text, [region.target for region in self._scene.regions]):
-                self._advance()
+        if broken:
+            logger.info("blocks took %d requests out of the line", len(broken))
+        if self._stage.scene is not None:
+            user, text = (self._stage.request.user, self._stage.request.text) if self._stage.request else ("", "")
+            if blocks.blocks(user, text, [region.target for region in self._stage.scene.regions]):
+                self._stage.advance()
         return len(broken)
 
     def _on_air(self) -> Scene:
-        if self._scene is None:
+        if self._stage.scene is None:
             raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
-        return self._scene
+        return self._stage.scene
 
     def _anything(self) -> Match:
         """A subject by chance, one that does not wait if there are others."""
         waiting = {request.targets for request in self._queue.waiting()}
         for _ in range(DRAWS):
-            targets = (self._vocabulary.random(self._random),)
+            targets = (self._stage.vocabulary.random(self._random),)
             if targets not in waiting:
                 break
         return Match(targets)
 
     def _second(self, wish: policy.Wish) -> Refused:
         """Count a wish as a vote for what waits already; returns the refusal that says so."""
-        twin = policy.twin_of(wish, self._waiting())
+        twin = policy.twin_of(wish, self._stage.waiting())
         assert twin is not None, "a duplicate has a twin"
         viewer, number = order.viewer_of(wish.user, wish.source), twin.request.id
         self._audience.heard(viewer)
@@ -420,83 +384,18 @@ class Director:
         if wish.priority is Priority.BITS:
             self._queue.lift(number, wish.priority, wish.amount)
             counted = True
-        now = next(entry for entry in self._waiting() if entry.request.id == number)
+        now = next(entry for entry in self._stage.waiting() if entry.request.id == number)
         vote = Vote(number, counted, now.request.votes, now.request.title, now.position, now.eta_s)
         return Refused(Reason.DUPLICATE, policy.seconded(vote, own=own), vote=vote)
 
     def _taken_before(self, request_id: int) -> Refused:
         """What to say when a message is delivered again, after its request left the line."""
-        request = self._queue.find(request_id)
-        vote = Vote(request_id, False, request.votes, request.title, None, None)
-        return Refused(Reason.DUPLICATE, "this message was taken already", vote=vote)
-
-    def _elapsed_s(self) -> float:
-        now_s = self._clock() if self._paused_s is None else max(self._paused_s, self._since_s)
-        return now_s - self._since_s
-
-    def _left_s(self) -> float:
-        """Seconds until the scene on air ends."""
-        config = self._rules.config
-        if self._request:
-            return config.hold_s - self._elapsed_s()
-        if config.interrupt_wandering and self._queue.waiting():
-            return 0.0
-        return config.wander_s - self._elapsed_s()
-
-    def _advance(self) -> Scene:
-        """End the scene on air and put on the next."""
-        if self._request:
-            self._queue.finish(self._request.id)
-            self._request = None
-        self._since_s = self._clock()
-        while line := self._line():
-            request = line[0]
-            if targets := self._able(request):
-                self._request = self._queue.take(request.id)
-                self._last = order.viewer_of(request.user, request.source)
-                self._scene = self._make(targets, request)
-                logger.info("on air: %s for %s", self._scene.title, request.user)
-                return self._scene
-            logger.warning("left out request %d: this network can dream nothing like %s", request.id, request.title)
-            self._queue.remove(request.id)
-        # What was just seen is avoided, and the wanderings before it as far as there is anything else.
-        last = {region.target for region in self._scene.regions} if self._scene else set()
-        targets = self._vocabulary.wander(self._random, {*last, *self._lately})
-        if last.issuperset(targets):
-            self._lately.clear()
-            targets = self._vocabulary.wander(self._random, last)
-        self._lately.extend(targets)
-        self._scene = self._make(targets)
-        logger.info("wandering: %s", self._scene.title)
-        return self._scene
-
-    def _able(self, request: Request) -> tuple[Target, ...]:
-        """A request's subjects, nearest relatives for those that the network lacks: it may have changed meanwhile."""
-        found = (self._vocabulary.stand_in(target) for target in request.targets)
-        return tuple(dict.fromkeys(target for target in found if target))
-
-    def _make(self, targets: Sequence[Target], request: Request | None = None) -> Scene:
-        return Scene(
-            id=self._scene.id + 1 if self._scene else 0,
-            regions=arrange(targets, self._layout),
-            user=request.user if request else "",
-            request_id=request.id if request else None,
-        )
-
-    def _line(self) -> tuple[Request, ...]:
-        """What waits, next one first."""
-        waiting, rules, last = self._queue.waiting(), self._rules, self._last
-        known = self._lined_up
-        if known is None or known[0] is not waiting or known[1] is not rules or known[2] != last:
-            known = self._lined_up = (waiting, rules, last, order.line_up(waiting, rules.config, last))
-        return known[3]
-
-    def _waiting(self) -> tuple[Waiting, ...]:
-        line = self._line()
-        free_s = max(self._left_s(), 0.0) if self._scene else 0.0
-        times = policy.etas(len(line), free_s, self._rules.config.hold_s)
-        return tuple(Waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(line, times, strict=True), 1))
+        try:
+            title = self._queue.find(request_id).title
+        except (Refused, QueueError):  # its row cannot be read; that it is there is all that matters
+            title = ""
+        return Refused(Reason.DUPLICATE, "this message was taken already", vote=Vote(request_id, False, 0, title, None, None))
 
     def _receipt(self, request: Request, note: str = "") -> Receipt:
-        entry = next(entry for entry in self._waiting() if entry.request.id == request.id)
+        entry = next(entry for entry in self._stage.waiting() if entry.request.id == request.id)
         return Receipt(request.id, entry.position, entry.eta_s, request.targets, note)

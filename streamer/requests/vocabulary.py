@@ -87,6 +87,11 @@ class Vocabulary:
         """The same vocabulary for another network, nothing blocked."""
         return Vocabulary(self._shelf, available)
 
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The wnids that are not to be dreamt, whether the network has learnt them or not."""
+        return frozenset(self._shelf.entries[index].wnid for index in self._blocked)
+
     def blocking(self, blocked: Collection[str]) -> Vocabulary:
         """The same vocabulary with these classes blocked (wnids), and no others."""
         learnt = {self._shelf.entries[index].wnid for index in self._learnt}

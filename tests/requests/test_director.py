@@ -513,3 +513,18 @@ def test_a_message_delivered_again_after_its_turn(studio):
     studio.director.tick()
     vote = refusal(studio.director.submit, "ann", "volcano", message_id="m1").vote
     assert (vote.request_id, vote.counted, vote.position) == (number, False, None)
+
+
+def test_what_the_config_came_to_block_leaves_the_line_at_the_start(make, tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    studio = make(path)
+    studio.ask(("ann", "volcano"), ("bob", "bubble"), ("Mallory", "pizza"))
+    studio.queue.close()
+    studio = make(path, blocked_classes=("volcano",), blocked_users=("mallory",))
+    assert studio.titles() == ["bubble"]
+
+
+def test_changing_a_rule_does_not_start_the_turns_of_a_word_anew(studio):
+    first = studio.director.submit("ann", "dog").targets
+    studio.director.change_rules({"hold_s": 40.0})
+    assert studio.director.submit("bob", "dog").targets != first
