@@ -47,12 +47,12 @@ def clean_text(text: str) -> str:
 
 def echo(text: str) -> str:
     """A viewer's words as the bot may say them: no address, mention or command comes out of its mouth; may be empty."""
-    return " ".join(_clean(_NOT_ECHOED.sub(" ", _clean(text, TEXT_GRAPHEMES)), ECHO_GRAPHEMES).split())
+    return _clean(_NOT_ECHOED.sub(" ", _clean(text, TEXT_GRAPHEMES)), ECHO_GRAPHEMES)
 
 
 def quote(text: str) -> str:
     """A program's words about a viewer's: punctuation stays, addresses and mentions do not."""
-    return " ".join(_LINKING.sub(" ", _clean(text, 3 * TEXT_GRAPHEMES)).split())
+    return _clean(_LINKING.sub(" ", _clean(text, 3 * TEXT_GRAPHEMES)), 3 * TEXT_GRAPHEMES)
 
 
 def _clean(text: str, graphemes: int) -> str:
