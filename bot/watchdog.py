@@ -1,9 +1,9 @@
 """Hears when the bot has gone deaf, and opens its ears again.
 
 twitchio recovers from some breaks by itself and stays deaf for ever after others: a socket closed with 4003, a refusal when it
-subscribes again, no welcome after a reconnect. It also waits up to 90 s between two tries. So nothing of that is left to it but
-what Twitch itself orders (``session_reconnect``): its sockets are told not to reconnect, and one loop here opens a new one,
-whatever the reason was.
+subscribes again, no welcome after a reconnect. It also waits up to 90 s between two tries, and loses what is said while it
+moves to another server at Twitch's order. So nothing of that is left to it: its sockets are told not to reconnect, and one loop
+here opens a new one, whatever the reason was.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bot.faults import Fault, NeedsLogin, explain, judge
 if TYPE_CHECKING:
     from twitchio import Client
     from twitchio.eventsub import SubscriptionPayload
+    from twitchio.types_.conduits import ReconnectMessage
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,22 @@ class Revoked(Exception):
         self.login = login
 
 
+class _Socket(Websocket):
+    """twitchio's socket, which leaves it to the ear to follow an order to move."""
+
+    __slots__ = ("_move",)
+
+    def __init__(self, client: Client, user_id: str, move: Callable[[_Socket, str], None]) -> None:
+        # No tries of its own after the first: reconnect_attempts None is none.
+        super().__init__(client=client, token_for=user_id, http=client.http, reconnect_attempts=None)
+        self._move = move
+
+    async def _process_reconnect(self, data: ReconnectMessage) -> None:
+        # twitchio moves within its listener, which hears nothing meanwhile, and then closes what was not read.
+        if url := data["payload"]["session"]["reconnect_url"]:
+            self._move(self, url)
+
+
 class Ear:
     """One EventSub subscription of one account, kept alive on a socket of its own."""
 
@@ -125,6 +142,7 @@ class Ear:
         self._revoked: Revoked | None = None
         self._heard: tuple[object, float] = (None, 0.0)
         self._mine: set[Websocket] = set()
+        self._moves: set[asyncio.Task[None]] = set()
 
     @property
     def type(self) -> str:
@@ -177,15 +195,39 @@ class Ear:
         self._revoked = None
         if self._user_id not in self._client.tokens:
             raise NeedsLogin(self._login, "Twitch no longer takes the login")
-        # No tries of its own after the first: reconnect_attempts None is none.
-        socket = Websocket(client=self._client, token_for=self._user_id, http=self._client.http, reconnect_attempts=None)
-        self._mine.add(socket)
+        socket = self._socket()
         await socket.connect(fail_once=True)
         session = socket.session_id
         assert session is not None, "connect waits for the welcome"
         self._client._websockets[self._user_id][session] = socket
         await self._client.subscribe_websocket(self._payload, as_bot=False, token_for=self._user_id, socket_id=session)
         self._heard = (None, time.monotonic())
+
+    def _socket(self) -> _Socket:
+        socket = _Socket(self._client, self._user_id, self._move)
+        self._mine.add(socket)
+        return socket
+
+    def _move(self, old: _Socket, url: str) -> None:
+        task = asyncio.create_task(self._follow(old, url))
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
+
+    async def _follow(self, old: _Socket, url: str) -> None:
+        """Connect where Twitch says, hearing both for a moment; the subscription moves along by itself."""
+        new = self._socket()
+        new._subscriptions = old._subscriptions
+        try:
+            async with asyncio.timeout(self._t.call_s):
+                await new.connect(url=url, fail_once=True)
+        except TROUBLE as error:  # the old one hears on until Twitch closes it, and then a new one is opened
+            log.info("could not move %s as Twitch said: %s", self.type, explain(error))
+            return
+        assert new.session_id is not None, "connect waits for the welcome"
+        self._client._websockets[self._user_id][new.session_id] = new
+        log.info("moved %s as Twitch said", self.type)
+        await asyncio.sleep(self._t.look_s)  # what was said before the welcome may still be on its way
+        await old.close()
 
     async def _deaf(self, opened_s: float) -> str:
         """Wait until it hears no more; returns why."""
@@ -210,10 +252,7 @@ class Ear:
 
     def _sockets(self) -> list[Websocket]:
         """The sockets that carry this subscription; two for a moment when Twitch orders a move."""
-        sockets = self._client._websockets.get(self._user_id, {}).values()
-        mine = [socket for socket in sockets if any(sub["type"].value == self.type for sub in socket._subscriptions.values())]
-        self._mine.update(mine)
-        return mine
+        return [socket for socket in self._mine if socket._subscriptions]
 
     def _trouble(self, now_s: float) -> str:
         """What is wrong with the sockets; empty while one hears."""
@@ -247,7 +286,8 @@ class Ear:
 
     async def _close(self) -> None:
         """Close all sockets that were ever its own; twitchio forgets some of its tasks."""
-        self._sockets()
+        for move in self._moves:
+            move.cancel()
         for socket in self._mine:
             for task in (*socket._connection_tasks, socket._listen_task, socket._keep_alive_task):
                 if task is not None and task is not asyncio.current_task():
@@ -260,6 +300,3 @@ class Ear:
                 await socket.close()
             self._client._websockets[self._user_id].pop(socket.session_id or "", None)
         self._mine.clear()
-        kept = self._client._websockets[self._user_id]
-        for session in [session for session, socket in kept.items() if socket._closed]:
-            del kept[session]

@@ -127,6 +127,8 @@ class Faults:
     no_welcome: int = 0
     """Websockets that are taken and not welcomed."""
     no_keepalives: bool = False
+    move_grace_s: float = 30.0
+    """From an order to move to the close of the old websocket."""
     drop_message: str = ""
     """Reason why chat messages are not sent."""
 
@@ -155,6 +157,7 @@ class TwitchStandIn:
         self.revoked_by_bot: list[str] = []
         self.port = 0
         self._site: web.TCPSite | None = None
+        self._closing: list[asyncio.Task[None]] = []
 
     # Running
 
@@ -187,6 +190,8 @@ class TwitchStandIn:
     async def __aexit__(self, *_: object) -> None:
         self.faults.hang = False
         self._up.set()
+        for task in self._closing:
+            task.cancel()
         self.drop()
         await self._runner.cleanup()
 
@@ -237,6 +242,8 @@ class TwitchStandIn:
         except web.HTTPException as error:
             self.calls.append(Call(call_at, what, error.status))
             raise
+        except ConnectionResetError:  # whoever asked is gone
+            return web.Response()
         if request.path != "/ws":
             self.calls.append(Call(call_at, what, response.status))
         return response
@@ -663,7 +670,7 @@ class TwitchStandIn:
             session.silent = True
 
     async def move(self, reachable: bool = True) -> None:
-        """Order all sessions to reconnect elsewhere, and close the old ones as Twitch does when that takes long."""
+        """Order all sessions to reconnect elsewhere, and close the old ones after a while."""
         for session in list(self.sessions.values()):
             port = self.port if reachable else 1
             payload = {
@@ -676,6 +683,11 @@ class TwitchStandIn:
                 }
             }
             await self._tell(session, "session_reconnect", payload)
+            self._closing.append(asyncio.create_task(self._close_moved(session)))
+
+    async def _close_moved(self, session: Session) -> None:
+        await asyncio.sleep(self.faults.move_grace_s)
+        await session.socket.close(code=4004)
 
     async def revoke(self, login: str, reason: str) -> None:
         """Take an account's subscriptions back."""
