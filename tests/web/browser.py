@@ -24,6 +24,8 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+WAIT_MS = 20_000
+"""How long a page may take, on a busy machine, until it shows what it should."""
 HEIGHT, WIDTH, FPS = 72, 128, 25
 COLOUR = (200, 120, 40)
 

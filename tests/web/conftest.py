@@ -8,6 +8,7 @@ import pytest
 
 from streamer.config import WebConfig
 from streamer.web.server import Server
+from tests.web.browser import ARGS, WAIT_MS, chromium
 from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeStatus, FakeVideo
 
 
@@ -50,3 +51,29 @@ def stage(stages: Callable[..., Stage]) -> Stage:
 def guarded(stages: Callable[..., Stage]) -> Stage:
     """A server with a token."""
     return stages(token="open sesame")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; skips if there is none, or nothing to drive it with."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = chromium()
+    playwright.expect.set_options(timeout=WAIT_MS)
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=path, args=ARGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page on which an uncaught error, or anything that the content security policy blocks, fails the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="no-preference")
+    context.set_default_timeout(WAIT_MS)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    yield opened
+    context.close()
+    assert errors == []

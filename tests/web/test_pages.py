@@ -10,18 +10,17 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from streamer.config import WebConfig
 from streamer.messages import FrameCounters, Scene, Target, arrange
 from streamer.web.server import Server
-from tests.web.browser import ARGS, COLOUR, chromium, moving_video
+from tests.web.browser import COLOUR, WAIT_MS, moving_video
 from tests.web.conftest import Stage
 from tests.web.fakes import FakeClasses
 
 pytestmark = pytest.mark.browser
 
-WAIT_MS = 20_000
 NASTY = "<img src=x onerror=\"window.pwned='img'\"><script>window.pwned='script'</script>"
 PIXEL = """element => {
     const canvas = document.createElement('canvas');
@@ -41,29 +40,6 @@ def until(page: Page, condition: str, arg: object = None) -> None:
     pytest.fail(f"never true: {condition}")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page on which an uncaught error fails the test."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="no-preference")
-    context.set_default_timeout(WAIT_MS)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    yield opened
-    context.close()
-    assert errors == []
-
-
 @pytest.fixture
 def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
     """A server with a video that plays."""
@@ -79,7 +55,7 @@ def is_colour(pixel: list[int]) -> bool:
 
 def test_the_page_plays_live_video(moving: Stage, page: Page) -> None:
     page.goto(moving.server.url)
-    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    expect(page.locator("#state-text")).to_have_text("live")
     until(page, "() => document.querySelector('video').currentTime > 0.5")
     video = page.locator("video")
     assert video.evaluate("v => [v.videoWidth, v.videoHeight]") == [128, 72]
@@ -92,7 +68,7 @@ def test_the_page_plays_live_video(moving: Stage, page: Page) -> None:
 def test_without_media_source_pictures_take_over(moving: Stage, page: Page) -> None:
     page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource; delete window.WebKitMediaSource;")
     page.goto(moving.server.url)
-    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    expect(page.locator("#state-text")).to_have_text("live")
     picture = page.locator("#picture")
     expect(picture).to_be_visible()
     expect(page.locator("video")).to_be_hidden()
@@ -104,12 +80,12 @@ def test_without_media_source_pictures_take_over(moving: Stage, page: Page) -> N
 
 def test_pausing_lets_go_of_the_stream(moving: Stage, page: Page) -> None:
     page.goto(moving.server.url)
-    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    expect(page.locator("#state-text")).to_have_text("live")
     page.hover("#stage")
     page.get_by_role("button", name="Pause the picture").click()
     expect(page.locator("#state-text")).to_have_text("paused")
     page.get_by_role("button", name="Play the picture").click()
-    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    expect(page.locator("#state-text")).to_have_text("live")
 
 
 def test_less_motion_is_respected(moving: Stage, page: Page) -> None:
@@ -122,14 +98,14 @@ def test_less_motion_is_respected(moving: Stage, page: Page) -> None:
 
 def test_the_page_comes_back_with_the_server(moving: Stage, page: Page) -> None:
     page.goto(moving.server.url)
-    expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+    expect(page.locator("#state-text")).to_have_text("live")
     port = moving.server.port
     assert moving.server.stop(10)
     expect(page.locator("#state-text")).to_have_text("reconnecting…")
     again = Server(WebConfig(port=port), moving.desk, moving.video, moving.status, FakeClasses(), moving.desk)
     again.start()
     try:
-        expect(page.locator("#state-text")).to_have_text("live", timeout=WAIT_MS)
+        expect(page.locator("#state-text")).to_have_text("live")
     finally:
         assert again.stop(10)
 

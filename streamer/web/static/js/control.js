@@ -30,8 +30,8 @@ function open() {
   const stage = new Stage();
   begin();
   buttons();
-  waiting.begin(rules.read);
-  blocks.begin(rules.read);
+  waiting.begin();
+  blocks.begin();
   rules.begin(blocks.show);
   camera.begin();
   stage.begin();

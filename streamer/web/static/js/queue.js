@@ -7,7 +7,7 @@ const PAID = { points: "channel points", bits: "bits" };
 
 /** The list in `#queue`. Rows are kept while they stay, and with them what is open in them. */
 export class Queue {
-  #rows = new Map(); // by request
+  #rows = new Map(); // by key
   #frozen = false;
   #latest = null;
 
@@ -30,11 +30,12 @@ export class Queue {
     const kept = this.#rows;
     this.#rows = new Map();
     for (const item of queue) {
-      const row = kept.get(item.id) ?? this.#row(item);
-      this.#rows.set(item.id, row);
+      const key = `${item.id} ${item.title} ${item.user}`; // another queue counts from one again
+      const row = kept.get(key) ?? this.#row(item);
+      this.#rows.set(key, row);
       this.#fill(row, item);
     }
-    for (const [id, row] of kept) if (!this.#rows.has(id)) row.remove();
+    for (const [key, row] of kept) if (!this.#rows.has(key)) row.remove();
     [...this.#rows.values()].forEach((row, i) => this.list.children[i] !== row && this.list.insertBefore(row, this.list.children[i] ?? null));
     this.#refocus(focus);
     byId("queue-empty").hidden = queue.length > 0;

@@ -12,6 +12,7 @@ let onLoggedOut = () => {};
 
 /** `heard` is called when the server wants the token again. */
 export const whenLoggedOut = (heard) => (onLoggedOut = heard);
+export const loggedOut = () => onLoggedOut();
 
 /** Say how something went, in the corner; `suggestions` become buttons for `pick`. */
 export function tell(text, { bad = false, suggestions = [], pick } = {}) {
@@ -33,7 +34,7 @@ export async function act(method, path, body, done, again) {
     tell(done(told));
     return told;
   } catch (error) {
-    if (error.status === 401) onLoggedOut();
+    if (error.status === 401) loggedOut();
     else tell(error.message, { bad: true, suggestions: again ? error.suggestions.slice(0, 6) : [], pick: again });
     return null;
   }

@@ -1,22 +1,24 @@
 // What may not be asked for, and who may not ask.
 
-import { byId, el, person } from "../dom.js";
+import { byId, count, el, person } from "../dom.js";
 import { icon } from "../icons.js";
 import { act } from "./act.js";
 
 const KINDS = { words: "word", users: "user", classes: "class" };
 
-let onChange = () => {};
-
 async function unblock(kind, value, label) {
-  if (await act("POST", "/api/unblock", { kind, value }, () => `${label} is free again.`)) onChange();
+  const told = await act("POST", "/api/unblock", { kind, value }, () => `${label} is free again.`);
+  if (told) show(told.blocked);
 }
 
-async function block(kind, value) {
-  const again = kind === "class" ? (label) => block(kind, label) : undefined;
-  if (!(await act("POST", "/api/blocks", { kind, value }, () => `Blocked ${value}.`, again))) return;
+/** Block a word, a user or a class; an unknown class is answered with near ones. */
+export async function block(kind, value, label = value) {
+  const left = (removed) => (removed ? ` ${count(removed, "request")} left the line.` : "");
+  const again = (near) => block(kind, near);
+  const told = await act("POST", "/api/blocks", { kind, value }, ({ removed }) => `Blocked ${label}.${left(removed)}`, again);
+  if (!told) return;
+  show(told.blocked);
   byId("block-value").value = "";
-  onChange();
 }
 
 function chip(kind, value, label) {
@@ -39,9 +41,7 @@ export function show(blocked = {}) {
   byId("blocked-none").hidden = Object.keys(KINDS).some((list) => blocked[list]?.length);
 }
 
-/** `changed` is called after each change that was made here. */
-export function begin(changed) {
-  onChange = changed;
+export function begin() {
   byId("block").addEventListener("submit", (event) => {
     event.preventDefault();
     const value = byId("block-value").value.trim();

@@ -4,28 +4,31 @@ import { byId } from "../dom.js";
 import { act } from "./act.js";
 
 const SETTLED_MS = 250; // a slider is heard when it rests for so long
+const HANDS_OFF_MS = 1500; // what a hand has just set is not set back by a status from before
 
-const FIELDS = { speed: "speed", rotation: "rotation" };
+const KEYS = ["speed", "rotation"];
 
 let known = {};
-let timer;
+let touched = -Infinity;
+
+const touch = () => (touched = performance.now());
 
 function put(key, value) {
   const text = `${Math.round(value * 1000) / 1000}`;
-  for (const input of [byId(`camera-${key}`), byId(`camera-${key}-slider`)]) {
-    if (input !== document.activeElement && input.value !== text) input.value = text;
-  }
+  byId(`camera-${key}-slider`).value = text;
+  byId(`camera-${key}`).value = text;
 }
 
 async function turn(key, value) {
-  const told = await act("POST", "/api/motion", { [FIELDS[key]]: value }, () => said(key, value));
-  if (told) known = { ...known, [key]: value };
+  touch();
+  const told = await act("POST", "/api/motion", { [key]: value }, (motion) => said(key, motion[key]));
+  known = told ?? known;
   if (key in known) put(key, known[key]);
 }
 
 function said(key, value) {
   if (key === "rotation") return value ? `Turns ${Math.abs(value)}° a second, ${value > 0 ? "counter-clockwise" : "clockwise"}.` : "Does not turn.";
-  return value === 1 ? "The camera stands still." : `Zooms ${value > 1 ? "in" : "out"}, ${value} times a second.`;
+  return value === 1 ? "The camera stands still." : `Zooms ${value > 1 ? "in" : "out"} by ${value} a second.`;
 }
 
 /** Show where a status says that the camera is. */
@@ -33,16 +36,18 @@ export function show({ motion }) {
   byId("camera").hidden = !motion;
   if (!motion) return;
   known = motion;
-  for (const key of Object.keys(FIELDS)) put(key, motion[key]);
+  if (performance.now() - touched < HANDS_OFF_MS) return;
+  for (const key of KEYS) if (document.activeElement !== byId(`camera-${key}`)) put(key, motion[key]);
 }
 
 export function begin() {
-  for (const key of Object.keys(FIELDS)) {
+  for (const key of KEYS) {
     const number = byId(`camera-${key}`);
     const slider = byId(`camera-${key}-slider`);
     number.addEventListener("change", () => number.value && turn(key, Number(number.value)));
-    number.addEventListener("blur", () => key in known && put(key, known[key]));
+    let timer;
     slider.addEventListener("input", () => {
+      touch();
       number.value = slider.value;
       clearTimeout(timer);
       timer = setTimeout(() => turn(key, Number(slider.value)), SETTLED_MS);

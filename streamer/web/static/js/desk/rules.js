@@ -2,7 +2,7 @@
 
 import { call } from "../api.js";
 import { byId, el, say } from "../dom.js";
-import { act, arm } from "./act.js";
+import { act, arm, loggedOut } from "./act.js";
 
 const EVERY_MS = 5000; // chat changes rules too
 
@@ -31,14 +31,24 @@ const FURTHER = [
 const ALL = [...FIELDS, ...FURTHER];
 
 const rows = new Map(); // by key
+const asked = new Set(); // keys on their way to the server
 let known = {};
 let onBlocks = () => {};
 
 /** Change one rule; shows what holds after. */
 async function change(key, name, value) {
+  asked.add(key);
   const told = await act("PATCH", "/api/rules", { [key]: value }, () => `${name}: ${words(key, value)}.`);
-  if (told) await read();
-  else show(known);
+  asked.delete(key);
+  take(told ?? known, key);
+}
+
+/** Show these rules. The server names what is blocked to moderators only: without, this browser is one no more. */
+function take(rules, settled) {
+  if (rules.blocked === null) return loggedOut();
+  known = rules;
+  show(known, settled);
+  if (known.blocked) onBlocks(known.blocked);
 }
 
 function words(key, value) {
@@ -60,7 +70,7 @@ function field([key, name, kind, more]) {
   } else {
     input = el("input", { id, type: "number", min: "0", step: "any", inputMode: "decimal", required: true });
     input.addEventListener("change", () => {
-      if (!input.value) return show(known);
+      if (!input.value) return show(known, key);
       change(key, name, kind === "percent" ? Number(input.value) / 100 : Number(input.value));
     });
     input.addEventListener("blur", () => show(known));
@@ -70,7 +80,8 @@ function field([key, name, kind, more]) {
   return el("div", { className: `rule ${kind}-rule`, hidden: true }, label, el("span", { className: "value" }, input, ...unit));
 }
 
-function show(rules) {
+/** A number being typed, or on its way to the server, is left alone until it is settled. */
+function show(rules, settled) {
   byId("reset").hidden = !rules.changed?.length;
   for (const [key, name, kind] of ALL) {
     const row = rows.get(key);
@@ -84,7 +95,7 @@ function show(rules) {
     if (kind === "switch") {
       input.setAttribute("aria-checked", String(value));
       input.setAttribute("aria-label", name);
-    } else if (input !== document.activeElement || kind === "choice") {
+    } else if (key === settled || (!asked.has(key) && (input !== document.activeElement || kind === "choice"))) {
       const shown = kind === "percent" ? `${Math.round(value * 1000) / 10}` : `${value}`;
       if (input.value !== shown) input.value = shown;
     }
@@ -94,12 +105,10 @@ function show(rules) {
 /** Read the rules again; quiet when the server is away. */
 export async function read() {
   try {
-    known = await call("GET", "/api/rules");
+    take(await call("GET", "/api/rules"));
   } catch (error) {
-    return console.info("the rules: %s", error.message);
+    console.info("the rules: %s", error.message);
   }
-  show(known);
-  onBlocks(known.blocked);
 }
 
 /** `blocks` is handed the blocked lists whenever they are read. */
@@ -112,8 +121,8 @@ export function begin(blocks) {
     byId("reset"),
     () => "Really forget what was changed here?",
     async () => {
-      await act("DELETE", "/api/rules", undefined, () => "The rules are those of the configuration again.");
-      read();
+      const told = await act("DELETE", "/api/rules", undefined, () => "The rules are those of the configuration again.");
+      if (told) take(told);
     },
   );
   setInterval(() => document.hidden || byId("desk").hidden || read(), EVERY_MS);

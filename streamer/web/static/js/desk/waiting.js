@@ -4,6 +4,7 @@ import { byId, count, el, person, say } from "../dom.js";
 import { icon } from "../icons.js";
 import { Queue } from "../queue.js";
 import { act, arm, tell } from "./act.js";
+import { block } from "./blocks.js";
 import { draggable } from "./drag.js";
 
 const ROLES = { subscriber: "subscriber", vip: "VIP", moderator: "moderator", broadcaster: "broadcaster" };
@@ -11,7 +12,6 @@ const ROLES = { subscriber: "subscriber", vip: "VIP", moderator: "moderator", br
 let queue;
 let items = new Map(); // as last told, by id
 let open = true;
-let onBlocked = () => {};
 
 function button(name, drawing, label, action) {
   return el("button", { type: "button", className: `tool ${name}`, "aria-label": label, title: label, onclick: action }, icon(drawing));
@@ -30,14 +30,9 @@ function step(item, by) {
   if (now) move(item, now.position + by);
 }
 
-async function block(kind, value, label) {
-  const told = await act("POST", "/api/blocks", { kind, value }, () => `Blocked ${label}.`);
-  if (told) onBlocked();
-}
-
 /** The drawer of a row: who may ask no more, and for what. */
 function drawer(item) {
-  const user = el("button", { type: "button", className: "chip", onclick: () => block("user", item.user, item.user) }, "Block ", person(item.user));
+  const user = el("button", { type: "button", className: "chip", onclick: () => block("user", item.user) }, "Block ", person(item.user));
   const classes = item.targets.map((target) =>
     el("button", { type: "button", className: "chip", onclick: () => block("class", target.wnid, target.label) }, `Block ${target.label}`),
   );
@@ -91,9 +86,7 @@ export function show(status) {
   byId("clear").hidden = !status.queue.length;
 }
 
-/** `blocked` is called when somebody or something has been blocked here. */
-export function begin(blocked) {
-  onBlocked = blocked;
+export function begin() {
   queue = new Queue(tools, refresh);
   byId("open").addEventListener("click", () =>
     act("PATCH", "/api/rules", { open: !open }, () => (open ? "Closed: nothing new is taken." : "Open: viewers may ask.")),

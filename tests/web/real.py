@@ -1,0 +1,74 @@
+"""A server in front of the real desk: director, queue, rules and vocabulary as in the program, only nothing is dreamt."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from streamer.chat import ChatBoard
+from streamer.config import QueueConfig, WebConfig
+from streamer.messages import ChatReport, FrameCounters, Motion, RendererStatus, StatusSnapshot
+from streamer.requests.director import Director
+from streamer.requests.queue import RequestQueue
+from streamer.requests.vocabulary import Vocabulary
+from streamer.web.server import Server
+from tests.web.fakes import Client, FakeVideo
+
+
+class Dream:
+    """What the web may do to the dream: noted down. The chat's reports are kept as in the program."""
+
+    def __init__(self) -> None:
+        self.motion = Motion()
+        self.bumped = 0
+        self.chat = ChatBoard(time.monotonic)
+
+    def bump(self) -> None:
+        self.bumped += 1
+
+    def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
+        old = self.motion
+        self.motion = Motion(old.speed if speed is None else speed, old.rotation if rotation is None else rotation)
+        return self.motion
+
+    def hear_chat(self, report: ChatReport) -> None:
+        self.chat.hear(report)
+
+
+class RealStage:
+    """A running server; what is on air stays there until it is skipped."""
+
+    def __init__(self, token: str | None = None, port: int = 0, **queue: Any) -> None:
+        self.queue = RequestQueue(None)
+        words = Vocabulary.load()
+        self.clock_s = 1000.0
+        settings = QueueConfig.model_validate({"hold_s": 60.0, "interrupt_wandering": False, **queue})
+        self.director = Director(self.queue, words, settings, seed=1, clock=lambda: self.clock_s)
+        self.dream = Dream()
+        renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
+        self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
+        web = WebConfig.model_validate({"port": port, "token": token})
+        self.server = Server(web, self.director, FakeVideo(), self.status, words, self.dream)
+        self.director.tick()
+        self.server.start()
+        self.call = Client(self.server.port)
+
+    def status(self) -> StatusSnapshot:
+        return replace(
+            self._snapshot, programme=self.director.programme(), motion=self.dream.motion, chat=self.dream.chat.read()
+        )
+
+    def ask(self, user: str, text: str) -> Any:
+        """Ask as any page would."""
+        answer = self.call("POST", "/api/requests", {"user": user, "text": text})
+        assert answer.status == 201, answer.json
+        return answer.json
+
+    def titles(self) -> list[str]:
+        """What waits."""
+        return [entry.request.title for entry in self.director.programme().waiting]
+
+    def close(self) -> None:
+        assert self.server.stop(10)
+        self.queue.close()

@@ -1,0 +1,293 @@
+"""The operator's desk, and what viewers see of it, in headless Chromium before the real desk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.web.real import RealStage
+
+pytestmark = pytest.mark.browser
+
+WISHES = (("Mara", "pizza"), ("Jo", "jellyfish"), ("Kim", "tabby cat"), ("Noor", "volcano + bubble"))
+
+
+@pytest.fixture
+def reals() -> Iterator[Callable[..., RealStage]]:
+    """Starts servers before real desks."""
+    started: list[RealStage] = []
+
+    def start(**settings: Any) -> RealStage:
+        started.append(RealStage(**settings))
+        return started[-1]
+
+    yield start
+    for stage in started:
+        stage.close()
+
+
+@pytest.fixture
+def real(reals: Callable[..., RealStage]) -> RealStage:
+    """A desk with four requests waiting."""
+    stage = reals()
+    for user, text in WISHES:
+        stage.ask(user, text)
+    return stage
+
+
+def lines(page: Page) -> Locator:
+    return page.locator("#queue .what")
+
+
+def drag(page: Page, grip: Locator, by_rows: float) -> None:
+    """With the mouse, in steps, as a hand does."""
+    box, row = grip.bounding_box(), page.locator("#queue li").first.bounding_box()
+    assert box is not None
+    assert row is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + by_rows * row["height"], steps=6)
+
+
+def test_the_line_is_moved_with_buttons_that_keep_the_focus(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    expect(lines(page)).to_have_text(["pizza", "jellyfish", "tabby cat", "volcano + bubble"])
+    up = page.get_by_role("button", name="Move tabby cat up")
+    up.focus()
+    page.keyboard.press("Enter")
+    expect(lines(page)).to_have_text(["pizza", "tabby cat", "jellyfish", "volcano + bubble"])
+    expect(up).to_be_focused()
+    expect(page.locator("#outcome")).to_have_text("Moved tabby cat to place 2.")
+    page.keyboard.press("Enter")
+    expect(lines(page)).to_have_text(["tabby cat", "pizza", "jellyfish", "volcano + bubble"])
+    page.get_by_role("button", name="Move tabby cat down").click()
+    expect(lines(page)).to_have_text(["pizza", "tabby cat", "jellyfish", "volcano + bubble"])
+    page.get_by_role("button", name="Put volcano + bubble next").click()
+    expect(lines(page)).to_have_text(["volcano + bubble", "pizza", "tabby cat", "jellyfish"])
+    remove = page.get_by_role("button", name="Remove pizza, asked for by Mara")
+    remove.focus()
+    page.keyboard.press("Enter")
+    expect(lines(page)).to_have_text(["volcano + bubble", "tabby cat", "jellyfish"])
+    expect(page.get_by_role("button", name="Remove tabby cat, asked for by Kim")).to_be_focused()
+    assert real.titles() == ["volcano + bubble", "tabby cat", "jellyfish"]
+
+
+def test_the_line_is_moved_by_dragging(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    expect(lines(page)).to_have_count(4)
+    drag(page, page.locator("#queue .grip").first, 2.2)
+    real.ask("Late", "teapot")  # nothing moves under the hand
+    page.wait_for_timeout(700)
+    expect(lines(page)).to_have_text(["pizza", "jellyfish", "tabby cat", "volcano + bubble"])
+    page.mouse.up()
+    expect(lines(page)).to_have_text(["jellyfish", "tabby cat", "pizza", "volcano + bubble", "teapot"])
+    assert real.titles() == ["jellyfish", "tabby cat", "pizza", "volcano + bubble", "teapot"]
+    drag(page, page.locator("#queue .grip").last, -3)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    drag(page, page.locator("#queue .grip").nth(2), -2.2)
+    page.mouse.up()
+    expect(lines(page)).to_have_text(["pizza", "jellyfish", "tabby cat", "volcano + bubble", "teapot"])
+
+
+def test_blocking_and_letting_in_again(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    page.get_by_role("button", name="Block Mara or pizza…").click()
+    page.get_by_role("button", name="Block Mara", exact=True).click()
+    expect(lines(page)).to_have_text(["jellyfish", "tabby cat", "volcano + bubble"])
+    expect(page.locator("#outcome")).to_have_text("Blocked Mara. 1 request left the line.")
+    page.get_by_role("button", name="Block Kim or tabby cat…").click()
+    page.get_by_role("button", name="Block tabby cat", exact=True).click()
+    expect(page.locator("#blocked-classes li")).to_have_text(["tabby cat"])
+    assert real.call("POST", "/api/requests", {"user": "mara", "text": "lion"}).status == 403
+    page.get_by_role("button", name="Unblock Mara").click()  # names are matched in any case
+    expect(page.locator("#blocked-users-group")).to_be_hidden()
+    real.ask("Mara", "lion")
+    page.get_by_label("What to block").select_option("class")
+    page.get_by_label("Block this").fill("volkano")
+    page.get_by_label("Block this").press("Enter")
+    page.locator("#outcome").get_by_role("button", name="volcano").click()
+    expect(page.locator("#blocked-classes")).to_contain_text("volcano")
+    expect(page.get_by_label("Block this")).to_have_value("")
+    expect(lines(page)).to_have_text(["jellyfish", "lion"])
+
+
+def test_the_rules_change_at_once_and_go_back(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    stays = page.get_by_label("A dream stays")
+    expect(stays).to_have_value("60")
+    stays.fill("20")
+    stays.press("Enter")
+    expect(page.locator("#outcome")).to_have_text("A dream stays: 20 s.")
+    assert real.director.rules().settings["hold_s"] == 20
+    page.get_by_label("Order").select_option("Most votes first")
+    expect(page.locator("#outcome")).to_have_text("Order: most votes first.")
+    family = page.get_by_role("switch", name="Family-safe subjects only")
+    family.click()
+    expect(family).to_have_attribute("aria-checked", "true")
+    room = page.get_by_label("May wait in all")
+    room.fill("0")
+    room.press("Enter")
+    expect(page.locator("#outcome.bad")).to_contain_text("capacity")
+    expect(room).to_have_value("50")
+    real.call("PATCH", "/api/rules", {"hold_s": 45})  # chat changes rules too
+    stays.blur()
+    expect(stays).to_have_value("45")
+    expect(page.locator(".rule.changed")).to_have_count(3)
+    page.get_by_role("button", name="Back to the configuration’s").click()
+    page.get_by_role("button", name="Really forget what was changed here?").click()
+    expect(stays).to_have_value("60")
+    expect(family).to_have_attribute("aria-checked", "false")
+    assert real.director.rules().changed == ()
+
+
+def test_closing_shows_on_the_viewers_page(real: RealStage, page: Page) -> None:
+    viewer = page.context.new_page()
+    viewer.goto(real.server.url)
+    expect(viewer.locator("#queue-state")).to_have_text("open")
+    page.goto(real.server.url + "control")
+    switch = page.get_by_role("switch", name="Viewers may ask")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "false")
+    expect(viewer.locator("#closed")).to_be_visible()
+    expect(viewer.get_by_role("button", name="Ask for it", exact=True)).to_be_disabled()
+    expect(viewer.locator("#queue-state")).to_have_text("closed")
+    switch.click()
+    expect(viewer.locator("#closed")).to_be_hidden()
+
+
+def test_viewers_vote(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url)
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Vote for tabby cat, 0 votes").click()
+    expect(page.get_by_role("button", name="Vote for tabby cat, 1 vote")).to_be_visible()
+    expect(page.locator("#log .told.no")).to_have_count(0)
+    expect(page.locator("#log .told")).to_contain_text("tabby cat")
+    expect(lines(page)).to_have_text(["pizza", "tabby cat", "jellyfish", "volcano + bubble"])
+
+
+def test_the_camera(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    speed = page.get_by_label("Zoom", exact=True)
+    expect(speed).to_have_value("1.05")
+    speed.fill("1.2")
+    speed.press("Enter")
+    expect(page.locator("#outcome")).to_have_text("Zooms in by 1.2 a second.")
+    assert real.dream.motion.speed == 1.2
+    page.get_by_label("Turn, roughly").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#outcome")).to_have_text("Turns 0.3° a second, counter-clockwise.")
+    speed.fill("99")
+    speed.press("Enter")
+    expect(page.locator("#outcome.bad")).to_contain_text("speed")
+    expect(speed).to_have_value("1.2")
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "hint"),
+    [
+        (None, "No bot", "Nobody listens to a chat."),
+        ({"state": "connected", "account": "dreambot", "channel": "somechannel"}, "Connected", ""),
+        ({"state": "needs login", "detail": "the token was revoked"}, "Needs login", "Run zoomdream bot in a terminal"),
+        ({"state": "read-only", "channel": "somechannel", "source": "irc"}, "Listens, cannot answer", "answers nobody"),
+    ],
+)
+def test_the_state_of_the_chat_bot(real: RealStage, page: Page, told: Any, words: str, hint: str) -> None:
+    if told is not None:
+        assert real.call("POST", "/api/chat", told).status == 200
+    page.goto(real.server.url + "control")
+    expect(page.locator("#chat-words")).to_have_text(words)
+    expect(page.locator("#chat-hint")).to_contain_text(hint)
+    expect(page.locator("#chat-lamp")).to_contain_text(words.lower())
+    for value in (told or {}).values():
+        if value != (told or {})["state"]:
+            expect(page.locator("#chat-lines")).to_contain_text(value)
+
+
+def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..., RealStage], page: Page) -> None:
+    real = reals(token="open sesame")
+    real.ask("Mara", "pizza")
+    page.goto(real.server.url + "control")
+    token, desk = page.get_by_label("Token"), page.locator("#desk")
+
+    def log_in() -> None:
+        token.fill("open sesame")
+        page.get_by_role("button", name="Log in").click()
+        expect(desk).to_be_visible()
+        expect(lines(page)).to_have_text(["pizza"])
+
+    log_in()
+    page.context.clear_cookies()  # noticed when the rules are read next
+    expect(token).to_be_focused()
+    expect(desk).to_be_hidden()
+    log_in()
+    page.route("**/api/rules", lambda route: route.abort())
+    page.context.clear_cookies()  # noticed when something is done
+    page.get_by_role("button", name="Remove pizza").click()
+    expect(token).to_be_focused()
+    expect(desk).to_be_hidden()
+    assert real.titles() == ["pizza"]
+
+
+def test_the_desk_comes_back_with_the_server(real: RealStage, reals: Callable[..., RealStage], page: Page) -> None:
+    page.goto(real.server.url + "control")
+    expect(lines(page)).to_have_count(4)
+    assert real.server.stop(10)
+    expect(page.locator("#state-text")).to_have_text("reconnecting…")
+    page.get_by_role("button", name="Bump").click()
+    expect(page.locator("#outcome.bad")).to_have_text("The stream cannot be reached just now.")
+    again = reals(port=real.server.port)
+    again.ask("Zoe", "lion")
+    expect(lines(page)).to_have_text(["lion"])
+    page.get_by_role("button", name="Bump").click()
+    expect(page.locator("#outcome")).to_have_text("Bumped.")
+    assert again.dream.bumped == 1
+
+
+@pytest.mark.parametrize("path", ["", "control", "overlay?next=10"])
+@pytest.mark.parametrize("width", [360, 1680])
+def test_long_and_foreign_names_stay_in_their_place(reals: Callable[..., RealStage], page: Page, path: str, width: int) -> None:
+    real = reals(per_user=50)
+    names = ("W" * 25, "مرحبا بالعالم كيف حالكم", "שלום", "a" + "\u0301" * 90, "👩‍👩‍👧‍👦" * 30, "ｗｉｄｅ　ｎａｍｅ", "x")
+    texts = ("pizza", "volcano + bubble", "lion", "teapot", "school bus", "tabby cat", "orange")
+    for name, text in zip(names, texts, strict=True):
+        real.ask(name, text)
+    real.director.skip()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(real.server.url + path)
+    expect(page.locator("#queue li, #next li")).to_have_count(6)
+    room, needed = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+    assert needed <= room
+    for who in page.locator(".who bdi, .by").all():
+        box = who.bounding_box()
+        assert box is not None
+        assert box["x"] >= -12  # the overlay's padding for its rim reaches out a little
+        assert box["x"] + box["width"] <= room + 12
+
+
+@pytest.mark.parametrize("ground", ["#fff", "#000", "repeating-conic-gradient(#f80 0 25%, #6cf 0 50%) 0 0/24px 24px"])
+def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: str) -> None:
+    real.director.skip()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(real.server.url + "overlay?at=top&align=center&scale=2")
+    expect(page.locator("#title")).to_have_text("pizza")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+    page.evaluate("ground => { document.documentElement.style.background = ground; }", ground)
+    page.wait_for_timeout(800)  # it fades in
+    picture = np.asarray(Image.open(io.BytesIO(page.locator("#title").screenshot())).convert("L"), np.float64)
+    white, black = picture > 235, picture < 40
+    assert white.mean() > 0.02
+    near = np.zeros_like(black)
+    for dy, dx in ((0, 6), (0, -6), (6, 0), (-6, 0)):  # within six pixels of a letter lies its rim
+        near |= np.roll(white, (dy, dx), (0, 1))
+    assert (black & near).mean() > 0.02
