@@ -18,9 +18,13 @@ from streamer.assets import asset
 from streamer.messages import Target
 from streamer.requests.clean import clean_name, clean_text
 
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}\s_]")
+
 
 def comparable(text: str) -> str:
     """A cleaned text as it is compared: NFKC and case-folded, which together need a second turn to settle."""
+    if text.isascii():
+        return text.casefold()
     for _ in range(3):
         before, text = text, unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
         if text == before:
@@ -28,9 +32,15 @@ def comparable(text: str) -> str:
     return text
 
 
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a cleaned text as they are compared; of signs and emoji each is a word, spaces and ``_`` only part."""
+    return tuple(_WORD.findall(comparable(text)))
+
+
 def comparable_word(word: str) -> str:
     """A word or phrase to be blocked, as it is compared; empty when nothing readable is left of it."""
-    return comparable(clean_text(word))
+    word = comparable(clean_text(word))
+    return word if words_of(word) else ""
 
 
 def comparable_name(name: str) -> str:
@@ -49,13 +59,19 @@ class Blocks:
     wnids: frozenset[str] = frozenset()
 
     def word_in(self, *texts: str) -> str | None:
-        """A blocked word that stands as a whole word in one of some cleaned texts; underscores part words too."""
+        """A blocked word or phrase that stands in one of some cleaned texts, as whole words; None if there is none.
+
+        Takes time by the length of the texts, not by the number of words.
+        """
         if not self.words:
             return None
-        pattern = _any_of(self.words)
+        phrases, longest = _phrases(self.words)
         for text in texts:
-            if found := pattern.search(comparable(text)):
-                return str(found.group())
+            parts = words_of(text)
+            for length in range(1, min(longest, len(parts)) + 1):
+                for start in range(len(parts) - length + 1):
+                    if (phrase := parts[start : start + length]) in phrases:
+                        return " ".join(phrase)
         return None
 
     def blocks_user(self, user: str) -> bool:
@@ -72,17 +88,10 @@ class Blocks:
 
 
 @lru_cache(maxsize=4)
-def _any_of(words: frozenset[str]) -> regex.Pattern[str]:
-    """One pattern for all words, the longest first."""
-    return regex.compile("|".join(map(_whole, sorted(words, key=lambda word: (-len(word), word)))))
-
-
-def _whole(word: str) -> str:
-    """A word as a pattern: spaces of any number, no letter beside its letters; beside an emoji may stand anything."""
-    pattern = r"[\s_]+".join(regex.escape(part) for part in word.split())
-    before = r"(?<![^\W_])" if word[0].isalnum() else ""
-    after = r"(?![^\W_])" if word[-1].isalnum() else ""
-    return f"{before}{pattern}{after}"
+def _phrases(words: frozenset[str]) -> tuple[frozenset[tuple[str, ...]], int]:
+    """Blocked words as ``words_of`` parts them, and the length of the longest phrase."""
+    phrases = frozenset(filter(None, map(words_of, words)))
+    return phrases, max(map(len, phrases), default=0)
 
 
 @dataclass(frozen=True, slots=True)

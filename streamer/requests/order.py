@@ -10,6 +10,7 @@ import hashlib
 import heapq
 from collections import Counter, deque
 from collections.abc import Sequence
+from functools import lru_cache
 
 from streamer.config import QueueConfig
 from streamer.messages import Request
@@ -21,6 +22,7 @@ MOST_TICKETS = 50
 _Key = tuple[int, int, float, float, int]
 
 
+@lru_cache(maxsize=20_000)
 def viewer_of(user: str, source: str) -> str:
     """Who somebody is: a name is one person in each place it is used in, in upper or lower case."""
     return f"{source}:{comparable_name(user)}"
