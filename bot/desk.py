@@ -183,7 +183,7 @@ class ChatDesk:
             what=self._replies.subjects(labels_of(title)),
             place=self._replies.place(int(position)),
             wait=self._replies.wait(refused.number("eta_s")),
-            votes=int(refused.number("votes") or 1),
+            votes=1 + int(refused.number("votes") or 0),
             id="" if request_id is None else int(request_id),
         )
 

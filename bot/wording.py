@@ -20,7 +20,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "what": "what was understood, for example 'tabby cat on top, pizza below'",
         "place": "the position in words, for example 'third'",
         "wait": "the wait in words, for example 'in about 2 minutes'",
-        "votes": "how many ask for it",
+        "votes": "how many want it",
         "heard": "what was typed",
         "near": "what would be understood, for example 'volcano, canoe or bubble'",
         "message": "the streamer's own words",
@@ -96,7 +96,7 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "what place wait votes id",
             "you too? that makes {votes} for {what}: {place}, {wait}",
             "{what} is wanted by {votes} of you now: {place}, {wait}",
-            "great minds dream alike. {what} has {votes} votes: {place}, {wait}",
+            "great minds dream alike, {votes} of you. {what}: {place}, {wait}",
         ),
         "waiting_already": _say(
             "the one who asks has asked for it or voted for it before",
