@@ -1,5 +1,8 @@
 import pytest
 
+from streamer.config import QueueConfig
+from streamer.requests.director import Director
+from streamer.requests.queue import RequestQueue
 from streamer.requests.shelf import Shelf
 from streamer.requests.vocabulary import Vocabulary
 
@@ -18,3 +21,10 @@ def vocabulary(shelf):
 def tiny(shelf):
     """The vocabulary of a network that knows Tiny ImageNet's 200 classes: no volcano, no fox."""
     return Vocabulary(shelf, [entry.wnid for entry in shelf.entries if entry.tiny])
+
+
+@pytest.fixture(scope="module")
+def desk(shelf):
+    """A director that many examples share."""
+    with RequestQueue(None) as queue:
+        yield Director(queue, Vocabulary(shelf), QueueConfig())
