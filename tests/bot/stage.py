@@ -1,0 +1,101 @@
+"""The bot's desk before a real streamer: director, queue, rules, vocabulary and web server as in the program."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+from bot.client import Client
+from bot.config import ChatConfig
+from bot.desk import ChatDesk
+from bot.messages import Adapter, ChatState, Hear, Line, Role
+from bot.replies import Replies
+from bot.wording import WORDING
+from tests.fakes import HandClock
+from tests.web.real import RealStage
+
+EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
+
+
+class Stage:
+    """A streamer, and the bot's desk."""
+
+    def __init__(self, real: RealStage, client: Client, chat: ChatConfig) -> None:
+        self.real, self.client = real, client
+        self.clock = HandClock()
+        self.desk = ChatDesk(client, Replies(chat, Random(1)), chat, self.clock)
+        self._count = 0
+
+    def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> Line:
+        self._count += 1
+        return Line(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
+
+    async def say(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> str | None:
+        """What the bot answers."""
+        return await self.desk.handle(self.line(user, text, role, **more))
+
+    async def tell(self, text: str) -> str:
+        """What it answers to the moderator, who is always answered."""
+        reply = await self.say("mod", text, MODERATOR)
+        assert reply is not None, text
+        return reply
+
+    @property
+    def waiting(self) -> list[str]:
+        return self.real.titles()
+
+
+def keyed(**chat: Any) -> ChatConfig:
+    """Settings under which each reply begins with its key, so that tests can tell which it was."""
+    values = {
+        key: tuple(f"{key}| {text}" for text in said.templates)
+        for key, said in WORDING.items()
+        if not key.startswith(("place", "wait_", "top_", "left_", "corners", "entr", "or", "note"))
+    } | {"waiting_already": ("waiting_already| {what}: {place}, {wait}, {votes}",)}
+    return ChatConfig.model_validate({"replies": values, **chat})
+
+
+@asynccontextmanager
+async def staged(chat: Mapping[str, Any] | None = None, token: str | None = None, **queue: Any) -> AsyncIterator[Stage]:
+    """A streamer with these rules, and a desk with these settings."""
+    real = await asyncio.to_thread(lambda: RealStage(token, **queue))
+    try:
+        async with Client(real.server.url, token) as client:
+            yield Stage(real, client, keyed(**(chat or {})))
+    finally:
+        await asyncio.to_thread(real.close)
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    """Run a test's scene."""
+
+    async def within() -> None:
+        await scene()
+
+    asyncio.run(within())
+
+
+class Chat(Adapter):
+    """A chat that says what the test wants, and remembers the answers."""
+
+    name = "irc"
+
+    def __init__(self) -> None:
+        self.hear: Hear | None = None
+        self.said: list[tuple[Line | None, str]] = []
+        self.ready = asyncio.Event()
+        self.done = asyncio.Event()
+
+    async def run(self, hear: Hear) -> None:
+        self.hear = hear
+        self.ready.set()
+        await self.done.wait()
+
+    async def say(self, line: Line | None, text: str) -> None:
+        self.said.append((line, text))
+
+    def state(self) -> ChatState:
+        return ChatState("connected", "", "bot", "streamer")

@@ -1,0 +1,413 @@
+"""Every command, said to a real streamer: what happens there, and what the bot answers."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from bot.client import Client
+from bot.desk import QUIET_S, ChatDesk
+from bot.messages import Line, Role
+from bot.replies import Replies
+from tests.bot.stage import Stage, keyed, play, staged
+
+# Requests
+
+
+def test_a_request_is_taken_and_answered_with_what_where_and_when() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            first = await stage.say("ann", "!dream volcano")
+            assert first is not None
+            assert first.startswith("queued_next| ")
+            assert "volcano" in first
+            await stage.say("bob", "!d goldfish")
+            third = await stage.say("cid", "!dream tabby cat + pizza")
+            assert third is not None
+            assert "tabby" in third
+            assert " on top, pizza below" in third
+            assert "third, in about 2 minutes" in third
+            assert stage.waiting[:2] == ["volcano", "goldfish"]
+
+    play(scene)
+
+
+def test_what_was_guessed_is_told() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            reply = await stage.say("ann", "!dream vulcano")
+            assert reply is not None
+            assert "vulcano" in reply
+            assert stage.waiting == ["volcano"]
+
+    play(scene)
+
+
+def test_a_second_wish_for_the_same_is_a_vote() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            await stage.say("ann", "!dream volcano")
+            await stage.say("ann", "!dream goldfish")
+            voted = await stage.say("bob", "!dream goldfish")
+            assert voted is not None
+            assert voted.startswith("voted| ")
+            assert "goldfish" in voted
+            again = await stage.say("bob", "!dream goldfish")
+            own = await stage.say("ann", "!dream volcano")
+            assert again is not None
+            assert again.startswith("waiting_already| goldfish: next")
+            assert own is not None
+            assert own.startswith("waiting_already| volcano: second")
+
+    play(scene)
+
+
+def test_the_same_message_twice_is_one_request() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            line = stage.line("ann", "!dream volcano")
+            await stage.desk.handle(line)
+            await stage.desk.handle(line)
+            assert stage.waiting == ["volcano"]
+
+    play(scene)
+
+
+def test_unknown_words_get_near_ones_and_are_never_said_as_links_or_mentions() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            near = await stage.say("ann", "!dream zzvolcanoozz")
+            assert near is not None
+            assert near.startswith("unknown")
+            far = await stage.say("ann", "!dream https://evil.example/x @everyone \u202exyz\u0000")
+            assert far is not None
+            assert not set(far.partition("| ")[2]) & set("/@\u202e\0")
+            assert "evil.example" not in far
+            assert (await stage.say("ann", "!dream") or "").startswith("nothing_asked| ")
+            assert stage.waiting == []
+
+    play(scene)
+
+
+def test_limits_closing_and_blocks_are_told() -> None:
+    async def scene() -> None:
+        async with staged(per_user=1) as stage:
+            await stage.say("ann", "!dream volcano")
+            limited = await stage.say("ann", "!dream goldfish")
+            assert limited is not None
+            assert limited.startswith("limited| ")
+            assert "in about 30 seconds" in limited
+            assert (await stage.tell("!close")).startswith("shut| ")
+            assert (await stage.say("bob", "!dream goldfish") or "").startswith("closed| ")
+            assert (await stage.tell("!open")).startswith("opened| ")
+            assert (await stage.tell("!block goldfish")).startswith("barred| ")
+            assert (await stage.say("bob", "!dream goldfish") or "").startswith("blocked| ")
+            assert (await stage.tell("!block @Cid")).startswith("barred| ")
+            assert (await stage.say("cid", "!dream pizza") or "").startswith("blocked| ")
+            assert (await stage.tell("!unblock goldfish")).startswith("unbarred| ")
+            assert (await stage.tell("!unblock @cid")).startswith("unbarred| ")
+            assert (await stage.say("cid", "!dream goldfish") or "").startswith("queued| ")
+            assert (await stage.tell("!block")).startswith("block_usage| ")
+
+    play(scene)
+
+
+def test_chance_can_choose() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            reply = await stage.say("ann", "!random")
+            assert reply is not None
+            assert reply.startswith("random| ")
+            assert len(stage.waiting) == 1
+            assert stage.waiting[0].split(" + ")[0] in reply
+
+    play(scene)
+
+
+def test_bits_and_points_go_first_and_redemptions_are_settled() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            settled: list[tuple[str, int | None]] = []
+            stage.desk.settle = lambda line, request_id: settled.append((line.user, request_id))
+            await stage.say("ann", "!dream volcano")
+            await stage.say("bob", "!dream goldfish")
+            await stage.say("cid", "Cheer100 !dream pizza", bits=100)
+            await stage.say("dan", "jellyfish", reward_id="r", redemption_id="x1")
+            assert stage.waiting[:2] == ["pizza", "jellyfish"]
+            await stage.say("eve", "no such thing at all", reward_id="r", redemption_id="x2")
+            await stage.say("fay", "", reward_id="r", redemption_id="x3")
+            await stage.say("gus", "volcano", reward_id="r", redemption_id="x4")
+            assert [user for user, _ in settled] == ["dan", "eve", "fay", "gus"]
+            assert settled[0][1] is not None
+            assert [request_id for _, request_id in settled[1:]] == [None, None, None]
+
+    play(scene)
+
+
+def test_bare_names_are_requests_where_that_is_wanted() -> None:
+    async def scene() -> None:
+        async with staged({"bare_words": True}) as stage:
+            assert await stage.say("ann", "lol nice") is None
+            assert await stage.say("ann", "vulcano") is None
+            assert (await stage.say("ann", "volcano") or "").startswith("queued_next| ")
+            assert (await stage.say("bob", "volcano") or "").startswith("voted| ")
+            await stage.tell("!close")
+            assert await stage.say("bob", "goldfish") is None
+            assert stage.waiting == ["volcano"]
+
+    play(scene)
+
+
+# Questions
+
+
+def test_the_queue_is_listed() -> None:
+    async def scene() -> None:
+        async with staged(per_user=20) as stage:
+            assert (await stage.tell("!queue")).startswith("queue_empty| ")
+            for subject in ("volcano", "goldfish", "pizza", "jellyfish", "teapot", "banana", "umbrella"):
+                await stage.say("ann_1", f"!dream {subject}")
+            listed = await stage.tell("!queue")
+            assert "volcano for ann_1 (#1), goldfish for ann_1 (#2)" in listed
+            assert listed.endswith("2 more")
+            await stage.tell("!clear")
+            await stage.tell("!close")
+            assert (await stage.tell("!queue")).startswith("closed| ")
+
+    play(scene)
+
+
+def test_when_now_oops_and_what() -> None:
+    async def scene() -> None:
+        async with staged(per_user=2) as stage:
+            assert (await stage.say("ann", "!when") or "").startswith("when_none| ")
+            assert (await stage.say("ann", "!oops") or "").startswith("oops_none| ")
+            assert (await stage.tell("!now")).startswith("now_wandering| ")
+            await stage.say("ann", "!dream volcano")
+            await stage.say("bob", "!dream goldfish")
+            when = await stage.say("Bob", "!when")
+            assert when is not None
+            assert "goldfish" in when
+            assert "second" in when
+            stage.real.director.skip()
+            stage.clock.advance(60)
+            assert (await stage.say("ann", "!when") or "").startswith("when_on_air| ")
+            now = await stage.tell("!now")
+            assert now.startswith("now| ")
+            assert "volcano" in now
+            assert "ann" in now
+            oops = await stage.say("bob", "!oops")
+            assert oops is not None
+            assert oops.startswith("oops| ")
+            assert "goldfish" in oops
+            assert stage.waiting == []
+            match = await stage.tell("!what tabby cat + pizza")
+            assert match.startswith("match| ")
+            assert "below" in match
+            assert (await stage.tell("!what qqqqqqqqqq")).startswith("unknown")
+            assert (await stage.tell("!what")).startswith("nothing_asked| ")
+
+    play(scene)
+
+
+def test_help_names_what_the_one_who_asks_may_type() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            viewers = await stage.say("ann", "!help")
+            assert viewers is not None
+            assert "!queue" in viewers
+            assert "!skip" not in viewers
+            assert "!skip" in await stage.tell("!help")
+
+    play(scene)
+
+
+def test_viewers_vote_what_is_on_air_away() -> None:
+    async def scene() -> None:
+        async with staged(voteskip_votes=3) as stage:
+            for user in ("ann", "bob", "cid"):
+                await stage.say(user, "!dream volcano")
+            stage.real.director.skip()
+            replies = [await stage.say(user, "!voteskip") or "" for user in ("ann", "bob", "cid")]
+            assert [reply.partition("|")[0] for reply in replies] == ["voteskip", "voteskip", "voteskip_done"]
+            await stage.tell("!pause")
+            assert (await stage.say("ann", "!voteskip") or "").startswith("refused| ")
+
+    play(scene)
+
+
+# Moderators
+
+
+def test_moderators_keep_order() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            await stage.say("ann", "!dream volcano")
+            await stage.say("bob", "!dream goldfish")
+            await stage.say("cid", "!dream pizza")
+            assert (await stage.tell("!promote 3")).startswith("promoted| ")
+            assert stage.waiting == ["pizza", "volcano", "goldfish"]
+            assert "goldfish" in await stage.tell("!promote @Bob")
+            assert stage.waiting == ["goldfish", "pizza", "volcano"]
+            assert (await stage.tell("!promote 77")).startswith("not_waiting| ")
+            assert (await stage.tell("!promote nobody")).startswith("not_waiting| ")
+            assert (await stage.tell("!promote")).startswith("promote_usage| ")
+            assert (await stage.tell("!remove ANN")).startswith("removed| ")
+            assert (await stage.tell("!remove ann")).startswith("removed_none| ")
+            assert (await stage.tell("!remove #3")).startswith("removed| ")
+            assert (await stage.tell("!remove #3")).startswith("not_waiting| ")
+            assert (await stage.tell("!remove")).startswith("remove_usage| ")
+            assert stage.waiting == ["goldfish"]
+            assert (await stage.tell("!skip")).startswith("skipped| ")
+            assert stage.waiting == []
+            assert (await stage.tell("!clear")).startswith("cleared_none| ")
+            await stage.say("ann", "!dream volcano")
+            assert (await stage.tell("!clear")).startswith("cleared| ")
+
+    play(scene)
+
+
+def test_moderators_steer_the_dream() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            assert (await stage.tell("!pause")).startswith("paused| ")
+            assert stage.real.director.programme().paused
+            assert (await stage.tell("!pause")).startswith("resumed| ")
+            assert (await stage.tell("!pause off")).startswith("resumed| ")
+            assert (await stage.tell("!hold 12,5")).startswith("held| ")
+            assert stage.real.director.rules().settings["hold_s"] == 12.5
+            assert (await stage.tell("!hold 1e9")).startswith("refused| ")
+            for wrong in ("!hold", "!hold x", "!hold nan", "!hold 1_0"):
+                assert (await stage.tell(wrong)).startswith("hold_usage| ")
+            assert (await stage.tell("!zoom 1.1x")).startswith("zoomed| ")
+            assert stage.real.dream.motion.speed == 1.1
+            assert (await stage.tell("!zoom 99")).startswith("refused| ")
+            assert (await stage.tell("!zoom fast")).startswith("zoom_usage| ")
+            assert (await stage.tell("!bump")).startswith("bumped| ")
+            assert stage.real.dream.bumped == 1
+
+    play(scene)
+
+
+ORDERS = (
+    "skip",
+    "clear",
+    "remove bob",
+    "promote 1",
+    "pause",
+    "open",
+    "close",
+    "block x",
+    "unblock x",
+    "hold 3",
+    "zoom 2",
+    "bump",
+)
+
+
+def test_viewers_orders_are_not_heard() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            await stage.say("bob", "!dream volcano")
+            for order in ORDERS:
+                for role in (Role.EVERYONE, Role.SUBSCRIBER, Role.VIP):
+                    assert await stage.say("ann", f"!{order}", role) is None
+            assert stage.waiting == ["volcano"]
+            assert not stage.real.director.programme().paused
+            assert stage.real.dream.bumped == 0
+
+    play(scene)
+
+
+# Cooldowns
+
+
+def test_cooldowns_are_shared_by_aliases_and_not_moderators() -> None:
+    async def scene() -> None:
+        commands = {"queue": {"cooldown_s": 5.0}, "dream": {"user_cooldown_s": 30.0}}
+        async with staged({"commands": commands}) as stage:
+            assert await stage.say("ann", "!queue") is not None
+            assert await stage.say("bob", "!queue") is None
+            assert await stage.tell("!queue") is not None
+            stage.clock.advance(5)
+            assert await stage.say("bob", "!queue") is not None
+            await stage.say("ann", "!dream volcano")
+            cooling = await stage.say("ann", "!dream pizza")
+            assert cooling is not None
+            assert cooling.startswith("cooling| ")
+            assert "in about 30 seconds" in cooling
+            assert await stage.say("ann", "!dream pizza") is None  # told once
+            assert (await stage.say("bob", "!dream goldfish") or "").startswith("queued| ")
+            stage.clock.advance(30)
+            assert (await stage.say("ann", "!dream pizza") or "").startswith("queued| ")
+
+    play(scene)
+
+
+# Trouble
+
+
+@pytest.mark.logs("the streamer does not answer")
+def test_a_streamer_that_is_away_is_told_once_in_a_while() -> None:
+    async def scene() -> None:
+        async with staged() as stage, Client("http://127.0.0.1:9") as nobody:
+            desk = _desk(nobody, stage)
+            assert (await desk.handle(stage.line("ann", "!dream volcano")) or "").startswith("offline| ")
+            assert await desk.handle(stage.line("bob", "!dream volcano")) is None
+            assert await desk.handle(stage.line("mod", "!skip", Role.MODERATOR)) is not None
+            stage.clock.advance(QUIET_S)
+            assert await desk.handle(stage.line("bob", "!when")) is not None
+
+    play(scene)
+
+
+def _desk(client: Client, stage: Stage) -> ChatDesk:
+    return ChatDesk(client, Replies(keyed(), Random(1)), keyed(), stage.clock)
+
+
+@pytest.mark.logs("give the bot the streamer's web.token")
+def test_a_missing_token_is_the_operators_to_read_not_the_chats() -> None:
+    async def scene() -> None:
+        async with staged(token="open sesame") as stage, Client(stage.real.server.url) as stranger:
+            reply = await _desk(stranger, stage).handle(stage.line("mod", "!skip", Role.MODERATOR))
+            assert reply is not None
+            assert reply.startswith("trouble| ")
+            assert "token" not in reply
+
+    play(scene)
+
+
+@pytest.mark.logs("could not be answered")
+def test_a_fault_of_the_bots_own_never_comes_out_of_its_mouth(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            settled: list[int | None] = []
+            stage.desk.settle = lambda line, request_id: settled.append(request_id)
+
+            async def broken(*args: object, **named: object) -> None:
+                raise RuntimeError("secret inner workings")
+
+            monkeypatch.setattr(stage.client, "request", broken)
+            reply = await stage.say("ann", "volcano", reward_id="r", redemption_id="x")
+            assert reply is not None
+            assert reply.startswith("trouble| ")
+            assert "secret" not in reply
+            assert settled == [None]
+
+    play(scene)
+
+
+def test_names_that_are_not_fit_to_be_shown_are_cleaned_everywhere() -> None:
+    async def scene() -> None:
+        async with staged({"replies": {"queued_next": ("{user}: {what}",)}}) as stage:
+            for user in ("\u202eann\u200b\r\n" + "x" * 500, "\ud800", "", "<script>alert(1)</script>"):
+                reply = await stage.say(user, "!dream volcano")
+                assert reply is not None
+                assert "\u202e" not in reply
+                reply.encode()
+                stage.real.director.clear()
+            line = Line("z", "<b>", "9", "!dream volcano", Role.EVERYONE, "irc")
+            assert await stage.desk.handle(line) == "<b>: volcano"
+
+    play(scene)

@@ -1,0 +1,168 @@
+"""Bounded lines before the desk: moderators first, nothing twice, floods let go and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.config import ChatConfig
+from bot.dispatch import EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
+from bot.messages import Line, Role
+from bot.parser import Parser
+from tests.bot.stage import Chat, play, staged
+
+
+class SlowDesk:
+    """Answers when it is told to, and remembers in which order."""
+
+    def __init__(self) -> None:
+        self.parser = Parser(ChatConfig(bare_words=True))
+        self.go = asyncio.Event()
+        self.answered: list[str] = []
+        self.dropped: list[str] = []
+
+    async def handle(self, line: Line) -> str | None:
+        await self.go.wait()
+        self.answered.append(line.text)
+        return f"yes, {line.user}"
+
+    def drop(self, line: Line) -> None:
+        self.dropped.append(line.id)
+
+
+class Scene:
+    def __init__(self, desk: SlowDesk, chat: Chat, dispatcher: Dispatcher) -> None:
+        self.desk, self.chat, self.dispatcher = desk, chat, dispatcher
+        self._count = 0
+
+    def hear(self, text: str, user: str = "", role: Role = Role.EVERYONE, line_id: str = "", **more: object) -> None:
+        self._count += 1
+        name = user or f"user{self._count}"
+        assert self.chat.hear is not None
+        self.chat.hear(Line(line_id or str(self._count), name, name, text, role, "irc", **more))  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def dispatching() -> AsyncIterator[Scene]:
+    desk, chat = SlowDesk(), Chat()
+    dispatcher = Dispatcher(desk, chat)  # type: ignore[arg-type]
+    task = asyncio.create_task(dispatcher.run())
+    await chat.ready.wait()
+    yield Scene(desk, chat, dispatcher)
+    desk.go.set()
+    await dispatcher.settle()
+    chat.done.set()
+    await task
+
+
+def test_lines_are_answered_to_who_spoke() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            on.desk.go.set()
+            on.hear("!dream volcano", "ann")
+            on.hear("no command at all, Bob.", "bob")
+            await on.dispatcher.settle()
+            assert [(line and line.user, text) for line, text in on.chat.said] == [("ann", "yes, ann")]
+            assert (on.dispatcher.counters.heard, on.dispatcher.counters.commands) == (2, 1)
+
+    play(scene)
+
+
+def test_a_line_that_comes_again_is_answered_once() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            for _ in range(3):
+                on.hear("!dream volcano", line_id="same")
+            on.desk.go.set()
+            await on.dispatcher.settle()
+            assert on.desk.answered == ["!dream volcano"]
+            assert on.dispatcher.counters.again == 2
+
+    play(scene)
+
+
+@pytest.mark.logs("chat is faster than its answers")
+def test_a_flood_is_bounded_and_moderators_pass_it() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            on.hear("!dream first")
+            await asyncio.sleep(0)
+            for number in range(20_000):
+                on.hear(f"!dream {number}")
+            assert on.dispatcher.counters.dropped >= 20_000 - WAITING
+            assert len(on.dispatcher._others) <= WAITING
+            assert len(on.dispatcher._seen) <= SEEN
+            on.hear("!skip", "mod", Role.MODERATOR)
+            on.hear("Cheer100 !dream cheered", bits=100)
+            on.desk.go.set()
+            await on.dispatcher.settle()
+            assert on.desk.answered.index("!skip") <= 2
+            assert on.desk.answered.index("Cheer100 !dream cheered") <= 3
+            assert len(on.desk.answered) == WAITING + 3
+
+    play(scene)
+
+
+@pytest.mark.logs("chat is faster than its answers")
+def test_one_viewer_does_not_fill_the_line() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            on.hear("!dream first", "zoe")
+            await asyncio.sleep(0.01)
+            for number in range(100):
+                on.hear(f"!dream {number}", "ann")
+            on.hear("!dream pizza", "bob")
+            on.desk.go.set()
+            await on.dispatcher.settle()
+            assert len(on.desk.answered) == EACH + 2
+            on.hear("!dream again", "ann")
+            await on.dispatcher.settle()
+            assert on.desk.answered[-1] == "!dream again"
+
+    play(scene)
+
+
+@pytest.mark.logs("chat is faster than its answers")
+def test_talk_leaves_room_for_commands() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            for number in range(1000):
+                on.hear(f"talk {number}")
+            assert len(on.dispatcher._others) == WAITING // 2
+            on.hear("!dream volcano")
+            assert on.dispatcher._others[-1].text == "!dream volcano"
+
+    play(scene)
+
+
+@pytest.mark.logs("chat is faster than its answers")
+def test_points_of_lines_that_are_let_go_are_given_back() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            for number in range(PAID_WAITING + 10):
+                on.hear("volcano", line_id=f"r{number}", reward_id="r", redemption_id=f"x{number}")
+            assert on.desk.dropped == [f"r{number}" for number in range(PAID_WAITING, PAID_WAITING + 10)]
+
+    play(scene)
+
+
+def test_with_a_real_streamer_behind_it() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            chat = Chat()
+            task = asyncio.create_task(Dispatcher(stage.desk, chat).run())
+            await chat.ready.wait()
+            assert chat.hear is not None
+            for user, text in (("ann", "!dream volcano"), ("bob", "hello"), ("cid", "!dream goldfish"), ("dan", "!queue")):
+                chat.hear(stage.line(user, text))
+            chat.hear(stage.line("mod", "!bump", Role.MODERATOR))
+            chat.done.set()
+            await task
+            assert stage.waiting == ["volcano", "goldfish"]
+            assert len(chat.said) == 4
+            assert stage.real.dream.bumped == 1
+
+    play(scene)

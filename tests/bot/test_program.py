@@ -1,0 +1,138 @@
+"""The bot as a program: from a chat line to the streamer's queue, and as the process beside a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from bot.__main__ import make_adapter, serve
+from bot.client import Client
+from bot.config import BotSettings, ChatConfig, TwitchConfig
+from bot.irc import AnonymousIrc
+from bot.messages import Adapter
+from bot.twitch import TwitchAdapter
+from streamer.commands import CommandError
+from streamer.commands.bot import BotProcess, command, settings
+from streamer.config import Config
+from tests.bot.irc_standin import IrcStandIn, irc_standin
+from tests.bot.stage import Chat, Stage, play, staged
+from tests.web.real import RealStage
+
+
+def bot_settings(api_url: str, irc_url: str | None = None, token: str | None = None) -> BotSettings:
+    return BotSettings(TwitchConfig(channel="streamer"), ChatConfig(), api_url.rstrip("/"), token, irc_url=irc_url)
+
+
+async def until(so: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not so():
+            await asyncio.sleep(0.01)
+
+
+async def chat_of(real: RealStage) -> str:
+    """The state of the chat as the control page shows it."""
+    status = await asyncio.to_thread(real.status)
+    return status.chat.state.value if status.chat is not None else ""
+
+
+def test_a_line_of_twitchs_chat_is_dreamt() -> None:
+    async def scene() -> None:
+        async with staged(token="open sesame") as stage, irc_standin() as irc:
+            task = asyncio.create_task(serve(bot_settings(stage.real.server.url, irc.url, "open sesame")))
+            await until(lambda: irc.connections)
+            await _say_until_waiting(irc, stage)
+            assert stage.waiting == ["volcano + bubble"]
+            while await chat_of(stage.real) != "read-only":
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            assert await chat_of(stage.real) == "offline"
+
+    play(scene)
+
+
+async def _say_until_waiting(irc: IrcStandIn, stage: Stage) -> None:
+    async with asyncio.timeout(30):
+        while not stage.waiting:
+            await irc.say("Ann", "!dream volcano + bubble", tags="id=1")
+            await asyncio.sleep(0.05)
+
+
+def test_a_chat_that_ends_ends_the_bot() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            chat = Chat()
+
+            def make(settings: BotSettings, client: Client) -> Adapter:
+                return chat
+
+            task = asyncio.create_task(serve(bot_settings(stage.real.server.url), make))
+            await chat.ready.wait()
+            assert chat.hear is not None
+            chat.hear(stage.line("ann", "!dream volcano"))
+            chat.done.set()
+            await task
+            assert len(chat.said) == 1
+
+    play(scene)
+
+
+def test_the_settings_choose_the_adapter() -> None:
+    async def scene() -> None:
+        async with Client("http://127.0.0.1:9") as client:
+            assert isinstance(make_adapter(bot_settings("http://127.0.0.1:9"), client), AnonymousIrc)
+            config = Config.model_validate({"twitch": {"channel": "streamer", "client_id": "abc"}})
+            assert isinstance(make_adapter(settings(config, "http://127.0.0.1:9/"), client), TwitchAdapter)
+            with pytest.raises(ValueError, match=r"set twitch\.channel"):
+                make_adapter(settings(Config(), "http://127.0.0.1:9"), client)
+
+    play(scene)
+
+
+def test_the_command_needs_a_chat_and_an_address() -> None:
+    with pytest.raises(CommandError, match="there is no chat to listen to") as caught:
+        command(Config(), console=False, url=None)
+    assert caught.value.code == 2
+    with pytest.raises(CommandError, match="is not an address"):
+        command(Config(), console=True, url="ftp://x")
+
+
+def test_secrets_are_not_printed() -> None:
+    twitch = TwitchConfig(channel="streamer", client_id="abc", client_secret="hidden")
+    told = repr(BotSettings(twitch, ChatConfig(), "http://127.0.0.1:8080", "open sesame"))
+    assert "hidden" not in told
+    assert "sesame" not in told
+
+
+@pytest.mark.logs("the chat bot ended with code")
+def test_the_process_beside_the_stream_is_started_again_and_ends_with_it() -> None:
+    async def scene() -> None:
+        async with staged() as stage, irc_standin() as irc:
+            bot = BotProcess(bot_settings(stage.real.server.url, irc.url), pause_s=(0.05, 0.1))
+            bot.start()
+            await until(lambda: irc.connections == 1)
+            assert bot.pid is not None
+            os.kill(bot.pid, signal.SIGKILL)
+            await until(lambda: irc.connections == 2)
+            assert bot.starts == 2
+            await _say_until_waiting(irc, stage)
+            pid = bot.pid
+            assert pid is not None
+            bot.tell_to_stop()
+            assert await asyncio.to_thread(bot.stop, 20)
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+            assert bot.pid is None
+
+    play(scene)
+
+
+def test_a_bot_that_was_never_started_can_be_stopped() -> None:
+    bot = BotProcess(bot_settings("http://127.0.0.1:9"))
+    assert bot.stop()
