@@ -173,17 +173,23 @@ def look_at_port(config: Config) -> Iterator[Finding]:
 
 
 def look_at_queue(config: Config) -> Iterator[Finding]:
-    """Whether the queue's file can be written and belongs to nobody else."""
+    """Whether the queue's file can be written and belongs to nobody else, and which rules in it go before the config."""
     from streamer.requests.queue import QueueError, RequestQueue, default_path
+    from streamer.requests.rules import Rulebook
+    from streamer.requests.vocabulary import Vocabulary
 
     path = config.queue.path or default_path()
     try:
         with RequestQueue(path) as queue:
             waiting = len(queue.waiting())
+            rules = Rulebook(config.queue, queue.store, Vocabulary.load().classes_of).told()
     except QueueError as error:
         yield Finding(Level.STOPS, str(error))
         return
     yield Finding(Level.GOOD, f"{path}, {_count(waiting, 'request')} waiting")
+    if rules.changed:
+        changed = ", ".join(f"{name} = {rules.settings[name]}" for name in rules.changed)
+        yield Finding(Level.GOOD, f"changed while it ran, and goes before the config until it is reset: {changed}")
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
@@ -194,7 +200,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     from streamer.health import DISK_LEAST, nearest
     from streamer.requests.queue import default_path
 
-    for name in ("classes.json", "patch_prior.safetensors"):
+    for name in ("classes.json", "family_safe.yaml", "patch_prior.safetensors"):
         try:
             asset(name)
         except FileNotFoundError as error:

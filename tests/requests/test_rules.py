@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -194,3 +195,14 @@ def test_a_blocked_text_finds_itself_in_any_case(before, word):
         assert blocks.word_in(word)
         assert blocks.word_in(f"x {word} y")
         blocks.word_in(clean_text(before))
+
+
+def test_the_docs_show_the_family_safe_list():
+    told = (Path(__file__).parents[2] / "docs" / "requests.md").read_text(encoding="utf-8")
+    for group in touchy():
+        assert f"- **{group.why}** {', '.join(target.label for target in group.targets)}.\n" in told
+
+
+def test_the_docs_name_every_rule():
+    told = (Path(__file__).parents[2] / "docs" / "requests.md").read_text(encoding="utf-8")
+    assert not [name for name in SETTINGS if f"`{name}" not in told and f"queue.{name}" not in told]
