@@ -100,13 +100,31 @@ def test_the_line_is_moved_by_dragging(real: RealStage, page: Page) -> None:
     expect(lines(page)).to_have_text(["pizza", "jellyfish", "tabby cat", "volcano + bubble", "teapot"])
 
 
+def test_the_line_is_moved_with_a_finger(real: RealStage, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(real.server.url + "control")
+    expect(lines(page)).to_have_count(4)
+    page.locator("#queue").scroll_into_view_if_needed()
+    box = page.locator("#queue .grip").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    screen = page.context.new_cdp_session(page)
+    screen.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for part in (0.3, 0.7, 1.2):
+        point = {"x": x, "y": y + part * box["height"]}
+        screen.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    screen.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(lines(page)).to_have_text(["jellyfish", "pizza", "tabby cat", "volcano + bubble"])
+    assert real.titles() == ["jellyfish", "pizza", "tabby cat", "volcano + bubble"]
+
+
 def test_blocking_and_letting_in_again(real: RealStage, page: Page) -> None:
     page.goto(real.server.url + "control")
-    page.get_by_role("button", name="Block Mara or pizza…").click()
+    page.get_by_role("button", name="More about pizza and Mara").click()
     page.get_by_role("button", name="Block Mara", exact=True).click()
     expect(lines(page)).to_have_text(["jellyfish", "tabby cat", "volcano + bubble"])
     expect(page.locator("#outcome")).to_have_text("Blocked Mara. 1 request left the line.")
-    page.get_by_role("button", name="Block Kim or tabby cat…").click()
+    page.get_by_role("button", name="More about tabby cat and Kim").click()
     page.get_by_role("button", name="Block tabby cat", exact=True).click()
     expect(page.locator("#blocked-classes li")).to_have_text(["tabby cat"])
     assert real.call("POST", "/api/requests", {"user": "mara", "text": "lion"}).status == 403
@@ -120,6 +138,15 @@ def test_blocking_and_letting_in_again(real: RealStage, page: Page) -> None:
     expect(page.locator("#blocked-classes")).to_contain_text("volcano")
     expect(page.get_by_label("Block this")).to_have_value("")
     expect(lines(page)).to_have_text(["jellyfish", "lion"])
+
+
+def test_removing_all_of_a_viewer(real: RealStage, page: Page) -> None:
+    real.ask("Jo", "lion")
+    page.goto(real.server.url + "control")
+    page.get_by_role("button", name="More about jellyfish and Jo").click()
+    page.get_by_role("button", name="Remove all of Jo").click()
+    expect(lines(page)).to_have_text(["pizza", "tabby cat", "volcano + bubble"])
+    expect(page.locator("#outcome")).to_have_text("Removed 2 requests of Jo.")
 
 
 def test_the_rules_change_at_once_and_go_back(real: RealStage, page: Page) -> None:

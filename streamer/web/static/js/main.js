@@ -13,7 +13,7 @@ import { watch } from "./status.js";
 
 /** Asking for what waits already is a vote for it. */
 function vote(item) {
-  return [el("button", { type: "button", className: "vote", onclick: () => ask.ask(item.title) }, icon("vote"), el("span", { className: "votes" }))];
+  return [el("button", { type: "button", className: "vote", title: "Vote", onclick: () => ask.ask(item.title) }, icon("vote"), el("span", { className: "votes" }))];
 }
 
 function showVotes(item, row, open) {

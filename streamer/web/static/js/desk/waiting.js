@@ -26,22 +26,26 @@ const move = (item, position) =>
 
 /** Moves by one from wherever it stands by now. */
 function step(item, by) {
-  const now = items.get(item.id);
-  if (now) move(item, now.position + by);
+  const place = (items.get(item.id)?.position ?? NaN) + by;
+  if (place >= 1 && place <= items.size) move(item, place);
 }
 
-/** The drawer of a row: who may ask no more, and for what. */
+const removeAll = (item) =>
+  act("POST", "/api/remove", { user: item.user }, (told) => `Removed ${count(told.removed, "request")} of ${item.user}.`);
+
+/** The drawer of a row: all of this viewer's requests, who may ask no more, and for what. */
 function drawer(item) {
+  const all = el("button", { type: "button", className: "chip all", onclick: () => removeAll(item) }, "Remove all of ", person(item.user));
   const user = el("button", { type: "button", className: "chip", onclick: () => block("user", item.user) }, "Block ", person(item.user));
   const classes = item.targets.map((target) =>
     el("button", { type: "button", className: "chip", onclick: () => block("class", target.wnid, target.label) }, `Block ${target.label}`),
   );
   const asked = item.text && item.text.toLowerCase() !== item.title.toLowerCase() ? [el("p", { className: "asked" }, "asked for “", person(item.text), "”")] : [];
-  return el("div", { className: "drawer", hidden: true }, ...asked, user, ...classes);
+  return el("div", { className: "drawer", hidden: true }, ...asked, all, user, ...classes);
 }
 
 function more(item, inside) {
-  const opener = button("more", "more", `Block ${item.user} or ${item.title}…`, () => {
+  const opener = button("more", "more", `More about ${item.title} and ${item.user}`, () => {
     inside.hidden = !inside.hidden;
     opener.setAttribute("aria-expanded", String(!inside.hidden));
   });
