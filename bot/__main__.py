@@ -55,13 +55,18 @@ def make_adapter(settings: BotSettings, client: Client) -> Adapter:
     twitch = settings.twitch
     if twitch.channel is None:
         raise ValueError("there is no chat to listen to: set twitch.channel")
-    if twitch.client_id is None:
-        from bot.irc import AnonymousIrc
+    if twitch.client_id is not None:
+        try:
+            from bot.twitch import TwitchAdapter
+        except ModuleNotFoundError as error:
+            if error.name != "twitchio":
+                raise
+            log.error("the bot can only listen: twitchio is not installed; install it with: pip install 'zoomdream[twitch]'")
+        else:
+            return TwitchAdapter(twitch, Throttle(), client.standings)
+    from bot.irc import AnonymousIrc
 
-        return AnonymousIrc(twitch.channel, settings.irc_url) if settings.irc_url else AnonymousIrc(twitch.channel)
-    from bot.twitch import TwitchAdapter
-
-    return TwitchAdapter(twitch, Throttle(), client.standings)
+    return AnonymousIrc(twitch.channel, settings.irc_url) if settings.irc_url else AnonymousIrc(twitch.channel)
 
 
 async def serve(settings: BotSettings, make: MakeAdapter = make_adapter) -> None:
