@@ -39,6 +39,6 @@ clean:
 	@touch .make/run $@
 
 .make/run: pyproject.toml tools/install.py
-	@$(PYTHON) tools/install.py
+	@$(PYTHON) tools/install.py twitch
 	@mkdir -p .make
 	@touch $@

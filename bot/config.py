@@ -132,6 +132,17 @@ class TwitchConfig(Section):
         default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream volcano."
     )
 
+    @model_validator(mode="after")
+    def _logins_possible(self) -> Self:
+        faults = []
+        if self.login == "page" and self.client_secret is None:
+            rule = "is page; must be device while there is no client secret (set ZOOMDREAM_TWITCH_CLIENT_SECRET)"
+            faults.append(_fault(("login",), rule, self.login))
+        if self.rewards and self.client_id is None:
+            faults.append(_fault(("rewards",), "are given; they need twitch.client_id and a login", self.rewards))
+        _raise(faults)
+        return self
+
 
 Aliases = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[^\s!-/:-@\[-^{-~]{1,25}$")], ...],

@@ -52,7 +52,7 @@ class Timings:
     """The same while Twitch says no, or has taken back what it allowed."""
     settled_s: float = 60.0
     """Of hearing, after which the next trouble begins with the shortest pause again."""
-    audit_s: float = 60.0
+    audit_s: float = 20.0
     """From one question to Twitch whether it still has the subscription to the next."""
     validate_s: float = 3000.0
     """From one validation of the logins to the next; Twitch asks for one an hour."""

@@ -12,7 +12,7 @@ LEVELS = ("debug", "info", "warning", "error")
 console = Console(stderr=True)
 """Where logs and progress bars go, so that they keep out of each other's way."""
 
-CHATTY = ("aiohttp", "asyncio", "libav", "matplotlib", "PIL", "torch", "urllib3")
+CHATTY = ("aiohttp", "asyncio", "libav", "matplotlib", "PIL", "torch", "twitchio", "urllib3")
 """Libraries whose details are of no use to an operator."""
 
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import ValidationError
 
+from bot.config import TwitchConfig
 from bot.messages import Line, Role
 from bot.throttle import AS_MODERATOR, AS_VIEWER
 from tests.bot.twitch_stage import FAST, Stage, keep_logins, staged
@@ -557,3 +559,15 @@ def test_one_account_for_chat_and_rewards(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logging.getLogger("bot.twitch"), "disabled", True)  # says 'needs login', as expected
         play(scene)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"login": "page", "client_id": "abc"}, "must be device while there is no client secret"),
+        ({"rewards": ("Dream",)}, "they need twitch.client_id and a login"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TwitchConfig.model_validate({"channel": "streamer", **settings})
