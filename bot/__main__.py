@@ -76,12 +76,13 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter) -> None
         desk = ChatDesk(client, Replies(settings.chat, Random(), settings.layout), settings.chat)
         if isinstance(adapter, Settles):
             desk.settle = adapter.settled
-        reports = asyncio.create_task(_report(adapter, client))
         try:
-            await Dispatcher(desk, adapter).run()
+            async with asyncio.TaskGroup() as tasks:
+                reports = tasks.create_task(_report(adapter, client))
+                await Dispatcher(desk, adapter).run()
+                reports.cancel()
         finally:
-            reports.cancel()
-            await asyncio.gather(reports, return_exceptions=True)
+            client.quiet = True
             with contextlib.suppress(ApiDown, ApiRefused, TimeoutError):
                 async with asyncio.timeout(0.5):
                     await client.report(adapter.state(), adapter.name)
@@ -97,7 +98,7 @@ async def _report(adapter: Adapter, client: Client) -> None:
             try:
                 await client.report(state, adapter.name)
             except ApiDown:
-                told = None if now_s - told_s >= REPORT_S else told  # the client has told the log
+                pass  # the client has told the log; the next report is soon enough
             except ApiRefused as error:
                 if refused != error.code:
                     log.warning("the streamer does not take the chat's state: %s", error.message)

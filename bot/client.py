@@ -146,6 +146,8 @@ class Client:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
         self._reachable = True
+        self.quiet = False
+        """Whether the log is not told when the streamer is away; at the end it may have gone first."""
 
     async def __aenter__(self) -> Self:
         # No proxy of the environment's and no cookies: the two talk with each other.
@@ -313,7 +315,7 @@ class Client:
                 await asyncio.sleep(AGAIN_S)
                 answer = await self._once(method, path, body, query)
         except ApiDown as error:
-            if self._reachable:
+            if self._reachable and not self.quiet:
                 log.warning("the streamer does not answer, chat has to wait: %s", error)
             self._reachable = False
             raise
@@ -337,6 +339,8 @@ class Client:
                 status = response.status
         except TimeoutError:
             raise ApiDown(f"{self._url} took more than {self._timeout_s:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise ApiDown(f"{self._url}: {error.os_error.strerror or error.os_error}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ApiDown(f"{self._url}: {error or type(error).__name__}") from None
         try:

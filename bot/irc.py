@@ -184,9 +184,8 @@ class AnonymousIrc:
                     why = await self._listen(session, hear)
                     if self._joined:
                         pause_s = first_s
-                    wait_s = pause_s * self._rng.uniform(0.5, 1.0)
-                    self._set("connecting", f"{why}; trying again in {wait_s:.0f} s")
-                    await asyncio.sleep(wait_s)
+                    self._set("connecting", f"{why}; trying again")
+                    await asyncio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
                     pause_s = min(2 * pause_s, most_s)
         finally:
             self._set("offline")
@@ -274,5 +273,7 @@ class AnonymousIrc:
 
 def _told(error: object) -> str:
     """Foreign words on one short line."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error.strerror or error.os_error
     text = "".join(character for character in str(error) if character.isprintable())
     return text[:200] or type(error).__name__
