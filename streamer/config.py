@@ -166,7 +166,14 @@ class DreamConfig(Section):
         description="Seconds aimed at between keyframes. auto: live, what the machine can hold; offline, 10 steps a second of "
         "video.",
     )
-    crossfade_s: float = Field(default=1.0, ge=0, le=30, description="Seconds a change of subject takes to fade over.")
+    crossfade_s: float = Field(default=0.4, ge=0, le=30, description="Seconds a change of subject takes to fade over.")
+    surge: float = Field(
+        default=3.0,
+        ge=0,
+        le=10,
+        description="How fast a new subject takes the place of the old: at first steps are larger by this many times, the "
+        "old subject is climbed down from and its detail fades. Dies away in some seconds; 0 lets the new one grow slowly.",
+    )
     views: Annotated[tuple[Annotated[float, Field(ge=0.5, le=20)], ...], Field(min_length=1, max_length=6)] | Auto = Field(
         default="auto",
         description="The sizes at which the network sees the picture: its shorter side as a multiple of the network's window, "

@@ -101,3 +101,17 @@ def leash(
     chroma_cells = F.adaptive_avg_pool2d(colour.square().mean(1, keepdim=True), grid).sqrt().clamp_min(1e-3)
     chroma_gain = spread(1 - pull * (1 - (chroma / chroma_cells).clamp_max(1.0)))
     return mean - back + deviation * gain + colour * chroma_gain
+
+
+def soften(picture: Tensor, grid: tuple[int, int], keep: float) -> Tensor:
+    """Take contrast from the detail of a picture and leave its large shapes.
+
+    Args:
+        picture: (1, 3, H, W) float32.
+        grid: cells (rows, columns) whose means count as large shapes.
+        keep: share of the detail that stays, 0..1.
+    """
+    size = (picture.shape[-2], picture.shape[-1])
+    cells = F.adaptive_avg_pool2d(picture, (min(grid[0], size[0]), min(grid[1], size[1])))
+    shapes = F.interpolate(cells, size=size, mode="bilinear", align_corners=False)
+    return shapes + (picture - shapes) * keep

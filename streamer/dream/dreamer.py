@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from streamer.assets import asset
 from streamer.config import Config, DreamConfig
-from streamer.dream.ascent import Decorrelation, headroom, leash, rms
+from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
 from streamer.dream.networks import Network
 from streamer.dream.objectives import SceneObjective, resample
@@ -34,6 +35,12 @@ KNEE = 40.0
 PRIOR_POWER = 0.8
 """The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that
 suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
+SURGE_S = 2.0
+"""Seconds in which what hastens a change of scene falls to 1/e."""
+FADING_DETAIL = 0.08
+"""Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
+SHAPE_CELLS = 5
+"""Cells over the picture's height that a change leaves as they are."""
 BUMP_CONTRAST = 28.0
 """Strength of the noise that wakes a settled dream, in levels."""
 
@@ -95,6 +102,10 @@ class Dreamer:
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._fading: list[tuple[Scene, float]] = []
         self._steps = 0
+        self._since_s = 0.0
+        """Seconds since the scene changed."""
+        self._left: tuple[Region, ...] = ()
+        """What the scene before showed and this one does not."""
         self._canvas = Canvas(noise(size, self._noise) if start is None else cover(start, size), device)
         self._original = OriginalAscent(self._parameters, device) if self._settings.algorithm == "original_2015" else None
         self._fit_to_size()
@@ -118,8 +129,12 @@ class Dreamer:
         for region in scene.regions:
             if region.target.wnid not in self._classes:
                 raise DreamError(f"{self._network.name} does not know '{region.target.label}' ({region.target.wnid})")
+        wanted = {region.target for region in scene.regions}
+        before = self._fading[-1][0].regions if self._fading else ()
+        self._left = tuple(region for region in before if region.target not in wanted)
         self._fading = [(old, share) for old, share in self._fading if old.id != scene.id]
         self._fading.append((scene, 0.0 if self._fading and self._settings.crossfade_s > 0 else 1.0))
+        self._since_s = 0.0
 
     def motion(self, motion: Motion) -> None:
         """Move the camera differently from now on."""
@@ -163,11 +178,18 @@ class Dreamer:
         if not regions:
             return
         settings, canvas = self._settings, self._canvas
+        haste = math.exp(-self._since_s / SURGE_S)
+        self._since_s += dt_s
+        if self._left and settings.surge > 0:
+            regions = regions + [(region, -haste) for region in self._left]
+            keep = math.exp(-FADING_DETAIL * settings.surge * haste * dt_s)
+            canvas.picture = soften(canvas.picture, self._shapes_grid, keep)
         uphill = self._decorrelate(self._climb(regions))
         natural = self._calm(self._flatten())
         direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
         canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
-        update = canvas.momentum * (-settings.step / rms(canvas.momentum))
+        size = settings.step * (1 + settings.surge * haste)
+        update = canvas.momentum * (-size / rms(canvas.momentum))
         picture = canvas.picture + headroom(canvas.picture, update, KNEE)
         if settings.leash > 0:
             picture = leash(picture, self._leash_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma)
@@ -219,5 +241,6 @@ class Dreamer:
         )
         self._calm = Decorrelation(self.size, torch.eye(3), self._settings.spectrum_floor, PRIOR_POWER, self._device)
         self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
+        self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
         views = self._settings.views
         self._views = views_for(self._network.trained_px, self.size) if views == "auto" else views

@@ -82,6 +82,54 @@ def test_a_change_of_scene_fades_over_and_ends() -> None:
     assert {region.target.label for region, _ in dream._regions(0.0)} == {"gamma"}
 
 
+def stirred(dream: Dreamer) -> float:
+    """Mean change of the picture by one step, in levels."""
+    before = dream.picture().astype(int)
+    dream.step(0.1)
+    return float(np.abs(dream.picture() - before).mean())
+
+
+def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
+    dream = dreamer(surge=3.0)
+    dream.scene(SCENE)
+    for _ in range(120):
+        dream.step(0.1)
+    settled = stirred(dream)
+    dream.scene(Scene(2, arrange([C])))
+    assert stirred(dream) > 2 * settled
+    for _ in range(120):
+        dream.step(0.1)
+    assert stirred(dream) < 1.5 * settled
+
+
+def test_a_surge_hastens_what_comes_and_takes_back_what_goes() -> None:
+    def standing(surge: float) -> tuple[float, float]:
+        """How much the old and the new subject stand out, five steps after the change."""
+        network = tiny_network()
+        network.layers.conv3.weight.data *= 1000
+        dream = Dreamer(network, Config(dream=DreamConfig(surge=surge)), SIZE, torch.device("cpu"), 1)
+        dream.scene(Scene(1, arrange([A])))
+        for _ in range(60):
+            dream.step(0.1)
+        dream.scene(Scene(2, arrange([C])))
+        for _ in range(5):
+            dream.step(0.1)
+        logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
+        return float((logits[0] - logits.mean(0)).mean()), float((logits[2] - logits.mean(0)).mean())
+
+    (old_slow, new_slow), (old_fast, new_fast) = standing(0.0), standing(3.0)
+    assert new_fast > new_slow
+    assert old_fast < old_slow
+
+
+def test_a_subject_that_stays_is_not_taken_back() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    dream.step(0.1)
+    dream.scene(Scene(2, arrange([A, C])))
+    assert [region.target.label for region in dream._left] == ["beta"]
+
+
 def test_a_class_the_network_lacks_is_refused_by_name() -> None:
     with pytest.raises(DreamError, match="tiny does not know 'unicorn'"):
         dreamer().scene(Scene(1, arrange([Target("n99999999", "unicorn")])))
