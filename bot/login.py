@@ -16,6 +16,7 @@ from twitchio.authentication import Scopes
 from twitchio.authentication.oauth import OAuth
 from twitchio.exceptions import DeviceCodeFlowException, HTTPException
 
+from bot.accounts import Account
 from bot.faults import Fault, explain, judge
 from bot.tokens import Token
 
@@ -26,21 +27,6 @@ PAGE_HOST = "localhost"
 _STATES = 32
 """Logins begun on the page and not finished that are remembered; older ones have to begin again."""
 _STATE_S = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account that the bot acts for."""
-
-    login: str
-    """Its name, lower case."""
-    scopes: frozenset[str]
-    """What it has to allow."""
-
-    @property
-    def asked(self) -> Scopes:
-        """The scopes as twitchio wants them."""
-        return Scopes(sorted(self.scopes))
 
 
 class WrongAccount(Exception):
@@ -71,7 +57,7 @@ async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCo
         WrongAccount: another account was logged in; its leave was given back.
         HTTPException, ClientError, OSError: as ``faults.judge`` takes them.
     """
-    reply: Any = await http.device_code_flow(scopes=account.asked)
+    reply: Any = await http.device_code_flow(scopes=_scopes(account))
     interval_s, expires_s = max(float(reply["interval"]), 0.05), float(reply["expires_in"])
     tell(DeviceCode(account.login, str(reply["verification_uri"]), str(reply["user_code"]), expires_s))
     end_s = time.monotonic() + expires_s
@@ -80,7 +66,7 @@ async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCo
             async with asyncio.timeout(left_s):
                 # twitchio says int, and sleeps for what it is given
                 given: Any = await http.device_code_authorization(
-                    scopes=account.asked,
+                    scopes=_scopes(account),
                     device_code=reply["device_code"],
                     interval=interval_s,  # type: ignore[arg-type]
                 )
@@ -158,7 +144,7 @@ class LoginPage:
         asked = self._asked.get(request.query.get("account", "").lower())
         if asked is None:
             return web.Response(status=404, text="Nobody of that name is asked to log in here; the bot's log has the address.")
-        payload = self._http.get_authorization_url(scopes=asked[0].asked, redirect_uri=self._redirect, force_verify=True)
+        payload = self._http.get_authorization_url(scopes=_scopes(asked[0]), redirect_uri=self._redirect, force_verify=True)
         now_s = time.monotonic()
         self._states = {key: kept for key, kept in self._states.items() if now_s - kept[1] < _STATE_S}
         while len(self._states) >= _STATES:
@@ -189,3 +175,7 @@ class LoginPage:
         if not answer.done():
             answer.set_result(token)
         return web.Response(text=f"{account.login} is logged in. You can close this page.")
+
+
+def _scopes(account: Account) -> Scopes:
+    return Scopes(sorted(account.scopes))

@@ -24,8 +24,9 @@ from twitchio.authentication.oauth import OAuth
 from twitchio.exceptions import HTTPException, MessageRejectedError
 from twitchio.http import Route
 
+from bot.accounts import Account, accounts_of
 from bot.faults import Fault, NeedsLogin, explain, judge
-from bot.login import Account, DeviceCode, LoginPage, WrongAccount, by_device_code
+from bot.login import DeviceCode, LoginPage, WrongAccount, by_device_code
 from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
 from bot.redact import Redactor
 from bot.rewards import Rewards, Standing
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHAT_SCOPES = frozenset({"user:read:chat", "user:write:chat"})
-REWARD_SCOPES = frozenset({"channel:manage:redemptions"})
 NOBODY = "nobody"
 """twitchio wants a token of the application and sends no token at all without one; every call here names its account's."""
 CHAT = "channel.chat.message"
@@ -95,7 +94,7 @@ class TwitchAdapter:
         self._client: TwitchClient | None = None
         self._hear: Hear = lambda line: None
         self._ears: dict[str, Ear] = {}
-        self._accounts: dict[str, Account] = {}
+        self._accounts = {account.login: account for account in accounts_of(config)}
         self._user_ids: dict[str, str] = {}
         """Login to user id, of those who are logged in."""
         self._channel_id = ""
@@ -175,19 +174,12 @@ class TwitchAdapter:
             self._state, self._detail = state, detail
             log.info("chat of %s: %s%s", self._channel, state, f" ({detail})" if detail else "")
 
-    def _account(self, login: str) -> Account:
-        """An account, and what it has to allow."""
-        scopes = CHAT_SCOPES if login == self._login else frozenset()
-        if login == self._channel and self._config.rewards:
-            scopes |= REWARD_SCOPES
-        return Account(login, scopes)
-
     async def _serve(self, client: TwitchClient) -> NoReturn:
         again = Pause(*self._t.refused_s, self._rng)
         while True:
             began_s = time.monotonic()
             try:
-                user_id = await self._admit(client, self._account(self._login), self._set)
+                user_id = await self._admit(client, self._accounts[self._login], self._set)
                 if self._login == self._channel:
                     self._throttle.per_30s = AS_MODERATOR
                 self._channel_id = await self._find_channel(client, user_id)
@@ -256,7 +248,6 @@ class TwitchAdapter:
 
     async def _admit(self, client: TwitchClient, account: Account, tell: Callable[[State, str], None]) -> str:
         """Log an account in, by what is kept or by asking for it; returns its user id."""
-        self._accounts[account.login] = account
         passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
         token: Token | None = None
         while True:
@@ -451,7 +442,7 @@ class TwitchAdapter:
         refused = Pause(*self._t.refused_s, self._rng)
         while True:
             try:
-                user_id = self._user_ids.get(self._channel) or await self._admit(client, self._account(self._channel), tell)
+                user_id = self._user_ids.get(self._channel) or await self._admit(client, self._accounts[self._channel], tell)
                 await self._find_rewards(client, user_id)
                 self._rewards = self._rewards or Rewards(
                     self._path.with_name("twitch_rewards.json"),

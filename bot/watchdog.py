@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 TROUBLE = (TwitchioException, aiohttp.ClientError, OSError, TimeoutError)
 """What talking to Twitch raises."""
+TELL_S = 60.0
+"""Between two warnings of the same trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Ear:
         self._look = asyncio.Event()
         self._revoked: Revoked | None = None
         self._heard: tuple[object, float] = (None, 0.0)
+        self._told = ("", 0.0)
+        """The last trouble that was told to the log, and when."""
         self._mine: set[Websocket] = set()
         self._moves: set[asyncio.Task[None]] = set()
 
@@ -171,6 +175,7 @@ class Ear:
                     await self._open()
                 opened_s = time.monotonic()
                 log.info("hears %s", self.type)
+                self._told = ("", 0.0)
                 self._notice(Hearing(True))
                 why = await self._deaf(opened_s)
             except Revoked as revoked:
@@ -186,7 +191,11 @@ class Ear:
             finally:
                 await self._close()
             wait_s = pause.next_s()
-            log.warning("does not hear %s: %s; trying again in %.1f s", self.type, why, wait_s)
+            said = why != self._told[0] or time.monotonic() - self._told[1] >= TELL_S
+            if said:
+                self._told = (why, time.monotonic())
+            level = logging.WARNING if said else logging.DEBUG
+            log.log(level, "does not hear %s: %s; trying again in %.1f s", self.type, why, wait_s)
             self._notice(Hearing(False, why, refused))
             await asyncio.sleep(wait_s)
 

@@ -192,6 +192,14 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
         yield Finding(Level.GOOD, f"changed while it ran, and goes before the config until it is reset: {changed}")
 
 
+def look_at_chat(config: Config) -> Iterator[Finding]:
+    """Whether the chat bot could listen and speak."""
+    from bot.accounts import findings
+
+    for good, text in findings(config.twitch):
+        yield Finding(Level.GOOD if good else Level.MIND, text)
+
+
 def look_at_files(config: Config) -> Iterator[Finding]:
     """Starting picture, shipped data, outputs, room on the disks."""
     from streamer.assets import asset
@@ -255,6 +263,7 @@ LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "encoder": look_at_encoder,
     "port": look_at_port,
     "queue": look_at_queue,
+    "chat": look_at_chat,
     "files": look_at_files,
     "fonts": look_at_fonts,
 }

@@ -8,6 +8,7 @@ import logging
 import re
 import socket
 import stat
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
+from bot.accounts import findings
 from bot.config import TwitchConfig
 from bot.messages import Line, Role
 from bot.throttle import AS_MODERATOR, AS_VIEWER
 from tests.bot.twitch_stage import FAST, Stage, keep_logins, staged
-from tests.bot.twitch_standin import Reward, TwitchStandIn, new_id
+from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
 
 
 @pytest.fixture
@@ -193,6 +195,7 @@ def test_an_expired_token_is_refreshed_and_kept_at_once(tmp_path: Path) -> None:
             await stage.until(lambda: stage.kept()["dreambot"] != before)
             after = stage.kept()["dreambot"]
             assert after["access"] in stage.twitch.grants
+            assert after["scopes"] == ["user:read:chat", "user:write:chat"]
             assert after["refresh"] == stage.twitch.grants[after["access"]].refresh
             assert stat.S_IMODE(stage.tokens.stat().st_mode) == 0o600
             assert [file.name for file in tmp_path.iterdir()] == ["tokens.json"]
@@ -559,6 +562,30 @@ def test_one_account_for_chat_and_rewards(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logging.getLogger("bot.twitch"), "disabled", True)  # says 'needs login', as expected
         play(scene)
+
+
+@pytest.mark.logs("needs login")
+def test_a_check_tells_who_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(**config: Any) -> list[tuple[bool, str]]:
+        return list(findings(TwitchConfig.model_validate(config)))
+
+    assert told() == [(True, "none; set twitch.channel to let a Twitch chat ask")]
+    assert told(channel="me") == [(True, "listens to me without an account, so it cannot answer")]
+    tokens = tmp_path / "tokens.json"
+    config = {"channel": "Streamer", "account": "dreambot", "client_id": CLIENT_ID, "token_file": tokens}
+    assert told(**config) == [(False, "dreambot is not logged in yet; the bot's log will say how")]
+    keep_logins(TwitchStandIn(), tokens, "dreambot", "streamer")
+    assert told(**config, rewards=(TITLE,)) == [
+        (True, "dreambot is logged in"),
+        (False, "streamer has to log in again, to allow more; the bot's log will say how"),
+    ]
+    tokens.write_text("{")
+    assert told(**config) == [(False, f"{tokens}: it is damaged; delete it and log in again")]
+    monkeypatch.setitem(sys.modules, "twitchio", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    ((good, text),) = told(**config)
+    assert not good
+    assert "pip install 'zoomdream[twitch]'" in text
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.accounts import CHAT_SCOPES, REWARD_SCOPES
 from bot.config import TwitchConfig
 from bot.messages import Line
 from bot.throttle import Throttle
 from bot.tokens import Token, TokenStore
-from bot.twitch import CHAT_SCOPES, REWARD_SCOPES, TwitchAdapter
+from bot.twitch import TwitchAdapter
 from bot.watchdog import Timings
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, TwitchStandIn
 

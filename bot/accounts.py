@@ -1,0 +1,63 @@
+"""The accounts that the bot acts for, and whether they are logged in; light to import, for it is asked without a chat."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.tokens import TokenFileError, TokenStore, default_path
+
+if TYPE_CHECKING:
+    from bot.config import TwitchConfig
+
+CHAT_SCOPES = frozenset({"user:read:chat", "user:write:chat"})
+REWARD_SCOPES = frozenset({"channel:manage:redemptions"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that the bot acts for."""
+
+    login: str
+    """Its name, lower case."""
+    scopes: frozenset[str]
+    """What it has to allow."""
+
+
+def accounts_of(config: TwitchConfig) -> tuple[Account, ...]:
+    """The account that speaks, then, if there are rewards and it is another, the channel's; none without an application."""
+    if config.channel is None or config.client_id is None:
+        return ()
+    channel, speaker = config.channel.lower(), (config.account or config.channel).lower()
+    rewards = REWARD_SCOPES if config.rewards else frozenset[str]()
+    if speaker == channel:
+        return (Account(speaker, CHAT_SCOPES | rewards),)
+    return (Account(speaker, CHAT_SCOPES), *([Account(channel, rewards)] if rewards else []))
+
+
+def findings(config: TwitchConfig) -> Iterator[tuple[bool, str]]:
+    """What is in order with the chat, and (False) what is missing."""
+    if config.channel is None:
+        yield True, "none; set twitch.channel to let a Twitch chat ask"
+        return
+    if config.client_id is None:
+        yield True, f"listens to {config.channel} without an account, so it cannot answer"
+        return
+    if importlib.util.find_spec("twitchio") is None:
+        yield False, "twitchio is not installed, so the bot can only listen: pip install 'zoomdream[twitch]'"
+        return
+    store = TokenStore(config.token_file or default_path(), config.client_id)
+    for account in accounts_of(config):
+        try:
+            token = store.get(account.login)
+        except TokenFileError as error:
+            yield False, str(error)
+            return
+        if token is None:
+            yield False, f"{account.login} is not logged in yet; the bot's log will say how"
+        elif not account.scopes <= token.scopes:
+            yield False, f"{account.login} has to log in again, to allow more; the bot's log will say how"
+        else:
+            yield True, f"{account.login} is logged in"
