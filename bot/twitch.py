@@ -30,7 +30,7 @@ from bot.login import DeviceCode, LoginPage, WrongAccount, by_device_code
 from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
 from bot.redact import Redactor
 from bot.rewards import Rewards, Standing
-from bot.throttle import AS_MODERATOR, Throttle
+from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
 from bot.tokens import Token, TokenFileError, TokenStore, default_path
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
 
@@ -312,12 +312,12 @@ class TwitchAdapter:
 
     async def _ask(self, account: Account, why: str, tell: Callable[[State, str], None]) -> Token:
         """Have a person log the account in, here or in another program that keeps the same file."""
-        tell("needs login", f"{account.login} has to log in ({why}); the bot's log says how")
+        tell("needs login", f"{account.login} has to log in; the bot's log says how")
         log.error("needs login: %s (%s)", account.login, why)
         # Not the client's own http, which would put its accounts' tokens into these calls.
         http = OAuth(client_id=self._config.client_id or "", client_secret=self._config.client_secret)
         way = self._by_page if self._config.login == "page" else self._by_code
-        ways = {asyncio.create_task(way(http, account)), asyncio.create_task(self._elsewhere(account))}
+        ways = {asyncio.create_task(way(http, account, tell)), asyncio.create_task(self._elsewhere(account))}
         try:
             done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             token = done.pop().result()
@@ -331,10 +331,11 @@ class TwitchAdapter:
         log.info("%s is logged in", account.login)
         return token
 
-    async def _by_code(self, http: OAuth, account: Account) -> Token:
+    async def _by_code(self, http: OAuth, account: Account, tell: Callable[[State, str], None]) -> Token:
         passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
 
         def show(code: DeviceCode) -> None:
+            tell("needs login", f"{account.login} has to log in; the bot's log says how")
             log.warning(
                 "needs login: open %s as %s and type in %s (good for %.0f minutes)",
                 code.address,
@@ -354,10 +355,12 @@ class TwitchAdapter:
                 log.warning("login refused: %s", error)
             except TROUBLE as error:
                 pause = refused if judge(error) is Fault.REFUSED else passing
+                if pause is refused:
+                    tell("needs login", f"{account.login} cannot: {explain(error)}; check twitch.client_id")
                 log.warning("no login for %s yet: %s", account.login, explain(error))
             await asyncio.sleep(pause.next_s())
 
-    async def _by_page(self, http: OAuth, account: Account) -> Token:
+    async def _by_page(self, http: OAuth, account: Account, tell: Callable[[State, str], None]) -> Token:
         refused = Pause(*self._t.refused_s, self._rng)
         while True:
             page = LoginPage(http, self._config.login_port)
@@ -366,6 +369,7 @@ class TwitchAdapter:
                 return await page.login(account)
             except OSError as error:
                 log.error("the login page cannot be served: %s; set twitch.login_port", error.strerror)
+                tell("needs login", f"{account.login} cannot: the login page has no port; set twitch.login_port")
             await asyncio.sleep(refused.next_s())
 
     async def _elsewhere(self, account: Account) -> Token:
@@ -398,6 +402,8 @@ class TwitchAdapter:
         if line.user_id == self._user_ids.get(self._login):
             if line.role.moderates:
                 self._throttle.per_30s = AS_MODERATOR
+            elif self._throttle.per_30s == AS_MODERATOR:
+                self._throttle.per_30s = AS_VIEWER
             own = line.id in self._said_ids or _plain(line.text) in self._said
             if own or self._login != self._channel:
                 return

@@ -150,6 +150,9 @@ def test_it_speaks_faster_where_it_moderates(tmp_path: Path) -> None:
             stage.twitch.badges["dreambot"] = ["moderator"]
             await stage.adapter.say(None, "hello again")
             await stage.until(lambda: stage.adapter._throttle.per_30s == AS_MODERATOR)
+            stage.twitch.badges["dreambot"] = []
+            await stage.adapter.say(None, "and again")
+            await stage.until(lambda: stage.adapter._throttle.per_30s == AS_VIEWER)
 
     play(scene)
 
@@ -325,6 +328,18 @@ def test_a_refresh_that_is_refused_means_a_login(tmp_path: Path) -> None:
             stage.twitch.approve("dreambot")
             await stage.connected()
             await stage.hears()
+
+    play(scene)
+
+
+@pytest.mark.logs("needs login", "no login for dreambot yet")
+def test_a_wrong_client_id_is_told_and_not_asked_for_too_often(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with staged(tmp_path, logins=(), client_id="someother") as stage:
+            await stage.until(lambda: "check twitch.client_id" in stage.adapter.state().detail)
+            assert stage.adapter.state().detail.startswith("dreambot cannot: Twitch answered 400 (invalid client)")
+            await asyncio.sleep(1.0)
+            assert stage.twitch.count("oauth2/device") <= 4  # 0.2, 0.4, 0.8 s apart
 
     play(scene)
 

@@ -335,6 +335,8 @@ class TwitchStandIn:
         return self._answer(old.login, old.scopes)
 
     async def _device(self, request: web.Request) -> web.Response:
+        if request.query["client_id"] != CLIENT_ID:
+            return refuse(400, "invalid client")
         device, user = new_id("device"), secrets.token_hex(4).upper()
         scopes = tuple(request.query["scopes"].replace("+", " ").split())
         self.codes[device] = {"login": "", "scopes": scopes, "until_s": time.monotonic() + self.device_expires_s, "code": user}

@@ -1,0 +1,226 @@
+"""How long the bot is deaf after each way of losing Twitch, with the waits it really has, and whether it spins meanwhile.
+
+    python -m tests.acceptance.chat_reconnect            all of it, about five minutes
+    python -m tests.acceptance.chat_reconnect 4003 move  only what has that in its name
+
+The real twitchio runs before a stand-in for Twitch on loopback that says a keepalive every ten seconds, as Twitch does. 'Hears
+again' counts from when Twitch is back (from the fault itself where Twitch never went away) to the first line of chat that
+arrives. 'Tries' are those to connect and subscribe that failed, 'calls' all that reached Twitch, 'state' what log, status
+and page say meanwhile. A revocation needs a person, who comes after half a minute here; till then only the code is asked after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.watchdog import Timings
+from tests.bot.twitch_stage import Stage, staged
+from tests.bot.twitch_standin import CHAT, TwitchStandIn
+
+LIMIT_S = 30.0
+"""Must hear again within."""
+SUBSCRIBE = "POST /helix/eventsub/subscriptions"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    break_it: Callable[[Stage], Awaitable[None]]
+    """Returns when Twitch is back."""
+    prepare: Callable[[TwitchStandIn], object] | None = None
+    """Before the bot starts; then ``break_it`` runs with a bot that has never connected."""
+    person: bool = False
+    """Whether it takes a login by a person."""
+
+
+async def close_4000(stage: Stage) -> None:
+    await stage.twitch.close(4000)
+
+
+async def close_4003(stage: Stage) -> None:
+    await stage.twitch.close(4003)
+
+
+async def silence(stage: Stage) -> None:
+    stage.twitch.silence()
+
+
+async def move(stage: Stage) -> None:
+    await stage.twitch.move()
+
+
+async def move_nowhere(stage: Stage) -> None:
+    await stage.twitch.move(reachable=False)
+    await asyncio.sleep(stage.twitch.faults.move_grace_s)  # hears on until then
+
+
+async def no_welcome(stage: Stage) -> None:
+    stage.twitch.faults.no_welcome = 1
+    await stage.twitch.close(4000)
+
+
+async def refuse_subscription(stage: Stage) -> None:
+    stage.twitch.faults.statuses[SUBSCRIBE] = [500, 502, 504]
+    await stage.twitch.close(4000)
+    await stage.until(lambda: not stage.twitch.faults.statuses[SUBSCRIBE])
+
+
+async def lose_subscription(stage: Stage) -> None:
+    stage.twitch.subscriptions.clear()
+
+
+async def expire(stage: Stage) -> None:
+    stage.twitch.expire("dreambot")
+    await stage.twitch.close(4000)
+
+
+def away(seconds: float) -> Callable[[Stage], Awaitable[None]]:
+    async def gone(stage: Stage) -> None:
+        await stage.twitch.down()
+        await asyncio.sleep(seconds)
+        await stage.twitch.up()
+
+    return gone
+
+
+def mute(seconds: float) -> Callable[[Stage], Awaitable[None]]:
+    async def hung(stage: Stage) -> None:
+        stage.twitch.hang()
+        await asyncio.sleep(seconds)
+        await stage.twitch.up()
+
+    return hung
+
+
+async def come_back(stage: Stage) -> None:
+    await asyncio.sleep(20.0)
+    await stage.twitch.up()
+
+
+async def revoke(stage: Stage) -> None:
+    await stage.twitch.disconnect_app("dreambot")
+    await stage.until(lambda: stage.adapter.state().state == "needs login")
+    await asyncio.sleep(27.0)
+    stage.twitch.approve("dreambot")
+
+
+async def revoke_quietly(stage: Stage) -> None:
+    """The tokens die, and Twitch says nothing of it before the next break."""
+    await stage.twitch.disconnect_app("dreambot", tell=False)
+    await stage.twitch.close(4003)
+    await stage.until(lambda: stage.adapter.state().state == "needs login")
+    await asyncio.sleep(12.0)
+    stage.twitch.approve("dreambot")
+
+
+CASES = [
+    Case("close 4000", close_4000),
+    Case("close 4003", close_4003),
+    Case("keepalives lost", silence),
+    Case("session_reconnect", move),
+    Case("session_reconnect to nowhere", move_nowhere),
+    Case("no welcome after a reconnect", no_welcome),
+    Case("5xx on resubscribe, three times", refuse_subscription),
+    Case("subscription lost in silence", lose_subscription),
+    Case("token expired at a reconnect", expire),
+    Case("unreachable at start, 20 s", come_back, prepare=lambda twitch: twitch.down()),
+    Case("unreachable for 60 s (refused)", away(60.0)),
+    Case("unreachable for 60 s (no answer)", mute(60.0)),
+    Case("revocation", revoke, person=True),
+    Case("revocation, untold", revoke_quietly, person=True),
+]
+
+
+class Tries(logging.Handler):
+    """Counts the bot's tries to hear again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@dataclass
+class Row:
+    name: str
+    again_s: float
+    tries: str
+    calls: int
+    seconds: float
+    states: list[str]
+
+    @property
+    def passed(self) -> bool:
+        return self.again_s <= LIMIT_S
+
+    def __str__(self) -> str:
+        busiest = f"{self.calls} in {self.seconds:.0f} s"
+        mark = "" if self.passed else "  TOO LATE"
+        return f"| {self.name} | {self.again_s:.1f} s | {self.tries} | {busiest} | {', '.join(self.states)} |{mark}"
+
+
+async def run(case: Case, folder: Path) -> Row:
+    timings, tried = Timings(), Tries()
+    logging.getLogger("bot.watchdog").addHandler(tried)
+    async with staged(folder, timings=timings, keepalive_s=10.0, prepare=case.prepare) as stage:
+        stage.twitch.device_interval_s = 5.0
+        if case.prepare is None:
+            await stage.connected()
+            await stage.hears()
+            await asyncio.sleep(2.0)
+        calls, began_s = stage.twitch.count(), time.monotonic()
+        states: list[str] = []
+        watching = asyncio.create_task(watch(stage, states))
+        broken = asyncio.create_task(case.break_it(stage))
+        while not broken.done():
+            await asyncio.sleep(0.02)
+        broken.result()
+        back_s = time.monotonic()
+        stage.lines.clear()
+        while not stage.lines:
+            if stage.twitch.hears(CHAT):
+                await stage.twitch.say("viewer", "!dream volcano")
+            await asyncio.sleep(0.1)
+            if time.monotonic() - back_s > 120:
+                break
+        again_s = time.monotonic() - back_s
+        watching.cancel()
+        tries = str(sum("trying again" in record.msg for record in tried.records)) if case.prepare is None else "not counted"
+        return Row(case.name, again_s, tries, stage.twitch.count() - calls, time.monotonic() - began_s, states)
+
+
+async def watch(stage: Stage, states: list[str]) -> None:
+    while True:
+        state = stage.adapter.state().state
+        if not states or states[-1] != state:
+            states.append(state)
+        await asyncio.sleep(0.01)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("bot").propagate = False
+    logging.getLogger("bot.watchdog").setLevel(logging.DEBUG)
+    wanted = [case for case in CASES if not sys.argv[1:] or any(part in case.name for part in sys.argv[1:])]
+    print("| lost by | hears again after | tries | calls answered | state |")
+    print("|---|---|---|---|---|")
+    passed = True
+    for case in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            row = asyncio.run(run(case, Path(folder)))
+        print(row, flush=True)
+        passed &= row.passed
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
