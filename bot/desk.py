@@ -25,6 +25,9 @@ QUIET_S = 10.0
 """Seconds in which viewers are told once that nothing works, not each of them."""
 MEANING_S = 600.0
 """Seconds for which it is remembered that a bare word means nothing."""
+QUESTIONS = frozenset({"queue", "when", "now", "what", "help"})
+"""Commands that only want an answer."""
+
 Settle = Callable[[Line, int | None], None]
 """As ``Settles.settled``."""
 Said = str | None

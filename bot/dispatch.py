@@ -6,7 +6,8 @@ A chat may say a thousand things a second. What is no command is let go at once;
 - the others', up to ``WAITING``, and up to ``EACH`` of one viewer; messages that may be just talk get in while it is less than
   half full.
 
-Full lines let newcomers go, and count them.
+Full lines let newcomers go, and count them. However fast the chat, the streamer hears no more than ``PER_S`` viewers' commands a
+second: it has a picture to show. Questions whose answers could not be said in time are not asked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.desk import ChatDesk
+from bot.desk import QUESTIONS, ChatDesk
 from bot.messages import Adapter, Line
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,17 @@ log = logging.getLogger(__name__)
 WAITING = 256
 PAID_WAITING = 64
 EACH = 3
+PER_S = 20.0
+BURST = 20.0
+"""Viewers' commands that may be answered at once before that pace holds."""
+LONGEST_S = 0.1
+"""Between two looks at that pace."""
 SEEN = 4096
 """Ids remembered against lines that are delivered again; the oldest are forgotten."""
 SPEAKING = 64
 """Replies under way or waiting for the throttle; beyond them, viewers' are not said."""
+BUSY = 24
+"""Replies under way beyond which questions are not asked: the throttle gives later ones up (``throttle.WAITING``)."""
 TELL_S = 60.0
 """Seconds between two log lines about a flood."""
 
@@ -51,17 +59,21 @@ class Counters:
 class Dispatcher:
     """Takes lines from an adapter, and gives it the replies. For one event loop."""
 
-    def __init__(self, desk: ChatDesk, adapter: Adapter, clock: Callable[[], float] = time.monotonic) -> None:
-        self._desk, self._adapter, self._clock = desk, adapter, clock
+    def __init__(
+        self, desk: ChatDesk, adapter: Adapter, clock: Callable[[], float] = time.monotonic, per_s: float = PER_S
+    ) -> None:
+        self._desk, self._adapter, self._clock, self._per_s = desk, adapter, clock, per_s
         self.counters = Counters()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._first: deque[Line] = deque()
         self._others: deque[Line] = deque()
         self._of_each: Counter[str] = Counter()
         self._first_news, self._others_news = asyncio.Event(), asyncio.Event()
+        self._credit, self._credit_at_s = BURST, clock()
         self._speaking: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        """Lines being answered."""
         self._told_s = clock() - TELL_S
-        self._told = 0
 
     def hear(self, line: Line) -> None:
         """Take a line; never blocks."""
@@ -106,11 +118,8 @@ class Dispatcher:
 
     async def settle(self) -> None:
         """Wait until everything heard so far is answered and said."""
-        while self._first or self._others or self._busy or self._speaking:
+        while self._first or self._others or self._under_way or self._speaking:
             await asyncio.sleep(0.01)
-
-    _busy = 0
-    """Lines being answered."""
 
     async def _answer_first(self) -> None:
         while True:
@@ -127,15 +136,36 @@ class Dispatcher:
                 self._of_each[_who(line)] -= 1
                 if not self._of_each[_who(line)]:
                     del self._of_each[_who(line)]
-                await self._answer(line)
+                if self._asks_in_vain(line):
+                    self.counters.unsaid += 1
+                    continue
+                await self._answer(line, paced=True)
             self._others_news.clear()
 
-    async def _answer(self, line: Line) -> None:
-        self._busy += 1
+    def _asks_in_vain(self, line: Line) -> bool:
+        """Whether a line is but a question, at a time when answers are not said."""
+        command = self._desk.parser(line)
+        return len(self._speaking) >= BUSY and command is not None and command.name in QUESTIONS
+
+    async def _pace(self) -> None:
+        """Wait until one more of the viewers' commands may be answered."""
+        while True:
+            now_s = self._clock()
+            self._credit = min(BURST, self._credit + (now_s - self._credit_at_s) * self._per_s)
+            self._credit_at_s = now_s
+            if self._credit >= 1:
+                self._credit -= 1
+                return
+            await asyncio.sleep(min((1 - self._credit) / self._per_s, LONGEST_S))
+
+    async def _answer(self, line: Line, paced: bool = False) -> None:
+        self._under_way += 1
         try:
+            if paced:
+                await self._pace()
             reply = await self._desk.handle(line)
         finally:
-            self._busy -= 1
+            self._under_way -= 1
         if reply is None:
             return
         if len(self._speaking) >= SPEAKING and not line.role.moderates:
@@ -165,8 +195,8 @@ class Dispatcher:
         self._desk.drop(line)
         now_s = self._clock()
         if now_s - self._told_s >= TELL_S:
-            log.warning("chat is faster than its answers: %d commands were let go", self.counters.dropped - self._told)
-            self._told_s, self._told = now_s, self.counters.dropped
+            log.warning("chat is faster than its answers; commands let go so far: %d", self.counters.dropped)
+            self._told_s = now_s
 
 
 class _Ended(Exception):

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -83,6 +84,12 @@ def memory_mb(pid: int) -> float:
     return int(fields[0]) / 1024
 
 
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def frames(stream: Stream) -> Json:
     counted: Json = stream.status()["video"]["frames"]
     return counted
@@ -112,12 +119,13 @@ async def measure(stream: Stream, rate: int, seconds: float) -> bool:
     good = True
     async with chatting(stream) as (irc, replies, pid):
         await asyncio.sleep(2)
-        quiet, before = [], await asyncio.to_thread(frames, stream)
+        before = await asyncio.to_thread(frames, stream)
         await asyncio.sleep(seconds / 2)
         middle = await asyncio.to_thread(frames, stream)
         print("frames in quiet:", json.dumps({key: middle[key] - before[key] for key in before}), f"in {seconds / 2:.0f} s")
         memory = [memory_mb(pid)]
         streams = {process: memory_mb(process) for process in stream.processes()}
+        used_s, streams_s = cpu_s(pid), sum(stream.cpu_s().values())
         others_s, task = busy_s(), asyncio.create_task(flood(irc, rate, seconds, Random(1)))
         while not task.done():
             await asyncio.sleep(1)
@@ -125,13 +133,15 @@ async def measure(stream: Stream, rate: int, seconds: float) -> bool:
         orders = await task
         after = await asyncio.to_thread(frames, stream)
         print("frames in the flood:", json.dumps({key: after[key] - middle[key] for key in after}), f"in {seconds:.0f} s")
-        print(f"CPU seconds of the whole machine meanwhile: {busy_s() - others_s:.0f}")
+        print(
+            f"CPU seconds: bot {cpu_s(pid) - used_s:.1f}, stream {sum(stream.cpu_s().values()) - streams_s:.1f}, "
+            f"whole machine {busy_s() - others_s:.0f}"
+        )
         await asyncio.sleep(1.5)
         said: dict[str, float] = {}
         while replies.poll():
             name, _, at_s = replies.recv()
             said[name] = at_s
-            quiet.append(name)
         waits = [said[name] - at_s if name in said else float("inf") for name, at_s in orders.items()]
         good &= max(waits) <= ANSWER_S
         print(f"moderators' answers after, s: {[round(wait, 3) for wait in waits]}; {len(said) - len(orders)} viewers answered")

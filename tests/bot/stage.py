@@ -88,6 +88,9 @@ class Chat(Adapter):
         self.said: list[tuple[Line | None, str]] = []
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
+        self.speaks = asyncio.Event()
+        """Cleared, replies wait as for a throttle."""
+        self.speaks.set()
 
     async def run(self, hear: Hear) -> None:
         self.hear = hear
@@ -95,6 +98,7 @@ class Chat(Adapter):
         await self.done.wait()
 
     async def say(self, line: Line | None, text: str) -> None:
+        await self.speaks.wait()
         self.said.append((line, text))
 
     def state(self) -> ChatState:

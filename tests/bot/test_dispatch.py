@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.config import ChatConfig
-from bot.dispatch import EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
+from bot.dispatch import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
 from bot.messages import Line, Role
 from bot.parser import Parser
 from tests.bot.stage import Chat, play, staged
@@ -46,9 +46,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def dispatching() -> AsyncIterator[Scene]:
+async def dispatching(per_s: float = 1e6) -> AsyncIterator[Scene]:
     desk, chat = SlowDesk(), Chat()
-    dispatcher = Dispatcher(desk, chat)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(desk, chat, per_s=per_s)  # type: ignore[arg-type]
     task = asyncio.create_task(dispatcher.run())
     await chat.ready.wait()
     yield Scene(desk, chat, dispatcher)
@@ -121,6 +121,45 @@ def test_one_viewer_does_not_fill_the_line() -> None:
             on.hear("!dream again", "ann")
             await on.dispatcher.settle()
             assert on.desk.answered[-1] == "!dream again"
+
+    play(scene)
+
+
+def test_viewers_commands_come_to_the_streamer_at_a_pace_and_moderators_at_once() -> None:
+    async def scene() -> None:
+        async with dispatching(per_s=1e-6) as on:
+            on.desk.go.set()
+            for number in range(int(BURST) + 5):
+                on.hear(f"!dream {number}")
+            on.hear("!skip", "mod", Role.MODERATOR)
+            while len(on.desk.answered) < BURST + 1:
+                await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert len(on.desk.answered) == BURST + 1
+            on.dispatcher._per_s = 1e6
+
+    play(scene)
+
+
+def test_questions_are_not_asked_when_answers_are_not_said() -> None:
+    async def scene() -> None:
+        async with dispatching() as on:
+            on.desk.go.set()
+            on.chat.speaks.clear()
+            for number in range(BUSY):
+                on.hear(f"!dream {number}")
+            while len(on.dispatcher._speaking) < BUSY:
+                await asyncio.sleep(0)
+            on.hear("!queue")
+            on.hear("!dream pizza")
+            on.hear("!now", "mod", Role.MODERATOR)
+            while "!dream pizza" not in on.desk.answered:
+                await asyncio.sleep(0)
+            assert "!queue" not in on.desk.answered
+            assert "!now" in on.desk.answered
+            assert on.dispatcher.counters.unsaid == 1
+            on.chat.speaks.set()
 
     play(scene)
 
