@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from streamer.config import Config, DreamConfig
+from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.networks import Network, load
@@ -22,7 +23,13 @@ STEPS_PER_S = 10
 
 
 def pace(dream: DreamConfig) -> tuple[int, float]:
-    """Steps per keyframe, and seconds of video from one keyframe to the next."""
+    """Steps per keyframe, and seconds of video from one keyframe to the next.
+
+    The algorithm of 2015 moves its camera only when its steps for a keyframe are done: all else would be the same picture.
+    """
+    if dream.algorithm == "original_2015" and dream.steps_per_keyframe == "auto":
+        interval_s = ORIGINAL_STEPS / STEPS_PER_S if dream.keyframe_s == "auto" else dream.keyframe_s
+        return ORIGINAL_STEPS, interval_s
     match dream.steps_per_keyframe, dream.keyframe_s:
         case "auto", "auto":
             return 1, 1 / STEPS_PER_S
