@@ -244,7 +244,7 @@ class ChatDesk:
             return self._say("queue_empty" if programme.open else "closed", line)
         fill, count = self._replies.say, len(programme.waiting)
         entries = [
-            fill("entry", what=self._replies.subjects(entry.labels), name=clean_name(entry.user), id=entry.id)
+            fill("entry", what=quote(entry.title), name=clean_name(entry.user), id=entry.id)
             for entry in programme.waiting[:LISTED]
         ]
         if count > LISTED:

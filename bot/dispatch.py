@@ -6,8 +6,8 @@ A chat may say a thousand things a second. What is no command is let go at once;
 - the others', up to ``WAITING``, and up to ``EACH`` of one viewer; messages that may be just talk get in while it is less than
   half full.
 
-Full lines let newcomers go, and count them. The streamer has a picture to show: it hears no more than ``PER_S`` viewers' commands
-a second, however fast the chat. Questions whose answers could not be said in time are not asked.
+Full lines let newcomers go, and count them. The streamer has a picture to show: it hears at most ``PER_S`` viewers' commands a
+second, however fast the chat. Questions whose answers could not be said in time are not asked.
 """
 
 from __future__ import annotations
