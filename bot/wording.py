@@ -78,7 +78,7 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "{what}: you're next, {wait}",
             "{what}! nobody before you, {wait}",
             "my eyes are closing already. {what}: next, {wait}",
-            "{what}, first in line for the pillow: {wait}",
+            "{what} is next in line for the pillow, {wait}",
         ),
         "random": _say(
             "the dream was asked to choose",
