@@ -29,12 +29,15 @@ from bot.faults import Fault, NeedsLogin, explain, judge
 from bot.login import DeviceCode, LoginPage, WrongAccount, by_device_code
 from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
 from bot.redact import Redactor
+from bot.renewal import Renewal
 from bot.rewards import Rewards, Standing
 from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
 from bot.tokens import Token, TokenFileError, TokenStore, default_path
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
 
 if TYPE_CHECKING:
+    from twitchio.authentication import RefreshTokenPayload
+
     from bot.config import TwitchConfig
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ NOBODY = "nobody"
 """twitchio wants a token of the application and sends no token at all without one; every call here names its account's."""
 CHAT = "channel.chat.message"
 REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
+SETTLE_S = 1.0
+"""For an exchange of tokens to finish when the bot ends."""
 SAID = 64
 """Own messages remembered, so that an account that is both bot and streamer does not answer itself."""
 ROLES = {
@@ -103,7 +108,6 @@ class TwitchAdapter:
         """The rewards that ask for a dream, and whether Twitch lets the bot settle them."""
         self._said_ids: deque[str] = deque(maxlen=SAID)
         self._said: deque[str] = deque(maxlen=SAID)
-        self._speaking = asyncio.Lock()
 
     # The adapter
 
@@ -310,6 +314,17 @@ class TwitchAdapter:
         except TokenFileError as error:
             log.error("%s; the next start needs a new login", error)
 
+    def renewed(self, old: str, payload: RefreshTokenPayload) -> None:
+        """A refresh token was exchanged, whether or not the call that wanted it is still there."""
+        self._redact.learn(payload.access_token, payload.refresh_token)
+        for login, user_id in self._user_ids.items():
+            try:
+                kept = self._store.get(login)
+            except TokenFileError:
+                continue
+            if kept is not None and kept.refresh == old:
+                self.keep(user_id, payload.access_token, payload.refresh_token, kept.scopes)
+
     async def _ask(self, account: Account, why: str, tell: Callable[[State, str], None]) -> Token:
         """Have a person log the account in, here or in another program that keeps the same file."""
         tell("needs login", f"{account.login} has to log in; the bot's log says how")
@@ -387,8 +402,7 @@ class TwitchAdapter:
     async def _send(self, client: TwitchClient, user_id: str, text: str, parent: str | None) -> None:
         channel = client.create_partialuser(self._channel_id)
         self._said.append(_plain(text))
-        # One at a time: two calls that find a token expired would both spend its refresh token, which is good for one use.
-        async with self._speaking, asyncio.timeout(self._t.call_s):
+        async with asyncio.timeout(self._t.call_s):
             sent = await channel.send_message(text, user_id, token_for=user_id, reply_to_message_id=parent)
         self._said_ids.append(sent.id)
 
@@ -534,7 +548,7 @@ class TwitchAdapter:
         client, user_id = self._client, self._user_ids.get(self._channel)
         if client is None or user_id is None or user_id not in client.tokens:
             raise ConnectionError("not logged in")
-        async with self._speaking, asyncio.timeout(self._t.call_s):
+        async with asyncio.timeout(self._t.call_s):
             try:
                 await client.http.patch_custom_reward_redemption(
                     broadcaster_id=self._channel_id,
@@ -554,6 +568,10 @@ class TwitchClient(twitchio.Client):
     def __init__(self, adapter: TwitchAdapter, client_id: str, client_secret: str | None) -> None:
         super().__init__(client_id=client_id, client_secret=client_secret, fetch_client_user=False)
         self._to = adapter
+        self._renewal = Renewal(client_id, client_secret, adapter.renewed)
+        # twitchio has no way to be given another one, and calls it for every exchange.
+        assert hasattr(self._http, "_ManagedHTTPClient__isolated"), "another twitchio than the one that this was written for"
+        self._http._ManagedHTTPClient__isolated = self._renewal
 
     async def event_message(self, payload: twitchio.ChatMessage) -> None:
         """A message of the chat."""
@@ -582,6 +600,11 @@ class TwitchClient(twitchio.Client):
     async def event_error(self, payload: twitchio.EventErrorPayload) -> None:
         """Something here failed at an event; the bot goes on."""
         log.error("an event could not be handled: %s", explain(payload.error), exc_info=payload.error)
+
+    async def close(self, **options: Any) -> None:
+        """Close, after exchanges of tokens that are under way."""
+        await self._renewal.settle(SETTLE_S)
+        await super().close(**options)
 
     async def save_tokens(self, path: str | None = None, /) -> None:
         """Nothing: each login is kept when it changes."""

@@ -11,6 +11,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.accounts import findings
 from bot.config import TwitchConfig
 from bot.messages import Line, Role
 from bot.throttle import AS_MODERATOR, AS_VIEWER
-from tests.bot.twitch_stage import FAST, Stage, keep_logins, staged
+from tests.bot.twitch_stage import CALM, Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
 
 
@@ -207,6 +208,42 @@ def test_an_expired_token_is_refreshed_and_kept_at_once(tmp_path: Path) -> None:
     play(scene)
 
 
+@pytest.mark.logs("a reply is lost", "does not hear")
+def test_a_call_that_is_given_up_does_not_lose_the_login(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with staged(tmp_path, timings=replace(CALM, call_s=0.5)) as stage:
+            await stage.connected()
+            line = await stage.hears()
+            stage.twitch.expire("dreambot")
+            stage.twitch.faults.slow_refresh_s = 1.5
+            await stage.adapter.say(line, "reply")  # tries twice, and both give up too early
+            await stage.until(lambda: stage.kept()["dreambot"]["access"] in stage.twitch.grants, "kept")
+            assert stage.twitch.tally()["POST /oauth2/token 200"] == 1
+            await stage.connected()
+            await stage.adapter.say(line, "another")
+            assert stage.twitch.sent[-1].text == "another"
+
+    play(scene)
+
+
+def test_a_login_is_not_lost_when_the_bot_ends(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with staged(tmp_path) as stage:
+            await stage.connected()
+            line = await stage.hears()
+            stage.twitch.expire("dreambot")
+            stage.twitch.faults.slow_refresh_s = 0.3
+            reply = asyncio.create_task(stage.adapter.say(line, "reply"))
+            await stage.until(lambda: not any(grant.login == "dreambot" for grant in stage.twitch.grants.values()), "spent")
+            reply.cancel()
+            assert stage.task is not None
+            stage.task.cancel()
+            await asyncio.gather(stage.task, reply, return_exceptions=True)
+            assert stage.kept()["dreambot"]["access"] in stage.twitch.grants
+
+    play(scene)
+
+
 def test_a_token_that_expired_while_the_bot_was_off_is_refreshed_at_the_start(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, prepare=lambda twitch: twitch.expire("dreambot")) as stage:
@@ -219,9 +256,7 @@ def test_a_token_that_expired_while_the_bot_was_off_is_refreshed_at_the_start(tm
 
 def test_logins_are_validated_now_and_then(tmp_path: Path) -> None:
     async def scene() -> None:
-        from dataclasses import replace
-
-        async with staged(tmp_path, timings=replace(FAST, validate_s=0.1)) as stage:
+        async with staged(tmp_path, timings=replace(CALM, validate_s=0.1)) as stage:
             await stage.connected()
             before = stage.twitch.count("oauth2/validate")
             stage.twitch.expire("dreambot")

@@ -20,7 +20,7 @@ from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
 from streamer.messages import Scene
 from tests.acceptance.stream import SHM, Stream
-from tests.bot.twitch_stage import FAST, PATIENCE_S, keep_logins
+from tests.bot.twitch_stage import CALM, PATIENCE_S, keep_logins
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, REDEMPTION, Sent, TwitchStandIn
 from tests.web.real import RealStage
 
@@ -99,7 +99,7 @@ async def showing(
             made: list[TwitchAdapter] = []
 
             def make(settings: BotSettings, client: Client) -> Adapter:
-                made.append(TwitchAdapter(settings.twitch, Throttle(1000), client.standings, timings=FAST))
+                made.append(TwitchAdapter(settings.twitch, Throttle(1000), client.standings, timings=CALM))
                 return made[0]
 
             settings = BotSettings(config, ChatConfig.model_validate(chat or {}), real.server.url.rstrip("/"), TOKEN)

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ FAST = Timings(
     validate_s=3600,
     rewards_s=0.05,
 )
-PATIENCE_S = 20.0
+CALM = replace(FAST, silence_s=20.0, call_s=20.0)
+"""Where Twitch always answers: a starved machine is not to be taken for a silent Twitch."""
+PATIENCE_S = 60.0
 """For what takes a fraction of a second on an idle machine."""
 
 
@@ -86,7 +88,7 @@ async def staged(
     *,
     logins: tuple[str, ...] = ("dreambot",),
     secret: str | None = None,
-    timings: Timings = FAST,
+    timings: Timings = CALM,
     keepalive_s: float = 0.1,
     prepare: Callable[[TwitchStandIn], Any] | None = None,
     **config: Any,

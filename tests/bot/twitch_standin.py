@@ -127,6 +127,8 @@ class Faults:
     no_welcome: int = 0
     """Websockets that are taken and not welcomed."""
     no_keepalives: bool = False
+    slow_refresh_s: float = 0.0
+    """From spending a refresh token to the answer."""
     move_grace_s: float = 30.0
     """From an order to move to the close of the old websocket."""
     drop_message: str = ""
@@ -332,6 +334,8 @@ class TwitchStandIn:
         if found is None:
             return refuse(400, "Invalid refresh token")
         old = self.grants.pop(found)  # good for one use
+        if self.faults.slow_refresh_s:
+            await asyncio.sleep(self.faults.slow_refresh_s)
         return self._answer(old.login, old.scopes)
 
     async def _device(self, request: web.Request) -> web.Response:
