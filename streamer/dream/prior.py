@@ -117,8 +117,8 @@ class PatchPrior:
 class _Penalty(torch.autograd.Function):
     """Mean over patches and filters of ``log(1 + z²/ν)``, and its gradient in the same pass.
 
-    It goes over the picture in bands of rows whose responses, 192 to a patch, stay in a CPU's cache: where every patch is looked
-    at, three times as fast as the same written in tensors of the whole picture.
+    It goes over the picture in bands of rows whose responses, 192 to a patch, stay in a CPU's cache: three times as fast, where
+    every patch is looked at, as the same written in tensors of the whole picture.
     """
 
     @staticmethod
