@@ -14,30 +14,26 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import twitchio
 from twitchio import eventsub
-from twitchio.authentication.oauth import OAuth
 from twitchio.exceptions import HTTPException, MessageRejectedError
 from twitchio.http import Route
 
-from bot.accounts import Account, accounts_of
+from bot.admission import Admission
 from bot.faults import Fault, NeedsLogin, explain, judge
-from bot.login import DeviceCode, LoginPage, WrongAccount, by_device_code
 from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
 from bot.redact import Redactor
-from bot.renewal import Renewal
 from bot.rewards import Rewards, Standing
 from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
-from bot.tokens import Token, TokenFileError, TokenStore, default_path
+from bot.tokens import TokenStore, default_path
+from bot.twitch_client import SOURCE, TwitchClient, line_of
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
 
 if TYPE_CHECKING:
-    from twitchio.authentication import RefreshTokenPayload
-
     from bot.config import TwitchConfig
 
 log = logging.getLogger(__name__)
@@ -46,28 +42,15 @@ NOBODY = "nobody"
 """twitchio wants a token of the application and sends no token at all without one; every call here names its account's."""
 CHAT = "channel.chat.message"
 REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
-SETTLE_S = 1.0
-"""For an exchange of tokens to finish when the bot ends."""
 SAID = 64
 """Own messages remembered, so that an account that is both bot and streamer does not answer itself."""
-ROLES = {
-    "broadcaster": Role.BROADCASTER,
-    "moderator": Role.MODERATOR,
-    "lead_moderator": Role.MODERATOR,
-    "vip": Role.VIP,
-    "subscriber": Role.SUBSCRIBER,
-    "founder": Role.SUBSCRIBER,
-}
-"""Twitch's badges that stand for a role."""
-LOOK_S = 5.0
-"""From one look for a login made elsewhere to the next."""
 PROMPT = "What shall I dream of? For example: volcano + bubble"
 
 
 class TwitchAdapter:
     """A channel's chat, with an account of its own or the streamer's."""
 
-    name = "twitch"
+    name = SOURCE
 
     def __init__(
         self,
@@ -91,7 +74,6 @@ class TwitchAdapter:
         self._channel = config.channel.lower()
         self._login = (config.account or config.channel).lower()
         self._path = config.token_file or default_path()
-        self._store = TokenStore(self._path, config.client_id)
         self._redact = Redactor()
         self._redact.learn(config.client_secret)
         self._state: State = "connecting"
@@ -99,9 +81,7 @@ class TwitchAdapter:
         self._client: TwitchClient | None = None
         self._hear: Hear = lambda line: None
         self._ears: dict[str, Ear] = {}
-        self._accounts = {account.login: account for account in accounts_of(config)}
-        self._user_ids: dict[str, str] = {}
-        """Login to user id, of those who are logged in."""
+        self._admission = Admission(config, TokenStore(self._path, config.client_id), self._redact, self._t, self._rng)
         self._channel_id = ""
         self._rewards: Rewards | None = None
         self._reward_ids: dict[str, bool] = {}
@@ -120,7 +100,7 @@ class TwitchAdapter:
         """Hear until cancelled, whatever becomes of the connection; what needs a person is told to log and state."""
         self._hear = hear
         with self._redact.attached("twitchio", "asyncio", "bot"):
-            client = TwitchClient(self, self._config.client_id or "", self._config.client_secret)
+            client = TwitchClient(self, self._admission, self._config.client_id or "", self._config.client_secret)
             try:
                 async with client:
                     await client.login(token=NOBODY, load_tokens=False, save_tokens=False)
@@ -142,7 +122,7 @@ class TwitchAdapter:
         if not await self._throttle.wait(line is not None and line.role.moderates):
             return
         for last in (False, True):
-            client, user_id = self._client, self._user_ids.get(self._login)
+            client, user_id = self._client, self._admission.user_ids.get(self._login)
             if client is None or user_id is None or user_id not in client.tokens:
                 log.warning("a reply is lost: %s", self._detail or self._state)
                 return
@@ -183,7 +163,7 @@ class TwitchAdapter:
         while True:
             began_s = time.monotonic()
             try:
-                user_id = await self._admit(client, self._accounts[self._login], self._set)
+                user_id = await self._admission.admit(client, self._login, self._set)
                 if self._login == self._channel:
                     self._throttle.per_30s = AS_MODERATOR
                 self._channel_id = await self._find_channel(client, user_id)
@@ -244,158 +224,9 @@ class TwitchAdapter:
                     async with asyncio.timeout(self._t.call_s):
                         await client.add_token(kept["token"], kept["refresh"])
                 except TROUBLE as error:
-                    if judge(error) is Fault.LOGIN and user_id == self._user_ids.get(self._login):
+                    if judge(error) is Fault.LOGIN and user_id == self._admission.user_ids.get(self._login):
                         raise NeedsLogin(self._login, explain(error)) from None
                     log.info("a login could not be validated: %s", explain(error))
-
-    # Logging in
-
-    async def _admit(self, client: TwitchClient, account: Account, tell: Callable[[State, str], None]) -> str:
-        """Log an account in, by what is kept or by asking for it; returns its user id."""
-        passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
-        token: Token | None = None
-        while True:
-            try:
-                token = token or self._store.get(account.login)
-            except TokenFileError as error:
-                log.error("%s", error)
-                tell("offline", str(error))
-                await asyncio.sleep(refused.next_s())
-                continue
-            if token is None or not account.scopes <= token.scopes:
-                why = "no login is kept" if token is None else "the kept login does not allow enough"
-                token = await self._ask(account, why, tell)
-            self._redact.learn(token.access, token.refresh)
-            self._user_ids[account.login] = token.user_id
-            try:
-                async with asyncio.timeout(self._t.call_s):
-                    valid = await client.add_token(token.access, token.refresh)
-                if valid.user_id != token.user_id:
-                    raise NeedsLogin(account.login, "the kept login is another account's")
-            except NeedsLogin:
-                await self._drop(client, token)
-                token = None
-            except TROUBLE as error:
-                fault, why = judge(error), explain(error)
-                if fault is Fault.LOGIN:
-                    await self._drop(client, token)
-                    token = None
-                elif fault is Fault.REFUSED:
-                    tell("offline", f"{why}: check twitch.client_id and the client secret")
-                    log.error("%s cannot log in: %s", account.login, why)
-                    await asyncio.sleep(refused.next_s())
-                    token = None
-                else:
-                    tell("connecting", why)
-                    await asyncio.sleep(passing.next_s())
-            else:
-                return token.user_id
-
-    async def _drop(self, client: TwitchClient, token: Token) -> None:
-        """Forget a login that Twitch takes no more, unless another one is kept meanwhile."""
-        await client.remove_token(token.user_id)
-        self._user_ids.pop(token.login, None)
-        try:
-            kept = self._store.get(token.login)
-            if kept is not None and kept.refresh == token.refresh:
-                self._store.forget(token.login)
-        except TokenFileError as error:
-            log.warning("%s", error)
-
-    def keep(self, user_id: str, access: str, refresh: str, scopes: Collection[str] = ()) -> None:
-        """Keep an account's new tokens, before anything else happens: the old ones are worth nothing any more."""
-        login = next((login for login, known in self._user_ids.items() if known == user_id), None)
-        if login is None:
-            return  # nobody whom the config names
-        self._redact.learn(access, refresh)
-        allowed = frozenset(scopes) or self._accounts[login].scopes
-        try:
-            self._store.put(Token(login, user_id, access, refresh, allowed))
-        except TokenFileError as error:
-            log.error("%s; the next start needs a new login", error)
-
-    def renewed(self, old: str, payload: RefreshTokenPayload) -> None:
-        """A refresh token was exchanged, whether or not the call that wanted it is still there."""
-        self._redact.learn(payload.access_token, payload.refresh_token)
-        for login, user_id in self._user_ids.items():
-            try:
-                kept = self._store.get(login)
-            except TokenFileError:
-                continue
-            if kept is not None and kept.refresh == old:
-                self.keep(user_id, payload.access_token, payload.refresh_token, kept.scopes)
-
-    async def _ask(self, account: Account, why: str, tell: Callable[[State, str], None]) -> Token:
-        """Have a person log the account in, here or in another program that keeps the same file."""
-        tell("needs login", f"{account.login} has to log in; the bot's log says how")
-        log.error("needs login: %s (%s)", account.login, why)
-        # Not the client's own http, which would put its accounts' tokens into these calls.
-        http = OAuth(client_id=self._config.client_id or "", client_secret=self._config.client_secret)
-        way = self._by_page if self._config.login == "page" else self._by_code
-        ways = {asyncio.create_task(way(http, account, tell)), asyncio.create_task(self._elsewhere(account))}
-        try:
-            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            token = done.pop().result()
-        finally:
-            for each in ways:
-                each.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            await http.close()
-        self._user_ids[account.login] = token.user_id
-        self.keep(token.user_id, token.access, token.refresh, token.scopes)
-        log.info("%s is logged in", account.login)
-        return token
-
-    async def _by_code(self, http: OAuth, account: Account, tell: Callable[[State, str], None]) -> Token:
-        passing, refused = Pause(*self._t.pause_s, self._rng), Pause(*self._t.refused_s, self._rng)
-
-        def show(code: DeviceCode) -> None:
-            tell("needs login", f"{account.login} has to log in; the bot's log says how")
-            log.warning(
-                "needs login: open %s as %s and type in %s (good for %.0f minutes)",
-                code.address,
-                code.account,
-                code.code,
-                code.expires_s / 60,
-            )
-
-        while True:
-            pause = passing
-            try:
-                token = await by_device_code(http, account, show)
-                if token is not None:
-                    return token
-                log.info("the code for %s was not used; here is another", account.login)
-            except WrongAccount as error:
-                log.warning("login refused: %s", error)
-            except TROUBLE as error:
-                pause = refused if judge(error) is Fault.REFUSED else passing
-                if pause is refused:
-                    tell("needs login", f"{account.login} cannot: {explain(error)}; check twitch.client_id")
-                log.warning("no login for %s yet: %s", account.login, explain(error))
-            await asyncio.sleep(pause.next_s())
-
-    async def _by_page(self, http: OAuth, account: Account, tell: Callable[[State, str], None]) -> Token:
-        refused = Pause(*self._t.refused_s, self._rng)
-        while True:
-            page = LoginPage(http, self._config.login_port)
-            log.warning("needs login: open %s and log in as %s", page.address(account), account.login)
-            try:
-                return await page.login(account)
-            except OSError as error:
-                log.error("the login page cannot be served: %s; set twitch.login_port", error.strerror)
-                tell("needs login", f"{account.login} cannot: the login page has no port; set twitch.login_port")
-            await asyncio.sleep(refused.next_s())
-
-    async def _elsewhere(self, account: Account) -> Token:
-        while True:
-            await asyncio.sleep(min(LOOK_S, self._t.pause_s[1]))
-            try:
-                token = self._store.get(account.login)
-            except TokenFileError:
-                continue
-            if token is not None and account.scopes <= token.scopes:
-                return token
 
     # Hearing and speaking
 
@@ -413,7 +244,7 @@ class TwitchAdapter:
         if message.channel_points_id in self._reward_ids:
             return  # comes as a redemption too
         line = line_of(message)
-        if line.user_id == self._user_ids.get(self._login):
+        if line.user_id == self._admission.user_ids.get(self._login):
             if line.role.moderates:
                 self._throttle.per_30s = AS_MODERATOR
             elif self._throttle.per_30s == AS_MODERATOR:
@@ -462,7 +293,9 @@ class TwitchAdapter:
         refused = Pause(*self._t.refused_s, self._rng)
         while True:
             try:
-                user_id = self._user_ids.get(self._channel) or await self._admit(client, self._accounts[self._channel], tell)
+                user_id = self._admission.user_ids.get(self._channel) or await self._admission.admit(
+                    client, self._channel, tell
+                )
                 await self._find_rewards(client, user_id)
                 self._rewards = self._rewards or Rewards(
                     self._path.with_name("twitch_rewards.json"),
@@ -489,7 +322,7 @@ class TwitchAdapter:
                 if self._channel == self._login:
                     raise NeedsLogin(self._login, explain(error)) from None
                 log.warning("%s may need a login: %s", self._channel, explain(error))
-                self._user_ids.pop(self._channel, None)
+                self._admission.user_ids.pop(self._channel, None)
             except* TROUBLE as group:
                 tell("offline", explain(_first(group)))
                 log.warning("rewards do not work: %s", explain(_first(group)))
@@ -545,7 +378,7 @@ class TwitchAdapter:
                     self.redeemed(reward_id, each["id"], each["user_id"], each["user_name"], each.get("user_input") or "")
 
     async def _settle(self, reward_id: str, redemption_id: str, fulfilled: bool) -> None:
-        client, user_id = self._client, self._user_ids.get(self._channel)
+        client, user_id = self._client, self._admission.user_ids.get(self._channel)
         if client is None or user_id is None or user_id not in client.tokens:
             raise ConnectionError("not logged in")
         async with asyncio.timeout(self._t.call_s):
@@ -560,73 +393,6 @@ class TwitchAdapter:
             except HTTPException as error:
                 if error.status != 404:  # it is gone: settled on the dashboard
                     raise
-
-
-class TwitchClient(twitchio.Client):
-    """twitchio's client, telling the adapter what happens. Not its Bot, which ignores its own account and parses commands."""
-
-    def __init__(self, adapter: TwitchAdapter, client_id: str, client_secret: str | None) -> None:
-        super().__init__(client_id=client_id, client_secret=client_secret, fetch_client_user=False)
-        self._to = adapter
-        self._renewal = Renewal(client_id, client_secret, adapter.renewed)
-        # twitchio has no way to be given another one, and calls it for every exchange.
-        assert hasattr(self._http, "_ManagedHTTPClient__isolated"), "another twitchio than the one that this was written for"
-        self._http._ManagedHTTPClient__isolated = self._renewal
-
-    async def event_message(self, payload: twitchio.ChatMessage) -> None:
-        """A message of the chat."""
-        self._to.heard(payload)
-
-    async def event_custom_redemption_add(self, payload: twitchio.ChannelPointsRedemptionAdd) -> None:
-        """Channel points were redeemed."""
-        user = payload.user
-        self._to.redeemed(payload.reward.id, payload.id, user.id, user.display_name or user.name or "", payload.user_input)
-
-    async def event_subscription_revoked(self, payload: Any) -> None:
-        """Twitch took a subscription back."""
-        self._to.revoked(payload.type, payload.reason.value)
-
-    async def event_websocket_closed(self, payload: Any) -> None:
-        """A socket closed."""
-        self._to.look()
-
-    async def event_token_refreshed(self, payload: twitchio.TokenRefreshedPayload) -> None:
-        """A token was exchanged for a new one."""
-        self._to.keep(payload.user_id, payload.token, payload.refresh_token, payload.scopes.selected)
-
-    async def event_oauth_authorized(self, payload: Any) -> None:
-        """Nobody gets in this way: logins go through ``bot.login``, which knows who may."""
-
-    async def event_error(self, payload: twitchio.EventErrorPayload) -> None:
-        """Something here failed at an event; the bot goes on."""
-        log.error("an event could not be handled: %s", explain(payload.error), exc_info=payload.error)
-
-    async def close(self, **options: Any) -> None:
-        """Close, after exchanges of tokens that are under way."""
-        await self._renewal.settle(SETTLE_S)
-        await super().close(**options)
-
-    async def save_tokens(self, path: str | None = None, /) -> None:
-        """Nothing: each login is kept when it changes."""
-
-
-def line_of(message: twitchio.ChatMessage) -> Line:
-    """A message as the bot takes it: cheers counted and left out of the text, the address of a threaded reply too."""
-    words = "".join("" if part.cheermote is not None else part.text for part in message.fragments) or message.text
-    if message.reply is not None and words.startswith("@"):
-        words = words.partition(" ")[2]
-    roles = [ROLES[badge.set_id] for badge in message.badges if badge.set_id in ROLES]
-    if message.chatter.id == message.broadcaster.id:
-        roles.append(Role.BROADCASTER)
-    return Line(
-        id=message.id,
-        user=message.chatter.display_name or message.chatter.name or "",
-        user_id=message.chatter.id,
-        text=words.strip(),
-        role=max(roles, key=lambda role: role.rank, default=Role.EVERYONE),
-        source=TwitchAdapter.name,
-        bits=message.cheer.bits if message.cheer is not None else 0,
-    )
 
 
 def _plain(text: str) -> str:

@@ -348,16 +348,14 @@ def test_the_login_page_takes_only_the_right_account(tmp_path: Path, unused_port
     play(scene)
 
 
-@pytest.mark.logs("needs login", "may need a login")
+@pytest.mark.logs("needs login", "may need a login", "a reply is lost")
 def test_a_refresh_that_is_refused_means_a_login(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path) as stage:
             await stage.connected()
             line = await stage.hears()
             stage.twitch.grants.clear()
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(logging.getLogger("bot.twitch"), "disabled", True)  # the reply is lost, as expected
-                await stage.adapter.say(line, "lost")
+            await stage.adapter.say(line, "lost")
             await stage.until(lambda: stage.adapter.state().state == "needs login")
             await stage.until(lambda: stage.twitch.codes)
             assert stage.kept() == {}
@@ -591,6 +589,7 @@ def test_the_streamer_logs_in_for_rewards_while_the_chat_goes_on(tmp_path: Path)
     play(scene)
 
 
+@pytest.mark.logs("needs login")
 def test_one_account_for_chat_and_rewards(tmp_path: Path) -> None:
     async def scene() -> None:
         config = {"logins": (), "account": None, "rewards": (TITLE,)}
@@ -611,9 +610,7 @@ def test_one_account_for_chat_and_rewards(tmp_path: Path) -> None:
             await stage.until(lambda: stage.lines)
             assert (stage.lines[0].role, stage.lines[0].redemption_id) == (Role.BROADCASTER, redemption.id)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logging.getLogger("bot.twitch"), "disabled", True)  # says 'needs login', as expected
-        play(scene)
+    play(scene)
 
 
 @pytest.mark.logs("needs login")
