@@ -131,6 +131,8 @@ class Understood:
 
     labels: tuple[str, ...]
     note: str = ""
+    exact: bool = False
+    """Whether the words were names and nothing else."""
 
 
 def labels_of(title: str) -> tuple[str, ...]:
@@ -194,7 +196,8 @@ class Client:
         """What words would be understood as."""
         answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS]}, again=True)
         with _reading():
-            return Understood(tuple(str(each["label"]) for each in answer["targets"]), str(answer.get("note", "")))
+            labels = tuple(str(each["label"]) for each in answer["targets"])
+            return Understood(labels, str(answer.get("note", "")), answer.get("exact") is True)
 
     async def programme(self) -> Programme:
         """What is on air and what waits."""

@@ -196,7 +196,7 @@ class ChatDesk:
             return None
         try:
             understood = await self._client.match(words)
-            if not understood.note:
+            if understood.exact:
                 return None if self._cooldown(line, "dream") else await self._ask(line, words)
         except ApiRefused as refused:
             if refused.code != "unknown_word":

@@ -278,7 +278,9 @@ class Match:
     targets: tuple[Target, ...]
     """1 to ``MAX_TARGETS`` different ones, in the order named."""
     note: str = ""
-    """What was guessed or chosen, for the viewer; empty when the words were plain names."""
+    """What was guessed or chosen, for the viewer; empty when nothing was."""
+    exact: bool = True
+    """Whether the words were names and nothing else: no slip of the pen, not found within a sentence."""
 
     @property
     def title(self) -> str:

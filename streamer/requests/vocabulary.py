@@ -45,6 +45,8 @@ class _Reading:
     """The words that were understood, as typed."""
     classes: tuple[int, ...]
     slip: bool = False
+    within: bool = False
+    """Whether more was said around it."""
 
 
 class Vocabulary:
@@ -136,17 +138,20 @@ class Vocabulary:
         chosen: list[int] = []
         notes: list[str] = []
         refusal: Refused | None = None
+        exact = True
         for said, optional in self._subjects(text):
             if len(chosen) == MAX_TARGETS:
                 notes.append(f"only the first {MAX_TARGETS} fit")
                 break
             try:
-                index, note = self._choose(self._read(said), chosen, peek)
+                reading = self._read(said)
+                index, note = self._choose(reading, chosen, peek)
             except Refused as refused:
                 if not optional:
                     raise
                 refusal = refusal or refused
                 continue
+            exact = exact and not (reading.slip or reading.within)
             if index not in chosen:
                 chosen.append(index)
                 notes.extend([note] if note else [])
@@ -156,7 +161,7 @@ class Vocabulary:
                 "say what to dream, for example: " + " + ".join(self._examples()),
                 suggestions=self._examples(),
             )
-        return Match(tuple(map(self._target, chosen)), "; ".join(notes))
+        return Match(tuple(map(self._target, chosen)), "; ".join(notes), exact)
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
         """Find classes by part of a name or by what a word means, best first; '' lists all, available first, by label."""
@@ -262,10 +267,10 @@ class Vocabulary:
                 for start in range(len(words) - length, -1, -1):
                     run = " ".join(words[start : start + length])
                     if len(run) > 2 and (found := self._shelf.meaning(run)):
-                        return _Reading(run, found)
+                        return _Reading(run, found, within=True)
         for word in [word for word in reversed(sentence.split()) if len(word) >= SURE_SLIP][:3]:
             if not self._shelf.ordinary(word) and (slips := self._shelf.slips(word)):
-                return _Reading(word, self._likeliest(slips), slip=True)
+                return _Reading(word, self._likeliest(slips), slip=True, within=True)
         return None
 
     def _likeliest(self, meanings: list[tuple[int, ...]]) -> tuple[int, ...]:

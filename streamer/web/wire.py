@@ -54,7 +54,7 @@ def receipt(item: Receipt, links: Links) -> Json:
 
 def match(item: Match, links: Links) -> Json:
     """What some words would be understood as."""
-    return {"title": item.title, "targets": targets(item.targets, links), "note": item.note}
+    return {"title": item.title, "targets": targets(item.targets, links), "note": item.note, "exact": item.exact}
 
 
 def standing(item: Standing) -> Json:

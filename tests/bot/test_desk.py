@@ -150,6 +150,7 @@ def test_bare_names_are_requests_where_that_is_wanted() -> None:
         async with staged({"bare_words": True}) as stage:
             assert await stage.say("ann", "lol nice") is None
             assert await stage.say("ann", "vulcano") is None
+            assert await stage.say("ann", "the dog ate my pizza") is None
             assert (await stage.say("ann", "volcano") or "").startswith("queued_next| ")
             assert (await stage.say("bob", "volcano") or "").startswith("voted| ")
             await stage.tell("!close")

@@ -294,3 +294,18 @@ def test_a_letter_too_many_in_a_long_name_is_forgiven(entry, place, letter):
 @pytest.mark.parametrize("text", ["volcano " * 200_000, "\u200b" * 1_000_000, "+" * 1_000_000, "ﷺ" * 1_000_000, "a+" * 500_000])
 def test_a_megabyte_is_cut_before_it_is_read(text):
     try_to_match(ALL, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("volcano", True),
+        ("Volcano + the bubbles!", True),
+        ("fox", True),
+        ("vulcano", False),
+        ("the dog ate my pizza", False),
+        ("volcano + i love pizza", False),
+    ],
+)
+def test_names_alone_are_told_from_names_in_a_sentence(text: str, exact: bool) -> None:
+    assert Vocabulary.load().match(text).exact is exact

@@ -182,6 +182,7 @@ def test_what_words_would_match(stage: Stage) -> None:
     assert answer.json["title"] == "volcano + pizza"
     assert [item["wnid"] for item in answer.json["targets"]] == ["n09472597", "n07873807"]
     assert answer.json["note"] == ""
+    assert answer.json["exact"] is True
     unknown = stage.call("GET", "/api/match?text=volcanoe")
     assert (unknown.status, unknown.error["suggestions"]) == (422, ["volcano", "canoe"])
     assert stage.desk.requests == []
