@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--dreamer", default="bundled", help="name or name=weights")
     parser.add_argument("--judge", default="squeezenet1_1", help="name or name=weights")
     parser.add_argument("--pairs", type=int, default=24, help="how many pairs")
+    parser.add_argument("--skip", type=int, default=0, help="pairs to leave out at the beginning, to go on with a run")
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="a folder for the pictures and ranks.json")
@@ -101,7 +102,7 @@ def main() -> None:
     _, interval_s = pace(config.dream)
     ranks: dict[str, int] = {}
     began = time.perf_counter()
-    for seed, pair in enumerate(PAIRS[: options.pairs]):
+    for seed, pair in list(enumerate(PAIRS[: options.pairs]))[options.skip :]:
         targets: tuple[Target, ...] = words.match(pair).targets
         scene = Scene(1, arrange(targets, Layout.TOP_BOTTOM))
         keyframes = dream.keyframes(lambda time_s, scene=scene: scene, seed)
