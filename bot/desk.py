@@ -53,8 +53,6 @@ class ChatDesk:
         """Of commands; of replies that are not to be repeated; of bare words that mean nothing."""
         orders = Orders(client, replies)
         self._commands: dict[str, Callable[[Line, str], Awaitable[Said]]] = {
-            "dream": self._dream,
-            "random": self._random,
             "queue": self._queue,
             "when": self._when,
             "oops": self._oops,
@@ -109,8 +107,8 @@ class ChatDesk:
             asks = command.name in ("dream", "random")
             return self._once("cooling", line, user_only=True, wait=self._replies.wait(wait_s)) if asks else None
         try:
-            if command.name == "dream" and command.words:
-                return await self._ask(line, command.words, taken=taken)
+            if command.name == "dream":
+                return await self._ask(line, command.words, taken=taken) if command.words else self._say("nothing_asked", line)
             if command.name == "random":
                 return await self._ask(line, None, taken=taken)
             return await self._commands[command.name](line, command.words)
@@ -137,12 +135,6 @@ class ChatDesk:
         return self._replies.say(key, line.user, **values)
 
     # Requests
-
-    async def _dream(self, line: Line, words: str) -> Said:
-        return self._say("nothing_asked", line)
-
-    async def _random(self, line: Line, words: str) -> Said:
-        return await self._ask(line, None)
 
     async def _ask(self, line: Line, words: str | None, taken: list[int] | None = None) -> Said:
         """Ask for a dream; ``words`` of None is anything."""
