@@ -10,7 +10,7 @@ import math
 from streamer.config import DreamConfig
 
 ORIGINAL_STEPS = 10
-"""Steps per keyframe of the 2015 algorithm."""
+"""Steps per keyframe of the 2015 algorithm; the camera moves before the first of them, by the time of all."""
 AUTO_STEPS = 2
 """Steps per keyframe aimed at where the settings leave all open: a keyframe costs the video about as much as a step."""
 AUTO_MAX_S = 2.0

@@ -27,10 +27,10 @@ def pace(dream: DreamConfig) -> tuple[int, float]:
 
     The algorithm of 2015 moves its camera only when its steps for a keyframe are done: all else would be the same picture.
     """
-    if dream.algorithm == "original_2015" and dream.steps_per_keyframe == "auto":
-        interval_s = ORIGINAL_STEPS / STEPS_PER_S if dream.keyframe_s == "auto" else dream.keyframe_s
-        return ORIGINAL_STEPS, interval_s
-    match dream.steps_per_keyframe, dream.keyframe_s:
+    asked = dream.steps_per_keyframe
+    if asked == "auto" and dream.algorithm == "original_2015":
+        asked = ORIGINAL_STEPS
+    match asked, dream.keyframe_s:
         case "auto", "auto":
             return 1, 1 / STEPS_PER_S
         case "auto", float(interval_s):

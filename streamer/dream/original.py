@@ -11,14 +11,13 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.canvas import Canvas
 from streamer.dream.networks import Network
 from streamer.dream.objectives import SceneObjective
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.messages import Motion, Region
 
-STEPS = 10
-"""Steps to a keyframe; the camera moves before the first of them, by the time of all."""
 RATE = 5.0
 """Of 255."""
 KEEP_MEAN, KEEP_SQUARE = 0.1, 0.001
@@ -52,7 +51,7 @@ class OriginalAscent:
     ) -> None:
         """One step; at the first of each keyframe's ten the camera moves and the state is cleared."""
         self._pending_s += dt_s
-        if self._count % STEPS == 0:
+        if self._count % ORIGINAL_STEPS == 0:
             canvas.move(motion, self._pending_s)
             self._pending_s = 0.0
             self._mean = torch.zeros_like(canvas.picture)
@@ -63,7 +62,7 @@ class OriginalAscent:
         picture = canvas.picture.detach().requires_grad_(True)
         loss = objective(network(picture), regions) + PRIOR_WEIGHT * self._prior(picture)
         (gradient,) = torch.autograd.grad(loss, picture)
-        number = (self._count - 1) % STEPS + 1
+        number = (self._count - 1) % ORIGINAL_STEPS + 1
         self._mean = KEEP_MEAN * self._mean + (1 - KEEP_MEAN) * gradient
         self._square = KEEP_SQUARE * self._square + (1 - KEEP_SQUARE) * gradient.square()
         mean = self._mean / (1 - KEEP_MEAN**number)
