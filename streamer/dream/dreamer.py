@@ -39,6 +39,8 @@ SURGE_S = 2.0
 """Seconds in which what hastens a change of scene falls to 1/e."""
 FADING_DETAIL = 0.08
 """Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
+SURGE_OVER = 1e-3
+"""Share of a surge at which it counts as over: what it would still change cannot be seen."""
 SHAPE_CELLS = 5
 """Cells over the picture's height that a change leaves as they are."""
 BUMP_CONTRAST = 28.0
@@ -180,6 +182,8 @@ class Dreamer:
         settings, canvas = self._settings, self._canvas
         haste = math.exp(-self._since_s / SURGE_S)
         self._since_s += dt_s
+        if haste < SURGE_OVER:
+            self._left = ()
         if self._left and settings.surge > 0:
             regions = regions + [(region, -haste) for region in self._left]
             keep = math.exp(-FADING_DETAIL * settings.surge * haste * dt_s)
