@@ -9,26 +9,56 @@ A description says what the setting does, in which unit, and what a higher or lo
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig, TwitchConfig
+from streamer.config_block import LocalPath, Section, broken
+from streamer.config_outputs import (
+    AudioConfig,
+    FileOutput,
+    HlsOutput,
+    MjpegOutput,
+    MpegtsHttpOutput,
+    MpegtsUdpOutput,
+    NullOutput,
+    Output,
+    RtmpOutput,
+    TwitchIngestOutput,
+    VirtualCameraOutput,
+    free_name,
+    named,
+)
+
+__all__ = [
+    "AudioConfig",
+    "CanvasConfig",
+    "Config",
+    "DreamConfig",
+    "FileOutput",
+    "HlsOutput",
+    "LocalPath",
+    "MjpegOutput",
+    "MpegtsHttpOutput",
+    "MpegtsUdpOutput",
+    "NetworkConfig",
+    "NullOutput",
+    "Output",
+    "QueueConfig",
+    "RtmpOutput",
+    "Section",
+    "TwitchIngestOutput",
+    "VideoConfig",
+    "VirtualCameraOutput",
+    "WebConfig",
+    "ZoomConfig",
+    "broken",
+    "free_name",
+    "is_loopback",
+]
 
 Auto = Literal["auto"]
-
-
-def _local(path: Path) -> Path:
-    """Expand ``~``; refuse what no file can be called."""
-    if not path.name or "\0" in str(path):
-        raise ValueError("must be the path of a file")
-    return path.expanduser()
-
-
-LocalPath = Annotated[Path, AfterValidator(_local)]
-"""A file; a relative path counts from the folder the program is started in."""
 
 
 def is_loopback(host: str) -> bool:
@@ -37,17 +67,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def broken(key: str, rule: str) -> PydanticCustomError:
-    """The error of a block whose keys contradict each other: ``rule`` is what the value of ``key`` breaks."""
-    return PydanticCustomError("rule", "{key}: {rule}", {"key": key, "rule": rule})
-
-
-class Section(BaseModel):
-    """Base of every block: strict, frozen, unknown keys refused, no NaN."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
 class NetworkConfig(Section):
@@ -124,9 +143,24 @@ class VideoConfig(Section):
         description="Seconds between the video's own keyframes: how long a new viewer "
         "waits for the first picture. More saves bits; Twitch wants 2.",
     )
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
-        default="superfast",
-        description="x264 preset: slower ones look better at the same bit rate and take more CPU from the dream.",
+    encoder: Literal["auto", "libx264", "h264_nvenc"] = Field(
+        default="auto",
+        description="What encodes. auto tries an NVIDIA GPU (h264_nvenc) by encoding a few pictures, and takes the CPU "
+        "(libx264) where that fails.",
+    )
+    preset: Literal["auto", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
+        default="auto",
+        description="x264's preset: slower ones look better at the same bit rate and take more CPU from the dream. auto "
+        "measures at start, and takes the slowest up to veryfast that leaves the dream most of the machine.",
+    )
+    frame_counter: bool = Field(
+        default=False,
+        description="Whether to draw the frame's number into the picture, for programs that measure how far behind a "
+        "player is.",
+    )
+    flash_limiter: bool = Field(
+        default=True,
+        description="Whether to damp what flashes more than three times a second, which can cause seizures. docs/safety.md.",
     )
 
 
@@ -356,22 +390,6 @@ class WebConfig(Section):
         return self
 
 
-class NullOutput(Section):
-    """Encodes and throws away: for measuring."""
-
-    kind: Literal["null"]
-
-
-class FileOutput(Section):
-    """Records to a file."""
-
-    kind: Literal["file"]
-    path: LocalPath = Field(description="Where to record; fragmented MP4, playable up to the last second after a crash.")
-
-
-Output = Annotated[NullOutput | FileOutput, Field(discriminator="kind")]
-
-
 class Config(Section):
     """All settings of a stream."""
 
@@ -390,6 +408,7 @@ class Config(Section):
     web: WebConfig = WebConfig()
     twitch: TwitchConfig = TwitchConfig()
     chat: ChatConfig = ChatConfig()
-    outputs: tuple[Output, ...] = Field(
+    audio: AudioConfig = AudioConfig()
+    outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

@@ -182,7 +182,8 @@ def _describe(found: _Found, details: Any) -> Problem:
             )
         case "rule":  # raised by a block of config.py about one of its keys
             key, field, node = _child(found, context["key"])
-            return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['rule']}")
+            shown = "missing" if node is found.node else _shown(node, field)
+            return Problem(node.place, f"'{key}' is {shown}; {context['rule']}")
         case "fault":  # raised by a block of the bot about something within one of its keys
             return Problem(node.place, f"'{key}' {context['text']}")
         case "value_error":

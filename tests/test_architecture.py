@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {
     "messages": set(),
     "assets": set(),
-    "config": {"messages"},
+    "config_block": set(),
+    "config_outputs": {"config_block"},
+    "config": {"messages", "config_block", "config_outputs"},
     "zoom": {"messages"},
     "settings_yaml": set(),
     "settings_rules": {"config"},

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.wording import WORDING
-from streamer.config import Config, FileOutput, NullOutput, is_loopback
+from streamer.config import Config, FileOutput, NullOutput, free_name, is_loopback
 from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, setting_keys, shipped_configs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -117,8 +117,84 @@ ERRORS = {
     "outputs: [5]": "live.yaml:1: 'outputs[0]' is 5; must be a block with a kind",
     "outputs:\n- path: x": re.compile(r"live.yaml:2: 'outputs\[0\]\.kind' is missing; must be null.* or \w+"),
     "outputs: [{kind: fil}]": re.compile(r"live.yaml:1: 'outputs\[0\]\.kind' is fil; must be null.*; did you mean 'file'\?"),
-    "outputs:\n- kind: null\n- kind: file": "live.yaml:3: 'outputs[1].path' is missing; must be the path of a file",
-    "outputs: [{kind: file, path: a.mp4, size: 3}]": "live.yaml:1: unknown key 'outputs[0].size'; 'outputs[0]' has path",
+    "outputs:\n- kind: null\n- kind: file": (
+        "live.yaml:3: 'outputs[1].path' is missing; must be the path of a file ending in .mp4 or .mkv"
+    ),
+    "outputs: [{kind: 'null', size: 3}]": "live.yaml:1: unknown key 'outputs[0].size'; 'outputs[0]' has name, enabled",
+    "outputs: [{kind: file, path: a.avi}]": "live.yaml:1: 'outputs[0].path' is a.avi; must end in .mp4 or .mkv",
+    "outputs: [{kind: file, path: a.mp4, width: 640}]": (
+        "live.yaml:1: 'outputs[0].height' is missing; must be given too, since 'width' is, or neither"
+    ),
+    "outputs:\n- kind: hls\n  folder: h\n  height: 360\n  width: null": (
+        "live.yaml:5: 'outputs[0].width' is null; must be given too, since 'height' is, or neither"
+    ),
+    "outputs: [{kind: mjpeg, width: 641, height: 360}]": (
+        "live.yaml:1: 'outputs[0].width' is 641; must be even, 32 to 7680, or null"
+    ),
+    "outputs:\n- {kind: file, path: a.mp4, name: wall}\n- {kind: hls, folder: h,\n   name: wall}": (
+        "live.yaml:4: 'outputs[1].name' is wall; must differ from the other outputs; outputs[0] has it already"
+    ),
+    "outputs: [{kind: 'null', name: 'A b'}]": (
+        "live.yaml:1: 'outputs[0].name' is \"A b\"; must be 1 to 32 small letters, digits, - and _, beginning with a letter or "
+        "digit, or null"
+    ),
+    "outputs: [{kind: hls}]": "live.yaml:1: 'outputs[0].folder' is missing; must be the path of a folder",
+    "outputs:\n- {kind: hls, folder: h}\n- {kind: hls, folder: h}": (
+        "live.yaml:3: 'outputs[1].folder' is h; must differ from the other outputs; outputs[0] has it already"
+    ),
+    "outputs: [{kind: hls, folder: h, window: 1}]": "live.yaml:1: 'outputs[0].window' is 1; must be 3 to 1000",
+    "outputs: [{kind: mpegts_udp, url: 'tcp://h:5004'}]": (
+        "live.yaml:1: 'outputs[0].url' is \"tcp://h:5004\"; must be udp://address:port, without anything after it"
+    ),
+    "outputs: [{kind: mpegts_udp, url: 'udp://h'}]": (
+        "live.yaml:1: 'outputs[0].url' is \"udp://h\"; must be udp://address:port, without anything after it"
+    ),
+    "outputs: [{kind: mpegts_udp, url: 'udp://h:5004?ttl=3'}]": (
+        "live.yaml:1: 'outputs[0].url' is \"udp://h:5004?ttl=3\"; must be udp://address:port, without anything after it"
+    ),
+    "outputs: [{kind: mpegts_udp, url: 'udp://h:99999'}]": (
+        "live.yaml:1: 'outputs[0].url' is \"udp://h:99999\"; must be udp://address:port, without anything after it"
+    ),
+    "outputs: [{kind: mpegts_http, path: /live.ts}]": (
+        "live.yaml:1: 'outputs[0].path' is /live.ts; must be a path such as /obs.ts, but not /live.ts"
+    ),
+    "outputs: [{kind: mjpeg, path: /api/status}]": (
+        "live.yaml:1: 'outputs[0].path' is /api/status; must be a path such as /wall.mjpg, but not /live.mjpg"
+    ),
+    "outputs: [{kind: mpegts_http}, {kind: mpegts_http}]": (
+        "live.yaml:1: 'outputs[1].path' is missing; must differ from the other outputs; outputs[0] has it already"
+    ),
+    "outputs: [{kind: rtmp, url: 'http://h/app/hunter2'}]": (
+        "live.yaml:1: 'outputs[0].url' is (hidden); must be rtmp://server/app or rtmps://server/app, with the stream's key "
+        "after a further / or in key_file"
+    ),
+    "outputs: [{kind: rtmp, url: 'rtmp://h/'}]": (
+        "live.yaml:1: 'outputs[0].url' is (hidden); must be rtmp://server/app or rtmps://server/app, with the stream's key "
+        "after a further / or in key_file"
+    ),
+    "outputs: [{kind: rtmp, url: 'rtmp://h/app', key_file: ''}]": (
+        "live.yaml:1: 'outputs[0].key_file' is \"\"; must be the path of a file"
+    ),
+    "outputs: [{kind: rtmp, url: 'rtmp://h/app', key: 123456}]": (
+        "live.yaml:1: 'outputs[0].key' is (hidden); must be text, not empty, or null: put it in quotes"
+    ),
+    "outputs: [{kind: twitch_ingest, key_env: 'MY KEY'}]": (
+        "live.yaml:1: 'outputs[0].key_env' is \"MY KEY\"; must be the name of an environment variable"
+    ),
+    "outputs: [{kind: twitch_ingest, server: live.twitch.tv}]": (
+        "live.yaml:1: 'outputs[0].server' is (hidden); must be auto or the rtmp:// or rtmps:// address of an ingest server"
+    ),
+    "outputs: [{kind: twitch_ingest, reconnect_h: 48}]": ("live.yaml:1: 'outputs[0].reconnect_h' is 48; must be 0.01 to 47.9"),
+    "audio:\n  source: music": (
+        "live.yaml:1: 'audio.path' is missing; must be the path of a file or folder while 'source' is music"
+    ),
+    "audio:\n  url: null\n  source: radio": (
+        "live.yaml:2: 'audio.url' is null; must be the address of a stream while 'source' is radio"
+    ),
+    "audio: {source: radio, url: 'ftp://h/a.ogg'}": (
+        "live.yaml:1: 'audio.url' is \"ftp://h/a.ogg\"; must be the http:// or https:// address of a stream"
+    ),
+    "audio: {rate: 22050}": "live.yaml:1: 'audio.rate' is 22050; must be 48000 or 44100",
     # the file
     "- 1": "live.yaml:1: is a list; a config is made of blocks such as 'video:', each with keys below it",
     "hello": "live.yaml:1: is hello; a config is made of blocks such as 'video:', each with keys below it",
@@ -156,7 +232,9 @@ OVERRIDE_ERRORS = {
     "=3": "--set =3: write it as key=value, for example --set video.fps=30",
     "video..fps=3": "--set video..fps=3: write it as key=value, for example --set video.fps=30",
     "seed=[": "--set seed=[: the value is not YAML: expected the node content, but found '<stream end>'",
-    "outputs=[{kind: file}]": "--set outputs=[{kind: file}]: 'outputs[0].path' is missing; must be the path of a file",
+    "outputs=[{kind: file}]": (
+        "--set outputs=[{kind: file}]: 'outputs[0].path' is missing; must be the path of a file ending in .mp4 or .mkv"
+    ),
 }
 
 
@@ -196,7 +274,10 @@ def test_values_mean_what_they_look_like(tmp_path):
     assert (config.video.captions, config.canvas.width, config.canvas.height) == (False, 640, "auto")
     assert config.network.weights == Path("nets/a.safetensors")
     assert config.twitch.channel == "on"
-    assert config.outputs == (NullOutput(kind="null"), FileOutput(kind="file", path=Path("out.mp4")))
+    assert config.outputs == (
+        NullOutput(kind="null", name="null"),
+        FileOutput(kind="file", name="file", path=Path("out.mp4")),
+    )
 
 
 def test_home_is_expanded_in_paths(tmp_path, monkeypatch):
@@ -224,12 +305,31 @@ def test_an_environment_token_of_digits_is_text_and_an_empty_one_is_none(tmp_pat
 
 def test_overrides_take_blocks_and_lists(tmp_path):
     config = read(tmp_path, "zoom: {speed: 2}", ["zoom={rotation: 3}", "outputs=[{kind: null}]"])
-    assert (config.zoom.speed, config.zoom.rotation, config.outputs) == (1.05, 3.0, (NullOutput(kind="null"),))
+    assert (config.zoom.speed, config.zoom.rotation, config.outputs) == (1.05, 3.0, (NullOutput(kind="null", name="null"),))
 
 
-def test_secrets_stay_out_of_logs():
-    config = Config.model_validate({"web": {"token": "correct horse"}})
-    assert "correct horse" not in repr(config)
+def test_secrets_stay_out_of_logs(tmp_path):
+    rtmp = "{kind: rtmp, url: 'rtmp://h/app/correct-horse', key: correct horse}"
+    twitch = "{kind: twitch_ingest, server: rtmp://h/app/correct-horse, key: correct horse}"
+    config = read(tmp_path, f"web: {{token: correct horse}}\noutputs: [{rtmp}, {twitch}]")
+    assert config.outputs[0].url == "rtmp://h/app/correct-horse"
+    assert not re.search("correct.horse", repr(config))
+
+
+def test_outputs_without_a_name_get_one_that_no_other_has(tmp_path):
+    config = read(
+        tmp_path,
+        "outputs:\n- kind: null\n- kind: null\n- {kind: null, name: null-2}\n- {kind: file, path: a.mp4}\n- kind: null",
+    )
+    assert [output.name for output in config.outputs] == ["null", "null-3", "null-2", "file", "null-4"]
+    assert free_name("null", ("null", "null-2")) == "null-3"
+
+
+def test_outputs_take_the_size_of_the_video_unless_told(tmp_path):
+    text = "outputs:\n- {kind: mpegts_udp, url: 'udp://239.1.2.3:5004'}\n- {kind: twitch_ingest, width: 1280, height: 720}"
+    udp, twitch = read(tmp_path, text).outputs
+    assert (udp.width, udp.height, udp.bitrate_kbps, udp.audio) == (None, None, None, False)
+    assert (twitch.width, twitch.height, twitch.bitrate_kbps, twitch.audio) == (1280, 720, None, True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost", "LocalHost"])

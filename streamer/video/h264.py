@@ -98,7 +98,7 @@ def open_codec(video: VideoConfig) -> VideoCodecContext:
     codec.color_range = LIMITED_RANGE
     codec.profile = "Main"
     codec.options = {
-        "preset": video.preset,
+        "preset": "superfast" if video.preset == "auto" else video.preset,
         "tune": "zerolatency",
         "x264-params": "scenecut=0",
         "maxrate": f"{video.bitrate_kbps}k",

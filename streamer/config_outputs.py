@@ -1,0 +1,382 @@
+"""The settings of what goes out besides the web page: every kind of output, and the sound.
+
+Part of ``config``, which gives these names on; see there for how settings are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from streamer.config_block import LocalPath, Section, broken
+
+RECORDINGS = (".mp4", ".mkv")
+"""How the name of a recording may end; it decides the container."""
+
+
+def _recording(path: Path) -> Path:
+    if path.suffix.lower() not in RECORDINGS:
+        raise ValueError(f"must end in {' or '.join(RECORDINGS)}")
+    return path
+
+
+def _address(url: str, schemes: Sequence[str], rule: str, *, port: bool) -> str:
+    """The URL if it is whole; ``rule`` says how to write it."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in schemes and parts.hostname and (parts.port or not port) and url.isprintable() and " " not in url
+    except ValueError:  # a port that is no number, a bracket left open
+        whole = False
+    if not whole:
+        raise ValueError(rule)
+    return url
+
+
+RTMP_RULE = "must be rtmp://server/app or rtmps://server/app, with the stream's key after a further / or in key_file"
+UDP_RULE = "must be udp://address:port, without anything after it"
+RADIO_RULE = "must be the http:// or https:// address of a stream"
+
+
+def _rtmp(url: str) -> str:
+    if not urlsplit(_address(url, ("rtmp", "rtmps"), RTMP_RULE, port=False)).path.strip("/"):
+        raise ValueError(RTMP_RULE)
+    return url
+
+
+def _udp(url: str) -> str:
+    parts = urlsplit(_address(url, ("udp",), UDP_RULE, port=True))
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(UDP_RULE)
+    return url
+
+
+def _radio(url: str) -> str:
+    return _address(url, ("http", "https"), RADIO_RULE, port=False)
+
+
+def _ingest(server: str) -> str:
+    if server != "auto" and not server.startswith(("rtmp://", "rtmps://")):
+        raise ValueError("must be auto or the rtmp:// or rtmps:// address of an ingest server")
+    return server if server == "auto" else _rtmp(server)
+
+
+def _ts_path(path: str) -> str:
+    return _web_path(path, ".ts", "/obs.ts")
+
+
+def _mjpg_path(path: str) -> str:
+    return _web_path(path, ".mjpg", "/wall.mjpg")
+
+
+def _web_path(path: str, ending: str, example: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9][A-Za-z0-9._-]{0,63}", path) or not path.endswith(ending) or path == f"/live{ending}":
+        raise ValueError(f"must be a path such as {example}, but not /live{ending}")
+    return path
+
+
+OutputName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+_NAME_RULE = {"allowed": "1 to 32 small letters, digits, - and _, beginning with a letter or digit, or null"}
+_KEY_ENV = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_ENV_RULE = {"allowed": "the name of an environment variable"}
+Bitrate = Annotated[int, Field(ge=100, le=100_000)]
+Side = Annotated[int, Field(ge=32, le=7680, multiple_of=2)]
+
+
+class AudioConfig(Section):
+    """What is heard. One sound for all outputs that have any."""
+
+    source: Literal["silence", "music", "radio"] = Field(
+        default="silence",
+        description="Where the sound comes from. music: files, over and over. radio: a stream of the Internet, and silence "
+        "while it does not come.",
+    )
+    path: LocalPath | None = Field(
+        default=None,
+        json_schema_extra={"allowed": "the path of a file or folder, or null"},
+        description="For music: a file, or a folder whose files are played in the order of their names. Any format that FFmpeg "
+        "reads.",
+    )
+    url: Annotated[str, AfterValidator(_radio)] | None = Field(
+        default=None,
+        json_schema_extra={"allowed": "an http:// or https:// address, or null"},
+        description="For radio: the address of the stream itself, not of a page or a playlist.",
+    )
+    shuffle: bool = Field(
+        default=False, description="Whether the files of a folder are played in a new random order each time."
+    )
+    crossfade_s: float = Field(
+        default=2.0, ge=0, le=30, description="Seconds in which one file of music fades into the next; 0: a clean cut."
+    )
+    volume_db: float = Field(
+        default=0.0,
+        ge=-60,
+        le=20,
+        description="Decibels that the sound is raised, or lowered below 0; what is too loud is cut.",
+    )
+    bitrate_kbps: int = Field(
+        default=128, ge=32, le=320, description="Kilobits per second of the sound (AAC, stereo). Twitch takes up to 160."
+    )
+    rate: Literal[48000, 44100] = Field(default=48000, description="Samples a second. Some old servers want 44100.")
+
+    @model_validator(mode="after")
+    def _source_given(self) -> Self:
+        if self.source == "music" and self.path is None:
+            raise broken("path", "must be the path of a file or folder while 'source' is music")
+        if self.source == "radio" and self.url is None:
+            raise broken("url", "must be the address of a stream while 'source' is radio")
+        return self
+
+
+class _Named(Section):
+    """Base of every output."""
+
+    name: OutputName | None = Field(
+        default=None,
+        json_schema_extra=_NAME_RULE,
+        description="What status, log and metrics call it. null: its kind, with a number where there are several.",
+    )
+    enabled: bool = Field(default=True, description="Whether it runs from the start; it can be switched while the stream runs.")
+
+
+class _Sized(_Named):
+    """Base of the outputs with a size."""
+
+    width: Side | None = Field(
+        default=None,
+        description="Width of its own, in pixels; null: the video's. Another size costs the CPU of another encode.",
+    )
+    height: Side | None = Field(default=None, description="Height of its own; given with the width or not at all.")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        for one, other in (("width", "height"), ("height", "width")):
+            if getattr(self, one) is None and getattr(self, other) is not None:
+                raise broken(one, f"must be given too, since '{other}' is, or neither")
+        return self
+
+
+class _Encoded(_Sized):
+    """Base of the outputs with H.264 and AAC."""
+
+    bitrate_kbps: Bitrate | None = Field(
+        default=None, description="Kilobits per second of its picture; null: the video's. Another costs another encode."
+    )
+    audio: bool = Field(default=True, description="Whether it has sound.")
+
+
+class _Keyed(_Encoded):
+    """Base of the outputs that a secret key opens. ``key``, ``key_file`` and ``key_env`` are looked at in this order."""
+
+    key: str | None = Field(
+        default=None,
+        min_length=1,
+        repr=False,
+        json_schema_extra={"allowed": "text, not empty, or null"},
+        description="The stream's key: who has it can stream to the channel. Better kept in key_file or the environment.",
+    )
+    key_file: LocalPath | None = Field(
+        default=None, description="A file with nothing but the key, readable by its owner alone (chmod 600)."
+    )
+
+
+class NullOutput(_Named):
+    """Encodes and throws away: for measuring."""
+
+    kind: Literal["null"]
+
+
+class FileOutput(_Encoded):
+    """Records to files that play up to the last second after a crash."""
+
+    kind: Literal["file"]
+    path: Annotated[LocalPath, AfterValidator(_recording)] = Field(
+        json_schema_extra={"allowed": "the path of a file ending in .mp4 or .mkv"},
+        description="Where to record, as fragmented MP4 or Matroska. May hold the time it begins, as strftime writes it: "
+        "dream-%Y%m%d-%H%M%S.mp4. What is there already is never written over: a number is added.",
+    )
+    split_s: float = Field(
+        default=0.0, ge=0, le=604_800, description="Seconds after which a new file is begun, at the next keyframe; 0: never."
+    )
+    keep: int = Field(
+        default=0, ge=0, le=100_000, description="How many of its files to keep, the oldest being deleted; 0: all of them."
+    )
+    min_free_mb: int = Field(
+        default=500,
+        ge=0,
+        le=10_000_000,
+        description="Megabytes to leave free on the disk: recording stops below, and goes on when there is room again.",
+    )
+
+
+class HlsOutput(_Encoded):
+    """Writes an HLS playlist with segments into a folder, for a web server to hand out."""
+
+    kind: Literal["hls"]
+    folder: LocalPath = Field(
+        json_schema_extra={"allowed": "the path of a folder"},
+        description="Where playlist (index.m3u8) and segments are written; what an earlier run left of them is replaced.",
+    )
+    segment_s: float = Field(
+        default=2.0,
+        ge=0.5,
+        le=30,
+        description="Seconds of a segment, rounded up to whole keyframe intervals. Viewers are three segments behind.",
+    )
+    window: int = Field(
+        default=6, ge=3, le=1000, description="Segments in the playlist; older ones are deleted a little later."
+    )
+
+
+class MpegtsUdpOutput(_Encoded):
+    """Sends MPEG-TS over UDP: to one machine, or to all that listen to a multicast address."""
+
+    kind: Literal["mpegts_udp"]
+    audio: bool = Field(default=False, description="Whether it has sound; without, OBS shows it a second sooner.")
+    url: Annotated[str, AfterValidator(_udp)] = Field(
+        json_schema_extra={"allowed": "udp://address:port"}, description="Where to send, for example udp://127.0.0.1:5004."
+    )
+
+
+class MpegtsHttpOutput(_Encoded):
+    """Serves MPEG-TS at an address of its own, beside the page's /live.ts; encoded only while somebody watches."""
+
+    kind: Literal["mpegts_http"]
+    audio: bool = Field(default=False, description="Whether it has sound; without, OBS shows it a second sooner.")
+    path: Annotated[str, AfterValidator(_ts_path)] = Field(
+        default="/obs.ts",
+        json_schema_extra={"allowed": "a path such as /obs.ts, but not /live.ts"},
+        description="Its path on the web server.",
+    )
+
+
+class MjpegOutput(_Sized):
+    """Serves pictures (multipart JPEG) at an address of its own, for whatever shows no video."""
+
+    kind: Literal["mjpeg"]
+    path: Annotated[str, AfterValidator(_mjpg_path)] = Field(
+        default="/wall.mjpg",
+        json_schema_extra={"allowed": "a path such as /wall.mjpg, but not /live.mjpg"},
+        description="Its path on the web server.",
+    )
+    fps: Annotated[float, Field(gt=0, le=120)] | None = Field(
+        default=None, description="Pictures a second at most; null: every frame. Fewer save CPU and network."
+    )
+    quality: int = Field(default=85, ge=1, le=100, description="JPEG quality; above 90 the pictures grow fast.")
+
+
+class RtmpOutput(_Keyed):
+    """Pushes to an RTMP or RTMPS server: YouTube, a relay, any other; for Twitch there is twitch_ingest."""
+
+    kind: Literal["rtmp"]
+    url: Annotated[str, AfterValidator(_rtmp)] = Field(
+        repr=False,
+        json_schema_extra={"allowed": "rtmp://server/app or rtmps://server/app"},
+        description="The server's address up to the key. A key that ends it works too, and is never shown.",
+    )
+    key_env: _KEY_ENV = Field(
+        default="ZOOMDREAM_STREAM_KEY",
+        json_schema_extra=_ENV_RULE,
+        description="The environment variable that holds the key, where key_file is not given.",
+    )
+    cbr: bool = Field(
+        default=False,
+        description="Whether to send the same number of bits every second, padding what needs fewer; some servers ask for it.",
+    )
+    gop_s: Annotated[float, Field(ge=0.1, le=10)] | None = Field(
+        default=None, description="Seconds between keyframes; null: the video's. Most servers want 2."
+    )
+
+
+class TwitchIngestOutput(_Keyed):
+    """Streams to Twitch as Twitch asks for it: a keyframe every 2 s, constant bit rate, a new connection before 48 hours."""
+
+    kind: Literal["twitch_ingest"]
+    server: Annotated[str, AfterValidator(_ingest)] = Field(
+        default="auto",
+        repr=False,
+        json_schema_extra={"allowed": "auto, or rtmp://server/app or rtmps://server/app"},
+        description="The ingest server. auto: rtmp://live.twitch.tv/app, which Twitch sends to one nearby.",
+    )
+    key_env: _KEY_ENV = Field(
+        default="ZOOMDREAM_TWITCH_KEY",
+        json_schema_extra=_ENV_RULE,
+        description="The environment variable that holds the key, where key_file is not given.",
+    )
+    bandwidth_test: bool = Field(
+        default=False, description="Whether to send without going live, to look at it in Twitch's inspector."
+    )
+    bitrate_kbps: Bitrate | None = Field(
+        default=None, description="Kilobits per second; null: what Twitch advises for its size and rate, 6000 at most."
+    )
+    reconnect_h: float = Field(
+        default=47.5, ge=0.01, le=47.9, description="Hours after which to connect anew; Twitch ends a broadcast after 48."
+    )
+
+
+class VirtualCameraOutput(_Sized):
+    """Is a camera to other programs on this machine; needs pyvirtualcam and a driver, see docs/outputs.md."""
+
+    kind: Literal["virtual_camera"]
+    device: str | None = Field(
+        default=None, min_length=1, description="Which virtual camera, for example /dev/video4; null: the first there is."
+    )
+
+
+Output = Annotated[
+    NullOutput
+    | FileOutput
+    | HlsOutput
+    | MpegtsUdpOutput
+    | MpegtsHttpOutput
+    | MjpegOutput
+    | RtmpOutput
+    | TwitchIngestOutput
+    | VirtualCameraOutput,
+    Field(discriminator="kind"),
+]
+
+
+def free_name(kind: str, taken: Sequence[str]) -> str:
+    """The name of an output that was given none: its kind, or the first of ``kind-2``, ``kind-3``… that is not taken."""
+    names = (kind if number == 1 else f"{kind}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def named(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """All outputs with names.
+
+    Raises:
+        ValidationError: two have the same name, web path or folder.
+    """
+    _check_unique(outputs)
+    taken = [output.name for output in outputs if output.name]
+    result = []
+    for output in outputs:
+        if output.name is None:
+            output = output.model_copy(update={"name": free_name(output.kind, taken)})
+            assert output.name is not None
+            taken.append(output.name)
+        result.append(output)
+    return tuple(result)
+
+
+def _check_unique(outputs: tuple[Output, ...]) -> None:
+    faults = []
+    seen: dict[tuple[str, str], int] = {}
+    for number, output in enumerate(outputs):
+        for key in ("name", "folder", "path"):
+            value = getattr(output, key, None)
+            if value is None or (isinstance(output, FileOutput) and key == "path"):
+                continue
+            first = seen.setdefault((key, str(value)), number)
+            if first != number:
+                error = broken(key, f"must differ from the other outputs; outputs[{first}] has it already")
+                faults.append(InitErrorDetails(type=error, loc=(number, output.kind), input=value))
+    if faults:
+        raise ValidationError.from_exception_data("outputs", faults)
