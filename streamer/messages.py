@@ -232,6 +232,7 @@ class Reason(StrEnum):
     BLOCKED = "blocked"
     NOT_FOUND = "not_found"
     BAD_INPUT = "bad_input"
+    BAD_OUTPUT = "bad_output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +464,31 @@ class ChatReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputStatus:
+    """How one output does, at one moment; nothing in it is secret."""
+
+    name: str
+    kind: str
+    """As in its block, for example ``rtmp``."""
+    state: str
+    """``connecting``, ``waiting``, ``live``, ``retrying``, ``failed``, ``stopped``, or ``disabled``."""
+    reason: str
+    """Why it is not live, in one line; empty when it is."""
+    delivered_bytes: int
+    """Since it was added."""
+    dropped: int
+    """Pictures left out because it was too slow."""
+    failures: int
+    since_s: float
+    """Seconds it has been in this state."""
+    retry_in_s: float | None
+    """Seconds to the next try; None unless it is retrying."""
+    target: str
+    """Where it goes, in words for people, keys left out."""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """Everything that pages, metrics and health checks tell, at one moment."""
 
@@ -483,3 +509,7 @@ class StatusSnapshot:
     """How the camera is to move."""
     chat: ChatReport | None = None
     """What the chat bot last told; None before it told anything."""
+    outputs: tuple[OutputStatus, ...] = ()
+    """In the order in which they were added."""
+    frame_number: int | None = None
+    """``Frame.number`` of the frame on air; None before the first."""

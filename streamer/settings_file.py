@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
-from streamer.config import Config
+from streamer.config import Config, Output
 from streamer.settings_rules import allowed, block_kinds, is_block, is_mapping, options
 from streamer.settings_yaml import Node, Place, Problem, Reader, Unreadable, cut, meaning
 
@@ -67,6 +67,28 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
     if config is None or problems:
         raise ConfigError([problem.text for problem in sorted(problems, key=lambda problem: problem.place)])
     return config
+
+
+def read_output(block: Mapping[str, Any]) -> Output:
+    """Check one block of ``outputs:`` that came as JSON, not from a file.
+
+    Raises:
+        ConfigError: with all mistakes found, their keys counted from the block.
+    """
+    problems: list[Problem] = []
+    output = None
+    try:
+        # JSON is YAML, save for what it may write in place of a character
+        node = Reader(json.dumps(block, ensure_ascii=False), lambda line: Place(0, line, ""), problems).read()
+    except Unreadable as error:
+        problems.append(Problem(Place(0, 0, ""), f"the block {error}"))
+    else:
+        root = Node({"outputs": Node([node], node.place, "a list")}, node.place, "a block")
+        config = _validate(root, problems)
+        output = config and config.outputs[0]
+    if output is None or problems:
+        raise ConfigError([problem.message.replace("'outputs[0].", "'") for problem in problems])
+    return output if block.get("name") else output.model_copy(update={"name": None})
 
 
 # Reading

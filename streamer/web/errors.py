@@ -28,6 +28,7 @@ STATUS = {
     Reason.BLOCKED: HTTPStatus.FORBIDDEN,
     Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.BAD_INPUT: HTTPStatus.BAD_REQUEST,
+    Reason.BAD_OUTPUT: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 
