@@ -14,6 +14,8 @@ SLACK_S = 0.2
 """A frame is still made when at most so much time has passed since its moment: a hiccup of a busy machine costs no frame."""
 LATE_FRAMES = 0.5
 """A frame is late when more than this part of its time has passed before work on it begins."""
+GAP_KEPT_S = 10.0
+"""The longest gap between frames is told for so many seconds, or a little longer: whoever asks more often misses none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class FrameClock:
         self._number = -1
         self._lock = threading.Lock()
         self._counters = FrameCounters()
+        self._gaps = [0.0, 0.0]
+        self._gaps_since_s = -math.inf
+        self._handed_s: float | None = None
 
     def wait(self) -> Tick:
         """Sleep until the next frame is due and return it; the first is due at once and starts the clock."""
@@ -74,12 +79,27 @@ class FrameClock:
         with self._lock:
             old = self._counters
             self._counters = replace(old, shown=old.shown + 1, late=old.late + late, dropped=old.dropped + dropped)
+            self._note_gap(now_s)
         return Tick(number, due_s, late, dropped)
 
     def count_repeated(self) -> None:
         """Count the current frame as one that shows the picture before once more."""
         with self._lock:
             self._counters = replace(self._counters, repeated=self._counters.repeated + 1)
+
+    def _note_gap(self, now_s: float) -> None:
+        """Keep the longest gap of the time under way, and that of the time before."""
+        if now_s - self._gaps_since_s >= GAP_KEPT_S:
+            self._gaps, self._gaps_since_s = [0.0, self._gaps[0]], now_s
+        if self._handed_s is not None:
+            self._gaps[0] = max(self._gaps[0], now_s - self._handed_s)
+        self._handed_s = now_s
+
+    @property
+    def longest_gap_s(self) -> float:
+        """Most seconds from one frame handed out to the next, within the last ``GAP_KEPT_S`` or a little more."""
+        with self._lock:
+            return max(self._gaps)
 
     @property
     def counters(self) -> FrameCounters:

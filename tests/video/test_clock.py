@@ -6,7 +6,7 @@ import random
 import pytest
 
 from streamer.messages import FrameCounters
-from streamer.video.clock import FrameClock
+from streamer.video.clock import GAP_KEPT_S, FrameClock
 from tests.fakes import HandClock
 
 
@@ -73,6 +73,25 @@ def test_late_and_repeated_are_counted_apart() -> None:
     assert frames.counters == FrameCounters(shown=2, late=1, repeated=1)
     assert (frames.shown, frames.late, frames.repeated, frames.dropped) == (2, 1, 1, 0)
     assert not frames.wait().late
+
+
+def test_the_longest_gap_is_told_for_ten_seconds_and_forgotten_after_twenty() -> None:
+    clock = HandClock()
+    frames = FrameClock(10, clock, clock.sleep)
+    assert frames.longest_gap_s == 0
+    frames.wait()
+    frames.wait()
+    assert frames.longest_gap_s == pytest.approx(0.1)
+    clock.advance(0.45)
+    frames.wait()
+    stalled_s = clock.now_s
+    assert frames.longest_gap_s == pytest.approx(0.45)
+    while clock.now_s < stalled_s + GAP_KEPT_S:
+        frames.wait()
+        assert frames.longest_gap_s == pytest.approx(0.45)
+    while clock.now_s < stalled_s + 2 * GAP_KEPT_S:
+        frames.wait()
+    assert frames.longest_gap_s == pytest.approx(0.1)
 
 
 def test_numbers_only_rise_whatever_the_stalls() -> None:
