@@ -1,0 +1,217 @@
+"""A real RTMP server on the loopback for tests: nginx with its RTMP module, with a configuration and a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+KEY = "live_canary_4fLz81QxTw"
+"""The key that is let in unless others are named."""
+MODULES = (
+    "/usr/lib/nginx/modules/ngx_rtmp_module.so",
+    "/usr/lib64/nginx/modules/ngx_rtmp_module.so",
+    "/usr/local/libexec/nginx/ngx_rtmp_module.so",
+)
+START_S = 20.0
+
+_CONFIG = """\
+{user}
+load_module {module};
+daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{http_port};
+        location = /publish {{
+            set $allowed 0;
+{rules}
+            if ($allowed = 0) {{ return 403; }}
+            return 200;
+        }}
+    }}
+}}
+rtmp {{
+    access_log {folder}/rtmp.log;
+    server {{
+        listen 127.0.0.1:{port};
+        chunk_size 4096;
+        ping 30s;
+        ping_timeout 10s;
+        application live {{
+            live on;
+            wait_key on;
+            notify_method get;
+            on_publish http://127.0.0.1:{http_port}/publish;
+            {record}
+        }}
+    }}
+}}
+"""
+
+
+def missing() -> str | None:
+    """What this machine lacks to run the server; None when it has everything."""
+    if _nginx() is None:
+        return "nginx is not installed"
+    if _module() is None:
+        return "nginx has no RTMP module (Debian: libnginx-mod-rtmp)"
+    return None
+
+
+def _nginx() -> str | None:
+    return shutil.which("nginx") or next(
+        (path for path in ("/usr/sbin/nginx", "/usr/local/sbin/nginx") if Path(path).exists()), None
+    )
+
+
+def _module() -> str | None:
+    return next((path for path in MODULES if Path(path).exists()), None)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class RtmpServer:
+    """Takes what is published with one of ``keys`` at ``url``, and gives it to whoever reads ``stream(key)``.
+
+    Used as a context manager. ``kill`` and ``start`` are a server that dies and comes back at the same address.
+    """
+
+    def __init__(self, folder: Path, *, keys: tuple[str, ...] = (KEY,), record: bool = False) -> None:
+        """Prepare a server that keeps its files in ``folder``; with ``record``, also all that is published, as FLV."""
+        self.folder = folder / "rtmp"
+        self.port, self._http_port = free_port(), free_port()
+        self.url = f"rtmp://127.0.0.1:{self.port}/live"
+        """Where to publish, without the key."""
+        self._keys, self._record = keys, record
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def stream(self, key: str = KEY) -> str:
+        """The address to read a stream from."""
+        return f"{self.url}/{key}"
+
+    def recordings(self) -> list[Path]:
+        """All that was recorded, oldest first."""
+        return sorted(self.folder.glob("*.flv"), key=lambda path: path.stat().st_mtime_ns)
+
+    def log(self) -> str:
+        """What the server logged so far."""
+        texts = [
+            path.read_text(errors="replace") for path in (self.folder / "error.log", self.folder / "rtmp.log") if path.exists()
+        ]
+        return "\n".join(texts)
+
+    def start(self) -> None:
+        """Run it, and wait until it takes connections; RuntimeError when it does not come up."""
+        assert self._process is None
+        reason = missing()
+        if reason is not None:
+            raise RuntimeError(reason)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rules = "\n".join(f'            if ($arg_name = "{key}") {{ set $allowed 1; }}' for key in self._keys)
+        record = (
+            f"record all; record_path {self.folder}; record_unique on; record_suffix -%s.flv;"
+            if self._record
+            else "record off;"
+        )
+        config = self.folder / "nginx.conf"
+        config.write_text(
+            _CONFIG.format(
+                user="user root;" if os.geteuid() == 0 else "",
+                module=_module(),
+                folder=self.folder,
+                port=self.port,
+                http_port=self._http_port,
+                rules=rules,
+                record=record,
+            )
+        )
+        nginx = _nginx()
+        assert nginx is not None
+        with (self.folder / "output.txt").open("ab") as output:
+            self._process = subprocess.Popen(
+                [nginx, "-p", str(self.folder), "-c", str(config), "-e", str(self.folder / "error.log")],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+        end_s = time.monotonic() + START_S
+        while not (_answers(self.port) and _answers(self._http_port)):
+            if self._process.poll() is not None or time.monotonic() > end_s:
+                said = (self.folder / "output.txt").read_text(errors="replace")
+                self.kill()
+                raise RuntimeError(f"nginx did not start: {said}{self.log()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it without notice; its connections are reset."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it; its connections are closed."""
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Let it stop reading, connections open, as a machine that hangs; ``go_on`` ends that."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End a pause."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
+    return False
+
+
+def _end_with_parent() -> None:
+    """Nothing is left running when the tests are killed (Linux's PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
