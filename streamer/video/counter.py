@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 BITS = 16
-NUMBERS = 2**BITS
+NUMBERS = 1 << BITS
 """Numbers begin anew after so many."""
 PER_HEIGHT = 30
 """A square is at most this part of the picture's height: 8 px at 240 lines, 18 px at 540."""
@@ -70,7 +70,8 @@ def frames_between(older: int, newer: int) -> int:
 
     Negative when ``newer`` is the earlier one.
     """
-    return (newer - older + NUMBERS // 2) % NUMBERS - NUMBERS // 2
+    half = NUMBERS // 2
+    return (newer - older + half) % NUMBERS - half
 
 
 def _side(image: np.ndarray) -> float:
