@@ -1,20 +1,76 @@
 #!/usr/bin/env bash
-# What the tests use from outside Python: Chromium, to open the page. Installs it on Debian and Ubuntu as root; elsewhere says what to do.
+# What the tests use from outside Python; installs what is missing on Debian and Ubuntu, as root or with sudo, and elsewhere says
+# what to do. Tests that need what is missing are skipped.
+#
+#   tools/install_test_tools.sh          Chromium, to open the pages; nginx with its RTMP module, to stream to
+#   tools/install_test_tools.sh --obs    besides, OBS Studio and a screen for it, for tests/acceptance/obs.py
 set -euo pipefail
 
-for name in chromium chromium-browser google-chrome google-chrome-stable; do
-    if command -v "$name" >/dev/null; then
-        echo "Chromium: $(command -v "$name")"
-        exit 0
+tools=(chromium nginx rtmp)
+[ "${1:-}" != --obs ] || tools+=(obs screen)
+
+# Print where a tool is; fails if it is nowhere.
+find_tool() {
+    local name file names=() files=()
+    case $1 in
+        chromium) names=(chromium chromium-browser google-chrome google-chrome-stable) ;;
+        nginx) names=(nginx) files=(/usr/sbin/nginx /usr/local/sbin/nginx) ;;
+        rtmp) files=({/usr/lib,/usr/lib64}/nginx/modules/ngx_rtmp_module.so /usr/local/libexec/nginx/ngx_rtmp_module.so) ;;
+        obs) names=(obs) ;;
+        screen) names=(Xvfb) ;;
+    esac
+    for name in "${names[@]}"; do
+        if command -v "$name"; then return 0; fi
+    done
+    for file in "${files[@]}"; do
+        if [ -e "$file" ]; then echo "$file" && return 0; fi
+    done
+    return 1
+}
+
+# Print a tool's package in Debian.
+package_of() {
+    case $1 in
+        chromium) echo chromium fonts-dejavu-core ;;
+        nginx) echo nginx-light ;;
+        rtmp) echo libnginx-mod-rtmp ;;
+        obs) echo obs-studio ;;
+        screen) echo xvfb ;;
+    esac
+}
+
+install_packages() {
+    local root=(env)
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    # Nothing is to run as a service: the tests start a server of their own. invoke-rc.d asks this file.
+    local policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        policy=""
+    else
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 755 /dev/stdin "$policy"
+    fi
+    local code=0
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" || code=$?
+    [ -z "$policy" ] || "${root[@]}" rm -f "$policy"
+    return "$code"
+}
+
+packages=()
+for tool in "${tools[@]}"; do
+    read -ra more <<<"$(package_of "$tool")"
+    find_tool "$tool" >/dev/null || packages+=("${more[@]}")
+done
+if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
+    if [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; then
+        install_packages "${packages[@]}"
+    fi
+fi
+
+for tool in "${tools[@]}"; do
+    if found=$(find_tool "$tool"); then
+        echo "$tool: $found"
+    else
+        echo "$tool is missing: the tests that need it will be skipped. Debian's package is: $(package_of "$tool")" >&2
     fi
 done
-
-if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
-    echo "Chromium: $(command -v chromium)"
-else
-    echo "Chromium is missing: the tests that open the page will be skipped. Install it with your package manager," >&2
-    echo "for example: sudo apt-get install chromium (Debian), brew install --cask chromium (macOS)." >&2
-fi
