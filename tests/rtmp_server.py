@@ -107,7 +107,7 @@ class RtmpServer:
         self.port, self._http_port = free_port(), free_port()
         self.url = f"rtmp://127.0.0.1:{self.port}/live"
         """Where to publish, without the key."""
-        self._keys, self._record = keys, record
+        self.keys, self._record = keys, record
         self._process: subprocess.Popen[bytes] | None = None
 
     def stream(self, key: str = KEY) -> str:
@@ -132,7 +132,7 @@ class RtmpServer:
         if reason is not None:
             raise RuntimeError(reason)
         self.folder.mkdir(parents=True, exist_ok=True)
-        rules = "\n".join(f'            if ($arg_name = "{key}") {{ set $allowed 1; }}' for key in self._keys)
+        rules = "\n".join(f'            if ($arg_name = "{key}") {{ set $allowed 1; }}' for key in self.keys)
         record = (
             f"record all; record_path {self.folder}; record_unique on; record_suffix -%s.flv;"
             if self._record
