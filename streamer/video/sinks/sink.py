@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from streamer.video.encode import EncoderError
+from streamer.video.sinks.backoff import BackOff
 from streamer.video.subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,6 @@ Subscribe = Callable[[], Subscription]
 READ_S = 0.5
 """Longest wait for a piece before looking whether to stop."""
 RETRY_S = 5.0
-"""Pause after a failure."""
 
 
 class SinkState(StrEnum):
@@ -35,7 +36,7 @@ class SinkState(StrEnum):
     """Open, with nothing delivered yet."""
     LIVE = "live"
     RETRYING = "retrying"
-    """Failed; it will be tried again."""
+    """Failed; it is tried again, now or after a pause."""
     FAILED = "failed"
     """Failed in a way that nobody foresaw; it will not be tried again."""
 
@@ -54,6 +55,12 @@ class SinkStatus:
     failures: int
     error: str = ""
     """Why it is not live, in one line; empty when it is."""
+    kind: str = ""
+    """As in its block of ``outputs:``."""
+    since_s: float = 0.0
+    """Seconds it has been in this state."""
+    retry_in_s: float | None = None
+    """Seconds to the next try; None unless it waits for one."""
 
 
 class SinkError(Exception):
@@ -61,17 +68,35 @@ class SinkError(Exception):
 
 
 class Sink(ABC):
-    """Base of all sinks. ``open``, ``deliver`` and ``finish`` run in the sink's thread, everything else anywhere."""
+    """Base of all sinks. ``open``, ``deliver``, ``tick`` and ``finish`` run in the sink's thread, everything else anywhere."""
 
-    def __init__(self, name: str, subscribe: Subscribe, *, retry_s: float = RETRY_S) -> None:
+    state_when_open: SinkState | None = SinkState.WAITING
+    """State between ``open`` and the first piece; None leaves it as it is."""
+
+    def __init__(
+        self,
+        name: str,
+        subscribe: Subscribe,
+        *,
+        kind: str = "",
+        back_off: BackOff | None = None,
+        retry_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
+        self.kind = kind
         self._subscribe = subscribe
-        self._retry_s = retry_s
+        self._back_off = BackOff() if back_off is None else back_off
+        if retry_s is not None:
+            self._back_off = BackOff(first_s=retry_s, factor=1.0)
+        self._clock = clock
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._subscription: Subscription | None = None
         self._state, self._error = SinkState.STOPPED, ""
+        self._since_s, self._retry_at_s = clock(), 0.0
+        self._told = ""
         self._delivered = self._delivered_bytes = self._dropped = self._failures = 0
 
     @abstractmethod
@@ -85,6 +110,20 @@ class Sink(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Close what ``open`` opened, also after a failure; raises SinkError or OSError."""
+
+    def tick(self) -> bool:
+        """Do what there is to do between pieces, after every one and at least every READ_S.
+
+        Returns:
+            Whether it takes another piece. If not, this must have waited a little, and pieces go on waiting in the share,
+            which drops to the next video keyframe when it is full.
+        """
+        return True
+
+    def taken(self, piece: bytes) -> None:
+        """Count a piece that ``deliver`` took, and tell that the sink is live."""
+        self._count(1, len(piece))
+        self._set(SinkState.LIVE)
 
     def start(self) -> None:
         """Start delivering; a second call does nothing."""
@@ -111,9 +150,19 @@ class Sink(ABC):
     def status(self) -> SinkStatus:
         """Everything countable, at one moment."""
         with self._changed:
-            dropped = self._dropped + (self._subscription.dropped if self._subscription is not None else 0)
+            now_s = self._clock()
+            waits = self._state is SinkState.RETRYING and self._retry_at_s > now_s
             return SinkStatus(
-                self.name, self._state, self._delivered, self._delivered_bytes, dropped, self._failures, self._error
+                name=self.name,
+                state=self._state,
+                delivered=self._delivered,
+                delivered_bytes=self._delivered_bytes,
+                dropped=self._dropped + (self._subscription.dropped if self._subscription is not None else 0),
+                failures=self._failures,
+                error=self._error,
+                kind=self.kind,
+                since_s=max(0.0, now_s - self._since_s),
+                retry_in_s=self._retry_at_s - now_s if waits else None,
             )
 
     def wait_until(self, met: Callable[[SinkStatus], bool], timeout_s: float) -> bool:
@@ -129,11 +178,7 @@ class Sink(ABC):
                 except EncoderError:
                     self._stopping.set()  # there will be nothing more to deliver
                 except (SinkError, OSError) as error:
-                    with self._changed:
-                        self._failures += 1
-                    self._set(SinkState.RETRYING, str(error))
-                    log.warning("output %s failed, next try in %.0f s: %s", self.name, self._retry_s, error)
-                    self._stopping.wait(self._retry_s)
+                    self._stopping.wait(self._failed(str(error)))
             self._set(SinkState.STOPPED)
         except Exception as error:
             self._set(SinkState.FAILED, f"{type(error).__name__}: {error}")
@@ -146,7 +191,8 @@ class Sink(ABC):
             subscription = self._subscribe()
             with self._changed:
                 self._subscription = subscription
-            self._set(SinkState.WAITING)
+            if self.state_when_open is not None:
+                self._set(self.state_when_open)
             try:
                 self._pass_on(subscription)
             finally:
@@ -158,19 +204,41 @@ class Sink(ABC):
             self.finish()
 
     def _pass_on(self, subscription: Subscription) -> None:
+        takes = True
         while not self._stopping.is_set():
-            piece = subscription.read(READ_S)
-            if piece is None:
-                if subscription.closed and not self._stopping.is_set():
-                    self._stopping.set()  # the encoder ended
-                continue
-            self.deliver(piece)
-            with self._changed:
-                self._delivered += 1
-                self._delivered_bytes += len(piece)
-            self._set(SinkState.LIVE)
+            piece = subscription.read(READ_S) if takes else None
+            if piece is not None:
+                self.deliver(piece)
+                self.taken(piece)
+            elif subscription.closed and not self._stopping.is_set():
+                self._stopping.set()  # the encoder ended
+            takes = self.tick()
+
+    def _failed(self, reason: str) -> float:
+        """Count and tell a failure, after which it will be tried again; returns the pause before, in seconds."""
+        with self._changed:
+            now_s = self._clock()
+            pause_s = self._back_off.pause_s(now_s - self._since_s if self._state is SinkState.LIVE else 0.0)
+            self._failures += 1
+            self._retry_at_s = now_s + pause_s
+        self._set(SinkState.RETRYING, reason)
+        # A server that is gone all night is one warning, not a thousand.
+        level = logging.INFO if reason == self._told else logging.WARNING
+        self._told = reason
+        log.log(level, "output %s failed, next try in %.1f s: %s", self.name, pause_s, reason)
+        return pause_s
+
+    def _count(self, pieces: int, size: int) -> None:
+        with self._changed:
+            self._delivered += pieces
+            self._delivered_bytes += size
 
     def _set(self, state: SinkState, error: str = "") -> None:
         with self._changed:
+            if state is not self._state:
+                self._since_s = self._clock()
+            if state is SinkState.LIVE and self._told:
+                self._told = ""
+                log.info("output %s is live again", self.name)
             self._state, self._error = state, error
             self._changed.notify_all()

@@ -1,0 +1,108 @@
+"""Stream keys: where they are read from, and how they are kept out of everything that people see."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+HIDDEN = "[hidden]"
+MOST_BYTES = 4096
+"""A longer file holds no key."""
+_SHORTEST = 4
+"""Characters; hiding shorter words would garble harmless text."""
+_URL_KEY = re.compile(
+    r"(?P<server>\brtmps?://[^\s/'\"]+/[^\s/'\"?]+(?:\?[^\s/'\"]*)?/)(?:\[hidden\]|[^\s'\"\])}>,])+", re.IGNORECASE
+)
+"""What follows server and application in an RTMP address is a key."""
+_URL_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE)
+
+
+class KeyProblem(Exception):
+    """There is no key that can be used; the text says where it was looked for and what to do, and holds no key."""
+
+
+def read_key(key: str | None, key_file: Path | None, key_env: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Find a stream's key.
+
+    Args:
+        key: The key itself; comes first.
+        key_file: A file that holds nothing else; comes second.
+        key_env: The environment variable that holds it where neither is given.
+
+    Returns:
+        The key; None when none of them is there.
+
+    Raises:
+        KeyProblem: the file cannot be used, or what was found is no key.
+    """
+    if key is not None:
+        return _checked(key, "'key'")
+    if key_file is not None:
+        return _checked(_read(key_file), f"'key_file' {key_file}")
+    found = environment.get(key_env, "").strip()
+    return _checked(found, f"the environment variable {key_env}") if found else None
+
+
+def _read(path: Path) -> str:
+    try:
+        # Not blocking: a pipe in its place must not hold the stream up.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise KeyProblem(f"'key_file' {path} cannot be read: {error.strerror}") from None
+    try:
+        mode = os.fstat(number).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeyProblem(f"'key_file' {path} is no file")
+        if os.name == "posix" and mode & 0o077:
+            raise KeyProblem(f"'key_file' {path} can be read by others (mode {mode & 0o777:o}); run: chmod 600 {path}")
+        data = os.read(number, MOST_BYTES + 1)
+    finally:
+        os.close(number)
+    try:
+        if len(data) <= MOST_BYTES:
+            return data.decode().strip()
+    except UnicodeDecodeError:
+        pass
+    raise KeyProblem(f"'key_file' {path} holds no key: it must hold nothing but the key, as text")
+
+
+def _checked(key: str, where: str) -> str:
+    key = key.strip()
+    if not key:
+        raise KeyProblem(f"{where} is empty; put the stream's key there")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise KeyProblem(f"{where} holds no key: a key is one word of ASCII letters, digits and signs")
+    return key
+
+
+class Redactor(logging.Filter):
+    """Takes keys out of texts, by value and by where they stand in addresses; as a filter, out of log records."""
+
+    def __init__(self, *secrets: str) -> None:
+        super().__init__()
+        self._known: set[str] = set()
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Hide these from now on, wherever they stand; and, of a key with parameters, the key alone."""
+        words = {word for secret in secrets for word in (secret, secret.partition("?")[0])}
+        self._known |= {word for word in words if len(word) >= _SHORTEST}
+
+    def __call__(self, text: object) -> str:
+        """The text without keys."""
+        clean = str(text)
+        for secret in sorted(self._known, key=len, reverse=True):
+            clean = clean.replace(secret, HIDDEN)
+        return _URL_USER.sub(lambda match: match["scheme"], _URL_KEY.sub(lambda match: match["server"] + HIDDEN, clean))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Clean a record, traceback included."""
+        record.msg, record.args = self(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = self(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
