@@ -1,21 +1,20 @@
-"""One run of the H.264 encoder, and the two containers that all viewers share: MPEG-TS and fragmented MP4."""
+"""One run of the H.264 encoder: pictures in, packets out, keyframes by the frame's number."""
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-import av
 import numpy as np
 from av.codec.context import CodecContext
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from streamer.config import VideoConfig
+from streamer.video.spec import EncodeSpec
 
 BT709 = 1
 """ITU-T H.273: primaries, transfer and matrix of BT.709 all have the number 1."""
@@ -23,13 +22,8 @@ LIMITED_RANGE = 1
 """FFmpeg's AVCOL_RANGE_MPEG: luma 16..235."""
 PIXELS_PER_THREAD_S = 40e6
 """Pixels a second that one core encodes with room to spare; below it one thread avoids slices and context switches."""
-TS_OPTIONS = {"flush_packets": "1", "mpegts_flags": "resend_headers+pat_pmt_at_frames"}
-"""PAT and PMT stand before every picture, so that any keyframe is a place to join."""
-MP4_OPTIONS = {
-    # delay_moov: the header waits for the first picture, whose parameter sets it must hold.
-    "movflags": "empty_moov+default_base_moof+frag_every_frame+delay_moov",
-    "use_editlist": "0",
-}
+SPS, PPS = 7, 8
+"""Types of the units that hold a stream's parameters (ITU-T H.264, table 7-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +35,49 @@ class Piece:
     """Whether a viewer can join here."""
 
 
-class _Collector:
-    """A file that keeps what a muxer writes until it is taken."""
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One encoded picture."""
 
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def write(self, data: bytes) -> int:
-        self._data += data
-        return len(data)
-
-    def take(self) -> bytes:
-        data = bytes(self._data)
-        self._data.clear()
-        return data
+    data: bytes
+    """Annex B; the parameter sets stand before every keyframe."""
+    number: int
+    """The frame's."""
+    key: bool
 
 
-class _Mux:
-    """A container that is fed with packets and read in memory."""
+def open_codec(spec: EncodeSpec | VideoConfig, threads: int = 0) -> VideoCodecContext:
+    """Set up an encoder for live viewers: no look-ahead, no B-frames, parameter sets before keyframes, colours tagged BT.709.
 
-    def __init__(self, video: VideoConfig, format_name: str, options: dict[str, str]) -> None:
-        self._file = _Collector()
-        self._container = av.open(self._file, "w", format=format_name, options=options)
-        self._stream = self._container.add_mux_stream("h264", rate=video.fps, width=video.width, height=video.height)
-
-    def mux(self, packet: Packet[Any]) -> bytes:
-        """Add one packet, given as a copy since muxing rebases it in place, and return what that made the container write."""
-        copy = Packet(bytes(packet))
-        copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-        copy.time_base = packet.time_base
-        copy.is_keyframe = packet.is_keyframe
-        copy.stream = self._stream
-        self._container.mux(copy)
-        return self._file.take()
-
-    def close(self) -> None:
-        self._container.close()
-
-
-def open_codec(video: VideoConfig) -> VideoCodecContext:
-    """Set up x264 for live viewers: no look-ahead, no B-frames, parameter sets before every keyframe, colours tagged BT.709.
+    Args:
+        spec: What to encode.
+        threads: 0 takes what the size needs.
 
     Raises:
-        av.FFmpegError: FFmpeg refuses the settings.
+        av.FFmpegError: FFmpeg refuses the settings, or there is no such encoder here.
     """
-    codec = CodecContext.create("libx264", "w")
+    if isinstance(spec, VideoConfig):
+        spec = EncodeSpec.of(spec)
+    codec = CodecContext.create(spec.encoder, "w")
     assert isinstance(codec, VideoCodecContext)
-    codec.width, codec.height, codec.pix_fmt = video.width, video.height, "yuv420p"
-    codec.framerate, codec.time_base = Fraction(video.fps), Fraction(1, video.fps)
-    codec.gop_size = max(1, round(video.fps * video.gop_s))
+    codec.width, codec.height, codec.pix_fmt = spec.width, spec.height, "yuv420p"
+    codec.framerate, codec.time_base = Fraction(spec.fps), Fraction(1, spec.fps)
+    codec.gop_size = spec.gop
     codec.max_b_frames = 0
-    codec.bit_rate = video.bitrate_kbps * 1000
-    load = video.width * video.height * video.fps / PIXELS_PER_THREAD_S
-    codec.thread_count = max(1, min(os.cpu_count() or 1, 1 + int(load)))
+    codec.bit_rate = spec.bitrate_kbps * 1000
     codec.colorspace = codec.color_primaries = codec.color_trc = BT709
     codec.color_range = LIMITED_RANGE
     codec.profile = "Main"
-    codec.options = {
-        "preset": "superfast" if video.preset == "auto" else video.preset,
-        "tune": "zerolatency",
-        "x264-params": "scenecut=0",
-        "maxrate": f"{video.bitrate_kbps}k",
-        "bufsize": f"{video.bitrate_kbps}k",
-    }
+    # A second's buffer, filled at the rate of the stream: what OBS sends too.
+    rate = {"maxrate": f"{spec.bitrate_kbps}k", "bufsize": f"{spec.bitrate_kbps}k", "forced-idr": "1"}
+    if spec.encoder == "h264_nvenc":
+        constant = {"rc": "cbr", "cbr_padding": "1"} if spec.cbr else {"rc": "vbr"}
+        codec.options = {"preset": spec.preset, "tune": "ll", "zerolatency": "1", "delay": "0", **constant, **rate}
+        return codec
+    load = spec.width * spec.height * spec.fps / PIXELS_PER_THREAD_S
+    codec.thread_count = threads or max(1, min(os.cpu_count() or 1, 1 + int(load)))
+    constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k"} if spec.cbr else {}
+    codec.options = {"preset": spec.preset, "tune": "zerolatency", "x264-params": "scenecut=0", **constant, **rate}
     return codec
 
 
@@ -116,69 +90,86 @@ def to_yuv(image: np.ndarray) -> VideoFrame:
     return yuv
 
 
+class H264Run:
+    """Encodes pictures from one keyframe on, until closed; belongs to one thread.
+
+    The keyframes stand a whole number of intervals after the first picture, whatever was left out in between, as long as the
+    pictures at these places are encoded.
+    """
+
+    def __init__(self, spec: EncodeSpec) -> None:
+        """Set up the encoder; raises av.FFmpegError."""
+        self.spec = spec
+        self._codec = open_codec(spec)
+        self._yuv: VideoFrame | None = None
+        self._first = 0
+        self.number: int | None = None
+        """Of the last picture; None before the first."""
+        self.parameter_sets = b""
+        """SPS and PPS, Annex B; empty until the first picture."""
+
+    def is_key(self, number: int) -> bool:
+        """Whether a picture with that number will be a keyframe."""
+        return self.number is None or (number - self._first) % self.spec.gop == 0
+
+    def restart(self, number: int) -> None:
+        """Count keyframes from the picture with that number on, the next one."""
+        self._first = number
+
+    def encode(self, image: np.ndarray | None, number: int) -> list[Coded]:
+        """Encode a picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; None: the one before once more.
+            number: rises from call to call.
+        """
+        if self.number is None:
+            self._first = number
+        if image is not None:
+            self._yuv = to_yuv(image)
+        assert self._yuv is not None
+        self._yuv.pts, self._yuv.time_base = number, Fraction(1, self.spec.fps)
+        self._yuv.pict_type = PictureType.I if self.is_key(number) else PictureType.NONE
+        self.number = number
+        found = []
+        for packet in self._codec.encode(self._yuv):
+            assert packet.pts is not None
+            coded = Coded(bytes(packet), packet.pts, packet.is_keyframe)
+            if not self.parameter_sets:
+                self.parameter_sets = parameter_sets(coded.data)
+            found.append(coded)
+        return found
+
+
+# Reading what was encoded
+
+
+def _units(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the units of an Annex B stream begin and end, after their start codes."""
+    at = data.find(b"\x00\x00\x01")
+    while at >= 0:
+        following = data.find(b"\x00\x00\x01", at + 3)
+        end = len(data) if following < 0 else following
+        yield at + 3, end - (data[end - 1] == 0 if following >= 0 else 0)
+        at = following
+
+
+def parameter_sets(data: bytes) -> bytes:
+    """The sequence and picture parameter sets of an Annex B stream, each after a start code; empty if there are none."""
+    units = [data[start:end] for start, end in _units(data[: 1 << 16]) if end > start and data[start] & 0x1F in (SPS, PPS)]
+    return b"".join(b"\x00\x00\x00\x01" + unit for unit in units)
+
+
 def codec_string(data: bytes) -> str:
     """The RFC 6381 name of an Annex B stream, for example ``avc1.4d401f``: the three bytes that open its sequence parameters.
 
     Raises:
         ValueError: no sequence parameter set in ``data``.
     """
-    at = data.find(b"\x00\x00\x01")
-    while 0 <= at < len(data) - 6:
-        if data[at + 3] & 0x1F == 7:
-            return f"avc1.{data[at + 4 : at + 7].hex()}"
-        at = data.find(b"\x00\x00\x01", at + 3)
+    for start, end in _units(data):
+        if end - start > 3 and data[start] & 0x1F == SPS:
+            return f"avc1.{data[start + 1 : start + 4].hex()}"
     raise ValueError("no sequence parameter set found")
-
-
-class H264Run:
-    """Encodes pictures from one keyframe on, until closed; belongs to one thread.
-
-    The MP4 lags one picture behind, because a picture's duration is known when the next arrives: the gap that a dropped frame
-    leaves becomes part of the duration before it.
-    """
-
-    def __init__(self, video: VideoConfig) -> None:
-        self._video = video
-        self._codec = open_codec(video)
-        self._ts = _Mux(video, "mpegts", TS_OPTIONS)
-        self._mp4 = _Mux(video, "mp4", MP4_OPTIONS)
-        self._first: int | None = None
-        self._key_before = False
-        self.init_segment: bytes | None = None
-        """ftyp and moov of the MP4; None until the second picture."""
-        self.codec = ""
-        """RFC 6381 name; empty until the first picture."""
-
-    def encode(self, image: np.ndarray, number: int) -> tuple[list[Piece], list[Piece]]:
-        """Encode an (H, W, 3) uint8 RGB picture; ``number`` rises from call to call.
-
-        Returns:
-            What it adds to the MPEG-TS and to the MP4; the latter's pieces are fragments, without the init segment.
-        """
-        if self._first is None:
-            self._first = number
-        frame = to_yuv(image)
-        frame.pts, frame.time_base = number - self._first, Fraction(1, self._video.fps)
-        frame.pict_type = PictureType.NONE
-        ts: list[Piece] = []
-        mp4: list[Piece] = []
-        for packet in self._codec.encode(frame):
-            if not self.codec:
-                self.codec = codec_string(bytes(packet))
-            ts.append(Piece(self._ts.mux(packet), packet.is_keyframe))
-            written = self._mp4.mux(packet)
-            if self.init_segment is None and written:
-                start = fragment_start(written)
-                self.init_segment, written = written[:start], written[start:]
-            if written:
-                mp4.append(Piece(written, self._key_before))
-            self._key_before = packet.is_keyframe
-        return ts, mp4
-
-    def close(self) -> None:
-        """Free encoder and containers; what they still held is thrown away."""
-        for mux in (self._ts, self._mp4):
-            mux.close()
 
 
 def fragment_start(data: bytes) -> int:

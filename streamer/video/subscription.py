@@ -8,24 +8,30 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from streamer.video.forms import VideoKind
 from streamer.video.h264 import Piece, fragment_times
 
-Kind = Literal["ts", "mp4", "jpeg"]
-KINDS: tuple[str, ...] = get_args(Kind)
+ImageKind = Literal["jpeg", "rgb"]
+Kind = VideoKind | ImageKind
+VIDEO_KINDS: tuple[VideoKind, ...] = get_args(VideoKind)
+IMAGE_KINDS: tuple[ImageKind, ...] = get_args(ImageKind)
+KINDS: tuple[str, ...] = VIDEO_KINDS + IMAGE_KINDS
 
 CAPACITY_S = 2.0
 """Seconds of video that wait for a slow viewer. When full: everything up to the next video keyframe is dropped and counted."""
 CAPACITY_BYTES = 8 << 20
 """Bytes that wait for a slow viewer; the same policy."""
-JPEG_CAPACITY = 2
-"""Pictures that wait for a slow viewer of JPEGs. When full: the oldest is dropped and counted."""
+IMAGE_CAPACITY = 2
+"""Pictures that wait for a slow viewer of JPEGs or bare pictures. When full: the oldest is dropped and counted."""
 
 
 class Subscription:
     """Pieces of video for one viewer, whole pictures each, beginning where a decoder can.
 
     ``ts``: whole MPEG-TS packets, PAT and PMT first. ``mp4``: the init segment, then one fragment per picture, times from
-    0. ``jpeg``: one file per picture.
+    0. ``packets``: what ``wire.pack_info`` makes, then one picture as ``wire.pack`` makes it; where the encoder began anew, a
+    picture with the info before it in one piece. ``ts+audio`` and ``packets+audio``: the same with the sound that begins before
+    the end of each picture. ``jpeg``: one file per picture. ``rgb``: the bytes of one picture, (h, w, 3) uint8.
 
     Thread-safe. ``read`` is for one reader.
     """
@@ -38,9 +44,13 @@ class Subscription:
         gapless: bool,
         on_close: Callable[[Subscription], None],
         on_ready: Callable[[], None] | None,
+        images_s: float | None = None,
     ) -> None:
         self.kind = kind
-        self._capacity = max(4, round(CAPACITY_S * fps)) if kind != "jpeg" else JPEG_CAPACITY
+        self._images = kind in IMAGE_KINDS
+        self._capacity = IMAGE_CAPACITY if self._images else max(4, round(CAPACITY_S * fps))
+        self._every = 1 if images_s is None else max(1.0, fps / images_s)
+        self._turn = -1
         self._gapless = gapless
         self._on_close = on_close
         self._on_ready = on_ready
@@ -48,6 +58,7 @@ class Subscription:
         self._queue: deque[Piece] = deque()
         self._bytes = 0
         self._init: bytes | None = None
+        self._told: bytes | None = None
         self._new = True
         self._waits_for_key = True
         self._closed = False
@@ -105,11 +116,19 @@ class Subscription:
         """Bytes not fetched yet."""
         return self._bytes
 
+    def due(self, number: int) -> bool:
+        """Whether the picture of the frame with that number is wanted; for the encoder only, once for each frame."""
+        turn = int(number / self._every)
+        if turn == self._turn:
+            return False
+        self._turn = turn
+        return True
+
     def offer(self, piece: Piece, init: bytes | None = None) -> int:
         """Queue a piece, for the encoder only; never blocks.
 
         Args:
-            init: What must come before the viewer's first piece.
+            init: What must come before the viewer's first piece; for packets, also before the next when it has changed.
 
         Returns:
             How many pictures were dropped for it.
@@ -130,7 +149,7 @@ class Subscription:
             return 0 if self._new else 1  # a newcomer misses nothing yet
         full = len(self._queue) >= self._capacity or self._bytes + len(piece.data) > CAPACITY_BYTES
         lost = 0
-        if full and self.kind == "jpeg":
+        if full and self._images:
             self._bytes -= len(self._queue.popleft().data)
             lost = 1
         elif full and not piece.key:
@@ -141,8 +160,12 @@ class Subscription:
             lost = len(self._queue)
             self._queue.clear()
             self._bytes = 0
+            self._told = None
         if self._new:
             self._new, self._init = False, init
+        elif init is not None and init is not self._told and self.kind.startswith("packets"):
+            piece = Piece(init + piece.data, piece.key)
+        self._told = init
         self._waits_for_key = False
         self._queue.append(piece)
         self._bytes += len(piece.data)

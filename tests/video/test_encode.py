@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
 import cv2
@@ -11,10 +12,13 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video import encode
+from streamer.video import encode, timeline
 from streamer.video.encode import Encoder, EncoderError
 from streamer.video.h264 import Piece, codec_string, fragment_times
+from streamer.video.spec import EncodeSpec
+from streamer.video.still import fitted
 from streamer.video.subscription import Subscription
+from streamer.video.wire import Media, MediaInfo, Unpacker
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
 GOP = 5
@@ -118,14 +122,31 @@ def test_ts_is_joined_at_a_keyframe_with_tables_first(encoder: Encoder) -> None:
     first.close()
 
 
-def test_dropped_numbers_become_a_longer_picture(encoder: Encoder) -> None:
+def test_a_short_gap_is_filled_with_the_picture_before_it(encoder: Encoder) -> None:
     viewer = encoder.subscribe("mp4")
     feed(encoder, range(3))
     feed(encoder, range(6, 10))
     frames = decode(b"".join(drain(viewer)))
-    assert [round(f.time * 10) for f in frames] == [0, 1, 2, 6, 7, 8]
-    pieces = [fragment_times(piece) for piece in drain(viewer)]
-    assert pieces == []
+    assert [round(f.time * 10) for f in frames] == list(range(9))
+    assert np.abs(frames[4].to_ndarray(format="rgb24").astype(float) - picture(2)).mean() < 6
+
+
+def test_a_long_gap_becomes_a_longer_picture_but_for_its_keyframes(encoder: Encoder) -> None:
+    viewer = encoder.subscribe("mp4")
+    feed(encoder, range(3))
+    feed(encoder, range(23, 27))
+    frames = decode(b"".join(drain(viewer)))
+    assert [round(f.time * 10) for f in frames] == [0, 1, 2, 5, 10, 15, 20, 23, 24, 25]
+    assert [f.key_frame for f in frames] == [n % 5 == 0 for n in (0, 1, 2, 5, 10, 15, 20, 23, 24, 25)]
+
+
+def test_after_a_very_long_gap_keyframes_are_counted_anew(encoder: Encoder) -> None:
+    viewer = encoder.subscribe("ts")
+    feed(encoder, range(3))
+    feed(encoder, range(1003, 1009))
+    frames = decode(b"".join(drain(viewer)))
+    assert [round((f.time - frames[0].time) * 10) for f in frames] == [0, 1, 2, *range(1003, 1009)]
+    assert [f.key_frame for f in frames[3:]] == [True, False, False, False, False, True]
 
 
 def test_jpegs_are_pictures(encoder: Encoder) -> None:
@@ -156,7 +177,9 @@ def test_nothing_is_encoded_while_nobody_looks(encoder: Encoder) -> None:
 def test_a_wrong_size_or_kind_is_the_callers_mistake(encoder: Encoder) -> None:
     with pytest.raises(ValueError, match=r"frame is \(96, 158, 3\) uint8; must be \(96, 160, 3\) uint8"):
         encoder.put(Frame(np.zeros((96, 158, 3), np.uint8), 0, None))
-    with pytest.raises(ValueError, match="kind is 'avi'; must be one of ts, mp4, jpeg"):
+    with pytest.raises(
+        ValueError, match="kind is 'avi'; must be one of ts, ts\\+audio, mp4, packets, packets\\+audio, jpeg, rgb"
+    ):
         encoder.subscribe("avi")
 
 
@@ -187,7 +210,7 @@ def test_a_failing_encoder_is_opened_again(
 
     monkeypatch.setattr(encode, "RETRY_S", 0.0)
     with monkeypatch.context() as broken:
-        broken.setattr(encode.H264Run, "encode", fail)
+        broken.setattr(timeline.H264Run, "encode", fail)
         feed(encoder, range(3, 5))
         assert "input/output error" in encoder.status().error
         assert not encoder.status().running
@@ -205,7 +228,7 @@ def test_an_unforeseen_failure_surfaces_in_the_owner(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(encode.H264Run, "encode", fail)
+    monkeypatch.setattr(timeline.H264Run, "encode", fail)
     viewer = encoder.subscribe("ts")
     encoder.put(frame(0))
     assert viewer.read(PATIENCE_S) is None
@@ -287,3 +310,194 @@ def test_the_reader_can_be_told_instead_of_waiting() -> None:
     viewer.close()
     assert viewer.offer(Piece(b"k", key=True)) == 0
     assert len(calls) == 2
+
+
+# Bare packets, sound, other sizes.
+
+
+class FakeSound:
+    """Packets whose bytes tell their place: sample over 1024."""
+
+    class Info:
+        rate, extradata, bitrate_kbps = 48_000, b"\x11\x90", 128
+
+    info = Info()
+
+    def __init__(self) -> None:
+        self.started: list[float] = []
+
+    def reader(self, start_s: float) -> FakeSound.Reader:
+        self.started.append(start_s)
+        return self.Reader(-(-round(start_s * 48_000) // 1024))
+
+    class Reader:
+        def __init__(self, block: int) -> None:
+            self.block = block
+
+        def until(self, t_s: float) -> list[AacPacket]:
+            found = []
+            while self.block * 1024 < round(t_s * 48_000):
+                found.append(AacPacket(self.block * 1024, 1024, SILENCE + bytes([self.block % 256])))
+                self.block += 1
+            return found
+
+
+class AacPacket(NamedTuple):
+    pts: int
+    duration: int
+    data: bytes
+
+
+SILENCE = bytes.fromhex("211004608c1c")
+"""One block of AAC, stereo."""
+
+
+@pytest.fixture
+def sounding() -> Iterator[Encoder]:
+    sound = FakeSound()
+    made = Encoder(VIDEO, lambda: sound)
+    yield made
+    made.close()
+
+
+def unpack(pieces: list[bytes]) -> list[list[MediaInfo | Media]]:
+    unpacker = Unpacker()
+    return [unpacker.feed(piece) for piece in pieces]
+
+
+def test_packets_tell_first_what_they_are_and_share_the_time_of_the_frames(encoder: Encoder) -> None:
+    viewer = encoder.subscribe("packets")
+    feed(encoder, range(30, 42))
+    (info,), *pictures = unpack(drain(viewer))
+    assert isinstance(info, MediaInfo)
+    assert (info.width, info.height, info.fps, info.bitrate_kbps, info.audio_rate) == (160, 96, 10, 400, 0)
+    assert codec_string(info.extradata) in encoder.mime
+    media = [only for (only,) in pictures]
+    assert [(m.pts, m.duration) for m in media] == [(n * 9000, 9000) for n in range(30, 42)]
+    assert [m.key for m in media] == [n % 5 == 0 for n in range(30, 42)]
+    assert len(decode(b"".join(m.data for m in media))) == 12
+
+
+def test_packets_bring_the_sound_that_begins_before_each_pictures_end(sounding: Encoder) -> None:
+    viewer = sounding.subscribe("packets+audio")
+    feed(sounding, range(30, 42))
+    (info,), *pictures = unpack(drain(viewer))
+    assert isinstance(info, MediaInfo)
+    assert (info.audio_rate, info.audio_extradata, info.audio_bitrate_kbps) == (48_000, b"\x11\x90", 128)
+    sound = []
+    for number, (first, *rest) in enumerate(pictures, start=30):
+        assert not first.audio
+        assert all(m.audio and m.key and number * 4800 - 1024 < m.pts < (number + 1) * 4800 for m in rest)
+        sound += [m.pts for m in rest]
+    assert sound == list(range(141 * 1024, 42 * 4800, 1024))
+
+
+def test_ts_with_sound_plays_both_from_the_same_moment(sounding: Encoder) -> None:
+    viewer = sounding.subscribe("ts+audio")
+    feed(sounding, range(30, 50))
+    with av.open(io.BytesIO(b"".join(drain(viewer)))) as container:
+        packets = [(p.stream.type, float(p.pts * p.time_base)) for p in container.demux() if p.pts is not None]
+        assert container.streams.audio[0].rate == 48_000
+    times = {kind: [time for which, time in packets if which == kind] for kind in ("video", "audio")}
+    assert len(times["video"]) == 20
+    assert times["audio"][0] - times["video"][0] == pytest.approx((141 * 1024 - 30 * 4800) / 48_000, abs=1e-3)
+    assert np.diff(times["audio"]) == pytest.approx(1024 / 48_000, abs=1e-4)
+    assert len(times["audio"]) == pytest.approx(2 * 48_000 / 1024, abs=2)
+
+
+def test_sound_is_read_on_where_the_picture_is_when_somebody_comes_back(sounding: Encoder) -> None:
+    sounding.subscribe("packets+audio").close()
+    other = sounding.subscribe("packets")
+    feed(sounding, range(6))
+    viewer = sounding.subscribe("packets+audio")
+    feed(sounding, range(6, 12))
+    (_,), (first, *rest), *_ = unpack(drain(viewer))
+    assert (first.pts, rest[0].pts) == (10 * 9000, 47 * 1024)
+    assert 0 < 47 * 1024 - 10 * 4800 < 1024
+    other.close()
+
+
+def test_no_kind_with_sound_where_there_is_none(encoder: Encoder) -> None:
+    with pytest.raises(ValueError, match="there is no sound here"):
+        encoder.subscribe("ts+audio")
+
+
+def test_after_a_failure_packets_tell_again_what_they_are(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    viewer = encoder.subscribe("packets")
+    feed(encoder, range(3))
+
+    def fail(*_: object) -> None:
+        raise av.FFmpegError(5, "input/output error")
+
+    monkeypatch.setattr(encode, "RETRY_S", 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(timeline.H264Run, "encode", fail)
+        feed(encoder, range(3, 5))
+    feed(encoder, range(5, 7))
+    read = unpack(drain(viewer))
+    kinds = [[type(each).__name__ for each in piece] for piece in read]
+    assert kinds == [["MediaInfo"], ["Media"], ["Media"], ["Media"], ["MediaInfo", "Media"], ["Media"]]
+    assert read[4][1].pts == 5 * 9000
+    assert "encoding failed" in caplog.text
+
+
+def test_an_info_that_a_slow_sink_missed_comes_again() -> None:
+    viewer = share("packets")
+    for number in range(12):
+        viewer.offer(Piece(f"-{number}".encode(), key=number % 5 == 0), b"old")
+    assert viewer.read(0) == b"old"
+    new = b"new"
+    for number in range(12, 26):
+        viewer.offer(Piece(f"-{number}".encode(), key=number % 5 == 0), new)
+    assert drain(viewer) == [b"new-20", b"-21", b"-22", b"-23", b"-24", b"-25"]
+
+
+def test_frames_are_scaled_to_the_size_of_the_encode() -> None:
+    spec = EncodeSpec(80, 48, 10, 400, 0.5, preset="ultrafast")
+    encoder = Encoder(spec, source=(96, 160))
+    viewer, bare = encoder.subscribe("packets"), encoder.subscribe("rgb")
+    feed(encoder, range(3))
+    shown = decode(b"".join(m.data for piece in unpack(drain(viewer))[1:] for m in piece))
+    assert (shown[0].width, shown[0].height) == (80, 48)
+    image = np.frombuffer(drain(bare)[-1], np.uint8).reshape(48, 80, 3)
+    assert np.abs(image.astype(float) - picture(2)[::2, ::2]).mean() < 6
+    assert np.abs(shown[2].to_ndarray(format="rgb24").astype(float) - image).mean() < 6
+    encoder.close()
+
+
+def test_another_shape_gets_black_bars_and_nearly_the_same_is_stretched() -> None:
+    white = np.full((96, 160, 3), 255, np.uint8)
+    tall = fitted(white, (160, 100))
+    assert tall.shape == (160, 100, 3)
+    assert (tall[:50] == 0).all()
+    assert (tall[50:110] == 255).all()
+    assert (tall[110:] == 0).all()
+    assert (fitted(white, (97, 160)) == 255).all()
+
+
+@pytest.mark.parametrize("content", ["still", "moving"])
+def test_a_constant_rate_is_held_within_5_percent(content: str) -> None:
+    spec = EncodeSpec(160, 96, 10, 400, 1.0, cbr=True, preset="ultrafast")
+    encoder = Encoder(spec)
+    viewer = encoder.subscribe("packets")
+    rng = np.random.default_rng(0)
+    sizes = []
+    for number in range(80):
+        image = picture(0) if content == "still" else rng.integers(0, 255, (96, 160, 3), dtype=np.uint8)
+        feed(encoder, range(number, number + 1), image=image)
+        sizes += [len(m.data) for piece in unpack_all(drain(viewer)) for m in piece if isinstance(m, Media)]
+    encoder.close()
+    assert len(sizes) == 80
+    assert sum(sizes[10:]) * 8 / 7 == pytest.approx(400_000, rel=0.05)
+
+
+def unpack_all(pieces: list[bytes]) -> list[list[MediaInfo | Media]]:
+    return [Unpacker().feed(piece) for piece in pieces]
+
+
+@pytest.mark.parametrize(("images_s", "shown"), [(None, 10), (5.0, 5), (2.5, 3), (100.0, 10)])
+def test_pictures_are_thinned_out_evenly(images_s: float | None, shown: int) -> None:
+    viewer = Subscription("jpeg", 10, gapless=True, on_close=lambda _: None, on_ready=None, images_s=images_s)
+    assert sum(viewer.due(number) for number in range(100, 110)) == shown
