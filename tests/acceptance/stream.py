@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -29,14 +29,30 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Stream:
     """``zoomdream run`` in a process group of its own, on a free port."""
 
-    def __init__(self, folder: Path, settings: list[str], *, network: str = "bundled") -> None:
-        """Start it and wait until its page answers; requests are kept in ``folder``."""
+    def __init__(
+        self,
+        folder: Path,
+        settings: list[str],
+        *,
+        network: str = "bundled",
+        config: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        log_level: str = "info",
+    ) -> None:
+        """Start it and wait until its page answers; requests are kept in ``folder``.
+
+        Args:
+            config: A config file; ``settings`` go over it.
+            environment: Variables besides those of this process, from which all of the program's own are left out.
+        """
         self.shared_before = shared_memory()
         settings = [f"queue.path={folder / 'queue.sqlite3'}", "web.port=0", f"network.name={network}", *settings]
-        call = [sys.executable, "-m", "streamer", "run", *(part for setting in settings for part in ("--set", setting))]
+        call = [sys.executable, "-m", "streamer", "run", *([str(config)] if config else []), "--log-level", log_level]
+        call += [part for setting in settings for part in ("--set", setting)]
         self.started_s = time.monotonic()
         self._log = (folder / "stream.log").open("a+")
-        environment = {key: value for key, value in os.environ.items() if key != "ZOOMDREAM_WEB_TOKEN"}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("ZOOMDREAM_")}
+        environment = {**inherited, **(environment or {})}
         self.process = subprocess.Popen(
             call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
         )
@@ -69,15 +85,30 @@ class Stream:
 
     def ask(self, user: str, text: str) -> Json:
         """Post a request; the answer, or the error's body."""
-        body = json.dumps({"user": user, "text": text}).encode()
-        call = urllib.request.Request(f"{self.url}/api/requests", body, {"Content-Type": "application/json"})
+        return self.call("POST", "/api/requests", {"user": user, "text": text})
+
+    def call(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Call the API; the answer, or the error's body; empty where there is none."""
+        data = None if body is None else json.dumps(body).encode()
+        call = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
             with _opener.open(call, timeout=10.0) as answer:
-                told: Json = json.load(answer)
+                told = answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                told = json.load(error)
-        return told
+                told = error.read()
+        return dict(json.loads(told)) if told else {}
+
+    def output(self, name: str) -> Json:
+        """One of the status' outputs.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        for output in self.status()["outputs"]:
+            if output["name"] == name:
+                return dict(output)
+        raise KeyError(name)
 
     def wait_for(self, condition: Callable[[Json], object], timeout_s: float, every_s: float = 0.05) -> Json:
         """Ask for the status until it fulfils a condition.
@@ -140,7 +171,6 @@ class Stream:
 
     def log(self) -> str:
         """What it logged so far."""
-        self._log.flush()
         return Path(self._log.name).read_text()
 
 

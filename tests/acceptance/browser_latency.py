@@ -1,0 +1,129 @@
+"""How far behind the page's picture is in headless Chromium, as video and, with Media Source Extensions taken away, as JPEGs.
+
+The frame's number is drawn into the picture. The page's own element is copied to a canvas, and the status is asked right before
+and right after: the lag lies between the two, and the upper end counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+
+from streamer.video import counter
+from tests.acceptance.figures import Figures, note, part
+from tests.acceptance.live_run import CHROMIUM_ARGS
+from tests.acceptance.stream import Stream
+
+FPS = 30
+LAG_S = 1.0
+TAKE_AWAY = "for (const name of ['MediaSource', 'ManagedMediaSource', 'WebKitMediaSource']) delete globalThis[name];"
+LOOK = """async (id) => {
+    const number = async () => (await (await fetch('/api/status', {cache: 'no-store'})).json()).video.frames.number;
+    const shown = document.getElementById(id);
+    const width = shown.videoWidth || shown.naturalWidth, height = shown.videoHeight || shown.naturalHeight;
+    if (shown.hidden || !width) return null;
+    const canvas = new OffscreenCanvas(width, height);
+    const before = await number();
+    canvas.getContext('2d').drawImage(shown, 0, 0);
+    const after = await number();
+    const blob = await canvas.convertToBlob({type: 'image/png'});
+    let text = '';
+    for (const byte of new Uint8Array(await blob.arrayBuffer())) text += String.fromCharCode(byte);
+    return {before, after, png: btoa(text)};
+}"""
+
+
+def look(page: Any, element: str) -> tuple[int, int] | None:
+    """The least and the most frames that the element's picture can be behind; None where no number can be read."""
+    seen = page.evaluate(LOOK, element)
+    if seen is None:
+        return None
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(seen["png"]), np.uint8), cv2.IMREAD_COLOR)
+    number = None if image is None else counter.read(image)
+    if number is None or seen["before"] is None:
+        return None
+    return counter.frames_between(number, seen["before"]), counter.frames_between(number, seen["after"])
+
+
+def measure(figures: Figures, browser: Any, stream: Stream, element: str, seconds: float, shots: Path | None) -> None:
+    """Open the page, see which element plays, and look at it again and again."""
+    name = "video" if element == "video" else "JPEGs, without Media Source Extensions"
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    if element == "picture":
+        page.add_init_script(TAKE_AWAY)
+    opened_s = time.monotonic()
+    page.goto(stream.url)
+    seen, unread, first_s = [], 0, None
+    end_s = opened_s + 30.0
+    while time.monotonic() < end_s:
+        lag = look(page, element)
+        now_s = time.monotonic()
+        if lag is not None and first_s is None:
+            first_s = now_s
+            end_s = now_s + 3.0 + seconds
+        elif first_s is not None and now_s > first_s + 3.0:  # it has settled by then
+            if lag is None:
+                unread += 1
+            else:
+                seen.append(lag)
+        page.wait_for_timeout(150)
+    source = page.evaluate("typeof globalThis.MediaSource + ' ' + typeof globalThis.ManagedMediaSource")
+    others = page.evaluate("['video', 'picture'].map((id) => id + (document.getElementById(id).hidden ? ' hidden' : ' shown'))")
+    if shots is not None:
+        page.screenshot(path=str(shots / f"browser_{element}.png"))
+    context.close()
+    note(f"{name}: MediaSource and ManagedMediaSource are {source}; {', '.join(others)}; page errors: {problems or 'none'}")
+    figures.holds(f"{name}: plays", seen)
+    if not seen or first_s is None:
+        return
+    upper = [most / FPS for _, most in seen]
+    note(f"{name}: first picture {first_s - opened_s:.1f} s after opening; {len(seen)} looks, {unread} without a number")
+    note(f"{name}: lag between {median(least for least, _ in seen) / FPS:.2f} and {median(upper):.2f} s (medians)")
+    figures.at_most(f"{name}: lag, median of the upper ends", median(upper), LAG_S, "s")
+    figures.at_most(f"{name}: lag, 95 % of the upper ends", part(upper, 0.95), LAG_S, "s")
+    figures.at_most(f"{name}: looks without a readable number", unread / (unread + len(seen)), 0.2)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=30.0, help="of looking, each time")
+    arguments.add_argument("--shots", type=Path, default=None, help="folder for screenshots of the page")
+    arguments.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
+    given = arguments.parse_args()
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        sys.exit("playwright is missing: pip install -e '.[dev]' installs it")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        sys.exit("Chromium is missing: tools/install_test_tools.sh installs it")
+    if given.shots is not None:
+        given.shots.mkdir(parents=True, exist_ok=True)
+    figures = Figures()
+    video = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.frame_counter=true"]
+    with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), ["canvas.width=160", *video, *given.settings]) as stream:
+        stream.wait_for_picture()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+            for element in ("video", "picture"):
+                measure(figures, browser, stream, element, given.seconds, given.shots)
+            browser.close()
+        note(f"at the clock: {stream.status()['video']}")
+    sys.exit(figures.end())
+
+
+if __name__ == "__main__":
+    main()
