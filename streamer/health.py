@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from streamer.config import Config, FileOutput
-from streamer.messages import FrameCounters, Keyframe, RendererStatus
+from streamer.config import Config, FileOutput, HlsOutput
+from streamer.messages import FrameCounters, Keyframe, OutputStatus, RendererStatus
 
 STILL_S = 10.0
 """Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""
@@ -35,7 +35,8 @@ class Health:
         """Begin to watch; ``state_folder`` is where the queue lies."""
         self._config, self._clock = config, clock
         recordings = [output.path.parent for output in config.outputs if isinstance(output, FileOutput)]
-        self._folders = tuple(dict.fromkeys([state_folder, *recordings]))
+        lists = [output.folder for output in config.outputs if isinstance(output, HlsOutput)]
+        self._folders = tuple(dict.fromkeys([state_folder, *recordings, *lists]))
         self._lock = threading.Lock()
         self._started_s = clock()
         self._keyframe_s: float | None = None
@@ -65,15 +66,15 @@ class Health:
             (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
             return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
-    def problems(self, renderer: RendererStatus, encoder: str, sinks: Sequence[str]) -> tuple[str, ...]:
+    def problems(self, renderer: RendererStatus, encoder: str, outputs: Sequence[OutputStatus]) -> tuple[str, ...]:
         """Why the stream is unwell, most urgent first; empty when all is well.
 
         Args:
             encoder: what went wrong with the encoding last; empty when nothing did.
-            sinks: the same for each output.
+            outputs: how each does.
         """
         found = [self._standstill(renderer), self._slow(), f"encoding fails: {encoder}" if encoder else ""]
-        found += [f"an output fails: {error}" for error in sinks if error]
+        found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.enabled and one.reason]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def _standstill(self, renderer: RendererStatus) -> str:

@@ -486,6 +486,8 @@ class OutputStatus:
     target: str
     """Where it goes, in words for people, keys left out."""
     enabled: bool = True
+    public: bool = False
+    """Whether it brings the picture before viewers elsewhere, such as Twitch's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,3 +515,5 @@ class StatusSnapshot:
     """In the order in which they were added."""
     frame_number: int | None = None
     """``Frame.number`` of the frame on air; None before the first."""
+    longest_gap_s: float = 0.0
+    """Most seconds from one frame of the video to the next within the last ten, or a little more."""

@@ -19,7 +19,7 @@ from importlib import metadata
 import numpy as np
 
 from streamer.chat import ChatBoard
-from streamer.config import Config
+from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
 from streamer.dream.renderer import Renderer
 from streamer.health import Health
 from streamer.loop import Loop
@@ -27,10 +27,12 @@ from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
+from streamer.video.channel import Channel
 from streamer.video.clock import FrameClock
 from streamer.video.curtain import Curtain
 from streamer.video.encode import Encoder
 from streamer.video.interpolate import Interpolator
+from streamer.video.outputs import Outputs, Runner
 from streamer.video.overlay import Captioner
 from streamer.video.sinks import make_sink
 from streamer.web.server import Server
@@ -80,9 +82,15 @@ class Pipeline:
             self._frame_clock = FrameClock(config.video.fps, clock)
             self._encoder = Encoder(config.video)
             built.callback(self._encoder.close)
-            self._sinks = [make_sink(output, self._encoder) for output in config.outputs]
+            self._outputs = Outputs(config.outputs, self._make_output, queue_path.parent / "recordings", clock=clock)
             self._server = Server(
-                config.web, self._director, self._encoder, self.status, _Classes(self._director), self._actions
+                config.web,
+                self._director,
+                self._encoder,
+                self.status,
+                _Classes(self._director),
+                self._actions,
+                self._outputs,
             )
             built.pop_all()
         self._control = Loop("control", self._steer, every_s=TICK_S)
@@ -93,6 +101,7 @@ class Pipeline:
         self._image: np.ndarray | None = None
         self._shown: Scene | None = None
         self._drawn_s = -UNWATCHED_S
+        self._on_air: int | None = None
         self._started_s = clock()
         self._stopped = False
 
@@ -112,8 +121,7 @@ class Pipeline:
         self._started_s = self._clock()
         self._server.start()  # first, so that a taken port is told before anything is loaded
         self._renderer.start()
-        for sink in self._sinks:
-            sink.start()
+        self._outputs.start()
         self._frames.start()
         self._control.start()
         log.info("seed %d", self.seed)
@@ -150,8 +158,7 @@ class Pipeline:
         ended = self._control.stop(left_s())
         ended &= self._server.stop(left_s())
         ended &= self._frames.stop(left_s())
-        for sink in self._sinks:
-            ended &= sink.stop(left_s())
+        ended &= self._outputs.stop(left_s())
         self._encoder.close(left_s())
         self._interpolator.close()
         dream.join(left_s())
@@ -197,6 +204,7 @@ class Pipeline:
             self._frame_clock.count_repeated()
         self._drawn_s = now_s
         self._encoder.put(Frame(self._image, tick.number, self._shown, repeated))
+        self._on_air = tick.number
 
     def _draw(self, now_s: float) -> tuple[np.ndarray, Scene | None]:
         image, scene = self._interpolator.frame(now_s)
@@ -208,20 +216,32 @@ class Pipeline:
 
     def status(self) -> StatusSnapshot:
         """Everything that pages, metrics and health checks tell, now."""
-        renderer, encoder = self._renderer.status(), self._encoder.status()
+        renderer, encoder, outputs = self._renderer.status(), self._encoder.status(), self._outputs.status()
         return StatusSnapshot(
             programme=self._director.programme(),
             frames=self._frame_clock.counters,
             fps=self._config.video.fps,
             fps_measured=self._health.fps,
             renderer=renderer,
-            viewers=encoder.viewers,
+            viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, [sink.status().error for sink in self._sinks]),
+            problems=self._health.problems(renderer, encoder.error, outputs),
             motion=self._actions.motion,
             chat=self._chat.read(),
+            outputs=outputs,
+            frame_number=self._on_air,
+            longest_gap_s=self._frame_clock.longest_gap_s,
         )
+
+    def _make_output(self, output: Output, name: str) -> Runner:
+        """What runs for an output; it does nothing until started."""
+        encoder = self._encoder
+        if isinstance(output, MpegtsHttpOutput):
+            return Channel(name, output.path, "ts", lambda on_ready: encoder.subscribe("ts", on_ready=on_ready))
+        if isinstance(output, MjpegOutput):
+            return Channel(name, output.path, "jpeg", lambda on_ready: encoder.subscribe("jpeg", on_ready=on_ready))
+        return make_sink(output, encoder)
 
 
 class _Classes:

@@ -73,21 +73,23 @@ def read_output(block: Mapping[str, Any]) -> Output:
     """Check one block of ``outputs:`` that came as JSON, not from a file.
 
     Raises:
-        ConfigError: with all mistakes found, their keys counted from the block.
+        ConfigError: with all mistakes found, their keys counted from the block. Texts are not repeated: one may be a key that
+            was put in the wrong place.
     """
     problems: list[Problem] = []
-    output = None
+    config: Config | None = None
     try:
         # JSON is YAML, save for what it may write in place of a character
         node = Reader(json.dumps(block, ensure_ascii=False), lambda line: Place(0, line, ""), problems).read()
     except Unreadable as error:
         problems.append(Problem(Place(0, 0, ""), f"the block {error}"))
     else:
+        _hide(node)
         root = Node({"outputs": Node([node], node.place, "a list")}, node.place, "a block")
         config = _validate(root, problems)
-        output = config and config.outputs[0]
-    if output is None or problems:
+    if config is None or problems:
         raise ConfigError([problem.message.replace("'outputs[0].", "'") for problem in problems])
+    (output,) = config.outputs
     return output if block.get("name") else output.model_copy(update={"name": None})
 
 
@@ -124,6 +126,19 @@ def _read_file(path: Path, problems: list[Problem]) -> Node:
     if not isinstance(root.value, dict):
         return fail(root.place.line, f"is {root.shown}; a config is made of blocks such as 'video:', each with keys below it")
     return root
+
+
+def _hide(node: Node) -> None:
+    """Let no text within the node be shown."""
+    match node.value:
+        case dict():
+            for inner in node.value.values():
+                _hide(inner)
+        case list():
+            for inner in node.value:
+                _hide(inner)
+        case str():
+            node.shown = "(hidden)"
 
 
 # Overriding

@@ -6,12 +6,16 @@ import pytest
 
 from streamer.config import Config, FileOutput
 from streamer.health import DISK_LEAST, Health
-from streamer.messages import FrameCounters, Keyframe, Pose, RendererStatus, Scene
+from streamer.messages import FrameCounters, Keyframe, OutputStatus, Pose, RendererStatus, Scene
 from tests.fakes import HandClock
 
 KEYFRAME = Keyframe(image=None, pose=Pose(), time_s=0.0, scene=Scene(0, ()), number=0, steps=1)  # type: ignore[arg-type]
 WELL = RendererStatus(keyframe_s=0.3)
 Usage = namedtuple("Usage", "total used free")
+
+
+def output(name: str, state: str = "live", reason: str = "", *, enabled: bool = True) -> OutputStatus:
+    return OutputStatus(name, "file", state, reason, 0, 0, 0, 0.0, None, "somewhere", enabled)
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def test_a_stream_that_starts_or_runs_is_well(tmp_path: Path, clock: HandClock) 
     assert health.problems(RendererStatus(), "", []) == ()
     health.keyframe(KEYFRAME)
     clock.advance(9)
-    assert health.problems(WELL, "", ["", ""]) == ()
+    assert health.problems(WELL, "", [output("a"), output("b", "stopped", "no key", enabled=False)]) == ()
 
 
 def test_a_dream_that_does_not_begin(tmp_path: Path, clock: HandClock) -> None:
@@ -68,9 +72,9 @@ def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     (tmp_path / "away").mkdir()
-    assert health.problems(WELL, "no such codec", ["disk full", ""]) == (
+    assert health.problems(WELL, "no such codec", [output("rec", "retrying", "disk full"), output("b")]) == (
         "encoding fails: no such codec",
-        "an output fails: disk full",
+        "output rec is retrying: disk full",
         f"only 50 MB are free in '{tmp_path}'",
         f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
     )

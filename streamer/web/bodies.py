@@ -94,6 +94,18 @@ class MotionBody(Body):
     rotation: Rotation | None = None
 
 
+class OutputBody(RootModel[dict[str, Any]]):
+    """A block of ``outputs:``; the settings know what each kind may hold."""
+
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class EnableBody(Body):
+    """Whether an output is to run."""
+
+    enabled: bool
+
+
 class ChatBody(Body):
     """What a chat bot tells of itself."""
 

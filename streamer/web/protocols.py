@@ -6,7 +6,7 @@ All of these are called from worker threads, several at a time, and may block fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from streamer.messages import (
     BlockKind,
@@ -14,6 +14,7 @@ from streamer.messages import (
     ClassEntry,
     Match,
     Motion,
+    OutputStatus,
     Priority,
     Programme,
     Receipt,
@@ -147,7 +148,8 @@ class Video(Protocol):
         """Open a share.
 
         Args:
-            kind: ``ts`` (MPEG-TS), ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a piece).
+            kind: ``ts`` (MPEG-TS), ``ts+audio``, ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a
+                piece).
             on_ready: called from any thread when there may be something to read, or the share has ended.
         """
         ...
@@ -170,6 +172,47 @@ class Actions(Protocol):
 
     def hear_chat(self, report: ChatReport) -> None:
         """Take what a chat bot tells of itself."""
+        ...
+
+
+class Channel(Protocol):
+    """Live video of an output's own, at an address of its own on this server."""
+
+    @property
+    def kind(self) -> Literal["ts", "jpeg"]:
+        """What its pieces are, as in ``Video.subscribe``."""
+        ...
+
+    def subscribe(self, on_ready: Callable[[], None]) -> Feed:
+        """Open a share; ``on_ready`` as in ``Video.subscribe``."""
+        ...
+
+
+class Outputs(Protocol):
+    """Where the video goes besides these pages."""
+
+    def status(self) -> tuple[OutputStatus, ...]:
+        """How each output does, keys left out."""
+        ...
+
+    def add_block(self, block: Mapping[str, Any]) -> str:
+        """Add an output while the stream runs, from a block as callers send it; returns its name.
+
+        Raises:
+            Refused: ``BAD_OUTPUT`` with every mistake in the block, ``DUPLICATE`` for a name or an address that is taken.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Stop and forget an output; raises Refused."""
+        ...
+
+    def enable(self, name: str, enabled: bool) -> None:
+        """Start or stop an output; raises Refused."""
+        ...
+
+    def channel(self, path: str) -> Channel | None:
+        """The live video at that address of this server, ``/obs.ts`` for example; None if there is none, or it is disabled."""
         ...
 
 

@@ -21,7 +21,8 @@ from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
-from streamer.web.protocols import Actions, Classes, Desk, StatusReader, Video
+from streamer.web.outputs import OutputsApi
+from streamer.web.protocols import Actions, Classes, Desk, Outputs, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.watch import Watch
 
@@ -37,7 +38,14 @@ class Server:
     """Serves pages, API and live video from ``start`` to ``stop``."""
 
     def __init__(
-        self, config: WebConfig, desk: Desk, video: Video, status: StatusReader, classes: Classes, actions: Actions
+        self,
+        config: WebConfig,
+        desk: Desk,
+        video: Video,
+        status: StatusReader,
+        classes: Classes,
+        actions: Actions,
+        outputs: Outputs,
     ) -> None:
         self._config = config
         self._desk = desk
@@ -45,8 +53,10 @@ class Server:
         self._status = status
         self._classes = classes
         self._actions = actions
+        self._outputs = outputs
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._live: Live | None = None
         self._stop = asyncio.Event()
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -64,6 +74,11 @@ class Server:
         if host in ("0.0.0.0", "::"):
             host = "127.0.0.1"
         return f"http://[{host}]:{self._port}/" if ":" in host else f"http://{host}:{self._port}/"
+
+    @property
+    def viewers(self) -> int:
+        """Open streams of live video."""
+        return self._live.viewers if self._live is not None else 0
 
     @property
     def alive(self) -> bool:
@@ -119,7 +134,7 @@ class Server:
     async def _serve(self, sockets: list[socket.socket]) -> None:
         self._loop = asyncio.get_running_loop()
         calls = Calls()
-        live = Live(self._video, calls)
+        live = self._live = Live(self._video, self._outputs, calls)
         try:
             links = await read_links(self._classes, calls)
             events = Events(self._status, links, calls)
@@ -142,10 +157,12 @@ class Server:
         app = web.Application(middlewares=[explain, gate.guard], client_max_size=MAX_BYTES)
         app.on_response_prepare.append(add_headers)
         moderation = Moderation(self._desk, self._actions, gate, calls)
-        for room in (api, moderation, live, events, Watch(self._status, calls)):
+        outputs = OutputsApi(self._outputs, gate, calls)
+        for room in (api, moderation, outputs, live, events, Watch(self._status, calls)):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)
+        app.add_routes(live.late_routes())
         return app
 
 

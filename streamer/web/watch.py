@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from streamer.messages import StatusSnapshot
+from streamer.messages import OutputStatus, StatusSnapshot
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError, log
 from streamer.web.protocols import StatusReader
@@ -29,6 +29,7 @@ class _Snapshot(Collector):
             frames.add_metric([kind], getattr(status.frames, kind))
         yield frames
         yield CounterMetricFamily("zoomdream_renderer_restarts", "Restarts of the render worker.", value=renderer.restarts)
+        yield from _outputs(status.outputs)
         height, width = renderer.canvas or (0, 0)
         for name, meaning, value in (
             ("healthy", "1 if nothing is wrong.", not status.problems),
@@ -36,6 +37,11 @@ class _Snapshot(Collector):
             ("viewers", "Open streams of live video.", status.viewers),
             ("fps_configured", "Frames per second asked for.", status.fps),
             ("fps_measured", "Frames per second lately.", status.fps_measured),
+            (
+                "longest_gap_seconds",
+                "Longest time from one frame to the next within the last ten seconds.",
+                status.longest_gap_s,
+            ),
             ("steps_per_second", "Steps of the dream per second.", renderer.steps_per_s),
             ("keyframe_seconds", "Seconds from one dreamt keyframe to the next.", renderer.keyframe_s or 0.0),
             ("canvas_width_pixels", "Width of the picture being dreamt.", width),
@@ -47,6 +53,19 @@ class _Snapshot(Collector):
             yield GaugeMetricFamily(f"zoomdream_{name}", meaning, value=float(value))
         about = {"version": status.version, "network": renderer.network, "device": renderer.device}
         yield InfoMetricFamily("zoomdream", "What runs.", value=about)
+
+
+def _outputs(outputs: Iterable[OutputStatus]) -> Iterable[Metric]:
+    live = GaugeMetricFamily("zoomdream_output_live", "1 while the output delivers.", labels=["output"])
+    delivered = CounterMetricFamily("zoomdream_output_bytes", "Bytes delivered.", labels=["output"])
+    dropped = CounterMetricFamily("zoomdream_output_dropped", "Pictures left out, being too slow.", labels=["output"])
+    failures = CounterMetricFamily("zoomdream_output_failures", "Failures of the output.", labels=["output"])
+    for item in outputs:
+        live.add_metric([item.name], item.state == "live")
+        delivered.add_metric([item.name], item.delivered_bytes)
+        dropped.add_metric([item.name], item.dropped)
+        failures.add_metric([item.name], item.failures)
+    return live, delivered, dropped, failures
 
 
 def metrics(status: StatusSnapshot) -> bytes:

@@ -11,6 +11,7 @@ from streamer.messages import (
     ChatReport,
     ClassEntry,
     Match,
+    OutputStatus,
     Programme,
     Receipt,
     Rules,
@@ -128,6 +129,24 @@ def _chat(report: ChatReport) -> Json:
     }
 
 
+def output(item: OutputStatus) -> Json:
+    """How an output does."""
+    return {
+        "name": item.name,
+        "kind": item.kind,
+        "enabled": item.enabled,
+        "public": item.public,
+        "state": item.state,
+        "reason": item.reason,
+        "target": item.target,
+        "delivered_bytes": item.delivered_bytes,
+        "dropped": item.dropped,
+        "failures": item.failures,
+        "since_s": _seconds(item.since_s),
+        "retry_in_s": _seconds(item.retry_in_s),
+    }
+
+
 def status(snapshot: StatusSnapshot, links: Links) -> Json:
     """Everything ``/api/status`` and ``/api/events`` tell."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
@@ -142,7 +161,14 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "video": {
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
-            "frames": {"shown": frames.shown, "late": frames.late, "repeated": frames.repeated, "dropped": frames.dropped},
+            "frames": {
+                "number": snapshot.frame_number,
+                "shown": frames.shown,
+                "late": frames.late,
+                "repeated": frames.repeated,
+                "dropped": frames.dropped,
+            },
+            "longest_gap_s": round(snapshot.longest_gap_s, 4),
             "viewers": snapshot.viewers,
         },
         "renderer": {
@@ -154,6 +180,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "restarts": renderer.restarts,
             "error": renderer.error,
         },
+        "outputs": [output(item) for item in snapshot.outputs],
         "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},
         "uptime_s": _seconds(snapshot.uptime_s),
         "version": snapshot.version,
@@ -174,5 +201,6 @@ def news(told: Json) -> Json:
         "running": told["video"]["frames"]["shown"] > 0,
         "network": told["renderer"]["network"],
         "restarts": told["renderer"]["restarts"],
+        "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in told["outputs"]],
         "health": told["health"],
     }

@@ -9,7 +9,7 @@ import pytest
 from streamer.config import WebConfig
 from streamer.web.server import Server
 from tests.web.browser import ARGS, WAIT_MS, chromium
-from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeStatus, FakeVideo
+from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeStatus, FakeVideo
 
 
 class Stage:
@@ -18,9 +18,10 @@ class Stage:
     def __init__(self, video: Any = None, **config: Any) -> None:
         self.desk = FakeDesk()
         self.video = FakeVideo() if video is None else video
-        self.status = FakeStatus(self.desk)
+        self.outputs = FakeOutputs()
+        self.status = FakeStatus(self.desk, self.outputs)
         settings = WebConfig.model_validate({"port": 0, **config})
-        self.server = Server(settings, self.desk, self.video, self.status, FakeClasses(), self.desk)
+        self.server = Server(settings, self.desk, self.video, self.status, FakeClasses(), self.desk, self.outputs)
         self.server.start()
         self.call = Client(self.server.port)
 

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from streamer.messages import (
     Blocked,
@@ -18,6 +18,7 @@ from streamer.messages import (
     FrameCounters,
     Match,
     Motion,
+    OutputStatus,
     Priority,
     Programme,
     Reason,
@@ -289,17 +290,68 @@ class FakeVideo:
         return self.jpeg
 
 
+class FakeOutputs:
+    """Two outputs, and what was asked of them."""
+
+    def __init__(self) -> None:
+        self.items = {
+            "twitch": OutputStatus("twitch", "twitch_ingest", "live", "", 5_000_000, 2, 1, 95.04, None, "Twitch", public=True),
+            "relay": OutputStatus("relay", "rtmp", "retrying", "connection refused", 0, 0, 3, 1.5, 2.25, "rtmp://relay"),
+        }
+        self.blocks: list[Mapping[str, Any]] = []
+        self.refusal: Refused | None = None
+        self.channels: dict[str, FakeChannel] = {}
+
+    def status(self) -> tuple[OutputStatus, ...]:
+        return tuple(self.items.values())
+
+    def add_block(self, block: Mapping[str, Any]) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        self.blocks.append(block)
+        name = str(block.get("name", block["kind"]))
+        self.items[name] = OutputStatus(name, block["kind"], "connecting", "", 0, 0, 0, 0.0, None, "somewhere")
+        return name
+
+    def remove(self, name: str) -> None:
+        if self.items.pop(name, None) is None:
+            raise Refused(Reason.NOT_FOUND, f"there is no output {name}")
+
+    def enable(self, name: str, enabled: bool) -> None:
+        if name not in self.items:
+            raise Refused(Reason.NOT_FOUND, f"there is no output {name}")
+        state = "connecting" if enabled else "disabled"
+        self.items[name] = replace(self.items[name], state=state, reason="", enabled=enabled, retry_in_s=None)
+
+    def channel(self, path: str) -> FakeChannel | None:
+        return self.channels.get(path)
+
+
+class FakeChannel:
+    def __init__(self, kind: Literal["ts", "jpeg"], video: FakeVideo) -> None:
+        self.kind = kind
+        self._video = video
+
+    def subscribe(self, on_ready: Callable[[], None]) -> FakeFeed:
+        return self._video.subscribe(f"own {self.kind}", on_ready=on_ready)
+
+
 class FakeStatus:
-    def __init__(self, desk: FakeDesk) -> None:
+    def __init__(self, desk: FakeDesk, outputs: FakeOutputs | None = None) -> None:
         self.desk = desk
+        self.outputs = outputs
         self.failure: Exception | None = None
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
-        self.snapshot = StatusSnapshot(desk.programme(), FrameCounters(2500, 3, 2, 1), 25.0, 24.99, renderer, 2, 100.0, "0.1.0")
+        frames = FrameCounters(2500, 3, 2, 1)
+        self.snapshot = StatusSnapshot(desk.programme(), frames, 25.0, 24.99, renderer, 2, 100.0, "0.1.0", frame_number=2499)
 
     def __call__(self) -> StatusSnapshot:
         if self.failure is not None:
             raise self.failure
-        return replace(self.snapshot, programme=self.desk.programme(), motion=self.desk.motion, chat=self.desk.chat)
+        outputs = self.outputs.status() if self.outputs is not None else ()
+        return replace(
+            self.snapshot, programme=self.desk.programme(), motion=self.desk.motion, chat=self.desk.chat, outputs=outputs
+        )
 
 
 @dataclass

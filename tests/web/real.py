@@ -13,7 +13,7 @@ from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
-from tests.web.fakes import Client, FakeVideo
+from tests.web.fakes import Client, FakeOutputs, FakeVideo
 
 
 class Dream:
@@ -49,14 +49,19 @@ class RealStage:
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         web = WebConfig.model_validate({"port": port, "token": token})
-        self.server = Server(web, self.director, FakeVideo(), self.status, words, self.dream)
+        self.outputs = FakeOutputs()
+        self.server = Server(web, self.director, FakeVideo(), self.status, words, self.dream, self.outputs)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)
 
     def status(self) -> StatusSnapshot:
         return replace(
-            self._snapshot, programme=self.director.programme(), motion=self.dream.motion, chat=self.dream.chat.read()
+            self._snapshot,
+            programme=self.director.programme(),
+            motion=self.dream.motion,
+            chat=self.dream.chat.read(),
+            outputs=self.outputs.status(),
         )
 
     def ask(self, user: str, text: str) -> Any:

@@ -10,13 +10,13 @@ from streamer.config import WebConfig
 from streamer.web.errors import CannotListen, PortTaken
 from streamer.web.server import Server
 from tests.web.conftest import Stage
-from tests.web.fakes import FakeClasses, FakeDesk, FakeStatus, FakeVideo
+from tests.web.fakes import FakeClasses, FakeDesk, FakeOutputs, FakeStatus, FakeVideo
 
 
 def make(**config: object) -> Server:
     desk = FakeDesk()
     settings = WebConfig.model_validate(config)
-    return Server(settings, desk, FakeVideo(), FakeStatus(desk), FakeClasses(), desk)
+    return Server(settings, desk, FakeVideo(), FakeStatus(desk), FakeClasses(), desk, FakeOutputs())
 
 
 def test_a_free_port_is_found_and_told(stage: Stage) -> None:
@@ -86,6 +86,11 @@ def test_metrics(stage: Stage) -> None:
         "zoomdream_fps_measured 24.99",
         "zoomdream_queue_waiting 1.0",
         "zoomdream_healthy 1.0",
+        'zoomdream_output_live{output="twitch"} 1.0',
+        'zoomdream_output_live{output="relay"} 0.0',
+        'zoomdream_output_bytes_total{output="twitch"} 5e+06',
+        'zoomdream_output_dropped_total{output="twitch"} 2.0',
+        'zoomdream_output_failures_total{output="relay"} 3.0',
         'zoomdream_info{device="cpu",network="squeezenet1_1",version="0.1.0"} 1.0',
     ):
         assert line in lines

@@ -6,6 +6,7 @@ import * as camera from "./desk/camera.js";
 import * as chat from "./desk/chat.js";
 import * as login from "./desk/login.js";
 import { showHealth, showNumbers } from "./desk/numbers.js";
+import * as outputs from "./desk/outputs.js";
 import * as rules from "./desk/rules.js";
 import * as waiting from "./desk/waiting.js";
 import { byId, say } from "./dom.js";
@@ -34,6 +35,7 @@ function open() {
   blocks.begin();
   rules.begin(blocks.show);
   camera.begin();
+  outputs.begin();
   stage.begin();
   watch(
     (status) => {
@@ -43,6 +45,7 @@ function open() {
       waiting.show(status);
       chat.show(status);
       camera.show(status);
+      outputs.show(status);
       showNumbers(status);
       showHealth(status);
       byId("pause").setAttribute("aria-pressed", String(paused));

@@ -6,7 +6,7 @@ import * as catalogue from "./catalogue.js";
 import { byId, count, el, say } from "./dom.js";
 import { icon } from "./icons.js";
 import { isMine } from "./mine.js";
-import { begin, showAbout, showNow } from "./programme.js";
+import { begin, showAbout, showAired, showNow } from "./programme.js";
 import { Queue } from "./queue.js";
 import { Stage } from "./stage.js";
 import { watch } from "./status.js";
@@ -40,6 +40,7 @@ watch(
     queue.show(status);
     ask.showOpen(open);
     showAbout(status);
+    showAired(status);
   },
   (connected) => stage.connection(connected),
 );

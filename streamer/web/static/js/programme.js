@@ -2,6 +2,9 @@
 
 import { byId, duration, el, person, say, subjects } from "./dom.js";
 
+/** Where outputs bring the picture before others, by kind. */
+const AIRED = { twitch_ingest: "to Twitch" };
+
 let shown; // what the title shows; it is rebuilt only when that changes
 
 /** Fill `#now`, in front of whatever a page has put there. */
@@ -31,6 +34,13 @@ export function showNow({ on_air: now, paused }) {
   const whole = now.since_s + left;
   byId("time-bar").style.setProperty("--part", whole > 0 ? Math.min(1, now.since_s / whole) : 1);
   say(byId("time-left"), left < 1 ? "ending" : `${duration(left)} left`);
+}
+
+/** Where else the picture is live, discreetly: viewers may like to know that others see what they ask for. */
+export function showAired({ outputs = [] }) {
+  const live = outputs.filter((item) => item.public && item.state === "live");
+  const places = [...new Set(live.map((item) => AIRED[item.kind] ?? "elsewhere too"))];
+  say(byId("aired"), places.length ? `live ${places.join(" and ")}` : "");
 }
 
 export function showAbout({ renderer, video, version }) {

@@ -1,0 +1,45 @@
+"""What a moderator may add as an output over the API: less than the config's author, for it comes from afar.
+
+Files are written into the folder of recordings only, and keys come with the block: neither the files nor the environment of the
+machine can be sent elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from streamer.config import FileOutput, HlsOutput, Output, RtmpOutput, TwitchIngestOutput
+from streamer.messages import Reason, Refused
+from streamer.settings_file import ConfigError, read_output
+
+_NOT_HERE = ("key_file", "key_env")
+
+
+def read_block(block: Mapping[str, Any], recordings: Path) -> Output:
+    """Check a block and put its files into the folder ``recordings``.
+
+    Returns:
+        The output; its name is None unless the block gives one.
+
+    Raises:
+        Refused: ``BAD_OUTPUT`` with all mistakes.
+    """
+    problems = [f"'{key}' is for the config's file only; send the key itself as 'key'" for key in _NOT_HERE if key in block]
+    output = None
+    try:
+        output = read_output(block)
+    except ConfigError as error:
+        problems += error.problems
+    if isinstance(output, RtmpOutput | TwitchIngestOutput) and output.key is None:
+        problems.append("'key' is missing; must be the stream's key, apart from the address")
+    if isinstance(output, FileOutput | HlsOutput):
+        name = "path" if isinstance(output, FileOutput) else "folder"
+        path: Path = getattr(output, name)
+        if path.is_absolute() or path.drive or ".." in path.parts:
+            problems.append(f"'{name}' must be relative and without '..': it counts from the folder of recordings")
+        output = output.model_copy(update={name: recordings / path})
+    if output is None or problems:
+        raise Refused(Reason.BAD_OUTPUT, "; ".join(problems))
+    return output
