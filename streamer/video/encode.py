@@ -123,6 +123,11 @@ class Encoder:
         """Type of the ``mp4`` kind for Media Source Extensions, for example ``video/mp4; codecs="avc1.4d401f"``."""
         return f'video/mp4; codecs="{self._codec}"'
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody has a share."""
+        return bool(self._subscriptions)
+
     def put(self, frame: Frame) -> None:
         """Hand over the frame on air; never blocks.
 
