@@ -18,6 +18,8 @@ STILL_INTERVALS = 4.0
 """…then so many of their intervals."""
 START_S = 60.0
 """Seconds from start to the first keyframe that are a problem, besides the time allowed for a download."""
+FAILING = ("retrying", "failed")
+"""States of an output that are a problem."""
 RATE_S = 5.0
 """Seconds over which the frame rate is measured."""
 RATE_LEAST = 0.95
@@ -74,7 +76,7 @@ class Health:
             outputs: how each does.
         """
         found = [self._standstill(renderer), self._slow(), f"encoding fails: {encoder}" if encoder else ""]
-        found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.enabled and one.reason]
+        found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.state in FAILING]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def _standstill(self, renderer: RendererStatus) -> str:

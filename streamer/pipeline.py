@@ -27,10 +27,11 @@ from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.channel import Channel
+from streamer.video.audio import AudioTrack
+from streamer.video.channel import make_channel
 from streamer.video.clock import FrameClock
 from streamer.video.curtain import Curtain
-from streamer.video.encode import Encoder
+from streamer.video.encoders import Encoders
 from streamer.video.interpolate import Interpolator
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.overlay import Captioner
@@ -80,13 +81,15 @@ class Pipeline:
             self._captioner = Captioner(size) if config.video.captions else None
             self._curtain: Curtain | None = Curtain(size, self.seed)
             self._frame_clock = FrameClock(config.video.fps, clock)
-            self._encoder = Encoder(config.video)
-            built.callback(self._encoder.close)
+            self._audio = AudioTrack(config.audio, clock)
+            built.callback(self._audio.close)
+            self._encoders = Encoders(config.video, lambda: self._audio, clock=clock)
+            built.callback(self._encoders.close)
             self._outputs = Outputs(config.outputs, self._make_output, queue_path.parent / "recordings", clock=clock)
             self._server = Server(
                 config.web,
                 self._director,
-                self._encoder,
+                self._encoders.main,
                 self.status,
                 _Classes(self._director),
                 self._actions,
@@ -159,7 +162,8 @@ class Pipeline:
         ended &= self._server.stop(left_s())
         ended &= self._frames.stop(left_s())
         ended &= self._outputs.stop(left_s())
-        self._encoder.close(left_s())
+        self._encoders.close(left_s())
+        self._audio.close(left_s())
         self._interpolator.close()
         dream.join(left_s())
         self._queue.close()
@@ -190,7 +194,7 @@ class Pipeline:
         """Make one frame of the video."""
         tick = self._frame_clock.wait()
         now_s = tick.due_s
-        if not self._encoder.status().viewers and now_s - self._drawn_s < UNWATCHED_S:
+        if not self._encoders.wanted and now_s - self._drawn_s < UNWATCHED_S:
             self._interpolator.skip(now_s)
             return
         repeated = False
@@ -203,8 +207,8 @@ class Pipeline:
             repeated = True
             self._frame_clock.count_repeated()
         self._drawn_s = now_s
-        self._encoder.put(Frame(self._image, tick.number, self._shown, repeated))
         self._on_air = tick.number
+        self._encoders.put(Frame(self._image, tick.number, self._shown, repeated))
 
     def _draw(self, now_s: float) -> tuple[np.ndarray, Scene | None]:
         image, scene = self._interpolator.frame(now_s)
@@ -216,7 +220,7 @@ class Pipeline:
 
     def status(self) -> StatusSnapshot:
         """Everything that pages, metrics and health checks tell, now."""
-        renderer, encoder, outputs = self._renderer.status(), self._encoder.status(), self._outputs.status()
+        renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
         return StatusSnapshot(
             programme=self._director.programme(),
             frames=self._frame_clock.counters,
@@ -236,12 +240,9 @@ class Pipeline:
 
     def _make_output(self, output: Output, name: str) -> Runner:
         """What runs for an output; it does nothing until started."""
-        encoder = self._encoder
-        if isinstance(output, MpegtsHttpOutput):
-            return Channel(name, output.path, "ts", lambda on_ready: encoder.subscribe("ts", on_ready=on_ready))
-        if isinstance(output, MjpegOutput):
-            return Channel(name, output.path, "jpeg", lambda on_ready: encoder.subscribe("jpeg", on_ready=on_ready))
-        return make_sink(output, encoder)
+        if isinstance(output, MpegtsHttpOutput | MjpegOutput):
+            return make_channel(output, self._encoders, name)
+        return make_sink(output, self._encoders, name)
 
 
 class _Classes:

@@ -1,6 +1,8 @@
+import io
 import json
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,14 +92,24 @@ class Live:
         self.renderer = cast(HandRenderer, self.pipeline._renderer)
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def call(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        call = urllib.request.Request(self.pipeline.url + path, data, {"Content-Type": "application/json"})
+        call = urllib.request.Request(self.pipeline.url + path, data, {"Content-Type": "application/json"}, method=method)
         with self.opener.open(call, timeout=WAIT_S) as answer:
             return json.load(answer)
 
+    def await_output(self, name: str, condition: Callable[[Any], bool]) -> Any:
+        """Wait until an output of the status meets a condition; returns the output."""
+        end_s = time.monotonic() + WAIT_S
+        while time.monotonic() < end_s:
+            told = next((output for output in self.call("api/status")["outputs"] if output["name"] == name), None)
+            if told is not None and condition(told):
+                return told
+            threading.Event().wait(0.05)
+        pytest.fail(f"output {name} never was so: {told}")
+
     def await_frame(self, condition: Callable[[np.ndarray], bool]) -> None:
-        share = self.pipeline._encoder.subscribe("jpeg")
+        share = self.pipeline._encoders.main.subscribe("jpeg")
         try:
             for _ in range(250):
                 piece = share.read(WAIT_S)
@@ -174,13 +186,69 @@ def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeyp
 def test_an_output_records_from_the_start(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     output = FileOutput(kind="file", path=tmp_path / "new" / "a.mp4")
-    recording = Live(config.model_copy(update={"outputs": (output,)})).pipeline
-    recording.start()
-    (sink,) = recording._sinks
-    assert sink.wait_until(lambda status: status.delivered > 3, WAIT_S)
-    assert recording.stop(WAIT_S)
+    recording = Live(config.model_copy(update={"outputs": (output,)}))
+    recording.pipeline.start()
+    recording.await_output("file", lambda told: told["state"] == "live" and told["delivered_bytes"] > 1000)
+    assert recording.pipeline.stop(WAIT_S)
     with av.open(str(output.path), "r") as container:
         assert sum(1 for _ in container.decode(video=0)) >= 1
+
+
+def test_outputs_come_and_go_while_it_runs(live: Live, tmp_path: Path) -> None:
+    live.pipeline.start()
+    assert live.call("api/status")["outputs"] == []
+    assert live.call("api/outputs", {"kind": "file", "path": "new/b.mkv", "min_free_mb": 0}) == {"name": "file"}
+    live.await_output("file", lambda told: told["state"] == "live" and told["delivered_bytes"] > 1000)
+    live.call("api/outputs/file", {"enabled": False}, "PATCH")
+    told = live.await_output("file", lambda told: told["state"] == "disabled")
+    assert told["delivered_bytes"] > 1000
+    assert live.call("api/outputs/file", method="DELETE") == {"removed": "file"}
+    assert live.call("api/status")["outputs"] == []
+    with av.open(str(tmp_path / "recordings" / "new" / "b.mkv"), "r") as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 1
+        assert container.streams.audio
+
+
+def test_an_output_that_fails_is_told_and_the_stream_goes_on(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    (tmp_path / "file").write_bytes(b"")
+    output = FileOutput(kind="file", name="nowhere", path=tmp_path / "file" / "a.mp4", min_free_mb=0)
+    failing = Live(config.model_copy(update={"outputs": (output,)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamer.video.sinks.sink.log.log", lambda *args: None)
+        failing.pipeline.start()
+        told = failing.await_output("nowhere", lambda told: told["state"] == "retrying")
+        problems = failing.call("api/status")["health"]["problems"]
+        assert f"output nowhere is retrying: {told['reason']}" in problems
+        failing.await_frame(lambda image: True)
+        assert failing.pipeline.stop(WAIT_S)
+
+
+def test_outputs_have_addresses_of_their_own(live: Live) -> None:
+    live.pipeline.start()
+    live.call("api/outputs", {"kind": "mpegts_http", "path": "/obs.ts", "audio": True})
+    live.call("api/outputs", {"kind": "mjpeg", "path": "/wall.mjpg", "width": 56, "height": 32, "fps": 5})
+    with live.opener.open(live.pipeline.url + "wall.mjpg", timeout=WAIT_S) as answer:
+        while not (line := answer.readline()).startswith(b"Content-Length"):
+            pass
+        answer.readline()
+        picture = cv2.imdecode(np.frombuffer(answer.read(int(line.split()[1])), np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        assert picture.shape == (32, 56, 3)
+    with live.opener.open(live.pipeline.url + "obs.ts", timeout=WAIT_S) as answer:
+        data = answer.read(188 * 400)
+    with av.open(io.BytesIO(data), "r", format="mpegts") as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+    told = live.await_output("mpegts_http", lambda told: told["state"] == "waiting")  # nobody watches any more
+    assert told["delivered_bytes"] >= len(data)
+
+
+def test_a_status_tells_the_frame_on_air(live: Live) -> None:
+    live.pipeline.start()
+    seen: list[int] = []
+    live.await_frame(lambda image: seen.append(live.call("api/status")["video"]["frames"]["number"]) or len(seen) > 2)
+    assert 0 <= seen[0] < seen[-1]
+    assert live.call("api/status")["video"]["longest_gap_s"] > 0
 
 
 def test_a_moderator_can_bump(live: Live) -> None:
@@ -212,7 +280,7 @@ def test_a_thread_that_gave_up_ends_the_run(live: Live, monkeypatch: pytest.Monk
 
 def test_stopping_leaves_nothing(live: Live, config: Config) -> None:
     live.pipeline.start()
-    share = live.pipeline._encoder.subscribe("ts")
+    share = live.pipeline._encoders.main.subscribe("ts")
     assert live.pipeline.stop(WAIT_S)
     assert live.pipeline.stop(WAIT_S)  # again
     assert not live.renderer.running

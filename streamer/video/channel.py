@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from streamer.config import MjpegOutput, MpegtsHttpOutput
+from streamer.video.encoders import Encoders
 from streamer.video.sinks.sink import SinkState, SinkStatus
 from streamer.video.subscription import Subscription
 
@@ -118,3 +120,18 @@ class Channel:
     def _set(self, state: SinkState) -> None:
         if state is not self._state:
             self._state, self._since_s = state, self._clock()
+
+
+def make_channel(output: MpegtsHttpOutput | MjpegOutput, encoders: Encoders, name: str) -> Channel:
+    """Make the channel that a block of ``outputs:`` asks for; nothing is encoded for it until somebody watches."""
+    if isinstance(output, MjpegOutput):
+        pictures = encoders.spec(width=output.width, height=output.height, jpeg_quality=output.quality)
+        return Channel(
+            name,
+            output.path,
+            "jpeg",
+            lambda on_ready: encoders.encoder(pictures).subscribe("jpeg", on_ready=on_ready, images_s=output.fps),
+        )
+    video = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+    kind = "ts+audio" if output.audio else "ts"
+    return Channel(name, output.path, "ts", lambda on_ready: encoders.encoder(video).subscribe(kind, on_ready=on_ready))
