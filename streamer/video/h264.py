@@ -76,7 +76,8 @@ def open_codec(spec: EncodeSpec | VideoConfig, threads: int = 0) -> VideoCodecCo
         return codec
     load = spec.width * spec.height * spec.fps / PIXELS_PER_THREAD_S
     codec.thread_count = threads or max(1, min(os.cpu_count() or 1, 1 + int(load)))
-    constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k"} if spec.cbr else {}
+    # Who wants a constant rate wants the Main profile too, which ultrafast misses for its lack of arithmetic coding.
+    constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k", "coder": "cabac"} if spec.cbr else {}
     codec.options = {"preset": spec.preset, "tune": "zerolatency", "x264-params": "scenecut=0", **constant, **rate}
     return codec
 

@@ -490,6 +490,7 @@ def test_a_constant_rate_is_held_within_5_percent(content: str) -> None:
         sizes += [len(m.data) for piece in unpack_all(drain(viewer)) for m in piece if isinstance(m, Media)]
     encoder.close()
     assert len(sizes) == 80
+    assert encoder.mime.startswith('video/mp4; codecs="avc1.4d40')  # Main, even with the fastest preset
     assert sum(sizes[10:]) * 8 / 7 == pytest.approx(400_000, rel=0.05)
 
 
