@@ -92,7 +92,7 @@ def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
     call = ["check", "--set", queue, "--set", "web.port=0", "--set", "network.name=bundled", "--set", "device=cpu"]
     answer = runner.invoke(app, call)
     assert answer.exit_code == 0, answer.output
-    for topic in ("config", "versions", "device", "network", "encoder", "port", "queue", "files", "fonts"):
+    for topic in ("config", "versions", "device", "network", "encoder", "port", "queue", "sound", "files", "fonts"):
         assert f" {topic} " in answer.stdout
 
 
@@ -104,8 +104,9 @@ def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Pat
     settings += [f"outputs=[{{kind: file, path: {weights / 'a.mp4'}}}]"]
     answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
     assert answer.exit_code == 1
-    assert answer.stderr.splitlines() == ["zoomdream: 3 things would stop the stream"]
-    assert answer.stdout.count("✗") == 3
+    assert answer.stderr.splitlines() == ["zoomdream: 2 things would stop the stream"]
+    assert answer.stdout.count("✗") == 2
+    assert "! outputs   file: " in answer.stdout
     assert str(weights) in answer.stdout
     assert "none.png" in answer.stdout
 

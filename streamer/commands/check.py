@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.config import Config, FileOutput
+from streamer.config import Config
 from streamer.settings_file import ConfigError, load
 
 
@@ -137,17 +137,20 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
 
 
 def look_at_encoder(config: Config) -> Iterator[Finding]:
-    """Whether a frame can be encoded."""
-    from streamer.video.encode import Encoder, EncoderError
+    """Whether a frame can be encoded, with which encoder, and why with that."""
+    from streamer.video.encoders import EncoderError, Encoders
 
     video = config.video
     try:
-        encoder = Encoder(video)
+        encoders = Encoders(video)
     except EncoderError as error:
         yield Finding(Level.STOPS, str(error))
         return
-    encoder.close()
-    yield Finding(Level.GOOD, f"{encoder.mime} at {video.width}x{video.height}, {video.fps} frames a second")
+    encoders.close()
+    choice = encoders.choice
+    size = f"{video.width}x{video.height}, {video.fps} frames a second"
+    yield Finding(Level.GOOD, f"{choice.encoder}, preset {choice.preset}, {encoders.main.mime} at {size}")
+    yield Finding(Level.GOOD, f"because {choice.reason}")
 
 
 def look_at_port(config: Config) -> Iterator[Finding]:
@@ -201,7 +204,7 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
-    """Starting picture, shipped data, outputs, room on the disks."""
+    """Starting picture, shipped data, room on the disks."""
     from streamer.assets import asset
     from streamer.dream.sources import SourceError, read_image
     from streamer.dream.weights import cache_folder
@@ -220,12 +223,6 @@ def look_at_files(config: Config) -> Iterator[Finding]:
         except SourceError as error:
             yield Finding(Level.STOPS, str(error))
     folders = [(config.queue.path or default_path()).parent, cache_folder()]
-    for output in config.outputs:
-        if isinstance(output, FileOutput):
-            folders.append(output.path.parent)
-            there = nearest(output.path.parent)
-            if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-                yield Finding(Level.STOPS, f"'{output.path}' cannot be recorded: '{there}' is not a folder to write to")
     disks: dict[int, tuple[Path, int]] = {}
     for folder in folders:
         there = nearest(folder)
@@ -233,6 +230,23 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     for folder, free in disks.values():
         text = f"{free / 2**30:.1f} GB free in {folder}"
         yield Finding(Level.GOOD, text) if free >= DISK_LEAST else Finding(Level.MIND, f"only {text}; make room")
+
+
+def look_at_outputs(config: Config) -> Iterator[Finding]:
+    """What each output needs; what one lacks does not stop the stream."""
+    from streamer.commands.check_outputs import look_at_output
+
+    for output in config.outputs:
+        for good, text in look_at_output(output, config.web):
+            yield Finding(Level.GOOD if good else Level.MIND, text)
+
+
+def look_at_sound(config: Config) -> Iterator[Finding]:
+    """Whether there is sound to be had."""
+    from streamer.commands import check_outputs
+
+    good, text = check_outputs.look_at_sound(config.audio)
+    yield Finding(Level.GOOD if good else Level.MIND, text)
 
 
 def look_at_fonts(config: Config) -> Iterator[Finding]:
@@ -264,6 +278,8 @@ LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "port": look_at_port,
     "queue": look_at_queue,
     "chat": look_at_chat,
+    "outputs": look_at_outputs,
+    "sound": look_at_sound,
     "files": look_at_files,
     "fonts": look_at_fonts,
 }

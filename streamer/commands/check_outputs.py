@@ -1,0 +1,123 @@
+"""Everything that could go wrong with an output, looked at before it does. None of it would stop the stream."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from streamer.config import (
+    AudioConfig,
+    FileOutput,
+    HlsOutput,
+    MjpegOutput,
+    MpegtsHttpOutput,
+    MpegtsUdpOutput,
+    Output,
+    RtmpOutput,
+    TwitchIngestOutput,
+    VirtualCameraOutput,
+    WebConfig,
+)
+from streamer.health import nearest
+from streamer.video.outputs import target
+
+Found = tuple[bool, str]
+"""Whether it is well, and a line about it."""
+
+
+def look_at_output(output: Output, web: WebConfig) -> Iterator[Found]:
+    """What stands in the way of one output; if nothing does, where it would go."""
+    problems = list(_problems(output))
+    name = output.name or output.kind
+    off = "" if output.enabled else ", not enabled"
+    if not problems:
+        yield True, f"{name}: {_where(output, web)}{off}"
+    for problem in problems:
+        yield False, f"{name}: {problem}{off}"
+
+
+def look_at_sound(audio: AudioConfig) -> Found:
+    """Whether there is sound to be had; with a radio that is silent, after some seconds."""
+    from streamer.video.audio import try_source
+    from streamer.video.sound import SoundError
+
+    try:
+        return True, try_source(audio)
+    except SoundError as error:
+        return False, f"{error}; there would be silence until this is better"
+
+
+def _where(output: Output, web: WebConfig) -> str:
+    match output:
+        case MpegtsHttpOutput() | MjpegOutput():
+            host = f"[{web.host}]" if ":" in web.host else web.host
+            return f"http://{host}:{web.port}{output.path}" if web.port else output.path
+        case FileOutput():
+            return f"{output.path}, {_free_mb(output.path.parent) / 1000:.1f} GB free"
+        case HlsOutput():
+            return f"{output.folder}, {_free_mb(output.folder) / 1000:.1f} GB free"
+        case RtmpOutput() | TwitchIngestOutput():
+            return f"{target(output)}; the name resolves, there is a key"
+        case _:
+            return target(output)
+
+
+def _problems(output: Output) -> Iterator[str]:
+    match output:
+        case FileOutput():
+            yield from _room(output.path.parent, output.min_free_mb)
+        case HlsOutput():
+            yield from _room(output.folder, 0)
+        case MpegtsUdpOutput():
+            yield from _unknown_host(output.url)
+        case RtmpOutput():
+            yield from _key(output, needed=urlsplit(output.url).path.strip("/").count("/") == 0)
+            yield from _unknown_host(output.url)
+        case TwitchIngestOutput():
+            yield from _key(output, needed=True)
+            yield from _unknown_host("rtmp://live.twitch.tv/app" if output.server == "auto" else output.server)
+        case VirtualCameraOutput():
+            try:
+                importlib.import_module("pyvirtualcam")
+            except (ImportError, OSError) as error:
+                yield f"{error}; pip install 'zoomdream[camera]' installs what a virtual camera needs, save for its driver"
+        case _:
+            pass
+
+
+def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[str]:
+    from streamer.video.sinks.secrets import KeyProblem, read_key
+
+    try:
+        if read_key(output.key, output.key_file, output.key_env) is None and needed:
+            yield f"there is no key: put it into the environment variable {output.key_env}, or into a file named by key_file"
+    except KeyProblem as error:
+        yield str(error)
+
+
+def _unknown_host(url: str) -> Iterator[str]:
+    """Ask for the server's address; nothing is sent to it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        yield f"the name {host} cannot be resolved: {error.strerror}"
+
+
+def _room(folder: Path, min_free_mb: int) -> Iterator[str]:
+    there = nearest(folder)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield f"'{folder}' cannot be written to: '{there}' is not a folder to write to"
+        return
+    free_mb = _free_mb(folder)
+    if free_mb < min_free_mb:
+        yield f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
+
+
+def _free_mb(folder: Path) -> float:
+    return shutil.disk_usage(nearest(folder)).free / 1e6
