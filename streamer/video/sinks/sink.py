@@ -214,11 +214,17 @@ class Sink(ABC):
                 self._stopping.set()  # the encoder ended
             takes = self.tick()
 
-    def _failed(self, reason: str) -> float:
-        """Count and tell a failure, after which it will be tried again; returns the pause before, in seconds."""
+    def _failed(self, reason: str, worked_s: float | None = None) -> float:
+        """Count and tell a failure, after which it will be tried again; returns the pause before, in seconds.
+
+        Args:
+            worked_s: How long it had worked; None: as long as it was live.
+        """
         with self._changed:
             now_s = self._clock()
-            pause_s = self._back_off.pause_s(now_s - self._since_s if self._state is SinkState.LIVE else 0.0)
+            if worked_s is None:
+                worked_s = now_s - self._since_s if self._state is SinkState.LIVE else 0.0
+            pause_s = self._back_off.pause_s(worked_s)
             self._failures += 1
             self._retry_at_s = now_s + pause_s
         self._set(SinkState.RETRYING, reason)
