@@ -1,67 +1,107 @@
-"""Records the stream as fragmented MP4: whatever happens, what was written so far plays."""
+"""Records the stream to files: fragmented MP4 or Matroska, in pieces if so wished, while the disk has room."""
 
 from __future__ import annotations
 
-import io
 import logging
-import os
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
-from streamer.video.sinks.sink import RETRY_S, Sink, Subscribe
+from streamer.config import FileOutput
+from streamer.video.sinks.backoff import BackOff
+from streamer.video.sinks.demux import Picture, Pictures
+from streamer.video.sinks.disk import DiskGuard, is_full
+from streamer.video.sinks.pieces import Pieces
+from streamer.video.sinks.recording import Recording
+from streamer.video.sinks.sink import Sink, Subscribe
+from streamer.video.wire import VIDEO_RATE
 
 log = logging.getLogger(__name__)
 
-SYNC_BYTES = 8 << 20
-"""Bytes after which the disk is told to keep them, so that a power cut costs no more."""
+MARGIN_S = 10.0
+"""Seconds of recording that must fit above the minimum before it goes on after the disk was full."""
 
 
 class FileSink(Sink):
-    """Writes pieces of the kind ``mp4`` one after the other, each at once.
+    """Records pieces of the kinds ``packets`` and ``packets+audio``.
 
-    A recording that is there already is never written over: ``dream.mp4`` is followed by ``dream-2.mp4``, and so on; likewise
-    when writing goes on after a failure.
+    A new file begins when it is started, after a failure, when the encoder changed, and, if so wished, every ``split_s``
+    seconds; always at a video keyframe, and without a picture or sound lost between two.
     """
 
-    def __init__(self, path: Path, subscribe: Subscribe, *, retry_s: float = RETRY_S) -> None:
-        """Prepare to record to ``path``; its folder is made when it is missing."""
-        super().__init__(f"file {path.name}", subscribe, retry_s=retry_s)
-        self._path = path
-        self._file: io.FileIO | None = None
-        self._unsynced = 0
+    def __init__(
+        self,
+        name: str,
+        output: FileOutput,
+        bitrate_kbps: int,
+        subscribe: Subscribe,
+        *,
+        back_off: BackOff | None = None,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        """Prepare to record where ``output`` says; ``bitrate_kbps`` tells how long the disk's room lasts."""
+        super().__init__(name, subscribe, kind="file", back_off=back_off)
+        self._pieces = Pieces(output.path, output.keep)
+        self._split = round(output.split_s * VIDEO_RATE)
+        self._now = now
+        margin_mb = max(1, round(bitrate_kbps * MARGIN_S / 8000))
+        self._guard = DiskGuard(self._pieces.folder, output.min_free_mb, margin_mb, "recording")
+        self._pictures = Pictures()
+        self._recording: Recording | None = None
+        self._checked: int | None = None
         self.current: Path | None = None
         """The file being written, or written last."""
 
     def open(self) -> None:
-        """Create the next free file."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while self._file is None:
-            path = self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")
-            try:
-                self._file = io.FileIO(path, "xb")
-            except FileExistsError:
-                number += 1
-        self.current = path
-        self._unsynced = 0
-        log.info("recording to %s", path)
+        """Make the folder; the file waits for its first picture."""
+        self._guard.check()
+        self._pieces.folder.mkdir(parents=True, exist_ok=True)
+        self._pictures = Pictures()
+        self._checked = None
 
     def deliver(self, piece: bytes) -> None:
-        """Write a piece, past every buffer of this process."""
-        assert self._file is not None
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        self._unsynced += len(piece)
-        if self._unsynced >= SYNC_BYTES:
-            os.fsync(self._file.fileno())
-            self._unsynced = 0
+        """Write a picture and its sound."""
+        try:
+            for picture in self._pictures.feed(piece):
+                self._look_at_disk(picture.video.pts)
+                self._write(picture)
+        except OSError as error:
+            if is_full(error):
+                raise self._guard.full() from error
+            raise
 
     def finish(self) -> None:
-        """Close the file; one with nothing in it is removed."""
-        file, self._file = self._file, None
-        if file is None:
-            return
-        empty = file.tell() == 0
-        file.close()
-        if empty and self.current is not None:
-            self.current.unlink(missing_ok=True)
+        """Close the file."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.close()
+
+    def _write(self, picture: Picture) -> None:
+        recording = self._recording
+        if recording is not None:
+            for sound in picture.before:
+                recording.mux(sound)
+        if recording is None or self._splits(recording, picture):
+            recording = self._begin(picture)
+        for media in (picture.video, *picture.after):
+            recording.mux(media)
+
+    def _splits(self, recording: Recording, picture: Picture) -> bool:
+        """Whether a new file begins with this picture."""
+        if not recording.takes(picture):
+            return True
+        return bool(self._split) and picture.video.key and picture.video.pts - recording.start >= self._split
+
+    def _begin(self, picture: Picture) -> Recording:
+        self.finish()
+        file, path = self._pieces.create(self._now())
+        self._recording = Recording(file, path, picture.info, picture.video.pts)
+        self.current = path
+        log.info("recording to %s", path)
+        return self._recording
+
+    def _look_at_disk(self, pts: int) -> None:
+        """Look once a second whether there is room left."""
+        if self._checked is None or not 0 <= pts - self._checked < VIDEO_RATE:
+            self._checked = pts
+            self._guard.check()
