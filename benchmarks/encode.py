@@ -97,6 +97,9 @@ def cost_s(encoders: Encoders, wanted: list[tuple[Encoder, str]], frames: int) -
                     share.read(PATIENCE_S)
             while any(encoder.status().encoded == before[id(encoder)] for encoder, _ in wanted):
                 time.sleep(0.001)
+            for share in shares:
+                while share.read(0) is not None:
+                    pass
         took.append((time.process_time() - start_s) / stretch)
     for share in shares:
         share.close()

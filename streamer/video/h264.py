@@ -13,7 +13,6 @@ from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from streamer.config import VideoConfig
 from streamer.video.spec import EncodeSpec
 
 BT709 = 1
@@ -46,7 +45,7 @@ class Coded:
     key: bool
 
 
-def open_codec(spec: EncodeSpec | VideoConfig, threads: int = 0) -> VideoCodecContext:
+def open_codec(spec: EncodeSpec, threads: int = 0) -> VideoCodecContext:
     """Set up an encoder for live viewers: no look-ahead, no B-frames, parameter sets before keyframes, colours tagged BT.709.
 
     Args:
@@ -56,8 +55,6 @@ def open_codec(spec: EncodeSpec | VideoConfig, threads: int = 0) -> VideoCodecCo
     Raises:
         av.FFmpegError: FFmpeg refuses the settings, or there is no such encoder here.
     """
-    if isinstance(spec, VideoConfig):
-        spec = EncodeSpec.of(spec)
     codec = CodecContext.create(spec.encoder, "w")
     assert isinstance(codec, VideoCodecContext)
     codec.width, codec.height, codec.pix_fmt = spec.width, spec.height, "yuv420p"

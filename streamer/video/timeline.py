@@ -13,7 +13,10 @@ from streamer.video.h264 import Coded, H264Run, Piece
 from streamer.video.spec import EncodeSpec
 
 FILL_S = 1.0
-"""A gap of missing frames up to so long is filled with the picture before it, unless the encoder is behind."""
+"""A gap of missing frames up to so long is filled with the picture before it, unless the encoder is behind…"""
+FILL_SHARE = 0.2
+"""…or more than so large a part of the frames has been missing for a while: a repeated picture costs two thirds of a new one,
+and a machine that cannot keep up is not to be burdened further."""
 REGULAR_S = 5.0
 """Within a gap up to so long, the keyframes that are due are encoded; after a longer one they are counted anew."""
 
@@ -56,6 +59,7 @@ class Timeline:
         self._sound = sound
         self._reader: SoundReader | None = None
         self._forms: dict[VideoKind, Form] = {}
+        self._may_fill = FILL_S * spec.fps
 
     def add(self, image: np.ndarray, number: int, *, behind: bool, wanted: Collection[VideoKind]) -> Iterator[Added]:
         """Encode a frame, and give it out in the forms wanted: each begins at a keyframe, and ends when it is wanted no more.
@@ -83,7 +87,8 @@ class Timeline:
         if len(missing) > REGULAR_S * self._spec.fps:
             run.restart(number)
         else:
-            fill = not behind and len(missing) <= FILL_S * self._spec.fps
+            fill = not behind and len(missing) <= self._may_fill
+            self._may_fill = min(FILL_S * self._spec.fps, self._may_fill + FILL_SHARE - len(missing) * fill)
             for gap in missing:
                 if fill or run.is_key(gap):
                     yield from run.encode(None, gap)

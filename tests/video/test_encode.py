@@ -140,6 +140,19 @@ def test_a_long_gap_becomes_a_longer_picture_but_for_its_keyframes(encoder: Enco
     assert [f.key_frame for f in frames] == [n % 5 == 0 for n in (0, 1, 2, 5, 10, 15, 20, 23, 24, 25)]
 
 
+def test_where_frames_are_missing_all_the_time_gaps_stay(encoder: Encoder) -> None:
+    viewer = encoder.subscribe("packets")
+    pieces = []
+    for number in range(0, 80, 2):
+        feed(encoder, range(number, number + 1))
+        pieces += [m for piece in unpack_all(drain(viewer)) for m in piece if isinstance(m, Media)]
+    numbers = [m.pts // 9000 for m in pieces]
+    assert numbers[:20] == list(range(20))
+    assert len([n for n in numbers if n > 40]) < 28  # of 39: 19 that came, keyframes among the others, every tenth filled
+    assert [n for n in numbers if n % GOP == 0] == list(range(0, 79, GOP))
+    assert [m.pts // 9000 for m in pieces if m.key] == list(range(0, 79, GOP))
+
+
 def test_after_a_very_long_gap_keyframes_are_counted_anew(encoder: Encoder) -> None:
     viewer = encoder.subscribe("ts")
     feed(encoder, range(3))
