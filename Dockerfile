@@ -32,6 +32,11 @@ RUN pip freeze | grep -E '^torch' > /tmp/constraints.txt \
     && pip install --constraint /tmp/constraints.txt ".[twitch]"
 
 FROM python:3.12-slim-bookworm
+# Captions in any script; Debian's point releases move versions on, so they have none here.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends fonts-dejavu-core fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/zoomdream --shell /usr/sbin/nologin zoomdream \
     && install -d -o zoomdream -g zoomdream -m 750 /var/lib/zoomdream
 COPY --from=build /opt/zoomdream /opt/zoomdream
