@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import socket
@@ -82,12 +81,19 @@ def _problems(output: Output) -> Iterator[str]:
             yield from _key(output, needed=True)
             yield from _unknown_host("rtmp://live.twitch.tv/app" if output.server == "auto" else output.server)
         case VirtualCameraOutput():
-            try:
-                importlib.import_module("pyvirtualcam")
-            except (ImportError, OSError) as error:
-                yield f"{error}; pip install 'zoomdream[camera]' installs what a virtual camera needs, save for its driver"
+            yield from _no_camera(output)
         case _:
             pass
+
+
+def _no_camera(output: VirtualCameraOutput) -> Iterator[str]:
+    from streamer.video.sinks import SinkError
+    from streamer.video.sinks.virtual_camera import open_camera
+
+    try:
+        open_camera(output.width or 640, output.height or 360, 30, output.device).close()
+    except SinkError as error:
+        yield str(error)
 
 
 def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[str]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, Output, RtmpOutput, TwitchIngestOutput
+from streamer.config import (
+    FileOutput,
+    HlsOutput,
+    MpegtsUdpOutput,
+    NullOutput,
+    Output,
+    RtmpOutput,
+    TwitchIngestOutput,
+    VirtualCameraOutput,
+)
 from streamer.video.encoders import Encoders, EncodeSpec
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.hls import HlsSink
@@ -12,6 +21,7 @@ from streamer.video.sinks.ingest import redactor, rtmp_destination, twitch_desti
 from streamer.video.sinks.network import NetworkSink
 from streamer.video.sinks.null import NullSink
 from streamer.video.sinks.sink import Sink, SinkError, Subscribe
+from streamer.video.sinks.virtual_camera import VirtualCameraSink
 
 _Sized = FileOutput | HlsOutput | MpegtsUdpOutput | RtmpOutput | TwitchIngestOutput
 
@@ -49,8 +59,17 @@ def make_sink(output: Output, encoders: Encoders, name: str) -> Sink:
                 redact=redactor(output),
                 reconnect_s=output.reconnect_h * 3600,
             )
+        case VirtualCameraOutput():
+            spec = encoders.spec(width=output.width, height=output.height)
+            return VirtualCameraSink(
+                name,
+                (spec.height, spec.width),
+                spec.fps,
+                output.device,
+                lambda: encoders.encoder(spec).subscribe("rgb"),
+            )
         case _:
-            raise SinkError(f"this version has no outputs of the kind {output.kind}")
+            raise SinkError(f"{output.kind} is no sink; it is served by the web server")
 
 
 def _spec(output: _Sized, encoders: Encoders) -> EncodeSpec:
