@@ -1,0 +1,149 @@
+"""Sounds that tests make, files of them, and a radio station on the loopback that behaves as badly as it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+RATE = 48000
+CODECS = {
+    ".mp3": ("libmp3lame", "fltp", "mp3"),
+    ".flac": ("flac", "s16", "flac"),
+    ".ogg": ("vorbis", "fltp", "ogg"),
+    ".opus": ("libopus", "flt", "ogg"),
+    ".m4a": ("aac", "fltp", "mp4"),
+    ".aac": ("aac", "fltp", "adts"),
+}
+
+
+def sine(seconds: float, hz: float = 440.0, peak: float = 0.5, rate: int = RATE, start_s: float = 0.0) -> np.ndarray:
+    """(n, 2) float32: left as asked for, right the same."""
+    t = np.arange(round(seconds * rate)) / rate + start_s
+    return np.repeat((peak * np.sin(2 * np.pi * hz * t)).astype(np.float32)[:, None], 2, axis=1)
+
+
+def pitch(samples: np.ndarray, rate: int = RATE) -> float:
+    """The strongest frequency of the left channel, in Hz."""
+    left = samples[:, 0] * np.hanning(len(samples))
+    return float(np.fft.rfftfreq(len(left), 1 / rate)[np.abs(np.fft.rfft(left)).argmax()])
+
+
+def write_sound(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    """Write a file; its ending tells the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(sound_bytes(path.suffix, samples, rate))
+    return path
+
+
+def sound_bytes(ending: str, samples: np.ndarray, rate: int = RATE) -> bytes:
+    file = io.BytesIO()
+    if ending == ".wav":
+        with wave.open(file, "wb") as out:
+            out.setnchannels(samples.shape[1])
+            out.setsampwidth(2)
+            out.setframerate(rate)
+            out.writeframes((samples * 32767).round().astype("<i2").tobytes())
+        return file.getvalue()
+    name, kind, container_name = CODECS[ending]
+    with av.open(file, "w", format=container_name) as container:
+        stream = container.add_stream(name, rate=rate)
+        stream.layout, stream.format = "stereo", kind
+        stream.bit_rate = 192_000
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T, np.float32), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        stream.codec_context.options = {"strict": "experimental"}  # for FFmpeg's own Vorbis
+        stream.codec_context.open()
+        resampler = av.AudioResampler(
+            format=kind, layout="stereo", rate=rate, frame_size=stream.codec_context.frame_size or 1024
+        )
+        for part in (*resampler.resample(frame), *resampler.resample(None)):
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+Answer = Callable[[socket.socket, bytes], None]
+"""Gets a connection and the request's head; what it leaves open stays open until the server ends."""
+
+
+class RadioServer:
+    """A server on a free port of the loopback. Each connection is given to the next of its answers, the last for ever."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.requests: list[bytes] = []
+        """Heads of the requests so far."""
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def url(self, path: str = "/live.mp3") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.append(connection)
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the listener hung up
+            head = b""
+            while b"\r\n\r\n" not in head:
+                data = connection.recv(4096)
+                if not data:
+                    return
+                head += data
+            self.requests.append(head)
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            answer(connection, head)
+
+
+@contextlib.contextmanager
+def radio_server(*answers: Answer) -> Iterator[RadioServer]:
+    server = RadioServer(*answers)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def sends(
+    body: bytes, *headers: str, status: str = "HTTP/1.0 200 OK", then: Callable[[socket.socket], None] | None = None
+) -> Answer:
+    """Answer with that, and hang up, or do what ``then`` does."""
+
+    def answer(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall("\r\n".join((status, *headers, "", "")).encode() + body)
+        if then is not None:
+            then(connection)
+        else:
+            connection.close()
+
+    return answer
+
+
+def stays_silent(_connection: socket.socket, _head: bytes = b"") -> None:
+    """Keep the connection open and say nothing."""
