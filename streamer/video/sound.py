@@ -1,0 +1,116 @@
+"""Opens anything with sound in it, and gives the sound as stereo samples, a little at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container.input import InputContainer
+
+MAX_BAD_PACKETS = 50
+"""So many packets in a row that cannot be decoded mean that the rest is no better: about a second of most formats."""
+LOUDEST = 8.0
+"""Samples beyond this are nonsense in the file, not sound: 18 dB over full scale."""
+PROBE = {"probesize": "131072", "analyzeduration": "2000000"}
+"""What may be read of a live stream before the first sample: 128 KiB, 2 s."""
+
+
+class SoundError(Exception):
+    """There is no sound to be had; one line says why, without any password."""
+
+
+class Readable(Protocol):
+    """What PyAV reads when it is given no path."""
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, at most ``size``; none at the end."""
+
+
+def decode(source: Path | Readable, rate: int) -> Generator[np.ndarray, None, None]:
+    """Decode the first sound track of a file, resampled and mixed to stereo, as slowly as it is asked for.
+
+    Whatever is not sound (a cover picture, video) is skipped, and so are damaged packets.
+
+    Args:
+        source: a local file, or something that reads as one from its start to its end.
+        rate: samples a second wanted.
+
+    Yields:
+        (n, 2) float32 samples, n > 0, about -1..1, finite.
+
+    Raises:
+        SoundError: not a known format, no sound in it, or broken from here on. What a ``Readable`` raises comes through.
+    """
+    try:
+        # An absolute path: "a:b.mp3" would be a protocol.
+        container = av.open(str(source.absolute())) if isinstance(source, Path) else av.open(source, options=PROBE)
+    except av.FFmpegError as error:
+        raise SoundError(_reason(error)) from None
+    assert isinstance(container, InputContainer)
+    with container:
+        if not container.streams.audio:
+            raise SoundError("there is no sound in it")
+        try:
+            yield from _samples(container, container.streams.audio[0], rate)
+        except av.FFmpegError as error:
+            raise SoundError(_reason(error)) from None
+
+
+def _samples(container: InputContainer, stream: AudioStream, rate: int) -> Iterator[np.ndarray]:
+    mixer = _Mixer(rate)
+    bad = 0
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            bad += 1
+            if bad >= MAX_BAD_PACKETS:
+                raise SoundError("it is damaged") from None
+            continue
+        bad = 0 if frames else bad
+        for frame in frames:
+            assert isinstance(frame, AudioFrame)
+            yield from mixer.mix(frame)
+    yield from mixer.mix(None)
+
+
+class _Mixer:
+    """Turns frames of any kind into stereo; a change in mid-stream, as radio stations make, is followed."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._kind: tuple[Any, ...] = ()
+        self._resampler: AudioResampler | None = None
+
+    def mix(self, frame: AudioFrame | None) -> Iterator[np.ndarray]:
+        """Mix one frame; None gives what the resampler still holds."""
+        if frame is not None:
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != self._kind:
+                yield from self.mix(None)
+                # FFmpeg would make mono 3 dB quieter on its way to stereo; here both channels get all of it.
+                layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+                self._kind, self._resampler = kind, AudioResampler(format="flt", layout=layout, rate=self._rate)
+            frame.pts = None  # samples are counted, not timed: a file's odd time stamps are no holes
+        if self._resampler is None:
+            return
+        for mixed in self._resampler.resample(frame):
+            channels = mixed.layout.nb_channels
+            samples = mixed.to_ndarray().reshape(-1, channels).repeat(3 - channels, axis=1)
+            if len(samples):
+                yield np.nan_to_num(samples.clip(-LOUDEST, LOUDEST), nan=0.0)
+
+
+def _reason(error: av.FFmpegError) -> str:
+    """Say it without the name of the file, which the caller knows better."""
+    if isinstance(error, av.error.InvalidDataError):
+        return "it is no sound file of a known format, or damaged"
+    if isinstance(error, av.error.EOFError):
+        return "it ends before there is any sound"
+    return error.strerror or type(error).__name__
