@@ -2,8 +2,8 @@
 
 Started as ``python -m streamer.video.sinks.carrier`` by the network sink, which kills it when nothing moves. Standard input: a
 line of JSON that says where to, then what ``streamer.video.wire`` packs. Standard output: JSON lines, ``{"state": "ready"}``,
-``{"state": "connected"}``, ``{"bytes": N}`` several times a second, ``{"error": "…"}`` before it ends for a reason. It ends
-when its input does, and when its parent is gone. Nothing secret is in its arguments or its environment.
+``{"state": "connected"}``, several times a second ``{"bytes": N, "taken": N}``, and ``{"error": "…"}`` before it ends for a
+reason. It ends when its input does, and when its parent is gone. Nothing secret is in its arguments or its environment.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ GOODBYE_S = 3.0
 """Seconds that a server has to take leave once the input has ended."""
 SEND_BUFFER = (128 << 10, 1 << 20)
 """Least and most bytes that the system keeps for the server; in between a second of video, so that the picture stays fresh."""
-_TCP_INFO_ACKED = 120
-"""Offset of tcpi_bytes_acked (64 bits) in Linux's struct tcp_info."""
+_TCP_ACKED = struct.Struct("=120xQ")
+"""tcpi_bytes_acked in Linux's struct tcp_info: bytes that the server's machine has confirmed."""
+_TCP_WINDOW = struct.Struct("=228xI")
+"""tcpi_snd_wnd: for how many more it has room; from Linux 5.4 on."""
 _READ_BYTES = 1 << 16
 _ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
@@ -104,7 +106,7 @@ class Connection:
         self._muxed = 0
         for number in self._sockets:
             _tune(number, info.bitrate_kbps * 1000 // 8)
-        self._acked_before = self._acked()
+        self._before = self._tcp()
 
     def send(self, media: Media) -> None:
         """Send a picture or sound; what comes before the first keyframe is left out, and time counts from there.
@@ -135,23 +137,32 @@ class Connection:
             raise ConnectionError(why_lost(_os_error(error), lived_s, self._where, keyed=self._keyed)) from None
         self._muxed += len(media.data)
 
-    def moved(self) -> int:
-        """Bytes that the server's machine has confirmed since it was connected; where nobody can tell, bytes sent."""
-        acked = self._acked()
-        return self._muxed if acked is None or self._acked_before is None else acked - self._acked_before
+    def moved(self) -> tuple[int, int]:
+        """Bytes that the server's machine has confirmed since it was connected, and up to where the server has taken them.
+
+        The second is the upper end of TCP's window: while a server does not read, its machine may still confirm what it has
+        room for, but makes no more room. Where nobody can tell, both are the bytes sent.
+        """
+        now = self._tcp()
+        if now is None or self._before is None:
+            return self._muxed, self._muxed
+        return now[0] - self._before[0], now[1] - self._before[0]
 
     def close(self) -> None:
         """Take leave; may block."""
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
 
-    def _acked(self) -> int | None:
-        for number in self._sockets:
-            with contextlib.suppress(OSError), _borrowed(number) as connection:
-                if connection.type == socket.SOCK_STREAM and sys.platform == "linux":
-                    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-                    if len(info) >= _TCP_INFO_ACKED + 8:
-                        return int(struct.unpack_from("=Q", info, _TCP_INFO_ACKED)[0])
+    def _tcp(self) -> tuple[int, int] | None:
+        """Bytes confirmed, and the upper end of the window, of the TCP connection if there is one."""
+        if sys.platform == "linux":
+            for number in self._sockets:
+                with contextlib.suppress(OSError, struct.error), _borrowed(number) as connection:
+                    if connection.type == socket.SOCK_STREAM:
+                        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                        (acked,) = _TCP_ACKED.unpack_from(info)
+                        window = _TCP_WINDOW.unpack_from(info)[0] if len(info) >= _TCP_WINDOW.size else 0
+                        return acked, acked + window
         return None
 
 
@@ -219,7 +230,8 @@ class Reports:
             if hasattr(signal, "alarm"):
                 signal.alarm(DEAD_S)
             if self.connection is not None:
-                self.tell(bytes=self.connection.moved())
+                confirmed, taken = self.connection.moved()
+                self.tell(bytes=confirmed, taken=taken)
             if poll is None:
                 time.sleep(REPORT_S)
             elif not poll.poll(REPORT_S * 1000):

@@ -131,7 +131,7 @@ class NetworkSink(Sink):
         self._try_at_s = self._phase_since_s = 0.0
         self._live_since_s: float | None = None
         self._hung_since_s: float | None = None
-        self._moved = 0
+        self._confirmed = self._taken = 0
         self._reason = ""
 
     @property
@@ -223,17 +223,21 @@ class NetworkSink(Sink):
     def _hear(self, report: dict[str, object], now_s: float) -> None:
         if report.get("state") == "connected" and self._phase is Phase.CONNECTING:
             self._enter(Phase.SENDING)
-            self._moved = 0
+            self._confirmed = self._taken = 0
             self._hung_since_s = None
             for piece in self._held.pieces:
                 self._hand(piece)
             self._held.clear()
         if "error" in report:
             self._reason = str(report["error"])
-        moved = report.get("bytes")
-        if self._phase is Phase.SENDING and isinstance(moved, int) and moved > self._moved:
-            self._count(0, moved - self._moved)
-            self._moved = moved
+        confirmed, taken = report.get("bytes"), report.get("taken")
+        if self._phase is not Phase.SENDING or not isinstance(confirmed, int) or not isinstance(taken, int):
+            return
+        if confirmed > self._confirmed:
+            self._count(0, confirmed - self._confirmed)
+            self._confirmed = confirmed
+        if confirmed and taken > self._taken:
+            self._taken = taken
             self._hung_since_s = None
             if self._live_since_s is None:
                 self._live_since_s = now_s
