@@ -29,6 +29,7 @@ from streamer.video.added import read_block
 from streamer.video.channel import Channel
 from streamer.video.encode import EncoderError
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
+from streamer.video.sinks.ingest import redactor
 from streamer.video.sinks.secrets import Redactor
 
 log = logging.getLogger(__name__)
@@ -258,9 +259,7 @@ def _is_public(output: Output) -> bool:
 
 
 def _redactor(output: Output) -> Redactor:
-    if isinstance(output, RtmpOutput | TwitchIngestOutput) and output.key:
-        return Redactor(output.key)
-    return Redactor()
+    return redactor(output) if isinstance(output, RtmpOutput | TwitchIngestOutput) else Redactor()
 
 
 def _tail(path: Path) -> str:

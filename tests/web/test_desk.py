@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Locator, Page, expect
 
+from streamer.messages import Reason, Refused
 from tests.web.real import RealStage
 
 pytestmark = pytest.mark.browser
@@ -318,3 +320,83 @@ def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: s
     for dy, dx in ((0, 6), (0, -6), (6, 0), (-6, 0)):  # within six pixels of a letter lies its rim
         near |= np.roll(white, (dy, dx), (0, 1))
     assert (black & near).mean() > 0.02
+
+
+# Outputs
+
+
+def test_outputs_are_told_and_switched(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url + "control")
+    rows = page.locator("#outputs-list .output")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0).locator(".name")).to_have_text("twitch")
+    expect(rows.nth(0).locator(".lamp")).to_have_attribute("data-look", "well")
+    expect(rows.nth(0).locator(".condition")).to_have_text("live for 2 min  ·  5.0 MB  ·  2 pictures dropped  ·  failed once")
+    expect(rows.nth(1).locator(".lamp")).to_have_attribute("data-look", "bad")
+    expect(rows.nth(1).locator(".condition")).to_have_text("trying again in 2 s  ·  failed 3 times")
+    expect(rows.nth(1).locator(".reason")).to_have_text("connection refused")
+    switch = page.get_by_role("switch", name="relay runs")
+    expect(switch).to_have_attribute("aria-checked", "true")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    expect(rows.nth(1).locator(".condition")).to_have_text("off  ·  failed 3 times")
+    expect(page.locator("#outcome")).to_have_text("relay is off.")
+    expect(switch).to_be_focused()
+    page.get_by_role("button", name="Remove twitch").click()
+    page.get_by_role("button", name="Remove twitch").click()  # it asks once more
+    expect(rows).to_have_count(1)
+    assert list(real.outputs.items) == ["relay"]
+
+
+def test_an_output_is_added_and_its_key_is_seen_nowhere(real: RealStage, page: Page) -> None:
+    key = "live_canary_4711"
+    page.goto(real.server.url + "control")
+    page.get_by_text("Add an output").click()
+    form = page.locator("#output")
+    expect(form.get_by_label("Address")).to_be_hidden()
+    form.get_by_label("Stream key").fill(key)
+    assert form.get_by_label("Stream key").get_attribute("type") == "password"
+    real.outputs.refusal = Refused(Reason.BAD_OUTPUT, "'name' is (hidden); must be <b>small</b>")
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator("#outcome")).to_have_text("'name' is (hidden); must be <b>small</b>")
+    expect(form.get_by_label("Stream key")).to_have_value("")
+    real.outputs.refusal = None
+    form.get_by_label("Stream key").fill(key)
+    form.get_by_label("only test the line").check()
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator("#outputs-list .output")).to_have_count(3)
+    expect(page.locator("#output-add")).not_to_have_attribute("open", "")
+    page.get_by_text("Add an output").click()
+    form.get_by_role("combobox").select_option("file")
+    form.get_by_role("textbox", name="File").fill("dream-%H.mp4")
+    form.get_by_label("A new file every").fill("30")
+    form.get_by_label("Name").fill("rec")
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator("#outputs-list .output")).to_have_count(4)
+    assert real.outputs.blocks == [
+        {"kind": "twitch_ingest", "key": key, "bandwidth_test": True},
+        {"kind": "file", "path": "dream-%H.mp4", "split_s": 1800, "name": "rec"},
+    ]
+    assert key not in page.content()
+    assert key not in str(page.evaluate("[...document.querySelectorAll('input')].map((input) => input.value)"))
+
+
+def test_what_outputs_say_is_text(real: RealStage, page: Page) -> None:
+    nasty = "<img src=x onerror=\"window.pwned='img'\">"
+    real.outputs.items["relay"] = replace(real.outputs.items["relay"], reason=nasty, target=nasty, kind=f"kind {nasty}")
+    page.goto(real.server.url + "control")
+    row = page.locator("#outputs-list .output").nth(1)
+    expect(row.locator(".reason")).to_have_text(nasty)
+    expect(row.locator(".target")).to_have_text(nasty)
+    expect(page.locator("#outputs img")).to_have_count(0)
+    assert page.evaluate("window.pwned") is None
+
+
+def test_viewers_learn_where_else_it_is_live(real: RealStage, page: Page) -> None:
+    page.goto(real.server.url)
+    expect(page.locator("#aired")).to_have_text("live to Twitch")
+    real.outputs.items["relay"] = replace(real.outputs.items["relay"], state="live", public=True)
+    expect(page.locator("#aired")).to_have_text("live to Twitch and elsewhere too")
+    real.outputs.items.clear()
+    expect(page.locator("#aired")).to_have_text("")

@@ -25,6 +25,9 @@ const KINDS = {
   null: "nowhere",
 };
 
+/** Outputs that are fetched. */
+const FETCHED = new Set(["mpegts_http", "mjpeg"]);
+
 const rows = new Map();
 
 function size(bytes) {
@@ -32,8 +35,8 @@ function size(bytes) {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-function condition({ state, since_s, retry_in_s }) {
-  const words = STATES[state]?.[1] ?? state;
+function condition({ kind, state, since_s, retry_in_s }) {
+  const words = state === "waiting" && FETCHED.has(kind) ? "nobody watches" : (STATES[state]?.[1] ?? state);
   if (state === "retrying" && retry_in_s !== null) return retry_in_s < 1 ? `${words} now` : `${words} in ${duration(retry_in_s)}`;
   return state === "connecting" || state === "disabled" ? words : `${words} for ${duration(since_s)}`;
 }
@@ -66,8 +69,9 @@ function row({ name }) {
 function refresh(item, shown) {
   const put = (name, text) => say(shown.querySelector(`.${name}`), text);
   shown.querySelector(".lamp").dataset.look = STATES[item.state]?.[0] ?? "soon";
-  put("kind", KINDS[item.kind] ?? item.kind);
-  put("target", item.target);
+  const kind = KINDS[item.kind] ?? item.kind;
+  put("kind", kind);
+  put("target", item.target === kind ? "" : item.target);
   const sent = item.delivered_bytes ? [size(item.delivered_bytes)] : [];
   const lost = item.dropped ? [`${item.dropped} pictures dropped`] : [];
   const failed = item.failures ? [`failed ${item.failures === 1 ? "once" : `${item.failures} times`}`] : [];
