@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from streamer.config import FileOutput, HlsOutput, NullOutput, VideoConfig
+from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
 from streamer.messages import Frame
 from streamer.video.encoders import Encoders
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
@@ -20,9 +21,12 @@ from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.sink import Subscribe
 from streamer.video.subscription import Subscription
 from streamer.video.wire import VIDEO_RATE, Media, Unpacker
+from tests.video.camera_driver import install
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
 PATIENCE_S = 20.0
+
+Make = Callable[[str], Sink]
 
 
 class FailingSink(Sink):
@@ -54,16 +58,21 @@ class FailingSink(Sink):
             assert self.arrived.wait_for(lambda: len(self.pieces) >= count, PATIENCE_S)
 
 
-MAKERS: dict[str, Callable[[Encoders, Path], Sink]] = {
-    "null": lambda encoders, folder: make_sink(NullOutput(kind="null"), encoders, "null"),
-    "mp4": lambda encoders, folder: make_sink(recording(folder / "dream.mp4"), encoders, "file"),
-    "mkv": lambda encoders, folder: make_sink(recording(folder / "dream.mkv"), encoders, "file-2"),
-    "hls": lambda encoders, folder: make_sink(HlsOutput(kind="hls", folder=folder, audio=False), encoders, "hls"),
-    "smaller": lambda encoders, folder: make_sink(
+MAKERS: dict[str, Callable[[Encoders, Path, int], Sink]] = {
+    "null": lambda encoders, folder, port: make_sink(NullOutput(kind="null"), encoders, "null"),
+    "mp4": lambda encoders, folder, port: make_sink(recording(folder / "dream.mp4"), encoders, "file"),
+    "mkv": lambda encoders, folder, port: make_sink(recording(folder / "dream.mkv"), encoders, "file-2"),
+    "hls": lambda encoders, folder, port: make_sink(HlsOutput(kind="hls", folder=folder, audio=False), encoders, "hls"),
+    "smaller": lambda encoders, folder, port: make_sink(
         FileOutput(kind="file", path=folder / "dream.mp4", width=80, height=48, audio=False), encoders, "file-3"
     ),
-    "failing": lambda encoders, folder: FailingSink(lambda: encoders.main.subscribe("ts")),
+    "udp": lambda encoders, folder, port: make_sink(
+        MpegtsUdpOutput(kind="mpegts_udp", url=f"udp://127.0.0.1:{port}"), encoders, "udp"
+    ),
+    "camera": lambda encoders, folder, port: make_sink(VirtualCameraOutput(kind="virtual_camera"), encoders, "camera"),
+    "failing": lambda encoders, folder, port: FailingSink(lambda: encoders.main.subscribe("ts")),
 }
+"""Each kind of sink, given the encoders, a folder for its files and a port that is listened to."""
 
 
 def recording(path: Path) -> FileOutput:
@@ -77,6 +86,15 @@ def encoders() -> Iterator[Encoders]:
     made.close()
 
 
+@pytest.fixture
+def make(encoders: Encoders, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    if kind == "camera":
+        install(monkeypatch)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield lambda kind: MAKERS[kind](encoders, tmp_path, listener.getsockname()[1])
+
+
 def feed(encoders: Encoders, numbers: range) -> None:
     pace = encoders.main.subscribe("jpeg")
     for number in numbers:
@@ -87,9 +105,17 @@ def feed(encoders: Encoders, numbers: range) -> None:
 
 
 def ready(sink: Sink) -> None:
-    """Start a sink and wait until it has its share."""
+    """Start a sink and wait until it has its share: no frame is lost to it from now on."""
+    subscribe, subscribed = sink._subscribe, threading.Event()
+
+    def tell() -> Subscription:
+        share = subscribe()
+        subscribed.set()
+        return share
+
+    sink._subscribe = tell
     sink.start()
-    assert sink.wait_until(lambda status: status.state is not SinkState.CONNECTING, PATIENCE_S)
+    assert subscribed.wait(PATIENCE_S)
 
 
 def delivered(sink: Sink, pieces: int = 1) -> None:
@@ -100,8 +126,8 @@ def delivered(sink: Sink, pieces: int = 1) -> None:
 class TestEverySink:
     """The contract of all sinks."""
 
-    def test_delivers_from_start_to_stop_and_gives_its_share_back(self, encoders: Encoders, tmp_path: Path, kind: str) -> None:
-        sink = MAKERS[kind](encoders, tmp_path)
+    def test_delivers_from_start_to_stop_and_gives_its_share_back(self, encoders: Encoders, make: Make, kind: str) -> None:
+        sink = make(kind)
         assert sink.status().state is SinkState.STOPPED
         ready(sink)
         sink.start()
@@ -115,24 +141,24 @@ class TestEverySink:
         assert encoders.status().viewers == 0
         assert not [t for t in threading.enumerate() if t.name.startswith("sink-")]
 
-    def test_stops_at_once_though_nothing_ever_came(self, encoders: Encoders, tmp_path: Path, kind: str) -> None:
-        sink = MAKERS[kind](encoders, tmp_path)
+    def test_stops_at_once_though_nothing_ever_came(self, tmp_path: Path, make: Make, kind: str) -> None:
+        sink = make(kind)
         ready(sink)
         assert sink.stop(PATIENCE_S)
         assert os.listdir(tmp_path) == []
 
-    def test_a_sink_that_never_started_stops(self, encoders: Encoders, tmp_path: Path, kind: str) -> None:
-        assert MAKERS[kind](encoders, tmp_path).stop()
+    def test_a_sink_that_never_started_stops(self, make: Make, kind: str) -> None:
+        assert make(kind).stop()
 
-    def test_ends_quietly_when_the_encoder_is_gone_already(self, encoders: Encoders, tmp_path: Path, kind: str) -> None:
-        sink = MAKERS[kind](encoders, tmp_path)
+    def test_ends_quietly_when_the_encoder_is_gone_already(self, encoders: Encoders, make: Make, kind: str) -> None:
+        sink = make(kind)
         encoders.close()
         sink.start()
         assert sink.wait_until(lambda status: status.state is SinkState.STOPPED, PATIENCE_S)
         assert sink.stop(PATIENCE_S)
 
-    def test_ends_when_the_encoder_does(self, encoders: Encoders, tmp_path: Path, kind: str) -> None:
-        sink = MAKERS[kind](encoders, tmp_path)
+    def test_ends_when_the_encoder_does(self, encoders: Encoders, make: Make, kind: str) -> None:
+        sink = make(kind)
         ready(sink)
         encoders.close()
         assert sink.stop(PATIENCE_S)

@@ -12,47 +12,15 @@ from streamer.messages import Frame
 from streamer.video.encoders import Encoders
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.virtual_camera import INSTALL, open_camera
+from tests.video.camera_driver import Driver, install
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, bitrate_kbps=400, preset="ultrafast")
 PATIENCE_S = 20.0
 
 
-class Driver:
-    """A driver for pyvirtualcam that keeps what it gets; one is made per camera that is opened."""
-
-    opened: list[Driver] = []  # noqa: RUF012
-    broken = False
-
-    def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None, **_: object) -> None:
-        if device not in (None, "first"):
-            raise RuntimeError(f"Device {device} does not exist.")
-        self.size, self.fps = (height, width), fps
-        self.frames: list[np.ndarray] = []
-        self.closed = 0
-        Driver.opened.append(self)
-
-    def send(self, frame: np.ndarray) -> None:
-        if Driver.broken:
-            raise RuntimeError("the device is gone")
-        self.frames.append(frame.reshape(*self.size, 3).copy())
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def device(self) -> str:
-        return "first"
-
-    def native_fourcc(self) -> None:
-        return None
-
-
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> type[Driver]:
-    pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the extra virtual-camera", exc_type=ImportError)
-    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"test": Driver})
-    monkeypatch.setattr(Driver, "opened", [])
-    monkeypatch.setattr(Driver, "broken", False)
-    return Driver
+    return install(monkeypatch)
 
 
 @pytest.fixture
