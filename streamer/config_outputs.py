@@ -104,8 +104,10 @@ class AudioConfig(Section):
     )
     url: Annotated[str, AfterValidator(_radio)] | None = Field(
         default=None,
+        repr=False,
         json_schema_extra={"allowed": "an http:// or https:// address, or null"},
-        description="For radio: the address of the stream itself, not of a page or a playlist.",
+        description="For radio: the address of the stream or of a playlist (.m3u, .pls), not of a page about it. User and "
+        "password in it are never shown.",
     )
     shuffle: bool = Field(
         default=False, description="Whether the files of a folder are played in a new random order each time."
@@ -117,7 +119,7 @@ class AudioConfig(Section):
         default=0.0,
         ge=-60,
         le=20,
-        description="Decibels that the sound is raised, or lowered below 0; what is too loud is cut.",
+        description="Decibels that the sound is raised, or lowered below 0; what is too loud then is turned down for a moment.",
     )
     bitrate_kbps: int = Field(
         default=128, ge=32, le=320, description="Kilobits per second of the sound (AAC, stereo). Twitch takes up to 160."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import ssl
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -78,7 +79,8 @@ Answer = Callable[[socket.socket, bytes], None]
 class RadioServer:
     """A server on a free port of the loopback. Each connection is given to the next of its answers, the last for ever."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._answers = list(answers)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -89,7 +91,7 @@ class RadioServer:
         self._thread.start()
 
     def url(self, path: str = "/live.mp3") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}{path}"
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -110,6 +112,9 @@ class RadioServer:
 
     def _answer(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the listener hung up
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             head = b""
             while b"\r\n\r\n" not in head:
                 data = connection.recv(4096)
@@ -122,8 +127,8 @@ class RadioServer:
 
 
 @contextlib.contextmanager
-def radio_server(*answers: Answer) -> Iterator[RadioServer]:
-    server = RadioServer(*answers)
+def radio_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[RadioServer]:
+    server = RadioServer(*answers, tls=tls)
     try:
         yield server
     finally:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import base64
 import logging
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 
 import numpy as np
@@ -225,3 +228,20 @@ def test_a_playlist_leads_to_its_station_and_after_a_failure_to_its_next(path, k
 def test_a_playlist_that_leads_nowhere(playlist, says):
     with radio_server(sends(playlist)) as server:
         assert problem(Radio(server.url("/x.m3u"), RATE)).endswith(says)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_over_tls_a_certificate_must_be_trusted(tmp_path, monkeypatch):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=radio"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=60)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with radio_server(sends(MP3), tls=tls) as server:
+        said = problem(Radio(server.url(), RATE))
+        assert said.startswith(f"radio '{server.url()}': its TLS certificate is not trusted (self")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        radio = Radio(server.url(), RATE)
+        assert abs(pitch(listen(radio, 1.0)[RATE // 4 :]) - 440) < 3
+        radio.close()

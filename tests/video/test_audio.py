@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import av
+import numpy as np
+import pytest
+
+from streamer.config import AudioConfig
+from streamer.video import audio
+from streamer.video.aac import BLOCK, AacPacket
+from streamer.video.audio import AudioTrack, Feeder, Reader, try_source
+from streamer.video.loudness import CEILING
+from streamer.video.reservoir import Reservoir
+from streamer.video.sound import SoundError
+from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent, write_sound
+
+FPS = 25
+PATIENCE_S = 60.0
+"""For what happens in another thread of a busy machine; nothing is measured by it."""
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def track_of(**settings) -> Iterator[AudioTrack]:
+    track = AudioTrack(AudioConfig(**settings))
+    try:
+        yield track
+    finally:
+        track.close()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    pause = threading.Event()
+    while not happened():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        pause.wait(0.005)
+
+
+def read(reader: Reader, first: int, frames: int, before: Callable[[], object] = lambda: None) -> list[AacPacket]:
+    """What a reader gets, frame by frame."""
+    packets = []
+    for number in range(first, first + frames):
+        before()
+        packets += reader.until((number + 1) / FPS)
+    return packets
+
+
+def decode(track: AudioTrack, packets: list[AacPacket]) -> np.ndarray:
+    decoder = av.CodecContext.create("aac", "r")
+    decoder.extradata = track.info.extradata
+    frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet.data))]
+    return np.concatenate([frame.to_ndarray().T for frame in frames])
+
+
+def full(track: AudioTrack) -> Callable[[], None]:
+    """Wait until enough has been decoded that the next frame finds all its sound: the thread is no clockwork."""
+
+    def wait() -> None:
+        wait_for(lambda: track._feeder is not None and track._feeder.reservoir.count > RATE)
+
+    return wait
+
+
+@pytest.mark.parametrize("rate", [48000, 44100])
+def test_a_minute_of_pictures_has_a_minute_of_sound_to_the_sample(rate):
+    with track_of(rate=rate) as track:
+        assert track.info.rate == rate
+        assert track.status().state == "silence"
+        packets = read(track.reader(0), 0, 60 * FPS)
+    assert [packet.pts for packet in packets] == list(range(0, 60 * rate, BLOCK))
+    assert packets[-1].pts + BLOCK >= 60 * rate
+    assert not decode(track, packets[:50]).any()
+
+
+def test_music_too_is_as_long_as_the_pictures_whatever_the_disk_does(tmp_path):
+    file = write_sound(tmp_path / "song.wav", sine(1.0))
+    with track_of(source="music", path=file, crossfade_s=0.0) as track:
+        packets = read(track.reader(3.0), 3 * FPS, 60 * FPS)  # as fast as it goes: decoding may well be late
+    start = -(-3 * RATE // BLOCK) * BLOCK
+    assert [packet.pts for packet in packets] == list(range(start, 63 * RATE, BLOCK))
+
+
+def test_music_that_goes_round_is_one_even_tone_with_no_click(tmp_path):
+    file = write_sound(tmp_path / "song.flac", sine(0.7123))
+    with track_of(source="music", path=file, crossfade_s=0.1, bitrate_kbps=192) as track:
+        samples = decode(track, read(track.reader(0), 0, 4 * FPS, before=full(track)))
+        status = track.status()
+    assert (status.state, status.playing, status.dropouts, status.error) == ("playing", "song.flac", 0, "")
+    assert abs(pitch(samples) - 440) < 3
+    assert np.abs(np.diff(samples, axis=0)).max() < 0.06  # the tone's own steps are 0.029; a click's would be up to 1
+    heard = samples[2 * BLOCK :]
+    assert all(np.abs(heard[at : at + 4800]).max() > 0.2 for at in range(0, len(heard) - 4800, 4800))
+
+
+def test_all_readers_hear_the_same_at_the_same_time(tmp_path):
+    with track_of(source="music", path=write_sound(tmp_path / "song.wav", sine(1.0))) as track:
+        first = track.reader(10.0)
+        one = read(first, 10 * FPS, 2 * FPS, before=full(track))
+        late = read(track.reader(11.0), 11 * FPS, FPS)
+        behind = read(track.reader(10.0), 10 * FPS, 2 * FPS)
+    assert behind == one
+    assert late == [packet for packet in one if packet.pts >= 11 * RATE]
+
+
+def test_a_new_reader_begins_where_its_pictures_do():
+    with track_of() as track:
+        read(track.reader(0), 0, 10)
+        packets = read(track.reader(3600.0), 3600 * FPS, 5)
+        assert 3600 * RATE <= packets[0].pts < 3600 * RATE + BLOCK
+        again = read(track.reader(0.5), FPS // 2 + 1, 5)  # the stream's time began anew
+        assert RATE // 2 <= again[0].pts < RATE // 2 + BLOCK
+
+
+def test_a_short_stall_is_made_up_for_and_a_long_one_left_out():
+    with track_of() as track:
+        reader = track.reader(0)
+        first = reader.until(1.0)
+        short = reader.until(2.5)
+        assert short[0].pts == first[-1].pts + BLOCK
+        assert short[-1].pts >= 2.5 * RATE - BLOCK
+        assert len(reader.until(100.0)) <= 1
+        after = read(reader, 100 * FPS, FPS)
+    assert 100 * RATE - BLOCK < after[0].pts <= 100 * RATE + BLOCK
+    assert [packet.pts - after[0].pts for packet in after] == [number * BLOCK for number in range(len(after))]
+
+
+def test_the_packets_kept_are_few():
+    with track_of() as track:
+        read(track.reader(0), 0, 60 * FPS)
+        kept = track.between(0, 60 * RATE)
+    assert 9.9 * RATE < len(kept) * BLOCK < 10.1 * RATE
+
+
+@pytest.mark.parametrize(("volume_db", "peak"), [(0.0, 0.5), (-20.0, 0.05), (4.0, 0.5 * 10**0.2), (20.0, CEILING)])
+def test_volume_is_in_decibels_and_never_too_loud(tmp_path, volume_db, peak):
+    file = write_sound(tmp_path / "song.wav", sine(1.0))
+    with track_of(source="music", path=file, volume_db=volume_db, crossfade_s=0.0, bitrate_kbps=192) as track:
+        samples = decode(track, read(track.reader(0), 0, 2 * FPS, before=full(track)))[RATE:]
+    assert np.abs(samples).max() == pytest.approx(peak, rel=0.08)
+    assert np.abs(samples).max() < 1
+
+
+@pytest.mark.logs("no sound until this is better", "is skipped")
+def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio.BackOff, "pause_s", lambda *_: 0.01)
+    with track_of(source="music", path=tmp_path) as track:
+        assert track.status().state == "idle"
+        reader = track.reader(0)
+        wait_for(lambda: track.status().error != "")
+        assert "there is no music in" in track.status().error
+        assert track.status().state == "waiting"
+        assert not decode(track, read(reader, 0, 10)).any()
+        write_sound(tmp_path / "song.wav", sine(1.0))
+        full(track)()
+        assert decode(track, read(reader, 10, 10)).any()
+        status = track.status()
+        assert (status.state, status.playing, status.error) == ("playing", "song.wav", "")
+
+
+@pytest.mark.logs("no sound until this is better")
+def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
+    pauses = [0.0, 0.0, 0.0, 3600.0]
+    looked: list[object] = []
+    monkeypatch.setattr(audio.BackOff, "pause_s", lambda *_: pauses.pop(0))
+    monkeypatch.setattr("streamer.video.music.sound_files", lambda path: looked.append(path) or [])
+    with track_of(source="music", path=tmp_path) as track:
+        track.reader(0)
+        wait_for(lambda: not pauses)
+    assert looked == [tmp_path] * 4
+
+
+MP3 = sound_bytes(".mp3", sine(20.0))
+
+
+@pytest.mark.logs("no sound until this is better")
+def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monkeypatch):
+    pauses = threading.Semaphore(0)
+
+    def pause_s(*_: float) -> float:
+        pauses.acquire(timeout=PATIENCE_S)
+        return 0.0
+
+    monkeypatch.setattr(audio.BackOff, "pause_s", pause_s)
+    song = sends(MP3[: len(MP3) // 4], "Content-Type: audio/mpeg")
+    with radio_server(song, sends(b"", status="HTTP/1.0 503 Busy"), sends(MP3, then=stays_silent)) as server:
+        url = server.url().replace("//", "//me:canary@")
+        with track_of(source="radio", url=url, bitrate_kbps=192) as track:
+            reader = track.reader(0)
+            wait_for(lambda: "it ended the stream" in track.status().error)
+            before = read(reader, 0, 6 * FPS)  # 5 s of sound, then none
+            assert track.status().state == "waiting"
+            assert track.status().dropouts == 1
+            pauses.release()
+            wait_for(lambda: "it answers 503" in track.status().error)
+            pauses.release()
+            wait_for(lambda: track._feeder.reservoir.count > 5 * RATE)
+            after = read(reader, 6 * FPS, 2 * FPS)
+            status = track.status()
+            pauses.release()
+    assert (status.state, status.playing, status.error) == ("playing", server.url(), "")
+    assert "canary" not in repr(status)
+    samples = decode(track, before + after)
+    assert np.abs(np.diff(samples, axis=0)).max() < 0.08
+    assert np.abs(samples[RATE : 4 * RATE]).max() > 0.4
+    assert not samples[round(5.5 * RATE) : round(5.9 * RATE)].any()
+    assert np.abs(samples[7 * RATE :]).max() > 0.4
+    assert (after[0].pts, len(after)) == (before[-1].pts + BLOCK, pytest.approx(2 * RATE / BLOCK, abs=1))
+
+
+def test_a_silent_station_holds_up_nobody():
+    with radio_server(stays_silent) as server, track_of(source="radio", url=server.url()) as track:
+        packets = read(track.reader(0), 0, 10 * FPS)
+        assert [packet.pts for packet in packets] == list(range(0, 10 * RATE, BLOCK))
+        assert not decode(track, packets).any()
+        wait_for(lambda: len(server.requests) == 1)
+        thread = track._feeder._thread
+    assert not thread.is_alive()  # and it does not hold up the end either
+
+
+class Endless:
+    """A source that counts, and is closed when nobody listens."""
+
+    playing = "tone"
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.closed = threading.Event()
+        self._open = False
+
+    def read(self) -> np.ndarray:
+        self.opened += not self._open
+        self._open = True
+        return sine(0.1)
+
+    def close(self) -> None:
+        self._open = False
+        self.closed.set()
+
+    def hang_up(self) -> None:
+        pass
+
+
+def test_a_station_that_nobody_listens_to_is_left_until_somebody_does():
+    source, reservoir = Endless(), Reservoir(RATE, 1.0, 0.1)
+    feeder = Feeder(source, reservoir, time.monotonic, idle_s=0.05)
+    try:
+        assert source.closed.wait(PATIENCE_S)
+        wait_for(lambda: reservoir.count == 0)
+        assert source.opened == 1
+
+        def heard() -> bool:
+            return bool(reservoir.take(BLOCK).any())
+
+        wait_for(heard)
+        assert source.opened >= 2
+        assert feeder.error == ""
+    finally:
+        feeder.close(PATIENCE_S)
+
+
+class Broken(Endless):
+    def read(self) -> np.ndarray:
+        raise ZeroDivisionError("a mistake of ours")
+
+
+def test_a_mistake_of_ours_is_logged_and_costs_the_sound_only(caplog):
+    feeder = Feeder(Broken(), Reservoir(RATE, 1.0, 0.1), time.monotonic)
+    try:
+        wait_for(lambda: feeder.error != "")
+    finally:
+        feeder.close(PATIENCE_S)
+    assert feeder.error == "ZeroDivisionError: see the log"
+    assert [record.levelno for record in caplog.records][:1] == [logging.ERROR]
+
+
+def test_what_is_configured_can_be_tried_beforehand(tmp_path):
+    assert try_source(AudioConfig()) == "silence"
+    write_sound(tmp_path / "a b.wav", sine(1.0))
+    write_sound(tmp_path / "c.wav", sine(1.0))
+    assert try_source(AudioConfig(source="music", path=tmp_path)) == f"music: '{tmp_path}', 2 files, beginning with 'a b.wav'"
+    with pytest.raises(SoundError, match="there is no file or folder"):
+        try_source(AudioConfig(source="music", path=tmp_path / "none"))
+    with radio_server(sends(MP3, "icy-name: Radio X")) as server:
+        assert try_source(AudioConfig(source="radio", url=server.url())) == "radio: Radio X"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+    with pytest.raises(SoundError, match="it refuses the connection"):
+        try_source(AudioConfig(source="radio", url=url))
+
+
+def test_a_password_of_a_station_is_not_in_what_a_config_shows_of_itself():
+    assert "canary" not in repr(AudioConfig(source="radio", url="http://me:canary@radio.example/x?token=canary"))
+
+
+def test_what_is_closed_is_silent_and_starts_no_thread(tmp_path):
+    file = write_sound(tmp_path / "song.wav", sine(1.0))
+    track = AudioTrack(AudioConfig(source="music", path=file))
+    track.close()
+    packets = read(track.reader(0), 0, 5)
+    assert not decode(track, packets).any()
+    assert track._feeder is None
+    track.close()
