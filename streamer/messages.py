@@ -410,6 +410,8 @@ class FrameCounters:
     """The picture before once more, because no new one was ready."""
     dropped: int = 0
     """Left out, to keep the pace after a stall."""
+    limited: int = 0
+    """Changed so that they don't flash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
@@ -27,11 +28,13 @@ from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
+from streamer.video import counter
 from streamer.video.audio import AudioTrack
 from streamer.video.channel import make_channel
 from streamer.video.clock import FrameClock
 from streamer.video.curtain import Curtain
 from streamer.video.encoders import Encoders
+from streamer.video.flash import FlashLimiter
 from streamer.video.interpolate import Interpolator
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.overlay import Captioner
@@ -78,6 +81,7 @@ class Pipeline:
             self._actions = _Actions(self._renderer, motion, self._chat)
             self._interpolator = Interpolator(size, config.video.residual_flow, motion=motion)
             built.callback(self._interpolator.close)
+            self._limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
             self._captioner = Captioner(size) if config.video.captions else None
             self._curtain: Curtain | None = Curtain(size, self.seed)
             self._frame_clock = FrameClock(config.video.fps, clock)
@@ -199,7 +203,7 @@ class Pipeline:
             return
         repeated = False
         try:
-            self._image, self._shown = self._draw(now_s)
+            self._image, self._shown = self._draw(now_s, tick.number)
         except Exception:
             if self._image is None:
                 raise
@@ -210,20 +214,28 @@ class Pipeline:
         self._on_air = tick.number
         self._encoders.put(Frame(self._image, tick.number, self._shown, repeated))
 
-    def _draw(self, now_s: float) -> tuple[np.ndarray, Scene | None]:
+    def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None]:
         image, scene = self._interpolator.frame(now_s)
         if image is None:
             assert self._curtain is not None, "what was shown once is there for good"
-            return self._curtain.draw(now_s), None
-        self._curtain = None
-        return (image if self._captioner is None else self._captioner.draw(image, scene, now_s)), scene
+            image = self._curtain.draw(now_s)
+        else:
+            self._curtain = None
+        if self._limiter is not None:
+            image = self._limiter.limit(image, number)
+        if self._captioner is not None and self._curtain is None:
+            image = self._captioner.draw(image, scene, now_s)
+        if self._config.video.frame_counter:
+            image = image.copy()  # the limiter goes back to the one before
+            counter.draw(image, number)
+        return image, scene
 
     def status(self) -> StatusSnapshot:
         """Everything that pages, metrics and health checks tell, now."""
         renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
         return StatusSnapshot(
             programme=self._director.programme(),
-            frames=self._frame_clock.counters,
+            frames=replace(self._frame_clock.counters, limited=0 if self._limiter is None else self._limiter.limited),
             fps=self._config.video.fps,
             fps_measured=self._health.fps,
             renderer=renderer,

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import socket
 import threading
@@ -18,6 +19,7 @@ from streamer.config import Config, FileOutput, QueueConfig, VideoConfig, WebCon
 from streamer.messages import Keyframe, Motion, Pose, RendererStatus, Scene
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
+from streamer.video import counter
 from streamer.web.errors import PortTaken
 
 WAIT_S = 20.0
@@ -181,6 +183,39 @@ def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeyp
         patch.setattr(live.pipeline._interpolator, "frame", frame)
         live.await_frame(lambda image: broken.is_set())
     assert live.call("api/status")["video"]["frames"]["repeated"] >= 1
+
+
+def test_what_flashes_is_held_back_and_counted(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = itertools.count()
+    monkeypatch.setattr(live.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    live.pipeline.start()
+    live.await_frame(lambda image: 40 < image.mean() < 215)
+    assert live.call("api/status")["video"]["frames"]["limited"] > 0
+
+
+def test_what_flashes_is_shown_where_the_limiter_is_off(live: Live, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.pipeline.stop(WAIT_S)
+    bare = Live(config.model_copy(update={"video": config.video.model_copy(update={"flash_limiter": False})}))
+    turns = itertools.count()
+    monkeypatch.setattr(bare.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    bare.pipeline.start()
+    seen = itertools.count()
+    bare.await_frame(lambda image: next(seen) > 15 and image.min() > 240)
+    assert bare.call("api/status")["video"]["frames"]["limited"] == 0
+    assert bare.pipeline.stop(WAIT_S)
+
+
+def test_the_number_on_air_can_be_read_from_the_picture(live: Live, config: Config) -> None:
+    live.pipeline.stop(WAIT_S)
+    video = config.video.model_copy(update={"width": 320, "height": 180, "frame_counter": True})
+    numbered = Live(config.model_copy(update={"video": video}))
+    numbered.pipeline.start()
+    numbers: list[int | None] = []
+    numbered.await_frame(lambda image: numbers.append(counter.read(image)) or len(numbers) == 5)
+    assert None not in numbers
+    assert sorted(set(numbers)) == numbers
+    assert numbered.call("api/status")["video"]["frames"]["number"] >= numbers[-1]
+    assert numbered.pipeline.stop(WAIT_S)
 
 
 def test_an_output_records_from_the_start(live: Live, config: Config, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from streamer.dream.sources import SourceError, read_image
 from streamer.dream.weights import NetworkError
 from streamer.messages import Layout, Motion, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
+from streamer.video import counter
+from streamer.video.flash import FlashLimiter
 from streamer.video.interpolate import Interpolator
 from streamer.video.movie import MovieError, MovieWriter
 from streamer.video.overlay import Captioner
@@ -106,12 +108,13 @@ def _reader(words: Vocabulary) -> Callable[[str], tuple[Target, ...]]:
 def _frames(
     config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None
 ) -> Iterator[np.ndarray]:
-    """The video's frames, without end: keyframes interpolated and captioned as they are live."""
+    """The video's frames, without end: keyframes interpolated, kept from flashing and captioned as they are live."""
     scenes = tuple(Scene(number, arrange(cue.targets, Layout(config.dream.layout))) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
     size = (config.video.height, config.video.width)
     motion = Motion(config.zoom.speed, config.zoom.rotation)
     interpolator = Interpolator(size, config.video.residual_flow, motion=motion, offline=True)
+    limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
     captioner = Captioner(size) if order.captions else None
     keyframes = dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)
     reached_s, number = -1.0, 0
@@ -124,7 +127,14 @@ def _frames(
                 reached_s = keyframe.time_s
             image, scene = interpolator.frame(time_s)
             assert image is not None, "a keyframe was pushed"
-            yield image if captioner is None else captioner.draw(image, scene, time_s)
+            if limiter is not None:
+                image = limiter.limit(image, number)
+            if captioner is not None:
+                image = captioner.draw(image, scene, time_s)
+            if config.video.frame_counter:
+                image = image.copy()  # the limiter goes back to the one before
+                counter.draw(image, number)
+            yield image
             number += 1
     finally:
         interpolator.close()

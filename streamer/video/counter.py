@@ -30,7 +30,7 @@ def draw(image: np.ndarray, number: int) -> None:
     """Draw a frame's number into it.
 
     Args:
-        image: (h, w, 3) uint8, at least 38 pixels wide and 30 high; changed in place.
+        image: (h, w, 3) uint8; changed in place. Below 38 pixels of width or 30 of height nobody can read it.
         number: 0 or more; its low sixteen bits can be read back.
     """
     side = _side(image)

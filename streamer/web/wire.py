@@ -167,6 +167,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
                 "late": frames.late,
                 "repeated": frames.repeated,
                 "dropped": frames.dropped,
+                "limited": frames.limited,
             },
             "longest_gap_s": round(snapshot.longest_gap_s, 4),
             "viewers": snapshot.viewers,

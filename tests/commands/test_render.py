@@ -8,6 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from streamer.__main__ import app
+from streamer.messages import Scene
+from streamer.video.interpolate import Interpolator
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SMALL = ["--size", "64x36", "--fps", "10", "--seconds", "0.6"]
@@ -71,6 +73,17 @@ def test_captions_are_drawn_when_asked_for(render: Callable[..., Path]) -> None:
         pixels(render(name, "--seed", "1", *more)) for name, more in (("a", large), ("b", (*large, "--captions")))
     )
     assert not np.array_equal(without[2], captioned[2])
+
+
+def test_a_file_does_not_flash(render: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def strobe(show: Interpolator, time_s: float) -> tuple[np.ndarray, Scene]:
+        return np.full((36, 64, 3), 255 * (round(time_s * 30) // 2 % 2), np.uint8), Scene(1, ())
+
+    monkeypatch.setattr(Interpolator, "frame", strobe)
+    levels = pixels(render("a", "--fps", "30", "--seconds", "1.2")).mean((1, 2, 3))
+    assert np.abs(np.diff(levels[20:])).max() < 30
+    bare = pixels(render("b", "--fps", "30", "--seconds", "1.2", "--set", "video.flash_limiter=false")).mean((1, 2, 3))
+    assert np.abs(np.diff(bare[20:])).max() == 255
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ def test_what_is_drawn_is_read(number: int, height: int, width: int) -> None:
     assert read(numbered((height, width), number)) == number % NUMBERS
 
 
+@pytest.mark.parametrize("size", [(32, 32), (32, 200), (200, 32)])
+def test_the_smallest_videos_take_it(size: tuple[int, int]) -> None:
+    draw(np.zeros((*size, 3), np.uint8), 123)
+
+
 @given(number=st.integers(0, NUMBERS - 1), height=st.integers(120, 900))
 def test_a_scaled_picture_reads_the_same(number: int, height: int) -> None:
     scaled = cv2.resize(numbered((360, 640), number), (round(height * 16 / 9), height), interpolation=cv2.INTER_LINEAR)

@@ -185,7 +185,7 @@ def test_status(stage: Stage) -> None:
         "video": {
             "fps": 25.0,
             "fps_measured": 24.99,
-            "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1},
+            "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0},
             "longest_gap_s": 0.0,
             "viewers": 2,
         },

@@ -18,6 +18,7 @@ export function showNumbers({ video, renderer, uptime_s, version }) {
       ["Late", frames.late],
       ["Repeated", frames.repeated],
       ["Dropped", frames.dropped],
+      ["Kept from flashing", frames.limited],
       ["Viewers", video.viewers],
     ]),
     group("Dream", [
