@@ -264,6 +264,20 @@ def test_the_newest_are_kept_and_what_others_made_stays(tmp_path: Path, caplog: 
     assert (tmp_path / "dream.mp4").read_bytes() == b"mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+def test_a_file_that_somebody_deletes_is_noticed_and_another_begun(tmp_path: Path) -> None:
+    sink = sink_to(tmp_path / "dream.mp4")
+    source = Source()
+    sink.open()
+    deliver(sink, source, 15)
+    (tmp_path / "dream.mp4").unlink()
+    with pytest.raises(SinkError, match=r"dream\.mp4 was deleted while it was written"):
+        deliver(sink, source, 15)
+    sink.finish()
+    record(sink, Source(), 5)
+    assert len(times(tmp_path / "dream.mp4")) == 5
+
+
 def test_an_old_file_that_cannot_be_deleted_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pieces = Pieces(tmp_path / "dream.mp4", keep=1)
     file, path = pieces.create(NOON)

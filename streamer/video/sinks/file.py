@@ -101,7 +101,9 @@ class FileSink(Sink):
         return self._recording
 
     def _look_at_disk(self, pts: int) -> None:
-        """Look once a second whether there is room left."""
+        """Look once a second whether there is room left, and the file still there."""
         if self._checked is None or not 0 <= pts - self._checked < VIDEO_RATE:
             self._checked = pts
             self._guard.check()
+            if self._recording is not None:
+                self._recording.look()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from streamer.video.sinks.container import Container
 from streamer.video.sinks.demux import Picture
+from streamer.video.sinks.sink import SinkError
 from streamer.video.wire import Media, MediaInfo
 
 SYNC_BYTES = 8 << 20
@@ -70,6 +71,11 @@ class Recording:
     def takes(self, picture: Picture) -> bool:
         """Whether a picture can be added to those that are in it."""
         return picture.info == self.info and (self._last is None or picture.video.pts > self._last)
+
+    def look(self) -> None:
+        """Raise SinkError when somebody deleted the file: it would be written on to the end, and lost."""
+        if os.fstat(self._disk.file.fileno()).st_nlink == 0:
+            raise SinkError(f"{self.path} was deleted while it was written")
 
     def mux(self, media: Media) -> None:
         """Add a picture or sound. Raises OSError when it cannot be written; what is on disk then ends in a whole picture."""
