@@ -2,7 +2,7 @@
 
 const AIM_S = 0.35; // how far behind the newest picture to play
 const AIM_MAX_S = 0.7; // what the aim grows to where the line stutters; with the slack below, a second stays a second
-const LATE_S = 2.5; // farther behind than the aim by this: jump
+const LATE_S = 1.5; // farther behind than the aim by this: jump
 const KEEP_S = 15; // of the past, then it is pruned
 const SILENCE_MS = 8000; // a line that has spoken and says nothing for so long is dead
 
@@ -61,7 +61,7 @@ class Chase {
       return;
     }
     this.aim = Math.max(AIM_S, this.aim * 0.999);
-    if (behind > this.aim + 0.25) video.playbackRate = behind > this.aim + 1 ? 1.15 : 1.06;
+    if (behind > this.aim + 0.2) video.playbackRate = behind > this.aim + 0.4 ? 1.15 : 1.06;
     else if (behind < this.aim * 0.4) video.playbackRate = 0.96;
     else if (video.playbackRate > 1 ? behind <= this.aim : behind >= this.aim) video.playbackRate = 1;
   }
