@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails
 
 from streamer.config_block import LocalPath, Section, broken
@@ -81,9 +82,9 @@ def _web_path(path: str, ending: str, example: str) -> str:
 
 
 OutputName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-_NAME_RULE = {"allowed": "1 to 32 small letters, digits, - and _, beginning with a letter or digit, or null"}
+_NAME_RULE: JsonDict = {"allowed": "1 to 32 small letters, digits, - and _, beginning with a letter or digit, or null"}
 _KEY_ENV = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_ENV_RULE = {"allowed": "the name of an environment variable"}
+_ENV_RULE: JsonDict = {"allowed": "the name of an environment variable"}
 Bitrate = Annotated[int, Field(ge=100, le=100_000)]
 Side = Annotated[int, Field(ge=32, le=7680, multiple_of=2)]
 
