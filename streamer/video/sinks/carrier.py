@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import select
@@ -42,7 +43,8 @@ _TCP_ACKED = struct.Struct("=120xQ")
 _TCP_WINDOW = struct.Struct("=228xI")
 """tcpi_snd_wnd: for how many more it has room; from Linux 5.4 on."""
 _READ_BYTES = 1 << 16
-_ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_NO_PICTURE = b"\0\0\1\x65\x88\x84" + bytes(24)
+"""Begins as a keyframe does; parameter sets are looked at only when a picture follows."""
 
 
 _IN_OPTION, _IN_TEE = "\\':]", "\\'|"
@@ -57,14 +59,6 @@ def tee_address(url: str, options: dict[str, str]) -> str:
 
 def _escaped(text: str, special: str) -> str:
     return "".join(f"\\{letter}" if letter in special else letter for letter in text)
-
-
-def adts(data: bytes, rate: int) -> bytes:
-    """Put an ADTS header before raw stereo AAC-LC (ISO 13818-7, 6.2): every container learns from it what the sound is."""
-    length = len(data) + 7
-    index = _ADTS_RATES.index(rate)
-    head = (0xFF, 0xF1, 0x40 | index << 2, 0x80 | length >> 11, length >> 3 & 0xFF, (length & 7) << 5 | 0x1F, 0xFC)
-    return bytes(head) + data
 
 
 class Connection:
@@ -91,8 +85,8 @@ class Connection:
         with av.logging.Capture() as lines:
             try:
                 self._container = av.open(address, "w", format=name, options=options)
-                self._video = self._container.add_mux_stream("h264", rate=info.fps, width=info.width, height=info.height)
-                self._audio = self._container.add_mux_stream("aac", rate=info.audio_rate) if info.audio_rate else None
+                self._video = self._add_video(info)
+                self._audio = self._container.add_stream("aac", info.audio_rate, layout="stereo") if info.audio_rate else None
                 self._container.start_encoding()
             except (av.FFmpegError, OSError) as error:
                 told = [(part, text) for _, part, text in lines]
@@ -107,6 +101,12 @@ class Connection:
         for number in self._sockets:
             _tune(number, info.bitrate_kbps * 1000 // 8)
         self._before = self._tcp()
+
+    def _add_video(self, info: MediaInfo) -> av.VideoStream:
+        """A stream whose header holds the parameter sets; PyAV takes them from a stream that was read, and nowhere else."""
+        data = io.BytesIO(info.extradata + _NO_PICTURE)
+        with av.open(data, "r", format="h264", options={"framerate": str(info.fps)}) as read:
+            return self._container.add_stream_from_template(read.streams.video[0], opaque=True)
 
     def send(self, media: Media) -> None:
         """Send a picture or sound; what comes before the first keyframe is left out, and time counts from there.
@@ -124,7 +124,7 @@ class Connection:
         if stream is None or pts < 0 or pts <= self._last[media.audio]:
             return
         self._last[media.audio] = pts
-        packet = av.Packet(adts(media.data, rate) if media.audio else media.data)
+        packet = av.Packet(media.data)
         packet.pts = packet.dts = pts
         packet.duration = media.duration
         packet.time_base = Fraction(1, rate)
