@@ -68,15 +68,19 @@ class Health:
             (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
             return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
-    def problems(self, renderer: RendererStatus, encoder: str, outputs: Sequence[OutputStatus]) -> tuple[str, ...]:
+    def problems(
+        self, renderer: RendererStatus, encoder: str, outputs: Sequence[OutputStatus], sound: str = ""
+    ) -> tuple[str, ...]:
         """Why the stream is unwell, most urgent first; empty when all is well.
 
         Args:
             encoder: what went wrong with the encoding last; empty when nothing did.
             outputs: how each does.
+            sound: why there is none though there should be; empty when there is.
         """
         found = [self._standstill(renderer), self._slow(), f"encoding fails: {encoder}" if encoder else ""]
         found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.state in FAILING]
+        found += [f"no sound: {sound}" if sound else ""]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def _standstill(self, renderer: RendererStatus) -> str:

@@ -242,7 +242,7 @@ class Pipeline:
             viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, outputs),
+            problems=self._health.problems(renderer, encoder.error, outputs, self._audio.status().error),
             motion=self._actions.motion,
             chat=self._chat.read(),
             outputs=outputs,

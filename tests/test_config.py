@@ -192,7 +192,7 @@ ERRORS = {
         "live.yaml:2: 'audio.url' is null; must be the address of a stream while 'source' is radio"
     ),
     "audio: {source: radio, url: 'ftp://h/a.ogg'}": (
-        "live.yaml:1: 'audio.url' is \"ftp://h/a.ogg\"; must be the http:// or https:// address of a stream"
+        "live.yaml:1: 'audio.url' is (hidden); must be the http:// or https:// address of a stream"
     ),
     "audio: {rate: 22050}": "live.yaml:1: 'audio.rate' is 22050; must be 48000 or 44100",
     # the file

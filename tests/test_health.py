@@ -72,9 +72,10 @@ def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     (tmp_path / "away").mkdir()
-    assert health.problems(WELL, "no such codec", [output("rec", "retrying", "disk full"), output("b")]) == (
+    assert health.problems(WELL, "no such codec", [output("rec", "retrying", "disk full"), output("b")], "no file") == (
         "encoding fails: no such codec",
         "output rec is retrying: disk full",
+        "no sound: no file",
         f"only 50 MB are free in '{tmp_path}'",
         f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
     )
