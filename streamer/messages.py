@@ -493,6 +493,22 @@ class OutputStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundStatus:
+    """What is heard, at one moment."""
+
+    source: str = "silence"
+    """``silence``, ``music`` or ``radio``."""
+    state: str = "silence"
+    """``silence`` as configured; ``idle`` until somebody listens; ``waiting`` for sound that should be there; ``playing``."""
+    playing: str = ""
+    """The file, or what the station says it plays."""
+    dropouts: int = 0
+    """How often sound gave way to silence."""
+    error: str = ""
+    """Why there is no sound, in one line; empty while there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """Everything that pages, metrics and health checks tell, at one moment."""
 
@@ -519,3 +535,6 @@ class StatusSnapshot:
     """``Frame.number`` of the frame on air; None before the first."""
     longest_gap_s: float = 0.0
     """Most seconds from one frame of the video to the next within the last ten, or a little more."""
+    sound: SoundStatus = SoundStatus()
+    encoder: str = ""
+    """What encodes, and how, for example ``libx264 veryfast``."""

@@ -24,7 +24,7 @@ from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
 from streamer.dream.renderer import Renderer
 from streamer.health import Health
 from streamer.loop import Loop
-from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene, StatusSnapshot
+from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene, SoundStatus, StatusSnapshot
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
@@ -233,6 +233,7 @@ class Pipeline:
     def status(self) -> StatusSnapshot:
         """Everything that pages, metrics and health checks tell, now."""
         renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
+        sound = self._audio.status()
         return StatusSnapshot(
             programme=self._director.programme(),
             frames=replace(self._frame_clock.counters, limited=0 if self._limiter is None else self._limiter.limited),
@@ -242,12 +243,14 @@ class Pipeline:
             viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, outputs, self._audio.status().error),
+            problems=self._health.problems(renderer, encoder.error, outputs, sound.error),
             motion=self._actions.motion,
             chat=self._chat.read(),
             outputs=outputs,
             frame_number=self._on_air,
             longest_gap_s=self._frame_clock.longest_gap_s,
+            sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error),
+            encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
 
     def _make_output(self, output: Output, name: str) -> Runner:

@@ -35,7 +35,7 @@ from streamer.video.sinks.secrets import Redactor
 log = logging.getLogger(__name__)
 
 MAX_OUTPUTS = 32
-"""Outputs at once; more are refused."""
+"""Outputs at once, beyond which callers of the API can add none."""
 STOP_S = 3.0
 """Seconds that an output has to end when it is switched off."""
 DISABLED = "disabled"
@@ -120,11 +120,9 @@ class Outputs:
         """Add an output, which starts if all the others have; returns its name.
 
         Raises:
-            Refused: its name or its address on the web server is taken, or there are too many.
+            Refused: its name, its folder or its address on the web server is taken.
         """
         with self._lock:
-            if len(self._entries) >= MAX_OUTPUTS:
-                raise Refused(Reason.LIMIT, f"there are {MAX_OUTPUTS} outputs already; remove one first")
             if output.name in self._entries:
                 raise Refused(Reason.DUPLICATE, f"'name' is '{output.name}'; there is an output of that name already")
             for other in self._entries.values():
@@ -140,8 +138,10 @@ class Outputs:
         """Add an output from a block as the API's callers send it; returns its name.
 
         Raises:
-            Refused: ``BAD_OUTPUT`` with every mistake; and as ``add`` does.
+            Refused: ``BAD_OUTPUT`` with every mistake, ``LIMIT`` if there are too many; and as ``add`` does.
         """
+        if len(self._entries) >= MAX_OUTPUTS:
+            raise Refused(Reason.LIMIT, f"there are {len(self._entries)} outputs already; remove one first")
         return self.add(read_block(block, self._recordings))
 
     def remove(self, name: str) -> None:

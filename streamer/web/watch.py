@@ -42,6 +42,7 @@ class _Snapshot(Collector):
                 "Longest time from one frame to the next within the last ten seconds.",
                 status.longest_gap_s,
             ),
+            ("sound_well", "1 while there is sound, or silence is what is asked for.", not status.sound.error),
             ("steps_per_second", "Steps of the dream per second.", renderer.steps_per_s),
             ("keyframe_seconds", "Seconds from one dreamt keyframe to the next.", renderer.keyframe_s or 0.0),
             ("canvas_width_pixels", "Width of the picture being dreamt.", width),

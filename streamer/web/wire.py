@@ -150,7 +150,7 @@ def output(item: OutputStatus) -> Json:
 def status(snapshot: StatusSnapshot, links: Links) -> Json:
     """Everything ``/api/status`` and ``/api/events`` tell."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
-    canvas = renderer.canvas
+    canvas, sound = renderer.canvas, snapshot.sound
     return {
         "on_air": None if programme.scene is None else _on_air(programme.scene, programme, links),
         "queue": [_waiting(item, links) for item in programme.waiting],
@@ -169,6 +169,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
                 "dropped": frames.dropped,
                 "limited": frames.limited,
             },
+            "encoder": snapshot.encoder,
             "longest_gap_s": round(snapshot.longest_gap_s, 4),
             "viewers": snapshot.viewers,
         },
@@ -180,6 +181,13 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "keyframe_s": None if renderer.keyframe_s is None else round(renderer.keyframe_s, 3),
             "restarts": renderer.restarts,
             "error": renderer.error,
+        },
+        "sound": {
+            "source": sound.source,
+            "state": sound.state,
+            "playing": sound.playing,
+            "dropouts": sound.dropouts,
+            "error": sound.error,
         },
         "outputs": [output(item) for item in snapshot.outputs],
         "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},

@@ -141,7 +141,7 @@ def test_what_is_taken_or_unknown_is_refused(outputs: Outputs) -> None:
 def test_there_may_be_only_so_many(outputs: Outputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_OUTPUTS", 2)
     with pytest.raises(Refused, match="there are 2 outputs already"):
-        outputs.add(block("null"))
+        outputs.add_block({"kind": "null"})
 
 
 def test_an_output_that_cannot_be_made_is_told_and_can_be_tried_again(

@@ -7,7 +7,7 @@ function group(title, rows) {
   return el("section", {}, el("h2", {}, title), el("dl", {}, ...lines));
 }
 
-export function showNumbers({ video, renderer, uptime_s, version }) {
+export function showNumbers({ video, sound, renderer, uptime_s, version }) {
   const { frames } = video;
   const canvas = renderer.canvas ? `${renderer.canvas.width} × ${renderer.canvas.height}` : "…";
   const keyframe = renderer.keyframe_s === null ? "…" : `every ${renderer.keyframe_s.toFixed(2)} s`;
@@ -20,6 +20,8 @@ export function showNumbers({ video, renderer, uptime_s, version }) {
       ["Dropped", frames.dropped],
       ["Kept from flashing", frames.limited],
       ["Viewers", video.viewers],
+      ["Encoder", video.encoder || "…"],
+      ["Sound", sound.error || sound.playing || sound.source, Boolean(sound.error)],
     ]),
     group("Dream", [
       ["Network", renderer.network || "loading…"],
