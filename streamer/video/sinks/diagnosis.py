@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 KEY_S = 5.0
 """A server that hangs up so soon after it was given the key most likely refuses it: some look at it after their answer."""
+_RTMP_VERSION = 3
 _ASK = "is the key right, and does nobody else stream with it?"
-_NO_NAME = re.compile(r"(?:Failed to resolve hostname|getaddrinfo\() ?(?P<name>[^\s:)]+)\)?: (?P<why>.+)")
+_NO_NAME = re.compile(r"(?:Failed to resolve hostname|getaddrinfo\() ?(?P<name>[^\s:,)]+)(?:, [^)]*)?\)?: (?P<why>.+)")
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN, errno.ENOTCONN, errno.EIO)
 
 Line = tuple[str, str]
@@ -39,6 +40,8 @@ def why_not_connected(lines: Sequence[Line], error: OSError, where: str) -> str:
         if timed_out:
             return f"{where} did not answer when it was given the stream key"
         return f"{where} refused the stream key; {_ASK}{_said(texts)}"
+    if any(text.startswith("Type answer ") and text != f"Type answer {_RTMP_VERSION}" for text in texts):
+        return f"{where} answers, but not as an RTMP server does; check address and port"
     if any(text.startswith("Proto = ") for text in texts):
         if timed_out:
             return f"{where} stopped answering while the stream was being set up"

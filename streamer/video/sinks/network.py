@@ -166,6 +166,7 @@ class NetworkSink(Sink):
         try:
             if self._child is None:
                 self._child, self._next = self._next or Child(), None
+                self._enter(Phase.WAITING)
             if self._next is None and self._is_due():
                 self._next = Child()
         except OSError as error:
@@ -289,7 +290,9 @@ class NetworkSink(Sink):
         self._try_at_s = self._clock() + self._failed(self._redact(reason), worked_s)
 
     def _enter(self, phase: Phase) -> None:
-        self._phase, self._phase_since_s = phase, self._clock()
+        with self._changed:
+            self._phase, self._phase_since_s = phase, self._clock()
+            self._changed.notify_all()
 
     def _bury(self, now_s: float) -> None:
         """End those that take leave for too long."""

@@ -24,7 +24,6 @@ Subscribe = Callable[[], Subscription]
 
 READ_S = 0.5
 """Longest wait for a piece before looking whether to stop."""
-RETRY_S = 5.0
 
 
 class SinkState(StrEnum):
@@ -80,15 +79,12 @@ class Sink(ABC):
         *,
         kind: str = "",
         back_off: BackOff | None = None,
-        retry_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.kind = kind
         self._subscribe = subscribe
         self._back_off = BackOff() if back_off is None else back_off
-        if retry_s is not None:
-            self._back_off = BackOff(first_s=retry_s, factor=1.0)
         self._clock = clock
         self._changed = threading.Condition()
         self._stopping = threading.Event()

@@ -1,0 +1,113 @@
+"""What the tests of network outputs are played on: a share that never runs dry, and servers that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, cast
+
+from streamer.video.sinks.sink import Subscribe
+from streamer.video.wire import Media, Unpacker
+from tests.video.packets import Source
+
+
+class Tape:
+    """Stands in for an encoder's share: pictures at a rate, from a keyframe on, until ``most`` are out or it is closed.
+
+    With ``most``, those after the first wait until ``go`` is set: of what comes before there is a connection, not all is sent.
+    """
+
+    def __init__(self, source: Source, most: int | None = None, *, pace_s: float = 0.02) -> None:
+        self._source, self._most, self._pace_s = source, most, pace_s
+        self._ending = threading.Event()
+        self.go = threading.Event()
+        self._waiting: deque[bytes] = deque()
+        self.dropped = 0
+        self.given: list[bytes] = []
+
+    @property
+    def subscribe(self) -> Subscribe:
+        return cast(Subscribe, lambda: self)
+
+    @property
+    def closed(self) -> bool:
+        return self._ending.is_set()
+
+    @property
+    def out(self) -> bool:
+        """Whether all of it was read."""
+        return self._most is not None and len(self.given) > self._most
+
+    @property
+    def media_bytes(self) -> int:
+        """Bytes of picture and sound that were read."""
+        items = Unpacker().feed(b"".join(self.given))
+        return sum(len(item.data) for item in items if isinstance(item, Media))
+
+    def read(self, timeout: float | None = None) -> bytes | None:
+        if self.out or (self._most is not None and len(self.given) == 2 and not self.go.is_set()):
+            self._ending.wait(timeout)
+            return None
+        if self._ending.wait(self._pace_s):
+            return None
+        if not self._waiting:
+            self._waiting.extend(self._source.pieces(1))
+        self.given.append(self._waiting.popleft())
+        return self.given[-1]
+
+    def close(self) -> None:
+        self._ending.set()
+
+
+class Evil:
+    """Accepts connections on a free port of the loopback, and does with each what it was told."""
+
+    def __init__(self, does: Callable[[socket.socket], Any]) -> None:
+        self._does = does
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection = self._listener.accept()[0]
+                self._open.append(connection)
+                with contextlib.suppress(OSError):
+                    self._does(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+        self._thread.join(5)
+
+
+def says_nothing(connection: socket.socket) -> None:
+    """Keep it open in silence."""
+
+
+def hangs_up(connection: socket.socket) -> None:
+    """Read a little, then close."""
+    connection.recv(100)
+    connection.close()
+
+
+def speaks_http(connection: socket.socket) -> None:
+    """Answer whatever comes as a web server does."""
+    connection.recv(5000)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" * 80)
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(5000):
+        pass

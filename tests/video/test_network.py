@@ -1,0 +1,395 @@
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from streamer.config import MpegtsUdpOutput, RtmpOutput
+from streamer.video.sinks import SinkState, ingest, network
+from streamer.video.sinks.backoff import BackOff
+from streamer.video.sinks.ingest import Destination, rtmp_destination, udp_destination
+from streamer.video.sinks.network import NetworkSink
+from streamer.video.sinks.secrets import KeyProblem
+from tests.acceptance.relay import Relay
+from tests.rtmp_server import KEY, RtmpServer, free_port, missing
+from tests.video.network_stage import Evil, Tape, hangs_up, says_nothing, speaks_http
+from tests.video.packets import Source
+
+PATIENCE_S = 60.0
+FPS, GOP = 10, 5
+needs_server = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RtmpServer]:
+    with RtmpServer(tmp_path, record=True) as running:
+        yield running
+
+
+def pushes(tape: Tape, url: str, key: str = KEY, *, reconnect_s: float | None = None) -> NetworkSink:
+    output = RtmpOutput(kind="rtmp", url=url, key=key)
+    quick = BackOff(first_s=0.1, factor=1.0)
+    return NetworkSink("push", tape.subscribe, lambda: rtmp_destination(output), reconnect_s=reconnect_s, back_off=quick)
+
+
+def endless() -> Tape:
+    return Tape(Source(fps=FPS, gop=GOP))
+
+
+def is_live(sink: NetworkSink) -> bool:
+    return sink.wait_until(lambda status: status.state is SinkState.LIVE and not status.error, PATIENCE_S)
+
+
+def is_retrying(sink: NetworkSink, reason: str) -> bool:
+    return sink.wait_until(lambda status: status.state is SinkState.RETRYING and reason in status.error, PATIENCE_S)
+
+
+def times(path: Path) -> tuple[list[int], list[bool], list[int]]:
+    """Milliseconds of pictures, whether each is a keyframe, and milliseconds of sound."""
+    video, keys, audio = [], [], []
+    with av.open(str(path), format="flv") as container:
+        for packet in container.demux():
+            if packet.pts is None:
+                continue
+            if packet.stream.type == "video":
+                video.append(packet.pts)
+                keys.append(packet.is_keyframe)
+            else:
+                audio.append(packet.pts)
+    return video, keys, audio
+
+
+@needs_server
+def test_what_is_pushed_is_what_the_server_gets(server: RtmpServer) -> None:
+    tape = Tape(Source(fps=FPS, gop=GOP), most=20)
+    sink = pushes(tape, server.url)
+    sink.start()
+    assert is_live(sink)
+    tape.go.set()
+    assert sink.wait_until(
+        lambda status: status.delivered == 20 and status.delivered_bytes >= 0.8 * tape.media_bytes, PATIENCE_S
+    )
+    assert sink.status().state is SinkState.LIVE
+    assert sink.stop(PATIENCE_S)
+    assert sink.status().failures == sink.status().dropped == 0
+    assert sink.processes == ()
+    (recording,) = server.recordings()
+    video, keys, audio = times(recording)
+    assert video == [number * 1000 // FPS for number in range(20)]
+    assert keys == [number % GOP == 0 for number in range(20)]
+    assert audio[0] == 0
+    assert {later - earlier for earlier, later in itertools.pairwise(audio)} == {21, 22}  # 1024 samples at 48 kHz, rounded
+    assert 2000 <= audio[-1] + 22 < 2050
+    with av.open(str(recording), format="flv") as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 20
+    assert (frames[0].width, frames[0].height) == (160, 96)
+
+
+@needs_server
+@pytest.mark.logs("output push failed")
+def test_after_the_server_died_and_came_back_it_is_live_from_zero_again(server: RtmpServer) -> None:
+    sink = pushes(endless(), server.url)
+    sink.start()
+    assert is_live(sink)
+    server.kill()
+    assert is_retrying(sink, "refuses connections; is the server running, and is the port right?")
+    before = sink.status()
+    assert before.failures >= 2
+    server.start()
+    assert is_live(sink)
+    assert sink.wait_until(lambda status: status.delivered_bytes > before.delivered_bytes + 10_000, PATIENCE_S)
+    assert sink.stop(PATIENCE_S)
+    video, keys, audio = times(server.recordings()[-1])
+    assert video[0] == 0
+    assert keys[0]
+    assert audio[0] <= 22  # of the sound, only what begins with the picture or later is sent
+    assert {later - earlier for earlier, later in itertools.pairwise(video)} == {1000 // FPS}
+
+
+@needs_server
+@pytest.mark.logs("output push failed")
+def test_a_reset_in_the_middle_of_a_picture_is_told_and_overcome(server: RtmpServer) -> None:
+    with Relay(server.port) as relay:
+        sink = pushes(endless(), f"rtmp://127.0.0.1:{relay.port}/live")
+        sink.start()
+        assert is_live(sink)
+        relay.reset()
+        assert sink.wait_until(lambda status: status.failures == 1, PATIENCE_S)
+        assert is_live(sink)
+        assert sink.stop(PATIENCE_S)
+
+
+@needs_server
+@pytest.mark.logs("output push failed")
+def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "HUNG_S", 0.5)
+    monkeypatch.setattr(network, "STALL_S", 3.0)
+    tape = endless()
+    sink = pushes(tape, server.url)
+    sink.start()
+    assert is_live(sink)
+    (before,) = sink.processes
+    server.pause()
+    assert is_retrying(sink, "the server has taken nothing for")
+    assert sink.wait_until(lambda status: status.failures >= 1, PATIENCE_S)
+    assert before not in sink.processes
+    server.go_on()
+    assert is_live(sink)
+    assert sink.stop(PATIENCE_S)
+
+
+@needs_server
+@pytest.mark.logs("output push failed")
+def test_a_wrong_key_is_told_until_it_is_put_right(server: RtmpServer, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("wrong_key_8dG2")
+    path.chmod(0o644)
+    output = RtmpOutput(kind="rtmp", url=server.url, key_file=path)
+    quick = BackOff(first_s=0.1, factor=1.0)
+    sink = NetworkSink("push", endless().subscribe, lambda: rtmp_destination(output), back_off=quick)
+    sink.start()
+    assert is_retrying(sink, f"run: chmod 600 {path}")
+    path.chmod(0o600)
+    assert is_retrying(sink, "refused the stream key; is the key right, and does nobody else stream with it?")
+    path.write_text(KEY)
+    assert is_live(sink)
+    assert sink.stop(PATIENCE_S)
+
+
+@needs_server
+def test_the_planned_reconnect_begins_at_a_keyframe_and_is_no_failure(server: RtmpServer) -> None:
+    tape = endless()
+    sink = pushes(tape, server.url, reconnect_s=1.0)
+    sink.start()
+    first: set[int] = set()
+    assert sink.wait_until(lambda status: bool(sink.processes) and not first.update(sink.processes), PATIENCE_S)
+    assert sink.wait_until(
+        lambda status: status.state is SinkState.LIVE and bool(sink.processes) and first.isdisjoint(sink.processes), PATIENCE_S
+    )
+    assert sink.stop(PATIENCE_S)
+    assert sink.status().failures == sink.status().dropped == 0
+    recordings = [times(path) for path in server.recordings()]
+    assert len(recordings) >= 2
+    for video, keys, _ in recordings:
+        assert video[:1] == [0]
+        assert keys[0]
+    # The next connection begins with the picture after the last one's last: none is missing.
+    count = sum(len(video) for video, _, _ in recordings[:-1])
+    assert count % GOP == 0
+
+
+@pytest.mark.parametrize(
+    ("does", "scheme", "reason"),
+    [
+        (says_nothing, "rtmp", "took the connection and says nothing; is it an RTMP server, and does it want rtmps?"),
+        (hangs_up, "rtmp", "hung up during the greeting; is it an RTMP server, and does it want rtmps?"),
+        (speaks_http, "rtmp", "answers, but not as an RTMP server does; check address and port"),
+        (speaks_http, "rtmps", "failed: "),
+        (hangs_up, "rtmps", "failed: "),
+    ],
+)
+@pytest.mark.logs("output push failed")
+def test_servers_that_misbehave_are_told_apart(does, scheme: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "ANSWER_S", 1)
+    with Evil(does) as evil:
+        sink = pushes(endless(), f"{scheme}://127.0.0.1:{evil.port}/live")
+        sink.start()
+        assert is_retrying(sink, reason)
+        assert f"127.0.0.1:{evil.port}" in sink.status().error
+        assert sink.wait_until(lambda status: status.failures >= 2, PATIENCE_S)
+        assert sink.stop(PATIENCE_S)
+
+
+@pytest.mark.logs("output push failed")
+def test_an_unknown_name_and_a_closed_port_are_told_apart() -> None:
+    for url, reason in (
+        ("rtmp://no-such-server.invalid/live", "the name no-such-server.invalid does not resolve"),
+        (f"rtmp://127.0.0.1:{free_port()}/live", "refuses connections; is the server running, and is the port right?"),
+    ):
+        sink = pushes(endless(), url)
+        sink.start()
+        assert is_retrying(sink, reason)
+        assert sink.stop(PATIENCE_S)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "certificate.pem", folder / "private.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    try:
+        subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("openssl is not installed")
+    return certificate, key
+
+
+@pytest.mark.logs("output push failed")
+def test_a_server_whose_certificate_nobody_vouches_for_never_sees_the_key(tmp_path: Path) -> None:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*self_signed(tmp_path))
+    heard: list[bytes] = []
+
+    def listens(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            heard.append(secure.recv(1000))
+
+    with Evil(listens) as evil:
+        sink = pushes(endless(), f"rtmps://localhost:{evil.port}/live")
+        sink.start()
+        assert is_retrying(sink, "failed: Peer certificate failed verification")
+        assert sink.stop(PATIENCE_S)
+    assert not any(heard)
+
+
+@pytest.mark.logs("output push failed")
+def test_it_ends_in_time_while_a_silent_server_holds_the_child() -> None:
+    with Evil(says_nothing) as evil:
+        sink = pushes(endless(), f"rtmp://127.0.0.1:{evil.port}/live")
+        sink.start()
+        assert sink.wait_until(lambda status: bool(sink.processes) and sink._phase is network.Phase.CONNECTING, PATIENCE_S)
+        assert sink.stop(PATIENCE_S)
+        assert sink.processes == ()
+        assert sink.status().state is SinkState.STOPPED
+
+
+@pytest.mark.logs("output push failed")
+def test_a_connection_that_does_not_come_about_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "OPEN_S", 0.5)
+    with Evil(says_nothing) as evil:
+        sink = pushes(endless(), f"rtmp://127.0.0.1:{evil.port}/live")
+        sink.start()
+        assert is_retrying(sink, "no connection came about within")
+        assert sink.stop(PATIENCE_S)
+
+
+@pytest.mark.logs("output push failed")
+def test_a_child_that_is_killed_is_replaced() -> None:
+    with Evil(says_nothing) as evil:
+        sink = pushes(endless(), f"rtmp://127.0.0.1:{evil.port}/live")
+        sink.start()
+        assert sink.wait_until(lambda status: sink._phase is network.Phase.CONNECTING, PATIENCE_S)
+        (pid,) = sink.processes
+        os.kill(pid, signal.SIGKILL)
+        assert is_retrying(sink, "the process that sends was ended by signal 9")
+        assert sink.wait_until(lambda status: sink._phase is network.Phase.CONNECTING, PATIENCE_S)
+        assert sink.stop(PATIENCE_S)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("held", [True, False])
+def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
+    """Neither one that a silent server holds in FFmpeg nor one that waits for what to do."""
+    program = textwrap.dedent("""
+        import sys, time
+        from tests.video.test_network import *
+        sink = pushes(endless() if {held} else Tape(Source(), most=0), "rtmp://127.0.0.1:{port}/live")
+        sink.start()
+        ready = lambda status: bool(sink.processes) and ({held}) == (sink._phase is network.Phase.CONNECTING)
+        assert sink.wait_until(ready, 60)
+        print(*sink.processes, flush=True)
+        time.sleep(300)
+    """)
+    with Evil(says_nothing) as evil:
+        code = program.format(held=held, port=evil.port)
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            (child,) = map(int, parent.stdout.readline().split())
+            assert Path(f"/proc/{child}/cmdline").read_text()
+            pidfd = os.pidfd_open(child)
+            parent.kill()
+        import select
+
+        assert select.select([pidfd], [], [], PATIENCE_S)[0]  # readable once it has ended
+        os.close(pidfd)
+
+
+@pytest.mark.logs("output push failed")
+def test_the_key_is_found_nowhere(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog.set_level("DEBUG")
+    canary = "live_canary_Wq7Zp2Lk9"
+    monkeypatch.setenv("ZOOMDREAM_STREAM_KEY", canary)
+    monkeypatch.setattr(ingest, "ANSWER_S", 1)
+    seen: list[str] = []
+    for does in (says_nothing, hangs_up, speaks_http):
+        with Evil(does) as evil:
+            output = RtmpOutput(kind="rtmp", url=f"rtmp://127.0.0.1:{evil.port}/live")
+            destination = rtmp_destination(output)
+            assert destination.url.endswith(canary)
+            quick = BackOff(first_s=0.1, factor=1.0)
+            sink = NetworkSink("push", endless().subscribe, lambda output=output: rtmp_destination(output), back_off=quick)
+            sink.start()
+            assert sink.wait_until(lambda status, sink=sink: sink._phase is network.Phase.CONNECTING, PATIENCE_S)
+            for pid in sink.processes:
+                seen += [Path(f"/proc/{pid}/{file}").read_text() for file in ("cmdline", "environ")]
+            assert sink.wait_until(lambda status: status.failures >= 2, PATIENCE_S)
+            seen += [repr(sink.status()), repr(output), repr(destination), repr(sink.__dict__)]
+            assert sink.stop(PATIENCE_S)
+    assert "connects to 127.0.0.1" in caplog.text
+    assert canary not in caplog.text
+    assert not [text for text in seen if canary in text]
+
+
+@pytest.mark.logs("output push failed")
+def test_the_last_words_of_a_child_are_told_without_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamer.video.sinks import child
+
+    # Stands in for FFmpeg dying: prints what it was told, key and all.
+    dies = "import json, sys; print(json.dumps({'state': 'ready'}), flush=True); sys.exit('died of ' + sys.stdin.readline())"
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", dies))
+    sink = pushes(endless(), "rtmp://127.0.0.1:1/live", "live_canary_Wq7Zp2Lk9")
+    sink.start()
+    assert is_retrying(sink, "the process that sends ended with code 1: died of")
+    assert "canary" not in sink.status().error
+    assert sink.stop(PATIENCE_S)
+
+
+def test_udp_comes_in_whole_mpeg_ts_packets_that_can_be_joined_anywhere(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(PATIENCE_S)
+        output = MpegtsUdpOutput(kind="mpegts_udp", url=f"udp://127.0.0.1:{listener.getsockname()[1]}")
+        sink = NetworkSink("udp", endless().subscribe, lambda: udp_destination(output))
+        sink.start()
+        packets = [listener.recv(2000) for _ in range(60)]
+        assert is_live(sink)
+        assert sink.stop(PATIENCE_S)
+    assert all(len(packet) % 188 == 0 and len(packet) <= 1316 and packet[0] == 0x47 for packet in packets)
+    path = tmp_path / "received.ts"
+    path.write_bytes(b"".join(packets))
+    with av.open(str(path)) as container:
+        assert [stream.codec_context.name for stream in container.streams] == ["h264", "aac"]
+        assert container.streams.audio[0].codec_context.sample_rate == 48_000
+        assert len(list(container.decode(video=0))) >= GOP
+
+
+@pytest.mark.logs("output udp failed")
+def test_udp_to_an_unknown_name_is_told() -> None:
+    output = MpegtsUdpOutput(kind="mpegts_udp", url="udp://no-such-host.invalid:5004")
+    sink = NetworkSink("udp", endless().subscribe, lambda: udp_destination(output))
+    sink.start()
+    assert is_retrying(sink, "the name no-such-host.invalid does not resolve")
+    assert sink.stop(PATIENCE_S)
+
+
+@pytest.mark.logs("output push failed")
+def test_without_a_key_it_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find() -> Destination:
+        raise KeyProblem("there is no stream key")
+
+    sink = NetworkSink("push", endless().subscribe, find)
+    sink.start()
+    assert is_retrying(sink, "there is no stream key")
+    assert sink.status().retry_in_s is not None
+    assert sink.stop(PATIENCE_S)
