@@ -11,7 +11,8 @@ import math
 import cv2
 import numpy as np
 
-from streamer.video.flash_meter import Eye, Light, Meter
+from streamer.video.flash_light import Eye, Glance
+from streamer.video.flash_meter import Meter
 
 FOLLOW_S = 1.0
 """Time constant with which the video follows a flashing source: at four flashes a second from black to white and back, what is
@@ -35,13 +36,13 @@ class FlashLimiter:
         """Prepare for frames of ``size``, (height, width), at ``fps`` a second."""
         self._fps = fps
         self._eye = Eye(size)
-        self._margin = max(1, round(self._eye.size[0] * MARGIN))
+        self._margin = max(1, round(self._eye.fine[0] * MARGIN))
         self._size = size
         self._shown: Meter | None = None
         self._source: Meter | None = None  # differs from what is shown only while that is held back
         self._image: np.ndarray | None = None
         self._number = 0
-        self._strength = np.zeros(self._eye.size, np.float32)
+        self._strength = np.zeros(self._eye.fine, np.float32)
         self.limited = 0
         """Frames that were changed so far."""
 
@@ -56,14 +57,14 @@ class FlashLimiter:
             ``image`` itself wherever possible, else a new picture between the one shown last and this one.
         """
         looked = self._eye.look(image)
-        light = self._eye.light(looked)
+        glance = self._eye.glance(looked)
         if self._shown is None or self._image is None or number <= self._number:
-            self._shown, self._source = Meter(light, self._fps), None
+            self._shown, self._source = Meter(glance, self._fps), None
             return self._show(image, number)
         step_s = min((number - self._number) / self._fps, LONGEST_STEP_S)
         self._shown.advance(number)
         if self._source is None:
-            change = self._shown.judge(light)
+            change = self._shown.judge(glance)
             if change.danger is None:
                 self._shown.commit(change)
                 return self._show(image, number)
@@ -71,12 +72,12 @@ class FlashLimiter:
             self._strength[:] = 0.0
         else:
             self._source.advance(number)
-            change = self._source.judge(light)
+            change = self._source.judge(glance)
         self._source.commit(change)
         self._strength *= math.exp(-step_s / RELEASE_S)
         if change.danger is not None:
-            np.maximum(self._strength, self._source.within(change.danger, self._margin), out=self._strength)
-        elif float(self._strength.max()) < RELEASED and self._released(self._shown, light):
+            np.maximum(self._strength, self._source.around(change.danger, self._margin), out=self._strength)
+        elif float(self._strength.max()) < RELEASED and self._released(self._shown, glance):
             return self._show(image, number)
         self.limited += 1
         return self._show(self._held_back(self._shown, image, looked, step_s), number)
@@ -85,9 +86,9 @@ class FlashLimiter:
         self._image, self._number = image, number
         return image
 
-    def _released(self, shown: Meter, light: Light) -> bool:
+    def _released(self, shown: Meter, glance: Glance) -> bool:
         """Whether the source can be shown as it is again; then it is counted as shown."""
-        change = shown.judge(light)
+        change = shown.judge(glance)
         if change.danger is not None:
             return False
         shown.commit(change)
@@ -100,13 +101,13 @@ class FlashLimiter:
         follow = 1 - self._strength * math.exp(-step_s / FOLLOW_S)
         now, before = looked.copy(), self._eye.look(self._image).copy()
         for left in reversed(range(ROUNDS)):
-            change = shown.judge(self._eye.light(_between(before, now, follow)), held=True)
+            change = shown.judge(self._eye.glance(_between(before, now, follow)), held=True)
             if change.danger is None:
                 break
-            still = shown.within(change.danger, self._margin)
+            still = shown.around(change.danger, self._margin)
             follow *= 1 - still * (0.75 if left else 1.0)
         result = _between(self._image, image, follow)
-        shown.commit(shown.judge(self._eye.light(self._eye.look(result))))
+        shown.commit(shown.judge(self._eye.glance(self._eye.look(result))))
         return result
 
 

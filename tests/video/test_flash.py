@@ -70,6 +70,18 @@ def checkers(number: int) -> np.ndarray:
     return np.repeat((255 * ((rows + columns + number // 3) % 2)).astype(np.uint8)[..., None], 3, 2)
 
 
+def out_of_step(number: int) -> np.ndarray:
+    """Large squares that each strobe at six hertz in a time of their own."""
+    phases = np.random.default_rng(1).integers(0, 5, (4, 8))
+    lit = (255 * ((number + phases) % 5 < 2)).astype(np.uint8)
+    return np.repeat(np.repeat(np.repeat(lit[..., None], 3, 2), 18, 0), 16, 1)
+
+
+def pan(number: int) -> np.ndarray:
+    """Fine texture that passes by, three times its grain in a second."""
+    return np.roll(clouds(1, across=43), number // 3, 1)
+
+
 def soft(number: int) -> np.ndarray:
     """A sine of five hertz, stronger to the right."""
     strength = np.linspace(0.1, 0.5, SIZE[1])
@@ -108,6 +120,7 @@ STROBES = {
     "noise": noise,
     "checkers": checkers,
     "soft": soft,
+    "out of step": out_of_step,
 }
 
 
@@ -147,7 +160,8 @@ UNTOUCHED = {
     "a cut every half second": lambda number: clouds(number // 15, across=3),
     "slow fades": lambda number: plain((round(127.5 - 127.5 * np.cos(2 * np.pi * number / 60)),) * 3),
     "3 Hz": strobe(3),
-    "a small strobe": in_block(strobe(10), 0.4, 0.4, 0.12, 0.1),
+    "a pan": pan,
+    "a small strobe": in_block(strobe(10), 0.4, 0.4, 0.1, 0.08),
     "bright changes": strobe(10, (240, 240, 240), WHITE),
 }
 
