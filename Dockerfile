@@ -1,4 +1,4 @@
-# The streamer and its chat bot, in one image of 3 GB (8 GB with CUDA), most of it PyTorch.
+# The streamer and its chat bot in one image of 2 GB, most of it PyTorch; with CUDA, three or four times as much.
 #
 #   docker build -t zoomdream .                                  dreams on the CPU
 #   docker build -t zoomdream:cuda --build-arg TORCH=cuda .      dreams, and encodes, on an NVIDIA GPU
