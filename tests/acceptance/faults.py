@@ -30,8 +30,8 @@ FPS = 30
 GAP_MS = 50.0
 STATE_S = 15.0
 BACK_S = 5.0
-SETTLE_S = 6.0
-"""Live for so long before the next fault, that none finds the last one's traces."""
+SETTLE_S = 33.0
+"""Live for so long before the next fault that the pauses between tries begin with the shortest again."""
 OTHER_KEY = "live_another_key"
 
 

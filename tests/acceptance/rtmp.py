@@ -95,6 +95,20 @@ class Reader(threading.Thread):
         return self.read
 
 
+def newest(record: Recorded, seconds: float) -> Recorded:
+    """The end of it, from a keyframe on."""
+    video, audio = record.video, record.audio
+    from_s = next(
+        (pts for pts, key in zip(video.pts_s, video.keys, strict=True) if key and pts >= video.pts_s[-1] - seconds), 0
+    )
+
+    def cut(track: Track) -> Track:
+        first = next((number for number, pts in enumerate(track.pts_s) if pts >= from_s), len(track.pts_s))
+        return Track(track.pts_s[first:], track.sizes[first:], track.keys[first:])
+
+    return Recorded(cut(video), cut(audio), record.about)
+
+
 def judge(figures: Figures, video: Track, audio: Track, bitrate_kbps: int) -> None:
     """Hold a record against what Twitch asks for."""
     figures.within("frames a second", (len(video.pts_s) - 1) / video.span_s, FPS, RATE_ERROR)
@@ -164,8 +178,10 @@ def main() -> None:
             stream.interrupt()
             stream.process.wait(10)
         server.stop()
-        record = read(str(server.recordings()[-1]))
-    note(f"recorded by the server: {record.about}; {len(record.video.pts_s)} pictures in {record.video.span_s:.2f} s")
+        whole = read(str(server.recordings()[-1]))
+    record = newest(whole, given.seconds + 2 * GOP_S)  # what was before is the program's start
+    note(f"recorded by the server: {record.about}; {len(whole.video.pts_s)} pictures in {whole.video.span_s:.2f} s")
+    note(f"looked at: the last {record.video.span_s:.2f} s")
     judge(figures, record.video, record.audio, given.bitrate)
     if pulled is None:
         figures.holds("a reader could pull the stream", False, reader.error)
