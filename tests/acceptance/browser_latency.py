@@ -22,7 +22,7 @@ import numpy as np
 from streamer.video import counter
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.live_run import CHROMIUM_ARGS
-from tests.acceptance.stream import Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream
 
 FPS = 30
 LAG_S = 1.0
@@ -114,7 +114,7 @@ def main() -> None:
         given.shots.mkdir(parents=True, exist_ok=True)
     figures = Figures()
     video = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.frame_counter=true"]
-    with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), ["canvas.width=160", *video, *given.settings]) as stream:
+    with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), [*SMALL_DREAM, *video, *given.settings]) as stream:
         stream.wait_for_picture()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)

@@ -23,7 +23,7 @@ import av
 
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.relay import Relay, Silent
-from tests.acceptance.stream import Json, Stream
+from tests.acceptance.stream import SMALL_DREAM, Json, Stream
 from tests.rtmp_server import KEY, RtmpServer, missing
 
 FPS = 30
@@ -201,7 +201,7 @@ def main() -> None:
             {"kind": "file", "name": "recording", "path": str(folder / "recording.mp4"), "min_free_mb": 50},
         ]
         video = [f"video.width={width}", f"video.height={height}", f"video.fps={FPS}", f"video.bitrate_kbps={given.bitrate}"]
-        settings = ["canvas.width=160", *video, *given.settings, f"outputs={json.dumps(outputs)}"]
+        settings = [*SMALL_DREAM, *video, *given.settings, f"outputs={json.dumps(outputs)}"]
         with Stream(folder, settings, environment={"ZOOMDREAM_STREAM_KEY": KEY}) as stream:
             stream.wait_for_picture()
             watch = Watch(stream)

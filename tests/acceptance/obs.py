@@ -17,7 +17,7 @@ from statistics import median
 from streamer.video import counter
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.obs_studio import SOURCE, Obs, missing
-from tests.acceptance.stream import Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream
 from tests.rtmp_server import free_port
 
 LAG_S = 0.5
@@ -89,7 +89,7 @@ def main() -> None:
     width, height = SIZE
     video = [f"video.width={width}", f"video.height={height}", f"video.fps={FPS}", "video.frame_counter=true"]
     port = given.port or free_port()
-    settings = ["canvas.width=160", *video, *given.settings, f"web.port={port}"]
+    settings = [*SMALL_DREAM, *video, *given.settings, f"web.port={port}"]
     with tempfile.TemporaryDirectory() as folder, Obs(Path(folder), width=width, height=height, fps=FPS) as obs:
         note(f"OBS {obs.version}")
         if given.shots is not None:

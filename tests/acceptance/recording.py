@@ -25,7 +25,7 @@ import numpy as np
 from streamer.video import counter
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.slow_viewer import Viewer, missed
-from tests.acceptance.stream import Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream
 
 FPS = 30
 LOST_S = 2.0
@@ -49,7 +49,7 @@ def kill9(figures: Figures, folder: Path, seconds: float, ending: str, settings:
     """Record, kill, play."""
     path = folder / f"recording{ending}"
     output = json.dumps([{"kind": "file", "path": str(path), "min_free_mb": 10}])
-    with Stream(folder, ["canvas.width=160", *VIDEO, *settings, f"outputs={output}"]) as stream:
+    with Stream(folder, [*SMALL_DREAM, *VIDEO, *settings, f"outputs={output}"]) as stream:
         stream.wait_for_picture()
         stream.wait_for(lambda told: told["outputs"][0]["state"] == "live", 30.0)
         time.sleep(seconds)
@@ -90,7 +90,7 @@ def full_disk(figures: Figures, folder: Path, min_free_mb: int, settings: list[s
             },
             {"kind": "file", "name": "beside", "path": str(folder / "beside.mp4"), "min_free_mb": 10},
         ]
-        with Stream(folder, ["canvas.width=160", *VIDEO, *settings, f"outputs={json.dumps(outputs)}"]) as stream:
+        with Stream(folder, [*SMALL_DREAM, *VIDEO, *settings, f"outputs={json.dumps(outputs)}"]) as stream:
             stream.wait_for_picture()
             viewer = Viewer(f"{stream.url}/live.ts")
             began = stream.status()["video"]["frames"]

@@ -20,7 +20,7 @@ from pathlib import Path
 import av
 
 from tests.acceptance.figures import Figures, note
-from tests.acceptance.stream import Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream
 from tests.rtmp_server import KEY, RtmpServer, missing
 
 FPS, GOP_S = 30, 2
@@ -162,7 +162,7 @@ def main() -> None:
         else:
             output |= {"server": server.url}
         video = [f"video.width={width}", f"video.height={height}", f"video.fps={FPS}"]
-        settings = ["canvas.width=160", *video, *given.settings, f"outputs={json.dumps([output])}"]
+        settings = [*SMALL_DREAM, *video, *given.settings, f"outputs={json.dumps([output])}"]
         with Stream(Path(folder), settings) as stream:
             stream.wait_for_picture()
             stream.wait_for(lambda told: told["outputs"][0]["state"] == "live", 60.0)

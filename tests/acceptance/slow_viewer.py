@@ -25,7 +25,7 @@ import av
 
 from tests.acceptance.chat_flood import memory_mb
 from tests.acceptance.figures import Figures, note, part
-from tests.acceptance.stream import Json, Stream
+from tests.acceptance.stream import SMALL_DREAM, Json, Stream
 
 FPS = 30
 GROWTH_MB = 20.0
@@ -155,7 +155,7 @@ def main() -> None:
     given = arguments.parse_args()
     figures = Figures()
     video = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.bitrate_kbps=1000"]
-    with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), ["canvas.width=160", *video, *given.settings]) as stream:
+    with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), [*SMALL_DREAM, *video, *given.settings]) as stream:
         stream.wait_for_picture()
         measure(figures, stream, given.viewers, given.seconds, given.rate)
         lines = [line for line in stream.log().splitlines() if "too slow" in line]

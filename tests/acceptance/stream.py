@@ -21,6 +21,8 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 SHM = Path("/dev/shm")
 START_S = 60.0
+SMALL_DREAM = ("canvas.width=160", "dream.steps_per_keyframe=1", "dream.keyframe_s=0.5", "video.residual_flow=false")
+"""A dream that leaves the machine to what is measured: the worker rests most of the time."""
 Json = dict[str, Any]
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
