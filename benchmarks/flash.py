@@ -38,6 +38,7 @@ SUBJECTS = (
     "banana",
 )
 CHANGE_S = 3
+QUICK = 1.2
 SPEEDS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
@@ -67,6 +68,7 @@ def main() -> None:
     words = [SUBJECTS[i % len(SUBJECTS)] for i in range(-(-options.seconds // CHANGE_S))]
     changing = "; ".join(f"{i * CHANGE_S} {word}" for i, word in enumerate(words))
     tell("one subject, 960x540", dream(options, f"0 {SUBJECTS[0]}"))
+    tell(f"the camera at {QUICK} per second, 960x540", dream(options, f"0 {SUBJECTS[1]}", QUICK))
     frames = dream(options, changing)
     tell(f"another every {CHANGE_S} s, 960x540", frames)
     for size in ((1280, 720), (1920, 1080)):
@@ -75,10 +77,10 @@ def main() -> None:
     tell("strobe, 10 Hz, 960x540", [bright if round(number * 20 / FPS) % 2 else dark for number in range(8 * FPS)])
 
 
-def dream(options: argparse.Namespace, script: str) -> list[np.ndarray]:
+def dream(options: argparse.Namespace, script: str, speed: float = 1.05) -> list[np.ndarray]:
     """The frames of a dream, untouched."""
     settings = [f"network.name={options.network}", "device=cpu", "video.flash_limiter=false", f"video.fps={FPS}"]
-    settings += ["video.width=960", "video.height=540"]
+    settings += ["video.width=960", "video.height=540", f"zoom.speed={speed}"]
     settings += [f"canvas.{side}={px}" for side, px in zip(("width", "height"), options.canvas.split("x"), strict=True)]
     if options.weights:
         settings.append(f"network.weights={options.weights}")
