@@ -18,13 +18,13 @@ from tests.video.packets import Source
 class Tape:
     """Stands in for an encoder's share: pictures at a rate, from a keyframe on, until ``most`` are out or it is closed.
 
-    With ``most``, those after the first wait until ``go`` is set: of what comes before there is a connection, not all is sent.
+    With ``most``, those after the ``first`` wait until ``go`` is set: of what comes before a connection, not all is sent.
     """
 
-    def __init__(self, source: Source, most: int | None = None, *, pace_s: float = 0.02) -> None:
-        self._source, self._most, self._pace_s = source, most, pace_s
+    def __init__(self, source: Source, most: int | None = None, *, first: int = 3, pace_s: float = 0.02) -> None:
+        self._source, self._most, self._first, self._pace_s = source, most, first, pace_s
         self._ending = threading.Event()
-        self.go = threading.Event()
+        self.go, self.idle = threading.Event(), threading.Semaphore(0)
         self._waiting: deque[bytes] = deque()
         self.dropped = 0
         self.given: list[bytes] = []
@@ -49,7 +49,8 @@ class Tape:
         return sum(len(item.data) for item in items if isinstance(item, Media))
 
     def read(self, timeout: float | None = None) -> bytes | None:
-        if self.out or (self._most is not None and len(self.given) == 2 and not self.go.is_set()):
+        if self.out or (self._most is not None and len(self.given) == 1 + self._first and not self.go.is_set()):
+            self.idle.release()
             self._ending.wait(timeout)
             return None
         if self._ending.wait(self._pace_s):

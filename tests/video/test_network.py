@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import av
 import pytest
@@ -16,10 +17,12 @@ import pytest
 from streamer.config import MpegtsUdpOutput, RtmpOutput
 from streamer.video.sinks import SinkState, ingest, network
 from streamer.video.sinks.backoff import BackOff
+from streamer.video.sinks.child import Child
 from streamer.video.sinks.ingest import Destination, rtmp_destination, udp_destination
 from streamer.video.sinks.network import NetworkSink
 from streamer.video.sinks.secrets import KeyProblem
 from tests.acceptance.relay import Relay
+from tests.fakes import HandClock
 from tests.rtmp_server import KEY, RtmpServer, free_port, missing
 from tests.video.network_stage import Evil, Tape, hangs_up, says_nothing, speaks_http
 from tests.video.packets import Source
@@ -69,29 +72,29 @@ def times(path: Path) -> tuple[list[int], list[bool], list[int]]:
 
 
 @needs_server
-def test_what_is_pushed_is_what_the_server_gets(server: RtmpServer) -> None:
-    tape = Tape(Source(fps=FPS, gop=GOP), most=20)
+@pytest.mark.parametrize(("fps", "gop", "count"), [(10, 5, 20), (30, 60, 125)])
+def test_what_is_pushed_is_what_the_server_gets(server: RtmpServer, fps: int, gop: int, count: int) -> None:
+    tape = Tape(Source(fps=fps, gop=gop), most=count, pace_s=0.005)
     sink = pushes(tape, server.url)
     sink.start()
     assert is_live(sink)
     tape.go.set()
     assert sink.wait_until(
-        lambda status: status.delivered == 20 and status.delivered_bytes >= 0.8 * tape.media_bytes, PATIENCE_S
+        lambda status: status.delivered == count and status.delivered_bytes >= 0.8 * tape.media_bytes, PATIENCE_S
     )
-    assert sink.status().state is SinkState.LIVE
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
     assert sink.processes == ()
     (recording,) = server.recordings()
     video, keys, audio = times(recording)
-    assert video == [number * 1000 // FPS for number in range(20)]
-    assert keys == [number % GOP == 0 for number in range(20)]
+    assert video == [round(number * 1000 / fps) for number in range(count)]
+    assert keys == [number % gop == 0 for number in range(count)]
     assert audio[0] == 0
     assert {later - earlier for earlier, later in itertools.pairwise(audio)} == {21, 22}  # 1024 samples at 48 kHz, rounded
-    assert 2000 <= audio[-1] + 22 < 2050
+    assert 0 <= audio[-1] + 22 - count * 1000 / fps < 50
     with av.open(str(recording), format="flv") as container:
         frames = list(container.decode(video=0))
-    assert len(frames) == 20
+    assert len(frames) == count
     assert (frames[0].width, frames[0].height) == (160, 96)
 
 
@@ -146,6 +149,63 @@ def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, m
     server.go_on()
     assert is_live(sink)
     assert sink.stop(PATIENCE_S)
+
+
+class DeafChild:
+    """Takes what it is given while its pipe has room, and never reports that any of it moved."""
+
+    pid, ended = 0, False
+
+    def __init__(self) -> None:
+        self.has_room = True
+
+    def send(self, data: bytes) -> None:
+        pass
+
+    def flush(self, wait_s: float = 0.0) -> bool:
+        return self.has_room
+
+    def reports(self) -> list[dict[str, object]]:
+        return []
+
+    def kill(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_only_time_in_which_a_server_could_take_something_is_held_against_it(has_room: bool, caplog) -> None:
+    clock = HandClock()
+    sink = pushes(endless(), "rtmp://127.0.0.1:1/live")
+    sink._clock = clock
+    child = DeafChild()
+    sink._child = cast(Child, child)
+    sink._enter(network.Phase.SENDING)
+    for _ in range(3):  # each shorter than what makes it hung
+        for _ in range(40):
+            sink._hand(b"")
+            sink.tick()
+            clock.advance(0.1)
+        clock.advance(1000.0)  # no pictures
+        sink.tick()
+    assert sink.status().state is SinkState.STOPPED  # nobody blamed, nothing said
+    sink._hand(b"")
+    child.has_room = has_room
+    for _ in range(145):
+        if has_room:
+            sink._hand(b"")
+        sink.tick()
+        clock.advance(0.1)
+    assert sink.status().state is SinkState.RETRYING
+    assert sink.status().failures == 0
+    for _ in range(10):
+        if has_room:
+            sink._hand(b"")
+        sink.tick()
+        clock.advance(0.1)
+        if sink.status().failures:
+            break
+    assert sink.status().failures == 1
+    assert "the server has taken nothing for 15 s" in caplog.text
 
 
 @needs_server

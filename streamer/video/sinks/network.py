@@ -27,6 +27,8 @@ HUNG_S = 5.0
 """Seconds without a byte moving after which that is told."""
 STALL_S = 15.0
 """Seconds without a byte moving after which the connection is given up."""
+LULL_S = 2.0
+"""Seconds without a picture after which the server has all its time anew: what it is not given it cannot take."""
 GOODBYE_S = 1.0
 """Seconds that a server has to take leave."""
 WRITE_S = 0.02
@@ -131,6 +133,7 @@ class NetworkSink(Sink):
         self._try_at_s = self._phase_since_s = 0.0
         self._live_since_s: float | None = None
         self._hung_since_s: float | None = None
+        self._handed_s = 0.0
         self._confirmed = self._taken = 0
         self._reason = ""
 
@@ -184,8 +187,11 @@ class NetworkSink(Sink):
             if now_s - self._phase_since_s > OPEN_S:
                 self._lose(f"no connection came about within {OPEN_S:.0f} s")
         else:
-            self._watch(now_s)
-        return self._child is None or self._child.flush(WRITE_S) or self._phase is not Phase.SENDING
+            self._watch()
+        if self._child is None or self._child.flush(WRITE_S):
+            return True
+        self._handed_s = self._clock()
+        return self._phase is not Phase.SENDING
 
     def finish(self) -> None:
         """Take leave of the server, shortly; afterwards no process is left."""
@@ -246,15 +252,18 @@ class NetworkSink(Sink):
 
     def _hand(self, media: bytes) -> None:
         assert self._child is not None
-        if self._hung_since_s is None:
-            self._hung_since_s = self._clock()
+        now_s = self._clock()
+        if self._hung_since_s is None or now_s - self._handed_s > LULL_S:
+            self._hung_since_s = now_s
+        self._handed_s = now_s
         self._child.send(media)
         self._child.flush()
         self._count(1, 0)
 
-    def _watch(self, now_s: float) -> None:
+    def _watch(self) -> None:
         """Tell when nothing moves, and end it when that lasts."""
-        hung_s = 0.0 if self._hung_since_s is None else now_s - self._hung_since_s
+        # The time after the last piece does not count; that in front of a full pipe does.
+        hung_s = 0.0 if self._hung_since_s is None else self._handed_s - self._hung_since_s
         if hung_s >= STALL_S:
             self._lose(f"the server has taken nothing for {STALL_S:.0f} s")
         elif hung_s >= HUNG_S:
