@@ -23,6 +23,7 @@ MODULES = (
     "/usr/local/libexec/nginx/ngx_rtmp_module.so",
 )
 START_S = 20.0
+END_S = 20.0
 
 _CONFIG = """\
 {user}
@@ -117,6 +118,15 @@ class RtmpServer:
     def recordings(self) -> list[Path]:
         """All that was recorded, oldest first."""
         return sorted(self.folder.glob("*.flv"), key=lambda path: path.stat().st_mtime_ns)
+
+    def wait_for_end(self, streams: int = 1) -> None:
+        """Wait until so many published streams have ended and their records are whole; TimeoutError when they don't."""
+        end_s = time.monotonic() + END_S
+        log = self.folder / "rtmp.log"
+        while not log.exists() or log.read_text(errors="replace").count(" PUBLISH ") < streams:
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"{streams} streams have not ended within {END_S:.0f} s:\n{self.log()}")
+            time.sleep(0.02)
 
     def log(self) -> str:
         """What the server logged so far."""

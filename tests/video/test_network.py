@@ -85,6 +85,7 @@ def test_what_is_pushed_is_what_the_server_gets(server: RtmpServer, fps: int, go
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
     assert sink.processes == ()
+    server.wait_for_end()
     (recording,) = server.recordings()
     video, keys, audio = times(recording)
     assert video == [round(number * 1000 / fps) for number in range(count)]
@@ -112,6 +113,7 @@ def test_after_the_server_died_and_came_back_it_is_live_from_zero_again(server: 
     assert is_live(sink)
     assert sink.wait_until(lambda status: status.delivered_bytes > before.delivered_bytes + 10_000, PATIENCE_S)
     assert sink.stop(PATIENCE_S)
+    server.wait_for_end()
     video, keys, audio = times(server.recordings()[-1])
     assert video[0] == 0
     assert keys[0]
@@ -238,6 +240,7 @@ def test_the_planned_reconnect_begins_at_a_keyframe_and_is_no_failure(server: Rt
     )
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
+    server.wait_for_end(2)
     recordings = [times(path) for path in server.recordings()]
     assert len(recordings) >= 2
     for video, keys, _ in recordings:
