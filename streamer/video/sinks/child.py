@@ -20,6 +20,8 @@ ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "L
 """What it is given of the environment: keys may stand in any other variable."""
 LAST_WORDS = 2000
 """Characters kept of what it says that is no report, for when it dies unforeseen."""
+NICENESS = 5
+"""How far it gives way to the process that makes the pictures: it imports FFmpeg just when something has gone wrong."""
 KILL_S = 2.0
 """Seconds that the system may take to end a process that was killed."""
 _READ_BYTES = 1 << 16
@@ -35,6 +37,9 @@ class Child:
         self._process = subprocess.Popen(
             COMMAND, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
         )
+        if hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):  # it has ended, which ``ended`` tells
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
