@@ -2,8 +2,8 @@
 
 The server (nginx with its RTMP module) is killed for ten seconds; accepts and stays silent; stops reading; resets the
 connection in the middle of a picture; refuses the key. Of each: how long until the state tells, how long until it is live again
-after the server is back, and the longest gap between two frames at the clock, which the program itself measures. At the end the
-recording is read: it must hold every picture.
+after the server is back, and the longest gap between two frames at the clock, which the program itself measures; beside it, how
+late the machine woke a process that only sleeps. At the end the recording is read: it must hold every picture.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 import av
 
 from tests.acceptance.figures import Figures, note
+from tests.acceptance.pulse import Pulse
 from tests.acceptance.relay import Relay, Silent
 from tests.acceptance.stream import SMALL_DREAM, Json, Stream
 from tests.rtmp_server import KEY, RtmpServer, missing
@@ -66,8 +67,8 @@ class Watch(threading.Thread):
 class Trial:
     """One stream with its faults."""
 
-    def __init__(self, figures: Figures, stream: Stream, watch: Watch) -> None:
-        self.figures, self.stream, self.watch = figures, stream, watch
+    def __init__(self, figures: Figures, stream: Stream, watch: Watch, pulse: Pulse) -> None:
+        self.figures, self.stream, self.watch, self.pulse = figures, stream, watch, pulse
 
     def __call__(
         self,
@@ -107,6 +108,7 @@ class Trial:
         time.sleep(1.0)
         self.figures.holds(f"{name}: bytes flow again", self.stream.output(output)["delivered_bytes"] > delivered)
         self.figures.at_most(f"{name}: longest gap between frames", self.watch.take(), GAP_MS, "ms")
+        note(f"meanwhile the machine woke a process that only sleeps at most {self.pulse.take():.1f} ms late")
 
     def until_live(self, output: str, timeout_s: float) -> Json:
         return self.stream.wait_for(
@@ -204,15 +206,17 @@ def main() -> None:
         settings = [*SMALL_DREAM, *video, *given.settings, f"outputs={json.dumps(outputs)}"]
         with Stream(folder, settings, environment={"ZOOMDREAM_STREAM_KEY": KEY}) as stream:
             stream.wait_for_picture()
-            watch = Watch(stream)
-            trial = Trial(figures, stream, watch)
+            watch, pulse = Watch(stream), Pulse()
+            trial = Trial(figures, stream, watch, pulse)
             trial.until_live("push", 60.0)
             time.sleep(22.0)  # by then the program has forgotten the gaps of its start
             watch.take()
+            pulse.take()
             time.sleep(10.0)
-            note(f"undisturbed: longest gap between frames {watch.take():.1f} ms")
+            note(f"undisturbed: longest gap between frames {watch.take():.1f} ms; the machine late by {pulse.take():.1f} ms")
             run_faults(trial, server, given.only)
             watch.stop()
+            pulse.stop()
             told = stream.status()
             note(f"at the end: {json.dumps(told['video'])}; {json.dumps(told['outputs'])}")
             recording = next(output for output in told["outputs"] if output["name"] == "recording")
