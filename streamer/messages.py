@@ -28,14 +28,49 @@ MAX_TARGETS = 4
 """Targets in one scene: the four quarters."""
 
 
+class Kind(StrEnum):
+    """What a target makes of the picture."""
+
+    CLASS = "class"
+    """Something the network recognises."""
+    LAYER = "layer"
+    """Whatever excites a layer, or some of its channels."""
+    GUIDE = "guide"
+    """What a layer sees in another picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to dream: a class, named so that every network can look it up."""
+    """One thing to dream: a class, named so that every network can look it up, a layer's response, or the likeness of a picture."""
 
     wnid: str
-    """WordNet id of the class, for example ``n09472597``."""
+    """WordNet id of the class, for example ``n09472597``; empty for the other kinds."""
     label: str
-    """What viewers read, for example ``volcano``."""
+    """What viewers read, for example ``volcano`` or ``layer fire5``."""
+    layer: str = ""
+    """The network's layer whose response counts; empty for a class."""
+    channels: tuple[int, ...] = ()
+    """Which of the layer's channels; empty for all of them."""
+    guide: str = ""
+    """File of the picture that the layer's response is to follow; only operators name files."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which kind of dream it is."""
+        if self.guide:
+            return Kind.GUIDE
+        return Kind.LAYER if self.layer else Kind.CLASS
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """A layer of a network."""
+
+    name: str
+    """Readable and unique within the network, for example ``fire5`` or ``inception4c``."""
+    channels: int
+    stride: int
+    """Pixels from one position of its map to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +468,8 @@ class RendererStatus:
     """The last thing that went wrong, in one line; empty when nothing did."""
     wnids: tuple[str, ...] = ()
     """What the network can dream, in its own order; empty until it is loaded."""
+    layers: tuple[LayerEntry, ...] = ()
+    """Its layers, from the picture to the classes; empty until it is loaded."""
     activity: str = ""
     """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
 

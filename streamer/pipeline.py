@@ -1,6 +1,6 @@
 """The live stream put together: builds the rooms, moves what one makes to the next, and ends them all.
 
-    director ─ scenes ─▶ renderer ─ keyframes ─▶ interpolator ─ frames ─▶ encoder ─▶ web and sinks
+    director ─ scenes ─▶ renderer ─ keyframes ─▶ screen ─ frames ─▶ encoder ─▶ web and sinks
 
 Threads here: ``control`` tells the renderer what is on air, ``frames`` makes the video at its rate. Who calls ``run`` watches
 them.
@@ -35,9 +35,9 @@ from streamer.video.clock import FrameClock
 from streamer.video.curtain import Curtain
 from streamer.video.encoders import Encoders
 from streamer.video.flash import FlashLimiter
-from streamer.video.interpolate import Interpolator
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.overlay import Captioner
+from streamer.video.screen import make_screen
 from streamer.video.sinks import make_sink
 from streamer.web.server import Server
 
@@ -79,8 +79,8 @@ class Pipeline:
             self._renderer = Renderer(config, self.seed, self._take_keyframe, clock=clock)
             self._chat = ChatBoard(clock)
             self._actions = _Actions(self._renderer, motion, self._chat)
-            self._interpolator = Interpolator(size, config.video.residual_flow, motion=motion)
-            built.callback(self._interpolator.close)
+            self._screen = make_screen(config)
+            built.callback(self._screen.close)
             self._limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
             self._captioner = Captioner(size) if config.video.captions else None
             self._curtain: Curtain | None = Curtain(size, self.seed)
@@ -168,7 +168,7 @@ class Pipeline:
         ended &= self._outputs.stop(left_s())
         self._encoders.close(left_s())
         self._audio.close(left_s())
-        self._interpolator.close()
+        self._screen.close()
         dream.join(left_s())
         self._queue.close()
         return ended and not dream.is_alive()
@@ -178,7 +178,7 @@ class Pipeline:
     def _take_keyframe(self, keyframe: Keyframe) -> None:
         """Called by the renderer, in a thread of its own."""
         self._health.keyframe(keyframe)
-        self._interpolator.push(keyframe)
+        self._screen.push(keyframe)
 
     def _steer(self) -> None:
         """Tell the renderer what is on air."""
@@ -199,7 +199,7 @@ class Pipeline:
         tick = self._frame_clock.wait()
         now_s = tick.due_s
         if not self._encoders.wanted and now_s - self._drawn_s < UNWATCHED_S:
-            self._interpolator.skip(now_s)
+            self._screen.skip(now_s)
             return
         repeated = False
         try:
@@ -215,7 +215,7 @@ class Pipeline:
         self._encoders.put(Frame(self._image, tick.number, self._shown, repeated))
 
     def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None]:
-        image, scene = self._interpolator.frame(now_s)
+        image, scene = self._screen.frame(now_s)
         if image is None:
             assert self._curtain is not None, "what was shown once is there for good"
             image = self._curtain.draw(now_s)

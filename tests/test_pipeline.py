@@ -180,14 +180,14 @@ def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline.log, "exception", lambda *args: None)
-        patch.setattr(live.pipeline._interpolator, "frame", frame)
+        patch.setattr(live.pipeline._screen, "frame", frame)
         live.await_frame(lambda image: broken.is_set())
     assert live.call("api/status")["video"]["frames"]["repeated"] >= 1
 
 
 def test_what_flashes_is_held_back_and_counted(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = itertools.count()
-    monkeypatch.setattr(live.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    monkeypatch.setattr(live.pipeline._screen, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
     live.pipeline.start()
     live.await_frame(lambda image: 40 < image.mean() < 215)
     assert live.call("api/status")["video"]["frames"]["limited"] > 0
@@ -197,7 +197,7 @@ def test_what_flashes_is_shown_where_the_limiter_is_off(live: Live, config: Conf
     live.pipeline.stop(WAIT_S)
     bare = Live(config.model_copy(update={"video": config.video.model_copy(update={"flash_limiter": False})}))
     turns = itertools.count()
-    monkeypatch.setattr(bare.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    monkeypatch.setattr(bare.pipeline._screen, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
     bare.pipeline.start()
     seen = itertools.count()
     bare.await_frame(lambda image: next(seen) > 15 and image.min() > 240)

@@ -19,13 +19,13 @@ from streamer.dream.device import DeviceError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.sources import SourceError, read_image
 from streamer.dream.weights import NetworkError
-from streamer.messages import Layout, Motion, Scene, Target, arrange
+from streamer.messages import Layout, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video import counter
 from streamer.video.flash import FlashLimiter
-from streamer.video.interpolate import Interpolator
 from streamer.video.movie import MovieError, MovieWriter
 from streamer.video.overlay import Captioner
+from streamer.video.screen import make_screen
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +112,7 @@ def _frames(
     scenes = tuple(Scene(number, arrange(cue.targets, Layout(config.dream.layout))) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
     size = (config.video.height, config.video.width)
-    motion = Motion(config.zoom.speed, config.zoom.rotation)
-    interpolator = Interpolator(size, config.video.residual_flow, motion=motion, offline=True)
+    screen = make_screen(config, offline=True)
     limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
     captioner = Captioner(size) if order.captions else None
     keyframes = dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)
@@ -123,9 +122,9 @@ def _frames(
             time_s = number / config.video.fps
             while reached_s < time_s:
                 keyframe = next(keyframes)
-                interpolator.push(keyframe)
+                screen.push(keyframe)
                 reached_s = keyframe.time_s
-            image, scene = interpolator.frame(time_s)
+            image, scene = screen.frame(time_s)
             assert image is not None, "a keyframe was pushed"
             if limiter is not None:
                 image = limiter.limit(image, number)
@@ -137,4 +136,4 @@ def _frames(
             yield image
             number += 1
     finally:
-        interpolator.close()
+        screen.close()

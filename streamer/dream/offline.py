@@ -12,7 +12,7 @@ import torch
 from streamer.config import Config, DreamConfig
 from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.device import canvas_size, choose_device
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import Network, load
 from streamer.messages import Keyframe, Scene
 
@@ -82,7 +82,7 @@ class OfflineDream:
             start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
         """
         steps, interval_s = pace(self._config.dream)
-        dreamer = Dreamer(self._network, self._config, self.size, self._device, seed, start)
+        dreamer = make_dreamer(self._network, self._config, self.size, self._device, seed, start)
         shown = scene_at(0.0)
         dreamer.scene(shown)
         number = 0

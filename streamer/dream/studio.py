@@ -8,7 +8,8 @@ import torch
 
 from streamer.config import Config
 from streamer.dream.device import DeviceError, canvas_size, choose_device
-from streamer.dream.dreamer import Dreamer, DreamError
+from streamer.dream.dreamer import DreamError
+from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import NetworkError, load
 from streamer.dream.protocol import Dream, Tell, Unfit
 from streamer.dream.sources import SourceError, read_image
@@ -35,7 +36,7 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     except (DeviceError, NetworkError, SourceError) as error:
         raise Unfit(str(error)) from error
     tell("setting up the dream")
-    dreamer = Dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
+    dreamer = make_dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
     return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError)
 
 

@@ -1,0 +1,23 @@
+"""Which dreamer dreams what the settings ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from streamer.config import Config
+from streamer.dream.dreamer import Dreamer
+from streamer.dream.networks import Network
+from streamer.dream.protocol import Dreaming
+
+
+def make_dreamer(
+    network: Network,
+    config: Config,
+    size: tuple[int, int],
+    device: torch.device,
+    seed: int,
+    start: np.ndarray | None = None,
+) -> Dreaming:
+    """Set out on a dream, live or offline; arguments as ``Dreamer`` has them."""
+    return Dreamer(network, config, size, device, seed, start)

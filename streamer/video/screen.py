@@ -1,0 +1,38 @@
+"""What turns the dream's keyframes into frames, whichever way suits the dream."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from streamer.config import Config
+from streamer.messages import Keyframe, Motion, Scene
+from streamer.video.interpolate import Interpolator
+
+
+class Screen(Protocol):
+    """Shows the dream at any rate. ``push`` may be called from any thread; the rest belongs to one."""
+
+    def push(self, keyframe: Keyframe) -> None:
+        """Take the next keyframe."""
+
+    def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
+        """The picture for a moment, (h, w, 3) uint8 RGB, the caller's own, and what it shows; both None before the first."""
+
+    def skip(self, now_s: float) -> None:
+        """Let a moment pass unseen."""
+
+    def close(self) -> None:
+        """Give up what it holds; a second call does nothing."""
+
+
+def make_screen(config: Config, *, offline: bool = False) -> Screen:
+    """The screen for a dream of these settings.
+
+    Args:
+        offline: Whether frames are asked for moments of the path itself; the same keyframes then give the same frames.
+    """
+    size = (config.video.height, config.video.width)
+    motion = Motion(config.zoom.speed, config.zoom.rotation)
+    return Interpolator(size, config.video.residual_flow, motion=motion, offline=offline)
