@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to dream: a class, named so that every network can look it up, a layer's response, or the likeness of a picture."""
+    """One thing to dream: a class, named so that every network can look it up, a layer's response, or a picture's likeness."""
 
     wnid: str
     """WordNet id of the class, for example ``n09472597``; empty for the other kinds."""
