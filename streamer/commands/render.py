@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.script import Cue, ScriptError, parse_script
+from streamer.commands.script import Cue, ScriptError, parse_script, reader
 from streamer.config import Config
 from streamer.dream.device import DeviceError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.sources import SourceError, read_image
 from streamer.dream.weights import NetworkError
-from streamer.messages import Layout, Scene, Target, arrange
+from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video import counter
 from streamer.video.flash import FlashLimiter
@@ -84,14 +84,14 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
         DeviceError: the device asked for is not there.
     """
     words = Vocabulary.load()
-    parse_script(order.script, order.seconds, _reader(words))  # its mistakes come before the wait for a network
+    parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
     image = order.image or config.dream.image
     start = None if image is None else read_image(image)
     size = (config.video.height, config.video.width)
     with MovieWriter(order.output, size, config.video.fps) as movie:
         be_repeatable()
         dream = OfflineDream(config)
-        cues = parse_script(order.script, order.seconds, _reader(words.narrowed(dream.wnids)))
+        cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
         log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])
         total = order.frames(config.video.fps)
         progress(0, total)
@@ -99,10 +99,6 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
         for done in range(1, total + 1):
             movie.write(next(frames))
             progress(done, total)
-
-
-def _reader(words: Vocabulary) -> Callable[[str], tuple[Target, ...]]:
-    return lambda text: words.match(text).targets
 
 
 def _frames(

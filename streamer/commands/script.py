@@ -1,13 +1,15 @@
-"""The script of an offline dream: what is dreamt from which second on, for example ``0 volcano + bubble; 12 pizza``."""
+"""The script of an offline dream: what is dreamt from which second on, for example ``0 volcano + layer fire5; 12 pizza``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamer.commands import with_near
-from streamer.messages import Refused, Target
+from streamer.messages import LayerEntry, Refused, Target
+from streamer.requests.subjects import OPERATOR, Subjects
+from streamer.requests.vocabulary import Vocabulary
 
 _SEPARATOR = re.compile(r"[;\n]")
 _CUE = re.compile(
@@ -31,6 +33,16 @@ class ScriptError(Exception):
         super().__init__(message)
         self.suggestions = suggestions
         """Subjects that would be understood, nearest first."""
+
+
+def reader(words: Vocabulary, layers: Sequence[LayerEntry] | None = None) -> Callable[[str], tuple[Target, ...]]:
+    """What understands the words of a cue: classes, layers and guide pictures, as ``requests.subjects`` has them.
+
+    Args:
+        layers: of the network that is to dream it; None while it is not loaded, when every layer's name passes.
+    """
+    subjects = Subjects(words, layers)
+    return lambda text: subjects.match(text, OPERATOR).targets
 
 
 def parse_script(script: str, seconds: float, match: Callable[[str], tuple[Target, ...]]) -> tuple[Cue, ...]:

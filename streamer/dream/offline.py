@@ -14,7 +14,7 @@ from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import Network, load
-from streamer.messages import Keyframe, Scene
+from streamer.messages import Keyframe, LayerEntry, Scene
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,11 @@ class OfflineDream:
     def wnids(self) -> Collection[str]:
         """The classes it can dream."""
         return self._network.wnids
+
+    @property
+    def layers(self) -> tuple[LayerEntry, ...] | None:
+        """Its layers; None if it does not tell."""
+        return getattr(self._network, "layer_entries", None)
 
     @property
     def network(self) -> str:

@@ -114,7 +114,7 @@ class Vocabulary:
         if found := self._shelf.meaning(folded):
             return tuple(map(self._target, found))
         near = self._labels_of(self._shelf.alike(folded, SUGGESTIONS))
-        raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + _try(near), suggestions=near)
+        raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + one_of(near), suggestions=near)
 
     @property
     def available(self) -> tuple[Target, ...]:
@@ -324,7 +324,7 @@ class Vocabulary:
         label = self._shelf.entries[index].label if plain else reading.said
         return Refused(
             Reason.UNKNOWN_WORD,
-            f"I know what '{label}' is, but the network dreaming here never learnt it" + _try(suggestions),
+            f"I know what '{label}' is, but the network dreaming here never learnt it" + one_of(suggestions),
             suggestions=suggestions,
         )
 
@@ -334,7 +334,9 @@ class Vocabulary:
         if near is None:
             found += self._shelf.alike(bare, SUGGESTIONS)
         suggestions = self._labels_of(self._best_of(found))
-        return Refused(Reason.UNKNOWN_WORD, f"I don't know how to dream '{said}'" + _try(suggestions), suggestions=suggestions)
+        return Refused(
+            Reason.UNKNOWN_WORD, f"I don't know how to dream '{said}'" + one_of(suggestions), suggestions=suggestions
+        )
 
     def _best_of(self, classes: Iterable[int]) -> list[int]:
         """The classes the network has learnt, then the relatives of the others, best first."""
@@ -373,7 +375,8 @@ def _spell_emoji(char: str) -> str:
     return f"+{_EMOJI_MARK}{name.strip()}+"
 
 
-def _try(suggestions: tuple[str, ...]) -> str:
+def one_of(suggestions: tuple[str, ...]) -> str:
+    """The end of a refusal: up to three of the subjects that would be understood."""
     if not suggestions:
         return ""
     *others, last = suggestions[:3]

@@ -1,0 +1,272 @@
+"""What can be asked for, of every kind: the words of a request, a script or a setting to targets of every kind. Pure.
+
+A subject is one of
+
+    volcano                     a class, in whatever words ``Vocabulary`` understands
+    layer fire5                 a layer of the network
+    layer fire5:3,17-20         some of its channels
+    guide flowers.jpg           a picture whose likeness is dreamt; operators only. "In quotes" if the name has no ending
+    guide flowers.jpg at fire6  the same, as a chosen layer sees it
+
+and several are joined by ``+``, ``&``, ``and`` or commas.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Role, Target
+from streamer.requests.spelling import fold, key
+from streamer.requests.vocabulary import Vocabulary, one_of
+
+SUGGESTIONS = 5
+"""Layers offered in place of one that there is not."""
+ALIKE = 0.6
+"""How much of a layer's name has to be right for it to be offered: 1 is all of it."""
+
+_JOINT = re.compile(r"(?:\s*(?:[+&,;|]|(?<!\S)and(?=\s))\s*)+", re.IGNORECASE)
+"""What stands between subjects."""
+_LAYER = re.compile(
+    r"layers?\s+(?P<name>[^\s+&,;|:][^+&,;|:]*?)(?=\s*(?:$|[+&,;|:])|\s+and\s|\s+channels?(?:\s|$))", re.IGNORECASE
+)
+_CHANNELS = re.compile(
+    r"\s*(?::|channels?\b)\s*(?P<list>(?:\d{1,6}(?:\s*[-–]\s*\d{1,6})?(?:\s*,\s*(?=\d))?)*)(?P<rest>[^+&,;|]*)", re.IGNORECASE
+)
+_GUIDE = re.compile(
+    r"""guide\s+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)'|(?P<bare>\S(?:.*?\S)??\.[a-z]\w{1,4}))"""
+    r"(?:\s+at\s+(?P<name>[^\s+&,;|][^+&,;|]*?))?(?=\s*(?:$|[+&,;|])|\s+and\s)",
+    re.IGNORECASE,
+)
+_OTHER_KIND = re.compile(rf"{_JOINT.pattern}(?=(?:layers?|guide)\s)", re.IGNORECASE)
+"""Where class words end and a subject of another kind begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Class words, one or several, as they were said."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSaid:
+    """A layer, not yet looked up."""
+
+    said: str
+    """The whole subject."""
+    name: str
+    channels: str | None
+    """As they were written; None when none were named."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuideSaid:
+    """A guide picture."""
+
+    said: str
+    file: str
+    layer: str
+    """As it was written; empty when none was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Which kinds of subjects somebody may name; classes anybody may."""
+
+    layers: bool = False
+    guides: bool = False
+    """Files of this machine: never from chat or through the web."""
+
+
+VIEWER, MODERATOR, OPERATOR = Rights(), Rights(layers=True), Rights(layers=True, guides=True)
+
+
+def rights_of(role: Role) -> Rights:
+    """What somebody in chat or on a page may name."""
+    return MODERATOR if role.moderates else VIEWER
+
+
+def parse(text: str) -> tuple[Words | LayerSaid | GuideSaid, ...]:
+    """Take a line apart into subjects; runs of class words stay together, since only a vocabulary can part them."""
+    return tuple(_parts(text.strip()))
+
+
+def _parts(text: str) -> Iterator[Words | LayerSaid | GuideSaid]:
+    place = 0
+    while place < len(text):
+        if joint := _JOINT.match(text, place):
+            place = joint.end()
+            continue
+        if found := _GUIDE.match(text, place):
+            file = found["double"] or found["single"] or found["bare"]
+            yield GuideSaid(found[0], file.strip(), found["name"] or "")
+            place = found.end()
+        elif found := _LAYER.match(text, place):
+            place = found.end()
+            said = _CHANNELS.match(text, place)
+            if said is None:
+                yield LayerSaid(found[0], found["name"], None)
+            else:
+                rest = re.split(r"\s+and\s", said["rest"], maxsplit=1)[0]
+                place = said.start("rest") + len(rest)
+                yield LayerSaid(found[0] + text[found.end() : place], found["name"], f"{said['list']}{rest}".strip())
+        else:
+            end = other.start() if (other := _OTHER_KIND.search(text, place)) else len(text)
+            yield Words(text[place:end])
+            place = end
+
+
+class Subjects:
+    """What can be asked for, of every kind. Immutable, but for the vocabulary's turns."""
+
+    def __init__(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] | None = ()) -> None:
+        """Know a network's classes and layers.
+
+        Args:
+            layers: None while the network is not known yet: any name and any channels pass then.
+        """
+        self.vocabulary = vocabulary
+        self.layers = None if layers is None else tuple(layers)
+
+    def match(self, text: str, rights: Rights = VIEWER, *, peek: bool = False) -> Match:
+        """Understand a line.
+
+        Args:
+            rights: of who says it. For class words that only look like another kind, such as ``layer cake``, none are needed.
+            peek: only look; the same words asked for next are understood alike.
+
+        Raises:
+            Refused: as ``Vocabulary.match`` has it; ``BLOCKED`` for a kind that is not for everybody; ``UNKNOWN_WORD`` for a
+                layer that there is not, with near ones; ``BAD_INPUT`` for channels that it does not have.
+        """
+        parts = parse(text)
+        if all(isinstance(part, Words) for part in parts):
+            return self.vocabulary.match(text, peek=peek)
+        targets: list[Target] = []
+        notes: list[str] = []
+        exact = True
+        for part in parts:
+            match = self._understand(part, rights, peek)
+            targets.extend(target for target in match.targets if target not in targets)
+            notes.extend([match.note] if match.note else [])
+            exact = exact and match.exact
+        if len(targets) > MAX_TARGETS:
+            notes.append(f"only the first {MAX_TARGETS} fit")
+        return Match(tuple(targets[:MAX_TARGETS]), "; ".join(dict.fromkeys(notes)), exact)
+
+    def stand_in(self, target: Target) -> Target | None:
+        """The target itself if the network has it, for a class its nearest relative there; None for none, or one blocked."""
+        if target.kind is Kind.CLASS:
+            return self.vocabulary.stand_in(target)
+        if not target.layer or self.layers is None:
+            return target
+        entry = next((entry for entry in self.layers if entry.name == target.layer), None)
+        return target if entry is not None and all(channel < entry.channels for channel in target.channels) else None
+
+    def layer(self, name: str) -> LayerEntry:
+        """The layer meant by a name, forgiving case, spaces and signs.
+
+        Raises:
+            Refused: ``UNKNOWN_WORD``, with near names; ``CLOSED``, the network's layers are not known yet.
+        """
+        if not self.layers:
+            raise Refused(Reason.CLOSED, "the network is still loading; ask for its layers in a moment", retry_s=10.0)
+        exact = [entry for entry in self.layers if entry.name == name]
+        wanted = _key(name)
+        found = exact or [entry for entry in self.layers if _key(entry.name) == wanted]
+        if len(found) == 1:
+            return found[0]
+        near = tuple(f"layer {entry.name}" for entry in found) or self._near(wanted)
+        raise Refused(Reason.UNKNOWN_WORD, f"this network has no layer '{name.strip()}'{one_of(near)}", suggestions=near)
+
+    def _understand(self, part: Words | LayerSaid | GuideSaid, rights: Rights, peek: bool) -> Match:
+        if isinstance(part, Words):
+            return self.vocabulary.match(part.said, peek=peek)
+        if isinstance(part, GuideSaid):
+            if not rights.guides:
+                raise Refused(Reason.BLOCKED, "guide pictures are set by the operator, in the config or on the command line")
+            return Match((self._guide(part),))
+        if not any(letter.isdigit() for letter in part.said) and not self._has(part.name):
+            try:  # 'layer cake' is something to eat
+                return self.vocabulary.match(part.said, peek=peek)
+            except Refused:
+                pass
+        if not rights.layers:
+            raise Refused(Reason.BLOCKED, "layers are for moderators to choose; ask for a thing, for example: volcano")
+        return Match((self._layer(part),))
+
+    def _layer(self, part: LayerSaid) -> Target:
+        if self.layers is None:
+            name, count = part.name.strip(), None
+        else:
+            entry = self.layer(part.name)
+            name, count = entry.name, entry.channels
+        channels = () if part.channels is None else _channels(part.channels, name, count)
+        return layer_target(name, channels)
+
+    def _guide(self, part: GuideSaid) -> Target:
+        layer = part.layer
+        if layer and self.layers is not None:
+            layer = self.layer(layer).name
+        return guide_target(part.file, layer)
+
+    def _has(self, name: str) -> bool:
+        return any(_key(entry.name) == _key(name) for entry in self.layers or ())
+
+    def _near(self, wanted: str) -> tuple[str, ...]:
+        assert self.layers is not None, "asked only with layers"
+        names = {_key(entry.name): entry.name for entry in self.layers}
+        near = difflib.get_close_matches(wanted[:40], names, SUGGESTIONS, ALIKE) or list(names)[:: max(1, len(names) // 3)]
+        return tuple(f"layer {names[each]}" for each in near[:SUGGESTIONS])
+
+
+def layer_target(name: str, channels: Sequence[int] = ()) -> Target:
+    """A layer, or some of its channels, as a target with its label; the label is what one writes to ask for it."""
+    channels = tuple(sorted(set(channels)))
+    return Target("", f"layer {name}" + (f":{_ranges(channels)}" if channels else ""), name, channels)
+
+
+def guide_target(file: str, layer: str = "") -> Target:
+    """A guide picture as a target; its label names the file without its folder."""
+    return Target("", f"guide {PurePath(file).stem}", layer, (), file)
+
+
+def _channels(said: str, layer: str, count: int | None) -> tuple[int, ...]:
+    """The channels of ``3,17-20``.
+
+    Args:
+        count: how many the layer has; None if that is not known.
+    """
+    channels: list[int] = []
+    for piece in said.split(","):
+        found = re.fullmatch(r"\s*(\d{1,6})(?:\s*[-–]\s*(\d{1,6}))?\s*", piece)
+        if found is None:
+            raise Refused(Reason.BAD_INPUT, f"'{said}' are no channels; write for example: layer {layer}:3,17-20")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise Refused(Reason.BAD_INPUT, f"channels {first}-{last} run backwards; write {last}-{first}")
+        if count is not None and last >= count:
+            raise Refused(Reason.BAD_INPUT, f"layer {layer} has channels 0 to {count - 1}; there is no {last}")
+        channels.extend(range(first, min(last, first + 100_000) + 1))
+    return tuple(channels)
+
+
+def _ranges(channels: Sequence[int]) -> str:
+    """``(3, 17, 18, 19)`` as ``3,17-19``."""
+    pieces: list[list[int]] = []
+    for channel in channels:
+        if pieces and channel == pieces[-1][-1] + 1:
+            pieces[-1].append(channel)
+        else:
+            pieces.append([channel])
+    return ",".join(f"{piece[0]}-{piece[-1]}" if len(piece) > 1 else str(piece[0]) for piece in pieces)
+
+
+def _key(name: str) -> str:
+    """What layer names are compared by; DeepDream's and Lucid's names for GoogLeNet's layers come out like torchvision's."""
+    plain = key(fold(name))
+    return re.sub(r"^mixed(?=\d)", "inception", re.sub(r"(?<=\d[a-z])output$", "", plain))
