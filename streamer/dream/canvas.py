@@ -65,6 +65,23 @@ class Canvas:
         self.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
         self.momentum = momentum.contiguous(memory_format=torch.channels_last)
 
+    def twist(self, radians: float, reach: float) -> None:
+        """Turn the middle against the border, which stays: a point's turn falls with its distance as a bell curve.
+
+        Args:
+            radians: the turn of the centre, counter-clockwise.
+            reach: distance at which the turn is 1/e of that, in heights of the picture.
+        """
+        height, width = self.size
+        y = (torch.arange(height, device=self.device, dtype=torch.float32) - (height - 1) / 2)[:, None]
+        x = (torch.arange(width, device=self.device, dtype=torch.float32) - (width - 1) / 2)[None, :]
+        angle = radians * torch.exp(-(x.square() + y.square()) / (reach * height) ** 2)
+        cos, sin = angle.cos(), angle.sin()
+        # On screens y points down, so a counter-clockwise turn reads the picture clockwise.
+        grid = torch.stack([(cos * x - sin * y) / (width / 2), (sin * x + cos * y) / (height / 2)], dim=-1)[None]
+        self.picture = self._sample(self.picture, grid, "bicubic").clamp_(0, 255)
+        self.momentum = self._sample(self.momentum, grid, "bilinear")
+
     def array(self) -> np.ndarray:
         """The picture as (H, W, 3) uint8, C-contiguous."""
         rounded = self.picture[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)

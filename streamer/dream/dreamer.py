@@ -45,6 +45,10 @@ SHAPE_CELLS = 5
 """Cells over the picture's height that a change leaves as they are."""
 BUMP_CONTRAST = 28.0
 """Strength of the noise that wakes a settled dream, in levels."""
+TWIST_DEGREES = 12.0
+"""Turn of the centre when a settled dream is twisted awake: enough to move what lies there off its peak."""
+TWIST_REACH = 0.4
+"""Picture heights from the centre at which a twist has fallen to 1/e."""
 
 
 class DreamError(Exception):
@@ -147,6 +151,11 @@ class Dreamer:
         breath = torch.tensor(noise(self.size, self._noise, BUMP_CONTRAST), dtype=torch.float32, device=self._device) - 128
         moved = self._canvas.picture + breath.permute(2, 0, 1)[None]
         self._canvas.picture = moved.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+
+    def twist(self) -> None:
+        """Wake a settled dream by turning its middle a little, to one side or the other."""
+        side = 1 if self._noise.random() < 0.5 else -1
+        self._canvas.twist(side * math.radians(TWIST_DEGREES), TWIST_REACH)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on at another canvas size, (height, width)."""

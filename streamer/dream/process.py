@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.acts import Bump
 from streamer.config import Config
 from streamer.dream import worker
 from streamer.dream.device import AUTO_WIDTH, canvas_size
 from streamer.dream.protocol import (
     Assignment,
     Beat,
-    Bump,
     Command,
     Factory,
     Failed,
@@ -50,20 +50,23 @@ class Wishes:
     paused: bool = False
     bumps: int = 0
     """How many were asked for so far."""
+    twists: int = 0
+    """Likewise."""
 
 
 class WorkerProcess:
     """A running worker. For one thread only.
 
     Args:
-        wishes: What is wanted of it; the bumps so far are not made up for.
+        wishes: What is wanted of it; the bumps and twists so far are not made up for.
         resume: Where an earlier worker got to.
     """
 
     def __init__(self, config: Config, seed: int, factory: Factory | None, wishes: Wishes, resume: Resume | None) -> None:
         self.step_s = 0.0
         """Seconds a step takes, as far as it has told."""
-        self._told = Wishes(Motion(config.zoom.speed, config.zoom.rotation), bumps=wishes.bumps)
+        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._told = Wishes(motion, bumps=wishes.bumps, twists=wishes.twists)
         self._sent = self._heard = 0
         self._offset_s = 0.0
         sizes = [canvas_size(config.canvas, config.video, device) for device in AUTO_WIDTH]
@@ -100,6 +103,8 @@ class WorkerProcess:
             changes.append(Pause(wishes.paused))
         if wishes.bumps != told.bumps:
             changes.append(Bump())
+        if wishes.twists != told.twists:
+            changes.append(Bump(twist=True))
         if changes and self._sent - self._heard <= UNHEARD:
             for command in changes:
                 self._send(command)

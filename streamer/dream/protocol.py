@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from streamer.acts import Act, Bump
 from streamer.config import Config
 from streamer.dream.ring import Ring
 from streamer.messages import Motion, Pose, Scene
@@ -32,7 +33,10 @@ class Dreaming(Protocol):
         """Move the camera differently from now on."""
 
     def bump(self) -> None:
-        """Wake a settled dream."""
+        """Wake a settled dream by noise."""
+
+    def twist(self) -> None:
+        """Wake a settled dream by a slight twist."""
 
     def step(self, dt_s: float) -> None:
         """Move the camera on and take one step."""
@@ -60,6 +64,8 @@ class Dream:
     """Whether an exception in a step is one that a smaller canvas could cure."""
     unknown: type[Exception] = LookupError
     """What ``scene`` raises when the network does not know a class; the dream then goes on as before."""
+    threads: int = 0
+    """That it computes with; 0 when that is not known."""
 
 
 Tell = Callable[[str], None]
@@ -95,12 +101,7 @@ class Assignment:
     resume: Resume | None
 
 
-# From the renderer to the worker, besides Scene and Motion as they are.
-
-
-@dataclass(frozen=True, slots=True)
-class Bump:
-    """Wake a settled dream."""
+# From the renderer to the worker, besides Scene, Motion and Bump as they are.
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,8 @@ class Shot:
     scene: Scene
     steps: int
     step_s: float
+    acts: tuple[Act, ...] = ()
+    """All that was done to the dream since the picture that was sent before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 
 import numpy as np
 
+from streamer.acts import Act
 from streamer.config import Config
 from streamer.dream.process import Wishes, WorkerProcess
 from streamer.dream.protocol import Beat, Busy, Factory, Failed, Ready, Report, Resume, Shot, Trouble
@@ -51,6 +52,7 @@ class Renderer:
 
     Args:
         on_keyframe: Called with each keyframe, in the renderer's thread; has to be quick. None: ask ``latest``.
+        on_acts: Called likewise just before, with the keyframe's moment and all that was done to the dream since the last one.
         factory: Makes the dream, in the worker; picklable. None for the real one.
     """
 
@@ -61,10 +63,12 @@ class Renderer:
         on_keyframe: Callable[[Keyframe], None] | None = None,
         *,
         factory: Factory | None = None,
+        on_acts: Callable[[float, tuple[Act, ...]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
         self._config, self._seed, self._factory = config, seed, factory
+        self._on_acts = on_acts
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
         self._lock = threading.Lock()  # over wishes and alarm
         self._wishes = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
@@ -91,8 +95,12 @@ class Renderer:
         self._wish(lambda wishes: replace(wishes, motion=motion))
 
     def bump(self) -> None:
-        """Wake a settled dream."""
+        """Wake a settled dream by noise."""
         self._wish(lambda wishes: replace(wishes, bumps=wishes.bumps + 1))
+
+    def twist(self) -> None:
+        """Wake a settled dream by a slight twist."""
+        self._wish(lambda wishes: replace(wishes, twists=wishes.twists + 1))
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on. Keyframes still come, of a camera that does not move."""
@@ -232,6 +240,8 @@ class Renderer:
             seconds = max(self._recent[-1][0] - self._recent[0][0], 1e-9)
             steps = sum(steps for _, steps in self._recent) - self._recent[0][1]
             self._note(steps_per_s=steps / seconds, keyframe_s=seconds / (len(self._recent) - 1))
+        if self._on_acts is not None:
+            self._on_acts(time_s, shot.acts)
         if self._on_keyframe is not None:
             self._on_keyframe(self._latest)
 

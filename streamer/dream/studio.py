@@ -12,7 +12,7 @@ from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import NetworkError, load
 from streamer.dream.protocol import Dream, Tell, Unfit
-from streamer.dream.sources import SourceError, read_image
+from streamer.dream.sources import SourceError, starting_picture
 
 VIDEO_CORES = 1
 """CPU cores left to the process that shows the dream. Threads that wait for one which has lost its core make the dream many
@@ -28,7 +28,7 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     tell("looking for a device")
     try:
         device = choose_device(config.device)
-        start = None if config.dream.image is None else read_image(config.dream.image)
+        start = starting_picture(config.source)
         if device.type == "cpu":
             torch.set_num_threads(max(1, cores() - VIDEO_CORES))
         tell("loading the network")
@@ -37,7 +37,8 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
         raise Unfit(str(error)) from error
     tell("setting up the dream")
     dreamer = make_dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
-    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError)
+    threads = torch.get_num_threads()
+    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError, threads)
 
 
 def cores() -> int:

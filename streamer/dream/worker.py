@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import logging.handlers
+import math
 import os
 import queue
 import signal
@@ -15,11 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
 from streamer.dream.budget import Budget
 from streamer.dream.protocol import (
     Assignment,
     Beat,
-    Bump,
     Busy,
     Command,
     Dream,
@@ -107,6 +108,8 @@ class Worker:
             self._moved_s = min(resume.time_s, self._moved_s)
         self._posed_s = self._moved_s
         self._dreamer.resize(budget.size)
+        self._acts: list[Act] = [Begun(dream.network, dream.device, dream.threads, budget.size, not self._fresh)]
+        """What was done since the last picture that went out."""
 
     def run(self) -> None:
         """Dream until told to stop.
@@ -140,29 +143,49 @@ class Worker:
         self._publish()
         if self._budget.keyframe():
             log.info("canvas now %dx%d, to hold a keyframe every %.2f s", *self._budget.size[::-1], self._budget.target_s)
-            self._dreamer.resize(self._budget.size)
+            self._resize()
 
     def _step(self) -> None:
         now, before = self._clock(), self._dreamer.pose
-        dt_s, self._moved_s = min(now - self._moved_s, MAX_DT_S), now
+        dt_ms = self._whole_ms(now - MAX_DT_S)
+        if dt_ms > 0:
+            self._acts.append(Stood(dt_ms))
+        dt_ms = self._whole_ms(now)
         try:
-            self._dreamer.step(dt_s)
+            self._dreamer.step(dt_ms / 1000)
         except Exception as error:
             if not self._dream.out_of_memory(error) or not self._budget.out_of_memory():
                 raise
             height, width = self._budget.size
             self._send(Trouble(f"out of memory: dreaming on a canvas of {width}x{height} from now on ({_line(error)})"))
-            self._dreamer.resize(self._budget.size)
+            self._acts += [Stood(dt_ms), Stumbled()]
+            self._resize()
         else:
             self._budget.took(self._clock() - now)
+            self._acts.append(dt_ms)
             self._steps += 1
         still = self._motion.speed == 1 and self._motion.rotation == 0
         if still or self._dreamer.pose != before:  # the 2015 algorithm moves once for many steps
-            self._posed_s = now
+            self._posed_s = self._moved_s
+
+    def _whole_ms(self, now_s: float) -> int:
+        """Move the camera's time up to a moment, by whole milliseconds, so that it can be told exactly; returns how many."""
+        ms = max(0, math.floor((now_s - self._moved_s) * 1000))
+        self._moved_s += ms / 1000
+        return ms
+
+    def _resize(self) -> None:
+        self._dreamer.resize(self._budget.size)
+        self._acts.append(Resized(self._budget.size))
+
+    def _stand(self) -> None:
+        """Let time pass without the camera."""
+        self._acts.append(Stood(self._whole_ms(self._clock())))
 
     def _stand_still(self) -> None:
         """Tell that time passes and the camera does not move."""
-        self._moved_s = self._posed_s = self._clock()
+        self._stand()
+        self._posed_s = self._moved_s
         self._publish()
 
     def _publish(self) -> None:
@@ -173,8 +196,9 @@ class Worker:
         self._ring.write(slot, image)
         height, width = image.shape[:2]
         pose: Pose = self._dreamer.pose
-        self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, self._budget.step_s))
-        self._steps = 0
+        acts = tuple(self._acts)
+        self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, self._budget.step_s, acts))
+        self._steps, self._acts = 0, []
 
     def _listen(self, seconds: float) -> None:
         """Obey what there is, and what comes within some seconds; give signs of life."""
@@ -194,6 +218,8 @@ class Worker:
 
     def _obey(self, command: Command) -> None:
         self._heard += 1
+        if isinstance(command, Scene | Motion | Bump):
+            self._acts.append(command)
         match command:
             case Scene():
                 try:
@@ -206,10 +232,10 @@ class Worker:
                 self._motion = command
                 self._dreamer.motion(command)
             case Bump():
-                self._dreamer.bump()
+                self._dreamer.twist() if command.twist else self._dreamer.bump()
             case Pause():
                 if self._paused and not command.paused:
-                    self._moved_s = self._clock()
+                    self._stand()
                 self._paused = command.paused
             case Stop():
                 self._stopped = True

@@ -21,7 +21,7 @@ class FakeDreamer:
         self.red = self.green = self.blue = 0
         self.moving = Motion(2.0, 0.0)
         self.moved_s: list[float] = []
-        self.bumps = 0
+        self.bumps = self.twists = 0
         self.on_step = step or (lambda dreamer: None)
 
     def scene(self, scene):
@@ -35,6 +35,9 @@ class FakeDreamer:
 
     def bump(self):
         self.bumps += 1
+
+    def twist(self):
+        self.twists += 1
 
     def step(self, dt_s):
         self.pose = advance(self.pose, self.moving, dt_s)

@@ -49,3 +49,20 @@ def test_resizing_keeps_the_picture_the_pose_and_the_bounds(clouds: np.ndarray) 
     assert canvas.pose == Pose(3.0, 0.5)
     assert abs(canvas.array().mean() - clouds.mean()) < 2
     assert canvas.picture.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_twist_turns_the_middle_and_leaves_the_border():
+    height, width = 90, 160
+    y, x = np.mgrid[:height, :width]
+    dot = np.zeros((height, width, 3), np.float32)
+    dot[(np.hypot(y - 44.5, x - 99.5) < 4)] = 255  # to the right of the centre
+    canvas = Canvas(dot)
+    canvas.twist(np.radians(30), reach=1.0)
+    seen = canvas.picture[0, 0].numpy()
+    centre_y, centre_x = (seen * y).sum() / seen.sum(), (seen * x).sum() / seen.sum()
+    turn = np.degrees(np.arctan2(44.5 - centre_y, centre_x - 79.5))
+    assert turn == pytest.approx(30 * np.exp(-((20 / 90) ** 2)), abs=1.0), "counter-clockwise, upwards from the right"
+    edges = Canvas(np.repeat((x * 255 / width)[..., None], 3, axis=2).astype(np.float32))
+    before = edges.picture.clone()
+    edges.twist(np.radians(12), reach=0.4)
+    assert (edges.picture - before)[..., :, :4].abs().max() < 1.0

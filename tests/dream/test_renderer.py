@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamer.acts import Begun, Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.renderer import Limits, Renderer
 from streamer.messages import Motion, Scene, Target, arrange
@@ -102,6 +103,32 @@ def test_scenes_in_keyframes_out():
     assert (status.network, status.device, status.canvas, status.wnids) == ("fake", "cpu", (36, 64), WNIDS)
     assert (status.restarts, status.error, status.activity) == (0, "", "")
     assert status.keyframe_s is not None
+
+
+@pytest.mark.logs("it goes on with a new worker in 0.01 s")
+def test_all_that_is_done_is_told_with_its_keyframe():
+    told, seen = [], Seen()
+    renderer = Renderer(
+        CONFIG,
+        1,
+        seen,
+        on_acts=lambda time_s, acts: told.append((time_s, acts)),
+        factory=fake_dream.make_raising,
+        limits=EAGER,
+    )
+    renderer.scene(scene())
+    renderer.start()
+    try:
+        until(lambda: seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255 and keyframe.steps))
+        renderer.twist()
+        until(lambda: any(Bump(twist=True) in acts for _, acts in told))
+    finally:
+        renderer.stop()
+    begun = [act for _, acts in told for act in acts if isinstance(act, Begun)]
+    assert begun == [Begun("fake", "cpu", 0, (36, 64)), Begun("fake", "cpu", 0, (36, 64), resumed=True)]
+    assert [time_s for time_s, _ in told] == [keyframe.time_s for keyframe in seen.keyframes]
+    moved_s = sum(act for _, acts in told for act in acts if isinstance(act, int)) / 1000
+    assert seen.keyframes[-1].pose.log_zoom == pytest.approx(moved_s), "steps that led to no keyframe are nobody's"
 
 
 def test_pause_keeps_the_camera_still_and_keyframes_coming():

@@ -3,9 +3,10 @@ from collections import deque
 import numpy as np
 import pytest
 
+from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
 from streamer.config import DreamConfig
 from streamer.dream.budget import Budget
-from streamer.dream.protocol import Beat, Bump, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
+from streamer.dream.protocol import Beat, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
 from streamer.dream.worker import BEAT_S, MAX_DT_S, Inbox, Worker
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from tests.dream.fake_dream import WNIDS, FakeDreamer
@@ -143,6 +144,48 @@ def test_bump_and_commands_heard_are_counted():
     assert stage.reports(Beat)[-1].heard == 3
 
 
+def test_a_twist_is_another_bump():
+    stage = Stage([(0.0, scene()), (0.5, Bump(twist=True)), (2.0, Stop())]).run()
+    assert (stage.dreamer.bumps, stage.dreamer.twists) == (0, 1)
+
+
+def acts(stage):
+    return [act for shot in stage.reports(Shot) for act in shot.acts]
+
+
+def test_all_that_was_done_is_told_with_the_picture_it_led_to():
+    other, motion = scene(2), Motion(1.5, 3.0)
+    script = [(0.0, scene(1)), (1.05, motion), (1.15, Bump()), (2.0, other), (3.0, Stop())]
+    stage = Stage(script, steps_per_keyframe=3).run()
+    first, *others = stage.reports(Shot)
+    assert first.acts == (Begun("fake", "cpu", 0, SIZE), scene(1))
+    assert [sum(isinstance(act, int) for act in shot.acts) for shot in others] == [shot.steps for shot in others]
+    told = acts(stage)
+    assert [act for act in told if not isinstance(act, int | Begun)] == [scene(1), motion, Bump(), other]
+    steps = [act for act in told if isinstance(act, int)]
+    assert [ms / 1000 for ms in steps] == stage.dreamer.moved_s[: len(steps)]
+    assert 900 < sum(steps[: [act for act in told if not isinstance(act, Begun | Scene)].index(motion)]) <= 1100
+
+
+def test_what_led_to_no_picture_is_told_with_the_next():
+    stage = Stage([(0.0, scene()), (2.0, Stop())], give_back=False).run()
+    told = len(acts(stage))
+    stage.inbox.free.append(0)
+    stage.ring.slots.clear()
+    stage.worker._publish()
+    assert len([act for act in acts(stage) if isinstance(act, int)]) == len(stage.dreamer.moved_s)
+    assert len(acts(stage)) > told
+
+
+def test_time_without_the_camera_is_told():
+    stage = Stage([(0.0, scene()), (1.0, Pause(True)), (5.0, Pause(False)), (6.0, Stop())]).run()
+    stood_s = sum(act.ms for act in acts(stage) if isinstance(act, Stood)) / 1000
+    assert stood_s == pytest.approx(4.0, abs=2 * STEP_S)
+    moved_s = sum(act for act in acts(stage) if isinstance(act, int)) / 1000
+    shots = stage.reports(Shot)
+    assert stood_s + moved_s == pytest.approx(shots[-1].time_s - shots[0].time_s, abs=1e-6)
+
+
 def test_an_unknown_subject_is_reported_and_the_dream_goes_on():
     stage = Stage([(0.0, scene(1)), (1.0, scene(2, "n99999999")), (2.0, Stop())]).run()
     assert stage.reports(Trouble) == [Trouble("fake does not know 'thing 9'")]
@@ -185,6 +228,7 @@ def test_out_of_memory_makes_the_canvas_smaller():
     (trouble,) = stage.reports(Trouble)
     assert trouble.message == "out of memory: dreaming on a canvas of 510x340 from now on (MemoryError: 400x600)"
     assert stage.reports(Shot)[-1].size == (340, 510)
+    assert [act for act in acts(stage) if isinstance(act, Stumbled | Resized)] == [Stumbled(), Resized((340, 510))]
 
 
 def test_out_of_memory_on_the_smallest_canvas_is_an_error():
