@@ -30,6 +30,7 @@ from streamer.config_outputs import (
     free_name,
     named,
 )
+from streamer.config_source import SourceConfig
 
 __all__ = [
     "AudioConfig",
@@ -48,6 +49,7 @@ __all__ = [
     "QueueConfig",
     "RtmpOutput",
     "Section",
+    "SourceConfig",
     "TwitchIngestOutput",
     "VideoConfig",
     "VirtualCameraOutput",
@@ -260,7 +262,6 @@ class DreamConfig(Section):
     )
     contrast: float = Field(default=38.0, ge=1, le=127, description="Local contrast (standard deviation) the leash allows.")
     chroma: float = Field(default=22.0, ge=0.1, le=127, description="Local colourfulness the leash allows.")
-    image: LocalPath | None = Field(default=None, description="A picture to start from; null starts from coloured noise.")
 
 
 class QueueConfig(Section):
@@ -403,6 +404,7 @@ class Config(Section):
     canvas: CanvasConfig = CanvasConfig()
     video: VideoConfig = VideoConfig()
     zoom: ZoomConfig = ZoomConfig()
+    source: SourceConfig = SourceConfig()
     dream: DreamConfig = DreamConfig()
     queue: QueueConfig = QueueConfig()
     web: WebConfig = WebConfig()

@@ -100,7 +100,7 @@ def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Pat
     weights = tmp_path / "broken.safetensors"
     weights.write_bytes(b"broken")
     settings = [f"queue.path={tmp_path / 'queue.sqlite3'}", "web.port=0", f"network.weights={weights}"]
-    settings += ["network.name=squeezenet1_1", f"dream.image={tmp_path / 'none.png'}"]
+    settings += ["network.name=squeezenet1_1", "source.kind=image", f"source.path={tmp_path / 'none.png'}"]
     settings += [f"outputs=[{{kind: file, path: {weights / 'a.mp4'}}}]"]
     answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
     assert answer.exit_code == 1

@@ -103,7 +103,7 @@ ERRORS = {
     # keys
     "video: {heigth: 3}": "live.yaml:1: unknown key 'video.heigth'; did you mean 'video.height'?",
     "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed'?",
-    "fps: 30": "live.yaml:1: unknown key 'fps'; did you mean 'video.fps'?",
+    "fps: 30": "live.yaml:1: unknown key 'fps'; did you mean 'video.fps' or 'source.fps'?",
     "video.fps: 30": "live.yaml:1: unknown key 'video.fps'; write it as a block, 'video:' with 'fps:' indented below",
     "zoom: {blub: 1}": "live.yaml:1: unknown key 'zoom.blub'; 'zoom' has speed, rotation",
     "blub: 1": f"live.yaml:1: unknown key 'blub'; there are {SECTIONS}",

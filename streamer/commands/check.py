@@ -206,7 +206,7 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
 def look_at_files(config: Config) -> Iterator[Finding]:
     """Starting picture, shipped data, room on the disks."""
     from streamer.assets import asset
-    from streamer.dream.sources import SourceError, read_image
+    from streamer.dream.sources import SourceError, starting_picture
     from streamer.dream.weights import cache_folder
     from streamer.health import DISK_LEAST, nearest
     from streamer.requests.queue import default_path
@@ -216,12 +216,13 @@ def look_at_files(config: Config) -> Iterator[Finding]:
             asset(name)
         except FileNotFoundError as error:
             yield Finding(Level.STOPS, str(error))
-    if config.dream.image is not None:
-        try:
-            height, width = read_image(config.dream.image).shape[:2]
-            yield Finding(Level.GOOD, f"starting from {config.dream.image}, {width}x{height}")
-        except SourceError as error:
-            yield Finding(Level.STOPS, str(error))
+    try:
+        start = starting_picture(config.source)
+        if start is not None:
+            height, width = start.shape[:2]
+            yield Finding(Level.GOOD, f"starting from {config.source.path}, {width}x{height}")
+    except SourceError as error:
+        yield Finding(Level.STOPS, str(error))
     folders = [(config.queue.path or default_path()).parent, cache_folder()]
     disks: dict[int, tuple[Path, int]] = {}
     for folder in folders:

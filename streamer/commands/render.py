@@ -17,7 +17,7 @@ from streamer.commands.script import Cue, ScriptError, parse_script, reader
 from streamer.config import Config
 from streamer.dream.device import DeviceError
 from streamer.dream.offline import OfflineDream, be_repeatable
-from streamer.dream.sources import SourceError, read_image
+from streamer.dream.sources import SourceError, read_image, starting_picture
 from streamer.dream.weights import NetworkError
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
@@ -85,8 +85,7 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
     """
     words = Vocabulary.load()
     parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
-    image = order.image or config.dream.image
-    start = None if image is None else read_image(image)
+    start = starting_picture(config.source) if order.image is None else read_image(order.image)
     size = (config.video.height, config.video.width)
     with MovieWriter(order.output, size, config.video.fps) as movie:
         be_repeatable()

@@ -1,0 +1,87 @@
+"""The settings of what a dream starts from, or rides on.
+
+Part of ``config``, which gives these names on; see there for how settings are written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from streamer.config_block import Section, broken
+
+
+def _media(text: str) -> str:
+    """The path with ``~`` expanded; a URL as it is."""
+    if "\0" in text or not text.strip():
+        raise ValueError("must be the path of a file, or a URL")
+    return text if is_url(text) else str(Path(text).expanduser())
+
+
+def is_url(text: str) -> bool:
+    """Whether it names a stream by its URL, and not a file."""
+    scheme, mark, _ = text.partition("://")
+    return bool(mark) and len(scheme) > 1 and scheme.isalnum()
+
+
+class SourceConfig(Section):
+    """What the dream starts from, or rides on: noise, a picture, a film, a camera. docs/cameras.md."""
+
+    kind: Literal["noise", "image", "video", "camera"] = Field(
+        default="noise",
+        description="noise: coloured clouds to dream into. image: a picture to start from. video: a film or a stream, and "
+        "camera: a camera, that the dream rides on; neither zooms then, as the picture moves by itself.",
+    )
+    path: Annotated[str, Field(min_length=1), AfterValidator(_media)] | None = Field(
+        default=None,
+        json_schema_extra={"allowed": "the path of a file, or the URL of a stream, or null"},
+        description="The picture or the film; for video also the URL of a stream, such as rtsp://… or http://….",
+    )
+    device: Annotated[int, Field(ge=0, le=99)] | Annotated[str, Field(min_length=1)] = Field(
+        default=0,
+        json_schema_extra={"allowed": "a whole number, 0 to 99, or the path of a device such as /dev/video2"},
+        description="Which camera: 0 is the first one.",
+    )
+    width: Annotated[int, Field(ge=16, le=7680)] | None = Field(
+        default=None, description="Width to ask of the camera in pixels; it may give another. null: about the video's."
+    )
+    height: Annotated[int, Field(ge=16, le=4320)] | None = Field(
+        default=None, description="Height to ask of the camera in pixels; like the width."
+    )
+    fps: Annotated[float, Field(ge=1, le=240)] | None = Field(
+        default=None, description="Pictures a second to ask of the camera; null: the video's."
+    )
+    mirror: bool = Field(default=False, description="Whether left and right change places, as in a mirror.")
+    loop: bool = Field(
+        default=True, description="Whether a film begins anew when it has ended; else its last picture goes on dreaming."
+    )
+    ride: bool = Field(
+        default=True,
+        description="Whether the dream rides on the film's or the camera's moving picture. false: it starts from the first "
+        "picture, and zooms on by itself.",
+    )
+    mix: float = Field(
+        default=1.0, ge=0, le=1, description="How much of the dream to show on a moving picture; 0 shows the picture alone."
+    )
+    decay_s: float = Field(
+        default=6.0,
+        gt=0,
+        le=3600,
+        description="Seconds in which what was dreamt on a moving picture fades to a third unless it is dreamt again. Less "
+        "keeps closer to the picture, more lets the dream grow over it.",
+    )
+
+    @property
+    def moves(self) -> bool:
+        """Whether the dream rides on a moving picture."""
+        return self.ride and self.kind in ("video", "camera")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.kind in ("image", "video") and self.path is None:
+            raise broken("path", f"must name a {'picture' if self.kind == 'image' else 'film'} while kind is {self.kind}")
+        if self.kind == "image" and self.path is not None and is_url(self.path):
+            raise broken("path", "must be the path of a file while kind is image")
+        return self
