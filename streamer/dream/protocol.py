@@ -12,7 +12,7 @@ import numpy as np
 from streamer.acts import Act, Bump
 from streamer.config import Config
 from streamer.dream.ring import Ring
-from streamer.messages import Motion, Pose, Scene
+from streamer.messages import LayerEntry, Motion, Pose, Scene
 
 
 class Dreaming(Protocol):
@@ -66,6 +66,8 @@ class Dream:
     """What ``scene`` raises when the network does not know a class; the dream then goes on as before."""
     threads: int = 0
     """That it computes with; 0 when that is not known."""
+    layers: tuple[LayerEntry, ...] = ()
+    """The network's, from the picture to the classes."""
 
 
 Tell = Callable[[str], None]
@@ -151,6 +153,7 @@ class Ready:
     network: str
     device: str
     wnids: tuple[str, ...]
+    layers: tuple[LayerEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

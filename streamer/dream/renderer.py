@@ -214,7 +214,9 @@ class Renderer:
             case Busy():
                 self._note(activity=report.what)
             case Ready():
-                self._note(network=report.network, device=report.device, wnids=report.wnids, activity="")
+                self._note(
+                    network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity=""
+                )
             case Trouble():
                 log.warning("%s", report.message)
                 self._note(error=report.message)

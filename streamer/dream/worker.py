@@ -117,7 +117,7 @@ class Worker:
         Raises:
             Exception: what a step raised, unless a smaller canvas cures it.
         """
-        self._send(Ready(self._dream.network, self._dream.device, self._dream.wnids))
+        self._send(Ready(self._dream.network, self._dream.device, self._dream.wnids, self._dream.layers))
         while self._scene is None and not self._stopped:  # a picture belongs to a scene
             self._listen(BEAT_S)
         if self._fresh:

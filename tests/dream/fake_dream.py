@@ -7,10 +7,11 @@ import time
 import numpy as np
 
 from streamer.dream.protocol import Dream, Unfit
-from streamer.messages import Motion, Pose
+from streamer.messages import LayerEntry, Motion, Pose
 from streamer.zoom import advance
 
 WNIDS = ("n00000001", "n00000002")
+LAYERS = (LayerEntry("conv1", 8, 2), LayerEntry("logits", 2, 4))
 
 
 class FakeDreamer:
@@ -62,7 +63,7 @@ def _size(config):
 
 def make(config, seed, tell):
     tell("getting ready")
-    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS)
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS)
 
 
 def make_unfit(config, seed, tell):

@@ -20,7 +20,7 @@ from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.renderer import Limits, Renderer
 from streamer.messages import Motion, Scene, Target, arrange
 from tests.dream import fake_dream
-from tests.dream.fake_dream import WNIDS
+from tests.dream.fake_dream import LAYERS, WNIDS
 
 DEADLINE_S = 60.0
 """Far more than anything here takes."""
@@ -101,6 +101,7 @@ def test_scenes_in_keyframes_out():
     for keyframe in moving:
         assert keyframe.pose.log_zoom == pytest.approx(keyframe.time_s - moving[0].time_s)
     assert (status.network, status.device, status.canvas, status.wnids) == ("fake", "cpu", (36, 64), WNIDS)
+    assert status.layers == LAYERS
     assert (status.restarts, status.error, status.activity) == (0, "", "")
     assert status.keyframe_s is not None
 
