@@ -1,0 +1,174 @@
+"""The gradient of large pictures, tile by tile: the memory of a tile, and the gradient of the whole.
+
+An objective that is a sum over positions of the network's maps can be taken apart: each tile answers for its own positions, is
+shown the picture around them as far as they can see, and its gradient is added where it belongs. Nothing is blended, so there
+is no seam to hide: what comes out is the whole picture's gradient but for rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+Key = TypeVar("Key", bound=Hashable)
+"""Names a map, for example a layer's."""
+
+PROBE_PX = 256
+"""Width of the strip first tried to find out how far a position sees."""
+PROBE_LIMIT_PX = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a piece of a map lies within the whole of it, in positions."""
+
+    top: int
+    left: int
+    whole: tuple[int, int]
+    """(height, width) of the whole map."""
+
+    def cut(self, whole: Tensor, piece: Tensor) -> Tensor:
+        """The part of something laid over the whole map, (…, height, width), that lies over the piece."""
+        height, width = piece.shape[-2:]
+        return whole[..., self.top : self.top + height, self.left : self.left + width]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How far a map's position sees: from ``before`` pixels before its anchor to ``after`` pixels after it."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A tile along one side of the picture, in pixels."""
+
+    start: int
+    """Of what the network is shown; on its grid."""
+    stop: int
+    first: int
+    """Anchor of the first position that the tile answers for."""
+    last: int | None
+    """Anchor after its last; None for all there are."""
+
+
+class Tiling(Generic[Key]):
+    """Looks at large pictures through a network, in tiles."""
+
+    def __init__(
+        self, see: Callable[[Tensor], Mapping[Key, Tensor]], strides: Mapping[Key, int], tile_px: int, least_px: int
+    ) -> None:
+        """Find out how far the network's positions see.
+
+        Args:
+            see: (1, 3, H, W) float32 picture to maps (1, C, h, w).
+            strides: pixels from one position of each map to the next; each divides the largest.
+            tile_px: side of the square that the network may be shown at once. Where its positions see nearly as far, tiles
+                are larger: each answers for half of what it is shown, at least.
+            least_px: smallest side of a picture that gives every map a position of its own.
+        """
+        self._see, self._strides = see, dict(strides)
+        self._grid = max(self._strides.values())
+        sights = [_sight(see, key, stride, self._grid, least_px) for key, stride in self._strides.items()]
+        self._sight = Sight(max(sight.before for sight in sights), max(sight.after for sight in sights))
+        self._tile_px = tile_px
+
+    @property
+    def sight(self) -> Sight:
+        """How far the positions of any of the maps see, at most."""
+        return self._sight
+
+    @property
+    def shown_px(self) -> int:
+        """Side of the largest square that the network is shown at once."""
+        return self._own_px + self._sight.before + self._sight.after + self._grid
+
+    def count(self, size: tuple[int, int]) -> int:
+        """How many tiles a picture of (height, width) takes."""
+        return math.prod(len(list(self._spans(side))) for side in size)
+
+    def gradients(
+        self, picture: Tensor, losses: Callable[[Mapping[Key, Tensor], Mapping[Key, Place]], Sequence[Tensor]]
+    ) -> list[Tensor]:
+        """The gradients of some losses over the picture, (1, 3, H, W) each.
+
+        Args:
+            picture: (1, 3, H, W) float32.
+            losses: given pieces of the maps and where they lie, what these positions contribute to each loss; the sum over
+                all pieces has to be the loss of the whole. A map may be missing where a tile has none of its positions.
+        """
+        found: list[Tensor] = []
+        wholes: dict[Key, tuple[int, int]] = {}
+        height, width = picture.shape[-2:]
+        # The last corner comes first: it knows how large the whole maps are.
+        for rows in reversed(list(self._spans(height))):
+            for columns in reversed(list(self._spans(width))):
+                shown = picture[..., rows.start : rows.stop, columns.start : columns.stop].detach().requires_grad_(True)
+                pieces, places = self._pieces(self._see(shown), rows, columns, wholes)
+                if not pieces:
+                    continue
+                parts = list(losses(pieces, places))
+                if not found:
+                    found = [torch.zeros_like(picture) for _ in parts]
+                for number, part in enumerate(parts):
+                    if part.requires_grad:
+                        (gradient,) = torch.autograd.grad(part, shown, retain_graph=number + 1 < len(parts))
+                        found[number][..., rows.start : rows.stop, columns.start : columns.stop] += gradient
+        return found
+
+    def _pieces(
+        self, maps: Mapping[Key, Tensor], rows: Span, columns: Span, wholes: dict[Key, tuple[int, int]]
+    ) -> tuple[dict[Key, Tensor], dict[Key, Place]]:
+        """The positions that a tile answers for, of each map that has any there."""
+        pieces: dict[Key, Tensor] = {}
+        places: dict[Key, Place] = {}
+        for key, seen in maps.items():
+            stride = self._strides[key]
+            top, left = rows.start // stride, columns.start // stride
+            if key not in wholes:
+                wholes[key] = (top + seen.shape[-2], left + seen.shape[-1])
+            first_row, first_column = rows.first // stride, columns.first // stride
+            last_row = wholes[key][0] if rows.last is None else rows.last // stride
+            last_column = wholes[key][1] if columns.last is None else columns.last // stride
+            piece = seen[..., first_row - top : last_row - top, first_column - left : last_column - left]
+            if piece.numel():
+                pieces[key], places[key] = piece, Place(first_row, first_column, wholes[key])
+        return pieces, places
+
+    @property
+    def _own_px(self) -> int:
+        """Pixels along a side that a tile answers for, at most."""
+        around = self._sight.before + self._sight.after
+        return max(self._tile_px - around, around) // self._grid * self._grid or self._grid
+
+    def _spans(self, side: int) -> Iterator[Span]:
+        """The tiles along one side, about equally long."""
+        count = math.ceil(side / self._own_px)
+        cuts = [round(side * number / count / self._grid) * self._grid for number in range(count)]
+        for first, last in zip(cuts, [*cuts[1:], None], strict=True):
+            start = max(0, first - self._sight.before) // self._grid * self._grid
+            stop = side if last is None else min(side, last + self._sight.after)
+            yield Span(start, stop, first, last)
+
+
+def _sight(see: Callable[[Tensor], Mapping[Key, Tensor]], key: Key, stride: int, grid: int, least_px: int) -> Sight:
+    """How far a position sees: one column of a strip is not a number, and spoils whatever sees it."""
+    width = PROBE_PX
+    while width <= PROBE_LIMIT_PX:
+        at = width // 2 // grid * grid
+        strip = torch.zeros(1, 3, max(least_px, grid), width + least_px)
+        strip[..., at] = math.nan
+        with torch.no_grad():
+            seen = see(strip)[key]
+        spoilt = seen.isnan().any(dim=1)[0].any(dim=0).nonzero()[:, 0].tolist()
+        if spoilt and spoilt[0] > 0 and spoilt[-1] < seen.shape[-1] - 1:
+            return Sight(before=spoilt[-1] * stride - at + stride - 1, after=at - spoilt[0] * stride + stride)
+        width *= 2
+    raise ValueError(f"a position of '{key}' sees the whole picture: there is nothing to take apart")

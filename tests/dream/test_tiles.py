@@ -1,0 +1,116 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streamer.dream.objectives import region_mask
+from streamer.dream.tiles import Place, Tiling
+from tests.fakes import tiny_network
+
+BOXES = [(0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)]
+
+
+def deep_network() -> nn.Sequential:
+    """Strides, padding, a pooling that rounds up, and a window that loses positions at the border, as the real ones have."""
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
+        nn.Conv2d(6, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 5, 3),
+    )
+
+
+def see_deep(network: nn.Sequential):
+    def see(picture: Tensor) -> dict[str, Tensor]:
+        early = network[:3]((picture - 128) / 64)
+        return {"early": early, "late": network[3:](early)}
+
+    return see
+
+
+def parts(pieces: dict[str, Tensor], places: dict[str, Place]) -> list[Tensor]:
+    """Two losses: classes by region less the mean of all, and the L2 norm of an early layer over the picture's left half."""
+    classes = norm = torch.zeros(())
+    if "late" in pieces:
+        piece, place = pieces["late"], places["late"]
+        count = place.whole[0] * place.whole[1]
+        classes = piece.sum() / (count * piece.shape[1])
+        for number, box in enumerate(BOXES):
+            classes = classes - (place.cut(region_mask(box, place.whole), piece) * piece[0, number]).sum() / count
+    if "early" in pieces:
+        piece, place = pieces["early"], places["early"]
+        norm = -0.5 * (place.cut(region_mask((0, 0, 0.5, 1), place.whole), piece) * piece[0].square()).sum()
+    return [classes, norm]
+
+
+def whole_gradients(see, picture: Tensor) -> list[Tensor]:
+    picture = picture.clone().requires_grad_(True)
+    maps = see(picture)
+    places = {key: Place(0, 0, (found.shape[-2], found.shape[-1])) for key, found in maps.items()}
+    return [torch.autograd.grad(loss, picture, retain_graph=True)[0] for loss in parts(maps, places)]
+
+
+@pytest.mark.parametrize("size", [(150, 217), (96, 131), (64, 300)])
+@pytest.mark.parametrize("tile_px", [1, 56, 90, 10_000])
+def test_the_gradient_is_that_of_the_whole_picture(size: tuple[int, int], tile_px: int) -> None:
+    see = see_deep(deep_network())
+    picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 255
+    tiling = Tiling(see, {"early": 4, "late": 8}, tile_px, least_px=40)
+    assert (tiling.count(size) > 1) == (tile_px < 10_000)
+    for found, wanted in zip(tiling.gradients(picture, parts), whole_gradients(see, picture), strict=True):
+        assert wanted.abs().max() > 0
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-6 * float(wanted.abs().max()))
+
+
+def test_a_network_of_the_project_is_taken_apart_as_well() -> None:
+    network = tiny_network()
+
+    def see(picture: Tensor) -> dict[str, Tensor]:
+        return {"late": network(picture)}
+
+    picture = torch.rand(1, 3, 75, 110, generator=torch.Generator().manual_seed(1)) * 255
+    tiling = Tiling(see, {"late": 4}, 40, least_px=8)
+    (found, _), (wanted, _) = (
+        tiling.gradients(picture, parts),
+        whole_gradients(lambda p: {**see(p), "early": see(p)["late"]}, picture),
+    )
+    assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-6 * float(wanted.abs().max()))
+
+
+def test_without_enough_around_it_a_tile_would_not_do() -> None:
+    """The comparison above can fail: half of what a position sees is too little."""
+    see = see_deep(deep_network())
+    picture = torch.rand(1, 3, 150, 217, generator=torch.Generator().manual_seed(1)) * 255
+    tiling = Tiling(see, {"early": 4, "late": 8}, 56, least_px=40)
+    tiling._sight = type(tiling.sight)(tiling.sight.before // 2, tiling.sight.after // 2)
+    (found, _), (wanted, _) = tiling.gradients(picture, parts), whole_gradients(see, picture)
+    assert not torch.allclose(found, wanted, rtol=1e-2, atol=1e-3 * float(wanted.abs().max()))
+
+
+def test_it_knows_how_far_a_position_sees() -> None:
+    network = nn.Conv2d(3, 1, 5, stride=2, padding=1)
+    sight = Tiling(lambda picture: {"map": network(picture)}, {"map": 2}, 64, least_px=5).sight
+    assert 1 <= sight.before <= 1 + 2
+    assert 3 <= sight.after - 1 <= 3 + 2
+
+
+def test_a_network_that_sees_everything_is_refused() -> None:
+    with pytest.raises(ValueError, match="sees the whole picture"):
+        Tiling(lambda picture: {"map": F.avg_pool2d(picture, 8) - picture.mean()}, {"map": 8}, 64, least_px=8)
+
+
+def test_no_tile_is_shown_more_than_allowed() -> None:
+    shown = []
+
+    def see(picture: Tensor) -> dict[str, Tensor]:
+        shown.append(max(picture.shape[-2:]))
+        return {"late": F.avg_pool2d(picture, 4)}
+
+    tiling = Tiling(see, {"late": 4}, 64, least_px=8)
+    shown.clear()
+    tiling.gradients(torch.zeros(1, 3, 203, 301), lambda pieces, places: [pieces["late"].sum()])
+    assert max(shown) <= tiling.shown_px <= 64 + 4
