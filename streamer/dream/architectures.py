@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from streamer.dream.layers import Block
 from streamer.dream.weights import NetworkError
 
 VGG_CONVOLUTIONS = (2, 2, 3, 3, 3)
@@ -41,7 +42,7 @@ class Wide(nn.Module):
         return x
 
 
-class Fire(nn.Module):
+class Fire(Block):
     """SqueezeNet's block: squeeze to few channels, expand by 1x1 and 3x3 (Iandola et al. 2016, section 3.2)."""
 
     def __init__(self, inputs: int, squeeze: int, expand: int) -> None:
@@ -50,10 +51,23 @@ class Fire(nn.Module):
         self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, h, w) to (N, 2 expand, h, w)."""
-        x = self.squeeze(x).relu_()
-        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu_()
+    @property
+    def parts(self) -> Mapping[str, int]:
+        """The three convolutions."""
+        expand = self.expand1x1.out_channels
+        return {"squeeze": self.squeeze.out_channels, "expand1": expand, "expand3": expand}
+
+    @property
+    def channels(self) -> int:
+        """Both expansions together."""
+        return 2 * self.expand1x1.out_channels
+
+    def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """(N, inputs, h, w) to (N, 2 expand, h, w) and its parts."""
+        squeeze = self.squeeze(x)
+        x = squeeze.relu()
+        expand1, expand3 = self.expand1x1(x), self.expand3x3(x)
+        return torch.cat([expand1, expand3], 1), {"squeeze": squeeze, "expand1": expand1, "expand3": expand3}
 
 
 def build_vgg(

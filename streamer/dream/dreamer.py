@@ -14,11 +14,13 @@ from streamer.config import Config, DreamConfig
 from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
 from streamer.dream.networks import Network
-from streamer.dream.objectives import SceneObjective, resample
+from streamer.dream.objectives import DreamError, SceneObjective, resample
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.dream.sources import cover, noise
 from streamer.messages import Motion, Pose, Region, Scene
+
+__all__ = ["DreamError", "Dreamer", "views_for"]
 
 PRIOR_FILE = "patch_prior.safetensors"
 POOLINGS = (1, 2)
@@ -49,10 +51,6 @@ TWIST_DEGREES = 12.0
 """Turn of the centre when a settled dream is twisted awake: enough to move what lies there off its peak."""
 TWIST_REACH = 0.4
 """Picture heights from the centre at which a twist has fallen to 1/e."""
-
-
-class DreamError(Exception):
-    """A scene that this network cannot dream."""
 
 
 def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
@@ -102,8 +100,7 @@ class Dreamer:
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._parameters = PriorParameters.read(asset(PRIOR_FILE))
-        self._classes = {wnid: i for i, wnid in enumerate(network.wnids)}
-        self._objective = SceneObjective(self._classes)
+        self._objective = SceneObjective(network)
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._fading: list[tuple[Scene, float]] = []
@@ -130,11 +127,10 @@ class Dreamer:
         """Fade over to another scene; the first is there at once.
 
         Raises:
-            DreamError: the network does not know one of its classes.
+            DreamError: the network has not got one of its targets.
         """
         for region in scene.regions:
-            if region.target.wnid not in self._classes:
-                raise DreamError(f"{self._network.name} does not know '{region.target.label}' ({region.target.wnid})")
+            self._objective.check(region.target)
         wanted = {region.target for region in scene.regions}
         before = self._fading[-1][0].regions if self._fading else ()
         self._left = tuple(region for region in before if region.target not in wanted)
@@ -182,7 +178,7 @@ class Dreamer:
         Without a scene the camera moves and the picture is left alone.
         """
         if self._original is not None:
-            self._original.step(self._canvas, self._network, self._objective, self._regions(dt_s), self._motion, dt_s)
+            self._original.step(self._canvas, self._objective, self._regions(dt_s), self._motion, dt_s)
             return
         self._canvas.move(self._motion, dt_s)
         regions = self._regions(dt_s)
@@ -217,11 +213,11 @@ class Dreamer:
         factor *= 1 + settings.view_jitter * (2 * self._random() - 1)
         reach = settings.jitter_px
         shift = (round(reach * (2 * self._random() - 1)), round(reach * (2 * self._random() - 1)))
-        picture = self._canvas.picture.detach().requires_grad_(True)
-        seen = resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
-        loss = self._objective(self._network(seen), regions)
-        (gradient,) = torch.autograd.grad(loss, picture)
-        return gradient
+
+        def see(picture: Tensor) -> Tensor:
+            return resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
+
+        return self._objective.gradient(self._canvas.picture, regions, see)
 
     def _flatten(self) -> Tensor:
         """The prior's gradient over the picture."""

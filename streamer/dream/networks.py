@@ -36,6 +36,7 @@ from streamer.dream.architectures import (
     torchvision_keys,
 )
 from streamer.dream.download import Progress
+from streamer.dream.layers import Tap, entries, look
 from streamer.dream.weights import NetworkError, fetch, read_weights
 
 __all__ = ["Network", "NetworkError", "compute_dtype", "load"]
@@ -62,6 +63,7 @@ class Network(nn.Module):
             ``stride * i`` to ``stride * i + window``, and its centre is the middle of these.
         trained_px: Side of the pictures it was trained on: the size at which it knows its objects.
         min_size: Smallest side the layers can take; smaller pictures get their border repeated up to it.
+        favourite: The layer to dream when none is named; None for one in the middle.
     """
 
     mean: Tensor
@@ -78,12 +80,18 @@ class Network(nn.Module):
         trained_px: int,
         min_size: int,
         dtype: torch.dtype = torch.float32,
+        favourite: str | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         self.wnids = tuple(wnids)
         self.stride, self.window, self.trained_px, self.min_size = stride, window, trained_px, min_size
         self.layers = nn.Sequential(OrderedDict(layers))
+        self.layer_entries = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, Wide))
+        """What can be looked at, from the picture to the classes."""
+        names = [entry.name for entry in self.layer_entries]
+        self.favourite = favourite if favourite in names else names[len(names) // 2]
+        """The layer to dream when none is named."""
         self.dtype = dtype
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(STD).view(1, 3, 1, 1) * 255), persistent=False)
@@ -94,8 +102,13 @@ class Network(nn.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The layers ``activations`` knows, in order."""
-        return tuple(name for name, layer in self.layers.named_children() if not isinstance(layer, Wide))
+        """The layers that can be looked at, in order; a block's parts stand before the block."""
+        return tuple(entry.name for entry in self.layer_entries)
+
+    @property
+    def classes_layer(self) -> str:
+        """The layer that gives the logits."""
+        return self.layer_entries[-1].name
 
     @property
     def device(self) -> torch.device:
@@ -118,18 +131,22 @@ class Network(nn.Module):
         Raises:
             NetworkError: the network has no layer of that name.
         """
-        if unknown := [name for name in layers if name not in self.layer_names]:
+        return {tap.layer: value for tap, value in self.look(x, [Tap(name) for name in layers]).items()}
+
+    def look(self, x: Tensor, taps: Collection[Tap]) -> dict[Tap, Tensor]:
+        """What the network shows at some places, (N, C, h, w) float32 each, computed no further than needed.
+
+        Args:
+            x: (N, 3, H, W) float32 RGB in 0..255.
+            taps: where to look.
+
+        Raises:
+            NetworkError: the network has no layer of that name.
+        """
+        if unknown := [tap.layer for tap in taps if tap.layer not in self.layer_names]:
             raise NetworkError(f"{self.name} has no layer '{unknown[0]}'; it has {', '.join(self.layer_names)}")
-        found: dict[str, Tensor] = {}
-        x = self.preprocess(x)
-        for name, layer in self.layers.named_children():
-            if len(found) == len(set(layers)):
-                break
-            x = layer(x)
-            if name in layers:
-                found[name] = x
-                x = x.clone()  # the next layer may work in place
-        return {name: value.float() for name, value in found.items()}
+        found = look(self.preprocess(x), self.layers.named_children(), taps)
+        return {tap: value.float() for tap, value in found.items()}
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:

@@ -1,77 +1,209 @@
-"""What the ascent climbs: the logits of the classes asked for, each over its own part of the picture.
+"""What the ascent climbs: classes, layers, channels and guides, each over its own part of the picture.
 
-Logits, never softmax: softmax rises as well by making the other classes less likely, which paints nothing (Simonyan, Vedaldi,
-Zisserman 2014, 'Deep Inside Convolutional Networks', section 2).
+Of classes the logits, never softmax: softmax rises as well by making the other classes less likely, which paints nothing
+(Simonyan, Vedaldi, Zisserman 2014, 'Deep Inside Convolutional Networks', section 2). Of a layer half the square of its norm, as
+DeepDream had it in 2015. Of chosen channels their mean before the ReLU, which has a gradient where they are silent (Olah,
+Mordvintsev, Schubert 2017, 'Feature Visualization'). Of a guide what ``guide`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamer.messages import Region
+from streamer.dream.ascent import rms
+from streamer.dream.guide import Guide
+from streamer.dream.layers import Tap
+from streamer.dream.networks import Network
+from streamer.dream.sources import SourceError
+from streamer.messages import Kind, Region, Target
 
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) in fractions of the picture."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 EDGE = 0.12
 """Width of a region's soft edge, as a fraction of the picture's side."""
 
 
-def region_mask(box: tuple[float, float, float, float], size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+class DreamError(Exception):
+    """A scene that this network cannot dream."""
+
+
+def region_mask(box: Box, size: tuple[int, int], device: torch.device | str = "cpu", window: Box = WHOLE) -> Tensor:
     """A region's soft mask over a map of the picture.
 
     Args:
-        box: (x0, y0, x1, y1) in fractions of the picture.
+        box: where the region lies in the picture.
         size: (height, width) of the map.
+        window: the part of the picture that the map is of.
 
     Returns:
         (height, width) float32 in 0..1: 1 inside, a half on an inner edge, 0 outside; the picture's own edges are not soft.
     """
 
-    def ramp(low: float, high: float, count: int) -> Tensor:
-        at = (torch.arange(count, device=device) + 0.5) / count
+    def ramp(low: float, high: float, count: int, first: float, last: float) -> Tensor:
+        at = first + (last - first) * (torch.arange(count, device=device) + 0.5) / count
         rise = torch.ones_like(at) if low <= 0 else ((at - low) / EDGE + 0.5).clamp(0, 1)
         fall = torch.ones_like(at) if high >= 1 else ((high - at) / EDGE + 0.5).clamp(0, 1)
         return torch.minimum(rise, fall)
 
     x0, y0, x1, y1 = box
     height, width = size
-    return ramp(y0, y1, height)[:, None] * ramp(x0, x1, width)[None, :]
+    return ramp(y0, y1, height, window[1], window[3])[:, None] * ramp(x0, x1, width, window[0], window[2])[None, :]
+
+
+Weighted = Sequence[tuple[Region, float]]
+"""Regions, each with the share of it in the present fade: 0..1, or below 0 for what is to go."""
 
 
 class SceneObjective:
-    """The loss of one or two fading scenes on a dense logit map.
+    """The loss of the scenes on air, and its gradient over the picture.
 
-    ``− Σ regions weight · mean(mask · logit of the region's class) + mean(all logits)``: the second term takes off what raises
-    every class alike, such as contrast.
+    Of classes: ``− Σ regions weight · mean(mask · logit of the region's class) + mean(all logits)``; the second term takes off
+    what raises every class alike, such as contrast. Losses of other kinds have other units: where kinds, layers or guides meet,
+    the gradient of each is divided by its size, and counts by its share and its area.
     """
 
-    def __init__(self, classes: Mapping[str, int]) -> None:
-        """Take the network's classes: WordNet id to position in the logit map."""
-        self._classes = classes
-        self._masks: dict[tuple[tuple[float, float, float, float], tuple[int, int]], Tensor] = {}
+    def __init__(self, network: Network) -> None:
+        """Climb what this network sees."""
+        self._network = network
+        self._classes = {wnid: i for i, wnid in enumerate(network.wnids)}
+        self._entries = {entry.name: entry for entry in network.layer_entries}
+        self._logits = Tap(network.classes_layer)
+        self._masks: dict[tuple[Box, Box, tuple[int, int]], Tensor] = {}
+        self._guides: dict[tuple[str, str], Guide] = {}
 
-    def __call__(self, logits: Tensor, weighted: Sequence[tuple[Region, float]]) -> Tensor:
-        """The loss, a scalar.
-
-        Args:
-            logits: (1, classes, h, w) float32.
-            weighted: regions, each with the share of it in the present fade, 0..1.
+    def check(self, target: Target) -> None:
+        """Make sure that a target can be dreamt; a guide is read here.
 
         Raises:
-            KeyError: a region's class is none of the network's.
+            DreamError: the network has no such class, layer or channel, or the guide cannot be read.
         """
-        size = (logits.shape[-2], logits.shape[-1])
-        loss = logits.mean()
+        name = self._network.name
+        if target.kind is Kind.CLASS:
+            if target.wnid not in self._classes:
+                raise DreamError(f"{name} does not know '{target.label}' ({target.wnid})")
+            return
+        layer = self._layer(target)
+        if layer not in self._entries:
+            near = difflib.get_close_matches(layer.lower(), self._entries, 3, 0.5)
+            offer = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(self._entries)}"
+            raise DreamError(f"{name} has no layer '{layer}'; {offer}")
+        count = self._entries[layer].channels
+        if wrong := [channel for channel in target.channels if not 0 <= channel < count]:
+            raise DreamError(f"{name}'s layer '{layer}' has no channel {wrong[0]}; they run from 0 to {count - 1}")
+        if target.kind is Kind.GUIDE:
+            try:
+                self._guide(target)
+            except SourceError as error:
+                raise DreamError(f"the guide: {error}") from error
+
+    def gradient(
+        self,
+        picture: Tensor,
+        weighted: Weighted,
+        see: Callable[[Tensor], Tensor] = lambda picture: picture,
+        window: Box = WHOLE,
+    ) -> Tensor:
+        """The loss's gradient over the picture: against it lies what is asked for. One forward pass.
+
+        Args:
+            picture: (1, 3, H, W) float32 RGB in 0..255.
+            weighted: what is on air; its targets have passed ``check``.
+            see: how the network is shown the picture, for example shifted and at another size.
+            window: the part of the whole picture that this one is.
+
+        Returns:
+            Of the picture's shape. Only its direction and its sizes relative to each other mean something.
+        """
+        groups: dict[Hashable, list[tuple[Region, float]]] = {}
         for region, share in weighted:
-            key = (region.box, size)
-            if key not in self._masks:
-                if len(self._masks) > 256:  # canvas sizes and boxes vary little; random scales a handful
-                    self._masks.clear()
-                self._masks[key] = region_mask(region.box, size, logits.device)
-            loss = loss - (share * region.weight) * (self._masks[key] * logits[0, self._classes[region.target.wnid]]).mean()
+            target = region.target
+            groups.setdefault(Kind.CLASS if target.kind is Kind.CLASS else target, []).append((region, share))
+        picture = picture.detach().requires_grad_(True)
+        maps = self._network.look(see(picture), {self._tap(region.target) for region, _ in weighted})
+        if len(groups) == 1:
+            (gradient,) = torch.autograd.grad(self._loss(maps, list(weighted), window), picture)
+            return gradient
+        total = torch.zeros_like(picture)
+        for left, group in zip(reversed(range(len(groups))), groups.values(), strict=True):
+            loss = self._loss(maps, group, window)
+            (gradient,) = torch.autograd.grad(loss, picture, retain_graph=left > 0)
+            strength = sum(abs(share) * region.weight * _area(region.box) for region, share in group) ** 0.5
+            total += gradient * (strength / rms(gradient))
+        return total
+
+    def score(self, picture: Tensor, region: Region) -> float:
+        """How much a picture (1, 3, H, W) shows of what a region asks for; more is better.
+
+        A class: its mean logit there. A layer: the root mean square of its response. Channels: their mean before the ReLU. A
+        guide: the mean cosine between the picture's features and those of the guide that they follow.
+        """
+        target = region.target
+        tap = self._tap(target)
+        with torch.no_grad():
+            seen = self._network.look(picture, [tap])[tap][0]
+            mask = self._mask(region.box, (seen.shape[-2], seen.shape[-1]), WHOLE)
+            if target.kind is Kind.CLASS:
+                each = seen[self._classes[target.wnid]]
+            elif target.kind is Kind.GUIDE:
+                each = self._guide(target).cosine(seen)
+            elif target.channels:
+                each = seen[list(target.channels)].mean(0)
+            else:
+                return float(((mask * seen.square().mean(0)).sum() / mask.sum()).sqrt())
+            return float((mask * each).sum() / mask.sum())
+
+    def _loss(self, maps: dict[Tap, Tensor], group: Weighted, window: Box) -> Tensor:
+        """Of targets that are all classes, or all the same."""
+        first = group[0][0].target
+        seen = maps[self._tap(first)]
+        size = (seen.shape[-2], seen.shape[-1])
+        if first.kind is Kind.CLASS:
+            loss, each = seen.mean(), None
+        elif first.kind is Kind.GUIDE:
+            loss, each = seen.new_zeros(()), self._guide(first).likeness(seen[0])
+        elif first.channels:
+            loss, each = seen.new_zeros(()), seen[0, list(first.channels)].mean(0)
+        else:
+            loss, each = seen.new_zeros(()), seen[0].square().mean(0) / 2
+        for region, share in group:
+            values = seen[0, self._classes[region.target.wnid]] if each is None else each
+            loss = loss - (share * region.weight) * (self._mask(region.box, size, window) * values).mean()
         return loss
+
+    def _tap(self, target: Target) -> Tap:
+        if target.kind is Kind.CLASS:
+            return self._logits
+        return Tap(self._layer(target), raw=target.kind is Kind.LAYER and bool(target.channels))
+
+    def _layer(self, target: Target) -> str:
+        return target.layer or self._network.favourite
+
+    def _guide(self, target: Target) -> Guide:
+        key = (target.guide, self._layer(target))
+        if key not in self._guides:
+            if len(self._guides) >= 16:
+                self._guides.clear()
+            self._guides[key] = Guide.read(self._network, Path(target.guide).expanduser(), key[1])
+        return self._guides[key]
+
+    def _mask(self, box: Box, size: tuple[int, int], window: Box) -> Tensor:
+        key = (box, window, size)
+        if key not in self._masks:
+            if len(self._masks) > 256:  # canvas sizes and boxes vary little; random scales a handful
+                self._masks.clear()
+            self._masks[key] = region_mask(box, size, self._network.device, window)
+        return self._masks[key]
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def resample(picture: Tensor, factor: float, least: tuple[int, int] | int = 32) -> Tensor:

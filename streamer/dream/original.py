@@ -11,12 +11,12 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from streamer.dream.ascent import rms
 from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.canvas import Canvas
-from streamer.dream.networks import Network
 from streamer.dream.objectives import SceneObjective
 from streamer.dream.prior import PatchPrior, PriorParameters
-from streamer.messages import Motion, Region
+from streamer.messages import Kind, Motion, Region
 
 RATE = 5.0
 """Of 255."""
@@ -43,7 +43,6 @@ class OriginalAscent:
     def step(
         self,
         canvas: Canvas,
-        network: Network,
         objective: SceneObjective,
         regions: list[tuple[Region, float]],
         motion: Motion,
@@ -60,8 +59,11 @@ class OriginalAscent:
         if not regions or self._mean is None or self._square is None:
             return
         picture = canvas.picture.detach().requires_grad_(True)
-        loss = objective(network(picture), regions) + PRIOR_WEIGHT * self._prior(picture)
-        (gradient,) = torch.autograd.grad(loss, picture)
+        (natural,) = torch.autograd.grad(PRIOR_WEIGHT * self._prior(picture), picture)
+        gradient = objective.gradient(picture, regions)
+        if any(region.target.kind is not Kind.CLASS for region, _ in regions):  # in 2015 there were only classes
+            gradient = gradient * (rms(natural) / rms(gradient))
+        gradient = gradient + natural
         number = (self._count - 1) % ORIGINAL_STEPS + 1
         self._mean = KEEP_MEAN * self._mean + (1 - KEEP_MEAN) * gradient
         self._square = KEEP_SQUARE * self._square + (1 - KEEP_SQUARE) * gradient.square()

@@ -9,6 +9,7 @@ from torch import nn
 from streamer.config import NetworkConfig
 from streamer.dream import networks
 from streamer.dream.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
+from streamer.dream.layers import Tap
 from streamer.dream.networks import Network, NetworkError, compute_dtype, load
 from streamer.dream.torchvision_import import torchvision
 from tests.fakes import tiny_network
@@ -136,6 +137,50 @@ def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
     assert torch.equal(found["relu1"], found["conv1"].relu())
     assert torch.equal(found["conv3"], network(x))
     assert not any(m._forward_hooks for m in network.modules())
+
+
+def test_a_layer_before_its_relu():
+    network = tiny_network()
+    x = pictures(8, 12)
+    found = network.look(x, [Tap("relu1", raw=True), Tap("relu1"), Tap("conv2", raw=True), Tap("conv2")])
+    assert torch.equal(found[Tap("relu1")], found[Tap("relu1", raw=True)].relu())
+    assert found[Tap("relu1", raw=True)].min() < 0
+    assert torch.equal(found[Tap("conv2")], found[Tap("conv2", raw=True)])
+
+
+def test_inner_layers_of_squeezenet():
+    network = Network("squeezenet1_1", build_squeezenet(5), ["?"] * 5, stride=16, window=32, trained_px=224, min_size=17)
+    entries = {entry.name: entry for entry in network.layer_entries}
+    assert list(entries)[:8] == [
+        "conv1",
+        "relu1",
+        "pool1",
+        "fire2.squeeze",
+        "fire2.expand1",
+        "fire2.expand3",
+        "fire2",
+        "fire3.squeeze",
+    ]
+    assert (entries["fire5"].channels, entries["fire5"].stride, entries["fire5.expand3"].channels) == (256, 8, 128)
+    assert (network.classes_layer, entries["conv10"].stride) == ("conv10", network.stride)
+    x = pictures(64, 48)
+    found = network.activations(x, entries)
+    for name, value in found.items():
+        assert value.shape[1] == entries[name].channels
+        assert abs(value.shape[2] - 64 / entries[name].stride) <= 1
+    assert torch.equal(torch.cat([found["fire5.expand1"], found["fire5.expand3"]], 1), found["fire5"])
+    assert found["fire5"].min() == 0
+    assert network.look(x, [Tap("fire5", raw=True)])[Tap("fire5", raw=True)].min() < 0
+    assert torch.equal(found["conv10"], network(x))
+
+
+def test_a_look_goes_no_further_than_it_must():
+    network = tiny_network()
+    calls = []
+    handle = network.layers.conv2.register_forward_hook(lambda *_: calls.append(1))
+    network.activations(pictures(8, 8), ["relu1"])
+    handle.remove()
+    assert not calls
 
 
 def test_an_unknown_layer_is_named():
