@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig, TwitchConfig
 from streamer.config_block import LocalPath, Section, broken
+from streamer.config_journal import JournalConfig
 from streamer.config_outputs import (
     AudioConfig,
     FileOutput,
@@ -39,6 +40,7 @@ __all__ = [
     "DreamConfig",
     "FileOutput",
     "HlsOutput",
+    "JournalConfig",
     "LocalPath",
     "MjpegOutput",
     "MpegtsHttpOutput",
@@ -265,8 +267,8 @@ class DreamConfig(Section):
 
 
 class QueueConfig(Section):
-    """What viewers may ask for, and for how long it is shown. Moderators can change all but the path while it runs; what they
-    change is kept, and goes before what stands here until they reset it."""
+    """What viewers may ask for, and for how long it is shown. Moderators can change all but the path and wander_among while it
+    runs; what they change is kept, and goes before what stands here until they reset it."""
 
     path: LocalPath | None = Field(
         default=None,
@@ -357,6 +359,14 @@ class QueueConfig(Section):
         "those in line a longer wait; below 8 a slow machine shows little of it.",
     )
     wander_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
+    wander_among: tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...] = Field(
+        default=(),
+        max_length=1000,
+        json_schema_extra={"allowed": "a list of subjects"},
+        description="What to dream when nobody asks, each as 'volcano', 'volcano + bubble', 'layer fire5', "
+        "'layer fire5:3,17-20', 'guide flowers.jpg' or 'guide flowers.jpg at fire6', mixed as you like. One alone is dreamt for "
+        "as long as nobody asks. Empty: anything that goes well together.",
+    )
     interrupt_wandering: bool = Field(
         default=True, description="Whether a request ends a subject that nobody asked for at once."
     )
@@ -411,6 +421,7 @@ class Config(Section):
     twitch: TwitchConfig = TwitchConfig()
     chat: ChatConfig = ChatConfig()
     audio: AudioConfig = AudioConfig()
+    journal: JournalConfig = JournalConfig()
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

@@ -1,0 +1,30 @@
+"""The settings of the journal.
+
+Part of ``config``, which gives these names on; see there for how settings are written.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from streamer.config_block import LocalPath, Section
+
+
+class JournalConfig(Section):
+    """The record of a live run, from which it can be dreamt again. docs/journal.md."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether to write down what was dreamt when and for whom: about 6 MB a day, and no pictures.",
+    )
+    folder: LocalPath | None = Field(
+        default=None, description="Where to; one file for each run. null: the folder journals beside the queue's file."
+    )
+    keep_days: int = Field(default=30, ge=1, le=36_500, description="Days after which a journal is removed.")
+    max_mb: int = Field(
+        default=300,
+        ge=1,
+        le=100_000,
+        description="Megabytes for all journals together: the oldest are removed first. When the one being written takes all "
+        "of it, it goes on without the dream's steps, and a replay is alike instead of the same.",
+    )

@@ -1,0 +1,246 @@
+"""The journal of a live run: one line of JSON for each thing that was done to its dream, so that it can be dreamt again.
+
+The first line is the run: version, seed, and the settings that make the picture. Each further line has ``at``, the seconds from
+there to its moment, and one event; ``read`` is the format's other half. Lines are appended and written at once, so a killed
+program leaves all but its last second; a line cut short is skipped, and time that is missing is filled with even steps.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
+from streamer.config import Config
+from streamer.messages import Keyframe, Motion, Scene
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the format; readers refuse what is newer."""
+LINE_MS = 1000
+"""Time of the dream whose steps share a line: what a killed program loses at most."""
+STEPS_SHARE = 0.9
+"""Share of the room that steps may take; the rest is kept for scenes, which are small."""
+TIDY_BYTES = 2**20
+"""Bytes written from one look at the room to the next."""
+PICTURE_BLOCKS = ("device", "network", "canvas", "video", "zoom", "dream", "source", "ink")
+"""Settings that make the picture. All others are left out: nobody needs them to dream again, and some are secret."""
+_NAME = re.compile(r"zoomdream-\d{8}-\d{6}(-\d+)?\.jsonl")
+_CREDENTIALS = re.compile(r"(?<=:/)(/?)[^/@\s]*@")
+_QUERY = re.compile(r"(?<=\?).*", re.S)
+
+
+class Journal:
+    """Writes the journal of one run. Thread-safe; what cannot be written is warned of, and missed by nobody else."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        seed: int,
+        program: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
+        """Begin a journal of its own in a folder, after making room there as ``config.journal`` says.
+
+        Args:
+            program: the program's version.
+            clock: the keyframes' clock.
+            wall: the time of day, with its zone.
+
+        Raises:
+            OSError: there can be no file in that folder.
+        """
+        self._clock, self._folder = clock, folder
+        self._keep_s = config.journal.keep_days * 86_400.0
+        self._room = config.journal.max_mb * 1_000_000
+        self._lock = threading.Lock()
+        self._started_s, started = clock(), wall()
+        self._at_ms: int | None = None  # of the dream, since the start; None before it began
+        self._steps, self._line_ms, self._crc = "", 0, 0
+        self._size = self._tidied = 0
+        self._full = self._failing = self._cut = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path, self._descriptor = _new_file(folder, started)
+        """Where it is written."""
+        self._tidy()
+        settings = without_secrets(config.model_dump(mode="json", include=set(PICTURE_BLOCKS)))
+        run = {"program": program, "started": started.isoformat(timespec="milliseconds"), "seed": seed, "config": settings}
+        self._write({"zoomdream": "journal", "version": VERSION, **run})
+
+    def keyframe(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
+        """A keyframe was made, by doing this since the one before."""
+        with self._lock:
+            if self._at_ms is None:
+                self._at_ms = max(0, round((keyframe.time_s - self._started_s) * 1000))
+            for act in acts:
+                self._add(act)
+            if not self._steps:
+                self._line_ms = self._at_ms
+            self._steps += ";"
+            if self._at_ms - self._line_ms >= LINE_MS or len(self._steps) == 1:
+                self._crc = checksum(keyframe)
+                self._end_steps()
+
+    def note(self, event: str, value: object = True) -> None:
+        """Something else happened that whoever reads it should know; it changes nothing when it is dreamt again."""
+        with self._lock:
+            at_ms = round((self._clock() - self._started_s) * 1000)
+            self._write({"at": at_ms / 1000, "note": {event: value}})
+
+    def close(self) -> None:
+        """Write what is left, and let go of the file; a second call does nothing."""
+        with self._lock:
+            if self._descriptor < 0:
+                return
+            self._end_steps()
+            self._write({"at": round(self._clock() - self._started_s, 3), "note": {"end": True}})
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    # How it is written
+
+    def _add(self, act: Act) -> None:
+        assert self._at_ms is not None
+        if isinstance(act, int):
+            if not self._steps:
+                self._line_ms = self._at_ms
+            self._steps += f"{'' if not self._steps or self._steps[-1] == ';' else ' '}{act}"
+            self._at_ms += act
+            return
+        self._end_steps()
+        self._event(act, self._at_ms)
+        if isinstance(act, Stood):
+            self._at_ms += act.ms
+
+    def _event(self, act: Act, at_ms: int) -> None:
+        name, value = _told(act)
+        self._write({"at": at_ms / 1000, name: value})
+
+    def _end_steps(self) -> None:
+        """Write the steps taken since the last line."""
+        if not self._steps:
+            return
+        if self._size > self._room * STEPS_SHARE and not self._full:
+            self._full = True
+            log.warning(
+                "the journal is full: scenes are still written, steps no more, so replays are alike instead of the same; "
+                "see journal.max_mb"
+            )
+            self._write({"at": self._line_ms / 1000, "note": {"full": True}})
+        if not self._full:
+            line: dict[str, object] = {"at": self._line_ms / 1000, "steps": self._steps}
+            if self._steps[-1] == ";" and self._crc:
+                line["crc"] = self._crc
+            self._write(line)
+        self._steps, self._crc = "", 0
+        self._line_ms = self._at_ms or 0
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        data = json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        if self._descriptor < 0 or self._size + len(data) > self._room:
+            return
+        if self._cut:  # the line before ended where the disk did
+            data = b"\n" + data
+        try:
+            written = os.write(self._descriptor, data)
+            if written < len(data):
+                raise OSError("the disk took only a part of it")
+        except OSError as error:
+            if not self._failing:
+                log.warning("the journal '%s' cannot be written: %s", self.path, error.strerror or error)
+            self._failing = self._cut = True
+            return
+        self._failing = self._cut = False
+        self._size += len(data)
+        if self._size - self._tidied >= TIDY_BYTES:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove older journals that are too old, or too many for the room there is."""
+        self._tidied = self._size
+        others = []
+        for path in self._folder.iterdir():
+            with suppress(OSError):  # gone since
+                if _NAME.fullmatch(path.name) and path != self.path:
+                    others.append((path.stat().st_mtime, path.stat().st_size, path))
+        left, now_s = self._room - self._size, time.time()
+        for changed_s, size, path in sorted(others, reverse=True):
+            left -= size
+            if left < 0 or now_s - changed_s > self._keep_s:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def checksum(keyframe: Keyframe) -> int:
+    """A number that two keyframes share only if their pixels are the same."""
+    return zlib.crc32(keyframe.image.data)
+
+
+def without_secrets(value: Any) -> Any:
+    """Settings as JSON without what stands in addresses to be kept to oneself: names, passwords and keys."""
+    if isinstance(value, dict):
+        return {key: without_secrets(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner) for inner in value]
+    if isinstance(value, str) and ":/" in value:
+        return _QUERY.sub("", _CREDENTIALS.sub(r"\1", value)).removesuffix("?")
+    return value
+
+
+def _new_file(folder: Path, started: datetime) -> tuple[Path, int]:
+    for number in range(1000):
+        path = folder / f"zoomdream-{started:%Y%m%d-%H%M%S}{f'-{number}' if number else ''}.jsonl"
+        with suppress(FileExistsError):
+            return path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+    raise FileExistsError(f"there are a thousand journals of one second in '{folder}'")
+
+
+def _told(act: Act) -> tuple[str, object]:
+    """An act's name and value in the journal."""
+    match act:
+        case Begun():
+            return "begun", {
+                "network": act.network,
+                "device": act.device,
+                "threads": act.threads,
+                "canvas": list(act.size[::-1]),
+                "resumed": act.resumed,
+            }
+        case Scene():
+            return "scene", _scene(act)
+        case Motion():
+            return "motion", {"speed": act.speed, "rotation": act.rotation}
+        case Bump():
+            return "bump", "twist" if act.twist else "noise"
+        case Resized():
+            return "canvas", list(act.size[::-1])
+        case Stood():
+            return "stood_ms", act.ms
+        case Stumbled():
+            return "stumbled", True
+    raise AssertionError(f"{act!r} is no event")
+
+
+def _scene(scene: Scene) -> dict[str, object]:
+    regions = []
+    for region in scene.regions:
+        target = region.target
+        told = {"label": target.label, "wnid": target.wnid, "layer": target.layer, "channels": target.channels}
+        told |= {"guide": target.guide}
+        weight = {} if region.weight == 1 else {"weight": region.weight}
+        regions.append({key: value for key, value in told.items() if value} | {"box": region.box} | weight)
+    return {"id": scene.id, "user": scene.user, "request": scene.request_id, "regions": regions}

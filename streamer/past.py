@@ -1,0 +1,251 @@
+"""A journal read back: what a live run dreamt, when, and how to dream it again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
+from streamer.journal import VERSION
+from streamer.messages import Motion, Region, Scene, Target
+
+log = logging.getLogger(__name__)
+
+LINE_BYTES = 2**20
+"""Far above any line that is written; below what takes a broken file long."""
+FILL_MS = 100
+"""Length of the steps that stand in for those that are missing: ten a second, as in a render."""
+MAX_STEP_MS = 60_000
+MAX_SIDE_PX = 16_384
+
+
+class JournalError(Exception):
+    """A file that cannot be dreamt again; its message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastKeyframe:
+    """A keyframe as it was made."""
+
+    at_ms: int
+    """Its moment, since the start of the run."""
+    acts: tuple[Act, ...]
+    """What was done to the dream since the keyframe before."""
+    checksum: int | None = None
+    """``journal.checksum`` of its pixels, where it was kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """A run as its journal tells it."""
+
+    path: Path
+    program: str
+    """The version of the program that ran."""
+    started: datetime
+    """With the zone of the machine it ran on."""
+    seed: int
+    settings: Mapping[str, Any]
+    """Those that make the picture, as JSON."""
+    keyframes: tuple[PastKeyframe, ...]
+    complete: bool
+    """Whether every step is known; else even steps stand in for the missing ones."""
+
+    @property
+    def begun(self) -> Begun:
+        """How the dream was first put together."""
+        return next(act for act in self.keyframes[0].acts if isinstance(act, Begun))
+
+    @property
+    def span_ms(self) -> tuple[int, int]:
+        """The moments of the first and the last keyframe, since the start of the run."""
+        return self.keyframes[0].at_ms, self.keyframes[-1].at_ms
+
+    def scenes(self) -> Iterator[tuple[int, Scene]]:
+        """What was dreamt, each with the moment it began, in ms since the start of the run."""
+        at_ms = self.span_ms[0]
+        for keyframe in self.keyframes:
+            for act in keyframe.acts:
+                if isinstance(act, Scene):
+                    yield at_ms, act
+                at_ms += duration_ms(act)
+
+
+def duration_ms(act: Act) -> int:
+    """How much time passed while it was done."""
+    if isinstance(act, int):
+        return act
+    return act.ms if isinstance(act, Stood) else 0
+
+
+def read(path: Path) -> Past:
+    """Read a journal, also of a run that was killed, or that still goes on.
+
+    Raises:
+        JournalError: there is no such file, it is not a journal, a newer program wrote it, or nothing was dreamt.
+    """
+    try:
+        with path.open("rb") as file:
+            run = _header(path, file.readline(LINE_BYTES))
+            book = _Book()
+            while line := file.readline(LINE_BYTES):
+                book.add(line)
+    except FileNotFoundError:
+        raise JournalError(f"there is no journal '{path}'") from None
+    except OSError as error:
+        raise JournalError(f"the journal '{path}' cannot be read: {error.strerror or error}") from error
+    if book.skipped:
+        log.warning("'%s': %d broken lines were left out", path, book.skipped)
+    if not book.keyframes or not any(isinstance(act, Begun) for act in book.keyframes[0].acts):
+        raise JournalError(f"the journal '{path}' ends before anything was dreamt")
+    return Past(path, *run, tuple(book.keyframes), book.complete)
+
+
+def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any]]:
+    try:
+        told = json.loads(line)
+        known = isinstance(told, dict) and told.get("zoomdream") == "journal"
+        if known and told["version"] > VERSION:
+            raise JournalError(
+                f"the journal '{path}' was written by zoomdream {told.get('program')}, whose journals this version cannot "
+                "read; update zoomdream"
+            )
+        if known:
+            started = datetime.fromisoformat(told["started"]).astimezone(datetime.fromisoformat(told["started"]).tzinfo)
+            settings = told["config"]
+            if isinstance(settings, dict):
+                return str(told["program"]), started, int(told["seed"]), settings
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise JournalError(f"'{path}' is not a journal of zoomdream: its first line does not say so")
+
+
+class _Book:
+    """Puts the lines of a journal together to keyframes."""
+
+    def __init__(self) -> None:
+        self.keyframes: list[PastKeyframe] = []
+        self.complete = True
+        self.skipped = 0
+        """Lines that make no sense; the last one of a killed program's journal does not count."""
+        self._pending: list[Act] = []
+        self._at_ms: int | None = None
+        self._full = False
+
+    def add(self, line: bytes) -> None:
+        """Take the next line; one that is broken is left out."""
+        if not line.strip():
+            return
+        try:
+            told = json.loads(line)
+            at_ms = round(told.pop("at") * 1000)
+            ((name, value),) = [(key, value) for key, value in told.items() if key != "crc"]
+            if name == "note":
+                self._note(value, at_ms)
+                return
+            acts = None if name == "steps" else _act(name, value)
+            groups = _groups(value) if name == "steps" else []
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            self.skipped += line.endswith(b"\n")
+            return
+        if not self._catch_up(at_ms):
+            self.skipped += 1
+            return
+        if acts is not None:
+            self._do(acts)
+            return
+        crc = told.get("crc")
+        for number, group in enumerate(groups, 1):
+            for ms in group:
+                self._do(ms)
+            if number < len(groups):
+                last = number == len(groups) - 1 and not groups[-1]
+                self._close(crc if last and isinstance(crc, int) and self.complete else None)
+
+    def _do(self, act: Act) -> None:
+        assert self._at_ms is not None
+        self._pending.append(act)
+        self._at_ms += duration_ms(act)
+
+    def _close(self, checksum: int | None = None) -> None:
+        assert self._at_ms is not None
+        self.keyframes.append(PastKeyframe(self._at_ms, tuple(self._pending), checksum))
+        self._pending = []
+
+    def _catch_up(self, at_ms: int) -> bool:
+        """Fill what is missing before a moment with even steps; returns whether that moment makes sense."""
+        if self._at_ms is None:
+            self._at_ms = at_ms
+        if at_ms < self._at_ms:
+            return False
+        if at_ms > self._at_ms:
+            self.complete = False
+        while at_ms > self._at_ms:
+            self._do(min(FILL_MS, at_ms - self._at_ms))
+            self._close()
+        return True
+
+    def _note(self, note: Mapping[str, object], at_ms: int) -> None:
+        if "full" in note:
+            self._full = True
+        if "end" in note and self._full and self._at_ms is not None:
+            self._catch_up(at_ms)
+
+
+def _groups(steps: str) -> list[list[int]]:
+    """The steps of a line, by keyframe; the last group leads to no keyframe yet."""
+    groups = [[int(ms) for ms in group.split()] for group in steps.split(";")]
+    if not all(0 <= ms <= MAX_STEP_MS for group in groups for ms in group):
+        raise ValueError("a step of such a length is never taken")
+    return groups
+
+
+def _act(name: str, value: Any) -> Act:
+    """An event of the journal as the act it was.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    match name:
+        case "begun":
+            size = _size(value["canvas"])
+            return Begun(str(value["network"]), str(value["device"]), int(value["threads"]), size, bool(value["resumed"]))
+        case "scene":
+            regions = tuple(_region(region) for region in value["regions"])
+            request = value["request"]
+            return Scene(int(value["id"]), regions, str(value["user"]), None if request is None else int(request))
+        case "motion":
+            speed, rotation = float(value["speed"]), float(value["rotation"])
+            if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600:
+                raise ValueError("the camera never moves so")
+            return Motion(speed, rotation)
+        case "bump":
+            return Bump(twist=value == "twist")
+        case "canvas":
+            return Resized(_size(value))
+        case "stood_ms":
+            if int(value) < 0:
+                raise ValueError("time never goes back")
+            return Stood(int(value))
+        case "stumbled":
+            return Stumbled()
+    raise ValueError(f"'{name}' is no event")
+
+
+def _size(value: Any) -> tuple[int, int]:
+    width, height = (int(side) for side in value)
+    if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
+        raise ValueError("a canvas is never of that size")
+    return height, width
+
+
+def _region(value: Mapping[str, Any]) -> Region:
+    left, top, right, bottom = (float(edge) for edge in value["box"])
+    channels = tuple(int(channel) for channel in value.get("channels", ()))
+    target = Target(value.get("wnid", ""), str(value["label"]), value.get("layer", ""), channels, value.get("guide", ""))
+    return Region(target, (left, top, right, bottom), float(value.get("weight", 1.0)))

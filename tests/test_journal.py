@@ -1,0 +1,302 @@
+"""The journal written and read back, also after all that can befall a file."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from streamer import journal as journal_module
+from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
+from streamer.config import Config, JournalConfig, WebConfig
+from streamer.journal import Journal, checksum, without_secrets
+from streamer.messages import Keyframe, Motion, Pose, Region, Scene, Target
+from streamer.past import JournalError, read
+from tests.fakes import HandClock
+
+STARTED = datetime(2026, 11, 21, 20, 15, 3, tzinfo=UTC)
+VOLCANO = Target("n09472597", "volcano")
+FIRE = Target("", "layer fire5:3,17", layer="fire5", channels=(3, 17))
+GUIDE = Target("", "guide flowers.jpg", layer="fire6", guide="flowers.jpg")
+SCENE = Scene(0, (Region(VOLCANO, (0.0, 0.0, 1.0, 1.0)),))
+MIXED = Scene(1, (Region(FIRE, (0.0, 0.0, 1.0, 0.5)), Region(GUIDE, (0.0, 0.5, 1.0, 1.0), 0.5)), "änn", 12)
+BEGUN = Begun("tiny", "cpu", 1, (36, 64))
+
+
+class Run:
+    """A journal, its clock, and keyframes of random pixels as they would come."""
+
+    def __init__(self, folder, **settings):
+        self.clock = HandClock(1000.0)
+        config = Config(journal=JournalConfig(**settings))
+        self.journal = Journal(folder, config, 7, "0.1", clock=self.clock, wall=lambda: STARTED)
+        self.made = []
+        self.rng = np.random.default_rng(1)
+
+    def keyframe(self, *acts, after_s=0.0):
+        moved_ms = sum(act.ms if isinstance(act, Stood) else act for act in acts if isinstance(act, int | Stood))
+        self.clock.advance(moved_ms / 1000 + after_s)
+        image = self.rng.integers(0, 255, (4, 6, 3), np.uint8)
+        self.made.append(Keyframe(image, Pose(), self.clock.now_s, SCENE, len(self.made), 1))
+        self.journal.keyframe(self.made[-1], acts)
+
+    @property
+    def past(self):
+        return read(self.journal.path)
+
+
+def test_what_is_written_is_read(tmp_path):
+    run = Run(tmp_path)
+    told = [
+        (BEGUN, SCENE),
+        (40, 41),
+        (40, Motion(1.1, -2.5), 39, MIXED),
+        (900, Bump(), Bump(twist=True), 100),
+        (Resized((30, 50)), 40),
+        (Stood(31_000), 30_000),
+        (Stumbled(), 40),
+    ]
+    run.clock.advance(5.25)
+    for acts in told:
+        run.keyframe(*acts)
+    run.journal.close()
+    past = run.past
+    assert (past.program, past.started, past.seed, past.complete) == ("0.1", STARTED, 7, True)
+    assert [keyframe.acts for keyframe in past.keyframes] == told
+    assert [keyframe.at_ms for keyframe in past.keyframes] == [round((made.time_s - 1000) * 1000) for made in run.made]
+    kept = [(past.checksum, made) for past, made in zip(past.keyframes, run.made, strict=True) if past.checksum is not None]
+    assert len(kept) >= 3
+    assert all(number == checksum(made) for number, made in kept)
+    assert past.begun == BEGUN
+    assert list(past.scenes()) == [(5250, SCENE), (5410, MIXED)]
+    assert Config.model_validate_json(json.dumps(past.settings)).dream == Config().dream
+
+
+def test_a_second_of_steps_is_one_short_line(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    size = run.journal.path.stat().st_size
+    for _ in range(250):
+        run.keyframe(40)
+    run.journal.close()
+    assert run.journal.path.stat().st_size - size < 250 * 6
+
+
+def test_all_but_the_last_second_survives_a_kill(tmp_path):
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[os.getcwd()]!r}
+from pathlib import Path
+from tests.test_journal import BEGUN, SCENE, Run
+run = Run(Path({str(tmp_path)!r}))
+run.keyframe(BEGUN, SCENE)
+for _ in range(60):
+    run.keyframe(50)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (path,) = tmp_path.iterdir()
+    past = read(path)
+    assert past.complete
+    assert past.span_ms[1] >= 2000
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_last_line_cut_short_is_left_out_without_a_word(tmp_path, cut):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    for _ in range(50):
+        run.keyframe(40)
+    whole = run.past
+    data = run.journal.path.read_bytes()
+    run.journal.path.write_bytes(data[:-cut])
+    assert run.past.keyframes == whole.keyframes[: len(run.past.keyframes)]
+    assert len(run.past.keyframes) >= 25
+    run.journal.close()
+
+
+@pytest.mark.logs("1 broken lines were left out")
+def test_missing_steps_are_made_up_for_by_even_ones(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    for _ in range(100):
+        run.keyframe(40)
+    run.journal.close()
+    lines = run.journal.path.read_bytes().splitlines(keepends=True)
+    steps = next(i for i, line in enumerate(lines) if b'"steps":"4' in line)
+    lines[steps] = lines[steps][:20] + b"\n"
+    run.journal.path.write_bytes(b"".join(lines))
+    past = run.past
+    assert not past.complete
+    assert past.span_ms == (0, 4000)
+    assert past.keyframes[1].acts == (100,)
+    assert past.keyframes[0].checksum is not None
+    assert all(keyframe.checksum is None for keyframe in past.keyframes[1:]), "other steps, other pixels"
+
+
+def test_a_full_journal_goes_on_without_steps(tmp_path, caplog):
+    run = Run(tmp_path)
+    run.journal._room = 4000
+    run.keyframe(BEGUN, SCENE)
+    for number in range(2000):
+        run.keyframe(40, *([Scene(number, MIXED.regions[:1])] if number == 1900 else []))
+    run.journal.close()
+    assert run.journal.path.stat().st_size <= 4000
+    assert "the journal is full" in caplog.text
+    past = run.past
+    assert not past.complete
+    assert past.span_ms == (0, 80_000)
+    assert [at_ms for at_ms, _ in past.scenes()] == [0, 1901 * 40]
+
+
+def test_older_journals_make_room(tmp_path):
+    now_s = datetime.now(UTC).timestamp()
+    for age_days, name in [(40, "zoomdream-20260101-000000.jsonl"), (2, "zoomdream-20260102-000000.jsonl")]:
+        (tmp_path / name).write_bytes(b"x" * 600_000)
+        os.utime(tmp_path / name, (now_s - age_days * 86_400,) * 2)
+    for age_days, name in [(1, "zoomdream-20260103-000000-1.jsonl"), (400, "mine.jsonl")]:
+        (tmp_path / name).write_bytes(b"x" * 700_000)
+        os.utime(tmp_path / name, (now_s - age_days * 86_400,) * 2)
+    run = Run(tmp_path, keep_days=30, max_mb=1)
+    run.journal.close()
+    left = {path.name for path in tmp_path.iterdir()} - {run.journal.path.name}
+    assert left == {"zoomdream-20260103-000000-1.jsonl", "mine.jsonl"}
+
+
+def test_two_runs_of_one_second_have_two_journals(tmp_path):
+    first, second = Run(tmp_path), Run(tmp_path)
+    assert first.journal.path != second.journal.path
+    first.journal.close()
+    second.journal.close()
+
+
+def test_a_full_disk_is_told_once_and_survived(tmp_path, monkeypatch, caplog):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    real, room = os.write, [30]
+
+    def write(descriptor, data):
+        if len(data) > room[0]:
+            real(descriptor, data[: room[0]])
+            room[0] = 0
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(journal_module.os, "write", write)
+    for _ in range(100):
+        run.keyframe(50)
+    room[0] = 10**6
+    for _ in range(100):
+        run.keyframe(50)
+    run.journal.close()
+    assert [record.message for record in caplog.records] == [
+        f"the journal '{run.journal.path}' cannot be written: No space left on device"
+    ]
+    past = run.past
+    assert not past.complete
+    assert past.span_ms == (0, 10_000)
+
+
+def test_notes_change_nothing(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.journal.note("held")
+    run.keyframe(40)
+    run.journal.close()
+    assert [keyframe.acts for keyframe in run.past.keyframes] == [(BEGUN, SCENE), (40,)]
+
+
+def test_nothing_secret_is_written(tmp_path):
+    config = Config(web=WebConfig(token="a-secret-token"))
+    settings = without_secrets({"source": {"path": "rtsp://ann:pass@cam/live?key=abc"}, "list": ["rtsp:/ann:pass@cam"]})
+    assert settings == {"source": {"path": "rtsp://cam/live"}, "list": ["rtsp:/cam"]}
+    journal = Journal(tmp_path, config, 7, "0.1")
+    journal.close()
+    assert "secret" not in journal.path.read_text()
+
+
+def test_many_threads_write_whole_lines(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    threads = [threading.Thread(target=lambda: [run.journal.note("held") for _ in range(200)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        run.keyframe(40)
+    for thread in threads:
+        thread.join()
+    run.journal.close()
+    assert all(json.loads(line) for line in run.journal.path.read_text().splitlines())
+    assert run.past.complete
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "there is no journal '{path}'"),
+        (b"", "'{path}' is not a journal of zoomdream: its first line does not say so"),
+        (b"\x00\xff" * 100, "'{path}' is not a journal of zoomdream: its first line does not say so"),
+        (b'{"zoomdream":"journal","version":1}\n', "'{path}' is not a journal of zoomdream: its first line does not say so"),
+        (
+            b'{"zoomdream":"journal","version":2,"program":"9.9"}\n',
+            "the journal '{path}' was written by zoomdream 9.9, whose journals this version cannot read; update zoomdream",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path, content, says):
+    path = tmp_path / "a.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(JournalError) as error:
+        read(path)
+    assert str(error.value) == says.format(path=path)
+
+
+def test_a_run_that_dreamt_nothing_says_so(tmp_path):
+    run = Run(tmp_path)
+    run.journal.close()
+    with pytest.raises(JournalError, match="ends before anything was dreamt"):
+        read(run.journal.path)
+
+
+@pytest.mark.logs("broken lines were left out")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        '{"at":0}',
+        '{"at":"x","steps":"1"}',
+        '{"at":0,"steps":"-1;"}',
+        '{"at":0,"steps":"999999;"}',
+        '{"at":0,"scene":{"id":1}}',
+        '{"at":0,"motion":{"speed":0,"rotation":0}}',
+        '{"at":0,"motion":{"speed":1e999,"rotation":0}}',
+        '{"at":0,"canvas":[0,5]}',
+        '{"at":0,"stood_ms":-5}',
+        '{"at":0,"what":1}',
+        '{"at":0,"steps":"1;","scene":{}}',
+    ],
+)
+def test_lines_that_make_no_sense_are_left_out(tmp_path, line):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.journal.close()
+    with run.journal.path.open("a") as file:
+        file.write(line + "\n")
+    assert [keyframe.acts for keyframe in run.past.keyframes] == [(BEGUN, SCENE)]
+
+
+def test_started_keeps_its_zone(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.journal.close()
+    text = run.journal.path.read_text().replace("+00:00", "+02:00")
+    run.journal.path.write_text(text)
+    assert run.past.started.utcoffset() == timedelta(hours=2)
