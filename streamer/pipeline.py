@@ -19,12 +19,14 @@ from importlib import metadata
 
 import numpy as np
 
+from streamer.acts import Act
 from streamer.chat import ChatBoard
 from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
 from streamer.dream.renderer import Renderer
 from streamer.health import Health
+from streamer.journal import Journal
 from streamer.loop import Loop
-from streamer.messages import ChatReport, Frame, Keyframe, Layout, Motion, Scene, SoundStatus, StatusSnapshot
+from streamer.messages import ChatReport, Frame, Keyframe, LayerEntry, Layout, Motion, Scene, SoundStatus, StatusSnapshot
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
@@ -76,7 +78,7 @@ class Pipeline:
             self._queue = built.enter_context(RequestQueue(queue_path))
             self._words = Vocabulary.load()
             self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
-            self._renderer = Renderer(config, self.seed, self._take_keyframe, clock=clock)
+            self._renderer = Renderer(config, self.seed, self._take_keyframe, on_acts=self._write_down, clock=clock)
             self._chat = ChatBoard(clock)
             self._actions = _Actions(self._renderer, motion, self._chat)
             self._screen = make_screen(config)
@@ -103,7 +105,10 @@ class Pipeline:
         self._control = Loop("control", self._steer, every_s=TICK_S)
         self._frames = Loop("frames", self._show)
         self._health = Health(config, queue_path.parent, clock)
-        self._known: tuple[str, ...] = ()
+        self._journal_folder = config.journal.folder or queue_path.parent / "journals"
+        self._journal: Journal | None = None
+        self._held = False
+        self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
         self._scene: Scene | None = None
         self._image: np.ndarray | None = None
         self._shown: Scene | None = None
@@ -127,6 +132,7 @@ class Pipeline:
         """
         self._started_s = self._clock()
         self._server.start()  # first, so that a taken port is told before anything is loaded
+        self._journal = self._open_journal()
         self._renderer.start()
         self._outputs.start()
         self._frames.start()
@@ -170,6 +176,8 @@ class Pipeline:
         self._audio.close(left_s())
         self._screen.close()
         dream.join(left_s())
+        if self._journal is not None:
+            self._journal.close()
         self._queue.close()
         return ended and not dream.is_alive()
 
@@ -180,16 +188,36 @@ class Pipeline:
         self._health.keyframe(keyframe)
         self._screen.push(keyframe)
 
+    def _write_down(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
+        """Called by the renderer likewise: what was done to the dream."""
+        if self._journal is not None:
+            self._journal.keyframe(keyframe, acts)
+
+    def _open_journal(self) -> Journal | None:
+        """The run's journal; None, with a warning, where none can be kept."""
+        if not self._config.journal.enabled:
+            return None
+        try:
+            journal = Journal(self._journal_folder, self._config, self.seed, version(), clock=self._clock)
+        except OSError as error:
+            log.warning("no journal can be kept in '%s': %s; see journal.folder", self._journal_folder, error.strerror or error)
+            return None
+        log.info("the journal is %s", journal.path)
+        return journal
+
     def _steer(self) -> None:
         """Tell the renderer what is on air."""
         self._health.sample(self._frame_clock.counters)
-        wnids = self._renderer.status().wnids
-        if not wnids:
+        status = self._renderer.status()
+        if not status.wnids:
             return  # nobody's time on air runs while the network loads
-        if wnids != self._known:
-            self._director.vocabulary = self._words.narrowed(wnids)
-            self._known = wnids
+        if (status.wnids, status.layers) != self._known:
+            self._director.learn(self._words.narrowed(status.wnids), status.layers)
+            self._known = status.wnids, status.layers
         scene = self._director.tick()
+        if self._journal is not None and self._director.held != self._held:
+            self._held = not self._held
+            self._journal.note("held", self._held)
         if scene is not self._scene:
             self._renderer.scene(scene)
             self._scene = scene

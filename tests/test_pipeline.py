@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from streamer import pipeline
-from streamer.config import Config, FileOutput, QueueConfig, VideoConfig, WebConfig
+from streamer.acts import Act, Begun
+from streamer.config import Config, FileOutput, JournalConfig, QueueConfig, VideoConfig, WebConfig
 from streamer.messages import Keyframe, Motion, Pose, RendererStatus, Scene
+from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
 from streamer.video import counter
@@ -31,9 +33,15 @@ class HandRenderer:
     """A renderer that dreams only when the test says so."""
 
     def __init__(
-        self, config: Config, seed: int, on_keyframe: Callable[[Keyframe], None], *, clock: Callable[[], float]
+        self,
+        config: Config,
+        seed: int,
+        on_keyframe: Callable[[Keyframe], None],
+        *,
+        on_acts: Callable[[Keyframe, tuple[Act, ...]], None],
+        clock: Callable[[], float],
     ) -> None:
-        self._on_keyframe, self._clock = on_keyframe, clock
+        self._on_keyframe, self._on_acts, self._clock = on_keyframe, on_acts, clock
         self._status = RendererStatus()
         self._number = 0
         self.failure = ""
@@ -67,7 +75,10 @@ class HandRenderer:
         self._status = RendererStatus(network="by hand", wnids=wnids)
 
     def keyframe(self, image: np.ndarray) -> None:
-        self._on_keyframe(Keyframe(image, Pose(), self._clock(), self.scenes[-1], self._number, 1))
+        keyframe = Keyframe(image, Pose(), self._clock(), self.scenes[-1], self._number, 1)
+        begun = (Begun("by hand", "cpu", 1, (36, 64)), self.scenes[-1])
+        self._on_acts(keyframe, (40,) if self._number else begun)
+        self._on_keyframe(keyframe)
         self._number += 1
 
     def await_scene(self, condition: Callable[[Scene], bool]) -> Scene:
@@ -373,3 +384,46 @@ def test_a_blocked_class_that_there_is_not_is_told(live: Live, config: Config, t
     with pytest.raises(QueueError, match=r"'queue\.blocked_classes' holds 'volcanno'"):
         Pipeline(config.model_copy(update={"queue": queue}))
     RequestQueue(queue.path).close()
+
+
+def test_what_is_dreamt_is_written_down(live: Live, tmp_path: Path) -> None:
+    live.pipeline.start()
+    live.call("api/requests", {"user": "ann", "text": "goldfish"})
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: scene.user == "ann")
+    live.renderer.keyframe(WHITE)
+    live.renderer.keyframe(WHITE)
+    live.call("api/pause", {"paused": True})
+    (path,) = (tmp_path / "journals").iterdir()
+    end_s = time.monotonic() + WAIT_S
+    while '"held":true' not in path.read_text():
+        assert time.monotonic() < end_s
+        threading.Event().wait(0.02)
+    assert live.pipeline.stop(WAIT_S)
+    past = read(path)
+    assert (past.seed, len(past.keyframes), past.complete) == (7, 2, True)
+    ((at_ms, scene),) = past.scenes()
+    assert (scene.user, scene.title) == ("ann", "goldfish")
+    assert at_ms < WAIT_S * 1000
+    assert past.settings["video"]["width"] == 64
+    assert '"note":{"end":true}' in path.read_text().splitlines()[-1]
+
+
+def test_without_a_journal_nothing_is_written(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    silent = Live(config.model_copy(update={"journal": JournalConfig(enabled=False)}))
+    silent.pipeline.start()
+    assert silent.pipeline.stop(WAIT_S)
+    assert not (tmp_path / "journals").exists()
+
+
+@pytest.mark.logs("no journal can be kept in")
+def test_a_stream_goes_on_where_no_journal_can_be_kept(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    (tmp_path / "file").write_text("")
+    other = Live(config.model_copy(update={"journal": JournalConfig(folder=tmp_path / "file")}))
+    other.pipeline.start()
+    other.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    other.renderer.await_scene(lambda scene: True)
+    other.renderer.keyframe(WHITE)
+    assert other.pipeline.stop(WAIT_S)

@@ -52,7 +52,7 @@ class Renderer:
 
     Args:
         on_keyframe: Called with each keyframe, in the renderer's thread; has to be quick. None: ask ``latest``.
-        on_acts: Called likewise just before, with the keyframe's moment and all that was done to the dream since the last one.
+        on_acts: Called likewise just before, with the keyframe and all that was done to the dream since the one before it.
         factory: Makes the dream, in the worker; picklable. None for the real one.
     """
 
@@ -63,7 +63,7 @@ class Renderer:
         on_keyframe: Callable[[Keyframe], None] | None = None,
         *,
         factory: Factory | None = None,
-        on_acts: Callable[[float, tuple[Act, ...]], None] | None = None,
+        on_acts: Callable[[Keyframe, tuple[Act, ...]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
@@ -243,7 +243,7 @@ class Renderer:
             steps = sum(steps for _, steps in self._recent) - self._recent[0][1]
             self._note(steps_per_s=steps / seconds, keyframe_s=seconds / (len(self._recent) - 1))
         if self._on_acts is not None:
-            self._on_acts(time_s, shot.acts)
+            self._on_acts(self._latest, shot.acts)
         if self._on_keyframe is not None:
             self._on_keyframe(self._latest)
 

@@ -115,6 +115,12 @@ class Director:
         with self._lock:
             self._stage.pause(paused)
 
+    @property
+    def held(self) -> bool:
+        """Whether a moderator holds what is on air."""
+        with self._lock:
+            return self._stage.paused
+
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
         with self._lock:

@@ -113,7 +113,7 @@ def test_all_that_is_done_is_told_with_its_keyframe():
         CONFIG,
         1,
         seen,
-        on_acts=lambda time_s, acts: told.append((time_s, acts)),
+        on_acts=lambda keyframe, acts: told.append((keyframe, acts)),
         factory=fake_dream.make_raising,
         limits=EAGER,
     )
@@ -127,7 +127,7 @@ def test_all_that_is_done_is_told_with_its_keyframe():
         renderer.stop()
     begun = [act for _, acts in told for act in acts if isinstance(act, Begun)]
     assert begun == [Begun("fake", "cpu", 0, (36, 64)), Begun("fake", "cpu", 0, (36, 64), resumed=True)]
-    assert [time_s for time_s, _ in told] == [keyframe.time_s for keyframe in seen.keyframes]
+    assert [keyframe for keyframe, _ in told] == seen.keyframes
     moved_s = sum(act for _, acts in told for act in acts if isinstance(act, int)) / 1000
     assert seen.keyframes[-1].pose.log_zoom == pytest.approx(moved_s), "steps that led to no keyframe are nobody's"
 
