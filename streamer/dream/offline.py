@@ -64,9 +64,9 @@ class OfflineDream:
         return self._network.wnids
 
     @property
-    def layers(self) -> tuple[LayerEntry, ...] | None:
-        """Its layers; None if it does not tell."""
-        return getattr(self._network, "layer_entries", None)
+    def layers(self) -> tuple[LayerEntry, ...]:
+        """The network's layers."""
+        return self._network.layer_entries
 
     @property
     def network(self) -> str:

@@ -38,7 +38,7 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     tell("setting up the dream")
     dreamer = make_dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
     threads = torch.get_num_threads()
-    layers = getattr(network, "layer_entries", ())
+    layers = network.layer_entries
     return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError, threads, layers)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from streamer.config import QueueConfig
 from streamer.messages import (
     BlockKind,
+    LayerEntry,
     Layout,
     Match,
     Priority,
@@ -35,6 +36,7 @@ from streamer.requests.clean import clean_name, clean_text
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.stage import Stage
+from streamer.requests.subjects import Subjects, rights_of
 from streamer.requests.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -62,13 +64,14 @@ class Director:
         """Take up the requests, and the rules that were changed before.
 
         Raises:
-            QueueError: the config blocks a class that there is not, or the rules cannot be read.
+            QueueError: the config blocks a class that there is not or wanders to what means nothing, or the rules cannot be
+                read.
         """
         self._queue = queue
         self._lock = threading.RLock()
         self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
         self._random = Random(seed)
-        self._stage = Stage(queue, self._rulebook, vocabulary, layout, self._random, clock)
+        self._stage = Stage(queue, self._rulebook, Subjects(vocabulary), layout, self._random, clock)
         self._audience = Audience(clock)
         self._ballot = Ballot()
         self._obey()  # the config may block more than it did when these requests came
@@ -132,11 +135,16 @@ class Director:
         with self._lock:
             return self._stage.vocabulary
 
-    @vocabulary.setter
-    def vocabulary(self, vocabulary: Vocabulary) -> None:
-        """Go on with another network's classes; a scene with subjects that it has not learnt is replaced at once."""
+    @property
+    def layers(self) -> tuple[LayerEntry, ...]:
+        """The layers that moderators can ask for now."""
         with self._lock:
-            self._stage.learn(vocabulary.blocking(self._rules.blocks.wnids))
+            return self._stage.subjects.layers or ()
+
+    def learn(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] = ()) -> None:
+        """Go on with another network's classes and layers; a scene with subjects that it lacks is replaced at once."""
+        with self._lock:
+            self._stage.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
 
     # Viewers
 
@@ -173,7 +181,7 @@ class Director:
         with self._lock:
             if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
                 return self._receipt(earlier)
-            match = self._anything() if anything else self._stage.vocabulary.match(text)
+            match = self._anything() if anything else self._stage.subjects.match(text, rights_of(role))
             wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
             viewer = order.viewer_of(user, source)
             try:
@@ -201,15 +209,15 @@ class Director:
             self._audience.asked(viewer)
             return self._receipt(request, match.note)
 
-    def match(self, text: str) -> Match:
-        """What a viewer's words would be understood as; asks for nothing.
+    def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
+        """What somebody's words would be understood as; asks for nothing.
 
         Raises:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD`` or ``BLOCKED``.
         """
         text = clean_text(text)
         with self._lock:
-            match = self._stage.vocabulary.match(text, peek=True)
+            match = self._stage.subjects.match(text, rights_of(role), peek=True)
             policy.refuse_blocked(policy.Wish(NAMELESS, text, match.targets), self._rules.blocks)
             return match
 
@@ -353,7 +361,8 @@ class Director:
         """Make what waits and what is on air follow the blocks; returns how many requests left the line."""
         blocks = self._rules.blocks
         if blocks.wnids != self._stage.vocabulary.blocked:
-            self._stage.vocabulary = self._stage.vocabulary.blocking(blocks.wnids)
+            subjects = self._stage.subjects
+            self._stage.subjects = Subjects(subjects.vocabulary.blocking(blocks.wnids), subjects.layers)
         broken = [request for request in self._queue.waiting() if blocks.blocks(request.user, request.text, request.targets)]
         for request in broken:
             self._queue.remove(request.id)

@@ -100,8 +100,13 @@ def refuse_blocked(wish: Wish, blocks: Blocks) -> None:
 
 def twin_of(wish: Wish, waiting: Sequence[Waiting]) -> Waiting | None:
     """What waits already for the same subjects, in whatever order they are named."""
-    wanted = {target.wnid for target in wish.targets}
-    return next((entry for entry in waiting if {target.wnid for target in entry.request.targets} == wanted), None)
+    wanted = set(map(_identity, wish.targets))
+    return next((entry for entry in waiting if set(map(_identity, entry.request.targets)) == wanted), None)
+
+
+def _identity(target: Target) -> tuple[str, str, tuple[int, ...], str]:
+    """What makes two targets the same, whatever they are called."""
+    return target.wnid, target.layer, target.channels, target.guide
 
 
 def _keep_pace(rules: QueueConfig, since: Since) -> None:

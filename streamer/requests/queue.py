@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import platformdirs
 
-from streamer.messages import Priority, Reason, Refused, Request, RequestState, Role, Target
+from streamer.messages import Kind, Priority, Reason, Refused, Request, RequestState, Role, Target
 from streamer.requests.store import QueueError as QueueError
 from streamer.requests.store import Store
 
@@ -95,7 +95,7 @@ class RequestQueue:
             QueueError: it cannot be written.
         """
         created_s = self._clock()
-        packed = json.dumps([[target.wnid, target.label] for target in targets])
+        packed = json.dumps(list(map(_pack, targets)))
         values = (RequestState.QUEUED, user, text, packed, role, source, created_s, message_id, priority, amount)
         with self._lock:
             try:
@@ -294,7 +294,7 @@ class RequestQueue:
                 number,
                 user,
                 text,
-                tuple(Target(wnid, label) for wnid, label in json.loads(targets)),
+                tuple(map(_unpack, json.loads(targets))),
                 Role(role),
                 source,
                 created_s,
@@ -328,3 +328,21 @@ class RequestQueue:
         self._voters = {number: voters for number, voters in self._voters.items() if number in self._waiting}
         if self._waiting:
             logger.info("%s: %d requests still wait from before", self.store.name, len(self._waiting))
+
+
+def _pack(target: Target) -> list[Any]:
+    """A target as the file keeps it: a class as wnid and label, a layer as nothing, label, name and channels."""
+    if target.kind is Kind.CLASS:
+        return [target.wnid, target.label]
+    assert target.kind is Kind.LAYER, "only operators name files, and they ask for nothing here"
+    return ["", target.label, target.layer, list(target.channels)]
+
+
+def _unpack(kept: Any) -> Target:
+    """The other way; raises ValueError or TypeError."""
+    match kept:
+        case [str(wnid), str(label)] if wnid:
+            return Target(wnid, label)
+        case ["", str(label), str(layer), [*channels]] if layer and all(type(channel) is int for channel in channels):
+            return Target("", label, layer, tuple(channels))
+    raise ValueError(f"{str(kept)[:100]} is no target")

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SETTINGS = tuple(
     name
     for name in QueueConfig.model_fields
-    if name != "path" and name not in ("blocked_words", "blocked_users", "blocked_classes")
+    if name not in ("path", "wander_among", "blocked_words", "blocked_users", "blocked_classes")
 )
 """What moderators can change while it runs."""
 MAX_BLOCKS = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -11,12 +10,11 @@ from streamer.messages import Layout, Programme, Request, Scene, Target, Waiting
 from streamer.requests import order, policy
 from streamer.requests.queue import RequestQueue
 from streamer.requests.rules import InForce, Rulebook
+from streamer.requests.subjects import Subjects
 from streamer.requests.vocabulary import Vocabulary
+from streamer.requests.wandering import Wandering
 
 logger = logging.getLogger(__name__)
-
-REMEMBERED = 12
-"""Subjects of the latest wanderings that are not wandered to again."""
 
 
 class Stage:
@@ -26,13 +24,20 @@ class Stage:
         self,
         queue: RequestQueue,
         rulebook: Rulebook,
-        vocabulary: Vocabulary,
+        subjects: Subjects,
         layout: Layout,
         random: Random,
         clock: Callable[[], float],
     ) -> None:
-        self._queue, self._rulebook, self._layout, self._random, self._clock = queue, rulebook, layout, random, clock
-        self.vocabulary = vocabulary
+        """Set up; nothing is on air yet.
+
+        Raises:
+            QueueError: ``queue.wander_among`` holds something that means nothing.
+        """
+        self._queue, self._rulebook, self._layout, self._clock = queue, rulebook, layout, clock
+        anything = Subjects(subjects.vocabulary.narrowed(None), None)
+        self._wandering = Wandering(rulebook.now.config.wander_among, anything, random)
+        self.subjects = subjects
         """What can be dreamt; ``learn`` changes it."""
         self.scene: Scene | None = None
         """What is on air; None before the first tick."""
@@ -44,9 +49,13 @@ class Stage:
         """When the scene came on air, moved on by as long as it was paused."""
         self._paused_s: float | None = None
         """Since when; None while it runs."""
-        self._lately: deque[Target] = deque(maxlen=REMEMBERED)
         self._lined_up: tuple[tuple[Request, ...], InForce, str | None, tuple[Request, ...]] | None = None
         """The line as it was last ordered, after what it was ordered by."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The classes that can be dreamt."""
+        return self.subjects.vocabulary
 
     @property
     def paused(self) -> bool:
@@ -68,10 +77,10 @@ class Stage:
             self._since_s += now_s - max(self._paused_s, self._since_s)
             self._paused_s = None
 
-    def learn(self, vocabulary: Vocabulary) -> None:
-        """Go on with another network's classes; a scene with subjects that it has not learnt is replaced at once."""
-        self.vocabulary = vocabulary
-        if self.scene is None or all(vocabulary.stand_in(r.target) == r.target for r in self.scene.regions):
+    def learn(self, subjects: Subjects) -> None:
+        """Go on with another network's subjects; a scene with some that it has not learnt is replaced at once."""
+        self.subjects = subjects
+        if self.scene is None or all(subjects.stand_in(r.target) == r.target for r in self.scene.regions):
             return
         targets = self._able(self.request) if self.request else ()
         if self.request and targets:
@@ -95,13 +104,10 @@ class Stage:
                 return self.scene
             logger.warning("left out request %d: this network can dream nothing like %s", request.id, request.title)
             self._queue.remove(request.id)
-        # What was just seen is avoided, and the wanderings before it as far as there is anything else.
-        last = {region.target for region in self.scene.regions} if self.scene else set()
-        targets = self.vocabulary.wander(self._random, {*last, *self._lately})
-        if last.issuperset(targets):
-            self._lately.clear()
-            targets = self.vocabulary.wander(self._random, last)
-        self._lately.extend(targets)
+        shown = tuple(dict.fromkeys(region.target for region in self.scene.regions)) if self.scene else ()
+        targets = self._wandering.choose(self.subjects, shown)
+        if self.scene is not None and self.scene.request_id is None and targets == shown:
+            return self.scene  # there is nothing else to wander to: a change to the same would be seen
         self.scene = self._make(targets)
         logger.info("wandering: %s", self.scene.title)
         return self.scene
@@ -152,7 +158,7 @@ class Stage:
 
     def _able(self, request: Request) -> tuple[Target, ...]:
         """A request's subjects, nearest relatives for those that the network lacks: it may have changed meanwhile."""
-        found = (self.vocabulary.stand_in(target) for target in request.targets)
+        found = (self.subjects.stand_in(target) for target in request.targets)
         return tuple(dict.fromkeys(target for target in found if target))
 
     def _make(self, targets: Sequence[Target], request: Request | None = None) -> Scene:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the schema, kept in SQLite's ``user_version``."""
 
 _SCHEMA = """
@@ -40,7 +40,8 @@ ALTER TABLE requests ADD COLUMN settled INTEGER;
 CREATE TABLE votes (request INTEGER NOT NULL, voter TEXT NOT NULL, PRIMARY KEY (request, voter)) WITHOUT ROWID;
 CREATE TABLE rules (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE blocks (kind TEXT, value TEXT, blocked INTEGER NOT NULL, PRIMARY KEY (kind, value)) WITHOUT ROWID;
-"""
+""",
+    2: "",  # targets may be layers, which version 2 cannot read
 }
 """From each version to the next; a new file starts at 1 and takes the same way."""
 _PROBES = {
@@ -51,6 +52,7 @@ _PROBES = {
         "SELECT name, value FROM rules LIMIT 1",
         "SELECT kind, value, blocked FROM blocks LIMIT 1",
     ),
+    3: (),
 }
 """What a sound file of each version answers, besides what those before it do."""
 

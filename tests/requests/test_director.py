@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Layout, Priority, Reason, Refused, RequestState, Role, SkipVote
+from streamer.messages import BlockKind, LayerEntry, Layout, Priority, Reason, Refused, RequestState, Role, SkipVote
 from streamer.requests.director import Director
-from streamer.requests.queue import RequestQueue
+from streamer.requests.queue import QueueError, RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
 
@@ -124,6 +124,99 @@ def test_wandering_never_repeats_and_follows_the_seed(make):
 def test_wandering_with_a_single_class(make):
     studio = make(available=["n09472597"])
     assert [studio.after(20).title for _ in range(3)] == ["volcano"] * 3
+
+
+LAYERS = (LayerEntry("fire5", 256, 8), LayerEntry("fire6", 384, 16))
+
+
+def test_moderators_ask_for_layers(studio, shelf):
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    assert studio.director.layers == LAYERS
+    assert refusal(studio.director.submit, "ann", "layer fire5").reason is Reason.BLOCKED
+    receipt = studio.director.submit("mo", "volcano + layer Fire 5:3,1", role=Role.MODERATOR)
+    assert receipt.title == "volcano + layer fire5:1,3"
+    assert studio.director.match("layer fire6", Role.BROADCASTER).title == "layer fire6"
+    assert refusal(studio.director.match, "layer fire6").reason is Reason.BLOCKED
+    twin = refusal(studio.director.submit, "broad", "layer fire5:1,3 & volcano", role=Role.BROADCASTER)
+    assert (twin.reason, twin.vote.counted) == (Reason.DUPLICATE, True)
+    assert studio.director.submit("mo", "layer fire5", role=Role.MODERATOR).position == 2, "all channels are something else"
+    assert studio.director.tick().title == "volcano + layer fire5:1,3"
+
+
+def test_guides_are_nobodys_to_ask_for(studio, shelf):
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    for role in Role:
+        assert refusal(studio.director.submit, "mo", "guide ../secret.jpg", role=role).reason is Reason.BLOCKED
+
+
+def test_before_the_network_is_loaded_there_are_no_layers(studio):
+    assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.CLOSED
+
+
+def test_a_layer_that_another_network_lacks_leaves(studio, shelf, caplog):
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.submit("mo", "layer fire5:200", role=Role.MODERATOR)
+    studio.director.submit("mo", "layer fire6 + pizza", role=Role.MODERATOR)
+    studio.director.tick()
+    studio.director.learn(Vocabulary(shelf), [LayerEntry("fire5", 128, 8)])
+    assert studio.director.tick().title == "pizza"
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.submit("mo", "layer fire6", role=Role.MODERATOR)
+    studio.director.learn(Vocabulary(shelf), [])
+    assert studio.after(30).user == ""
+    assert "this network can dream nothing like layer fire6" in caplog.text
+    caplog.clear()
+
+
+def test_layers_wait_over_a_restart(make, shelf, tmp_path):
+    first = make(tmp_path / "queue.sqlite3")
+    first.director.learn(Vocabulary(shelf), LAYERS)
+    first.director.submit("mo", "volcano + layer fire5:3,17-20", role=Role.MODERATOR)
+    first.queue.close()
+    second = make(tmp_path / "queue.sqlite3")
+    second.director.learn(Vocabulary(shelf), LAYERS)
+    scene = second.director.tick()
+    assert [region.target.label for region in scene.regions] == ["volcano", "layer fire5:3,17-20"]
+    assert scene.regions[1].target.channels == (3, 17, 18, 19, 20)
+
+
+def test_wandering_among_what_the_operator_chose(make, shelf):
+    studio = make(wander_among=("volcano", "layer fire5 + bubble", "guide flowers.jpg at fire6"))
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    titles = [studio.after(20).title for _ in range(12)]
+    assert set(titles) == {"volcano", "layer fire5 + bubble", "guide flowers"}
+    assert all(one != other for one, other in pairwise(titles))
+    assert all(titles.count(title) == 4 for title in set(titles)), "each in its turn"
+
+
+def test_a_single_choice_stays_until_somebody_asks(make):
+    studio = make(wander_among=("volcano",))
+    scene = studio.director.tick()
+    assert scene.title == "volcano"
+    assert all(studio.after(20) is scene for _ in range(5)), "a change to the same would be seen"
+    studio.director.submit("ann", "pizza")
+    assert studio.director.tick().title == "pizza"
+    back = studio.after(30)
+    assert (back.title, back.id) == ("volcano", 2)
+    studio.director.skip()
+    assert studio.director.tick() is back
+
+
+def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, shelf, caplog):
+    studio = make(wander_among=("layer fire5", "volcano"))
+    studio.director.learn(Vocabulary(shelf), [LayerEntry("conv1", 8, 2)])
+    assert {studio.after(20).title for _ in range(5)} == {"volcano"}
+    assert caplog.text.count("left out 'layer fire5' of queue.wander_among: this network has no layer 'fire5'") == 1
+    studio.director.block(BlockKind.CLASS, "volcano")
+    assert studio.director.tick().title not in ("volcano", "layer fire5"), "anything, where nothing of it is left"
+    caplog.clear()
+
+
+def test_a_choice_that_means_nothing_is_told_at_start(make):
+    with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'layer fire5:x': 'x' are no channels"):
+        make(wander_among=("volcano", "layer fire5:x"))
+    with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'qqqqq': I don't know"):
+        make(wander_among=("qqqqq",))
 
 
 def test_wandering_among_three_never_repeats(make):
@@ -249,7 +342,7 @@ def test_a_change_of_network(make, shelf, tiny):
     studio.director.submit("ann", "volcano")
     studio.director.submit("bob", "red fox + pizza")
     before = studio.director.tick()
-    studio.director.vocabulary = tiny
+    studio.director.learn(tiny)
     after = studio.after(5)
     assert (after.title, after.user, after.id) == ("alpine mountain", "ann", before.id + 1)
     assert studio.after(25).title == "red panda + pizza"
@@ -377,7 +470,7 @@ def test_where_a_request_stands(studio):
 def test_what_the_network_cannot_dream_counts_as_removed(make, shelf, caplog):
     studio = make()
     numbers = studio.ask(("ann", "volcano"))
-    studio.director.vocabulary = Vocabulary(shelf, ["n01440764"])
+    studio.director.learn(Vocabulary(shelf, ["n01440764"]))
     studio.director.tick()
     assert studio.director.standing(numbers[0]).request.state is RequestState.REMOVED
     assert "left out request" in caplog.text
@@ -479,7 +572,7 @@ def test_what_is_blocked_is_not_wandered_to(make):
 
 def test_blocks_outlive_a_change_of_network(make, tiny):
     studio = make(family_safe=True)
-    studio.director.vocabulary = tiny
+    studio.director.learn(tiny)
     assert refusal(studio.director.submit, "ann", "bikini").reason is Reason.BLOCKED
 
 

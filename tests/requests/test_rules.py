@@ -37,9 +37,10 @@ def refusal(call, *args):
     return caught.value.reason, str(caught.value)
 
 
-def test_every_setting_but_path_and_blocks_is_a_rule(book):
+def test_every_setting_but_those_of_the_operator_and_blocks_is_a_rule(book):
     told = book().told()
-    assert {*SETTINGS, "path", "blocked_words", "blocked_users", "blocked_classes"} == set(QueueConfig.model_fields)
+    others = {"path", "wander_among", "blocked_words", "blocked_users", "blocked_classes"}
+    assert {*SETTINGS, *others} == set(QueueConfig.model_fields)
     assert tuple(told.settings) == SETTINGS
     assert told.settings["hold_s"] == 30.0
     assert told.changed == ()
@@ -80,7 +81,7 @@ def test_mistakes_are_told_and_change_nothing(book, settings, message):
     assert book().told().changed == ()
 
 
-@pytest.mark.parametrize("name", ["path", "blocked_words", "colour"])
+@pytest.mark.parametrize("name", ["path", "wander_among", "blocked_words", "colour"])
 def test_other_names_are_no_rules(book, name):
     reason, message = refusal(book().change, {name: "x"})
     assert (reason, message.partition(";")[0]) == (Reason.BAD_INPUT, f"there is no rule '{name}'")

@@ -69,7 +69,7 @@ def test_a_file_of_the_first_release_goes_on(old):
         with pytest.raises(MessageKnown):
             queue.add("dan", "volcano", second.targets, message_id="dan")
         assert queue.vote(second.id, "web:eve")
-    assert version(old) == VERSION == 2
+    assert version(old) == VERSION == 3
     with RequestQueue(old) as queue:
         assert [(request.user, request.votes) for request in queue.waiting()] == [("ann", 0), ("bob", 1), ("cid", 0)]
 
@@ -137,6 +137,30 @@ def test_what_is_kept_of_a_request(tmp_path):
         queue.finish(third.id)
         assert queue.store.connection.execute("SELECT count(*) FROM votes").fetchone() == (0,)
         assert queue.find(third.id).state is RequestState.DONE
+
+
+def test_layers_are_kept(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    targets = (*VOLCANO, Target("", "layer fire5:3,17", "fire5", (3, 17)), Target("", "layer fire6", "fire6"))
+    with RequestQueue(path) as queue:
+        number = queue.add("mo", "x", targets, role=Role.MODERATOR).id
+    with RequestQueue(path) as queue:
+        assert queue.waiting()[0].targets == targets
+        queue.take(number)
+        queue.finish(number)
+        assert queue.find(number).targets == targets
+
+
+@pytest.mark.logs("cannot be read and is left out")
+@pytest.mark.parametrize("kept", ['[["", "x"]]', '[["", "x", "fire5", ["3"]]]', '[["", "x", "", []]]', "[[1, 2]]", "[3]"])
+def test_a_target_that_makes_no_sense_is_left_out(tmp_path, kept):
+    path = tmp_path / "queue.sqlite3"
+    with RequestQueue(path) as queue:
+        queue.add("ann", "x", VOLCANO)
+        with queue.store.transaction() as cursor:
+            cursor.execute("UPDATE requests SET targets = ?", (kept,))
+    with RequestQueue(path) as queue:
+        assert queue.waiting() == ()
 
 
 def test_the_same_line_until_something_changes():
