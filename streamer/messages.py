@@ -226,6 +226,18 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # == on arrays is ambiguous
+class SourcePicture:
+    """One picture of a moving source: of a film or a camera."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, C-contiguous; nobody writes to it."""
+    number: int
+    """Rises with every picture of a run; gaps are pictures left out."""
+    time_s: float
+    """When it was to be seen; of a file, seconds from its beginning."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Keyframe:
     """One dreamt picture and where the camera stood when it was dreamt."""
 
@@ -241,6 +253,8 @@ class Keyframe:
     """Ascent steps taken since the keyframe before."""
     step_s: float = 0.0
     """Mean wall seconds a step took."""
+    ridden: SourcePicture | None = None
+    """The picture of a moving source that it was dreamt on, at its own size; None where nothing is ridden on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ LEAVES = {
     "config": {"messages", "config_block", "config_outputs", "config_source", "config_journal"},
     "zoom": {"messages"},
     "acts": {"messages"},
+    "flow": set(),
     "journal": {"acts", "config", "messages"},
     "past": {"acts", "journal", "messages"},
     "settings_yaml": set(),

@@ -114,6 +114,11 @@ class Dreamer:
         self._fit_to_size()
 
     @property
+    def canvas(self) -> Canvas:
+        """What is dreamt on; who rides on a moving picture paints on it."""
+        return self._canvas
+
+    @property
     def pose(self) -> Pose:
         """Where the camera stands."""
         return self._canvas.pose
