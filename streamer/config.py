@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig, TwitchConfig
 from streamer.config_block import LocalPath, Section, broken
+from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
 from streamer.config_outputs import (
     AudioConfig,
@@ -40,6 +41,7 @@ __all__ = [
     "DreamConfig",
     "FileOutput",
     "HlsOutput",
+    "InkConfig",
     "JournalConfig",
     "LocalPath",
     "MjpegOutput",
@@ -188,9 +190,10 @@ class ZoomConfig(Section):
 class DreamConfig(Section):
     """How the dream is dreamt."""
 
-    algorithm: Literal["default", "original_2015"] = Field(
+    algorithm: Literal["default", "ink", "original_2015"] = Field(
         default="default",
-        description="default: decorrelated ascent. original_2015: the algorithm of the 2015 stream, for comparison.",
+        description="default: decorrelated ascent. ink: drawings in two colours, docs/ink.md. original_2015: the algorithm of "
+        "the 2015 stream, for comparison.",
     )
     layout: Literal["auto", "whole", "top_bottom", "left_right", "quarters"] = Field(
         default="auto",
@@ -416,6 +419,7 @@ class Config(Section):
     zoom: ZoomConfig = ZoomConfig()
     source: SourceConfig = SourceConfig()
     dream: DreamConfig = DreamConfig()
+    ink: InkConfig = InkConfig()
     queue: QueueConfig = QueueConfig()
     web: WebConfig = WebConfig()
     twitch: TwitchConfig = TwitchConfig()

@@ -8,6 +8,11 @@ import numpy as np
 
 from streamer.messages import Motion, Pose
 
+KEPT_OCTAVES = 0.05
+"""Zoom from one pose of a kept picture to the next: 3.5 %."""
+KEPT_RADIANS = math.radians(1.0)
+"""Turn likewise."""
+
 
 def advance(pose: Pose, motion: Motion, seconds: float) -> Pose:
     """Move the camera for some seconds; negative seconds move it back."""
@@ -52,4 +57,16 @@ def sampling_matrix(source: Pose, target: Pose, source_size: tuple[int, int], ta
             [cos, -sin, (source_w - 1) / 2 - cos * centre_x + sin * centre_y],
             [sin, cos, (source_h - 1) / 2 - sin * centre_x - cos * centre_y],
         ]
+    )
+
+
+def kept(pose: Pose) -> Pose:
+    """The pose at which a picture of only two values stands while the camera passes by ``pose``.
+
+    Such a picture loses a little whenever it is turned or enlarged, so that is done seldom, and the camera looks at it from
+    close by in between: it shows all that the camera sees, save for slivers in the corners while turning.
+    """
+    return Pose(
+        log_zoom=math.floor(pose.log_zoom / KEPT_OCTAVES + 1e-9) * KEPT_OCTAVES,
+        rotation=round(pose.rotation / KEPT_RADIANS) * KEPT_RADIANS,
     )

@@ -29,6 +29,17 @@ def grid_for(matrix: np.ndarray, size: tuple[int, int], device: torch.device | s
     )
 
 
+def twist_grid(size: tuple[int, int], radians: float, reach: float, device: torch.device | str) -> Tensor:
+    """A turn of the middle against the border as a sampling grid, as ``Canvas.twist`` has it; like ``grid_for``."""
+    height, width = size
+    y = (torch.arange(height, device=device, dtype=torch.float32) - (height - 1) / 2)[:, None]
+    x = (torch.arange(width, device=device, dtype=torch.float32) - (width - 1) / 2)[None, :]
+    angle = radians * torch.exp(-(x.square() + y.square()) / (reach * height) ** 2)
+    cos, sin = angle.cos(), angle.sin()
+    # On screens y points down, so a counter-clockwise turn reads the picture clockwise.
+    return torch.stack([(cos * x - sin * y) / (width / 2), (sin * x + cos * y) / (height / 2)], dim=-1)[None]
+
+
 class Canvas:
     """float32 RGB in 0..255, (1, 3, H, W) channels-last, with the momentum of its ascent and the pose of its camera."""
 
@@ -72,13 +83,7 @@ class Canvas:
             radians: the turn of the centre, counter-clockwise.
             reach: distance at which the turn is 1/e of that, in heights of the picture.
         """
-        height, width = self.size
-        y = (torch.arange(height, device=self.device, dtype=torch.float32) - (height - 1) / 2)[:, None]
-        x = (torch.arange(width, device=self.device, dtype=torch.float32) - (width - 1) / 2)[None, :]
-        angle = radians * torch.exp(-(x.square() + y.square()) / (reach * height) ** 2)
-        cos, sin = angle.cos(), angle.sin()
-        # On screens y points down, so a counter-clockwise turn reads the picture clockwise.
-        grid = torch.stack([(cos * x - sin * y) / (width / 2), (sin * x + cos * y) / (height / 2)], dim=-1)[None]
+        grid = twist_grid(self.size, radians, reach, self.device)
         self.picture = self._sample(self.picture, grid, "bicubic").clamp_(0, 255)
         self.momentum = self._sample(self.momentum, grid, "bilinear")
 

@@ -7,6 +7,7 @@ import torch
 
 from streamer.config import Config
 from streamer.dream.dreamer import Dreamer
+from streamer.dream.ink import InkDreamer
 from streamer.dream.networks import Network
 from streamer.dream.protocol import Dreaming
 
@@ -20,4 +21,6 @@ def make_dreamer(
     start: np.ndarray | None = None,
 ) -> Dreaming:
     """Set out on a dream, live or offline; arguments as ``Dreamer`` has them."""
+    if config.dream.algorithm == "ink":
+        return InkDreamer(network, config, size, device, seed, start)
     return Dreamer(network, config, size, device, seed, start)

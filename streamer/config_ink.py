@@ -1,0 +1,95 @@
+"""The settings of ink: ``dream.algorithm: ink`` draws in two colours.
+
+Part of ``config``, which gives these names on; see there for how settings are written.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from streamer.config_block import Section, broken
+
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def _colour(text: str) -> str:
+    if not COLOUR.fullmatch(text):
+        raise ValueError("must be a colour such as '#1a2b3c'")
+    return text
+
+
+Colour = Annotated[str, AfterValidator(_colour)]
+"""Red, green and blue, two hexadecimal digits each."""
+
+
+class InkConfig(Section):
+    """Ink on paper, for dream.algorithm: ink. Each pixel is one or the other. docs/ink.md."""
+
+    start: Literal["auto", "disc", "text", "image"] = Field(
+        default="auto",
+        description="What the drawing grows from. disc: a dot in the middle of each subject's place. text: what ink.text says. "
+        "image: the picture of the source block, or of render's --image, ink where it is dark. auto: the picture if there is "
+        "one, else the text if there is one, else a disc.",
+    )
+    text: str = Field(default="", max_length=60, description="What to write in the middle to start from; empty for nothing.")
+    radius_px: float = Field(
+        default=5.5, ge=1, le=1000, description="Radius of the disc to start from, in pixels of the canvas."
+    )
+    threshold: Annotated[float, Field(ge=0, le=255)] | Literal["auto"] = Field(
+        default="auto",
+        description="Where a picture to start from is darker than this, it is ink. auto: the level that parts it best.",
+    )
+    flips: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="Pixels that change at most in a step. More draws faster and more coarsely.",
+    )
+    reach_px: int = Field(
+        default=3,
+        ge=0,
+        le=64,
+        description="How far from ink new ink may appear, in pixels. Less keeps the drawing in one piece; 0 lets it begin "
+        "anywhere.",
+    )
+    white: float = Field(
+        default=2.0,
+        ge=-100,
+        le=100,
+        description="What the network sees for paper, in levels of 255 above its mid-grey. The further from black, the more "
+        "fine dots creep in.",
+    )
+    black: float = Field(default=-2.0, ge=-100, le=100, description="What the network sees for ink; must be darker than white.")
+    fade_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds after which ink bleaches, pixel by pixel, to make room for more. 0: never; then the zoom makes "
+        "the room.",
+    )
+    edges: Literal["smooth", "pixels"] = Field(
+        default="smooth",
+        description="How the drawing is enlarged for the video, never with greys. smooth: as a pen would draw it. pixels: each "
+        "as a square.",
+    )
+    paper: Colour = Field(
+        default="#ffffff",
+        json_schema_extra={"allowed": "a colour such as '#ffffff'"},
+        description="Colour of the paper in the video.",
+    )
+    colour: Colour = Field(
+        default="#000000",
+        json_schema_extra={"allowed": "a colour such as '#000000'"},
+        description="Colour of the ink in the video.",
+    )
+
+    @model_validator(mode="after")
+    def _darker_ink(self) -> Self:
+        if self.black >= self.white:
+            raise broken("black", f"must be below white, which is {self.white:g}")
+        if self.start == "text" and not self.text.strip():
+            raise broken("text", "must say something while start is text")
+        return self

@@ -1,0 +1,251 @@
+"""Ink: each pixel is black or white, and a step turns over the few that matter most (Deep Ink, 2017).
+
+The network is shown a nearly grey picture, in which paper is a little lighter than ink. A step takes the gradient, and turns
+over, from the steepest on, black pixels that should be lighter and white ones that should be darker. Only its sign and its
+order count. A plain sheet has almost no gradient, so that drawings grow at their rim.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer import zoom
+from streamer.config import Config
+from streamer.dream.ascent import rms
+from streamer.dream.canvas import grid_for, twist_grid
+from streamer.dream.fading import Fading
+from streamer.dream.ink_start import darkness, disc, lettering
+from streamer.dream.networks import Network
+from streamer.dream.objectives import SceneObjective, resample
+from streamer.dream.sources import noise
+from streamer.messages import Motion, Pose, Region, Scene
+
+MEMORY = 0.8
+"""Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
+LINE = 0.45
+"""Part of a pixel that ink must cover for the pixel to be ink, when the sheet is turned or enlarged: fine lines survive it."""
+BLEACHING = 0.25
+"""Ink that is old enough goes within about this part of the time that it stood."""
+BUMP_WASH, BUMP_DROPS = 0.5, 2.2
+"""Noise, in standard deviations, beyond which a bump washes ink off, and splashes new ink."""
+TWIST_DEGREES, TWIST_REACH = 12.0, 0.4
+"""The turn of a twist, and the picture heights from the middle at which it has fallen to 1/e."""
+
+
+class InkDreamer:
+    """A drawing in progress. Not thread-safe; the same seed, steps and device give the same drawings.
+
+    The sheet stands at ``zoom.kept(pose)``: whoever shows it looks from ``pose``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        size: tuple[int, int],
+        device: torch.device,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> None:
+        """Take a sheet.
+
+        Args:
+            network: what is run backwards.
+            config: its ``ink`` and ``zoom`` blocks are heeded, and of ``dream`` what is said of views, shifts and changes.
+            size: (height, width) of the sheet in pixels.
+            device: where to compute.
+            seed: of everything random.
+            start: (H, W, 3) uint8 picture whose dark parts are ink, if the settings want it.
+        """
+        self._network, self._device = network, device
+        self._settings, self._dream = config.ink, config.dream
+        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._chance = torch.Generator().manual_seed(seed)
+        self._noise = np.random.default_rng(seed)
+        self._objective = SceneObjective(network)
+        self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
+        self._steps = 0
+        self.pose = Pose()
+        """Where the camera stands."""
+        self._ink = torch.from_numpy(self._first(size, start)).to(device)
+        self._age_s = torch.zeros(size, device=device)
+        self.uphill = torch.zeros(size, device=device)
+        """(H, W) float32, what the last step followed: above 0 where the picture is to be lighter. Its scale means nothing."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the sheet."""
+        return self._ink.shape[0], self._ink.shape[1]
+
+    @property
+    def ink(self) -> Tensor:
+        """(H, W) bool, true where ink is; nobody writes to it."""
+        return self._ink
+
+    @property
+    def seen(self) -> Tensor:
+        """(1, 3, H, W) float32, what the network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
+        return self._network.mean + torch.where(self._ink, self._settings.black, self._settings.white)[None, None]
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene. Where a subject's place is bare, a disc is set for it to grow from.
+
+        Raises:
+            DreamError: the network has not got one of its targets.
+        """
+        for region in scene.regions:
+            self._objective.check(region.target)
+        self._fading.scene(scene)
+        for region in scene.regions:
+            self._plant(region)
+
+    def motion(self, motion: Motion) -> None:
+        """Move the camera differently from now on."""
+        self._motion = motion
+
+    def bump(self) -> None:
+        """Wake a settled drawing: some of it is washed off, and some ink splashed."""
+        cloud = noise(self.size, self._noise, 40.0).mean(axis=-1)
+        cloud = torch.from_numpy((cloud - cloud.mean()) / max(1e-6, cloud.std())).to(self._device)
+        self._set((self._ink & (cloud < BUMP_WASH)) | (cloud < -BUMP_DROPS))
+
+    def twist(self) -> None:
+        """Wake a settled drawing by turning its middle a little, to one side or the other."""
+        side = 1 if self._noise.random() < 0.5 else -1
+        self._resample(twist_grid(self.size, side * math.radians(TWIST_DEGREES), TWIST_REACH, self._device))
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on with a sheet of another size, (height, width)."""
+        if size == self.size:
+            return
+        drawn = F.interpolate(self._ink[None, None].float(), size=size, mode="bilinear", antialias=True, align_corners=False)
+        self._ink = drawn[0, 0] > LINE
+        self._age_s = F.interpolate(self._age_s[None, None], size=size)[0, 0]
+        self.uphill = F.interpolate(self.uphill[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+
+    def picture(self) -> np.ndarray:
+        """The sheet at ``zoom.kept(pose)``, (H, W, 3) uint8 RGB: 0 where ink is, else 255."""
+        return np.repeat(np.where(self._ink.cpu().numpy(), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+    def restore(self, picture: np.ndarray, pose: Pose) -> None:
+        """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink."""
+        grey = np.asarray(picture, np.float32).mean(axis=-1)
+        self._ink = torch.from_numpy(grey < 128).to(self._device)
+        self._age_s, self.uphill = (torch.zeros(self.size, device=self._device) for _ in range(2))
+        self.pose = pose
+
+    def step(self, dt_s: float) -> None:
+        """Move the camera on by ``dt_s`` seconds, let old ink bleach, and turn over the pixels that matter most.
+
+        Without a scene the camera moves and the drawing is left alone.
+        """
+        self._move(dt_s)
+        regions = self._fading.regions(dt_s)
+        if not regions:
+            return
+        self._bleach(dt_s)
+        if not bool(self._ink.any()):
+            for region, share in regions:
+                if share > 0:
+                    self._plant(region)
+        gradient = self._gradient(regions)
+        self.uphill = MEMORY * self.uphill - (1 - MEMORY) * gradient / rms(gradient)
+        self._set(self._ink ^ turned(self._ink, self.uphill, self._settings.flips, self._settings.reach_px))
+        self._steps += 1
+
+    def _gradient(self, regions: list[tuple[Region, float]]) -> Tensor:
+        """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
+        dream = self._dream
+        views = views_for(self._network.trained_px) if dream.views == "auto" else dream.views
+        factor = views[self._steps % len(views)] * self._network.trained_px / min(self.size)
+        factor *= 1 + dream.view_jitter * (2 * self._random() - 1)
+        shift = (round(dream.jitter_px * (2 * self._random() - 1)), round(dream.jitter_px * (2 * self._random() - 1)))
+
+        def see(picture: Tensor) -> Tensor:
+            return resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
+
+        return self._objective.gradient(self.seen, regions, see)[0].sum(dim=0)
+
+    def _first(self, size: tuple[int, int], start: np.ndarray | None) -> np.ndarray:
+        """What is on the sheet at first; discs come with the first scene."""
+        settings = self._settings
+        if settings.start in ("auto", "image") and start is not None:
+            return darkness(start, size, None if settings.threshold == "auto" else settings.threshold)
+        if settings.start in ("auto", "text") and settings.text.strip():
+            return lettering(size, settings.text)
+        return np.zeros(size, bool)
+
+    def _plant(self, region: Region) -> None:
+        """Set a disc into a region without ink."""
+        height, width = self.size
+        x0, y0, x1, y1 = region.box
+        rows, columns = slice(int(y0 * height), math.ceil(y1 * height)), slice(int(x0 * width), math.ceil(x1 * width))
+        if not bool(self._ink[rows, columns].any()):
+            spot = disc(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)
+            self._set(self._ink | torch.from_numpy(spot).to(self._device))
+
+    def _set(self, ink: Tensor) -> None:
+        """Change the drawing; ink that was there keeps its age."""
+        self._age_s = torch.where(self._ink & ink, self._age_s, 0.0)
+        self._ink = ink
+
+    def _bleach(self, dt_s: float) -> None:
+        """Let time pass, and some of the oldest ink go."""
+        fade_s = self._settings.fade_s
+        self._age_s = self._age_s + dt_s
+        if fade_s > 0:
+            part = 1 - math.exp(-dt_s / (BLEACHING * fade_s))
+            chosen = torch.rand(self.size, generator=self._chance).to(self._device) < part
+            self._set(self._ink & ~(chosen & (self._age_s > fade_s)))
+
+    def _move(self, dt_s: float) -> None:
+        """Move the camera on; the sheet follows in small leaps."""
+        before, self.pose = zoom.kept(self.pose), zoom.advance(self.pose, self._motion, dt_s)
+        after = zoom.kept(self.pose)
+        if after != before:
+            self._resample(grid_for(zoom.sampling_matrix(before, after, self.size, self.size), self.size, self._device))
+
+    def _resample(self, grid: Tensor) -> None:
+        """Turn or enlarge the sheet; what comes into view is bare."""
+
+        def read(values: Tensor, mode: str) -> Tensor:
+            return F.grid_sample(values[None, None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0, 0]
+
+        self._ink = read(self._ink.float(), "bilinear") > LINE
+        self._age_s, self.uphill = read(self._age_s, "nearest"), read(self.uphill, "bilinear")
+
+    def _random(self) -> float:
+        return float(torch.rand((), generator=self._chance))
+
+
+def views_for(trained_px: int) -> tuple[float, ...]:
+    """The sizes at which a network looks at the sheet, taken in turn: its shorter side as multiples of ``trained_px``."""
+    return (0.7, 1.0) if trained_px >= 160 else (1.6, 3.0)
+
+
+def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int) -> Tensor:
+    """Which pixels to turn over: black ones to be lighter and white ones to be darker, from the steepest on.
+
+    Args:
+        ink: (H, W) bool, the drawing.
+        uphill: (H, W) float32, above 0 where the picture is to be lighter.
+        flips: most that may turn.
+        reach_px: how far from ink new ink may appear, counted along rows and columns; 0 for anywhere.
+
+    Returns:
+        (H, W) bool.
+    """
+    willing = torch.where(ink, uphill > 0, uphill < 0)
+    if reach_px > 0:
+        near = F.max_pool2d(ink[None, None].float(), 2 * reach_px + 1, stride=1, padding=reach_px)[0, 0] > 0
+        willing &= near
+    steep = torch.where(willing, uphill.abs(), 0.0).flatten()
+    best = steep.topk(min(flips, steep.numel()))
+    chosen = torch.zeros_like(steep, dtype=torch.bool)
+    chosen[best.indices[best.values > 0]] = True
+    return chosen.view_as(ink)
