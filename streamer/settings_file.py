@@ -69,6 +69,44 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
     return config
 
 
+def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[Config, tuple[str, ...]]:
+    """Check settings that an earlier run wrote down.
+
+    Returns:
+        The config, and the settings, dotted, that there are no more: another version of the program may have had them.
+
+    Raises:
+        ConfigError: with all mistakes found.
+    """
+    gone: list[str] = []
+    recorded = json.dumps(_still_there(settings, Config, "", gone), ensure_ascii=False)
+    problems: list[Problem] = []
+    try:
+        root = Reader(recorded, lambda line: Place(0, line, "recorded settings"), problems).read()
+    except Unreadable as error:
+        raise ConfigError([f"the recorded settings cannot be used: {error}"]) from None
+    for number, override in enumerate(overrides):
+        _apply(root, override, number, problems)
+    config = _validate(root, problems)
+    if config is None or problems:
+        raise ConfigError([problem.text for problem in sorted(problems, key=lambda problem: problem.place)])
+    return config, tuple(gone)
+
+
+def _still_there(settings: Mapping[str, Any], model: type[BaseModel], prefix: str, gone: list[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            gone.append(f"{prefix}{key}")
+        elif is_block(field) and isinstance(value, Mapping):
+            assert isinstance(field.annotation, type)
+            kept[key] = _still_there(value, field.annotation, f"{prefix}{key}.", gone)
+        else:
+            kept[key] = value
+    return kept
+
+
 def read_output(block: Mapping[str, Any]) -> Output:
     """Check one block of ``outputs:`` that came as JSON, not from a file.
 

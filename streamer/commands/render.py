@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.script import Cue, ScriptError, parse_script, reader
+from streamer.commands.showing import show
 from streamer.config import Config
 from streamer.dream.device import DeviceError
 from streamer.dream.offline import OfflineDream, be_repeatable
@@ -21,11 +22,7 @@ from streamer.dream.sources import SourceError, read_image, starting_picture
 from streamer.dream.weights import NetworkError
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video import counter
-from streamer.video.flash import FlashLimiter
 from streamer.video.movie import MovieError, MovieWriter
-from streamer.video.overlay import Captioner
-from streamer.video.screen import make_screen
 
 log = logging.getLogger(__name__)
 
@@ -103,32 +100,8 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
 def _frames(
     config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None
 ) -> Iterator[np.ndarray]:
-    """The video's frames, without end: keyframes interpolated, kept from flashing and captioned as they are live."""
+    """The video's frames, without end."""
     scenes = tuple(Scene(number, arrange(cue.targets, Layout(config.dream.layout))) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
-    size = (config.video.height, config.video.width)
-    screen = make_screen(config, offline=True)
-    limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
-    captioner = Captioner(size) if order.captions else None
     keyframes = dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)
-    reached_s, number = -1.0, 0
-    try:
-        while True:
-            time_s = number / config.video.fps
-            while reached_s < time_s:
-                keyframe = next(keyframes)
-                screen.push(keyframe)
-                reached_s = keyframe.time_s
-            image, scene = screen.frame(time_s)
-            assert image is not None, "a keyframe was pushed"
-            if limiter is not None:
-                image = limiter.limit(image, number)
-            if captioner is not None:
-                image = captioner.draw(image, scene, time_s)
-            if config.video.frame_counter:
-                image = image.copy()  # the limiter goes back to the one before
-                counter.draw(image, number)
-            yield image
-            number += 1
-    finally:
-        screen.close()
+    return show(config, keyframes, captions=order.captions)

@@ -14,6 +14,7 @@ from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import Network, load
+from streamer.dream.protocol import Dreaming
 from streamer.messages import Keyframe, LayerEntry, Scene
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,10 @@ class OfflineDream:
         """``cpu`` or ``cuda``."""
         return self._device.type
 
+    def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
+        """A dream at its beginning; arguments as ``keyframes`` has them."""
+        return make_dreamer(self._network, self._config, self.size, self._device, seed, start)
+
     def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Iterator[Keyframe]:
         """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
 
@@ -87,7 +92,7 @@ class OfflineDream:
             start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
         """
         steps, interval_s = pace(self._config.dream)
-        dreamer = make_dreamer(self._network, self._config, self.size, self._device, seed, start)
+        dreamer = self.set_out(seed, start)
         shown = scene_at(0.0)
         dreamer.scene(shown)
         number = 0
@@ -103,8 +108,14 @@ class OfflineDream:
             number += 1
 
 
-def be_repeatable() -> None:
-    """Make torch give the same numbers again, at some cost on a GPU."""
+def be_repeatable(threads: int = 0) -> None:
+    """Make torch give the same numbers again, at some cost on a GPU.
+
+    Args:
+        threads: to compute with on a CPU, where sums taken by another number of threads are other sums; 0: as many as suit it.
+    """
+    if threads:
+        torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is first used
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
