@@ -9,7 +9,7 @@ Mordvintsev, Schubert 2017, 'Feature Visualization'). Of a guide what ``guide`` 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -21,40 +21,41 @@ from streamer.dream.guide import Guide
 from streamer.dream.layers import Tap
 from streamer.dream.networks import Network
 from streamer.dream.sources import SourceError
+from streamer.dream.tiles import Place, Tiling
 from streamer.messages import Kind, Region, Target
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in fractions of the picture."""
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 EDGE = 0.12
 """Width of a region's soft edge, as a fraction of the picture's side."""
+TILE_PX = 1280
+"""Side of the square that a network is shown at once, where the settings say nothing else."""
 
 
 class DreamError(Exception):
     """A scene that this network cannot dream."""
 
 
-def region_mask(box: Box, size: tuple[int, int], device: torch.device | str = "cpu", window: Box = WHOLE) -> Tensor:
+def region_mask(box: Box, size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
     """A region's soft mask over a map of the picture.
 
     Args:
         box: where the region lies in the picture.
         size: (height, width) of the map.
-        window: the part of the picture that the map is of.
 
     Returns:
         (height, width) float32 in 0..1: 1 inside, a half on an inner edge, 0 outside; the picture's own edges are not soft.
     """
 
-    def ramp(low: float, high: float, count: int, first: float, last: float) -> Tensor:
-        at = first + (last - first) * (torch.arange(count, device=device) + 0.5) / count
+    def ramp(low: float, high: float, count: int) -> Tensor:
+        at = (torch.arange(count, device=device) + 0.5) / count
         rise = torch.ones_like(at) if low <= 0 else ((at - low) / EDGE + 0.5).clamp(0, 1)
         fall = torch.ones_like(at) if high >= 1 else ((high - at) / EDGE + 0.5).clamp(0, 1)
         return torch.minimum(rise, fall)
 
     x0, y0, x1, y1 = box
     height, width = size
-    return ramp(y0, y1, height, window[1], window[3])[:, None] * ramp(x0, x1, width, window[0], window[2])[None, :]
+    return ramp(y0, y1, height)[:, None] * ramp(x0, x1, width)[None, :]
 
 
 Weighted = Sequence[tuple[Region, float]]
@@ -69,13 +70,19 @@ class SceneObjective:
     the gradient of each is divided by its size, and counts by its share and its area.
     """
 
-    def __init__(self, network: Network) -> None:
-        """Climb what this network sees."""
+    def __init__(self, network: Network, tile_px: int = TILE_PX) -> None:
+        """Climb what this network sees.
+
+        Args:
+            tile_px: of pictures with more pixels than a square of this side the gradient is taken tile by tile.
+        """
         self._network = network
+        self._tile_px = tile_px
         self._classes = {wnid: i for i, wnid in enumerate(network.wnids)}
         self._entries = {entry.name: entry for entry in network.layer_entries}
         self._logits = Tap(network.classes_layer)
-        self._masks: dict[tuple[Box, Box, tuple[int, int]], Tensor] = {}
+        self._masks: dict[tuple[Box, tuple[int, int]], Tensor] = {}
+        self._tilings: dict[frozenset[Tap], Tiling[Tap]] = {}
         self._guides: dict[tuple[str, str], Guide] = {}
 
     def check(self, target: Target) -> None:
@@ -108,15 +115,13 @@ class SceneObjective:
         picture: Tensor,
         weighted: Weighted,
         see: Callable[[Tensor], Tensor] = lambda picture: picture,
-        window: Box = WHOLE,
     ) -> Tensor:
         """The loss's gradient over the picture: against it lies what is asked for. One forward pass.
 
         Args:
             picture: (1, 3, H, W) float32 RGB in 0..255.
             weighted: what is on air; its targets have passed ``check``.
-            see: how the network is shown the picture, for example shifted and at another size.
-            window: the part of the whole picture that this one is.
+            see: how the network is shown the picture, for example shifted and at another size; large ones in tiles.
 
         Returns:
             Of the picture's shape. Only its direction and its sizes relative to each other mean something.
@@ -126,17 +131,39 @@ class SceneObjective:
             target = region.target
             groups.setdefault(Kind.CLASS if target.kind is Kind.CLASS else target, []).append((region, share))
         picture = picture.detach().requires_grad_(True)
-        maps = self._network.look(see(picture), {self._tap(region.target) for region, _ in weighted})
+        gradients = self._gradients(picture, see(picture), list(groups.values()))
         if len(groups) == 1:
-            (gradient,) = torch.autograd.grad(self._loss(maps, list(weighted), window), picture)
-            return gradient
+            return next(gradients)
         total = torch.zeros_like(picture)
-        for left, group in zip(reversed(range(len(groups))), groups.values(), strict=True):
-            loss = self._loss(maps, group, window)
-            (gradient,) = torch.autograd.grad(loss, picture, retain_graph=left > 0)
+        for gradient, group in zip(gradients, groups.values(), strict=True):
             strength = sum(abs(share) * region.weight * _area(region.box) for region, share in group) ** 0.5
             total += gradient * (strength / rms(gradient))
         return total
+
+    def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[Weighted]) -> Iterator[Tensor]:
+        """The gradients of several losses over the picture, given what the network is shown of it."""
+        taps = frozenset(self._tap(region.target) for group in groups for region, _ in group)
+        number = len(groups)
+        if shown.shape[-2] * shown.shape[-1] <= self._tile_px**2:
+            maps = self._network.look(shown, taps)
+            for left, group in zip(reversed(range(number)), groups, strict=True):
+                yield torch.autograd.grad(self._loss(maps, group), picture, retain_graph=left > 0)[0]
+            return
+
+        def losses(maps: Mapping[Tap, Tensor], places: Mapping[Tap, Place]) -> list[Tensor]:
+            return [self._loss(maps, group, places) for group in groups]
+
+        for left, part in zip(reversed(range(number)), self._tiling(taps).gradients(shown, losses), strict=True):
+            yield torch.autograd.grad(shown, picture, part, retain_graph=left > 0)[0]
+
+    def _tiling(self, taps: frozenset[Tap]) -> Tiling[Tap]:
+        if taps not in self._tilings:
+            network, strides = self._network, {tap: self._entries[tap.layer].stride for tap in taps}
+            least_px = max(network.min_size, network.window)
+            self._tilings[taps] = Tiling(
+                lambda shown: network.look(shown.to(network.device), taps), strides, self._tile_px, least_px
+            )
+        return self._tilings[taps]
 
     def score(self, picture: Tensor, region: Region) -> float:
         """How much a picture (1, 3, H, W) shows of what a region asks for; more is better.
@@ -148,7 +175,7 @@ class SceneObjective:
         tap = self._tap(target)
         with torch.no_grad():
             seen = self._network.look(picture, [tap])[tap][0]
-            mask = self._mask(region.box, (seen.shape[-2], seen.shape[-1]), WHOLE)
+            mask = self._mask(region.box, (seen.shape[-2], seen.shape[-1]))
             if target.kind is Kind.CLASS:
                 each = seen[self._classes[target.wnid]]
             elif target.kind is Kind.GUIDE:
@@ -159,11 +186,19 @@ class SceneObjective:
                 return float(((mask * seen.square().mean(0)).sum() / mask.sum()).sqrt())
             return float((mask * each).sum() / mask.sum())
 
-    def _loss(self, maps: dict[Tap, Tensor], group: Weighted, window: Box) -> Tensor:
-        """Of targets that are all classes, or all the same."""
+    def _loss(self, maps: Mapping[Tap, Tensor], group: Weighted, places: Mapping[Tap, Place] | None = None) -> Tensor:
+        """Of targets that are all classes, or all the same.
+
+        Args:
+            maps: what the network sees, or pieces of it.
+            places: where the pieces lie; they then give their part of the whole's loss. None for whole maps.
+        """
         first = group[0][0].target
-        seen = maps[self._tap(first)]
-        size = (seen.shape[-2], seen.shape[-1])
+        tap = self._tap(first)
+        if tap not in maps:
+            return torch.zeros((), device=self._network.device)
+        seen = maps[tap]
+        place = Place(0, 0, (seen.shape[-2], seen.shape[-1])) if places is None else places[tap]
         if first.kind is Kind.CLASS:
             loss, each = seen.mean(), None
         elif first.kind is Kind.GUIDE:
@@ -174,8 +209,9 @@ class SceneObjective:
             loss, each = seen.new_zeros(()), seen[0].square().mean(0) / 2
         for region, share in group:
             values = seen[0, self._classes[region.target.wnid]] if each is None else each
-            loss = loss - (share * region.weight) * (self._mask(region.box, size, window) * values).mean()
-        return loss
+            mask = place.cut(self._mask(region.box, place.whole), seen)
+            loss = loss - (share * region.weight) * (mask * values).mean()
+        return loss if places is None else loss * (seen[0, 0].numel() / (place.whole[0] * place.whole[1]))
 
     def _tap(self, target: Target) -> Tap:
         if target.kind is Kind.CLASS:
@@ -193,12 +229,12 @@ class SceneObjective:
             self._guides[key] = Guide.read(self._network, Path(target.guide).expanduser(), key[1])
         return self._guides[key]
 
-    def _mask(self, box: Box, size: tuple[int, int], window: Box) -> Tensor:
-        key = (box, window, size)
+    def _mask(self, box: Box, size: tuple[int, int]) -> Tensor:
+        key = (box, size)
         if key not in self._masks:
             if len(self._masks) > 256:  # canvas sizes and boxes vary little; random scales a handful
                 self._masks.clear()
-            self._masks[key] = region_mask(box, size, self._network.device, window)
+            self._masks[key] = region_mask(box, size, self._network.device)
         return self._masks[key]
 
 

@@ -56,12 +56,6 @@ def test_a_map_of_one_position_belongs_half_to_each() -> None:
     assert float(region_mask(arrange([A, B])[0].box, (1, 1))) == pytest.approx(0.5)
 
 
-def test_a_windows_mask_is_a_part_of_the_wholes() -> None:
-    box = arrange([A, B])[1].box
-    whole = region_mask(box, (40, 64))
-    assert torch.allclose(region_mask(box, (10, 16), window=(0.25, 0.5, 0.5, 0.75)), whole[20:30, 16:32], atol=1e-6)
-
-
 def test_each_class_counts_in_its_own_region_and_what_is_common_is_taken_off() -> None:
     objective = SceneObjective(colours())
     gradient = objective.gradient(picture(), [(region, 1.0) for region in arrange([A, B])])
