@@ -78,10 +78,10 @@ def is_loopback(host: str) -> bool:
 class NetworkConfig(Section):
     """The network that is run backwards."""
 
-    name: Literal["auto", "vgg16", "squeezenet1_1", "bundled"] = Field(
+    name: Literal["auto", "vgg16", "squeezenet1_1", "googlenet", "bundled"] = Field(
         default="auto",
         description="The network that dreams. auto takes vgg16 on a GPU and squeezenet1_1 on a CPU, and the bundled one where "
-        "those weights are not at hand and cannot be downloaded.",
+        "those weights are not at hand and cannot be downloaded. googlenet is the one of the DeepDream pictures.",
     )
     weights: LocalPath | None = Field(
         default=None,

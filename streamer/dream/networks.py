@@ -1,13 +1,14 @@
-"""The networks that dream: VGG-16 with its dense layers as convolutions, SqueezeNet 1.1, and the bundled slim VGG.
+"""The networks that dream: VGG-16 with its dense layers as convolutions, SqueezeNet 1.1, GoogLeNet, and the bundled slim VGG.
 
 All are one plain sequence of named layers that ends in a dense map of class logits, one position per ``stride`` pixels.
-Fractions of a stride at the right and lower edge are dropped by the VGGs and make one more position with SqueezeNet, whose
+Fractions of a stride at the right and lower edge are dropped by the VGGs and make one more position with the others, whose
 pooling rounds up.
 
 | network | stride | window | map of 224x224 | of 472x840 | of 270x480 |
 |---|---|---|---|---|---|
 | vgg16 | 32 | 224 | 1x1 | 8x20 | 2x9 |
 | squeezenet1_1 | 16 | 32 | 13x13 | 29x52 | 16x29 |
+| googlenet | 32 | 32 | 7x7 | 15x26 | 8x15 |
 | bundled | 32 | 64 | 6x6 | 13x25 | 7x14 |
 """
 
@@ -36,6 +37,7 @@ from streamer.dream.architectures import (
     torchvision_keys,
 )
 from streamer.dream.download import Progress
+from streamer.dream.googlenet import build_googlenet, folded
 from streamer.dream.layers import Tap, entries, look
 from streamer.dream.weights import NetworkError, fetch, read_weights
 
@@ -64,6 +66,8 @@ class Network(nn.Module):
         trained_px: Side of the pictures it was trained on: the size at which it knows its objects.
         min_size: Smallest side the layers can take; smaller pictures get their border repeated up to it.
         favourite: The layer to dream when none is named; None for one in the middle.
+        mean: Of the pictures it was trained on, RGB in 0..1.
+        std: Their standard deviation.
     """
 
     mean: Tensor
@@ -81,6 +85,8 @@ class Network(nn.Module):
         min_size: int,
         dtype: torch.dtype = torch.float32,
         favourite: str | None = None,
+        mean: tuple[float, float, float] = MEAN,
+        std: tuple[float, float, float] = STD,
     ) -> None:
         super().__init__()
         self.name = name
@@ -93,8 +99,8 @@ class Network(nn.Module):
         self.favourite = favourite if favourite in names else names[len(names) // 2]
         """The layer to dream when none is named."""
         self.dtype = dtype
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("scale", 1 / (torch.tensor(STD).view(1, 3, 1, 1) * 255), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
         self._enlarge = Wide(min_size)
         self.layers.to(dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -170,8 +176,19 @@ def imagenet_wnids() -> tuple[str, ...]:
     return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8"))["classes"])
 
 
-_MARKS = {"vgg16": "classifier.6.weight", "squeezenet1_1": "classifier.1.weight", "bundled": "fc8.weight"}
+_MARKS = {
+    "vgg16": "classifier.6.weight",
+    "squeezenet1_1": "classifier.1.weight",
+    "googlenet": "inception4c.branch1.conv.weight",
+    "bundled": "fc8.weight",
+}
 """A tensor by which a file of weights is known."""
+_FACTS = {
+    "vgg16": (32, 224, 32, "relu4_3"),
+    "squeezenet1_1": (16, 32, 17, "fire6"),
+    "googlenet": (32, 32, 32, "inception4c"),
+}
+"""Stride, window, smallest side and favourite layer of torchvision's networks."""
 
 
 def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
@@ -183,16 +200,29 @@ def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
         raise NetworkError(f"{file}: holds none of {', '.join(_MARKS)}; its first tensor is '{next(iter(tensors), '')}'")
     if name == "bundled":
         return _make_bundled(file, tensors, metadata, dtype)
-    if name == "vgg16":
-        with torch.device("meta"):
-            layers = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224)
-        stride, window, min_size = 32, 224, 32
-    else:
-        with torch.device("meta"):
-            layers = build_squeezenet()
-        stride, window, min_size = 16, 32, 17
-    fill(layers, tensors, file, torchvision_keys(name))
-    return Network(name, layers, imagenet_wnids(), stride=stride, window=window, trained_px=224, min_size=min_size, dtype=dtype)
+    with torch.device("meta"):
+        if name == "vgg16":
+            layers, keys = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224), torchvision_keys(name)
+        elif name == "googlenet":
+            layers, keys, tensors = build_googlenet(), None, folded(tensors, file)
+        else:
+            layers, keys = build_squeezenet(), torchvision_keys(name)
+    fill(layers, tensors, file, keys)
+    stride, window, min_size, favourite = _FACTS[name]
+    mean, std = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)) if name == "googlenet" else (MEAN, STD)  # it was trained elsewhere
+    return Network(
+        name,
+        layers,
+        imagenet_wnids(),
+        stride=stride,
+        window=window,
+        trained_px=224,
+        min_size=min_size,
+        dtype=dtype,
+        favourite=favourite,
+        mean=mean,
+        std=std,
+    )
 
 
 def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> Network:
@@ -215,7 +245,17 @@ def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     with torch.device("meta"):
         layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
     fill(layers, tensors, file)
-    return Network("bundled", layers, wnids, stride=32, window=32 * side, trained_px=32 * side, min_size=32, dtype=dtype)
+    return Network(
+        "bundled",
+        layers,
+        wnids,
+        stride=32,
+        window=32 * side,
+        trained_px=32 * side,
+        min_size=32,
+        dtype=dtype,
+        favourite="relu4_2",
+    )
 
 
 def load(

@@ -18,7 +18,7 @@ from torch import Tensor
 from streamer.dream.download import DownloadError, Progress, download
 from streamer.dream.torchvision_import import torchvision
 
-_ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights"}
+_ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights", "googlenet": "GoogLeNet_Weights"}
 """Where torchvision keeps the addresses, by our names."""
 
 HURRIED_S, PATIENT_S = 5.0, 30.0
@@ -40,7 +40,7 @@ def fetch(
     """The weights file of a torchvision network: from the cache, ours or torch's own, or else downloaded.
 
     Args:
-        name: ``vgg16`` or ``squeezenet1_1``.
+        name: ``vgg16``, ``squeezenet1_1`` or ``googlenet``.
         limit_s: Seconds a download may take; what came by then is kept for the next time. 0 downloads nothing, None waits.
         progress: Told of the download, which shows a bar too if there is a terminal.
         cache: Folder of downloads; None for the user's cache folder.

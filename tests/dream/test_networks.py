@@ -9,6 +9,7 @@ from torch import nn
 from streamer.config import NetworkConfig
 from streamer.dream import networks
 from streamer.dream.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
+from streamer.dream.googlenet import build_googlenet
 from streamer.dream.layers import Tap
 from streamer.dream.networks import Network, NetworkError, compute_dtype, load
 from streamer.dream.torchvision_import import torchvision
@@ -69,6 +70,44 @@ def test_squeezenet_before_its_last_relu_equals_torchvisions():
     with torch.no_grad():
         mine, theirs = network(x).relu().mean((2, 3)), dense(torchvision_normalised(x))
     assert (mine - theirs).abs().max() / theirs.abs().max() <= 1e-4
+
+
+def test_googlenet_equals_torchvisions(tmp_path):
+    dense = torchvision().models.googlenet(weights=None, aux_logits=False, transform_input=True, init_weights=False).eval()
+    chance = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, tensor in dense.state_dict().items():  # moments of a network that has learnt
+            if ".bn." in name and tensor.is_floating_point():
+                tensor.uniform_(0.5, 1.5, generator=chance)
+    file = tmp_path / "googlenet.pth"
+    torch.save(dense.state_dict(), file)
+    network = load(NetworkConfig(weights=file), CPU)
+    assert (network.name, network.stride, network.favourite) == ("googlenet", 32, "inception4c")
+    x = pictures(224, 192)
+    with torch.no_grad():
+        mine, theirs = network(x).mean((2, 3)), dense(torchvision_normalised(x))
+    assert network(pictures(270, 480)).shape == (1, CLASSES, 8, 15)
+    assert network(pictures(5, 80)).shape == (1, CLASSES, 1, 3)
+    assert (mine - theirs).abs().max() / theirs.abs().max() <= 1e-4
+
+
+def test_inner_layers_of_googlenet():
+    network = Network("googlenet", build_googlenet(5), ["?"] * 5, stride=32, window=32, trained_px=224, min_size=32)
+    entries = {entry.name: entry for entry in network.layer_entries}
+    assert (entries["inception4c"].channels, entries["inception4c"].stride, entries["fc"].stride) == (512, 16, network.stride)
+    x = pictures(64, 96)
+    found = network.activations(x, entries)
+    for name, value in found.items():
+        assert value.shape[1:] == (entries[name].channels, 64 / entries[name].stride, 96 / entries[name].stride)
+    assert torch.equal(found["inception3a"][:, 64:192], found["inception3a.3x3"])
+    assert torch.equal(found["fc"], network(x))
+
+
+def test_a_googlenet_file_of_something_else(tmp_path):
+    file = tmp_path / "odd.pth"
+    torch.save({"inception4c.branch1.conv.weight": torch.zeros(1)}, file)
+    with pytest.raises(NetworkError, match=r"odd\.pth: no tensor 'conv1\.conv\.weight'; is it for another network\?"):
+        load(NetworkConfig(weights=file), CPU)
 
 
 SIZES = [(224, 224), (472, 840), (270, 480), (32, 32), (1, 1), (5, 300)]

@@ -215,7 +215,7 @@ def test_fetch_says_why_not(host, tmp_path):
         fetch("vgg16", cache=tmp_path, limit_s=0)
 
 
-@pytest.mark.parametrize("name", ["vgg16", "squeezenet1_1"])
+@pytest.mark.parametrize("name", ["vgg16", "squeezenet1_1", "googlenet"])
 def test_torchvisions_addresses_have_the_expected_form(name):
     url = getattr(torchvision().models, weights._ENUMS[name]).IMAGENET1K_V1.url
     assert url.startswith("https://")
