@@ -199,6 +199,12 @@ class Client:
             labels = tuple(str(each["label"]) for each in answer["targets"])
             return Understood(labels, str(answer.get("note", "")), answer.get("exact") is True)
 
+    async def layers(self) -> tuple[str, ...]:
+        """The names of the network's layers, from the picture to the classes."""
+        answer = await self._call("GET", "/api/layers", again=True)
+        with _reading():
+            return tuple(str(each["name"]) for each in answer["layers"])
+
     async def programme(self) -> Programme:
         """What is on air and what waits."""
         answer = await self._call("GET", "/api/status", again=True)

@@ -289,6 +289,12 @@ class BumpCommand(ModeratorCommand):
     aliases: Aliases = ("shake",)
 
 
+class LayerCommand(ModeratorCommand):
+    """!layer NAME dreams what excites a layer, !layer NAME:3,17-20 some channels; alone, it lists layers. Moderators only."""
+
+    aliases: Aliases = ("layers",)
+
+
 class CommandsConfig(Section):
     """The commands, each with its aliases, who may use it, its cooldowns, and whether it is there at all.
 
@@ -319,6 +325,7 @@ class CommandsConfig(Section):
     hold: HoldCommand = HoldCommand()
     zoom: ZoomCommand = ZoomCommand()
     bump: BumpCommand = BumpCommand()
+    layer: LayerCommand = LayerCommand()
 
     def items(self) -> Iterator[tuple[str, CommandConfig]]:
         """Each command's own word and its settings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 
 NAMELESS = "someone"
 """Who speaks when nothing readable is left of a name."""
+LAYERS = 8
+"""Layers that a list of them names, spread over the network."""
+_LAYER_WORD = re.compile(r"layers?(?:\s+|$)", re.IGNORECASE)
+"""Typed once more behind the command."""
 LISTED = 5
 """Requests that a list of the queue names."""
 QUIET_S = 10.0
@@ -109,6 +114,8 @@ class ChatDesk:
         try:
             if command.name == "dream":
                 return await self._ask(line, command.words, taken=taken) if command.words else self._say("nothing_asked", line)
+            if command.name == "layer":
+                return await self._layer(line, _LAYER_WORD.sub("", command.words, count=1), taken)
             if command.name == "random":
                 return await self._ask(line, None, taken=taken)
             return await self._commands[command.name](line, command.words)
@@ -156,6 +163,16 @@ class ChatDesk:
         if taken is not None:
             taken.append(receipt.id)
         return self._taken(line, receipt, chosen=words is None)
+
+    async def _layer(self, line: Line, name: str, taken: list[int]) -> Said:
+        """Ask for a layer, or tell what there is."""
+        if name:
+            return await self._ask(line, f"layer {name}", taken=taken)
+        names = await self._client.layers()
+        if not names:
+            return self._say("layers_none", line)
+        some = names[:: max(1, -(-len(names) // LAYERS))]
+        return self._say("layers", line, list=", ".join(map(quote, some)), count=len(names))
 
     def _taken(self, line: Line, receipt: Taken, chosen: bool) -> str:
         note = "" if chosen else self._replies.note(receipt.note)
@@ -217,7 +234,7 @@ class ChatDesk:
                 return self._once("busy", line)
             case "duplicate":
                 return None
-            case "bad_input" | "not_found":
+            case "bad_input" | "not_found" | "forbidden":
                 return self._say("refused", line, message=quote(refused.message))
         log.error(
             "the streamer refused a call of the bot with %d %s: %s%s",

@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "near": "what would be understood, for example 'volcano, canoe or bubble'",
         "message": "the streamer's own words",
         "note": "what was guessed, for example \"read 'vulcano' as volcano\"",
-        "list": "the next few in line",
+        "list": "the next few in line, or some layers",
         "count": "how many",
         "by": "who asked for it",
         "commands": "what the one who asks may type",
@@ -300,6 +300,18 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
         "zoomed": _say("the zoom is changed", "speed", "zooming {speed} times a second", "{speed} times closer every second"),
         "zoom_usage": _say(
             "a zoom is no number", "", "how fast? {prefix}zoom 1.05 goes in, 1 stands still, {prefix}zoom 0.95 goes out"
+        ),
+        "layers": _say(
+            "a moderator asks which layers there are",
+            "list count",
+            "{count} layers, among them {list}. {prefix}layer NAME dreams one",
+            "my {count} layers: {list} and so on. Say {prefix}layer NAME, or {prefix}layer NAME:17 for a channel of it",
+        ),
+        "layers_none": _say(
+            "no network is loaded yet",
+            "",
+            "I'm not thinking with anything yet, in a moment",
+            "no layers yet, I'm just waking up",
         ),
         "bumped": _say("the dream is shaken", "", "whoa, I'm awake!", "that shook me up", "bump!"),
         # Trouble

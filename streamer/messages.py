@@ -279,6 +279,8 @@ class Reason(StrEnum):
     LIMIT = "limit"
     CLOSED = "closed"
     BLOCKED = "blocked"
+    FORBIDDEN = "forbidden"
+    """Others may, the one who asks may not."""
     NOT_FOUND = "not_found"
     BAD_INPUT = "bad_input"
     BAD_OUTPUT = "bad_output"

@@ -28,6 +28,9 @@ SUGGESTIONS = 5
 ALIKE = 0.6
 """How much of a layer's name has to be right for it to be offered: 1 is all of it."""
 
+LOADING_S = 10.0
+"""Seconds after which to ask again while the network loads."""
+
 _JOINT = re.compile(r"(?:\s*(?:[+&,;|]|(?<!\S)and(?=\s))\s*)+", re.IGNORECASE)
 """What stands between subjects."""
 _LAYER = re.compile(
@@ -140,7 +143,7 @@ class Subjects:
             peek: only look; the same words asked for next are understood alike.
 
         Raises:
-            Refused: as ``Vocabulary.match`` has it; ``BLOCKED`` for a kind that is not for everybody; ``UNKNOWN_WORD`` for a
+            Refused: as ``Vocabulary.match`` has it; ``FORBIDDEN`` for a kind that is not for everybody; ``UNKNOWN_WORD`` for a
                 layer that there is not, with near ones; ``BAD_INPUT`` for channels that it does not have.
         """
         parts = parse(text)
@@ -171,10 +174,10 @@ class Subjects:
         """The layer meant by a name, forgiving case, spaces and signs.
 
         Raises:
-            Refused: ``UNKNOWN_WORD``, with near names; ``CLOSED``, the network's layers are not known yet.
+            Refused: ``UNKNOWN_WORD``, with near names; ``LIMIT``, the network is not loaded yet.
         """
         if not self.layers:
-            raise Refused(Reason.CLOSED, "the network is still loading; ask for its layers in a moment", retry_s=10.0)
+            raise Refused(Reason.LIMIT, "the network is still loading", retry_s=LOADING_S)
         exact = [entry for entry in self.layers if entry.name == name]
         wanted = _key(name)
         found = exact or [entry for entry in self.layers if _key(entry.name) == wanted]
@@ -188,7 +191,7 @@ class Subjects:
             return self.vocabulary.match(part.said, peek=peek)
         if isinstance(part, GuideSaid):
             if not rights.guides:
-                raise Refused(Reason.BLOCKED, "guide pictures are set by the operator, in the config or on the command line")
+                raise Refused(Reason.FORBIDDEN, "guide pictures are set by the operator, in the config or on the command line")
             return Match((self._guide(part),))
         if not any(letter.isdigit() for letter in part.said) and not self._has(part.name):
             try:  # 'layer cake' is something to eat
@@ -196,7 +199,7 @@ class Subjects:
             except Refused:
                 pass
         if not rights.layers:
-            raise Refused(Reason.BLOCKED, "layers are for moderators to choose; ask for a thing, for example: volcano")
+            raise Refused(Reason.FORBIDDEN, "layers are for moderators to choose; ask for a thing, for example: volcano")
         return Match((self._layer(part),))
 
     def _layer(self, part: LayerSaid) -> Target:

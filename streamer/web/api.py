@@ -56,6 +56,7 @@ class Api:
             web.post("/api/chat", self.chat),
             web.get("/api/status", self.status),
             web.get("/api/classes", self.classes),
+            web.get("/api/layers", self.layers),
             web.get("/api/session", self.session),
             web.post("/api/login", self.login),
             web.post("/api/logout", self.logout),
@@ -93,9 +94,11 @@ class Api:
         return web.json_response(wire.standing(found), dumps=wire.dumps)
 
     async def match(self, request: web.Request) -> web.Response:
-        """Tell what ``text`` would be understood as."""
+        """Tell what ``text`` would be understood as; moderators may name layers."""
         text = request.query.get("text", "")[:MAX_TEXT]
-        return web.json_response(wire.match(await self._calls(partial(self._desk.match, text)), self._links), dumps=wire.dumps)
+        role = Role.MODERATOR if self._gate.moderates(request) else Role.EVERYONE
+        found = await self._calls(partial(self._desk.match, text, role))
+        return web.json_response(wire.match(found, self._links), dumps=wire.dumps)
 
     async def oops(self, request: web.Request) -> web.Response:
         """Take back a viewer's latest request; for programs that know who speaks."""
@@ -133,6 +136,12 @@ class Api:
             raise ApiError(400, "bad_input", f"limit: a number from 1 to {MAX_CLASSES}")
         found = await self._calls(partial(self._classes.search, query, int(limit)))
         return web.json_response({"classes": [wire.class_entry(entry) for entry in found]}, dumps=wire.dumps)
+
+    async def layers(self, request: web.Request) -> web.Response:
+        """Tell the layers of the network in use, from the picture to the classes; none while it loads."""
+        renderer = (await self._calls(self._status)).renderer
+        told = {"network": renderer.network, "layers": [wire.layer_entry(entry) for entry in renderer.layers]}
+        return web.json_response(told, dumps=wire.dumps)
 
     async def session(self, request: web.Request) -> web.Response:
         """Tell a page what its visitor may do, so that it shows nothing else."""

@@ -46,8 +46,8 @@ class Desk(Protocol):
         """Take a request; raises Refused."""
         ...
 
-    def match(self, text: str) -> Match:
-        """What a viewer's words would be understood as; raises Refused."""
+    def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
+        """What somebody's words would be understood as; raises Refused."""
         ...
 
     def standing(self, request_id: int) -> Standing:

@@ -10,6 +10,7 @@ from streamer.messages import (
     Blocked,
     ChatReport,
     ClassEntry,
+    LayerEntry,
     Match,
     OutputStatus,
     Programme,
@@ -38,7 +39,9 @@ def _seconds(value: float | None) -> float | None:
 
 def targets(items: Iterable[Target], links: Links) -> list[Json]:
     """Each target once, with the page about it."""
-    return [{"wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")} for t in dict.fromkeys(items)]
+    return [
+        {"kind": t.kind.value, "wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")} for t in dict.fromkeys(items)
+    ]
 
 
 def receipt(item: Receipt, links: Links) -> Json:
@@ -87,6 +90,11 @@ def class_entry(entry: ClassEntry) -> Json:
         "link": entry.link,
         "available": entry.available,
     }
+
+
+def layer_entry(entry: LayerEntry) -> Json:
+    """One layer of the network."""
+    return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
 
 
 def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:

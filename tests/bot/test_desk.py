@@ -10,6 +10,7 @@ from bot.client import Client
 from bot.desk import QUIET_S, ChatDesk
 from bot.messages import Line, Role
 from bot.replies import Replies
+from streamer.messages import LayerEntry
 from tests.bot.stage import Stage, keyed, play, staged
 
 # Requests
@@ -29,6 +30,38 @@ def test_a_request_is_taken_and_answered_with_what_where_and_when() -> None:
             assert " on top, pizza below" in third
             assert "third, in about 2 minutes" in third
             assert stage.waiting[:2] == ["volcano", "goldfish"]
+
+    play(scene)
+
+
+def test_moderators_ask_for_layers() -> None:
+    layers = [
+        LayerEntry(name, 64, 4) for name in ("conv1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8", "fire9")
+    ]
+
+    async def scene() -> None:
+        async with staged() as stage:
+            assert (await stage.tell("!layer")).startswith("layers_none| ")
+            assert (await stage.tell("!layer fire5")).startswith("limited| ")
+            stage.real.learn_layers(layers)
+            listed = await stage.tell("!layers")
+            assert listed.startswith("layers| ")
+            assert "9" in listed
+            assert "conv1, fire3, fire5, fire7, fire9" in listed
+            assert "layer fire5" in await stage.tell("!layer FIRE 5")
+            assert (await stage.tell("!layer layer fire5:3,17-18 + pizza")).startswith("queued")
+            assert (await stage.tell("!dream volcano + layer fire9")).startswith("queued")
+            assert stage.waiting == ["layer fire5", "layer fire5:3,17-18 + pizza", "volcano + layer fire9"]
+            unknown = await stage.tell("!layer fire55")
+            assert unknown.startswith("unknown_near| ")
+            assert "layer fire5" in unknown
+            assert "channels 0 to 63" in await stage.tell("!layer conv1:64")
+            assert await stage.say("ann", "!layer fire5") is None, "not theirs to use"
+            refused = await stage.say("ann", "!dream layer fire6")
+            assert refused is not None
+            assert refused.startswith("refused| ")
+            assert "layers are for moderators to choose" in refused
+            assert len(stage.waiting) == 3
 
     play(scene)
 

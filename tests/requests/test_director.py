@@ -132,11 +132,11 @@ LAYERS = (LayerEntry("fire5", 256, 8), LayerEntry("fire6", 384, 16))
 def test_moderators_ask_for_layers(studio, shelf):
     studio.director.learn(Vocabulary(shelf), LAYERS)
     assert studio.director.layers == LAYERS
-    assert refusal(studio.director.submit, "ann", "layer fire5").reason is Reason.BLOCKED
+    assert refusal(studio.director.submit, "ann", "layer fire5").reason is Reason.FORBIDDEN
     receipt = studio.director.submit("mo", "volcano + layer Fire 5:3,1", role=Role.MODERATOR)
     assert receipt.title == "volcano + layer fire5:1,3"
     assert studio.director.match("layer fire6", Role.BROADCASTER).title == "layer fire6"
-    assert refusal(studio.director.match, "layer fire6").reason is Reason.BLOCKED
+    assert refusal(studio.director.match, "layer fire6").reason is Reason.FORBIDDEN
     twin = refusal(studio.director.submit, "broad", "layer fire5:1,3 & volcano", role=Role.BROADCASTER)
     assert (twin.reason, twin.vote.counted) == (Reason.DUPLICATE, True)
     assert studio.director.submit("mo", "layer fire5", role=Role.MODERATOR).position == 2, "all channels are something else"
@@ -146,11 +146,11 @@ def test_moderators_ask_for_layers(studio, shelf):
 def test_guides_are_nobodys_to_ask_for(studio, shelf):
     studio.director.learn(Vocabulary(shelf), LAYERS)
     for role in Role:
-        assert refusal(studio.director.submit, "mo", "guide ../secret.jpg", role=role).reason is Reason.BLOCKED
+        assert refusal(studio.director.submit, "mo", "guide ../secret.jpg", role=role).reason is Reason.FORBIDDEN
 
 
 def test_before_the_network_is_loaded_there_are_no_layers(studio):
-    assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.CLOSED
+    assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.LIMIT
 
 
 def test_a_layer_that_another_network_lacks_leaves(studio, shelf, caplog):

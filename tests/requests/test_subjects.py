@@ -118,10 +118,10 @@ def test_what_is_named_twice_counts_once(subjects):
 @pytest.mark.parametrize(
     ("text", "rights", "reason", "says"),
     [
-        ("layer fire5", VIEWER, Reason.BLOCKED, "layers are for moderators to choose; ask for a thing, for example: volcano"),
-        ("volcano + layer fire55", VIEWER, Reason.BLOCKED, "layers are for moderators"),
-        ("guide flowers.jpg", VIEWER, Reason.BLOCKED, "guide pictures are set by the operator"),
-        ("guide /etc/secret.png at fire5", MODERATOR, Reason.BLOCKED, "guide pictures are set by the operator"),
+        ("layer fire5", VIEWER, Reason.FORBIDDEN, "layers are for moderators to choose; ask for a thing, for example: volcano"),
+        ("volcano + layer fire55", VIEWER, Reason.FORBIDDEN, "layers are for moderators"),
+        ("guide flowers.jpg", VIEWER, Reason.FORBIDDEN, "guide pictures are set by the operator"),
+        ("guide /etc/secret.png at fire5", MODERATOR, Reason.FORBIDDEN, "guide pictures are set by the operator"),
         ("layer fire7", MODERATOR, Reason.UNKNOWN_WORD, "this network has no layer 'fire7'; try layer fire"),
         ("layer xyz9", MODERATOR, Reason.UNKNOWN_WORD, "this network has no layer 'xyz9'; try layer conv1"),
         ("layer fire5:256", MODERATOR, Reason.BAD_INPUT, "layer fire5 has channels 0 to 255; there is no 256"),
@@ -155,7 +155,7 @@ def test_without_a_network_any_layer_passes(vocabulary):
 def test_while_the_network_loads_layers_are_refused(vocabulary):
     with pytest.raises(Refused) as refused:
         Subjects(vocabulary, ()).match("layer fire5", MODERATOR)
-    assert refused.value.reason is Reason.CLOSED
+    assert refused.value.reason is Reason.LIMIT
 
 
 @pytest.mark.parametrize(

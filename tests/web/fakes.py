@@ -106,8 +106,8 @@ class FakeDesk:
         match = self.understand(text)
         return self.add(user, *(target.label for target in match.targets), source=source)
 
-    def match(self, text: str) -> Match:
-        self._note("match", text)
+    def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
+        self._note("match", text, role)
         return self.understand(text)
 
     def understand(self, text: str) -> Match:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from streamer.chat import ChatBoard
 from streamer.config import QueueConfig, WebConfig
-from streamer.messages import ChatReport, FrameCounters, Motion, RendererStatus, StatusSnapshot
+from streamer.messages import ChatReport, FrameCounters, LayerEntry, Motion, RendererStatus, StatusSnapshot
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
@@ -63,6 +64,11 @@ class RealStage:
             chat=self.dream.chat.read(),
             outputs=self.outputs.status(),
         )
+
+    def learn_layers(self, layers: Sequence[LayerEntry]) -> None:
+        """The network is loaded, and has these."""
+        self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, layers=tuple(layers)))
+        self.director.learn(self.director.vocabulary, layers)
 
     def ask(self, user: str, text: str) -> Any:
         """Ask as any page would."""

@@ -20,8 +20,8 @@ def test_a_request_is_taken(stage: Stage) -> None:
         "eta_s": 18.0,
         "title": "volcano + pizza",
         "targets": [
-            {"wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
-            {"wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
+            {"kind": "class", "wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
+            {"kind": "class", "wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
         ],
         "note": "",
     }
@@ -156,8 +156,8 @@ def test_status(stage: Stage) -> None:
             "user": "",
             "request_id": None,
             "targets": [
-                {"wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
-                {"wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
+                {"kind": "class", "wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
+                {"kind": "class", "wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
             ],
             "since_s": 12.0,
             "left_s": 18.0,
@@ -175,7 +175,14 @@ def test_status(stage: Stage) -> None:
                 "votes": 0,
                 "priority": "none",
                 "amount": 0,
-                "targets": [{"wnid": "n02123045", "label": "tabby cat", "link": "https://en.wikipedia.org/wiki/tabby_cat"}],
+                "targets": [
+                    {
+                        "kind": "class",
+                        "wnid": "n02123045",
+                        "label": "tabby cat",
+                        "link": "https://en.wikipedia.org/wiki/tabby_cat",
+                    }
+                ],
             }
         ],
         "paused": False,
