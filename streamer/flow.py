@@ -45,8 +45,11 @@ class Flow:
 class FlowFinder:
     """Finds motion between pictures as ``sought`` makes them. For one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fine: bool = True) -> None:
+        """``fine`` also follows small things that move by themselves, at twice the time."""
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        if fine:
+            self._search.setFinestScale(1)
 
     def between(self, earlier: np.ndarray, later: np.ndarray) -> Flow:
         """The motion from one picture to a later one of the same size, (h, w) uint8."""
