@@ -80,6 +80,14 @@ def render(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the video in pixels, for example 640x360.")] = None,
     image: Annotated[Path | None, typer.Option(metavar="FILE", help="A picture to start from.")] = None,
     captions: Annotated[bool, typer.Option("--captions", help="Write what is dreamt into the picture.")] = False,
+    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Dream a live run again, from its journal.")] = None,
+    begin: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="Of a journal: from 20:15, 20:15:30, or +1:30 into the run.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Of a journal: to that time, written likewise.")] = "",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Of a journal: dream all before --from too, for the same pixels.")
+    ] = False,
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
@@ -87,10 +95,20 @@ def render(
     named = list(overrides or ())
     if fps is not None:
         named.append(f"video.fps={fps}")
-    if size is not None:
-        if (found := re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", size.strip())) is None:
-            _fail(WRONG_CALL, f"--size is '{size}'; must be WIDTHxHEIGHT in pixels, for example 640x360")
-        named += [f"video.width={found[1]}", f"video.height={found[2]}"]
+    if journal is None and (begin or end or exact):
+        _fail(WRONG_CALL, "--from, --to and --exact go with --journal FILE")
+    if journal is not None:
+        if config or script or image:
+            _fail(WRONG_CALL, "a journal brings its own settings and scenes; change settings with --set")
+        _logs(log_level)
+        from streamer.commands import replay
+
+        with _told():
+            order = replay.Order(journal, output, _pixels(size), begin, end, exact, seed, tuple(named))
+            replay.command(order, console, typer.echo)
+        return
+    if (pixels := _pixels(size)) is not None:
+        named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
     settings = _settings(config, named)
     if seed is None:
         seed = random.SystemRandom().randrange(2**32) if settings.seed is None else settings.seed
@@ -99,6 +117,19 @@ def render(
 
     with _told():
         command(settings, Order(script, seconds, output, seed, captions, image), console, typer.echo)
+
+
+@app.command()
+def journal(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A journal, or a folder; the usual one if left out.")
+    ] = None,
+) -> None:
+    """List the journals of past runs; of one, what was dreamt when."""
+    from streamer.commands.journal import command
+
+    with _told():
+        command(path, typer.echo)
 
 
 @app.command()
@@ -177,6 +208,15 @@ def _logs(level: str) -> None:
     if level.lower() not in LEVELS:
         _fail(WRONG_CALL, f"--log-level is '{level}'; must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
     configure_logs(level)
+
+
+def _pixels(size: str | None) -> tuple[int, int] | None:
+    """A size as it was given, as (height, width); ends the program when it is none."""
+    if size is None:
+        return None
+    if (found := re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", size.strip())) is None:
+        _fail(WRONG_CALL, f"--size is '{size}'; must be WIDTHxHEIGHT in pixels, for example 640x360")
+    return int(found[2]), int(found[1])
 
 
 def _login() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from streamer.video.overlay import Captioner
 from streamer.video.screen import make_screen
 
 
-def show(config: Config, keyframes: Iterator[Keyframe], *, captions: bool, from_s: float = 0.0) -> Iterator[np.ndarray]:
+def show(config: Config, keyframes: Iterator[Keyframe], *, captions: bool, from_s: float = 0.0) -> Generator[np.ndarray]:
     """Make frames, (h, w, 3) uint8 RGB, until the keyframes end.
 
     Args:

@@ -1,0 +1,55 @@
+"""What journals there are, and what a run dreamt when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.moments import run_time
+from streamer.past import JournalError, Past, read
+from streamer.requests.queue import default_path
+
+
+def command(path: Path | None, announce: Callable[[str], None]) -> None:
+    """Tell of a journal, or of all journals in a folder; without a path, of those where they usually lie.
+
+    Raises:
+        CommandError: there is none.
+    """
+    path = path or default_path().parent / "journals"
+    try:
+        if not path.is_dir():
+            announce(listing(read(path)))
+            return
+        found = sorted(path.glob("*.jsonl"))
+        if not found:
+            raise JournalError(f"there is no journal in '{path}'; journal.folder says where a stream keeps them")
+        for file in found:
+            try:
+                past = read(file)
+                scenes = sum(1 for _ in past.scenes())
+                announce(f"{file}  {run_time(past.span_ms[1] - past.span_ms[0])[1:]}  {scenes} scenes")
+            except JournalError as error:
+                announce(f"{file}  {error}")
+    except JournalError as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+
+
+def listing(past: Past) -> str:
+    """What a run dreamt when, line by line."""
+    first, last = past.span_ms
+    begun = past.begun
+    lines = [
+        f"{past.path}: from {past.started + timedelta(milliseconds=first):%Y-%m-%d %H:%M:%S} for {run_time(last - first)[1:]}, "
+        f"{begun.network} on {begun.device}, canvas {begun.size[1]}x{begun.size[0]}, seed {past.seed}"
+    ]
+    before = None
+    for at_ms, scene in past.scenes():
+        if scene != before:  # a new worker is told again what it is to dream
+            who = f"  for {scene.user}" if scene.user else ""
+            at = past.started + timedelta(milliseconds=at_ms)
+            lines.append(f"{at:%H:%M:%S}  {run_time(at_ms)}  {scene.title}{who}")
+        before = scene
+    return "\n".join(lines)

@@ -1,0 +1,185 @@
+"""A live run dreamt again from its journal, larger if asked, all of it or a part."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.moments import MomentError, parse_moment
+from streamer.commands.showing import show
+from streamer.config import Config, SourceConfig
+from streamer.dream.device import DeviceError
+from streamer.dream.dreamer import DreamError
+from streamer.dream.offline import OfflineDream, be_repeatable
+from streamer.dream.replayed import Replay
+from streamer.dream.sources import SourceError, starting_picture
+from streamer.dream.weights import NetworkError
+from streamer.messages import Motion
+from streamer.past import JournalError, Past, read
+from streamer.settings_file import ConfigError, read_recorded
+from streamer.video.movie import MovieError, MovieWriter
+
+log = logging.getLogger(__name__)
+
+LEAD_S = 30.0
+"""Seconds dreamt unseen before a range: by then the dream has become what it is told to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to dream again."""
+
+    journal: Path
+    output: Path
+    """``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of frames."""
+    size: tuple[int, int] | None = None
+    """(height, width) of the video; None as it was."""
+    begin: str = ""
+    """The moment to begin at, as ``parse_moment`` reads it; empty for the first picture."""
+    end: str = ""
+    """Likewise, to end at; empty for the last picture."""
+    exact: bool = False
+    """Whether to dream all that came before the range, too: slow, and the same pixels."""
+    seed: int | None = None
+    """None for the run's own."""
+    overrides: tuple[str, ...] = ()
+    """``key=value`` settings that change those of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a replay."""
+
+    frames: int
+    compared: int
+    """Keyframes whose pixels the journal knows; 0 where they could not be the same."""
+    alike: int
+    """Those of them that came out the same."""
+    why_not: str = ""
+    """Why none could be the same; empty where they could."""
+
+
+def command(order: Order, console: Console, announce: Callable[[str], None]) -> None:
+    """Replay behind a progress bar.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    columns = (TextColumn("dreaming again"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+            task = shown.add_task("frames", total=None)
+            outcome = replay(order, lambda done, total: shown.update(task, completed=done, total=total))
+    except ConfigError as error:
+        raise CommandError("; ".join(error.problems), WRONG_CALL) from error
+    except (JournalError, MomentError, SourceError) as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+    except MovieError as error:
+        raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
+    except (NetworkError, DeviceError) as error:
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
+    told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
+    if outcome.why_not:
+        told = f"alike, not the same: {outcome.why_not}"
+    announce(f"{order.output} ({told})")
+
+
+def replay(order: Order, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+    """Dream a run again.
+
+    Args:
+        progress: told the frames done and the frames in all, after each; while the dream leads in, none are done.
+
+    Raises:
+        JournalError: the journal cannot be read.
+        MomentError: the range is none of the run's.
+        ConfigError: its settings, or those given, cannot be used.
+        SourceError: the picture that it started from cannot be read.
+        MovieError: the output cannot be written.
+        NetworkError: the network's weights cannot be had.
+        DeviceError: the device asked for is not there.
+    """
+    past = read(order.journal)
+    begin_ms, end_ms = span(past, order.begin, order.end)
+    config = settings(past, order.size, order.overrides)
+    start = starting_picture(config.source)
+    fps, size = config.video.fps, (config.video.height, config.video.width)
+    with MovieWriter(order.output, size, fps) as movie:
+        be_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
+        dream = OfflineDream(config)
+        seed = past.seed if order.seed is None else order.seed
+        whole = order.exact or begin_ms - LEAD_S * 1000 <= past.span_ms[0]
+        why_not = _why_not_the_same(past, config, dream, seed, whole)
+        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        again = Replay(past, lambda: dream.set_out(seed, start), motion, DreamError, sizes=dream.size == past.begun.size)
+        keyframes = again.keyframes(0 if whole else begin_ms - round(LEAD_S * 1000))
+        total = (end_ms - begin_ms) * fps // 1000 + 1
+        progress(0, total)
+        done = 0
+        with closing(show(config, keyframes, captions=config.video.captions, from_s=begin_ms / 1000)) as frames:
+            for done, image in zip(range(1, total + 1), frames, strict=False):
+                movie.write(image)
+                progress(done, total)
+    return Outcome(done, 0 if why_not else again.compared, 0 if why_not else again.alike, why_not)
+
+
+def span(past: Past, begin: str, end: str) -> tuple[int, int]:
+    """The range asked for, in ms since the start of the run.
+
+    Raises:
+        MomentError: it is none of the run's.
+    """
+    first, last = past.span_ms
+    begin_ms = parse_moment(begin, "--from", past.started, past.span_ms) if begin else first
+    end_ms = parse_moment(end, "--to", past.started, past.span_ms, begin_ms) if end else last
+    return begin_ms, end_ms
+
+
+def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str]) -> Config:
+    """The run's settings, for a video of another size if asked; the canvas grows with it.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
+    config, gone = read_recorded(past.settings)
+    if gone:
+        log.warning("the run had settings that there are no more: %s; it may come out differently", ", ".join(gone))
+    height, width = past.begun.size
+    changes = [f"network.name={past.begun.network}"] if config.network.name == "auto" else []
+    if size is not None:
+        grown = size[1] / config.video.width
+        width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))
+        changes += [f"video.height={size[0]}", f"video.width={size[1]}"]
+    if not any(override.strip().startswith("canvas.") for override in overrides):
+        changes += [f"canvas.width={width}", f"canvas.height={height}"]
+    config, _ = read_recorded(past.settings, [*changes, *overrides])
+    if config.source.moves:
+        log.warning("the run rode on a moving picture, which no journal keeps: its scenes are dreamt from noise")
+        config = config.model_copy(update={"source": SourceConfig()})
+    return config
+
+
+def _why_not_the_same(past: Past, config: Config, dream: OfflineDream, seed: int, whole: bool) -> str:
+    """Why other pixels than the run's are to be expected; empty where the same are."""
+    begun, recorded = past.begun, read_recorded(past.settings)[0]
+    unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]
+    reasons = [
+        ("some of its steps are missing", not past.complete),
+        ("it begins with what was on air, not with what was dreamt before; --exact does", not whole),
+        (f"it was dreamt on {begun.device}, this is {dream.device}", dream.device != begun.device),
+        (f"it was dreamt with {begun.network}, this is {dream.network}", dream.network != begun.network),
+        ("the canvas has another size", dream.size != begun.size),
+        ("it rode on a moving picture", recorded.source.moves),
+        ("another seed", seed != past.seed),
+        (f"other settings of {', '.join(unlike)}", bool(unlike)),
+    ]
+    return "; ".join(reason for reason, holds in reasons if holds)
