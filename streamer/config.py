@@ -226,6 +226,13 @@ class DreamConfig(Section):
         le=0.5,
         description="Random change of each view's size, as a fraction; more makes sturdier, calmer objects.",
     )
+    tile_px: int = Field(
+        default=1280,
+        ge=64,
+        le=8192,
+        description="Side of the square that the network is shown at once: larger pictures go through it in overlapping tiles, "
+        "seamlessly, for less memory. Smaller needs less memory and more time.",
+    )
     jitter_px: int = Field(
         default=16,
         ge=0,

@@ -100,7 +100,7 @@ class Dreamer:
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._parameters = PriorParameters.read(asset(PRIOR_FILE))
-        self._objective = SceneObjective(network)
+        self._objective = SceneObjective(network, self._settings.tile_px)
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._fading: list[tuple[Scene, float]] = []
