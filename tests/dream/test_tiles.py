@@ -1,12 +1,19 @@
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streamer.dream.objectives import region_mask
+from streamer.dream.architectures import build_squeezenet
+from streamer.dream.googlenet import build_googlenet
+from streamer.dream.networks import Network
+from streamer.dream.objectives import SceneObjective, region_mask, resample
 from streamer.dream.tiles import Place, Tiling
+from streamer.messages import Target, arrange
 from tests.fakes import tiny_network
 
+EXACT = torch.float64
+"""In single precision, a value that rounds to the other side of a ReLU or of a maximum changes what deep networks answer."""
 BOXES = [(0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)]
 
 
@@ -114,3 +121,53 @@ def test_no_tile_is_shown_more_than_allowed() -> None:
     shown.clear()
     tiling.gradients(torch.zeros(1, 3, 203, 301), lambda pieces, places: [pieces["late"].sum()])
     assert max(shown) <= tiling.shown_px <= 64 + 4
+
+
+def squeezenet() -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        layers = build_squeezenet(4)
+    return Network(
+        "squeezenet1_1", layers, ["n1", "n2", "n3", "n4"], stride=16, window=32, trained_px=224, min_size=17, dtype=EXACT
+    )
+
+
+def googlenet() -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        layers = build_googlenet(4)
+        for part in nn.ModuleList(layers.values()).modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight)  # so deep, the usual small weights leave nothing but rounding
+    return Network(
+        "googlenet", layers, ["n1", "n2", "n3", "n4"], stride=32, window=32, trained_px=224, min_size=32, dtype=EXACT
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [(squeezenet, "fire5"), (googlenet, "inception4c"), (tiny_network, "relu1")],
+    ids=lambda part: str(part),
+)
+def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp_path) -> None:
+    """As a dream asks for them: mixed by region, shifted, resampled, some of it climbed down from."""
+    net = network()
+    guide = tmp_path / "guide.png"
+    Image.fromarray((torch.rand(40, 50, 3, generator=torch.Generator().manual_seed(2)) * 255).byte().numpy()).save(guide)
+    targets = [
+        Target(net.wnids[1], "a class"),
+        Target("", "a layer", layer),
+        Target("", "channels", layer, (0, 3)),
+        Target("", "a guide", layer, (), str(guide)),
+    ]
+    picture = torch.rand(1, 3, 230, 310, generator=torch.Generator().manual_seed(1)) * 255
+
+    def see(picture: Tensor) -> Tensor:
+        return resample(torch.roll(picture, (7, -11), (2, 3)), 1.3)
+
+    for chosen in (targets[:1], targets):
+        weighted = [(region, 0.7) for region in arrange(chosen)] + [(arrange(targets[:1])[0], -0.4)]
+        found, wanted = (SceneObjective(net, tile_px).gradient(picture, weighted, see) for tile_px in (64, 4000))
+        scale = float(wanted.square().mean().sqrt())
+        assert scale > 0
+        assert float((found - wanted).square().mean().sqrt()) < 1e-4 * scale
