@@ -171,7 +171,8 @@ class ChatDesk:
         names = await self._client.layers()
         if not names:
             return self._say("layers_none", line)
-        some = names[:: max(1, -(-len(names) // LAYERS))]
+        whole = [name for name in names if "." not in name]
+        some = whole[:: max(1, -(-len(whole) // LAYERS))]
         return self._say("layers", line, list=", ".join(map(quote, some)), count=len(names))
 
     def _taken(self, line: Line, receipt: Taken, chosen: bool) -> str:

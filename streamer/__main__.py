@@ -135,8 +135,20 @@ def journal(
 @app.command()
 def classes(
     word: Annotated[str, typer.Argument(metavar="[WORD]", help="What it would match; all classes if left out.")] = "",
+    layers: Annotated[bool, typer.Option("--layers", help="List a network's layers; with a word, those named so.")] = False,
+    network: Annotated[str | None, typer.Option(metavar="NAME", help="Whose layers; network.name if not given.")] = None,
+    overrides: SetOption = None,
 ) -> None:
     """List what can be asked for; with a word, what it would match."""
+    if layers:
+        from streamer.commands import layers as listing
+
+        settings = _settings(None, overrides)
+        with _told():
+            listing.command(settings, word, network, Console(), typer.echo)
+        return
+    if network is not None or overrides:
+        _fail(WRONG_CALL, "--network and --set go with --layers")
     from streamer.commands.classes import command
 
     with _told():

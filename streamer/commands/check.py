@@ -190,9 +190,32 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
         yield Finding(Level.STOPS, str(error))
         return
     yield Finding(Level.GOOD, f"{path}, {_count(waiting, 'request')} waiting")
+    yield from _look_at_wandering(config)
     if rules.changed:
         changed = ", ".join(f"{name} = {rules.settings[name]}" for name in rules.changed)
         yield Finding(Level.GOOD, f"changed while it ran, and goes before the config until it is reset: {changed}")
+
+
+def _look_at_wandering(config: Config) -> Iterator[Finding]:
+    """Whether what is to be dreamt when nobody asks means something, and its guide pictures are there."""
+    from streamer.dream.sources import SourceError, read_image
+    from streamer.messages import Refused
+    from streamer.requests.subjects import OPERATOR, Subjects
+    from streamer.requests.vocabulary import Vocabulary
+
+    subjects = Subjects(Vocabulary.load(), None)
+    for text in config.queue.wander_among:
+        try:
+            guides = [target.guide for target in subjects.match(text, OPERATOR).targets if target.guide]
+        except Refused as refused:
+            yield Finding(Level.STOPS, f"'queue.wander_among' holds '{text}': {refused}")
+            continue
+        for guide in guides:
+            try:
+                height, width = read_image(Path(guide)).shape[:2]
+                yield Finding(Level.GOOD, f"guide {guide}, {width}x{height}")
+            except SourceError as error:
+                yield Finding(Level.MIND, f"'queue.wander_among' holds '{text}': {error}")
 
 
 def look_at_chat(config: Config) -> Iterator[Finding]:

@@ -225,6 +225,26 @@ def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
     )
 
 
+def skeleton(name: str) -> tuple[Mapping[str, nn.Module], str]:
+    """A network's layers on torch's meta device, which tells shapes and computes nothing; no weights are needed.
+
+    Returns:
+        The layers in order, by name, and the layer to dream when none is named.
+
+    Raises:
+        NetworkError: the installation lacks the bundled network.
+    """
+    if name == "bundled":
+        network = _make(name, _bundled_file(), torch.float32).to("meta")
+        return dict(network.layers.named_children()), network.favourite
+    with torch.device("meta"):
+        if name == "vgg16":
+            layers = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224)
+        else:
+            layers = build_googlenet() if name == "googlenet" else build_squeezenet()
+    return layers, _FACTS[name][3]
+
+
 def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> Network:
     """The file says how wide the layers are and which classes it knows."""
     try:

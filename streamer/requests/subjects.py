@@ -223,7 +223,8 @@ class Subjects:
     def _near(self, wanted: str) -> tuple[str, ...]:
         assert self.layers is not None, "asked only with layers"
         names = {_key(entry.name): entry.name for entry in self.layers}
-        near = difflib.get_close_matches(wanted[:40], names, SUGGESTIONS, ALIKE) or list(names)[:: max(1, len(names) // 3)]
+        whole = [each for each, name in names.items() if "." not in name]
+        near = difflib.get_close_matches(wanted[:40], names, SUGGESTIONS, ALIKE) or whole[:: max(1, len(whole) // 3)]
         return tuple(f"layer {names[each]}" for each in near[:SUGGESTIONS])
 
 
