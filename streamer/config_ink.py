@@ -64,11 +64,18 @@ class InkConfig(Section):
     )
     black: float = Field(default=-2.0, ge=-100, le=100, description="What the network sees for ink; must be darker than white.")
     fade_s: float = Field(
-        default=0.0,
+        default=15.0,
         ge=0,
         le=86_400,
-        description="Seconds after which ink bleaches, pixel by pixel, to make room for more. 0: never; then the zoom makes "
-        "the room.",
+        description="Seconds after which ink bleaches, pixel by pixel, to make room for more: drawings stay light. 0: never; "
+        "then they grow dark in the end.",
+    )
+    wash_s: float = Field(
+        default=6.0,
+        ge=0,
+        le=600,
+        description="Seconds in which the old drawing is washed off when the subject changes, while the new one grows. 0: it "
+        "stays, and is drawn over.",
     )
     edges: Literal["smooth", "pixels"] = Field(
         default="smooth",

@@ -21,9 +21,9 @@ from streamer.dream.canvas import grid_for, twist_grid
 from streamer.dream.fading import Fading
 from streamer.dream.ink_start import darkness, disc, lettering
 from streamer.dream.networks import Network
-from streamer.dream.objectives import SceneObjective, resample
+from streamer.dream.objectives import Box, SceneObjective, resample
 from streamer.dream.sources import noise
-from streamer.messages import Motion, Pose, Region, Scene
+from streamer.messages import Motion, Pose, Region, Scene, Target
 
 MEMORY = 0.8
 """Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
@@ -31,6 +31,8 @@ LINE = 0.45
 """Part of a pixel that ink must cover for the pixel to be ink, when the sheet is turned or enlarged: fine lines survive it."""
 BLEACHING = 0.25
 """Ink that is old enough goes within about this part of the time that it stood."""
+TIE_S = 0.005
+"""Ages are told apart to twice this: they are sums of many short times."""
 BUMP_WASH, BUMP_DROPS = 0.5, 2.2
 """Noise, in standard deviations, beyond which a bump washes ink off, and splashes new ink."""
 TWIST_DEGREES, TWIST_REACH = 12.0, 0.4
@@ -70,6 +72,9 @@ class InkDreamer:
         self._objective = SceneObjective(network)
         self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
         self._steps = 0
+        self._wanted: set[tuple[Target, Box]] = set()
+        self._since_s = math.inf
+        """Seconds since the drawing began to be washed off."""
         self.pose = Pose()
         """Where the camera stands."""
         self._ink = torch.from_numpy(self._first(size, start)).to(device)
@@ -93,13 +98,20 @@ class InkDreamer:
         return self._network.mean + torch.where(self._ink, self._settings.black, self._settings.white)[None, None]
 
     def scene(self, scene: Scene) -> None:
-        """Fade over to another scene. Where a subject's place is bare, a disc is set for it to grow from.
+        """Fade over to another scene, while what was drawn before is washed off.
+
+        A subject whose place is bare, or about to be, gets a disc to grow from.
 
         Raises:
             DreamError: the network has not got one of its targets.
         """
         for region in scene.regions:
             self._objective.check(region.target)
+        wanted = {(region.target, region.box) for region in scene.regions}
+        if self._wanted and wanted != self._wanted and self._settings.wash_s > 0:
+            self._since_s = 0.0
+            self._age_s = self._age_s + 2 * TIE_S  # what was drawn in the last step is older than what comes
+        self._wanted = wanted
         self._fading.scene(scene)
         for region in scene.regions:
             self._plant(region)
@@ -149,13 +161,13 @@ class InkDreamer:
         if not regions:
             return
         self._bleach(dt_s)
-        if not bool(self._ink.any()):
+        if not bool(self._fresh().any()):
             for region, share in regions:
                 if share > 0:
                     self._plant(region)
         gradient = self._gradient(regions)
         self.uphill = MEMORY * self.uphill - (1 - MEMORY) * gradient / rms(gradient)
-        self._set(self._ink ^ turned(self._ink, self.uphill, self._settings.flips, self._settings.reach_px))
+        self._set(self._ink ^ turned(self._ink, self.uphill, self._settings.flips, self._settings.reach_px, self._fresh()))
         self._steps += 1
 
     def _gradient(self, regions: list[tuple[Region, float]]) -> Tensor:
@@ -181,13 +193,19 @@ class InkDreamer:
         return np.zeros(size, bool)
 
     def _plant(self, region: Region) -> None:
-        """Set a disc into a region without ink."""
+        """Set a disc into a region that has no ink, or none that is to stay."""
         height, width = self.size
         x0, y0, x1, y1 = region.box
         rows, columns = slice(int(y0 * height), math.ceil(y1 * height)), slice(int(x0 * width), math.ceil(x1 * width))
-        if not bool(self._ink[rows, columns].any()):
-            spot = disc(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)
-            self._set(self._ink | torch.from_numpy(spot).to(self._device))
+        if bool(self._fresh()[rows, columns].any()):
+            return
+        spot = torch.from_numpy(disc(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)).to(self._device)
+        self._set(self._ink | spot)
+        self._age_s[spot] = 0.0
+
+    def _fresh(self) -> Tensor:
+        """The ink that is to stay: while a drawing is washed off, what came since."""
+        return self._ink if self._since_s >= self._settings.wash_s else self._ink & (self._age_s < self._since_s + TIE_S)
 
     def _set(self, ink: Tensor) -> None:
         """Change the drawing; ink that was there keeps its age."""
@@ -196,12 +214,16 @@ class InkDreamer:
 
     def _bleach(self, dt_s: float) -> None:
         """Let time pass, and some of the oldest ink go."""
-        fade_s = self._settings.fade_s
-        self._age_s = self._age_s + dt_s
+        fade_s, wash_s = self._settings.fade_s, self._settings.wash_s
+        left_s = max(wash_s - self._since_s, 0.0)
+        self._age_s, self._since_s = self._age_s + dt_s, self._since_s + dt_s
+        going = torch.zeros_like(self._age_s)
         if fade_s > 0:
-            part = 1 - math.exp(-dt_s / (BLEACHING * fade_s))
-            chosen = torch.rand(self.size, generator=self._chance).to(self._device) < part
-            self._set(self._ink & ~(chosen & (self._age_s > fade_s)))
+            going[self._age_s > fade_s] = 1 - math.exp(-dt_s / (BLEACHING * fade_s))
+        if left_s > 0:  # evenly, until none is left
+            going[self._age_s > self._since_s + TIE_S] = min(1.0, dt_s / left_s)
+        if bool(going.any()):
+            self._set(self._ink & (torch.rand(self.size, generator=self._chance).to(self._device) >= going))
 
     def _move(self, dt_s: float) -> None:
         """Move the camera on; the sheet follows in small leaps."""
@@ -228,7 +250,7 @@ def views_for(trained_px: int) -> tuple[float, ...]:
     return (0.7, 1.0) if trained_px >= 160 else (1.6, 3.0)
 
 
-def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int) -> Tensor:
+def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:
     """Which pixels to turn over: black ones to be lighter and white ones to be darker, from the steepest on.
 
     Args:
@@ -236,14 +258,15 @@ def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int) -> Tensor:
         uphill: (H, W) float32, above 0 where the picture is to be lighter.
         flips: most that may turn.
         reach_px: how far from ink new ink may appear, counted along rows and columns; 0 for anywhere.
+        home: (H, W) bool, the ink that this counts from; None for all of it.
 
     Returns:
         (H, W) bool.
     """
     willing = torch.where(ink, uphill > 0, uphill < 0)
     if reach_px > 0:
-        near = F.max_pool2d(ink[None, None].float(), 2 * reach_px + 1, stride=1, padding=reach_px)[0, 0] > 0
-        willing &= near
+        home = (ink if home is None else home)[None, None].float()
+        willing &= ink | (F.max_pool2d(home, 2 * reach_px + 1, stride=1, padding=reach_px)[0, 0] > 0)
     steep = torch.where(willing, uphill.abs(), 0.0).flatten()
     best = steep.topk(min(flips, steep.numel()))
     chosen = torch.zeros_like(steep, dtype=torch.bool)

@@ -8,6 +8,7 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.messages import Keyframe, Motion, Scene
+from streamer.video.crisp import CrispScreen
 from streamer.video.interpolate import Interpolator
 
 
@@ -35,4 +36,6 @@ def make_screen(config: Config, *, offline: bool = False) -> Screen:
     """
     size = (config.video.height, config.video.width)
     motion = Motion(config.zoom.speed, config.zoom.rotation)
+    if config.dream.algorithm == "ink":
+        return CrispScreen(size, config.ink, motion=motion, offline=offline)
     return Interpolator(size, config.video.residual_flow, motion=motion, offline=offline)

@@ -194,6 +194,30 @@ def test_a_change_of_scene_takes_the_old_one_away() -> None:
     assert dreamer._objective.score(dreamer.seen, region) < before
 
 
+def test_the_old_drawing_is_washed_off_and_the_new_one_grows_from_a_disc() -> None:
+    stripes = np.zeros((*SIZE, 3), np.uint8)
+    stripes[:, ::2] = 255
+    dreamer = drawing(start=stripes, wash_s=2.0, flips=20, reach_px=2)
+    for _ in range(5):
+        dreamer.step(0.1)
+    assert float(dreamer.ink.float().mean()) > 0.4, "what it starts from is not washed off"
+    dreamer.scene(Scene(2, arrange([A])))
+    dreamer.step(0.1)
+    assert float(dreamer.ink.float().mean()) > 0.4, "the same again is no change"
+    dreamer.scene(Scene(3, arrange([B])))
+    spot = torch.from_numpy(disc(SIZE, (0.5, 0.5), 5.5))
+    new = spot.clone()
+    for _ in range(21):
+        dreamer.step(0.1)
+        new |= dreamer._fresh()
+    assert float(dreamer._age_s[dreamer.ink].max()) <= 2.11, "none is older than the change"
+    assert not (new.numpy() & ~linked(new.numpy(), spot.numpy(), 2)).any()
+    left = int(dreamer.ink.sum())
+    for _ in range(5):
+        dreamer.step(0.1)
+    assert int(dreamer.ink.sum()) > left - 5 * 20, "then the washing is over"
+
+
 def test_an_unknown_class_leaves_the_drawing_as_it_is() -> None:
     dreamer = drawing()
     with pytest.raises(DreamError, match="tiny does not know 'delta'"):
