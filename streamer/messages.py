@@ -562,6 +562,26 @@ class SoundStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How the moving source does that the dream rides on, at one moment."""
+
+    kind: str
+    """``video`` or ``camera``."""
+    name: str
+    """The file, the device, or the stream's URL without what is secret in it."""
+    state: str
+    """``connecting``, ``live``, ``lost`` while it is sought again, or ``ended``."""
+    reason: str = ""
+    """Why it is not live, in one line; empty when it is."""
+    size: tuple[int, int] | None = None
+    """(height, width) of the pictures it gives; None before the first."""
+    fps: float = 0.0
+    """Pictures a second lately."""
+    losses: int = 0
+    """How often it was lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """Everything that pages, metrics and health checks tell, at one moment."""
 
@@ -591,3 +611,5 @@ class StatusSnapshot:
     sound: SoundStatus = SoundStatus()
     encoder: str = ""
     """What encodes, and how, for example ``libx264 veryfast``."""
+    source: SourceStatus | None = None
+    """The film or the camera that the dream rides on; None where there is none."""

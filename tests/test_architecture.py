@@ -36,7 +36,7 @@ ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    "av": ("streamer.video", "streamer.dream.sources"),
+    "av": ("streamer.video", "streamer.dream.reels"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),
