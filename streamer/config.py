@@ -190,10 +190,24 @@ class ZoomConfig(Section):
 class DreamConfig(Section):
     """How the dream is dreamt."""
 
-    algorithm: Literal["default", "ink", "original_2015"] = Field(
+    algorithm: Literal["default", "deepdream", "ink", "original_2015"] = Field(
         default="default",
-        description="default: decorrelated ascent. ink: drawings in two colours, docs/ink.md. original_2015: the algorithm of "
-        "the 2015 stream, for comparison.",
+        description="default: decorrelated ascent. deepdream: octaves, as in Google's pictures of 2015; configs/deepdream.yaml. "
+        "ink: drawings in two colours, docs/ink.md. original_2015: the algorithm of the 2015 stream, for comparison.",
+    )
+    normalisation: Literal["auto", "decorrelated", "laplacian", "mean"] = Field(
+        default="auto",
+        description="What becomes of a gradient before a step is taken along it. decorrelated: coarse shapes and natural "
+        "colours first. laplacian: all scales alike. mean: as it is, which favours fine lines. auto: mean for deepdream, else "
+        "decorrelated.",
+    )
+    octaves: Annotated[int, Field(ge=1, le=16)] | Auto = Field(
+        default="auto",
+        description="deepdream: sizes at which the picture is dreamt, taken in turn; more bring larger shapes. auto: as many as "
+        "the picture has room for.",
+    )
+    octave_scale: float = Field(
+        default=1.4, ge=1.05, le=4, description="deepdream: how much larger each octave is than the one before."
     )
     layout: Literal["auto", "whole", "top_bottom", "left_right", "quarters"] = Field(
         default="auto",
@@ -244,7 +258,7 @@ class DreamConfig(Section):
         gt=0,
         le=50,
         description="Size of a step: root mean square of the change, in levels of 255. More "
-        "grows subjects faster, and coarser.",
+        "grows subjects faster, and coarser. deepdream: mean change, at the octave's size.",
     )
     momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
     prior_weight: float = Field(

@@ -13,6 +13,7 @@ from streamer.assets import asset
 from streamer.config import Config, DreamConfig
 from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
+from streamer.dream.deepdream import DeepDream, make_normalisation
 from streamer.dream.networks import Network
 from streamer.dream.objectives import DreamError, SceneObjective, resample
 from streamer.dream.original import OriginalAscent
@@ -198,17 +199,26 @@ class Dreamer:
             regions = regions + [(region, -haste) for region in self._left]
             keep = math.exp(-FADING_DETAIL * settings.surge * haste * dt_s)
             canvas.picture = soften(canvas.picture, self._shapes_grid, keep)
-        uphill = self._decorrelate(self._climb(regions))
-        natural = self._calm(self._flatten())
-        direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
-        canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
         size = settings.step * (1 + settings.surge * haste)
-        update = canvas.momentum * (-size / rms(canvas.momentum))
+        if self._octaves is not None:
+            octave = self._steps % len(self._octaves.sizes)
+            update = size * self._octaves.change(canvas.picture, regions, octave, self._chance)
+        else:
+            update = self._update(regions, size)
         picture = canvas.picture + headroom(canvas.picture, update, KNEE)
         if settings.leash > 0:
             picture = leash(picture, self._leash_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma)
         canvas.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
         self._steps += 1
+
+    def _update(self, regions: list[tuple[Region, float]], size: float) -> Tensor:
+        """A step of a root mean square of ``size`` levels: uphill, natural, and on in the direction of the last."""
+        settings, canvas = self._settings, self._canvas
+        uphill = self._normalise(self._climb(regions))
+        natural = self._calm(self._flatten())
+        direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
+        canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
+        return canvas.momentum * (-size / rms(canvas.momentum))
 
     def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:
         """The objective's gradient over the picture, shifted and seen at this step's size."""
@@ -246,13 +256,11 @@ class Dreamer:
     def _fit_to_size(self) -> None:
         """Prepare what depends on the canvas's size."""
         height, width = self.size
-        self._decorrelate = Decorrelation(
-            self.size,
-            self._parameters.colour,
-            self._settings.spectrum_floor,
-            self._settings.spectrum_power,
-            self._device,
-        )
+        colour, least = self._parameters.colour, self._network.min_size
+        self._normalise = make_normalisation(self._settings, colour, self.size, self._device)
+        self._octaves: DeepDream | None = None
+        if self._settings.algorithm == "deepdream":
+            self._octaves = DeepDream(self._objective, self._settings, colour, self.size, least, self._device)
         self._calm = Decorrelation(self.size, torch.eye(3), self._settings.spectrum_floor, PRIOR_POWER, self._device)
         self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
         self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
