@@ -294,6 +294,10 @@ class Client:
         """Shake the dream."""
         await self._call("POST", "/api/bump", {})
 
+    async def twist(self) -> None:
+        """Wake the dream by a slight twist."""
+        await self._call("POST", "/api/twist", {})
+
     # The bot itself
 
     async def report(self, state: ChatState, source: str) -> None:

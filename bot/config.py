@@ -284,7 +284,7 @@ class ZoomCommand(ModeratorCommand):
 
 
 class BumpCommand(ModeratorCommand):
-    """!bump shakes the dream."""
+    """!bump shakes the dream; !bump twist turns its middle a little instead."""
 
     aliases: Aliases = ("shake",)
 

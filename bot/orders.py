@@ -124,8 +124,8 @@ class Orders:
         return self._replies.say("zoomed", line.user, speed=f"{speed:g}")
 
     async def bump(self, line: Line, words: str) -> str:
-        """Shake the dream."""
-        await self._client.bump()
+        """Shake the dream, or twist it."""
+        await (self._client.twist() if words.casefold() == "twist" else self._client.bump())
         return self._replies.say("bumped", line.user)
 
 

@@ -306,8 +306,12 @@ class _Actions:
         """How the camera is to move."""
 
     def bump(self) -> None:
-        """Shake the dream awake."""
+        """Shake the dream awake by noise."""
         self._renderer.bump()
+
+    def twist(self) -> None:
+        """Wake the dream by a slight twist."""
+        self._renderer.twist()
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         """Move the camera differently from now on, None for as before; returns how it moves now."""

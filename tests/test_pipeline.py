@@ -46,7 +46,7 @@ class HandRenderer:
         self._number = 0
         self.failure = ""
         self.running = False
-        self.bumps = 0
+        self.bumps = self.twists = 0
         self.motions: list[Motion] = []
         self.scenes: list[Scene] = []
         self.heard = threading.Condition()
@@ -62,6 +62,9 @@ class HandRenderer:
 
     def bump(self) -> None:
         self.bumps += 1
+
+    def twist(self) -> None:
+        self.twists += 1
 
     def motion(self, motion: Motion) -> None:
         self.motions.append(motion)
@@ -300,7 +303,8 @@ def test_a_status_tells_the_frame_on_air(live: Live) -> None:
 def test_a_moderator_can_bump(live: Live) -> None:
     live.pipeline.start()
     live.call("api/bump", {})
-    assert live.renderer.bumps == 1
+    assert live.call("api/twist", {}) == {"twisted": True}
+    assert (live.renderer.bumps, live.renderer.twists) == (1, 1)
 
 
 def test_running_ends_when_it_is_told_to(live: Live) -> None:

@@ -34,6 +34,7 @@ class Moderation:
             web.post("/api/skip", self.skip),
             web.post("/api/clear", self.clear),
             web.post("/api/bump", self.bump),
+            web.post("/api/twist", self.twist),
             web.post("/api/pause", self.pause),
             web.post("/api/motion", self.motion),
             web.get("/api/rules", self.rules),
@@ -90,6 +91,13 @@ class Moderation:
         await read_body(request, EmptyBody)
         await self._calls(self._actions.bump)
         return web.json_response({"bumped": True})
+
+    async def twist(self, request: web.Request) -> web.Response:
+        """Twist the dream awake."""
+        self._gate.require_moderator(request)
+        await read_body(request, EmptyBody)
+        await self._calls(self._actions.twist)
+        return web.json_response({"twisted": True})
 
     async def pause(self, request: web.Request) -> web.Response:
         """Hold what is on air, or let the programme go on."""

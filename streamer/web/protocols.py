@@ -163,7 +163,11 @@ class Actions(Protocol):
     """What can be done to the dream itself, and what the stream is told besides requests."""
 
     def bump(self) -> None:
-        """Shake the dream awake."""
+        """Shake the dream awake by noise."""
+        ...
+
+    def twist(self) -> None:
+        """Wake the dream by a slight twist."""
         ...
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:

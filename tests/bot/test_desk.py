@@ -320,6 +320,8 @@ def test_moderators_steer_the_dream() -> None:
             assert (await stage.tell("!zoom fast")).startswith("zoom_usage| ")
             assert (await stage.tell("!bump")).startswith("bumped| ")
             assert stage.real.dream.bumped == 1
+            assert (await stage.tell("!bump twist")).startswith("bumped| ")
+            assert (stage.real.dream.bumped, stage.real.dream.twisted) == (1, 1)
 
     play(scene)
 

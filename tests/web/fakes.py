@@ -225,6 +225,9 @@ class FakeDesk:
     def bump(self) -> None:
         self._note("bump")
 
+    def twist(self) -> None:
+        self._note("twist")
+
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         self._note("move_camera", speed, rotation)
         before = self.motion

@@ -22,11 +22,14 @@ class Dream:
 
     def __init__(self) -> None:
         self.motion = Motion()
-        self.bumped = 0
+        self.bumped = self.twisted = 0
         self.chat = ChatBoard(time.monotonic)
 
     def bump(self) -> None:
         self.bumped += 1
+
+    def twist(self) -> None:
+        self.twisted += 1
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         old = self.motion

@@ -108,6 +108,7 @@ def test_only_json_of_sensible_size_is_read(stage: Stage) -> None:
         ("POST", "/api/skip", None, {"skipped": True}, ("skip",)),
         ("POST", "/api/clear", {}, {"removed": 1}, ("clear",)),
         ("POST", "/api/bump", None, {"bumped": True}, ("bump",)),
+        ("POST", "/api/twist", None, {"twisted": True}, ("twist",)),
         ("POST", "/api/pause", {"paused": True}, {"paused": True}, ("pause", True)),
     ],
 )

@@ -12,6 +12,7 @@ MODERATION = [
     ("POST", "/api/skip", None),
     ("POST", "/api/clear", None),
     ("POST", "/api/bump", None),
+    ("POST", "/api/twist", None),
     ("POST", "/api/pause", {"paused": True}),
 ]
 ASK = {"user": "Mara", "text": "volcano"}

@@ -20,6 +20,7 @@ let opened = false;
 function buttons() {
   byId("skip").addEventListener("click", () => act("POST", "/api/skip", undefined, () => "Skipped."));
   byId("bump").addEventListener("click", () => act("POST", "/api/bump", undefined, () => "Bumped."));
+  byId("twist").addEventListener("click", () => act("POST", "/api/twist", undefined, () => "Twisted."));
   byId("pause").addEventListener("click", () =>
     act("POST", "/api/pause", { paused: !paused }, (told) => (told.paused ? "Held: this dream stays until you let it go." : "The programme goes on.")),
   );
