@@ -36,7 +36,7 @@ from streamer.requests.clean import clean_name, clean_text
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.stage import Stage
-from streamer.requests.subjects import Subjects, rights_of
+from streamer.requests.subjects import MODERATOR, Subjects, rights_of
 from streamer.requests.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -173,15 +173,15 @@ class Director:
             anything: let chance choose; ``text`` is not looked at.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with the vote; ``CLOSED``, also if
-                requests cannot be kept.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with the vote;
+                ``CLOSED``, also if requests cannot be kept.
         """
         user, text = clean_name(user) or NAMELESS, clean_text(text)
         message_id = clean_text(message_id)[:MESSAGE_ID] if message_id else None
         with self._lock:
             if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
                 return self._receipt(earlier)
-            match = self._anything() if anything else self._stage.subjects.match(text, rights_of(role))
+            match = self._anything() if anything else self._understand(text, role)
             wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
             viewer = order.viewer_of(user, source)
             try:
@@ -213,7 +213,7 @@ class Director:
         """What somebody's words would be understood as; asks for nothing.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD`` or ``BLOCKED``.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``FORBIDDEN`` or ``BLOCKED``.
         """
         text = clean_text(text)
         with self._lock:
@@ -378,6 +378,22 @@ class Director:
         if self._stage.scene is None:
             raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
         return self._stage.scene
+
+    def _understand(self, text: str, role: Role) -> Match:
+        """What is asked for. What only moderators may ask for, viewers may yet vote for while it waits."""
+        subjects = self._stage.subjects
+        try:
+            return subjects.match(text, rights_of(role))
+        except Refused as refused:
+            if refused.reason is not Reason.FORBIDDEN:
+                raise
+            try:
+                match = subjects.match(text, MODERATOR)
+            except Refused:
+                raise refused from None
+            if policy.twin_of(policy.Wish(NAMELESS, text, match.targets), self._stage.waiting()) is None:
+                raise
+            return match
 
     def _anything(self) -> Match:
         """A subject by chance, one that does not wait if there are others."""

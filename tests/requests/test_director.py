@@ -139,6 +139,8 @@ def test_moderators_ask_for_layers(studio, shelf):
     assert refusal(studio.director.match, "layer fire6").reason is Reason.FORBIDDEN
     twin = refusal(studio.director.submit, "broad", "layer fire5:1,3 & volcano", role=Role.BROADCASTER)
     assert (twin.reason, twin.vote.counted) == (Reason.DUPLICATE, True)
+    assert refusal(studio.director.submit, "ann", "layer fire5:1,3 + volcano").vote.counted, "viewers may vote for it"
+    assert refusal(studio.director.submit, "ann", "layer fire5:1,4 + volcano").reason is Reason.FORBIDDEN
     assert studio.director.submit("mo", "layer fire5", role=Role.MODERATOR).position == 2, "all channels are something else"
     assert studio.director.tick().title == "volcano + layer fire5:1,3"
 

@@ -15,7 +15,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Locator, Page, expect
 
-from streamer.messages import Reason, Refused
+from streamer.messages import LayerEntry, Reason, Refused, Role
 from tests.web.real import RealStage
 
 pytestmark = pytest.mark.browser
@@ -400,3 +400,39 @@ def test_viewers_learn_where_else_it_is_live(real: RealStage, page: Page) -> Non
     expect(page.locator("#aired")).to_have_text("live to Twitch and elsewhere too")
     real.outputs.items.clear()
     expect(page.locator("#aired")).to_have_text("")
+
+
+def test_layers_are_picked_and_asked_for(real: RealStage, page: Page) -> None:
+    real.learn_layers([LayerEntry("conv1", 64, 2), LayerEntry("fire5", 256, 8), LayerEntry("fire6", 384, 16)])
+    page.goto(real.server.url + "control")
+    card = page.locator("#wish")
+    text = card.get_by_label("Ask for a dream")
+    expect(card.get_by_label("Layer", exact=True)).to_have_value("fire5")
+    expect(card.get_by_label("Channels")).to_have_attribute("placeholder", "all 256")
+    card.get_by_label("Layer", exact=True).select_option("conv1")
+    card.get_by_label("Channels").fill("3,17-18")
+    card.get_by_role("button", name="Add").click()
+    expect(text).to_have_value("layer conv1:3,17-18")
+    card.get_by_label("Layer", exact=True).select_option("fire6")
+    card.get_by_role("button", name="Add").click()
+    expect(text).to_have_value("layer conv1:3,17-18 + layer fire6")
+    card.get_by_role("button", name="Ask").click()
+    expect(page.locator("#outcome")).to_contain_text("layer conv1:3,17-18 + layer fire6: number 5 in line.")
+    expect(text).to_have_value("")
+    expect(lines(page).nth(4)).to_have_text("layer conv1:3,17-18 + layer fire6")
+    text.fill("layer fire66")
+    text.press("Enter")
+    expect(page.locator("#outcome")).to_contain_text("this network has no layer 'fire66'")
+    page.locator("#outcome").get_by_role("button", name="layer fire6", exact=True).click()
+    expect(lines(page).nth(5)).to_have_text("layer fire6")
+
+
+def test_viewers_vote_for_a_layer_that_waits(real: RealStage, page: Page) -> None:
+    real.learn_layers([LayerEntry("fire5", 256, 8)])
+    real.director.submit("mo", "layer fire5", role=Role.MODERATOR)
+    page.goto(real.server.url)
+    page.get_by_role("button", name="Vote for layer fire5").click()
+    expect(page.locator("#log")).to_contain_text("your vote counts for it")
+    page.locator("#ask-text").fill("layer fire5:3")
+    page.locator("#ask-text").press("Enter")
+    expect(page.locator("#log")).to_contain_text("layers are for moderators to choose")

@@ -9,6 +9,7 @@ import { showHealth, showNumbers } from "./desk/numbers.js";
 import * as outputs from "./desk/outputs.js";
 import * as rules from "./desk/rules.js";
 import * as waiting from "./desk/waiting.js";
+import * as wish from "./desk/wish.js";
 import { byId, say } from "./dom.js";
 import { begin, showNow } from "./programme.js";
 import { Stage } from "./stage.js";
@@ -36,6 +37,7 @@ function open() {
   blocks.begin();
   rules.begin(blocks.show);
   camera.begin();
+  wish.begin();
   outputs.begin();
   stage.begin();
   watch(
@@ -46,6 +48,7 @@ function open() {
       waiting.show(status);
       chat.show(status);
       camera.show(status);
+      wish.show(status);
       outputs.show(status);
       showNumbers(status);
       showHealth(status);

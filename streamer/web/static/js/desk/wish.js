@@ -1,0 +1,78 @@
+// What moderators ask for: things, and the network's own layers.
+
+import { call } from "../api.js";
+import { byId, count, el } from "../dom.js";
+import { act } from "./act.js";
+
+const WHO = "the operator";
+const AGAIN_MS = 3000; // before the layers are asked for once more
+
+let network = null; // whose layers the list shows
+let reading = false;
+
+async function ask(text) {
+  const body = { user: WHO, text, role: "moderator" };
+  const again = /[+&,]/.test(text) ? undefined : ask; // a suggestion stands for one subject, not for the whole line
+  const told = await act("POST", "/api/requests", body, said, again);
+  if (told) byId("wish-text").value = "";
+}
+
+function said({ title, position, note }) {
+  return `${title}: ${position <= 1 ? "next" : `number ${position} in line`}.${note ? ` (${note})` : ""}`;
+}
+
+/** A layer by itself, or some of its channels, put beside what stands in the line already. */
+function add() {
+  const channels = byId("channels").value.trim();
+  const subject = `layer ${byId("layer").value}${channels ? `:${channels}` : ""}`;
+  const text = byId("wish-text");
+  const line = text.value.trim();
+  text.value = !line ? subject : /[+&]$/.test(line) ? `${line} ${subject}` : `${line} + ${subject}`;
+  byId("channels").value = "";
+  text.focus();
+}
+
+const chosen = () => byId("layer").selectedOptions[0];
+
+function hint() {
+  byId("channels").placeholder = chosen() ? `all ${chosen().dataset.channels}` : "";
+}
+
+function option({ name, channels }) {
+  const made = el("option", { value: name }, `${name}  ·  ${count(channels, "channel")}`);
+  made.dataset.channels = channels;
+  return made;
+}
+
+async function read(wanted) {
+  reading = true;
+  try {
+    const told = await call("GET", "/api/layers");
+    if (told.layers.length) {
+      network = wanted;
+      byId("layer").replaceChildren(...told.layers.map(option));
+      byId("layers").hidden = false;
+      const whole = told.layers.map(({ name }) => name).filter((name) => !name.includes("."));
+      byId("layer").value = whole[Math.floor(whole.length / 2)];
+      hint();
+    }
+  } catch (error) {
+    console.info("the layers: %s", error.message);
+  }
+  setTimeout(() => (reading = false), AGAIN_MS);
+}
+
+/** Another network has other layers. */
+export function show({ renderer }) {
+  if (renderer.network && renderer.network !== network && !reading) read(renderer.network);
+}
+
+export function begin() {
+  byId("wish-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = byId("wish-text").value.trim();
+    if (text) ask(text);
+  });
+  byId("layer").addEventListener("change", hint);
+  byId("layer-add").addEventListener("click", add);
+}
