@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.subject import subject_of
 from streamer.config import Config
 from streamer.logs import LEVELS, configure_logs, console
 
@@ -69,16 +70,37 @@ def bot(
 
 @app.command()
 def render(
-    config: ConfigArgument = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[CONFIG] [PICTURES]…", help="A YAML file of settings; further --image files."),
+    ] = None,
     script: Annotated[str, typer.Option(help='What to dream from which second on: "0 volcano + bubble; 12 pizza".')] = "",
+    subject: Annotated[
+        str, typer.Option("--class", metavar="WORDS", help="What to dream on pictures or a film: 'tree frog + volcano'.")
+    ] = "",
+    layer: Annotated[str, typer.Option(metavar="NAME", help="Dream what excites a layer, or some channels: fire5:3,17.")] = "",
+    guide: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Dream the likeness of this picture, as --layer sees it if given.")
+    ] = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where to: .mp4, .gif, .png (the last frame) or a folder of frames.")
+        Path,
+        typer.Option("-o", "--output", help="Where to: .mp4, .gif, .png or .jpg (the last frame), or a folder."),
     ] = Path("dream.mp4"),
     seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="Length of the video.")] = 30.0,
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same pixels.")] = None,
     fps: Annotated[int | None, typer.Option(help="Frames per second; video.fps if not given.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the video in pixels, for example 640x360.")] = None,
-    image: Annotated[Path | None, typer.Option(metavar="FILE", help="A picture to start from.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Size in pixels, for example 640x360; a picture's or film's own if not given."),
+    ] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A picture to dream on, or a folder of them; repeatable.")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, max=100_000, help="Steps for a picture, in each octave.")] = None,
+    octaves: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Sizes at which a picture is dreamt, coarse to fine.")
+    ] = None,
+    progress: Annotated[bool, typer.Option("--progress", help="Lay the input and later iterations side by side.")] = False,
     captions: Annotated[bool, typer.Option("--captions", help="Write what is dreamt into the picture.")] = False,
     journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Dream a live run again, from its journal.")] = None,
     begin: Annotated[
@@ -91,14 +113,19 @@ def render(
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
-    """Dream offline: a script to a video, a GIF, a picture or a folder of pictures."""
+    """Dream offline: a script to a video, a picture to a picture, a film to a film. docs/render.md."""
     named = list(overrides or ())
+    configs = [file for file in files or () if file.suffix.lower() in (".yaml", ".yml")]
+    images = [*(image or ()), *(file for file in files or () if file not in configs)]
+    if len(configs) > 1 or (configs and (files or [])[0] != configs[0]):
+        _fail(WRONG_CALL, f"one config, and that first: '{configs[-1]}' comes after '{(files or [])[0]}'")
+    config = configs[0] if configs else None
     if fps is not None:
         named.append(f"video.fps={fps}")
     if journal is None and (begin or end or exact):
         _fail(WRONG_CALL, "--from, --to and --exact go with --journal FILE")
     if journal is not None:
-        if config or script or image:
+        if config or script or images:
             _fail(WRONG_CALL, "a journal brings its own settings and scenes; change settings with --set")
         _logs(log_level)
         from streamer.commands import replay
@@ -107,16 +134,29 @@ def render(
             order = replay.Order(journal, output, _pixels(size), begin, end, exact, seed, tuple(named))
             replay.command(order, console, typer.echo)
         return
-    if (pixels := _pixels(size)) is not None:
+    wanted = subject_of(subject, layer, guide)
+    if wanted and script:
+        _fail(WRONG_CALL, "say what to dream either with --script, or with --class, --layer and --guide")
+    pixels = _pixels(size)
+    if pixels is not None and script:
         named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
     settings = _settings(config, named)
     if seed is None:
         seed = random.SystemRandom().randrange(2**32) if settings.seed is None else settings.seed
     _logs(log_level)
+    if not script and (wanted or images or iterations or octaves or progress):
+        from streamer.commands import still
+
+        with _told():
+            call = still.StillOrder(wanted, tuple(images), output, seed, pixels, iterations, octaves, fps, progress)
+            still.command(settings, call, console, typer.echo)
+        return
+    if iterations or octaves or progress or len(images) > 1:
+        _fail(WRONG_CALL, "a script takes one --image to start from, and no --iterations, --octaves or --progress")
     from streamer.commands.render import Order, command
 
     with _told():
-        command(settings, Order(script, seconds, output, seed, captions, image), console, typer.echo)
+        command(settings, Order(script, seconds, output, seed, captions, next(iter(images), None)), console, typer.echo)
 
 
 @app.command()

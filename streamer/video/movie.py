@@ -1,4 +1,4 @@
-"""Frames to a file that other programs open: ``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of pictures.
+"""Frames to a file that other programs open: ``.mp4``, ``.gif``, ``.png`` or ``.jpg`` (the last frame), or a folder.
 
 Nothing is left at the path named until all is written: work goes to a neighbour of it, which is removed when something fails.
 """
@@ -22,7 +22,10 @@ from av.video.stream import VideoStream
 from streamer.video.gif import GifSpool
 from streamer.video.h264 import BT709, LIMITED_RANGE, to_yuv
 
-KINDS = ".mp4, .gif, .png (the last frame) or a folder, named without a suffix"
+KINDS = ".mp4, .gif, .png or .jpg (the last frame), or a folder, named without a suffix"
+PICTURES = (".png", ".jpg", ".jpeg")
+"""Kinds that hold a single frame, the last."""
+JPEG_QUALITY = 92
 CRF = 18
 """x264's constant rate factor: hard to tell from the frames themselves."""
 FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
@@ -212,6 +215,13 @@ class _Png(_Kind):
         self.part.write_bytes(_png(self._last))
 
 
+class _Jpeg(_Png):
+    def finish(self) -> None:
+        ok, data = cv2.imencode(".jpg", cv2.cvtColor(self._last, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        assert ok
+        self.part.write_bytes(data.tobytes())
+
+
 class _Folder(_Kind):
     def add(self, image: np.ndarray) -> None:
         (self.part / f"frame_{self.frames:06}.png").write_bytes(_png(image))
@@ -229,7 +239,7 @@ class _Folder(_Kind):
             os.replace(new, path / new.name)
 
 
-_SUFFIXES: dict[str, type[_Kind]] = {".mp4": _Mp4, ".gif": _Gif, ".png": _Png}
+_SUFFIXES: dict[str, type[_Kind]] = {".mp4": _Mp4, ".gif": _Gif, ".png": _Png, ".jpg": _Jpeg, ".jpeg": _Jpeg}
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -1,0 +1,68 @@
+"""Which files are dreamt, and where each goes: one to a file, or many to a folder or to a pattern such as ``out/*.jpg``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamer.commands import WRONG_CALL, CommandError
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+"""What is taken from a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to dream."""
+
+    source: Path | None
+    """The picture; None to begin from what the config says."""
+    output: Path
+
+
+def jobs(sources: Sequence[Path], output: Path) -> tuple[Job, ...]:
+    """Find a place for everything.
+
+    Args:
+        sources: picture files, and folders of them; none for one picture from what the config says.
+        output: a file for one source; for several a folder, which gets NAME.png of each, or a pattern with one ``*``, which
+            stands for the name.
+
+    Raises:
+        CommandError: a source is missing, a folder holds no pictures, or an output would replace its source.
+    """
+    folder = "*" not in output.name and (output.is_dir() or not output.suffix)
+    files = list(dict.fromkeys(file for source in sources for file in _files(source)))
+    if not files:
+        return (Job(None, output / "dream.png" if folder else _named(output, "dream")),)
+    if len(files) > 1 and not folder and "*" not in output.name:
+        raise CommandError(
+            f"{len(files)} pictures do not fit into '{output}'; name a folder, or a pattern such as 'dreams/*.jpg'", WRONG_CALL
+        )
+    found: dict[Path, Path] = {}
+    for file in files:
+        wanted = output / f"{file.stem}.png" if folder else _named(output, file.stem)
+        free, number = wanted, 1
+        while free in found:
+            number += 1
+            free = wanted.with_stem(f"{wanted.stem}_{number}")
+        if free.exists() and free.resolve() == file.resolve():
+            raise CommandError(f"'{free}' would be replaced by its own dream; name another place", WRONG_CALL)
+        found[free] = file
+    return tuple(Job(source, place) for place, source in found.items())
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_dir():
+        inside = sorted(file for file in source.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith("."))
+        if not inside:
+            raise CommandError(f"there are no pictures in '{source}'", WRONG_CALL)
+        return inside
+    if not source.exists():
+        raise CommandError(f"there is no picture '{source}'", WRONG_CALL)
+    return [source]
+
+
+def _named(pattern: Path, name: str) -> Path:
+    return pattern.with_name(pattern.name.replace("*", name))

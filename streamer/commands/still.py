@@ -1,0 +1,205 @@
+"""A picture in, a picture out: dreamt where it stands, one file or many, as a picture, a film of its iterations or a strip."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from streamer.commands import FAILED, WRONG_CALL, CommandError, with_near
+from streamer.commands.batch import Job, jobs
+from streamer.commands.script import reader
+from streamer.config import Config
+from streamer.dream.device import DeviceError, canvas_size
+from streamer.dream.estimate import Estimate
+from streamer.dream.offline import be_repeatable
+from streamer.dream.sources import SourceError, cover, noise, read_image, starting_picture
+from streamer.dream.stills import DreamError, Stage, StillDream
+from streamer.dream.weights import NetworkError
+from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
+from streamer.requests.vocabulary import Vocabulary
+from streamer.video.flash import FlashLimiter
+from streamer.video.movie import PICTURES, MovieError, MovieWriter
+from streamer.video.strip import milestones, strip
+
+log = logging.getLogger(__name__)
+
+MOST_PX = (4320, 7680)
+"""Height and width of the largest picture, 8K; or the other way round."""
+LEAST_PX = 16
+FILM_FPS = 10
+"""Iterations shown a second, where the call says nothing else."""
+BEGIN_S, HOLD_S = 0.8, 2.0
+"""Seconds that a film of the iterations rests on the input, and on what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillOrder:
+    """What to dream on which pictures."""
+
+    subject: str
+    """What to dream, in the words of a script."""
+    images: tuple[Path, ...]
+    """Files and folders; none to begin from what the config says."""
+    output: Path
+    seed: int
+    size: tuple[int, int] | None = None
+    """(height, width) of the pictures; None for each its own."""
+    iterations: int | None = None
+    """In each octave; None for what is usual."""
+    octaves: int | None = None
+    """None for what the config says."""
+    fps: int | None = None
+    progress: bool = False
+    """Whether to lay several moments side by side."""
+
+
+Tell = Callable[[str], None]
+
+
+def command(config: Config, order: StillOrder, console: Console, announce: Tell) -> None:
+    """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    work = jobs(order.images, order.output)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    failed = []
+    try:
+        targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
+        for job in work:
+            if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
+                raise CommandError(f"'{job.output}': a picture becomes .png, .jpg, .gif or .mp4", WRONG_CALL)
+        be_repeatable()
+        dream = StillDream(config)
+        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
+        scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
+        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+            for number, job in enumerate(work, 1):
+                name = job.output.name if len(work) == 1 else f"{number}/{len(work)} {job.output.name}"
+                task = shown.add_task(name, total=None)
+                try:
+                    _dream(
+                        dream,
+                        scene,
+                        order,
+                        job,
+                        lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
+                        console.print if number == 1 else log.info,
+                    )
+                except (SourceError, MovieError) as error:
+                    if len(work) == 1:
+                        raise
+                    failed.append(str(error))
+                    console.print(f"zoomdream: {error}", markup=False, highlight=False, soft_wrap=True)
+                    continue
+                announce(f"{job.output} (seed {order.seed})")
+    except (SourceError, DreamError) as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+    except MovieError as error:
+        raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
+    except (NetworkError, DeviceError) as error:
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
+    if failed:
+        raise CommandError(f"{len(failed)} of {len(work)} pictures could not be dreamt")
+
+
+def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None) -> tuple[Target, ...]:
+    """Understand what is to be dreamt.
+
+    Args:
+        layers: the network's; None while it is not loaded, when every layer's name passes.
+
+    Raises:
+        CommandError: nothing is asked for, or it is not understood.
+    """
+    if not subject:
+        raise CommandError("say what to dream: --class 'tree frog', --layer fire5 or --guide flowers.jpg", WRONG_CALL)
+    try:
+        return reader(words, layers)(subject)
+    except Refused as refused:
+        raise CommandError(f"'{subject}': {with_near(str(refused), refused.suggestions)}", WRONG_CALL) from None
+
+
+def _dream(
+    dream: StillDream, scene: Scene, order: StillOrder, job: Job, progress: Callable[[int, int], None], tell: Tell
+) -> None:
+    """Dream one picture into its file."""
+    picture = _input(dream.config, order, job)
+    plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
+    estimate = dream.estimate(scene, plan)
+    tell(f"{plan}: {estimate}")
+    if not estimate.fits:
+        raise CommandError(_too_much(estimate, plan.size, dream))
+    progress(0, plan.steps)
+    stages = _watched(dream.dream(picture, scene, plan, order.seed), plan.steps, progress)
+    if order.progress:
+        shown = milestones(plan.steps)
+        found = [("input", picture)]
+        found += [(f"{stage.iteration} iterations", stage.picture()) for stage in stages if stage.iteration in shown]
+        image = strip(found)
+        with MovieWriter(job.output, image.shape[:2], 1) as movie:
+            movie.write(image)
+        return
+    moving = job.output.suffix.lower() not in PICTURES
+    fps = order.fps or FILM_FPS
+    with MovieWriter(job.output, picture.shape[:2], fps) as movie:
+        if not moving:
+            for stage in stages:
+                if stage.iteration == plan.steps:
+                    movie.write(stage.picture())
+            return
+        limiter = FlashLimiter(picture.shape[:2], fps) if dream.config.video.flash_limiter else None
+        for number, image in enumerate(_film(picture, stages, fps)):
+            movie.write(image if limiter is None else limiter.limit(image, number))
+
+
+def _film(picture: np.ndarray, stages: Iterator[Stage], fps: int) -> Iterator[np.ndarray]:
+    """The input for a moment, a frame for each iteration, and the last for a while."""
+    for _ in range(max(1, round(BEGIN_S * fps))):
+        yield picture
+    for stage in stages:
+        picture = stage.picture()
+        yield picture
+    for _ in range(round(HOLD_S * fps)):
+        yield picture
+
+
+def _watched(stages: Iterator[Stage], steps: int, progress: Callable[[int, int], None]) -> Iterator[Stage]:
+    with contextlib.closing(stages):  # type: ignore[type-var]
+        for stage in stages:
+            yield stage
+            progress(stage.iteration, steps)
+
+
+def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
+    """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
+    picture = starting_picture(config.source) if job.source is None else read_image(job.source)
+    if picture is None:
+        size = order.size or canvas_size(config.canvas, config.video, "cpu")
+        return noise(size, np.random.default_rng(order.seed))
+    size = order.size or (picture.shape[0], picture.shape[1])
+    height, width = size
+    named = f"'{job.source or config.source.path}' is {width}x{height}"
+    if min(size) < LEAST_PX:
+        raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give --size")
+    if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
+        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give --size")
+    return picture if picture.shape[:2] == size else cover(picture, size)
+
+
+def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream) -> str:
+    height, width = size
+    smaller = f"a --size such as {width // 4 * 2}x{height // 4 * 2}"
+    tile_px = dream.config.dream.tile_px
+    tiles = "" if tile_px <= 512 or height * width <= tile_px**2 else f", --set dream.tile_px={max(256, tile_px // 2)}"
+    return f"{width}x{height} needs {estimate.needs}; try {smaller}{tiles}, or close other programs"
