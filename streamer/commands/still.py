@@ -189,7 +189,7 @@ def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
         return noise(size, np.random.default_rng(order.seed))
     size = order.size or (picture.shape[0], picture.shape[1])
     height, width = size
-    named = f"'{job.source or config.source.path}' is {width}x{height}"
+    named = f"'{job.source or config.source.path}' is {'to be ' if order.size else ''}{width}x{height}"
     if min(size) < LEAST_PX:
         raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give --size")
     if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
