@@ -19,7 +19,7 @@ from streamer.dream.objectives import DreamError, SceneObjective, resample
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.dream.sources import cover, noise
-from streamer.messages import Motion, Pose, Region, Scene
+from streamer.messages import Kind, Motion, Pose, Region, Scene
 
 __all__ = ["DreamError", "Dreamer", "views_for"]
 
@@ -101,7 +101,8 @@ class Dreamer:
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._parameters = PriorParameters.read(asset(PRIOR_FILE))
-        self._objective = SceneObjective(network, self._settings.tile_px)
+        self._objectives = tuple(SceneObjective(each, self._settings.tile_px) for each in (network, *network.peers))
+        self._objective = self._objectives[0]
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._fading: list[tuple[Scene, float]] = []
@@ -232,7 +233,10 @@ class Dreamer:
         def see(picture: Tensor) -> Tensor:
             return resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
 
-        return self._objective.gradient(self._canvas.picture, regions, see)
+        objective = self._objective
+        if all(region.target.kind is Kind.CLASS for region, _ in regions):  # peers have the same classes, not the same channels
+            objective = self._objectives[self._steps // len(self._views) % len(self._objectives)]
+        return objective.gradient(self._canvas.picture, regions, see)
 
     def _flatten(self) -> Tensor:
         """The prior's gradient over the picture."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from streamer.dream.architectures import (
     fill,
     torchvision_keys,
 )
+from streamer.dream.bundled import read_bundle
 from streamer.dream.download import Progress
 from streamer.dream.googlenet import build_googlenet, folded
 from streamer.dream.layers import Tap, entries, look
@@ -101,10 +102,19 @@ class Network(nn.Module):
         self.dtype = dtype
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
+        self.peers: tuple[Network, ...] = ()
+        """Others with the same classes and the same layers: a dream of classes takes all of them in turn, one a step. What only
+        one of them takes for a thing does not last. They move from device to device with this one."""
         self._enlarge = Wide(min_size)
         self.layers.to(dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.eval().requires_grad_(False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Network:
+        for peer in getattr(self, "peers", ()):
+            peer._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -182,7 +192,7 @@ _MARKS = {
     "googlenet": "inception4c.branch1.conv.weight",
     "bundled": "fc8.weight",
 }
-"""A tensor by which a file of weights is known."""
+"""A tensor by which a file of weights is known; a number may stand before it, where a file holds several networks."""
 _FACTS = {
     "vgg16": (32, 224, 32, "relu4_3"),
     "squeezenet1_1": (16, 32, 17, "fire6"),
@@ -195,7 +205,7 @@ def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
     """The network of a weights file; without a name, the one that the file is for."""
     tensors, metadata = read_weights(file)
     if name is None:
-        name = next((candidate for candidate, key in _MARKS.items() if key in tensors), None)
+        name = next((candidate for candidate, key in _MARKS.items() if key in tensors or f"0.{key}" in tensors), None)
     if name is None:
         raise NetworkError(f"{file}: holds none of {', '.join(_MARKS)}; its first tensor is '{next(iter(tensors), '')}'")
     if name == "bundled":
@@ -246,36 +256,23 @@ def skeleton(name: str) -> tuple[Mapping[str, nn.Module], str]:
 
 
 def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> Network:
-    """The file says how wide the layers are and which classes it knows."""
-    try:
-        wnids = tuple(str(wnid) for wnid in json.loads(metadata["classes"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise NetworkError(f"{file}: its metadata names no 'classes'; is it for another network?") from error
-
-    def shape(key: str, dims: int) -> torch.Size:
-        found = tensors[key].shape if key in tensors else torch.Size()
-        if len(found) != dims or 0 in found:
-            raise NetworkError(
-                f"{file}: '{key}' has shape {tuple(found)}, expected {dims} dimensions; is it for another network?"
-            )
-        return found
-
-    widths = [shape(f"conv{block}_1.weight", 4)[0] for block in range(1, 6)]
-    dense, _, side, _ = shape("fc6.weight", 4)
-    with torch.device("meta"):
-        layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
-    fill(layers, tensors, file)
-    return Network(
-        "bundled",
-        layers,
-        wnids,
-        stride=32,
-        window=32 * side,
-        trained_px=32 * side,
-        min_size=32,
-        dtype=dtype,
-        favourite="relu4_2",
+    bundle = read_bundle(file, tensors, metadata)
+    first, *peers = (
+        Network(
+            "bundled",
+            layers,
+            bundle.wnids,
+            stride=32,
+            window=bundle.window,
+            trained_px=bundle.window,
+            min_size=32,
+            dtype=dtype,
+            favourite="relu4_2",
+        )
+        for layers in bundle.members
     )
+    first.peers = tuple(peers)
+    return first
 
 
 def load(
