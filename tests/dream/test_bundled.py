@@ -29,7 +29,7 @@ def slim(seed: int) -> dict[str, Tensor]:
 
 
 def write(path: Path, *members: dict[str, Tensor]) -> Path:
-    tensors = {f"{i}.{key}": value for i, member in enumerate(members) for key, value in member.items()}
+    tensors = {f"{i}.{key}": value.clone() for i, member in enumerate(members) for key, value in member.items()}
     save_file(tensors, path, {"classes": json.dumps(WNIDS), "members": str(len(members))})
     return path
 
