@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamer.config import Config, FileOutput, HlsOutput
-from streamer.messages import FrameCounters, Keyframe, OutputStatus, RendererStatus
+from streamer.messages import FrameCounters, Keyframe, OutputStatus, RendererStatus, SourceStatus
 
 STILL_S = 10.0
 """Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""
@@ -69,7 +69,12 @@ class Health:
             return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
     def problems(
-        self, renderer: RendererStatus, encoder: str, outputs: Sequence[OutputStatus], sound: str = ""
+        self,
+        renderer: RendererStatus,
+        encoder: str,
+        outputs: Sequence[OutputStatus],
+        sound: str = "",
+        source: SourceStatus | None = None,
     ) -> tuple[str, ...]:
         """Why the stream is unwell, most urgent first; empty when all is well.
 
@@ -77,10 +82,12 @@ class Health:
             encoder: what went wrong with the encoding last; empty when nothing did.
             outputs: how each does.
             sound: why there is none though there should be; empty when there is.
+            source: the film or the camera that the dream rides on; None where there is none.
         """
         found = [self._standstill(renderer), self._slow(), f"encoding fails: {encoder}" if encoder else ""]
         found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.state in FAILING]
         found += [f"no sound: {sound}" if sound else ""]
+        found += [f"the {source.kind} is lost: {source.reason}" if source is not None and source.state == "lost" else ""]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def _standstill(self, renderer: RendererStatus) -> str:

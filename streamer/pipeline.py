@@ -22,6 +22,7 @@ import numpy as np
 from streamer.acts import Act
 from streamer.chat import ChatBoard
 from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
+from streamer.dream.moving import MovingSource
 from streamer.dream.renderer import Renderer
 from streamer.health import Health
 from streamer.journal import Journal
@@ -68,6 +69,7 @@ class Pipeline:
         Raises:
             QueueError: the queue's file cannot be used.
             EncoderError: there is no encoder for this video.
+            SourceError: the film that the dream is to ride on cannot be read.
         """
         self._config, self._clock = config, clock
         self.seed = random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
@@ -78,10 +80,14 @@ class Pipeline:
             self._queue = built.enter_context(RequestQueue(queue_path))
             self._words = Vocabulary.load()
             self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
-            self._renderer = Renderer(config, self.seed, self._take_keyframe, on_acts=self._write_down, clock=clock)
+            self._source = MovingSource(config, clock) if config.source.moves else None
+            if self._source is not None:
+                built.callback(self._source.stop)
+            feed = None if self._source is None else self._source.feed
+            self._renderer = Renderer(config, self.seed, self._take_keyframe, feed=feed, on_acts=self._write_down, clock=clock)
             self._chat = ChatBoard(clock)
             self._actions = _Actions(self._renderer, motion, self._chat)
-            self._screen = make_screen(config)
+            self._screen = make_screen(config, newest=None if self._source is None else self._source.newest)
             built.callback(self._screen.close)
             self._limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
             self._captioner = Captioner(size) if config.video.captions else None
@@ -133,6 +139,8 @@ class Pipeline:
         self._started_s = self._clock()
         self._server.start()  # first, so that a taken port is told before anything is loaded
         self._journal = self._open_journal()
+        if self._source is not None:
+            self._source.start()
         self._renderer.start()
         self._outputs.start()
         self._frames.start()
@@ -175,6 +183,8 @@ class Pipeline:
         self._encoders.close(left_s())
         self._audio.close(left_s())
         self._screen.close()
+        if self._source is not None:
+            ended &= self._source.stop(left_s())
         dream.join(left_s())
         if self._journal is not None:
             self._journal.close()
@@ -262,6 +272,7 @@ class Pipeline:
         """Everything that pages, metrics and health checks tell, now."""
         renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
         sound = self._audio.status()
+        source = None if self._source is None else self._source.status()
         return StatusSnapshot(
             programme=self._director.programme(),
             frames=replace(self._frame_clock.counters, limited=0 if self._limiter is None else self._limiter.limited),
@@ -271,13 +282,14 @@ class Pipeline:
             viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, outputs, sound.error),
+            problems=self._health.problems(renderer, encoder.error, outputs, sound.error, source),
             motion=self._actions.motion,
             chat=self._chat.read(),
             outputs=outputs,
             frame_number=self._on_air,
             longest_gap_s=self._frame_clock.longest_gap_s,
             sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error),
+            source=source,
             encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
 

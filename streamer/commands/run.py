@@ -43,6 +43,7 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
     with _signals(stopping):
         # The rooms are imported here, so that Ctrl+C is heard while they load.
         from streamer.commands.bot import BotProcess, settings
+        from streamer.dream.sources import SourceError
         from streamer.pipeline import Pipeline, PipelineError
         from streamer.requests.queue import QueueError
         from streamer.video.encode import EncoderError
@@ -52,6 +53,8 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
             pipeline = Pipeline(config)
         except (QueueError, EncoderError) as error:
             raise CommandError(str(error)) from error
+        except SourceError as error:
+            raise CommandError(str(error), WRONG_CALL) from error
         # What is built lives to the end. Looking through it for garbage stops every thread for 50 ms, longer than a frame.
         gc.collect()
         gc.freeze()

@@ -10,6 +10,7 @@ from streamer.dream.dreamer import Dreamer
 from streamer.dream.ink import InkDreamer
 from streamer.dream.networks import Network
 from streamer.dream.protocol import Dreaming
+from streamer.dream.riding import RidingDream, standing
 
 
 def make_dreamer(
@@ -23,4 +24,6 @@ def make_dreamer(
     """Set out on a dream, live or offline; arguments as ``Dreamer`` has them."""
     if config.dream.algorithm == "ink":
         return InkDreamer(network, config, size, device, seed, start)
+    if config.source.moves:
+        return RidingDream(Dreamer(network, standing(config), size, device, seed, start), config.source.decay_s)
     return Dreamer(network, config, size, device, seed, start)

@@ -15,6 +15,7 @@ from streamer.acts import Bump
 from streamer.config import Config
 from streamer.dream import worker
 from streamer.dream.device import AUTO_WIDTH, canvas_size
+from streamer.dream.feed import Feed
 from streamer.dream.protocol import (
     Assignment,
     Beat,
@@ -60,9 +61,18 @@ class WorkerProcess:
     Args:
         wishes: What is wanted of it; the bumps and twists so far are not made up for.
         resume: Where an earlier worker got to.
+        feed: Pictures to ride on.
     """
 
-    def __init__(self, config: Config, seed: int, factory: Factory | None, wishes: Wishes, resume: Resume | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        seed: int,
+        factory: Factory | None,
+        wishes: Wishes,
+        resume: Resume | None,
+        feed: Feed | None = None,
+    ) -> None:
         self.step_s = 0.0
         """Seconds a step takes, as far as it has told."""
         motion = Motion(config.zoom.speed, config.zoom.rotation)
@@ -71,10 +81,10 @@ class WorkerProcess:
         self._offset_s = 0.0
         sizes = [canvas_size(config.canvas, config.video, device) for device in AUTO_WIDTH]
         pictures = [height * width * 3 for height, width in sizes] + ([resume.picture.nbytes] if resume else [])
-        self._ring = Ring(max(pictures))
+        self._ring = Ring(max(pictures) * (1 if feed is None else 2))
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        assignment = Assignment(config, seed, factory, self._ring, resume)
+        assignment = Assignment(config, seed, factory, self._ring, resume, feed)
         self._process = spawn.Process(target=worker.main, args=(theirs, assignment), name="dream", daemon=True)
         try:
             with _deaf_to_ctrl_c():
@@ -112,7 +122,7 @@ class WorkerProcess:
             self._told = wishes
 
     def receive(self) -> tuple[Report, np.ndarray | None]:
-        """What it reports next, with the picture if it is a ``Shot``, whose time is then on our clock.
+        """What it reports next, with what lies in the slot if it is a ``Shot``: the picture, and below it the one ridden on.
 
         Raises:
             EOFError, OSError: it is gone.
@@ -126,7 +136,8 @@ class WorkerProcess:
                 self._heard, self.step_s = report.heard, report.step_s
             case Shot():
                 self.step_s = report.step_s
-                picture = self._ring.read(report.slot, report.size)
+                height, width = report.size
+                picture = self._ring.read(report.slot, (height if report.ridden is None else 2 * height, width))
                 self._send(Free(report.slot))
                 return report, picture
         return report, None

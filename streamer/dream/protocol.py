@@ -11,8 +11,9 @@ import numpy as np
 
 from streamer.acts import Act, Bump
 from streamer.config import Config
+from streamer.dream.feed import Feed
 from streamer.dream.ring import Ring
-from streamer.messages import LayerEntry, Motion, Pose, Scene
+from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture
 
 
 class Dreaming(Protocol):
@@ -51,6 +52,17 @@ class Dreaming(Protocol):
         """Go on from an earlier picture (H, W, 3), 0..255, and pose."""
 
 
+class Riding(Protocol):
+    """What the worker needs of ``riding.RidingDream`` besides."""
+
+    @property
+    def ridden(self) -> SourcePicture | None:
+        """The picture ridden on, at the canvas' size; None before the first."""
+
+    def ride(self, picture: SourcePicture, dt_s: float) -> None:
+        """Go on upon a picture, the same as before or a newer one, ``dt_s`` seconds after the last time."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dream:
     """A dreamer and what is to be known about it."""
@@ -68,6 +80,8 @@ class Dream:
     """That it computes with; 0 when that is not known."""
     layers: tuple[LayerEntry, ...] = ()
     """The network's, from the picture to the classes."""
+    rider: Riding | None = None
+    """The dreamer itself, where it rides on a moving picture."""
 
 
 Tell = Callable[[str], None]
@@ -89,6 +103,8 @@ class Resume:
     pose: Pose
     time_s: float
     """When the camera stood there, on the renderer's monotonic clock."""
+    ridden: SourcePicture | None = None
+    """The picture that it rode on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +117,8 @@ class Assignment:
     """None for the real one."""
     ring: Ring
     resume: Resume | None
+    feed: Feed | None = None
+    """Pictures of a moving source; None where nothing is ridden on."""
 
 
 # From the renderer to the worker, besides Scene, Motion and Bump as they are.
@@ -181,6 +199,8 @@ class Shot:
     step_s: float
     acts: tuple[Act, ...] = ()
     """All that was done to the dream since the picture that was sent before."""
+    ridden: tuple[int, float] | None = None
+    """Number and time of the picture ridden on, which then lies in the slot below the other, at the same size."""
 
 
 @dataclass(frozen=True, slots=True)

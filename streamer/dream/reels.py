@@ -28,6 +28,10 @@ PLAIN_FPS = 25.0
 """Rate of a film that does not tell the times of its pictures."""
 BROKEN = 30
 """Broken pictures one after the other at which a film counts as unreadable; a few are passed over."""
+AT_ONCE_SIZE = (720, 1280)
+"""(height, width) asked of a camera for a single picture."""
+ADJUSTING = 10
+"""Pictures in which a camera adjusts to the light."""
 NETWORK = {"rtsp_transport": "tcp"}
 """Over UDP, RTSP cameras lose pieces of pictures."""
 
@@ -188,6 +192,24 @@ def open_reel(source: SourceConfig, size: tuple[int, int], fps: float) -> Reel:
         return CameraReel(source, size, fps)
     assert source.path is not None, "the settings see to it"
     return FilmReel(source.path)
+
+
+def first_picture(source: SourceConfig) -> np.ndarray:
+    """The first picture of a film, or one of a camera that has had time to adjust to the light, (H, W, 3) uint8 RGB.
+
+    Raises:
+        SourceError: there is none.
+    """
+    reel = open_reel(source, AT_ONCE_SIZE, PLAIN_FPS)
+    try:
+        for _ in range(ADJUSTING if source.kind == "camera" else 0):
+            reel.read()
+        image = reel.read()[0]
+    except EOFError:
+        raise SourceError(f"the stream '{shown_name(source.path or '')}' ended before its first picture") from None
+    finally:
+        reel.close()
+    return np.ascontiguousarray(image[:, ::-1]) if source.mirror else image
 
 
 def shown_name(path: str) -> str:

@@ -18,9 +18,10 @@ import numpy as np
 
 from streamer.acts import Act
 from streamer.config import Config
+from streamer.dream.feed import Feed
 from streamer.dream.process import Wishes, WorkerProcess
 from streamer.dream.protocol import Beat, Busy, Factory, Failed, Ready, Report, Resume, Shot, Trouble
-from streamer.messages import Keyframe, Motion, RendererStatus, Scene
+from streamer.messages import Keyframe, Motion, RendererStatus, Scene, SourcePicture
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Renderer:
         on_keyframe: Called with each keyframe, in the renderer's thread; has to be quick. None: ask ``latest``.
         on_acts: Called likewise just before, with the keyframe and all that was done to the dream since the one before it.
         factory: Makes the dream, in the worker; picklable. None for the real one.
+        feed: Pictures of a moving source for the dream to ride on.
     """
 
     def __init__(
@@ -63,11 +65,12 @@ class Renderer:
         on_keyframe: Callable[[Keyframe], None] | None = None,
         *,
         factory: Factory | None = None,
+        feed: Feed | None = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
-        self._config, self._seed, self._factory = config, seed, factory
+        self._config, self._seed, self._factory, self._feed = config, seed, factory, feed
         self._on_acts = on_acts
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
         self._lock = threading.Lock()  # over wishes and alarm
@@ -171,7 +174,7 @@ class Renderer:
         """
         with self._lock:
             wishes = self._wishes
-        hand = WorkerProcess(self._config, self._seed, self._factory, wishes, self._resume())
+        hand = WorkerProcess(self._config, self._seed, self._factory, wishes, self._resume(), self._feed)
         ended, began_s = None, None
         alive_s = self._clock()
         try:
@@ -214,9 +217,7 @@ class Renderer:
             case Busy():
                 self._note(activity=report.what)
             case Ready():
-                self._note(
-                    network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity=""
-                )
+                self._note(network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity="")
             case Trouble():
                 log.warning("%s", report.message)
                 self._note(error=report.message)
@@ -234,7 +235,11 @@ class Renderer:
 
     def _deliver(self, time_s: float, shot: Shot, picture: np.ndarray) -> None:
         number = 0 if self._latest is None else self._latest.number + 1
-        self._latest = Keyframe(picture, shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s)
+        ridden = None
+        if shot.ridden is not None:
+            picture, below = picture[: shot.size[0]], picture[shot.size[0] :]
+            ridden = SourcePicture(below, *shot.ridden)
+        self._latest = Keyframe(picture, shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s, ridden)
         if shot.steps:
             self._recent.append((time_s, shot.steps))
         self._note(canvas=shot.size)
@@ -250,7 +255,7 @@ class Renderer:
     def _resume(self) -> Resume | None:
         if self._latest is None:
             return None
-        return Resume(self._latest.image, self._latest.pose, self._latest.time_s)
+        return Resume(self._latest.image, self._latest.pose, self._latest.time_s, self._latest.ridden)
 
     def _hush(self) -> None:
         with self._lock:

@@ -28,7 +28,13 @@ def starting_picture(source: SourceConfig) -> np.ndarray | None:
     Raises:
         SourceError: it cannot be read.
     """
-    return read_image(Path(source.path)) if source.kind == "image" and source.path is not None else None
+    if source.kind == "image" and source.path is not None:
+        return read_image(Path(source.path))
+    if source.kind in ("video", "camera") and not source.ride:
+        from streamer.dream.reels import first_picture  # imports PyAV and OpenCV
+
+        return first_picture(source)
+    return None
 
 
 def read_image(path: Path) -> np.ndarray:

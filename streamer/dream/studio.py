@@ -12,6 +12,7 @@ from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import NetworkError, load
 from streamer.dream.protocol import Dream, Tell, Unfit
+from streamer.dream.riding import RidingDream
 from streamer.dream.sources import SourceError, starting_picture
 
 VIDEO_CORES = 1
@@ -39,7 +40,8 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     dreamer = make_dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
     threads = torch.get_num_threads()
     layers = network.layer_entries
-    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError, threads, layers)
+    rider = dreamer if isinstance(dreamer, RidingDream) else None
+    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError, threads, layers, rider)
 
 
 def cores() -> int:

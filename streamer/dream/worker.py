@@ -16,8 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+import numpy as np
+
 from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
 from streamer.dream.budget import Budget
+from streamer.dream.feed import Feed
 from streamer.dream.protocol import (
     Assignment,
     Beat,
@@ -80,6 +83,7 @@ class Worker:
 
     Args:
         resume: Where an earlier worker got to.
+        feed: Pictures to ride on.
         clock: Monotonic seconds, the pictures' time.
     """
 
@@ -93,10 +97,12 @@ class Worker:
         *,
         motion: Motion,
         resume: Resume | None = None,
+        feed: Feed | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dream, self._budget, self._ring, self._inbox, self._send = dream, budget, ring, inbox, send
         self._dreamer, self._motion, self._clock = dream.dreamer, motion, clock
+        self._rider, self._feed = dream.rider, feed
         self._scene: Scene | None = None
         self._paused = self._stopped = False
         self._steps = 0  # since the last picture that went out
@@ -104,6 +110,8 @@ class Worker:
         self._beaten_s = self._stood_s = self._moved_s = clock()
         self._fresh = resume is None
         if resume is not None:
+            if self._rider is not None and resume.ridden is not None:
+                self._rider.ride(resume.ridden, 0.0)
             self._dreamer.restore(resume.picture, resume.pose)
             self._moved_s = min(resume.time_s, self._moved_s)
         self._posed_s = self._moved_s
@@ -152,6 +160,7 @@ class Worker:
             self._acts.append(Stood(dt_ms))
         dt_ms = self._whole_ms(now)
         try:
+            self._ride(dt_ms / 1000)
             self._dreamer.step(dt_ms / 1000)
         except Exception as error:
             if not self._dream.out_of_memory(error) or not self._budget.out_of_memory():
@@ -164,9 +173,18 @@ class Worker:
             self._budget.took(self._clock() - now)
             self._acts.append(dt_ms)
             self._steps += 1
-        still = self._motion.speed == 1 and self._motion.rotation == 0
+        still = self._rider is not None or (self._motion.speed == 1 and self._motion.rotation == 0)
         if still or self._dreamer.pose != before:  # the 2015 algorithm moves once for many steps
             self._posed_s = self._moved_s
+
+    def _ride(self, dt_s: float) -> None:
+        """Go on upon the newest picture of a moving source."""
+        if self._rider is None or self._feed is None:
+            return
+        ridden = self._rider.ridden
+        picture = self._feed.newest(after=0 if ridden is None else ridden.number) or ridden
+        if picture is not None:
+            self._rider.ride(picture, dt_s)
 
     def _whole_ms(self, now_s: float) -> int:
         """Move the camera's time up to a moment, by whole milliseconds, so that it can be told exactly; returns how many."""
@@ -193,11 +211,14 @@ class Worker:
         if self._scene is None or not self._inbox.free:
             return
         slot, image = self._inbox.free.popleft(), self._dreamer.picture()
-        self._ring.write(slot, image)
         height, width = image.shape[:2]
+        ridden = None if self._rider is None else self._rider.ridden
+        self._ring.write(slot, image if ridden is None else np.concatenate([image, ridden.image]))
         pose: Pose = self._dreamer.pose
         acts = tuple(self._acts)
-        self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, self._budget.step_s, acts))
+        on = None if ridden is None else (ridden.number, ridden.time_s)
+        step_s = self._budget.step_s
+        self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, step_s, acts, on))
         self._steps, self._acts = 0, []
 
     def _listen(self, seconds: float) -> None:
@@ -267,7 +288,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
         shrinkable = config.dream.keyframe_s != "auto" or config.canvas.width == config.canvas.height == "auto"
         budget = Budget(config.dream, dream.dreamer.size, frame_s=1 / config.video.fps, shrinkable=shrinkable)
         motion = Motion(config.zoom.speed, config.zoom.rotation)
-        worker = Worker(dream, budget, ring, inbox, send, motion=motion, resume=assignment.resume)
+        worker = Worker(dream, budget, ring, inbox, send, motion=motion, resume=assignment.resume, feed=assignment.feed)
         begun.set()
         worker.run()
     except Unfit as error:

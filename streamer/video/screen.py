@@ -10,6 +10,7 @@ from streamer.config import Config
 from streamer.messages import Keyframe, Motion, Scene
 from streamer.video.crisp import CrispScreen
 from streamer.video.interpolate import Interpolator
+from streamer.video.ride import Newest, RideScreen
 
 
 class Screen(Protocol):
@@ -28,13 +29,16 @@ class Screen(Protocol):
         """Give up what it holds; a second call does nothing."""
 
 
-def make_screen(config: Config, *, offline: bool = False) -> Screen:
+def make_screen(config: Config, *, offline: bool = False, newest: Newest | None = None) -> Screen:
     """The screen for a dream of these settings.
 
     Args:
         offline: Whether frames are asked for moments of the path itself; the same keyframes then give the same frames.
+        newest: Gives the newest picture of the moving source, where the dream rides on one.
     """
     size = (config.video.height, config.video.width)
+    if newest is not None:
+        return RideScreen(size, newest, config.source.mix, config.source.decay_s)
     motion = Motion(config.zoom.speed, config.zoom.rotation)
     if config.dream.algorithm == "ink":
         return CrispScreen(size, config.ink, motion=motion, offline=offline)

@@ -1,0 +1,153 @@
+"""The screen for a moving source: every picture of the film or the camera as it comes, with what was dreamt laid upon it.
+
+A dream takes longer than a picture lasts. What it added to the picture it was dreamt on is carried along by the flow from that
+picture to the one to be shown, left out where that is not known, and faded as the dream itself fades it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from streamer.flow import Flow, FlowFinder, carry, sought, unmoved
+from streamer.messages import Keyframe, Scene, SourcePicture
+
+FADE_MOST_S = 0.5
+"""Longest time over which one dreamt picture takes over from the one before; it is the time between the two otherwise."""
+DENSE_S = 0.1
+"""Dreamt pictures so close to each other follow without a fade."""
+FADE_FIRST_S = 1.0
+"""The first one fades in over so long."""
+
+Newest = Callable[[], SourcePicture | None]
+
+
+@dataclass(slots=True)
+class _Layer:
+    """What a dream added to a picture."""
+
+    added: np.ndarray
+    """(h, w, 3) float32, in levels, at the canvas' size."""
+    grey: np.ndarray
+    """The picture it was dreamt on, as motion is sought in it."""
+    time_s: float
+    """When it was dreamt."""
+    scene: Scene
+    flow: Flow
+    """From that picture to the one of number ``number``."""
+    number: int
+
+
+class RideScreen:
+    """Shows the moving source with the dream on it, at any rate; see ``Screen``."""
+
+    def __init__(self, size: tuple[int, int], newest: Newest, mix: float, decay_s: float) -> None:
+        """Prepare to make frames.
+
+        Args:
+            size: (height, width) of the frames, and of the source's pictures.
+            newest: Gives the source's newest picture; None while there is none.
+            mix: How much of the dream is shown, 0..1.
+            decay_s: Seconds in which what was added fades to 1/e.
+        """
+        self.size = size
+        self._newest, self._mix, self._decay_s = newest, mix, decay_s
+        self._finder = FlowFinder(fine=False)
+        self._lock = threading.Lock()
+        self._pushed: Keyframe | None = None
+        self._alone: Keyframe | None = None
+        """Dreamt before the source gave its first picture."""
+        self._layer: _Layer | None = None
+        self._before: _Layer | None = None
+        self._fade_from_s, self._fade_s = 0.0, 0.0
+        self._grey: tuple[int, np.ndarray] | None = None
+
+    def push(self, keyframe: Keyframe) -> None:
+        """As ``Screen`` has it."""
+        with self._lock:
+            self._pushed = keyframe
+
+    def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
+        """As ``Screen`` has it; the newest picture of the source with the newest dream on it."""
+        picture = self._newest()
+        with self._lock:
+            keyframe, self._pushed = self._pushed, None
+        if keyframe is not None and keyframe.ridden is None:
+            self._alone = keyframe
+        if picture is None:
+            return self._dream_alone()
+        if keyframe is not None and keyframe.ridden is not None:
+            self._take(keyframe, keyframe.ridden, now_s)
+        image = self._fitted(picture.image)
+        layer = self._layer
+        if layer is None:
+            return image.copy(), None
+        grey = self._seen(picture)
+        share = 1.0 if self._fade_s <= 0 else min(1.0, (now_s - self._fade_from_s) / self._fade_s)
+        if share >= 1:
+            self._before = None
+        added = self._moved(layer, picture.number, grey, share * self._kept(layer, now_s))
+        if self._before is not None:
+            added = added + self._moved(self._before, picture.number, grey, (1 - share) * self._kept(self._before, now_s))
+        return self._laid(image, added), layer.scene
+
+    def skip(self, now_s: float) -> None:
+        """As ``Screen`` has it: nothing, for each frame is made from the newest."""
+
+    def close(self) -> None:
+        """As ``Screen`` has it."""
+
+    def _dream_alone(self) -> tuple[np.ndarray | None, Scene | None]:
+        if self._alone is None:
+            return None, None
+        return self._fitted(self._alone.image).copy(), self._alone.scene
+
+    def _take(self, keyframe: Keyframe, ridden: SourcePicture, now_s: float) -> None:
+        """Let a new dream take over."""
+        grey = sought(ridden.image)
+        added = keyframe.image.astype(np.float32) - ridden.image
+        before = self._layer
+        self._before = before
+        self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), ridden.number)
+        if before is None:
+            self._fade_from_s, self._fade_s = now_s, FADE_FIRST_S
+            return
+        apart_s = keyframe.time_s - before.time_s
+        self._fade_from_s, self._fade_s = now_s, 0.0 if apart_s <= DENSE_S else min(apart_s, FADE_MOST_S)
+
+    def _seen(self, picture: SourcePicture) -> np.ndarray:
+        """The picture as motion is sought in it."""
+        if self._grey is None or self._grey[0] != picture.number:
+            self._grey = (picture.number, sought(picture.image))
+        return self._grey[1]
+
+    def _moved(self, layer: _Layer, number: int, grey: np.ndarray, strength: float) -> np.ndarray:
+        """What a layer adds to the picture of that number."""
+        if layer.number != number:
+            before = layer.grey
+            if before.shape != grey.shape:
+                before = cv2.resize(before, grey.shape[::-1], interpolation=cv2.INTER_AREA)
+            layer.flow, layer.number = self._finder.between(before, grey), number
+        return carry(layer.added, layer.flow) * np.float32(strength)
+
+    def _kept(self, layer: _Layer, now_s: float) -> float:
+        return self._mix * math.exp(-max(0.0, now_s - layer.time_s) / self._decay_s)
+
+    def _laid(self, image: np.ndarray, added: np.ndarray) -> np.ndarray:
+        """The picture with what is added, both seen at the frame's size."""
+        height, width = self.size
+        levels = np.rint(added).astype(np.int16)
+        if levels.shape[:2] != self.size:
+            shrinks = levels.shape[1] > width
+            levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        return np.asarray(cv2.add(image, levels, dtype=cv2.CV_8U))
+
+    def _fitted(self, image: np.ndarray) -> np.ndarray:
+        if image.shape[:2] == self.size:
+            return image
+        return np.asarray(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_CUBIC))
