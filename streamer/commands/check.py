@@ -212,7 +212,7 @@ def _look_at_wandering(config: Config) -> Iterator[Finding]:
             continue
         for guide in guides:
             try:
-                height, width = read_image(Path(guide)).shape[:2]
+                height, width = read_image(Path(guide).expanduser()).shape[:2]
                 yield Finding(Level.GOOD, f"guide {guide}, {width}x{height}")
             except SourceError as error:
                 yield Finding(Level.MIND, f"'queue.wander_among' holds '{text}': {error}")

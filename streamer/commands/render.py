@@ -17,6 +17,7 @@ from streamer.commands.script import Cue, ScriptError, parse_script, reader
 from streamer.commands.showing import show
 from streamer.config import Config
 from streamer.dream.device import DeviceError
+from streamer.dream.objectives import DreamError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.sources import SourceError, read_image, starting_picture
 from streamer.dream.weights import NetworkError
@@ -60,7 +61,7 @@ def command(config: Config, order: Order, console: Console, announce: Callable[[
         raise CommandError(str(error), WRONG_CALL) from error
     except MovieError as error:
         raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
-    except (NetworkError, DeviceError) as error:
+    except (NetworkError, DeviceError, DreamError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
         raise CommandError("stopped before the end") from None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from streamer.commands import with_near
-from streamer.messages import LayerEntry, Refused, Target
+from streamer.dream.sources import SourceError, read_image
+from streamer.messages import LayerEntry, Reason, Refused, Target
 from streamer.requests.subjects import OPERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 
@@ -40,9 +42,23 @@ def reader(words: Vocabulary, layers: Sequence[LayerEntry] | None = None) -> Cal
 
     Args:
         layers: of the network that is to dream it; None while it is not loaded, when every layer's name passes.
+
+    Returns:
+        What raises Refused for what is not understood, and for a guide picture that cannot be read.
     """
     subjects = Subjects(words, layers)
-    return lambda text: subjects.match(text, OPERATOR).targets
+
+    def read(text: str) -> tuple[Target, ...]:
+        targets = subjects.match(text, OPERATOR).targets
+        for target in targets:
+            if target.guide:
+                try:
+                    read_image(Path(target.guide).expanduser())
+                except SourceError as error:
+                    raise Refused(Reason.BAD_INPUT, str(error)) from error
+        return targets
+
+    return read
 
 
 def parse_script(script: str, seconds: float, match: Callable[[str], tuple[Target, ...]]) -> tuple[Cue, ...]:

@@ -1,7 +1,9 @@
 import pytest
+from PIL import Image
 
-from streamer.commands.script import Cue, ScriptError, parse_script
-from streamer.messages import Reason, Refused, Target
+from streamer.commands.script import Cue, ScriptError, parse_script, reader
+from streamer.messages import Kind, LayerEntry, Reason, Refused, Target
+from streamer.requests.vocabulary import Vocabulary
 
 VOLCANO, PIZZA, BUBBLE = Target("n09472597", "volcano"), Target("n07873807", "pizza"), Target("n09229709", "bubble")
 KNOWN = {target.label: target for target in (VOLCANO, PIZZA, BUBBLE)}
@@ -66,3 +68,31 @@ def test_mistakes_name_their_place(script: str, says: str) -> None:
     with pytest.raises(ScriptError) as caught:
         parse_script(script, 30, match)
     assert str(caught.value) == says
+
+
+def test_a_cue_may_be_of_any_kind(tmp_path):
+    picture = tmp_path / "my flowers.png"
+    Image.new("RGB", (20, 10)).save(picture)
+    before = reader(Vocabulary.load())
+    with_network = reader(Vocabulary.load(), [LayerEntry("fire5", 256, 8), LayerEntry("fire6", 384, 16)])
+    script = f"0 volcano + layer FIRE5:3; 5 guide {picture} at fire6; 7 layer fire5 & pizza"
+    cues = parse_script(script, 10, with_network)
+    assert [target.label for target in cues[0].targets] == ["volcano", "layer fire5:3"]
+    assert (cues[1].targets[0].guide, cues[1].targets[0].layer) == (str(picture), "fire6")
+    assert [target.kind for target in cues[2].targets] == [Kind.LAYER, Kind.CLASS]
+    assert len(parse_script(script, 10, before)) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("guide none.jpg", "there is no picture 'none.jpg'"),
+        ("layer fire7", "this network has no layer 'fire7'; try layer fire5"),
+        ("layer fire5:400", "layer fire5 has channels 0 to 255; there is no 400"),
+    ],
+)
+def test_mistakes_in_other_kinds_name_their_place(words, says):
+    read = reader(Vocabulary.load(), [LayerEntry("fire5", 256, 8)])
+    with pytest.raises(ScriptError) as error:
+        parse_script(f"0 volcano; 5 {words}", 10, read)
+    assert str(error.value) == f"script, character 12, '5 {words}': {says}"
