@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from av.video.stream import VideoStream
 
 from streamer.video.gif import GifSpool
 from streamer.video.h264 import BT709, LIMITED_RANGE, to_yuv
+from streamer.video.soundtrack import Soundtrack
 
 KINDS = ".mp4, .gif, .png or .jpg (the last frame), or a folder, named without a suffix"
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -29,6 +31,19 @@ JPEG_QUALITY = 92
 CRF = 18
 """x264's constant rate factor: hard to tell from the frames themselves."""
 FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
+
+
+TICK = Fraction(1, 90_000)
+"""Seconds in which a film's times are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Sound from a film."""
+
+    film: Path
+    until_s: float | None = None
+    """Where it is cut off; None for all of it."""
 
 
 class MovieError(Exception):
@@ -43,13 +58,14 @@ class MovieError(Exception):
 class MovieWriter:
     """Writes one video. Used as a context, it is finished when the block ends and removed when the block fails."""
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], fps: float, sound: Sound | None = None) -> None:
         """Begin a video.
 
         Args:
             path: its suffix tells the kind; without one, or if it is a folder, pictures ``frame_000001.png``… go into it.
             size: (height, width) of the frames. MP4 needs even sides: an odd one grows by one, its last row or column repeated.
-            fps: Frames per second.
+            fps: Frames per second; of a film whose frames tell their times, about as many.
+            sound: of which film the sound is to be heard, in kinds that have any.
 
         Raises:
             MovieError: there is no such kind, or the path cannot be written.
@@ -69,12 +85,16 @@ class MovieWriter:
             raise MovieError(f"cannot write '{path}': {error.strerror or error}", wrong_call=True) from error
         try:
             self._kind = kind(self._part, size, Fraction(fps).limit_denominator(1001))
+            self._kind.accompany(sound)
         except (OSError, av.FFmpegError) as error:
             _remove(self._part)
             raise MovieError(f"cannot write '{path}': {_reason(error)}") from error
 
-    def write(self, image: np.ndarray) -> None:
+    def write(self, image: np.ndarray, time_s: float | None = None) -> None:
         """Add a frame, (h, w, 3) uint8 RGB.
+
+        Args:
+            time_s: when it is shown, later than the one before, in kinds that can tell; None at the video's rate.
 
         Raises:
             ValueError: its size is not the video's.
@@ -83,7 +103,7 @@ class MovieWriter:
         if image.shape != (*self._size, 3) or image.dtype != np.uint8:
             raise ValueError(f"frame is {image.shape} {image.dtype}; must be {(*self._size, 3)} uint8")
         try:
-            self._kind.write(image)
+            self._kind.write(image, time_s)
         except (OSError, av.FFmpegError) as error:
             self.abort()
             raise MovieError(f"cannot write '{self.path}': {_reason(error)}") from error
@@ -131,14 +151,18 @@ class _Kind(ABC):
         self.part = part
         self.frames = 0
 
-    def write(self, image: np.ndarray) -> None:
+    def accompany(self, sound: Sound | None) -> None:  # noqa: B027 most are silent
+        """Take a film's sound along."""
+
+    def write(self, image: np.ndarray, time_s: float | None) -> None:
         """Add a frame."""
         self.frames += 1
+        self.time_s = time_s
         self.add(image)
 
     @abstractmethod
     def add(self, image: np.ndarray) -> None:
-        """Take a frame."""
+        """Take a frame, to be shown at ``time_s``."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -171,19 +195,35 @@ class _Mp4(_Kind):
         context.color_range = LIMITED_RANGE
         context.options = {"crf": str(CRF), "preset": "medium"}
         self._time_base = 1 / fps
+        self._sound: Soundtrack | None = None
+        self._last_pts = -1
+
+    def accompany(self, sound: Sound | None) -> None:
+        if sound is not None:
+            # Frames of a film come at their own times.
+            self._stream.codec_context.time_base = self._time_base = TICK
+            self._sound = Soundtrack(sound.film, self._container, sound.until_s)
 
     def add(self, image: np.ndarray) -> None:
         if any(self._pad):
             image = cv2.copyMakeBorder(image, 0, self._pad[0], 0, self._pad[1], cv2.BORDER_REPLICATE)
         frame = to_yuv(image)
-        frame.pts, frame.time_base = self.frames - 1, self._time_base
+        pts = self.frames - 1 if self.time_s is None else max(self._last_pts + 1, round(self.time_s / self._time_base))
+        frame.pts, frame.time_base, self._last_pts = pts, self._time_base, pts
+        if self._sound is not None:
+            self._sound.write(float(pts * self._time_base))
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
+        if self._sound is not None:
+            self._sound.write(None)
+            self._sound.close()
         self._container.close()
 
     def give_up(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
         # Closing writes what is left, which fails again where the disk is full; the file goes anyway.
         try:
             self._container.close()
