@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from random import Random
 
 from streamer.messages import Refused, Target
@@ -67,9 +68,10 @@ class Wandering:
             try:
                 targets = subjects.match(text, OPERATOR).targets
             except Refused as refused:
-                if text not in self._warned:
-                    logger.warning("left out '%s' of queue.wander_among: %s", text, refused)
-                    self._warned.add(text)
+                self._warn(text, str(refused))
+                continue
+            if lost := [target.guide for target in targets if target.guide and not Path(target.guide).expanduser().is_file()]:
+                self._warn(text, f"there is no picture '{lost[0]}'")
                 continue
             if set(targets) != set(shown):
                 return targets
@@ -77,3 +79,9 @@ class Wandering:
             if self._deck:  # its turn comes when something else was shown
                 self._deck.insert(0, text)
         return same
+
+    def _warn(self, text: str, why: str) -> None:
+        """Once for each subject: it is tried again every time."""
+        if text not in self._warned:
+            logger.warning("left out '%s' of queue.wander_among: %s", text, why)
+            self._warned.add(text)

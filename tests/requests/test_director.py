@@ -182,8 +182,9 @@ def test_layers_wait_over_a_restart(make, shelf, tmp_path):
     assert scene.regions[1].target.channels == (3, 17, 18, 19, 20)
 
 
-def test_wandering_among_what_the_operator_chose(make, shelf):
-    studio = make(wander_among=("volcano", "layer fire5 + bubble", "guide flowers.jpg at fire6"))
+def test_wandering_among_what_the_operator_chose(make, shelf, tmp_path):
+    (tmp_path / "flowers.jpg").touch()
+    studio = make(wander_among=("volcano", "layer fire5 + bubble", f"guide {tmp_path}/flowers.jpg at fire6"))
     studio.director.learn(Vocabulary(shelf), LAYERS)
     titles = [studio.after(20).title for _ in range(12)]
     assert set(titles) == {"volcano", "layer fire5 + bubble", "guide flowers"}
@@ -205,9 +206,10 @@ def test_a_single_choice_stays_until_somebody_asks(make):
 
 
 def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, shelf, caplog):
-    studio = make(wander_among=("layer fire5", "volcano"))
+    studio = make(wander_among=("layer fire5", "volcano", "guide lost.jpg"))
     studio.director.learn(Vocabulary(shelf), [LayerEntry("conv1", 8, 2)])
     assert {studio.after(20).title for _ in range(5)} == {"volcano"}
+    assert caplog.text.count("left out 'guide lost.jpg' of queue.wander_among: there is no picture 'lost.jpg'") == 1
     assert caplog.text.count("left out 'layer fire5' of queue.wander_among: this network has no layer 'fire5'") == 1
     studio.director.block(BlockKind.CLASS, "volcano")
     assert studio.director.tick().title not in ("volcano", "layer fire5"), "anything, where nothing of it is left"
