@@ -24,6 +24,9 @@ def _colour(text: str) -> str:
 Colour = Annotated[str, AfterValidator(_colour)]
 """Red, green and blue, two hexadecimal digits each."""
 
+Level = Annotated[float, Field(ge=-100, le=100)]
+"""Above mid-grey, of 255."""
+
 
 class InkConfig(Section):
     """Ink on paper, for dream.algorithm: ink. Each pixel is one or the other. docs/ink.md."""
@@ -55,14 +58,17 @@ class InkConfig(Section):
         description="How far from ink new ink may appear, in pixels. Less keeps the drawing in one piece; 0 lets it begin "
         "anywhere.",
     )
-    white: float = Field(
-        default=2.0,
-        ge=-100,
-        le=100,
+    white: Level | Literal["auto"] = Field(
+        default="auto",
         description="What the network sees for paper, in levels of 255 above its mid-grey. The further from black, the more "
-        "fine dots creep in.",
+        "fine dots creep in. auto: as far above as black is below; where both are auto, 2, or 60 for the bundled network, "
+        "which overlooks what is fainter.",
     )
-    black: float = Field(default=-2.0, ge=-100, le=100, description="What the network sees for ink; must be darker than white.")
+    black: Level | Literal["auto"] = Field(
+        default="auto",
+        description="What the network sees for ink, likewise; darker than white. auto: as far below mid-grey as white "
+        "is above it.",
+    )
     fade_s: float = Field(
         default=15.0,
         ge=0,
@@ -95,8 +101,22 @@ class InkConfig(Section):
 
     @model_validator(mode="after")
     def _darker_ink(self) -> Self:
-        if self.black >= self.white:
-            raise broken("black", f"must be below white, which is {self.white:g}")
+        white, black = self.levels(1.0)
+        if black >= white:
+            raise broken("black", f"must be below white; they are {black:g} and {white:g}")
         if self.start == "text" and not self.text.strip():
             raise broken("text", "must say something while start is text")
         return self
+
+    def levels(self, contrast: float) -> tuple[float, float]:
+        """White and black, above mid-grey; ``contrast`` where neither is said."""
+        match self.white, self.black:
+            case "auto", "auto":
+                return contrast, -contrast
+            case "auto", float(black):
+                return -black, black
+            case float(white), "auto":
+                return white, -white
+            case float(white), float(black):
+                return white, black
+        raise AssertionError(f"{self.white!r} and {self.black!r} passed the config")

@@ -27,6 +27,11 @@ from streamer.messages import Motion, Pose, Region, Scene, Target
 
 MEMORY = 0.8
 """Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
+FAINT, STRONG = 2.0, 60.0
+"""Paper above mid-grey and ink below it, in levels: networks of photographs draw finest where it is faint; a network of small
+pictures, trained to overlook what is faint, then draws nothing but stripes."""
+LARGE_PX = 160
+"""Side of the pictures that a network was trained on from which it counts as one of photographs."""
 LINE = 0.45
 """Part of a pixel that ink must cover for the pixel to be ink, when the sheet is turned or enlarged: fine lines survive it."""
 BLEACHING = 0.25
@@ -71,6 +76,7 @@ class InkDreamer:
         self._noise = np.random.default_rng(seed)
         self._objective = SceneObjective(network)
         self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
+        self._white, self._black = config.ink.levels(FAINT if network.trained_px >= LARGE_PX else STRONG)
         self._steps = 0
         self._wanted: set[tuple[Target, Box]] = set()
         self._since_s = math.inf
@@ -95,7 +101,7 @@ class InkDreamer:
     @property
     def seen(self) -> Tensor:
         """(1, 3, H, W) float32, what the network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
-        return self._network.mean + torch.where(self._ink, self._settings.black, self._settings.white)[None, None]
+        return self._network.mean + torch.where(self._ink, self._black, self._white)[None, None]
 
     def scene(self, scene: Scene) -> None:
         """Fade over to another scene, while what was drawn before is washed off.
@@ -238,8 +244,9 @@ class InkDreamer:
         def read(values: Tensor, mode: str) -> Tensor:
             return F.grid_sample(values[None, None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0, 0]
 
+        oldest = F.max_pool2d(self._age_s[None, None], 3, stride=1, padding=1)[0, 0]  # what an outline gains is as old as it
         self._ink = read(self._ink.float(), "bilinear") > LINE
-        self._age_s, self.uphill = read(self._age_s, "nearest"), read(self.uphill, "bilinear")
+        self._age_s, self.uphill = read(oldest, "nearest"), read(self.uphill, "bilinear")
 
     def _random(self) -> float:
         return float(torch.rand((), generator=self._chance))
@@ -247,7 +254,7 @@ class InkDreamer:
 
 def views_for(trained_px: int) -> tuple[float, ...]:
     """The sizes at which a network looks at the sheet, taken in turn: its shorter side as multiples of ``trained_px``."""
-    return (0.7, 1.0) if trained_px >= 160 else (1.6, 3.0)
+    return (0.7, 1.0) if trained_px >= LARGE_PX else (1.6, 3.0)
 
 
 def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:

@@ -142,6 +142,16 @@ def test_a_zoom_keeps_fine_lines(speed: float) -> None:
     assert parts == 2, "one paper, one line in one piece"
 
 
+def test_a_zoom_makes_no_ink_younger() -> None:
+    dreamer = drawing(start=(np.indices((*SIZE, 3)).sum(0) // 9 % 2 * 255).astype(np.uint8))
+    dreamer._age_s = torch.where(dreamer.ink, 5.0, 0.0)
+    dreamer.motion(Motion(1.1, 5.0))
+    dreamer._move(1.0)
+    inside = dreamer.ink.clone()
+    inside[:3], inside[-3:], inside[:, :3], inside[:, -3:] = False, False, False, False
+    assert float(dreamer._age_s[inside].min()) == 5.0
+
+
 def test_without_a_scene_nothing_grows() -> None:
     dreamer = drawing(scene=None)
     dreamer.step(0.1)
@@ -277,7 +287,8 @@ def test_turning_over_takes_the_steepest_within_reach() -> None:
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [
-        ({"black": 3.0}, "black: must be below white, which is 2"),
+        ({"black": 3.0}, "black: must be below white; they are 3 and -3"),
+        ({"black": 3.0, "white": 2.0}, "black: must be below white; they are 3 and 2"),
         ({"start": "text"}, "text: must say something while start is text"),
         ({"paper": "white"}, "must be a colour such as '#1a2b3c'"),
     ],
