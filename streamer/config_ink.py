@@ -49,7 +49,8 @@ class InkConfig(Section):
         default=50,
         ge=1,
         le=100_000,
-        description="Pixels that change at most in a step. More draws faster and more coarsely.",
+        description="Pixels that change at most in a step; fewer where steps are shorter than a tenth of a second. More draws "
+        "faster and more coarsely.",
     )
     reach_px: int = Field(
         default=3,
@@ -73,15 +74,15 @@ class InkConfig(Section):
         default=15.0,
         ge=0,
         le=86_400,
-        description="Seconds after which ink bleaches, pixel by pixel, to make room for more: drawings stay light. 0: never; "
-        "then they grow dark in the end.",
+        description="Seconds after which ink bleaches, pixel by pixel, to make room for more: drawings stay light. Longer on "
+        "machines that take fewer than 10 steps a second. 0: never; then drawings grow dark in the end.",
     )
     wash_s: float = Field(
         default=6.0,
         ge=0,
         le=600,
-        description="Seconds in which the old drawing is washed off when the subject changes, while the new one grows. 0: it "
-        "stays, and is drawn over.",
+        description="Seconds in which the old drawing is washed off when the subject changes, while the new one grows; longer "
+        "on slow machines likewise. 0: it stays, and is drawn over.",
     )
     edges: Literal["smooth", "pixels"] = Field(
         default="smooth",

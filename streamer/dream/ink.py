@@ -25,6 +25,9 @@ from streamer.dream.objectives import Box, SceneObjective, resample
 from streamer.dream.sources import noise
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
+STEP_S = 0.1
+"""The time that a whole step stands for. Quicker steps turn over fewer pixels; slower ones let ink age by no more, or on a slow
+machine drawings would bleach before they are drawn."""
 MEMORY = 0.8
 """Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
 FAINT, STRONG = 2.0, 60.0
@@ -160,20 +163,24 @@ class InkDreamer:
     def step(self, dt_s: float) -> None:
         """Move the camera on by ``dt_s`` seconds, let old ink bleach, and turn over the pixels that matter most.
 
-        Without a scene the camera moves and the drawing is left alone.
+        Without a scene the camera moves and the drawing is left alone. A ``dt_s`` of 0 is a whole step without a camera.
         """
         self._move(dt_s)
         regions = self._fading.regions(dt_s)
         if not regions:
             return
-        self._bleach(dt_s)
+        share = min(1.0, dt_s / STEP_S) if dt_s > 0 else 1.0
+        self._bleach(share * STEP_S)
         if not bool(self._fresh().any()):
-            for region, share in regions:
-                if share > 0:
+            for region, part in regions:
+                if part > 0:
                     self._plant(region)
         gradient = self._gradient(regions)
         self.uphill = MEMORY * self.uphill - (1 - MEMORY) * gradient / rms(gradient)
-        self._set(self._ink ^ turned(self._ink, self.uphill, self._settings.flips, self._settings.reach_px, self._fresh()))
+        self._set(
+            self._ink
+            ^ turned(self._ink, self.uphill, math.ceil(self._settings.flips * share), self._settings.reach_px, self._fresh())
+        )
         self._steps += 1
 
     def _gradient(self, regions: list[tuple[Region, float]]) -> Tensor:

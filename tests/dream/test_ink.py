@@ -169,6 +169,17 @@ def test_old_ink_bleaches_and_makes_room() -> None:
     assert int((first & dreamer.ink).sum()) < 0.2 * int(first.sum())
 
 
+def test_quick_steps_turn_over_less_and_slow_ones_let_no_ink_age() -> None:
+    quick, slow = drawing(flips=20, reach_px=0), drawing(flips=5, fade_s=2.0)
+    before = quick.ink.clone()
+    quick.step(0.01)
+    assert int((before ^ quick.ink).sum()) == 2
+    first = slow.ink.clone()
+    for _ in range(5):
+        slow.step(10.0)
+    assert int((first & slow.ink).sum()) > 0.5 * int(first.sum())
+
+
 def test_a_bare_sheet_is_drawn_on_anew() -> None:
     dreamer = drawing()
     dreamer.restore(np.full((*SIZE, 3), 255, np.uint8), Pose(1.0, 0.5))
