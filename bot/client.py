@@ -192,9 +192,9 @@ class Client:
             labels = tuple(str(each["label"]) for each in answer["targets"])
             return Taken(int(answer["id"]), int(answer["position"]), _seconds(answer), labels, str(answer.get("note", "")))
 
-    async def match(self, text: str) -> Understood:
-        """What words would be understood as."""
-        answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS]}, again=True)
+    async def match(self, text: str, role: Role) -> Understood:
+        """What somebody's words would be understood as."""
+        answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS], "role": role.value}, again=True)
         with _reading():
             labels = tuple(str(each["label"]) for each in answer["targets"])
             return Understood(labels, str(answer.get("note", "")), answer.get("exact") is True)

@@ -205,7 +205,7 @@ class ChatDesk:
         if self._talk.left_s(words.casefold()):
             return None
         try:
-            understood = await self._client.match(words)
+            understood = await self._client.match(words, line.role)
             if understood.exact:
                 return None if self._cooldown(line, "dream") else await self._ask(line, words)
         except ApiRefused as refused:
@@ -293,7 +293,7 @@ class ChatDesk:
     async def _what(self, line: Line, words: str) -> Said:
         if not words:
             return self._say("nothing_asked", line)
-        understood = await self._client.match(words)
+        understood = await self._client.match(words, line.role)
         what = " ".join(filter(None, (self._replies.subjects(understood.labels), self._replies.note(understood.note))))
         return self._say("match", line, heard=echo(words) or "that", what=what)
 

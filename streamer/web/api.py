@@ -94,9 +94,14 @@ class Api:
         return web.json_response(wire.standing(found), dumps=wire.dumps)
 
     async def match(self, request: web.Request) -> web.Response:
-        """Tell what ``text`` would be understood as; moderators may name layers."""
+        """Tell what ``text`` would be understood as; moderators may name layers, or say with ``role`` who asks."""
         text = request.query.get("text", "")[:MAX_TEXT]
-        role = Role.MODERATOR if self._gate.moderates(request) else Role.EVERYONE
+        role = Role.EVERYONE
+        if self._gate.moderates(request):
+            try:
+                role = Role(request.query.get("role", Role.MODERATOR))
+            except ValueError:
+                raise ApiError(400, "bad_input", f"role: one of {', '.join(Role)}") from None
         found = await self._calls(partial(self._desk.match, text, role))
         return web.json_response(wire.match(found, self._links), dumps=wire.dumps)
 

@@ -61,6 +61,8 @@ def test_moderators_ask_for_layers() -> None:
             assert refused is not None
             assert refused.startswith("refused| ")
             assert "layers are for moderators to choose" in refused
+            assert (await stage.say("ann", "!what layer fire6") or "").startswith("refused| ")
+            assert "layer fire6" in await stage.tell("!what layer fire 6")
             assert len(stage.waiting) == 3
 
     play(scene)

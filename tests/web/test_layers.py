@@ -59,3 +59,6 @@ def test_what_words_would_match_depends_on_who_asks(real: RealStage) -> None:
     assert real.call("GET", "/api/match?text=layer+fire5").status == 403
     answer = real.call("GET", "/api/match?text=layer+fire5", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.json["title"] == "layer fire5"
+    for query, status in (("&role=vip", 403), ("&role=broadcaster", 200), ("&role=king", 400)):
+        path = "/api/match?text=layer+fire5" + query
+        assert real.call("GET", path, headers={"Authorization": f"Bearer {TOKEN}"}).status == status
