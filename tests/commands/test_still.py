@@ -115,7 +115,7 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
         (["photo.jpg", "--class", "volcano"], "'volcano': I know what 'volcano' is, but the network"),
         (["photo.jpg", "--layer", "conv33_2"], "'layer conv33_2': this network has no layer 'conv33_2'"),
         (["photo.jpg", "--layer", "conv3_2:999"], "'layer conv3_2:999': layer conv3_2 has channels 0 to "),
-        (["photo.jpg", "--guide", "none.jpg"], "the guide: there is no picture 'none.jpg'"),
+        (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
         (["--image", "none.jpg", "--class", "goldfish"], "there is no picture 'none.jpg'"),
         (["photo.jpg", "--class", "goldfish", "-o", "a.xyz"], "'a.xyz': a picture becomes .png, .jpg, .gif or .mp4"),
         (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "'photo.jpg' is to be 9000x4320"),

@@ -1,0 +1,137 @@
+"""A film in, a film out: dreamt picture by picture, with the film's own size, rate and sound."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.commands.still import MOST_PX, targets
+from streamer.config import Config
+from streamer.dream.device import DeviceError
+from streamer.dream.dreamer import DreamError
+from streamer.dream.films import STEPS, FilmDream
+from streamer.dream.offline import be_repeatable
+from streamer.dream.reels import FilmReel
+from streamer.dream.sources import SourceError
+from streamer.dream.weights import NetworkError
+from streamer.messages import Layout, Scene, SourcePicture, arrange
+from streamer.requests.vocabulary import Vocabulary
+from streamer.video.flash import FlashLimiter
+from streamer.video.movie import MovieError, MovieWriter, Sound
+from streamer.video.probe import probe
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOrder:
+    """What to dream on which film."""
+
+    subject: str
+    """What to dream, in the words of a script."""
+    film: Path
+    output: Path
+    """``.mp4`` with the film's sound; ``.gif``, ``.png`` or ``.jpg`` (the last picture) or a folder of pictures."""
+    seed: int
+    size: tuple[int, int] | None = None
+    """(height, width) of the pictures; None for the film's own."""
+    iterations: int | None = None
+    """Steps for each picture; None for what is usual."""
+    seconds: float | None = None
+    """How much of the film; None for all of it."""
+
+
+def command(config: Config, order: FilmOrder, console: Console, announce: Callable[[str], None]) -> None:
+    """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    try:
+        targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
+        if order.output.exists() and order.output.resolve() == order.film.resolve():
+            raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
+        reel = FilmReel(str(order.film))
+        try:
+            with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+                task = shown.add_task("pictures", total=None)
+
+                def progress(done: int, total: int | None) -> None:
+                    shown.update(task, completed=done, total=total)
+
+                _dream(config, order, reel, progress, lambda line: console.print(line, markup=False, highlight=False))
+        finally:
+            reel.close()
+    except (SourceError, DreamError) as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+    except MovieError as error:
+        raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
+    except (NetworkError, DeviceError) as error:
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
+    announce(f"{order.output} (seed {order.seed})")
+
+
+def _dream(
+    config: Config,
+    order: FilmOrder,
+    reel: FilmReel,
+    progress: Callable[[int, int | None], None],
+    tell: Callable[[str], None],
+) -> None:
+    """Dream a film into its file."""
+    pictures = _pictures(reel, order)
+    first = next(pictures)
+    facts, steps = probe(order.film), order.iterations or STEPS
+    count = facts.pictures(order.seconds)
+    size = (first.image.shape[0], first.image.shape[1])
+    with MovieWriter(order.output, size, facts.fps, Sound(order.film, order.seconds)) as movie:
+        be_repeatable()
+        dream = FilmDream(config)
+        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
+        scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
+        estimate = dream.estimate(scene, first, count or 1, steps)
+        (height, width), named = size, "pictures, their number unknown," if count is None else f"{count} pictures"
+        canvas = dream.canvas(size)
+        dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
+        tell(f"{named} of {width}x{height}{dreamt}, {steps} iterations each: {estimate}{' a picture' if count is None else ''}")
+        if not estimate.fits:
+            raise CommandError(f"{canvas[1]}x{canvas[0]} needs {estimate.needs}; try --set canvas.width={canvas[1] // 2}")
+        limiter = FlashLimiter(size, facts.fps) if config.video.flash_limiter else None
+        progress(0, count)
+        for number, shown in enumerate(dream.dream(itertools.chain([first], pictures), scene, steps, order.seed)):
+            movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
+            progress(number + 1, None if count is None else max(count, number + 1))
+
+
+def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
+    """The film's pictures at the size that comes out; all have that of the first."""
+    size = order.size
+    for number in itertools.count():
+        try:
+            image, time_s = reel.read()
+        except EOFError:
+            return
+        if order.seconds is not None and number and time_s >= order.seconds:
+            return
+        if size is None:
+            size = (image.shape[0], image.shape[1])
+        if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
+            raise SourceError(f"'{order.film}' is {size[1]}x{size[0]}; films are dreamt up to 7680x4320: give --size")
+        yield SourcePicture(_scaled(image, size), number, time_s)
+
+
+def _scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if image.shape[:2] == size:
+        return image
+    shrinks = image.shape[1] > size[1]
+    scaled = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(scaled)
