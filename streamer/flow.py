@@ -7,6 +7,8 @@ point trajectories', section 3.1).
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -24,6 +26,9 @@ UNLIKE = 14.0
 UNLIKE_PX = 1.5
 TREMBLE_PX = 0.08
 """Motion that is nowhere larger is a camera's noise: the picture stands."""
+LEG_S = 0.4
+"""Seconds of a leg: long enough that few are joined, short enough that most is found again."""
+ANCHORS = 32
 BORDER = cv2.BORDER_REPLICATE
 
 
@@ -70,6 +75,70 @@ class FlowFinder:
         trust *= _alike(_read(earlier, places), later)
         trust = np.clip(1.5 * trust - 0.25, 0, 1)
         return unmoved(later.shape) if length.max() < TREMBLE_PX and trust.min() == 1 else Flow(back, trust)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Anchor:
+    """A picture on the way, and the motion to it from the anchor before."""
+
+    number: int
+    grey: np.ndarray
+    time_s: float
+    flow: Flow
+
+
+class Tracker:
+    """Follows motion over seconds, in legs: from picture to picture errors add up, over a long stretch nothing is found again.
+
+    Thread-safe; numbers and times of the pictures seen rise.
+    """
+
+    def __init__(self) -> None:
+        self._finder = FlowFinder()
+        self._lock = threading.Lock()
+        self._anchors: deque[_Anchor] = deque(maxlen=ANCHORS)
+        self._leg: tuple[int, Flow] | None = None
+
+    def see(self, number: int, grey: np.ndarray, time_s: float) -> None:
+        """Pass by a picture, as ``sought`` makes it; at least one in ``LEG_S`` seconds is worth passing."""
+        with self._lock:
+            if not self._anchors:
+                self._anchors.append(_Anchor(number, grey, time_s, unmoved(grey.shape)))
+            elif time_s - self._anchors[-1].time_s >= LEG_S and number > self._anchors[-1].number:
+                self._anchors.append(_Anchor(number, grey, time_s, self._from_last(number, grey)))
+
+    def flow(self, earlier: tuple[int, np.ndarray], later: tuple[int, np.ndarray]) -> Flow:
+        """The motion between two pictures, numbers and greys, by way of what was seen in between."""
+        if earlier[1].shape != later[1].shape:
+            earlier = earlier[0], cv2.resize(earlier[1], later[1].shape[::-1], interpolation=cv2.INTER_AREA)
+        with self._lock:
+            between = [anchor for anchor in self._anchors if earlier[0] <= anchor.number <= later[0]]
+            if not between or later[0] - earlier[0] <= 1:
+                return self._finder.between(earlier[1], later[1])
+            first, last = between[0], between[-1]
+            flow = unmoved(first.grey.shape) if earlier[0] == first.number else self._finder.between(earlier[1], first.grey)
+            for anchor in between[1:]:
+                flow = joined(flow, anchor.flow)
+            if later[0] == last.number:
+                return flow
+            if last is self._anchors[-1]:
+                return joined(flow, self._from_last(*later))
+            return joined(flow, self._finder.between(last.grey, later[1]))
+
+    def _from_last(self, number: int, grey: np.ndarray) -> Flow:
+        """The motion from the last anchor; of one picture it is sought but once."""
+        if self._leg is None or self._leg[0] != number:
+            self._leg = number, self._finder.between(self._anchors[-1].grey, grey)
+        return self._leg[1]
+
+
+def joined(first: Flow, second: Flow) -> Flow:
+    """The motion over two stretches, the end of the first being the beginning of the second; maps of one size."""
+    if first.still or second.still:
+        return second if first.still else first
+    at = grid(second.back.shape) + second.back
+    before = _read(np.dstack([first.back, first.trust]), at)
+    return Flow(second.back + before[..., :2], np.minimum(second.trust, before[..., 2]))
 
 
 def sought(image: np.ndarray) -> np.ndarray:

@@ -25,5 +25,5 @@ def make_dreamer(
     if config.dream.algorithm == "ink":
         return InkDreamer(network, config, size, device, seed, start)
     if config.source.moves:
-        return RidingDream(Dreamer(network, standing(config), size, device, seed, start), config.source.decay_s)
+        return RidingDream(Dreamer(network, standing(config), size, device, seed, start), config.source.decay_s, seed)
     return Dreamer(network, config, size, device, seed, start)

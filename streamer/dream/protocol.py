@@ -62,6 +62,9 @@ class Riding(Protocol):
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
         """Go on upon a picture, the same as before or a newer one, ``dt_s`` seconds after the last time."""
 
+    def pass_by(self, picture: SourcePicture) -> None:
+        """See a picture that is not ridden on, to follow what moves in between; from any thread."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dream:

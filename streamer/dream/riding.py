@@ -21,7 +21,8 @@ from torch import Tensor
 from streamer.config import Config
 from streamer.dream.canvas import Canvas
 from streamer.dream.protocol import Dreaming
-from streamer.flow import Flow, FlowFinder, places, sought
+from streamer.dream.sources import noise
+from streamer.flow import Flow, Tracker, places, sought
 from streamer.messages import Motion, Pose, Scene, SourcePicture
 
 CELLS = 9
@@ -32,6 +33,10 @@ TINT = 14.0
 """…and shift its colour."""
 STRENGTH = 34.0
 """Standard deviation, in levels, beyond which what is added to a cell is pulled back."""
+BUMP_CONTRAST, BUMP_KEEP = 24.0, 0.4
+"""What wakes a settled dream: noise of that standard deviation, in levels, and the share that is kept of what was added."""
+KEPT_LEAST = 0.95
+"""A step fades no more than this, however long it took: on a slow machine nothing would ever grow."""
 PULL = 0.25
 """Share of the excess taken off each time."""
 
@@ -57,15 +62,17 @@ def standing(config: Config) -> Config:
 class RidingDream:
     """A dream that rides on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
 
-    def __init__(self, dream: Painted, decay_s: float) -> None:
+    def __init__(self, dream: Painted, decay_s: float, seed: int) -> None:
         """Ride; until the first picture comes, the dream is by itself.
 
         Args:
             dream: Made with the settings that ``standing`` gives.
             decay_s: Seconds in which what was added fades to 1/e.
+            seed: Of everything random that is added here.
         """
         self._dream, self._decay_s = dream, decay_s
-        self._finder = FlowFinder()
+        self._noise = np.random.default_rng(seed)
+        self._tracker = Tracker()
         self._base: Tensor | None = None
         """The picture ridden on, as the canvas' picture is."""
         self._grey: np.ndarray | None = None
@@ -90,22 +97,26 @@ class RidingDream:
             return
         added = canvas.picture - self._base
         if self._ridden is None or picture.number != self._ridden.number:
-            before = self._grey
+            before = (0 if self._ridden is None else self._ridden.number), self._grey
             self._settle_on(picture)
-            flow = self._finder.between(before, self._grey)
+            flow = self._tracker.flow(before, (picture.number, self._grey))
             if not flow.still:
                 added, canvas.momentum = _carried(added, flow), _carried(canvas.momentum, flow)
-        added = hold(added, math.exp(-dt_s / self._decay_s))
+        added = hold(added, max(KEPT_LEAST, math.exp(-dt_s / self._decay_s)))
         canvas.picture = (self._base + added).clamp(0, 255).contiguous(memory_format=torch.channels_last)
+
+    def pass_by(self, picture: SourcePicture) -> None:
+        """See a picture that is not ridden on, to follow what moves in between; from any thread, a few times a second."""
+        self._tracker.see(picture.number, sought(picture.image), picture.time_s)
 
     def _settle_on(self, picture: SourcePicture) -> None:
         height, width = self.size
         image = picture.image
+        self._grey = sought(image)
         if image.shape[:2] != (height, width):
             shrinks = image.shape[1] > width
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
         self._ridden = SourcePicture(image, picture.number, picture.time_s)
-        self._grey = sought(image)
         self._base = Canvas(image, self._dream.canvas.device).picture
 
     # As Dreaming has it
@@ -128,12 +139,18 @@ class RidingDream:
         """Nothing: it is the picture that moves."""
 
     def bump(self) -> None:
-        """Wake a settled dream."""
-        self._dream.bump()
+        """Wake a settled dream: coloured noise takes the place of most of what was added."""
+        if self._base is None:
+            self._dream.bump()
+            return
+        canvas = self._dream.canvas
+        breath = Canvas(noise(self.size, self._noise, BUMP_CONTRAST), canvas.device).picture - 128
+        changed = self._base + BUMP_KEEP * (canvas.picture - self._base) + breath
+        canvas.picture = changed.clamp(0, 255).contiguous(memory_format=torch.channels_last)
 
     def twist(self) -> None:
-        """Wake a settled dream: as ``bump``, for the picture cannot be turned."""
-        self._dream.bump()
+        """Wake a settled dream: as ``bump``, for the picture must not be turned."""
+        self.bump()
 
     def step(self, dt_s: float) -> None:
         """Take one step."""

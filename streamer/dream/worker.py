@@ -35,6 +35,7 @@ from streamer.dream.protocol import (
     Ready,
     Report,
     Resume,
+    Riding,
     Shot,
     Stop,
     Trouble,
@@ -52,6 +53,8 @@ BEAT_S = 0.25
 STILL_S = 0.5
 """Seconds between pictures while paused, which tell that the camera stands."""
 NICENESS = 5
+WATCH_S = 0.2
+"""Seconds between looks at a moving source that is ridden on."""
 """The picture may wait, the video may not: the worker gives way to the process that shows it."""
 
 
@@ -303,6 +306,8 @@ def _real_factory() -> Factory:
     from streamer.dream.studio import build  # imports torch
 
     return build
+        if dream.rider is not None and assignment.feed is not None:
+            threading.Thread(target=_watch, args=(assignment.feed, dream.rider), name="watch", daemon=True).start()
 
 
 def _receive(connection: Connection, inbox: Inbox, begun: threading.Event) -> None:
@@ -330,6 +335,17 @@ class _Sender(logging.handlers.QueueHandler):
 
 def _log_to(send: Callable[[Report], None]) -> None:
     root = logging.getLogger()
+def _watch(feed: Feed, rider: Riding) -> None:
+    """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
+    seen = 0
+    while True:
+        picture = feed.newest(after=seen)
+        if picture is not None:
+            seen = picture.number
+            rider.pass_by(picture)
+        time.sleep(WATCH_S)
+
+
     root.handlers[:] = [_Sender(send)]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)

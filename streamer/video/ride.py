@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from streamer.flow import Flow, FlowFinder, carry, sought, unmoved
+from streamer.flow import LEG_S, Flow, Tracker, carry, sought, unmoved
 from streamer.messages import Keyframe, Scene, SourcePicture
 
 FADE_MOST_S = 0.5
@@ -23,6 +23,8 @@ DENSE_S = 0.1
 """Dreamt pictures so close to each other follow without a fade."""
 FADE_FIRST_S = 1.0
 """The first one fades in over so long."""
+PATIENCE_S, PATIENCE = 2.0, 3.0
+"""What was dreamt begins to fade when for so many seconds, and for so many times the usual pause, nothing newer came."""
 
 Newest = Callable[[], SourcePicture | None]
 
@@ -41,6 +43,8 @@ class _Layer:
     flow: Flow
     """From that picture to the one of number ``number``."""
     number: int
+    dreamt_on: int
+    """Number of the picture it was dreamt on."""
 
 
 class RideScreen:
@@ -57,7 +61,7 @@ class RideScreen:
         """
         self.size = size
         self._newest, self._mix, self._decay_s = newest, mix, decay_s
-        self._finder = FlowFinder(fine=False)
+        self._tracker = Tracker()
         self._lock = threading.Lock()
         self._pushed: Keyframe | None = None
         self._alone: Keyframe | None = None
@@ -65,7 +69,11 @@ class RideScreen:
         self._layer: _Layer | None = None
         self._before: _Layer | None = None
         self._fade_from_s, self._fade_s = 0.0, 0.0
-        self._grey: tuple[int, np.ndarray] | None = None
+        self._apart_s = 0.0
+        """Seconds from one dreamt picture to the next, lately."""
+        self._now: tuple[int, np.ndarray] = (0, np.zeros((1, 1), np.uint8))
+        """Number and grey of the picture seen last."""
+        self._seen_s = -math.inf
 
     def push(self, keyframe: Keyframe) -> None:
         """As ``Screen`` has it."""
@@ -83,21 +91,23 @@ class RideScreen:
             return self._dream_alone()
         if keyframe is not None and keyframe.ridden is not None:
             self._take(keyframe, keyframe.ridden, now_s)
-        image = self._fitted(picture.image)
-        layer = self._layer
+        self._seen(picture)
+        image, layer = self._fitted(picture.image), self._layer
         if layer is None:
             return image.copy(), None
-        grey = self._seen(picture)
         share = 1.0 if self._fade_s <= 0 else min(1.0, (now_s - self._fade_from_s) / self._fade_s)
         if share >= 1:
             self._before = None
-        added = self._moved(layer, picture.number, grey, share * self._kept(layer, now_s))
+        added = self._moved(layer, share * self._kept(layer, now_s))
         if self._before is not None:
-            added = added + self._moved(self._before, picture.number, grey, (1 - share) * self._kept(self._before, now_s))
+            added = added + self._moved(self._before, (1 - share) * self._kept(self._before, now_s))
         return self._laid(image, added), layer.scene
 
     def skip(self, now_s: float) -> None:
-        """As ``Screen`` has it: nothing, for each frame is made from the newest."""
+        """As ``Screen`` has it: what moves is followed, or later what was dreamt could not be laid where it belongs."""
+        picture = self._newest()
+        if picture is not None and now_s - self._seen_s >= LEG_S:
+            self._seen(picture)
 
     def close(self) -> None:
         """As ``Screen`` has it."""
@@ -111,32 +121,31 @@ class RideScreen:
         """Let a new dream take over."""
         grey = sought(ridden.image)
         added = keyframe.image.astype(np.float32) - ridden.image
-        before = self._layer
-        self._before = before
-        self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), ridden.number)
+        self._before = before = self._layer
+        self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), -1, ridden.number)
         if before is None:
             self._fade_from_s, self._fade_s = now_s, FADE_FIRST_S
             return
-        apart_s = keyframe.time_s - before.time_s
+        self._apart_s = apart_s = keyframe.time_s - before.time_s
         self._fade_from_s, self._fade_s = now_s, 0.0 if apart_s <= DENSE_S else min(apart_s, FADE_MOST_S)
 
-    def _seen(self, picture: SourcePicture) -> np.ndarray:
-        """The picture as motion is sought in it."""
-        if self._grey is None or self._grey[0] != picture.number:
-            self._grey = (picture.number, sought(picture.image))
-        return self._grey[1]
+    def _seen(self, picture: SourcePicture) -> None:
+        """Follow what moves up to a picture."""
+        if picture.number != self._now[0]:
+            self._now = picture.number, sought(picture.image)
+            self._seen_s = picture.time_s
+            self._tracker.see(*self._now, picture.time_s)
 
-    def _moved(self, layer: _Layer, number: int, grey: np.ndarray, strength: float) -> np.ndarray:
-        """What a layer adds to the picture of that number."""
-        if layer.number != number:
-            before = layer.grey
-            if before.shape != grey.shape:
-                before = cv2.resize(before, grey.shape[::-1], interpolation=cv2.INTER_AREA)
-            layer.flow, layer.number = self._finder.between(before, grey), number
+    def _moved(self, layer: _Layer, strength: float) -> np.ndarray:
+        """What a layer adds to the picture seen last."""
+        if layer.number != self._now[0]:
+            layer.flow, layer.number = self._tracker.flow((layer.dreamt_on, layer.grey), self._now), self._now[0]
         return carry(layer.added, layer.flow) * np.float32(strength)
 
     def _kept(self, layer: _Layer, now_s: float) -> float:
-        return self._mix * math.exp(-max(0.0, now_s - layer.time_s) / self._decay_s)
+        """How much of a layer is left: all while dreams come as they use to, less once none comes any more."""
+        overdue_s = now_s - layer.time_s - max(PATIENCE_S, PATIENCE * self._apart_s)
+        return self._mix * math.exp(-max(0.0, overdue_s) / self._decay_s)
 
     def _laid(self, image: np.ndarray, added: np.ndarray) -> np.ndarray:
         """The picture with what is added, both seen at the frame's size."""

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from streamer.messages import Keyframe, Pose, Region, Scene, SourcePicture, Target
+from streamer.video.ride import FADE_FIRST_S, PATIENCE_S, RideScreen
+from tests.test_flow import picture
+
+SIZE = (90, 160)
+SCENE = Scene(1, (Region(Target("n1", "volcano"), (0, 0, 1, 1)),))
+LONG_S = FADE_FIRST_S + 0.1
+
+
+class Film:
+    """A moving source whose newest picture a test sets."""
+
+    def __init__(self) -> None:
+        self.picture: SourcePicture | None = None
+
+    def show(self, number: int, shift: float = 0.0) -> np.ndarray:
+        self.picture = SourcePicture(picture((shift, 0.0), SIZE), number, number / 25)
+        return self.picture.image
+
+    def newest(self) -> SourcePicture | None:
+        return self.picture
+
+
+def screen_on(film: Film, mix: float = 1.0) -> RideScreen:
+    return RideScreen(SIZE, film.newest, mix, decay_s=1.0)
+
+
+def dreamt(on: SourcePicture, time_s: float, at: int = 70, add: int = 60) -> Keyframe:
+    """A dream that adds a bright square to a picture."""
+    image = on.image.copy()
+    image[35:55, at : at + 20] = np.clip(image[35:55, at : at + 20].astype(int) + add, 0, 255)
+    return Keyframe(image, Pose(), time_s, SCENE, 0, 1, ridden=on)
+
+
+def added(shown: np.ndarray | None, raw: np.ndarray) -> np.ndarray:
+    assert shown is not None
+    return (shown.astype(float) - raw).mean(2)
+
+
+def test_before_anything_there_is_nothing() -> None:
+    assert screen_on(Film()).frame(0.0) == (None, None)
+
+
+def test_before_the_first_dream_the_source_is_shown_as_it_is() -> None:
+    film = Film()
+    raw = film.show(1)
+    shown, scene = screen_on(film).frame(0.0)
+    assert shown is not None
+    assert np.array_equal(shown, raw)
+    assert shown is not raw
+    assert scene is None
+
+
+def test_without_a_source_the_dream_is_shown_by_itself() -> None:
+    screen = screen_on(Film())
+    screen.push(Keyframe(np.full((45, 80, 3), 90, np.uint8), Pose(), 0.0, SCENE, 0, 1))
+    shown, scene = screen.frame(0.0)
+    assert shown is not None
+    assert shown.shape == (*SIZE, 3)
+    assert (shown == 90).all()
+    assert scene is SCENE
+
+
+def test_a_dream_fades_in_on_the_picture() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0))
+    assert np.abs(added(screen.frame(0.0)[0], raw)).max() < 1
+    half = added(screen.frame(FADE_FIRST_S / 2)[0], raw)[45, 80]
+    full = added(screen.frame(LONG_S)[0], raw)[45, 80]
+    assert 0.3 * full < half < 0.7 * full
+    assert full > 40
+    assert screen.frame(LONG_S)[1] is SCENE
+
+
+def test_the_dream_moves_with_the_picture_at_every_frame() -> None:
+    film = Film()
+    film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0))
+    screen.frame(0.0)
+    screen.frame(LONG_S)
+    for number, shift in enumerate((2.0, 4.0, 6.0, 8.0), 2):
+        raw = film.show(number, shift)
+        lying = np.clip(added(screen.frame(LONG_S + number / 25)[0], raw), 0, None)
+        lying[lying < 10] = 0
+        at = (lying * np.arange(160)).sum() / lying.sum()
+        assert at == pytest.approx(79.5 + shift, abs=1.0)
+        assert lying.max() > 35
+
+
+def test_over_seconds_it_is_followed_by_way_of_what_lay_between() -> None:
+    film = Film()
+    film.show(1)
+    on = film.picture
+    screen = screen_on(film)
+    screen.frame(0.0)
+    for number in range(2, 60):  # the dream takes two seconds, and the picture moves by 35 px meanwhile
+        raw = film.show(number, 0.6 * (number - 1))
+        screen.frame(number / 25)
+    screen.push(dreamt(on, 2.3, at=50))
+    screen.frame(60 / 25)
+    lying = np.clip(added(screen.frame(60 / 25 + LONG_S)[0], raw), 0, None)
+    lying[lying < 10] = 0
+    assert (lying * np.arange(160)).sum() / lying.sum() == pytest.approx(59.5 + 0.6 * 58, abs=2.0)
+
+
+def test_what_is_cut_to_shows_nothing_of_the_dream_before() -> None:
+    film = Film()
+    film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0))
+    screen.frame(0.0)
+    cut = 255 - picture((0.0, 0.0), SIZE, seed=4) // 4
+    film.picture = SourcePicture(cut, 2, 0.04)
+    assert np.abs(added(screen.frame(LONG_S)[0], cut)).mean() < 1
+
+
+def test_one_dream_takes_over_from_the_one_before_without_a_jump() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0, add=40))
+    screen.frame(0.0)
+    values = [added(screen.frame(LONG_S)[0], raw)[45, 80]]
+    screen.push(dreamt(film.picture, 1.0, add=80))
+    values += [added(screen.frame(LONG_S + number / 25)[0], raw)[45, 80] for number in range(1, 16)]
+    assert values[-1] > values[0] + 20
+    assert max(abs(b - a) for a, b in itertools.pairwise(values)) < 8
+
+
+def test_a_dream_that_ended_fades() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0))
+    screen.frame(0.0)
+    strong = added(screen.frame(PATIENCE_S)[0], raw)[45, 80]
+    assert added(screen.frame(PATIENCE_S + 6)[0], raw)[45, 80] < 0.1 * strong
+
+
+def test_the_mix_is_how_much_of_it_is_shown() -> None:
+    found = []
+    for mix in (0.0, 0.5, 1.0):
+        film = Film()
+        raw = film.show(1)
+        screen = screen_on(film, mix)
+        screen.push(dreamt(film.picture, 0.0, add=40))
+        screen.frame(0.0)
+        found.append(added(screen.frame(LONG_S)[0], raw)[45, 80])
+    assert found == pytest.approx([0, found[2] / 2, found[2]], abs=1.5)
+
+
+def test_a_small_canvas_is_laid_on_a_large_picture() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    small = SourcePicture(raw[::2, ::2].copy(), 1, 0.0)
+    image = np.clip(small.image.astype(int) + 20, 0, 255).astype(np.uint8)
+    screen.push(Keyframe(image, Pose(), 0.0, SCENE, 0, 1, ridden=small))
+    screen.frame(0.0)
+    shown, _ = screen.frame(LONG_S)
+    assert shown is not None
+    assert shown.shape == raw.shape
+    assert np.median(added(shown, raw)) == pytest.approx(20, abs=1)
+
+
+def test_unseen_moments_are_followed_too() -> None:
+    film = Film()
+    film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0, at=50))
+    screen.frame(0.0)
+    for number in range(2, 60):
+        raw = film.show(number, 0.6 * (number - 1))
+        screen.skip(number / 25)
+    lying = np.clip(added(screen.frame(60 / 25)[0], raw), 0, None)
+    lying[lying < 10] = 0
+    assert (lying * np.arange(160)).sum() / lying.sum() == pytest.approx(59.5 + 0.6 * 58, abs=2.0)
