@@ -10,10 +10,11 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.dream.device import canvas_size, choose_device
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.dreamer import DreamError
+from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
 from streamer.dream.networks import Network, load
-from streamer.dream.riding import RidingDream, standing
+from streamer.dream.riding import RidingDream
 from streamer.messages import LayerEntry, Scene, SourcePicture
 
 STEPS = 2
@@ -42,7 +43,8 @@ class FilmDream:
             NetworkError: its weights cannot be had.
             DeviceError: the device asked for is not there.
         """
-        self.config = standing(config)
+        film = {"kind": "video", "ride": True}
+        self.config = config.model_copy(update={"source": config.source.model_copy(update=film)})
         self.device = choose_device(config.device)
         self.network: Network = load(config.network, self.device)
 
@@ -62,11 +64,13 @@ class FilmDream:
         """A dream of a scene that rides, at its beginning.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
         """
-        dreamer = Dreamer(self.network, self.config, canvas, self.device, seed)
-        dreamer.scene(scene)
-        return RidingDream(dreamer, self.config.source.decay_s)
+        dream = make_dreamer(self.network, self.config, canvas, self.device, seed)
+        if not isinstance(dream, RidingDream):
+            raise DreamError(f"'dream.algorithm: {self.config.dream.algorithm}' cannot dream on films; take another")
+        dream.scene(scene)
+        return dream
 
     def estimate(self, scene: Scene, first: SourcePicture, pictures: int, steps: int) -> Estimate:
         """What dreaming so many pictures will take; some steps are taken to find out, if the memory suffices for them.
