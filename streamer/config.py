@@ -229,6 +229,21 @@ class DreamConfig(Section):
         description="How fast a new subject takes the place of the old: at first steps are larger by this many times, the "
         "old subject is climbed down from and its detail fades. Dies away in some seconds; 0 lets the new one grow slowly.",
     )
+    wake: Literal["off", "noise", "twist", "alternate"] = Field(
+        default="off",
+        description="What wakes a dream that has settled: noise breathed in, a twist by whirls, or each in turn. off leaves that "
+        "to !bump. A picture that stands still settles in about ten seconds, one that zooms hardly ever.",
+    )
+    wake_share: float = Field(
+        default=0.35,
+        gt=0,
+        lt=1,
+        description="Share of its liveliest change, since its subject began, below which a dream has settled; the zoom does not "
+        "count as change. More wakes it sooner.",
+    )
+    wake_after_s: float = Field(
+        default=10.0, ge=0, le=3600, description="Seconds a settled dream is left alone before it is woken."
+    )
     views: Annotated[tuple[Annotated[float, Field(ge=0.5, le=20)], ...], Field(min_length=1, max_length=6)] | Auto = Field(
         default="auto",
         description="The sizes at which the network sees the picture: its shorter side as a multiple of the network's window, "

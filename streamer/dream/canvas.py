@@ -30,7 +30,16 @@ def grid_for(matrix: np.ndarray, size: tuple[int, int], device: torch.device | s
 
 
 def twist_grid(size: tuple[int, int], radians: float, reach: float, device: torch.device | str) -> Tensor:
-    """A turn of the middle against the border as a sampling grid, as ``Canvas.twist`` has it; like ``grid_for``."""
+    """A turn of the middle against the border as a sampling grid; a point's turn falls with its distance as a bell curve.
+
+    Args:
+        size: (height, width).
+        radians: the turn of the centre, counter-clockwise.
+        reach: distance at which the turn is 1/e of that, in heights of the picture.
+
+    Returns:
+        As ``grid_for`` does.
+    """
     height, width = size
     y = (torch.arange(height, device=device, dtype=torch.float32) - (height - 1) / 2)[:, None]
     x = (torch.arange(width, device=device, dtype=torch.float32) - (width - 1) / 2)[None, :]
@@ -76,14 +85,8 @@ class Canvas:
         self.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
         self.momentum = momentum.contiguous(memory_format=torch.channels_last)
 
-    def twist(self, radians: float, reach: float) -> None:
-        """Turn the middle against the border, which stays: a point's turn falls with its distance as a bell curve.
-
-        Args:
-            radians: the turn of the centre, counter-clockwise.
-            reach: distance at which the turn is 1/e of that, in heights of the picture.
-        """
-        grid = twist_grid(self.size, radians, reach, self.device)
+    def warp(self, grid: Tensor) -> None:
+        """Let each pixel come from elsewhere; the grid is one for ``grid_sample``, as ``grid_for`` makes them."""
         self.picture = self._sample(self.picture, grid, "bicubic").clamp_(0, 255)
         self.momentum = self._sample(self.momentum, grid, "bilinear")
 

@@ -19,6 +19,7 @@ from streamer.dream.objectives import DreamError, SceneObjective, resample
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.dream.sources import cover, noise
+from streamer.dream.waking import HASTE, Waking
 from streamer.messages import Kind, Motion, Pose, Region, Scene
 
 __all__ = ["DreamError", "Dreamer", "views_for"]
@@ -46,12 +47,6 @@ SURGE_OVER = 1e-3
 """Share of a surge at which it counts as over: what it would still change cannot be seen."""
 SHAPE_CELLS = 5
 """Cells over the picture's height that a change leaves as they are."""
-BUMP_CONTRAST = 28.0
-"""Strength of the noise that wakes a settled dream, in levels."""
-TWIST_DEGREES = 12.0
-"""Turn of the centre when a settled dream is twisted awake: enough to move what lies there off its peak."""
-TWIST_REACH = 0.4
-"""Picture heights from the centre at which a twist has fallen to 1/e."""
 
 
 def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
@@ -106,6 +101,7 @@ class Dreamer:
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._fading: list[tuple[Scene, float]] = []
+        self._waking = Waking(self._noise)
         self._steps = 0
         self._since_s = 0.0
         """Seconds since the scene changed."""
@@ -151,14 +147,17 @@ class Dreamer:
 
     def bump(self) -> None:
         """Wake a settled dream with a breath of coloured noise."""
-        breath = torch.tensor(noise(self.size, self._noise, BUMP_CONTRAST), dtype=torch.float32, device=self._device) - 128
-        moved = self._canvas.picture + breath.permute(2, 0, 1)[None]
-        self._canvas.picture = moved.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+        self._waking.bump(self._canvas)
+        self._hasten()
 
     def twist(self) -> None:
-        """Wake a settled dream by turning its middle a little, to one side or the other."""
-        side = 1 if self._noise.random() < 0.5 else -1
-        self._canvas.twist(side * math.radians(TWIST_DEGREES), TWIST_REACH)
+        """Wake a settled dream by whirls that take things from where they lie."""
+        self._waking.twist()
+        self._hasten()
+
+    def _hasten(self) -> None:
+        """Take larger steps for a while, as after a change of scene."""
+        self._since_s = min(self._since_s, -SURGE_S * math.log(HASTE))
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on at another canvas size, (height, width)."""
@@ -184,6 +183,7 @@ class Dreamer:
 
         Without a scene the camera moves and the picture is left alone.
         """
+        self._waking.move(self._canvas, dt_s)
         if self._original is not None:
             self._original.step(self._canvas, self._objective, self._regions(dt_s), self._motion, dt_s)
             return

@@ -42,6 +42,7 @@ from streamer.dream.protocol import (
     Unfit,
 )
 from streamer.dream.ring import SLOTS, Ring
+from streamer.dream.settled import Sleep
 from streamer.messages import Motion, Pose, Scene
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,9 @@ BEAT_S = 0.25
 """Seconds between signs of life while nothing else is to be said."""
 STILL_S = 0.5
 """Seconds between pictures while paused, which tell that the camera stands."""
-NICENESS = 5
 WATCH_S = 0.2
 """Seconds between looks at a moving source that is ridden on."""
+NICENESS = 5
 """The picture may wait, the video may not: the worker gives way to the process that shows it."""
 
 
@@ -87,6 +88,7 @@ class Worker:
     Args:
         resume: Where an earlier worker got to.
         feed: Pictures to ride on.
+        sleep: Watches for a dream that has settled; None leaves it alone.
         clock: Monotonic seconds, the pictures' time.
     """
 
@@ -101,11 +103,12 @@ class Worker:
         motion: Motion,
         resume: Resume | None = None,
         feed: Feed | None = None,
+        sleep: Sleep | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dream, self._budget, self._ring, self._inbox, self._send = dream, budget, ring, inbox, send
         self._dreamer, self._motion, self._clock = dream.dreamer, motion, clock
-        self._rider, self._feed = dream.rider, feed
+        self._rider, self._feed, self._sleep = dream.rider, feed, sleep
         self._scene: Scene | None = None
         self._paused = self._stopped = False
         self._steps = 0  # since the last picture that went out
@@ -223,6 +226,9 @@ class Worker:
         step_s = self._budget.step_s
         self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, step_s, acts, on))
         self._steps, self._acts = 0, []
+        if self._sleep is not None and not self._paused and (bump := self._sleep.look(self._posed_s, pose, image)):
+            log.info("the dream had settled: woken by %s", "a twist" if bump.twist else "noise")
+            self._wake(bump)
 
     def _listen(self, seconds: float) -> None:
         """Obey what there is, and what comes within some seconds; give signs of life."""
@@ -240,15 +246,21 @@ class Worker:
             elif now >= until:
                 return
 
+    def _wake(self, bump: Bump) -> None:
+        self._acts.append(bump)
+        self._dreamer.twist() if bump.twist else self._dreamer.bump()
+
     def _obey(self, command: Command) -> None:
         self._heard += 1
-        if isinstance(command, Scene | Motion | Bump):
+        if isinstance(command, Scene | Motion):
             self._acts.append(command)
         match command:
             case Scene():
                 try:
                     self._dreamer.scene(command)
                     self._scene = command
+                    if self._sleep is not None:
+                        self._sleep.renew()
                 except self._dream.unknown as error:
                     self._send(Trouble(str(error)))
                     self._scene = self._scene or command  # better a picture without it than none
@@ -256,7 +268,7 @@ class Worker:
                 self._motion = command
                 self._dreamer.motion(command)
             case Bump():
-                self._dreamer.twist() if command.twist else self._dreamer.bump()
+                self._wake(command)
             case Pause():
                 if self._paused and not command.paused:
                     self._stand()
@@ -291,8 +303,11 @@ def main(connection: Connection, assignment: Assignment) -> None:
         shrinkable = config.dream.keyframe_s != "auto" or config.canvas.width == config.canvas.height == "auto"
         budget = Budget(config.dream, dream.dreamer.size, frame_s=1 / config.video.fps, shrinkable=shrinkable)
         motion = Motion(config.zoom.speed, config.zoom.rotation)
-        worker = Worker(dream, budget, ring, inbox, send, motion=motion, resume=assignment.resume, feed=assignment.feed)
+        resume, feed, sleep = assignment.resume, assignment.feed, Sleep(config.dream)
+        worker = Worker(dream, budget, ring, inbox, send, motion=motion, resume=resume, feed=feed, sleep=sleep)
         begun.set()
+        if dream.rider is not None and assignment.feed is not None:
+            threading.Thread(target=_watch, args=(assignment.feed, dream.rider), name="watch", daemon=True).start()
         worker.run()
     except Unfit as error:
         send(Failed(_line(error), "", lasting=True))
@@ -306,8 +321,6 @@ def _real_factory() -> Factory:
     from streamer.dream.studio import build  # imports torch
 
     return build
-        if dream.rider is not None and assignment.feed is not None:
-            threading.Thread(target=_watch, args=(assignment.feed, dream.rider), name="watch", daemon=True).start()
 
 
 def _receive(connection: Connection, inbox: Inbox, begun: threading.Event) -> None:
@@ -320,6 +333,17 @@ def _receive(connection: Connection, inbox: Inbox, begun: threading.Event) -> No
         inbox.put(command)
         if isinstance(command, Stop) and not begun.is_set():
             os._exit(0)
+
+
+def _watch(feed: Feed, rider: Riding) -> None:
+    """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
+    seen = 0
+    while True:
+        picture = feed.newest(after=seen)
+        if picture is not None:
+            seen = picture.number
+            rider.pass_by(picture)
+        time.sleep(WATCH_S)
 
 
 class _Sender(logging.handlers.QueueHandler):
@@ -335,17 +359,6 @@ class _Sender(logging.handlers.QueueHandler):
 
 def _log_to(send: Callable[[Report], None]) -> None:
     root = logging.getLogger()
-def _watch(feed: Feed, rider: Riding) -> None:
-    """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
-    seen = 0
-    while True:
-        picture = feed.newest(after=seen)
-        if picture is not None:
-            seen = picture.number
-            rider.pass_by(picture)
-        time.sleep(WATCH_S)
-
-
     root.handlers[:] = [_Sender(send)]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)

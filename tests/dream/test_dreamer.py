@@ -155,11 +155,21 @@ def test_the_canvas_changes_size_in_mid_dream() -> None:
     assert dream.picture().shape == (27, 48, 3)
 
 
-def test_a_bump_stirs_the_picture() -> None:
+@pytest.mark.parametrize("how", ["bump", "twist"])
+def test_what_wakes_stirs_the_picture_bit_by_bit(how: str) -> None:
     dream = dreamer()
-    before = dream.picture()
-    dream.bump()
-    assert 5 < np.abs(dream.picture().astype(int) - before).mean() < 60
+    dream.scene(SCENE)
+    for _ in range(30):
+        dream.step(0.0)
+    before = dream.picture().astype(int)
+    getattr(dream, how)()
+    assert np.array_equal(dream.picture(), before)
+    apart = []
+    for _ in range(10):
+        dream.step(0.1)
+        apart.append(np.abs(dream.picture() - before).mean())
+    assert apart[0] < apart[-1] / 2
+    assert apart[-1] > 8
 
 
 def test_a_picture_to_start_from_is_cut_to_the_canvas() -> None:

@@ -7,6 +7,7 @@ from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
 from streamer.config import DreamConfig
 from streamer.dream.budget import Budget
 from streamer.dream.protocol import Beat, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
+from streamer.dream.settled import Sleep
 from streamer.dream.worker import BEAT_S, MAX_DT_S, Inbox, Worker
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from tests.dream.fake_dream import WNIDS, FakeDreamer
@@ -50,7 +51,9 @@ class Scripted(Inbox):
 class Stage:
     """A worker, its clock, and all it says; the renderer's part is played by giving slots back at once."""
 
-    def __init__(self, script, *, step=None, resume=None, give_back=True, unknown=LookupError, size=SIZE, **settings):
+    def __init__(
+        self, script, *, step=None, resume=None, give_back=True, unknown=LookupError, size=SIZE, sleep=None, **settings
+    ):
         self.clock = HandClock(0.0)
         self.said, self.pictures = [], []
         self.inbox, self.ring = Scripted(self.clock, script), FakeRing()
@@ -65,7 +68,15 @@ class Stage:
         dream = Dream(self.dreamer, "fake", "cpu", WNIDS, unknown=unknown)
         self.budget = Budget(DreamConfig(**settings), size, frame_s=0.04)
         self.worker = Worker(
-            dream, self.budget, self.ring, self.inbox, self.send, motion=Motion(2.0, 0.0), resume=resume, clock=self.clock
+            dream,
+            self.budget,
+            self.ring,
+            self.inbox,
+            self.send,
+            motion=Motion(2.0, 0.0),
+            resume=resume,
+            sleep=None if sleep is None else Sleep(DreamConfig(**sleep)),
+            clock=self.clock,
         )
 
     def send(self, report):
@@ -147,6 +158,19 @@ def test_bump_and_commands_heard_are_counted():
 def test_a_twist_is_another_bump():
     stage = Stage([(0.0, scene()), (0.5, Bump(twist=True)), (2.0, Stop())]).run()
     assert (stage.dreamer.bumps, stage.dreamer.twists) == (0, 1)
+
+
+def test_a_dream_that_settled_is_woken_and_told_of():
+    stage = Stage(
+        [(0.0, scene()), (60.0, Stop())], sleep={"wake": "alternate", "wake_after_s": 5.0}, steps_per_keyframe=2
+    ).run()
+    woken = [act for act in acts(stage) if isinstance(act, Bump)]
+    assert woken[:2] == [Bump(twist=True), Bump(twist=False)]
+    assert stage.dreamer.twists == 2
+    assert stage.dreamer.bumps - woken.count(Bump()) in (0, 1), "the last led to no picture any more"
+    done = [act for act in acts(stage) if isinstance(act, Bump | int)]
+    first_s = sum(done[: done.index(woken[0])]) / 1000
+    assert 30 < first_s < 35, "the fake's red rises for 25.5 s, then nothing changes"
 
 
 def acts(stage):
