@@ -17,7 +17,7 @@ import pytest
 from streamer import pipeline
 from streamer.acts import Act, Begun
 from streamer.config import Config, FileOutput, JournalConfig, QueueConfig, VideoConfig, WebConfig
-from streamer.messages import Keyframe, Motion, Pose, RendererStatus, Scene
+from streamer.messages import Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
 from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
@@ -38,6 +38,7 @@ class HandRenderer:
         seed: int,
         on_keyframe: Callable[[Keyframe], None],
         *,
+        feed: object = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None],
         clock: Callable[[], float],
     ) -> None:
@@ -74,8 +75,8 @@ class HandRenderer:
             self.scenes.append(scene)
             self.heard.notify_all()
 
-    def load(self, *wnids: str) -> None:
-        self._status = RendererStatus(network="by hand", wnids=wnids)
+    def load(self, *wnids: str, layers: tuple[LayerEntry, ...] = ()) -> None:
+        self._status = RendererStatus(network="by hand", wnids=wnids, layers=layers)
 
     def keyframe(self, image: np.ndarray) -> None:
         keyframe = Keyframe(image, Pose(), self._clock(), self.scenes[-1], self._number, 1)
@@ -373,6 +374,16 @@ def test_rules_votes_and_chat_go_through(live: Live) -> None:
     live.call("api/chat", {"state": "connected", "account": "bot", "channel": "ann", "source": "twitch"})
     told = live.call("api/status")
     assert (told["open"], told["chat"]["state"], told["chat"]["channel"]) == (True, "connected", "ann")
+
+
+def test_the_layers_of_the_network_at_work_can_be_asked_for(live: Live) -> None:
+    live.pipeline.start()
+    live.renderer.load("n01443537", layers=(LayerEntry("fire5", 256, 8),))
+    live.renderer.await_scene(lambda scene: True)
+    assert live.call("api/layers")["layers"] == [{"name": "fire5", "channels": 256, "stride": 8}]
+    live.call("api/requests", {"user": "mo", "text": "goldfish + layer fire5:3", "role": "moderator"})
+    scene = live.renderer.await_scene(lambda scene: scene.user == "mo")
+    assert (scene.title, scene.regions[1].target.channels) == ("goldfish + layer fire5:3", (3,))
 
 
 def test_the_camera_is_moved(live: Live) -> None:
