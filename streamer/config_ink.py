@@ -49,8 +49,14 @@ class InkConfig(Section):
         default=50,
         ge=1,
         le=100_000,
-        description="Pixels that change at most in a step; fewer where steps are shorter than a tenth of a second. More draws "
-        "faster and more coarsely.",
+        description="Pixels that change at most in a step. More draws faster and more coarsely.",
+    )
+    step_s: float = Field(
+        default=0.1,
+        ge=0,
+        le=10,
+        description="Seconds that a whole step stands for, so that drawings grow alike on quick machines: shorter steps change "
+        "fewer pixels, longer ones let ink age by no more. 0: every step is a whole one.",
     )
     reach_px: int = Field(
         default=3,
@@ -75,7 +81,7 @@ class InkConfig(Section):
         ge=0,
         le=86_400,
         description="Seconds after which ink bleaches, pixel by pixel, to make room for more: drawings stay light. Longer on "
-        "machines that take fewer than 10 steps a second. 0: never; then drawings grow dark in the end.",
+        "machines whose steps are longer than step_s. 0: never; then drawings grow dark in the end.",
     )
     wash_s: float = Field(
         default=6.0,

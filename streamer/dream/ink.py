@@ -25,9 +25,6 @@ from streamer.dream.objectives import Box, SceneObjective, resample
 from streamer.dream.sources import noise
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
-STEP_S = 0.1
-"""The time that a whole step stands for. Quicker steps turn over fewer pixels; slower ones let ink age by no more, or on a slow
-machine drawings would bleach before they are drawn."""
 MEMORY = 0.8
 """Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
 FAINT, STRONG = 2.0, 60.0
@@ -169,8 +166,10 @@ class InkDreamer:
         regions = self._fading.regions(dt_s)
         if not regions:
             return
-        share = min(1.0, dt_s / STEP_S) if dt_s > 0 else 1.0
-        self._bleach(share * STEP_S)
+        whole_s = self._settings.step_s
+        # Slower steps let ink age by no more: on a slow machine drawings would bleach before they are drawn.
+        share = min(1.0, dt_s / whole_s) if whole_s > 0 and dt_s > 0 else 1.0
+        self._bleach(share * whole_s if whole_s > 0 else dt_s)
         if not bool(self._fresh().any()):
             for region, part in regions:
                 if part > 0:

@@ -174,6 +174,9 @@ def test_quick_steps_turn_over_less_and_slow_ones_let_no_ink_age() -> None:
     before = quick.ink.clone()
     quick.step(0.01)
     assert int((before ^ quick.ink).sum()) == 2
+    all_at_once = drawing(flips=20, reach_px=0, step_s=0.0)
+    all_at_once.step(0.01)
+    assert int((before ^ all_at_once.ink).sum()) == 20
     first = slow.ink.clone()
     for _ in range(5):
         slow.step(10.0)

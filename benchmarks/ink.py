@@ -1,0 +1,142 @@
+"""Does ink keep its rules with a real network, and does what is asked for grow? A table, and a sheet of the drawings.
+
+    python benchmarks/ink.py --network squeezenet1_1=FILE [--steps 300] [--out FOLDER] [--set ink.reach_px=0]
+
+Each subject is drawn on 224x224 pixels from a disc, camera and bleaching off. Of every step it is checked that the picture
+has two values, that at most ``ink.flips`` pixels turned, that each turned by the sign of what the step followed and lay within
+reach of ink. The columns: pixels turned in a step (mean and most); how many broke a rule; of all ink drawn in the first 100
+steps, the share that hangs together with the disc (no gap wider than ``ink.reach_px``), and the widest gap in the ink that is
+there then; the subject's mean logit, and its rank among the classes, before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from streamer.config import Config, NetworkConfig
+from streamer.dream.ink import InkDreamer
+from streamer.dream.networks import Network, load
+from streamer.dream.objectives import resample
+from streamer.messages import Scene, arrange
+from streamer.requests.vocabulary import Vocabulary
+from streamer.settings_file import load as load_config
+
+SIZE = (224, 224)
+EARLY = 100
+"""Steps in which the drawing is to stay in one piece."""
+SHOWN = (25, 50, 100, 200, 300)
+"""Steps after which a drawing is put on the sheet."""
+SUBJECTS = {
+    "squeezenet1_1": ("flamingo", "violin", "tarantula", "analog clock", "teapot", "scorpion", "king crab", "umbrella"),
+    "bundled": ("school bus", "jellyfish", "goldfish", "teapot", "tarantula", "umbrella", "black widow", "lemon"),
+}
+
+
+@dataclass
+class Drawn:
+    """How one drawing came about."""
+
+    turned: list[int]
+    broken: int
+    together: float
+    gap_px: int
+    scores: tuple[float, float]
+    ranks: tuple[int, int]
+    seconds: float
+    sheets: list[np.ndarray]
+
+
+def parts(ink: np.ndarray, gap_px: int) -> np.ndarray:
+    """Numbers of the pieces of ink, (H, W), where gaps of so many pixels do not part it; 0 for paper."""
+    side = gap_px + 1
+    joined = cv2.dilate(ink.astype(np.uint8), np.ones((side, side), np.uint8))
+    return np.where(ink, cv2.connectedComponents(joined)[1], 0)
+
+
+def rank(network: Network, dreamer: InkDreamer, wnid: str) -> int:
+    """Which class a picture is by its mean logits, seen at the size the network was trained on; 1 is the best."""
+    seen = resample(dreamer.seen, network.trained_px / SIZE[0], network.min_size)
+    with torch.no_grad():
+        logits = network(seen)[0].mean(dim=(1, 2))
+    return int((logits > logits[network.wnids.index(wnid)]).sum()) + 1
+
+
+def draw(network: Network, config: Config, words: Vocabulary, subject: str, steps: int) -> Drawn:
+    targets = words.match(subject).targets[:1]
+    scene, ink = Scene(1, arrange(targets)), config.ink
+    dreamer = InkDreamer(network, config, SIZE, network.device, 1)
+    dreamer.scene(scene)
+    start = dreamer.ink.cpu().numpy().copy()
+    ever, together, gap_px = start.copy(), 0.0, 0
+    found = Drawn([], 0, 0.0, 0, (0.0, 0.0), (0, 0), 0.0, [dreamer.picture()])
+    score, first = dreamer._objective.score(dreamer.seen, scene.regions[0]), rank(network, dreamer, targets[0].wnid)
+    began = time.monotonic()
+    for step in range(1, steps + 1):
+        before = dreamer.ink.clone()
+        dreamer.step(0.1)
+        after, way = dreamer.ink, dreamer.uphill
+        black, white = after & ~before, before & ~after
+        wrong = (black & (way >= 0)) | (white & (way <= 0))
+        if ink.reach_px:
+            near = F.max_pool2d(before[None, None].float(), 2 * ink.reach_px + 1, 1, ink.reach_px)[0, 0] > 0
+            wrong |= black & ~near
+        found.turned.append(int((black | white).sum()))
+        found.broken += int(wrong.sum()) + max(0, found.turned[-1] - ink.flips)
+        found.broken += set(np.unique(dreamer.picture())) != {0, 255}
+        if step <= EARLY:
+            ever |= after.cpu().numpy()
+        if step == EARLY:
+            pieces = parts(ever, max(1, ink.reach_px))
+            together = float((pieces[ever] == pieces[start][0]).mean())
+            now = after.cpu().numpy()
+            gap_px = next(gap for gap in range(1, SIZE[0]) if len(np.unique(parts(now, gap)[now])) == 1)
+        if step in SHOWN:
+            found.sheets.append(dreamer.picture())
+    found.seconds = time.monotonic() - began
+    found.together, found.gap_px = together, gap_px
+    found.scores = score, dreamer._objective.score(dreamer.seen, scene.regions[0])
+    found.ranks = first, rank(network, dreamer, targets[0].wnid)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="bundled", metavar="NAME[=FILE]")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--subjects", nargs="*")
+    parser.add_argument("--out", type=Path, help="folder for a sheet of the drawings")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    name, _, file = arguments.network.partition("=")
+    network = load(NetworkConfig.model_validate({"name": name, "weights": Path(file) if file else None}), torch.device("cpu"))
+    still = ["dream.algorithm=ink", "zoom.speed=1", "zoom.rotation=0", "ink.fade_s=0"]
+    config = load_config(None, [*still, *arguments.set])
+    words = Vocabulary.load().narrowed(network.wnids)
+    print("| subject | turned | broken | in one piece | widest gap | logit | rank | s a step |")
+    print("|---|---|---|---|---|---|---|---|")
+    rows = []
+    for subject in arguments.subjects or SUBJECTS.get(network.name, SUBJECTS["squeezenet1_1"]):
+        one = draw(network, config, words, subject, arguments.steps)
+        rows.append(np.hstack([np.pad(sheet, ((2, 2), (2, 2), (0, 0)), constant_values=160) for sheet in one.sheets]))
+        print(
+            f"| {subject} | {np.mean(one.turned):.0f}, {max(one.turned)} | {one.broken} | {one.together:.1%} | {one.gap_px} px "
+            f"| {one.scores[0]:.1f} → {one.scores[1]:.1f} | {one.ranks[0]} → {one.ranks[1]} "
+            f"| {one.seconds / arguments.steps:.2f} |",
+            flush=True,
+        )
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.vstack(rows)).save(arguments.out / f"ink_{network.name}.png")
+
+
+if __name__ == "__main__":
+    main()
