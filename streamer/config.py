@@ -466,3 +466,9 @@ class Config(Section):
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )
+
+    @model_validator(mode="after")
+    def _ink_stands(self) -> Self:
+        if self.dream.algorithm == "ink" and self.source.moves:
+            raise broken("source.ride", "must be false while dream.algorithm is ink, which does not ride on moving pictures")
+        return self

@@ -255,8 +255,13 @@ def _describe(found: _Found, details: Any) -> Problem:
             return Problem(
                 kind.place, f"'{key}.kind' is {kind.shown}; {_must_kind(field)}{_like(kind.shown, block_kinds(field))}"
             )
-        case "rule":  # raised by a block of config.py about one of its keys
-            key, field, node = _child(found, context["key"])
+        case "rule":  # raised by a block of config.py about one of its keys, or one of a block within
+            *blocks, last = context["key"].split(".")
+            for name in blocks:
+                key, field, node = _child(found, name)
+                assert isinstance(field.annotation, type)
+                found = replace(found, key=key, model=field.annotation, node=node)
+            key, field, node = _child(found, last)
             shown = "missing" if node is found.node else _shown(node, field)
             return Problem(node.place, f"'{key}' is {shown}; {context['rule']}")
         case "fault":  # raised by a block of the bot about something within one of its keys

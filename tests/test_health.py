@@ -6,7 +6,7 @@ import pytest
 
 from streamer.config import Config, FileOutput
 from streamer.health import DISK_LEAST, Health
-from streamer.messages import FrameCounters, Keyframe, OutputStatus, Pose, RendererStatus, Scene
+from streamer.messages import FrameCounters, Keyframe, OutputStatus, Pose, RendererStatus, Scene, SourceStatus
 from tests.fakes import HandClock
 
 KEYFRAME = Keyframe(image=None, pose=Pose(), time_s=0.0, scene=Scene(0, ()), number=0, steps=1)  # type: ignore[arg-type]
@@ -79,3 +79,10 @@ def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch
         f"only 50 MB are free in '{tmp_path}'",
         f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
     )
+
+
+def test_a_camera_that_is_gone(tmp_path: Path, clock: HandClock) -> None:
+    health = Health(Config(), tmp_path, clock)
+    lost = SourceStatus("camera", "0", "lost", "there is no camera 0")
+    assert health.problems(WELL, "", [], source=lost) == ("the camera is lost: there is no camera 0",)
+    assert health.problems(WELL, "", [], source=SourceStatus("video", "a.mp4", "ended")) == ()

@@ -229,7 +229,6 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
 def look_at_files(config: Config) -> Iterator[Finding]:
     """Starting picture, shipped data, room on the disks."""
     from streamer.assets import asset
-    from streamer.dream.sources import SourceError, starting_picture
     from streamer.dream.weights import cache_folder
     from streamer.health import DISK_LEAST, nearest
     from streamer.requests.queue import default_path
@@ -239,13 +238,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
             asset(name)
         except FileNotFoundError as error:
             yield Finding(Level.STOPS, str(error))
-    try:
-        start = starting_picture(config.source)
-        if start is not None:
-            height, width = start.shape[:2]
-            yield Finding(Level.GOOD, f"starting from {config.source.path}, {width}x{height}")
-    except SourceError as error:
-        yield Finding(Level.STOPS, str(error))
+    yield from look_at_source(config)
     folders = [(config.queue.path or default_path()).parent, cache_folder()]
     disks: dict[int, tuple[Path, int]] = {}
     for folder in folders:
@@ -254,6 +247,26 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     for folder, free in disks.values():
         text = f"{free / 2**30:.1f} GB free in {folder}"
         yield Finding(Level.GOOD, text) if free >= DISK_LEAST else Finding(Level.MIND, f"only {text}; make room")
+
+
+def look_at_source(config: Config) -> Iterator[Finding]:
+    """The picture, the film or the camera; one that may still come does not stop the stream."""
+    from streamer.dream.capture import is_live
+    from streamer.dream.reels import first_picture
+    from streamer.dream.sources import SourceError, starting_picture
+
+    source = config.source
+    if source.kind == "noise":
+        return
+    try:
+        picture = first_picture(source) if source.moves else starting_picture(source)
+    except (SourceError, EOFError) as error:
+        yield Finding(Level.MIND if source.moves and is_live(source) else Level.STOPS, str(error))
+        return
+    assert picture is not None, "only noise has none"
+    height, width = picture.shape[:2]
+    name = f"camera {source.device}" if source.kind == "camera" else source.path
+    yield Finding(Level.GOOD, f"{'riding on' if source.moves else 'starting from'} {name}, {width}x{height}")
 
 
 def look_at_outputs(config: Config) -> Iterator[Finding]:

@@ -81,6 +81,8 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
         NetworkError: the network's weights cannot be had.
         DeviceError: the device asked for is not there.
     """
+    if config.source.moves and order.image is None:
+        raise SourceError(f"the settings have a {config.source.kind} as source: dream a film with --video FILE")
     words = Vocabulary.load()
     parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
     start = starting_picture(config.source) if order.image is None else read_image(order.image)

@@ -17,6 +17,7 @@ from streamer.messages import (
     Receipt,
     Rules,
     Scene,
+    SourceStatus,
     Standing,
     StatusSnapshot,
     Target,
@@ -197,10 +198,23 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "dropouts": sound.dropouts,
             "error": sound.error,
         },
+        "source": None if snapshot.source is None else _source(snapshot.source),
         "outputs": [output(item) for item in snapshot.outputs],
         "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},
         "uptime_s": _seconds(snapshot.uptime_s),
         "version": snapshot.version,
+    }
+
+
+def _source(source: SourceStatus) -> Json:
+    return {
+        "kind": source.kind,
+        "name": source.name,
+        "state": source.state,
+        "reason": source.reason,
+        "size": None if source.size is None else {"width": source.size[1], "height": source.size[0]},
+        "fps": round(source.fps, 1),
+        "losses": source.losses,
     }
 
 

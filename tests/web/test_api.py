@@ -208,6 +208,7 @@ def test_status(stage: Stage) -> None:
             "error": "the worker was killed",
         },
         "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
+        "source": None,
         "outputs": stage.call("GET", "/api/outputs").json["outputs"],
         "health": {"ok": True, "problems": []},
         "uptime_s": 100.0,

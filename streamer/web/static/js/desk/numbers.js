@@ -7,7 +7,12 @@ function group(title, rows) {
   return el("section", {}, el("h2", {}, title), el("dl", {}, ...lines));
 }
 
-export function showNumbers({ video, sound, renderer, uptime_s, version }) {
+function sourceRow({ kind, name, state, size, fps }) {
+  const given = state === "live" && size ? `, ${size.width} × ${size.height}, ${fps.toFixed(1)} a second` : "";
+  return [kind === "camera" ? "Camera" : "Film", `${name}: ${state}${given}`, state === "lost"];
+}
+
+export function showNumbers({ video, sound, renderer, source, uptime_s, version }) {
   const { frames } = video;
   const canvas = renderer.canvas ? `${renderer.canvas.width} × ${renderer.canvas.height}` : "…";
   const keyframe = renderer.keyframe_s === null ? "…" : `every ${renderer.keyframe_s.toFixed(2)} s`;
@@ -29,6 +34,7 @@ export function showNumbers({ video, sound, renderer, uptime_s, version }) {
       ["Canvas", canvas],
       ["Steps a second", renderer.steps_per_s.toFixed(1)],
       ["Keyframe", keyframe],
+      ...(source ? [sourceRow(source)] : []),
     ]),
     group("Program", [
       ["Up for", duration(uptime_s)],
