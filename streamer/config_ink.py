@@ -65,6 +65,13 @@ class InkConfig(Section):
         description="How far from ink new ink may appear, in pixels. Less keeps the drawing in one piece; 0 lets it begin "
         "anywhere.",
     )
+    memory: float = Field(
+        default=0.8,
+        ge=0,
+        lt=1,
+        description="Share of the past in the mean of gradients that is followed, each of which is of the sheet shifted and "
+        "scaled by chance. More makes calmer, bolder lines; 0 heeds only the last one.",
+    )
     white: Level | Literal["auto"] = Field(
         default="auto",
         description="What the network sees for paper, in levels of 255 above its mid-grey. The further from black, the more "

@@ -25,8 +25,6 @@ from streamer.dream.objectives import Box, SceneObjective, resample
 from streamer.dream.sources import noise
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
-MEMORY = 0.8
-"""Share of the past in the mean of gradients that is followed: each is of a picture shifted and scaled by chance."""
 FAINT, STRONG = 2.0, 60.0
 """Paper above mid-grey and ink below it, in levels: networks of photographs draw finest where it is faint; a network of small
 pictures, trained to overlook what is faint, then draws nothing but stripes."""
@@ -175,7 +173,8 @@ class InkDreamer:
                 if part > 0:
                     self._plant(region)
         gradient = self._gradient(regions)
-        self.uphill = MEMORY * self.uphill - (1 - MEMORY) * gradient / rms(gradient)
+        memory = self._settings.memory
+        self.uphill = memory * self.uphill - (1 - memory) * gradient / rms(gradient)
         self._set(
             self._ink
             ^ turned(self._ink, self.uphill, math.ceil(self._settings.flips * share), self._settings.reach_px, self._fresh())
