@@ -66,7 +66,13 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
                 def progress(done: int, total: int | None) -> None:
                     shown.update(task, completed=done, total=total)
 
-                _dream(config, order, reel, progress, lambda line: console.print(line, markup=False, highlight=False))
+                _dream(
+                    config,
+                    order,
+                    reel,
+                    progress,
+                    lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+                )
         finally:
             reel.close()
     except (SourceError, DreamError) as error:
@@ -110,6 +116,11 @@ def _dream(
         for number, shown in enumerate(dream.dream(itertools.chain([first], pictures), scene, steps, order.seed)):
             movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
             progress(number + 1, None if count is None else max(count, number + 1))
+    if limiter is not None and limiter.limited:
+        tell(
+            f"{limiter.limited} of {number + 1} pictures were held back, for they flash; docs/safety.md. "
+            "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false leaves all as it is dreamt"
+        )
 
 
 def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
@@ -125,7 +136,8 @@ def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
         if size is None:
             size = (image.shape[0], image.shape[1])
         if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
-            raise SourceError(f"'{order.film}' is {size[1]}x{size[0]}; films are dreamt up to 7680x4320: give --size")
+            named = f"'{order.film}' is {'to be ' if order.size else ''}{size[1]}x{size[0]}"
+            raise SourceError(f"{named}; films are dreamt up to 7680x4320: give --size")
         yield SourcePicture(_scaled(image, size), number, time_s)
 
 

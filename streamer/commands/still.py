@@ -72,6 +72,10 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
     work = jobs(order.images, order.output)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     failed = []
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     try:
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         for job in work:
@@ -92,13 +96,13 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                         order,
                         job,
                         lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
-                        console.print if number == 1 else log.info,
+                        say if number == 1 else log.info,
                     )
                 except (SourceError, MovieError) as error:
                     if len(work) == 1:
                         raise
                     failed.append(str(error))
-                    console.print(f"zoomdream: {error}", markup=False, highlight=False, soft_wrap=True)
+                    say(f"zoomdream: {error}")
                     continue
                 announce(f"{job.output} (seed {order.seed})")
     except (SourceError, DreamError) as error:

@@ -20,6 +20,10 @@ WORKSPACE = 2.0
 """What a network needs at once on its way back, as a multiple of the activations it keeps; measured likewise."""
 VIEW_SLACK = 1.6
 """The area of a randomly enlarged view, against the canvas's, at most."""
+SET_UP_BYTES = 250_000_000
+"""What is taken once, at the first step: plans, buffers, code."""
+LEAST_TILE_PX = 512
+"""Smaller tiles are mostly what lies around them, and are shown more than they are asked to."""
 BASE_BYTES = 450_000_000
 """What the program itself holds once torch is loaded; only told where the system does not say."""
 LOOK_PX = 256
@@ -61,9 +65,10 @@ def memory(network: Network, device: torch.device, size: tuple[int, int], tile_p
         tile_px: side of the square that the network is shown at once.
     """
     pixels = size[0] * size[1]
-    shown = min(tile_px**2 * 1.0, VIEW_SLACK * pixels)
+    shown = min(max(tile_px, LEAST_TILE_PX) ** 2 * 1.0, VIEW_SLACK * pixels)
     views = VIEW_SLACK * pixels * 24 if VIEW_SLACK * pixels > tile_px**2 else 0.0
-    return held(device) + int(pixels * CANVAS_BYTES + views + shown * kept_per_pixel(network) * WORKSPACE)
+    step = pixels * CANVAS_BYTES + views + shown * kept_per_pixel(network) * WORKSPACE
+    return held(device) + SET_UP_BYTES + int(step)
 
 
 def kept_per_pixel(network: Network) -> float:

@@ -44,7 +44,9 @@ class FilmDream:
             DeviceError: the device asked for is not there.
         """
         film = {"kind": "video", "ride": True}
-        self.config = config.model_copy(update={"source": config.source.model_copy(update=film)})
+        # Nothing stands in the dream's way at first: in haste it would only flicker.
+        dream = config.dream.model_copy(update={"surge": 0.0})
+        self.config = config.model_copy(update={"source": config.source.model_copy(update=film), "dream": dream})
         self.device = choose_device(config.device)
         self.network: Network = load(config.network, self.device)
 
