@@ -15,6 +15,7 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import Network, load
 from streamer.dream.protocol import Dreaming
+from streamer.dream.settled import Sleep
 from streamer.messages import Keyframe, LayerEntry, Scene
 
 log = logging.getLogger(__name__)
@@ -95,15 +96,19 @@ class OfflineDream:
         dreamer = self.set_out(seed, start)
         shown = scene_at(0.0)
         dreamer.scene(shown)
-        number = 0
+        number, sleep = 0, Sleep(self._config.dream)
         while True:
             time_s = number * interval_s
-            yield Keyframe(dreamer.picture(), dreamer.pose, time_s, shown, number, steps if number else 0)
+            keyframe = Keyframe(dreamer.picture(), dreamer.pose, time_s, shown, number, steps if number else 0)
+            yield keyframe
+            if bump := sleep.look(time_s, keyframe.pose, keyframe.image):
+                dreamer.twist() if bump.twist else dreamer.bump()
             for step in range(steps):
                 scene = scene_at(time_s + step * interval_s / steps)
                 if scene != shown:
                     dreamer.scene(scene)
                     shown = scene
+                    sleep.renew()
                 dreamer.step(interval_s / steps)
             number += 1
 
