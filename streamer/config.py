@@ -192,19 +192,19 @@ class DreamConfig(Section):
 
     algorithm: Literal["default", "deepdream", "ink", "original_2015"] = Field(
         default="default",
-        description="default: decorrelated ascent. deepdream: octaves, as in Google's pictures of 2015; configs/deepdream.yaml. "
-        "ink: drawings in two colours, docs/ink.md. original_2015: the algorithm of the 2015 stream, for comparison.",
+        description="default: decorrelated ascent. deepdream: octaves, as in Google's pictures of 2015; configs/deepdream.yaml."
+        " ink: drawings in two colours, docs/ink.md. original_2015: the algorithm of the 2015 stream, for comparison.",
     )
     normalisation: Literal["auto", "decorrelated", "laplacian", "mean"] = Field(
         default="auto",
         description="What becomes of a gradient before a step is taken along it. decorrelated: coarse shapes and natural "
-        "colours first. laplacian: all scales alike. mean: as it is, which favours fine lines. auto: mean for deepdream, else "
-        "decorrelated.",
+        "colours first. laplacian: all scales alike. mean: as it is, which favours fine lines. auto: mean for deepdream, "
+        "else decorrelated.",
     )
     octaves: Annotated[int, Field(ge=1, le=16)] | Auto = Field(
         default="auto",
-        description="deepdream: sizes at which the picture is dreamt, taken in turn; more bring larger shapes. auto: as many as "
-        "the picture has room for.",
+        description="deepdream: sizes at which the picture is dreamt, taken in turn; more bring larger shapes. auto: as many "
+        "as the picture has room for.",
     )
     octave_scale: float = Field(
         default=1.4, ge=1.05, le=4, description="deepdream: how much larger each octave is than the one before."
@@ -231,15 +231,15 @@ class DreamConfig(Section):
     )
     wake: Literal["off", "noise", "twist", "alternate"] = Field(
         default="off",
-        description="What wakes a dream that has settled: noise breathed in, a twist by whirls, or each in turn. off leaves that "
-        "to !bump. A picture that stands still settles in about ten seconds, one that zooms hardly ever.",
+        description="What wakes a dream that has settled: noise breathed in, a twist by whirls, or each in turn. off leaves "
+        "that to !bump. A picture that stands still settles in about ten seconds, one that zooms hardly ever.",
     )
     wake_share: float = Field(
         default=0.35,
         gt=0,
         lt=1,
-        description="Share of its liveliest change, since its subject began, below which a dream has settled; the zoom does not "
-        "count as change. More wakes it sooner.",
+        description="Share of its liveliest change, since its subject began, below which a dream has settled; the zoom does "
+        "not count as change. More wakes it sooner.",
     )
     wake_after_s: float = Field(
         default=10.0, ge=0, le=3600, description="Seconds a settled dream is left alone before it is woken."
@@ -403,9 +403,9 @@ class QueueConfig(Section):
         max_length=1000,
         json_schema_extra={"allowed": "a list of subjects"},
         description="What to dream when nobody asks, each as 'volcano', 'volcano + bubble', 'layer fire5', "
-        "'layer fire5:3,17-20', 'guide flowers.jpg' or 'guide flowers.jpg at fire6', mixed as you like. One alone is dreamt for "
-        "as long as nobody asks. Pictures are looked for from the folder the program is started in. Empty: anything that goes "
-        "well together.",
+        "'layer fire5:3,17-20', 'guide flowers.jpg' or 'guide flowers.jpg at fire6', mixed as you like. One alone is dreamt "
+        "for as long as nobody asks. Pictures are looked for from the folder the program is started in. Empty: anything that "
+        "goes well together.",
     )
     interrupt_wandering: bool = Field(
         default=True, description="Whether a request ends a subject that nobody asked for at once."

@@ -104,8 +104,8 @@ ERRORS = {
     "video: {heigth: 3}": "live.yaml:1: unknown key 'video.heigth'; did you mean 'video.height'?",
     "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed'?",
     "source: {kind: video}": "live.yaml:1: 'source.path' is missing; must name a film while kind is video",
-    "source: {kind: image, path: 'http://a/b.jpg'}": "live.yaml:1: 'source.path' is \"http://a/b.jpg\"; must be the path of a file "
-    "while kind is image",
+    "source: {kind: image, path: 'http://a/b.jpg'}": "live.yaml:1: 'source.path' is \"http://a/b.jpg\"; must be the path of a "
+    "file while kind is image",
     "source: {kind: camera}\ndream: {algorithm: ink}": "live.yaml:1: 'source.ride' is missing; must be false while "
     "dream.algorithm is ink, which does not ride on moving pictures",
     "fps: 30": "live.yaml:1: unknown key 'fps'; did you mean 'video.fps' or 'source.fps'?",

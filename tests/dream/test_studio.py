@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig
+from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
 from streamer.dream import studio
 from streamer.dream.architectures import build_vgg
 from streamer.dream.protocol import Unfit
@@ -51,7 +51,7 @@ def test_build_says_what_it_does_and_gives_a_dream(config, monkeypatch):
     ("change", "why"),
     [
         ({"network": NetworkConfig(name="bundled", weights=Path("none.pth"))}, r"none\.pth: there is no such file"),
-        ({"dream": DreamConfig(image=Path("none.png"))}, r"none\.png"),
+        ({"source": SourceConfig(kind="image", path="none.png")}, r"none\.png"),
         ({"device": "cuda"}, r"'device' is cuda"),
     ],
 )

@@ -237,7 +237,7 @@ def test_a_block_is_added_with_its_files_among_the_recordings(outputs: Outputs, 
         (
             {"kind": "null", "name": KEY.upper(), "fps": 3},
             "'name' is (hidden); must be 1 to 32 small letters, digits, - and _, beginning with a letter or digit, or null; "
-            "unknown key 'fps'; did you mean 'video.fps'?",
+            "unknown key 'fps'; did you mean 'video.fps' or 'source.fps'?",
         ),
         (
             {"kind": KEY},
