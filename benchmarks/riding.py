@@ -1,0 +1,231 @@
+"""Does a dream stay on what moves? Films made by panning and zooming over photographs, so that all motion is known exactly.
+
+    python benchmarks/riding.py PHOTO… [--network squeezenet1_1=FILE] [--subject "volcano + bubble"] [--frames 50]
+        [--out FOLDER]
+    python benchmarks/riding.py PHOTO --still 60
+
+The temporal warping error (Lai et al. 2018, 'Learning Blind Video Temporal Consistency', section 4.2) is the root mean square
+difference, in levels, between a picture and the one before it moved as the camera moved, where both show the same place. A
+dream is compared with dreaming each picture alone to the same strength (root mean square of what it adds, in levels); their
+quotient is what flickers of it. `live` is what the screen shows when a dream takes so many pictures, laid upon those that came
+meanwhile.
+
+`--still` holds one shot, with a camera's noise, for so many seconds at ten steps a second, and tells how brightness drifts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from streamer.config import Config, NetworkConfig, SourceConfig
+from streamer.dream.dreamer import Dreamer
+from streamer.dream.dreams import make_dreamer
+from streamer.dream.networks import Network, load
+from streamer.dream.riding import RidingDream, standing
+from streamer.dream.sources import read_image
+from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
+from streamer.requests.vocabulary import Vocabulary
+from streamer.settings_file import load as load_config
+from streamer.video.ride import RideScreen
+from streamer.zoom import advance, sampling_matrix
+
+FPS = 25
+PAN = 0.05
+"""Picture widths a second that the camera pans, besides a zoom of 1.1 a second and a turn of 2 degrees a second."""
+MOTION = Motion(1.1, 2.0)
+LATE = 6
+"""Pictures that a dream takes live: four dreams a second."""
+NOISE = 2.0
+"""Standard deviation of a camera's noise, in levels."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a film, and where the one before it has to be read to look like this one."""
+
+    image: np.ndarray
+    before: np.ndarray
+    """(2, 3) affine map from this picture's pixels to those of the one before."""
+
+
+def film(photo: np.ndarray, size: tuple[int, int], frames: int) -> Iterator[Shot]:
+    """Pan, zoom and turn over a photograph."""
+    height, width = size
+    maps = []
+    for number in range(frames):
+        pose = advance(Pose(), MOTION, number / FPS)
+        to_photo = np.vstack([sampling_matrix(Pose(-0.6), pose, photo.shape[:2], size), [0, 0, 1]])
+        to_photo[0, 2] += (number / FPS - frames / FPS / 2) * PAN * photo.shape[1]
+        maps.append(to_photo)
+        shown = cv2.warpAffine(photo, to_photo[:2], (width, height), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP)
+        before = np.linalg.inv(maps[-2]) @ to_photo if number else np.eye(3)
+        yield Shot(shown, before[:2])
+
+
+def warping_error(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> float:
+    """Root mean square difference to the picture before, moved along, over all pictures but the first."""
+    squares, count = 0.0, 0.0
+    for earlier, later, shot in zip(pictures, pictures[1:], shots[1:], strict=False):
+        size = later.shape[1::-1]
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        moved = cv2.warpAffine(earlier.astype(np.float32), shot.before, size, flags=flags)
+        inside = cv2.warpAffine(np.ones(later.shape[:2], np.float32), shot.before, size, flags=flags) > 0.999
+        inside[:2], inside[-2:], inside[:, :2], inside[:, -2:] = False, False, False, False
+        squares += float(((moved - later) ** 2).mean(2)[inside].sum())
+        count += float(inside.sum())
+    return float(np.sqrt(squares / count))
+
+
+def strength(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> float:
+    """Root mean square of what was added."""
+    added = [p.astype(np.float32) - shot.image for p, shot in zip(pictures, shots, strict=True)]
+    return float(np.sqrt(np.mean([(residual**2).mean() for residual in added])))
+
+
+class Ways:
+    """The ways to dream a film that are compared."""
+
+    def __init__(self, config: Config, network: Network, scene: Scene, size: tuple[int, int]) -> None:
+        self._config, self._network, self._scene, self._size = config, network, scene, size
+        self._device = torch.device("cpu")
+
+    def rider(self) -> RidingDream:
+        found = make_dreamer(self._network, self._config, self._size, self._device, 1)
+        assert isinstance(found, RidingDream)
+        found.scene(self._scene)
+        return found
+
+    def ridden(self, shots: Sequence[Shot], steps: int) -> list[np.ndarray]:
+        """Offline: ``steps`` on each picture, carried on to the next."""
+        dream, found = self.rider(), []
+        for number, shot in enumerate(shots, 1):
+            dream.ride(SourcePicture(shot.image, number, number / FPS), 1 / FPS)
+            for _ in range(steps):
+                dream.step(1 / FPS / steps)
+            found.append(dream.picture())
+        return found
+
+    def live(self, shots: Sequence[Shot], steps: int) -> list[np.ndarray]:
+        """As the screen shows it, each dream ``LATE`` pictures late."""
+        dream, found = self.rider(), []
+        newest: list[SourcePicture] = []
+        screen = RideScreen(self._size, lambda: newest[-1], 1.0, self._config.source.decay_s)
+        for number, shot in enumerate(shots, 1):
+            newest.append(SourcePicture(shot.image, number, number / FPS))
+            dream.pass_by(newest[-1])
+            if number % LATE == 0:
+                on = newest[-1 - LATE] if number > LATE else newest[0]
+                dream.ride(on, LATE / FPS)
+                for _ in range(steps):
+                    dream.step(LATE / FPS / steps)
+                ridden = dream.ridden
+                screen.push(Keyframe(dream.picture(), Pose(), number / FPS, self._scene, number, steps, ridden=ridden))
+            image, _ = screen.frame(number / FPS)
+            assert image is not None
+            found.append(image)
+        return found
+
+    def alone(self, shots: Sequence[Shot], wanted: float, seed: int | None) -> list[np.ndarray]:
+        """Each picture by itself, to the strength wanted; every one with the same seed, or with its own."""
+        found = []
+        for number, shot in enumerate(shots):
+            dream = Dreamer(
+                self._network, standing(self._config), self._size, self._device, number if seed is None else seed, shot.image
+            )
+            dream.scene(self._scene)
+            for _ in range(60):
+                dream.step(1 / FPS)
+                if strength([dream.picture()], [shot]) >= wanted:
+                    break
+            found.append(dream.picture())
+        return found
+
+
+def still(ways: Ways, photo: np.ndarray, size: tuple[int, int], seconds: float) -> list[tuple[float, float, float, np.ndarray]]:
+    """Hold a shot: (second, brightness over that of the shot, strength, picture), one for every second."""
+    dream, rng, found = ways.rider(), np.random.default_rng(0), []
+    shot = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    for number in range(1, round(seconds * 10) + 1):
+        noisy = np.clip(shot + rng.normal(0, NOISE, shot.shape), 0, 255).astype(np.uint8)
+        dream.ride(SourcePicture(noisy, number, number / 10), 0.1)
+        dream.step(0.1)
+        if number % 10 == 0:
+            picture = dream.picture()
+            added = float(np.sqrt(((picture - shot) ** 2).mean()))
+            found.append((number / 10, float(picture.mean() / shot.mean()), added, picture))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument("--network", default="bundled", help="name or name=weights")
+    parser.add_argument("--subject", default="volcano + bubble")
+    parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=2, help="for each picture, and for each dream of `live`")
+    parser.add_argument("--settle", type=int, default=15, help="pictures at the beginning that are not counted")
+    parser.add_argument("--size", default="320x180")
+    parser.add_argument("--still", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, help="a folder for pictures: the film, ridden, live, alone")
+    options = parser.parse_args()
+    width, _, height = options.size.partition("x")
+    size = (int(height), int(width))
+    name, _, weights = options.network.partition("=")
+    source = SourceConfig(kind="video", path="film")
+    config = load_config(None, options.set).model_copy(update={"source": source})
+    network = load(NetworkConfig(name=name, weights=Path(weights) if weights else None), torch.device("cpu"))
+    targets = Vocabulary.load().narrowed(network.wnids).match(options.subject).targets
+    ways = Ways(config, network, Scene(1, arrange(targets, Layout.AUTO)), size)
+    torch.manual_seed(0)
+    for path in options.photos:
+        photo = read_image(path)
+        began = time.perf_counter()
+        if options.still:
+            seen = still(ways, photo, size, options.still)
+            drifts = [abs(bright - 1) for _, bright, _, _ in seen]
+            print(
+                f"{path.stem}: {options.still:g} s still: brightness off by at most {max(drifts):.1%}, {drifts[-1]:.1%} at the "
+                f"end; strength {seen[min(9, len(seen) - 1)][2]:.1f} after 10 s, {seen[-1][2]:.1f} at the end "
+                f"({time.perf_counter() - began:.0f} s)"
+            )
+            keep(options.out, path.stem + "_still", [picture for *_, picture in seen][:: max(1, len(seen) // 6)])
+            continue
+        shots = list(film(photo, size, options.frames))
+        counted = slice(options.settle, None)
+        rows = {"the film itself": [shot.image for shot in shots], "ridden": ways.ridden(shots, options.steps)}
+        rows[f"live, {LATE} pictures late"] = ways.live(shots, options.steps)
+        wanted = strength(rows["ridden"][counted], shots[counted])
+        rows["alone, one seed"] = ways.alone(shots[counted], wanted, 1)
+        rows["alone, own seeds"] = ways.alone(shots[counted], wanted, None)
+        print(f"{path.stem} ({time.perf_counter() - began:.0f} s)")
+        print("| way | warping error | strength | error / strength |\n|---|---|---|---|")
+        for way, pictures in rows.items():
+            if not way.startswith("alone"):
+                pictures = pictures[counted]
+            error, added = warping_error(pictures, shots[counted]), strength(pictures, shots[counted])
+            print(f"| {way} | {error:.2f} | {added:.1f} | {'' if added == 0 else f'{error / added:.2f}'} |", flush=True)
+            keep(options.out, f"{path.stem}_{way.replace(' ', '_').replace(',', '')}", pictures)
+
+
+def keep(folder: Path | None, name: str, pictures: Sequence[np.ndarray]) -> None:
+    """Put some of the pictures side by side, and the first ones into a folder."""
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    some = list(itertools.islice(pictures, 0, None, max(1, len(pictures) // 4)))
+    Image.fromarray(np.hstack(some)).save(folder / f"{name}.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    main()
