@@ -90,7 +90,7 @@ class Capture:
     def status(self) -> SourceStatus:
         """How the source does."""
         state, reason, times = self._state, self._reason, tuple(self._times)
-        if state == "live" and self._newest is not None and self._clock() - times[-1] > SILENT_S:
+        if state == "live" and is_live(self._source) and times and self._clock() - times[-1] > SILENT_S:
             state, reason = "lost", f"no picture for {self._clock() - times[-1]:.0f} s"
         rate = (len(times) - 1) / (times[-1] - times[0]) if state == "live" and len(times) > 1 and times[-1] > times[0] else 0.0
         return SourceStatus(self._source.kind, self._name, state, reason, self._given, rate, self._losses)
@@ -136,7 +136,7 @@ class Capture:
             EOFError: a stream is over.
             SourceError: it cannot be read any more.
         """
-        began_s, passed = self._clock(), 0
+        began_s, passed, shown_s, lasts_s = self._clock(), 0, 0.0, 0.0
         try:
             while not self._stopping.is_set():
                 try:
@@ -144,7 +144,9 @@ class Capture:
                 except EOFError:
                     if reel.live:
                         raise
+                    self._stopping.wait(began_s + shown_s + (lasts_s or 1 / self._fps) - self._clock())  # for its last picture
                     return
+                shown_s, lasts_s = time_s, time_s - shown_s
                 if not reel.live:
                     behind_s = self._clock() - began_s - time_s
                     if behind_s < 0 and self._stopping.wait(-behind_s):

@@ -34,6 +34,8 @@ ADJUSTING = 10
 """Pictures in which a camera adjusts to the light."""
 NETWORK = {"rtsp_transport": "tcp"}
 """Over UDP, RTSP cameras lose pieces of pictures."""
+IN_PIECES = ("hls", "dash")
+"""Formats that come seconds at a time, live or not: shown as they come they would race and stand."""
 
 
 class Reel(Protocol):
@@ -59,6 +61,7 @@ class FilmReel:
     """A file or a stream, by PyAV.
 
     The rotation that a phone notes down is applied, pixels that are not square are made so, each picture has its own time.
+    A film that lies on a server is a film: what has an end plays at its own pace.
     """
 
     def __init__(self, path: str) -> None:
@@ -67,18 +70,19 @@ class FilmReel:
         Raises:
             SourceError: there is no such file, it is no film, or it holds no pictures.
         """
-        self._name, self.live = shown_name(path), is_url(path)
-        if not self.live and not Path(path).exists():
+        self._name, self._far = shown_name(path), is_url(path)
+        if not self._far and not Path(path).exists():
             raise SourceError(f"there is no film '{path}'")
-        if not self.live and Path(path).is_dir():
+        if not self._far and Path(path).is_dir():
             raise SourceError(f"'{path}' is a folder; name a film in it")
-        if not self.live and Path(path).stat().st_size == 0:
+        if not self._far and Path(path).stat().st_size == 0:
             raise SourceError(f"the film '{path}' is empty; was it copied to its end?")
         try:
             options = NETWORK if path.startswith("rtsp") else {}
-            self._container = av.open(path, options=options, timeout=(OPEN_S, READ_S) if self.live else None)
+            self._container = av.open(path, options=options, timeout=(OPEN_S, READ_S) if self._far else None)
         except (OSError, ValueError) as error:
             raise SourceError(f"{self._what()} cannot be read: {_why(error)}") from None
+        self.live = self._far and not self._container.duration and self._container.format.name not in IN_PIECES
         self._pictures = self._decoded(self._container)
         self._count, self._begin_s, self._last_s = 0, 0.0, -1.0
 
@@ -132,7 +136,7 @@ class FilmReel:
                 yield frame
 
     def _what(self) -> str:
-        return f"the {'stream' if self.live else 'film'} '{self._name}'"
+        return f"the {'stream' if self._far else 'film'} '{self._name}'"
 
 
 class CameraReel:

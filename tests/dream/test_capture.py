@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-import queue
+import http.server
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -13,44 +15,11 @@ from streamer.dream import capture
 from streamer.dream.capture import Capture, fitted
 from streamer.dream.sources import SourceError
 from streamer.messages import SourcePicture
+from tests.cameras import WAIT_S, FakeCamera
 from tests.fakes import HandClock
 from tests.films import write_film
 
-WAIT_S = 20.0
 CAMERA = SourceConfig(kind="camera", device=3)
-
-
-class FakeCamera:
-    """A camera whose pictures a test hands out, and that can be pulled out and put back, as a V4L2 device on USB is."""
-
-    live = True
-
-    def __init__(self) -> None:
-        self.pictures: queue.Queue[np.ndarray | Exception] = queue.Queue()
-        self.plugged = True
-        self.opened = self.closed = 0
-
-    def open(self, source: SourceConfig, size: tuple[int, int], fps: float) -> FakeCamera:
-        if not self.plugged:
-            raise SourceError(f"there is no camera {source.device!r}, or another program has it")
-        self.opened += 1
-        return self
-
-    def show(self, shade: int, size: tuple[int, int] = (48, 64)) -> None:
-        self.pictures.put(np.full((*size, 3), shade, np.uint8))
-
-    def pull_out(self) -> None:
-        self.plugged = False
-        self.pictures.put(SourceError("the camera 3 gives no more pictures; is it still plugged in?"))
-
-    def read(self) -> tuple[np.ndarray, float]:
-        got = self.pictures.get(timeout=WAIT_S)
-        if isinstance(got, Exception):
-            raise got
-        return got, 0.0
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 class Seen:
@@ -229,6 +198,116 @@ def test_a_film_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"not a film")
     with pytest.raises(SourceError, match=r"a\.mp4' cannot be read"):
         Capture(SourceConfig(kind="video", path=str(tmp_path / "a.mp4")), (48, 64), 25)
+
+
+def test_a_film_of_one_picture_is_no_race(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", shades=[90], times_s=[0.0])
+    seen = Seen()
+    reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, seen)
+    reading.start()
+    seen.wait_for(4)
+    assert reading.stop(WAIT_S)
+    times = [picture.time_s for picture in seen.pictures]
+    assert times[3] - times[1] > 2 / 25 * 0.9
+
+
+def test_the_last_picture_is_shown_as_long_as_the_one_before(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", shades=[40, 80], times_s=[0.0, 0.3])
+    seen = Seen()
+    reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, seen)
+    reading.start()
+    seen.wait_for(3)
+    assert reading.stop(WAIT_S)
+    assert seen.pictures[2].time_s - seen.pictures[1].time_s > 0.25
+
+
+def test_a_film_of_long_pictures_is_not_lost(tmp_path: Path) -> None:
+    clock = HandClock()
+    film = write_film(tmp_path / "a.mp4", times_s=[0.0, 20.0, 40.0, 60.0])
+    reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, clock=clock)
+    clock.advance(15.0)
+    assert reading.status().state == "live"
+    assert reading.stop()
+
+
+def write_motion_jpeg(path: Path, shade: int) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuvj420p"
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.logs("it is tried again")
+def test_a_device_that_vanishes_is_opened_anew_by_opencv(tmp_path: Path) -> None:
+    """OpenCV reads a file as it reads a device: its end is a cable pulled out, without it there is no camera."""
+    device, seen = tmp_path / "video0.avi", Seen()
+    write_motion_jpeg(device, 50)
+    reading = Capture(CAMERA.model_copy(update={"device": str(device)}), (48, 64), 25, seen)
+    reading.start()
+    seen.wait_for(1)
+    device.unlink()
+    until(lambda: "there is no camera" in reading.status().reason)
+    count = len(seen.pictures)
+    write_motion_jpeg(tmp_path / "new.avi", 90)
+    (tmp_path / "new.avi").rename(device)
+    assert seen.wait_for(count + 1)[count] == pytest.approx(90, abs=4)
+    assert reading.stop(WAIT_S)
+    assert reading.status().losses >= 1
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Station:
+    """A server of films that can be stopped and started again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, 0
+        self.start()
+
+    def start(self) -> None:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), partial(Files, directory=str(self.folder)))
+        server.daemon_threads = True
+        self.port = server.server_port
+        self.serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        self.serving.start()
+        self.server = server
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.serving.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[Station]:
+    station = Station(tmp_path)
+    yield station
+    station.stop()
+
+
+@pytest.mark.logs("it is tried again")
+def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server(tmp_path: Path, station: Station) -> None:
+    write_film(tmp_path / "a.mp4", times_s=[0.0, 0.05, 0.3, 0.35])
+    seen = Seen()
+    film = SourceConfig(kind="video", path=f"http://127.0.0.1:{station.port}/a.mp4?key=abc")
+    reading = Capture(film, (48, 64), 25, seen)
+    reading.start()
+    assert seen.wait_for(6)[:6] == pytest.approx([40, 80, 120, 160, 40, 80], abs=5)
+    assert seen.pictures[2].time_s - seen.pictures[1].time_s > 0.15, "the long picture is shown for long"
+    station.stop()
+    until(lambda: reading.status().state == "lost")
+    assert "abc" not in reading.status().reason + reading.status().name
+    assert reading.newest() is not None
+    count = len(seen.pictures)
+    station.start()
+    seen.wait_for(count + 1)
+    until(lambda: reading.status().state == "live")
+    assert reading.stop(WAIT_S)
 
 
 @pytest.mark.parametrize("shape", [(35, 51), (48, 64), (480, 20), (1, 1), (7, 300)])

@@ -13,7 +13,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
 
 from streamer.config import WebConfig
-from streamer.messages import FrameCounters, Scene, Target, arrange
+from streamer.messages import FrameCounters, Scene, SourceStatus, Target, arrange
 from streamer.web.server import Server
 from tests.web.browser import COLOUR, WAIT_MS, moving_video
 from tests.web.conftest import Stage
@@ -229,6 +229,25 @@ def test_moderating(stage: Stage, page: Page) -> None:
     expect(page.locator("#numbers")).to_contain_text("squeezenet1_1")
     stage.status.snapshot = replace(stage.status.snapshot, problems=("no keyframe for 30 s",))
     expect(page.locator("#problems")).to_have_text("no keyframe for 30 s")
+
+
+def test_how_the_camera_does_is_told_on_the_desk(stage: Stage, page: Page) -> None:
+    camera = SourceStatus("camera", "/dev/video2", "live", size=(480, 640), fps=29.97)
+    stage.status.snapshot = replace(stage.status.snapshot, source=camera)
+    page.goto(stage.server.url + "control")
+    row = page.locator("#numbers div", has_text="Camera")
+    expect(row.locator("dd")).to_have_text("/dev/video2: live, 640 × 480, 30.0 a second")
+    expect(row.locator("dd")).not_to_have_class("bad")
+    lost = replace(camera, state="lost", reason="unplugged", fps=0.0, losses=1)
+    stage.status.snapshot = replace(stage.status.snapshot, source=lost, problems=("the camera is lost: unplugged",))
+    expect(row.locator("dd")).to_have_text("/dev/video2: lost")
+    expect(row.locator("dd")).to_have_class("bad")
+    expect(page.locator("#problems")).to_have_text("the camera is lost: unplugged")
+    told = stage.call("GET", "/api/status").json["source"]
+    size = {"width": 640, "height": 480}
+    assert told == {
+        "kind": "camera", "name": "/dev/video2", "state": "lost", "reason": "unplugged", "size": size, "fps": 0.0, "losses": 1
+    }  # fmt: skip
 
 
 def test_logging_in_to_moderate(guarded: Stage, page: Page) -> None:
