@@ -107,7 +107,12 @@ def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
 
 @app.command("say")
 def say_line(
-    line: Annotated[str, typer.Argument(metavar="LINE", help='What a viewer would type: "!dream volcano", or just "volcano".')],
+    line: Annotated[
+        str,
+        typer.Argument(
+            metavar="LINE", help='What would be typed in chat: "!dream volcano", just "volcano", or "!layer fire5".'
+        ),
+    ],
     user: Annotated[str | None, typer.Option(help="Who says it; your login name if not given.")] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; the config's if not given.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="CONFIG", help="The running streamer's settings.")] = None,
@@ -119,10 +124,10 @@ def say_line(
     settings = settings_of(config, overrides)
     with told():
         try:
-            text, base = wish(line), address(url or f"{settings.web.host}:{settings.web.port}")
+            wanted, base = wish(line), address(url or f"{settings.web.host}:{settings.web.port}")
         except ValueError as error:
             raise CommandError(str(error), WRONG_CALL) from error
-        typer.echo(say(base, user or _login(), text, settings.web.token))
+        typer.echo(say(base, user or _login(), wanted.text, settings.web.token, wanted.role))
 
 
 @app.command("fit-prior")

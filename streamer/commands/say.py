@@ -6,23 +6,35 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from streamer.commands import CommandError, with_near
 
 COMMAND = "!dream"
+LAYER = "!layer"
 TIMEOUT_S = 10.0
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a chat line asks for."""
+
+    text: str
+    """What to dream, as the queue reads it: ``volcano``, ``layer fire5``."""
+    role: str = "everyone"
+    """Whose word it takes: layers are for moderators, whom a call from here counts among."""
 
 
 class NotSaid(CommandError):
     """A line that did not reach the queue; its message is what to tell the person who said it."""
 
 
-def wish(line: str) -> str:
-    """What a chat line asks for: ``volcano`` from ``!dream volcano`` or from ``volcano``.
+def wish(line: str) -> Wish:
+    """What a chat line asks for: ``volcano`` from ``!dream volcano`` or from ``volcano``; ``!layer fire5`` likewise.
 
     Raises:
         ValueError: it asks for nothing, or is another command.
@@ -30,11 +42,15 @@ def wish(line: str) -> str:
     words = line.strip()
     if words.startswith("!"):
         command, _, words = words.partition(" ")
+        if command.lower() == LAYER:
+            if not words.strip():
+                raise ValueError(f'which layer? Say for example "{LAYER} fire5"; zoomdream classes --layers lists them')
+            return Wish(f"layer {words.strip()}", "moderator")
         if command.lower() != COMMAND:
             raise ValueError(f"'{command}' is not understood; say for example \"{COMMAND} volcano\"")
     if not words.strip():
         raise ValueError(f'nothing to dream; say for example "{COMMAND} volcano"')
-    return words.strip()
+    return Wish(words.strip())
 
 
 def address(where: str) -> str:
@@ -57,7 +73,7 @@ def _bracketed(where: str) -> str:
     return f"[{host}]{colon}{port}" if ":" in host and not host.startswith("[") else where
 
 
-def say(url: str, user: str, text: str, token: str | None = None) -> str:
+def say(url: str, user: str, text: str, token: str | None = None, role: str = "everyone") -> str:
     """Ask the streamer at ``url`` for a dream.
 
     Returns:
@@ -66,7 +82,10 @@ def say(url: str, user: str, text: str, token: str | None = None) -> str:
     Raises:
         NotSaid: nothing runs there, or it said no.
     """
-    body = json.dumps({"user": user, "text": text, "source": "say"}).encode()
+    said = {"user": user, "text": text, "source": "say"}
+    if role != "everyone":  # only calls with the token, or from the streamer's machine where there is none, may name one
+        said["role"] = role
+    body = json.dumps(said).encode()
     request = urllib.request.Request(f"{url}/api/requests", data=body, headers={"Content-Type": "application/json"})
     if token:
         request.add_header("Authorization", f"Bearer {token}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.commands.say import NotSaid, address, say, wish
+from streamer.commands.say import NotSaid, Wish, address, say, wish
 
 
 class Streamer:
@@ -48,7 +48,17 @@ def streamer() -> Iterator[Streamer]:
 
 @pytest.mark.parametrize("line", ["!dream volcano", "volcano", "  !DREAM   volcano "])
 def test_a_line_with_or_without_the_command_asks_for_the_same(line: str) -> None:
-    assert wish(line) == "volcano"
+    assert wish(line) == Wish("volcano")
+
+
+@pytest.mark.parametrize("line", ["!layer fire5", " !LAYER  fire5 "])
+def test_a_layer_is_a_moderators_wish(line: str) -> None:
+    assert wish(line) == Wish("layer fire5", "moderator")
+
+
+def test_a_layer_has_to_be_named() -> None:
+    with pytest.raises(ValueError, match=r'which layer.*"!layer fire5".*classes --layers'):
+        wish("!layer")
 
 
 @pytest.mark.parametrize("line", ["", "!dream", "!dream  ", "!skip"])
@@ -79,6 +89,12 @@ def test_the_token_goes_along(streamer: Streamer) -> None:
     streamer.answers(201, id=7, position=1, eta_s=0, targets=[])
     say(streamer.url, "ann", "volcano", token="a secret")
     assert streamer.heard[0][1]["Authorization"] == "Bearer a secret"
+
+
+def test_a_moderators_wish_says_so(streamer: Streamer) -> None:
+    streamer.answers(201, id=7, position=1, eta_s=0, targets=[])
+    say(streamer.url, "ann", "layer fire5", role="moderator")
+    assert streamer.heard[0][2] == {"user": "ann", "text": "layer fire5", "source": "say", "role": "moderator"}
 
 
 @pytest.mark.parametrize(
