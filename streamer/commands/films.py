@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from streamer.commands import FAILED, WRONG_CALL, CommandError
-from streamer.commands.still import MOST_PX, targets
+from streamer.commands.still import LEAST_PX, MOST_PX, targets
 from streamer.config import Config
 from streamer.dream.device import DeviceError
 from streamer.dream.dreamer import DreamError
@@ -105,10 +105,13 @@ def _dream(
         wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         estimate = dream.estimate(scene, first, count or 1, steps)
-        (height, width), named = size, "pictures, their number unknown," if count is None else f"{count} pictures"
+        (height, width), named = size, "pictures, their number unknown," if count is None else _count(count, "picture")
         canvas = dream.canvas(size)
         dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
-        tell(f"{named} of {width}x{height}{dreamt}, {steps} iterations each: {estimate}{' a picture' if count is None else ''}")
+        tell(
+            f"{scene.title}, {named} of {width}x{height}{dreamt}, {_count(steps, 'iteration')} each: "
+            f"{estimate}{' a picture' if count is None else ''}"
+        )
         if not estimate.fits:
             raise CommandError(f"{canvas[1]}x{canvas[0]} needs {estimate.needs}; try --set canvas.width={canvas[1] // 2}")
         limiter = FlashLimiter(size, facts.fps) if config.video.flash_limiter else None
@@ -135,10 +138,17 @@ def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
             return
         if size is None:
             size = (image.shape[0], image.shape[1])
+        named, other = ("--size", "another") if order.size else (f"'{order.film}'", "a")
+        named = f"{named} is {size[1]}x{size[0]}"
+        if number == 0 and min(size) < LEAST_PX:
+            raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
         if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
-            named = f"'{order.film}' is {'to be ' if order.size else ''}{size[1]}x{size[0]}"
-            raise SourceError(f"{named}; films are dreamt up to 7680x4320: give --size")
+            raise SourceError(f"{named}; films are dreamt up to 7680x4320: give {other} --size")
         yield SourcePicture(_scaled(image, size), number, time_s)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

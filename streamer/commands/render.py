@@ -57,11 +57,11 @@ def command(config: Config, order: Order, console: Console, announce: Callable[[
         with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
             task = shown.add_task("frames", total=None)
             render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
-    except (ScriptError, SourceError) as error:
+    except (ScriptError, SourceError, DreamError) as error:
         raise CommandError(str(error), WRONG_CALL) from error
     except MovieError as error:
         raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
-    except (NetworkError, DeviceError, DreamError) as error:
+    except (NetworkError, DeviceError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
         raise CommandError("stopped before the end") from None
@@ -80,6 +80,7 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
         MovieError: the output cannot be written.
         NetworkError: the network's weights cannot be had.
         DeviceError: the device asked for is not there.
+        DreamError: the network has not got what the script names.
     """
     if config.source.moves and order.image is None:
         raise SourceError(f"the settings have a {config.source.kind} as source: dream a film with --video FILE")

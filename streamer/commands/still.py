@@ -81,6 +81,8 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
         for job in work:
             if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
                 raise CommandError(f"'{job.output}': a picture becomes .png, .jpg, .gif or .mp4", WRONG_CALL)
+            if order.progress and job.output.suffix.lower() not in PICTURES:
+                raise CommandError(f"'{job.output}': a strip is a picture; name a .png or .jpg", WRONG_CALL)
         be_repeatable()
         dream = StillDream(config)
         wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
@@ -98,11 +100,12 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                         lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
                         say if number == 1 else log.info,
                     )
-                except (SourceError, MovieError) as error:
+                except (SourceError, MovieError, CommandError) as error:
                     if len(work) == 1:
                         raise
-                    failed.append(str(error))
-                    say(f"zoomdream: {error}")
+                    named = str(error) if not isinstance(error, CommandError) else f"'{job.source}': {error}"
+                    failed.append(named)
+                    say(f"zoomdream: {named}")
                     continue
                 announce(f"{job.output} (seed {order.seed})")
     except (SourceError, DreamError) as error:
@@ -141,7 +144,7 @@ def _dream(
     picture = _input(dream.config, order, job)
     plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
     estimate = dream.estimate(scene, plan)
-    tell(f"{plan}: {estimate}")
+    tell(f"{scene.title}, {plan}: {estimate}")
     if not estimate.fits:
         raise CommandError(_too_much(estimate, plan.size, dream))
     progress(0, plan.steps)
@@ -188,16 +191,19 @@ def _watched(stages: Iterator[Stage], steps: int, progress: Callable[[int, int],
 def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
     """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
     picture = starting_picture(config.source) if job.source is None else read_image(job.source)
-    if picture is None:
-        size = order.size or canvas_size(config.canvas, config.video, "cpu")
-        return noise(size, np.random.default_rng(order.seed))
-    size = order.size or (picture.shape[0], picture.shape[1])
-    height, width = size
-    named = f"'{job.source or config.source.path}' is {'to be ' if order.size else ''}{width}x{height}"
+    if order.size is not None:
+        size, named = order.size, "--size is "
+    elif picture is not None:
+        size, named = (picture.shape[0], picture.shape[1]), f"'{job.source or config.source.path}' is "
+    else:
+        size, named = canvas_size(config.canvas, config.video, "cpu"), "the canvas is "
+    named, other = f"{named}{size[1]}x{size[0]}", "another" if order.size else "a"
     if min(size) < LEAST_PX:
-        raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give --size")
+        raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
     if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
-        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give --size")
+        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
+    if picture is None:
+        return noise(size, np.random.default_rng(order.seed))
     return picture if picture.shape[:2] == size else cover(picture, size)
 
 

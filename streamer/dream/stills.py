@@ -69,9 +69,10 @@ class Plan:
 
     def __str__(self) -> str:
         height, width = self.size
+        steps = "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
         if len(self.sizes) == 1:
-            return f"{self.iterations} iterations at {width}x{height}"
-        return f"{len(self.sizes)} octaves of {self.iterations} iterations up to {width}x{height}"
+            return f"{steps} at {width}x{height}"
+        return f"{len(self.sizes)} octaves of {steps} up to {width}x{height}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

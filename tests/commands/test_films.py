@@ -108,12 +108,18 @@ def test_pictures_that_flash_are_told_of(tmp_path: Path) -> None:
         (["--video", "in.mp4"], "say what to dream: "),
         (["--video", "in.mp4", "--class", "goldfish", "-o", "in.mp4"], "'in.mp4' would be replaced by its own dream"),
         (["--video", "in.mp4", "--class", "goldfish", "-o", "out.xyz"], "'out.xyz': cannot write '.xyz'; use .mp4"),
-        (["--video", "in.mp4", "--class", "goldfish", "--octaves", "2"], "a film takes --class, --layer or --guide, and no"),
+        (["--video", "in.mp4", "--class", "goldfish", "--octaves", "2"], "--octaves goes with a picture, not with a film"),
+        (
+            ["--video", "in.mp4", "--class", "goldfish", "--fps", "9"],
+            "--fps goes with a script or a picture or a journal",
+        ),
+        (["--video", "in.mp4", "--class", "goldfish", "--image", "a.jpg"], "a film takes --class, --layer or --guide, and no"),
+        (["--video", "in.mp4", "--class", "goldfish", "--size", "8x0"], "--size is 8x0; there is nothing to dream on in"),
         (
             ["--video", "in.mp4", "--class", "goldfish", "--set", "dream.algorithm=ink"],
             "'dream.algorithm: ink' cannot dream on",
         ),
-        (["--video", "in.mp4", "--class", "goldfish", "--size", "9000x9000"], "'in.mp4' is to be 9000x9000"),
+        (["--video", "in.mp4", "--class", "goldfish", "--size", "9000x9000"], "--size is 9000x9000; films are dreamt up to"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_one_line(

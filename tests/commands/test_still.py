@@ -97,6 +97,33 @@ def test_it_says_beforehand_what_it_takes(photo: Path, tmp_path: Path) -> None:
     assert "GB of memory" in answer.stderr
 
 
+def test_it_says_what_it_took_the_words_for(photo: Path, tmp_path: Path) -> None:
+    answer = call(photo, "--class", "goldfsh + umbrella", "--iterations", "1", "-o", tmp_path / "a.png")
+    assert "goldfish + umbrella, 1 iteration at 71x53: about " in answer.stderr
+
+
+def test_a_picture_becomes_a_picture_where_nothing_else_is_said(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = call(photo, "--class", "goldfish", "--iterations", "1", "--progress")
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.startswith("dream.png (seed ")
+
+
+def test_one_that_does_not_fit_keeps_no_others_from_being_dreamt(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large.png"
+    Image.new("RGB", (600, 400)).save(large)
+    monkeypatch.setattr("streamer.dream.stills.memory", lambda network, device, size, tile_px: size[1] * 10**7)
+    monkeypatch.setattr("streamer.dream.stills.room", lambda device: 3 * 10**9)
+    answer = call(large, photo, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out")
+    assert answer.exit_code == 1
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["photo.png"]
+    assert f"zoomdream: '{large}': 600x400 needs about 6.0 GB" in answer.stderr
+
+
 def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamer.dream.stills.room", lambda device: 1_500_000_000)
     answer = call(photo, "--class", "goldfish", "--size", "7680x4320", "-o", tmp_path / "a.png")
@@ -118,11 +145,17 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
         (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
         (["--image", "none.jpg", "--class", "goldfish"], "there is no picture 'none.jpg'"),
         (["photo.jpg", "--class", "goldfish", "-o", "a.xyz"], "'a.xyz': a picture becomes .png, .jpg, .gif or .mp4"),
-        (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "'photo.jpg' is to be 9000x4320"),
-        (["photo.jpg", "--class", "goldfish", "--size", "8x8"], "'photo.jpg' is to be 8x8"),
+        (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),
+        (["photo.jpg", "--class", "goldfish", "--size", "8x8"], "--size is 8x8; there is nothing to dream on in"),
+        (["--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),
+        (["--class", "goldfish", "--size", "5x90"], "--size is 5x90; there is nothing to dream on in"),
+        (["photo.jpg", "--class", "goldfish", "--progress", "-o", "a.gif"], "'a.gif': a strip is a picture; name a .png"),
         (["photo.jpg", "--class", "goldfish", "--script", "goldfish"], "say what to dream either with --script, or"),
         (["photo.jpg", "other.yaml", "--class", "goldfish"], "one config, and that first: 'other.yaml'"),
-        (["photo.jpg", "--script", "goldfish", "--iterations", "3"], "a script takes one --image to start from"),
+        (["photo.jpg", "--script", "goldfish", "--iterations", "3"], "--iterations goes with a picture or a film, not with a"),
+        (["photo.jpg", "photo.jpg", "--script", "goldfish"], "a script takes one --image to start from"),
+        (["photo.jpg", "--class", "goldfish", "--seconds", "3"], "--seconds goes with a script or a film, not with a"),
+        (["photo.jpg", "--class", "goldfish", "--captions"], "--captions goes with a script, not with a picture"),
         (["text.jpg", "--class", "goldfish"], "'text.jpg' is not a picture in a known format"),
     ],
 )  # fmt: skip
