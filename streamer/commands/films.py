@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,9 @@ def _dream(
         for number, shown in enumerate(dream.dream(itertools.chain([first], pictures), scene, steps, order.seed)):
             movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
             progress(number + 1, None if count is None else max(count, number + 1))
+    whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
+    if shown.time_s < 0.9 * whole_s - 0.5:  # the last picture may stand for a while
+        tell(f"the film ended after {shown.time_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(
             f"{limiter.limited} of {number + 1} pictures were held back, for they flash; docs/safety.md. "

@@ -99,6 +99,27 @@ def test_pictures_that_flash_are_told_of(tmp_path: Path) -> None:
     assert "of 30 pictures were held back, for they flash" in answer.stderr
 
 
+def test_a_film_that_was_not_copied_to_its_end_is_told_of(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    with av.open(str(whole), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+        stream.gop_size, stream.max_b_frames = 1, 0
+        for number in range(20):
+            image = np.random.default_rng(number).integers(0, 255, (36, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    answer = call("--video", cut, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4")
+    assert answer.exit_code == 0, answer.output
+    assert len(pictures(tmp_path / "out.mp4")[0]) < 15
+    assert "the film ended after 1." in answer.stderr
+    assert "of 4.0 s; was it copied to its end?" in answer.stderr
+    answer = call("--video", whole, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4")
+    assert "ended after" not in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
