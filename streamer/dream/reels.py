@@ -26,6 +26,8 @@ OPEN_S, READ_S = 10.0, 10.0
 """Seconds that a stream may say nothing while it is opened, and afterwards."""
 PLAIN_FPS = 25.0
 """Rate of a film that does not tell the times of its pictures."""
+FAULTS = (OSError, ValueError, av.FFmpegError)
+"""What PyAV raises; some of FFmpeg's, such as a server's 404 and a time that is up, are neither of the first two."""
 BROKEN = 30
 """Broken pictures one after the other at which a film counts as unreadable; a few are passed over."""
 AT_ONCE_SIZE = (720, 1280)
@@ -34,6 +36,7 @@ ADJUSTING = 10
 """Pictures in which a camera adjusts to the light."""
 NETWORK = {"rtsp_transport": "tcp"}
 """Over UDP, RTSP cameras lose pieces of pictures."""
+WHOLE = "; if it is an MP4, its server may give whole files only, for which 'ffmpeg -movflags +faststart' writes them"
 IN_PIECES = ("hls", "dash")
 """Formats that come seconds at a time, live or not: shown as they come they would race and stand."""
 
@@ -80,7 +83,7 @@ class FilmReel:
         try:
             options = NETWORK if path.startswith("rtsp") else {}
             self._container = av.open(path, options=options, timeout=(OPEN_S, READ_S) if self._far else None)
-        except (OSError, ValueError) as error:
+        except FAULTS as error:
             raise SourceError(f"{self._what()} cannot be read: {_why(error)}") from None
         self.live = self._far and not self._container.duration and self._container.format.name not in IN_PIECES
         self._pictures = self._decoded(self._container)
@@ -90,8 +93,9 @@ class FilmReel:
         """As ``Reel`` has it."""
         try:
             frame = next(self._pictures, None)
-        except (OSError, ValueError) as error:
-            raise SourceError(f"{self._what()} breaks off: {_why(error)}") from None
+        except FAULTS as error:
+            at_once = self._far and self._count == 0 and isinstance(error, OSError)
+            raise SourceError(f"{self._what()} breaks off: {_why(error)}{WHOLE if at_once else ''}") from None
         if frame is None:
             if self._count == 0:
                 raise SourceError(f"{self._what()} holds no pictures")
@@ -103,13 +107,13 @@ class FilmReel:
         self._last_s = max(time_s, self._last_s)  # a film cut together badly may jump back
         try:
             image = frame.to_ndarray(format="rgb24")
-        except (OSError, ValueError) as error:
+        except FAULTS as error:
             raise SourceError(f"{self._what()} has pictures that cannot be shown: {_why(error)}") from None
         return _upright(image, frame.rotation, self._shape), self._last_s
 
     def close(self) -> None:
         """As ``Reel`` has it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*FAULTS):
             self._container.close()
 
     def _decoded(self, container: InputContainer) -> Iterator[av.VideoFrame]:
@@ -235,5 +239,8 @@ def _upright(image: np.ndarray, rotation: int, shape: Fraction) -> np.ndarray:
 
 
 def _why(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return "it is no film in a known format" if isinstance(error, av.InvalidDataError) else str(text)
+    if isinstance(error, av.InvalidDataError):
+        return "it is no film in a known format"
+    if isinstance(error, av.ExitError):
+        return "nothing came for a while"
+    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import http.server
+import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from streamer.config import SourceConfig
-from streamer.dream import capture
+from streamer.dream import capture, reels
 from streamer.dream.capture import Capture, fitted
 from streamer.dream.sources import SourceError
 from streamer.messages import SourcePicture
@@ -308,6 +310,47 @@ def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server
     seen.wait_for(count + 1)
     until(lambda: reading.status().state == "live")
     assert reading.stop(WAIT_S)
+
+
+@pytest.mark.logs("it is tried again")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("none.mp4", "cannot be read: Server returned 404"),
+        ("long.mp4", r"breaks off: .*; if it is an MP4, its server may give whole files only"),
+        ("text.mp4", "it is no film in a known format"),
+    ],
+)
+def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: Station, name: str, says: str) -> None:
+    """Python's server knows no ranges, and the index of an MP4 lies at its end unless it is asked for elsewhere."""
+    (tmp_path / "text.mp4").write_text("not a film" * 1000)
+    chance = np.random.default_rng(0)
+    with av.open(str(tmp_path / "long.mp4"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 240, 320, "yuvj420p"
+        for _ in range(30):
+            frame = av.VideoFrame.from_ndarray(chance.integers(0, 255, (240, 320, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    film = SourceConfig(kind="video", path=f"http://me:word@127.0.0.1:{station.port}/{name}?key=abc")
+    reading = Capture(film, (48, 64), 25)
+    reading.start()
+    until(lambda: reading.status().state == "lost")
+    assert re.search(says, reading.status().reason), reading.status().reason
+    assert "word" not in reading.status().reason
+    assert "abc" not in reading.status().reason
+    assert reading.stop(WAIT_S)
+
+
+@pytest.mark.logs("it is tried again")
+def test_a_stream_that_says_nothing_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reels, "OPEN_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        reading = Capture(SourceConfig(kind="video", path=address), (48, 64), 25)
+        reading.start()
+        until(lambda: "nothing came for a while" in reading.status().reason)
+        assert reading.stop(WAIT_S)
 
 
 @pytest.mark.parametrize("shape", [(35, 51), (48, 64), (480, 20), (1, 1), (7, 300)])
