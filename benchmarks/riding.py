@@ -3,6 +3,7 @@
     python benchmarks/riding.py PHOTO… [--network squeezenet1_1=FILE] [--subject "volcano + bubble"] [--frames 50]
         [--out FOLDER]
     python benchmarks/riding.py PHOTO --still 60
+    python benchmarks/riding.py PICTURE --frames 100 --strip OUT.jpg
 
 The temporal warping error (Lai et al. 2018, 'Learning Blind Video Temporal Consistency', section 4.2) is the root mean square
 difference, in levels, between a picture and the one before it moved as the camera moved, where both show the same place. A
@@ -11,6 +12,7 @@ quotient is what flickers of it. `live` is what the screen shows when a dream ta
 meanwhile.
 
 `--still` holds one shot, with a camera's noise, for so many seconds at ten steps a second, and tells how brightness drifts.
+`--strip` measures nothing: it shows moments of a film, and beneath them what was dreamt on it.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ PAN = 0.05
 MOTION = Motion(1.1, 2.0)
 LATE = 6
 """Pictures that a dream takes live: four dreams a second."""
+MOMENTS = 3
 NOISE = 2.0
 """Standard deviation of a camera's noise, in levels."""
 
@@ -177,6 +180,7 @@ def main() -> None:
     parser.add_argument("--size", default="320x180")
     parser.add_argument("--still", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--strip", type=Path, metavar="FILE", help="three moments of a film above its dream; nothing else")
     parser.add_argument("--out", type=Path, help="a folder for pictures: the film, ridden, live, alone")
     options = parser.parse_args()
     width, _, height = options.size.partition("x")
@@ -203,6 +207,13 @@ def main() -> None:
             continue
         shots = list(film(photo, size, options.frames))
         counted = slice(options.settle, None)
+        if options.strip is not None:
+            ridden = ways.ridden(shots, options.steps)
+            shown = np.linspace(max(0, options.settle - 1), options.frames - 1, MOMENTS).round().astype(int)
+            rows = [np.hstack([shots[at].image for at in shown]), np.hstack([ridden[at] for at in shown])]
+            Image.fromarray(np.vstack(rows)).save(options.strip, quality=88)
+            print(f"{options.strip}: pictures {[int(at) for at in shown]} ({time.perf_counter() - began:.0f} s)")
+            continue
         rows = {"the film itself": [shot.image for shot in shots], "ridden": ways.ridden(shots, options.steps)}
         rows[f"live, {LATE} pictures late"] = ways.live(shots, options.steps)
         wanted = strength(rows["ridden"][counted], shots[counted])
