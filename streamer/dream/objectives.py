@@ -3,7 +3,7 @@
 Of classes the logits, never softmax: softmax rises as well by making the other classes less likely, which paints nothing
 (Simonyan, Vedaldi, Zisserman 2014, 'Deep Inside Convolutional Networks', section 2). Of a layer half the square of its norm, as
 DeepDream had it in 2015. Of chosen channels their mean before the ReLU, which has a gradient where they are silent (Olah,
-Mordvintsev, Schubert 2017, 'Feature Visualization'). Of a guide what ``guide`` says.
+Mordvintsev, Schubert 2017, 'Feature Visualization'), less the response of the whole layer. Of a guide what ``guide`` says.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ EDGE = 0.12
 """Width of a region's soft edge, as a fraction of the picture's side."""
 TILE_PX = 1280
 """Side of the square that a network is shown at once, where the settings say nothing else."""
+
+RIVALS = 2.0
+"""How much the layer's response, a root mean square, counts against that of chosen channels: without it, what excites them all
+rises too, and others end above them. Taken position by position, so that pictures can be dreamt in tiles."""
 
 
 class DreamError(Exception):
@@ -204,7 +208,8 @@ class SceneObjective:
         elif first.kind is Kind.GUIDE:
             loss, each = seen.new_zeros(()), self._guide(first).likeness(seen[0])
         elif first.channels:
-            loss, each = seen.new_zeros(()), seen[0, list(first.channels)].mean(0)
+            response = (seen[0].relu().square().mean(0) + 1e-6).sqrt()
+            loss, each = seen.new_zeros(()), seen[0, list(first.channels)].mean(0) - RIVALS * response
         else:
             loss, each = seen.new_zeros(()), seen[0].square().mean(0) / 2
         for region, share in group:

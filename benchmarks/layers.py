@@ -1,0 +1,129 @@
+"""Do layers, channels and guides get what they ask for? 50 iterations of deepdream on photographs that stand still.
+
+    python benchmarks/layers.py --network squeezenet1_1=FILE --photos FILE FILE… [--iterations 50] [--set dream.leash=0.1]
+
+The first three photographs are scaled to a shorter side of 240 pixels and dreamt at that size, in mean steps of 6 levels and
+without the leash, which an endless zoom needs and a still picture does not. Layers: how many times the norm of a layer's
+response, seen at the photograph's own size, is what it was. Channels, five for each layer drawn by chance: the channel's place
+among all of its layer by how much its mean before the ReLU has risen, in units of how much each channel's mean differs from
+one photograph to the next, for which twenty should be given. Guides, each of the three after the next: the mean cosine between
+its features and those of the guide that they follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from streamer.config import Config, NetworkConfig
+from streamer.dream.dreamer import Dreamer
+from streamer.dream.layers import Tap
+from streamer.dream.networks import Network, load
+from streamer.dream.objectives import SceneObjective
+from streamer.dream.sources import read_image
+from streamer.messages import Scene, Target, arrange
+from streamer.settings_file import load as load_config
+
+SHORTER_PX = 240
+SETTINGS = ("algorithm=deepdream", "normalisation=mean", "step=6.0", "jitter_px=32", "leash=0.0", "octaves=1", "surge=0.0")
+LAYERS = {
+    "squeezenet1_1": ("fire3", "fire5", "fire7", "fire9"),
+    "vgg16": ("relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+    "bundled": ("relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+    "googlenet": ("inception3b", "inception4a", "inception4c", "inception5b"),
+}
+CHANNELS = 5
+DREAMT_ON = 3
+
+
+def photograph(file: Path) -> np.ndarray:
+    """(H, W, 3) uint8, its shorter side ``SHORTER_PX``."""
+    image = Image.fromarray(read_image(file))
+    factor = SHORTER_PX / min(image.size)
+    return np.array(image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS))
+
+
+def tensor(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+
+
+def dreamt(network: Network, config: Config, picture: np.ndarray, target: Target, iterations: int) -> np.ndarray:
+    """The picture after so many steps toward one target."""
+    dreamer = Dreamer(network, config, picture.shape[:2], torch.device("cpu"), 1, picture)
+    dreamer.scene(Scene(1, arrange([target])))
+    for _ in range(iterations):
+        dreamer.step(0.1)
+    return dreamer.picture()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="bundled", help="name or name=weights")
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--iterations", type=int, default=50)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, help="a folder for the pictures")
+    options = parser.parse_args()
+    name, _, weights = options.network.partition("=")
+    network = load(
+        NetworkConfig.model_validate({"name": name, "weights": Path(weights) if weights else None}), torch.device("cpu")
+    )
+    still = [f"dream.{setting}" for setting in SETTINGS] + ["zoom.speed=1.0", "zoom.rotation=0.0"]
+    config = load_config(None, [*still, *options.set])
+    objective = SceneObjective(network)
+    chance = np.random.default_rng(0)
+    photographs = {file: photograph(file) for file in options.photos}
+    files = options.photos[:DREAMT_ON]
+    counts = {entry.name: entry.channels for entry in network.layer_entries}
+
+    def keep(picture: np.ndarray, *about: str) -> None:
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(options.out / f"{'_'.join(about)}.png")
+
+    print(f"{network.name}, {options.iterations} iterations {' '.join(options.set)}\n")
+    print(
+        "| layer | its norm rises, median | least | channels first | their worst place | cosine to the guide before | after |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for layer in LAYERS[network.name]:
+        rises, places, cosines = [], [], []
+        for number, file in enumerate(files):
+            picture = photographs[file]
+            target = Target("", layer, layer=layer)
+            (region,) = arrange([target])
+            after = dreamt(network, config, picture, target, options.iterations)
+            keep(after, file.stem, layer)
+            rises.append(objective.score(tensor(after), region) / objective.score(tensor(picture), region))
+            guide = str(files[(number + 1) % len(files)])
+            target = Target("", guide, layer=layer, guide=guide)
+            (region,) = arrange([target])
+            objective.check(target)
+            after = dreamt(network, config, picture, target, options.iterations)
+            keep(after, file.stem, layer, "guided")
+            cosines.append((objective.score(tensor(picture), region), objective.score(tensor(after), region)))
+        picture = photographs[files[0]]
+        tap = Tap(layer, raw=True)
+        with torch.no_grad():
+            means = torch.stack([network.look(tensor(each), [tap])[tap][0].mean((1, 2)) for each in photographs.values()])
+        for channel in chance.choice(counts[layer], CHANNELS, replace=False).tolist():
+            after = dreamt(network, config, picture, Target("", layer, layer=layer, channels=(channel,)), options.iterations)
+            keep(after, layer, str(channel))
+            with torch.no_grad():
+                rise = (network.look(tensor(after), [tap])[tap][0].mean((1, 2)) - means[0]) / means.std(0)
+            places.append(int((rise > rise[channel]).sum()) + 1)
+        first_cosine, last_cosine = np.array(cosines).mean(0)
+        first = f"{sum(place == 1 for place in places)} of {len(places)}"
+        print(
+            f"| {layer} | {np.median(rises):.1f}x | {min(rises):.1f}x | {first} | {max(places)} of {counts[layer]} "
+            f"| {first_cosine:.2f} | {last_cosine:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
