@@ -121,7 +121,8 @@ def _dream(
             movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
             progress(number + 1, None if count is None else max(count, number + 1))
     whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
-    if shown.time_s < 0.9 * whole_s - 0.5:  # the last picture may stand for a while
+    # Rates vary, and a picture may stand for long: a film is short when both its time and its pictures are.
+    if count is not None and 1 < number + 1 < 0.9 * count and shown.time_s < 0.9 * whole_s - 0.5:
         tell(f"the film ended after {shown.time_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(

@@ -120,6 +120,14 @@ def test_a_film_that_was_not_copied_to_its_end_is_told_of(tmp_path: Path) -> Non
     assert "ended after" not in answer.stderr
 
 
+def test_a_film_of_one_picture_that_stands_is_whole(tmp_path: Path) -> None:
+    film = tmp_path / "in.gif"
+    Image.new("RGB", (64, 36), (90, 120, 60)).save(film, duration=3000)
+    answer = call("--video", film, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.png")
+    assert answer.exit_code == 0, answer.output
+    assert "ended after" not in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
