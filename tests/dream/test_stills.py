@@ -6,7 +6,7 @@ import torch
 
 from streamer.config import Config, DreamConfig
 from streamer.dream import stills
-from streamer.dream.stills import Plan, StillDream, octave_sizes, resized
+from streamer.dream.stills import Plan, StillDream, octave_sizes, resized, trial_size
 from streamer.messages import Scene, Target, arrange
 from tests.fakes import tiny_network
 
@@ -115,3 +115,11 @@ def test_more_pixels_and_more_tiles_need_more_memory() -> None:
     assert sizes == sorted(sizes)
     assert sizes[2] - sizes[1] > 200 * (4320 * 7680 - 1080 * 1920)
     assert stills.memory(network, device, (2000, 2000), 2048) > stills.memory(network, device, (2000, 2000), 512)
+
+
+@pytest.mark.parametrize(
+    ("size", "trial"),
+    [((53, 71), (53, 71)), ((1080, 1920), (1080, 1920)), ((4320, 7680), (1080, 1920)), ((4000, 100), (4000, 100))],
+)
+def test_steps_of_large_pictures_are_timed_on_smaller_ones(size: tuple[int, int], trial: tuple[int, int]) -> None:
+    assert trial_size(size) == trial
