@@ -20,7 +20,7 @@ SHARPENING = {cv2.INTER_LANCZOS4: 0.10, cv2.INTER_CUBIC: 0.05}
 """…and this much sharpening beforehand, by the kernel used, makes up for it (measured on dreams)."""
 TOO_FINE = 1.34
 """Pictures beyond this part of the frame's width are reduced to it before."""
-WIDTH_PER_CELL = 400
+WIDTH_PER_CELL = 240
 """Weights and motion are computed on a grid of cells of 1 to 8 pixels: one more for so many pixels of width. Between dense
 keyframes, where the rim is narrow, four times as coarse will do."""
 SEAM_CELLS = 1.0
@@ -73,9 +73,9 @@ class Blend:
         to_map = self._grid.to_frame(sampling_matrix(residual.pose, pose, residual.size, self.size))
         look = self._grid.read(residual.look, to_map)
         if residual.moves:
-            flow = self._grid.read(residual.flow, to_map) * np.float32(strength)
-            offsets = zip((older, newer), _in_between(flow, fraction), strict=True)
-            first, second = (self._moved(source, pose, residual, offset) for source, offset in offsets)
+            flow = self._grid.read(residual.flow, to_map)
+            shares = zip((older, newer), _in_between(fraction), strict=True)
+            first, second = (self._moved(source, pose, residual, flow, strength * share) for source, share in shares)
         else:
             first, second = (self.one(image, own, pose) for image, own in (older, newer))
         share = fraction + look[..., 0] * strength * (_sharper(older, newer, fraction) - fraction)
@@ -84,13 +84,12 @@ class Blend:
         raised = (_detail_gain(look, share) - 1) * (1 - look[..., 0]) * (DETAIL_KEPT * strength)
         return self._raise_detail(blended, 1 + raised)
 
-    def _moved(self, source: Source, pose: Pose, residual: Residual, offset: np.ndarray) -> np.ndarray:
-        """A keyframe as seen from ``pose``, each place read ``offset`` (pixels of the residual's map) beside its own."""
+    def _moved(self, source: Source, pose: Pose, residual: Residual, flow: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """A keyframe as seen from ``pose``, each place read beside its own by a (2, 4) ``share`` of the flow there and back."""
         image, own = source
         places = cv2.transform(self._grid.places, sampling_matrix(own, pose, _size(image), self.size))
         to_source = sampling_matrix(own, residual.pose, _size(image), residual.size)
-        to_source[:, 2] = 0.0
-        places = cv2.add(places, cv2.transform(offset, to_source))
+        places = cv2.add(places, cv2.transform(flow, to_source[:, :2] @ share), dst=places)
         return read_at(image, self._enlarge("places", places, self._grid), cv2.INTER_LINEAR, BORDER)
 
     def _weight(self, older: Source, newer: Source, pose: Pose, fraction: float | np.ndarray, grid: _Grid) -> np.ndarray:
@@ -206,14 +205,14 @@ def _size(image: np.ndarray) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
-def _in_between(flow: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where each place of the frame in between was in the older, and will be in the newer picture, beside itself.
+def _in_between(fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which (2, 4) parts of the flow there and back say where each place of the frame in between was in the older, and will be
+    in the newer picture, beside itself.
 
     Jiang et al. 2018, 'Super SloMo', section 3.2: both flows, each trusted more near its own picture.
     """
-    t = np.float32(fraction)
-    there, back = flow[..., :2], flow[..., 2:]
-    return t * t * back - (1 - t) * t * there, (1 - t) ** 2 * there - t * (1 - t) * back
+    t, both = fraction, np.eye(2)
+    return np.hstack([-(1 - t) * t * both, t * t * both]), np.hstack([(1 - t) ** 2 * both, -t * (1 - t) * both])
 
 
 def _sharper(older: Source, newer: Source, fraction: float) -> float:
