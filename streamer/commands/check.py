@@ -252,7 +252,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
 def look_at_source(config: Config) -> Iterator[Finding]:
     """The picture, the film or the camera; one that may still come does not stop the stream."""
     from streamer.dream.capture import is_live
-    from streamer.dream.reels import first_picture
+    from streamer.dream.reels import first_picture, shown_name
     from streamer.dream.sources import SourceError, starting_picture
 
     source = config.source
@@ -265,7 +265,7 @@ def look_at_source(config: Config) -> Iterator[Finding]:
         return
     assert picture is not None, "only noise has none"
     height, width = picture.shape[:2]
-    name = f"camera {source.device}" if source.kind == "camera" else source.path
+    name = f"camera {source.device}" if source.kind == "camera" else shown_name(source.path or "")
     yield Finding(Level.GOOD, f"{'riding on' if source.moves else 'starting from'} {name}, {width}x{height}")
 
 
