@@ -253,7 +253,8 @@ def look_at_source(config: Config) -> Iterator[Finding]:
     """The picture, the film or the camera; one that may still come does not stop the stream."""
     from streamer.dream.capture import is_live
     from streamer.dream.reels import first_picture, shown_name
-    from streamer.dream.sources import SourceError, starting_picture
+    from streamer.dream.sources import SourceError
+    from streamer.dream.start import starting_picture
 
     source = config.source
     if source.kind == "noise":

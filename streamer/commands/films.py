@@ -13,20 +13,18 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.failures import as_command_error
 from streamer.commands.still import LEAST_PX, MOST_PX, targets
 from streamer.config import Config
-from streamer.dream.device import DeviceError
-from streamer.dream.dreamer import DreamError
 from streamer.dream.films import STEPS, FilmDream
 from streamer.dream.offline import be_repeatable
 from streamer.dream.reels import FilmReel
 from streamer.dream.sources import SourceError
-from streamer.dream.weights import NetworkError
 from streamer.messages import Layout, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.flash import FlashLimiter
-from streamer.video.movie import MovieError, MovieWriter, Sound
+from streamer.video.movie import MovieWriter, Sound
 from streamer.video.probe import probe
 
 
@@ -55,7 +53,7 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
         CommandError: the call was wrong, or it failed.
     """
     columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    try:
+    with as_command_error():
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
@@ -76,14 +74,6 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
                 )
         finally:
             reel.close()
-    except (SourceError, DreamError) as error:
-        raise CommandError(str(error), WRONG_CALL) from error
-    except MovieError as error:
-        raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
-    except (NetworkError, DeviceError) as error:
-        raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        raise CommandError("stopped before the end") from None
     announce(f"{order.output} (seed {order.seed})")
 
 

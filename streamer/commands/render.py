@@ -12,18 +12,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.script import Cue, ScriptError, parse_script, reader
+from streamer.commands.failures import as_command_error
+from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
 from streamer.config import Config
-from streamer.dream.device import DeviceError
-from streamer.dream.objectives import DreamError
 from streamer.dream.offline import OfflineDream, be_repeatable
-from streamer.dream.sources import SourceError, read_image, starting_picture
-from streamer.dream.weights import NetworkError
+from streamer.dream.sources import SourceError, read_image
+from streamer.dream.start import starting_picture
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.movie import MovieError, MovieWriter
+from streamer.video.movie import MovieWriter
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +51,9 @@ def command(config: Config, order: Order, console: Console, announce: Callable[[
         CommandError: the call was wrong, or it failed.
     """
     columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-            task = shown.add_task("frames", total=None)
-            render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
-    except (ScriptError, SourceError, DreamError) as error:
-        raise CommandError(str(error), WRONG_CALL) from error
-    except MovieError as error:
-        raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
-    except (NetworkError, DeviceError) as error:
-        raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        raise CommandError("stopped before the end") from None
+    with as_command_error(), Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task("frames", total=None)
+        render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
     announce(f"{order.output} (seed {order.seed})")
 
 

@@ -11,20 +11,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.moments import MomentError, parse_moment
+from streamer.commands.failures import as_command_error
+from streamer.commands.moments import parse_moment
 from streamer.commands.showing import show
 from streamer.config import Config, SourceConfig
-from streamer.dream.device import DeviceError
 from streamer.dream.dreamer import DreamError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.replayed import Replay
-from streamer.dream.sources import SourceError, starting_picture
-from streamer.dream.weights import NetworkError
+from streamer.dream.start import starting_picture
 from streamer.messages import Motion
-from streamer.past import JournalError, Past, read
-from streamer.settings_file import ConfigError, read_recorded
-from streamer.video.movie import MovieError, MovieWriter
+from streamer.past import Past, read
+from streamer.settings_file import read_recorded
+from streamer.video.movie import MovieWriter
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +71,9 @@ def command(order: Order, console: Console, announce: Callable[[str], None]) -> 
         CommandError: the call was wrong, or it failed.
     """
     columns = (TextColumn("dreaming again"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-            task = shown.add_task("frames", total=None)
-            outcome = replay(order, lambda done, total: shown.update(task, completed=done, total=total))
-    except ConfigError as error:
-        raise CommandError("; ".join(error.problems), WRONG_CALL) from error
-    except (JournalError, MomentError, SourceError) as error:
-        raise CommandError(str(error), WRONG_CALL) from error
-    except MovieError as error:
-        raise CommandError(str(error), WRONG_CALL if error.wrong_call else 1) from error
-    except (NetworkError, DeviceError) as error:
-        raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        raise CommandError("stopped before the end") from None
+    with as_command_error(), Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task("frames", total=None)
+        outcome = replay(order, lambda done, total: shown.update(task, completed=done, total=total))
     told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
         told = f"alike, not the same: {outcome.why_not}"

@@ -12,16 +12,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from streamer.commands import FAILED, WRONG_CALL, CommandError, with_near
+from streamer.commands import WRONG_CALL, CommandError, with_near
 from streamer.commands.batch import Job, jobs
+from streamer.commands.failures import as_command_error
 from streamer.commands.script import reader
 from streamer.config import Config
-from streamer.dream.device import DeviceError, canvas_size
+from streamer.dream.device import canvas_size
 from streamer.dream.estimate import Estimate
 from streamer.dream.offline import be_repeatable
-from streamer.dream.sources import SourceError, cover, noise, read_image, starting_picture
-from streamer.dream.stills import DreamError, Stage, StillDream
-from streamer.dream.weights import NetworkError
+from streamer.dream.sources import SourceError, cover, noise, read_image
+from streamer.dream.start import starting_picture
+from streamer.dream.stills import Stage, StillDream
 from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.flash import FlashLimiter
@@ -76,7 +77,7 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    try:
+    with as_command_error():
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         for job in work:
             if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
@@ -108,14 +109,6 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                     say(f"zoomdream: {named}")
                     continue
                 announce(f"{job.output} (seed {order.seed})")
-    except (SourceError, DreamError) as error:
-        raise CommandError(str(error), WRONG_CALL) from error
-    except MovieError as error:
-        raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
-    except (NetworkError, DeviceError) as error:
-        raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        raise CommandError("stopped before the end") from None
     if failed:
         raise CommandError(f"{len(failed)} of {len(work)} pictures could not be dreamt")
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from streamer.config import SourceConfig
-
 MAX_PIXELS = 100_000_000
 """Largest picture decoded: 300 MB of RGB. A small file can claim far more than a machine can hold."""
 
@@ -20,21 +18,6 @@ BACKDROP = (128, 128, 128)
 
 class SourceError(Exception):
     """A picture that cannot be dreamt upon; its message names the file and what to do."""
-
-
-def starting_picture(source: SourceConfig) -> np.ndarray | None:
-    """The picture that a dream starts from, (H, W, 3) uint8 RGB; None for noise, and where it rides on a moving one.
-
-    Raises:
-        SourceError: it cannot be read.
-    """
-    if source.kind == "image" and source.path is not None:
-        return read_image(Path(source.path))
-    if source.kind in ("video", "camera") and not source.ride:
-        from streamer.dream.reels import first_picture  # imports PyAV and OpenCV
-
-        return first_picture(source)
-    return None
 
 
 def read_image(path: Path) -> np.ndarray:

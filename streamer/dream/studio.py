@@ -13,7 +13,8 @@ from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks import NetworkError, load
 from streamer.dream.protocol import Dream, Tell, Unfit
 from streamer.dream.riding import RidingDream
-from streamer.dream.sources import SourceError, starting_picture
+from streamer.dream.sources import SourceError
+from streamer.dream.start import starting_picture
 
 VIDEO_CORES = 1
 """CPU cores left to the process that shows the dream. Threads that wait for one which has lost its core make the dream many

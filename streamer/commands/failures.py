@@ -1,0 +1,38 @@
+"""What can go wrong with a dream that is not live, as the ends of a command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.commands.moments import MomentError
+from streamer.commands.script import ScriptError
+from streamer.dream.device import DeviceError
+from streamer.dream.objectives import DreamError
+from streamer.dream.sources import SourceError
+from streamer.dream.weights import NetworkError
+from streamer.past import JournalError
+from streamer.settings_file import ConfigError
+from streamer.video.movie import MovieError
+
+
+@contextlib.contextmanager
+def as_command_error() -> Iterator[None]:
+    """Turn every failure that has a cause to be told, and Ctrl+C, into a CommandError with the exit code it deserves.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise CommandError("; ".join(error.problems), WRONG_CALL) from error
+    except (ScriptError, MomentError, JournalError, SourceError, DreamError) as error:
+        raise CommandError(str(error), WRONG_CALL) from error
+    except MovieError as error:
+        raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
+    except (NetworkError, DeviceError) as error:
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("stopped before the end") from None
