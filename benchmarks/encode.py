@@ -15,10 +15,10 @@ from itertools import islice
 
 from streamer.config import AudioConfig, VideoConfig
 from streamer.messages import Frame
-from streamer.video.audio import AudioTrack
-from streamer.video.choice import Choice, choose, noisy_pictures, usable_cpus
-from streamer.video.encode import Encoder
-from streamer.video.encoders import Encoders
+from streamer.video.encoding.choice import Choice, choose, noisy_pictures, usable_cpus
+from streamer.video.encoding.encode import Encoder
+from streamer.video.encoding.encoders import Encoders
+from streamer.video.sound.audio import AudioTrack
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "medium")
 SIZES = ((960, 540, 25, 3000), (1280, 720, 30, 3000))

@@ -24,7 +24,7 @@ import numpy as np
 from streamer.commands.render import Order, render
 from streamer.config import Config
 from streamer.settings_file import load
-from streamer.video.flash import FlashLimiter
+from streamer.video.flash.limiter import FlashLimiter
 
 FPS = 25
 SUBJECTS = (

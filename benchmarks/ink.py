@@ -24,7 +24,7 @@ from PIL import Image
 
 from streamer.config import Config, NetworkConfig
 from streamer.dream.ink import InkDreamer
-from streamer.dream.networks import Network, load
+from streamer.dream.networks.network import Network, load
 from streamer.dream.objectives import resample
 from streamer.messages import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary

@@ -5,8 +5,8 @@
     python benchmarks/interpolation.py --speed                milliseconds a frame on one core
 
 Compared are: the plain cross-fade of the 2015 stream (the last keyframe zoomed forward, the next zoomed back, bicubic, the last
-alone where the next has no coverage), FFmpeg's minterpolate at its defaults, and streamer.video.interpolate without and with
-its residual flow. Sharpness is the variance of the Laplacian, relative to the true frame: near keyframes, and half way.
+alone where the next has no coverage), FFmpeg's minterpolate at its defaults, and ours without and with its residual flow.
+Sharpness is the variance of the Laplacian, relative to the true frame: near keyframes, and half way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from av.filter import Graph
 
 from streamer.messages import Keyframe, Motion, Pose, Scene
-from streamer.video.interpolate import Interpolator
+from streamer.video.frames.interpolate import Interpolator
 from streamer.zoom import advance, between, sampling_matrix
 
 SIZE = (270, 480)

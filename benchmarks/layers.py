@@ -21,8 +21,8 @@ from PIL import Image
 
 from streamer.config import Config, NetworkConfig
 from streamer.dream.dreamer import Dreamer
-from streamer.dream.layers import Tap
-from streamer.dream.networks import Network, load
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network, load
 from streamer.dream.objectives import SceneObjective
 from streamer.dream.sources import read_image
 from streamer.messages import Scene, Target, arrange

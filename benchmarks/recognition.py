@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from streamer.config import NetworkConfig
-from streamer.dream.networks import Network, load
+from streamer.dream.networks.network import Network, load
 from streamer.dream.objectives import resample
 from streamer.dream.offline import OfflineDream, be_repeatable, pace
 from streamer.messages import Layout, Scene, Target, arrange

@@ -32,13 +32,13 @@ from PIL import Image
 from streamer.config import Config, NetworkConfig, SourceConfig
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.dreams import make_dreamer
-from streamer.dream.networks import Network, load
-from streamer.dream.riding import RidingDream, standing
+from streamer.dream.moving.riding import RidingDream, standing
+from streamer.dream.networks.network import Network, load
 from streamer.dream.sources import read_image
 from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
-from streamer.video.ride import RideScreen
+from streamer.video.frames.ride import RideScreen
 from streamer.zoom import advance, sampling_matrix
 
 FPS = 25

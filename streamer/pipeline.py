@@ -22,8 +22,8 @@ import numpy as np
 from streamer.acts import Act
 from streamer.chat import ChatBoard
 from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
-from streamer.dream.moving import MovingSource
-from streamer.dream.renderer import Renderer
+from streamer.dream.moving.source import MovingSource
+from streamer.dream.worker.renderer import Renderer
 from streamer.health import Health
 from streamer.journal import Journal
 from streamer.loop import Loop
@@ -31,17 +31,17 @@ from streamer.messages import ChatReport, Frame, Keyframe, LayerEntry, Layout, M
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video import counter
-from streamer.video.audio import AudioTrack
 from streamer.video.channel import make_channel
-from streamer.video.clock import FrameClock
-from streamer.video.curtain import Curtain
-from streamer.video.encoders import Encoders
-from streamer.video.flash import FlashLimiter
+from streamer.video.encoding.encoders import Encoders
+from streamer.video.flash.limiter import FlashLimiter
+from streamer.video.frames import counter
+from streamer.video.frames.clock import FrameClock
+from streamer.video.frames.curtain import Curtain
+from streamer.video.frames.overlay import Captioner
+from streamer.video.frames.screen import make_screen
 from streamer.video.outputs import Outputs, Runner
-from streamer.video.overlay import Captioner
-from streamer.video.screen import make_screen
 from streamer.video.sinks import make_sink
+from streamer.video.sound.audio import AudioTrack
 from streamer.web.server import Server
 
 log = logging.getLogger(__name__)

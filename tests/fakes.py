@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamer.dream.networks import Network
+    from streamer.dream.networks.network import Network
 
 
 class HandClock:
@@ -32,7 +32,7 @@ def tiny_network(wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"
     import torch
     from torch import nn
 
-    from streamer.dream.networks import Network
+    from streamer.dream.networks.network import Network
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -36,7 +36,7 @@ ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    "av": ("streamer.video", "streamer.dream.reels"),
+    "av": ("streamer.video", "streamer.dream.moving.reels"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),
@@ -153,7 +153,7 @@ def imported_by(code: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-CHEAP = [f"streamer.{leaf}" for leaf in LEAVES] + ["streamer.dream.renderer", "streamer.__main__"]
+CHEAP = [f"streamer.{leaf}" for leaf in LEAVES] + ["streamer.dream.worker.renderer", "streamer.__main__"]
 
 
 @pytest.mark.parametrize("module", CHEAP)

@@ -21,7 +21,7 @@ from streamer.messages import Keyframe, LayerEntry, Motion, Pose, RendererStatus
 from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.requests.queue import QueueError, RequestQueue
-from streamer.video import counter
+from streamer.video.frames import counter
 from streamer.web.errors import PortTaken
 
 WAIT_S = 20.0

@@ -12,8 +12,8 @@ import pytest
 
 from streamer import pipeline
 from streamer.config import Config, QueueConfig, SourceConfig, VideoConfig, WebConfig
-from streamer.dream import capture
-from streamer.dream.moving import MovingSource
+from streamer.dream.moving import capture
+from streamer.dream.moving.source import MovingSource
 from streamer.dream.sources import SourceError
 from streamer.messages import Keyframe, Pose, SourcePicture
 from tests.cameras import FakeCamera

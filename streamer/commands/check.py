@@ -81,7 +81,7 @@ def look_at_versions(config: Config) -> Iterator[Finding]:
             return
     both = ", ".join(f"{name} {version}" for name, version in found.items())
     try:
-        from streamer.dream.torchvision_import import torchvision
+        from streamer.dream.networks.torchvision_import import torchvision
 
         torchvision()
     except (ImportError, OSError, RuntimeError) as error:  # a broken installation shows in any of these
@@ -112,8 +112,8 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
     from streamer.dream.device import choose_device
-    from streamer.dream.networks import load as load_network
-    from streamer.dream.weights import NetworkError, cache_folder
+    from streamer.dream.networks.network import load as load_network
+    from streamer.dream.networks.weights import NetworkError, cache_folder
 
     settings = config.network
     if settings.weights is None and settings.name not in ("auto", "bundled"):
@@ -138,7 +138,7 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
 
 def look_at_encoder(config: Config) -> Iterator[Finding]:
     """Whether a frame can be encoded, with which encoder, and why with that."""
-    from streamer.video.encoders import EncoderError, Encoders
+    from streamer.video.encoding.encoders import EncoderError, Encoders
 
     video = config.video
     try:
@@ -229,7 +229,7 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
 def look_at_files(config: Config) -> Iterator[Finding]:
     """Starting picture, shipped data, room on the disks."""
     from streamer.assets import asset
-    from streamer.dream.weights import cache_folder
+    from streamer.dream.networks.weights import cache_folder
     from streamer.health import DISK_LEAST, nearest
     from streamer.requests.queue import default_path
 
@@ -251,8 +251,8 @@ def look_at_files(config: Config) -> Iterator[Finding]:
 
 def look_at_source(config: Config) -> Iterator[Finding]:
     """The picture, the film or the camera; one that may still come does not stop the stream."""
-    from streamer.dream.capture import is_live
-    from streamer.dream.reels import first_picture, shown_name
+    from streamer.dream.moving.capture import is_live
+    from streamer.dream.moving.reels import first_picture, shown_name
     from streamer.dream.sources import SourceError
     from streamer.dream.start import starting_picture
 
@@ -289,7 +289,7 @@ def look_at_sound(config: Config) -> Iterator[Finding]:
 
 def look_at_fonts(config: Config) -> Iterator[Finding]:
     """Which scripts captions can show."""
-    from streamer.video.lettering import Lettering
+    from streamer.video.frames.lettering import Lettering
 
     samples = {
         "Latin": "Añz",

@@ -42,8 +42,8 @@ def look_at_output(output: Output, web: WebConfig) -> Iterator[Found]:
 
 def look_at_sound(audio: AudioConfig) -> Found:
     """Whether there is sound to be had; with a radio that is silent, after some seconds."""
-    from streamer.video.audio import try_source
-    from streamer.video.sound import SoundError
+    from streamer.video.sound.audio import try_source
+    from streamer.video.sound.decoding import SoundError
 
     try:
         return True, try_source(audio)

@@ -17,15 +17,15 @@ from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.failures import as_command_error
 from streamer.commands.still import LEAST_PX, MOST_PX, targets
 from streamer.config import Config
-from streamer.dream.films import STEPS, FilmDream
+from streamer.dream.moving.films import STEPS, FilmDream
+from streamer.dream.moving.reels import FilmReel
 from streamer.dream.offline import be_repeatable
-from streamer.dream.reels import FilmReel
 from streamer.dream.sources import SourceError
 from streamer.messages import Layout, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.flash import FlashLimiter
-from streamer.video.movie import MovieWriter, Sound
-from streamer.video.probe import probe
+from streamer.video.files.movie import MovieWriter, Sound
+from streamer.video.files.probe import probe
+from streamer.video.flash.limiter import FlashLimiter
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from streamer.commands import WRONG_CALL, CommandError, with_near
 from streamer.config import Config, NetworkConfig
-from streamer.dream.anatomy import Part, anatomy
 from streamer.dream.device import DeviceError, canvas_size, choose_device
-from streamer.dream.networks import NetworkError
+from streamer.dream.networks.anatomy import Part, anatomy
+from streamer.dream.networks.network import NetworkError
 from streamer.messages import Kind, Refused
 from streamer.requests.subjects import MODERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary

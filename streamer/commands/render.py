@@ -21,7 +21,7 @@ from streamer.dream.sources import SourceError, read_image
 from streamer.dream.start import starting_picture
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.movie import MovieWriter
+from streamer.video.files.movie import MovieWriter
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from streamer.dream.start import starting_picture
 from streamer.messages import Motion
 from streamer.past import Past, read
 from streamer.settings_file import read_recorded
-from streamer.video.movie import MovieWriter
+from streamer.video.files.movie import MovieWriter
 
 log = logging.getLogger(__name__)
 

@@ -46,7 +46,7 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
         from streamer.dream.sources import SourceError
         from streamer.pipeline import Pipeline, PipelineError
         from streamer.requests.queue import QueueError
-        from streamer.video.encode import EncoderError
+        from streamer.video.encoding.encode import EncoderError
         from streamer.web.errors import WebError
 
         try:

@@ -8,10 +8,10 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.messages import Keyframe
-from streamer.video import counter
-from streamer.video.flash import FlashLimiter
-from streamer.video.overlay import Captioner
-from streamer.video.screen import make_screen
+from streamer.video.flash.limiter import FlashLimiter
+from streamer.video.frames import counter
+from streamer.video.frames.overlay import Captioner
+from streamer.video.frames.screen import make_screen
 
 
 def show(config: Config, keyframes: Iterator[Keyframe], *, captions: bool, from_s: float = 0.0) -> Generator[np.ndarray]:

@@ -25,9 +25,9 @@ from streamer.dream.start import starting_picture
 from streamer.dream.stills import Stage, StillDream
 from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.flash import FlashLimiter
-from streamer.video.movie import PICTURES, MovieError, MovieWriter
-from streamer.video.strip import milestones, strip
+from streamer.video.files.movie import PICTURES, MovieError, MovieWriter
+from streamer.video.files.strip import milestones, strip
+from streamer.video.flash.limiter import FlashLimiter
 
 log = logging.getLogger(__name__)
 

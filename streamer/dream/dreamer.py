@@ -14,7 +14,7 @@ from streamer.config import Config, DreamConfig
 from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
 from streamer.dream.deepdream import DeepDream, make_normalisation
-from streamer.dream.networks import Network
+from streamer.dream.networks.network import Network
 from streamer.dream.objectives import DreamError, SceneObjective, resample
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters

@@ -8,9 +8,9 @@ import torch
 from streamer.config import Config
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.ink import InkDreamer
-from streamer.dream.networks import Network
-from streamer.dream.protocol import Dreaming
-from streamer.dream.riding import RidingDream, standing
+from streamer.dream.moving.riding import RidingDream, standing
+from streamer.dream.networks.network import Network
+from streamer.dream.worker.protocol import Dreaming
 
 
 def make_dreamer(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from streamer.dream.networks import Network
+from streamer.dream.networks.network import Network
 
 CANVAS_BYTES = 200
 """Per pixel of the canvas at the height of a step: picture, momentum, gradients and their spectra, the leash's maps; measured

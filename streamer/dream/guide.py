@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamer.dream.layers import Tap
-from streamer.dream.networks import Network
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network
 from streamer.dream.sources import cover, read_image
 
 MOST_FEATURES = 4096

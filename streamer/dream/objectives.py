@@ -18,8 +18,8 @@ from torch import Tensor
 
 from streamer.dream.ascent import rms
 from streamer.dream.guide import Guide
-from streamer.dream.layers import Tap
-from streamer.dream.networks import Network
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network
 from streamer.dream.sources import SourceError
 from streamer.dream.tiles import Place, Tiling
 from streamer.messages import Kind, Region, Target

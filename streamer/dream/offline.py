@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from streamer.config import Config, DreamConfig
-from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
-from streamer.dream.networks import Network, load
-from streamer.dream.protocol import Dreaming
+from streamer.dream.networks.network import Network, load
 from streamer.dream.settled import Sleep
+from streamer.dream.worker.budget import ORIGINAL_STEPS
+from streamer.dream.worker.protocol import Dreaming
 from streamer.messages import Keyframe, LayerEntry, Scene
 
 log = logging.getLogger(__name__)

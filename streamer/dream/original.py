@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from streamer.dream.ascent import rms
-from streamer.dream.budget import ORIGINAL_STEPS
 from streamer.dream.canvas import Canvas
 from streamer.dream.objectives import SceneObjective
 from streamer.dream.prior import PatchPrior, PriorParameters
+from streamer.dream.worker.budget import ORIGINAL_STEPS
 from streamer.messages import Kind, Motion, Region
 
 RATE = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
-from streamer.dream.protocol import Dreaming
+from streamer.dream.worker.protocol import Dreaming
 from streamer.journal import checksum
 from streamer.messages import Keyframe, Motion, Pose, Scene
 from streamer.past import Past, duration_ms

@@ -19,8 +19,8 @@ from streamer.dream.device import choose_device
 from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
-from streamer.dream.networks import Network, load
-from streamer.dream.protocol import Dreaming
+from streamer.dream.networks.network import Network, load
+from streamer.dream.worker.protocol import Dreaming
 from streamer.messages import LayerEntry, Pose, Scene
 
 STEP_S = 0.1

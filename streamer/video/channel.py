@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from streamer.config import MjpegOutput, MpegtsHttpOutput
-from streamer.video.encoders import Encoders
+from streamer.video.encoding.encoders import Encoders
+from streamer.video.encoding.subscription import Subscription
 from streamer.video.sinks.sink import SinkState, SinkStatus
-from streamer.video.subscription import Subscription
 
 Subscribe = Callable[[Callable[[], None]], Subscription]
 """Opens a share of what a channel serves, given what is to be called when there may be something to read."""

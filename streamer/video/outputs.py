@@ -27,7 +27,7 @@ from streamer.config import (
 from streamer.messages import OutputStatus, Reason, Refused
 from streamer.video.added import read_block
 from streamer.video.channel import Channel
-from streamer.video.encode import EncoderError
+from streamer.video.encoding.encode import EncoderError
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
 from streamer.video.sinks.ingest import redactor
 from streamer.video.sinks.secrets import Redactor

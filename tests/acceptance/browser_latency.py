@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.video import counter
+from streamer.video.frames import counter
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.live_run import CHROMIUM_ARGS
 from tests.acceptance.stream import SMALL_DREAM, Stream

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from streamer.video import counter
+from streamer.video.frames import counter
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.obs_studio import SOURCE, Obs, missing
 from tests.acceptance.stream import SMALL_DREAM, Stream

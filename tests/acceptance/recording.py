@@ -22,7 +22,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from streamer.video import counter
+from streamer.video.frames import counter
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.slow_viewer import Viewer, missed
 from tests.acceptance.stream import SMALL_DREAM, Stream

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from streamer.__main__ import app
 from streamer.messages import Scene
-from streamer.video.interpolate import Interpolator
+from streamer.video.frames.interpolate import Interpolator
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SMALL = ["--size", "64x36", "--fps", "10", "--seconds", "0.6"]

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from streamer.__main__ import app
 from streamer.config import CanvasConfig, Config, DreamConfig, JournalConfig, NetworkConfig, VideoConfig
-from streamer.dream.budget import Budget
-from streamer.dream.protocol import Free, Shot, Stop
-from streamer.dream.studio import build
-from streamer.dream.worker import Worker
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.protocol import Free, Shot, Stop
+from streamer.dream.worker.studio import build
+from streamer.dream.worker.work import Worker
 from streamer.journal import Journal
 from streamer.messages import Keyframe, Motion, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from streamer.dream.protocol import Dream, Unfit
+from streamer.dream.worker.protocol import Dream, Unfit
 from streamer.messages import LayerEntry, Motion, Pose
 from streamer.zoom import advance
 

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.config import DreamConfig
-from streamer.dream.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MIN_SIDE, SHRINK, Budget
+from streamer.dream.worker.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MIN_SIDE, SHRINK, Budget
 
 FULL = (270, 480)
 

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from streamer.config import Config, DreamConfig, NetworkConfig
-from streamer.dream.architectures import build_vgg
 from streamer.dream.dreamer import Dreamer
-from streamer.dream.networks import NetworkError, load
+from streamer.dream.networks.architectures import build_vgg
+from streamer.dream.networks.network import NetworkError, load
 from streamer.messages import Scene, Target, arrange
 
 CPU = torch.device("cpu")

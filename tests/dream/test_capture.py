@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from streamer.config import SourceConfig
-from streamer.dream import capture, reels
-from streamer.dream.capture import Capture, fitted
+from streamer.dream.moving import capture, reels
+from streamer.dream.moving.capture import Capture, fitted
 from streamer.dream.sources import SourceError
 from streamer.messages import SourcePicture
 from tests.cameras import WAIT_S, FakeCamera

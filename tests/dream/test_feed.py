@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from streamer.dream.feed import Feed
+from streamer.dream.moving.feed import Feed
 from streamer.messages import SourcePicture
 
 

@@ -7,12 +7,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamer.config import NetworkConfig
-from streamer.dream import networks
-from streamer.dream.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
-from streamer.dream.googlenet import build_googlenet
-from streamer.dream.layers import Tap
-from streamer.dream.networks import Network, NetworkError, compute_dtype, load
-from streamer.dream.torchvision_import import torchvision
+from streamer.dream.networks import network as networks
+from streamer.dream.networks.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
+from streamer.dream.networks.googlenet import build_googlenet
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network, NetworkError, compute_dtype, load
+from streamer.dream.networks.torchvision_import import torchvision
 from tests.fakes import tiny_network
 
 CPU = torch.device("cpu")

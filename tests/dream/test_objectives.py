@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from streamer.dream.networks import Network
+from streamer.dream.networks.network import Network
 from streamer.dream.objectives import DreamError, SceneObjective, region_mask, resample
 from streamer.messages import Layout, Region, Target, arrange
 from tests.fakes import tiny_network

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from streamer.config import SourceConfig
-from streamer.dream.reels import FilmReel, Reel, open_reel, shown_name
+from streamer.dream.moving.reels import FilmReel, Reel, open_reel, shown_name
 from streamer.dream.sources import SourceError
 from tests.films import write_film
 

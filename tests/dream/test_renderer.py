@@ -17,7 +17,7 @@ import pytest
 
 from streamer.acts import Begun, Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
-from streamer.dream.renderer import Limits, Renderer
+from streamer.dream.worker.renderer import Limits, Renderer
 from streamer.messages import Motion, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
@@ -73,7 +73,7 @@ def running(factory, *, limits=EAGER, config=CONFIG):
 
 
 def test_importing_it_leaves_torch_alone():
-    code = "import sys, streamer.dream.renderer as r; assert 'torch' not in sys.modules"
+    code = "import sys, streamer.dream.worker.renderer as r; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=DEADLINE_S)
 
 
@@ -232,7 +232,7 @@ import json, multiprocessing, sys, threading
 sys.path[:0] = {path!r}
 from tests.dream import fake_dream
 from tests.dream.test_renderer import CONFIG, EAGER, scene
-from streamer.dream.renderer import Renderer
+from streamer.dream.worker.renderer import Renderer
 
 def main():
     began = threading.Event()

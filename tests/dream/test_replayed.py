@@ -9,11 +9,11 @@ import torch
 
 from streamer.acts import Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
-from streamer.dream.budget import Budget
 from streamer.dream.dreamer import Dreamer, DreamError
-from streamer.dream.protocol import Dream, Free, Pause, Resume, Shot, Stop
 from streamer.dream.replayed import Replay
-from streamer.dream.worker import Worker
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.protocol import Dream, Free, Pause, Resume, Shot, Stop
+from streamer.dream.worker.work import Worker
 from streamer.journal import Journal
 from streamer.messages import Keyframe, Motion, Scene, Target, arrange
 from streamer.past import read

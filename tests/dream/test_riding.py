@@ -7,7 +7,7 @@ import torch
 from streamer.config import Config, DreamConfig, SourceConfig
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.dreams import make_dreamer
-from streamer.dream.riding import KEPT_LEAST, STRENGTH, RidingDream, hold, standing
+from streamer.dream.moving.riding import KEPT_LEAST, STRENGTH, RidingDream, hold, standing
 from streamer.messages import Motion, Region, Scene, SourcePicture, Target
 from tests.fakes import tiny_network
 from tests.test_flow import picture

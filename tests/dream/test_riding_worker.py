@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from streamer.config import CanvasConfig, Config, DreamConfig, SourceConfig
-from streamer.dream.budget import Budget
-from streamer.dream.feed import Feed
-from streamer.dream.protocol import Dream, Resume, Shot
-from streamer.dream.renderer import Renderer
-from streamer.dream.ring import Ring
-from streamer.dream.worker import Inbox, Worker
+from streamer.dream.moving.feed import Feed
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.protocol import Dream, Resume, Shot
+from streamer.dream.worker.renderer import Renderer
+from streamer.dream.worker.ring import Ring
+from streamer.dream.worker.work import Inbox, Worker
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, SourcePicture, Target
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock

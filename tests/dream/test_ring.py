@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.dream.ring import SLOTS, Ring
+from streamer.dream.worker.ring import SLOTS, Ring
 
 
 def _fill(ring, done):

@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
-from streamer.dream import studio
-from streamer.dream.architectures import build_vgg
-from streamer.dream.protocol import Unfit
-from streamer.dream.studio import build, is_out_of_memory
+from streamer.dream.networks.architectures import build_vgg
+from streamer.dream.worker import studio
+from streamer.dream.worker.protocol import Unfit
+from streamer.dream.worker.studio import build, is_out_of_memory
 from streamer.messages import Scene, Target, arrange
 from tests.dream.test_renderer import running, until
 

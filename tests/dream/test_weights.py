@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from streamer.dream import weights
-from streamer.dream.download import DownloadError, download
-from streamer.dream.torchvision_import import torchvision
-from streamer.dream.weights import NetworkError, fetch, read_weights
+from streamer.dream.networks import weights
+from streamer.dream.networks.download import DownloadError, download
+from streamer.dream.networks.torchvision_import import torchvision
+from streamer.dream.networks.weights import NetworkError, fetch, read_weights
 
 BODY = bytes(range(256)) * 2000  # 512 kB
 DIGITS = hashlib.sha256(BODY).hexdigest()[:8]

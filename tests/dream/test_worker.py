@@ -5,10 +5,10 @@ import pytest
 
 from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
 from streamer.config import DreamConfig
-from streamer.dream.budget import Budget
-from streamer.dream.protocol import Beat, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
 from streamer.dream.settled import Sleep
-from streamer.dream.worker import BEAT_S, MAX_DT_S, Inbox, Worker
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.protocol import Beat, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
+from streamer.dream.worker.work import BEAT_S, MAX_DT_S, Inbox, Worker
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock

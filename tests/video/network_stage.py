@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
 
+from streamer.video.encoding.wire import Media, Unpacker
 from streamer.video.sinks.sink import Subscribe
-from streamer.video.wire import Media, Unpacker
 from tests.video.packets import Source
 
 

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from streamer.video.aac import BLOCK, AacEncoder, AacPacket
+from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo
 from streamer.video.sinks.container import Container
-from streamer.video.wire import VIDEO_RATE, Media, MediaInfo
+from streamer.video.sound.aac import BLOCK, AacEncoder, AacPacket
 from tests.sounds import RATE, pitch, sine
 
 

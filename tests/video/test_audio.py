@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from streamer.config import AudioConfig
-from streamer.video import audio
-from streamer.video.aac import BLOCK, AacPacket
-from streamer.video.audio import AudioTrack, Feeder, Reader, try_source
-from streamer.video.loudness import CEILING
-from streamer.video.reservoir import Reservoir
-from streamer.video.sound import SoundError
+from streamer.video.sound import audio
+from streamer.video.sound.aac import BLOCK, AacPacket
+from streamer.video.sound.audio import AudioTrack, Feeder, Reader, try_source
+from streamer.video.sound.decoding import SoundError
+from streamer.video.sound.loudness import CEILING
+from streamer.video.sound.reservoir import Reservoir
 from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent, write_sound
 
 FPS = 25
@@ -174,7 +174,7 @@ def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
     pauses = [0.0, 0.0, 0.0, 3600.0]
     looked: list[object] = []
     monkeypatch.setattr(audio.BackOff, "pause_s", lambda *_: pauses.pop(0))
-    monkeypatch.setattr("streamer.video.music.sound_files", lambda path: looked.append(path) or [])
+    monkeypatch.setattr("streamer.video.sound.music.sound_files", lambda path: looked.append(path) or [])
     with track_of(source="music", path=tmp_path) as track:
         track.reader(0)
         wait_for(lambda: not pauses)

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import pytest
 
+from streamer.video.encoding.wire import Media, MediaInfo, Unpacker
 from streamer.video.sinks.carrier import Connection, tee_address
-from streamer.video.wire import Media, MediaInfo, Unpacker
 from tests.video.packets import Source
 
 FPS, GOP = 10, 5

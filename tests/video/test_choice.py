@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.video import choice
-from streamer.video.choice import Choice, choose, measure, noisy_pictures, reason
-from streamer.video.encode import EncoderError
-from streamer.video.spec import EncodeSpec
+from streamer.video.encoding import choice
+from streamer.video.encoding.choice import Choice, choose, measure, noisy_pictures, reason
+from streamer.video.encoding.encode import EncoderError
+from streamer.video.encoding.spec import EncodeSpec
 from tests.fakes import HandClock
 
 CPU = VideoConfig(width=160, height=96, fps=10, encoder="libx264")

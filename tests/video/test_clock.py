@@ -6,7 +6,7 @@ import random
 import pytest
 
 from streamer.messages import FrameCounters
-from streamer.video.clock import GAP_KEPT_S, FrameClock
+from streamer.video.frames.clock import GAP_KEPT_S, FrameClock
 from tests.fakes import HandClock
 
 

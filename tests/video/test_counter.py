@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.video.counter import DIGIT_SQUARES, NUMBERS, PER_WIDTH, draw, frames_between, read
-from streamer.video.h264 import to_yuv
+from streamer.video.encoding.h264 import to_yuv
+from streamer.video.frames.counter import DIGIT_SQUARES, NUMBERS, PER_WIDTH, draw, frames_between, read
 
 SIZE = (270, 480)
 

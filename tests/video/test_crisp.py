@@ -6,9 +6,9 @@ import pytest
 
 from streamer.config import Config, DreamConfig, InkConfig, VideoConfig
 from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
-from streamer.video.crisp import CrispScreen
-from streamer.video.interpolate import Interpolator
-from streamer.video.screen import Screen, make_screen
+from streamer.video.frames.crisp import CrispScreen
+from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.screen import Screen, make_screen
 from streamer.zoom import KEPT_OCTAVES, KEPT_RADIANS, advance, kept
 
 SCENES = [Scene(n, arrange([Target(f"n0000000{n}", f"subject {n}")])) for n in (1, 2)]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from streamer.video.curtain import Curtain
+from streamer.video.frames.curtain import Curtain
 
 
 def test_the_curtain_drifts_and_carries_words() -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video import encode, timeline
-from streamer.video.encode import Encoder, EncoderError
-from streamer.video.h264 import Piece, codec_string, fragment_times
-from streamer.video.spec import EncodeSpec
-from streamer.video.still import fitted
-from streamer.video.subscription import Subscription
-from streamer.video.wire import Media, MediaInfo, Unpacker
+from streamer.video.encoding import encode, timeline
+from streamer.video.encoding.encode import Encoder, EncoderError
+from streamer.video.encoding.h264 import Piece, codec_string, fragment_times
+from streamer.video.encoding.spec import EncodeSpec
+from streamer.video.encoding.still import fitted
+from streamer.video.encoding.subscription import Subscription
+from streamer.video.encoding.wire import Media, MediaInfo, Unpacker
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
 GOP = 5

@@ -9,12 +9,12 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video import encoders as module
-from streamer.video import timeline
-from streamer.video.choice import Choice
-from streamer.video.encode import Encoder, EncoderError
-from streamer.video.encoders import Encoders, EncodeSpec
-from streamer.video.wire import MediaInfo, Unpacker
+from streamer.video.encoding import encoders as module
+from streamer.video.encoding import timeline
+from streamer.video.encoding.choice import Choice
+from streamer.video.encoding.encode import Encoder, EncoderError
+from streamer.video.encoding.encoders import Encoders, EncodeSpec
+from streamer.video.encoding.wire import MediaInfo, Unpacker
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400)
 CHOICE = Choice("libx264", "ultrafast", "the test says so")

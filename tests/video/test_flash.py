@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.video.flash import FlashLimiter
+from streamer.video.flash.limiter import FlashLimiter
 from tests.video import flash_checker
 
 SIZE = (72, 128)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from streamer.config import MpegtsUdpOutput, RtmpOutput, TwitchIngestOutput
+from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.sinks.ingest import (
     redactor,
     rtmp_destination,
@@ -15,7 +16,6 @@ from streamer.video.sinks.ingest import (
     udp_destination,
 )
 from streamer.video.sinks.secrets import KeyProblem
-from streamer.video.spec import EncodeSpec
 
 KEY = "live_123_canary4Hd8sK"
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamer.messages import Keyframe, Motion, Pose, Scene
-from streamer.video.interpolate import Interpolator
+from streamer.video.frames.interpolate import Interpolator
 from streamer.zoom import advance, sampling_matrix
 
 MOTION = Motion(1.05, 0.25)

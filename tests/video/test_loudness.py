@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.video.loudness import AHEAD, CEILING, Limiter, to_factor
+from streamer.video.sound.loudness import AHEAD, CEILING, Limiter, to_factor
 from tests.sounds import RATE, sine
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer.video import gif
-from streamer.video.movie import MovieError, MovieWriter
+from streamer.video.files import gif
+from streamer.video.files.movie import MovieError, MovieWriter
 from tests.video.test_interpolate import photo
 
 SIZE = (54, 96)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.video.music import Music, equal_power, sound_files
-from streamer.video.sound import SoundError, decode
+from streamer.video.sound.decoding import SoundError, decode
+from streamer.video.sound.music import Music, equal_power, sound_files
 from tests.sounds import CODECS, RATE, pitch, sine, write_sound
 
 SLOPE = 2 * np.pi * 440 / RATE * 0.5

@@ -14,7 +14,7 @@ from streamer.messages import Frame, Reason, Refused
 from streamer.settings_file import read_output
 from streamer.video import outputs as module
 from streamer.video.channel import Channel
-from streamer.video.encode import Encoder
+from streamer.video.encoding.encode import Encoder
 from streamer.video.outputs import Outputs, Runner, target
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
 from tests.fakes import HandClock

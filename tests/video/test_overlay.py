@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.messages import Scene, Target, arrange
-from streamer.video import lettering
-from streamer.video.lettering import Lettering
-from streamer.video.overlay import FADE_IN_S, FADE_OUT_S, SAFE, Captioner
+from streamer.video.frames import lettering
+from streamer.video.frames.lettering import Lettering
+from streamer.video.frames.overlay import FADE_IN_S, FADE_OUT_S, SAFE, Captioner
 
 SIZE = (270, 480)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.messages import Keyframe, Motion, Pose, Scene
-from streamer.video.pace import CAPACITY, CATCH_UP_RATE, CROSSING_S, Playhead, View
+from streamer.video.frames.pace import CAPACITY, CATCH_UP_RATE, CROSSING_S, Playhead, View
 from streamer.zoom import advance
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)

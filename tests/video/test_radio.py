@@ -11,9 +11,9 @@ import threading
 import numpy as np
 import pytest
 
-from streamer.video.icy import shown
-from streamer.video.radio import Radio, playlist_entries
-from streamer.video.sound import SoundError
+from streamer.video.sound.decoding import SoundError
+from streamer.video.sound.icy import shown
+from streamer.video.sound.radio import Radio, playlist_entries
 from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent
 
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from streamer.video.reservoir import FADE_S, Reservoir
+from streamer.video.sound.reservoir import FADE_S, Reservoir
 from tests.sounds import RATE, sine
 
 FADE = round(FADE_S * RATE)

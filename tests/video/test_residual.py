@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from streamer.messages import Keyframe, Motion, Pose
-from streamer.video import interpolate
-from streamer.video.interpolate import Interpolator
-from streamer.video.residual import Residual, compare
+from streamer.video.frames import interpolate
+from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.residual import Residual, compare
 from streamer.zoom import advance
 from tests.video.test_interpolate import SCENES, photo, psnr, seen_from
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.messages import Keyframe, Pose, Region, Scene, SourcePicture, Target
-from streamer.video.ride import FADE_FIRST_S, PATIENCE_S, RideScreen
+from streamer.video.frames.ride import FADE_FIRST_S, PATIENCE_S, RideScreen
 from tests.test_flow import picture
 
 SIZE = (90, 160)

@@ -14,13 +14,13 @@ import pytest
 
 from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
 from streamer.messages import Frame
-from streamer.video.encoders import Encoders
+from streamer.video.encoding.encoders import Encoders
+from streamer.video.encoding.subscription import Subscription
+from streamer.video.encoding.wire import VIDEO_RATE, Media, Unpacker
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.sink import Subscribe
-from streamer.video.subscription import Subscription
-from streamer.video.wire import VIDEO_RATE, Media, Unpacker
 from tests.video.camera_driver import install
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from streamer.video.movie import MovieWriter, Sound
+from streamer.video.files.movie import MovieWriter, Sound
 
 RATE = 48_000
 SIZE = (36, 64)

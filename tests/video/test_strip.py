@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streamer.video.strip import CELL_PX, milestones, strip
+from streamer.video.files.strip import CELL_PX, milestones, strip
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from streamer.config import VideoConfig, VirtualCameraOutput
 from streamer.messages import Frame
-from streamer.video.encoders import Encoders
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.virtual_camera import INSTALL, open_camera
 from tests.video.camera_driver import Driver, install

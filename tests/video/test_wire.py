@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.video.wire import MAX_BYTES, Media, MediaInfo, Unpacker, WireError, pack, pack_info
+from streamer.video.encoding.wire import MAX_BYTES, Media, MediaInfo, Unpacker, WireError, pack, pack_info
 
 INFO = MediaInfo(1280, 720, 30, b"\0\0\0\1\x67sps\0\0\0\1\x68pps", 3000, 48_000, b"\x11\x90", 128)
 SILENT = MediaInfo(160, 96, 10, b"x", 400, 0, b"", 0)

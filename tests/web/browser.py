@@ -12,7 +12,7 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video.encode import Encoder
+from streamer.video.encoding.encode import Encoder
 
 ARGS = [
     "--headless",

@@ -1,9 +1,10 @@
 """One connection to a server, in a process of its own: opening it can take for ever and stop every thread of its process.
 
 Started as ``python -m streamer.video.sinks.carrier`` by the network sink, which kills it when nothing moves. Standard input: a
-line of JSON that says where to, then what ``streamer.video.wire`` packs. Standard output: JSON lines, ``{"state": "ready"}``,
-``{"state": "connected"}``, several times a second ``{"bytes": N, "taken": N}``, and ``{"error": "…"}`` before it ends for a
-reason. It ends when its input does, and when its parent is gone. Nothing secret is in its arguments or its environment.
+line of JSON that says where to, then what ``streamer.video.encoding.wire`` packs. Standard output: JSON lines,
+``{"state": "ready"}``, ``{"state": "connected"}``, several times a second ``{"bytes": N, "taken": N}``, and
+``{"error": "…"}`` before it ends for a reason. It ends when its input does, and when its
+parent is gone. Nothing secret is in its arguments or its environment.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from typing import Any
 import av
 import av.logging
 
+from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo, Unpacker, WireError
 from streamer.video.sinks.diagnosis import why_lost, why_not_connected
-from streamer.video.wire import VIDEO_RATE, Media, MediaInfo, Unpacker, WireError
 
 REPORT_S = 0.25
 """Seconds between two reports of how many bytes moved."""

@@ -11,7 +11,7 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from streamer.video.wire import VIDEO_RATE, Media, MediaInfo
+from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo
 
 WAIT_FOR_OTHER_US = 1_000_000
 """How long pictures wait for sound that does not come, in microseconds; FFmpeg's own 10 s would be lost in a crash."""

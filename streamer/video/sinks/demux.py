@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo, Unpacker
 from streamer.video.sinks.sink import SinkError
-from streamer.video.wire import VIDEO_RATE, Media, MediaInfo, Unpacker
 
 
 @dataclass(frozen=True, slots=True)

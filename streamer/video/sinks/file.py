@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from streamer.config import FileOutput
+from streamer.video.encoding.wire import VIDEO_RATE
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.demux import Picture, Pictures
 from streamer.video.sinks.disk import DiskGuard, is_full
 from streamer.video.sinks.pieces import Pieces
 from streamer.video.sinks.recording import Recording
 from streamer.video.sinks.sink import Sink, Subscribe
-from streamer.video.wire import VIDEO_RATE
 
 log = logging.getLogger(__name__)
 

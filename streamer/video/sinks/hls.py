@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from streamer.config import HlsOutput
+from streamer.video.encoding.wire import VIDEO_RATE, Media
 from streamer.video.sinks.container import Container
 from streamer.video.sinks.demux import Picture, Pictures
 from streamer.video.sinks.disk import DiskGuard, is_full
 from streamer.video.sinks.playlist import Playlist, Segment
 from streamer.video.sinks.sink import Sink, Subscribe
-from streamer.video.wire import VIDEO_RATE, Media
 
 INDEX = "index.m3u8"
 GRACE_SEGMENTS = 3

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamer.config import MpegtsUdpOutput, RtmpOutput, TwitchIngestOutput
+from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.sinks.secrets import KeyProblem, Redactor, read_key
-from streamer.video.spec import EncodeSpec
 
 TWITCH_SERVER = "rtmp://live.twitch.tv/app"
 """Twitch's own choice of a server nearby."""

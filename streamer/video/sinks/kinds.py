@@ -14,7 +14,7 @@ from streamer.config import (
     TwitchIngestOutput,
     VirtualCameraOutput,
 )
-from streamer.video.encoders import Encoders, EncodeSpec
+from streamer.video.encoding.encoders import Encoders, EncodeSpec
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.hls import HlsSink
 from streamer.video.sinks.ingest import redactor, rtmp_destination, twitch_destination, twitch_spec, udp_destination

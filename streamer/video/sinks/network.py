@@ -12,12 +12,12 @@ import logging
 from collections.abc import Callable
 from enum import Enum, auto
 
+from streamer.video.encoding.wire import Media, MediaInfo, Unpacker, pack, pack_info
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.child import Child
 from streamer.video.sinks.ingest import Destination
 from streamer.video.sinks.secrets import KeyProblem, Redactor
 from streamer.video.sinks.sink import Sink, SinkState, Subscribe
-from streamer.video.wire import Media, MediaInfo, Unpacker, pack, pack_info
 
 log = logging.getLogger(__name__)
 

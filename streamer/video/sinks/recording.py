@@ -7,10 +7,10 @@ import io
 import os
 from pathlib import Path
 
+from streamer.video.encoding.wire import Media, MediaInfo
 from streamer.video.sinks.container import Container
 from streamer.video.sinks.demux import Picture
 from streamer.video.sinks.sink import SinkError
-from streamer.video.wire import Media, MediaInfo
 
 SYNC_BYTES = 8 << 20
 """Bytes after which the disk is told to keep them, so that a power cut costs no more."""

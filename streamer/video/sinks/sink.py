@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streamer.video.encode import EncoderError
+from streamer.video.encoding.encode import EncoderError
+from streamer.video.encoding.subscription import Subscription
 from streamer.video.sinks.backoff import BackOff
-from streamer.video.subscription import Subscription
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Films and cameras, and the dream that rides on them."""

@@ -1,0 +1,1 @@
+"""The networks: their layers, their weights, and where those come from."""

@@ -1,0 +1,41 @@
+"""What there is to look at in a network, and how large its maps are; neither weights nor computing needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from streamer.dream.networks.architectures import Wide
+from streamer.dream.networks.layers import Tap, entries, look
+from streamer.dream.networks.network import skeleton
+from streamer.messages import LayerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A layer and its map."""
+
+    entry: LayerEntry
+    map_size: tuple[int, int]
+    """(height, width) in positions."""
+    favourite: bool
+    """Whether it is dreamt when none is named."""
+
+
+def anatomy(name: str, size: tuple[int, int]) -> tuple[Part, ...]:
+    """A network's layers, from the picture to the classes.
+
+    Args:
+        name: as in ``network.name``, ``auto`` excepted.
+        size: (height, width) of the picture, px.
+
+    Raises:
+        NetworkError: the installation lacks the bundled network.
+    """
+    layers, favourite = skeleton(name)
+    known = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, Wide))
+    with torch.no_grad():
+        seen = look(torch.empty(1, 3, *size, device="meta"), layers.items(), [Tap(entry.name) for entry in known])
+    shapes = {tap.layer: tuple(found.shape[2:]) for tap, found in seen.items()}
+    return tuple(Part(entry, (shapes[entry.name][0], shapes[entry.name][1]), entry.name == favourite) for entry in known)

@@ -1,0 +1,71 @@
+"""The bundled file: slim VGGs of one shape and one list of classes, trained by this project, which the dream takes in turn."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from streamer.dream.networks.architectures import build_vgg, fill
+from streamer.dream.networks.weights import NetworkError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """What such a file holds."""
+
+    members: tuple[OrderedDict[str, nn.Module], ...]
+    """Layers in order, by name, of each of the networks."""
+    wnids: tuple[str, ...]
+    window: int
+    """Side in pixels of the pictures they were trained on."""
+
+
+def read_bundle(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Bundle:
+    """The networks of a file; it says itself how many there are, how wide their layers are and which classes they know.
+
+    With ``members`` in its metadata the tensors of each begin with its number: ``0.fc8.weight``. Without, there is one. Weights
+    may be integers, with a ``scale`` for each output beside them.
+
+    Raises:
+        NetworkError: names the file and says what is missing, or the first key that does not fit.
+    """
+    try:
+        wnids = tuple(str(wnid) for wnid in json.loads(metadata["classes"]))
+        count = int(metadata.get("members", "0"))
+    except (KeyError, ValueError, TypeError) as error:
+        raise NetworkError(f"{file}: its metadata names no 'classes'; is it for another network?") from error
+    prefixes = [f"{member}." for member in range(count)] or [""]
+
+    def shape(key: str, dims: int) -> torch.Size:
+        found = tensors[key].shape if key in tensors else torch.Size()
+        if len(found) != dims or 0 in found:
+            raise NetworkError(
+                f"{file}: '{key}' has shape {tuple(found)}, expected {dims} dimensions; is it for another network?"
+            )
+        return found
+
+    widths = [shape(f"{prefixes[0]}conv{block}_1.weight", 4)[0] for block in range(1, 6)]
+    dense, _, side, _ = shape(f"{prefixes[0]}fc6.weight", 4)
+    members = []
+    for prefix in prefixes:
+        with torch.device("meta"):
+            layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
+        fill(layers, _scaled(tensors), file, {name: f"{prefix}{name}" for name in layers})
+        members.append(layers)
+    return Bundle(tuple(members), wnids, 32 * side)
+
+
+def _scaled(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they were before they were rounded to integers; those whose scale does not fit stay as they are."""
+    found = dict(tensors)
+    for key, scale in tensors.items():
+        weight = tensors.get(weight_key := f"{key.removesuffix('scale')}weight")
+        if key.endswith(".scale") and weight is not None and scale.shape == weight.shape[:1]:
+            found[weight_key] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
+    return found

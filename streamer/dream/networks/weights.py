@@ -1,0 +1,121 @@
+"""Weight files: where they come from, and what is in them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as RichProgress
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from streamer.dream.networks.download import DownloadError, Progress, download
+from streamer.dream.networks.torchvision_import import torchvision
+
+_ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights", "googlenet": "GoogLeNet_Weights"}
+"""Where torchvision keeps the addresses, by our names."""
+
+HURRIED_S, PATIENT_S = 5.0, 30.0
+"""Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing can."""
+
+
+class NetworkError(Exception):
+    """A network cannot be had: its weights are missing, damaged, for another network, or not to be downloaded."""
+
+
+def fetch(
+    name: str,
+    *,
+    limit_s: float | None = None,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    url: str | None = None,
+) -> Path:
+    """The weights file of a torchvision network: from the cache, ours or torch's own, or else downloaded.
+
+    Args:
+        name: ``vgg16``, ``squeezenet1_1`` or ``googlenet``.
+        limit_s: Seconds a download may take; what came by then is kept for the next time. 0 downloads nothing, None waits.
+        progress: Told of the download, which shows a bar too if there is a terminal.
+        cache: Folder of downloads; None for the user's cache folder.
+        url: None for torchvision's; its last part is ``<name>-<first digits of the SHA-256>.pth``.
+
+    Raises:
+        NetworkError: it is not at hand and cannot be downloaded, or not in time.
+    """
+    places = [cache] if cache is not None else [cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
+    for place in places:
+        if found := sorted(place.glob(f"{name}-*.pth")):
+            return found[-1]
+    if limit_s == 0:
+        raise NetworkError(f"{places[0]} does not hold them and 'network.download_s' is 0")
+    try:
+        url = url or str(getattr(torchvision().models, _ENUMS[name]).IMAGENET1K_V1.url)
+        target = places[0] / url.rpartition("/")[2]
+        with bar(f"downloading {name}") as show:
+
+            def tell(received: int, total: int | None) -> None:
+                show(received, total)
+                if progress is not None:
+                    progress(received, total)
+
+            download(url, target, progress=tell, limit_s=limit_s, silence_s=PATIENT_S if limit_s is None else HURRIED_S)
+    except (ImportError, DownloadError) as error:
+        raise NetworkError(str(error)) from error
+    return target
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept."""
+    return Path(platformdirs.user_cache_dir("zoomdream")) / "weights"
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Progress]:
+    """A progress bar on standard error; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda received, total: shown.update(task, completed=received, total=total)
+
+
+def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A file's tensors by key, on the CPU as stored, and its metadata (empty for ``.pth``).
+
+    Safetensors are the safe form: ``weights_only``, with which ``.pth`` is read, was bypassed before (CVE-2025-32434,
+    CVE-2026-24747).
+
+    Raises:
+        NetworkError: names the file and says what is wrong with it.
+    """
+    try:
+        match file.suffix.lower():
+            case ".safetensors":
+                with safe_open(file, framework="pt", device="cpu") as opened:
+                    return {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
+            case ".pth" | ".pt":
+                return _state_dict(torch.load(file, map_location="cpu", weights_only=True)), {}
+    except FileNotFoundError as error:
+        raise NetworkError(f"{file}: there is no such file") from error
+    except OSError as error:
+        raise NetworkError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise NetworkError(f"{file}: damaged or truncated, or not such a file: {reason}") from error
+    raise NetworkError(f"{file}: weights come as .safetensors or .pth")
+
+
+def _state_dict(loaded: object) -> dict[str, Tensor]:
+    """The tensors of what a ``.pth`` file holds: a state dict, or a checkpoint with one in it."""
+    if isinstance(loaded, dict):
+        inner = loaded.get("state_dict", loaded)
+        if isinstance(inner, dict):
+            return {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
+    raise TypeError(f"holds a {type(loaded).__name__}, not named tensors")

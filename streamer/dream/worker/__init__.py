@@ -1,0 +1,1 @@
+"""The process that dreams, and who starts, feeds and watches it."""

@@ -1,0 +1,202 @@
+"""One run of the H.264 encoder: pictures in, packets out, keyframes by the frame's number."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+
+from streamer.video.encoding.spec import EncodeSpec
+
+BT709 = 1
+"""ITU-T H.273: primaries, transfer and matrix of BT.709 all have the number 1."""
+LIMITED_RANGE = 1
+"""FFmpeg's AVCOL_RANGE_MPEG: luma 16..235."""
+PIXELS_PER_THREAD_S = 40e6
+"""Pixels a second that one core encodes with room to spare; below it one thread avoids slices and context switches."""
+SPS, PPS = 7, 8
+"""Types of the units that hold a stream's parameters (ITU-T H.264, table 7-1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one encoded picture adds to a container."""
+
+    data: bytes
+    key: bool
+    """Whether a viewer can join here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One encoded picture."""
+
+    data: bytes
+    """Annex B; the parameter sets stand before every keyframe."""
+    number: int
+    """The frame's."""
+    key: bool
+
+
+def open_codec(spec: EncodeSpec, threads: int = 0) -> VideoCodecContext:
+    """Set up an encoder for live viewers: no look-ahead, no B-frames, parameter sets before keyframes, colours tagged BT.709.
+
+    Args:
+        spec: What to encode.
+        threads: 0 takes what the size needs.
+
+    Raises:
+        av.FFmpegError: FFmpeg refuses the settings, or there is no such encoder here.
+    """
+    codec = CodecContext.create(spec.encoder, "w")
+    assert isinstance(codec, VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt = spec.width, spec.height, "yuv420p"
+    codec.framerate, codec.time_base = Fraction(spec.fps), Fraction(1, spec.fps)
+    codec.gop_size = spec.gop
+    codec.max_b_frames = 0
+    codec.bit_rate = spec.bitrate_kbps * 1000
+    codec.colorspace = codec.color_primaries = codec.color_trc = BT709
+    codec.color_range = LIMITED_RANGE
+    codec.profile = "Main"
+    # A second's buffer, filled at the rate of the stream: what OBS sends too.
+    rate = {"maxrate": f"{spec.bitrate_kbps}k", "bufsize": f"{spec.bitrate_kbps}k", "forced-idr": "1"}
+    if spec.encoder == "h264_nvenc":
+        constant = {"rc": "cbr", "cbr_padding": "1"} if spec.cbr else {"rc": "vbr"}
+        codec.options = {"preset": spec.preset, "tune": "ll", "zerolatency": "1", "delay": "0", **constant, **rate}
+        return codec
+    load = spec.width * spec.height * spec.fps / PIXELS_PER_THREAD_S
+    codec.thread_count = threads or max(1, min(os.cpu_count() or 1, 1 + int(load)))
+    # Who wants a constant rate wants the Main profile too, which ultrafast misses for its lack of arithmetic coding.
+    constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k", "coder": "cabac"} if spec.cbr else {}
+    codec.options = {"preset": spec.preset, "tune": "zerolatency", "x264-params": "scenecut=0", **constant, **rate}
+    return codec
+
+
+def to_yuv(image: np.ndarray) -> VideoFrame:
+    """Convert an (H, W, 3) uint8 RGB picture to a yuv420p frame, BT.709, limited range; even sizes."""
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    yuv = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="BILINEAR", threads=1)
+    yuv.colorspace = yuv.color_primaries = yuv.color_trc = BT709
+    yuv.color_range = LIMITED_RANGE
+    return yuv
+
+
+class H264Run:
+    """Encodes pictures from one keyframe on, until closed; belongs to one thread.
+
+    The keyframes stand a whole number of intervals after the first picture, whatever was left out in between, as long as the
+    pictures at these places are encoded.
+    """
+
+    def __init__(self, spec: EncodeSpec) -> None:
+        """Set up the encoder; raises av.FFmpegError."""
+        self.spec = spec
+        self._codec = open_codec(spec)
+        self._yuv: VideoFrame | None = None
+        self._first = 0
+        self.number: int | None = None
+        """Of the last picture; None before the first."""
+        self.parameter_sets = b""
+        """SPS and PPS, Annex B; empty until the first picture."""
+
+    def is_key(self, number: int) -> bool:
+        """Whether a picture with that number will be a keyframe."""
+        return self.number is None or (number - self._first) % self.spec.gop == 0
+
+    def restart(self, number: int) -> None:
+        """Count keyframes from the picture with that number on, the next one."""
+        self._first = number
+
+    def encode(self, image: np.ndarray | None, number: int) -> list[Coded]:
+        """Encode a picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; None: the one before once more.
+            number: rises from call to call.
+        """
+        if self.number is None:
+            self._first = number
+        if image is not None:
+            self._yuv = to_yuv(image)
+        assert self._yuv is not None
+        self._yuv.pts, self._yuv.time_base = number, Fraction(1, self.spec.fps)
+        self._yuv.pict_type = PictureType.I if self.is_key(number) else PictureType.NONE
+        self.number = number
+        found = []
+        for packet in self._codec.encode(self._yuv):
+            assert packet.pts is not None
+            coded = Coded(bytes(packet), packet.pts, packet.is_keyframe)
+            if not self.parameter_sets:
+                self.parameter_sets = parameter_sets(coded.data)
+            found.append(coded)
+        return found
+
+
+# Reading what was encoded
+
+
+def _units(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the units of an Annex B stream begin and end, after their start codes."""
+    at = data.find(b"\x00\x00\x01")
+    while at >= 0:
+        following = data.find(b"\x00\x00\x01", at + 3)
+        end = len(data) if following < 0 else following
+        yield at + 3, end - (data[end - 1] == 0 if following >= 0 else 0)
+        at = following
+
+
+def parameter_sets(data: bytes) -> bytes:
+    """The sequence and picture parameter sets of an Annex B stream, each after a start code; empty if there are none."""
+    units = [data[start:end] for start, end in _units(data[: 1 << 16]) if end > start and data[start] & 0x1F in (SPS, PPS)]
+    return b"".join(b"\x00\x00\x00\x01" + unit for unit in units)
+
+
+def codec_string(data: bytes) -> str:
+    """The RFC 6381 name of an Annex B stream, for example ``avc1.4d401f``: the three bytes that open its sequence parameters.
+
+    Raises:
+        ValueError: no sequence parameter set in ``data``.
+    """
+    for start, end in _units(data):
+        if end - start > 3 and data[start] & 0x1F == SPS:
+            return f"avc1.{data[start + 1 : start + 4].hex()}"
+    raise ValueError("no sequence parameter set found")
+
+
+def fragment_start(data: bytes) -> int:
+    """Offset of the first ``moof`` box; the length of ``data`` if there is none."""
+    at = 0
+    while at + 8 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        if data[at + 4 : at + 8] == b"moof":
+            return at
+        if size < 8:
+            break
+        at += size
+    return len(data)
+
+
+def fragment_times(data: bytes) -> tuple[int, int, int]:
+    """Where a fragment of one picture stands in time.
+
+    Returns:
+        Offset of its 64-bit decode time within ``data``; the decode time; its duration; both in the track's time units.
+    """
+    at_tfdt = data.index(b"tfdt") + 4
+    at_tfhd = data.index(b"tfhd") + 4
+    if data[at_tfdt] != 1:
+        raise ValueError("decode time is not 64 bits wide")
+    (time,) = struct.unpack_from(">Q", data, at_tfdt + 4)
+    (flags,) = struct.unpack_from(">I", data, at_tfhd)
+    flags &= 0xFFFFFF
+    # ISO 14496-12, 8.8.7: optional fields in the order of their flags, after the track id.
+    at = at_tfhd + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
+    duration = struct.unpack_from(">I", data, at)[0] if flags & 0x8 else 0
+    return at_tfdt + 4, time, duration

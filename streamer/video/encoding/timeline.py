@@ -1,0 +1,118 @@
+"""A run of the encoder with time kept regular, and its pictures and the sound put into every form that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from streamer.video.encoding.forms import Form, SoundInfo, SoundPacket, VideoKind, make_form
+from streamer.video.encoding.h264 import Coded, H264Run, Piece
+from streamer.video.encoding.spec import EncodeSpec
+
+FILL_S = 1.0
+"""A gap of missing frames up to so long is filled with the picture before it, unless the encoder is behind…"""
+FILL_SHARE = 0.2
+"""…or more than so large a part of the frames has been missing for a while: a repeated picture costs two thirds of a new one,
+and a machine that cannot keep up is not to be burdened further."""
+REGULAR_S = 5.0
+"""Within a gap up to so long, the keyframes that are due are encoded; after a longer one they are counted anew."""
+
+
+class SoundReader(Protocol):
+    """Gives the sound of the stream, a little at a time."""
+
+    def until(self, t_s: float, /) -> Sequence[SoundPacket]:
+        """What begins before a time of the stream, in seconds, and was not given yet; never blocks."""
+
+
+class Sound(Protocol):
+    """The one sound of all encodes."""
+
+    @property
+    def info(self) -> SoundInfo:
+        """What a container must know of it."""
+
+    def reader(self, start_s: float, /) -> SoundReader:
+        """Begin to read at a time of the stream: a frame's number over the frame rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What one encoded picture adds to one form."""
+
+    kind: VideoKind
+    pieces: list[Piece]
+    init: bytes | None
+    """What must come before a viewer's first piece, once it is known."""
+
+
+class Timeline:
+    """One run, from its first picture until it is closed; belongs to one thread."""
+
+    def __init__(self, spec: EncodeSpec, sound: Callable[[], Sound] | None) -> None:
+        """Set up the encoder; raises av.FFmpegError. ``sound`` is asked when a form with sound is wanted."""
+        self._run = H264Run(spec)
+        self._spec = spec
+        self._sound = sound
+        self._reader: SoundReader | None = None
+        self._forms: dict[VideoKind, Form] = {}
+        self._may_fill = FILL_S * spec.fps
+
+    def add(self, image: np.ndarray, number: int, *, behind: bool, wanted: Collection[VideoKind]) -> Iterator[Added]:
+        """Encode a frame, and give it out in the forms wanted: each begins at a keyframe, and ends when it is wanted no more.
+
+        Frames that are missing since the last are made up for by the picture before them.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, in the size of the encode.
+            number: The frame's, higher than the last one's.
+            behind: Whether more frames wait, so that there is no time to fill gaps.
+            wanted: The forms that anybody wants now.
+        """
+        for coded in self._encode(image, number, behind):
+            yield from self._add(coded, wanted)
+
+    def close(self) -> None:
+        """Free encoder and forms; what they still held is thrown away."""
+        for form in self._forms.values():
+            form.close()
+        self._forms = {}
+
+    def _encode(self, image: np.ndarray, number: int, behind: bool) -> Iterator[Coded]:
+        run = self._run
+        missing = range(number if run.number is None else run.number + 1, number)
+        if len(missing) > REGULAR_S * self._spec.fps:
+            run.restart(number)
+        else:
+            fill = not behind and len(missing) <= self._may_fill
+            self._may_fill = min(FILL_S * self._spec.fps, self._may_fill + FILL_SHARE - len(missing) * fill)
+            for gap in missing:
+                if fill or run.is_key(gap):
+                    yield from run.encode(None, gap)
+        yield from run.encode(image, number)
+
+    def _add(self, coded: Coded, wanted: Collection[VideoKind]) -> Iterator[Added]:
+        for kind in [kind for kind in self._forms if kind not in wanted]:
+            self._forms.pop(kind).close()
+        sound = self._sound_until(coded, any(kind.endswith("+audio") for kind in wanted))
+        for kind in wanted:
+            if kind not in self._forms:
+                if not coded.key:
+                    continue
+                info = self._sound().info if self._sound is not None and kind.endswith("+audio") else None
+                self._forms[kind] = make_form(kind, self._spec, self._run.parameter_sets, info)
+            form = self._forms[kind]
+            pieces = form.add(coded, sound)
+            yield Added(kind, pieces, form.init)
+
+    def _sound_until(self, coded: Coded, wanted: bool) -> Sequence[SoundPacket]:
+        """The sound that begins before the end of a picture; none while nobody wants any."""
+        if not wanted or self._sound is None:
+            self._reader = None
+            return ()
+        if self._reader is None:
+            self._reader = self._sound().reader(coded.number / self._spec.fps)
+        return self._reader.until((coded.number + 1) / self._spec.fps)

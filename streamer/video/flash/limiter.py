@@ -1,0 +1,117 @@
+"""Keeps the video from flashing more than three times in any second, for viewers whom flashing can harm.
+
+Frames pass untouched, the same object, until one would be a flash too many. From there on, in that part of the picture, the
+video follows its source slowly; it goes back to it smoothly once the source itself has calmed down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from streamer.video.flash.light import Eye, Glance
+from streamer.video.flash.meter import Meter
+
+FOLLOW_S = 1.0
+"""Time constant with which the video follows a flashing source: at four flashes a second from black to white and back, what is
+left stays below the threshold."""
+RELEASE_S = 0.5
+"""Time constant with which it returns to its source."""
+LONGEST_STEP_S = 0.25
+"""After a gap between frames it goes on as if that were all."""
+RELEASED = 0.02
+"""Strength below which it is not seen any more, and ends."""
+MARGIN = 1 / 24
+"""Half the width of the soft edge around the part held back, as a part of the height."""
+ROUNDS = 4
+"""Times that the following is slowed down further, when a frame still flashes; the last time it stops there."""
+
+
+class FlashLimiter:
+    """Limits one video. Belongs to one thread; the same frames give the same frames."""
+
+    def __init__(self, size: tuple[int, int], fps: float) -> None:
+        """Prepare for frames of ``size``, (height, width), at ``fps`` a second."""
+        self._fps = fps
+        self._eye = Eye(size)
+        self._margin = max(1, round(self._eye.fine[0] * MARGIN))
+        self._size = size
+        self._shown: Meter | None = None
+        self._source: Meter | None = None  # differs from what is shown only while that is held back
+        self._image: np.ndarray | None = None
+        self._number = 0
+        self._strength = np.zeros(self._eye.fine, np.float32)
+        self.limited = 0
+        """Frames that were changed so far."""
+
+    def limit(self, image: np.ndarray, number: int) -> np.ndarray:
+        """Let a frame pass, or hold it back.
+
+        Args:
+            image: (h, w, 3) uint8 RGB; must not be written to before the next call.
+            number: Which frame of the video it is; frames may be left out. A number that is not above the last begins anew.
+
+        Returns:
+            ``image`` itself wherever possible, else a new picture between the one shown last and this one.
+        """
+        looked = self._eye.look(image)
+        glance = self._eye.glance(looked)
+        if self._shown is None or self._image is None or number <= self._number:
+            self._shown, self._source = Meter(glance, self._fps), None
+            return self._show(image, number)
+        step_s = min((number - self._number) / self._fps, LONGEST_STEP_S)
+        self._shown.advance(number)
+        if self._source is None:
+            change = self._shown.judge(glance)
+            if change.danger is None:
+                self._shown.commit(change)
+                return self._show(image, number)
+            self._source = self._shown.copy()
+            self._strength[:] = 0.0
+        else:
+            self._source.advance(number)
+            change = self._source.judge(glance)
+        self._source.commit(change)
+        self._strength *= math.exp(-step_s / RELEASE_S)
+        if change.danger is not None:
+            np.maximum(self._strength, self._source.around(change.danger, self._margin), out=self._strength)
+        elif float(self._strength.max()) < RELEASED and self._released(self._shown, glance):
+            return self._show(image, number)
+        self.limited += 1
+        return self._show(self._held_back(self._shown, image, looked, step_s), number)
+
+    def _show(self, image: np.ndarray, number: int) -> np.ndarray:
+        self._image, self._number = image, number
+        return image
+
+    def _released(self, shown: Meter, glance: Glance) -> bool:
+        """Whether the source can be shown as it is again; then it is counted as shown."""
+        change = shown.judge(glance)
+        if change.danger is not None:
+            return False
+        shown.commit(change)
+        self._source = None
+        return True
+
+    def _held_back(self, shown: Meter, image: np.ndarray, looked: np.ndarray, step_s: float) -> np.ndarray:
+        """Go from the last picture toward this one, nowhere so far that it flashes."""
+        assert self._image is not None
+        follow = 1 - self._strength * math.exp(-step_s / FOLLOW_S)
+        now, before = looked.copy(), self._eye.look(self._image).copy()
+        for left in reversed(range(ROUNDS)):
+            change = shown.judge(self._eye.glance(_between(before, now, follow)), held=True)
+            if change.danger is None:
+                break
+            still = shown.around(change.danger, self._margin)
+            follow *= 1 - still * (0.75 if left else 1.0)
+        result = _between(self._image, image, follow)
+        shown.commit(shown.judge(self._eye.glance(self._eye.look(result))))
+        return result
+
+
+def _between(before: np.ndarray, now: np.ndarray, follow: np.ndarray) -> np.ndarray:
+    """Blend two pictures, (h, w, 3) uint8, by a coarse map of the second's share."""
+    share = cv2.resize(follow, now.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.blendLinear(np.ascontiguousarray(now), before, share, 1 - share)

@@ -1,0 +1,108 @@
+"""Follows the light of each place of a grid from turn to turn, and counts the turns of the last second."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from streamer.video.flash.light import Light
+
+CHANGE = 0.08
+"""Least change of relative luminance that counts; the guideline says 0.10."""
+DARKER = 0.82
+"""The darker state must be below this; the guideline says 0.80."""
+NOWHERE = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turns:
+    """What one picture would do to the places of a grid."""
+
+    state: tuple[np.ndarray, ...]
+    """Turned, extreme, red, fresh and lowest as they would be."""
+    changing: np.ndarray
+    """(h, w) uint8, 255 where a place becomes brighter or darker, or a red or no red."""
+    places: np.ndarray
+    """Their flat indices."""
+    brighter: np.ndarray
+    darker: np.ndarray
+    """Those of them that become brighter (or red) again, and darker (or red no longer) again, within a second of the turn
+    before: second halves of a flash."""
+
+
+class Places:
+    """One grid's light. A turn is counted once it is large enough; what follows in the same direction belongs to it."""
+
+    def __init__(self, first: Light) -> None:
+        """Begin with a picture."""
+        self.size = first.luminance.shape
+        self._turned = np.zeros(self.size, np.uint8)  # 255 where the last change was to the darker
+        self._extreme = first.luminance  # since the last change; its inverse where turned
+        self._red = first.red
+        self._fresh = np.full(self.size, 255, np.uint8)  # 255 before the first change, which may be either…
+        self._lowest = first.luminance  # …and how dark it was until then
+        self.turns = np.zeros(self.size, np.uint8)
+        """Turns of each place within the last second."""
+        self._second: deque[tuple[int, np.ndarray]] = deque()
+
+    def copy(self) -> Places:
+        """The same, to go its own way."""
+        other = object.__new__(Places)
+        other.__dict__.update(self.__dict__)
+        other.turns, other._second = self.turns.copy(), deque(self._second)  # the rest is never changed in place
+        return other
+
+    def forget(self, number: float) -> None:
+        """Leave out the turns of this frame and those before."""
+        while self._second and self._second[0][0] <= number:
+            self.turns.reshape(-1)[self._second.popleft()[1]] -= 1
+
+    def judge(self, light: Light) -> Turns:
+        """Tell what a picture would do; nothing is counted yet."""
+        turned = self._turned
+        level = cv2.bitwise_xor(light.luminance, turned)
+        extreme = cv2.max(self._extreme, level)
+        done = above(cv2.subtract(extreme, level), CHANGE)
+        bright = cv2.bitwise_and(above(light.luminance, DARKER), cv2.bitwise_not(turned))
+        done = cv2.bitwise_and(done, cv2.bitwise_not(bright))
+        cv2.bitwise_not(level, dst=extreme, mask=done)
+        lowest = cv2.min(self._lowest, light.luminance)
+        first = cv2.bitwise_and(above(cv2.subtract(light.luminance, lowest), CHANGE), self._fresh)
+        first = cv2.bitwise_and(first, cv2.bitwise_not(above(lowest, DARKER)))
+        first = cv2.bitwise_and(first, cv2.bitwise_not(done))
+        fresh = cv2.bitwise_and(self._fresh, cv2.bitwise_not(cv2.bitwise_or(done, first)))
+        reddens = cv2.bitwise_and(light.red, cv2.bitwise_not(self._red))
+        pales = cv2.bitwise_and(light.other, self._red)
+        red = cv2.bitwise_xor(self._red, cv2.bitwise_or(reddens, pales))
+        brighter = cv2.bitwise_or(cv2.bitwise_or(cv2.bitwise_and(done, turned), first), reddens)
+        darker = cv2.bitwise_or(cv2.bitwise_and(done, cv2.bitwise_not(turned)), pales)
+        changing = cv2.bitwise_or(brighter, darker)
+        places = where(changing)
+        again = places[self.turns.reshape(-1)[places] != 0]
+        return Turns(
+            (cv2.bitwise_xor(turned, done), extreme, red, fresh, lowest),
+            changing,
+            places,
+            again[brighter.reshape(-1)[again] != 0],
+            again[darker.reshape(-1)[again] != 0],
+        )
+
+    def commit(self, number: int, turns: Turns) -> None:
+        """Count what was judged, as of a frame."""
+        self._turned, self._extreme, self._red, self._fresh, self._lowest = turns.state
+        if turns.places.size:
+            self.turns.reshape(-1)[turns.places] += 1
+            self._second.append((number, turns.places))
+
+
+def above(values: np.ndarray, part: float) -> np.ndarray:
+    """255 where a value is above this part of 255."""
+    return cv2.threshold(values, int(255 * part + 1e-6), 255, cv2.THRESH_BINARY)[1]
+
+
+def where(mask: np.ndarray) -> np.ndarray:
+    """Flat indices of what is set."""
+    return np.flatnonzero(mask) if cv2.countNonZero(mask) else NOWHERE

@@ -1,0 +1,1 @@
+"""Keyframes to frames: the clock, the path between keyframes, captions."""

@@ -1,0 +1,133 @@
+"""Captions: what is dreamt and for whom, drawn into finished frames so that they never warp with the dream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageFilter
+
+from streamer.messages import Scene
+from streamer.video.frames.lettering import Lettering
+
+SAFE = 0.05
+"""Part of the picture at each edge that stays free, for screens that cut it off."""
+TITLE_SIZE, USER_SIZE = 0.055, 0.036
+"""Height of the letters' em, as parts of the video's height."""
+TITLE_COLOUR, USER_COLOUR = (255, 255, 255), (232, 232, 232)
+SHADOW_REACH = 0.30
+"""Softness of the shadow, as a part of the title's size."""
+SHADOW_GAIN = 3.0
+SHADOW_OPACITY = 0.76
+FADE_OUT_S, FADE_IN_S = 0.4, 0.7
+STALL_S = 0.5
+"""Longest step a fade takes from one frame to the next: after a stall it goes on instead of jumping."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patch:
+    """A caption ready to be laid over frames."""
+
+    ink: np.ndarray
+    """(h, w, 3) uint8 RGB, multiplied by its opacity."""
+    rest: np.ndarray
+    """(h, w, 3) uint8, how much of the frame is left: 255 minus the opacity."""
+    x: int
+    y: int
+
+
+class Captioner:
+    """Draws the caption of the scene on air; it fades out and in when its words change. Belongs to one thread."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        """Prepare for frames of ``size``, (height, width)."""
+        self._size = size
+        height = size[0]
+        self._title = Lettering(round(height * TITLE_SIZE))
+        self._user = Lettering(round(height * USER_SIZE))
+        self._words = ("", "")
+        self._patch: _Patch | None = None
+        self._opacity = 0.0
+        self._now_s: float | None = None
+
+    def draw(self, image: np.ndarray, scene: Scene | None, now_s: float) -> np.ndarray:
+        """Lay the caption over a frame.
+
+        Args:
+            image: (h, w, 3) uint8 RGB; not changed.
+            scene: What it shows; None for no caption.
+            now_s: The frame's moment, for fading.
+
+        Returns:
+            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself where there is nothing to draw.
+        """
+        step_s = 0.0 if self._now_s is None else min(max(0.0, now_s - self._now_s), STALL_S)
+        self._now_s = now_s
+        words = ("", "") if scene is None else (scene.title, scene.user)
+        if words != self._words:
+            self._opacity = max(0.0, self._opacity - step_s / FADE_OUT_S)
+            if self._opacity == 0.0:
+                self._words = words
+                self._patch = self._make(*words)
+        else:
+            self._opacity = min(1.0, self._opacity + step_s / FADE_IN_S)
+        if self._patch is None or self._opacity == 0.0:
+            return image
+        return _lay(image, self._patch, self._opacity)
+
+    def _make(self, title: str, user: str) -> _Patch | None:
+        """Set the words; None if there is nothing to show."""
+        height, width = self._size
+        margin_x, margin_y = round(width * SAFE), round(height * SAFE)
+        room = max(1, width - 2 * margin_x)
+        lines = [self._title.line(title, room, TITLE_COLOUR)]
+        if user:
+            name = self._user.showable(user).strip() or "a viewer"
+            lines.append(self._user.line(f"asked for by {name}", room, USER_COLOUR))
+        shown = [line for line in lines if line is not None]
+        if not shown:
+            return None
+        reach = max(1.0, self._title.size_px * SHADOW_REACH)
+        around = round(2.5 * reach)
+        layer = Image.new(
+            "RGBA", (max(line.width for line in shown) + 2 * around, sum(line.height for line in shown) + 2 * around)
+        )
+        y = around
+        for line in shown:
+            layer.alpha_composite(line, (around, y))
+            y += line.height
+        return self._place(layer, reach, margin_x - around, height - margin_y - layer.height + around)
+
+    def _place(self, layer: Image.Image, reach: float, x: int, y: int) -> _Patch | None:
+        """Put a soft shadow under the letters and cut what lies outside of the frame."""
+        height, width = self._size
+        letters = np.asarray(layer, np.float32) / 255
+        opacity = letters[..., 3]
+        soft = np.asarray(layer.getchannel("A").filter(ImageFilter.GaussianBlur(reach)), np.float32) / 255
+        shadow = np.minimum(1.0, soft * SHADOW_GAIN) * SHADOW_OPACITY
+        ink = letters[..., :3] * opacity[..., None] * 255
+        rest = (1 - opacity) * (1 - shadow) * 255
+        top, left = max(0, -y), max(0, -x)
+        bottom, right = min(layer.height, height - y), min(layer.width, width - x)
+        if top >= bottom or left >= right:
+            return None
+        part = (slice(top, bottom), slice(left, right))
+        return _Patch(
+            np.ascontiguousarray(np.rint(ink[part]), np.uint8),
+            np.ascontiguousarray(np.repeat(np.rint(rest[part])[..., None], 3, 2), np.uint8),
+            x + left,
+            y + top,
+        )
+
+
+def _lay(image: np.ndarray, patch: _Patch, opacity: float) -> np.ndarray:
+    height, width = patch.ink.shape[:2]
+    ink, rest = patch.ink, patch.rest
+    if opacity < 1.0:
+        ink = cv2.convertScaleAbs(ink, alpha=opacity)
+        rest = cv2.convertScaleAbs(rest, alpha=opacity, beta=255 * (1 - opacity))
+    result = image.copy()
+    part = result[patch.y : patch.y + height, patch.x : patch.x + width]
+    part[:] = cv2.add(cv2.multiply(part, rest, scale=1 / 255), ink)
+    return result

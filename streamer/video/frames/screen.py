@@ -1,0 +1,45 @@
+"""What turns the dream's keyframes into frames, whichever way suits the dream."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from streamer.config import Config
+from streamer.messages import Keyframe, Motion, Scene
+from streamer.video.frames.crisp import CrispScreen
+from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.ride import Newest, RideScreen
+
+
+class Screen(Protocol):
+    """Shows the dream at any rate. ``push`` may be called from any thread; the rest belongs to one."""
+
+    def push(self, keyframe: Keyframe) -> None:
+        """Take the next keyframe."""
+
+    def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
+        """The picture for a moment, (h, w, 3) uint8 RGB, the caller's own, and what it shows; both None before the first."""
+
+    def skip(self, now_s: float) -> None:
+        """Let a moment pass unseen."""
+
+    def close(self) -> None:
+        """Give up what it holds; a second call does nothing."""
+
+
+def make_screen(config: Config, *, offline: bool = False, newest: Newest | None = None) -> Screen:
+    """The screen for a dream of these settings.
+
+    Args:
+        offline: Whether frames are asked for moments of the path itself; the same keyframes then give the same frames.
+        newest: Gives the newest picture of the moving source, where the dream rides on one.
+    """
+    size = (config.video.height, config.video.width)
+    if newest is not None:
+        return RideScreen(size, newest, config.source.mix, config.source.decay_s)
+    motion = Motion(config.zoom.speed, config.zoom.rotation)
+    if config.dream.algorithm == "ink":
+        return CrispScreen(size, config.ink, motion=motion, offline=offline)
+    return Interpolator(size, config.video.residual_flow, motion=motion, offline=offline)

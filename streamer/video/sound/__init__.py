@@ -1,0 +1,1 @@
+"""What is heard: music, radio or silence, decoded, levelled and encoded."""

@@ -1,0 +1,150 @@
+"""Internet radio: a stream over HTTP or HTTPS, decoded as it comes."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import re
+import time
+from collections.abc import Callable, Generator
+from pathlib import PurePosixPath
+from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+
+from streamer.video.sound.decoding import SoundError, decode
+from streamer.video.sound.icy import Dial, Station, reason, shown
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 10.0
+"""Seconds without a byte after which a station counts as gone."""
+MAX_PLAYLIST = 65536
+"""Bytes of a playlist that are read."""
+MAX_ENTRIES = 20
+"""Addresses of a playlist that are tried."""
+MAX_DEPTH = 3
+"""Playlists that may name each other before the sound comes."""
+PLAYLIST_TYPES = {
+    "audio/x-mpegurl",
+    "audio/mpegurl",
+    "application/x-mpegurl",
+    "application/vnd.apple.mpegurl",
+    "audio/x-scpls",
+    "application/pls+xml",
+}
+PLAYLIST_ENDINGS = (".m3u", ".m3u8", ".pls")
+
+
+class Radio:
+    """Plays a station; each ``read`` after a failure connects anew. One thread reads; any may end it."""
+
+    def __init__(
+        self, url: str, rate: int, *, timeout_s: float = TIMEOUT_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Connect to nothing yet: the first ``read`` does.
+
+        Args:
+            url: an http or https address, of a stream or of a playlist (.m3u, .pls); user and password in it are sent, and
+                never shown.
+            rate: samples a second wanted.
+            timeout_s: seconds without a byte after which the station counts as gone.
+        """
+        self._url = url
+        self._rate = rate
+        self._timeout_s = timeout_s
+        self._dial = Dial(timeout_s, clock)
+        self._station: Station | None = None
+        self._samples: Generator[np.ndarray, None, None] | None = None
+        self._attempts = 0
+
+    @property
+    def playing(self) -> str:
+        """What the station says that it plays, or its name, or its address; empty while it is not heard."""
+        station = self._station
+        return (station.title or station.name or shown(self._url)) if station is not None and self._samples is not None else ""
+
+    def read(self) -> np.ndarray:
+        """Return the next samples, (n, 2) float32, n > 0; waits until they come.
+
+        Raises:
+            SoundError: it cannot be reached, what it sends is no sound, or it has stopped sending.
+        """
+        try:
+            if self._samples is None:
+                self._station = self._tune()
+                self._samples = decode(self._station, self._rate)
+            return next(self._samples)
+        except StopIteration:
+            problem = "it ended the stream"
+        except SoundError as error:
+            problem = str(error)
+            if self._station is not None and self._station.content_type.startswith("text/"):
+                problem = "it sends text, not sound; the address must be that of the stream, not of a page about it"
+        except (OSError, http.client.HTTPException) as error:
+            problem = reason(error, self._timeout_s)
+        self.close()
+        raise SoundError(f"radio '{shown(self._url)}': {problem}")
+
+    def close(self) -> None:
+        """Close the connection, from the thread that reads; a later ``read`` connects anew."""
+        if self._samples is not None:
+            self._samples.close()
+        self._samples = self._station = None
+        self._dial.close()
+
+    def hang_up(self) -> None:
+        """End for good, from any thread: a ``read`` under way fails."""
+        self._dial.hang_up()
+
+    def _tune(self) -> Station:
+        """Open the stream itself, through playlists if need be; after a failure another entry has its turn."""
+        url, attempt = self._url, self._attempts
+        self._attempts += 1
+        for _ in range(MAX_DEPTH + 1):
+            station = self._dial.open(url)
+            path = PurePosixPath(urlsplit(station.url).path)
+            if station.content_type not in PLAYLIST_TYPES and path.suffix.lower() not in PLAYLIST_ENDINGS:
+                return station
+            entries = playlist_entries(_head(station), station.url)
+            if not entries:
+                raise SoundError("its playlist names no http:// or https:// address")
+            url = entries[attempt % len(entries)]
+        raise SoundError("its playlist leads to playlists only")
+
+
+def playlist_entries(data: bytes, base: str) -> list[str]:
+    """The addresses in an M3U or PLS playlist, in their order, made absolute; nothing but http and https.
+
+    Raises:
+        SoundError: it is an HLS playlist, which is another thing.
+    """
+    text = data.decode("utf-8-sig", "replace")
+    if "#EXT-X-" in text:
+        raise SoundError("it is an HLS stream, which is not supported; most stations also have an MP3 or AAC stream")
+    lines = [line.strip() for line in text.splitlines()]
+    if any(line.lower() == "[playlist]" for line in lines):
+        lines = [entry[1].strip() for line in lines if (entry := re.match(r"(?i)file\d+\s*=(.*)", line))]
+    found: list[str] = []
+    for line in lines:
+        if line and line.isprintable() and not line.startswith("#"):
+            try:
+                url = urljoin(base, line)
+                parts = urlsplit(url)
+                if parts.scheme in ("http", "https") and parts.hostname:
+                    found.append(url)
+            except ValueError:  # no address at all
+                continue
+    return found[:MAX_ENTRIES]
+
+
+def _head(station: Station) -> bytes:
+    """The start of a short answer."""
+    data = b""
+    try:
+        while len(data) < MAX_PLAYLIST and (more := station.read(MAX_PLAYLIST - len(data))):
+            data += more
+    except TimeoutError:
+        if not data:
+            raise
+    return data
