@@ -54,6 +54,8 @@ UNWATCHED_S = 1.0
 """Seconds from one frame drawn to the next while nobody watches: ``/frame.jpg`` is no older than this then."""
 STOP_S = 4.0
 """Seconds that all rooms together have to end."""
+SILENT_S = 0.5
+"""Seconds of them that are given to who reads a camera or a stream."""
 
 
 class PipelineError(Exception):
@@ -184,7 +186,8 @@ class Pipeline:
         self._audio.close(left_s())
         self._screen.close()
         if self._source is not None:
-            ended &= self._source.stop(left_s())
+            # Who waits for a camera or a server that has gone silent cannot be called back, holds nothing, and dies with us.
+            self._source.stop(min(SILENT_S, left_s()))
         dream.join(left_s())
         if self._journal is not None:
             self._journal.close()

@@ -99,6 +99,15 @@ def test_a_camera_that_is_lost_goes_on_dreaming_and_is_told_everywhere(live: Liv
     live.await_frame(lambda image: abs(float(image[:, :24].mean()) - 90) < 8)
 
 
+def test_a_camera_that_has_gone_silent_holds_up_no_end(live: Live, camera: FakeCamera) -> None:
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    camera.show(50, SIZE)
+    await_source(live, lambda source: source["state"] == "live")
+    assert live.pipeline.stop(WAIT_S)
+    assert camera.closed == 0, "it was still waited for"
+
+
 def test_a_film_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"")
     config = Config(

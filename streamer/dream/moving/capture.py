@@ -125,6 +125,8 @@ class Capture:
             except Exception as error:  # of a driver or a decoder: it must not end what runs for days
                 log.exception("reading the source failed")
                 reason = f"{type(error).__name__}: {error}"
+            if self._stopping.is_set():
+                return
             pause_s = BACKOFF_S if self._number > taken else min(pause_s * 2, BACKOFF_MOST_S)
             self._lose(reason)
             self._stopping.wait(pause_s)
