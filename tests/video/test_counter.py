@@ -29,7 +29,7 @@ def numbered(size: tuple[int, int], number: int) -> np.ndarray:
     return image
 
 
-@given(number=st.integers(0, 10**9), height=st.integers(30, 300), width=st.integers(38, 500))
+@given(number=st.integers(0, 10**9), height=st.integers(36, 300), width=st.integers(46, 500))
 def test_what_is_drawn_is_read(number: int, height: int, width: int) -> None:
     assert read(numbered((height, width), number)) == number % NUMBERS
 

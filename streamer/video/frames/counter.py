@@ -21,6 +21,8 @@ PER_WIDTH = 2 * BITS + DIGIT_SQUARES
 """…so that a row is so many squares wide, which bounds them in narrow pictures."""
 LEAST_CONTRAST = 48
 """Least difference of the darkest white from the brightest black, of 255: less is no counter, or two frames blended."""
+LEAST_SIDE = 1.2
+"""Pixels of a square below which a neighbour may be read in its place."""
 SHIFTS = (0.0, -0.25, 0.25)
 """Where else to look, in squares, when a player moved the picture by a little."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -30,7 +32,7 @@ def draw(image: np.ndarray, number: int) -> None:
     """Draw a frame's number into it.
 
     Args:
-        image: (h, w, 3) uint8; changed in place. Below 38 pixels of width or 30 of height nobody can read it.
+        image: (h, w, 3) uint8; changed in place. Below 46 pixels of width or 36 of height nobody can read it.
         number: 0 or more; its low sixteen bits can be read back.
     """
     side = _side(image)
@@ -53,7 +55,7 @@ def read(image: np.ndarray) -> int | None:
         The number's low sixteen bits; None where there is no counter, or none that is beyond doubt.
     """
     side = _side(image)
-    if side < 1:
+    if side < LEAST_SIDE:
         return None
     last = np.asarray(image[int(image.shape[0] - 1.5 * side) :], np.float32)
     strip = last.mean(2) if last.ndim == 3 else last
