@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.bar import progress_bar
 from streamer.commands.failures import as_command_error
 from streamer.commands.still import LEAST_PX, MOST_PX, targets
 from streamer.config import Config
@@ -52,15 +52,14 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
     Raises:
         CommandError: the call was wrong, or it failed.
     """
-    columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with as_command_error():
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
         reel = FilmReel(str(order.film))
         try:
-            with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-                task = shown.add_task("pictures", total=None)
+            with progress_bar(console) as shown:
+                task = shown.add_task("dreaming", total=None)
 
                 def progress(done: int, total: int | None) -> None:
                     shown.update(task, completed=done, total=total)

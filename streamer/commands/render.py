@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from streamer.commands.bar import progress_bar
 from streamer.commands.failures import as_command_error
 from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
@@ -50,9 +50,8 @@ def command(config: Config, order: Order, console: Console, announce: Callable[[
     Raises:
         CommandError: the call was wrong, or it failed.
     """
-    columns = (TextColumn("dreaming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with as_command_error(), Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task("frames", total=None)
+    with as_command_error(), progress_bar(console) as shown:
+        task = shown.add_task("dreaming", total=None)
         render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
     announce(f"{order.output} (seed {order.seed})")
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from streamer.commands.bar import progress_bar
 from streamer.commands.failures import as_command_error
 from streamer.commands.moments import parse_moment
 from streamer.commands.showing import show
 from streamer.config import Config, SourceConfig
-from streamer.dream.dreamer import DreamError
+from streamer.dream.objectives import DreamError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.replayed import Replay
 from streamer.dream.start import starting_picture
@@ -70,9 +70,8 @@ def command(order: Order, console: Console, announce: Callable[[str], None]) -> 
     Raises:
         CommandError: the call was wrong, or it failed.
     """
-    columns = (TextColumn("dreaming again"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with as_command_error(), Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task("frames", total=None)
+    with as_command_error(), progress_bar(console) as shown:
+        task = shown.add_task("dreaming again", total=None)
         outcome = replay(order, lambda done, total: shown.update(task, completed=done, total=total))
     told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from streamer.commands import WRONG_CALL, CommandError, with_near
+from streamer.commands.bar import progress_bar
 from streamer.commands.batch import Job, jobs
 from streamer.commands.failures import as_command_error
 from streamer.commands.script import reader
@@ -71,14 +71,14 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
         CommandError: the call was wrong, or it failed.
     """
     work = jobs(order.images, order.output)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     failed = []
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     with as_command_error():
-        targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
+        words = Vocabulary.load()
+        targets(order.subject, words, None)  # its mistakes come before the wait for a network
         for job in work:
             if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
                 raise CommandError(f"'{job.output}': a picture becomes .png, .jpg, .gif or .mp4", WRONG_CALL)
@@ -86,9 +86,9 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                 raise CommandError(f"'{job.output}': a strip is a picture; name a .png or .jpg", WRONG_CALL)
         be_repeatable()
         dream = StillDream(config)
-        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
+        wanted = targets(order.subject, words.narrowed(dream.network.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
-        with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        with progress_bar(console) as shown:
             for number, job in enumerate(work, 1):
                 name = job.output.name if len(work) == 1 else f"{number}/{len(work)} {job.output.name}"
                 task = shown.add_task(name, total=None)

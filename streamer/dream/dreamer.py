@@ -14,15 +14,14 @@ from streamer.config import Config, DreamConfig
 from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
 from streamer.dream.deepdream import DeepDream, make_normalisation
+from streamer.dream.fading import Fading
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import DreamError, SceneObjective, resample
+from streamer.dream.objectives import SceneObjective, glance
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.dream.sources import cover, noise
 from streamer.dream.waking import HASTE, Waking
 from streamer.messages import Kind, Motion, Pose, Region, Scene
-
-__all__ = ["DreamError", "Dreamer", "views_for"]
 
 PRIOR_FILE = "patch_prior.safetensors"
 POOLINGS = (1, 2)
@@ -39,12 +38,8 @@ KNEE = 40.0
 PRIOR_POWER = 0.8
 """The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that
 suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
-SURGE_S = 2.0
-"""Seconds in which what hastens a change of scene falls to 1/e."""
 FADING_DETAIL = 0.08
 """Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
-SURGE_OVER = 1e-3
-"""Share of a surge at which it counts as over: what it would still change cannot be seen."""
 SHAPE_CELLS = 5
 """Cells over the picture's height that a change leaves as they are."""
 
@@ -100,15 +95,12 @@ class Dreamer:
         self._objective = self._objectives[0]
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
-        self._fading: list[tuple[Scene, float]] = []
+        original = self._settings.algorithm == "original_2015"
+        self._fading = Fading(self._settings.crossfade_s, 0.0 if original else self._settings.surge)
         self._waking = Waking(self._noise)
         self._steps = 0
-        self._since_s = 0.0
-        """Seconds since the scene changed."""
-        self._left: tuple[Region, ...] = ()
-        """What the scene before showed and this one does not."""
         self._canvas = Canvas(noise(size, self._noise) if start is None else cover(start, size), device)
-        self._original = OriginalAscent(self._parameters, device) if self._settings.algorithm == "original_2015" else None
+        self._original = OriginalAscent(self._parameters, device) if original else None
         self._fit_to_size()
 
     @property
@@ -134,12 +126,7 @@ class Dreamer:
         """
         for region in scene.regions:
             self._objective.check(region.target)
-        wanted = {region.target for region in scene.regions}
-        before = self._fading[-1][0].regions if self._fading else ()
-        self._left = tuple(region for region in before if region.target not in wanted)
-        self._fading = [(old, share) for old, share in self._fading if old.id != scene.id]
-        self._fading.append((scene, 0.0 if self._fading and self._settings.crossfade_s > 0 else 1.0))
-        self._since_s = 0.0
+        self._fading.scene(scene)
 
     def motion(self, motion: Motion) -> None:
         """Move the camera differently from now on."""
@@ -148,16 +135,12 @@ class Dreamer:
     def bump(self) -> None:
         """Wake a settled dream with a breath of coloured noise."""
         self._waking.bump(self._canvas)
-        self._hasten()
+        self._fading.hasten(HASTE)
 
     def twist(self) -> None:
         """Wake a settled dream by whirls that take things from where they lie."""
         self._waking.twist()
-        self._hasten()
-
-    def _hasten(self) -> None:
-        """Take larger steps for a while, as after a change of scene."""
-        self._since_s = min(self._since_s, -SURGE_S * math.log(HASTE))
+        self._fading.hasten(HASTE)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on at another canvas size, (height, width)."""
@@ -185,19 +168,14 @@ class Dreamer:
         """
         self._waking.move(self._canvas, dt_s)
         if self._original is not None:
-            self._original.step(self._canvas, self._objective, self._regions(dt_s), self._motion, dt_s)
+            self._original.step(self._canvas, self._objective, self._fading.regions(dt_s), self._motion, dt_s)
             return
         self._canvas.move(self._motion, dt_s)
-        regions = self._regions(dt_s)
-        if not regions:
+        settings, canvas, haste = self._settings, self._canvas, self._fading.haste
+        regions = self._fading.regions(dt_s)
+        if all(share < 0 for _, share in regions):  # nothing takes the place of what goes
             return
-        settings, canvas = self._settings, self._canvas
-        haste = math.exp(-self._since_s / SURGE_S)
-        self._since_s += dt_s
-        if haste < SURGE_OVER:
-            self._left = ()
-        if self._left and settings.surge > 0:
-            regions = regions + [(region, -haste) for region in self._left]
+        if self._fading.left:
             keep = math.exp(-FADING_DETAIL * settings.surge * haste * dt_s)
             canvas.picture = soften(canvas.picture, self._shapes_grid, keep)
         size = settings.step * (1 + settings.surge * haste)
@@ -223,16 +201,7 @@ class Dreamer:
 
     def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:
         """The objective's gradient over the picture, shifted and seen at this step's size."""
-        settings = self._settings
-        view = self._views[self._steps % len(self._views)]
-        factor = view * self._network.trained_px / min(self.size)
-        factor *= 1 + settings.view_jitter * (2 * self._random() - 1)
-        reach = settings.jitter_px
-        shift = (round(reach * (2 * self._random() - 1)), round(reach * (2 * self._random() - 1)))
-
-        def see(picture: Tensor) -> Tensor:
-            return resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
-
+        see = glance(self._network, self._settings, self._views[self._steps % len(self._views)], self.size, self._chance)
         objective = self._objective
         if all(region.target.kind is Kind.CLASS for region, _ in regions):  # peers have the same classes, not the same channels
             objective = self._objectives[self._steps // len(self._views) % len(self._objectives)]
@@ -243,19 +212,6 @@ class Dreamer:
         picture = self._canvas.picture.detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(self._prior(picture, self._chance), picture)
         return gradient
-
-    def _regions(self, dt_s: float) -> list[tuple[Region, float]]:
-        """Let the newest scene fade in by ``dt_s`` and the others out; all regions with their share."""
-        if not self._fading:
-            return []
-        share_moved = dt_s / self._settings.crossfade_s if self._settings.crossfade_s > 0 else 1.0
-        *leaving, (scene, share) = self._fading
-        self._fading = [(old, left - share_moved) for old, left in leaving if left > share_moved]
-        self._fading.append((scene, min(1.0, share + share_moved)))
-        return [(region, part) for shown, part in self._fading for region in shown.regions]
-
-    def _random(self) -> float:
-        return float(torch.rand((), generator=self._chance))
 
     def _fit_to_size(self) -> None:
         """Prepare what depends on the canvas's size."""

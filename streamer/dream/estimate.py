@@ -28,6 +28,8 @@ BASE_BYTES = 450_000_000
 """What the program itself holds once torch is loaded; only told where the system does not say."""
 LOOK_PX = 256
 """Side of the picture on which a network's activations are counted."""
+VIEWS = 3
+"""Kinds of steps that an algorithm takes in turn, at most: so many are timed."""
 SHARE = 0.9
 """Of the free memory that may be counted on."""
 
@@ -89,14 +91,14 @@ def kept_per_pixel(network: Network) -> float:
     return sum(kept.values()) / LOOK_PX**2
 
 
-def step_seconds(step: Callable[[], None], device: torch.device, steps: int = 2) -> float:
-    """How long a step takes, as the mean of some."""
+def step_seconds(step: Callable[[], None], device: torch.device) -> float:
+    """How long a step takes, as the mean of as many as there are kinds of them."""
     begun = time.perf_counter()
-    for _ in range(steps):
+    for _ in range(VIEWS):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - begun) / steps
+    return (time.perf_counter() - begun) / VIEWS
 
 
 def held(device: torch.device) -> int:

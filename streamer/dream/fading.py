@@ -23,6 +23,11 @@ class Fading:
         self._since_s = 0.0
 
     @property
+    def left(self) -> tuple[Region, ...]:
+        """What the scene before showed and this one does not, while it is climbed down from."""
+        return self._left
+
+    @property
     def haste(self) -> float:
         """How fresh the scene is: 1 when it comes, falling towards 0."""
         return math.exp(-self._since_s / SURGE_S)
@@ -35,6 +40,10 @@ class Fading:
         self._scenes = [(old, share) for old, share in self._scenes if old.id != scene.id]
         self._scenes.append((scene, 0.0 if self._scenes and self._crossfade_s > 0 else 1.0))
         self._since_s = 0.0
+
+    def hasten(self, haste: float) -> None:
+        """Let the scene be at least so fresh again; what is gone stays gone."""
+        self._since_s = min(self._since_s, -SURGE_S * math.log(haste))
 
     def regions(self, dt_s: float) -> list[tuple[Region, float]]:
         """Let ``dt_s`` seconds pass; all regions with their share, below 0 for what is to go."""

@@ -21,7 +21,7 @@ from streamer.dream.canvas import grid_for, twist_grid
 from streamer.dream.fading import Fading
 from streamer.dream.ink_start import darkness, disc, lettering
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import Box, SceneObjective, resample
+from streamer.dream.objectives import Box, SceneObjective
 from streamer.dream.sources import noise
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
@@ -185,13 +185,7 @@ class InkDreamer:
         """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
         dream = self._dream
         views = views_for(self._network.trained_px) if dream.views == "auto" else dream.views
-        factor = views[self._steps % len(views)] * self._network.trained_px / min(self.size)
-        factor *= 1 + dream.view_jitter * (2 * self._random() - 1)
-        shift = (round(dream.jitter_px * (2 * self._random() - 1)), round(dream.jitter_px * (2 * self._random() - 1)))
-
-        def see(picture: Tensor) -> Tensor:
-            return resample(torch.roll(picture, shift, (2, 3)), factor, self._network.min_size)
-
+        see = glance(self._network, dream, views[self._steps % len(views)], self.size, self._chance)
         return self._objective.gradient(self.seen, regions, see)[0].sum(dim=0)
 
     def _first(self, size: tuple[int, int], start: np.ndarray | None) -> np.ndarray:
@@ -252,9 +246,6 @@ class InkDreamer:
         oldest = F.max_pool2d(self._age_s[None, None], 3, stride=1, padding=1)[0, 0]  # what an outline gains is as old as it
         self._ink = read(self._ink.float(), "bilinear") > LINE
         self._age_s, self.uphill = read(oldest, "nearest"), read(self.uphill, "bilinear")
-
-    def _random(self) -> float:
-        return float(torch.rand((), generator=self._chance))
 
 
 def views_for(trained_px: int) -> tuple[float, ...]:

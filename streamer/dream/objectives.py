@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from streamer.config import DreamConfig
 from streamer.dream.ascent import rms
 from streamer.dream.guide import Guide
 from streamer.dream.networks.layers import Tap
@@ -245,6 +246,28 @@ class SceneObjective:
 
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def glance(
+    network: Network, settings: DreamConfig, view: float, size: tuple[int, int], chance: torch.Generator
+) -> Callable[[Tensor], Tensor]:
+    """How the network is shown a picture for one step: shifted at random, at about a view's size, as the settings say.
+
+    Args:
+        view: the picture's shorter side as a multiple of what the network was trained on.
+        size: (height, width) of the picture.
+        chance: of the shift and the size.
+
+    Returns:
+        Takes the picture, (1, 3, H, W), to what is shown.
+    """
+
+    def either() -> float:
+        return 2 * float(torch.rand((), generator=chance)) - 1
+
+    factor = view * network.trained_px / min(size) * (1 + settings.view_jitter * either())
+    shift = (round(settings.jitter_px * either()), round(settings.jitter_px * either()))
+    return lambda picture: resample(torch.roll(picture, shift, (2, 3)), factor, network.min_size)
 
 
 def resample(picture: Tensor, factor: float, least: tuple[int, int] | int = 32) -> Tensor:

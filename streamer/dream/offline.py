@@ -15,7 +15,7 @@ from streamer.dream.dreams import make_dreamer
 from streamer.dream.networks.network import Network, load
 from streamer.dream.settled import Sleep
 from streamer.dream.worker.budget import ORIGINAL_STEPS
-from streamer.dream.worker.protocol import Dreaming
+from streamer.dream.worker.protocol import Dreaming, wake
 from streamer.messages import Keyframe, LayerEntry, Scene
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class OfflineDream:
             keyframe = Keyframe(dreamer.picture(), dreamer.pose, time_s, shown, number, steps if number else 0)
             yield keyframe
             if bump := sleep.look(time_s, keyframe.pose, keyframe.image):
-                dreamer.twist() if bump.twist else dreamer.bump()
+                wake(dreamer, bump)
             for step in range(steps):
                 scene = scene_at(time_s + step * interval_s / steps)
                 if scene != shown:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
-from streamer.dream.worker.protocol import Dreaming
+from streamer.dream.worker.protocol import Dreaming, wake
 from streamer.journal import checksum
 from streamer.messages import Keyframe, Motion, Pose, Scene
 from streamer.past import Past, duration_ms
@@ -114,7 +114,7 @@ class Replay:
                 self._motion = act
                 dreamer.motion(act)
             case Bump():
-                dreamer.twist() if act.twist else dreamer.bump()
+                wake(dreamer, act)
             case Resized():
                 if self._sizes:
                     dreamer.resize(act.size)

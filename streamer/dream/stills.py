@@ -16,7 +16,6 @@ import torch.nn.functional as F
 
 from streamer.config import Config
 from streamer.dream.device import choose_device
-from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
 from streamer.dream.networks.network import Network, load
@@ -36,8 +35,6 @@ COARSEST = 0.6
 TRIAL_PX = 1920 * 1080
 """Pixels of the picture on which steps are timed, at most: in 8K three of them would be minutes of silence. Past this, steps
 take as long as their pixels: 4K was measured at 4.2 times full HD."""
-VIEWS = 3
-"""Kinds of steps that an algorithm takes in turn, at most: so many are timed."""
 
 
 def octave_sizes(size: tuple[int, int], octaves: int, scale: float) -> tuple[tuple[int, int], ...]:
@@ -168,7 +165,7 @@ class StillDream:
             return found
         trial = trial_size(plan.size)
         dreamer = self.set_out(scene, trial, 0)
-        pixel_s = step_seconds(lambda: dreamer.step(STEP_S), self.device, VIEWS) / math.prod(trial)
+        pixel_s = step_seconds(lambda: dreamer.step(STEP_S), self.device) / math.prod(trial)
         return replace(found, seconds=pixel_s * plan.iterations * sum(height * width for height, width in plan.sizes))
 
     def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int) -> Iterator[Stage]:
@@ -201,6 +198,3 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
     scaled = F.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
     return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
-
-
-__all__ = ["DreamError", "Plan", "Stage", "StillDream", "octave_sizes", "resized"]

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.dreamer import Dreamer, DreamError, views_for
+from streamer.dream.dreamer import Dreamer, views_for
+from streamer.dream.objectives import DreamError
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from streamer.zoom import advance
 from tests.fakes import tiny_network
@@ -127,7 +128,7 @@ def test_a_subject_that_stays_is_not_taken_back() -> None:
     dream.scene(SCENE)
     dream.step(0.1)
     dream.scene(Scene(2, arrange([A, C])))
-    assert [region.target.label for region in dream._left] == ["beta"]
+    assert [region.target.label for region in dream._fading.left] == ["beta"]
 
 
 def test_a_class_the_network_lacks_is_refused_by_name() -> None:

@@ -9,7 +9,8 @@ import torch
 
 from streamer.acts import Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
-from streamer.dream.dreamer import Dreamer, DreamError
+from streamer.dream.dreamer import Dreamer
+from streamer.dream.objectives import DreamError
 from streamer.dream.replayed import Replay
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.protocol import Dream, Free, Pause, Resume, Shot, Stop

@@ -10,11 +10,11 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.dream.device import canvas_size, choose_device
-from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
 from streamer.dream.moving.riding import RidingDream
 from streamer.dream.networks.network import Network, load
+from streamer.dream.objectives import DreamError
 from streamer.messages import LayerEntry, Scene, SourcePicture
 
 STEPS = 2
@@ -85,9 +85,9 @@ class FilmDream:
         found = Estimate(None, needed, room(self.device))
         if not found.fits:
             return found
-        dream, scale = self.set_out(scene, canvas, 0), 3
+        dream = self.set_out(scene, canvas, 0)
         dream.ride(first, 0.0)
-        one_s = step_seconds(lambda: dream.step(1 / 25), self.device, scale)
+        one_s = step_seconds(lambda: dream.step(1 / 25), self.device)
         return replace(found, seconds=one_s * steps * pictures)
 
     def dream(self, pictures: Iterable[SourcePicture], scene: Scene, steps: int, seed: int) -> Iterator[Dreamt]:

@@ -52,6 +52,14 @@ class Dreaming(Protocol):
         """Go on from an earlier picture (H, W, 3), 0..255, and pose."""
 
 
+def wake(dream: Dreaming, bump: Bump) -> None:
+    """Wake a dream the way that is asked for."""
+    if bump.twist:
+        dream.twist()
+    else:
+        dream.bump()
+
+
 class Riding(Protocol):
     """What the worker needs of ``riding.RidingDream`` besides."""
 

@@ -8,10 +8,10 @@ import torch
 
 from streamer.config import Config
 from streamer.dream.device import DeviceError, canvas_size, choose_device
-from streamer.dream.dreamer import DreamError
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.moving.riding import RidingDream
 from streamer.dream.networks.network import NetworkError, load
+from streamer.dream.objectives import DreamError
 from streamer.dream.sources import SourceError
 from streamer.dream.start import starting_picture
 from streamer.dream.worker.protocol import Dream, Tell, Unfit

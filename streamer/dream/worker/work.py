@@ -248,7 +248,7 @@ class Worker:
 
     def _wake(self, bump: Bump) -> None:
         self._acts.append(bump)
-        self._dreamer.twist() if bump.twist else self._dreamer.bump()
+        wake(self._dreamer, bump)
 
     def _obey(self, command: Command) -> None:
         self._heard += 1

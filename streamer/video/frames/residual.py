@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from streamer.flow import grid
 from streamer.messages import Pose
 from streamer.zoom import between, sampling_matrix
 
@@ -103,7 +104,7 @@ def _flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _trusted(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
-    trip = flow + read_at(opposite, _grid(*flow.shape[:2]) + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    trip = flow + read_at(opposite, grid(flow.shape) + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
     trust = np.exp(-(trip**2).sum(2) / (CONSISTENT_PX * FLOW_SCALE) ** 2)
     reach = SMOOTH_PX * FLOW_SCALE
     weighted = cv2.GaussianBlur(flow * trust[..., None], (0, 0), reach)
@@ -113,9 +114,9 @@ def _trusted(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
 
 def _gain(first: np.ndarray, second: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """How much of the flow to follow at each place, 0..1: by how much better the two agree half way along it."""
-    grid = _grid(*first.shape)
+    places = grid(first.shape)
     moved = [
-        read_at(image, grid - 0.5 * flow[..., part], cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
+        read_at(image, places - 0.5 * flow[..., part], cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
         for image, part in ((first, slice(0, 2)), (second, slice(2, 4)))
     ]
     reach = SMOOTH_PX * FLOW_SCALE
@@ -142,9 +143,3 @@ def read_at(image: np.ndarray, places: np.ndarray, sampling: int, border: int) -
     """The image at ``places``, (h, w, 2) float32 of (x, y)."""
     read: np.ndarray = cv2.remap(image, places, None, sampling, borderMode=border)  # type: ignore[call-overload]
     return read
-
-
-def _grid(height: int, width: int) -> np.ndarray:
-    """(x, y) of every pixel, (h, w, 2) float32."""
-    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    return np.stack(np.meshgrid(x, y), -1)
