@@ -21,7 +21,7 @@ from streamer.dream.canvas import grid_for, twist_grid
 from streamer.dream.fading import Fading
 from streamer.dream.ink_start import darkness, disc, lettering
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import Box, SceneObjective
+from streamer.dream.objectives import Box, SceneObjective, glance
 from streamer.dream.sources import noise
 from streamer.messages import Motion, Pose, Region, Scene, Target
 

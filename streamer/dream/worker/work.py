@@ -41,6 +41,7 @@ from streamer.dream.worker.protocol import (
     Stop,
     Trouble,
     Unfit,
+    wake,
 )
 from streamer.dream.worker.ring import SLOTS, Ring
 from streamer.messages import Motion, Pose, Scene
