@@ -76,11 +76,11 @@ def test_a_change_of_scene_fades_over_and_ends() -> None:
     dream.step(0.1)
     dream.scene(Scene(2, arrange([C])))
     dream.step(0.25)
-    shares = {region.target.label: share for region, share in dream._regions(0.0)}
+    shares = {region.target.label: share for region, share in dream._fading.regions(0.0) if share > 0}
     assert shares == pytest.approx({"alpha": 0.75, "beta": 0.75, "gamma": 0.25})
     for _ in range(4):
         dream.step(0.25)
-    assert {region.target.label for region, _ in dream._regions(0.0)} == {"gamma"}
+    assert {region.target.label for region, share in dream._fading.regions(0.0) if share > 0} == {"gamma"}
 
 
 def stirred(dream: Dreamer) -> float:
