@@ -1,11 +1,14 @@
-"""Are the dreams recognised by a network that had no part in them? Dream pairs of subjects with one network, ask another.
+"""Are the dreams recognised by a network that had no part in them? Dream pairs of subjects, ask others what they see.
 
-    python benchmarks/recognition.py --dreamer bundled --judge squeezenet1_1=FILE [--set dream.algorithm=original_2015]
-    python benchmarks/recognition.py --dreamer squeezenet1_1=FILE --judge bundled --out FOLDER
+    python benchmarks/recognition.py --judge efficientnet_lite0                                 # the default network
+    python benchmarks/recognition.py --set network.name=bundled --against ../yesterday          # beside another checkout
+    python benchmarks/recognition.py --judge squeezenet1_1=FILE --at 5 --at 12 --out FOLDER
 
-Each pair is dreamt top and bottom at 480x270 for 12 s of video from its own seed; the judge scores square crops of each half,
-and the asked class is ranked among all that the judge knows by its mean logit over the crops. The last line gives the median
-rank, and how often it is first and among the first ten.
+Each pair is dreamt top and bottom at 480x270 from its own seed; judges score square crops of each half, and the asked class is
+ranked among all that the judge knows by its mean logit over the crops. A row gives the median rank, the geometric mean, how
+often the class is first and among the first ten, and how often its own half shows it more than the other half does.
+
+Pairs are dreamt by several processes of one thread each; what they dream does not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -13,22 +16,26 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from judges import LITE0, Judge, judge
 from PIL import Image
 
-from streamer.config import NetworkConfig
-from streamer.dream.networks.network import Network, load
-from streamer.dream.objectives import resample
 from streamer.dream.offline import OfflineDream, be_repeatable, pace
-from streamer.messages import Layout, Scene, Target, arrange
+from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 
+HERE = Path(__file__).resolve().parent
 SIZE = (270, 480)
 PAIRS = (
     "goldfish + orange",
@@ -56,72 +63,152 @@ PAIRS = (
     "german shepherd + guinea pig",
     "barrel + sea cucumber",
 )
-"""Subjects that both networks know."""
+"""Subjects that every network knows."""
+WIDE_PAIRS = (
+    "volcano + bubble",
+    "kit fox + tree frog",
+    "analog clock + broccoli",
+    "cheeseburger + castle",
+    "strawberry + daisy",
+    "hummingbird + hay",
+    "zebra + violin",
+    "otter + corn",
+    "great white shark + pineapple",
+    "macaw + traffic light",
+    "tiger + peacock",
+    "toucan + wine bottle",
+)
+"""Subjects that only networks of a thousand classes know."""
+COLUMNS = (
+    "build, network, settings",
+    "after",
+    "judged by",
+    "median rank",
+    "geometric mean",
+    "first",
+    "first ten",
+    "own half",
+    "CPU a step",
+)
 
 
-def crops(half: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Squares of a half (1, 3, h, w): its full height and two thirds of it, overlapping by half."""
-    height, width = half.shape[-2:]
-    for side in (height, height * 2 // 3):
-        for top in range(0, height - side + 1, max(1, side // 2)):
-            for left in range(0, width - side + 1, side // 2):
-                yield half[..., top : top + side, left : left + side]
+def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s: Sequence[float], folder: Path) -> None:
+    """Dream pairs and write ``NUMBER_MOMENT.png`` for each, and the seconds that a step takes into ``pace_NUMBER.json``."""
+    be_repeatable(threads=1)
+    config = load_config(None, [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *overrides])
+    offline = OfflineDream(config)
+    words = Vocabulary.load().narrowed(offline.wnids)
+    steps, interval_s = pace(config.dream)
+    for number, pair in pairs:
+        scene = Scene(1, arrange(words.match(pair).targets, Layout.TOP_BOTTOM))
+        keyframes = offline.keyframes(lambda time_s, scene=scene: scene, number)
+        begun, taken = time.process_time(), 0
+        for count, keyframe in enumerate(itertools.islice(keyframes, round(max(moments_s) / interval_s) + 1)):
+            taken = count * steps
+            for moment_s in moments_s:
+                if count == round(moment_s / interval_s):
+                    Image.fromarray(keyframe.image).save(folder / f"{number:02d}_{moment_s:g}.png")
+        told = {"step_s": (time.process_time() - begun) / taken, "network": offline.network}
+        (folder / f"pace_{number:02d}.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-@torch.no_grad()
-def rank(judge: Network, half: np.ndarray, wnid: str) -> int:
-    """Place of a class in the judge's opinion of (h, w, 3) uint8; 1 is first."""
-    picture = torch.from_numpy(half).permute(2, 0, 1)[None].float()
-    seen = [resample(crop, judge.trained_px / crop.shape[-1]) for crop in crops(picture)]
-    scores = torch.stack([judge(crop).mean((0, 2, 3)) for crop in seen]).mean(0)
-    return int((scores > scores[judge.wnids.index(wnid)]).sum()) + 1
+def dream_apart(checkout: Path, options: argparse.Namespace, numbers: Sequence[int], folder: Path) -> None:
+    """Let a checkout's code dream, in as many processes as asked for."""
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    command = [sys.executable, str(HERE / "recognition.py"), "--dream-into", str(folder)]
+    command += [part for moment_s in options.at for part in ("--at", str(moment_s))]
+    command += [part for override in options.set for part in ("--set", override)]
+    command += ["--wide"] * options.wide
+    shares = [numbers[first :: options.processes] for first in range(options.processes)]
+    running = [
+        subprocess.Popen([*command, "--numbers", ",".join(map(str, share))], env=environment, cwd=checkout)
+        for share in shares
+        if share
+    ]
+    codes = [process.wait() for process in running]
+    if any(codes):
+        raise SystemExit(f"{checkout} could not dream them; it says why above")
 
 
-def network_of(text: str) -> NetworkConfig:
-    """``name`` or ``name=weights file``."""
-    name, _, weights = text.partition("=")
-    return NetworkConfig.model_validate({"name": name, "weights": Path(weights) if weights else None})
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a judge thinks of one half."""
+
+    subject: str
+    rank: int
+    """Place of the class asked for; 1 is first."""
+    own: bool
+    """Whether its own half shows it more than the other half does."""
+
+
+def opinions(judge: Judge, picture: np.ndarray, pair: str, words: Vocabulary) -> list[Opinion]:
+    """Of both halves; subjects that the judge does not know are passed over."""
+    halves = [judge.scores(half) for half in np.array_split(picture, 2)]
+    found = []
+    for place, target in enumerate(words.match(pair, peek=True).targets):
+        if target.wnid not in judge.wnids:
+            continue
+        index = judge.wnids.index(target.wnid)
+        scores, other = halves[place], halves[1 - place]
+        rank = int((scores > scores[index]).sum()) + 1
+        found.append(Opinion(target.label, rank, bool(scores[index] > other[index])))
+    return found
+
+
+def row(title: str, moment_s: float, judge: Judge, found: Sequence[Opinion], step_ms: float) -> str:
+    """A line of the table."""
+    ranks = np.array([opinion.rank for opinion in found])
+    mean, own = np.exp(np.log(ranks).mean()), np.mean([opinion.own for opinion in found])
+    return (
+        f"| {title} | {moment_s:g} s | {judge.name}, of {len(judge.wnids)} | {np.median(ranks):g} | {mean:.1f} "
+        f"| {(ranks == 1).mean():.0%} | {(ranks <= 10).mean():.0%} | {own:.0%} of {len(ranks)} | {step_ms:.0f} ms |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dreamer", default="bundled", help="name or name=weights")
-    parser.add_argument("--judge", default="squeezenet1_1", help="name or name=weights")
+    parser.add_argument("--judge", action="append", default=[], help=f"{LITE0}, name or name=weights; may be repeated")
+    parser.add_argument("--against", type=Path, help="another checkout, whose dreams are judged beside")
     parser.add_argument("--pairs", type=int, default=24, help="how many pairs")
-    parser.add_argument("--skip", type=int, default=0, help="pairs to leave out at the beginning, to go on with a run")
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--wide", action="store_true", help="pairs that only networks of a thousand classes know")
+    parser.add_argument("--at", type=float, action="append", default=[], metavar="SECONDS", help="12 if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, help="a folder for the pictures and ranks.json")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--out", type=Path, help="a folder for the pictures and opinions.json")
+    parser.add_argument("--dream-into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--numbers", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    overrides = [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *options.set]
-    config = load_config(None, overrides).model_copy(update={"network": network_of(options.dreamer)})
-    judge = load(network_of(options.judge), torch.device("cpu"))
-    be_repeatable()
-    dream = OfflineDream(config)
-    words = Vocabulary.load().narrowed(set(dream.wnids) & set(judge.wnids))
-    _, interval_s = pace(config.dream)
-    ranks: dict[str, int] = {}
-    began = time.perf_counter()
-    for seed, pair in list(enumerate(PAIRS[: options.pairs]))[options.skip :]:
-        targets: tuple[Target, ...] = words.match(pair).targets
-        scene = Scene(1, arrange(targets, Layout.TOP_BOTTOM))
-        keyframes = dream.keyframes(lambda time_s, scene=scene: scene, seed)
-        last = next(itertools.islice(keyframes, round(options.seconds / interval_s), None)).image
-        for place, target in enumerate(targets):
-            half = np.ascontiguousarray(np.array_split(last, 2)[place])
-            ranks[f"{target.label} (with {targets[1 - place].label})"] = rank(judge, half, target.wnid)
-        print(f"{pair:40s}", *list(ranks.values())[-2:], flush=True)
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(last).save(options.out / f"{seed:02d}_{pair.replace(' ', '_')}.png")
-            (options.out / "ranks.json").write_text(json.dumps(ranks, indent=1), encoding="utf-8")
-    places = np.array(list(ranks.values()))
-    pace_s = (time.perf_counter() - began) / len(places) * 2
-    algorithm = " ".join(options.set) or "default"
-    print(
-        f"| {dream.network} | {judge.name} of {len(judge.wnids)} | {algorithm} | {np.median(places):g} "
-        f"| {(places == 1).mean():.0%} | {(places <= 10).mean():.0%} | {pace_s:.0f} s a pair |"
-    )
+    options.at = options.at or [12.0]
+    pairs = (WIDE_PAIRS if options.wide else PAIRS)[: options.pairs]
+    if options.dream_into:
+        numbers = [int(number) for number in options.numbers.split(",")]
+        dream([(number, pairs[number]) for number in numbers], options.set, options.at, options.dream_into)
+        return
+    words = Vocabulary.load()
+    judges = [judge(text) for text in options.judge or [LITE0]]
+    torch.set_num_threads(options.processes)
+    builds = {"this build": HERE.parent} | ({"the other": options.against.resolve()} if options.against else {})
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|" + "---|" * len(COLUMNS))
+    for build, checkout in builds.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = options.out / build.replace(" ", "_") if options.out else Path(scratch)
+            folder.mkdir(parents=True, exist_ok=True)
+            dream_apart(checkout, options, range(len(pairs)), folder)
+            paces = [json.loads((folder / f"pace_{number:02d}.json").read_text()) for number in range(len(pairs))]
+            title = ", ".join([build, paces[0]["network"], *options.set])
+            step_ms = 1000 * float(np.median([pace["step_s"] for pace in paces]))
+            for moment_s, each in itertools.product(options.at, judges):
+                found: list[Opinion] = []
+                for number, pair in enumerate(pairs):
+                    picture = np.asarray(Image.open(folder / f"{number:02d}_{moment_s:g}.png"))
+                    found += opinions(each, picture, pair, words)
+                print(row(title, moment_s, each, found, step_ms), flush=True)
+                ranks = {opinion.subject: opinion.rank for opinion in found}
+                told.setdefault(title, {})[f"{each.name} after {moment_s:g} s"] = ranks
+    if options.out:
+        (options.out / "opinions.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

