@@ -15,7 +15,7 @@ import torch
 
 from streamer.config import Config, NetworkConfig
 from streamer.dream.dreamer import Dreamer
-from streamer.dream.networks.network import load
+from streamer.dream.networks.loading import load
 from streamer.messages import Scene, Target, arrange
 
 SUBJECTS = {

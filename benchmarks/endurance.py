@@ -13,8 +13,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from judges import network_config
 from PIL import Image
-from recognition import SIZE, network_of
+from recognition import SIZE
 
 from streamer import zoom
 from streamer.dream.offline import OfflineDream, be_repeatable
@@ -56,7 +57,7 @@ def unexplained(before: Keyframe, after: Keyframe) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", default="bundled", help="name or name=weights")
+    parser.add_argument("--network", help="name or name=weights; the settings' if not given")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -65,7 +66,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     overrides = [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *options.set]
     be_repeatable()
-    dream = OfflineDream(load_config(None, overrides).model_copy(update={"network": network_of(options.network)}))
+    config = load_config(None, overrides)
+    if options.network:
+        config = config.model_copy(update={"network": network_config(options.network)})
+    dream = OfflineDream(config)
     words = Vocabulary.load().narrowed(dream.wnids)
     texts = SCENES if len(dream.wnids) >= 1000 else FEW
     scenes = [Scene(number, arrange(words.match(text).targets)) for number, text in enumerate(texts, 1)]

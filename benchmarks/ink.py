@@ -20,12 +20,15 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from judges import network_config
 from PIL import Image
 
-from streamer.config import Config, NetworkConfig
+from streamer.config import Config
 from streamer.dream.ink import InkDreamer
-from streamer.dream.networks.network import Network, load
-from streamer.dream.objectives import resample
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives import SceneObjective, resample
 from streamer.messages import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
@@ -64,7 +67,7 @@ def parts(ink: np.ndarray, gap_px: int) -> np.ndarray:
 
 def rank(network: Network, dreamer: InkDreamer, wnid: str) -> int:
     """Which class a picture is by its mean logits, seen at the size the network was trained on; 1 is the best."""
-    seen = resample(dreamer.seen, network.trained_px / SIZE[0], network.min_size)
+    seen = resample(dreamer.seen(network), network.trained_px / SIZE[0], network.min_size)
     with torch.no_grad():
         logits = network(seen)[0].mean(dim=(1, 2))
     return int((logits > logits[network.wnids.index(wnid)]).sum()) + 1
@@ -73,12 +76,13 @@ def rank(network: Network, dreamer: InkDreamer, wnid: str) -> int:
 def draw(network: Network, config: Config, words: Vocabulary, subject: str, steps: int) -> Drawn:
     targets = words.match(subject).targets[:1]
     scene, ink = Scene(1, arrange(targets)), config.ink
-    dreamer = InkDreamer(network, config, SIZE, network.device, 1)
+    dreamer = InkDreamer(Ensemble(network), config, SIZE, network.device, 1)
     dreamer.scene(scene)
     start = dreamer.ink.cpu().numpy().copy()
     ever, together, gap_px = start.copy(), 0.0, 0
     found = Drawn([], 0, 0.0, 0, (0.0, 0.0), (0, 0), 0.0, [dreamer.picture()])
-    score, first = dreamer._objective.score(dreamer.seen, scene.regions[0]), rank(network, dreamer, targets[0].wnid)
+    objective = SceneObjective(network)
+    score, first = objective.score(dreamer.seen(network), scene.regions[0]), rank(network, dreamer, targets[0].wnid)
     began = time.monotonic()
     for step in range(1, steps + 1):
         before = dreamer.ink.clone()
@@ -103,7 +107,7 @@ def draw(network: Network, config: Config, words: Vocabulary, subject: str, step
             found.sheets.append(dreamer.picture())
     found.seconds = time.monotonic() - began
     found.together, found.gap_px = together, gap_px
-    found.scores = score, dreamer._objective.score(dreamer.seen, scene.regions[0])
+    found.scores = score, objective.score(dreamer.seen(network), scene.regions[0])
     found.ranks = first, rank(network, dreamer, targets[0].wnid)
     return found
 
@@ -116,8 +120,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for a sheet of the drawings")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    name, _, file = arguments.network.partition("=")
-    network = load(NetworkConfig.model_validate({"name": name, "weights": Path(file) if file else None}), torch.device("cpu"))
+    network = load(network_config(arguments.network), torch.device("cpu")).first
     still = ["dream.algorithm=ink", "zoom.speed=1", "zoom.rotation=0", "ink.fade_s=0"]
     config = load_config(None, [*still, *arguments.set])
     words = Vocabulary.load().narrowed(network.wnids)

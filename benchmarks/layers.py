@@ -17,12 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from judges import network_config
 from PIL import Image
 
-from streamer.config import Config, NetworkConfig
+from streamer.config import Config
 from streamer.dream.dreamer import Dreamer
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.layers import Tap
-from streamer.dream.networks.network import Network, load
+from streamer.dream.networks.loading import load
+from streamer.dream.networks.network import Network
 from streamer.dream.objectives import SceneObjective
 from streamer.dream.sources import read_image
 from streamer.messages import Scene, Target, arrange
@@ -53,7 +56,7 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
 
 def dreamt(network: Network, config: Config, picture: np.ndarray, target: Target, iterations: int) -> np.ndarray:
     """The picture after so many steps toward one target."""
-    dreamer = Dreamer(network, config, picture.shape[:2], torch.device("cpu"), 1, picture)
+    dreamer = Dreamer(Ensemble(network), config, picture.shape[:2], torch.device("cpu"), 1, picture)
     dreamer.scene(Scene(1, arrange([target])))
     for _ in range(iterations):
         dreamer.step(0.1)
@@ -68,10 +71,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="a folder for the pictures")
     options = parser.parse_args()
-    name, _, weights = options.network.partition("=")
-    network = load(
-        NetworkConfig.model_validate({"name": name, "weights": Path(weights) if weights else None}), torch.device("cpu")
-    )
+    network = load(network_config(options.network), torch.device("cpu")).first
     still = [f"dream.{setting}" for setting in SETTINGS] + ["zoom.speed=1.0", "zoom.rotation=0.0"]
     config = load_config(None, [*still, *options.set])
     objective = SceneObjective(network)

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def main() -> None:
         return
     words = Vocabulary.load()
     judges = [judge(text) for text in options.judge or [LITE0]]
-    torch.set_num_threads(options.processes)
+    torch.set_num_threads(1)
     builds = {"this build": HERE.parent} | ({"the other": options.against.resolve()} if options.against else {})
     told: dict[str, dict[str, dict[str, int]]] = {}
     print("| " + " | ".join(COLUMNS) + " |")
@@ -200,10 +201,10 @@ def main() -> None:
             title = ", ".join([build, paces[0]["network"], *options.set])
             step_ms = 1000 * float(np.median([pace["step_s"] for pace in paces]))
             for moment_s, each in itertools.product(options.at, judges):
-                found: list[Opinion] = []
-                for number, pair in enumerate(pairs):
-                    picture = np.asarray(Image.open(folder / f"{number:02d}_{moment_s:g}.png"))
-                    found += opinions(each, picture, pair, words)
+                pictures = [np.asarray(Image.open(folder / f"{number:02d}_{moment_s:g}.png")) for number in range(len(pairs))]
+                with ThreadPoolExecutor(options.processes) as pool:
+                    given = pool.map(opinions, itertools.repeat(each), pictures, pairs, itertools.repeat(words))
+                found = [opinion for both in given for opinion in both]
                 print(row(title, moment_s, each, found, step_ms), flush=True)
                 ranks = {opinion.subject: opinion.rank for opinion in found}
                 told.setdefault(title, {})[f"{each.name} after {moment_s:g} s"] = ranks

@@ -27,13 +27,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from judges import network_config
 from PIL import Image
 
-from streamer.config import Config, NetworkConfig, SourceConfig
+from streamer.config import Config, SourceConfig
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.moving.riding import RidingDream, standing
-from streamer.dream.networks.network import Network, load
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
 from streamer.dream.sources import read_image
 from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
@@ -98,12 +100,12 @@ def strength(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> float:
 class Ways:
     """The ways to dream a film that are compared."""
 
-    def __init__(self, config: Config, network: Network, scene: Scene, size: tuple[int, int]) -> None:
-        self._config, self._network, self._scene, self._size = config, network, scene, size
+    def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, size: tuple[int, int]) -> None:
+        self._config, self._ensemble, self._scene, self._size = config, ensemble, scene, size
         self._device = torch.device("cpu")
 
     def rider(self) -> RidingDream:
-        found = make_dreamer(self._network, self._config, self._size, self._device, 1)
+        found = make_dreamer(self._ensemble, self._config, self._size, self._device, 1)
         assert isinstance(found, RidingDream)
         found.scene(self._scene)
         return found
@@ -143,7 +145,7 @@ class Ways:
         found = []
         for number, shot in enumerate(shots):
             dream = Dreamer(
-                self._network, standing(self._config), self._size, self._device, number if seed is None else seed, shot.image
+                self._ensemble, standing(self._config), self._size, self._device, number if seed is None else seed, shot.image
             )
             dream.scene(self._scene)
             for _ in range(60):
@@ -185,12 +187,11 @@ def main() -> None:
     options = parser.parse_args()
     width, _, height = options.size.partition("x")
     size = (int(height), int(width))
-    name, _, weights = options.network.partition("=")
     source = SourceConfig(kind="video", path="film")
     config = load_config(None, options.set).model_copy(update={"source": source})
-    network = load(NetworkConfig(name=name, weights=Path(weights) if weights else None), torch.device("cpu"))
-    targets = Vocabulary.load().narrowed(network.wnids).match(options.subject).targets
-    ways = Ways(config, network, Scene(1, arrange(targets, Layout.AUTO)), size)
+    ensemble = load(network_config(options.network), torch.device("cpu"))
+    targets = Vocabulary.load().narrowed(ensemble.wnids).match(options.subject).targets
+    ways = Ways(config, ensemble, Scene(1, arrange(targets, Layout.AUTO)), size)
     torch.manual_seed(0)
     for path in options.photos:
         photo = read_image(path)

@@ -9,7 +9,9 @@ A description says what the setting does, in which unit, and what a higher or lo
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -48,6 +50,7 @@ __all__ = [
     "MpegtsHttpOutput",
     "MpegtsUdpOutput",
     "NetworkConfig",
+    "NetworkName",
     "NullOutput",
     "Output",
     "QueueConfig",
@@ -75,18 +78,30 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-class NetworkConfig(Section):
-    """The network that is run backwards."""
+NetworkName = Literal["vgg16", "squeezenet1_1", "squeezenet1_1_caffe", "googlenet", "bundled"]
 
-    name: Literal["auto", "vgg16", "squeezenet1_1", "googlenet", "bundled"] = Field(
+
+class NetworkConfig(Section):
+    """The network that is run backwards, or several that dream one picture together."""
+
+    name: NetworkName | Annotated[tuple[NetworkName, ...], Field(min_length=1, max_length=6)] | Auto = Field(
         default="auto",
-        description="The network that dreams. auto takes vgg16 on a GPU and squeezenet1_1 on a CPU, and the bundled one where "
-        "those weights are not at hand and cannot be downloaded. googlenet is the one of the DeepDream pictures.",
+        description="The network that dreams, or a list of networks that take turns, each with its own scales and classes: "
+        "what they agree on is recognised best. auto takes the best that is to be had for the device. googlenet is the one of "
+        "the DeepDream pictures, squeezenet1_1_caffe the first release of SqueezeNet, which a package brings along.",
+        json_schema_extra={"allowed": f"auto, {', '.join(get_args(NetworkName))}, or a list of up to 6 of them without auto"},
     )
-    weights: LocalPath | None = Field(
+    weights: LocalPath | Mapping[NetworkName, LocalPath] | None = Field(
         default=None,
-        description="A local weights file for that network (.safetensors, or .pth read without running code in it); nothing is "
-        "downloaded then. null: the cache folder, filled by a download when needed.",
+        description="A local weights file for that network (.safetensors, or .pth read without running code in it), or a block "
+        "of them by network, such as {squeezenet1_1: FILE}; nothing is downloaded then. null: the cache folder, filled by a "
+        "download when needed.",
+        json_schema_extra={"allowed": "the path of a file, or a block of such paths by network, or null"},
+    )
+    combine: Literal["in_turn", "added"] = Field(
+        default="in_turn",
+        description="How several networks share a dream. in_turn: one sees the picture in each step, for the time of one. "
+        "added: all in every step, for the time of all.",
     )
     download_s: float = Field(
         default=60.0,
@@ -95,6 +110,21 @@ class NetworkConfig(Section):
         description="Seconds to spend at start on downloading weights that auto wants before the bundled network takes over; "
         "the download resumes at the next start. 0 never downloads. A network asked for by name is waited for.",
     )
+
+    @property
+    def names(self) -> tuple[NetworkName, ...]:
+        """The networks by name; none for ``auto``."""
+        return self.name if isinstance(self.name, tuple) else () if self.name == "auto" else (self.name,)
+
+    @model_validator(mode="after")
+    def _each_has_its_weights(self) -> Self:
+        if len(set(self.names)) < len(self.names):
+            raise broken("name", "must name each network only once")
+        if isinstance(self.weights, Path) and len(self.names) > 1:
+            raise broken("weights", "must say whose they are where several networks dream, such as {squeezenet1_1: FILE}")
+        if isinstance(self.weights, Mapping) and (strange := [name for name in self.weights if name not in self.names]):
+            raise broken("weights", f"must be of networks that 'network.name' lists, and {strange[0]} is none of them")
+        return self
 
 
 class CanvasConfig(Section):

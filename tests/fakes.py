@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streamer.dream.networks.ensemble import Ensemble
     from streamer.dream.networks.network import Network
 
 
@@ -44,3 +45,10 @@ def tiny_network(wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"
             "conv3": nn.Conv2d(8, len(wnids), 1),
         }
     return Network("tiny", layers, wnids, stride=4, window=4, trained_px=32, min_size=1)
+
+
+def tiny_ensemble(*seeds: int) -> Ensemble:
+    """Tiny networks with the same classes, one for each seed; one of seed 0 if none is given."""
+    from streamer.dream.networks.ensemble import Ensemble
+
+    return Ensemble(*(tiny_network(seed=seed) for seed in seeds or (0,)))

@@ -58,7 +58,10 @@ ERRORS = {
     "device: cudda": "live.yaml:1: 'device' is cudda; must be auto, cpu or cuda; did you mean 'cuda'?",
     "seed: -1": "live.yaml:1: 'seed' is -1; must be 0 to 9223372036854775807, or null",
     "network: {weights: ''}": "live.yaml:1: 'network.weights' is \"\"; must be the path of a file",
-    "network: {weights: 3}": "live.yaml:1: 'network.weights' is 3; must be the path of a file, or null: put it in quotes",
+    "network: {weights: 3}": (
+        "live.yaml:1: 'network.weights' is 3; must be the path of a file, or a block of such paths by network, or null: put it "
+        "in quotes"
+    ),
     "twitch: {channel: 'a b'}": (
         "live.yaml:1: 'twitch.channel' is \"a b\"; must be a channel's name, 1 to 25 letters, digits and underscores, or null"
     ),

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import metadata
@@ -112,14 +112,16 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
     from streamer.dream.device import choose_device
-    from streamer.dream.networks.network import load as load_network
+    from streamer.dream.networks.loading import load as load_networks
+    from streamer.dream.networks.registry import ARCHITECTURES
     from streamer.dream.networks.weights import NetworkError, cache_folder
 
     settings = config.network
-    if settings.weights is None and settings.name not in ("auto", "bundled"):
-        cached = sorted(cache_folder().glob(f"{settings.name}-*.pth"))
-        if not cached:
-            yield Finding(Level.MIND, f"{settings.name} is not in {cache_folder()} yet; the first run downloads it")
+    given = settings.weights if isinstance(settings.weights, Mapping) else {}
+    for name in settings.names if not isinstance(settings.weights, Path) else ():
+        downloaded = name in ARCHITECTURES and ARCHITECTURES[name].torchvision is not None
+        if downloaded and name not in given and not any(cache_folder().glob(f"{name}-*.pth")):
+            yield Finding(Level.MIND, f"{name} is not in {cache_folder()} yet; the first run downloads it")
             return
     for file in sorted(cache_folder().glob("*-*.pth")):
         if not _hash_fits(file):
@@ -127,13 +129,13 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
             return
     wanted = settings.model_copy(update={"download_s": 0.0})
     try:
-        network = load_network(wanted, choose_device("cpu"))
+        ensemble = load_networks(wanted, choose_device("cpu"))
     except NetworkError as error:
         yield Finding(Level.STOPS, str(error))
         return
-    if settings.name == "auto" and network.name == "bundled" and settings.weights is None:
+    if settings.name == "auto" and ensemble.name == "bundled" and settings.weights is None:
         yield Finding(Level.MIND, "no other network is downloaded yet: the first run tries to, or dreams with the bundled one")
-    yield Finding(Level.GOOD, f"{network.name}, {len(network.wnids)} classes")
+    yield Finding(Level.GOOD, f"{ensemble.sources}, {len(ensemble.wnids)} classes")
 
 
 def look_at_encoder(config: Config) -> Iterator[Finding]:

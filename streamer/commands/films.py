@@ -92,7 +92,7 @@ def _dream(
     with MovieWriter(order.output, size, facts.fps, Sound(order.film, order.seconds)) as movie:
         be_repeatable()
         dream = FilmDream(config)
-        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.network.wnids), dream.layers)
+        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.ensemble.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         estimate = dream.estimate(scene, first, count or 1, steps)
         (height, width), named = size, "pictures, their number unknown," if count is None else _count(count, "picture")

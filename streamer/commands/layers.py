@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from streamer.commands import WRONG_CALL, CommandError, with_near
-from streamer.config import Config, NetworkConfig
+from streamer.config import Config, NetworkName
 from streamer.dream.device import DeviceError, canvas_size, choose_device
 from streamer.dream.networks.anatomy import Part, anatomy
-from streamer.dream.networks.network import NetworkError
+from streamer.dream.networks.ensemble import JOIN
+from streamer.dream.networks.loading import NetworkError, first_choice
 from streamer.messages import Kind, Refused
 from streamer.requests.subjects import MODERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 
-NETWORKS = tuple(name for name in get_args(NetworkConfig.model_fields["name"].annotation) if name != "auto")
+NETWORKS = get_args(NetworkName)
 
 
 def command(config: Config, word: str, network: str | None, console: Console, announce: Callable[[str], None]) -> None:
@@ -34,11 +36,9 @@ def command(config: Config, word: str, network: str | None, console: Console, an
         raise CommandError(f"there is no network '{network}'; there are {', '.join(NETWORKS)}", WRONG_CALL)
     try:
         device = choose_device(config.device).type
-        name: str = network or config.network.name
-        if name == "auto":
-            name = "vgg16" if device == "cuda" else "squeezenet1_1"
+        names = (network,) if network else config.network.names or (first_choice(device),)
         height, width = canvas_size(config.canvas, config.video, device)
-        parts = anatomy(name, (height, width))
+        parts = _of_all(names, (height, width))
     except (DeviceError, NetworkError) as error:
         raise CommandError(str(error)) from error
     word = word.strip().casefold().removeprefix("layer ").strip()
@@ -53,7 +53,18 @@ def command(config: Config, word: str, network: str | None, console: Console, an
         announce(f"'{word}' dreams: {match.title}")
         shown = tuple(part for part in parts if part.entry.name in named)
     console.print(_table(shown, f"map at {width}x{height}"))
-    announce(f"{len(shown)} of {len(parts)} layers of {name}; *: the one that a guide picture takes when none is named")
+    announce(
+        f"{len(shown)} of {len(parts)} layers of {JOIN.join(names)}; *: the one that a guide picture takes when none is named"
+    )
+
+
+def _of_all(names: Sequence[str], size: tuple[int, int]) -> tuple[Part, ...]:
+    """The layers of several networks; of two of one name the first, which is the one that is dreamt."""
+    found: dict[str, Part] = {}
+    for name in names:
+        for part in anatomy(name, size):
+            found.setdefault(part.entry.name, part if name == names[0] else replace(part, favourite=False))
+    return tuple(found.values())
 
 
 def _table(parts: tuple[Part, ...], size: str) -> Table:

@@ -86,7 +86,7 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                 raise CommandError(f"'{job.output}': a strip is a picture; name a .png or .jpg", WRONG_CALL)
         be_repeatable()
         dream = StillDream(config)
-        wanted = targets(order.subject, words.narrowed(dream.network.wnids), dream.layers)
+        wanted = targets(order.subject, words.narrowed(dream.ensemble.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         with progress_bar(console) as shown:
             for number, job in enumerate(work, 1):

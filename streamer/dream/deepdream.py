@@ -17,7 +17,8 @@ from torch import Tensor
 from streamer.config import DreamConfig
 from streamer.dream.ascent import Decorrelation
 from streamer.dream.laplacian import Laplacian
-from streamer.dream.objectives import SceneObjective
+from streamer.dream.networks.network import Network
+from streamer.dream.turns import See, TurnObjective
 from streamer.messages import Region
 
 LEAST_PX = 90
@@ -65,7 +66,7 @@ class DeepDream:
 
     def __init__(
         self,
-        objective: SceneObjective,
+        objective: TurnObjective,
         settings: DreamConfig,
         colour: Tensor,
         size: tuple[int, int],
@@ -87,22 +88,27 @@ class DeepDream:
         """(height, width) of each octave, coarse to fine."""
         self._normalise = [make_normalisation(settings, colour, octave, device) for octave in self.sizes]
 
-    def change(self, picture: Tensor, regions: list[tuple[Region, float]], octave: int, chance: torch.Generator) -> Tensor:
+    def change(self, picture: Tensor, regions: list[tuple[Region, float]], number: int, chance: torch.Generator) -> Tensor:
         """What one step at an octave adds to the picture, for a step of 1: at that octave its mean absolute value.
 
         Args:
             picture: (1, 3, H, W) float32 RGB in 0..255.
             regions: what is on air.
-            octave: counts from the coarsest, 0.
+            number: counts the steps: one for each octave from the coarsest on, then one network more has its turn.
             chance: of the shift.
         """
+        turn, octave = divmod(number, len(self.sizes))
         size = self.sizes[octave]
         reach = min(self._reach, min(size) // 2)
         down, right = (int(torch.randint(-reach, reach + 1, (), generator=chance)) for _ in range(2))
         small = picture
         if size != self._size:
             small = F.interpolate(picture, size=size, mode="bilinear", antialias=True, align_corners=False)
-        gradient = self._objective.gradient(small, regions, lambda seen: torch.roll(seen, (down, right), (2, 3)))
+
+        def show(network: Network, view: float) -> See:
+            return lambda seen: torch.roll(seen, (down, right), (2, 3))
+
+        gradient = self._objective.gradient(small, regions, turn, show=show)
         direction = self._normalise[octave](gradient)
         direction = direction / direction.abs().mean().clamp_min(1e-12)
         if size != self._size:

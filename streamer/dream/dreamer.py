@@ -15,13 +15,13 @@ from streamer.dream.ascent import Decorrelation, headroom, leash, rms, soften
 from streamer.dream.canvas import Canvas
 from streamer.dream.deepdream import DeepDream, make_normalisation
 from streamer.dream.fading import Fading
-from streamer.dream.networks.network import Network
-from streamer.dream.objectives import SceneObjective, glance
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.original import OriginalAscent
 from streamer.dream.prior import PatchPrior, PriorParameters
 from streamer.dream.sources import cover, noise
+from streamer.dream.turns import Glances, TurnObjective
 from streamer.dream.waking import HASTE, Waking
-from streamer.messages import Kind, Motion, Pose, Region, Scene
+from streamer.messages import Motion, Pose, Region, Scene
 
 PRIOR_FILE = "patch_prior.safetensors"
 POOLINGS = (1, 2)
@@ -68,7 +68,7 @@ class Dreamer:
 
     def __init__(
         self,
-        network: Network,
+        ensemble: Ensemble,
         config: Config,
         size: tuple[int, int],
         device: torch.device,
@@ -78,21 +78,20 @@ class Dreamer:
         """Set out on a dream.
 
         Args:
-            network: what is run backwards.
-            config: its ``dream`` and ``zoom`` blocks are heeded.
+            ensemble: what is run backwards.
+            config: its ``dream`` and ``zoom`` blocks are heeded, and of ``network`` how several share the dream.
             size: (height, width) of the canvas in pixels.
             device: where to compute.
             seed: of the starting noise and of everything random later.
             start: (H, W, 3) uint8 picture to start from, cut to the canvas; None starts from coloured noise.
         """
-        self._network = network
+        self._ensemble = ensemble
         self._settings: DreamConfig = config.dream
         self._device = device
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._parameters = PriorParameters.read(asset(PRIOR_FILE))
-        self._objectives = tuple(SceneObjective(each, self._settings.tile_px) for each in (network, *network.peers))
-        self._objective = self._objectives[0]
+        self._objective = TurnObjective(ensemble, self._settings.tile_px, config.network.combine)
         self._prior = PatchPrior(dataclasses.replace(self._parameters, nu=PRIOR_NU), POOLINGS, device=device)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         original = self._settings.algorithm == "original_2015"
@@ -180,8 +179,7 @@ class Dreamer:
             canvas.picture = soften(canvas.picture, self._shapes_grid, keep)
         size = settings.step * (1 + settings.surge * haste)
         if self._octaves is not None:
-            octave = self._steps % len(self._octaves.sizes)
-            update = size * self._octaves.change(canvas.picture, regions, octave, self._chance)
+            update = size * self._octaves.change(canvas.picture, regions, self._steps, self._chance)
         else:
             update = self._update(regions, size)
         picture = canvas.picture + headroom(canvas.picture, update, KNEE)
@@ -201,11 +199,7 @@ class Dreamer:
 
     def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:
         """The objective's gradient over the picture, shifted and seen at this step's size."""
-        see = glance(self._network, self._settings, self._views[self._steps % len(self._views)], self.size, self._chance)
-        objective = self._objective
-        if all(region.target.kind is Kind.CLASS for region, _ in regions):  # peers have the same classes, not the same channels
-            objective = self._objectives[self._steps // len(self._views) % len(self._objectives)]
-        return objective.gradient(self._canvas.picture, regions, see)
+        return self._objective.gradient(self._canvas.picture, regions, self._steps, self._views, self._glances)
 
     def _flatten(self) -> Tensor:
         """The prior's gradient over the picture."""
@@ -216,7 +210,7 @@ class Dreamer:
     def _fit_to_size(self) -> None:
         """Prepare what depends on the canvas's size."""
         height, width = self.size
-        colour, least = self._parameters.colour, self._network.min_size
+        colour, least = self._parameters.colour, self._ensemble.min_size
         self._normalise = make_normalisation(self._settings, colour, self.size, self._device)
         self._octaves: DeepDream | None = None
         if self._settings.algorithm == "deepdream":
@@ -224,5 +218,9 @@ class Dreamer:
         self._calm = Decorrelation(self.size, torch.eye(3), self._settings.spectrum_floor, PRIOR_POWER, self._device)
         self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
         self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
+        self._glances = Glances(self._settings, self.size, self._chance)
         views = self._settings.views
-        self._views = views_for(self._network.trained_px, self.size) if views == "auto" else views
+        self._views = {
+            member.name: views_for(member.trained_px, self.size) if views == "auto" else views
+            for member in self._ensemble.members
+        }

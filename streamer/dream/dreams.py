@@ -9,12 +9,12 @@ from streamer.config import Config
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.ink import InkDreamer
 from streamer.dream.moving.riding import RidingDream, standing
-from streamer.dream.networks.network import Network
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.worker.protocol import Dreaming
 
 
 def make_dreamer(
-    network: Network,
+    ensemble: Ensemble,
     config: Config,
     size: tuple[int, int],
     device: torch.device,
@@ -23,7 +23,7 @@ def make_dreamer(
 ) -> Dreaming:
     """Set out on a dream, live or offline; arguments as ``Dreamer`` has them."""
     if config.dream.algorithm == "ink":
-        return InkDreamer(network, config, size, device, seed, start)
+        return InkDreamer(ensemble, config, size, device, seed, start)
     if config.source.moves:
-        return RidingDream(Dreamer(network, standing(config), size, device, seed, start), config.source.decay_s, seed)
-    return Dreamer(network, config, size, device, seed, start)
+        return RidingDream(Dreamer(ensemble, standing(config), size, device, seed, start), config.source.decay_s, seed)
+    return Dreamer(ensemble, config, size, device, seed, start)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 
 CANVAS_BYTES = 200
@@ -29,7 +30,7 @@ BASE_BYTES = 450_000_000
 LOOK_PX = 256
 """Side of the picture on which a network's activations are counted."""
 VIEWS = 3
-"""Kinds of steps that an algorithm takes in turn, at most: so many are timed."""
+"""Kinds of steps that an algorithm takes in turn with each network, at most: so many are timed."""
 SHARE = 0.9
 """Of the free memory that may be counted on."""
 
@@ -60,7 +61,7 @@ class Estimate:
         return self.needs if self.seconds is None else f"about {duration(self.seconds)}, {self.needs}"
 
 
-def memory(network: Network, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
+def memory(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
     """Bytes that dreaming a picture of (height, width) takes at its height, with what the program holds already.
 
     Args:
@@ -69,7 +70,8 @@ def memory(network: Network, device: torch.device, size: tuple[int, int], tile_p
     pixels = size[0] * size[1]
     shown = min(max(tile_px, LEAST_TILE_PX) ** 2 * 1.0, VIEW_SLACK * pixels)
     views = VIEW_SLACK * pixels * 24 if VIEW_SLACK * pixels > tile_px**2 else 0.0
-    step = pixels * CANVAS_BYTES + views + shown * kept_per_pixel(network) * WORKSPACE
+    kept = max(kept_per_pixel(member) for member in ensemble.members)  # one after the other
+    step = pixels * CANVAS_BYTES + views + shown * kept * WORKSPACE
     return held(device) + SET_UP_BYTES + int(step)
 
 
@@ -91,14 +93,15 @@ def kept_per_pixel(network: Network) -> float:
     return sum(kept.values()) / LOOK_PX**2
 
 
-def step_seconds(step: Callable[[], None], device: torch.device) -> float:
-    """How long a step takes, as the mean of as many as there are kinds of them."""
+def step_seconds(step: Callable[[], None], device: torch.device, networks: int = 1) -> float:
+    """How long a step takes, as the mean of as many as there are kinds of them with so many networks."""
     begun = time.perf_counter()
-    for _ in range(VIEWS):
+    kinds = VIEWS * networks
+    for _ in range(kinds):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - begun) / VIEWS
+    return (time.perf_counter() - begun) / kinds
 
 
 def held(device: torch.device) -> int:

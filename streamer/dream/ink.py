@@ -20,9 +20,11 @@ from streamer.dream.ascent import rms
 from streamer.dream.canvas import grid_for, twist_grid
 from streamer.dream.fading import Fading
 from streamer.dream.ink_start import darkness, disc, lettering
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import Box, SceneObjective, glance
+from streamer.dream.objectives import Box
 from streamer.dream.sources import noise
+from streamer.dream.turns import Glances, See, TurnObjective
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
 FAINT, STRONG = 2.0, 60.0
@@ -50,7 +52,7 @@ class InkDreamer:
 
     def __init__(
         self,
-        network: Network,
+        ensemble: Ensemble,
         config: Config,
         size: tuple[int, int],
         device: torch.device,
@@ -60,21 +62,20 @@ class InkDreamer:
         """Take a sheet.
 
         Args:
-            network: what is run backwards.
+            ensemble: what is run backwards.
             config: its ``ink`` and ``zoom`` blocks are heeded, and of ``dream`` what is said of views, shifts and changes.
             size: (height, width) of the sheet in pixels.
             device: where to compute.
             seed: of everything random.
             start: (H, W, 3) uint8 picture whose dark parts are ink, if the settings want it.
         """
-        self._network, self._device = network, device
+        self._ensemble, self._device = ensemble, device
         self._settings, self._dream = config.ink, config.dream
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
-        self._objective = SceneObjective(network)
+        self._objective = TurnObjective(ensemble, combine=config.network.combine)
         self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
-        self._white, self._black = config.ink.levels(FAINT if network.trained_px >= LARGE_PX else STRONG)
         self._steps = 0
         self._wanted: set[tuple[Target, Box]] = set()
         self._since_s = math.inf
@@ -96,10 +97,14 @@ class InkDreamer:
         """(H, W) bool, true where ink is; nobody writes to it."""
         return self._ink
 
-    @property
-    def seen(self) -> Tensor:
-        """(1, 3, H, W) float32, what the network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
-        return self._network.mean + torch.where(self._ink, self._black, self._white)[None, None]
+    def seen(self, network: Network) -> Tensor:
+        """(1, 3, H, W) float32, what a network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
+        return self._tinted(network, self._ink[None, None].logical_not().float())
+
+    def _tinted(self, network: Network, paper: Tensor) -> Tensor:
+        """A sheet (1, 1, H, W), 1 for paper and 0 for ink, in the two greys that suit a network."""
+        white, black = self._settings.levels(FAINT if network.trained_px >= LARGE_PX else STRONG)
+        return network.mean + black + (white - black) * paper
 
     def scene(self, scene: Scene) -> None:
         """Fade over to another scene, while what was drawn before is washed off.
@@ -183,10 +188,16 @@ class InkDreamer:
 
     def _gradient(self, regions: list[tuple[Region, float]]) -> Tensor:
         """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
-        dream = self._dream
-        views = views_for(self._network.trained_px) if dream.views == "auto" else dream.views
-        see = glance(self._network, dream, views[self._steps % len(views)], self.size, self._chance)
-        return self._objective.gradient(self.seen, regions, see)[0].sum(dim=0)
+        glances = Glances(self._dream, self.size, self._chance)
+        views = self._dream.views
+
+        def show(network: Network, view: float) -> See:
+            see = glances(network, view)
+            return lambda paper: see(self._tinted(network, paper))
+
+        each = {member.name: views_for(member.trained_px) if views == "auto" else views for member in self._ensemble.members}
+        paper = self._ink[None, None].logical_not().float()
+        return self._objective.gradient(paper, regions, self._steps, each, show)[0, 0]
 
     def _first(self, size: tuple[int, int], start: np.ndarray | None) -> np.ndarray:
         """What is on the sheet at first; discs come with the first scene."""

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamer.config import DreamConfig
 from streamer.dream.ascent import rms
 from streamer.dream.guide import Guide
 from streamer.dream.networks.layers import Tap
@@ -90,6 +89,17 @@ class SceneObjective:
         self._tilings: dict[frozenset[Tap], Tiling[Tap]] = {}
         self._guides: dict[tuple[str, str], Guide] = {}
 
+    @property
+    def network(self) -> Network:
+        """Whose objective it is."""
+        return self._network
+
+    def knows(self, target: Target) -> bool:
+        """Whether the network has a target's class or layer."""
+        if target.kind is Kind.CLASS:
+            return target.wnid in self._classes
+        return self._layer(target) in self._entries
+
     def check(self, target: Target) -> None:
         """Make sure that a target can be dreamt; a guide is read here.
 
@@ -141,8 +151,7 @@ class SceneObjective:
             return next(gradients)
         total = torch.zeros_like(picture)
         for gradient, group in zip(gradients, groups.values(), strict=True):
-            strength = sum(abs(share) * region.weight * _area(region.box) for region, share in group) ** 0.5
-            total += gradient * (strength / rms(gradient))
+            total += gradient * (strength(group) / rms(gradient))
         return total
 
     def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[Weighted]) -> Iterator[Tensor]:
@@ -244,30 +253,13 @@ class SceneObjective:
         return self._masks[key]
 
 
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def glance(
-    network: Network, settings: DreamConfig, view: float, size: tuple[int, int], chance: torch.Generator
-) -> Callable[[Tensor], Tensor]:
-    """How the network is shown a picture for one step: shifted at random, at about a view's size, as the settings say.
-
-    Args:
-        view: the picture's shorter side as a multiple of what the network was trained on.
-        size: (height, width) of the picture.
-        chance: of the shift and the size.
-
-    Returns:
-        Takes the picture, (1, 3, H, W), to what is shown.
-    """
-
-    def either() -> float:
-        return 2 * float(torch.rand((), generator=chance)) - 1
-
-    factor = view * network.trained_px / min(size) * (1 + settings.view_jitter * either())
-    shift = (round(settings.jitter_px * either()), round(settings.jitter_px * either()))
-    return lambda picture: resample(torch.roll(picture, shift, (2, 3)), factor, network.min_size)
+def strength(group: Weighted) -> float:
+    """How much some regions count against others whose gradients have other units: by their shares and their areas."""
+    total = 0.0
+    for region, share in group:
+        x0, y0, x1, y1 = region.box
+        total += abs(share) * region.weight * (x1 - x0) * (y1 - y0)
+    return float(total**0.5)
 
 
 def resample(picture: Tensor, factor: float, least: tuple[int, int] | int = 32) -> Tensor:

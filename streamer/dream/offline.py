@@ -12,7 +12,8 @@ import torch
 from streamer.config import Config, DreamConfig
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
-from streamer.dream.networks.network import Network, load
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
 from streamer.dream.settled import Sleep
 from streamer.dream.worker.budget import ORIGINAL_STEPS
 from streamer.dream.worker.protocol import Dreaming, wake
@@ -45,10 +46,10 @@ def pace(dream: DreamConfig) -> tuple[int, float]:
 
 
 class OfflineDream:
-    """A network ready to dream a video."""
+    """Networks ready to dream a video."""
 
     def __init__(self, config: Config) -> None:
-        """Load the network.
+        """Load the networks.
 
         Raises:
             NetworkError: its weights cannot be had.
@@ -56,24 +57,24 @@ class OfflineDream:
         """
         self._config = config
         self._device = choose_device(config.device)
-        self._network: Network = load(config.network, self._device)
+        self._ensemble: Ensemble = load(config.network, self._device)
         self.size = canvas_size(config.canvas, config.video, self._device.type)
         """(height, width) of the picture being dreamt."""
 
     @property
     def wnids(self) -> Collection[str]:
         """The classes it can dream."""
-        return self._network.wnids
+        return self._ensemble.wnids
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """The network's layers."""
-        return self._network.layer_entries
+        """The networks' layers."""
+        return self._ensemble.layer_entries
 
     @property
     def network(self) -> str:
-        """The network's name."""
-        return self._network.name
+        """The networks' names, as ``Ensemble.name`` joins them."""
+        return self._ensemble.name
 
     @property
     def device(self) -> str:
@@ -82,7 +83,7 @@ class OfflineDream:
 
     def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
         """A dream at its beginning; arguments as ``keyframes`` has them."""
-        return make_dreamer(self._network, self._config, self.size, self._device, seed, start)
+        return make_dreamer(self._ensemble, self._config, self.size, self._device, seed, start)
 
     def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Iterator[Keyframe]:
         """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.

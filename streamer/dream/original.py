@@ -13,8 +13,8 @@ from torch import Tensor
 
 from streamer.dream.ascent import rms
 from streamer.dream.canvas import Canvas
-from streamer.dream.objectives import SceneObjective
 from streamer.dream.prior import PatchPrior, PriorParameters
+from streamer.dream.turns import TurnObjective
 from streamer.dream.worker.budget import ORIGINAL_STEPS
 from streamer.messages import Kind, Motion, Region
 
@@ -43,7 +43,7 @@ class OriginalAscent:
     def step(
         self,
         canvas: Canvas,
-        objective: SceneObjective,
+        objective: TurnObjective,
         regions: list[tuple[Region, float]],
         motion: Motion,
         dt_s: float,
@@ -60,7 +60,7 @@ class OriginalAscent:
             return
         picture = canvas.picture.detach().requires_grad_(True)
         (natural,) = torch.autograd.grad(PRIOR_WEIGHT * self._prior(picture), picture)
-        gradient = objective.gradient(picture, regions)
+        gradient = objective.gradient(picture, regions, (self._count - 1) // ORIGINAL_STEPS)
         if any(region.target.kind is not Kind.CLASS for region, _ in regions):  # in 2015 there were only classes
             gradient = gradient * (rms(natural) / rms(gradient))
         gradient = gradient + natural

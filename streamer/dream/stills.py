@@ -18,7 +18,8 @@ from streamer.config import Config
 from streamer.dream.device import choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
-from streamer.dream.networks.network import Network, load
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
 from streamer.dream.worker.protocol import Dreaming
 from streamer.messages import LayerEntry, Pose, Scene
 
@@ -102,10 +103,10 @@ class Stage:
 
 
 class StillDream:
-    """A network ready to dream pictures."""
+    """Networks ready to dream pictures."""
 
     def __init__(self, config: Config) -> None:
-        """Load the network.
+        """Load the networks.
 
         Raises:
             NetworkError: its weights cannot be had.
@@ -119,12 +120,12 @@ class StillDream:
             update={"zoom": config.zoom.model_copy(update=still), "dream": config.dream.model_copy(update=dream)}
         )
         self.device = choose_device(config.device)
-        self.network: Network = load(config.network, self.device)
+        self.ensemble: Ensemble = load(config.network, self.device)
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """The network's layers."""
-        return self.network.layer_entries
+        """The networks' layers."""
+        return self.ensemble.layer_entries
 
     def set_out(self, scene: Scene, size: tuple[int, int], seed: int, start: np.ndarray | None = None) -> Dreaming:
         """A dream of a scene at its beginning.
@@ -132,7 +133,7 @@ class StillDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        dreamer = make_dreamer(self.network, self.config, size, self.device, seed, start)
+        dreamer = make_dreamer(self.ensemble, self.config, size, self.device, seed, start)
         dreamer.scene(scene)
         return dreamer
 
@@ -148,7 +149,7 @@ class StillDream:
         if octaves is None:
             octaves = settings.octaves if settings.octaves != "auto" else 1
             if settings.octaves == "auto" and settings.algorithm == "deepdream":
-                octaves = 1 + max(0, int(math.log(min(size) / (COARSEST * self.network.trained_px)) / math.log(scale)))
+                octaves = 1 + max(0, int(math.log(min(size) / (COARSEST * self.ensemble.first.trained_px)) / math.log(scale)))
         sizes = octave_sizes(size, octaves, scale)
         usual = ITERATIONS[settings.algorithm] if len(sizes) == 1 else OCTAVE_ITERATIONS
         return Plan(sizes, iterations or usual)
@@ -159,13 +160,13 @@ class StillDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        needed = memory(self.network, self.device, plan.size, self.config.dream.tile_px)
+        needed = memory(self.ensemble, self.device, plan.size, self.config.dream.tile_px)
         found = Estimate(None, needed, room(self.device))
         if not found.fits:
             return found
         trial = trial_size(plan.size)
         dreamer = self.set_out(scene, trial, 0)
-        pixel_s = step_seconds(lambda: dreamer.step(STEP_S), self.device) / math.prod(trial)
+        pixel_s = step_seconds(lambda: dreamer.step(STEP_S), self.device, len(self.ensemble.members)) / math.prod(trial)
         return replace(found, seconds=pixel_s * plan.iterations * sum(height * width for height, width in plan.sizes))
 
     def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int) -> Iterator[Stage]:

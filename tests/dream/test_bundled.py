@@ -1,4 +1,4 @@
-"""A file of several networks: read as one with peers, and taken in turn by the dream."""
+"""A file of several networks: read as an ensemble, and taken in turn by the dream."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from streamer.config import Config, DreamConfig, NetworkConfig
 from streamer.dream.dreamer import Dreamer
-from streamer.dream.networks.architectures import build_vgg
-from streamer.dream.networks.network import NetworkError, load
+from streamer.dream.networks.loading import NetworkError, load
+from streamer.dream.networks.vgg import build_vgg
 from streamer.messages import Scene, Target, arrange
 
 CPU = torch.device("cpu")
@@ -46,25 +46,20 @@ def integers(member: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def test_the_second_network_of_a_file_is_the_first_ones_peer(tmp_path: Path) -> None:
-    network = load(NetworkConfig(weights=write(tmp_path / "two.safetensors", slim(1), slim(2))), CPU)
+def test_a_file_of_two_networks_is_an_ensemble_of_them(tmp_path: Path) -> None:
+    ensemble = load(NetworkConfig(weights=write(tmp_path / "two.safetensors", slim(1), slim(2))), CPU)
     alone = load(NetworkConfig(name="bundled", weights=write(tmp_path / "one.safetensors", slim(2))), CPU)
-    assert alone.peers == ()
-    (peer,) = network.peers
-    assert (peer.wnids, peer.layer_names) == (network.wnids, network.layer_names)
+    (only,), (first, second) = alone.members, ensemble.members
+    assert (first.wnids, first.layer_names) == (second.wnids, second.layer_names)
     picture = torch.rand(1, 3, 70, 90) * 255
-    assert torch.equal(peer(picture), alone(picture))
-    assert not torch.allclose(network(picture), peer(picture))
-
-
-def test_peers_move_along(tmp_path: Path) -> None:
-    network = load(NetworkConfig(weights=write(tmp_path / "two.safetensors", slim(1), slim(2))), CPU).to("meta")
-    assert network.peers[0].device.type == "meta"
+    assert torch.equal(second(picture), only(picture))
+    assert not torch.allclose(first(picture), second(picture))
+    assert (ensemble.name, ensemble.wnids) == ("bundled", WNIDS)
 
 
 def test_weights_may_be_integers_with_scales(tmp_path: Path) -> None:
-    exact = load(NetworkConfig(weights=write(tmp_path / "exact.safetensors", slim(1))), CPU)
-    rounded = load(NetworkConfig(weights=write(tmp_path / "rounded.safetensors", integers(slim(1)))), CPU)
+    exact = load(NetworkConfig(weights=write(tmp_path / "exact.safetensors", slim(1))), CPU).first
+    rounded = load(NetworkConfig(weights=write(tmp_path / "rounded.safetensors", integers(slim(1)))), CPU).first
     for (name, a), b in zip(exact.layers.named_parameters(), rounded.layers.parameters(), strict=True):
         step = a.abs().flatten(1).amax(1).max() / 127 if a.ndim > 1 else torch.tensor(0.0)
         assert (a - b).abs().max() <= 0.5 * step + 1e-6, name

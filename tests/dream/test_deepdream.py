@@ -8,8 +8,9 @@ from streamer.dream.deepdream import DeepDream, make_normalisation, octave_sizes
 from streamer.dream.dreamer import Dreamer
 from streamer.dream.laplacian import Laplacian
 from streamer.dream.objectives import SceneObjective
+from streamer.dream.turns import TurnObjective
 from streamer.messages import Region, Scene, Target, arrange
-from tests.fakes import tiny_network
+from tests.fakes import tiny_ensemble, tiny_network
 
 LAYER = Target("", "layer conv2", layer="conv2")
 REGIONS = [(Region(LAYER, (0, 0, 1, 1)), 1.0)]
@@ -22,7 +23,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def dreamer(size: tuple[int, int] = (36, 64), speed: float = 1.0, **settings: object) -> Dreamer:
     config = Config(dream=DreamConfig(algorithm="deepdream", **settings), zoom=ZoomConfig(speed=speed, rotation=0.0))
-    dream = Dreamer(tiny_network(), config, size, CPU, 1)
+    dream = Dreamer(tiny_ensemble(), config, size, CPU, 1)
     dream.scene(Scene(1, arrange([LAYER])))
     return dream
 
@@ -45,7 +46,7 @@ def test_octaves_go_down_as_far_as_the_network_can_see(
 
 def test_a_step_at_an_octave_changes_the_picture_by_one_on_average_and_is_as_coarse_as_the_octave() -> None:
     settings = DreamConfig(algorithm="deepdream", octaves=3, octave_scale=2.0, jitter_px=4)
-    dream = DeepDream(SceneObjective(tiny_network()), settings, torch.eye(3), (48, 64), 1)
+    dream = DeepDream(TurnObjective(tiny_ensemble()), settings, torch.eye(3), (48, 64), 1)
     picture = random(1, 3, 48, 64) * 40 + 128
     fine, coarse = (dream.change(picture, REGIONS, octave, torch.Generator().manual_seed(2)) for octave in (2, 0))
     assert float(fine.abs().mean()) == pytest.approx(1.0)

@@ -4,10 +4,11 @@ import torch
 
 from streamer.config import Config, DreamConfig, ZoomConfig
 from streamer.dream.dreamer import Dreamer, views_for
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives import DreamError
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from streamer.zoom import advance
-from tests.fakes import tiny_network
+from tests.fakes import tiny_ensemble, tiny_network
 
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 SIZE = (36, 64)
@@ -16,7 +17,7 @@ SCENE = Scene(1, arrange([A, B]))
 
 def dreamer(seed: int = 1, **settings) -> Dreamer:
     zoom = ZoomConfig(speed=1.05, rotation=0.25)
-    return Dreamer(tiny_network(), Config(dream=DreamConfig(**settings), zoom=zoom), SIZE, torch.device("cpu"), seed)
+    return Dreamer(tiny_ensemble(), Config(dream=DreamConfig(**settings), zoom=zoom), SIZE, torch.device("cpu"), seed)
 
 
 @pytest.mark.parametrize("algorithm", ["default", "original_2015"])
@@ -24,7 +25,7 @@ def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
     network = tiny_network()
     network.layers.conv3.weight.data *= 1000  # a random network's opinions are faint beside the prior of 2015
     config = Config(dream=DreamConfig(algorithm=algorithm))
-    dream = Dreamer(network, config, SIZE, torch.device("cpu"), 1)
+    dream = Dreamer(Ensemble(network), config, SIZE, torch.device("cpu"), 1)
     dream.scene(SCENE)
 
     def score() -> float:
@@ -108,7 +109,7 @@ def test_a_surge_hastens_what_comes_and_takes_back_what_goes() -> None:
         """How much the old and the new subject stand out, five steps after the change."""
         network = tiny_network()
         network.layers.conv3.weight.data *= 1000
-        dream = Dreamer(network, Config(dream=DreamConfig(surge=surge)), SIZE, torch.device("cpu"), 1)
+        dream = Dreamer(Ensemble(network), Config(dream=DreamConfig(surge=surge)), SIZE, torch.device("cpu"), 1)
         dream.scene(Scene(1, arrange([A])))
         for _ in range(60):
             dream.step(0.1)
@@ -176,7 +177,7 @@ def test_what_wakes_stirs_the_picture_bit_by_bit(how: str) -> None:
 def test_a_picture_to_start_from_is_cut_to_the_canvas() -> None:
     red = np.zeros((5, 5, 3), np.uint8)
     red[..., 0] = 200
-    dream = Dreamer(tiny_network(), Config(), SIZE, torch.device("cpu"), 1, red)
+    dream = Dreamer(tiny_ensemble(), Config(), SIZE, torch.device("cpu"), 1, red)
     assert dream.picture().shape == (*SIZE, 3)
     assert (dream.picture()[..., 0] == 200).all()
 

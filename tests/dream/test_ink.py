@@ -10,9 +10,9 @@ from streamer.config import Config, DreamConfig, InkConfig, ZoomConfig
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.ink import InkDreamer, turned
 from streamer.dream.ink_start import darkness, disc, lettering, parting
-from streamer.dream.objectives import DreamError
-from streamer.messages import Motion, Pose, Scene, Target, arrange
-from tests.fakes import tiny_network
+from streamer.dream.objectives import DreamError, SceneObjective
+from streamer.messages import Motion, Pose, Region, Scene, Target, arrange
+from tests.fakes import tiny_ensemble, tiny_network
 
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 SIZE = (54, 72)
@@ -36,7 +36,7 @@ def drawing(
         zoom=ZoomConfig(speed=moving.speed, rotation=moving.rotation),
         ink=InkConfig.model_validate({"start": ink_start, **ink}),
     )
-    dreamer = make_dreamer(tiny_network(), config, size, CPU, seed, start)
+    dreamer = make_dreamer(tiny_ensemble(), config, size, CPU, seed, start)
     assert isinstance(dreamer, InkDreamer)
     if scene is not None:
         dreamer.scene(scene)
@@ -67,7 +67,7 @@ def test_each_step_keeps_the_rules(layer: str) -> None:
 def test_the_network_is_shown_two_greys_close_together() -> None:
     dreamer = drawing(white=3.0, black=-1.0)
     dreamer.step(0.1)
-    for channel, mean in zip(dreamer.seen[0], tiny_network().mean.flatten(), strict=True):
+    for channel, mean in zip(dreamer.seen(tiny_network())[0], tiny_network().mean.flatten(), strict=True):
         assert torch.unique(channel - mean).tolist() == pytest.approx([-1.0, 3.0], abs=1e-4)
 
 
@@ -94,15 +94,21 @@ def test_the_drawing_grows_from_its_disc() -> None:
     assert not (grown & ~linked(grown, start, 2)).any(), "all ink ever drawn hangs together with the start"
 
 
+def score(dreamer: InkDreamer, region: Region) -> float:
+    """How much the drawing shows of what a region asks for."""
+    network = tiny_network()
+    return SceneObjective(network).score(dreamer.seen(network), region)
+
+
 def test_what_is_asked_for_grows_in_its_half() -> None:
     scene = Scene(1, arrange([A, B]))
     dreamer = drawing(scene=scene, white=60.0, black=-60.0)
     assert [bool(half.any()) for half in dreamer.ink.split(27)] == [True, True], "each subject begins with a disc of its own"
-    scores = [dreamer._objective.score(dreamer.seen, region) for region in scene.regions]
+    scores = [score(dreamer, region) for region in scene.regions]
     for _ in range(40):
         dreamer.step(0.1)
     for region, before in zip(scene.regions, scores, strict=True):
-        assert dreamer._objective.score(dreamer.seen, region) > before
+        assert score(dreamer, region) > before
 
 
 def test_one_seed_gives_one_drawing() -> None:
@@ -211,11 +217,11 @@ def test_a_change_of_scene_takes_the_old_one_away() -> None:
     for _ in range(40):
         dreamer.step(0.1)
     region = SCENE.regions[0]
-    before = dreamer._objective.score(dreamer.seen, region)
+    before = score(dreamer, region)
     dreamer.scene(Scene(2, arrange([C])))
     for _ in range(40):
         dreamer.step(0.1)
-    assert dreamer._objective.score(dreamer.seen, region) < before
+    assert score(dreamer, region) < before
 
 
 def test_the_old_drawing_is_washed_off_and_the_new_one_grows_from_a_disc() -> None:

@@ -7,12 +7,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamer.config import NetworkConfig
-from streamer.dream.networks import network as networks
-from streamer.dream.networks.architectures import CLASSES, Wide, build_squeezenet, build_vgg, fill, torchvision_keys
+from streamer.dream.networks import bundled, loading
+from streamer.dream.networks.architecture import CLASSES, MEAN, STD, fill
 from streamer.dream.networks.googlenet import build_googlenet
-from streamer.dream.networks.layers import Tap
-from streamer.dream.networks.network import Network, NetworkError, compute_dtype, load
+from streamer.dream.networks.layers import Tap, Wide
+from streamer.dream.networks.loading import NetworkError, load
+from streamer.dream.networks.network import Network, compute_dtype
+from streamer.dream.networks.squeezenet import SQUEEZENET1_1, build_squeezenet
 from streamer.dream.networks.torchvision_import import torchvision
+from streamer.dream.networks.vgg import DENSE, VGG16, WIDTHS, build_vgg
 from tests.fakes import tiny_network
 
 CPU = torch.device("cpu")
@@ -38,21 +41,21 @@ def bundled_file(tmp_path):
 
 
 def torchvision_normalised(x):
-    return (x / 255 - torch.tensor(networks.MEAN).view(1, 3, 1, 1)) / torch.tensor(networks.STD).view(1, 3, 1, 1)
+    return (x / 255 - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
 def test_vgg_as_convolutions_equals_the_dense_network():
     models = torchvision().models
     with torch.device("meta"):
         dense = models.VGG(models.vgg.make_layers(models.vgg.cfgs["D"]), init_weights=False).eval()
-        layers = build_vgg(networks.VGG_WIDTHS, networks.VGG_DENSE, CLASSES, window=224)
+        layers = build_vgg(WIDTHS, DENSE, CLASSES, window=224)
     dense.to_empty(device=CPU)
     chance = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in dense.parameters():
             bound = (6 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.1
             parameter.uniform_(-bound, bound, generator=chance)
-    fill(layers, dense.state_dict(), "random", torchvision_keys("vgg16"))
+    fill(layers, dense.state_dict(), "random", VGG16.keys)
     network = Network("vgg16", layers, ["?"] * CLASSES, stride=32, window=224, trained_px=224, min_size=32)
     x = pictures(224, 224)
     with torch.no_grad():
@@ -64,7 +67,7 @@ def test_vgg_as_convolutions_equals_the_dense_network():
 def test_squeezenet_before_its_last_relu_equals_torchvisions():
     dense = torchvision().models.squeezenet1_1().eval()
     layers = build_squeezenet()
-    fill(layers, dense.state_dict(), "random", torchvision_keys("squeezenet1_1"))
+    fill(layers, dense.state_dict(), "random", SQUEEZENET1_1.keys)
     network = Network("squeezenet1_1", layers, ["?"] * CLASSES, stride=16, window=32, trained_px=224, min_size=17)
     x = pictures(224, 192)
     with torch.no_grad():
@@ -81,7 +84,7 @@ def test_googlenet_equals_torchvisions(tmp_path):
                 tensor.uniform_(0.5, 1.5, generator=chance)
     file = tmp_path / "googlenet.pth"
     torch.save(dense.state_dict(), file)
-    network = load(NetworkConfig(weights=file), CPU)
+    network = load(NetworkConfig(weights=file), CPU).first
     assert (network.name, network.stride, network.favourite) == ("googlenet", 32, "inception4c")
     x = pictures(224, 192)
     with torch.no_grad():
@@ -124,7 +127,7 @@ def test_map_of_vgg(size, expected):
     ("size", "expected"), list(zip(SIZES, [(6, 6), (13, 25), (7, 14), (1, 1), (1, 1), (1, 8)], strict=True))
 )
 def test_map_of_the_bundled_network(size, expected, bundled_file):
-    network = load(NetworkConfig(name="bundled", weights=bundled_file), CPU)
+    network = load(NetworkConfig(name="bundled", weights=bundled_file), CPU).first
     assert network(pictures(*size, n=2)).shape == (2, 4, *expected)
 
 
@@ -137,16 +140,16 @@ def test_map_of_squeezenet(size, expected):
 
 
 def test_classes_of_imagenet_are_in_order():
-    wnids = networks.imagenet_wnids()
+    wnids = loading.imagenet_wnids()
     assert (len(set(wnids)), wnids[0], wnids[980]) == (CLASSES, "n01440764", "n09472597")
 
 
 def test_squeezenet_from_a_file(tmp_path):
     file = tmp_path / "squeezenet.pth"
     torch.save(torchvision().models.squeezenet1_1().state_dict(), file)
-    network = load(NetworkConfig(name="squeezenet1_1", weights=file), CPU)
+    network = load(NetworkConfig(name="squeezenet1_1", weights=file), CPU).first
     assert (network.name, network.stride, network.trained_px) == ("squeezenet1_1", 16, 224)
-    assert network.wnids == networks.imagenet_wnids()
+    assert network.wnids == loading.imagenet_wnids()
 
 
 def test_a_small_map_is_widened_by_its_border():
@@ -247,12 +250,12 @@ def test_dtype_follows_what_the_cpu_can(monkeypatch):
 
 
 def test_auto_knows_a_weights_file_by_its_tensors(bundled_file):
-    network = load(NetworkConfig(weights=bundled_file), CPU)
+    network = load(NetworkConfig(weights=bundled_file), CPU).first
     assert (network.name, network.wnids, network.window) == ("bundled", WNIDS, 64)
 
 
 def test_auto_falls_back_to_the_bundled_network_with_one_warning(bundled_file, monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(networks, "asset", lambda name: bundled_file)
+    monkeypatch.setattr(bundled, "asset", lambda name: bundled_file)
     with caplog.at_level(logging.WARNING):
         network = load(NetworkConfig(download_s=0.0), CPU, cache=tmp_path / "empty")
     assert network.name == "bundled"
@@ -263,11 +266,11 @@ def test_auto_falls_back_to_the_bundled_network_with_one_warning(bundled_file, m
 
 
 def test_a_network_asked_for_by_name_is_not_replaced(monkeypatch, tmp_path):
-    def fail(name, *, limit_s, **_):
+    def fail(name, enum, *, limit_s, **_):
         assert limit_s is None
         raise NetworkError("no way")
 
-    monkeypatch.setattr(networks, "fetch", fail)
+    monkeypatch.setattr(loading, "fetch", fail)
     with pytest.raises(NetworkError, match="no way"):
         load(NetworkConfig(name="vgg16", download_s=0.0), CPU, cache=tmp_path)
 
@@ -276,7 +279,7 @@ def test_a_missing_bundled_file_is_a_network_error(monkeypatch):
     def missing(name):
         raise FileNotFoundError(f"no '{name}'")
 
-    monkeypatch.setattr(networks, "asset", missing)
+    monkeypatch.setattr(bundled, "asset", missing)
     with pytest.raises(NetworkError, match=r"no 'bundled_net.safetensors'"):
         load(NetworkConfig(name="bundled"), CPU)
 

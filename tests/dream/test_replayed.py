@@ -10,6 +10,7 @@ import torch
 from streamer.acts import Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.dreamer import Dreamer
+from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives import DreamError
 from streamer.dream.replayed import Replay
 from streamer.dream.worker.budget import Budget
@@ -48,7 +49,7 @@ class LiveRun:
     def __init__(self, folder, config, *, step_s=lambda n: 0.03 + 0.01 * (n % 7), size=SIZE):
         self.config, self.clock = config, HandClock(1000.0)
         self.journal = Journal(folder, config, 5, "0.1", clock=self.clock, wall=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        self.keyframes, self.size, self.network, self.step_s, self.count = [], size, tiny_network(WNIDS), step_s, 0
+        self.keyframes, self.size, self.network, self.step_s, self.count = [], size, Ensemble(tiny_network(WNIDS)), step_s, 0
 
     def make(self):
         return Dreamer(self.network, self.config, self.size, torch.device("cpu"), 5)

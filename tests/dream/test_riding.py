@@ -9,7 +9,7 @@ from streamer.dream.dreamer import Dreamer
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.moving.riding import KEPT_LEAST, STRENGTH, RidingDream, hold, standing
 from streamer.messages import Motion, Region, Scene, SourcePicture, Target
-from tests.fakes import tiny_network
+from tests.fakes import tiny_ensemble
 from tests.test_flow import picture
 
 SIZE = (48, 80)
@@ -20,7 +20,7 @@ SCENE = Scene(1, (Region(Target("n00000001", "one"), (0.0, 0.0, 1.0, 1.0)),))
 
 
 def rider(seed: int = 1) -> RidingDream:
-    found = make_dreamer(tiny_network(), CONFIG, SIZE, torch.device("cpu"), seed)
+    found = make_dreamer(tiny_ensemble(), CONFIG, SIZE, torch.device("cpu"), seed)
     assert isinstance(found, RidingDream)
     return found
 
@@ -156,7 +156,7 @@ def test_only_what_is_added_is_held_not_the_picture() -> None:
     assert config.dream.leash == 0
     assert (config.zoom.speed, config.zoom.rotation) == (1.0, 0.0)
     assert Config().dream.leash > 0
-    assert isinstance(make_dreamer(tiny_network(), Config(), SIZE, torch.device("cpu"), 1), Dreamer)
+    assert isinstance(make_dreamer(tiny_ensemble(), Config(), SIZE, torch.device("cpu"), 1), Dreamer)
 
 
 def test_held_is_what_is_too_strong_too_bright_or_tinted() -> None:

@@ -8,7 +8,7 @@ from streamer.config import Config, DreamConfig
 from streamer.dream import stills
 from streamer.dream.stills import Plan, StillDream, octave_sizes, resized, trial_size
 from streamer.messages import Scene, Target, arrange
-from tests.fakes import tiny_network
+from tests.fakes import tiny_ensemble
 
 SCENE = Scene(1, arrange([Target("n00000001", "alpha")]))
 PLAN = Plan(((48, 62), (67, 87)), 3)
@@ -17,7 +17,7 @@ PLAN = Plan(((48, 62), (67, 87)), 3)
 @pytest.fixture
 def dream(monkeypatch: pytest.MonkeyPatch):
     """Makes a dream by the tiny network."""
-    monkeypatch.setattr(stills, "load", lambda settings, device: tiny_network())
+    monkeypatch.setattr(stills, "load", lambda settings, device: tiny_ensemble())
 
     def make(**settings) -> StillDream:
         return StillDream(Config(device="cpu", dream=DreamConfig(**settings)))
@@ -110,7 +110,7 @@ def test_an_estimate_tells_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
 
 
 def test_more_pixels_and_more_tiles_need_more_memory() -> None:
-    network, device = tiny_network(), torch.device("cpu")
+    network, device = tiny_ensemble(), torch.device("cpu")
     sizes = [stills.memory(network, device, size, 256) for size in ((100, 100), (1080, 1920), (4320, 7680))]
     assert sizes == sorted(sizes)
     assert sizes[2] - sizes[1] > 200 * (4320 * 7680 - 1080 * 1920)

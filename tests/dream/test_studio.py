@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
-from streamer.dream.networks.architectures import build_vgg
+from streamer.dream.networks.vgg import build_vgg
 from streamer.dream.worker import studio
 from streamer.dream.worker.protocol import Unfit
 from streamer.dream.worker.studio import build, is_out_of_memory

@@ -4,9 +4,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streamer.dream.networks.architectures import build_squeezenet
 from streamer.dream.networks.googlenet import build_googlenet
 from streamer.dream.networks.network import Network
+from streamer.dream.networks.squeezenet import build_squeezenet
 from streamer.dream.objectives import SceneObjective, region_mask, resample
 from streamer.dream.tiles import Place, Tiling
 from streamer.messages import Target, arrange

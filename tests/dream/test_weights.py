@@ -3,13 +3,14 @@ import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import attrgetter
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from streamer.dream.networks import weights
 from streamer.dream.networks.download import DownloadError, download
+from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.torchvision_import import torchvision
 from streamer.dream.networks.weights import NetworkError, fetch, read_weights
 
@@ -201,25 +202,25 @@ def test_no_place_to_write(host, tmp_path):
 
 
 def test_fetch_downloads_once_and_then_takes_the_cache(host, tmp_path):
-    file = fetch("vgg16", cache=tmp_path, url=host.url)
+    file = fetch("vgg16", "VGG16_Weights", cache=tmp_path, url=host.url)
     assert (file, file.read_bytes()) == (tmp_path / NAME, BODY)
-    assert fetch("vgg16", cache=tmp_path, limit_s=0) == file
+    assert fetch("vgg16", "VGG16_Weights", cache=tmp_path, limit_s=0) == file
     assert len(host.asked) == 1
 
 
 def test_fetch_says_why_not(host, tmp_path):
     host.status = 503
     with pytest.raises(NetworkError, match="the server answered 503"):
-        fetch("vgg16", cache=tmp_path, url=host.url, progress=lambda *_: None)
+        fetch("vgg16", "VGG16_Weights", cache=tmp_path, url=host.url, progress=lambda *_: None)
     with pytest.raises(NetworkError, match=r"'network\.download_s' is 0"):
-        fetch("vgg16", cache=tmp_path, limit_s=0)
+        fetch("vgg16", "VGG16_Weights", cache=tmp_path, limit_s=0)
 
 
-@pytest.mark.parametrize("name", ["vgg16", "squeezenet1_1", "googlenet"])
-def test_torchvisions_addresses_have_the_expected_form(name):
-    url = getattr(torchvision().models, weights._ENUMS[name]).IMAGENET1K_V1.url
+@pytest.mark.parametrize("architecture", [each for each in ARCHITECTURES.values() if each.torchvision], ids=attrgetter("name"))
+def test_torchvisions_addresses_have_the_expected_form(architecture):
+    url = getattr(torchvision().models, architecture.torchvision).IMAGENET1K_V1.url
     assert url.startswith("https://")
-    assert url.rpartition("/")[2].startswith(f"{name}-")
+    assert url.rpartition("/")[2].startswith(f"{architecture.name}-")
 
 
 def test_torchvision_is_imported_once():

@@ -13,7 +13,8 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.estimate import Estimate, memory, room, step_seconds
 from streamer.dream.moving.riding import RidingDream
-from streamer.dream.networks.network import Network, load
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
 from streamer.dream.objectives import DreamError
 from streamer.messages import LayerEntry, Scene, SourcePicture
 
@@ -34,10 +35,10 @@ class Dreamt:
 
 
 class FilmDream:
-    """A network ready to dream films."""
+    """Networks ready to dream films."""
 
     def __init__(self, config: Config) -> None:
-        """Load the network.
+        """Load the networks.
 
         Raises:
             NetworkError: its weights cannot be had.
@@ -48,12 +49,12 @@ class FilmDream:
         dream = config.dream.model_copy(update={"surge": 0.0})
         self.config = config.model_copy(update={"source": config.source.model_copy(update=film), "dream": dream})
         self.device = choose_device(config.device)
-        self.network: Network = load(config.network, self.device)
+        self.ensemble: Ensemble = load(config.network, self.device)
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """The network's layers."""
-        return self.network.layer_entries
+        """The networks' layers."""
+        return self.ensemble.layer_entries
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the dream on a film of (height, width): as the settings say, never larger than the film."""
@@ -68,7 +69,7 @@ class FilmDream:
         Raises:
             DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
         """
-        dream = make_dreamer(self.network, self.config, canvas, self.device, seed)
+        dream = make_dreamer(self.ensemble, self.config, canvas, self.device, seed)
         if not isinstance(dream, RidingDream):
             raise DreamError(f"'dream.algorithm: {self.config.dream.algorithm}' cannot dream on films; take another")
         dream.scene(scene)
@@ -81,13 +82,13 @@ class FilmDream:
             DreamError: the network has not got one of the scene's targets.
         """
         canvas = self.canvas((first.image.shape[0], first.image.shape[1]))
-        needed = memory(self.network, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
+        needed = memory(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
         found = Estimate(None, needed, room(self.device))
         if not found.fits:
             return found
         dream = self.set_out(scene, canvas, 0)
         dream.ride(first, 0.0)
-        one_s = step_seconds(lambda: dream.step(1 / 25), self.device)
+        one_s = step_seconds(lambda: dream.step(1 / 25), self.device, len(self.ensemble.members))
         return replace(found, seconds=one_s * steps * pictures)
 
     def dream(self, pictures: Iterable[SourcePicture], scene: Scene, steps: int, seed: int) -> Iterator[Dreamt]:

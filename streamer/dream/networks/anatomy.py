@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
-from streamer.dream.networks.architectures import Wide
-from streamer.dream.networks.layers import Tap, entries, look
-from streamer.dream.networks.network import skeleton
+from streamer.dream.networks import bundled
+from streamer.dream.networks.layers import Tap, Wide, entries, look
+from streamer.dream.networks.registry import ARCHITECTURES
+from streamer.dream.networks.weights import read_weights
 from streamer.messages import LayerEntry
 
 
@@ -33,9 +36,22 @@ def anatomy(name: str, size: tuple[int, int]) -> tuple[Part, ...]:
     Raises:
         NetworkError: the installation lacks the bundled network.
     """
-    layers, favourite = skeleton(name)
+    layers, favourite = _skeleton(name)
     known = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, Wide))
     with torch.no_grad():
         seen = look(torch.empty(1, 3, *size, device="meta"), layers.items(), [Tap(entry.name) for entry in known])
     shapes = {tap.layer: tuple(found.shape[2:]) for tap, found in seen.items()}
     return tuple(Part(entry, (shapes[entry.name][0], shapes[entry.name][1]), entry.name == favourite) for entry in known)
+
+
+def _skeleton(name: str) -> tuple[OrderedDict[str, nn.Module], str]:
+    """A network's layers on torch's meta device, in order, by name; and the layer to dream when none is named."""
+    if name == bundled.NAME:
+        file = bundled.shipped()
+        layers = bundled.read_bundle(file, *read_weights(file)).members[0]
+        for layer in layers.values():
+            layer.to("meta")
+        return layers, bundled.FAVOURITE
+    architecture = ARCHITECTURES[name]
+    with torch.device("meta"):
+        return architecture.build(), architecture.favourite

@@ -7,12 +7,24 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from streamer.dream.networks.architectures import build_vgg, fill
+from streamer.assets import asset
+from streamer.dream.networks.architecture import fill
+from streamer.dream.networks.vgg import build_vgg
 from streamer.dream.networks.weights import NetworkError
+
+NAME: Final = "bundled"
+"""In ``network.name``."""
+FILE = "bundled_net.safetensors"
+MARK = "fc8.weight"
+"""The end of a key by which such a file is known."""
+FAVOURITE = "relu4_2"
+STRIDE, MIN_SIZE = 32, 32
+"""Pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,3 +81,15 @@ def _scaled(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if key.endswith(".scale") and weight is not None and scale.shape == weight.shape[:1]:
             found[weight_key] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
     return found
+
+
+def shipped() -> Path:
+    """The file that comes with the program.
+
+    Raises:
+        NetworkError: the installation lacks it.
+    """
+    try:
+        return asset(FILE)
+    except FileNotFoundError as error:
+        raise NetworkError(str(error)) from error

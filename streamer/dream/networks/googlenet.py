@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from streamer.dream.networks.architecture import CLASSES, Architecture
 from streamer.dream.networks.layers import Block
 from streamer.dream.networks.weights import NetworkError
 
@@ -82,7 +83,7 @@ class Inception(Block):
         return torch.cat([ones, threes, fives, pooled], 1), parts
 
 
-def build_googlenet(classes: int = 1000) -> OrderedDict[str, nn.Module]:
+def build_googlenet(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
     """GoogLeNet's layers, its dense layer as a 1x1 convolution.
 
     The published network takes the mean over the map before the dense layer; the mean of this one's logits is the same.
@@ -133,3 +134,18 @@ def folded(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
         ours[f"{name}.weight"] = weight * gain.view(-1, *[1] * (weight.ndim - 1))
         ours[f"{name}.bias"] = get(f"{place}.bn.bias", count) - get(f"{place}.bn.running_mean", count) * gain
     return ours | {"fc.weight": get("fc.weight"), "fc.bias": get("fc.bias")}
+
+
+GOOGLENET = Architecture(
+    "googlenet",
+    build=build_googlenet,
+    mark="inception4c.branch1.conv.weight",
+    stride=32,
+    window=32,
+    min_size=32,
+    favourite="inception4c",
+    convert=folded,
+    mean=(0.5, 0.5, 0.5),  # it was trained elsewhere
+    std=(0.5, 0.5, 0.5),
+    torchvision="GoogLeNet_Weights",
+)

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from streamer.messages import LayerEntry
@@ -22,6 +23,29 @@ class Tap(NamedTuple):
     """``fire5``, or a part of a block: ``fire5.squeeze``."""
     raw: bool = False
     """Before the ReLU that ends the layer, where it has one: what is below zero shows there, and has a gradient."""
+
+
+class Wide(nn.Module):
+    """Repeats the border of a map that is smaller than the window that follows, so that tiny canvases have one position too.
+
+    Written with ``expand`` because the gradient of torch's replication padding is not deterministic on CUDA.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) to (N, C, max(h, side), max(w, side))."""
+        for dim in (2, 3):
+            missing = self.side - x.shape[dim]
+            if missing > 0:
+                shape = list(x.shape)
+                shape[dim] = missing // 2
+                before = x.narrow(dim, 0, 1).expand(shape)
+                shape[dim] = missing - missing // 2
+                x = torch.cat([before, x, x.narrow(dim, x.shape[dim] - 1, 1).expand(shape)], dim)
+        return x
 
 
 class Block(nn.Module):

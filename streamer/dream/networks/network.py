@@ -1,56 +1,27 @@
-"""The networks that dream: VGG-16 with its dense layers as convolutions, SqueezeNet 1.1, GoogLeNet, and the bundled slim VGG.
+"""A network that dreams: one plain sequence of named layers that ends in a dense map of class logits.
 
-All are one plain sequence of named layers that ends in a dense map of class logits, one position per ``stride`` pixels.
-Fractions of a stride at the right and lower edge are dropped by the VGGs and make one more position with the others, whose
-pooling rounds up.
+The map has one position per ``stride`` pixels. Fractions of a stride at the right and lower edge are dropped by the VGGs and
+make one more position with the others, whose pooling rounds up.
 
 | network | stride | window | map of 224x224 | of 472x840 | of 270x480 |
 |---|---|---|---|---|---|
 | vgg16 | 32 | 224 | 1x1 | 8x20 | 2x9 |
-| squeezenet1_1 | 16 | 32 | 13x13 | 29x52 | 16x29 |
+| squeezenet1_1, squeezenet1_1_caffe | 16 | 32 | 13x13 | 29x52 | 16x29 |
 | googlenet | 32 | 32 | 7x7 | 15x26 | 8x15 |
 | bundled | 32 | 64 | 6x6 | 13x25 | 7x14 |
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from streamer.assets import asset
-from streamer.config import NetworkConfig
-from streamer.dream.networks.architectures import (
-    CLASSES,
-    VGG_DENSE,
-    VGG_WIDTHS,
-    Wide,
-    build_squeezenet,
-    build_vgg,
-    fill,
-    torchvision_keys,
-)
-from streamer.dream.networks.bundled import read_bundle
-from streamer.dream.networks.download import Progress
-from streamer.dream.networks.googlenet import build_googlenet, folded
-from streamer.dream.networks.layers import Tap, entries, look
-from streamer.dream.networks.weights import NetworkError, fetch, read_weights
-
-__all__ = ["Network", "NetworkError", "compute_dtype", "load"]
-
-log = logging.getLogger(__name__)
-
-MEAN = (0.485, 0.456, 0.406)
-"""Of ImageNet's training pictures, RGB in 0..1; torchvision's networks and the bundled one expect it taken off."""
-STD = (0.229, 0.224, 0.225)
-
-BUNDLED_FILE = "bundled_net.safetensors"
+from streamer.dream.networks.architecture import MEAN, STD
+from streamer.dream.networks.layers import Tap, Wide, entries, look
+from streamer.dream.networks.weights import NetworkError
 
 
 class Network(nn.Module):
@@ -69,6 +40,7 @@ class Network(nn.Module):
         favourite: The layer to dream when none is named; None for one in the middle.
         mean: Of the pictures it was trained on, RGB in 0..1.
         std: Their standard deviation.
+        source: Where its weights come from, for people.
     """
 
     mean: Tensor
@@ -88,9 +60,10 @@ class Network(nn.Module):
         favourite: str | None = None,
         mean: tuple[float, float, float] = MEAN,
         std: tuple[float, float, float] = STD,
+        source: str = "",
     ) -> None:
         super().__init__()
-        self.name = name
+        self.name, self.source = name, source
         self.wnids = tuple(wnids)
         self.stride, self.window, self.trained_px, self.min_size = stride, window, trained_px, min_size
         self.layers = nn.Sequential(OrderedDict(layers))
@@ -102,19 +75,10 @@ class Network(nn.Module):
         self.dtype = dtype
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
-        self.peers: tuple[Network, ...] = ()
-        """Others with the same classes and the same layers: a dream of classes takes all of them in turn, one a step. What only
-        one of them takes for a thing does not last. They move from device to device with this one."""
         self._enlarge = Wide(min_size)
         self.layers.to(dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.eval().requires_grad_(False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Network:
-        for peer in getattr(self, "peers", ()):
-            peer._apply(fn, recurse)
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -178,148 +142,3 @@ def compute_dtype(device: torch.device) -> torch.dtype:
         answers = [getattr(torch.cpu, name, bool) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
         return torch.bfloat16 if any(answer() for answer in answers) else torch.float32
     return torch.float32
-
-
-@lru_cache(maxsize=1)
-def imagenet_wnids() -> tuple[str, ...]:
-    """ImageNet-1k's classes in the order of torchvision's logits."""
-    return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8"))["classes"])
-
-
-_MARKS = {
-    "vgg16": "classifier.6.weight",
-    "squeezenet1_1": "classifier.1.weight",
-    "googlenet": "inception4c.branch1.conv.weight",
-    "bundled": "fc8.weight",
-}
-"""A tensor by which a file of weights is known; a number may stand before it, where a file holds several networks."""
-_FACTS = {
-    "vgg16": (32, 224, 32, "relu4_3"),
-    "squeezenet1_1": (16, 32, 17, "fire6"),
-    "googlenet": (32, 32, 32, "inception4c"),
-}
-"""Stride, window, smallest side and favourite layer of torchvision's networks."""
-
-
-def _make(name: str | None, file: Path, dtype: torch.dtype) -> Network:
-    """The network of a weights file; without a name, the one that the file is for."""
-    tensors, metadata = read_weights(file)
-    if name is None:
-        name = next((candidate for candidate, key in _MARKS.items() if key in tensors or f"0.{key}" in tensors), None)
-    if name is None:
-        raise NetworkError(f"{file}: holds none of {', '.join(_MARKS)}; its first tensor is '{next(iter(tensors), '')}'")
-    if name == "bundled":
-        return _make_bundled(file, tensors, metadata, dtype)
-    with torch.device("meta"):
-        if name == "vgg16":
-            layers, keys = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224), torchvision_keys(name)
-        elif name == "googlenet":
-            layers, keys, tensors = build_googlenet(), None, folded(tensors, file)
-        else:
-            layers, keys = build_squeezenet(), torchvision_keys(name)
-    fill(layers, tensors, file, keys)
-    stride, window, min_size, favourite = _FACTS[name]
-    mean, std = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)) if name == "googlenet" else (MEAN, STD)  # it was trained elsewhere
-    return Network(
-        name,
-        layers,
-        imagenet_wnids(),
-        stride=stride,
-        window=window,
-        trained_px=224,
-        min_size=min_size,
-        dtype=dtype,
-        favourite=favourite,
-        mean=mean,
-        std=std,
-    )
-
-
-def skeleton(name: str) -> tuple[Mapping[str, nn.Module], str]:
-    """A network's layers on torch's meta device, which tells shapes and computes nothing; no weights are needed.
-
-    Returns:
-        The layers in order, by name, and the layer to dream when none is named.
-
-    Raises:
-        NetworkError: the installation lacks the bundled network.
-    """
-    if name == "bundled":
-        network = _make(name, _bundled_file(), torch.float32).to("meta")
-        return dict(network.layers.named_children()), network.favourite
-    with torch.device("meta"):
-        if name == "vgg16":
-            layers = build_vgg(VGG_WIDTHS, VGG_DENSE, CLASSES, window=224)
-        else:
-            layers = build_googlenet() if name == "googlenet" else build_squeezenet()
-    return layers, _FACTS[name][3]
-
-
-def _make_bundled(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> Network:
-    bundle = read_bundle(file, tensors, metadata)
-    first, *peers = (
-        Network(
-            "bundled",
-            layers,
-            bundle.wnids,
-            stride=32,
-            window=bundle.window,
-            trained_px=bundle.window,
-            min_size=32,
-            dtype=dtype,
-            favourite="relu4_2",
-        )
-        for layers in bundle.members
-    )
-    first.peers = tuple(peers)
-    return first
-
-
-def load(
-    config: NetworkConfig, device: torch.device, *, progress: Progress | None = None, cache: Path | None = None
-) -> Network:
-    """The network that the settings ask for, ready on its device.
-
-    ``auto`` falls back to the bundled network, with one warning that says why, where its first choice is not to be had; a
-    network asked for by name is downloaded however long it takes.
-
-    Args:
-        progress: Told of a download's progress, as ``weights.fetch`` says.
-        cache: Where downloads are kept; None for the user's cache folder.
-
-    Raises:
-        NetworkError: its weights cannot be read or downloaded, or do not fit.
-    """
-    dtype, automatic = compute_dtype(device), config.name == "auto"
-    if config.weights is not None:
-        network = _make(None if automatic else config.name, config.weights.expanduser(), dtype).to(device)
-        log.info("dreaming with %s from %s on %s in %s", network.name, config.weights, device, dtype)
-        return network
-    name: str = config.name
-    if automatic:
-        name = "vgg16" if device.type == "cuda" else "squeezenet1_1"
-    if name == "bundled":
-        file = _bundled_file()
-    else:
-        try:
-            file = fetch(name, limit_s=config.download_s if automatic else None, progress=progress, cache=cache)
-        except NetworkError as error:
-            if not automatic:
-                raise
-            log.warning(
-                "dreaming with the bundled network, because %s's weights are not at hand: %s. To cure it, connect and start "
-                "again, or name a file in 'network.weights'; 'network.name: bundled' silences this.",
-                name,
-                error,
-            )
-            name, file = "bundled", _bundled_file()
-    network = _make(name, file, dtype).to(device)
-    log.info("dreaming with %s from %s on %s in %s", name, file, device, dtype)
-    return network
-
-
-def _bundled_file() -> Path:
-    try:
-        return asset(BUNDLED_FILE)
-    except FileNotFoundError as error:
-        raise NetworkError(str(error)) from error

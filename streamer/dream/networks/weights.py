@@ -18,9 +18,6 @@ from torch import Tensor
 from streamer.dream.networks.download import DownloadError, Progress, download
 from streamer.dream.networks.torchvision_import import torchvision
 
-_ENUMS = {"vgg16": "VGG16_Weights", "squeezenet1_1": "SqueezeNet1_1_Weights", "googlenet": "GoogLeNet_Weights"}
-"""Where torchvision keeps the addresses, by our names."""
-
 HURRIED_S, PATIENT_S = 5.0, 30.0
 """Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing can."""
 
@@ -31,6 +28,7 @@ class NetworkError(Exception):
 
 def fetch(
     name: str,
+    enum: str,
     *,
     limit_s: float | None = None,
     progress: Progress | None = None,
@@ -40,7 +38,8 @@ def fetch(
     """The weights file of a torchvision network: from the cache, ours or torch's own, or else downloaded.
 
     Args:
-        name: ``vgg16``, ``squeezenet1_1`` or ``googlenet``.
+        name: torchvision's, with which its files' names begin: ``vgg16``.
+        enum: where torchvision keeps the address: ``VGG16_Weights``.
         limit_s: Seconds a download may take; what came by then is kept for the next time. 0 downloads nothing, None waits.
         progress: Told of the download, which shows a bar too if there is a terminal.
         cache: Folder of downloads; None for the user's cache folder.
@@ -56,7 +55,7 @@ def fetch(
     if limit_s == 0:
         raise NetworkError(f"{places[0]} does not hold them and 'network.download_s' is 0")
     try:
-        url = url or str(getattr(torchvision().models, _ENUMS[name]).IMAGENET1K_V1.url)
+        url = url or str(getattr(torchvision().models, enum).IMAGENET1K_V1.url)
         target = places[0] / url.rpartition("/")[2]
         with bar(f"downloading {name}") as show:
 

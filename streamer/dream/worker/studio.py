@@ -10,7 +10,7 @@ from streamer.config import Config
 from streamer.dream.device import DeviceError, canvas_size, choose_device
 from streamer.dream.dreams import make_dreamer
 from streamer.dream.moving.riding import RidingDream
-from streamer.dream.networks.network import NetworkError, load
+from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.objectives import DreamError
 from streamer.dream.sources import SourceError
 from streamer.dream.start import starting_picture
@@ -34,15 +34,15 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
         if device.type == "cpu":
             torch.set_num_threads(max(1, cores() - VIDEO_CORES))
         tell("loading the network")
-        network = load(config.network, device, progress=lambda received, total: tell(_megabytes(received, total)))
+        ensemble = load(config.network, device, progress=lambda received, total: tell(_megabytes(received, total)))
     except (DeviceError, NetworkError, SourceError) as error:
         raise Unfit(str(error)) from error
     tell("setting up the dream")
-    dreamer = make_dreamer(network, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
+    dreamer = make_dreamer(ensemble, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
     threads = torch.get_num_threads()
-    layers = network.layer_entries
+    layers = ensemble.layer_entries
     rider = dreamer if isinstance(dreamer, RidingDream) else None
-    return Dream(dreamer, network.name, device.type, network.wnids, is_out_of_memory, DreamError, threads, layers, rider)
+    return Dream(dreamer, ensemble.name, device.type, ensemble.wnids, is_out_of_memory, DreamError, threads, layers, rider)
 
 
 def cores() -> int:

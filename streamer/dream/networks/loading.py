@@ -1,0 +1,164 @@
+"""Loads what ``network.name`` asks for: one network or several, from a file, a download, a package or the program itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from streamer.assets import asset
+from streamer.config import NetworkConfig, NetworkName
+from streamer.dream.networks import bundled
+from streamer.dream.networks.architecture import Architecture, fill
+from streamer.dream.networks.download import Progress
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.network import Network, compute_dtype
+from streamer.dream.networks.registry import ARCHITECTURES
+from streamer.dream.networks.weights import NetworkError, fetch, read_weights
+
+__all__ = ["NetworkError", "load"]
+
+log = logging.getLogger(__name__)
+
+
+def load(
+    config: NetworkConfig, device: torch.device, *, progress: Progress | None = None, cache: Path | None = None
+) -> Ensemble:
+    """The networks that the settings ask for, ready on their device.
+
+    ``auto`` takes the next best, with one line that says why, where its first choice is not to be had; a network asked for by
+    name is downloaded however long it takes.
+
+    Args:
+        progress: Told of a download's progress, as ``weights.fetch`` says.
+        cache: Where downloads are kept; None for the user's cache folder.
+
+    Raises:
+        NetworkError: weights cannot be read or downloaded, or do not fit.
+    """
+    loader = _Loader(config, device, progress, cache)
+    if isinstance(config.weights, Path):
+        members = make(config.names[0] if config.names else None, config.weights, device)
+    elif config.name == "auto":
+        members = loader.automatic()
+    else:
+        members = [member for name in config.names for member in loader.named(name)]
+    ensemble = Ensemble(*members)
+    log.info("dreaming with %s on %s in %s", ensemble.sources, device, compute_dtype(device))
+    return ensemble
+
+
+def first_choice(device: str) -> NetworkName:
+    """The network that ``auto`` begins with on a device: ``cpu`` or ``cuda``."""
+    return "vgg16" if device == "cuda" else "squeezenet1_1"
+
+
+class _Loader:
+    """Finds the weights of networks."""
+
+    def __init__(self, config: NetworkConfig, device: torch.device, progress: Progress | None, cache: Path | None) -> None:
+        self._config, self._device, self._progress, self._cache = config, device, progress, cache
+
+    def named(self, name: NetworkName, limit_s: float | None = None) -> list[Network]:
+        """A network by its name, from the file that the settings name for it or from wherever it is to be had.
+
+        Args:
+            limit_s: Seconds that a download may take; None for any time.
+        """
+        given = self._config.weights
+        if isinstance(given, Mapping) and name in given:
+            return make(name, given[name], self._device)
+        if name == bundled.NAME:
+            return make(name, bundled.shipped(), self._device)
+        enum = ARCHITECTURES[name].torchvision
+        assert enum is not None, "every other network is torchvision's"
+        file = fetch(name, enum, limit_s=limit_s, progress=self._progress, cache=self._cache)
+        return make(name, file, self._device)
+
+    def automatic(self) -> list[Network]:
+        """The best that is to be had for the device."""
+        name: NetworkName = first_choice(self._device.type)
+        try:
+            return self.named(name, limit_s=self._config.download_s)
+        except NetworkError as error:
+            log.warning(
+                "dreaming with the bundled network, because %s's weights are not at hand: %s. To cure it, connect and start "
+                "again, or name a file in 'network.weights'; 'network.name: bundled' silences this.",
+                name,
+                error,
+            )
+        return self.named(bundled.NAME)
+
+
+def make(name: str | None, file: Path, device: torch.device) -> list[Network]:
+    """The networks of a weights file: one of ImageNet's, or as many as a bundled file holds.
+
+    Args:
+        name: as in ``network.name``; None for whichever the file is for.
+
+    Raises:
+        NetworkError: names the file and what is wrong with it.
+    """
+    tensors, metadata = read_weights(file)
+    name = name or _recognised(file, tensors, metadata)
+    if name == bundled.NAME:
+        bundle = bundled.read_bundle(file, tensors, metadata)
+        return [
+            Network(
+                name,
+                layers,
+                bundle.wnids,
+                stride=bundled.STRIDE,
+                window=bundle.window,
+                trained_px=bundle.window,
+                min_size=bundled.MIN_SIZE,
+                dtype=compute_dtype(device),
+                favourite=bundled.FAVOURITE,
+                source=str(file),
+            ).to(device)
+            for layers in bundle.members
+        ]
+    return [_imagenet(ARCHITECTURES[name], file, tensors, device)]
+
+
+def _imagenet(architecture: Architecture, file: Path, tensors: Mapping[str, Tensor], device: torch.device) -> Network:
+    with torch.device("meta"):
+        layers = architecture.build()
+    converted = architecture.convert(tensors, file) if architecture.convert else tensors
+    fill(layers, converted, file, architecture.keys)
+    return Network(
+        architecture.name,
+        layers,
+        imagenet_wnids(),
+        stride=architecture.stride,
+        window=architecture.window,
+        trained_px=architecture.trained_px,
+        min_size=architecture.min_size,
+        dtype=compute_dtype(device),
+        favourite=architecture.favourite,
+        mean=architecture.mean,
+        std=architecture.std,
+        source=str(file),
+    ).to(device)
+
+
+def _recognised(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """The name of the network that a file is for."""
+    if (said := metadata.get("network")) in ARCHITECTURES:
+        return str(said)
+    marks = {bundled.NAME: bundled.MARK} | {name: each.mark for name, each in ARCHITECTURES.items()}
+    for name, mark in marks.items():
+        if any(key == mark or key.endswith(f".{mark}") for key in tensors):
+            return name
+    raise NetworkError(f"{file}: holds none of {', '.join(marks)}; its first tensor is '{next(iter(tensors), '')}'")
+
+
+@lru_cache(maxsize=1)
+def imagenet_wnids() -> tuple[str, ...]:
+    """ImageNet-1k's classes in the order of their logits."""
+    return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8"))["classes"])
