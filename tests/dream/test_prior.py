@@ -67,7 +67,7 @@ def test_patches_on_a_random_grid_have_the_gradient_of_all_patches_on_average() 
     assert likeness > 0.95
 
 
-@pytest.mark.parametrize(("stride", "size"), [(1, (37, 50)), (4, (37, 50)), (4, (8, 8)), (3, (8, 64))])
+@pytest.mark.parametrize(("stride", "size"), [(1, (37, 50)), (4, (37, 50)), (4, (8, 8)), (2, (8, 64))])
 def test_bands_give_the_penalty_and_gradient_of_the_whole(
     stride: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,13 +82,20 @@ def test_bands_give_the_penalty_and_gradient_of_the_whole(
         return float(value.detach()), gradient
 
     def plain(seen: torch.Tensor) -> torch.Tensor:
-        responses = torch.nn.functional.conv2d(seen - 128, parameters.filters, stride=stride)
+        responses = torch.nn.functional.conv2d(seen.double() - 128, parameters.filters.double(), stride=stride)
         return torch.log1p(responses.square() / parameters.nu).mean()
 
     value, gradient = of(PatchPrior(parameters, (1,), stride))
     expected, slope = of(plain)
     assert value == pytest.approx(expected, rel=1e-5)
-    assert torch.allclose(gradient, slope, atol=1e-5 * float(slope.abs().max()))
+    # The same in plain float32 is off by 2.5e-5 of the largest, for the filters whiten: they take differences of large numbers.
+    assert (gradient - slope).abs().max() < 4e-5 * slope.abs().max()
+
+
+def test_a_stride_that_does_not_divide_the_patch_is_refused() -> None:
+    parameters = PriorParameters.read(asset("patch_prior.safetensors"))
+    with pytest.raises(ValueError, match="the stride is 3; must divide 8"):
+        PatchPrior(parameters, (1,), stride=3)
 
 
 def test_poolings_too_coarse_for_the_picture_are_passed_over() -> None:
