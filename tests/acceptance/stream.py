@@ -40,12 +40,14 @@ class Stream:
         config: Path | None = None,
         environment: Mapping[str, str] | None = None,
         log_level: str = "info",
+        checkout: Path = ROOT,
     ) -> None:
         """Start it and wait until its page answers; requests are kept in ``folder``.
 
         Args:
             config: A config file; ``settings`` go over it.
             environment: Variables besides those of this process, from which all of the program's own are left out.
+            checkout: Whose code it runs.
         """
         self.shared_before = shared_memory()
         settings = [f"queue.path={folder / 'queue.sqlite3'}", "web.port=0", f"network.name={network}", *settings]
@@ -56,7 +58,7 @@ class Stream:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("ZOOMDREAM_")}
         environment = {**inherited, **(environment or {})}
         self.process = subprocess.Popen(
-            call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
+            call, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
