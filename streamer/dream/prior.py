@@ -95,8 +95,8 @@ class PatchPrior:
         self.stride = stride
         self.nu = parameters.nu
         side = PATCH // stride
-        cells = parameters.filters.unflatten(3, (side, stride)).unflatten(2, (side, stride))  # (n, 3, y, dy, x, dx)
-        cells = cells.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+        cells = parameters.filters.reshape(-1, 3, side, stride, side, stride)  # (n, 3, y, dy, x, dx)
+        cells = cells.permute(0, 1, 3, 5, 2, 4).reshape(-1, 3 * stride**2, side, side)
         self._filters = cells.to(device, memory_format=torch.channels_last)
 
     def __call__(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
