@@ -25,16 +25,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from judges import LITE0, Judge, judge
 from PIL import Image
 
 from streamer.dream.offline import OfflineDream, be_repeatable, pace
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
+
+if TYPE_CHECKING:
+    from judges import Judge
 
 HERE = Path(__file__).resolve().parent
 SIZE = (270, 480)
@@ -113,12 +116,14 @@ def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s:
         (folder / f"pace_{number:02d}.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def dream_apart(checkout: Path, options: argparse.Namespace, numbers: Sequence[int], folder: Path) -> None:
+def dream_apart(
+    checkout: Path, options: argparse.Namespace, overrides: Sequence[str], numbers: Sequence[int], folder: Path
+) -> None:
     """Let a checkout's code dream, in as many processes as asked for."""
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     command = [sys.executable, str(HERE / "recognition.py"), "--dream-into", str(folder)]
     command += [part for moment_s in options.at for part in ("--at", str(moment_s))]
-    command += [part for override in options.set for part in ("--set", override)]
+    command += [part for override in overrides for part in ("--set", override)]
     command += ["--wide"] * options.wide
     shares = [numbers[first :: options.processes] for first in range(options.processes)]
     running = [
@@ -168,12 +173,15 @@ def row(title: str, moment_s: float, judge: Judge, found: Sequence[Opinion], ste
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--judge", action="append", default=[], help=f"{LITE0}, name or name=weights; may be repeated")
+    parser.add_argument(
+        "--judge", action="append", default=[], help="efficientnet_lite0, name or name=weights; may be repeated"
+    )
     parser.add_argument("--against", type=Path, help="another checkout, whose dreams are judged beside")
     parser.add_argument("--pairs", type=int, default=24, help="how many pairs")
     parser.add_argument("--wide", action="store_true", help="pairs that only networks of a thousand classes know")
     parser.add_argument("--at", type=float, action="append", default=[], metavar="SECONDS", help="12 if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--set-against", action="append", metavar="KEY=VALUE", help="the other checkout's; --set if not given")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, help="a folder for the pictures and opinions.json")
     parser.add_argument("--dream-into", type=Path, help=argparse.SUPPRESS)
@@ -185,20 +193,25 @@ def main() -> None:
         numbers = [int(number) for number in options.numbers.split(",")]
         dream([(number, pairs[number]) for number in numbers], options.set, options.at, options.dream_into)
         return
+    from judges import LITE0, judge  # not of use to another checkout, whose dreams come from this file too
+
     words = Vocabulary.load()
     judges = [judge(text) for text in options.judge or [LITE0]]
     torch.set_num_threads(1)
-    builds = {"this build": HERE.parent} | ({"the other": options.against.resolve()} if options.against else {})
+    builds = [("this build", HERE.parent, options.set)]
+    if options.against:
+        other = options.set if options.set_against is None else options.set_against
+        builds.append(("the other", options.against.resolve(), other))
     told: dict[str, dict[str, dict[str, int]]] = {}
     print("| " + " | ".join(COLUMNS) + " |")
     print("|" + "---|" * len(COLUMNS))
-    for build, checkout in builds.items():
+    for build, checkout, overrides in builds:
         with tempfile.TemporaryDirectory() as scratch:
             folder = options.out / build.replace(" ", "_") if options.out else Path(scratch)
             folder.mkdir(parents=True, exist_ok=True)
-            dream_apart(checkout, options, range(len(pairs)), folder)
+            dream_apart(checkout, options, overrides, range(len(pairs)), folder)
             paces = [json.loads((folder / f"pace_{number:02d}.json").read_text()) for number in range(len(pairs))]
-            title = ", ".join([build, paces[0]["network"], *options.set])
+            title = ", ".join([build, paces[0]["network"], *overrides])
             step_ms = 1000 * float(np.median([pace["step_s"] for pace in paces]))
             for moment_s, each in itertools.product(options.at, judges):
                 pictures = [np.asarray(Image.open(folder / f"{number:02d}_{moment_s:g}.png")) for number in range(len(pairs))]
