@@ -62,7 +62,7 @@ REFUSED = {
     "an array of texts": (pickle.dumps(np.array(["a"]), 3), "'U1', not of numbers"),
     "an array of records": (pickle.dumps(np.zeros(2, [("a", "f4")]), 3), "'V4', not of numbers"),
     "a subclass": (pickle.dumps(ROWS.view(np.matrix), 3), r"names 'numpy\.matrix'"),
-    "an empty file": (b"", "Ran out of input"),
+    "an empty file": (b"", "pickle exhausted"),
     "no pickle": (b"<html>not found</html>", "."),
     "half a pickle": (WHOLE[: len(WHOLE) // 2], "."),
     "an array of the wrong length": (WHOLE.replace(b"K\x03\x86", b"K\x04\x86"), "cannot reshape"),
@@ -70,6 +70,8 @@ REFUSED = {
     "a persistent object": (b"\x80\x03X\x01\x00\x00\x00aQ.", "persistent"),
     "a change of the class of arrays": (naming("numpy", "ndarray", b"N}X\x06\x00\x00\x00valuesK\x01s\x86b"), "."),
     "a change of the function": (naming("numpy.core.multiarray", "_reconstruct", b"}b"), "would change a function"),
+    "a memory of billions of things": (b"\x80\x03]r\xff\xff\xff\x7f.", "would remember something as number 2147483647"),
+    "the same in letters": (b"]p1048576\n.", "would remember something as number 1048576"),
     "an array without numbers": (naming("numpy", "ndarray", b")\x81}b"), "pickled in an unknown way"),
 }
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import reprlib
+from typing import BinaryIO
 
 import numpy as np
 
@@ -28,17 +30,37 @@ FAILURES = (
 """What a pickle that is damaged, or made to do harm, can end in where it can import nothing."""
 
 
+MEMORIES = 1 << 20
+"""Things that a pickle may number, to come back to them; a few per array are usual."""
+
+
 def load_arrays(data: bytes) -> object:
     """What a pickle holds: dictionaries, lists, tuples, sets, texts, numbers, and a ``PickledArray`` for each numpy array.
 
     Raises:
         pickle.UnpicklingError: it is damaged or holds something else; one line says what.
     """
+    file = io.BytesIO(data)
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        check_memories(file)
+        return _Unpickler(file).load()
     except FAILURES as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise pickle.UnpicklingError(reason) from error
+
+
+def check_memories(file: BinaryIO) -> None:
+    """Read over a pickle, up to its end and back, for numbers that would make Python set aside room for billions of things.
+
+    Raises:
+        pickle.UnpicklingError: there is one.
+        ValueError: it is damaged.
+    """
+    begin = file.tell()
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(argument, int) and argument >= MEMORIES:
+            raise pickle.UnpicklingError(f"would remember something as number {argument}")
+    file.seek(begin)
 
 
 class PickledDtype:
