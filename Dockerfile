@@ -29,7 +29,7 @@ COPY configs configs
 COPY bot bot
 COPY streamer streamer
 RUN pip freeze | grep -E '^torch' > /tmp/constraints.txt \
-    && pip install --constraint /tmp/constraints.txt ".[twitch]"
+    && pip install --constraint /tmp/constraints.txt ".[twitch,imagenet]"
 
 FROM python:3.12-slim-bookworm
 # Captions in any script; Debian's point releases move versions on, so they have none here.

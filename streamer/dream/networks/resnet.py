@@ -1,0 +1,154 @@
+"""ResNet-50 (He et al. 2016, 'Deep residual learning for image recognition'), as torchvision has it.
+
+torchvision's halves the map in a block's 3x3 convolution, where the paper did so in the 1x1 before it. Batch normalisation,
+which at rest is one more factor and offset for each channel, is worked into the convolution before it. Blocks are called by
+stage and place, both from 1: ``block3_4`` is torchvision's ``layer3.3``, the fourth of the paper's conv4_x.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from streamer.dream.networks.layers import Block
+from streamer.dream.networks.weights import NetworkError
+
+STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
+"""Blocks, and channels of their 3x3 convolutions, in each of the four stages (table 1); a block gives four times as many."""
+EXPANSION = 4
+EPSILON = 1e-5
+"""Of the batch normalisation."""
+STRIDE = WINDOW = MIN_SIZE = 32
+"""Pixels from one position of the map to the next; side of the square that counts as its own; smallest side of a picture."""
+TRAINED_PX = 224
+FAVOURITE = "block3_3"
+"""In the middle of the stage whose maps are as fine as those of ``inception4c`` and ``fire6``, where parts of things show."""
+MARK = "layer3.5.conv3.weight"
+"""The end of a key that every file of weights has: none of the smaller ResNets has so deep a block."""
+CONVOLUTIONS = {"reduce": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "expand": ("conv3", "bn3")}
+"""Our names of a block's convolutions to torchvision's, and to those of the normalisation after each."""
+SHORTCUT = ("downsample.0", "downsample.1")
+
+
+class Bottleneck(Block):
+    """Reduce the channels by 1x1, look around by 3x3, expand by 1x1, and add that to what came in (figure 5, right).
+
+    Args:
+        inputs: channels of what comes in.
+        width: channels of the reduction.
+        stride: positions of the map that comes in for one of what goes out.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.reduce = nn.Conv2d(inputs, width, 1)
+        self.middle = nn.Conv2d(width, width, 3, stride=stride, padding=1)
+        self.expand = nn.Conv2d(width, EXPANSION * width, 1)
+        fits = stride == 1 and inputs == EXPANSION * width
+        self.shortcut = None if fits else nn.Conv2d(inputs, EXPANSION * width, 1, stride=stride)
+        """Brings what comes in to the size and channels of what goes out; None where they are the same."""
+
+    @property
+    def parts(self) -> Mapping[str, int]:
+        """The three convolutions; the last is what is added, without what came in."""
+        return {"reduce": self.reduce.out_channels, "3x3": self.middle.out_channels, "expand": self.expand.out_channels}
+
+    @property
+    def part_strides(self) -> Mapping[str, int]:
+        """The reduction's map is still as fine as what comes in."""
+        return {"reduce": 1}
+
+    @property
+    def channels(self) -> int:
+        """Of the sum."""
+        return self.expand.out_channels
+
+    def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """(N, inputs, h, w) to (N, channels, ceil(h / stride), ceil(w / stride)) and its parts."""
+        reduce = self.reduce(x)
+        middle = self.middle(reduce.relu())
+        expand = self.expand(middle.relu())
+        whole = expand + (x if self.shortcut is None else self.shortcut(x))
+        return whole, {"reduce": reduce, "3x3": middle, "expand": expand}
+
+
+def build_resnet50(classes: int = 1000) -> OrderedDict[str, nn.Module]:
+    """ResNet-50's layers, its dense layer as a 1x1 convolution.
+
+    The published network takes the mean over the map before the dense layer; the mean of this one's logits is the same.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3),
+        relu1=nn.ReLU(inplace=True),
+        pool1=nn.MaxPool2d(3, stride=2, padding=1),
+    )
+    inputs = 64
+    for stage, (count, width) in enumerate(STAGES, 1):
+        for place in range(1, count + 1):
+            layers[f"block{stage}_{place}"] = Bottleneck(inputs, width, stride=2 if place == 1 < stage else 1)
+            inputs = EXPANSION * width
+    layers["fc"] = nn.Conv2d(inputs, classes, 1)
+    return layers
+
+
+def resnet_tensors(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """A state dict's tensors by our names, batch normalisation worked into the convolutions.
+
+    Keys may be torchvision's, or stand behind a prefix, as those of networks trained to be robust do (Engstrom et al. 2019,
+    Salman et al. 2020: ``module.model.``, and the same once more for the attack). What else is there does not matter.
+
+    Args:
+        file: where they are from, for messages.
+
+    Raises:
+        NetworkError: names the file and the first key that is missing or of another shape.
+    """
+    prefix = _prefix(tensors)
+    with torch.device("meta"):
+        shapes = {key: tensor.shape for key, tensor in nn.Sequential(build_resnet50()).state_dict().items()}
+
+    def get(key: str, shape: Sequence[int]) -> Tensor:
+        if (found := tensors.get(prefix + key)) is None:
+            raise NetworkError(f"{file}: no tensor '{prefix}{key}' of shape {tuple(shape)}; is it for another network?")
+        if found.shape != tuple(shape):
+            raise NetworkError(
+                f"{file}: '{prefix}{key}' has shape {tuple(found.shape)}, expected {tuple(shape)}; is it for another network?"
+            )
+        return found.double()
+
+    ours: dict[str, Tensor] = {}
+    for name, (convolution, normalisation) in _places().items():
+        weight = get(f"{convolution}.weight", shapes[f"{name}.weight"])
+        gain, offset, mean, variance = (
+            get(f"{normalisation}.{part}", weight.shape[:1]) for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        gain = gain / (variance + EPSILON).sqrt()
+        ours[f"{name}.weight"] = (weight * gain.view(-1, 1, 1, 1)).float()
+        ours[f"{name}.bias"] = (offset - mean * gain).float()
+    for key in ("fc.weight", "fc.bias"):
+        ours[key] = get(key, [side for side in shapes[key] if side > 1]).float().view(shapes[key])
+    return ours
+
+
+def _places() -> dict[str, tuple[str, str]]:
+    """Our names of the convolutions to torchvision's, and to those of the normalisation after each."""
+    places = {"conv1": ("conv1", "bn1")}
+    for stage, (count, _) in enumerate(STAGES, 1):
+        for place in range(1, count + 1):
+            parts = CONVOLUTIONS | ({"shortcut": SHORTCUT} if place == 1 else {})
+            for ours, (convolution, normalisation) in parts.items():
+                theirs = f"layer{stage}.{place - 1}"
+                places[f"block{stage}_{place}.{ours}"] = f"{theirs}.{convolution}", f"{theirs}.{normalisation}"
+    return places
+
+
+def _prefix(tensors: Mapping[str, Tensor]) -> str:
+    """What stands before the network's keys: of those behind which most of them are found, the shortest."""
+    needed = {f"{convolution}.weight" for convolution, _ in _places().values()} | {"fc.weight", "fc.bias"}
+    prefixes = {key.removesuffix(MARK) for key in tensors if key == MARK or key.endswith(f".{MARK}")}
+    return max(sorted(prefixes, key=len), key=lambda prefix: sum(prefix + key in tensors for key in needed), default="")
