@@ -139,7 +139,7 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
     [
         (["photo.jpg"], "say what to dream: --class 'tree frog', --layer fire5 or --guide flowers.jpg"),
         (["photo.jpg", "--class", "qwxyzzy"], "'qwxyzzy': "),
-        (["photo.jpg", "--class", "volcano"], "'volcano': I know what 'volcano' is, but the network"),
+        (["photo.jpg", "--class", "volcano"], "'volcano': 'volcano' is not among the 200 things"),
         (["photo.jpg", "--layer", "conv33_2"], "'layer conv33_2': this network has no layer 'conv33_2'"),
         (["photo.jpg", "--layer", "conv3_2:999"], "'layer conv3_2:999': layer conv3_2 has channels 0 to "),
         (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
