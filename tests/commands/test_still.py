@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
+from streamer.requests.knowledge import LARGER
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]"]
@@ -169,4 +170,5 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     assert (answer.exit_code, answer.stdout) == (2, ""), answer.output
     (line,) = answer.stderr.splitlines()
     assert line.startswith(f"zoomdream: {says}")
+    assert line.endswith(LARGER) == ("volcano" in words), "how to get another network"
     assert sorted(tmp_path.iterdir()) == before, "nothing half-made is left"
