@@ -125,7 +125,7 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "a thing is known to larger networks, but not to the one that dreams",
             "what count near",
             "{what} is not among the {count} things this network knows. How about {near}?",
-            "the network I dream with never learnt {what}, but it knows {near}",
+            "the network I dream with never learnt {what}. {near}, perhaps?",
             "{what} takes a larger network than mine. With my {count} things I can offer {near}",
         ),
         "nothing_asked": _say(

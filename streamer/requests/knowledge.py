@@ -10,10 +10,7 @@ from streamer.requests.spelling import fold
 
 EXAMPLES = 12
 """Subjects that are given as examples, where there are so many."""
-LARGER = (
-    "'network.name: auto' takes a network that knows all 1000 classes wherever one can be had; 'zoomdream check' tells what is "
-    "missing for it"
-)
+LARGER = "'network.name: auto' takes a larger one wherever it can be had; 'zoomdream check' tells what is missing"
 """How the operator gets more to be dreamt."""
 _SHOWY = (
     "volcano", "bubble", "king penguin", "umbrella", "jellyfish", "ladybug", "castle", "daisy", "monarch butterfly", "mushroom",

@@ -98,3 +98,8 @@ class RealStage:
     def close(self) -> None:
         assert self.server.stop(10)
         self.queue.close()
+
+
+def wnids_of(stage: RealStage) -> set[str]:
+    """All classes, as the API lists them."""
+    return {entry["wnid"] for entry in stage.call("GET", "/api/classes").json["classes"]}

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from streamer.commands.classes import bundled_wnids
-from tests.web.real import RealStage
-
-
-@pytest.fixture
-def bundled() -> Iterator[RealStage]:
-    """A stream of the bundled network."""
-    stage = RealStage(known=bundled_wnids())
-    stage.learn("bundled", bundled_wnids())
-    yield stage
-    stage.close()
+from tests.web.real import RealStage, wnids_of
 
 
 def test_what_the_bundled_network_has_not_learnt_is_answered_with_what_is_near(bundled: RealStage) -> None:
@@ -39,7 +27,7 @@ def test_what_the_bundled_network_has_not_learnt_is_answered_with_what_is_near(b
 
 
 def test_the_examples_are_taken_whichever_network_dreams(bundled: RealStage) -> None:
-    for network, wnids in (("bundled", bundled_wnids()), ("large", {*_wnids(bundled)}), ("large", None)):
+    for network, wnids in (("bundled", bundled_wnids()), ("large", {*wnids_of(bundled)}), ("large", None)):
         bundled.learn(network, wnids)
         told = bundled.call("GET", "/api/network").json
         assert (told["name"], told["classes"]) == (network, len(wnids or ()))
@@ -51,7 +39,7 @@ def test_the_examples_are_taken_whichever_network_dreams(bundled: RealStage) -> 
 def test_classes_tell_what_is_learnt(bundled: RealStage) -> None:
     found = bundled.call("GET", "/api/classes").json["classes"]
     assert [entry["learnt"] for entry in found] == [True] * 200 + [False] * 800
-    bundled.learn("large", _wnids(bundled))
+    bundled.learn("large", wnids_of(bundled))
     assert all(entry["available"] for entry in bundled.call("GET", "/api/classes").json["classes"])
 
 
@@ -66,14 +54,10 @@ def test_watchers_hear_at_once_of_another_network(bundled: RealStage) -> None:
             network = json.loads(line.removeprefix(b"data: "))["network"]
             seen.append((network["name"], network["classes"]))
             if len(seen) == 1:
-                bundled.learn("large", _wnids(bundled))
+                bundled.learn("large", wnids_of(bundled))
             elif seen[-1] == ("large", 1000):
                 break
             assert len(seen) < 20
         assert seen[0] == ("bundled", 200)
     finally:
         connection.close()
-
-
-def _wnids(stage: RealStage) -> set[str]:
-    return {entry["wnid"] for entry in stage.call("GET", "/api/classes").json["classes"]}
