@@ -465,10 +465,10 @@ class ClassEntry:
     """All its names, the label among them."""
     link: str
     """A page about it."""
-    learnt: bool
-    """Whether the network at work knows it."""
     available: bool
-    """Whether it can be asked for: learnt, and not blocked."""
+    """Whether it can be asked for: the network at work has learnt it, and nobody blocks it."""
+    unlearnt: bool
+    """Whether only another network could have it dreamt: this one has not learnt it, and nobody blocks it."""
 
 
 @dataclass(frozen=True, slots=True)

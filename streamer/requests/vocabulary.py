@@ -360,7 +360,8 @@ class Vocabulary:
 
     def _entry(self, index: int) -> ClassEntry:
         entry = self._shelf.entries[index]
-        return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, index in self._learnt, index in self._available)
+        available, blocked = index in self._available, index in self._blocked
+        return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, available, not (available or blocked))
 
 
 def _spell_emoji(char: str) -> str:

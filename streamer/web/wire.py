@@ -89,8 +89,8 @@ def class_entry(entry: ClassEntry) -> Json:
         "label": entry.label,
         "names": list(entry.names),
         "link": entry.link,
-        "learnt": entry.learnt,
         "available": entry.available,
+        "unlearnt": entry.unlearnt,
     }
 
 

@@ -94,14 +94,15 @@ def test_what_is_blocked_is_not_told_to_be_missing(tiny: Vocabulary) -> None:
     assert (caught.value.reason, caught.value.unlearnt) == (Reason.BLOCKED, None)
 
 
-def test_entries_tell_what_is_learnt_and_what_can_be_asked_for(tiny: Vocabulary) -> None:
+def test_entries_tell_what_can_be_asked_for_and_what_only_other_networks_know(tiny: Vocabulary) -> None:
     def entry(words: Vocabulary, label: str) -> tuple[bool, bool]:
         found = words.search(label)[0]
         assert found.label == label
-        return found.learnt, found.available
+        return found.available, found.unlearnt
 
-    assert [entry(tiny, label) for label in ("volcano", "pizza")] == [(False, False), (True, True)]
-    assert entry(tiny.blocking([tiny.match("pizza").targets[0].wnid]), "pizza") == (True, False)
+    assert [entry(tiny, label) for label in ("volcano", "pizza")] == [(False, True), (True, False)]
+    blocking = tiny.blocking([target.wnid for label in ("volcano", "pizza") for target in tiny.classes_of(label)])
+    assert [entry(blocking, label) for label in ("volcano", "pizza")] == [(False, False)] * 2, "no network would help"
 
 
 def test_chance_and_wandering_wait_for_no_network(vocabulary: Vocabulary, tiny: Vocabulary) -> None:

@@ -63,7 +63,7 @@ def target(label: str) -> Target:
 def entry(wnid: str) -> ClassEntry:
     names = WORDS[wnid]
     link, known = f"https://en.wikipedia.org/wiki/{names[0].replace(' ', '_')}", wnid != LACKING
-    return ClassEntry(wnid, names[0], names, link, known, known)
+    return ClassEntry(wnid, names[0], names, link, known, not known)
 
 
 class FakeClasses:

@@ -255,7 +255,7 @@ def test_classes(stage: Stage) -> None:
     everything = stage.call("GET", "/api/classes").json["classes"]
     assert [item["label"] for item in everything][:2] == ["Arctic fox", "bubble"]
     assert [item["wnid"] for item in everything if not item["available"]] == [LACKING]
-    assert [item["wnid"] for item in everything if not item["learnt"]] == [LACKING]
+    assert [item["wnid"] for item in everything if item["unlearnt"]] == [LACKING]
     assert stage.call("GET", "/api/classes?q=FOX").json == {
         "classes": [
             {
@@ -263,8 +263,8 @@ def test_classes(stage: Stage) -> None:
                 "label": "Arctic fox",
                 "names": ["Arctic fox", "white fox"],
                 "link": "https://en.wikipedia.org/wiki/Arctic_fox",
-                "learnt": True,
                 "available": True,
+                "unlearnt": False,
             }
         ]
     }

@@ -26,10 +26,10 @@ const letter = (entry) => entry.label.normalize("NFD")[0].toUpperCase();
 function row(entry) {
   const others = entry.names.filter((name) => name !== entry.label).join(", ");
   const pick = el("button", { type: "button", title: others, onclick: () => onPick(entry.label) }, entry.label);
-  pick.setAttribute("aria-label", entry.learnt ? `Ask for ${entry.label}` : `Ask for what is near ${entry.label}`);
+  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for what is near ${entry.label}` : `Ask for ${entry.label}`);
   const about = link("↗", entry.link);
   if (about instanceof Element) about.setAttribute("aria-label", `About ${entry.label}`);
-  return el("li", { className: entry.learnt ? "" : "unlearnt" }, pick, about);
+  return el("li", { className: entry.unlearnt ? "unlearnt" : "" }, pick, about);
 }
 
 function show(found, note = "") {
@@ -72,7 +72,7 @@ async function read(key) {
 function fill(classes) {
   const sorted = classes.sort((a, b) => a.label.localeCompare(b.label));
   entries = sorted.filter((entry) => entry.available);
-  unlearnt = sorted.filter((entry) => !entry.learnt);
+  unlearnt = sorted.filter((entry) => entry.unlearnt);
   const views = [["few", "A handful"], ...[...new Set(entries.map(letter))].map((l) => [l, l]), ["all", `All ${entries.length}`]];
   const chips = views.map(([key, label]) => {
     const chip = el("button", { type: "button", className: "chip", "aria-pressed": "false", onclick: () => choose(key) }, label);
