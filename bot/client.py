@@ -205,6 +205,12 @@ class Client:
         with _reading():
             return tuple(str(each["name"]) for each in answer["layers"])
 
+    async def examples(self) -> tuple[str, ...]:
+        """Subjects that can be asked for now and show well."""
+        answer = await self._call("GET", "/api/network", again=True)
+        with _reading():
+            return tuple(str(label) for label in answer["examples"])
+
     async def programme(self) -> Programme:
         """What is on air and what waits."""
         answer = await self._call("GET", "/api/status", again=True)

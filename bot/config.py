@@ -129,7 +129,7 @@ class TwitchConfig(Section):
         description="Channel points that a reward costs when the bot makes it; afterwards, its price is changed on Twitch.",
     )
     bits: bool = Field(
-        default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream volcano."
+        default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream jellyfish."
     )
 
     @model_validator(mode="after")

@@ -28,6 +28,10 @@ LISTED = 5
 """Requests that a list of the queue names."""
 QUIET_S = 10.0
 """Seconds in which viewers are told once that nothing works, not each of them."""
+EXAMPLES = ("king penguin", "umbrella", "jellyfish", "ladybug", "goldfish", "orange", "lion", "candle")
+"""Subjects that every network knows: examples until the streamer has told its own."""
+FRESH_S = 30.0
+"""Seconds for which the streamer's examples hold."""
 MEANING_S = 600.0
 """Seconds for which it is remembered that a bare word means nothing."""
 QUESTIONS = frozenset({"queue", "when", "now", "what", "help"})
@@ -56,6 +60,9 @@ class ChatDesk:
         self._settings = dict(config.commands.items())
         self._cooldowns, self._quiet, self._talk = Cooldowns(clock), Cooldowns(clock), Cooldowns(clock)
         """Of commands; of replies that are not to be repeated; of bare words that mean nothing."""
+        self._examples: tuple[str, ...] = EXAMPLES
+        self._fresh = Cooldowns(clock)
+        """Of looks at the streamer's examples."""
         orders = Orders(client, replies)
         self._commands: dict[str, Callable[[Line, str], Awaitable[Said]]] = {
             "queue": self._queue,
@@ -113,7 +120,11 @@ class ChatDesk:
             return self._once("cooling", line, user_only=True, wait=self._replies.wait(wait_s)) if asks else None
         try:
             if command.name == "dream":
-                return await self._ask(line, command.words, taken=taken) if command.words else self._say("nothing_asked", line)
+                return (
+                    await self._ask(line, command.words, taken=taken)
+                    if command.words
+                    else await self._urge("nothing_asked", line)
+                )
             if command.name == "layer":
                 return await self._layer(line, _LAYER_WORD.sub("", command.words, count=1), taken)
             if command.name == "random":
@@ -122,7 +133,7 @@ class ChatDesk:
         except ApiDown:
             return self._once("offline", line)
         except ApiRefused as refused:
-            return self._refused(line, refused, command.words)
+            return await self._refused(line, refused, command.words)
 
     def _cooldown(self, line: Line, name: str) -> float:
         """Seconds until a command may be used again; 0 when it may now, which begins its cooldown."""
@@ -140,6 +151,19 @@ class ChatDesk:
 
     def _say(self, key: str, line: Line, **values: object) -> str:
         return self._replies.say(key, line.user, **values)
+
+    async def _urge(self, key: str, line: Line, **values: object) -> str:
+        """Say something that has examples in it."""
+        return self._say(key, line, **values, **self._replies.examples(await self._known()))
+
+    async def _known(self) -> tuple[str, ...]:
+        """Subjects to give as examples: the streamer's, or the last that it told."""
+        if self._fresh.take({"examples": FRESH_S}) == 0:
+            try:
+                self._examples = await self._client.examples() or self._examples
+            except (ApiDown, ApiRefused) as error:  # an older streamer tells none
+                log.debug("the streamer tells no examples: %s", error)
+        return self._examples
 
     # Requests
 
@@ -216,7 +240,7 @@ class ChatDesk:
         self._talk.take({words.casefold(): MEANING_S})
         return None
 
-    def _refused(self, line: Line, refused: ApiRefused, words: str) -> Said:
+    async def _refused(self, line: Line, refused: ApiRefused, words: str) -> Said:
         """What to say when the streamer says no."""
         match refused.code:
             case "unknown_word":
@@ -224,6 +248,10 @@ class ChatDesk:
                 if near := refused.suggestions[:3]:
                     return self._say("unknown_near", line, heard=heard, near=self._replies.choices(near))
                 return self._say("unknown", line, heard=heard)
+            case "unlearnt":
+                what = echo(str(refused.body.get("label") or words)) or "that"
+                offered = self._replies.choices(refused.suggestions[:3] or (await self._known())[:3])
+                return self._say("unlearnt", line, what=what, count=int(refused.number("known") or 0), near=offered)
             case "limit" | "cooldown":
                 wait = self._replies.wait(refused.number("retry_s"))
                 return self._say("limited", line, message=quote(refused.message), wait=wait)
@@ -251,7 +279,7 @@ class ChatDesk:
     async def _queue(self, line: Line, words: str) -> Said:
         programme = await self._client.programme()
         if not programme.waiting:
-            return self._say("queue_empty" if programme.open else "closed", line)
+            return await self._urge("queue_empty", line) if programme.open else self._say("closed", line)
         fill, count = self._replies.say, len(programme.waiting)
         entries = [
             fill("entry", what=quote(entry.title), name=clean_name(entry.user), id=entry.id)
@@ -270,7 +298,7 @@ class ChatDesk:
         on_air = programme.on_air
         if on_air is not None and on_air.user.casefold() == name:
             return self._say("when_on_air", line, what=self._replies.subjects(on_air.labels))
-        return self._say("when_none", line)
+        return await self._urge("when_none", line)
 
     async def _oops(self, line: Line, words: str) -> Said:
         try:
@@ -292,14 +320,14 @@ class ChatDesk:
 
     async def _what(self, line: Line, words: str) -> Said:
         if not words:
-            return self._say("nothing_asked", line)
+            return await self._urge("nothing_asked", line)
         understood = await self._client.match(words, line.role)
         what = " ".join(filter(None, (self._replies.subjects(understood.labels), self._replies.note(understood.note))))
         return self._say("match", line, heard=echo(words) or "that", what=what)
 
     async def _help(self, line: Line, words: str) -> Said:
         others = [name for name in self.parser.offered(line.role) if name not in ("dream", "help")]
-        return self._say("help", line, commands=", ".join(f"{self._config.prefix}{name}" for name in others))
+        return await self._urge("help", line, commands=", ".join(f"{self._config.prefix}{name}" for name in others))
 
     async def _voteskip(self, line: Line, words: str) -> Said:
         try:

@@ -15,7 +15,7 @@ from bot.messages import Line, Role
 _REPLIED_TO = re.compile(r"@\w{1,25},?\s+")
 """Twitch puts the name of who is replied to in front."""
 _CHEER = re.compile(r"[a-z]{1,25}\d{1,7}(?: |$)", re.IGNORECASE)
-"""Bits stand in front as words of this kind: ``Cheer100 !dream volcano``."""
+"""Bits stand in front as words of this kind: ``Cheer100 !dream jellyfish``."""
 _TRAILING = ".,:;!?"
 """Forgiven after a command's word."""
 _BARE = re.compile(r"[\w'\- ]+(?:\+[\w'\- ]+){0,3}")

@@ -88,9 +88,18 @@ class Replies:
         return self._fill("wait_hours", "", {"n": round(seconds / 3600)})
 
     def choices(self, words: Sequence[str]) -> str:
-        """Some to choose from, for example ``volcano, canoe or bubble``."""
+        """Some to choose from, for example ``lion, candle or umbrella``."""
         *firsts, last = map(quote, words)
         return f"{', '.join(firsts)} {self._fill('or', '', {})} {last}" if firsts else last
+
+    def examples(self, labels: Sequence[str]) -> dict[str, str]:
+        """Placeholders of some subjects to start with, chosen anew each time.
+
+        Args:
+            labels: at least one.
+        """
+        some = [quote(label) for label in self._rng.sample(list(labels), min(2, len(labels)))]
+        return {"example": some[0], "pair": " + ".join(some)}
 
     def note(self, text: str) -> str:
         """What was guessed, to be put behind what was understood; empty for nothing."""

@@ -44,7 +44,8 @@ CHAT = "channel.chat.message"
 REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
 SAID = 64
 """Own messages remembered, so that an account that is both bot and streamer does not answer itself."""
-PROMPT = "What shall I dream of? For example: volcano + bubble"
+PROMPT = "What shall I dream of? For example: king penguin + umbrella"
+"""Of a reward that viewers fill in; it outlives networks, so every network knows what it names."""
 
 
 class TwitchAdapter:

@@ -110,7 +110,7 @@ def say_line(
     line: Annotated[
         str,
         typer.Argument(
-            metavar="LINE", help='What would be typed in chat: "!dream volcano", just "volcano", or "!layer fire5".'
+            metavar="LINE", help='What would be typed in chat: "!dream jellyfish", just "jellyfish", or "!layer fire5".'
         ),
     ],
     user: Annotated[str | None, typer.Option(help="Who says it; your login name if not given.")] = None,

@@ -432,7 +432,7 @@ class QueueConfig(Section):
         default=(),
         max_length=1000,
         json_schema_extra={"allowed": "a list of subjects"},
-        description="What to dream when nobody asks, each as 'volcano', 'volcano + bubble', 'layer fire5', "
+        description="What to dream when nobody asks, each as 'jellyfish', 'jellyfish + ladybug', 'layer fire5', "
         "'layer fire5:3,17-20', 'guide flowers.jpg' or 'guide flowers.jpg at fire6', mixed as you like. One alone is dreamt "
         "for as long as nobody asks. Pictures are looked for from the folder the program is started in. Empty: anything that "
         "goes well together.",

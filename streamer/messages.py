@@ -275,6 +275,8 @@ class Reason(StrEnum):
     """Why something was refused; the web maps each to a status code."""
 
     UNKNOWN_WORD = "unknown_word"
+    UNLEARNT = "unlearnt"
+    """There is such a class, but the network at work has not learnt it."""
     DUPLICATE = "duplicate"
     LIMIT = "limit"
     CLOSED = "closed"
@@ -301,6 +303,20 @@ class Vote:
     eta_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Unlearnt:
+    """A subject that only other networks know."""
+
+    said: str
+    """As it was typed."""
+    label: str
+    """What it is called; what was typed, where that means several classes."""
+    known: int
+    """Classes that the network at work has learnt."""
+    remedy: str
+    """How the operator gets a network that knows it, in one line."""
+
+
 class Refused(Exception):
     """A request or command that cannot be granted, for a reason its sender can understand."""
 
@@ -312,6 +328,7 @@ class Refused(Exception):
         suggestions: tuple[str, ...] = (),
         retry_s: float | None = None,
         vote: Vote | None = None,
+        unlearnt: Unlearnt | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -321,6 +338,8 @@ class Refused(Exception):
         """Seconds after which another try may succeed."""
         self.vote = vote
         """With ``DUPLICATE``: the request that waits already."""
+        self.unlearnt = unlearnt
+        """With ``UNLEARNT``: what the network has not learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +466,24 @@ class ClassEntry:
     link: str
     """A page about it."""
     available: bool
-    """Whether the network in use can dream it."""
+    """Whether it can be asked for: the network at work has learnt it, and nobody blocks it."""
+    unlearnt: bool
+    """Whether only another network could have it dreamt: this one has not learnt it, and nobody blocks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the network at work knows, at one moment."""
+
+    classes: int = 0
+    """How many of ImageNet's classes; 0 until the network is loaded."""
+    total: int = 0
+    """How many there are."""
+    examples: tuple[str, ...] = ()
+    """Labels that show well and can be asked for now; the first two make a pair. Until the network is loaded, every network
+    knows them."""
+    remedy: str = ""
+    """How the operator gets a network that knows all classes, in one line; empty where this one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,3 +649,4 @@ class StatusSnapshot:
     """What encodes, and how, for example ``libx264 veryfast``."""
     source: SourceStatus | None = None
     """The film or the camera that the dream rides on; None where there is none."""
+    knowledge: Knowledge = Knowledge()

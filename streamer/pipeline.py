@@ -226,6 +226,9 @@ class Pipeline:
             return  # nobody's time on air runs while the network loads
         if (status.wnids, status.layers) != self._known:
             self._director.learn(self._words.narrowed(status.wnids), status.layers)
+            known = self._director.knowledge()
+            if known.remedy:
+                log.info("this network knows %d of %d things; %s", known.classes, known.total, known.remedy)
             self._known = status.wnids, status.layers
         scene = self._director.tick()
         if self._journal is not None and self._director.held != self._held:
@@ -293,6 +296,7 @@ class Pipeline:
             longest_gap_s=self._frame_clock.longest_gap_s,
             sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error),
             source=source,
+            knowledge=self._director.knowledge(),
             encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streamer.__main__ import app
+from streamer.commands.classes import IMAGENET
 
 HEAVY = ("torch", "av", "cv2", "aiohttp", "PIL", "numpy")
 
@@ -53,7 +54,7 @@ def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) ->
             ["render", "--script", "volcano", "--size", "33x32"],
             "--set video.width=33: 'video.width' is 33; must be even, 32 to 7680",
         ),
-        (["say", "!skip"], "'!skip' is not understood; say for example \"!dream volcano\""),
+        (["say", "!skip"], "'!skip' is not understood; say for example \"!dream jellyfish\""),
         (["say", "volcano", "--url", "ftp://here"], "'ftp://here' is not an address such as http://127.0.0.1:8080"),
         (["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' has to end in .safetensors"),
         (["fit-prior", "no.jpg", "-o", "prior.safetensors"], "there is no picture 'no.jpg'"),
@@ -69,15 +70,19 @@ def test_a_wrong_call_ends_with_2_and_one_line(runner: CliRunner, call: list[str
 def test_classes_lists_everything(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["classes"])
     assert answer.exit_code == 0
-    assert answer.stdout.splitlines()[-1] == "1000 classes; 200 of them with the bundled network"
-    assert "volcano" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == (
+        "1000 classes: networks trained on ImageNet know all, the bundled one by itself 200"
+    )
+    lines = {words[0]: line for line in answer.stdout.splitlines() if (words := line.split())}
+    assert lines["volcano"].rstrip().endswith(IMAGENET)
+    assert lines["goldfish"].rstrip().endswith(" all")
 
 
 def test_classes_tells_what_a_word_would_match(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["classes", "goldfish + vulcano"])
     assert answer.exit_code == 0
     assert answer.stdout.startswith("'goldfish + vulcano' dreams: goldfish + volcano (")
-    assert "the bundled network has not learnt: volcano" in answer.stdout
+    assert "known to networks trained on ImageNet, not to the bundled one by itself: volcano\n" in answer.stdout
 
 
 def test_a_word_that_means_nothing_ends_with_1_and_near_matches(runner: CliRunner) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from streamer.commands.classes import bundled_wnids
+from streamer.messages import Refused
+from streamer.requests.subjects import OPERATOR, Subjects
+from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,3 +103,63 @@ def test_quoted_messages_are_in_the_code(document: Path) -> None:
 
 def test_messages_are_quoted() -> None:
     assert sum(len(list(quoted(document))) for document in DOCUMENTS) > 40
+
+
+SUBJECTS = re.compile(
+    r"--class (?:\"(?P<quoted>[^\"]+)\"|(?P<bare>[\w-]+))|--script \"(?P<script>[^\"]+)\"|!dream (?P<said>[\w' +]+)"
+    r"|wander_among[:=] ?\[(?P<list>[^\]]+)\]|\"text\": \"(?P<text>[^\"]+)\"|zoomdream classes (?P<word>[a-z ]+)"
+)
+"""Where a call or a setting names something to be dreamt."""
+LARGE = re.compile(r"network\.name=(?!bundled|auto)")
+"""In a call that names its network."""
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Every command and every line of code in the documents and in the comments of the configs, with its place."""
+    for document in [*DOCUMENTS, *sorted((ROOT / "configs").glob("*.yaml"))]:
+        if document.name in ("reference.yaml", "wording.yaml"):
+            continue  # made of descriptions, not of calls
+        text = re.sub(r"\\\n\s*", "", document.read_text())
+        code = text if document.suffix == ".yaml" else "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S))
+        spans = [] if document.suffix == ".yaml" else re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+        for line in (*code.splitlines(), *spans):
+            yield name(document), line
+
+
+def named(call: str) -> Iterator[str]:
+    """What a call asks for, cue by cue; not what only stands for a word, as in ``!dream A + B``."""
+    for found in SUBJECTS.finditer(call):
+        if script := found["script"]:
+            yield from (re.sub(r"^\s*[\d:.]+s? ", "", cue).strip() for cue in script.split(";"))
+        elif chosen := found["list"]:
+            yield from (each.strip(" \"'") for each in chosen.split(","))
+        else:
+            words = next(filter(None, found.groups())).strip()
+            if not words.isupper():
+                yield words
+
+
+EXAMPLES = [(where, call, words) for where, call in calls() for words in named(call)]
+
+
+def test_examples_name_what_there_is() -> None:
+    """What not every network knows stands in calls that name one which does."""
+    everything, everywhere = Subjects(Vocabulary.load(), None), Subjects(Vocabulary.load(bundled_wnids()), None)
+    for where, call, words in EXAMPLES:
+        known = everything if LARGE.search(call) else everywhere
+        try:
+            known.match(words, OPERATOR, peek=True)
+        except Refused as refused:
+            pytest.fail(f"{where}: {call}: {refused}")
+    assert len(EXAMPLES) > 40
+
+
+def test_the_first_examples_are_known_to_every_network() -> None:
+    """Whatever a fresh machine can load, README's first words and first calls are dreamt."""
+    readme = (ROOT / "README.md").read_text()
+    everywhere = Vocabulary.load(bundled_wnids())
+    (first,) = re.findall(r"type `([^`]+)`", readme)
+    assert everywhere.match(first).title == first
+    (said,) = re.findall(r"zoomdream say \"!dream ([^\"]+)\"", readme)
+    assert everywhere.match(said).title == said
+    assert not LARGE.search(readme[: readme.index("## A file in")])

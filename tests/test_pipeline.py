@@ -176,6 +176,20 @@ def test_what_can_be_asked_for_is_what_the_network_knows(live: Live) -> None:
     assert not told[0]["available"]
 
 
+def test_which_network_dreams_is_told_with_what_it_knows(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "streamer.pipeline")
+    live.pipeline.start()
+    before = live.call("api/network")
+    assert (before["name"], before["classes"], before["total"], before["remedy"]) == ("", 0, 1000, "")
+    assert len(before["examples"]) > 2
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    told = live.call("api/status")["network"]
+    assert (told["name"], told["classes"]) == ("by hand", 3)
+    assert sorted(told["examples"]) == ["goldfish", "pizza", "umbrella"]
+    assert caplog.text.count(f"this network knows 3 of 1000 things; {told['remedy']}") == 1
+
+
 def test_keyframes_come_to_be_video(live: Live) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)

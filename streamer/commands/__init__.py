@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # --help is to be there at once, without numpy
+    from streamer.messages import Refused
 
 FAILED, WRONG_CALL = 1, 2
 """Exit codes."""
@@ -15,6 +19,12 @@ class CommandError(Exception):
         super().__init__(message)
         self.code = code
         """What the program exits with."""
+
+
+def refusal(refused: Refused) -> str:
+    """A refusal as the operator is told it: with what would be understood, and how to get what is missing."""
+    message = with_near(str(refused), refused.suggestions)
+    return f"{message}; {refused.unlearnt.remedy}" if refused.unlearnt else message
 
 
 def with_near(message: str, suggestions: Sequence[str]) -> str:

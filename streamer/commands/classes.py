@@ -10,11 +10,13 @@ from rich.table import Table
 from safetensors import SafetensorError, safe_open
 
 from streamer.assets import asset
-from streamer.commands import CommandError, with_near
+from streamer.commands import CommandError, refusal
 from streamer.messages import ClassEntry, Refused
 from streamer.requests.vocabulary import Vocabulary
 
 BUNDLED_FILE = "bundled_net.safetensors"
+IMAGENET = "ImageNet's 1000"
+"""Networks that know a class which not all know: whichever were trained on all of ImageNet's classes."""
 SHOWN = 20
 """Classes listed for a word."""
 
@@ -34,17 +36,18 @@ def command(word: str, console: Console, announce: Callable[[str], None]) -> Non
     if not word.strip():
         entries = words.search("", limit=10_000)
         console.print(_table(entries, bundled))
-        announce(f"{len(entries)} classes; {len(bundled)} of them with the bundled network")
+        known = f": networks trained on ImageNet know all, the bundled one by itself {len(bundled)}" if bundled else ""
+        announce(f"{len(entries)} classes{known}")
         return
     try:
         match = everything.match(word)
     except Refused as refused:
-        raise CommandError(with_near(str(refused), refused.suggestions)) from None
+        raise CommandError(refusal(refused)) from None
     title = " + ".join(target.label for target in match.targets)
     announce(f"'{word.strip()}' dreams: {title}{f' ({match.note})' if match.note else ''}")
     missing = [target.label for target in match.targets if bundled and target.wnid not in bundled]
     if missing:
-        announce(f"the bundled network has not learnt: {', '.join(missing)}")
+        announce(f"known to networks trained on ImageNet, not to the bundled one by itself: {', '.join(missing)}")
     if entries := words.search(word, limit=SHOWN):
         console.print(_table(entries, bundled))
 
@@ -65,5 +68,5 @@ def _table(entries: tuple[ClassEntry, ...], bundled: frozenset[str]) -> Table:
     table.add_column("networks", no_wrap=True)
     for entry in entries:
         others = ", ".join(name for name in entry.names if name != entry.label)
-        table.add_row(entry.label, others, "all" if entry.wnid in bundled else "vgg16, squeezenet1_1")
+        table.add_row(entry.label, others, "all" if entry.wnid in bundled else IMAGENET)
     return table

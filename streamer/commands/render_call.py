@@ -43,14 +43,14 @@ def render(
     ] = None,
     script: Annotated[
         str,
-        typer.Option(help='What to dream from which second on: "0 volcano + bubble; 12 pizza".', rich_help_panel=WHAT),
+        typer.Option(help='What to dream from which second on: "0 jellyfish + ladybug; 12 pizza".', rich_help_panel=WHAT),
     ] = "",
     subject: Annotated[
         str,
         typer.Option(
             "--class",
             metavar="WORDS",
-            help="What to dream on pictures or a film: 'tree frog + volcano'.",
+            help="What to dream on pictures or a film: 'goldfish + orange'.",
             rich_help_panel=WHAT,
         ),
     ] = "",

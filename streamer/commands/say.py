@@ -14,6 +14,8 @@ from streamer.commands import CommandError, with_near
 
 COMMAND = "!dream"
 LAYER = "!layer"
+EXAMPLE = "jellyfish"
+"""Every network knows it."""
 TIMEOUT_S = 10.0
 
 Json = dict[str, Any]
@@ -47,9 +49,9 @@ def wish(line: str) -> Wish:
                 raise ValueError(f'which layer? Say for example "{LAYER} fire5"; zoomdream classes --layers lists them')
             return Wish(f"layer {words.strip()}", "moderator")
         if command.lower() != COMMAND:
-            raise ValueError(f"'{command}' is not understood; say for example \"{COMMAND} volcano\"")
+            raise ValueError(f"'{command}' is not understood; say for example \"{COMMAND} {EXAMPLE}\"")
     if not words.strip():
-        raise ValueError(f'nothing to dream; say for example "{COMMAND} volcano"')
+        raise ValueError(f'nothing to dream; say for example "{COMMAND} {EXAMPLE}"')
     return Wish(words.strip())
 
 
@@ -119,6 +121,8 @@ def _refused(code: int, body: bytes) -> str:
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"the streamer answered {code} {_phrase(code)}"
     message = with_near(message, suggestions)
+    if error.get("remedy"):
+        message += f"; {error['remedy']}"
     if error.get("retry_s"):
         message += f"; try again in {_duration(error['retry_s'])}"
     return message

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamer.commands import with_near
+from streamer.commands import refusal
 from streamer.dream.sources import SourceError, read_image
 from streamer.messages import LayerEntry, Reason, Refused, Target
 from streamer.requests.subjects import OPERATOR, Subjects
@@ -74,7 +74,7 @@ def parse_script(script: str, seconds: float, match: Callable[[str], tuple[Targe
         ScriptError: nothing to play; a time that is missing, malformed, out of order or past the end; unknown words.
     """
     if not script.strip(" \t\r\n;"):
-        raise ScriptError("the script is empty; write for example '0 volcano + bubble; 12 pizza'")
+        raise ScriptError("the script is empty; write for example '0 jellyfish + ladybug; 12 pizza'")
     cues: list[Cue] = []
     start = 0
     for piece in _SEPARATOR.split(script):
@@ -106,7 +106,7 @@ def _parse_cue(text: str, where: str, before: Cue | None, seconds: float, match:
     try:
         return Cue(start_s, match(words))
     except Refused as refused:
-        raise ScriptError(f"{where}: {with_near(str(refused), refused.suggestions)}", suggestions=refused.suggestions) from None
+        raise ScriptError(f"{where}: {refusal(refused)}", suggestions=refused.suggestions) from None
 
 
 def _short(text: str, limit: int = 40) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from streamer.commands import WRONG_CALL, CommandError, with_near
+from streamer.commands import WRONG_CALL, CommandError, refusal
 from streamer.commands.bar import progress_bar
 from streamer.commands.batch import Job, jobs
 from streamer.commands.failures import as_command_error
@@ -127,7 +127,7 @@ def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None
     try:
         return reader(words, layers)(subject)
     except Refused as refused:
-        raise CommandError(f"'{subject}': {with_near(str(refused), refused.suggestions)}", WRONG_CALL) from None
+        raise CommandError(f"'{subject}': {refusal(refused)}", WRONG_CALL) from None
 
 
 def _dream(

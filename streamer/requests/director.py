@@ -11,6 +11,7 @@ from random import Random
 from streamer.config import QueueConfig
 from streamer.messages import (
     BlockKind,
+    Knowledge,
     LayerEntry,
     Layout,
     Match,
@@ -141,6 +142,10 @@ class Director:
         with self._lock:
             return self._stage.subjects.layers or ()
 
+    def knowledge(self) -> Knowledge:
+        """What the network at work knows, now."""
+        return self.vocabulary.knowledge
+
     def learn(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] = ()) -> None:
         """Go on with another network's classes and layers; a scene with subjects that it lacks is replaced at once."""
         with self._lock:
@@ -173,8 +178,8 @@ class Director:
             anything: let chance choose; ``text`` is not looked at.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with the vote;
-                ``CLOSED``, also if requests cannot be kept.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with
+                the vote; ``CLOSED``, also if requests cannot be kept.
         """
         user, text = clean_name(user) or NAMELESS, clean_text(text)
         message_id = clean_text(message_id)[:MESSAGE_ID] if message_id else None
@@ -213,7 +218,7 @@ class Director:
         """What somebody's words would be understood as; asks for nothing.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``FORBIDDEN`` or ``BLOCKED``.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN`` or ``BLOCKED``.
         """
         text = clean_text(text)
         with self._lock:

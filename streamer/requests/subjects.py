@@ -196,10 +196,12 @@ class Subjects:
         if not any(letter.isdigit() for letter in part.said) and not self._has(part.name):
             try:  # 'layer cake' is something to eat
                 return self.vocabulary.match(part.said, peek=peek)
-            except Refused:
-                pass
+            except Refused as refused:
+                if refused.reason is Reason.UNLEARNT:
+                    raise
         if not rights.layers:
-            raise Refused(Reason.FORBIDDEN, "layers are for moderators to choose; ask for a thing, for example: volcano")
+            example = self.vocabulary.knowledge.examples[0]
+            raise Refused(Reason.FORBIDDEN, f"layers are for moderators to choose; ask for a thing, for example: {example}")
         return Match((self._layer(part),))
 
     def _layer(self, part: LayerSaid) -> Target:

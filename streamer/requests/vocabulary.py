@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target
+from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target, Unlearnt
 from streamer.requests.clean import clean_text
+from streamer.requests.knowledge import LARGER, knowledge
 from streamer.requests.shelf import Shelf
 from streamer.requests.spelling import fold, key, variants
 
@@ -56,7 +57,8 @@ class Vocabulary:
         """Make the vocabulary of a network.
 
         Args:
-            available: the wnids it has learnt; None is all classes.
+            available: the wnids it has learnt; None while it is not known which network it will be: anything passes then,
+                and what nobody named is taken from what every network knows.
             blocked: those that are not to be dreamt nevertheless.
 
         Raises:
@@ -69,6 +71,12 @@ class Vocabulary:
         self._learnt = frozenset(shelf.index[wnid] for wnid in wnids)
         self._blocked = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & set(blocked))
         self._available = self._learnt - self._blocked
+        self._settled = available is not None
+        everywhere = {index for index in self._available if shelf.entries[index].tiny}
+        self._free = frozenset((not self._settled and everywhere) or self._available or self._learnt)
+        """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
+        self.knowledge = knowledge(shelf, self._learnt if self._settled else None, self._free)
+        """What the network knows, with examples."""
         self._labels = {shelf.entries[index].wnid: shelf.entries[index].label for index in range(len(shelf.entries))}
         self._asked: dict[tuple[int, ...], int] = {}
         self._lock = threading.Lock()
@@ -78,7 +86,7 @@ class Vocabulary:
         """Read the shipped classes.
 
         Args:
-            available: wnids the network has learnt; unknown ones are ignored, None is all 1000.
+            available: wnids the network has learnt, unknown ones are ignored; None while that is not known.
 
         Raises:
             ValueError: none of them is a class of ImageNet-1k.
@@ -97,7 +105,7 @@ class Vocabulary:
     def blocking(self, blocked: Collection[str]) -> Vocabulary:
         """The same vocabulary with these classes blocked (wnids), and no others."""
         learnt = {self._shelf.entries[index].wnid for index in self._learnt}
-        return Vocabulary(self._shelf, learnt, blocked)
+        return Vocabulary(self._shelf, learnt if self._settled else None, blocked)
 
     def classes_of(self, word: str) -> tuple[Target, ...]:
         """All classes that a WordNet id or a word means, whether the network has learnt them or not.
@@ -110,7 +118,7 @@ class Vocabulary:
             return (self._target(index),)
         folded = fold(word)
         if not folded:
-            raise Refused(Reason.BAD_INPUT, "say which class, for example: volcano")
+            raise Refused(Reason.BAD_INPUT, f"say which class, for example: {self.knowledge.examples[0]}")
         if found := self._shelf.meaning(folded):
             return tuple(map(self._target, found))
         near = self._labels_of(self._shelf.alike(folded, SUGGESTIONS))
@@ -131,8 +139,8 @@ class Vocabulary:
             peek: only look; the same words asked for next are understood alike.
 
         Raises:
-            Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, or a class that the network has
-                not learnt, with ``suggestions`` that it has; ``BLOCKED`` for a class that is blocked.
+            Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, ``UNLEARNT`` for a class that the
+                network has not learnt, both with ``suggestions`` that it has; ``BLOCKED`` for a class that is blocked.
         """
         text = clean_text(text)
         chosen: list[int] = []
@@ -156,11 +164,8 @@ class Vocabulary:
                 chosen.append(index)
                 notes.extend([note] if note else [])
         if not chosen:
-            raise refusal or Refused(
-                Reason.BAD_INPUT,
-                "say what to dream, for example: " + " + ".join(self._examples()),
-                suggestions=self._examples(),
-            )
+            pair = self.knowledge.examples[:2]
+            raise refusal or Refused(Reason.BAD_INPUT, "say what to dream, for example: " + " + ".join(pair), suggestions=pair)
         return Match(tuple(map(self._target, chosen)), "; ".join(notes), exact)
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
@@ -194,7 +199,7 @@ class Vocabulary:
         return tuple(map(self._entry, found[:limit]))
 
     def random(self, rng: Random) -> Target:
-        """Any class the network can dream."""
+        """Any class the network can dream; any that every network can, while it is not known which it will be."""
         return self._target(rng.choice(sorted(self._free)))
 
     def wander(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
@@ -209,11 +214,6 @@ class Vocabulary:
         themes = [theme for theme in themes if theme] or [sorted(self._free - unwanted) or sorted(self._free)]
         count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1
         return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
-
-    @property
-    def _free(self) -> frozenset[int]:
-        """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
-        return self._available or self._learnt
 
     def stand_in(self, target: Target) -> Target | None:
         """The target itself if the network has learnt it, else its nearest relative there; None for none, or one blocked."""
@@ -318,14 +318,18 @@ class Vocabulary:
     def _unlearnt(self, reading: _Reading) -> Refused:
         """Why a known class is refused, and what comes nearest."""
         suggestions = self._labels_of(self._best_of(reading.classes))
+        if not suggestions and self._available:
+            suggestions = self.knowledge.examples[:SUGGESTIONS]
         names = set(variants(fold(reading.said)))
         index = reading.classes[0]
         plain = len(reading.classes) == 1 or names & self._shelf.entries[index].keys
         label = self._shelf.entries[index].label if plain else reading.said
         return Refused(
-            Reason.UNKNOWN_WORD,
-            f"I know what '{label}' is, but the network dreaming here never learnt it" + one_of(suggestions),
+            Reason.UNLEARNT,
+            f"'{label}' is not among the {len(self._learnt)} things this network knows (a larger one does)"
+            + one_of(suggestions),
             suggestions=suggestions,
+            unlearnt=Unlearnt(reading.said, label, len(self._learnt), LARGER),
         )
 
     def _unknown(self, said: str, bare: str) -> Refused:
@@ -350,21 +354,14 @@ class Vocabulary:
     def _labels_of(self, classes: list[int]) -> tuple[str, ...]:
         return tuple(self._shelf.entries[index].label for index in classes[:SUGGESTIONS])
 
-    def _examples(self) -> tuple[str, ...]:
-        order = sorted(self._free)
-        return (
-            tuple(self._shelf.entries[order[len(order) * place // 3]].label for place in (1, 2))
-            if len(order) > 2
-            else (self._shelf.entries[order[0]].label,)
-        )
-
     def _target(self, index: int) -> Target:
         entry = self._shelf.entries[index]
         return Target(entry.wnid, entry.label)
 
     def _entry(self, index: int) -> ClassEntry:
         entry = self._shelf.entries[index]
-        return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, index in self._available)
+        available, blocked = index in self._available, index in self._blocked
+        return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, available, not (available or blocked))
 
 
 def _spell_emoji(char: str) -> str:

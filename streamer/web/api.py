@@ -55,6 +55,7 @@ class Api:
             web.post("/api/voteskip", self.voteskip),
             web.post("/api/chat", self.chat),
             web.get("/api/status", self.status),
+            web.get("/api/network", self.network),
             web.get("/api/classes", self.classes),
             web.get("/api/layers", self.layers),
             web.get("/api/session", self.session),
@@ -67,8 +68,6 @@ class Api:
         self._gate.require_writer(request)
         body = await read_body(request, RequestBody)
         text = COMMAND.sub("", body.text or "", count=1)
-        if not text.strip() and not body.random:
-            raise ApiError(400, "bad_input", "say what to dream, for example: volcano + bubble")
         trusted = self._gate.moderates(request)
         if body.role is not Role.EVERYONE and not trusted:
             raise ApiError(401, "unauthorized", "only a caller with the token may name a role")
@@ -132,6 +131,10 @@ class Api:
     async def status(self, request: web.Request) -> web.Response:
         """Tell what is on air, the queue, rates and counters."""
         return web.json_response(wire.status(await self._calls(self._status), self._links), dumps=wire.dumps)
+
+    async def network(self, request: web.Request) -> web.Response:
+        """Tell which network dreams and how much it knows, with examples; a name and a number are missing while it loads."""
+        return web.json_response(wire.network(await self._calls(self._status)), dumps=wire.dumps)
 
     async def classes(self, request: web.Request) -> web.Response:
         """Search the vocabulary: ``q`` (empty for all of it) and ``limit`` (20, or all for an empty ``q``)."""

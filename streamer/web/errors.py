@@ -1,7 +1,8 @@
 """How things go wrong here: the server's own errors, and the one shape in which a caller of the API is told.
 
 Every error answer under ``/api`` is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
-they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it.
+they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it; ``unlearnt``
+what only other networks know, and how the operator gets one of those.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from streamer.messages import Reason, Refused, Vote
+from streamer.messages import Reason, Refused, Unlearnt, Vote
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATUS = {
     Reason.UNKNOWN_WORD: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Reason.UNLEARNT: HTTPStatus.UNPROCESSABLE_ENTITY,
     Reason.DUPLICATE: HTTPStatus.CONFLICT,
     Reason.LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
     Reason.CLOSED: HTTPStatus.CONFLICT,
@@ -69,6 +71,7 @@ class ApiError(Exception):
         suggestions: tuple[str, ...] = (),
         retry_s: float | None = None,
         vote: Vote | None = None,
+        unlearnt: Unlearnt | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -76,6 +79,7 @@ class ApiError(Exception):
         self.suggestions = suggestions
         self.retry_s = retry_s
         self.vote = vote
+        self.unlearnt = unlearnt
 
     @classmethod
     def of(cls, refused: Refused) -> ApiError:
@@ -87,6 +91,7 @@ class ApiError(Exception):
             suggestions=refused.suggestions,
             retry_s=refused.retry_s,
             vote=refused.vote,
+            unlearnt=refused.unlearnt,
         )
 
     def response(self) -> web.Response:
@@ -103,6 +108,13 @@ class ApiError(Exception):
             }
             if self.vote.position is not None and self.vote.eta_s is not None:
                 error |= {"position": self.vote.position, "eta_s": round(self.vote.eta_s, 1)}
+        if self.unlearnt is not None:
+            error |= {
+                "said": self.unlearnt.said,
+                "label": self.unlearnt.label,
+                "known": self.unlearnt.known,
+                "remedy": self.unlearnt.remedy,
+            }
         headers = {}
         if self.retry_s is not None:
             error["retry_s"] = round(self.retry_s, 1)

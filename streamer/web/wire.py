@@ -90,12 +90,25 @@ def class_entry(entry: ClassEntry) -> Json:
         "names": list(entry.names),
         "link": entry.link,
         "available": entry.available,
+        "unlearnt": entry.unlearnt,
     }
 
 
 def layer_entry(entry: LayerEntry) -> Json:
     """One layer of the network."""
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
+
+
+def network(snapshot: StatusSnapshot) -> Json:
+    """Which network dreams, and what it knows."""
+    known = snapshot.knowledge
+    return {
+        "name": snapshot.renderer.network,
+        "classes": known.classes,
+        "total": known.total,
+        "examples": list(known.examples),
+        "remedy": known.remedy,
+    }
 
 
 def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
@@ -182,6 +195,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "longest_gap_s": round(snapshot.longest_gap_s, 4),
             "viewers": snapshot.viewers,
         },
+        "network": network(snapshot),
         "renderer": {
             "network": renderer.network,
             "device": renderer.device,
@@ -230,7 +244,7 @@ def news(told: Json) -> Json:
         "motion": told["motion"],
         "chat": chat and {**chat, "age_s": None},
         "running": told["video"]["frames"]["shown"] > 0,
-        "network": told["renderer"]["network"],
+        "network": told["network"],
         "restarts": told["renderer"]["restarts"],
         "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in told["outputs"]],
         "health": told["health"],

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from random import Random
 
 import pytest
 
-from bot.client import Client
-from bot.desk import QUIET_S, ChatDesk
+from bot.client import ApiDown, Client
+from bot.desk import EXAMPLES, FRESH_S, QUIET_S, ChatDesk
 from bot.messages import Line, Role
 from bot.replies import Replies
-from streamer.messages import LayerEntry
+from bot.wording import WORDING
+from streamer.commands.classes import bundled_wnids
+from streamer.messages import LayerEntry, Refused
+from streamer.requests.vocabulary import Vocabulary
 from tests.bot.stage import Stage, keyed, play, staged
 
 # Requests
@@ -121,6 +126,110 @@ def test_unknown_words_get_near_ones_and_are_never_said_as_links_or_mentions() -
             assert "evil.example" not in far
             assert (await stage.say("ann", "!dream") or "").startswith("nothing_asked| ")
             assert stage.waiting == []
+
+    play(scene)
+
+
+def test_what_only_larger_networks_know_is_answered_kindly() -> None:
+    async def scene() -> None:
+        async with staged(known=bundled_wnids()) as stage:
+            for _ in range(len(WORDING["unlearnt"].templates)):
+                reply = await stage.tell("!dream volcano + bubble")
+                key, _, said = reply.partition("| ")
+                assert key == "unlearnt"
+                assert "volcano" in said
+                assert "bubble" not in said
+                assert "alpine mountain, cliff or seashore" in said
+                assert "network.name" not in said, "how to get another network is the operator's to know"
+            assert (await stage.tell("!what a big red fox")).startswith("unlearnt| ")
+            assert (await stage.tell("!dream qwxyz")).startswith("unknown")
+            assert (await stage.tell("!dream alpine mountain")).startswith("queued_next| ")
+            await asyncio.to_thread(stage.real.learn, "large", {entry.wnid for entry in stage.real.search("", 1000)})
+            assert (await stage.tell("!dream volcano + bubble")).startswith("queued| ")
+
+    play(scene)
+
+
+def test_a_refused_redemption_of_such_a_thing_is_settled_and_bare_names_of_it_are_let_pass() -> None:
+    async def scene() -> None:
+        async with staged({"bare_words": True}, known=bundled_wnids()) as stage:
+            settled: list[int | None] = []
+            stage.desk.settle = lambda line, request_id: settled.append(request_id)
+            reply = await stage.say("ann", "volcano", reward_id="r", redemption_id="x")
+            assert (reply or "").startswith("unlearnt| ")
+            assert settled == [None]
+            assert await stage.say("ann", "volcano") is None
+            await asyncio.to_thread(stage.real.learn, "large", {entry.wnid for entry in stage.real.search("", 1000)})
+            assert (await stage.say("ann", "volcano") or "").startswith("queued_next| "), "it is not remembered as talk"
+
+    play(scene)
+
+
+def test_examples_are_what_the_network_at_work_knows() -> None:
+    small = Vocabulary.load(bundled_wnids())
+    large = small.narrowed({entry.wnid for entry in small.search("", 1000)})
+    told = dict.fromkeys(("nothing_asked", "help", "queue_empty", "when_none"), ("{example}|{pair}",))
+
+    async def scene() -> None:
+        async with staged({"replies": told}) as stage:
+            for words in (small, large):
+                await asyncio.to_thread(stage.real.learn, "another", {target.wnid for target in words.available})
+                stage.clock.advance(FRESH_S)
+                seen = set()
+                for command in ("!dream", "!what", "!help", "!queue", "!when") * 10:
+                    example, _, pair = (await stage.tell(command)).partition("|")
+                    assert words.match(example).title == example
+                    assert words.match(pair).title == pair
+                    seen |= set(pair.split(" + "))
+                assert seen == set(words.knowledge.examples)
+
+    play(scene)
+
+
+def test_no_text_names_a_subject_of_its_own() -> None:
+    texts = [text for said in WORDING.values() for text in said.templates]
+    behind = [words for text in texts for words in re.findall(r"\{prefix\}dream ([a-z ]+)", text)]
+    assert "something" in behind
+    for words in behind:
+        with pytest.raises(Refused):  # what not every network knows comes as {example} or {pair}
+            Vocabulary.load().match(words)
+
+
+@pytest.mark.logs("the streamer does not answer")
+def test_help_and_its_examples_need_no_streamer() -> None:
+    assert all(Vocabulary.load(bundled_wnids()).match(label).title == label for label in EXAMPLES)
+
+    async def scene() -> None:
+        async with staged() as stage, Client("http://127.0.0.1:9") as nobody:
+            desk = _desk(nobody, stage)
+            for _ in range(6):
+                assert (await desk.handle(stage.line("mod", "!help", Role.MODERATOR)) or "").startswith("help| ")
+                asked = await desk.handle(stage.line("mod", "!dream", Role.MODERATOR)) or ""
+                assert any(label in asked for label in EXAMPLES)
+            with pytest.raises(ApiDown):
+                await nobody.examples()
+
+    play(scene)
+
+
+def test_the_streamer_is_asked_for_examples_once_in_a_while() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            calls = 0
+            told = stage.client.examples
+
+            async def counted() -> tuple[str, ...]:
+                nonlocal calls
+                calls += 1
+                return await told()
+
+            stage.client.examples = counted  # type: ignore[method-assign]
+            for _ in range(5):
+                await stage.tell("!help")
+            assert calls == 1
+            stage.clock.advance(FRESH_S)
+            await stage.tell("!help")
+            assert calls == 2
 
     play(scene)
 

@@ -34,7 +34,7 @@ def test_requests_are_answered_in_several_ways() -> None:
     short = [
         key
         for key, said in WORDING.items()
-        if len(said.templates) < 3 and key.startswith(("queued", "voted", "unknown", "when"))
+        if len(said.templates) < 3 and key.startswith(("queued", "voted", "unknown", "unlearnt", "when"))
     ]
     assert short == []
 
@@ -87,6 +87,22 @@ def test_subjects_are_said_where_the_layout_puts_them(layout: str, labels: list[
 )
 def test_waits_are_told_as_people_tell_them(seconds: float | None, said: str) -> None:
     assert replies().wait(seconds) == said
+
+
+def test_examples_are_one_thing_and_a_pair_in_changing_order() -> None:
+    say = replies()
+    some = [say.examples(["lion", "candle", "umbrella"]) for _ in range(30)]
+    assert {each["example"] for each in some} == {"lion", "candle", "umbrella"}
+    assert len({each["pair"] for each in some}) == 6
+    assert all(each["pair"].startswith(f"{each['example']} + ") for each in some)
+    assert say.examples(["lion"]) == {"example": "lion", "pair": "lion"}
+
+
+def test_the_longest_refusal_fits_into_a_chat_message() -> None:
+    longest = "x" * 40
+    near = replies().choices([longest] * 3)
+    for template in WORDING["unlearnt"].templates:
+        assert len(template.format(what=longest, count=1000, near=near, user="u" * 25, prefix="!")) < MAX_REPLY
 
 
 def test_positions_are_told_as_people_tell_them() -> None:

@@ -95,7 +95,7 @@ def test_a_file_does_not_flash(render: Callable[..., Path], monkeypatch: pytest.
         (["--script", "0 qwxyzzy"], "script, character 1, '0 qwxyzzy': "),
         (
             ["--script", "0 goldfish; 0.2 volcano"],
-            "script, character 13, '0.2 volcano': I know what 'volcano' is, but the network",
+            "script, character 13, '0.2 volcano': 'volcano' is not among the 200 things",
         ),
         (["--script", "goldfish", "--image", "nowhere.png"], "there is no picture 'nowhere.png'"),
         (["--script", "goldfish", "-o", "dream.xyz"], "'dream.xyz': cannot write '.xyz'; use .mp4, .gif, .png"),

@@ -63,7 +63,7 @@ def test_a_layer_has_to_be_named() -> None:
 
 @pytest.mark.parametrize("line", ["", "!dream", "!dream  ", "!skip"])
 def test_a_line_that_asks_for_nothing_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match='say for example "!dream volcano"'):
+    with pytest.raises(ValueError, match='say for example "!dream jellyfish"'):
         wish(line)
 
 
@@ -106,6 +106,11 @@ def test_a_moderators_wish_says_so(streamer: Streamer) -> None:
             "I don't know 'vulcan'; near: volcano, bubble",
         ),
         (422, {"message": "no 'vulcan'; try volcano", "suggestions": ["volcano"]}, "no 'vulcan'; try volcano"),
+        (
+            422,
+            {"message": "no 'fox' here; try lion", "suggestions": ["lion"], "remedy": "take a larger network"},
+            "no 'fox' here; try lion; take a larger network",
+        ),
         (429, {"message": "three are enough", "retry_s": 95.0}, "three are enough; try again in 2 min"),
     ],
 )

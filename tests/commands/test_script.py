@@ -32,8 +32,8 @@ def test_scripts_are_read(script: str, cues: list[tuple[float, tuple[Target, ...
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("", "the script is empty; write for example '0 volcano + bubble; 12 pizza'"),
-        (" ; ;\n", "the script is empty; write for example '0 volcano + bubble; 12 pizza'"),
+        ("", "the script is empty; write for example '0 jellyfish + ladybug; 12 pizza'"),
+        (" ; ;\n", "the script is empty; write for example '0 jellyfish + ladybug; 12 pizza'"),
         (
             "0 volcano; pizza",
             "script, character 12, 'pizza': begins without a time; write seconds first, for example '12 pizza' or '1:05 pizza'",

@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
+from streamer.requests.knowledge import LARGER
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]"]
@@ -139,7 +140,7 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
     [
         (["photo.jpg"], "say what to dream: --class 'tree frog', --layer fire5 or --guide flowers.jpg"),
         (["photo.jpg", "--class", "qwxyzzy"], "'qwxyzzy': "),
-        (["photo.jpg", "--class", "volcano"], "'volcano': I know what 'volcano' is, but the network"),
+        (["photo.jpg", "--class", "volcano"], "'volcano': 'volcano' is not among the 200 things"),
         (["photo.jpg", "--layer", "conv33_2"], "'layer conv33_2': this network has no layer 'conv33_2'"),
         (["photo.jpg", "--layer", "conv3_2:999"], "'layer conv3_2:999': layer conv3_2 has channels 0 to "),
         (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
@@ -169,4 +170,5 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     assert (answer.exit_code, answer.stdout) == (2, ""), answer.output
     (line,) = answer.stderr.splitlines()
     assert line.startswith(f"zoomdream: {says}")
+    assert line.endswith(LARGER) == ("volcano" in words), "how to get another network"
     assert sorted(tmp_path.iterdir()) == before, "nothing half-made is left"

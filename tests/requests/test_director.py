@@ -216,6 +216,49 @@ def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, shelf, ca
     caplog.clear()
 
 
+def test_a_choice_that_only_a_larger_network_knows_waits_for_one(make, shelf, tiny, caplog):
+    studio = make(wander_among=("volcano", "pizza", "castle + goldfish"))
+    studio.director.learn(tiny)
+    assert {studio.after(20).title for _ in range(5)} == {"pizza"}
+    left_out = "of queue.wander_among: 'volcano' is not among the 200 things this network knows (a larger one does)"
+    assert caplog.text.count(f"left out 'volcano' {left_out}") == 1
+    assert caplog.text.count("left out 'castle + goldfish' of queue.wander_among: 'castle' is not among") == 1
+    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    assert {studio.after(20).title for _ in range(6)} == {"volcano", "pizza", "castle + goldfish"}
+    caplog.clear()
+
+
+def test_with_nothing_left_of_the_choice_it_wanders_among_what_the_network_knows(make, tiny, caplog):
+    studio = make(wander_among=("volcano",))
+    studio.director.learn(tiny)
+    known = {target.wnid for target in tiny.available}
+    assert {region.target.wnid for _ in range(10) for region in studio.after(20).regions} <= known
+    caplog.clear()
+
+
+def test_anything_is_something_that_the_network_knows(make, tiny):
+    studio = make(capacity=100, per_user=100, fair=False)
+    known = {target.wnid for target in tiny.available}
+    for _ in range(20):  # no network is loaded yet: it may be the smallest
+        assert {target.wnid for target in studio.director.submit("ann", anything=True).targets} <= known
+    studio.director.learn(tiny)
+    for _ in range(20):
+        assert {target.wnid for target in studio.director.submit("ann", anything=True).targets} <= known
+
+
+def test_what_is_known_is_told_as_it_changes(make, shelf, tiny):
+    studio = make()
+    assert studio.director.knowledge().classes == 0
+    studio.director.learn(tiny)
+    assert studio.director.knowledge().classes == 200
+    example = studio.director.knowledge().examples[0]
+    studio.director.block(BlockKind.CLASS, example)
+    assert example not in studio.director.knowledge().examples
+    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    assert studio.director.knowledge().classes == 1000
+    assert example not in studio.director.knowledge().examples, "it stays blocked"
+
+
 def test_a_choice_that_means_nothing_is_told_at_start(make):
     with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'layer fire5:x': 'x' are no channels"):
         make(wander_among=("volcano", "layer fire5:x"))
@@ -350,7 +393,7 @@ def test_a_change_of_network(make, shelf, tiny):
     after = studio.after(5)
     assert (after.title, after.user, after.id) == ("alpine mountain", "ann", before.id + 1)
     assert studio.after(25).title == "red panda + pizza"
-    assert refusal(studio.director.submit, "cid", "volcano").reason is Reason.UNKNOWN_WORD
+    assert refusal(studio.director.submit, "cid", "volcano").reason is Reason.UNLEARNT
     available = {target.wnid for target in tiny.available}
     for _ in range(10):
         assert {region.target.wnid for region in studio.after(30).regions} <= available

@@ -118,7 +118,12 @@ def test_what_is_named_twice_counts_once(subjects):
 @pytest.mark.parametrize(
     ("text", "rights", "reason", "says"),
     [
-        ("layer fire5", VIEWER, Reason.FORBIDDEN, "layers are for moderators to choose; ask for a thing, for example: volcano"),
+        (
+            "layer fire5",
+            VIEWER,
+            Reason.FORBIDDEN,
+            "layers are for moderators to choose; ask for a thing, for example: king penguin",
+        ),
         ("volcano + layer fire55", VIEWER, Reason.FORBIDDEN, "layers are for moderators"),
         ("guide flowers.jpg", VIEWER, Reason.FORBIDDEN, "guide pictures are set by the operator"),
         ("guide /etc/secret.png at fire5", MODERATOR, Reason.FORBIDDEN, "guide pictures are set by the operator"),

@@ -163,9 +163,9 @@ def test_takes_the_first_four(vocabulary):
 
 def test_a_class_the_network_never_learnt_is_refused_with_relatives():
     refused = refusal(TINY, "volcano")
-    assert refused.reason is Reason.UNKNOWN_WORD
+    assert refused.reason is Reason.UNLEARNT
     assert str(refused) == (
-        "I know what 'volcano' is, but the network dreaming here never learnt it; try alpine mountain, cliff or seashore"
+        "'volcano' is not among the 200 things this network knows (a larger one does); try alpine mountain, cliff or seashore"
     )
     assert refused.suggestions[:2] == ("alpine mountain", "cliff")
     assert labels(TINY.match(refused.suggestions[0])) == ["alpine mountain"]

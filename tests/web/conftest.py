@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
 from streamer.web.server import Server
 from tests.web.browser import ARGS, WAIT_MS, chromium
 from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeStatus, FakeVideo
+from tests.web.real import RealStage
 
 
 class Stage:
@@ -52,6 +54,15 @@ def stage(stages: Callable[..., Stage]) -> Stage:
 def guarded(stages: Callable[..., Stage]) -> Stage:
     """A server with a token."""
     return stages(token="open sesame")
+
+
+@pytest.fixture
+def bundled() -> Iterator[RealStage]:
+    """A stream of the bundled network."""
+    stage = RealStage(known=bundled_wnids())
+    stage.learn("bundled", bundled_wnids())
+    yield stage
+    stage.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from streamer.messages import (
     ChatReport,
     ClassEntry,
     FrameCounters,
+    Knowledge,
     Match,
     Motion,
     OutputStatus,
@@ -34,6 +35,7 @@ from streamer.messages import (
     Standing,
     StatusSnapshot,
     Target,
+    Unlearnt,
     Waiting,
     arrange,
 )
@@ -49,6 +51,8 @@ WORDS = {
 }
 LACKING = "n02951358"
 """The class that the fake network cannot dream."""
+REMEDY = "take a larger one"
+KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY)
 
 
 def target(label: str) -> Target:
@@ -58,7 +62,8 @@ def target(label: str) -> Target:
 
 def entry(wnid: str) -> ClassEntry:
     names = WORDS[wnid]
-    return ClassEntry(wnid, names[0], names, f"https://en.wikipedia.org/wiki/{names[0].replace(' ', '_')}", wnid != LACKING)
+    link, known = f"https://en.wikipedia.org/wiki/{names[0].replace(' ', '_')}", wnid != LACKING
+    return ClassEntry(wnid, names[0], names, link, known, not known)
 
 
 class FakeClasses:
@@ -113,7 +118,14 @@ class FakeDesk:
     def understand(self, text: str) -> Match:
         labels = {names[0].lower(): wnid for wnid, names in WORDS.items()}
         words = [word.strip().lower() for word in text.split("+")]
+        if not text.strip():
+            raise Refused(Reason.BAD_INPUT, "say what to dream")
         for word in words:
+            if labels.get(word) == LACKING:
+                unlearnt = Unlearnt(word, WORDS[LACKING][0], 6, REMEDY)
+                raise Refused(
+                    Reason.UNLEARNT, f"'{word}' is not known here; try bubble", suggestions=("bubble",), unlearnt=unlearnt
+                )
             if word not in labels:
                 near = ("volcano", "canoe") if word.startswith("vol") else ()
                 raise Refused(Reason.UNKNOWN_WORD, f"I don't know '{word}'", suggestions=near)
@@ -346,7 +358,9 @@ class FakeStatus:
         self.failure: Exception | None = None
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
         frames = FrameCounters(2500, 3, 2, 1)
-        self.snapshot = StatusSnapshot(desk.programme(), frames, 25.0, 24.99, renderer, 2, 100.0, "0.1.0", frame_number=2499)
+        self.snapshot = StatusSnapshot(
+            desk.programme(), frames, 25.0, 24.99, renderer, 2, 100.0, "0.1.0", frame_number=2499, knowledge=KNOWLEDGE
+        )
 
     def __call__(self) -> StatusSnapshot:
         if self.failure is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from streamer.chat import ChatBoard
 from streamer.config import QueueConfig, WebConfig
-from streamer.messages import ChatReport, FrameCounters, LayerEntry, Motion, RendererStatus, StatusSnapshot
+from streamer.messages import ChatReport, ClassEntry, FrameCounters, LayerEntry, Motion, RendererStatus, StatusSnapshot
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
@@ -43,18 +43,20 @@ class Dream:
 class RealStage:
     """A running server; what is on air stays there until it is skipped."""
 
-    def __init__(self, token: str | None = None, port: int = 0, **queue: Any) -> None:
+    def __init__(self, token: str | None = None, port: int = 0, *, known: Collection[str] | None = None, **queue: Any) -> None:
+        """``known`` are the wnids that the network knows; all of them if not given."""
         self.queue = RequestQueue(None)
-        words = Vocabulary.load()
+        self._words = words = Vocabulary.load()
+        everything = {entry.wnid for entry in words.search("", 1000)}
         self.clock_s = 1000.0
         settings = QueueConfig.model_validate({"hold_s": 60.0, "interrupt_wandering": False, **queue})
-        self.director = Director(self.queue, words, settings, seed=1, clock=lambda: self.clock_s)
+        self.director = Director(self.queue, words.narrowed(known or everything), settings, seed=1, clock=lambda: self.clock_s)
         self.dream = Dream()
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         web = WebConfig.model_validate({"port": port, "token": token})
         self.outputs = FakeOutputs()
-        self.server = Server(web, self.director, FakeVideo(), self.status, words, self.dream, self.outputs)
+        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)
@@ -66,7 +68,17 @@ class RealStage:
             motion=self.dream.motion,
             chat=self.dream.chat.read(),
             outputs=self.outputs.status(),
+            knowledge=self.director.knowledge(),
         )
+
+    def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
+        """The classes, as the page asks for them."""
+        return self.director.vocabulary.search(query, limit)
+
+    def learn(self, network: str, wnids: Collection[str] | None) -> None:
+        """Another network is loaded, and knows these; None while it loads."""
+        self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=network))
+        self.director.learn(self._words.narrowed(wnids))
 
     def learn_layers(self, layers: Sequence[LayerEntry]) -> None:
         """The network is loaded, and has these."""
@@ -86,3 +98,8 @@ class RealStage:
     def close(self) -> None:
         assert self.server.stop(10)
         self.queue.close()
+
+
+def wnids_of(stage: RealStage) -> set[str]:
+    """All classes, as the API lists them."""
+    return {entry["wnid"] for entry in stage.call("GET", "/api/classes").json["classes"]}

@@ -7,7 +7,7 @@ import pytest
 
 from streamer.messages import Reason, Refused, Role
 from tests.web.conftest import Stage
-from tests.web.fakes import LACKING
+from tests.web.fakes import LACKING, REMEDY
 
 
 def test_a_request_is_taken(stage: Stage) -> None:
@@ -70,14 +70,48 @@ def test_refusals_say_why(stage: Stage, refused: Refused, status: int, error: di
     assert answer.headers["Retry-After"] == ("13" if status == 429 else None)
 
 
+def test_what_only_other_networks_know_is_told_with_the_way_to_one(stage: Stage) -> None:
+    answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "canoe"})
+    assert (answer.status, answer.error) == (
+        422,
+        {
+            "code": "unlearnt",
+            "message": "'canoe' is not known here; try bubble",
+            "suggestions": ["bubble"],
+            "said": "canoe",
+            "label": "canoe",
+            "known": 6,
+            "remedy": REMEDY,
+        },
+    )
+    assert stage.call("GET", "/api/match?text=canoe").error["code"] == "unlearnt"
+
+
+@pytest.mark.parametrize("text", ["  ", "!dream "])
+def test_a_request_without_words_is_the_desks_to_answer(stage: Stage, text: str) -> None:
+    answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": text})
+    assert (answer.status, answer.error["message"]) == (400, "say what to dream")
+    assert stage.desk.requests == []
+
+
+def test_the_network_and_what_it_knows(stage: Stage) -> None:
+    told = {
+        "name": "squeezenet1_1",
+        "classes": 6,
+        "total": 7,
+        "examples": ["volcano", "bubble", "pizza", "jellyfish"],
+        "remedy": REMEDY,
+    }
+    assert stage.call("GET", "/api/network").json == told
+    assert stage.call("GET", "/api/status").json["network"] == told
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ({"user": "Mara"}, "text: Field required"),
         ({"user": "", "text": "volcano"}, "user: String should have at least 1 character"),
         ({"user": "Mara", "text": 7}, "text: Input should be a valid string"),
-        ({"user": "Mara", "text": "  "}, "say what to dream, for example: volcano + bubble"),
-        ({"user": "Mara", "text": "!dream "}, "say what to dream, for example: volcano + bubble"),
         ({"user": "Mara", "text": "volcano", "colour": 1}, "colour: Extra inputs are not permitted"),
         ({"user": "Mara", "text": "volcano", "source": "Web!"}, r"source: String should match pattern '^[a-z0-9_-]{1,20}$'"),
         (["volcano"], "Input should be an object"),
@@ -198,6 +232,7 @@ def test_status(stage: Stage) -> None:
             "longest_gap_s": 0.0,
             "viewers": 2,
         },
+        "network": stage.call("GET", "/api/network").json,
         "renderer": {
             "network": "squeezenet1_1",
             "device": "cpu",
@@ -220,6 +255,7 @@ def test_classes(stage: Stage) -> None:
     everything = stage.call("GET", "/api/classes").json["classes"]
     assert [item["label"] for item in everything][:2] == ["Arctic fox", "bubble"]
     assert [item["wnid"] for item in everything if not item["available"]] == [LACKING]
+    assert [item["wnid"] for item in everything if item["unlearnt"]] == [LACKING]
     assert stage.call("GET", "/api/classes?q=FOX").json == {
         "classes": [
             {
@@ -228,6 +264,7 @@ def test_classes(stage: Stage) -> None:
                 "names": ["Arctic fox", "white fox"],
                 "link": "https://en.wikipedia.org/wiki/Arctic_fox",
                 "available": True,
+                "unlearnt": False,
             }
         ]
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +14,15 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Page, expect
 
+import streamer.web
+from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
-from streamer.messages import FrameCounters, Scene, SourceStatus, Target, arrange
+from streamer.messages import FrameCounters, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
+from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.web.browser import COLOUR, WAIT_MS, moving_video
 from tests.web.conftest import Stage
-from tests.web.fakes import FakeClasses
+from tests.web.fakes import REMEDY, FakeClasses
 
 pytestmark = pytest.mark.browser
 
@@ -190,8 +195,37 @@ def test_the_list_of_subjects(stage: Stage, page: Page) -> None:
     expect(page.locator("#classes li")).to_have_count(1)
     page.get_by_role("button", name="Ask for tabby cat").click()
     expect(page.get_by_role("combobox")).to_have_value("tabby cat")
-    page.get_by_label("Find a subject").fill("canoe")
+    page.get_by_label("Find a subject").fill("nothing such")
     expect(page.locator("#classes-note")).to_contain_text("Nothing by that name")
+    page.get_by_label("Find a subject").fill("")
+    expect(page.locator("#classes li")).to_have_count(6)
+
+
+def test_what_only_larger_networks_know_is_found_dimmed_and_answered_with_what_is_near(stage: Stage, page: Page) -> None:
+    page.goto(stage.server.url)
+    page.get_by_label("Find a subject").fill("o")
+    expect(page.locator("#classes li")).to_have_text(["Arctic fox↗", "volcano↗", "canoe↗"])
+    expect(page.locator("#classes .unlearnt")).to_have_text(["canoe↗"])
+    expect(page.locator("#classes-note")).to_contain_text("Only larger networks know what is dimmed")
+    page.get_by_role("button", name="Ask for what is near canoe").click()
+    box = page.get_by_role("combobox")
+    expect(box).to_have_value("canoe")
+    box.fill("pizza + the canoe + volcano")
+    stage.desk.refusal = Refused(
+        Reason.UNLEARNT, "not known here; try bubble", suggestions=("bubble",), unlearnt=Unlearnt("canoe", "canoe", 6, REMEDY)
+    )
+    box.press("Enter")
+    expect(page.locator("#log .told p")).to_have_text("not known here; try bubble")
+    stage.desk.refusal = None
+    page.locator("#log").get_by_role("button", name="bubble").click()
+    expect(page.locator("#log .told").last).to_contain_text("pizza + bubble + volcano: next")
+
+
+@pytest.mark.parametrize("path", ["index.html", "control.html"])
+def test_what_stands_there_before_the_network_is_known_every_network_knows(path: str) -> None:
+    html = (Path(streamer.web.__file__).parent / "static" / path).read_text(encoding="utf-8")
+    (example,) = re.findall(r'id="(?:ask|wish)-text"[^>]* placeholder="([^"]+)"', html)
+    assert Vocabulary.load(bundled_wnids()).match(example).title == example
 
 
 @pytest.mark.parametrize("path", ["", "control", "overlay?next=9"])

@@ -13,6 +13,7 @@ const log = byId("log");
 let offers;
 let busy = false;
 let closed = false;
+let examples = ""; // as last shown
 
 function put(...lines) {
   log.append(...lines);
@@ -33,11 +34,13 @@ function accepted(receipt) {
   return line;
 }
 
-/** The line with its unknown subject replaced: the one that the refusal quotes, else the last. */
-export function mend(line, message, suggestion) {
+/** The line with its unknown subject replaced: the one that the refusal tells or quotes, else the last. */
+export function mend(line, { message, said = "" }, suggestion) {
   const parts = line.split(/(\s*(?:\+|&|,|\s+and\s+)\s*)/i);
-  const quoted = parts.findIndex((part, i) => i % 2 === 0 && part.trim() && message.toLowerCase().includes(`'${part.trim().toLowerCase()}'`));
-  parts[quoted >= 0 ? quoted : parts.length - 1] = suggestion;
+  const find = (wrong) => parts.findIndex((part, i) => i % 2 === 0 && part.trim() && wrong(part.trim().toLowerCase()));
+  const word = said.toLowerCase();
+  const wrong = [(part) => part === word, (part) => message.toLowerCase().includes(`'${part}'`), (part) => word && part.includes(word)];
+  parts[wrong.map(find).find((at) => at >= 0) ?? parts.length - 1] = suggestion;
   return parts.join("");
 }
 
@@ -51,7 +54,7 @@ function refused(error, line) {
   const told = el("div", { className: `told${error.suggestions?.length ? "" : " no"}` }, el("p", {}, error.message));
   if (error.retry_s) told.append(el("p", {}, `Try again ${wait(error.retry_s)}.`));
   if (error.status === 401) told.append(el("p", {}, el("a", { href: "/control" }, "Log in")));
-  if (error.suggestions?.length) told.append(chips(error.suggestions.slice(0, 6), (label) => ask(mend(line, error.message, label))));
+  if (error.suggestions?.length) told.append(chips(error.suggestions.slice(0, 6), (label) => ask(mend(line, error, label))));
   return told;
 }
 
@@ -92,15 +95,18 @@ export function suggest(label) {
   text.scrollIntoView({ block: "center", behavior: "smooth" });
 }
 
-/** Offer a few ideas until the first request. */
-export function ideas(labels) {
-  const pick = () => labels[Math.floor(Math.random() * labels.length)];
-  const some = new Set();
-  while (some.size < Math.min(4, labels.length)) some.add(pick());
-  if (some.size < 4) return;
-  const [one, other, ...rest] = some;
-  byId("ideas").replaceChildren(...chips([`${one} + ${other}`, ...rest], ask).children);
-  byId("ideas").append(el("button", { type: "button", className: "chip", onclick: () => ask(pick()) }, "surprise me"));
+/** Show the network's examples: in the empty box, and as ideas until the first request. `any` is a subject by chance. */
+export function showExamples({ network }, any) {
+  const told = network.examples.join("\n");
+  if (told === examples) return;
+  examples = told;
+  const [one, other, ...rest] = network.examples;
+  const pair = other ? `${one} + ${other}` : one;
+  text.placeholder = pair;
+  const at = Math.floor(Math.random() * Math.max(1, rest.length - 1)); // two that stand side by side
+  const surprise = el("button", { type: "button", className: "chip", onclick: () => ask(any() || pair) }, "surprise me");
+  byId("ideas").replaceChildren(...chips([pair, ...rest.slice(at, at + 2)], ask).children, surprise);
+  for (const chip of byId("ideas").children) chip.disabled = closed;
 }
 
 export function begin() {

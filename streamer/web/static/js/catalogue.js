@@ -1,12 +1,17 @@
-// Everything that can be dreamt: by first letter, by search, or a handful at random.
+// Everything that can be dreamt: by first letter, by search, or a handful at random. A search also finds what only larger networks know.
 
 import { call } from "./api.js";
-import { byId, el, link, sleep } from "./dom.js";
+import { byId, el, link, say, sleep } from "./dom.js";
+import { sentence } from "./network.js";
 
 const HANDFUL = 24;
+const MOST_UNLEARNT = 12; // of those that a search finds
 
-let entries = [];
-let view = "";
+let entries = []; // that can be asked for
+let unlearnt = []; // that larger networks know
+let view = "few";
+let shown = null; // the network and its size whose classes these are
+let operator = false; // whether whoever looks on can change the network
 let onPick;
 
 function shuffled(items) {
@@ -21,15 +26,15 @@ const letter = (entry) => entry.label.normalize("NFD")[0].toUpperCase();
 function row(entry) {
   const others = entry.names.filter((name) => name !== entry.label).join(", ");
   const pick = el("button", { type: "button", title: others, onclick: () => onPick(entry.label) }, entry.label);
-  pick.setAttribute("aria-label", `Ask for ${entry.label}`);
+  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for what is near ${entry.label}` : `Ask for ${entry.label}`);
   const about = link("↗", entry.link);
   if (about instanceof Element) about.setAttribute("aria-label", `About ${entry.label}`);
-  return el("li", {}, pick, about);
+  return el("li", { className: entry.unlearnt ? "unlearnt" : "" }, pick, about);
 }
 
-function show(found) {
+function show(found, note = "") {
   byId("classes").replaceChildren(...found.map(row));
-  byId("classes-note").textContent = found.length ? "" : "Nothing by that name. Near words are offered when you ask for it.";
+  say(byId("classes-note"), note);
 }
 
 function choose(next) {
@@ -40,24 +45,34 @@ function choose(next) {
 }
 
 function filter(word) {
-  if (!word) return choose("few");
+  if (!word) return choose(view);
   for (const chip of byId("letters").children) chip.setAttribute("aria-pressed", "false");
   const rank = (entry) => (entry.label.toLowerCase().startsWith(word) ? 0 : 1);
-  show(entries.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b)));
+  const among = (list) => list.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b));
+  const [able, not] = [among(entries), among(unlearnt).slice(0, MOST_UNLEARNT)];
+  if (not.length) show([...able, ...not], "Only larger networks know what is dimmed. Ask for it, and what is near is offered.");
+  else show(able, able.length ? "" : "Nothing by that name. Near words are offered when you ask for it.");
 }
 
-/** Fill the list; `pick` is called with the label that is chosen. Returns all available labels. */
-export async function begin(pick) {
-  onPick = pick;
-  for (let pause = 1000; !entries.length; pause = Math.min(pause * 2, 16_000)) {
+const typed = () => byId("filter").value.trim().toLowerCase();
+
+async function read(key) {
+  shown = key;
+  for (let pause = 1000; key === shown; pause = Math.min(pause * 2, 16_000)) {
     try {
-      entries = (await call("GET", "/api/classes")).classes.filter((entry) => entry.available);
+      const { classes } = await call("GET", "/api/classes");
+      if (key === shown) return fill(classes);
     } catch (error) {
       console.info("the list of subjects: %s", error.message);
     }
-    if (!entries.length) await sleep(pause);
+    await sleep(pause);
   }
-  entries.sort((a, b) => a.label.localeCompare(b.label));
+}
+
+function fill(classes) {
+  const sorted = classes.sort((a, b) => a.label.localeCompare(b.label));
+  entries = sorted.filter((entry) => entry.available);
+  unlearnt = sorted.filter((entry) => entry.unlearnt);
   const views = [["few", "A handful"], ...[...new Set(entries.map(letter))].map((l) => [l, l]), ["all", `All ${entries.length}`]];
   const chips = views.map(([key, label]) => {
     const chip = el("button", { type: "button", className: "chip", "aria-pressed": "false", onclick: () => choose(key) }, label);
@@ -65,7 +80,27 @@ export async function begin(pick) {
     return chip;
   });
   byId("letters").replaceChildren(...chips);
-  byId("filter").addEventListener("input", (event) => filter(event.target.value.trim().toLowerCase()));
-  choose("few");
-  return entries.map((entry) => entry.label);
+  if (!views.some(([key]) => key === view)) view = "few";
+  filter(typed());
+}
+
+/** A subject by chance; empty before there is a list. */
+export const any = () => (entries.length ? entries[Math.floor(Math.random() * entries.length)].label : "");
+
+/** Show what the network of a status knows; the list is read again when it is another. */
+export function showNetwork({ network }) {
+  const told = sentence(network) || "The network is loading. What it knows is listed here in a moment.";
+  say(byId("network"), operator && network.remedy ? `${told} ${network.remedy}.` : told);
+  const key = `${network.name} ${network.classes}`;
+  if (network.classes && key !== shown) read(key);
+}
+
+/** `pick` is called with the label that is chosen. */
+export function begin(pick) {
+  onPick = pick;
+  byId("filter").addEventListener("input", () => filter(typed()));
+  call("GET", "/api/session").then(
+    (session) => (operator = session.moderator),
+    (error) => console.info("who looks on: %s", error.message),
+  );
 }

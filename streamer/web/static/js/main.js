@@ -31,7 +31,7 @@ const queue = new Queue(vote, (item, row) => showVotes(item, row, open));
 stage.begin();
 glow(byId("ambient"), () => stage.player.surface);
 ask.begin();
-catalogue.begin(ask.suggest).then(ask.ideas);
+catalogue.begin(ask.suggest);
 watch(
   (status) => {
     open = status.open !== false;
@@ -39,6 +39,8 @@ watch(
     showNow(status);
     queue.show(status);
     ask.showOpen(open);
+    ask.showExamples(status, catalogue.any);
+    catalogue.showNetwork(status);
     showAbout(status);
     showAired(status);
   },

@@ -12,7 +12,7 @@ function sourceRow({ kind, name, state, size, fps }) {
   return [kind === "camera" ? "Camera" : "Film", `${name}: ${state}${given}`, state === "lost"];
 }
 
-export function showNumbers({ video, sound, renderer, source, uptime_s, version }) {
+export function showNumbers({ video, sound, renderer, network, source, uptime_s, version }) {
   const { frames } = video;
   const canvas = renderer.canvas ? `${renderer.canvas.width} × ${renderer.canvas.height}` : "…";
   const keyframe = renderer.keyframe_s === null ? "…" : `every ${renderer.keyframe_s.toFixed(2)} s`;
@@ -30,6 +30,7 @@ export function showNumbers({ video, sound, renderer, source, uptime_s, version 
     ]),
     group("Dream", [
       ["Network", renderer.network || "loading…"],
+      ["Knows", network.classes ? `${network.classes} of ${network.total} things` : "…"],
       ["Device", renderer.device || "…"],
       ["Canvas", canvas],
       ["Steps a second", renderer.steps_per_s.toFixed(1)],

@@ -1,7 +1,8 @@
 // What moderators ask for: things, and the network's own layers.
 
 import { call } from "../api.js";
-import { byId, count, el } from "../dom.js";
+import { byId, count, el, say } from "../dom.js";
+import { sentence } from "../network.js";
 import { act } from "./act.js";
 
 const WHO = "the operator";
@@ -62,8 +63,16 @@ async function read(wanted) {
   setTimeout(() => (reading = false), AGAIN_MS);
 }
 
+function showNetwork(network) {
+  say(byId("network"), [sentence(network), network.remedy && `${network.remedy}.`].filter(Boolean).join(" "));
+  const layer = chosen();
+  const example = network.examples[0];
+  if (example) byId("wish-text").placeholder = layer ? `${example} + layer ${layer.value}` : network.examples.slice(0, 2).join(" + ");
+}
+
 /** Another network has other layers. */
-export function show({ renderer }) {
+export function show({ renderer, network: knows }) {
+  showNetwork(knows);
   if (renderer.network && renderer.network !== network && !reading) read(renderer.network);
 }
 

@@ -1,0 +1,38 @@
+"""What is told of the network at work: how much it knows, and which of it makes good examples. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from streamer.messages import Knowledge
+from streamer.requests.shelf import Shelf
+from streamer.requests.spelling import fold
+
+EXAMPLES = 12
+"""Subjects that are given as examples, where there are so many."""
+LARGER = "'network.name: auto' takes a larger one wherever it can be had; 'zoomdream check' tells what is missing"
+"""How the operator gets more to be dreamt."""
+_SHOWY = (
+    "volcano", "bubble", "king penguin", "umbrella", "jellyfish", "ladybug", "castle", "daisy", "monarch butterfly", "mushroom",
+    "goldfish", "orange", "red fox", "tree frog", "lion", "candle", "pizza", "snail", "tabby cat", "bell pepper",
+)  # fmt: skip
+"""What examples are taken from, as labels, first ones first: dreams of these are recognised. Pairs stand side by side."""
+
+
+def knowledge(shelf: Shelf, learnt: Set[int] | None, free: Set[int]) -> Knowledge:
+    """What a network knows, with examples.
+
+    Args:
+        learnt: its classes; None while the network is not known.
+        free: what examples may be taken from; at least one class.
+    """
+    showy = [index for label in _SHOWY for index in shelf.meaning(fold(label)) if index in free]
+    themed = [index for theme in shelf.themes for index in theme if index in free]
+    chosen = list(dict.fromkeys([*showy, *themed, *sorted(free)]))[:EXAMPLES]
+    known, total = len(learnt or ()), len(shelf.entries)
+    return Knowledge(
+        classes=known,
+        total=total,
+        examples=tuple(shelf.entries[index].label for index in chosen),
+        remedy=LARGER if 0 < known < total else "",
+    )
