@@ -5,13 +5,14 @@ A test that provokes a warning says so: ``@pytest.mark.logs("text in it", …)``
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -24,8 +25,27 @@ settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
+WITHOUT_TORCH = importlib.util.find_spec("torch") is None
+"""Then all that needs it is skipped, and the rest is tested: ``.ci/run`` does so with further versions of Python."""
 GRACE_S = 2.0
 """How long threads and processes that were told to end may still take."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skip the modules that import torch where there is none."""
+    report = yield
+    error = report.call.excinfo and report.call.excinfo.value.__cause__
+    if WITHOUT_TORCH and isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        report.outcome, report.longrepr = "skipped", (report.nodeid, 0, "Skipped: imports torch")
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of what imports torch only when it is called, where there is none."""
+    for item in items:
+        if WITHOUT_TORCH and item.get_closest_marker("torch"):
+            item.add_marker(pytest.mark.skip(reason="needs torch"))
 
 
 @pytest.fixture(autouse=True, scope="session")
