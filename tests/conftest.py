@@ -20,6 +20,7 @@ import pytest
 from hypothesis import settings
 
 from streamer.logs import CHATTY
+from tests import precision
 
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
@@ -50,12 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Queues, caches and tokens of whoever runs the tests stay out of them."""
+    """Queues, caches and tokens of whoever runs the tests stay out of them; the precision that they ask for does not."""
+    dtype = precision.forced()
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         for name in [name for name in os.environ if name.startswith("ZOOMDREAM_")]:
             patch.delenv(name)
+        if dtype is not None:
+            precision.settle(patch, dtype)
         yield
 
 

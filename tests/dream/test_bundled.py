@@ -17,6 +17,8 @@ from streamer.dream.networks.architectures import build_vgg
 from streamer.dream.networks.network import NetworkError, load
 from streamer.messages import Scene, Target, arrange
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 CPU = torch.device("cpu")
 WNIDS = ("n01443537", "n01882714", "n02165456", "n07753592")
 SIZE = (40, 72)
@@ -62,6 +64,7 @@ def test_peers_move_along(tmp_path: Path) -> None:
     assert network.peers[0].device.type == "meta"
 
 
+@pytest.mark.parametrize("precision", ["float32"], indirect=True)
 def test_weights_may_be_integers_with_scales(tmp_path: Path) -> None:
     exact = load(NetworkConfig(weights=write(tmp_path / "exact.safetensors", slim(1))), CPU)
     rounded = load(NetworkConfig(weights=write(tmp_path / "rounded.safetensors", integers(slim(1)))), CPU)
