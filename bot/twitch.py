@@ -272,12 +272,6 @@ class TwitchAdapter:
             )
         )
 
-    def revoked(self, kind: str, reason: str) -> None:
-        """Twitch took a subscription back."""
-        if ear := self._ears.get(kind):
-            login = reason in ("authorization_revoked", "user_removed")
-            ear.revoke(Revoked(f"Twitch revoked it ({reason.replace('_', ' ')})", login))
-
     def look(self) -> None:
         """A socket closed: see now whether somebody went deaf."""
         for ear in self._ears.values():

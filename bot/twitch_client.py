@@ -41,9 +41,6 @@ class Hearer(Protocol):
     def redeemed(self, reward_id: str, redemption_id: str, user_id: str, user: str, text: str) -> None:
         """Channel points were redeemed."""
 
-    def revoked(self, kind: str, reason: str) -> None:
-        """Twitch took a subscription back."""
-
     def look(self) -> None:
         """A socket closed."""
 
@@ -77,10 +74,6 @@ class TwitchClient(twitchio.Client):
         """Channel points were redeemed."""
         user = payload.user
         self._to.redeemed(payload.reward.id, payload.id, user.id, user.display_name or user.name or "", payload.user_input)
-
-    async def event_subscription_revoked(self, payload: Any) -> None:
-        """Twitch took a subscription back."""
-        self._to.revoked(payload.type, payload.reason.value)
 
     async def event_websocket_closed(self, payload: Any) -> None:
         """A socket closed."""

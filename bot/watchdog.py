@@ -27,7 +27,7 @@ from bot.faults import Fault, NeedsLogin, explain, judge
 if TYPE_CHECKING:
     from twitchio import Client
     from twitchio.eventsub import SubscriptionPayload
-    from twitchio.types_.conduits import ReconnectMessage
+    from twitchio.types_.conduits import ReconnectMessage, RevocationMessage
 
 log = logging.getLogger(__name__)
 
@@ -103,19 +103,28 @@ class Revoked(Exception):
 
 
 class _Socket(Websocket):
-    """twitchio's socket, which leaves it to the ear to follow an order to move."""
+    """twitchio's socket, which leaves it to the ear to follow an order to move and to close what was revoked."""
 
-    __slots__ = ("_move",)
+    __slots__ = ("_move", "_revoke")
 
-    def __init__(self, client: Client, user_id: str, move: Callable[[_Socket, str], None]) -> None:
+    def __init__(
+        self, client: Client, user_id: str, move: Callable[[_Socket, str], None], revoke: Callable[[Revoked], None]
+    ) -> None:
         # No tries of its own after the first: reconnect_attempts None is none.
         super().__init__(client=client, token_for=user_id, http=client.http, reconnect_attempts=None)
-        self._move = move
+        self._move, self._revoke = move, revoke
 
     async def _process_reconnect(self, data: ReconnectMessage) -> None:
         # twitchio moves within its listener, which hears nothing meanwhile, and then closes what was not read.
         if url := data["payload"]["session"]["reconnect_url"]:
             self._move(self, url)
+
+    async def _process_revocation(self, data: RevocationMessage) -> None:
+        # twitchio closes the socket and tells of it later, in a task: the ear could find the socket gone before it knew why,
+        # and take what was meant for this one as said of the next. Its listener also dies of reasons that it does not know.
+        reason = data["payload"]["subscription"]["status"]
+        login = reason in ("authorization_revoked", "user_removed")
+        self._revoke(Revoked(f"Twitch revoked it ({reason.replace('_', ' ')})", login))
 
 
 class Ear:
@@ -213,7 +222,7 @@ class Ear:
         self._heard = (None, time.monotonic())
 
     def _socket(self) -> _Socket:
-        socket = _Socket(self._client, self._user_id, self._move)
+        socket = _Socket(self._client, self._user_id, self._move, self.revoke)
         self._mine.add(socket)
         return socket
 

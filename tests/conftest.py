@@ -5,12 +5,14 @@ A test that provokes a warning says so: ``@pytest.mark.logs("text in it", …)``
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -18,24 +20,58 @@ import pytest
 from hypothesis import settings
 
 from streamer.logs import CHATTY
+from tests import precision
 
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
+WITHOUT_TORCH = importlib.util.find_spec("torch") is None
+"""Then all that needs it is skipped, and the rest is tested: ``.ci/run`` does so with further versions of Python."""
 GRACE_S = 2.0
 """How long threads and processes that were told to end may still take."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skip the modules that import torch where there is none."""
+    report = yield
+    error = report.call.excinfo and report.call.excinfo.value.__cause__
+    if WITHOUT_TORCH and isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        report.outcome, report.longrepr = "skipped", (report.nodeid, 0, "Skipped: imports torch")
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of what imports torch only when it is called, where there is none."""
+    for item in items:
+        if WITHOUT_TORCH and item.get_closest_marker("torch"):
+            item.add_marker(pytest.mark.skip(reason="needs torch"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Queues, caches and tokens of whoever runs the tests stay out of them."""
+    """Queues, caches and tokens of whoever runs the tests stay out of them; the precision that they ask for does not."""
+    dtype = precision.forced()
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         for name in [name for name in os.environ if name.startswith("ZOOMDREAM_")]:
             patch.delenv(name)
+        if dtype is not None:
+            precision.settle(patch, dtype)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore Ctrl+C, and what they start would ignore it, too."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    if ignored:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from streamer.dream.networks.ensemble import Ensemble
     from streamer.dream.networks.network import Network
 
@@ -28,13 +30,19 @@ class HandClock:
         self.now_s += seconds + self.oversleep_s
 
 
-def tiny_network(wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"), seed: int = 0) -> Network:
-    """A random network of three convolutions, one logit position per 4 pixels."""
+def tiny_network(
+    wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"), seed: int = 0, dtype: torch.dtype | None = None
+) -> Network:
+    """A random network of three convolutions, one logit position per 4 pixels.
+
+    It computes as the real ones do on the CPU at hand, unless ``dtype`` says otherwise.
+    """
     import torch
     from torch import nn
 
-    from streamer.dream.networks.network import Network
+    from streamer.dream.networks.network import Network, compute_dtype
 
+    dtype = dtype or compute_dtype(torch.device("cpu"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = {
@@ -44,7 +52,7 @@ def tiny_network(wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"
             "relu2": nn.ReLU(inplace=True),
             "conv3": nn.Conv2d(8, len(wnids), 1),
         }
-    return Network("tiny", layers, wnids, stride=4, window=4, trained_px=32, min_size=1)
+    return Network("tiny", layers, wnids, stride=4, window=4, trained_px=32, min_size=1, dtype=dtype)
 
 
 def tiny_ensemble(*seeds: int) -> Ensemble:

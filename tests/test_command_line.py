@@ -56,8 +56,12 @@ def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) ->
         ),
         (["say", "!skip"], "'!skip' is not understood; say for example \"!dream jellyfish\""),
         (["say", "volcano", "--url", "ftp://here"], "'ftp://here' is not an address such as http://127.0.0.1:8080"),
-        (["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' has to end in .safetensors"),
-        (["fit-prior", "no.jpg", "-o", "prior.safetensors"], "there is no picture 'no.jpg'"),
+        pytest.param(
+            ["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' has to end in .safetensors", marks=pytest.mark.torch
+        ),
+        pytest.param(
+            ["fit-prior", "no.jpg", "-o", "prior.safetensors"], "there is no picture 'no.jpg'", marks=pytest.mark.torch
+        ),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_one_line(runner: CliRunner, call: list[str], says: str) -> None:
@@ -92,6 +96,7 @@ def test_a_word_that_means_nothing_ends_with_1_and_near_matches(runner: CliRunne
     assert len(answer.stderr.splitlines()) == 1
 
 
+@pytest.mark.torch
 def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
     queue = f"queue.path={tmp_path / 'queue.sqlite3'}"
     call = ["check", "--set", queue, "--set", "web.port=0", "--set", "network.name=bundled", "--set", "device=cpu"]
@@ -101,6 +106,7 @@ def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
         assert f" {topic} " in answer.stdout
 
 
+@pytest.mark.torch
 def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Path) -> None:
     weights = tmp_path / "broken.safetensors"
     weights.write_bytes(b"broken")

@@ -14,7 +14,10 @@ from tests.acceptance.stream import ROOT, SHM, Stream
 
 SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "queue.hold_s=1"]
 
-pytestmark = pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm")
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm"),
+]
 
 
 def test_requests_outlive_kill_9_and_are_dreamt_once(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
 """Looked for when python3 is too old; the best tried first."""
 
 TORCH_CPU = "torch==2.13.0"
-TORCH_ANY = "torch>=2.11,<2.14"
-TORCH_FROM, TORCH_BELOW = (2, 11), (2, 14)
+TORCH_ANY = "torch>=2.11,<2.15"
+TORCH_FROM, TORCH_BELOW = (2, 11), (2, 15)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index of builds without CUDA."""
 CPU_INDEX_TIMEOUT_S = 8

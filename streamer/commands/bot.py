@@ -90,7 +90,10 @@ class BotProcess:
         self.tell_to_stop()
         if self._thread.ident is not None:
             self._thread.join(deadline_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._woken.close()
+        return True
 
     def _run(self) -> None:
         if hasattr(signal, "pthread_sigmask"):  # what this thread starts inherits that: Ctrl+C is the stream's alone
@@ -130,8 +133,9 @@ class BotProcess:
                 if process.is_alive():
                     process.kill()
                     process.join()
-            self.pid = None
-        return process.exitcode
+            self.pid, code = None, process.exitcode
+            process.close()
+        return code
 
 
 def _child(parent: Connection, settings: BotSettings, level: str) -> None:

@@ -18,6 +18,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
+from tests.precision.sitecustomize import VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 SHM = Path("/dev/shm")
 START_S = 60.0
@@ -55,7 +57,7 @@ class Stream:
         call += [part for setting in settings for part in ("--set", setting)]
         self.started_s = time.monotonic()
         self._log = (folder / "stream.log").open("a+")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("ZOOMDREAM_")}
+        inherited = {key: os.environ[key] for key in os.environ if key == VARIABLE or not key.startswith("ZOOMDREAM_")}
         environment = {**inherited, **(environment or {})}
         self.process = subprocess.Popen(
             call, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
@@ -168,8 +170,9 @@ class Stream:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
-        if self.process.stdout is not None and hasattr(self, "_reader"):
-            self._reader.join(10)
+        if self.process.stdout is not None:
+            if hasattr(self, "_reader"):
+                self._reader.join(10)
             self.process.stdout.close()
         self._log.close()
 

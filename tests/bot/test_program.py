@@ -129,6 +129,7 @@ def test_the_process_beside_the_stream_is_started_again_and_ends_with_it() -> No
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
             assert bot.pid is None
+            assert bot._woken.closed
 
     play(scene)
 
@@ -136,3 +137,5 @@ def test_the_process_beside_the_stream_is_started_again_and_ends_with_it() -> No
 def test_a_bot_that_was_never_started_can_be_stopped() -> None:
     bot = BotProcess(bot_settings("http://127.0.0.1:9"))
     assert bot.stop()
+    assert bot._woken.closed
+    assert bot._wake.closed

@@ -298,6 +298,7 @@ SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=
 
 
 @pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm")
+@pytest.mark.torch
 def test_the_whole_program_dreams_what_chat_asks_for(tmp_path: Path) -> None:
     async def scene(stream: Stream) -> None:
         async with TwitchStandIn(keepalive_s=1.0) as twitch:

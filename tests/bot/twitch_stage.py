@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.accounts import CHAT_SCOPES, REWARD_SCOPES
 from bot.config import TwitchConfig
-from bot.messages import Line
+from bot.messages import Line, State
 from bot.throttle import Throttle
 from bot.tokens import Token, TokenStore
 from bot.twitch import TwitchAdapter
@@ -45,7 +45,18 @@ class Stage:
     lines: list[Line] = field(default_factory=list)
     standing: dict[int, str] = field(default_factory=dict)
     """Where requests stand."""
+    states: list[tuple[str, str]] = field(default_factory=list)
+    """Every state that the adapter was in, and its detail: some last no longer than a busy machine looks away."""
     task: asyncio.Task[Any] | None = None
+
+    def __post_init__(self) -> None:
+        enter = self.adapter._set
+
+        def note(state: State, detail: str = "") -> None:
+            enter(state, detail)
+            self.states.append((state, detail))
+
+        self.adapter._set = note  # type: ignore[method-assign]
 
     async def until(self, so: Callable[[], object], what: str = "") -> None:
         """Wait until something is so."""

@@ -13,7 +13,7 @@ from streamer.__main__ import app
 from tests.video.test_soundtrack import clicks, heard
 from tests.video.test_soundtrack import film as clicking
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]", "--seed", "1"]
 
 

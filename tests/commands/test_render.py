@@ -11,7 +11,7 @@ from streamer.__main__ import app
 from streamer.messages import Scene
 from streamer.video.frames.interpolate import Interpolator
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 SMALL = ["--size", "64x36", "--fps", "10", "--seconds", "0.6"]
 SMALL += ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]"]
 SCRIPT = ["--script", "0 goldfish + umbrella; 0.3 pizza"]

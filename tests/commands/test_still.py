@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from streamer.__main__ import app
 from streamer.requests.knowledge import LARGER
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]"]
 
 

@@ -17,6 +17,8 @@ from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.vgg import build_vgg
 from streamer.messages import Scene, Target, arrange
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 CPU = torch.device("cpu")
 WNIDS = ("n01443537", "n01882714", "n02165456", "n07753592")
 SIZE = (40, 72)
@@ -57,6 +59,7 @@ def test_a_file_of_two_networks_is_an_ensemble_of_them(tmp_path: Path) -> None:
     assert (ensemble.name, ensemble.wnids) == ("bundled", WNIDS)
 
 
+@pytest.mark.parametrize("precision", ["float32"], indirect=True)
 def test_weights_may_be_integers_with_scales(tmp_path: Path) -> None:
     exact = load(NetworkConfig(weights=write(tmp_path / "exact.safetensors", slim(1))), CPU).first
     rounded = load(NetworkConfig(weights=write(tmp_path / "rounded.safetensors", integers(slim(1)))), CPU).first

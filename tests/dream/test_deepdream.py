@@ -12,6 +12,8 @@ from streamer.dream.turns import TurnObjective
 from streamer.messages import Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 LAYER = Target("", "layer conv2", layer="conv2")
 REGIONS = [(Region(LAYER, (0, 0, 1, 1)), 1.0)]
 CPU = torch.device("cpu")

@@ -10,6 +10,8 @@ from streamer.messages import Motion, Pose, Scene, Target, arrange
 from streamer.zoom import advance
 from tests.fakes import tiny_ensemble, tiny_network
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 SIZE = (36, 64)
 SCENE = Scene(1, arrange([A, B]))

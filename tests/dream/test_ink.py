@@ -14,6 +14,8 @@ from streamer.dream.objectives import DreamError, SceneObjective
 from streamer.messages import Motion, Pose, Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 SIZE = (54, 72)
 SCENE = Scene(1, arrange([A]))

@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -75,7 +77,8 @@ def test_squeezenet_before_its_last_relu_equals_torchvisions():
     assert (mine - theirs).abs().max() / theirs.abs().max() <= 1e-4
 
 
-def test_googlenet_equals_torchvisions(tmp_path):
+@pytest.mark.parametrize(("precision", "apart"), [("float32", 1e-4), ("bfloat16", 2e-2)], indirect=["precision"])
+def test_googlenet_equals_torchvisions(tmp_path, precision, apart):
     dense = torchvision().models.googlenet(weights=None, aux_logits=False, transform_input=True, init_weights=False).eval()
     chance = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -85,13 +88,14 @@ def test_googlenet_equals_torchvisions(tmp_path):
     file = tmp_path / "googlenet.pth"
     torch.save(dense.state_dict(), file)
     network = load(NetworkConfig(weights=file), CPU).first
+    assert network.dtype is precision
     assert (network.name, network.stride, network.favourite) == ("googlenet", 32, "inception4c")
     x = pictures(224, 192)
     with torch.no_grad():
         mine, theirs = network(x).mean((2, 3)), dense(torchvision_normalised(x))
     assert network(pictures(270, 480)).shape == (1, CLASSES, 8, 15)
     assert network(pictures(5, 80)).shape == (1, CLASSES, 1, 3)
-    assert (mine - theirs).abs().max() / theirs.abs().max() <= 1e-4
+    assert (mine - theirs).abs().max() / theirs.abs().max() <= apart
 
 
 def test_inner_layers_of_googlenet():
@@ -160,6 +164,7 @@ def test_a_small_map_is_widened_by_its_border():
     assert Wide(2)(x) is x
 
 
+@pytest.mark.usefixtures("precision")
 def test_frozen_and_gradients_reach_the_picture():
     network = tiny_network()
     assert not network.training
@@ -170,6 +175,7 @@ def test_frozen_and_gradients_reach_the_picture():
     assert x.grad.abs().sum() > 0
 
 
+@pytest.mark.usefixtures("precision")
 def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
     network = tiny_network()
     x = pictures(8, 12)
@@ -181,6 +187,7 @@ def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
     assert not any(m._forward_hooks for m in network.modules())
 
 
+@pytest.mark.usefixtures("precision")
 def test_a_layer_before_its_relu():
     network = tiny_network()
     x = pictures(8, 12)
@@ -231,12 +238,10 @@ def test_an_unknown_layer_is_named():
 
 
 def test_bfloat16_inside_float32_outside():
-    network = tiny_network()
-    low = Network("tiny", dict(network.layers.named_children()), network.wnids, stride=4, window=4, trained_px=32, min_size=1)
-    low.dtype = torch.bfloat16
-    low.layers.bfloat16()
+    network = tiny_network(dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.bfloat16}
     x = pictures(8, 12).requires_grad_()
-    logits = low(x)
+    logits = network(x)
     logits.mean().backward()
     assert (logits.dtype, x.grad.dtype) == (torch.float32, torch.float32)
 
@@ -247,6 +252,12 @@ def test_dtype_follows_what_the_cpu_can(monkeypatch):
     assert compute_dtype(CPU) is torch.float32
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert compute_dtype(CPU) is torch.bfloat16
+
+
+def test_the_precision_of_a_test_is_that_of_the_processes_it_starts(precision):
+    code = "import torch; from streamer.dream.networks.network import compute_dtype; print(compute_dtype(torch.device('cpu')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == str(precision) == str(compute_dtype(CPU))
 
 
 def test_auto_knows_a_weights_file_by_its_tensors(bundled_file):

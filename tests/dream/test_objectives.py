@@ -11,6 +11,8 @@ from streamer.dream.objectives import DreamError, SceneObjective, region_mask, r
 from streamer.messages import Layout, Region, Target, arrange
 from tests.fakes import tiny_network
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 A, B = Target("n00000001", "alpha"), Target("n00000002", "beta")
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 LAYER = Target("", "layer conv2", layer="conv2")

@@ -22,6 +22,8 @@ from streamer.past import read
 from tests.dream.test_worker import FakeRing, Scripted
 from tests.fakes import HandClock, tiny_network
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 SIZE = (36, 64)
 WNIDS = ("n00000001", "n00000002", "n00000003")
 
@@ -150,10 +152,10 @@ def test_the_same_pixels_when_the_canvas_changed_its_size(tmp_path):
 
 @pytest.mark.logs("a step failed for want of memory here")
 def test_a_step_that_failed_is_told_and_survived(tmp_path):
-    live = LiveRun(tmp_path, config(), size=(200, 300))
-    live.work([(1000.0, scene(0, 0)), (1003.0, Stop())], fails=(20,))
+    live = LiveRun(tmp_path, config(), size=(80, 120))
+    live.work([(1000.0, scene(0, 0)), (1002.0, Stop())], fails=(10,))
     again = list(live.replay().keyframes())
-    assert again[-1].image.shape == live.keyframes[-1].image.shape == (170, 255, 3)
+    assert again[-1].image.shape == live.keyframes[-1].image.shape == (68, 102, 3)
     assert again[-1].time_s == pytest.approx(live.keyframes[-1].time_s - 1000, abs=0.001)
 
 

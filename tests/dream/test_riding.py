@@ -12,6 +12,8 @@ from streamer.messages import Motion, Region, Scene, SourcePicture, Target
 from tests.fakes import tiny_ensemble
 from tests.test_flow import picture
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 SIZE = (48, 80)
 CONFIG = Config(
     dream=DreamConfig(views=(1.5,), jitter_px=2, surge=0.0), source=SourceConfig(kind="video", path="a.mp4", decay_s=4.0)

@@ -10,6 +10,8 @@ from streamer.dream.stills import Plan, StillDream, octave_sizes, resized, trial
 from streamer.messages import Scene, Target, arrange
 from tests.fakes import tiny_ensemble
 
+pytestmark = pytest.mark.usefixtures("precision")
+
 SCENE = Scene(1, arrange([Target("n00000001", "alpha")]))
 PLAN = Plan(((48, 62), (67, 87)), 3)
 

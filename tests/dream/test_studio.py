@@ -33,6 +33,7 @@ def config(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("precision")
 def test_build_says_what_it_does_and_gives_a_dream(config, monkeypatch):
     monkeypatch.setattr(studio, "cores", lambda: 1)
     told = []
@@ -68,6 +69,7 @@ def test_out_of_memory_is_told_from_other_errors():
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+@pytest.mark.usefixtures("precision")
 def test_the_real_dream_in_its_process(config):
     with running(None, config=config) as (renderer, seen):
         renderer.scene(Scene(2, arrange([Target(WNIDS[1], "thing")])))

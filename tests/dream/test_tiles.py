@@ -74,7 +74,7 @@ def test_the_gradient_is_that_of_the_whole_picture(size: tuple[int, int], tile_p
 
 
 def test_a_network_of_the_project_is_taken_apart_as_well() -> None:
-    network = tiny_network()
+    network = tiny_network(dtype=torch.float32)
 
     def see(picture: Tensor) -> dict[str, Tensor]:
         return {"late": network(picture)}
@@ -123,6 +123,10 @@ def test_no_tile_is_shown_more_than_allowed() -> None:
     assert max(shown) <= tiling.shown_px <= 64 + 4
 
 
+def tiny() -> Network:
+    return tiny_network(dtype=EXACT)
+
+
 def squeezenet() -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
@@ -146,8 +150,8 @@ def googlenet() -> Network:
 
 @pytest.mark.parametrize(
     ("network", "layer"),
-    [(squeezenet, "fire5"), (googlenet, "inception4c"), (tiny_network, "relu1")],
-    ids=lambda part: str(part),
+    [(squeezenet, "fire5"), (googlenet, "inception4c"), (tiny, "relu1")],
+    ids=["squeezenet", "googlenet", "tiny"],
 )
 def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp_path) -> None:
     """As a dream asks for them: mixed by region, shifted, resampled, some of it climbed down from."""

@@ -1,5 +1,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -15,9 +17,9 @@ from tests.fakes import HandClock
 class Studio:
     """A director with everything it needs, and a clock to turn."""
 
-    def __init__(self, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, **config):
+    def __init__(self, opened, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, **config):
         self.clock = HandClock()
-        self.queue = RequestQueue(path, clock=lambda: 0.0)
+        self.queue = opened.enter_context(RequestQueue(path, clock=lambda: 0.0))
         self.director = Director(
             self.queue,
             Vocabulary(shelf, available),
@@ -43,15 +45,8 @@ class Studio:
 
 @pytest.fixture
 def make(shelf):
-    studios = []
-
-    def make_studio(*args, **kwargs):
-        studios.append(Studio(shelf, *args, **kwargs))
-        return studios[-1]
-
-    yield make_studio
-    for studio in studios:
-        studio.queue.close()
+    with ExitStack() as opened:  # whose queue is closed even where the director refuses its settings
+        yield partial(Studio, opened, shelf)
 
 
 @pytest.fixture
