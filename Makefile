@@ -2,6 +2,8 @@
 # make test     the tests                                     make test ARGS="tests/test_config.py -k error"
 # make check    ruff and mypy
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
+# make train-bundled DATA=tiny-imagenet-200    trains the bundled networks and exports them; wants a GPU (assets/bundled_net.md)
+#                                              WORK=out/bundled  ARGS="--epochs 60 --widths 32-64-128-256-384"
 # make clean    removes .venv and everything made
 #
 # The first call makes .venv and installs into it (tools/install.py); later ones start at once.
@@ -9,9 +11,11 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?= recognition
+DATA ?=
+WORK ?= out/bundled
 BIN := .venv/bin
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench train-bundled clean
 .DELETE_ON_ERROR:
 
 run: .make/run
@@ -27,6 +31,12 @@ check: .make/dev
 
 bench: .make/dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
+
+# Repeated after an interruption, it goes on where it stopped.
+train-bundled: .make/run
+	@test -n "$(DATA)" || { echo "say where the data is: make train-bundled DATA=tiny-imagenet-200 (assets/bundled_net.md)" >&2; exit 2; }
+	$(BIN)/python tools/train_bundled_net.py train $(DATA) --work $(WORK) $(ARGS)
+	$(BIN)/python tools/train_bundled_net.py export $(DATA) --work $(WORK) --out $(WORK)/bundled_net.safetensors
 
 clean:
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
