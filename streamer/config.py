@@ -78,7 +78,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-NetworkName = Literal["vgg16", "squeezenet1_1", "squeezenet1_1_caffe", "googlenet", "bundled"]
+NetworkName = Literal["vgg16", "squeezenet1_1", "squeezenet1_1_caffe", "googlenet", "resnet50", "bundled"]
 
 
 class NetworkConfig(Section):
@@ -305,9 +305,15 @@ class DreamConfig(Section):
         description="Size of a step: root mean square of the change, in levels of 255. More "
         "grows subjects faster, and coarser. deepdream: mean change, at the octave's size.",
     )
-    momentum: float = Field(default=0.5, ge=0, lt=1, description="Share of the last step's direction kept in the next.")
+    momentum: float = Field(
+        default=0.85,
+        ge=0,
+        lt=1,
+        description="Share of the last step's direction kept in the next. More keeps what several views and networks agree on, "
+        "and answers a change more slowly.",
+    )
     prior_weight: float = Field(
-        default=0.8,
+        default=0.6,
         ge=0,
         le=20,
         description="Strength of the natural-picture prior against the objective, as a ratio of gradient sizes; more is "

@@ -112,6 +112,7 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
     from streamer.dream.device import choose_device
+    from streamer.dream.networks.loading import first_choice
     from streamer.dream.networks.loading import load as load_networks
     from streamer.dream.networks.registry import ARCHITECTURES
     from streamer.dream.networks.weights import NetworkError, cache_folder
@@ -133,8 +134,9 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
     except NetworkError as error:
         yield Finding(Level.STOPS, str(error))
         return
-    if settings.name == "auto" and ensemble.name == "bundled" and settings.weights is None:
-        yield Finding(Level.MIND, "no other network is downloaded yet: the first run tries to, or dreams with the bundled one")
+    first = first_choice("cpu")
+    if settings.name == "auto" and first not in ensemble.names and settings.weights is None:
+        yield Finding(Level.MIND, f"{first} is not downloaded yet: the first run tries to, or dreams without it")
     yield Finding(Level.GOOD, f"{ensemble.sources}, {len(ensemble.wnids)} classes")
 
 

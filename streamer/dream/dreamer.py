@@ -57,7 +57,7 @@ def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
     """
     native = min(size) / trained_px
     # Networks of small pictures know small, coarse objects: they see the canvas larger, or it would have no detail.
-    views = [1.7, 0.85] if trained_px >= 160 else [3.0, 1.6]
+    views = [1.7, 0.85] if trained_px >= 160 else [4.2, 2.1]
     if native > 1.5 * views[0]:
         views.append(native)
     return tuple(views)

@@ -198,4 +198,4 @@ def test_a_long_dream_of_long_steps_neither_clips_nor_turns_harsh_black_or_white
 def test_views_suit_the_network_and_the_canvas() -> None:
     assert views_for(224, (270, 480)) == (1.7, 0.85)
     assert views_for(224, (720, 1280)) == (1.7, 0.85, 720 / 224)
-    assert views_for(64, (270, 480)) == (3.0, 1.6)
+    assert views_for(64, (270, 480)) == (4.2, 2.1)

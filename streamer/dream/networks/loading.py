@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,15 +16,19 @@ from streamer.assets import asset
 from streamer.config import NetworkConfig, NetworkName
 from streamer.dream.networks import bundled
 from streamer.dream.networks.architecture import Architecture, fill
+from streamer.dream.networks.caffe_squeezenet import packaged_squeezenet
 from streamer.dream.networks.download import Progress
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network, compute_dtype
 from streamer.dream.networks.registry import ARCHITECTURES
-from streamer.dream.networks.weights import NetworkError, fetch, read_weights
+from streamer.dream.networks.weights import NetworkError, cache_folder, fetch, read_weights
 
 __all__ = ["NetworkError", "load"]
 
 log = logging.getLogger(__name__)
+
+PACKAGED: Final = "squeezenet1_1_caffe"
+"""The network whose weights a package brings along."""
 
 
 def load(
@@ -75,24 +80,39 @@ class _Loader:
             return make(name, given[name], self._device)
         if name == bundled.NAME:
             return make(name, bundled.shipped(), self._device)
-        enum = ARCHITECTURES[name].torchvision
-        assert enum is not None, "every other network is torchvision's"
-        file = fetch(name, enum, limit_s=limit_s, progress=self._progress, cache=self._cache)
+        architecture = ARCHITECTURES[name]
+        if architecture.torchvision is None:
+            packaged = packaged_squeezenet(self._cache or cache_folder())
+            return [_imagenet(architecture, packaged.file, packaged.tensors, self._device)]
+        file = fetch(name, architecture.torchvision, limit_s=limit_s, progress=self._progress, cache=self._cache)
         return make(name, file, self._device)
 
     def automatic(self) -> list[Network]:
-        """The best that is to be had for the device."""
-        name: NetworkName = first_choice(self._device.type)
-        try:
-            return self.named(name, limit_s=self._config.download_s)
-        except NetworkError as error:
+        """All of the best that are to be had for the device, which dream better together than each alone.
+
+        VGG-16, for which a GPU has the time, is left to itself: it has not been measured in company.
+        """
+        found: list[Network] = []
+        missing: list[str] = []
+        for name in (first_choice(self._device.type), PACKAGED):
+            try:
+                found += self.named(name, limit_s=self._config.download_s)
+            except NetworkError as error:
+                missing.append(f"{name}: {error}")
+            if name == "vgg16" and found:
+                return found
+        always = self.named(bundled.NAME)
+        if found:
+            for why in missing:
+                log.info("dreaming without %s", why)
+        else:
             log.warning(
-                "dreaming with the bundled network, because %s's weights are not at hand: %s. To cure it, connect and start "
-                "again, or name a file in 'network.weights'; 'network.name: bundled' silences this.",
-                name,
-                error,
+                "dreaming with the bundled network alone, which knows %d things, because no other's weights are at hand: %s. "
+                "To cure it, connect and start again, or set 'network.weights'; 'network.name: bundled' silences this.",
+                len(always[0].wnids),
+                "; ".join(missing),
             )
-        return self.named(bundled.NAME)
+        return found + always
 
 
 def make(name: str | None, file: Path, device: torch.device) -> list[Network]:

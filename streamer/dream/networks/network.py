@@ -7,7 +7,7 @@ make one more position with the others, whose pooling rounds up.
 |---|---|---|---|---|---|
 | vgg16 | 32 | 224 | 1x1 | 8x20 | 2x9 |
 | squeezenet1_1, squeezenet1_1_caffe | 16 | 32 | 13x13 | 29x52 | 16x29 |
-| googlenet | 32 | 32 | 7x7 | 15x26 | 8x15 |
+| googlenet, resnet50 | 32 | 32 | 7x7 | 15x26 | 8x15 |
 | bundled | 32 | 64 | 6x6 | 13x25 | 7x14 |
 """
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from streamer.dream.networks.architecture import Architecture
 from streamer.dream.networks.googlenet import GOOGLENET
+from streamer.dream.networks.resnet import RESNET50
 from streamer.dream.networks.squeezenet import SQUEEZENET1_1, SQUEEZENET1_1_CAFFE
 from streamer.dream.networks.vgg import VGG16
 
-ARCHITECTURES: dict[str, Architecture] = {each.name: each for each in (VGG16, SQUEEZENET1_1, SQUEEZENET1_1_CAFFE, GOOGLENET)}
+ALL = (VGG16, SQUEEZENET1_1, SQUEEZENET1_1_CAFFE, GOOGLENET, RESNET50)
+ARCHITECTURES: dict[str, Architecture] = {each.name: each for each in ALL}
+"""By name."""

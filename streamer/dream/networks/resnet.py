@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from streamer.dream.networks.architecture import CLASSES, Architecture
 from streamer.dream.networks.layers import Block
 from streamer.dream.networks.weights import NetworkError
 
@@ -22,11 +23,6 @@ STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
 EXPANSION = 4
 EPSILON = 1e-5
 """Of the batch normalisation."""
-STRIDE = WINDOW = MIN_SIZE = 32
-"""Pixels from one position of the map to the next; side of the square that counts as its own; smallest side of a picture."""
-TRAINED_PX = 224
-FAVOURITE = "block3_3"
-"""In the middle of the stage whose maps are as fine as those of ``inception4c`` and ``fire6``, where parts of things show."""
 MARK = "layer3.5.conv3.weight"
 """The end of a key that every file of weights has: none of the smaller ResNets has so deep a block."""
 CONVOLUTIONS = {"reduce": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "expand": ("conv3", "bn3")}
@@ -77,7 +73,7 @@ class Bottleneck(Block):
         return whole, {"reduce": reduce, "3x3": middle, "expand": expand}
 
 
-def build_resnet50(classes: int = 1000) -> OrderedDict[str, nn.Module]:
+def build_resnet50(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
     """ResNet-50's layers, its dense layer as a 1x1 convolution.
 
     The published network takes the mean over the map before the dense layer; the mean of this one's logits is the same.
@@ -152,3 +148,16 @@ def _prefix(tensors: Mapping[str, Tensor]) -> str:
     needed = {f"{convolution}.weight" for convolution, _ in _places().values()} | {"fc.weight", "fc.bias"}
     prefixes = {key.removesuffix(MARK) for key in tensors if key == MARK or key.endswith(f".{MARK}")}
     return max(sorted(prefixes, key=len), key=lambda prefix: sum(prefix + key in tensors for key in needed), default="")
+
+
+RESNET50 = Architecture(
+    "resnet50",
+    build=build_resnet50,
+    mark=MARK,
+    stride=32,
+    window=32,
+    min_size=32,
+    favourite="block3_3",  # in the middle of the stage whose maps are as fine as those of inception4c and fire6
+    convert=resnet_tensors,
+    torchvision="ResNet50_Weights",
+)
