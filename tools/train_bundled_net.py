@@ -58,6 +58,7 @@ def _train(options: argparse.Namespace, console: Console) -> None:
     device = _device(options.device)
     members = [_member(text) for text in options.member] or list(MEMBERS)
     data = _read(options, device, console)
+    console.print(f"{len(data.train)} pictures of {len(data.wnids)} classes, on {device}", highlight=False)
     with _Pause(options.minutes) as pause:
         for member in members:
             recipe = _recipe(options, member, data)
@@ -72,7 +73,8 @@ def _train(options: argparse.Namespace, console: Console) -> None:
 
 def _export(options: argparse.Namespace, console: Console) -> None:
     device = _device(options.device)
-    export(options.work, tuple(options.member), _read(options, device, console), options.out, device, console)
+    data = _read(options, device, console, held_only=True)
+    export(options.work, tuple(options.member), data, options.out, device, console)
 
 
 def _recipe(options: argparse.Namespace, member: Member, data: TinyImageNet) -> Recipe:
@@ -90,15 +92,9 @@ def _recipe(options: argparse.Namespace, member: Member, data: TinyImageNet) -> 
     )
 
 
-def _read(options: argparse.Namespace, device: torch.device, console: Console) -> TinyImageNet:
-    began = time.monotonic()
-    data = read(options.data, console, options.fraction).to(device)
-    console.print(
-        f"{len(data.train)} pictures to train on and {len(data.held)} to validate, {len(data.wnids)} classes, on {device}: "
-        f"read in {time.monotonic() - began:.0f} s",
-        highlight=False,
-    )
-    return data
+def _read(options: argparse.Namespace, device: torch.device, console: Console, *, held_only: bool = False) -> TinyImageNet:
+    console.print(f"reading {' and '.join(map(str, options.data))}", highlight=False)
+    return read(options.data, console, options.fraction, held_only=held_only).to(device)
 
 
 def _device(name: str) -> torch.device:

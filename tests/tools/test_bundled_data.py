@@ -72,6 +72,16 @@ def test_a_share_is_one_of_each_class(kind: str, request: pytest.FixtureRequest)
     assert torch.bincount(share.held.labels).tolist() == [-(-int(count) * 3 // 10) for count in counts]
 
 
+@pytest.mark.parametrize("kind", ["unpacked", "packed"])
+def test_the_validation_pictures_alone(kind: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(kind)
+    all_of_it, held = read([folder], QUIET), read([folder], QUIET, held_only=True)
+    assert torch.equal(held.held.pixels, all_of_it.held.pixels)
+    assert torch.equal(held.held.labels, all_of_it.held.labels)
+    assert held.train.pixels.shape == (0, 64, 64, 3)
+    assert len(held.train) == 0
+
+
 def test_a_mosaic_is_laid_out_row_by_row() -> None:
     pixels = np.arange(27, dtype=np.uint8)[:, None, None, None] * np.ones((1, 64, 64, 3), np.uint8)
     mosaic = compose(pixels)

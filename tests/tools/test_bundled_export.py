@@ -1,4 +1,4 @@
-"""From checkpoints to a file that the product dreams with."""
+"""From checkpoints to a file that the product dreams with; and the file that ships."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from bundled_net import TrainingError
 from bundled_net.checkpoint import Recipe, load
 from bundled_net.data import TinyImageNet
 from bundled_net.export import averaged, export, fold, rounded
-from bundled_net.net import CONVOLUTIONS, MEAN, STD, Member
+from bundled_net.net import CONVOLUTIONS, MEAN, MEMBERS, STD, Member
 from bundled_net.train import train
+from streamer.assets import asset
 from streamer.dream.networks.bundled import read_bundle
 from streamer.dream.networks.weights import read_weights
 from tests.tools.conftest import WNIDS
@@ -150,3 +151,18 @@ def test_the_first_interruption_waits_for_the_step_and_the_second_does_not() -> 
         assert pause()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_the_file_that_ships() -> None:
+    file = asset("bundled_net.safetensors")
+    assert file.stat().st_size <= 16_000_000
+    tensors, metadata = read_weights(file)
+    bundle = read_bundle(file, tensors, metadata)
+    assert len(bundle.members) == len(MEMBERS)
+    assert len(bundle.wnids) == 200
+    assert json.loads(metadata["widths"]) == list(MEMBERS[0].widths)
+    assert json.loads(metadata["radii"]) == [member.radius for member in MEMBERS]
+    assert json.loads(metadata["epochs"]) == [member.epochs for member in MEMBERS]
+    assert [json.loads(metadata[key]) for key in ("mean", "std")] == [list(MEAN), list(STD)]
+    for key in ("top1", "top1_attacked"):
+        assert len(json.loads(metadata[key])) == len(MEMBERS)

@@ -52,19 +52,20 @@ class TinyImageNet:
         return TinyImageNet(self.wnids, self.train.to(device), self.held.to(device))
 
 
-def read(folders: Sequence[Path], console: Console, fraction: float = 1.0) -> TinyImageNet:
+def read(folders: Sequence[Path], console: Console, fraction: float = 1.0, *, held_only: bool = False) -> TinyImageNet:
     """Read the unpacked data set from its one folder, or a packed one from all that it is spread over.
 
     Args:
         fraction: Share of each class's pictures, of the validation's too; the first ones, at least one.
+        held_only: Leave the training pictures unread, and have none.
 
     Raises:
         TrainingError: the folders hold neither, or not all of it.
     """
     if any((folder / INDEX).is_file() for folder in folders):
-        return _packed(folders, console, fraction)
+        return _packed(folders, console, fraction, held_only)
     if len(folders) == 1 and (folders[0] / WNIDS).is_file():
-        return _unpacked(folders[0], console, fraction)
+        return _unpacked(folders[0], console, fraction, held_only)
     inner = [folder / "tiny-imagenet-200" for folder in folders if (folder / "tiny-imagenet-200" / WNIDS).is_file()]
     hint = f"; {inner[0]} is it" if inner else ""
     raise TrainingError(
@@ -73,21 +74,25 @@ def read(folders: Sequence[Path], console: Console, fraction: float = 1.0) -> Ti
     )
 
 
-def _unpacked(folder: Path, console: Console, fraction: float) -> TinyImageNet:
+def _unpacked(folder: Path, console: Console, fraction: float, held_only: bool) -> TinyImageNet:
     found = list_files(folder)
-    counts = [_share(len(files), fraction) for files in found.train]
-    train: list[Sheet] = [(count, partial(decode, files[:count])) for files, count in zip(found.train, counts, strict=True)]
+    counts = [0 if held_only else _share(len(files), fraction) for files in found.train]
+    train: list[Sheet] = [
+        (count, partial(decode, files[:count])) for files, count in zip(found.train, counts, strict=True) if count
+    ]
     kept = _first_of_each(found.held_labels, fraction)
     held: list[Sheet] = [(1, partial(decode, [found.held[i]])) for i in kept]
     labels = [found.held_labels[i] for i in kept]
     return _made(found.wnids, counts, gather(train, "reading", console), gather(held, "reading", console), labels)
 
 
-def _packed(folders: Sequence[Path], console: Console, fraction: float) -> TinyImageNet:
+def _packed(folders: Sequence[Path], console: Console, fraction: float, held_only: bool) -> TinyImageNet:
     index = read_index(folders)
-    counts = [_share(count, fraction) for count in index.train]
+    counts = [0 if held_only else _share(count, fraction) for count in index.train]
     train: list[Sheet] = [
-        (count, partial(split, find(folders, train_name(wnid)), count)) for wnid, count in zip(index.wnids, counts, strict=True)
+        (count, partial(split, find(folders, train_name(wnid)), count))
+        for wnid, count in zip(index.wnids, counts, strict=True)
+        if count
     ]
     held: list[Sheet] = []
     for first in range(0, len(index.held_labels), HELD_SHEET):

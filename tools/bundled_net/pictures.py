@@ -100,8 +100,8 @@ def gather(sheets: Sequence[Sheet], what: str, console: Console) -> np.ndarray:
     Raises:
         TrainingError: as the sheets do.
     """
-    ends = np.cumsum([count for count, _ in sheets])
-    pixels = np.empty((int(ends[-1]), SIDE, SIDE, 3), np.uint8)
+    ends = np.cumsum([count for count, _ in sheets], dtype=np.int64)
+    pixels = np.empty((int(ends[-1]) if sheets else 0, SIDE, SIDE, 3), np.uint8)
 
     def fill(number: int) -> None:
         count, pictures = sheets[number]
