@@ -15,6 +15,7 @@ from streamer.commands.failures import as_command_error
 from streamer.commands.moments import parse_moment
 from streamer.commands.showing import show
 from streamer.config import Config, SourceConfig
+from streamer.dream.networks.ensemble import split
 from streamer.dream.objectives import DreamError
 from streamer.dream.offline import OfflineDream, be_repeatable
 from streamer.dream.replayed import Replay
@@ -140,7 +141,7 @@ def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str])
     if gone:
         log.warning("the run had settings that there are no more: %s; it may come out differently", ", ".join(gone))
     height, width = past.begun.size
-    changes = [f"network.name={past.begun.network}"] if config.network.name == "auto" else []
+    changes = [f"network.name=[{', '.join(split(past.begun.network))}]"] if config.network.name == "auto" else []
     if size is not None:
         grown = size[1] / config.video.width
         width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))

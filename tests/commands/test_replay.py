@@ -1,5 +1,7 @@
 """A run of the real dream on a hand-driven clock, replayed by the command line."""
 
+import dataclasses
+import datetime
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from streamer.__main__ import app
+from streamer.acts import Begun
+from streamer.commands.replay import settings
 from streamer.config import CanvasConfig, Config, DreamConfig, JournalConfig, NetworkConfig, VideoConfig
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.protocol import Free, Shot, Stop
@@ -18,6 +22,7 @@ from streamer.dream.worker.studio import build
 from streamer.dream.worker.work import Worker
 from streamer.journal import Journal
 from streamer.messages import Keyframe, Motion, Scene, arrange
+from streamer.past import Past, PastKeyframe
 from streamer.requests.vocabulary import Vocabulary
 from tests.dream.test_worker import FakeRing, Scripted
 from tests.fakes import HandClock
@@ -162,3 +167,12 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     (line,) = answer.stderr.splitlines()
     assert line.startswith(f"zoomdream: {says.format(**names)}")
     assert not list(tmp_path.iterdir()), "nothing half-made is left"
+
+
+def test_a_run_by_several_networks_that_auto_chose_is_dreamt_again_by_the_same() -> None:
+    begun = Begun("squeezenet1_1_caffe + bundled", "cpu", 1, (36, 64), False)
+    now = datetime.datetime.now(datetime.UTC)
+    past = Past(Path("run.jsonl"), "0.1", now, 1, {"network": {"name": "auto"}}, (PastKeyframe(0, (begun,)),), True)
+    assert settings(past, None, []).network.names == ("squeezenet1_1_caffe", "bundled")
+    alone = dataclasses.replace(past, keyframes=(PastKeyframe(0, (dataclasses.replace(begun, network="bundled"),)),))
+    assert settings(alone, None, []).network.names == ("bundled",)
