@@ -15,8 +15,9 @@ from tests.test_flow import picture
 pytestmark = pytest.mark.usefixtures("precision")
 
 SIZE = (48, 80)
-CONFIG = Config(
-    dream=DreamConfig(views=(1.5,), jitter_px=2, surge=0.0), source=SourceConfig(kind="video", path="a.mp4", decay_s=4.0)
+CONFIG = Config(  # the prior lets the tiny network, all noise, dream something large enough to be followed
+    dream=DreamConfig(views=(1.5,), jitter_px=2, surge=0.0, prior_weight=0.8),
+    source=SourceConfig(kind="video", path="a.mp4", decay_s=4.0),
 )
 SCENE = Scene(1, (Region(Target("n00000001", "one"), (0.0, 0.0, 1.0, 1.0)),))
 
