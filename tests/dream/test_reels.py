@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def read_all(reel: Reel) -> list[tuple[np.ndarray, float]]:
         reel.close()
 
 
+def read_first(path: Path) -> np.ndarray:
+    with closing(FilmReel(str(path))) as reel:
+        image, _ = reel.read()
+    return image
+
+
 def test_pictures_come_in_order_with_their_times(tmp_path: Path) -> None:
     found = read_all(FilmReel(str(write_film(tmp_path / "a.mp4"))))
     assert [time_s for _, time_s in found] == pytest.approx([0.0, 0.1, 0.2, 0.3])
@@ -46,19 +53,19 @@ def test_a_film_that_begins_late_begins_at_0(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("rotation", "corner"), [(0, (0, 0)), (90, (1, 0)), (180, (1, 1)), (270, (0, 1))])
 def test_the_rotation_noted_in_the_file_is_applied(tmp_path: Path, rotation: int, corner: tuple[int, int]) -> None:
-    image, _ = FilmReel(str(write_film(tmp_path / "a.mp4", rotation=rotation))).read()
+    image = read_first(write_film(tmp_path / "a.mp4", rotation=rotation))
     assert image.shape == ((48, 64, 3) if rotation % 180 == 0 else (64, 48, 3))
     bright = {(y, x): float(image[-y, -x].mean()) for y in (0, 1) for x in (0, 1)}
     assert max(bright, key=bright.__getitem__) == corner, "turned counter-clockwise"
 
 
 def test_odd_sizes_will_do(tmp_path: Path) -> None:
-    image, _ = FilmReel(str(write_film(tmp_path / "a.mkv", size=(35, 51)))).read()
+    image = read_first(write_film(tmp_path / "a.mkv", size=(35, 51)))
     assert image.shape == (35, 51, 3)
 
 
 def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
-    image, _ = FilmReel(str(write_film(tmp_path / "a.mp4", shape=Fraction(4, 3)))).read()
+    image = read_first(write_film(tmp_path / "a.mp4", shape=Fraction(4, 3)))
     assert image.shape == (48, 85, 3)
 
 
@@ -100,7 +107,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, write, says: str) -> None:
     path = tmp_path / "film.mp4"
     write(path)
     with pytest.raises(SourceError, match=says) as caught:
-        FilmReel(str(path)).read()
+        read_first(path)
     assert str(path) in str(caught.value)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -58,9 +60,9 @@ def make(config, seed, tell) -> Dream:
 class Stage:
     """A worker in this process whose every step takes 0.1 s."""
 
-    def __init__(self, feed: Feed, resume: Resume | None = None) -> None:
+    def __init__(self, feed: Feed, ring: Ring, resume: Resume | None = None) -> None:
         self.clock, self.dreamer, self.shots, self.inbox = HandClock(), FakeRider(), [], Inbox()
-        self.ring = Ring(2 * SIZE[0] * SIZE[1] * 3)
+        self.ring = ring
         dream = Dream(self.dreamer, "fake", "cpu", WNIDS, rider=self.dreamer)
         budget = Budget(CONFIG.dream, SIZE, frame_s=0.04)
         self.worker = Worker(
@@ -81,9 +83,20 @@ class Stage:
         return self.shots[-1]
 
 
-def test_each_step_rides_on_the_newest_picture() -> None:
-    feed = Feed(SIZE)
-    stage = Stage(feed)
+@pytest.fixture
+def feed() -> Iterator[Feed]:
+    with closing(Feed(SIZE)) as feed:
+        yield feed
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    with closing(Ring(2 * SIZE[0] * SIZE[1] * 3)) as ring:
+        yield ring
+
+
+def test_each_step_rides_on_the_newest_picture(feed: Feed, ring: Ring) -> None:
+    stage = Stage(feed, ring)
     shot, _ = stage.keyframe()
     assert shot.ridden is None, "no picture has come yet"
     feed.put(shown(1))
@@ -95,9 +108,8 @@ def test_each_step_rides_on_the_newest_picture() -> None:
     assert stage.dreamer.rides == [(2, 0.1)]
 
 
-def test_without_a_new_picture_the_last_goes_on_dreaming() -> None:
-    feed = Feed(SIZE)
-    stage = Stage(feed)
+def test_without_a_new_picture_the_last_goes_on_dreaming(feed: Feed, ring: Ring) -> None:
+    stage = Stage(feed, ring)
     feed.put(shown(1))
     for _ in range(3):
         shot, _ = stage.keyframe()
@@ -106,10 +118,9 @@ def test_without_a_new_picture_the_last_goes_on_dreaming() -> None:
     assert shot.time_s == pytest.approx(stage.clock(), abs=0.002), "though its camera stands, its time goes on"
 
 
-def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on() -> None:
-    feed = Feed(SIZE)
+def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on(feed: Feed, ring: Ring) -> None:
     picture = np.full((*SIZE, 3), 90, np.uint8)
-    stage = Stage(feed, Resume(picture, Pose(), 1.0, shown(7)))
+    stage = Stage(feed, ring, Resume(picture, Pose(), 1.0, shown(7)))
     assert stage.dreamer.rides == [(7, 0.0)]
     assert stage.dreamer.blue == 255, "restored"
 
@@ -133,8 +144,8 @@ class Keyframes:
             return found()[0]
 
 
-def test_pictures_reach_the_worker_and_come_back_with_the_dream() -> None:
-    feed, seen = Feed(SIZE), Keyframes()
+def test_pictures_reach_the_worker_and_come_back_with_the_dream(feed: Feed) -> None:
+    seen = Keyframes()
     renderer = Renderer(CONFIG, 1, seen, factory=make, feed=feed)
     renderer.start()
     try:
@@ -149,4 +160,3 @@ def test_pictures_reach_the_worker_and_come_back_with_the_dream() -> None:
             assert keyframe.image[0, 0, 1] == SCENE.id
     finally:
         renderer.stop()
-        feed.close()
