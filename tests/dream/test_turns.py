@@ -27,9 +27,9 @@ def named(network: Network, name: str) -> Network:
     return network
 
 
-A = named(tiny_network((ONE, TWO, THREE), seed=1), "a")
-B = named(tiny_network((TWO, ONE), seed=2), "b")
-C = named(tiny_network((ONE, FOUR), seed=3), "c")
+A = named(tiny_network((ONE, TWO, THREE), seed=1, dtype=torch.float32), "a")
+B = named(tiny_network((TWO, ONE), seed=2, dtype=torch.float32), "b")
+C = named(tiny_network((ONE, FOUR), seed=3, dtype=torch.float32), "c")
 ENSEMBLE = Ensemble(A, B, C)
 
 
@@ -55,7 +55,7 @@ def test_an_ensemble_knows_what_any_of_its_networks_knows() -> None:
     assert ENSEMBLE.wnids == (ONE, TWO, THREE, FOUR)
     assert [entry.name for entry in ENSEMBLE.layer_entries] == ["conv1", "relu1", "conv2", "relu2", "conv3"]
     assert ENSEMBLE.first is A
-    assert Ensemble(A, named(tiny_network(seed=4), "a")).name == "a"
+    assert Ensemble(A, named(tiny_network(seed=4, dtype=torch.float32), "a")).name == "a"
     with pytest.raises(ValueError, match="at least one"):
         Ensemble()
 
