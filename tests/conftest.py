@@ -28,6 +28,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None
 """Then all that needs it is skipped, and the rest is tested: ``.ci/run`` does so with further versions of Python."""
+collect_ignore = ["tools"] if WITHOUT_TORCH else []  # the training: nothing in it goes without
 GRACE_S = 2.0
 """How long threads and processes that were told to end may still take."""
 
