@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -164,11 +163,10 @@ class RtmpServer:
         assert nginx is not None
         with (self.folder / "output.txt").open("ab") as output:
             self._process = subprocess.Popen(
-                [nginx, "-p", str(self.folder), "-c", str(config), "-e", str(self.folder / "error.log")],
+                [*_ends_with_us(), nginx, "-p", str(self.folder), "-c", str(config), "-e", str(self.folder / "error.log")],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         end_s = time.monotonic() + START_S
         while not (_answers(self.port) and _answers(self._http_port)):
@@ -222,6 +220,13 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _end_with_parent() -> None:
-    """Nothing is left running when the tests are killed (Linux's PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def _ends_with_us() -> list[str]:
+    """What to start a program by, so that nothing is left running when the tests are killed (Linux's PR_SET_PDEATHSIG).
+
+    A program of its own, as ``preexec_fn`` runs Python between fork and exec, where a lock that another thread held stays
+    taken for ever.
+    """
+    if sys.platform != "linux":
+        return []
+    code = f"import ctypes, os, sys; ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)}); os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-I", "-S", "-c", code]
