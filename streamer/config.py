@@ -298,12 +298,11 @@ class DreamConfig(Section):
         le=256,
         description="Random shift of the picture before each step, in pixels; more hides the network's grid, 0 shows it.",
     )
-    step: float = Field(
-        default=3.0,
-        gt=0,
-        le=50,
+    step: Annotated[float, Field(gt=0, le=50)] | Auto = Field(
+        default="auto",
         description="Size of a step: root mean square of the change, in levels of 255. More "
-        "grows subjects faster, and coarser. deepdream: mean change, at the octave's size.",
+        "grows subjects faster, and coarser. deepdream: mean change, at the octave's size. auto: 3 in a picture that stands "
+        "still; more, 6 at most, where each step has to make up for a zoom.",
     )
     momentum: float = Field(
         default=0.85,

@@ -38,6 +38,10 @@ KNEE = 40.0
 PRIOR_POWER = 0.8
 """The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that
 suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
+STEP, STEP_MOST = 3.0, 6.0
+"""Levels that a step changes where the settings leave it open: in a picture that stands still, and at most under a zoom."""
+STEP_ZOOM = 1.005
+"""Enlargement from step to step from which on the step is as large as it gets: ten steps a second at 5 % a second."""
 FADING_DETAIL = 0.08
 """Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
 SHAPE_CELLS = 5
@@ -61,6 +65,19 @@ def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
     if native > 1.5 * views[0]:
         views.append(native)
     return tuple(views)
+
+
+def step_for(motion: Motion, dt_s: float) -> float:
+    """The size of a step when the settings leave it open, in levels.
+
+    What has been enlarged is blurred and too big: it has to be dreamt again, and small steps fall behind the zoom.
+
+    Args:
+        motion: how the camera moves.
+        dt_s: seconds that it moves between two steps.
+    """
+    enlarged = abs(math.log(motion.speed)) * dt_s
+    return STEP + (STEP_MOST - STEP) * min(1.0, enlarged / math.log(STEP_ZOOM))
 
 
 class Dreamer:
@@ -177,7 +194,7 @@ class Dreamer:
         if self._fading.left:
             keep = math.exp(-FADING_DETAIL * settings.surge * haste * dt_s)
             canvas.picture = soften(canvas.picture, self._shapes_grid, keep)
-        size = settings.step * (1 + settings.surge * haste)
+        size = self._size(dt_s, 1 + settings.surge * haste)
         if self._octaves is not None:
             update = size * self._octaves.change(canvas.picture, regions, self._steps, self._chance)
         else:
@@ -188,11 +205,17 @@ class Dreamer:
         canvas.picture = picture.clamp(0, 255).contiguous(memory_format=torch.channels_last)
         self._steps += 1
 
+    def _size(self, dt_s: float, surge: float) -> float:
+        """Levels that a step changes; ``surge`` is how many times as many a change of scene asks for."""
+        if self._settings.step != "auto":
+            return self._settings.step * surge
+        return STEP * surge if self._octaves is not None else max(STEP * surge, step_for(self._motion, dt_s))
+
     def _update(self, regions: list[tuple[Region, float]], size: float) -> Tensor:
         """A step of a root mean square of ``size`` levels: uphill, natural, and on in the direction of the last."""
         settings, canvas = self._settings, self._canvas
         uphill = self._normalise(self._climb(regions))
-        natural = self._calm(self._flatten())
+        natural = self._calm(self._prior.gradient(canvas.picture, self._chance))
         direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
         canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
         return canvas.momentum * (-size / rms(canvas.momentum))
@@ -200,12 +223,6 @@ class Dreamer:
     def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:
         """The objective's gradient over the picture, shifted and seen at this step's size."""
         return self._objective.gradient(self._canvas.picture, regions, self._steps, self._views, self._glances)
-
-    def _flatten(self) -> Tensor:
-        """The prior's gradient over the picture."""
-        picture = self._canvas.picture.detach().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(self._prior(picture, self._chance), picture)
-        return gradient
 
     def _fit_to_size(self) -> None:
         """Prepare what depends on the canvas's size."""

@@ -58,9 +58,8 @@ class OriginalAscent:
         self._count += 1
         if not regions or self._mean is None or self._square is None:
             return
-        picture = canvas.picture.detach().requires_grad_(True)
-        (natural,) = torch.autograd.grad(PRIOR_WEIGHT * self._prior(picture), picture)
-        gradient = objective.gradient(picture, regions, (self._count - 1) // ORIGINAL_STEPS)
+        natural = PRIOR_WEIGHT * self._prior.gradient(canvas.picture)
+        gradient = objective.gradient(canvas.picture, regions, (self._count - 1) // ORIGINAL_STEPS)
         if any(region.target.kind is not Kind.CLASS for region, _ in regions):  # in 2015 there were only classes
             gradient = gradient * (rms(natural) / rms(gradient))
         gradient = gradient + natural

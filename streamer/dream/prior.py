@@ -8,10 +8,9 @@ structure is held to the same statistics as fine. The same photographs give the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +70,11 @@ class PriorParameters:
 
 
 class PatchPrior:
-    """The penalty on a picture's patches, evaluated on a random grid of them.
+    """The penalty on a picture's patches, evaluated on a random grid of them, and its gradient.
+
+    A strided convolution with few channels is slow on a CPU. Squares of ``stride`` pixels become the channels of one position,
+    so that it is a dense one with many: half of the time where every fourth patch along each side is looked at. It goes over
+    the picture in bands of rows whose responses, 192 to a patch, stay in a CPU's cache.
 
     Args:
         poolings: factors by which the picture is shrunk (averaged) before its patches are looked at.
@@ -100,13 +103,35 @@ class PatchPrior:
         self._filters = cells.to(device, memory_format=torch.channels_last)
 
     def __call__(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The penalty, a scalar: the sum over poolings of the mean over patches and filters.
+        """The penalty, a scalar without a gradient: the sum over poolings of the mean over patches and filters.
 
         Args:
             picture: (1, 3, H, W) float32 in 0..255. Poolings that leave less than one patch are passed over.
             generator: where the offsets come from, on the CPU; None looks from the corner.
         """
         total = picture.new_zeros(())
+        with torch.no_grad():
+            for pooled in self._looks(picture, generator):
+                patches, responses = 0, picture.new_zeros(())
+                for _, _, band in self._bands(pooled):
+                    responses += torch.log1p(band.square_().div_(self.nu)).sum()
+                    patches += band.numel()
+                total += responses / patches
+        return total
+
+    def gradient(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The penalty's gradient over the picture, of its shape; as ``__call__`` takes them, a picture and a generator."""
+        picture = picture.detach().requires_grad_(True)
+        looks = list(self._looks(picture, generator))
+        if not looks:
+            return torch.zeros_like(picture)
+        with torch.no_grad():
+            pulls = [self._pull(pooled) for pooled in looks]
+        (gradient,) = torch.autograd.grad(looks, picture, pulls)
+        return gradient
+
+    def _looks(self, picture: Tensor, generator: torch.Generator | None) -> Iterator[Tensor]:
+        """The picture less its level, from a random offset, at each pooling that leaves a patch."""
         for pooling in self.poolings:
             room_y, room_x = picture.shape[-2] // pooling - PATCH, picture.shape[-1] // pooling - PATCH
             if room_y < 0 or room_x < 0:
@@ -116,46 +141,27 @@ class PatchPrior:
                 top = int(torch.randint(min(self.stride * pooling, room_y * pooling + 1), (), generator=generator))
                 left = int(torch.randint(min(self.stride * pooling, room_x * pooling + 1), (), generator=generator))
                 seen = picture[..., top:, left:]
-            pooled = F.avg_pool2d(seen, pooling) if pooling > 1 else seen
-            penalty: Tensor = _Penalty.apply(pooled - LEVEL, self._filters, self.stride, self.nu)  # type: ignore[no-untyped-call]
-            total = total + penalty
-        return total
+            yield (F.avg_pool2d(seen, pooling) if pooling > 1 else seen) - LEVEL
 
-
-class _Penalty(torch.autograd.Function):
-    """Mean over patches and filters of ``log(1 + z²/ν)``, and its gradient in the same pass.
-
-    A strided convolution with few channels is slow on a CPU. Squares of ``stride`` pixels become the channels of one position,
-    so that it is a dense one with many: half of the time where every fourth patch along each side is looked at. It goes over
-    the picture in bands of rows whose responses, 192 to a patch, stay in a CPU's cache.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, picture: Tensor, filters: Tensor, stride: int, nu: float) -> Tensor:
-        """Take (1, 3, H, W) float32 about 0, at least one patch in size, and (n, 3 stride², side, side); gives a scalar."""
-        side = filters.shape[-1]
-        rows, columns = ((size - PATCH) // stride + 1 for size in picture.shape[-2:])
-        width = (columns + side - 1) * stride
-        band = max(1, BAND // (columns * len(filters))) if picture.device.type == "cpu" else rows
-        total = picture.new_zeros(())
-        gradient = torch.zeros_like(picture)
+    def _bands(self, pooled: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+        """Rows and columns of a pooled picture with the responses (1, n, rows, columns) of the patches in them."""
+        stride, side = self.stride, self._filters.shape[-1]
+        rows, columns = ((size - PATCH) // stride + 1 for size in pooled.shape[-2:])
+        across = slice(0, (columns + side - 1) * stride)
+        band = max(1, BAND // (columns * len(self._filters))) if pooled.device.type == "cpu" else rows
         for first in range(0, rows, band):
-            seen = slice(first * stride, (min(first + band, rows) + side - 1) * stride)
-            cells = F.pixel_unshuffle(picture[..., seen, :width], stride)
-            responses = F.conv2d(cells.contiguous(memory_format=torch.channels_last), filters)
-            squares = responses.square()
-            total += torch.log1p(squares / nu).sum()
-            pull = responses.mul_(2).div_(squares.add_(nu))
-            gradient[..., seen, :width] += F.pixel_shuffle(F.conv_transpose2d(pull, filters), stride)
-        count = rows * columns * len(filters)
-        ctx.save_for_backward(gradient.div_(count))
-        return total / count
+            down = slice(first * stride, (min(first + band, rows) + side - 1) * stride)
+            cells = F.pixel_unshuffle(pooled[..., down, across], stride)
+            yield down, across, F.conv2d(cells.contiguous(memory_format=torch.channels_last), self._filters)
 
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
-        """Only the picture has a gradient."""
-        (gradient,) = ctx.saved_tensors
-        return outer[0] * gradient, None, None, None
+    def _pull(self, pooled: Tensor) -> Tensor:
+        """The gradient of one pooling's penalty over the pooled picture."""
+        gradient, patches = torch.zeros_like(pooled), 0
+        for down, across, responses in self._bands(pooled):
+            patches += responses.numel()
+            slope = responses / responses.square().add_(self.nu)
+            gradient[..., down, across] += F.pixel_shuffle(F.conv_transpose2d(slope, self._filters), self.stride)
+        return gradient.mul_(2 / patches)
 
 
 def _patches(pictures: Iterable[np.ndarray], per_picture: int, generator: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.dreamer import Dreamer, views_for
+from streamer.dream.dreamer import STEP, STEP_MOST, Dreamer, step_for, views_for
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives import DreamError
 from streamer.messages import Motion, Pose, Scene, Target, arrange
@@ -93,6 +93,28 @@ def stirred(dream: Dreamer) -> float:
     return float(np.abs(dream.picture() - before).mean())
 
 
+def test_steps_are_larger_where_a_zoom_has_to_be_made_up_for() -> None:
+    still, slow, usual, fast = (step_for(Motion(speed, 1.0), 0.1) for speed in (1.0, 1.02, 1.06, 1.5))
+    assert still == STEP < slow < usual == fast == STEP_MOST
+    assert step_for(Motion(1 / 1.02), 0.1) == pytest.approx(slow)  # out as in
+    assert step_for(Motion(1.02), 0.05) < slow
+
+
+def test_the_size_of_a_step_is_as_the_settings_say() -> None:
+    def size(speed: float, **settings) -> float:
+        dream = dreamer(surge=0.0, prior_weight=0.0, leash=0.0, **settings)
+        dream.motion(Motion(speed, 0.0))
+        dream.scene(SCENE)
+        sizes = []
+        plain, dream._update = dream._update, lambda regions, size: sizes.append(size) or plain(regions, size)
+        dream.step(0.1)
+        return sizes[0]
+
+    assert size(1.5, step=2.5) == size(1.0, step=2.5) == 2.5
+    assert size(1.0) == STEP
+    assert size(1.5) == STEP_MOST
+
+
 def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
     dream = dreamer(surge=3.0)
     dream.scene(SCENE)
@@ -111,7 +133,7 @@ def test_a_surge_hastens_what_comes_and_takes_back_what_goes() -> None:
         """How much the old and the new subject stand out, five steps after the change."""
         network = tiny_network()
         network.layers.conv3.weight.data *= 1000
-        dream = Dreamer(Ensemble(network), Config(dream=DreamConfig(surge=surge)), SIZE, torch.device("cpu"), 1)
+        dream = Dreamer(Ensemble(network), Config(dream=DreamConfig(surge=surge, step=3.0)), SIZE, torch.device("cpu"), 1)
         dream.scene(Scene(1, arrange([A])))
         for _ in range(60):
             dream.step(0.1)
