@@ -301,8 +301,8 @@ class DreamConfig(Section):
     step: Annotated[float, Field(gt=0, le=50)] | Auto = Field(
         default="auto",
         description="Size of a step: root mean square of the change, in levels of 255. More "
-        "grows subjects faster, and coarser. deepdream: mean change, at the octave's size. auto: 3 in a picture that stands "
-        "still; more, 6 at most, where each step has to make up for a zoom.",
+        "grows subjects faster, and coarser. deepdream: mean change, at the octave's size. auto: 3; where only networks "
+        "of small pictures dream, such as the bundled ones, up to 6 to make up for the zoom.",
     )
     momentum: float = Field(
         default=0.85,

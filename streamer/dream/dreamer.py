@@ -38,8 +38,10 @@ KNEE = 40.0
 PRIOR_POWER = 0.8
 """The prior's gradient is scaled by 1/f to this power: whitening filters answer to the finest detail most, and a step that
 suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
+LARGE_PX = 160
+"""Side of the pictures a network was trained on from which on it knows small detail."""
 STEP, STEP_MOST = 3.0, 6.0
-"""Levels that a step changes where the settings leave it open: in a picture that stands still, and at most under a zoom."""
+"""Levels that a step changes where the settings leave it open: as a rule, and at most under a zoom."""
 STEP_ZOOM = 1.005
 """Enlargement from step to step from which on the step is as large as it gets: ten steps a second at 5 % a second."""
 FADING_DETAIL = 0.08
@@ -61,21 +63,25 @@ def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
     """
     native = min(size) / trained_px
     # Networks of small pictures know small, coarse objects: they see the canvas larger, or it would have no detail.
-    views = [1.7, 0.85] if trained_px >= 160 else [4.2, 2.1]
+    views = [1.7, 0.85] if trained_px >= LARGE_PX else [4.2, 2.1]
     if native > 1.5 * views[0]:
         views.append(native)
     return tuple(views)
 
 
-def step_for(motion: Motion, dt_s: float) -> float:
+def step_for(trained_px: int, motion: Motion, dt_s: float) -> float:
     """The size of a step when the settings leave it open, in levels.
 
-    What has been enlarged is blurred and too big: it has to be dreamt again, and small steps fall behind the zoom.
+    What has been enlarged is blurred and too big: it has to be dreamt again, and small steps fall behind the zoom. Networks
+    that know small detail draw it anew at any step, and dots with it at large ones.
 
     Args:
+        trained_px: side of the pictures the network was trained on; of several the largest.
         motion: how the camera moves.
         dt_s: seconds that it moves between two steps.
     """
+    if trained_px >= LARGE_PX:
+        return STEP
     enlarged = abs(math.log(motion.speed)) * dt_s
     return STEP + (STEP_MOST - STEP) * min(1.0, enlarged / math.log(STEP_ZOOM))
 
@@ -209,7 +215,10 @@ class Dreamer:
         """Levels that a step changes; ``surge`` is how many times as many a change of scene asks for."""
         if self._settings.step != "auto":
             return self._settings.step * surge
-        return STEP * surge if self._octaves is not None else max(STEP * surge, step_for(self._motion, dt_s))
+        if self._octaves is not None:
+            return STEP * surge
+        trained_px = max(member.trained_px for member in self._ensemble.members)
+        return max(STEP * surge, step_for(trained_px, self._motion, dt_s))
 
     def _update(self, regions: list[tuple[Region, float]], size: float) -> Tensor:
         """A step of a root mean square of ``size`` levels: uphill, natural, and on in the direction of the last."""

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.dreamer import STEP, STEP_MOST, Dreamer, step_for, views_for
+from streamer.dream.dreamer import LARGE_PX, STEP, STEP_MOST, Dreamer, step_for, views_for
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives import DreamError
 from streamer.messages import Motion, Pose, Scene, Target, arrange
@@ -94,10 +94,11 @@ def stirred(dream: Dreamer) -> float:
 
 
 def test_steps_are_larger_where_a_zoom_has_to_be_made_up_for() -> None:
-    still, slow, usual, fast = (step_for(Motion(speed, 1.0), 0.1) for speed in (1.0, 1.02, 1.06, 1.5))
+    still, slow, usual, fast = (step_for(64, Motion(speed, 1.0), 0.1) for speed in (1.0, 1.02, 1.06, 1.5))
     assert still == STEP < slow < usual == fast == STEP_MOST
-    assert step_for(Motion(1 / 1.02), 0.1) == pytest.approx(slow)  # out as in
-    assert step_for(Motion(1.02), 0.05) < slow
+    assert step_for(64, Motion(1 / 1.02), 0.1) == pytest.approx(slow)  # out as in
+    assert step_for(64, Motion(1.02), 0.05) < slow
+    assert step_for(LARGE_PX, Motion(1.5), 0.1) == STEP
 
 
 def test_the_size_of_a_step_is_as_the_settings_say() -> None:
