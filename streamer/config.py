@@ -302,7 +302,7 @@ class DreamConfig(Section):
         default="auto",
         description="Size of a step: root mean square of the change, in levels of 255. More "
         "grows subjects faster, and coarser. deepdream: mean change, at the octave's size. auto: 3; where only networks "
-        "of small pictures dream, such as the bundled ones, up to 6 to make up for the zoom.",
+        "of small pictures dream, such as the bundled ones, up to 7 to make up for the zoom.",
     )
     momentum: float = Field(
         default=0.85,

@@ -40,7 +40,7 @@ PRIOR_POWER = 0.8
 suits the rest would overshoot there and leave a hatching that flips its sign with every step."""
 LARGE_PX = 160
 """Side of the pictures a network was trained on from which on it knows small detail."""
-STEP, STEP_MOST = 3.0, 6.0
+STEP, STEP_MOST = 3.0, 7.0
 """Levels that a step changes where the settings leave it open: as a rule, and at most under a zoom."""
 STEP_ZOOM = 1.005
 """Enlargement from step to step from which on the step is as large as it gets: ten steps a second at 5 % a second."""
