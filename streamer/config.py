@@ -309,7 +309,7 @@ class DreamConfig(Section):
         ge=0,
         lt=1,
         description="Share of the last step's direction kept in the next. More keeps what several views and networks agree on, "
-        "and answers a change more slowly.",
+        "and answers a change more slowly; where a surge brings a new subject, down to half of it is kept for a moment.",
     )
     prior_weight: float = Field(
         default=0.6,

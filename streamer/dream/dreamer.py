@@ -226,7 +226,9 @@ class Dreamer:
         uphill = self._normalise(self._climb(regions))
         natural = self._calm(self._prior.gradient(canvas.picture, self._chance))
         direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
-        canvas.momentum = settings.momentum * canvas.momentum + (1 - settings.momentum) * direction
+        # Where a new scene comes, the way of the old one is no guide, and large steps that go on in one direction clip.
+        keep = settings.momentum * (1 - self._fading.haste / 2 if settings.surge > 0 else 1)
+        canvas.momentum = keep * canvas.momentum + (1 - keep) * direction
         return canvas.momentum * (-size / rms(canvas.momentum))
 
     def _climb(self, regions: list[tuple[Region, float]]) -> Tensor:

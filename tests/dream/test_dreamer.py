@@ -129,6 +129,23 @@ def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
     assert stirred(dream) < 1.5 * settled
 
 
+def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
+    def turned(surge: float) -> bool:
+        """Whether one step the other way, as a scene comes, turns a direction that two steps made."""
+        dream = dreamer(momentum=0.85, prior_weight=0.0, surge=surge)
+        dream.scene(SCENE)
+        ones = torch.ones_like(dream.canvas.picture)
+        directions = []
+        for uphill in (ones, ones, -ones):
+            dream._climb = lambda regions, uphill=uphill: uphill
+            dream.step(0.0)
+            directions.append(dream.canvas.momentum.clone())
+        return float((directions[1] * directions[2]).sum()) < 0
+
+    assert turned(surge=3.0)
+    assert not turned(surge=0.0)
+
+
 def test_a_surge_hastens_what_comes_and_takes_back_what_goes() -> None:
     def standing(surge: float) -> tuple[float, float]:
         """How much the old and the new subject stand out, five steps after the change."""
