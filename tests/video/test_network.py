@@ -240,7 +240,7 @@ def test_the_planned_reconnect_begins_at_a_keyframe_and_is_no_failure(server: Rt
     )
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
-    server.wait_for_end(2)
+    server.wait_for_end(max(2, len(server.recordings())))  # on a busy machine a third may have begun
     recordings = [times(path) for path in server.recordings()]
     assert len(recordings) >= 2
     for video, keys, _ in recordings:
