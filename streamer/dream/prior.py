@@ -112,11 +112,11 @@ class PatchPrior:
         total = picture.new_zeros(())
         with torch.no_grad():
             for pooled in self._looks(picture, generator):
-                patches, responses = 0, picture.new_zeros(())
-                for _, _, band in self._bands(pooled):
-                    responses += torch.log1p(band.square_().div_(self.nu)).sum()
-                    patches += band.numel()
-                total += responses / patches
+                count, energy = 0, picture.new_zeros(())
+                for _, _, responses in self._bands(pooled):
+                    energy += torch.log1p(responses.square_().div_(self.nu)).sum()
+                    count += responses.numel()
+                total += energy / count
         return total
 
     def gradient(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -156,12 +156,12 @@ class PatchPrior:
 
     def _pull(self, pooled: Tensor) -> Tensor:
         """The gradient of one pooling's penalty over the pooled picture."""
-        gradient, patches = torch.zeros_like(pooled), 0
+        gradient, count = torch.zeros_like(pooled), 0
         for down, across, responses in self._bands(pooled):
-            patches += responses.numel()
+            count += responses.numel()
             slope = responses / responses.square().add_(self.nu)
             gradient[..., down, across] += F.pixel_shuffle(F.conv_transpose2d(slope, self._filters), self.stride)
-        return gradient.mul_(2 / patches)
+        return gradient.mul_(2 / count)
 
 
 def _patches(pictures: Iterable[np.ndarray], per_picture: int, generator: np.random.Generator) -> np.ndarray:
