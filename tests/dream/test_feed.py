@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -53,22 +55,25 @@ def test_nothing_torn_is_ever_taken() -> None:
     feed, done, wrong, seen = Feed((90, 160)), threading.Event(), [], set()
 
     def write() -> None:
-        for number in range(1, 1500):
+        for number in itertools.count(1):
             feed.put(picture(number, (90, 160)))
-        done.set()
+            if done.is_set():
+                return
 
     writer = threading.Thread(target=write)
     writer.start()
-    while not done.is_set():
+    end_s = time.monotonic() + 20
+    while len(seen) < 20 and time.monotonic() < end_s:  # how often the two threads take turns is up to the system
         taken = feed.newest()
         if taken is not None:
             seen.add(taken.number)
             if not (taken.image == taken.number % 251).all():
                 wrong.append(taken.number)
+    done.set()
     writer.join()
     feed.close()
     assert not wrong
-    assert seen
+    assert len(seen) == 20
 
 
 def _take(feed: Feed, answers) -> None:
