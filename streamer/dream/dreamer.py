@@ -227,7 +227,7 @@ class Dreamer:
         natural = self._calm(self._prior.gradient(canvas.picture, self._chance))
         direction = uphill / rms(uphill) + settings.prior_weight * natural / rms(natural)
         # Where a new scene comes, the way of the old one is no guide, and large steps that go on in one direction clip.
-        keep = settings.momentum * (1 - self._fading.haste / 2 if settings.surge > 0 else 1)
+        keep = settings.momentum * (1 - self._fading.haste / 2)
         canvas.momentum = keep * canvas.momentum + (1 - keep) * direction
         return canvas.momentum * (-size / rms(canvas.momentum))
 

@@ -29,8 +29,8 @@ class Fading:
 
     @property
     def haste(self) -> float:
-        """How fresh the scene is: 1 when it comes, falling towards 0."""
-        return math.exp(-self._since_s / SURGE_S)
+        """How fresh the scene is: 1 when it comes, falling towards 0; always 0 without a surge."""
+        return math.exp(-self._since_s / SURGE_S) if self._surge > 0 else 0.0
 
     def scene(self, scene: Scene) -> None:
         """Begin to fade over to another scene; the first is there at once."""
@@ -53,7 +53,7 @@ class Fading:
         *leaving, (scene, share) = self._scenes
         self._scenes = [(old, left - moved) for old, left in leaving if left > moved]
         self._scenes.append((scene, min(1.0, share + moved)))
-        if self.haste < SURGE_OVER or self._surge <= 0:
+        if self.haste < SURGE_OVER:
             self._left = ()
         going = [(region, -self.haste) for region in self._left]
         self._since_s += dt_s
