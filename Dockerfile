@@ -26,6 +26,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY assets assets
 COPY configs configs
+COPY viewer_text viewer_text
 COPY bot bot
 COPY streamer streamer
 RUN pip freeze | grep -E '^torch' > /tmp/constraints.txt \

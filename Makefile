@@ -2,6 +2,7 @@
 # make test     the tests                                     make test ARGS="tests/test_config.py -k error"
 # make check    ruff and mypy
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
+# make bench-gpu  times the step on a GPU, and runs the tests that want one: under four minutes
 # make train-bundled DATA=tiny-imagenet-200    trains the bundled networks and exports them; wants a GPU (assets/bundled_net.md)
 #                                              WORK=out/bundled  ARGS="--epochs 60 --widths 32-64-128-256-384"
 # make clean    removes .venv and everything made
@@ -15,7 +16,7 @@ DATA ?=
 WORK ?= out/bundled
 BIN := .venv/bin
 
-.PHONY: run test check bench train-bundled clean
+.PHONY: run test check bench bench-gpu train-bundled clean
 .DELETE_ON_ERROR:
 
 run: .make/run
@@ -27,10 +28,16 @@ test: .make/dev
 check: .make/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict -p streamer -p bot
+	$(BIN)/mypy --strict -p streamer -p bot -p viewer_text
 
 bench: .make/dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
+
+bench-gpu: .make/dev
+	@PYTHONPATH=. $(BIN)/python benchmarks/step.py --device cuda --network vgg16 --network squeezenet1_1 --network bundled \
+	    --size 840x472 --steps 200 --seconds 90 $(ARGS)
+	@PYTHONPATH=. $(BIN)/python benchmarks/step.py --device cuda --network vgg16 --size 1280x720 --steps 200 --seconds 45 $(ARGS)
+	$(BIN)/python -m pytest -m gpu
 
 # Repeated after an interruption, it goes on where it stopped.
 train-bundled: .make/run
@@ -40,7 +47,7 @@ train-bundled: .make/run
 
 clean:
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find streamer bot tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find streamer bot viewer_text tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # With what tests and checks need; enough for a run, too.
 .make/dev: pyproject.toml tools/install.py

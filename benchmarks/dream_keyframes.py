@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from streamer.config import Config, NetworkConfig
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.loading import load
 from streamer.messages import Scene, Target, arrange
 

@@ -18,7 +18,8 @@ from PIL import Image
 from recognition import SIZE
 
 from streamer import zoom
-from streamer.dream.offline import OfflineDream, be_repeatable
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.script import OfflineDream
 from streamer.messages import Keyframe, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config

@@ -24,11 +24,12 @@ from judges import network_config
 from PIL import Image
 
 from streamer.config import Config
-from streamer.dream.ink import InkDreamer
+from streamer.dream.algorithms.ink import InkDreamer
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import SceneObjective, resample
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.views import resample
 from streamer.messages import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from streamer.config import NetworkConfig
 from streamer.dream.networks.loading import load
-from streamer.dream.objectives import resample
+from streamer.dream.objectives.views import resample
 from streamer.requests.vocabulary import Vocabulary
 
 LITE0 = "efficientnet_lite0"

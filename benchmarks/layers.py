@@ -21,13 +21,13 @@ from judges import network_config
 from PIL import Image
 
 from streamer.config import Config
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.layers import Tap
 from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import SceneObjective
-from streamer.dream.sources import read_image
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.sources.picture import read_image
 from streamer.messages import Scene, Target, arrange
 from streamer.settings_file import load as load_config
 

@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from streamer.dream.offline import OfflineDream, be_repeatable, pace
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.script import OfflineDream, pace
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
@@ -121,7 +122,8 @@ def dream_apart(
 ) -> None:
     """Let a checkout's code dream, in as many processes as asked for."""
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    command = [sys.executable, str(HERE / "recognition.py"), "--dream-into", str(folder)]
+    # Its own copy knows where its modules lie.
+    command = [sys.executable, str(checkout / "benchmarks" / "recognition.py"), "--dream-into", str(folder)]
     command += [part for moment_s in options.at for part in ("--at", str(moment_s))]
     command += [part for override in overrides for part in ("--set", override)]
     command += ["--wide"] * options.wide

@@ -31,12 +31,12 @@ from judges import network_config
 from PIL import Image
 
 from streamer.config import Config, SourceConfig
-from streamer.dream.dreamer import Dreamer
-from streamer.dream.dreams import make_dreamer
-from streamer.dream.moving.riding import RidingDream, standing
+from streamer.dream.algorithms.dreamer import Dreamer
+from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.algorithms.riding import RidingDream, standing
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sources import read_image
+from streamer.dream.sources.picture import read_image
 from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config

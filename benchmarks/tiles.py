@@ -23,10 +23,10 @@ import numpy as np
 
 def work(options: argparse.Namespace) -> None:
     """In a process of its own, for its memory."""
-    from streamer.dream.estimate import gigabytes
-    from streamer.dream.objectives import SceneObjective
-    from streamer.dream.sources import noise
-    from streamer.dream.stills import Plan, StillDream
+    from streamer.dream.objectives.scene import SceneObjective
+    from streamer.dream.sessions.estimate import gigabytes
+    from streamer.dream.sessions.still import Plan, StillDream
+    from streamer.dream.sources.noise import noise
     from streamer.messages import Scene, Target, arrange
     from streamer.settings_file import load
 

@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 
@@ -32,8 +34,17 @@ log = logging.getLogger(__name__)
 REPORT_S = 10.0
 """Seconds from one report of the chat's state to the next; a change is reported within ``LOOK_S``."""
 LOOK_S = 1.0
+BEAT_S = 1.0
+"""Seconds from one sign of life to the next, for who started the bot."""
 
 MakeAdapter = Callable[[BotSettings, Client], Adapter]
+
+
+@dataclass
+class Ear:
+    """Where settings go that the parent process sends while the bot runs."""
+
+    take: Callable[[BotSettings], None] = lambda settings: None
 
 
 def run(settings: BotSettings, make: MakeAdapter | None = None, parent: Connection | None = None) -> None:
@@ -41,9 +52,12 @@ def run(settings: BotSettings, make: MakeAdapter | None = None, parent: Connecti
 
     Args:
         make: makes the adapter; the one that the settings call for if not given.
-        parent: a pipe whose other end another process holds: the bot ends when that is closed, and leaves Ctrl+C to it.
+        parent: a pipe whose other end another process holds: the bot ends when that is closed, and leaves Ctrl+C and SIGHUP to
+            it. ``BotSettings`` that come through it count from then on, as far as they are of the chat. None is sent through it
+            every ``BEAT_S`` while the bot is able to do anything.
     """
-    asyncio.run(_until_told(serve(settings, make or make_adapter), parent))
+    ear = Ear()
+    asyncio.run(_until_told(serve(settings, make or make_adapter, ear), parent, ear))
 
 
 def make_adapter(settings: BotSettings, client: Client) -> Adapter:
@@ -69,17 +83,20 @@ def make_adapter(settings: BotSettings, client: Client) -> Adapter:
     return AnonymousIrc(twitch.channel, settings.irc_url) if settings.irc_url else AnonymousIrc(twitch.channel)
 
 
-async def serve(settings: BotSettings, make: MakeAdapter = make_adapter) -> None:
-    """Listen and answer until cancelled, or until the chat ends."""
+async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ear | None = None) -> None:
+    """Listen and answer until cancelled, or until the chat ends; ``ear`` is told where to bring other settings."""
     async with Client(settings.api_url, settings.token) as client:
         adapter = make(settings, client)
         desk = ChatDesk(client, Replies(settings.chat, Random(), settings.layout), settings.chat)
+        if ear is not None:
+            ear.take = lambda changed: desk.configure(changed.chat, changed.layout)
         if isinstance(adapter, Settles):
             desk.settle = adapter.settled
         try:
             async with asyncio.TaskGroup() as tasks:
-                reports = tasks.create_task(_report(adapter, client))
-                await Dispatcher(desk, adapter).run()
+                dispatcher = Dispatcher(desk, adapter)
+                reports = tasks.create_task(_report(adapter, client, dispatcher))
+                await dispatcher.run()
                 reports.cancel()
         finally:
             client.quiet = True
@@ -88,7 +105,7 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter) -> None
                     await client.report(adapter.state(), adapter.name)
 
 
-async def _report(adapter: Adapter, client: Client) -> None:
+async def _report(adapter: Adapter, client: Client, dispatcher: Dispatcher) -> None:
     """Tell the streamer how the chat is connected, now and then and when it changes."""
     told, told_s, refused = None, 0.0, ""
     while True:
@@ -96,7 +113,7 @@ async def _report(adapter: Adapter, client: Client) -> None:
         if state != told or now_s - told_s >= REPORT_S:
             told, told_s = state, now_s
             try:
-                await client.report(state, adapter.name)
+                await client.report(state, adapter.name, dispatcher.heard_s)
             except ApiDown:
                 pass  # the client has told the log; the next report is soon enough
             except ApiRefused as error:
@@ -106,26 +123,49 @@ async def _report(adapter: Adapter, client: Client) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _until_told(work: Coroutine[object, object, None], parent: Connection | None) -> None:
+async def _until_told(work: Coroutine[object, object, None], parent: Connection | None, ear: Ear) -> None:
     """Run some work until it ends, or is to end."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
     if parent is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=_await_end, args=(parent, loop, task), name="parent", daemon=True).start()
+        threading.Thread(target=_hear, args=(parent, loop, task, ear), name="parent", daemon=True).start()
+        threading.Thread(target=_beat, args=(parent, loop), name="heart", daemon=True).start()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and not (parent is not None and name == "SIGINT"):
+        if number is None:
+            continue
+        if parent is not None and name != "SIGTERM":
+            signal.signal(number, signal.SIG_IGN)
+        else:
             with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # elsewhere Ctrl+C is a KeyboardInterrupt
                 loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
-def _await_end(parent: Connection, loop: asyncio.AbstractEventLoop, task: asyncio.Future[None]) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        parent.recv()
+def _hear(parent: Connection, loop: asyncio.AbstractEventLoop, task: asyncio.Future[None], ear: Ear) -> None:
+    """Take what the parent process sends, until it is gone."""
     with contextlib.suppress(RuntimeError):  # ended by itself
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                loop.call_soon_threadsafe(partial(_take, ear, parent.recv()))
         loop.call_soon_threadsafe(task.cancel)
+
+
+def _beat(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
+    """Give the parent process signs of life while the loop turns; in a thread, for the pipe may be full."""
+    turned = threading.Event()
+    with contextlib.suppress(RuntimeError, OSError, ValueError):  # the loop or the pipe is closed: the bot ends
+        while True:
+            turned.clear()
+            loop.call_soon_threadsafe(turned.set)
+            turned.wait()
+            parent.send(None)
+            time.sleep(BEAT_S)
+
+
+def _take(ear: Ear, settings: BotSettings) -> None:
+    ear.take(settings)
+    log.info("the chat goes by changed settings from now on")
 
 
 if __name__ == "__main__":

@@ -306,14 +306,15 @@ class Client:
 
     # The bot itself
 
-    async def report(self, state: ChatState, source: str) -> None:
-        """Tell how the chat is connected."""
-        body = {
+    async def report(self, state: ChatState, source: str, heard_s: float | None = None) -> None:
+        """Tell how the chat is connected, and how many seconds ago its last message came; None for none yet."""
+        body: Json = {
             "state": state.state,
             "detail": state.detail[:300],
             "account": state.account[:100],
             "channel": state.channel[:100],
             "source": source,
+            "heard_s": heard_s,
         }
         await self._call("POST", "/api/chat", body)
 

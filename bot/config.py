@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bot.messages import MAX_REPLY
@@ -131,6 +131,12 @@ class TwitchConfig(Section):
     bits: bool = Field(
         default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream jellyfish."
     )
+
+    @field_validator("channel", "account", mode="before")
+    @classmethod
+    def _bare_name(cls, name: object) -> object:
+        """A name as it is written in chats, ``#name`` or ``@name``, is that name."""
+        return name[1:] if isinstance(name, str) and name[:1] in ("#", "@") else name
 
     @model_validator(mode="after")
     def _logins_possible(self) -> Self:

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from bot.clean import clean_name
 from bot.messages import ChatState, Hear, Line, Role
+from viewer_text.clean import clean_name
 
 HELP = "type as in chat; '/as NAME [everyone|subscriber|vip|moderator|broadcaster]' speaks as somebody else, Ctrl+D ends"
 

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-from bot.clean import clean_name, echo, quote
 from bot.client import ApiDown, ApiRefused, Client, Priority, Taken, labels_of
 from bot.config import ChatConfig
 from bot.cooldowns import Cooldowns
@@ -15,6 +14,8 @@ from bot.messages import Line
 from bot.orders import Orders, nothing_on_air
 from bot.parser import Parser
 from bot.replies import Replies
+from bot.saying import echo, quote
+from viewer_text.clean import clean_name
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,10 @@ class ChatDesk:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock`` gives monotonic seconds."""
-        self._client, self._replies, self._config = client, replies, config
-        self.parser = Parser(config)
+        self._client, self._replies = client, replies
+        self._heed(config)
         self.settle: Settle = lambda line, request_id: None
         """Told what became of lines with a redemption."""
-        self._settings = dict(config.commands.items())
         self._cooldowns, self._quiet, self._talk = Cooldowns(clock), Cooldowns(clock), Cooldowns(clock)
         """Of commands; of replies that are not to be repeated; of bare words that mean nothing."""
         self._examples: tuple[str, ...] = EXAMPLES
@@ -85,6 +85,15 @@ class ChatDesk:
             "zoom": orders.zoom,
             "bump": orders.bump,
         }
+
+    def configure(self, config: ChatConfig, layout: str) -> None:
+        """Go by other settings from the next line on; cooldowns that run go on. ``layout`` as ``Replies`` has it."""
+        self._heed(config)
+        self._replies.configure(config, layout)
+
+    def _heed(self, config: ChatConfig) -> None:
+        self._config, self._settings = config, dict(config.commands.items())
+        self.parser = Parser(config)
 
     async def handle(self, line: Line) -> str | None:
         """The reply to a line; None to say nothing, as to talk, to other bots' commands and to what its speaker may not do."""

@@ -64,6 +64,7 @@ class Dispatcher:
     ) -> None:
         self._desk, self._adapter, self._clock, self._per_s = desk, adapter, clock, per_s
         self.counters = Counters()
+        self._heard_at_s: float | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._first: deque[Line] = deque()
         self._others: deque[Line] = deque()
@@ -75,9 +76,15 @@ class Dispatcher:
         """Lines being answered."""
         self._told_s = clock() - TELL_S
 
+    @property
+    def heard_s(self) -> float | None:
+        """Seconds since the last line, whatever it was; None before the first."""
+        return None if self._heard_at_s is None else self._clock() - self._heard_at_s
+
     def hear(self, line: Line) -> None:
         """Take a line; never blocks."""
         self.counters.heard += 1
+        self._heard_at_s = self._clock()
         if line.id and self._known(line.id):
             self.counters.again += 1
             return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from bot.clean import clean_name, echo
 from bot.client import ApiRefused, Client, labels_of
 from bot.messages import Line
 from bot.replies import Replies
+from bot.saying import echo
+from viewer_text.clean import clean_name
 
 OFF = frozenset({"off", "resume", "stop", "0", "false"})
 ON = frozenset({"on", "1", "true"})

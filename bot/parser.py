@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.clean import clean_text
 from bot.config import ChatConfig, CommandConfig
 from bot.messages import Line, Role
+from viewer_text.cheers import uncheered
+from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
 
-_REPLIED_TO = re.compile(r"@\w{1,25},?\s+")
-"""Twitch puts the name of who is replied to in front."""
-_CHEER = re.compile(r"[a-z]{1,25}\d{1,7}(?: |$)", re.IGNORECASE)
-"""Bits stand in front as words of this kind: ``Cheer100 !dream jellyfish``."""
+_MENTION = re.compile(r"@\w{1,25}")
+"""Twitch puts the name of who is replied to in front, and so do people: ``@bot !dream x``, ``@bot: !dream x``."""
+_BEHIND_MENTION = " ,:;.-–—"
+_SUBJECTS = frozenset({"dream", "layer", "what"})
+"""Commands whose words are subjects: all of them go to the streamer, which says what it leaves out."""
 _TRAILING = ".,:;!?"
 """Forgiven after a command's word."""
 _BARE = re.compile(r"[\w'\- ]+(?:\+[\w'\- ]+){0,3}")
@@ -31,7 +33,7 @@ class Command:
     name: str
     """As in ``CommandsConfig``, whatever alias was typed."""
     words: str = ""
-    """What follows it, cleaned, at most 100 graphemes."""
+    """What follows it, cleaned, at most 100 graphemes; 500 where it asks for something to be dreamt."""
     bare: bool = False
     """No command was typed; ``words`` may be the name of something, or just talk."""
 
@@ -64,16 +66,12 @@ class Parser:
         return tuple(name for name in self._commands if self.allows(name, role))
 
     def _read(self, line: Line) -> Command | None:
-        text = clean_text(line.text)
-        while line.bits and (cheer := _CHEER.match(text)):
-            text = text[cheer.end() :]
-        if replied_to := _REPLIED_TO.match(text):
-            text = text[replied_to.end() :]
+        text = self._message(clean(line.text, LINE_GRAPHEMES), cheered=line.bits > 0)
         if text.casefold().startswith(self._prefix):
             word, _, words = text[len(self._prefix) :].lstrip().partition(" ")
             name = self._names.get(word.casefold()) or self._names.get(word.casefold().rstrip(_TRAILING))
             if name is not None:
-                return Command(name, words.strip())
+                return Command(name, words.strip() if name in _SUBJECTS else clean_text(words))
             if not line.reward_id:
                 return None
         if line.reward_id:
@@ -81,3 +79,15 @@ class Parser:
         if self._bare and _BARE.fullmatch(text) and all(len(part.split()) <= _BARE_WORDS for part in text.split("+")):
             return Command("dream", text, bare=True)
         return None
+
+    def _message(self, text: str, *, cheered: bool) -> str:
+        """A line without the bits in front of it, and without the names of those whom it speaks to."""
+        before = ""
+        while text != before:
+            before = text
+            text = uncheered(text) if cheered else text
+            if mentioned := _MENTION.match(text):
+                text = text[mentioned.end() :]
+                while text[:1] in _BEHIND_MENTION and text and not text.casefold().startswith(self._prefix):
+                    text = text[1:]
+        return text

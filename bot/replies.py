@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bot.clean import clean_name, quote
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
+from bot.saying import quote
 from bot.wording import WORDING
+from viewer_text.clean import clean_name
 
 NOW_S = 5.0
 """Below, a wait is not worth telling."""
@@ -23,8 +24,13 @@ class Replies:
 
     def __init__(self, config: ChatConfig, rng: Random, layout: str = "auto") -> None:
         """``layout`` is the streamer's, as in ``dream.layout``: where several subjects lie."""
+        self._rng = rng
+        self.configure(config, layout)
+
+    def configure(self, config: ChatConfig, layout: str) -> None:
+        """Go by other settings from now on; arguments as at the start."""
         self._texts = {key: config.replies.get(key, said.templates) for key, said in WORDING.items()}
-        self._prefix, self._rng, self._layout = config.prefix, rng, layout
+        self._prefix, self._layout = config.prefix, layout
         self._last: dict[str, int] = {}
         """The text that was used last, for each key."""
 

@@ -132,7 +132,7 @@ class Rewards:
 
     def _load(self) -> dict[str, Redemption]:
         try:
-            entries = json.loads(self._path.read_text(encoding="utf-8"))["redemptions"]
+            entries = json.loads(self._path.read_bytes())["redemptions"]
             return {
                 str(key): Redemption(str(reward), None if request is None else int(request)) for key, reward, request in entries
             }

@@ -32,6 +32,7 @@ from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
 from bot.tokens import TokenStore, default_path
 from bot.twitch_client import SOURCE, TwitchClient, line_of
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
+from viewer_text.cheers import uncheered
 
 if TYPE_CHECKING:
     from bot.config import TwitchConfig
@@ -253,7 +254,9 @@ class TwitchAdapter:
             own = line.id in self._said_ids or _plain(line.text) in self._said
             if own or self._login != self._channel:
                 return
-        self._hear(line if self._config.bits else replace(line, bits=0))
+        if line.bits and not self._config.bits:
+            line = replace(line, bits=0, text=uncheered(line.text))
+        self._hear(line)
 
     def redeemed(self, reward_id: str, redemption_id: str, user_id: str, user: str, text: str) -> None:
         """A reward that asks for a dream; others are none of the bot's business."""

@@ -26,7 +26,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "example": "something that can be dreamt now",
         "pair": "two such things, for example 'lion + candle'",
         "message": "the streamer's own words",
-        "note": "what was guessed, for example \"read 'vulcano' as volcano\"",
+        "note": "what was guessed or left out, for example \"read 'vulcano' as volcano\"",
         "list": "the next few in line, or some layers",
         "count": "how many",
         "by": "who asked for it",
@@ -91,7 +91,7 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "eyes shut, finger on the page: {what}. {place}, {wait}",
         ),
         "note": _say(
-            "something was guessed; follows what was understood", "note", "({note})", "(I {note})", "({note}, I hope)"
+            "something was guessed or left out; follows what was understood", "note", "({note})", "(I {note})", "(hm: {note})"
         ),
         "voted": _say(
             "somebody else asked for it already, so it counts as a vote",

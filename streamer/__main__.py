@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import io
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +17,19 @@ import typer
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.call import ConfigArgument, LogOption, SetOption, fail, set_up_logs, settings_of, told
+from streamer.commands.call import (
+    ConfigArgument,
+    FileOption,
+    FormatOption,
+    LogOption,
+    SetOption,
+    fail,
+    set_up_logs,
+    settings_of,
+    told,
+)
 from streamer.commands.render_call import render
-from streamer.logs import configure_logs, console
+from streamer.logs import LogSetup, configure_logs, console
 
 app = typer.Typer(
     name="zoomdream",
@@ -29,14 +41,22 @@ app = typer.Typer(
 
 
 @app.command()
-def run(config: ConfigArgument = None, overrides: SetOption = None, log_level: LogOption = "info") -> None:
+def run(
+    config: ConfigArgument = None,
+    overrides: SetOption = None,
+    log_level: LogOption = "info",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, not where the last run got to.")] = False,
+    log_format: FormatOption = None,
+    log_file: FileOption = None,
+) -> None:
     """Stream live: the page with the video, the queue and the API."""
     settings = settings_of(config, overrides)
-    set_up_logs(log_level)
+    set_up_logs(log_level, settings.log, log_format, log_file)
     from streamer.commands.run import command
+    from streamer.reload import Reload
 
     with told():
-        command(settings, typer.echo)
+        command(settings, typer.echo, Reload(settings, config, overrides or ()), fresh=fresh)
 
 
 @app.command()
@@ -46,10 +66,12 @@ def bot(
     url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; the config's if not given.")] = None,
     overrides: SetOption = None,
     log_level: LogOption = "info",
+    log_format: FormatOption = None,
+    log_file: FileOption = None,
 ) -> None:
     """Answer a chat for a running streamer; run does so itself when twitch.channel is set."""
     settings = settings_of(config, overrides)
-    set_up_logs(log_level)
+    set_up_logs(log_level, settings.log, log_format, log_file, bot=True)
     from streamer.commands.bot import command
 
     with told():
@@ -100,7 +122,7 @@ def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
     """Look at everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
     from streamer.commands.check import command
 
-    configure_logs("error")  # what is to be said is found by looking
+    configure_logs(LogSetup("error"))  # what is to be said is found by looking
     with told():
         command(config, overrides or (), Console())
 
@@ -148,6 +170,8 @@ def main() -> None:
     # Torch's threads are to sleep while they wait for each other: spinning, they take the core from the one they wait for once
     # anything else runs, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: files may have names that are no text
     app()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from streamer.messages import Motion, Scene
 
@@ -19,7 +20,11 @@ class Begun:
     size: tuple[int, int]
     """(height, width) of the canvas."""
     resumed: bool = False
-    """Whether it took up the latest keyframe of the worker before it, and began with fresh chance and momentum."""
+    """Whether it took up the latest keyframe of the worker before it."""
+    kept: int | None = None
+    """Then, how many keyframes before that one its momentum and its chance were kept. None: it began with none, and afresh."""
+    form: str = ""
+    """In which form its network computes, as ``dream.forms`` writes it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +55,31 @@ class Stumbled:
     """A step failed halfway, for want of memory: nobody can tell what it left behind."""
 
 
-Act = int | Begun | Scene | Motion | Bump | Resized | Stood | Stumbled
-"""An integer is a step: the camera moved on by so many milliseconds, then the picture uphill."""
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """The dream computes with so many threads from here on: sums taken in another order are other sums."""
+
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The dream goes by other settings from here on."""
+
+    changes: tuple[tuple[str, Any], ...] = ()
+    """Where they differ from those that it was begun with: dotted keys, such as ``dream.momentum``, and values as JSON knows
+    them. None: it goes by those again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reseeded:
+    """The picture was spoilt, several times in a row: the dream begins anew where the camera stands."""
+
+    noise: bool = False
+    """From noise; else from its last good picture, blurred."""
+
+
+UNTUNED = Tuned()
+
+Act = float | Begun | Scene | Motion | Bump | Resized | Stood | Stumbled | Computing | Tuned | Reseeded
+"""A number is a step: the camera moves on by so many milliseconds, live by whole ones, then the picture uphill."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from streamer.messages import ChatReport, ChatState
-from streamer.requests.clean import clean_name, clean_text
+from viewer_text.clean import clean_name, clean_text
 
 GONE_S = 35.0
 """A bot that was silent for so long is gone; it tells of itself every 10 s."""
@@ -20,7 +20,9 @@ class ChatBoard:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: ChatReport | None = None
-        self._told_s = 0.0
+        self.restarts = 0
+        """Times the bot that the stream started ended or hung, and was started again; who starts it counts."""
+        self._told_s = self._since_s = 0.0
 
     def hear(self, report: ChatReport) -> None:
         """Take a report; its texts are cleaned."""
@@ -31,13 +33,27 @@ class ChatBoard:
             channel=clean_name(report.channel),
         )
         with self._lock:
-            self._latest, self._told_s = report, self._clock()
+            now_s = self._clock()
+            if self._latest is None or self._state(now_s) is not report.state:
+                self._since_s = now_s
+            self._latest, self._told_s = report, now_s
 
     def read(self) -> ChatReport | None:
         """The latest report with its age; who has been silent for long is gone. None before the first."""
         with self._lock:
             if self._latest is None:
                 return None
-            age_s = self._clock() - self._told_s
-            state = ChatState.GONE if age_s >= GONE_S else self._latest.state
-            return replace(self._latest, state=state, age_s=age_s)
+            now_s = self._clock()
+            age_s, state, heard_s = now_s - self._told_s, self._state(now_s), self._latest.heard_s
+            since_s = age_s - GONE_S if state is ChatState.GONE else now_s - self._since_s
+            return replace(
+                self._latest,
+                state=state,
+                age_s=age_s,
+                heard_s=None if heard_s is None else heard_s + age_s,
+                since_s=since_s,
+            )
+
+    def _state(self, now_s: float) -> ChatState:
+        assert self._latest is not None
+        return ChatState.GONE if now_s - self._told_s >= GONE_S else self._latest.state

@@ -16,9 +16,11 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig, TwitchConfig
+from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_block import LocalPath, Section, broken
 from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
+from streamer.config_log import LogConfig
 from streamer.config_outputs import (
     AudioConfig,
     FileOutput,
@@ -34,7 +36,9 @@ from streamer.config_outputs import (
     free_name,
     named,
 )
+from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
+from streamer.config_web import Network, WebLimits
 
 __all__ = [
     "AudioConfig",
@@ -46,6 +50,7 @@ __all__ = [
     "InkConfig",
     "JournalConfig",
     "LocalPath",
+    "LogConfig",
     "MjpegOutput",
     "MpegtsHttpOutput",
     "MpegtsUdpOutput",
@@ -56,11 +61,13 @@ __all__ = [
     "QueueConfig",
     "RtmpOutput",
     "Section",
+    "SnapshotConfig",
     "SourceConfig",
     "TwitchIngestOutput",
     "VideoConfig",
     "VirtualCameraOutput",
     "WebConfig",
+    "WebLimits",
     "ZoomConfig",
     "broken",
     "free_name",
@@ -102,6 +109,16 @@ class NetworkConfig(Section):
         default="in_turn",
         description="How several networks share a dream. in_turn: one sees the picture in each step, for the time of one. "
         "added: all in every step, for the time of all.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="In which precision networks compute; dreams are alike in both. auto: bfloat16 where the device has it, "
+        "else float32; on a CPU the other one where it was measured to be clearly faster, while a spare worker waited.",
+    )
+    layout: Literal["auto", "channels_last", "channels_first"] = Field(
+        default="auto",
+        description="How pictures lie in memory within a network. auto: channels_last, or on a CPU what was measured to be "
+        "clearly faster together with the precision.",
     )
     download_s: float = Field(
         default=60.0,
@@ -198,6 +215,19 @@ class VideoConfig(Section):
         default=True,
         description="Whether to damp what flashes more than three times a second, which can cause seizures. docs/safety.md.",
     )
+    slate_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without a dreamt keyframe after which the last picture is shown dimmed, with slate_text, until "
+        "the dream is back. Until then it zooms on. At least four keyframes' time. 0: never.",
+    )
+    slate_text: str = Field(
+        default="the dream is being repaired and goes on soon",
+        max_length=200,
+        json_schema_extra={"allowed": "one line"},
+        description="What is written on it; longer ones in smaller letters. Empty: nothing.",
+    )
 
 
 ZoomSpeed = Annotated[float, Field(gt=0.2, le=5)]
@@ -245,6 +275,11 @@ class DreamConfig(Section):
     )
     steps_per_keyframe: Annotated[int, Field(ge=1, le=1000)] | Auto = Field(
         default="auto", description="Ascent steps from one dreamt keyframe to the next. auto: as many as fit keyframe_s."
+    )
+    steps_per_s: Annotated[float, Field(ge=0.1, le=100_000)] | Auto = Field(
+        default="auto",
+        description="Most steps a second, live; a machine that could take more rests. auto: 25, beyond which steps of the "
+        "usual size change the picture faster than the eye follows. With more of them, make dream.step smaller.",
     )
     keyframe_s: Annotated[float, Field(ge=0.01, le=60)] | Auto = Field(
         default="auto",
@@ -302,7 +337,7 @@ class DreamConfig(Section):
         default="auto",
         description="Size of a step: root mean square of the change, in levels of 255. More "
         "grows subjects faster, and coarser. deepdream: mean change, at the octave's size. auto: 3; where only networks "
-        "of small pictures dream, such as the bundled ones, up to 7 to make up for the zoom.",
+        "of small pictures dream, such as the bundled ones, up to 7 to make up for the zoom, and 4.2 once a subject stands.",
     )
     momentum: float = Field(
         default=0.85,
@@ -429,8 +464,8 @@ class QueueConfig(Section):
         default=30.0,
         ge=1,
         le=3600,
-        description="Seconds a request stays on air. Longer gives the dream time to finish, and "
-        "those in line a longer wait; below 8 a slow machine shows little of it.",
+        description="Seconds a request stays on air, counted from the first picture of it. Longer gives the dream time to "
+        "finish, and those in line a longer wait; below 8 a slow machine shows little of it.",
     )
     wander_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
     wander_among: tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...] = Field(
@@ -466,6 +501,20 @@ class WebConfig(Section):
         repr=False,
         description="Secret for moderators' calls and, off loopback, every write. Better given as ZOOMDREAM_WEB_TOKEN.",
     )
+    view_token: str | None = Field(
+        default=None,
+        min_length=8,
+        repr=False,
+        description="Secret for seeing pages, video and status, as ?token=… in the address; null: everybody may. Better given "
+        "as ZOOMDREAM_WEB_VIEW_TOKEN.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        json_schema_extra={"allowed": "a list of addresses or networks, such as [127.0.0.1, 10.0.0.0/8]"},
+        description="Proxies in front of the page whose X-Forwarded-For is believed: limits then hold for their visitors, not "
+        "for the proxy.",
+    )
+    limits: WebLimits = WebLimits()
 
     @model_validator(mode="after")
     def _token_off_loopback(self) -> Self:
@@ -498,12 +547,16 @@ class Config(Section):
     chat: ChatConfig = ChatConfig()
     audio: AudioConfig = AudioConfig()
     journal: JournalConfig = JournalConfig()
+    log: LogConfig = LogConfig()
+    snapshot: SnapshotConfig = SnapshotConfig()
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )
 
     @model_validator(mode="after")
-    def _ink_stands(self) -> Self:
-        if self.dream.algorithm == "ink" and self.source.moves:
-            raise broken("source.ride", "must be false while dream.algorithm is ink, which does not ride on moving pictures")
+    def _rides(self) -> Self:
+        algorithm = self.dream.algorithm
+        if self.source.moves and not ALGORITHMS[algorithm].rides:
+            must = f"must be false while dream.algorithm is {algorithm}, which does not ride on moving pictures"
+            raise broken("source.ride", must)
         return self

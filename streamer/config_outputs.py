@@ -204,7 +204,11 @@ class FileOutput(_Encoded):
         "dream-%Y%m%d-%H%M%S.mp4. What is there already is never written over: a number is added.",
     )
     split_s: float = Field(
-        default=0.0, ge=0, le=604_800, description="Seconds after which a new file is begun, at the next keyframe; 0: never."
+        default=0.0,
+        ge=0,
+        le=604_800,
+        description="Seconds after which a new file is begun, at the next keyframe; 0: never, but for Matroska, which begins "
+        "one after a week.",
     )
     keep: int = Field(
         default=0, ge=0, le=100_000, description="How many of its files to keep, the oldest being deleted; 0: all of them."
@@ -293,6 +297,13 @@ class RtmpOutput(_Keyed):
     )
     gop_s: Annotated[float, Field(ge=0.1, le=10)] | None = Field(
         default=None, description="Seconds between keyframes; null: the video's. Most servers want 2."
+    )
+    reconnect_h: float = Field(
+        default=480.0,
+        ge=0.01,
+        le=595,
+        json_schema_extra={"allowed": "a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for RTMP falls back to 0"},
+        description="Hours after which to connect anew, at a keyframe; 480 are 20 days.",
     )
 
 

@@ -26,6 +26,10 @@ def is_url(text: str) -> bool:
     return bool(mark) and len(scheme) > 1 and scheme.isalnum()
 
 
+Fit = Literal["crop", "pad", "stretch"]
+"""What becomes of a picture of another shape than its place; ``streamer.media.fit`` does it."""
+
+
 class SourceConfig(Section):
     """What the dream starts from, or rides on: noise, a picture, a film, a camera. docs/cameras.md."""
 
@@ -52,6 +56,16 @@ class SourceConfig(Section):
     )
     fps: Annotated[float, Field(ge=1, le=240)] | None = Field(
         default=None, description="Pictures a second to ask of the camera; null: the video's."
+    )
+    track: Annotated[int, Field(ge=1, le=999)] | None = Field(
+        default=None,
+        description="Which of a film's video tracks to show, counted from 1, covers among them. null: the one that the file "
+        "flags for it, else the largest.",
+    )
+    fit: Fit = Field(
+        default="crop",
+        description="What becomes of a picture of another shape than the video's. crop: what sticks out is cut, equally on "
+        "both sides. pad: all of it, between black bars. stretch: it is drawn out of shape.",
     )
     mirror: bool = Field(default=False, description="Whether left and right change places, as in a mirror.")
     loop: bool = Field(

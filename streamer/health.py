@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamer.config import Config, FileOutput, HlsOutput
-from streamer.messages import FrameCounters, Keyframe, OutputStatus, RendererStatus, SourceStatus
+from streamer.messages import ChatReport, ChatState, FrameCounters, Keyframe, OutputStatus, RendererStatus, SourceStatus
 
 STILL_S = 10.0
 """Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""
@@ -18,16 +18,42 @@ STILL_INTERVALS = 4.0
 """…then so many of their intervals."""
 START_S = 60.0
 """Seconds from start to the first keyframe that are a problem, besides the time allowed for a download."""
-FAILING = ("retrying", "failed")
-"""States of an output that are a problem."""
 RATE_S = 5.0
 """Seconds over which the frame rate is measured."""
 RATE_LEAST = 0.95
 """Part of the frame rate below which viewers notice."""
+RATE_SLOW_S = 3.0
+"""Seconds below it that are a problem…"""
+RATE_WELL, RATE_WELL_S = 0.98, 10.0
+"""…which is over when the rate was at least this part for so many seconds."""
+CHAT_S = 60.0
+"""Seconds without the chat that are a problem."""
+SPOILT_S = 60.0
+"""Seconds for which a picture that was not fit to be shown is a problem."""
 DISK_LEAST = 200 * 2**20
 """Free bytes below which the queue and recordings are in danger."""
 DISK_S = 10.0
 """Seconds between two looks at the disk."""
+
+
+class Lasting:
+    """Something that is bad once it was so for a while without a pause, and good again likewise. Not thread-safe."""
+
+    def __init__(self, bad_s: float, good_s: float) -> None:
+        """``bad_s`` and ``good_s``: for how long."""
+        self.is_bad = False
+        self._needed_s = {True: bad_s, False: good_s}
+        self._since_s: float | None = None
+
+    def see(self, now_s: float, *, bad: bool, good: bool) -> None:
+        """Take note of how it is now: bad, good, or neither."""
+        turns = good if self.is_bad else bad
+        if not turns:
+            self._since_s = None
+            return
+        self._since_s = now_s if self._since_s is None else self._since_s
+        if now_s - self._since_s >= self._needed_s[not self.is_bad]:
+            self.is_bad, self._since_s = not self.is_bad, None
 
 
 class Health:
@@ -38,18 +64,24 @@ class Health:
         self._config, self._clock = config, clock
         recordings = [output.path.parent for output in config.outputs if isinstance(output, FileOutput)]
         lists = [output.folder for output in config.outputs if isinstance(output, HlsOutput)]
-        self._folders = tuple(dict.fromkeys([state_folder, *recordings, *lists]))
+        logs = [] if config.log.file is None else [config.log.file.parent]
+        self._folders = tuple(dict.fromkeys([state_folder, *recordings, *lists, *logs]))
         self._lock = threading.Lock()
         self._started_s = clock()
         self._keyframe_s: float | None = None
         self._samples: deque[tuple[float, int]] = deque()
+        self._slow = Lasting(RATE_SLOW_S, RATE_WELL_S)
+        self._still_s: float | None = None
+        """The patience that had run out when keyframes stopped coming; None while they come."""
+        self._spoilt: deque[tuple[float, int]] = deque()  # when how many more had been told of, lately
+        self._spoilt_before = 0
         self._disk: tuple[str, ...] = ()
         self._disk_s: float | None = None
 
     def keyframe(self, keyframe: Keyframe) -> None:
         """A keyframe came."""
         with self._lock:
-            self._keyframe_s = self._clock()
+            self._keyframe_s, self._still_s = self._clock(), None
 
     def sample(self, frames: FrameCounters) -> None:
         """Take note of the frames so far; to be called a few times a second."""
@@ -58,15 +90,21 @@ class Health:
             self._samples.append((now_s, frames.shown))
             while now_s - self._samples[0][0] > RATE_S and len(self._samples) > 2:
                 self._samples.popleft()
+            if now_s - self._samples[0][0] > RATE_S / 2:
+                part = self._fps() / self._config.video.fps
+                self._slow.see(now_s, bad=part < RATE_LEAST, good=part >= RATE_WELL)
 
     @property
     def fps(self) -> float:
         """Frames per second over the last seconds; 0 before that can be told."""
         with self._lock:
-            if len(self._samples) < 2:
-                return 0.0
-            (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
-            return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+            return self._fps()
+
+    def _fps(self) -> float:
+        if len(self._samples) < 2:
+            return 0.0
+        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
     def problems(
         self,
@@ -75,19 +113,30 @@ class Health:
         outputs: Sequence[OutputStatus],
         sound: str = "",
         source: SourceStatus | None = None,
+        queue: str = "",
+        chat: ChatReport | None = None,
+        snapshot: str = "",
+        *,
+        slate: bool = False,
     ) -> tuple[str, ...]:
-        """Why the stream is unwell, most urgent first; empty when all is well.
+        """Why the stream is unwell, most urgent first; empty when all is well. The words stay the same while the reason does.
 
         Args:
             encoder: what went wrong with the encoding last; empty when nothing did.
             outputs: how each does.
             sound: why there is none though there should be; empty when there is.
             source: the film or the camera that the dream rides on; None where there is none.
+            queue: why requests are not kept on disk; empty when they are.
+            chat: what the chat bot told last.
+            snapshot: as ``queue``, why a restart would not go on from this dream.
+            slate: whether viewers see that the dream is being repaired.
         """
-        found = [self._standstill(renderer), self._slow(), f"encoding fails: {encoder}" if encoder else ""]
-        found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.state in FAILING]
+        found = [self._standstill(renderer), self._slowness(), f"encoding fails: {encoder}" if encoder else ""]
+        found += ["viewers see a slate in place of the dream" if slate else "", self._unfit(renderer), queue, snapshot]
+        found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.failing]
         found += [f"no sound: {sound}" if sound else ""]
         found += [f"the {source.kind} is lost: {source.reason}" if source is not None and source.state == "lost" else ""]
+        found += [self._silence(chat)]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def _standstill(self, renderer: RendererStatus) -> str:
@@ -97,16 +146,40 @@ class Health:
         if last_s is None:
             waited_s = self._clock() - self._started_s
             allowed_s = START_S + self._config.network.download_s
-            return f"no picture {waited_s:.0f} s after the start{why}" if waited_s > allowed_s else ""
-        age_s = self._clock() - last_s
+            return f"no picture within {allowed_s:.0f} s of the start{why}" if waited_s > allowed_s else ""
         allowed_s = max(STILL_S, STILL_INTERVALS * (renderer.keyframe_s or 0.0))
-        return f"no new picture for {age_s:.0f} s{why}" if age_s > allowed_s else ""
-
-    def _slow(self) -> str:
         with self._lock:
-            enough = len(self._samples) >= 2 and self._samples[-1][0] - self._samples[0][0] > RATE_S / 2
-        fps, asked = self.fps, self._config.video.fps
-        return f"only {fps:.1f} of {asked} frames a second" if enough and fps < RATE_LEAST * asked else ""
+            if self._clock() - last_s <= allowed_s:
+                self._still_s = None
+            elif self._still_s is None:
+                self._still_s = allowed_s
+            return "" if self._still_s is None else f"no new picture for more than {self._still_s:.0f} s{why}"
+
+    def _unfit(self, renderer: RendererStatus) -> str:
+        """How many pictures were not fit to be shown lately."""
+        with self._lock:
+            now_s = self._clock()
+            if more := renderer.spoilt - self._spoilt_before:
+                self._spoilt_before += more
+                self._spoilt.append((now_s, more))
+            while self._spoilt and now_s - self._spoilt[0][0] >= SPOILT_S:
+                self._spoilt.popleft()
+            lately = sum(count for _, count in self._spoilt)
+        return f"{lately} pictures of the dream were not fit to be shown in the last minute" if lately else ""
+
+    def _slowness(self) -> str:
+        with self._lock:
+            return f"frames come slower than the {self._config.video.fps} a second asked for" if self._slow.is_bad else ""
+
+    def _silence(self, chat: ChatReport | None) -> str:
+        """What is wrong with the chat that the settings ask for."""
+        if self._config.twitch.channel is None:
+            return ""
+        if chat is None:
+            return "nothing was heard of the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
+        if chat.state in (ChatState.CONNECTED, ChatState.READ_ONLY) or chat.since_s <= CHAT_S:
+            return ""
+        return f"the chat is not well ({chat.state}){f': {chat.detail}' if chat.detail else ''}"
 
     def _full_disks(self) -> tuple[str, ...]:
         with self._lock:
@@ -129,4 +202,4 @@ def _shortage(folder: Path) -> str:
         free = shutil.disk_usage(nearest(folder)).free
     except OSError as error:
         return f"the folder '{folder}' cannot be looked at: {error.strerror}"
-    return f"only {free / 2**20:.0f} MB are free in '{folder}'" if free < DISK_LEAST else ""
+    return f"less than {DISK_LEAST / 2**20:.0f} MB are free in '{folder}'" if free < DISK_LEAST else ""

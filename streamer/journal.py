@@ -2,7 +2,8 @@
 
 The first line is the run: version, seed, and the settings that make the picture. Each further line has ``at``, the seconds from
 there to its moment, and one event; ``read`` is the format's other half. Lines are appended and written at once, so a killed
-program leaves all but its last second; a line cut short is skipped, and time that is missing is filled with even steps.
+program leaves all but its last second; a line cut short is skipped, and time that is missing is filled with even steps. What
+cannot be written waits until it can be.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
+from streamer.acts import Act, Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config
 from streamer.messages import Keyframe, Motion, Scene
+from streamer.scene_record import scene_as_record
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,15 @@ LINE_MS = 1000
 """Time of the dream whose steps share a line: what a killed program loses at most."""
 STEPS_SHARE = 0.9
 """Share of the room that steps may take; the rest is kept for scenes, which are small."""
+UNWRITTEN_BYTES = 4 * 2**20
+"""Bytes that wait while they cannot be written: the better part of a day, mostly. When full: what is new is left out, steps
+sooner than the rest."""
+OPEN_S = 10.0
+"""Seconds from one try to begin a file to the next."""
 TIDY_BYTES = 2**20
 """Bytes written from one look at the room to the next."""
+SNAPSHOT = ".snapshot"
+"""Ending of the file beside a journal that holds what its run went on from."""
 PICTURE_BLOCKS = ("device", "network", "canvas", "video", "zoom", "dream", "source", "ink")
 """Settings that make the picture. All others are left out: nobody needs them to dream again, and some are secret."""
 _NAME = re.compile(r"zoomdream-\d{8}-\d{6}(-\d+)?\.jsonl")
@@ -42,7 +51,7 @@ _QUERY = re.compile(r"(?<=\?).*", re.S)
 
 
 class Journal:
-    """Writes the journal of one run. Thread-safe; what cannot be written is warned of, and missed by nobody else."""
+    """Writes the journal of one run. Thread-safe; what cannot be written is warned of, and waits."""
 
     def __init__(
         self,
@@ -51,41 +60,51 @@ class Journal:
         seed: int,
         program: str,
         *,
+        snapshot: bytes = b"",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         """Begin a journal of its own in a folder, after making room there as ``config.journal`` says.
 
+        Where there can be no file, there is one as soon as there can be.
+
         Args:
             program: the program's version.
+            snapshot: what the run goes on from, as ``snapshot.pack`` gives it; it is kept beside the journal. Empty: nothing.
             clock: the keyframes' clock.
             wall: the time of day, with its zone.
-
-        Raises:
-            OSError: there can be no file in that folder.
         """
-        self._clock, self._folder = clock, folder
+        self._clock, self._folder, self._snapshot = clock, folder, snapshot
         self._keep_s = config.journal.keep_days * 86_400.0
         self._room = config.journal.max_mb * 1_000_000
         self._lock = threading.Lock()
-        self._started_s, started = clock(), wall()
+        self._started_s, self._started = clock(), wall()
         self._at_ms: int | None = None  # of the dream, since the start; None before it began
         self._steps, self._line_ms, self._crc = "", 0, 0
         self._size = self._tidied = 0
-        self._full = self._failing = self._cut = False
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path, self._descriptor = _new_file(folder, started)
-        """Where it is written."""
-        self._tidy()
+        self._unwritten = bytearray()
+        self._full = self._failing = self._closed = False
+        self.path: Path | None = None
+        """Where it is written; None until there can be a file."""
+        self._descriptor = -1
+        self._tried_s = clock() - OPEN_S
         settings = without_secrets(config.model_dump(mode="json", include=set(PICTURE_BLOCKS)))
-        run = {"program": program, "started": started.isoformat(timespec="milliseconds"), "seed": seed, "config": settings}
+        run = {
+            "program": program,
+            "started": self._started.isoformat(timespec="milliseconds"),
+            "seed": seed,
+            "config": settings,
+        }
+        if snapshot:
+            run["snapshot"] = True
         self._write({"zoomdream": "journal", "version": VERSION, **run})
 
     def keyframe(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
         """A keyframe was made, by doing this since the one before."""
         with self._lock:
-            if self._at_ms is None:
-                self._at_ms = max(0, round((keyframe.time_s - self._started_s) * 1000))
+            if self._at_ms is None:  # that of a dream which goes on has come to this by steps
+                lasted_ms = sum(_duration_ms(act) for act in acts)
+                self._at_ms = max(0, round((keyframe.time_s - self._started_s) * 1000) - lasted_ms)
             for act in acts:
                 self._add(act)
             if not self._steps:
@@ -104,22 +123,24 @@ class Journal:
     def close(self) -> None:
         """Write what is left, and let go of the file; a second call does nothing."""
         with self._lock:
-            if self._descriptor < 0:
+            if self._closed:
                 return
             self._end_steps()
             self._write({"at": round(self._clock() - self._started_s, 3), "note": {"end": True}})
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._closed = True
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
 
     # How it is written
 
     def _add(self, act: Act) -> None:
         assert self._at_ms is not None
-        if isinstance(act, int):
+        if isinstance(act, int | float):
             if not self._steps:
                 self._line_ms = self._at_ms
-            self._steps += f"{'' if not self._steps or self._steps[-1] == ';' else ' '}{act}"
-            self._at_ms += act
+            self._steps += f"{'' if not self._steps or self._steps[-1] == ';' else ' '}{round(act)}"
+            self._at_ms += round(act)
             return
         self._end_steps()
         self._event(act, self._at_ms)
@@ -151,37 +172,89 @@ class Journal:
 
     def _write(self, line: Mapping[str, object]) -> None:
         data = json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-        if self._descriptor < 0 or self._size + len(data) > self._room:
+        waiting = len(self._unwritten)
+        if self._closed or self._size + waiting + len(data) > self._room:
             return
-        if self._cut:  # the line before ended where the disk did
-            data = b"\n" + data
+        if waiting + len(data) <= UNWRITTEN_BYTES * (STEPS_SHARE if "steps" in line else 1):
+            self._unwritten += data
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits, if that can be done."""
+        if self._descriptor < 0 and not self._begin_file():
+            return
         try:
-            written = os.write(self._descriptor, data)
-            if written < len(data):
-                raise OSError("the disk took only a part of it")
+            while self._unwritten:
+                self._wrote(os.write(self._descriptor, self._unwritten))
         except OSError as error:
+            with suppress(OSError):  # a part of it may be there
+                self._wrote(os.fstat(self._descriptor).st_size - self._size)
             if not self._failing:
                 log.warning("the journal '%s' cannot be written: %s", self.path, error.strerror or error)
-            self._failing = self._cut = True
+            self._failing = True
             return
-        self._failing = self._cut = False
-        self._size += len(data)
+        self._failing = False
         if self._size - self._tidied >= TIDY_BYTES:
             self._tidy()
 
+    def _wrote(self, count: int) -> None:
+        del self._unwritten[:count]
+        self._size += count
+
+    def _begin_file(self) -> bool:
+        """Make the file, if there can be one; returns whether there is. It is not tried all the time."""
+        if self._clock() - self._tried_s < OPEN_S:
+            return False
+        self._tried_s = self._clock()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.path, self._descriptor = _new_file(self._folder, self._started)
+            self._keep_snapshot(self.path.with_suffix(SNAPSHOT))
+            self._tidy()
+        except OSError as error:
+            if not self._failing:
+                why = error.strerror or error
+                log.warning(
+                    "no journal can be kept in '%s': %s; it is begun when there can be one, see journal.folder",
+                    self._folder,
+                    why,
+                )
+            self._failing = True
+            return False
+        log.info("the journal is %s", self.path)
+        return True
+
+    def _keep_snapshot(self, path: Path) -> None:
+        """Write what the run goes on from beside the journal, if it does."""
+        try:
+            path.unlink(missing_ok=True)  # one of that name is left of a journal that somebody removed
+            if self._snapshot:
+                path.write_bytes(self._snapshot)
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            why = error.strerror or error
+            log.warning("what the run goes on from cannot be kept as '%s': %s; its replay begins in noise", path, why)
+        self._snapshot = b""
+
     def _tidy(self) -> None:
-        """Remove older journals that are too old, or too many for the room there is."""
+        """Remove older journals that are too old, or too many for the room there is, and what is left of others."""
         self._tidied = self._size
         others = []
         for path in self._folder.iterdir():
             with suppress(OSError):  # gone since
-                if _NAME.fullmatch(path.name) and path != self.path:
-                    others.append((path.stat().st_mtime, path.stat().st_size, path))
+                if path.suffix == SNAPSHOT and not path.with_suffix(".jsonl").exists():
+                    path.unlink()
+                elif _NAME.fullmatch(path.name) and path != self.path:
+                    others.append((path.stat().st_mtime, path.stat().st_size + _size(path.with_suffix(SNAPSHOT)), path))
         left, now_s = self._room - self._size, time.time()
+        if self.path is not None:
+            left -= _size(self.path.with_suffix(SNAPSHOT))
         for changed_s, size, path in sorted(others, reverse=True):
             left -= size
             if left < 0 or now_s - changed_s > self._keep_s:
                 with suppress(OSError):
+                    path.with_suffix(SNAPSHOT).unlink(missing_ok=True)
                     path.unlink()
 
 
@@ -201,6 +274,21 @@ def without_secrets(value: Any) -> Any:
     return value
 
 
+def _size(path: Path) -> int:
+    """A file's size in bytes; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _duration_ms(act: Act) -> int:
+    """How long it takes on the dream's clock."""
+    if isinstance(act, int | float):
+        return round(act)
+    return act.ms if isinstance(act, Stood) else 0
+
+
 def _new_file(folder: Path, started: datetime) -> tuple[Path, int]:
     for number in range(1000):
         path = folder / f"zoomdream-{started:%Y%m%d-%H%M%S}{f'-{number}' if number else ''}.jsonl"
@@ -213,15 +301,17 @@ def _told(act: Act) -> tuple[str, object]:
     """An act's name and value in the journal."""
     match act:
         case Begun():
-            return "begun", {
+            told = {
                 "network": act.network,
                 "device": act.device,
                 "threads": act.threads,
                 "canvas": list(act.size[::-1]),
                 "resumed": act.resumed,
+                "form": act.form,
             }
+            return "begun", told if act.kept is None else told | {"kept": act.kept}
         case Scene():
-            return "scene", _scene(act)
+            return "scene", scene_as_record(act)
         case Motion():
             return "motion", {"speed": act.speed, "rotation": act.rotation}
         case Bump():
@@ -232,15 +322,10 @@ def _told(act: Act) -> tuple[str, object]:
             return "stood_ms", act.ms
         case Stumbled():
             return "stumbled", True
+        case Computing():
+            return "threads", act.threads
+        case Reseeded():
+            return "reseeded", "noise" if act.noise else "blurred"
+        case Tuned():
+            return "settings", dict(act.changes)
     raise AssertionError(f"{act!r} is no event")
-
-
-def _scene(scene: Scene) -> dict[str, object]:
-    regions = []
-    for region in scene.regions:
-        target = region.target
-        told = {"label": target.label, "wnid": target.wnid, "layer": target.layer, "channels": target.channels}
-        told |= {"guide": target.guide}
-        weight = {} if region.weight == 1 else {"weight": region.weight}
-        regions.append({key: value for key, value in told.items() if value} | {"box": region.box} | weight)
-    return {"id": scene.id, "user": scene.user, "request": scene.request_id, "regions": regions}

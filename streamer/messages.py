@@ -34,7 +34,9 @@ class Kind(StrEnum):
     CLASS = "class"
     """Something the network recognises."""
     LAYER = "layer"
-    """Whatever excites a layer, or some of its channels."""
+    """Whatever excites a layer."""
+    CHANNELS = "channels"
+    """Whatever excites some channels of a layer."""
     GUIDE = "guide"
     """What a layer sees in another picture."""
 
@@ -53,12 +55,18 @@ class Target:
     """Which of the layer's channels; empty for all of them."""
     guide: str = ""
     """File of the picture that the layer's response is to follow; only operators name files."""
+    objective: str = ""
+    """Name of the objective that is to be climbed; empty: the one that the other fields speak of."""
 
     @property
-    def kind(self) -> Kind:
-        """Which kind of dream it is."""
+    def kind(self) -> str:
+        """Name of its objective: one of ``Kind``, or of what else the dream has."""
+        if self.objective:
+            return self.objective
         if self.guide:
             return Kind.GUIDE
+        if self.channels:
+            return Kind.CHANNELS
         return Kind.LAYER if self.layer else Kind.CLASS
 
 
@@ -129,7 +137,8 @@ def arrange(targets: Sequence[Target], layout: Layout = Layout.AUTO) -> tuple[Re
 class RequestState(StrEnum):
     """Where a request stands.
 
-    Only these moves happen: queued → on_air → done, queued → removed, and on_air → queued after a crash.
+    Only these moves happen: queued → on_air → done, queued → removed, on_air → queued after a crash or when workers ended
+    over it, and on_air → removed for what was ended before anything of it was dreamt.
     """
 
     QUEUED = "queued"
@@ -198,6 +207,8 @@ class Request:
     """Viewers who asked for the same since."""
     settled: int | None = None
     """Where a moderator has put it: lower stands in front, and all of these before the rest. None: the rules decide."""
+    aired_s: float = 0.0
+    """Seconds that the dream was seen to dream it, as far as is known: more than 0 in line if the program ended meanwhile."""
 
     @property
     def title(self) -> str:
@@ -445,9 +456,9 @@ class Programme:
 
     scene: Scene | None
     since_s: float
-    """Seconds the scene has been on air."""
+    """Seconds for which the dream was seen to dream the scene."""
     left_s: float | None
-    """Seconds it will stay; None while paused, or while wandering that a request would end at once."""
+    """Seconds it will stay if the dream goes on; None while paused, or while wandering that a request would end at once."""
     waiting: tuple[Waiting, ...]
     paused: bool
     open: bool = True
@@ -499,6 +510,8 @@ class FrameCounters:
     """Left out, to keep the pace after a stall."""
     limited: int = 0
     """Changed so that they don't flash."""
+    stopped: int = 0
+    """Left out because the whole program did not run, as after SIGSTOP; not among the dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,6 +537,10 @@ class RendererStatus:
     """Its layers, from the picture to the classes; empty until it is loaded."""
     activity: str = ""
     """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
+    spoilt: int = 0
+    """Pictures that were not shown, because they held what is no number or reached beyond black and white."""
+    reduced: str = ""
+    """What it does without for want of memory or of a GPU that works, and until when; empty when nothing."""
 
 
 class ChatState(StrEnum):
@@ -552,6 +569,10 @@ class ChatReport:
     """Where it hears: ``twitch``, ``irc``, ``console``."""
     age_s: float = 0.0
     """Seconds since it told so."""
+    heard_s: float | None = None
+    """Seconds since the last message in the chat; None while none came."""
+    since_s: float = 0.0
+    """Seconds that it has been in this state; only concluded here, never told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,6 +600,11 @@ class OutputStatus:
     enabled: bool = True
     public: bool = False
     """Whether it brings the picture before viewers elsewhere, such as Twitch's."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether it cannot deliver, which somebody should look at."""
+        return self.state in ("retrying", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -618,6 +644,32 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of reading the config file again; settings are dotted keys, in the order of the reference."""
+
+    changed: tuple[str, ...] = ()
+    """Those that show now."""
+    at_next_start: tuple[str, ...] = ()
+    """Those that differ from what runs, and change at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsStatus:
+    """How the config file stands to what runs, at one moment."""
+
+    file: str = ""
+    """The file; empty where none was named."""
+    mistakes: tuple[str, ...] = ()
+    """Why it is not heeded as it is now, one line each; empty when it is."""
+    at_next_start: tuple[str, ...] = ()
+    """As in ``Reloaded``."""
+    reloads: int = 0
+    """How often something changed while the stream ran."""
+    revision: int = 0
+    """Counts the changes of all this."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """Everything that pages, metrics and health checks tell, at one moment."""
 
@@ -644,9 +696,18 @@ class StatusSnapshot:
     """``Frame.number`` of the frame on air; None before the first."""
     longest_gap_s: float = 0.0
     """Most seconds from one frame of the video to the next within the last ten, or a little more."""
+    slate: bool = False
+    """Whether viewers see the slate in place of the dream, which is gone for long."""
     sound: SoundStatus = SoundStatus()
     encoder: str = ""
     """What encodes, and how, for example ``libx264 veryfast``."""
     source: SourceStatus | None = None
     """The film or the camera that the dream rides on; None where there is none."""
+    settings: SettingsStatus = SettingsStatus()
     knowledge: Knowledge = Knowledge()
+    unwritten: str = ""
+    """Why requests are not kept on disk, and what that means, in one line; empty while they are."""
+    given_up: tuple[str, ...] = ()
+    """What the stream does without while other programs take the machine, first given up first."""
+    chat_restarts: int = 0
+    """Times the chat bot that the stream started ended or hung, and was started again."""

@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
-from streamer.journal import VERSION
-from streamer.messages import Motion, Region, Scene, Target
+from streamer.acts import Act, Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
+from streamer.journal import SNAPSHOT, VERSION
+from streamer.messages import Scene
+from streamer.scene_record import as_motion, scene_from_record
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Past:
     keyframes: tuple[PastKeyframe, ...]
     complete: bool
     """Whether every step is known; else even steps stand in for the missing ones."""
+    snapshot: Path | None = None
+    """Where what the run went on from is kept; None where it began by itself."""
 
     @property
     def begun(self) -> Begun:
@@ -66,9 +69,15 @@ class Past:
         """The moments of the first and the last keyframe, since the start of the run."""
         return self.keyframes[0].at_ms, self.keyframes[-1].at_ms
 
+    @property
+    def begins_ms(self) -> int:
+        """The moment the dream began, since the start of the run: steps may lead to its first keyframe."""
+        first = self.keyframes[0]
+        return first.at_ms - sum(map(duration_ms, first.acts))
+
     def scenes(self) -> Iterator[tuple[int, Scene]]:
         """What was dreamt, each with the moment it began, in ms since the start of the run."""
-        at_ms = self.span_ms[0]
+        at_ms = self.begins_ms
         for keyframe in self.keyframes:
             for act in keyframe.acts:
                 if isinstance(act, Scene):
@@ -78,8 +87,8 @@ class Past:
 
 def duration_ms(act: Act) -> int:
     """How much time passed while it was done."""
-    if isinstance(act, int):
-        return act
+    if isinstance(act, int | float):
+        return round(act)
     return act.ms if isinstance(act, Stood) else 0
 
 
@@ -103,10 +112,12 @@ def read(path: Path) -> Past:
         log.warning("'%s': %d broken lines were left out", path, book.skipped)
     if not book.keyframes or not any(isinstance(act, Begun) for act in book.keyframes[0].acts):
         raise JournalError(f"the journal '{path}' ends before anything was dreamt")
-    return Past(path, *run, tuple(book.keyframes), book.complete)
+    program, started, seed, settings, resumed = run
+    snapshot = path.with_suffix(SNAPSHOT) if resumed else None
+    return Past(path, program, started, seed, settings, tuple(book.keyframes), book.complete, snapshot)
 
 
-def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any]]:
+def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any], bool]:
     try:
         told = json.loads(line)
         known = isinstance(told, dict) and told.get("zoomdream") == "journal"
@@ -119,7 +130,7 @@ def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, A
             started = datetime.fromisoformat(told["started"]).astimezone(datetime.fromisoformat(told["started"]).tzinfo)
             settings = told["config"]
             if isinstance(settings, dict):
-                return str(told["program"]), started, int(told["seed"]), settings
+                return str(told["program"]), started, int(told["seed"]), settings, told.get("snapshot") is True
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise JournalError(f"'{path}' is not a journal of zoomdream: its first line does not say so")
@@ -213,17 +224,22 @@ def _act(name: str, value: Any) -> Act:
     """
     match name:
         case "begun":
-            size = _size(value["canvas"])
-            return Begun(str(value["network"]), str(value["device"]), int(value["threads"]), size, bool(value["resumed"]))
+            size, kept = _size(value["canvas"]), value.get("kept")
+            if kept is not None and int(kept) < 0:
+                raise ValueError("nothing is kept in advance")
+            return Begun(
+                str(value["network"]),
+                str(value["device"]),
+                int(value["threads"]),
+                size,
+                bool(value["resumed"]),
+                None if kept is None else int(kept),
+                str(value.get("form", "")),  # older journals have none
+            )
         case "scene":
-            regions = tuple(_region(region) for region in value["regions"])
-            request = value["request"]
-            return Scene(int(value["id"]), regions, str(value["user"]), None if request is None else int(request))
+            return scene_from_record(value)
         case "motion":
-            speed, rotation = float(value["speed"]), float(value["rotation"])
-            if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600:
-                raise ValueError("the camera never moves so")
-            return Motion(speed, rotation)
+            return as_motion(float(value["speed"]), float(value["rotation"]))
         case "bump":
             return Bump(twist=value == "twist")
         case "canvas":
@@ -234,6 +250,14 @@ def _act(name: str, value: Any) -> Act:
             return Stood(int(value))
         case "stumbled":
             return Stumbled()
+        case "threads":
+            if int(value) < 1:
+                raise ValueError("nothing is computed by nobody")
+            return Computing(int(value))
+        case "reseeded":
+            return Reseeded(noise=value == "noise")
+        case "settings":
+            return Tuned(tuple(sorted(value.items())))
     raise ValueError(f"'{name}' is no event")
 
 
@@ -242,10 +266,3 @@ def _size(value: Any) -> tuple[int, int]:
     if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
         raise ValueError("a canvas is never of that size")
     return height, width
-
-
-def _region(value: Mapping[str, Any]) -> Region:
-    left, top, right, bottom = (float(edge) for edge in value["box"])
-    channels = tuple(int(channel) for channel in value.get("channels", ()))
-    target = Target(value.get("wnid", ""), str(value["label"]), value.get("layer", ""), channels, value.get("guide", ""))
-    return Region(target, (left, top, right, bottom), float(value.get("weight", 1.0)))

@@ -9,10 +9,9 @@ them.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib import metadata
@@ -22,23 +21,30 @@ import numpy as np
 from streamer.acts import Act
 from streamer.chat import ChatBoard
 from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
-from streamer.dream.moving.source import MovingSource
+from streamer.dream.sources.source import MovingSource
+from streamer.dream.worker.process import WorkerProcess, choose_seed
+from streamer.dream.worker.protocol import Thrift
 from streamer.dream.worker.renderer import Renderer
 from streamer.health import Health
 from streamer.journal import Journal
 from streamer.loop import Loop
 from streamer.messages import ChatReport, Frame, Keyframe, LayerEntry, Layout, Motion, Scene, SoundStatus, StatusSnapshot
+from streamer.overload import Ladder, Luxury
+from streamer.reload import Reload
 from streamer.requests.director import Director
-from streamer.requests.queue import RequestQueue, default_path
+from streamer.requests.queue import QueueError, RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
+from streamer.settings_live import CAMERA, DREAM, PICTURE, RULES, SOUND, Unwelcome, among, tuned
+from streamer.snapshot import Snapshot, pack
+from streamer.snapshots import Snapshots, as_keyframe, left, source_of
 from streamer.video.channel import make_channel
+from streamer.video.encoding.choice import usable_cpus
 from streamer.video.encoding.encoders import Encoders
-from streamer.video.flash.limiter import FlashLimiter
-from streamer.video.frames import counter
 from streamer.video.frames.clock import FrameClock
 from streamer.video.frames.curtain import Curtain
-from streamer.video.frames.overlay import Captioner
+from streamer.video.frames.finish import Finish
 from streamer.video.frames.screen import make_screen
+from streamer.video.frames.slate import Slate
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.sinks import make_sink
 from streamer.video.sound.audio import AudioTrack
@@ -54,6 +60,12 @@ UNWATCHED_S = 1.0
 """Seconds from one frame drawn to the next while nobody watches: ``/frame.jpg`` is no older than this then."""
 STOP_S = 4.0
 """Seconds that all rooms together have to end."""
+EASY_SHARE = 0.5
+"""Part of the time in which the dream takes steps, while other programs take the machine…"""
+EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
+"""…and of the frame's sides at which frames are drawn."""
+SNAPSHOT_S = 1.0
+"""Seconds of them that are given to the last snapshot."""
 SILENT_S = 0.5
 """Seconds of them that are given to who reads a camera or a stream."""
 
@@ -65,8 +77,22 @@ class PipelineError(Exception):
 class Pipeline:
     """A live stream, from ``start`` to ``stop``."""
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        first: WorkerProcess | None = None,
+        fresh: bool = False,
+        reload: Reload | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Build the rooms; nothing is served or dreamt yet.
+
+        Args:
+            first: A worker that is preparing already, for these settings without a moving source. Ended with the pipeline; who
+                started it has to when this raises.
+            fresh: Whether to begin anew, whatever an earlier run got to.
+            reload: Reads the config again and hands on what changed; None where it never changes.
 
         Raises:
             QueueError: the queue's file cannot be used.
@@ -74,7 +100,8 @@ class Pipeline:
             SourceError: the film that the dream is to ride on cannot be read.
         """
         self._config, self._clock = config, clock
-        self.seed = random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
+        self._reload = reload or Reload(config)
+        self.seed = choose_seed(config) if first is None else first.seed
         self._size = size = (config.video.height, config.video.width)
         motion = Motion(config.zoom.speed, config.zoom.rotation)
         with ExitStack() as built:
@@ -82,17 +109,33 @@ class Pipeline:
             self._queue = built.enter_context(RequestQueue(queue_path))
             self._words = Vocabulary.load()
             self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
+            snapshot_path = config.snapshot.path or queue_path.with_suffix(".snapshot")
+            self._left = None if fresh or not config.snapshot.enabled else left(snapshot_path, config)
+            if self._left is not None:
+                self._director.go_on(self._left.on_air, self._left.on_air_s, held=self._left.held)
+                if self._left.motion_meant == motion:  # what the settings say since goes before
+                    motion = self._left.motion
             self._source = MovingSource(config, clock) if config.source.moves else None
             if self._source is not None:
                 built.callback(self._source.stop)
             feed = None if self._source is None else self._source.feed
-            self._renderer = Renderer(config, self.seed, self._take_keyframe, feed=feed, on_acts=self._write_down, clock=clock)
+            self._resumed = None if self._left is None else as_keyframe(self._left, clock())
+            self._renderer = Renderer(
+                config,
+                self.seed,
+                self._take_keyframe,
+                feed=feed,
+                first=first,
+                latest=self._resumed,
+                kept=None if self._left is None else self._left.kept,
+                on_acts=self._write_down,
+                clock=clock,
+            )
             self._chat = ChatBoard(clock)
             self._actions = _Actions(self._renderer, motion, self._chat)
             self._screen = make_screen(config, newest=None if self._source is None else self._source.newest)
             built.callback(self._screen.close)
-            self._limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
-            self._captioner = Captioner(size) if config.video.captions else None
+            self._finish, self._slate = Finish(config.video), Slate(config.video)
             self._curtain: Curtain | None = Curtain(size, self.seed)
             self._frame_clock = FrameClock(config.video.fps, clock)
             self._audio = AudioTrack(config.audio, clock)
@@ -108,14 +151,19 @@ class Pipeline:
                 _Classes(self._director),
                 self._actions,
                 self._outputs,
+                self._reload,
             )
+            self._reload.taken_by(self.take_settings)
             built.pop_all()
         self._control = Loop("control", self._steer, every_s=TICK_S)
         self._frames = Loop("frames", self._show)
         self._health = Health(config, queue_path.parent, clock)
+        self._ladder = Ladder()
         self._journal_folder = config.journal.folder or queue_path.parent / "journals"
         self._journal: Journal | None = None
+        self._snapshots = Snapshots(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
         self._held = False
+        self._restarts = 0
         self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
         self._scene: Scene | None = None
         self._image: np.ndarray | None = None
@@ -130,6 +178,11 @@ class Pipeline:
         """Where the page is, once started."""
         return self._server.url
 
+    @property
+    def frame_number(self) -> int | None:
+        """``Frame.number`` of the frame on air; None before the first."""
+        return self._on_air
+
     # Start, run, stop
 
     def start(self) -> None:
@@ -139,11 +192,17 @@ class Pipeline:
             WebError: the page cannot be served at its address.
         """
         self._started_s = self._clock()
-        self._server.start()  # first, so that a taken port is told before anything is loaded
+        self._server.start()  # first, so that a taken port is told before anything is dreamt
         self._journal = self._open_journal()
         if self._source is not None:
             self._source.start()
+        if self._resumed is not None:
+            self._renderer.motion(self._actions.motion)
+            if self._source is None:  # the same picture at once, which moves on until there is a new one
+                self._screen.push(self._resumed)
         self._renderer.start()
+        if self._snapshots is not None:
+            self._snapshots.start()
         self._outputs.start()
         self._frames.start()
         self._control.start()
@@ -188,6 +247,8 @@ class Pipeline:
         if self._source is not None:
             # Who waits for a camera or a server that has gone silent cannot be called back, holds nothing, and dies with us.
             self._source.stop(min(SILENT_S, left_s()))
+        if self._snapshots is not None:
+            ended &= self._snapshots.close(min(SNAPSHOT_S, left_s()))
         dream.join(left_s())
         if self._journal is not None:
             self._journal.close()
@@ -199,7 +260,9 @@ class Pipeline:
     def _take_keyframe(self, keyframe: Keyframe) -> None:
         """Called by the renderer, in a thread of its own."""
         self._health.keyframe(keyframe)
+        self._director.seen(keyframe)
         self._screen.push(keyframe)
+        self._slate.keyframe()
 
     def _write_down(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
         """Called by the renderer likewise: what was done to the dream."""
@@ -207,16 +270,33 @@ class Pipeline:
             self._journal.keyframe(keyframe, acts)
 
     def _open_journal(self) -> Journal | None:
-        """The run's journal; None, with a warning, where none can be kept."""
+        """The run's journal; None where none is wanted."""
         if not self._config.journal.enabled:
+            self._left = None
             return None
-        try:
-            journal = Journal(self._journal_folder, self._config, self.seed, version(), clock=self._clock)
-        except OSError as error:
-            log.warning("no journal can be kept in '%s': %s; see journal.folder", self._journal_folder, error.strerror or error)
+        resumed, self._left = b"" if self._left is None else pack(self._left), None
+        return Journal(self._journal_folder, self._config, self.seed, version(), snapshot=resumed, clock=self._clock)
+
+    def _take_snapshot(self) -> Snapshot | None:
+        """The dream as it is, for the next start to go on from; None before there is anything new."""
+        found, programme = self._renderer.kept(), self._director.programme()
+        if found is None or found[0] is self._resumed or programme.scene is None:
             return None
-        log.info("the journal is %s", journal.path)
-        return journal
+        keyframe, kept = found
+        return Snapshot(
+            keyframe.image,
+            keyframe.pose,
+            keyframe.scene,
+            programme.scene,
+            programme.since_s,
+            programme.paused,
+            self._actions.motion,
+            Motion(self._config.zoom.speed, self._config.zoom.rotation),
+            source_of(self._config),
+            kept,
+            None if keyframe.ridden is None else keyframe.ridden.image,
+            time.time(),
+        )
 
     def _steer(self) -> None:
         """Tell the renderer what is on air."""
@@ -224,12 +304,16 @@ class Pipeline:
         status = self._renderer.status()
         if not status.wnids:
             return  # nobody's time on air runs while the network loads
+        self._keep_pace()
         if (status.wnids, status.layers) != self._known:
             self._director.learn(self._words.narrowed(status.wnids), status.layers)
             known = self._director.knowledge()
             if known.remedy:
                 log.info("this network knows %d of %d things; %s", known.classes, known.total, known.remedy)
             self._known = status.wnids, status.layers
+        if died := status.restarts - self._restarts:
+            self._restarts = status.restarts
+            self._director.died(died)
         scene = self._director.tick()
         if self._journal is not None and self._director.held != self._held:
             self._held = not self._held
@@ -237,6 +321,34 @@ class Pipeline:
         if scene is not self._scene:
             self._renderer.scene(scene)
             self._scene = scene
+
+    def _keep_pace(self) -> None:
+        """Do without something while other programs take the machine, and have it back afterwards."""
+        frames, unencoded = self._frame_clock.counters, self._encoders.status().dropped
+        change = self._ladder.look(self._clock(), frames, unencoded, self._luxuries())
+        if change is None:
+            return
+        if change.back:
+            log.info("%s: back, for the machine has room for it again", change.luxury)
+        else:
+            log.warning("%s: given up, for other programs take the machine and frames come late", change.luxury)
+        without = self._ladder.given_up
+        share = EASY_SHARE if Luxury.STEPS in without else 1.0
+        self._renderer.save(Thrift(int(Luxury.THREAD in without), share))
+        self._encoders.ease(Luxury.PRESET in without)
+        part = min((part for luxury, part in EASY_PARTS.items() if luxury in without), default=1.0)
+        self._screen.ease(follow=Luxury.FLOW not in without, part=part)
+
+    def _luxuries(self) -> set[Luxury]:
+        """What this stream could do without."""
+        found = {Luxury.STEPS, Luxury.SIZE, Luxury.MORE_SIZE}
+        if usable_cpus() > 2 and self._renderer.status().device == "cpu":
+            found.add(Luxury.THREAD)
+        if self._screen.may_follow_less:
+            found.add(Luxury.FLOW)
+        if self._encoders.may_ease:
+            found.add(Luxury.PRESET)
+        return found
 
     def _show(self) -> None:
         """Make one frame of the video."""
@@ -265,40 +377,79 @@ class Pipeline:
             image = self._curtain.draw(now_s)
         else:
             self._curtain = None
-        if self._limiter is not None:
-            image = self._limiter.limit(image, number)
-        if self._captioner is not None and self._curtain is None:
-            image = self._captioner.draw(image, scene, now_s)
-        if self._config.video.frame_counter:
-            image = image.copy()  # the limiter goes back to the one before
-            counter.draw(image, number)
-        return image, scene
+            image = self._slate.draw(image, now_s)
+        named = None if self._slate.shown else scene
+        return self._finish.draw(image, named, now_s, number, captions=self._curtain is None), scene
+
+    def take_settings(self, config: Config, changed: Collection[str]) -> None:
+        """Go by another config from now on, all of it or nothing.
+
+        Args:
+            changed: the settings in which it differs from the one before, all of them live.
+
+        Raises:
+            Unwelcome: the requests cannot go by it.
+        """
+        if among(changed, RULES):
+            try:
+                self._director.configure(config.queue, Layout(config.dream.layout))
+            except QueueError as error:
+                raise Unwelcome(str(error)) from error
+        if among(changed, PICTURE):
+            self._screen.tune(config)
+            self._finish.tune(config.video)
+            self._slate.tune(config.video)
+        if among(changed, SOUND):
+            self._audio.set_volume(config.audio.volume_db)
+        if among(changed, DREAM):
+            self._renderer.tune(tuned(self._config, config))
+        if camera := among(changed, CAMERA):
+            speed = config.zoom.speed if "zoom.speed" in camera else None
+            rotation = config.zoom.rotation if "zoom.rotation" in camera else None
+            self._actions.move_camera(speed, rotation)
+
+    def chat_restarted(self) -> None:
+        """The chat bot that belongs to this stream was started again."""
+        self._chat.restarts += 1
 
     def status(self) -> StatusSnapshot:
         """Everything that pages, metrics and health checks tell, now."""
         renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
         sound = self._audio.status()
         source = None if self._source is None else self._source.status()
+        unwritten, chat = self._director.trouble, self._chat.read()
         return StatusSnapshot(
             programme=self._director.programme(),
-            frames=replace(self._frame_clock.counters, limited=0 if self._limiter is None else self._limiter.limited),
+            frames=replace(self._frame_clock.counters, limited=self._finish.limited),
             fps=self._config.video.fps,
             fps_measured=self._health.fps,
             renderer=renderer,
             viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
             version=version(),
-            problems=self._health.problems(renderer, encoder.error, outputs, sound.error, source),
+            problems=self._health.problems(
+                renderer, encoder.error, outputs, sound.error, source, unwritten, chat, self._unkept, slate=self._slate.shown
+            ),
             motion=self._actions.motion,
-            chat=self._chat.read(),
+            chat=chat,
+            chat_restarts=self._chat.restarts,
             outputs=outputs,
-            frame_number=self._on_air,
+            frame_number=self.frame_number,
             longest_gap_s=self._frame_clock.longest_gap_s,
+            slate=self._slate.shown,
             sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error),
             source=source,
+            settings=self._reload.status,
             knowledge=self._director.knowledge(),
+            unwritten=unwritten,
+            given_up=self._ladder.given_up,
             encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
+
+    @property
+    def _unkept(self) -> str:
+        """Why a restart would not go on from this dream; empty when it would, or is not to."""
+        return "" if self._snapshots is None else self._snapshots.trouble
 
     def _make_output(self, output: Output, name: str) -> Runner:
         """What runs for an output; it does nothing until started."""

@@ -17,16 +17,22 @@ from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
 from streamer.config import Config, Output
-from streamer.settings_rules import allowed, block_kinds, is_block, is_mapping, options
+from streamer.settings_rules import allowed, allowed_entry, block_kinds, is_block, is_mapping, options, setting_keys, takes_text
+from streamer.settings_signs import unspaced
 from streamer.settings_yaml import Node, Place, Problem, Reader, Unreadable, cut, meaning
+from streamer.text_files import decoded
 
 MAX_FILE_BYTES = 256 * 1024
 """Far above any config written by hand; below what takes long to parse."""
 SECRETS = {
     "ZOOMDREAM_WEB_TOKEN": ("web", "token"),
+    "ZOOMDREAM_WEB_VIEW_TOKEN": ("web", "view_token"),
     "ZOOMDREAM_TWITCH_CLIENT_SECRET": ("twitch", "client_secret"),
 }
 """The environment variables that give secrets, and which; they go before the file, and ``--set`` before both."""
+
+MOST_MISTAKES = 100
+"""Mistakes that are told of one by one; the others are counted."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -37,6 +43,10 @@ class ConfigError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class ConfigGone(ConfigError):
+    """The config's file is not there any more."""
 
 
 def shipped_configs() -> Path:
@@ -65,7 +75,7 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
         _apply(root, override, number, problems)
     config = _validate(root, problems)
     if config is None or problems:
-        raise ConfigError([problem.text for problem in sorted(problems, key=lambda problem: problem.place)])
+        raise ConfigError(_listed(problems))
     return config
 
 
@@ -89,7 +99,7 @@ def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) ->
         _apply(root, override, number, problems)
     config = _validate(root, problems)
     if config is None or problems:
-        raise ConfigError([problem.text for problem in sorted(problems, key=lambda problem: problem.place)])
+        raise ConfigError(_listed(problems))
     return config, tuple(gone)
 
 
@@ -152,7 +162,7 @@ def _read_file(path: Path, problems: list[Problem]) -> Node:
     if len(data) > MAX_FILE_BYTES:
         return fail(0, f"is larger than {MAX_FILE_BYTES // 1024} KiB; a config holds only what differs from the defaults")
     try:
-        text = data.decode("utf-8")
+        text = decoded(data)
     except UnicodeDecodeError as error:
         return fail(data.count(b"\n", 0, error.start) + 1, "is not UTF-8 text; save it as UTF-8")
     try:
@@ -162,7 +172,8 @@ def _read_file(path: Path, problems: list[Problem]) -> Node:
     if root.value is None:
         return empty
     if not isinstance(root.value, dict):
-        return fail(root.place.line, f"is {root.shown}; a config is made of blocks such as 'video:', each with keys below it")
+        rule = f"is {root.shown}; a config is made of blocks such as 'video:', each with keys below it{unspaced(root.value)}"
+        return fail(root.place.line, rule)
     return root
 
 
@@ -215,16 +226,57 @@ def _put(root: Node, path: tuple[str, ...], node: Node) -> None:
 
 def _validate(root: Node, problems: list[Problem]) -> Config | None:
     _drop_empty(root, Config)
+    swallowed = dict(_swallowed(root, Config))
+    problems += swallowed.values()
     try:
         # Strict, yet through JSON: there a path is text and a tuple is a list.
         return Config.model_validate_json(json.dumps(root.plain()))
     except ValidationError as error:
+        errors = error.errors(include_url=False)
+        described = errors[: 4 * MOST_MISTAKES]  # to say what was meant takes a while, and each may be a union's fourth
+        places = [(_inside(_follow(root, each["loc"]), each), each) for each in described]
         found: dict[str, Problem] = {}
-        for details in error.errors(include_url=False):
-            place = _inside(_follow(root, details["loc"]), details)
-            found.setdefault(place.key, _describe(place, details))  # each member of a union has its own complaint
+        for place, details in places:
+            whole = bool(place.rest) and any(other.key.startswith(f"{place.key}[") for other, _ in places)
+            if not whole and place.key not in swallowed:  # each member of a union has its own complaint
+                found.setdefault(place.key, _describe(place, details))
         problems += found.values()
+        problems += [Problem(Place(_LAST, 0, ""), "")] * (len(errors) - len(described))
         return None
+
+
+_LAST = 9
+"""Source of mistakes that are only counted; they stand behind all others."""
+
+
+def _listed(problems: Sequence[Problem]) -> list[str]:
+    """One line for each mistake, in order; of too many, the last line says how many more there are."""
+    inorder = sorted(problems, key=lambda problem: problem.place)
+    lines = [problem.text for problem in inorder[:MOST_MISTAKES] if problem.place.source != _LAST]
+    if left := len(problems) - len(lines):
+        file = inorder[0].place.label.removesuffix(f":{inorder[0].place.line}")
+        lines.append(f"{file}: has {left} more mistakes" if left > 1 else f"{file}: has one more mistake")
+    return lines
+
+
+def _swallowed(block: Node, model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Problem]]:
+    """Settings that may be left open, and are, only because what should be their text is a comment."""
+    for name, node in block.value.items():
+        field = model.model_fields.get(name)
+        if field is None:
+            continue
+        key = f"{prefix}{name}"
+        if is_block(field) and isinstance(node.value, dict):
+            assert isinstance(field.annotation, type)
+            yield from _swallowed(node, field.annotation, f"{key}.")
+        elif (kinds := block_kinds(field)) and isinstance(node.value, list):
+            for number, item in enumerate(node.value):
+                kind = item.value.get("kind") if isinstance(item.value, dict) else None
+                if kind is not None and isinstance(kind.value, str) and kind.value in kinds:
+                    yield from _swallowed(item, kinds[kind.value], f"{key}[{number}].")
+        elif node.comment and takes_text(field):
+            quoted = f": {json.dumps(cut(node.comment), ensure_ascii=False)}" if field.repr else ""
+            yield key, Problem(node.place, f"'{key}' is empty, for a # begins a comment; put the text in quotes{quoted}")
 
 
 def _drop_empty(block: Node, model: type[BaseModel]) -> None:
@@ -269,15 +321,18 @@ def _describe(found: _Found, details: Any) -> Problem:
         case "value_error":
             return Problem(node.place, f"'{key}' is {_shown(node, field)}; {context['error']}")
         case "model_type" | "model_attributes_type":
-            return Problem(node.place, f"'{key}' is {node.shown}; must be a block of settings")
+            return Problem(node.place, f"'{key}' is {node.shown}; must be a block of settings{unspaced(node.value)}")
     if block_kinds(field):
         rule = "must be a block with a kind" if key.endswith("]") else "must be a list of blocks, each with a kind"
         return Problem(node.place, f"'{key}' is {node.shown}; {rule}")
-    text = f"'{key}' is {_shown(node, field)}; {_must(field, node.value)}"
-    if isinstance(node.value, str) and node.shown.startswith('"') and meaning(node.value) != node.value:
+    rule = f"must be {allowed_entry(field, node.value)}" if key.endswith("]") else _must(field, node.value)
+    text = f"'{key}' is {_shown(node, field)}; {rule}"
+    if node.value and isinstance(node.value, str) and node.shown.startswith('"') and meaning(node.value) != node.value:
         text += ", without quotes"
     elif details["type"] in ("string_type", "path_type") and isinstance(node.value, bool | int | float):
         text += ": put it in quotes"
+    elif node.comment:
+        text += "; a # begins a comment: put text that has one in quotes"
     elif isinstance(node.value, str):
         text += _like(node.value, options(field))
     return Problem(node.place, text)
@@ -330,8 +385,6 @@ def _follow(root: Node, location: Sequence[str | int]) -> _Found:
 
 def _inside(found: _Found, details: Any) -> _Found:
     """Follow a fault further into its key's value, to the entry of a list or mapping that it is about."""
-    if details["type"] != "fault":
-        return found
     key, node = found.key, found.node
     for part in found.rest:
         inner: Node | None = None
@@ -340,7 +393,7 @@ def _inside(found: _Found, details: Any) -> _Found:
         elif isinstance(part, str) and isinstance(node.value, dict):
             key, inner = f"{key}.{cut(part)}", node.value.get(part)
         node = inner or node
-    return replace(found, key=key, node=node)
+    return replace(found, key=key, node=node) if details["type"] == "fault" or key.endswith("]") else found
 
 
 def _child(found: _Found, name: str) -> tuple[str, FieldInfo, Node]:
@@ -399,13 +452,3 @@ def _near(found: _Found) -> str:
         return "; did you mean " + " or ".join(f"'{key}'" for key in near) + "?"
     owner = f"'{block}' has" if block else "there are"
     return f"; {owner} {', '.join(siblings)}"
-
-
-def setting_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
-    """All settings as dotted keys, for example ``video.fps``, in the order of the reference."""
-    for key, field in model.model_fields.items():
-        if is_block(field):
-            assert isinstance(field.annotation, type)
-            yield from setting_keys(field.annotation, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -11,7 +11,7 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from streamer.config import Section
+from streamer.config import Config, Section
 
 _KINDS: dict[type, str] = {
     int: "a whole number",
@@ -41,6 +41,31 @@ def allowed(field: FieldInfo, value: object = _NOTHING) -> str:
     return ", or ".join(alternatives)
 
 
+def allowed_entry(field: FieldInfo, value: object) -> str:
+    """What an entry of a list setting may be.
+
+    Args:
+        value: the entry at hand; of one that is of the right kind, what the list is said to hold is more of a help.
+    """
+    kinds = [pair for kind, _ in _alternatives(field.annotation) for pair in _entries(kind)]
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and isinstance(text := extra.get("allowed"), str) and type(value) in [kind for kind, _ in kinds]:
+        return f"as in: {text}"
+    return ", or ".join(_words(kind, limits, value) for kind, limits in kinds) or allowed(field)
+
+
+def takes_text(field: FieldInfo) -> bool:
+    """Whether the setting may be text or a path."""
+    return any(kind in (str, Path) for kind, _ in _alternatives(field.annotation))
+
+
+def _entries(kind: Any) -> list[tuple[Any, list[Any]]]:
+    """What a list, or a block of lists, may hold; nothing for anything else."""
+    if get_origin(kind) is Mapping:
+        return [pair for inner, _ in _alternatives(get_args(kind)[1]) for pair in _entries(inner)]
+    return _alternatives(get_args(kind)[0]) if get_origin(kind) is tuple else []
+
+
 def options(field: FieldInfo) -> list[str]:
     """The words that a setting takes literally, for example ``auto``."""
     return [
@@ -51,6 +76,16 @@ def options(field: FieldInfo) -> list[str]:
 def is_block(field: FieldInfo) -> bool:
     """Whether the setting is a block of settings."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def setting_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    """All settings as dotted keys, for example ``video.fps``, in the order of the reference."""
+    for key, field in model.model_fields.items():
+        if is_block(field):
+            assert isinstance(field.annotation, type)
+            yield from setting_keys(field.annotation, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
 
 
 def is_mapping(field: FieldInfo) -> bool:

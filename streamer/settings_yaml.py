@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from streamer import settings_signs as signs
+
 MAX_DEPTH = 16
 """Blocks within blocks; the settings need five."""
 
@@ -47,6 +49,8 @@ class Node:
     place: Place
     shown: str
     """The value as its author wrote it."""
+    comment: str = ""
+    """What stands in the place of a value that is missing, and is a comment: ``#name``."""
 
     def plain(self) -> Any:
         """The value without its places, as JSON knows it."""
@@ -90,6 +94,8 @@ class Reader:
         self._place = place
         self._problems = problems
         self._events: Iterator[yaml.Event] = iter(())
+        self._read_to = 0
+        """Characters that have been read."""
 
     def read(self) -> Node:
         """The document's value; None where there is nothing but comments.
@@ -97,29 +103,61 @@ class Reader:
         Raises:
             Unreadable: it is not YAML, or holds what a config has no need of.
         """
+        if (culprit := signs.line_end(self._text)) is not None:
+            raise self._culprit(culprit)
         try:
             self._events = self._checked()
             next(self._events)  # the start of the stream
             if isinstance(next(self._events), yaml.StreamEndEvent):
-                return Node(None, self._place(1), "empty")
+                return Node(None, self._place(1), "empty", signs.comment(self._text, 0))
             root = self._node(next(self._events))
             next(self._events)  # the document's end
             if not isinstance(event := next(self._events), yaml.StreamEndEvent):
                 raise Unreadable(_line(event), "a second YAML document ('---'); a config is one document")
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            hint = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
-            raise Unreadable(mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}{hint}") from None
+            raise self._not_yaml(error) from None
         except yaml.reader.ReaderError as error:
             line = self._text.count("\n", 0, error.position) + 1
             raise Unreadable(line, f"holds the control character {chr(error.character)!r}; remove it") from None
         return root
 
+    def _not_yaml(self, error: yaml.MarkedYAMLError) -> Unreadable:
+        """What is wrong with text that cannot be parsed: the sign at fault if it is known, else the parser's own words."""
+        mark = error.problem_mark or error.context_mark
+        if mark is None:
+            return Unreadable(1, f"is not YAML: {error.problem or error.context}")
+        if (culprit := signs.unread(self._text, self._read_to, mark.index + 1)) is not None:
+            return self._culprit(culprit)
+        said = str(error.problem or error.context)
+        hint = next((hint for words, hint in signs.HINTS.items() if words in said), "")
+        if (lost := signs.lost(self._text, self._read_to, mark.index)) is not None:
+            hint = f"the # in line {signs.place(self._text, lost)[0]} begins a comment: put text that begins with one in quotes"
+        return Unreadable(mark.line + 1, f"is not YAML: {said}{'; ' * bool(hint)}{hint}")
+
+    def _look_for_lost(self, end: int, *, first: bool) -> None:
+        """Refuse a comment that stands where an entry in brackets should, up to some character."""
+        if (lost := signs.lost_entry(self._text, self._read_to, end, first=first)) is not None:
+            line, column = signs.place(self._text, lost)
+            raise Unreadable(
+                line,
+                f"holds a # in column {column}, where an entry should be: put text that begins with one in quotes, or write a "
+                "space behind it if it is a comment",
+            )
+
+    def _culprit(self, index: int) -> Unreadable:
+        return Unreadable(signs.place(self._text, index)[0], signs.complaint(self._text, index))
+
     def _checked(self) -> Iterator[yaml.Event]:
         """Parser events, stopped at anything that a config has no need of."""
-        depth = 0
+        depth = brackets = 0
+        opened = False
         for event in yaml.parse(self._text, Loader=yaml.SafeLoader):
             line = _line(event)
+            assert event.start_mark is not None, "the parser marks all that it reads"
+            if brackets:
+                self._look_for_lost(event.start_mark.index, first=opened)
+            opened = isinstance(event, yaml.CollectionStartEvent) and event.flow_style is True
+            brackets += opened or -(brackets > 0 and isinstance(event, yaml.CollectionEndEvent))
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -130,9 +168,12 @@ class Reader:
                 raise Unreadable(line, f"has an alias '*{event.anchor}'; write the value out")
             if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
                 raise Unreadable(line, f"has a tag '{event.tag}'; leave it out, in quotes a value is text")
+            if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.anchor is not None:
+                raise Unreadable(line, f"has an anchor '&{event.anchor}'; leave it out, in quotes a value is text")
+            self._read_to = event.end_mark.index if event.end_mark else self._read_to
             yield event
 
-    def _node(self, event: yaml.Event) -> Node:
+    def _node(self, event: yaml.Event, *, key: bool = False) -> Node:
         place = self._place(_line(event))
         if isinstance(event, yaml.SequenceStartEvent):
             nodes = []
@@ -145,7 +186,16 @@ class Reader:
         if any("\ud800" <= character <= "\udfff" for character in event.value):
             raise Unreadable(place.line, "holds half of a surrogate pair; write the character itself")
         if event.style is None:
-            return Node(meaning(event.value), place, cut(event.value) or "empty")
+            assert event.start_mark, "the parser marks all that it reads"
+            assert event.end_mark, "the parser marks all that it reads"
+            start, end = event.start_mark.index, event.end_mark.index
+            if (culprit := signs.misplaced(self._text, start, end, key=key)) is not None:
+                raise self._culprit(culprit)
+            if signs.curly(event.value):
+                self._problems.append(Problem(place, "holds curly quotes; write straight ones"))
+                return Node(event.value[1:-1], place, cut(event.value))
+            comment = "" if event.value else signs.comment(self._text, end)
+            return Node(meaning(event.value), place, cut(event.value) or "empty", comment)
         return Node(event.value, place, cut(json.dumps(event.value, ensure_ascii=False)))
 
     def _block(self, place: Place) -> Node:
@@ -154,6 +204,7 @@ class Reader:
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise Unreadable(line, "has a list or block as a key; a key is a name")
+            self._node(event, key=True)
             node = self._node(next(self._events))
             node.place = self._place(line)
             if event.value == "kind" and node.value is None and node.shown != "empty":

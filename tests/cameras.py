@@ -7,7 +7,7 @@ import queue
 import numpy as np
 
 from streamer.config import SourceConfig
-from streamer.dream.sources import SourceError
+from streamer.dream.sources.picture import SourceError
 
 WAIT_S = 20.0
 
@@ -16,6 +16,7 @@ class FakeCamera:
     """A camera whose pictures a test hands out, and that can be pulled out and put back, as a V4L2 device on USB is."""
 
     live = True
+    notes = ()
 
     def __init__(self) -> None:
         self.pictures: queue.Queue[np.ndarray | Exception] = queue.Queue()

@@ -19,9 +19,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from streamer.dream.device import add_up_alike
 from streamer.logs import CHATTY
 from tests import precision
 
+add_up_alike()  # before any test computes: MKL looks for it only once
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
 settings.load_profile("ci" if os.environ.get("CI") else "here")

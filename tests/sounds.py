@@ -87,6 +87,8 @@ class RadioServer:
         self.requests: list[bytes] = []
         """Heads of the requests so far."""
         self._open: list[socket.socket] = []
+        self._closed = False
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -97,24 +99,35 @@ class RadioServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._open:
+        self._thread.join(5)  # whoever came last is among the connections now
+        with self._lock:
+            self._closed = True
+            connections = self._open
+        for each in connections:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        self._thread.join(5)
+
+    def _keep(self, connection: socket.socket) -> None:
+        """Have a connection closed with the server, at once where that is closed already."""
+        with self._lock:
+            if not self._closed:
+                self._open.append(connection)
+                return
+        connection.close()
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):  # the listener is closed
             while True:
                 connection, _ = self._listener.accept()
-                self._open.append(connection)
+                self._keep(connection)
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the listener hung up
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
-                self._open.append(connection)
+                self._keep(connection)
             head = b""
             while b"\r\n\r\n" not in head:
                 data = connection.recv(4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,25 +22,67 @@ LEAVES = {
     "config_source": {"config_block"},
     "config_ink": {"config_block"},
     "config_journal": {"config_block"},
-    "config": {"messages", "config_block", "config_outputs", "config_source", "config_ink", "config_journal"},
+    "config_log": {"config_block"},
+    "config_snapshot": {"config_block"},
+    "config_web": {"config_block"},
+    "descriptors": set(),
+    "algorithm_facts": set(),
+    "config": {
+        "messages",
+        "algorithm_facts",
+        "config_block",
+        "config_outputs",
+        "config_source",
+        "config_ink",
+        "config_journal",
+        "config_log",
+        "config_snapshot",
+        "config_web",
+    },
     "zoom": {"messages"},
     "flow": set(),
+    "media": set(),
     "acts": {"messages"},
-    "journal": {"acts", "config", "messages"},
-    "past": {"acts", "journal", "messages"},
-    "settings_yaml": set(),
+    "processes": set(),
+    "resources": set(),
+    "overload": {"messages"},
+    "target_record": {"messages"},
+    "scene_record": {"messages", "target_record"},
+    "kept": {"messages"},
+    "snapshot": {"kept", "messages", "scene_record"},
+    "journal": {"acts", "config", "messages", "scene_record"},
+    "past": {"acts", "journal", "messages", "scene_record"},
+    "settings_signs": set(),
+    "settings_yaml": {"settings_signs"},
     "settings_rules": {"config"},
-    "settings_file": {"config", "settings_rules", "settings_yaml"},
+    "settings_live": {"acts", "config", "settings_rules"},
+    "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
+    "text_files": set(),
+    "wording": set(),
 }
 """Each leaf and the leaves it may import."""
+DREAM = (
+    "interface",
+    "device",
+    "forms",
+    "shared_memory",
+    "sources",
+    "networks",
+    "objectives",
+    "algorithms",
+    "sessions",
+    "worker",
+)
+"""The packages of the dream, lowest first: each imports itself and those before it."""
 ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    "av": ("streamer.video", "streamer.dream.moving.reels"),
+    "av": ("streamer.media", "streamer.video", "streamer.dream.sources.reels"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),
+    "watchfiles": ("streamer.settings_watch",),
 }
 """Packages that only some modules may import."""
 
@@ -96,6 +139,7 @@ def imports(file: Path) -> Iterator[Import]:
 
 STREAMER = [found for file in sorted((ROOT / "streamer").rglob("*.py")) for found in imports(file)]
 BOT = [found for file in sorted((ROOT / "bot").rglob("*.py")) for found in imports(file)]
+VIEWER_TEXT = [found for file in sorted((ROOT / "viewer_text").rglob("*.py")) for found in imports(file)]
 
 
 def lines(found: Iterator[Import]) -> list[str]:
@@ -108,7 +152,10 @@ def test_leaves_import_only_leaves_below_them():
         assert not lines(
             each
             for each in STREAMER
-            if each.module == f"streamer.{leaf}" and inside(each.name, "streamer") and not each.name.startswith(allowed)
+            if inside(each.module, f"streamer.{leaf}")
+            and inside(each.name, "streamer")
+            and not inside(each.name, f"streamer.{leaf}")
+            and not each.name.startswith(allowed)
         )
 
 
@@ -122,6 +169,23 @@ def test_a_room_imports_itself_and_leaves(room):
         and inside(each.name, "streamer")
         and not any(inside(each.name, name) for name in allowed)
     )
+
+
+@pytest.mark.parametrize("number", range(len(DREAM)))
+def test_a_package_of_the_dream_imports_none_above_it(number):
+    allowed = tuple(f"streamer.dream.{name}" for name in DREAM[: number + 1])
+    assert not lines(
+        each
+        for each in STREAMER
+        if inside(each.module, f"streamer.dream.{DREAM[number]}")
+        and inside(each.name, "streamer.dream")
+        and not any(inside(each.name, name) for name in allowed)
+    )
+
+
+def test_the_dream_is_made_of_these_packages():
+    found = {path.stem for path in (ROOT / "streamer" / "dream").iterdir() if not path.stem.startswith("__")}
+    assert found == set(DREAM)
 
 
 @pytest.mark.parametrize("package", ONLY_IN)
@@ -144,6 +208,25 @@ def test_the_bot_and_the_streamer_never_import_each_other():
         and not (each.module == "streamer.config" and each.name == "bot.config")
         and (each.at_start or each.module not in ("streamer.commands.bot", "streamer.commands.check"))
     )
+
+
+def test_what_bot_and_streamer_share_knows_neither_and_needs_one_package():
+    """It is text to text: the standard library, ``regex``, and nothing that reads, writes or waits."""
+    allowed = {"__future__", "unicodedata", "re", "dataclasses", "collections", "typing", "regex", "viewer_text"}
+    assert VIEWER_TEXT
+    assert not lines(each for each in VIEWER_TEXT if each.name.partition(".")[0] not in allowed)
+
+
+def test_both_clean_viewers_words_by_the_one_copy():
+    for users in (STREAMER, BOT):
+        assert {"viewer_text.clean"} <= {each.name for each in users}
+    copies = [
+        file
+        for folder in ("streamer", "bot")
+        for file in (ROOT / folder).rglob("*.py")
+        if re.search(r"def clean_(?:name|text)\(", file.read_text())
+    ]
+    assert not copies
 
 
 def imported_by(code: str) -> set[str]:

@@ -102,8 +102,14 @@ def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
     call = ["check", "--set", queue, "--set", "web.port=0", "--set", "network.name=bundled", "--set", "device=cpu"]
     answer = runner.invoke(app, call)
     assert answer.exit_code == 0, answer.output
-    for topic in ("config", "versions", "device", "network", "encoder", "port", "queue", "sound", "files", "fonts"):
+    for topic in ("config", "settings", "versions", "device", "network", "encoder", "port", "queue", "sound", "files", "fonts"):
         assert f" {topic} " in answer.stdout
+    live, at_start = (line for line in answer.stdout.splitlines() if " settings " in line)
+    assert "zoom, " in live
+    assert "queue (all but path)" in live
+    assert "video (captions, residual_flow, frame_counter, flash_limiter, slate_s, slate_text)" in live
+    assert "network, canvas, " in at_start
+    assert at_start.endswith("journal, log, snapshot, outputs")
 
 
 @pytest.mark.torch

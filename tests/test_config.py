@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.wording import WORDING
 from streamer.config import Config, FileOutput, NullOutput, free_name, is_loopback
-from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, setting_keys, shipped_configs
+from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, shipped_configs
+from streamer.settings_rules import setting_keys, takes_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -186,6 +187,14 @@ ERRORS = {
     "outputs: [{kind: rtmp, url: 'rtmp://h/app', key: 123456}]": (
         "live.yaml:1: 'outputs[0].key' is (hidden); must be text, not empty, or null: put it in quotes"
     ),
+    "outputs: [{kind: rtmp, url: 'rtmp://h/app', reconnect_h: 600}]": (
+        "live.yaml:1: 'outputs[0].reconnect_h' is 600; must be a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for "
+        "RTMP falls back to 0"
+    ),
+    "outputs: [{kind: rtmp, url: 'rtmps://h/app', reconnect_h: null}]": (
+        "live.yaml:1: 'outputs[0].reconnect_h' is null; must be a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for "
+        "RTMP falls back to 0"
+    ),
     "outputs: [{kind: twitch_ingest, key_env: 'MY KEY'}]": (
         "live.yaml:1: 'outputs[0].key_env' is \"MY KEY\"; must be the name of an environment variable"
     ),
@@ -203,12 +212,81 @@ ERRORS = {
         "live.yaml:1: 'audio.url' is (hidden); must be the http:// or https:// address of a stream"
     ),
     "audio: {rate: 22050}": "live.yaml:1: 'audio.rate' is 22050; must be 48000 or 44100",
+    # entries of lists
+    "queue: {blocked_users: [12345]}": (
+        "live.yaml:1: 'queue.blocked_users[0]' is 12345; must be text, not empty, at most 100 characters: put it in quotes"
+    ),
+    "queue:\n  blocked_words:\n  - ann\n  - true\n": (
+        "live.yaml:4: 'queue.blocked_words[1]' is true; must be text, not empty, at most 100 characters: put it in quotes"
+    ),
+    "queue:\n  blocked_words:\n  - #foo\n  - bar": (
+        "live.yaml:3: 'queue.blocked_words[0]' is empty; must be text, not empty, at most 100 characters; a # begins a "
+        "comment: put text that has one in quotes"
+    ),
+    "queue: {blocked_users: ['']}": "live.yaml:1: 'queue.blocked_users[0]' is \"\"; must be as in: a list of names",
+    "queue: {blocked_users: ann}": "live.yaml:1: 'queue.blocked_users' is ann; must be a list of names",
+    "chat: {commands: {dream: {aliases: [a, 'b c']}}}": (
+        "live.yaml:1: 'chat.commands.dream.aliases[1]' is \"b c\"; must be as in: a list of words without spaces or "
+        "punctuation, at most 20"
+    ),
+    "chat: {replies: {queued: [5]}}": "live.yaml:1: 'chat.replies.queued[0]' is 5; must be text: put it in quotes",
+    "web: {hosts: [1.5]}": "live.yaml:1: 'web.hosts[0]' is 1.5; must be text: put it in quotes",
+    "dream: {views: [1, 30]}": "live.yaml:1: 'dream.views[1]' is 30; must be 0.5 to 20",
+    "dream: {views: [a]}": "live.yaml:1: 'dream.views[0]' is a; must be a number, 0.5 to 20",
+    "network: {name: [bundled, 5]}": re.compile(r"live.yaml:1: 'network\.name\[1\]' is 5; must be vgg16, .* or bundled"),
+    # signs that are not what they look like
+    "queue: {blocked_words: [#foo,\n  bar]}": (
+        "live.yaml:1: holds a # in column 25, where an entry should be: put text that begins with one in quotes, or write a "
+        "space behind it if it is a comment"
+    ),
+    "queue: {blocked_words: [foo, #bar\n  baz]}": (
+        "live.yaml:1: holds a # in column 30, where an entry should be: put text that begins with one in quotes, or write a "
+        "space behind it if it is a comment"
+    ),
+    "twitch: {channel: #name}": (
+        "live.yaml:1: is not YAML: expected the node content, but found '<stream end>'; the # in line 1 begins a comment: put "
+        "text that begins with one in quotes"
+    ),
+    "video: {fps: #30\n}": (
+        "live.yaml:1: 'video.fps' is empty; must be a whole number, 1 to 120; a # begins a comment: put text that has "
+        "one in quotes"
+    ),
+    "twitch: {channel: “name”}": "live.yaml:1: holds curly quotes; write straight ones",
+    "video:\n  fps:30": ("live.yaml:1: 'video' is fps:30; must be a block of settings; write 'fps:' and a space behind it"),
+    "video:\n  fps：30": ("live.yaml:1: 'video' is fps：30; must be a block of settings; write 'fps:' and a space behind it"),
+    "seed:42": (
+        "live.yaml:1: is seed:42; a config is made of blocks such as 'video:', each with keys below it; write 'seed:' and a "
+        "space behind it"
+    ),
+    "twitch: {channel: @name}": (
+        "live.yaml:1: is not YAML: found character '@' that cannot start any token; put the value in quotes"
+    ),
+    "chat:\n  prefix: *": (
+        "live.yaml:2: is not YAML: expected alphabetic or numeric character, but found '\\x00'; put the value in quotes"
+    ),
+    "chat:\n  prefix: &dream": "live.yaml:2: has an anchor '&dream'; leave it out, in quotes a value is text",
+    "chat:\n  prefix: -": (
+        "live.yaml:2: is not YAML: sequence entries are not allowed here; begin a list on a line of its own; a value with a - "
+        "in front goes in quotes"
+    ),
+    'network: {weights: "C:\\Users\\net.pth"}': (
+        "live.yaml:1: is not YAML: expected escape sequence of 8 hexadecimal numbers, but found 's'; in double quotes a "
+        "backslash is written twice; or use single quotes"
+    ),
+    "video:\n  fps: 30\n width: 640": (
+        "live.yaml:3: is not YAML: expected <block end>, but found '<block mapping start>'; indent all keys of a block alike"
+    ),
+    "source:\n  path: a: b.png": (
+        "live.yaml:2: is not YAML: mapping values are not allowed here; put a value that has ': ' in it in quotes, and indent "
+        "keys alike"
+    ),
     # the file
     "- 1": "live.yaml:1: is a list; a config is made of blocks such as 'video:', each with keys below it",
     "hello": "live.yaml:1: is hello; a config is made of blocks such as 'video:', each with keys below it",
-    "video:\n\tfps: 3": (
-        "live.yaml:2: is not YAML: found character '\\t' that cannot start any token; indent with spaces, not tabs"
-    ),
+    "video:\n\tfps: 3": "live.yaml:2: holds a tab in column 1; indent with spaces",
+    "video:\n  fps: 3\n \twidth: 640": "live.yaml:3: holds a tab in column 2; indent with spaces",
+    "video:\n  fps:\t30": "live.yaml:2: holds a tab in column 7; write a space in its place",
+    "video:\n  fps: 30\t# smooth": "live.yaml:2: holds a tab in column 10; write a space in its place",
     "a: [1,\n": "live.yaml:2: is not YAML: expected the node content, but found '<stream end>'",
     "seed: *b": "live.yaml:1: has an alias '*b'; write the value out",
     "seed: !!int '3'": "live.yaml:1: has a tag 'tag:yaml.org,2002:int'; leave it out, in quotes a value is text",
@@ -291,6 +369,13 @@ def test_values_mean_what_they_look_like(tmp_path):
 def test_home_is_expanded_in_paths(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert read(tmp_path, "queue: {path: ~/q.sqlite3}").queue.path == tmp_path / "q.sqlite3"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "live.yaml").write_bytes("seed: 5 # é\r\nzoom: {speed: 2}\r\n".encode(encoding))
+    config = load(tmp_path / "live.yaml", (), {})
+    assert (config.seed, config.zoom.speed) == (5, 2)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "\ufeffzoom:\n  # speed: 2\noutputs:\n", "---\n"])
@@ -377,6 +462,140 @@ def test_no_input_ends_in_anything_but_a_config_or_its_mistakes(tmp_path_factory
             lines = [f"speed {config.zoom.speed}"]
         assert lines
         assert not any("\n" in line or line == "speed nan" for line in lines)
+
+
+SPACES = {
+    "\u00a0": "a no-break space (U+00A0)",
+    "\u2003": "an em space (U+2003)",
+    "\u202f": "a narrow no-break space (U+202F)",
+    "\u3000": "an ideographic space (U+3000)",
+    "\u2029": "a paragraph separator (U+2029)",
+    "\u0085": "a next line (U+0085)",
+    "\u200b": "a zero width space (U+200B)",
+    "\ufeff": "a zero width no-break space (U+FEFF)",
+}
+
+
+@pytest.mark.parametrize("space", SPACES, ids=ascii)
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("video:\n~fps: 30\n", 2, 1),
+        ("video:\n  fps: 30\n ~width: 640\n", 3, 2),
+        ("video:\n  fps:~30\n", 2, 7),
+        ("video:\n  fps:~30", 2, 7),
+        ("video:\n  fps:~30\n  width: 640\n", 2, 7),
+        ("queue:\n  blocked_words:\n  -~foo\n", 3, 4),
+        ("queue: {blocked_words: [a,~b]}", 1, 27),
+        ("\ufeffvideo:~{fps: 30}", 1, 7),
+        ("video:\r\n  fps: 30\r\n  ~width: 640\r\n", 3, 3),
+    ],
+)
+def test_what_only_looks_like_a_space_is_named_where_it_stands(tmp_path, space, text, line, column):
+    cure = "delete it" if "zero width" in SPACES[space] else "write a plain space in its place"
+    (problem,) = problems(tmp_path, text.replace("~", space))
+    assert problem == f"live.yaml:{line}: holds {SPACES[space]} in column {column}; {cure}"
+
+
+def test_all_lines_with_the_same_odd_space_are_counted(tmp_path):
+    text = "video:\n\u00a0 fps: 30\n\u00a0 width: 640\n \u00a0height: 360\nseed: 1\n"
+    assert problems(tmp_path, text) == [
+        "live.yaml:2: holds a no-break space (U+00A0) in column 1; write a plain space in its place, and so in 2 more lines"
+    ]
+
+
+def test_odd_spaces_within_texts_quotes_and_comments_are_let_be(tmp_path):
+    text = (
+        "# caf\u00e9\u00a0!\nqueue:  # \u00a0 words\n  blocked_words: [a\u00a0b, '\u00a0c\u00a0', \"\u3000:\u200b\"]\n"
+        "chat: {replies: {oops: ['Oh\u00a0! {what}']}}\n"
+    )
+    config = read(tmp_path, text)
+    assert config.queue.blocked_words == ("a\u00a0b", "\u00a0c\u00a0", "\u3000:\u200b")
+    assert config.chat.replies == {"oops": ("Oh\u00a0! {what}",)}
+
+
+TEXT_SETTINGS = {
+    "twitch:\n  channel: #name": ("twitch.channel", "#name"),
+    "twitch:\n  channel:   #name  # mine": ("twitch.channel", "#name # mine"),
+    "twitch:\n  account: #": ("twitch.account", "#"),
+    "chat:\n  prefix: #!": ("chat.prefix", "#!"),
+    "queue:\n  path: #a.sqlite3": ("queue.path", "#a.sqlite3"),
+    "network:\n  weights: #net.pth": ("network.weights", "#net.pth"),
+    "audio:\n  path: #music": ("audio.path", "#music"),
+    "web:\n  host: #h": ("web.host", "#h"),
+}
+
+
+@pytest.mark.parametrize("text", TEXT_SETTINGS)
+def test_a_text_that_is_a_comment_is_missed(tmp_path, text):
+    key, comment = TEXT_SETTINGS[text]
+    rule = f"'{key}' is empty, for a # begins a comment; put the text in quotes: \"{comment}\""
+    assert problems(tmp_path, text) == [f"live.yaml:2: {rule}"]
+    assert problems(tmp_path, "{" + text.replace(":\n  ", ": {") + "\n}}") == [f"live.yaml:1: {rule}"]
+    assert problems(tmp_path, "", [f"{key}={comment}"]) == [f"--set {key}={comment}: {rule}"]
+
+
+def test_every_setting_that_may_be_text_is_watched(tmp_path):
+    watched = [key for key in setting_keys() if takes_text(field_of(key))]
+    assert {"twitch.channel", "web.token", "queue.path", "source.path"} <= set(watched)
+    for key in watched:
+        block, _, name = key.rpartition(".")
+        lines = [f"{'  ' * depth}{part}:" for depth, part in enumerate(filter(None, block.split(".")))]
+        found = problems(tmp_path, "\n".join([*lines, f"{'  ' * len(lines)}{name}: #correct-horse"]))
+        assert found[0].startswith(
+            f"live.yaml:{len(lines) + 1}: '{key}' is empty, for a # begins a comment; put the text in quotes"
+        )
+        assert field_of(key).repr or "horse" not in found[0]
+
+
+def field_of(key):
+    model = Config
+    *blocks, last = key.split(".")
+    for block in blocks:
+        model = model.model_fields[block].annotation
+    return model.model_fields[last]
+
+
+@pytest.mark.parametrize("kind", ["rtmp", "twitch_ingest"])
+def test_a_secret_that_is_a_comment_is_not_repeated(tmp_path, kind):
+    text = f"outputs:\n- kind: {kind}\n  url: rtmp://h/app\n  key: #hunter2\n"
+    found = problems(tmp_path, text if kind == "rtmp" else text.replace("  url: rtmp://h/app\n", ""))
+    assert found == [
+        f"live.yaml:{3 + (kind == 'rtmp')}: 'outputs[0].key' is empty, for a # begins a comment; put the text in quotes"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["twitch:\n  channel: # my channel\n", "twitch:\n  channel:\n  # name\n", "seed: #42\n", "seed: 5 #42\n", "zoom: #none\n"],
+)
+def test_a_comment_is_one(tmp_path, text):
+    config = read(tmp_path, text)
+    assert (config.twitch.channel, config.zoom) == (None, Config().zoom)
+
+
+@pytest.mark.parametrize("name", ["#name", "@name", "name"])
+def test_a_channel_is_written_as_in_chats_or_plain(tmp_path, name):
+    config = read(tmp_path, f"twitch: {{channel: '{name}', account: '{name}'}}")
+    assert (config.twitch.channel, config.twitch.account) == ("name", "name")
+
+
+WRITTEN = "video: fps: 30 twitch: channel: name queue: blocked_words: outputs: key: # #x [ ] { } , - ? ! & * @ | > ' \" \\ “ ”"
+SIGNS = [*WRITTEN.split(), "\n", "\n  ", "\n- ", " ", "  ", ": ", "\t", "\r\n", "\u00a0", "\u200b", "\u2028", "\ufeff"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.lists(st.sampled_from(SIGNS), max_size=25).map("".join))
+def test_no_mix_of_signs_ends_in_anything_but_a_config_or_lines(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "signs.yaml"
+    file.write_text(text, encoding="utf-8", newline="")
+    for overrides in ([], [text], [f"twitch.channel={text}"]):
+        try:
+            lines = [f"speed {load(file, overrides, {}).zoom.speed}"]
+        except ConfigError as error:
+            lines = error.problems
+        assert lines
+        assert not any("\n" in line for line in lines)
 
 
 # The shipped configs

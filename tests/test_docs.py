@@ -73,7 +73,12 @@ def anchors(text: str) -> set[str]:
 def said() -> list[str]:
     """Every text in the program's code, with … for what is filled in."""
     texts = []
-    for file in (*(ROOT / "streamer").rglob("*.py"), *(ROOT / "bot").rglob("*.py"), ROOT / "tools" / "install.py"):
+    for file in (
+        *(ROOT / "streamer").rglob("*.py"),
+        *(ROOT / "bot").rglob("*.py"),
+        *(ROOT / "viewer_text").rglob("*.py"),
+        ROOT / "tools" / "install.py",
+    ):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)

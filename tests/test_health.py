@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from streamer.config import Config, FileOutput
-from streamer.health import DISK_LEAST, Health
-from streamer.messages import FrameCounters, Keyframe, OutputStatus, Pose, RendererStatus, Scene, SourceStatus
+from streamer.config import Config, FileOutput, TwitchConfig
+from streamer.health import DISK_LEAST, SPOILT_S, Health
+from streamer.messages import (
+    ChatReport,
+    ChatState,
+    FrameCounters,
+    Keyframe,
+    OutputStatus,
+    Pose,
+    RendererStatus,
+    Scene,
+    SourceStatus,
+)
 from tests.fakes import HandClock
 
 KEYFRAME = Keyframe(image=None, pose=Pose(), time_s=0.0, scene=Scene(0, ()), number=0, steps=1)  # type: ignore[arg-type]
@@ -37,14 +47,16 @@ def test_a_stream_that_starts_or_runs_is_well(tmp_path: Path, clock: HandClock) 
 def test_a_dream_that_does_not_begin(tmp_path: Path, clock: HandClock) -> None:
     health = Health(Config(), tmp_path, clock)
     clock.advance(130)
-    assert health.problems(RendererStatus(error="no weights"), "", []) == ("no picture 130 s after the start: no weights",)
+    assert health.problems(RendererStatus(error="no weights"), "", []) == ("no picture within 120 s of the start: no weights",)
 
 
 def test_a_dream_that_stands_still(tmp_path: Path, clock: HandClock) -> None:
     health = Health(Config(), tmp_path, clock)
     health.keyframe(KEYFRAME)
     clock.advance(12)
-    assert health.problems(WELL, "", []) == ("no new picture for 12 s",)
+    assert health.problems(WELL, "", []) == ("no new picture for more than 10 s",)
+    clock.advance(1)
+    assert health.problems(WELL, "", []) == ("no new picture for more than 10 s",)
     assert health.problems(RendererStatus(keyframe_s=7.0), "", []) == ()  # a slow machine's own pace
     health.keyframe(KEYFRAME)
     assert health.problems(WELL, "", []) == ()
@@ -58,7 +70,54 @@ def test_the_rate_is_measured_over_the_last_seconds(tmp_path: Path, clock: HandC
         clock.advance(0.1)
     health.keyframe(KEYFRAME)
     assert health.fps == pytest.approx(20)
-    assert health.problems(WELL, "", []) == ("only 20.0 of 25 frames a second",)
+    assert health.problems(WELL, "", []) == ("frames come slower than the 25 a second asked for",)
+
+
+def problems_at(health: Health, clock: HandClock, rates: list[float], seconds: float, shown: float = 0.0) -> set[str]:
+    """All that is told while frames come at these rates in turn, half a second each."""
+    told = set()
+    for number in range(round(10 * seconds)):
+        shown += rates[number // 5 % len(rates)] / 10
+        health.sample(FrameCounters(shown=round(shown)))
+        health.keyframe(KEYFRAME)
+        clock.advance(0.1)
+        told.add(" and ".join(health.problems(WELL, "", [])))
+    return told
+
+
+def test_a_rate_that_wavers_is_told_in_the_same_words_until_it_is_well_for_a_while(tmp_path: Path, clock: HandClock) -> None:
+    health, slow = Health(Config(), tmp_path, clock), "frames come slower than the 25 a second asked for"
+    assert problems_at(health, clock, [25], 10) == {""}
+    assert problems_at(health, clock, [22, 25], 30, 250) == {"", slow}
+    assert problems_at(health, clock, [22, 24.5, 25], 30, 955) == {slow}
+    assert problems_at(health, clock, [25], 9, 1670) == {slow}
+    assert problems_at(health, clock, [25], 10, 1895) == {slow, ""}
+    assert health.problems(WELL, "", []) == ()
+
+
+def test_a_hiccup_is_no_problem(tmp_path: Path, clock: HandClock) -> None:
+    health = Health(Config(), tmp_path, clock)
+    assert problems_at(health, clock, [25], 10) == {""}
+    clock.advance(60)  # stopped
+    assert problems_at(health, clock, [25], 10, 250) == {""}
+
+
+def chat(state: ChatState, since_s: float) -> ChatReport:
+    return ChatReport(state, "no token" if state is ChatState.NEEDS_LOGIN else "", "", "mara", "twitch", since_s=since_s)
+
+
+def test_a_chat_that_is_asked_for_and_not_there(tmp_path: Path, clock: HandClock) -> None:
+    with_chat = Health(Config(twitch=TwitchConfig(channel="mara")), tmp_path, clock)
+    without = Health(Config(), tmp_path, clock)
+    gone = chat(ChatState.GONE, 61)
+    assert with_chat.problems(WELL, "", []) == without.problems(WELL, "", [], chat=gone) == ()
+    clock.advance(61)
+    assert with_chat.problems(RendererStatus(), "", []) == ("nothing was heard of the chat bot yet",)
+    assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTED, 1e6)) == ()
+    assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTING, 59)) == ()
+    assert with_chat.problems(RendererStatus(), "", [], chat=gone) == ("the chat is not well (gone)",)
+    needs = chat(ChatState.NEEDS_LOGIN, 61)
+    assert with_chat.problems(RendererStatus(), "", [], chat=needs) == ("the chat is not well (needs login): no token",)
 
 
 def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +135,15 @@ def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch
         "encoding fails: no such codec",
         "output rec is retrying: disk full",
         "no sound: no file",
-        f"only 50 MB are free in '{tmp_path}'",
+        f"less than 200 MB are free in '{tmp_path}'",
         f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
     )
+
+
+def test_a_queue_that_is_not_written(tmp_path: Path, clock: HandClock) -> None:
+    health = Health(Config(), tmp_path, clock)
+    told = "no requests are taken, queue 'queue.sqlite3' cannot be written: database or disk is full"
+    assert health.problems(WELL, "", [], queue=told) == (told,)
 
 
 def test_a_camera_that_is_gone(tmp_path: Path, clock: HandClock) -> None:
@@ -86,3 +151,21 @@ def test_a_camera_that_is_gone(tmp_path: Path, clock: HandClock) -> None:
     lost = SourceStatus("camera", "0", "lost", "there is no camera 0")
     assert health.problems(WELL, "", [], source=lost) == ("the camera is lost: there is no camera 0",)
     assert health.problems(WELL, "", [], source=SourceStatus("video", "a.mp4", "ended")) == ()
+
+
+def test_spoilt_pictures_are_a_problem_for_a_minute(tmp_path):
+    clock = HandClock(0.0)
+    health = Health(Config(), tmp_path, clock)
+    clock.advance(1.0)
+
+    def told(spoilt):
+        return health.problems(RendererStatus(keyframe_s=0.3, spoilt=spoilt), "", [])
+
+    assert told(0) == ()
+    assert told(2) == ("2 pictures of the dream were not fit to be shown in the last minute",)
+    clock.advance(SPOILT_S - 1)
+    assert told(5) == ("5 pictures of the dream were not fit to be shown in the last minute",)
+    clock.advance(1.0)
+    assert told(5) == ("3 pictures of the dream were not fit to be shown in the last minute",)
+    clock.advance(SPOILT_S)
+    assert health._unfit(RendererStatus(spoilt=5)) == ""

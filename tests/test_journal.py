@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamer import journal as journal_module
-from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
+from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config, JournalConfig, WebConfig
 from streamer.journal import Journal, checksum, without_secrets
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, Target
@@ -32,10 +34,10 @@ BEGUN = Begun("tiny", "cpu", 1, (36, 64))
 class Run:
     """A journal, its clock, and keyframes of random pixels as they would come."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, *, snapshot=b"", **settings):
         self.clock = HandClock(1000.0)
         config = Config(journal=JournalConfig(**settings))
-        self.journal = Journal(folder, config, 7, "0.1", clock=self.clock, wall=lambda: STARTED)
+        self.journal = Journal(folder, config, 7, "0.1", snapshot=snapshot, clock=self.clock, wall=lambda: STARTED)
         self.made = []
         self.rng = np.random.default_rng(1)
 
@@ -59,8 +61,13 @@ def test_what_is_written_is_read(tmp_path):
         (40, Motion(1.1, -2.5), 39, MIXED),
         (900, Bump(), Bump(twist=True), 100),
         (Resized((30, 50)), 40),
+        (Tuned((("dream.momentum", 0.5), ("dream.views", [1.5, 3.0]))), 40),
+        (Tuned(), 40),
+        (Computing(2), 40),
         (Stood(31_000), 30_000),
         (Stumbled(), 40),
+        (40, Reseeded(), 40, Reseeded(noise=True)),
+        (replace(BEGUN, resumed=True, kept=3), SCENE, 40),
     ]
     run.clock.advance(5.25)
     for acts in told:
@@ -74,7 +81,7 @@ def test_what_is_written_is_read(tmp_path):
     assert len(kept) >= 3
     assert all(number == checksum(made) for number, made in kept)
     assert past.begun == BEGUN
-    assert list(past.scenes()) == [(5250, SCENE), (5410, MIXED)]
+    assert list(past.scenes()) == [(5250, SCENE), (5410, MIXED), (67_690, SCENE)]
     assert Config.model_validate_json(json.dumps(past.settings)).dream == Config().dream
 
 
@@ -120,6 +127,15 @@ def test_a_last_line_cut_short_is_left_out_without_a_word(tmp_path, cut):
     assert run.past.keyframes == whole.keyframes[: len(run.past.keyframes)]
     assert len(run.past.keyframes) >= 25
     run.journal.close()
+
+
+def test_a_journal_that_an_editor_put_a_byte_order_mark_before_is_read(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.journal.close()
+    whole = run.past
+    run.journal.path.write_bytes(b"\xef\xbb\xbf" + run.journal.path.read_bytes())
+    assert run.past.keyframes == whole.keyframes
 
 
 @pytest.mark.logs("1 broken lines were left out")
@@ -200,8 +216,120 @@ def test_a_full_disk_is_told_once_and_survived(tmp_path, monkeypatch, caplog):
         f"the journal '{run.journal.path}' cannot be written: No space left on device"
     ]
     past = run.past
+    assert past.complete
+    assert [keyframe.acts for keyframe in past.keyframes] == [(BEGUN, SCENE), *[(50,)] * 200], "all that waited was written"
+
+
+def test_a_disk_that_takes_parts_gets_whole_lines(tmp_path, monkeypatch):
+    run = Run(tmp_path)
+    real = os.write
+    monkeypatch.setattr(journal_module.os, "write", lambda descriptor, data: real(descriptor, data[:7]))
+    run.keyframe(BEGUN, SCENE)
+    for _ in range(100):
+        run.keyframe(50)
+    run.journal.close()
+    assert run.past.complete
+    assert len(run.past.keyframes) == 101
+
+
+@pytest.mark.logs("cannot be written: No space left on device")
+def test_a_disk_that_stays_full_takes_no_more_memory_than_is_said(tmp_path, monkeypatch):
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal_module, "UNWRITTEN_BYTES", 4000)
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_module.os, "write", full)
+        for number in range(2000):
+            run.keyframe(40, *([Scene(number, MIXED.regions[:1])] if number == 1900 else []))
+        assert 3000 < len(run.journal._unwritten) <= 4000
+    for _ in range(50):
+        run.keyframe(40)
+    run.journal.close()
+    past = run.past
     assert not past.complete
-    assert past.span_ms == (0, 10_000)
+    assert past.span_ms == (0, 82_000)
+    assert [at_ms for at_ms, _ in past.scenes()] == [0, 1901 * 40], "scenes go before steps"
+
+
+def test_a_journal_begins_when_there_can_be_one(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    with caplog.at_level("INFO"):
+        run = Run(tmp_path / "file" / "journals")
+        run.keyframe(BEGUN, SCENE)
+        for _ in range(100):
+            run.keyframe(40)
+        assert run.journal.path is None
+        (tmp_path / "file").unlink()
+        for _ in range(300):
+            run.keyframe(40)
+        run.journal.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"], "told once, and when it is over"
+    assert run.journal.path == tmp_path / "file" / "journals" / "zoomdream-20261121-201503.jsonl"
+    assert run.past.complete
+    assert len(run.past.keyframes) == 401
+    assert run.past.started == STARTED
+
+
+@pytest.mark.logs("no journal can be kept in")
+def test_a_journal_that_never_had_a_place_ends_quietly(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = Run(tmp_path / "file")
+    run.keyframe(BEGUN, SCENE)
+    run.journal.close()
+    run.journal.close()
+    run.keyframe(40)
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_what_a_run_goes_on_from_lies_beside_its_journal_and_goes_with_it(tmp_path):
+    run = Run(tmp_path, snapshot=b"a picture")
+    run.clock.advance(4.0)
+    run.keyframe(replace(BEGUN, resumed=True, kept=0), SCENE, 700, 300)
+    run.journal.close()
+    assert run.past.snapshot.read_bytes() == b"a picture"
+    assert run.past.span_ms[0] == 5000, "it has come to its first keyframe by steps"
+    assert list(run.past.scenes()) == [(4000, SCENE)]
+    os.utime(run.journal.path, (0, 0))
+    other = Run(tmp_path)
+    other.keyframe(BEGUN, SCENE)
+    assert other.past.snapshot is None
+    assert {path.name for path in tmp_path.iterdir()} == {other.journal.path.name}
+    other.journal.close()
+
+
+def test_snapshots_count_among_what_journals_may_take(tmp_path):
+    first = Run(tmp_path, max_mb=1, snapshot=bytes(600_000))
+    first.journal.close()
+    second = Run(tmp_path, max_mb=1, snapshot=bytes(600_000))
+    second.journal.close()
+    assert not first.journal.path.exists()
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".jsonl", ".snapshot"]
+
+
+@pytest.mark.logs("what the run goes on from cannot be kept as '", "No space left on device; its replay begins in noise")
+def test_a_journal_goes_on_without_what_there_is_no_room_for(tmp_path, monkeypatch):
+    def full(path, data):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    run = Run(tmp_path, snapshot=b"a picture")
+    run.keyframe(replace(BEGUN, resumed=True, kept=0), SCENE, 700)
+    run.journal.close()
+    assert [path.name for path in tmp_path.iterdir()] == [run.journal.path.name]
+    assert run.past.snapshot is not None
+
+
+def test_what_is_left_of_a_journal_that_somebody_removed_goes(tmp_path):
+    first = Run(tmp_path, snapshot=b"a picture")
+    first.journal.close()
+    first.journal.path.unlink()
+    second = Run(tmp_path)
+    second.journal.close()
+    assert [path.name for path in tmp_path.iterdir()] == [second.journal.path.name]
 
 
 def test_notes_change_nothing(tmp_path):
@@ -214,7 +342,7 @@ def test_notes_change_nothing(tmp_path):
 
 
 def test_nothing_secret_is_written(tmp_path):
-    config = Config(web=WebConfig(token="a-secret-token"))
+    config = Config(web=WebConfig(token="a-secret-token", view_token="a-secret-look"))
     settings = without_secrets({"source": {"path": "rtsp://ann:pass@cam/live?key=abc"}, "list": ["rtsp:/ann:pass@cam"]})
     assert settings == {"source": {"path": "rtsp://cam/live"}, "list": ["rtsp:/cam"]}
     journal = Journal(tmp_path, config, 7, "0.1")

@@ -4,8 +4,10 @@ import json
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +16,27 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer import pipeline
-from streamer.acts import Act, Begun
-from streamer.config import Config, FileOutput, JournalConfig, QueueConfig, VideoConfig, WebConfig
-from streamer.messages import Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
+from streamer import pipeline, snapshot
+from streamer.acts import Act, Begun, Tuned
+from streamer.config import (
+    Config,
+    FileOutput,
+    JournalConfig,
+    QueueConfig,
+    SnapshotConfig,
+    VideoConfig,
+    WebConfig,
+    ZoomConfig,
+)
+from streamer.dream.worker.protocol import PLENTY, Thrift
+from streamer.kept import Kept
+from streamer.messages import FrameCounters, Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
+from streamer.overload import Change, Ladder, Luxury
 from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
+from streamer.reload import Reload
 from streamer.requests.queue import QueueError, RequestQueue
+from streamer.settings_file import load
 from streamer.video.frames import counter
 from streamer.web.errors import PortTaken
 
@@ -39,16 +55,23 @@ class HandRenderer:
         on_keyframe: Callable[[Keyframe], None],
         *,
         feed: object = None,
+        first: object = None,
+        latest: Keyframe | None = None,
+        kept: Kept | None = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None],
         clock: Callable[[], float],
     ) -> None:
         self._on_keyframe, self._on_acts, self._clock = on_keyframe, on_acts, clock
+        self.latest = latest
+        self._kept = None if latest is None or kept is None else (latest, kept)
         self._status = RendererStatus()
         self._number = 0
         self.failure = ""
         self.running = False
         self.bumps = self.twists = 0
         self.motions: list[Motion] = []
+        self.tuned: list[Tuned] = []
+        self.thrifts: list[Thrift] = []
         self.scenes: list[Scene] = []
         self.heard = threading.Condition()
 
@@ -61,11 +84,20 @@ class HandRenderer:
     def status(self) -> RendererStatus:
         return self._status
 
+    def kept(self) -> tuple[Keyframe, Kept] | None:
+        return self._kept
+
     def bump(self) -> None:
         self.bumps += 1
 
     def twist(self) -> None:
         self.twists += 1
+
+    def tune(self, tuned: Tuned) -> None:
+        self.tuned.append(tuned)
+
+    def save(self, thrift: Thrift) -> None:
+        self.thrifts.append(thrift)
 
     def motion(self, motion: Motion) -> None:
         self.motions.append(motion)
@@ -76,10 +108,15 @@ class HandRenderer:
             self.heard.notify_all()
 
     def load(self, *wnids: str, layers: tuple[LayerEntry, ...] = ()) -> None:
-        self._status = RendererStatus(network="by hand", wnids=wnids, layers=layers)
+        self._status = RendererStatus(network="by hand", device="cpu", wnids=wnids, layers=layers)
 
-    def keyframe(self, image: np.ndarray) -> None:
-        keyframe = Keyframe(image, Pose(), self._clock(), self.scenes[-1], self._number, 1)
+    def die(self) -> None:
+        self._status = replace(self._status, restarts=self._status.restarts + 1)
+
+    def keyframe(self, image: np.ndarray, pose: Pose | None = None) -> None:
+        keyframe = Keyframe(image, pose or Pose(), self._clock(), self.scenes[-1], self._number, 1)
+        momentum = {"momentum": np.full((3, 36, 64), 0.5, np.float16)}
+        self._kept = keyframe, Kept("by hand", "default", keyframe.pose, momentum, {"steps": self._number})
         begun = (Begun("by hand", "cpu", 1, (36, 64)), self.scenes[-1])
         self._on_acts(keyframe, (40,) if self._number else begun)
         self._on_keyframe(keyframe)
@@ -104,8 +141,8 @@ def config(tmp_path: Path) -> Config:
 class Live:
     """A pipeline with a renderer by hand, and what a test asks of them."""
 
-    def __init__(self, config: Config) -> None:
-        self.pipeline = Pipeline(config)
+    def __init__(self, config: Config, reload: Reload | None = None, *, fresh: bool = False) -> None:
+        self.pipeline = Pipeline(config, reload=reload, fresh=fresh)
         self.renderer = cast(HandRenderer, self.pipeline._renderer)
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -196,6 +233,63 @@ def test_keyframes_come_to_be_video(live: Live) -> None:
     live.renderer.await_scene(lambda scene: True)
     live.renderer.keyframe(WHITE)
     live.await_frame(lambda image: image.min() > 240)
+
+
+def test_a_dream_that_is_gone_for_long_gives_way_to_a_slate_on_all_outputs(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    video = config.video.model_copy(update={"slate_s": 0.5, "slate_text": ""})
+    output = FileOutput(kind="file", path=tmp_path / "a.mp4", min_free_mb=0)
+    gone = Live(config.model_copy(update={"video": video, "outputs": (output,)}))
+    gone.pipeline.start()
+    gone.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    gone.renderer.await_scene(lambda scene: True)
+    gone.renderer.keyframe(WHITE)
+    gone.await_frame(lambda image: image.min() > 240)
+    gone.await_frame(lambda image: 80 < image.mean() < 100)  # what was white, dimmed
+    told = gone.call("api/status")
+    assert told["video"]["slate"]
+    assert "viewers see a slate in place of the dream" in told["health"]["problems"]
+    end_s = time.monotonic() + WAIT_S
+    while gone.call("api/status")["video"]["slate"]:
+        gone.renderer.keyframe(WHITE)
+        assert time.monotonic() < end_s, "it stayed"
+        threading.Event().wait(0.1)
+    gone.await_frame(lambda image: image.min() > 240)
+    assert gone.pipeline.stop(WAIT_S)
+    with av.open(str(output.path), "r") as container:
+        seen = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    first = next(number for number, light in enumerate(seen) if light > 230)
+    slate = next(number for number, light in enumerate(seen) if number > first and light < 110)
+    assert max(seen[slate:]) > 230
+    steps = np.abs(np.diff(seen[first:]))
+    assert steps.max() < 60  # it fades
+
+
+def test_time_on_air_counts_from_the_first_keyframe(live: Live) -> None:
+    live.pipeline.start()
+    live.call("api/requests", {"user": "ann", "text": "goldfish"})
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: scene.user == "ann")
+    threading.Event().wait(0.3)
+    assert live.call("api/status")["on_air"]["since_s"] == 0
+    live.renderer.keyframe(WHITE)
+    end_s = time.monotonic() + WAIT_S
+    while live.call("api/status")["on_air"]["since_s"] == 0:
+        assert time.monotonic() < end_s, "the desk never heard of it"
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.logs("no worker lives to show goldfish; something else is tried first")
+def test_what_ends_every_worker_makes_room(live: Live) -> None:
+    live.pipeline.start()
+    live.call("api/requests", {"user": "ann", "text": "goldfish"})
+    live.call("api/requests", {"user": "bob", "text": "pizza"})
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: scene.user == "ann")
+    for _ in range(3):
+        live.renderer.die()
+    live.renderer.await_scene(lambda scene: scene.user == "bob")
+    assert [entry["user"] for entry in live.call("api/status")["queue"]] == ["ann"]
 
 
 def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,6 +466,25 @@ def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
         Pipeline(config)
 
 
+@pytest.mark.logs("no journal can be kept in", "requests are kept in memory only", "what could not be written is lost now")
+def test_a_stream_without_a_place_for_its_queue_runs_on_memory_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "queue.sqlite3"
+    other = Live(config.model_copy(update={"queue": QueueConfig(path=path)}))
+    other.pipeline.start()
+    other.call("api/requests", {"user": "ann", "text": "goldfish"})
+    other.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    other.renderer.await_scene(lambda scene: scene.user == "ann")
+    told = other.call("api/status")
+    assert (
+        told["unwritten"]
+        == f"requests are kept in memory only, queue '{path}' cannot be written: its folder cannot be made: File exists"
+    )
+    assert told["unwritten"] in told["health"]["problems"]
+    assert other.pipeline.stop(WAIT_S)
+
+
 def test_one_who_was_never_started_can_be_stopped(live: Live) -> None:
     assert live.pipeline.stop(WAIT_S)
 
@@ -438,6 +551,89 @@ def test_what_is_dreamt_is_written_down(live: Live, tmp_path: Path) -> None:
     assert '"note":{"end":true}' in path.read_text().splitlines()[-1]
 
 
+def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
+    live: Live, config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    live.pipeline.start()
+    live.call("api/requests", {"user": "ann", "text": "goldfish"})
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    scene = live.renderer.await_scene(lambda scene: scene.user == "ann")
+    live.call("api/motion", {"speed": 1.3})
+    live.renderer.keyframe(WHITE, Pose(7.0, 0.5))
+    end_s = time.monotonic() + WAIT_S
+    while live.call("api/status")["on_air"]["since_s"] < 0.2:
+        assert time.monotonic() < end_s
+        threading.Event().wait(0.05)
+    assert live.pipeline.stop(WAIT_S)
+
+    again = Live(config)
+    assert again.renderer.latest is not None
+    assert (again.renderer.latest.pose, again.renderer.latest.scene) == (Pose(7.0, 0.5), scene)
+    assert again.renderer.latest.image.min() == 255
+    assert again.renderer.kept() is not None
+    again.pipeline.start()
+    again.await_frame(lambda image: image.min() > 240)
+    assert again.renderer.motions == [Motion(1.3, 0.25)]
+    again.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    assert again.renderer.await_scene(lambda scene: True) == scene, "the same to its number: nothing fades"
+    told = again.call("api/status")
+    assert told["on_air"]["left_s"] < 30
+    assert told["motion"]["speed"] == 1.3
+    assert "the dream goes on where it was at " in caplog.text
+    before = (tmp_path / "queue.snapshot").read_bytes()
+    assert again.pipeline.stop(WAIT_S)
+    assert (tmp_path / "queue.snapshot").read_bytes() == before, "nothing new was dreamt"
+
+    fresh = Live(config, fresh=True)
+    assert fresh.renderer.latest is None
+    assert fresh.pipeline.stop(WAIT_S)
+    off = Live(config.model_copy(update={"snapshot": SnapshotConfig(enabled=False)}))
+    assert off.renderer.latest is None
+    assert off.pipeline.stop(WAIT_S)
+    slower = Live(config.model_copy(update={"zoom": ZoomConfig(speed=1.01)}))
+    assert slower.pipeline._actions.motion == Motion(1.01, 0.25), "what the settings say since goes before"
+    assert slower.pipeline.stop(WAIT_S)
+
+
+@pytest.mark.logs("is damaged: its checksum is not that of what is in it; the dream begins anew, and it is replaced")
+def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH)
+    live.renderer.await_scene(lambda scene: True)
+    live.renderer.keyframe(WHITE)
+    assert live.pipeline.stop(WAIT_S)
+    path = tmp_path / "queue.snapshot"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    again = Live(config)
+    assert again.renderer.latest is None
+    again.pipeline.start()
+    again.renderer.load(GOLDFISH)
+    again.renderer.await_scene(lambda scene: True)
+    again.renderer.keyframe(WHITE)
+    assert again.pipeline.stop(WAIT_S)
+    assert snapshot.read(path) is not None
+
+
+@pytest.mark.logs("a restart would not go on from this dream: '")
+def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
+    live.pipeline.stop(WAIT_S)
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "dream.snapshot"
+    other = Live(config.model_copy(update={"snapshot": SnapshotConfig(path=path)}))
+    other.pipeline.start()
+    other.renderer.load(GOLDFISH)
+    other.renderer.await_scene(lambda scene: True)
+    other.renderer.keyframe(WHITE)
+    assert other.pipeline._snapshots is not None
+    other.pipeline._snapshots._write_last()
+    problems = other.call("api/status")["health"]["problems"]
+    assert f"a restart would not go on from this dream: '{path}' cannot be written: File exists" in problems
+    assert other.pipeline.stop(WAIT_S)
+
+
 def test_without_a_journal_nothing_is_written(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     silent = Live(config.model_copy(update={"journal": JournalConfig(enabled=False)}))
@@ -456,3 +652,147 @@ def test_a_stream_goes_on_where_no_journal_can_be_kept(live: Live, config: Confi
     other.renderer.await_scene(lambda scene: True)
     other.renderer.keyframe(WHITE)
     assert other.pipeline.stop(WAIT_S)
+
+
+class Reloading(Live):
+    """A pipeline whose config file a test writes."""
+
+    def __init__(self, folder: Path, text: str = "") -> None:
+        self.file = folder / "live.yaml"
+        self.overrides = ["seed=7", "web.port=0", f"queue.path={folder / 'queue.sqlite3'}", "video.width=64", "video.height=36"]
+        self.file.write_text(text or "video: {captions: false}\n")
+        config = load(self.file, self.overrides, {})
+        super().__init__(config, Reload(config, self.file, self.overrides))
+
+    def write(self, text: str) -> Any:
+        """What the API says of the file as it is now; the error's body where it is refused."""
+        self.file.write_text(text)
+        call = urllib.request.Request(self.pipeline.url + "api/reload", b"{}", {"Content-Type": "application/json"})
+        try:
+            with self.opener.open(call, timeout=WAIT_S) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)["error"]
+
+
+@pytest.fixture
+def reloading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reloading]:
+    monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
+    live = Reloading(tmp_path)
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    yield live
+    assert live.pipeline.stop(WAIT_S)
+
+
+def test_a_changed_config_reaches_camera_dream_and_rules(reloading: Reloading) -> None:
+    text = "video: {captions: false}\nzoom: {speed: 1.2}\ndream: {momentum: 0.5, views: [1.0, 2.0]}\nqueue: {hold_s: 9}\n"
+    told = reloading.write(text)
+    assert told == {"changed": ["zoom.speed", "dream.views", "dream.momentum", "queue.hold_s"], "at_next_start": []}
+    assert reloading.renderer.motions == [Motion(1.2, 0.25)]
+    assert reloading.renderer.tuned == [Tuned((("dream.momentum", 0.5), ("dream.views", [1.0, 2.0])))]
+    assert reloading.call("api/rules")["hold_s"] == 9
+    reloading.call("api/motion", {"rotation": 4.0})
+    told = reloading.write("video: {captions: false}\nzoom: {speed: 1.3}\ndream: {momentum: 0.5}\nsource: {decay_s: 2}\n")
+    assert told["changed"] == ["zoom.speed", "source.decay_s", "dream.views", "queue.hold_s"]
+    assert reloading.renderer.motions[-1] == Motion(1.3, 4.0), "only what changed in the file is changed"
+    assert reloading.renderer.tuned[-1] == Tuned((("dream.momentum", 0.5), ("source.decay_s", 2.0))), "counted from the start"
+    assert reloading.call("api/status")["settings"]["reloads"] == 2
+
+
+def test_a_changed_config_reaches_picture_and_sound_without_a_break(reloading: Reloading) -> None:
+    reloading.renderer.keyframe(WHITE // 2)
+    reloading.await_frame(lambda image: abs(int(image.mean()) - 127) < 3)
+    before = reloading.call("api/status")["video"]["frames"]
+    told = reloading.write("video: {captions: true, flash_limiter: false}\naudio: {volume_db: -6}\n")
+    assert told["changed"] == ["video.captions", "video.flash_limiter", "audio.volume_db"]
+    reloading.await_frame(lambda image: image.max() > 200)
+    told = reloading.write("video: {captions: false}\n")
+    reloading.await_frame(lambda image: image.max() < 140)
+    after = reloading.call("api/status")["video"]["frames"]
+    assert after["repeated"] == before["repeated"]
+
+
+@pytest.mark.logs("the config is not heeded", "change at the next start")
+def test_a_config_that_somebody_cannot_go_by_changes_nothing(reloading: Reloading) -> None:
+    told = reloading.write("zoom: {speed: 1.2}\nqueue: {hold_s: 9, blocked_classes: [floob]}\nvideo: {captions: true}\n")
+    mistake = f"{reloading.file}: 'queue.blocked_classes' holds 'floob', which is no class"
+    assert told["code"] == "bad_settings"
+    assert told["mistakes"][0].startswith(mistake)
+    assert reloading.renderer.motions == []
+    assert reloading.call("api/rules")["hold_s"] == 30
+    assert reloading.call("api/status")["settings"]["mistakes"] == 1
+    told = reloading.write("video: {captions: false, fps: 30}\noutputs: [{kind: 'null'}]\n")
+    assert told == {"changed": [], "at_next_start": ["video.fps", "outputs"]}
+    assert reloading.call("api/status")["settings"]["mistakes"] == 0
+
+
+class HandLadder(Ladder):
+    """A ladder that gives up and takes back what a test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coming: list[Change] = []
+        self.possible: set[Luxury] = set()
+
+    def look(self, now_s: float, frames: FrameCounters, unencoded: int, possible: Collection[Luxury]) -> Change | None:
+        self.possible = set(possible)
+        if not self.coming:
+            return None
+        change = self.coming.pop(0)
+        kept = [luxury for luxury in self.given_up if luxury is not change.luxury]
+        self.given_up = tuple(kept) if change.back else (*kept, change.luxury)
+        return change
+
+
+@pytest.mark.logs("given up, for other programs take the machine")
+def test_what_is_given_up_is_done_without_told_and_taken_back(
+    config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
+    monkeypatch.setattr(pipeline, "Ladder", HandLadder)
+    monkeypatch.setattr(pipeline, "usable_cpus", lambda: 4)
+    caplog.set_level("INFO", "streamer.pipeline")
+    live = Live(config.model_copy(update={"video": VideoConfig(width=400, height=200, captions=False, preset="veryfast")}))
+    eased: list[tuple[bool, float]] = []
+    monkeypatch.setattr(live.pipeline._screen, "ease", lambda *, follow, part: eased.append((follow, part)))
+    ladder = cast(HandLadder, live.pipeline._ladder)
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH)
+    live.renderer.await_scene(lambda scene: True)
+    wait_until(lambda: ladder.possible == set(Luxury))
+    ladder.coming = [Change(luxury, back=False) for luxury in Luxury]
+    wait_until(lambda: live.call("api/status")["video"]["given_up"] == [luxury.value for luxury in Luxury])
+    assert live.renderer.thrifts == [Thrift(1, 1.0)] * 3 + [Thrift(1, 0.5)] * 3
+    assert eased == [(True, 1.0), (False, 1.0), (False, 1.0), (False, 1.0), (False, 2 / 3), (False, 1 / 2)]
+    assert live.pipeline._encoders.main._easy
+    assert live.call("healthz")["given_up"] == [luxury.value for luxury in Luxury]
+    ladder.coming = [Change(luxury, back=True) for luxury in reversed(Luxury)]
+    wait_until(lambda: not live.call("api/status")["video"]["given_up"])
+    assert live.renderer.thrifts[-1] == PLENTY
+    assert eased[-1] == (True, 1.0)
+    assert not live.pipeline._encoders.main._easy
+    told = [message for message in caplog.messages if "given up, for" in message or ": back, for" in message]
+    assert told[0] == "one thread of the dream: given up, for other programs take the machine and frames come late"
+    assert told[-1] == "one thread of the dream: back, for the machine has room for it again"
+    assert len(told) == len(set(told)) == 2 * len(Luxury), "each is told once"
+    assert live.pipeline.stop(WAIT_S)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end_s = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end_s, "it did not happen"
+        threading.Event().wait(0.05)
+
+
+def test_only_what_makes_a_difference_is_given_up(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.pipeline.start()
+    live.renderer.load(GOLDFISH)
+    monkeypatch.setattr(pipeline, "usable_cpus", lambda: 2)
+    assert Luxury.THREAD not in live.pipeline._luxuries()
+    assert Luxury.FLOW in live.pipeline._luxuries()
+    live.pipeline._screen.tune(Config(video=VideoConfig(residual_flow=False)))
+    assert Luxury.FLOW not in live.pipeline._luxuries()

@@ -12,9 +12,9 @@ import pytest
 
 from streamer import pipeline
 from streamer.config import Config, QueueConfig, SourceConfig, VideoConfig, WebConfig
-from streamer.dream.moving import capture
-from streamer.dream.moving.source import MovingSource
-from streamer.dream.sources import SourceError
+from streamer.dream.sources import capture
+from streamer.dream.sources.picture import SourceError
+from streamer.dream.sources.source import MovingSource
 from streamer.messages import Keyframe, Pose, SourcePicture
 from tests.cameras import FakeCamera
 from tests.test_pipeline import GOLDFISH, PIZZA, UMBRELLA, WAIT_S, HandRenderer, Live

@@ -1,5 +1,7 @@
 """The program as its users start it, with the bundled network and a very small picture."""
 
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.figures import Figures
 from tests.acceptance.kill9 import kill9
+from tests.acceptance.queue_faults import hung
+from tests.acceptance.reload import storm
 from tests.acceptance.shutdown import end
-from tests.acceptance.stream import ROOT, SHM, Stream
+from tests.acceptance.stream import ROOT, SHM, Stream, eventually
 
 SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "queue.hold_s=1"]
 
@@ -24,6 +29,45 @@ def test_requests_outlive_kill_9_and_are_dreamt_once(tmp_path: Path) -> None:
     kill9(tmp_path, SMALL, hold_s=1.0, timeout_s=60.0)
 
 
+def test_nobodys_request_is_over_while_the_dream_hangs(tmp_path: Path) -> None:
+    figures = Figures()
+    hung(figures, tmp_path, [*SMALL, "queue.per_user=5", "dream.keyframe_s=0.1"], hold_s=1.0)
+    missed = [what for what in figures.missed if "gap" not in what]  # which depends on what else the machine does
+    assert not missed
+
+
+def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp_path: Path) -> None:
+    settings = [*SMALL[:5], "queue.hold_s=60"]
+    with Stream(tmp_path, settings) as stream:
+        stream.ask("ann", "goldfish")
+        stream.wait_for(lambda told: told["on_air"] and told["on_air"]["user"] == "ann" and told["on_air"]["since_s"] > 1, 60)
+        stream.call("POST", "/api/motion", {"speed": 1.2})
+        before = stream.status()["on_air"]
+        assert end(stream, signal.SIGTERM).clean, stream.log()
+    first = set((tmp_path / "journals").glob("*.jsonl"))
+    with Stream(tmp_path, settings) as stream:
+        told = stream.status()
+        assert (told["on_air"]["scene"], told["on_air"]["user"]) == (before["scene"], "ann")
+        assert told["on_air"]["since_s"] >= before["since_s"]
+        assert told["motion"]["speed"] == 1.2
+        stream.wait_for_picture()
+        stream.wait_for(lambda told: told["on_air"]["since_s"] > before["since_s"] + 3, 60)
+        assert end(stream, signal.SIGTERM).clean, stream.log()
+    assert stream.log().count("the dream goes on where it was at") == 1
+    (journal,) = set((tmp_path / "journals").glob("*.jsonl")) - first
+    assert same_pixels(journal, tmp_path) > 0
+
+
+def same_pixels(journal: Path, folder: Path) -> int:
+    """How many pictures of a run a replay compared, all of which came out the same."""
+    call = [sys.executable, "-m", "streamer", "render", "--journal", str(journal), "-o", str(folder / "again.mp4")]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    told = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", done.stdout)
+    assert told is not None, (done.stdout, done.stderr)
+    assert told[1] == told[2]
+    return int(told[2])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
     with Stream(tmp_path, SMALL) as stream:
@@ -31,6 +75,38 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
         ending = end(stream, number)
         assert ending.clean, (ending, stream.log())
         assert "ERROR" not in stream.log()
+
+
+def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path) -> None:
+    file, journals = tmp_path / "live.yaml", tmp_path / "journals"
+    file.write_text("zoom: {speed: 1.1}\n")
+    with Stream(tmp_path, [*SMALL[:4], "device=cpu", "seed=3"], config=file) as stream:
+        stream.wait_for_picture()
+        file.write_text(
+            "zoom: {speed: 1.2}\ndream: {momentum: 0.3, prior_weight: 2, steps_per_keyframe: 3}\nvideo: {fps: 30}\n"
+        )
+        stream.wait_for(lambda told: told["settings"]["reloads"] == 1, 30)
+        assert stream.status()["motion"] == {"speed": 1.2, "rotation": 0.25}
+        assert stream.call("GET", "/api/reload")["at_next_start"] == ["video.fps"]
+        assert eventually(lambda: '"settings":{"dream.momentum":0.3' in next(iter(journals.glob("*.jsonl"))).read_text(), 30)
+        os.killpg(stream.process.pid, signal.SIGHUP)  # as when a terminal is closed under nohup
+        stream.call("POST", "/api/skip", {})
+        file.unlink()
+        stream.wait_for(lambda told: told["settings"]["mistakes"] == 1, 30)
+        told = stream.status()
+        assert (told["renderer"]["restarts"], told["health"]["problems"]) == (0, [])
+        assert "'video.fps' changes at the next start" in stream.log()
+        assert end(stream).clean, stream.log()
+    (journal,) = journals.glob("*.jsonl")
+    assert same_pixels(journal, tmp_path) > 0
+
+
+def test_mutated_and_half_written_configs_do_no_harm(tmp_path: Path) -> None:
+    result = storm(tmp_path, SMALL[:5], count=20)
+    assert result.refused > 8
+    assert result.untold == []
+    assert result.told["renderer"]["restarts"] == 0
+    assert result.told["video"]["frames"]["repeated"] == 0
 
 
 def test_a_taken_port_ends_it_with_2_and_one_line(tmp_path: Path) -> None:

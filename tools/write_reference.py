@@ -23,6 +23,7 @@ from pydantic_core import to_jsonable_python  # noqa: E402
 
 from bot.wording import MEANINGS, WORDING  # noqa: E402
 from streamer.config import Config  # noqa: E402
+from streamer.settings_live import LIVE, expanded  # noqa: E402
 from streamer.settings_rules import allowed, block_kinds, is_block  # noqa: E402
 
 WIDTH = 110
@@ -31,6 +32,9 @@ HEADER = """\
 #
 #     zoomdream run configs/reference.yaml       is the same as running with no settings changed
 #     zoomdream run my.yaml --set video.fps=30   any key can be given on the command line too
+#
+# "Live." marks what shows as soon as the file changes, while the stream runs; all else changes at the next start.
+# docs/reload.md says more.
 #
 # Written by tools/write_reference.py from streamer/config.py and bot/config.py; change it there.
 """
@@ -68,19 +72,24 @@ def wording() -> str:
     return "".join(lines)
 
 
-def _block(model: type[BaseModel], indent: str) -> list[str]:
+def _block(model: type[BaseModel], indent: str, prefix: str = "") -> list[str]:
     lines = []
     for key, field in model.model_fields.items():
+        live = " Live." if expanded((f"{prefix}{key}",)) <= LIVE else ""
         if is_block(field) and getattr(field.annotation, "one_line", False):
             value = to_jsonable_python(field.get_default(call_default_factory=True))
-            lines += ["\n" * bool(lines), *_comment(field.annotation.__doc__, indent), f"{indent}{key}: {_yaml(value)}\n"]
+            lines += [
+                "\n" * bool(lines),
+                *_comment(f"{field.annotation.__doc__}{live}", indent),
+                f"{indent}{key}: {_yaml(value)}\n",
+            ]
             continue
         if is_block(field):
             lines += [
                 "\n",
                 *_comment(field.annotation.__doc__, indent),
                 f"{indent}{key}:\n",
-                *_block(field.annotation, f"{indent}  "),
+                *_block(field.annotation, f"{indent}  ", f"{prefix}{key}."),
             ]
             continue
         lines += [] if indent and not lines else ["\n"]
@@ -90,7 +99,7 @@ def _block(model: type[BaseModel], indent: str) -> list[str]:
             for kind, block in kinds.items():
                 lines += _example(kind, block, indent)
         else:
-            lines += _comment(f"Allowed: {allowed(field)}.", indent)
+            lines += _comment(f"Allowed: {allowed(field)}.{live}", indent)
         value = to_jsonable_python(field.get_default(call_default_factory=True))
         lines.append(f"{indent}{key}: {_yaml(value)}\n")
     return lines

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.commands import WRONG_CALL, CommandError
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
-"""What is taken from a folder."""
+from streamer.dream.sources.kinds import is_picture, passed_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,17 @@ def jobs(sources: Sequence[Path], output: Path) -> tuple[Job, ...]:
     return tuple(Job(source, place) for place, source in found.items())
 
 
+def left_out(sources: Sequence[Path]) -> tuple[str, ...]:
+    """What of folders is not dreamt, a line for each in which something is passed over."""
+    return tuple(line for source in dict.fromkeys(sources) if source.is_dir() and (line := passed_over(source)))
+
+
 def _files(source: Path) -> list[Path]:
     if source.is_dir():
-        inside = sorted(file for file in source.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith("."))
+        inside = sorted(file for file in source.iterdir() if is_picture(file) and file.is_file())
         if not inside:
-            raise CommandError(f"there are no pictures in '{source}'", WRONG_CALL)
+            others = passed_over(source)
+            raise CommandError(f"there are no pictures in '{source}'{others and '; '}{others}", WRONG_CALL)
         return inside
     if not source.exists():
         raise CommandError(f"there is no picture '{source}'", WRONG_CALL)

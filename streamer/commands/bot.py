@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing import connection as pipes
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.say import address
 from streamer.config import Config
-from streamer.logs import configure_logs
+from streamer.logs import LogSetup, configure_logs, in_force
+from streamer.processes import Silence, exit_code
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
@@ -26,6 +28,10 @@ PAUSE_S = (1.0, 60.0)
 """Before a bot that died is started again: at first, and at most; doubled each time."""
 STEADY_S = 60.0
 """A bot that lived for so long begins with the first pause again."""
+SILENT_S = 20.0
+"""A bot that gave no sign of life for so long hangs, and is replaced; it gives one each second."""
+LOADING_S = 120.0
+"""Likewise before its first."""
 END_S = 1.5
 """Seconds that the bot has to end when it is told to."""
 
@@ -60,16 +66,38 @@ def settings(config: Config, url: str) -> BotSettings:
     return BotSettings(config.twitch, config.chat, url.rstrip("/"), config.web.token, config.dream.layout)
 
 
-class BotProcess:
-    """The bot beside a stream: a process that is started again when it dies, and ends with the stream whatever happens."""
+def _nobody() -> None:
+    """Who is told of restarts where nobody is."""
 
-    def __init__(self, settings: BotSettings, pause_s: tuple[float, float] = PAUSE_S) -> None:
-        self._settings, self._pause_s = settings, pause_s
-        self._level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
+
+class BotProcess:
+    """The bot beside a stream: a process that is started again when it dies or hangs, and ends with the stream in any case."""
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        pause_s: tuple[float, float] = PAUSE_S,
+        *,
+        silent_s: float = SILENT_S,
+        restarted: Callable[[], None] = _nobody,
+        run: Callable[[Connection, BotSettings, LogSetup], None] | None = None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            silent_s: how long it may give no sign of life.
+            restarted: told each time that it is started again.
+            run: what runs in the process, given its end of a pipe, its settings and how it is to log; the bot if not given.
+        """
+        self._settings, self._pause_s, self._silent_s = settings, pause_s, silent_s
+        self._restarted, self._target = restarted, run or _child
+        self._log = in_force().of_the_bot()
         self._spawn = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
         self._woken, self._wake = self._spawn.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._run, name="bot", daemon=True)
+        self._lock = threading.Lock()  # over the settings, and the pipe to who has to hear of them
+        self._ear: Connection | None = None
         self.starts = 0
         """How often it was started so far."""
         self.pid: int | None = None
@@ -78,6 +106,13 @@ class BotProcess:
     def start(self) -> None:
         """Start it, in the background."""
         self._thread.start()
+
+    def configure(self, settings: BotSettings) -> None:
+        """Go by other settings from now on, as far as they are of the chat; the connection stays."""
+        with self._lock:
+            self._settings, ear = settings, self._ear
+        if ear is not None:  # aside, for a bot that hangs may not read
+            threading.Thread(target=_send, args=(ear, settings), name="bot-settings", daemon=True).start()
 
     def tell_to_stop(self) -> None:
         """Let it end, without waiting; a second call does nothing."""
@@ -96,8 +131,8 @@ class BotProcess:
         return True
 
     def _run(self) -> None:
-        if hasattr(signal, "pthread_sigmask"):  # what this thread starts inherits that: Ctrl+C is the stream's alone
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if hasattr(signal, "pthread_sigmask"):  # what this thread starts inherits that: Ctrl+C and SIGHUP are the stream's
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         first_s, most_s = self._pause_s
         pause_s = first_s
         while not self._stopping.is_set():
@@ -118,29 +153,58 @@ class BotProcess:
     def _live(self) -> int | None:
         """One life of the bot; returns its exit code."""
         ours, theirs = self._spawn.Pipe()
-        process = self._spawn.Process(target=_child, args=(theirs, self._settings, self._level), name="bot", daemon=True)
+        with self._lock:
+            arguments = (theirs, self._settings, self._log)
+            self._ear = ours
+        process = self._spawn.Process(target=self._target, args=arguments, name="bot", daemon=True)
         try:
             try:
                 process.start()
             finally:
                 theirs.close()
             self.starts, self.pid = self.starts + 1, process.pid
-            pipes.wait([process.sentinel, self._woken])
+            if self.starts > 1:
+                self._restarted()
+            if self._hangs(ours, process.sentinel):
+                log.warning("the chat bot hangs: no sign of life for %.0f s; it is replaced", self._silent_s)
+                process.kill()
         finally:
-            ours.close()  # it hears that and ends
+            with self._lock:
+                self._ear = None
+                ours.close()  # it hears that and ends
             if process.pid is not None:
                 process.join(END_S)
                 if process.is_alive():
                     process.kill()
-                    process.join()
-            self.pid, code = None, process.exitcode
+            self.pid, code = None, exit_code(process) if process.pid is not None else None
             process.close()
         return code
 
+    def _hangs(self, ours: Connection, sentinel: int) -> bool:
+        """Wait until the bot is gone, is to end, or gives no more signs of life; whether it is the last."""
+        silence = Silence(LOADING_S)
+        while (left_s := silence.left_s()) > 0:
+            with silence.waiting(left_s):
+                ready = pipes.wait([ours, sentinel, self._woken], left_s)
+            if sentinel in ready or self._woken in ready:
+                return False
+            if ours in ready:
+                try:
+                    ours.recv()
+                except (EOFError, OSError):
+                    return False
+                silence = Silence(self._silent_s)
+        return True
 
-def _child(parent: Connection, settings: BotSettings, level: str) -> None:
+
+def _send(ear: Connection, settings: BotSettings) -> None:
+    with contextlib.suppress(OSError, ValueError):  # it is gone; the next one begins with them
+        ear.send(settings)
+
+
+def _child(parent: Connection, settings: BotSettings, log: LogSetup) -> None:
     """The bot's process."""
-    configure_logs(level)
+    configure_logs(log)
     from bot.__main__ import run
 
     run(settings, parent=parent)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.config import Config
-from streamer.logs import LEVELS, configure_logs
+from streamer.config import Config, LogConfig
+from streamer.logs import LEVELS, LogSetup, configure_logs
 
 ConfigArgument = Annotated[
     Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file of settings; configs/default.yaml if none is named.")
@@ -22,6 +23,20 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example video.fps=30; repeatable."),
 ]
 LogOption = Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"{', '.join(LEVELS)}.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--log-format", metavar="FORMAT", help="text, or json: one object a line; the config's if not given."),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file", metavar="FILE", help="Write the log there, too, a new file each 10 MB (log.file_mb, log.files)."
+    ),
+]
+
+FORMATS = ("text", "json")
+CONTROLS = re.compile(r"[\0-\x1f\x7f]")
+"""Characters that a terminal obeys, a line's end among them."""
 
 
 def settings_of(path: Path | None, overrides: list[str] | None) -> Config:
@@ -34,11 +49,26 @@ def settings_of(path: Path | None, overrides: list[str] | None) -> Config:
         fail(WRONG_CALL, *error.problems)
 
 
-def set_up_logs(level: str) -> None:
-    """Send the log of a level and above to standard error; ends the program when there is no such level."""
+def set_up_logs(
+    level: str, config: LogConfig | None = None, form: str | None = None, file: Path | None = None, *, bot: bool = False
+) -> None:
+    """Send the log of a level and above to where it is wanted; ends the program when there is no such level or format.
+
+    Args:
+        config: The settings; ``form`` and ``file`` of the call go before them.
+        bot: Whether it is the chat bot's, which has a file of its own.
+    """
     if level.lower() not in LEVELS:
         fail(WRONG_CALL, f"--log-level is '{level}'; must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
-    configure_logs(level)
+    if form is not None and form not in FORMATS:
+        fail(WRONG_CALL, f"--log-format is '{form}'; must be {' or '.join(FORMATS)}")
+    setup = LogSetup(level)
+    if config is not None:
+        setup = LogSetup(level, config.format, config.file, config.file_mb, config.files)
+        setup = setup.of_the_bot() if bot else setup
+    if form is not None:
+        setup = replace(setup, format="json" if form == "json" else "text")
+    configure_logs(setup if file is None else replace(setup, file=file.expanduser()))
 
 
 def pixels_of(size: str | None) -> tuple[int, int] | None:
@@ -60,7 +90,8 @@ def told() -> Iterator[None]:
 
 
 def fail(code: int, *lines: str) -> NoReturn:
-    """End the program with some lines on standard error."""
+    """End the program with some lines on standard error; a file's name does not break them, whatever is in it."""
     for line in lines:
-        typer.echo(f"zoomdream: {line}", err=True)
+        shown = CONTROLS.sub(lambda found: repr(found[0])[1:-1], line)
+        typer.echo(f"zoomdream: {shown}", err=True)
     raise typer.Exit(code)

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import metadata
@@ -20,6 +20,9 @@ from rich.console import Console
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.config import Config
 from streamer.settings_file import ConfigError, load
+from streamer.settings_live import LIVE
+from streamer.settings_rules import is_block, setting_keys
+from streamer.wording import counted
 
 
 class Level(Enum):
@@ -59,14 +62,35 @@ def command(path: Path | None, overrides: Sequence[str], console: Console) -> No
     except ConfigError as error:
         for problem in error.problems:
             tell("config", Finding(Level.STOPS, problem))
-        mistakes = _count(len(error.problems), "mistake")
+        mistakes = counted(len(error.problems), "mistake")
         raise CommandError(f"the config has {mistakes}; nothing else was looked at", WRONG_CALL) from None
     tell("config", Finding(Level.GOOD, str(path) if path else "the default one"))
     for topic, look in LOOKS.items():
         for finding in look(config):
             tell(topic, finding)
     if stops:
-        raise CommandError(f"{_count(stops, 'thing')} would stop the stream")
+        raise CommandError(f"{counted(stops, 'thing')} would stop the stream")
+
+
+def look_at_reload(config: Config) -> Iterator[Finding]:
+    """Which settings show while the stream runs when the file changes."""
+    yield Finding(Level.GOOD, f"live, that is shown as soon as the file changes: {_summary(LIVE)}")
+    yield Finding(Level.GOOD, f"at the next start: {_summary(frozenset(setting_keys()) - LIVE)}")
+
+
+def _summary(keys: Collection[str]) -> str:
+    """Settings by their blocks, such as ``zoom, queue (all but path)``."""
+    found = []
+    for name, field in Config.model_fields.items():
+        within = [key for key in setting_keys() if key == name or key.startswith(f"{name}.")]
+        chosen = [key for key in within if key in keys]
+        if chosen == within:
+            found.append(name)
+        elif chosen and is_block(field):
+            others = [key for key in within if key not in keys]
+            but, named = ("all but ", others) if len(others) < len(chosen) else ("", chosen)
+            found.append(f"{name} ({but}{', '.join(key.partition('.')[2] for key in named)})")
+    return ", ".join(found)
 
 
 def look_at_versions(config: Config) -> Iterator[Finding]:
@@ -188,12 +212,13 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
     path = config.queue.path or default_path()
     try:
         with RequestQueue(path) as queue:
-            waiting = len(queue.waiting())
+            waiting, trouble = len(queue.waiting()), queue.trouble
             rules = Rulebook(config.queue, queue.store, Vocabulary.load().classes_of).told()
     except QueueError as error:
         yield Finding(Level.STOPS, str(error))
         return
-    yield Finding(Level.GOOD, f"{path}, {_count(waiting, 'request')} waiting")
+    found = f"{path}, {counted(waiting, 'request')} waiting"
+    yield Finding(Level.MIND, f"{found}; {trouble}") if trouble else Finding(Level.GOOD, found)
     yield from _look_at_wandering(config)
     if rules.changed:
         changed = ", ".join(f"{name} = {rules.settings[name]}" for name in rules.changed)
@@ -202,7 +227,7 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
 
 def _look_at_wandering(config: Config) -> Iterator[Finding]:
     """Whether what is to be dreamt when nobody asks means something, and its guide pictures are there."""
-    from streamer.dream.sources import SourceError, read_image
+    from streamer.dream.sources.picture import SourceError, read_image
     from streamer.messages import Refused
     from streamer.requests.subjects import OPERATOR, Subjects
     from streamer.requests.vocabulary import Vocabulary
@@ -255,10 +280,10 @@ def look_at_files(config: Config) -> Iterator[Finding]:
 
 def look_at_source(config: Config) -> Iterator[Finding]:
     """The picture, the film or the camera; one that may still come does not stop the stream."""
-    from streamer.dream.moving.capture import is_live
-    from streamer.dream.moving.reels import first_picture, shown_name
-    from streamer.dream.sources import SourceError
-    from streamer.dream.start import starting_picture
+    from streamer.dream.sources.capture import is_live
+    from streamer.dream.sources.picture import SourceError
+    from streamer.dream.sources.reels import first_picture, shown_name
+    from streamer.dream.sources.start import starting_picture
 
     source = config.source
     if source.kind == "noise":
@@ -291,6 +316,20 @@ def look_at_sound(config: Config) -> Iterator[Finding]:
     yield Finding(Level.GOOD if good else Level.MIND, text)
 
 
+def look_at_log(config: Config) -> Iterator[Finding]:
+    """Whether the log's file can be written, and how much room it may take."""
+    file = config.log.file
+    if file is None:
+        return
+    from streamer.health import nearest
+
+    folder = nearest(file.parent)
+    if file.is_dir() or not folder.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+        yield Finding(Level.MIND, f"the log cannot be written to '{file}'; standard error has it all the same")
+    else:
+        yield Finding(Level.GOOD, f"{file}, up to {config.log.files} of {config.log.file_mb} MB")
+
+
 def look_at_fonts(config: Config) -> Iterator[Finding]:
     """Which scripts captions can show."""
     from streamer.video.frames.lettering import Lettering
@@ -313,6 +352,7 @@ def look_at_fonts(config: Config) -> Iterator[Finding]:
 
 
 LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
+    "settings": look_at_reload,
     "versions": look_at_versions,
     "device": look_at_device,
     "network": look_at_weights,
@@ -323,6 +363,7 @@ LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "outputs": look_at_outputs,
     "sound": look_at_sound,
     "files": look_at_files,
+    "log": look_at_log,
     "fonts": look_at_fonts,
 }
 
@@ -335,7 +376,3 @@ def _hash_fits(file: Path) -> bool:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -9,9 +9,9 @@ from streamer.commands import FAILED, WRONG_CALL, CommandError
 from streamer.commands.moments import MomentError
 from streamer.commands.script import ScriptError
 from streamer.dream.device import DeviceError
+from streamer.dream.interface import DreamError
 from streamer.dream.networks.weights import NetworkError
-from streamer.dream.objectives import DreamError
-from streamer.dream.sources import SourceError
+from streamer.dream.sources.picture import SourceError
 from streamer.past import JournalError
 from streamer.settings_file import ConfigError
 from streamer.video.files.movie import MovieError

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
@@ -17,15 +15,18 @@ from streamer.commands.bar import progress_bar
 from streamer.commands.failures import as_command_error
 from streamer.commands.still import LEAST_PX, MOST_PX, targets
 from streamer.config import Config
-from streamer.dream.moving.films import STEPS, FilmDream
-from streamer.dream.moving.reels import FilmReel
-from streamer.dream.offline import be_repeatable
-from streamer.dream.sources import SourceError
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.film import STEPS, FilmDream
+from streamer.dream.sources.picture import SourceError
+from streamer.dream.sources.reels import FilmReel
+from streamer.media.fit import Fit, fitted
 from streamer.messages import Layout, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.files.movie import MovieWriter, Sound
+from streamer.video.files.kind import Sound
+from streamer.video.files.movie import MovieWriter
 from streamer.video.files.probe import probe
 from streamer.video.flash.limiter import FlashLimiter
+from streamer.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
-        reel = FilmReel(str(order.film))
+        reel = FilmReel(str(order.film), config.source.track)
         try:
             with progress_bar(console) as shown:
                 task = shown.add_task("dreaming", total=None)
@@ -84,22 +85,27 @@ def _dream(
     tell: Callable[[str], None],
 ) -> None:
     """Dream a film into its file."""
-    pictures = _pictures(reel, order)
+    source = config.source
+    pictures = _pictures(reel, order, source.fit)
     first = next(pictures)
-    facts, steps = probe(order.film), order.iterations or STEPS
+    for note in reel.notes:
+        tell(f"'{order.film}': {note}")
+    facts, steps = probe(order.film, source.track), order.iterations or STEPS
     count = facts.pictures(order.seconds)
     size = (first.image.shape[0], first.image.shape[1])
-    with MovieWriter(order.output, size, facts.fps, Sound(order.film, order.seconds)) as movie:
+    with MovieWriter(order.output, size, facts.fps, Sound(order.film, order.seconds, reel.begins_s)) as movie:
+        for note in movie.notes:
+            tell(f"'{order.film}': {note}")
         be_repeatable()
         dream = FilmDream(config)
         wanted = targets(order.subject, Vocabulary.load().narrowed(dream.ensemble.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         estimate = dream.estimate(scene, first, count or 1, steps)
-        (height, width), named = size, "pictures, their number unknown," if count is None else _count(count, "picture")
+        (height, width), named = size, "pictures, their number unknown," if count is None else counted(count, "picture")
         canvas = dream.canvas(size)
         dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
         tell(
-            f"{scene.title}, {named} of {width}x{height}{dreamt}, {_count(steps, 'iteration')} each: "
+            f"{scene.title}, {named} of {width}x{height}{dreamt}, {counted(steps, 'iteration')} each: "
             f"{estimate}{' a picture' if count is None else ''}"
         )
         if not estimate.fits:
@@ -109,10 +115,13 @@ def _dream(
         for number, shown in enumerate(dream.dream(itertools.chain([first], pictures), scene, steps, order.seed)):
             movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
             progress(number + 1, None if count is None else max(count, number + 1))
+        # Where only a part is wanted, a picture beyond it has been read.
+        movie.ends(max(shown.time_s, min(reel.ends_s, order.seconds or math.inf)))
+    # What could not be decoded at its beginning is not missing at its end; and Matroska counts from 0, whenever a film begins.
+    ended_s = reel.ends_s + max(0.0, reel.begins_s, reel.begins_s - facts.begins_s)
     whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
-    # Rates vary, and a picture may stand for long: a film is short when both its time and its pictures are.
-    if count is not None and 1 < number + 1 < 0.9 * count and shown.time_s < 0.9 * whole_s - 0.5:
-        tell(f"the film ended after {shown.time_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
+    if ended_s < 0.9 * whole_s - 0.5:
+        tell(f"the film ended after {ended_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(
             f"{limiter.limited} of {number + 1} pictures were held back, for they flash; docs/safety.md. "
@@ -120,7 +129,7 @@ def _dream(
         )
 
 
-def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
+def _pictures(reel: FilmReel, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
     """The film's pictures at the size that comes out; all have that of the first."""
     size = order.size
     for number in itertools.count():
@@ -138,16 +147,4 @@ def _pictures(reel: FilmReel, order: FilmOrder) -> Iterator[SourcePicture]:
             raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
         if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
             raise SourceError(f"{named}; films are dreamt up to 7680x4320: give {other} --size")
-        yield SourcePicture(_scaled(image, size), number, time_s)
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
-
-
-def _scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if image.shape[:2] == size:
-        return image
-    shrinks = image.shape[1] > size[1]
-    scaled = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(scaled)
+        yield SourcePicture(fitted(image, size, fit), number, time_s)

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.dream.prior import PriorError, fit
-from streamer.dream.sources import SourceError, read_image
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+from streamer.dream.algorithms.prior import PriorError, fit
+from streamer.dream.sources.kinds import is_picture
+from streamer.dream.sources.picture import SourceError, read_image
 
 
 def command(images: list[Path], output: Path, seed: int, console: Console, announce: Callable[[str], None]) -> None:
@@ -55,7 +54,7 @@ def _pictures(images: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in images:
         if path.is_dir():
-            inside = sorted(item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES)
+            inside = sorted(item for item in path.rglob("*") if is_picture(item) and item.is_file())
             if not inside:
                 raise CommandError(f"there is no picture in '{path}'", WRONG_CALL)
             found += inside

@@ -13,9 +13,9 @@ from streamer.commands import WRONG_CALL, CommandError, with_near
 from streamer.config import Config, NetworkName
 from streamer.dream.device import DeviceError, canvas_size, choose_device
 from streamer.dream.networks.anatomy import Part, anatomy
-from streamer.dream.networks.ensemble import JOIN
 from streamer.dream.networks.loading import NetworkError, first_choice
-from streamer.messages import Kind, Refused
+from streamer.dream.networks.names import JOIN
+from streamer.messages import Refused
 from streamer.requests.subjects import MODERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 
@@ -49,7 +49,7 @@ def command(config: Config, word: str, network: str | None, console: Console, an
             match = subjects.match(f"layer {word}", MODERATOR)
         except Refused as refused:
             raise CommandError(with_near(str(refused), refused.suggestions)) from None
-        named = {target.layer for target in match.targets if target.kind is Kind.LAYER}
+        named = {target.layer for target in match.targets if target.layer}
         announce(f"'{word}' dreams: {match.title}")
         shown = tuple(part for part in parts if part.entry.name in named)
     console.print(_table(shown, f"map at {width}x{height}"))

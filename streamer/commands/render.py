@@ -16,9 +16,10 @@ from streamer.commands.failures import as_command_error
 from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
 from streamer.config import Config
-from streamer.dream.offline import OfflineDream, be_repeatable
-from streamer.dream.sources import SourceError, read_image
-from streamer.dream.start import starting_picture
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.script import OfflineDream
+from streamer.dream.sources.picture import SourceError, read_image
+from streamer.dream.sources.start import starting_picture
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import MovieWriter

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from streamer.commands import WRONG_CALL
 from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
 from streamer.commands.subject import subject_of
+from streamer.config_source import Fit
 from streamer.logs import console
 
 SECONDS = 30.0
 """Length of a video where the call names none."""
+
+FITS = get_args(Fit)
 
 WHAT, WHERE, HOW, AGAIN = "What to dream", "On what", "How, and where to", "A live run again"
 """Headings of the help."""
@@ -26,12 +29,15 @@ ONLY = {
     "--iterations": ("picture", "film"),
     "--octaves": ("picture",),
     "--progress": ("picture",),
+    "--fit": ("picture", "film", "script"),
+    "--track": ("film",),
 }
 """Options that would change nothing elsewhere, and what they go with."""
 OTHERWISE = {
     ("--seconds", "picture"): "a picture's iterations are counted with --iterations",
     ("--fps", "film"): "a film keeps its own rate",
     ("--captions", "journal"): "say --set video.captions=true",
+    ("--fit", "journal"): "say --set source.fit=pad",
 }
 """What to do instead, where there is something."""
 
@@ -89,6 +95,23 @@ def render(
             rich_help_panel=HOW,
         ),
     ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(FITS),
+            help="What becomes of a picture of another shape: cut, with black bars, or stretched; source.fit if not given.",
+            rich_help_panel=HOW,
+        ),
+    ] = "",
+    track: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Which of a film's video tracks, counted from 1; the best if not given.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     iterations: Annotated[
         int | None,
         typer.Option(
@@ -142,8 +165,11 @@ def render(
     if len(configs) > 1 or (configs and (files or [])[0] != configs[0]):
         fail(WRONG_CALL, f"one config, and that first: '{configs[-1]}' comes after '{(files or [])[0]}'")
     named = list(overrides or ())
-    if fps is not None:
-        named.append(f"video.fps={fps}")
+    if fit and fit not in FITS:
+        fail(WRONG_CALL, f"--fit is '{fit}'; must be {', '.join(FITS[:-1])} or {FITS[-1]}")
+    for setting, value in (("video.fps", fps), ("source.fit", fit or None), ("source.track", track)):
+        if value is not None:
+            named.append(f"{setting}={value}")
     wanted, pixels = subject_of(subject, layer, guide), pixels_of(size)
     _fit_together(
         script=script,
@@ -163,8 +189,12 @@ def render(
         "--iterations": iterations is not None,
         "--octaves": octaves is not None,
         "--progress": progress,
+        "--fit": bool(fit),
+        "--track": track is not None,
     }
     _all_of_use(kind, [option for option, is_given in given.items() if is_given])
+    if fit and kind == "picture" and pixels is None:
+        fail(WRONG_CALL, "--fit goes with --size: without one, a picture keeps its own shape")
     if output is None:
         output = Path("dream.png" if kind == "picture" else "dream.mp4")
     if journal is not None:
@@ -178,6 +208,8 @@ def render(
     if pixels is not None and script and video is None:
         named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
     settings = settings_of(configs[0] if configs else None, named)
+    if fit and kind != "film" and not images and settings.source.kind == "noise":
+        fail(WRONG_CALL, "--fit goes with a picture or a film; this begins with noise, of any shape")
     if seed is None:
         seed = random.SystemRandom().randrange(2**32) if settings.seed is None else settings.seed
     set_up_logs(log_level)

@@ -15,14 +15,18 @@ from streamer.commands.failures import as_command_error
 from streamer.commands.moments import parse_moment
 from streamer.commands.showing import show
 from streamer.config import Config, SourceConfig
-from streamer.dream.networks.ensemble import split
-from streamer.dream.objectives import DreamError
-from streamer.dream.offline import OfflineDream, be_repeatable
-from streamer.dream.replayed import Replay
-from streamer.dream.start import starting_picture
+from streamer.dream.device import be_repeatable, compute_with
+from streamer.dream.forms import Form
+from streamer.dream.networks.names import split
+from streamer.dream.sessions.replay import Replay
+from streamer.dream.sessions.script import OfflineDream
+from streamer.dream.sources.start import starting_picture
 from streamer.messages import Motion
 from streamer.past import Past, read
 from streamer.settings_file import read_recorded
+from streamer.snapshot import Snapshot, SnapshotError
+from streamer.snapshot import read as read_snapshot
+from streamer.snapshots import as_keyframe
 from streamer.video.files.movie import MovieWriter
 
 log = logging.getLogger(__name__)
@@ -107,7 +111,21 @@ def replay(order: Order, progress: Callable[[int, int], None] = lambda done, tot
         whole = order.exact or begin_ms - LEAD_S * 1000 <= past.span_ms[0]
         why_not = _why_not_the_same(past, config, dream, seed, whole)
         motion = Motion(config.zoom.speed, config.zoom.rotation)
-        again = Replay(past, lambda: dream.set_out(seed, start), motion, DreamError, sizes=dream.size == past.begun.size)
+        latest, kept = None, None
+        if (resumed := _resumed(past)) is not None:
+            latest, kept = as_keyframe(resumed, 0.0), resumed.kept
+        elif past.begun.resumed:
+            why_not = why_not or "what it went on from is not there"
+        again = Replay(
+            past,
+            lambda: dream.set_out(seed, start),
+            motion,
+            config,
+            sizes=dream.size == past.begun.size,
+            compute_with=compute_with,
+            latest=latest,
+            kept=kept,
+        )
         keyframes = again.keyframes(0 if whole else begin_ms - round(LEAD_S * 1000))
         total = (end_ms - begin_ms) * fps // 1000 + 1
         progress(0, total)
@@ -117,6 +135,20 @@ def replay(order: Order, progress: Callable[[int, int], None] = lambda done, tot
                 movie.write(image)
                 progress(done, total)
     return Outcome(done, 0 if why_not else again.compared, 0 if why_not else again.alike, why_not)
+
+
+def _resumed(past: Past) -> Snapshot | None:
+    """What a run went on from; None where it began by itself, and, with a warning, where it cannot be read."""
+    if past.snapshot is None or not past.begun.resumed:
+        return None
+    try:
+        found = read_snapshot(past.snapshot)
+    except SnapshotError as error:
+        log.warning("%s: the run is dreamt from its beginning in noise", error)
+        return None
+    if found is None:
+        log.warning("'%s', which the run went on from, is not there: it is dreamt from noise", past.snapshot)
+    return found
 
 
 def span(past: Past, begin: str, end: str) -> tuple[int, int]:
@@ -142,6 +174,9 @@ def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str])
         log.warning("the run had settings that there are no more: %s; it may come out differently", ", ".join(gone))
     height, width = past.begun.size
     changes = [f"network.name=[{', '.join(split(past.begun.network))}]"] if config.network.name == "auto" else []
+    form = Form.of(past.begun.form)
+    if form is not None and past.begun.device == "cpu" and config.network.precision == "auto":
+        changes += [f"network.precision={form.precision}", f"network.layout={form.layout}"]
     if size is not None:
         grown = size[1] / config.video.width
         width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))

@@ -10,12 +10,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from streamer import descriptors
 from streamer.commands import FAILED, WRONG_CALL, CommandError
 from streamer.config import Config
+from streamer.reload import Reload
+from streamer.service import Service
+from streamer.settings_live import CHAT, among
+from streamer.settings_watch import FileWatch
+
+if TYPE_CHECKING:
+    from streamer.commands.bot import BotProcess
+    from streamer.dream.worker.process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -29,28 +41,33 @@ SWITCH_S = 0.0005
 """Longest turn of one thread while another waits; Python's own 5 ms, taken a few times, make a frame late at 30 a second."""
 
 
-def command(config: Config, announce: Callable[[str], None]) -> None:
-    """Stream until Ctrl+C, SIGTERM or SIGHUP, or until the stream cannot go on.
+def command(config: Config, announce: Callable[[str], None], reload: Reload | None = None, *, fresh: bool = False) -> None:
+    """Stream until Ctrl+C or SIGTERM, until its terminal is closed, or until the stream cannot go on.
 
     Args:
         announce: told where the page is.
+        reload: reads the config again, when its file changes or SIGHUP comes; None for a config that has no file.
+        fresh: whether the dream begins anew, whatever an earlier run got to.
 
     Raises:
         CommandError: it cannot start, or it ended by itself.
     """
-    stopping = threading.Event()
+    stopping, reload = threading.Event(), reload or Reload(config)
+    watch, service = FileWatch(reload.path, reload.look), Service()
     sys.setswitchinterval(SWITCH_S)
-    with _signals(stopping):
+    descriptors.raise_most()
+    with _signals(stopping, watch.ask), _head_start(config) as first:
+        _look_at_weights(config)
         # The rooms are imported here, so that Ctrl+C is heard while they load.
         from streamer.commands.bot import BotProcess, settings
-        from streamer.dream.sources import SourceError
+        from streamer.dream.sources.picture import SourceError
         from streamer.pipeline import Pipeline, PipelineError
         from streamer.requests.queue import QueueError
         from streamer.video.encoding.encode import EncoderError
         from streamer.web.errors import WebError
 
         try:
-            pipeline = Pipeline(config)
+            pipeline = Pipeline(config, first=first, fresh=fresh, reload=reload)
         except (QueueError, EncoderError) as error:
             raise CommandError(str(error)) from error
         except SourceError as error:
@@ -63,8 +80,11 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
             pipeline.start()
             announce(f"zoomdream is at {pipeline.url} (Ctrl+C ends it)")
             if config.twitch.channel is not None:
-                chat = BotProcess(settings(config, pipeline.url))
+                chat = BotProcess(settings(config, pipeline.url), restarted=pipeline.chat_restarted)
                 chat.start()
+                reload.taken_by(partial(_tell_chat, chat, pipeline.url))
+            watch.start()
+            service.start(lambda: pipeline.frame_number, pipeline.status)
             pipeline.run(stopping)
         except WebError as error:
             raise CommandError(str(error), WRONG_CALL) from error
@@ -74,21 +94,73 @@ def command(config: Config, announce: Callable[[str], None]) -> None:
             watchdog = threading.Timer(DEADLINE_S, _force, ["did not end in time"])
             watchdog.daemon = True
             watchdog.start()
+            service.stopping()
+            watch.stop(0.0)
             if chat is not None:
                 chat.tell_to_stop()  # while the stream ends, too
             ended = pipeline.stop()
             if chat is not None:
                 ended &= chat.stop(CHAT_S)
+            ended &= watch.stop(CHAT_S)
+            ended &= service.stop(CHAT_S)
             watchdog.cancel()
         if not ended:
             raise CommandError("ended, but not everything did so in time; the log says what")
 
 
-@contextmanager
-def _signals(stopping: threading.Event) -> Iterator[None]:
-    """Within, the first signal to end sets ``stopping`` and the second ends the program at once."""
+def _tell_chat(chat: BotProcess, url: str, config: Config, changed: Collection[str]) -> None:
+    """Let the chat bot go by other settings."""
+    from streamer.commands.bot import settings
 
+    if among(changed, CHAT):
+        chat.configure(settings(config, url))
+
+
+def _look_at_weights(config: Config) -> None:
+    """See whether the weights that are named are whole, while the worker loads what reads them: that takes far longer."""
+    from streamer.dream.networks.files import QUICK_BYTES, NetworkError, look
+
+    given = config.network.weights
+    files = {(config.network.names or (None,))[0]: given} if isinstance(given, Path) else given or {}
+    for name, file in files.items():
+        try:
+            look(file, name, most_bytes=QUICK_BYTES, tensors=True)
+        except NetworkError as error:
+            raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _head_start(config: Config) -> Iterator[WorkerProcess | None]:
+    """A worker that imports torch and loads the network while all else is set up, on another core; gone at the end.
+
+    None where it takes pictures of a moving source, which is not there yet.
+    """
+    from streamer.dream.device import dreaming_threads
+    from streamer.dream.forms import settled
+    from streamer.dream.worker.process import WorkerProcess, choose_seed
+
+    first = None
+    if not config.source.moves:
+        try:
+            first = WorkerProcess(settled(config, dreaming_threads()), choose_seed(config))
+        except OSError as error:  # the renderer tries again, for ever
+            log.warning("no process to dream in can be started yet: %s", error.strerror or error)
+    try:
+        yield first
+    finally:
+        if first is not None:
+            first.dismiss(0.0)
+
+
+@contextmanager
+def _signals(stopping: threading.Event, reload: Callable[[], None]) -> Iterator[None]:
+    """Within, the first signal to end sets ``stopping`` and the second ends the program at once; SIGHUP calls ``reload``.
+
+    A terminal that is closed sends SIGHUP, too: it ends what was started in it, unless nohup said otherwise.
+    """
     first_s: float | None = None
+    hangup = getattr(signal, "SIGHUP", None)  # not every system has it
+    stays = hangup is None or signal.getsignal(hangup) is signal.SIG_IGN or not _has_terminal()
 
     def heard(number: int, frame: FrameType | None) -> None:
         nonlocal first_s
@@ -98,13 +170,30 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
         elif time.monotonic() - first_s > ECHO_S:
             _force("forced to end")
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # not every system has all of them
+    def hung_up(number: int, frame: FrameType | None) -> None:
+        if stays or _has_terminal():
+            reload()
+        else:
+            heard(number, frame)
+
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # likewise
     before = {number: signal.signal(number, heard) for name in names if (number := getattr(signal, name, None))}
+    if hangup is not None:
+        before[hangup] = signal.signal(hangup, hung_up)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that the program belongs to, and that is still open."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _force(why: str) -> None:

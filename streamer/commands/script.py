@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.commands import refusal
-from streamer.dream.sources import SourceError, read_image
+from streamer.dream.sources.picture import SourceError, read_image
 from streamer.messages import LayerEntry, Reason, Refused, Target
 from streamer.requests.subjects import OPERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
 
 _SEPARATOR = re.compile(r"[;\n]")
 _CUE = re.compile(
@@ -44,19 +47,22 @@ def reader(words: Vocabulary, layers: Sequence[LayerEntry] | None = None) -> Cal
         layers: of the network that is to dream it; None while it is not loaded, when every layer's name passes.
 
     Returns:
-        What raises Refused for what is not understood, and for a guide picture that cannot be read.
+        What raises Refused for what is not understood, and for a guide picture that cannot be read. Once the network is loaded,
+        it logs what was guessed and what was left out.
     """
     subjects = Subjects(words, layers)
 
     def read(text: str) -> tuple[Target, ...]:
-        targets = subjects.match(text, OPERATOR).targets
-        for target in targets:
+        match = subjects.match(text, OPERATOR)
+        if layers is not None and not match.exact:
+            log.info("'%s' is read as %s (%s)", text, match.title, match.note)
+        for target in match.targets:
             if target.guide:
                 try:
                     read_image(Path(target.guide).expanduser())
                 except SourceError as error:
                     raise Refused(Reason.BAD_INPUT, str(error)) from error
-        return targets
+        return match.targets
 
     return read
 

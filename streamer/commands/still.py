@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +13,17 @@ from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError, refusal
 from streamer.commands.bar import progress_bar
-from streamer.commands.batch import Job, jobs
+from streamer.commands.batch import Job, jobs, left_out
 from streamer.commands.failures import as_command_error
 from streamer.commands.script import reader
 from streamer.config import Config
-from streamer.dream.device import canvas_size
-from streamer.dream.estimate import Estimate
-from streamer.dream.offline import be_repeatable
-from streamer.dream.sources import SourceError, cover, noise, read_image
-from streamer.dream.start import starting_picture
-from streamer.dream.stills import Stage, StillDream
+from streamer.dream.device import be_repeatable, canvas_size
+from streamer.dream.sessions.estimate import Estimate
+from streamer.dream.sessions.still import Stage, StillDream
+from streamer.dream.sources.noise import noise
+from streamer.dream.sources.picture import SourceError, read_image
+from streamer.dream.sources.start import starting_picture
+from streamer.media.fit import fitted
 from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import PICTURES, MovieError, MovieWriter
@@ -84,6 +85,8 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                 raise CommandError(f"'{job.output}': a picture becomes .png, .jpg, .gif or .mp4", WRONG_CALL)
             if order.progress and job.output.suffix.lower() not in PICTURES:
                 raise CommandError(f"'{job.output}': a strip is a picture; name a .png or .jpg", WRONG_CALL)
+        for line in left_out(order.images):
+            say(line)
         be_repeatable()
         dream = StillDream(config)
         wanted = targets(order.subject, words.narrowed(dream.ensemble.wnids), dream.layers)
@@ -136,31 +139,31 @@ def _dream(
     """Dream one picture into its file."""
     picture = _input(dream.config, order, job)
     plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
-    estimate = dream.estimate(scene, plan)
-    tell(f"{scene.title}, {plan}: {estimate}")
-    if not estimate.fits:
-        raise CommandError(_too_much(estimate, plan.size, dream))
-    progress(0, plan.steps)
-    stages = _watched(dream.dream(picture, scene, plan, order.seed), plan.steps, progress)
-    if order.progress:
-        shown = milestones(plan.steps)
-        found = [("input", picture)]
-        found += [(f"{stage.iteration} iterations", stage.picture()) for stage in stages if stage.iteration in shown]
-        image = strip(found)
-        with MovieWriter(job.output, image.shape[:2], 1) as movie:
-            movie.write(image)
-        return
-    moving = job.output.suffix.lower() not in PICTURES
+    moments = milestones(plan.steps) if order.progress else ()
+    size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
     fps = order.fps or FILM_FPS
-    with MovieWriter(job.output, picture.shape[:2], fps) as movie:
-        if not moving:
+    with MovieWriter(job.output, size, fps) as movie:  # before the trial steps: what cannot be written costs none
+        estimate = dream.estimate(scene, plan)
+        tell(f"{scene.title}, {plan}: {estimate}")
+        if not estimate.fits:
+            raise CommandError(_too_much(estimate, plan.size, dream))
+        progress(0, plan.steps)
+        stages = _watched(dream.dream(picture, scene, plan, order.seed), plan.steps, progress)
+        if moments:
+            movie.write(_strip(picture, {stage.iteration: stage.picture() for stage in stages if stage.iteration in moments}))
+        elif job.output.suffix.lower() in PICTURES:
             for stage in stages:
                 if stage.iteration == plan.steps:
                     movie.write(stage.picture())
-            return
-        limiter = FlashLimiter(picture.shape[:2], fps) if dream.config.video.flash_limiter else None
-        for number, image in enumerate(_film(picture, stages, fps)):
-            movie.write(image if limiter is None else limiter.limit(image, number))
+        else:
+            limiter = FlashLimiter(picture.shape[:2], fps) if dream.config.video.flash_limiter else None
+            for number, image in enumerate(_film(picture, stages, fps)):
+                movie.write(image if limiter is None else limiter.limit(image, number))
+
+
+def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The input and what came of it, by the number of iterations."""
+    return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
 
 
 def _film(picture: np.ndarray, stages: Iterator[Stage], fps: int) -> Iterator[np.ndarray]:
@@ -197,7 +200,7 @@ def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
         raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
     if picture is None:
         return noise(size, np.random.default_rng(order.seed))
-    return picture if picture.shape[:2] == size else cover(picture, size)
+    return fitted(picture, size, config.source.fit, fine=True)
 
 
 def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream) -> str:

@@ -16,7 +16,8 @@ def subject_of(subject: str, layer: str, guide: Path | None) -> str:
     parts = [subject.strip()]
     layer = layer.strip().removeprefix("layer ")
     if guide is not None:
-        parts.append(f'guide "{guide}"' + (f" at {layer}" if layer else ""))
+        quote = "'" if '"' in str(guide) else '"'
+        parts.append(f"guide {quote}{guide}{quote}" + (f" at {layer}" if layer else ""))
     elif layer:
         parts.append(f"layer {layer}")
     return " + ".join(part for part in parts if part)

@@ -16,15 +16,19 @@ import yaml
 
 from streamer.assets import asset
 from streamer.messages import Target
-from streamer.requests.clean import clean_name, clean_text
+from viewer_text.clean import clean_name, clean_text
 
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}\s_]")
 
 
 def comparable(text: str) -> str:
-    """A cleaned text as it is compared: NFKC and case-folded, which together need a second turn to settle."""
+    """A cleaned text as it is compared: NFKC and case-folded, which together need a second turn to settle.
+
+    Emoji that are joined to one are compared as several.
+    """
     if text.isascii():
         return text.casefold()
+    text = text.replace("\u200d", "")
     for _ in range(3):
         before, text = text, unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
         if text == before:

@@ -11,6 +11,7 @@ from random import Random
 from streamer.config import QueueConfig
 from streamer.messages import (
     BlockKind,
+    Keyframe,
     Knowledge,
     LayerEntry,
     Layout,
@@ -33,12 +34,12 @@ from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.ballot import Ballot
 from streamer.requests.blocks import comparable_name
-from streamer.requests.clean import clean_name, clean_text
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.stage import Stage
 from streamer.requests.subjects import MODERATOR, Subjects, rights_of
 from streamer.requests.vocabulary import Vocabulary
+from viewer_text.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ NAMELESS = "someone"
 """Who asks when nothing readable is left of a name."""
 MESSAGE_ID = 200
 """Characters of a message id that are kept; real ones have 36."""
+MEND_S = 5.0
+"""Seconds from one try to write what could not be written to the next."""
 DRAWS = 20
 """Subjects drawn for who asks for anything, until one is not in line already."""
 
@@ -68,7 +71,8 @@ class Director:
             QueueError: the config blocks a class that there is not or wanders to what means nothing, or the rules cannot be
                 read.
         """
-        self._queue = queue
+        self._queue, self._clock = queue, clock
+        self._mended_s = clock()
         self._lock = threading.RLock()
         self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
         self._random = Random(seed)
@@ -80,9 +84,44 @@ class Director:
     # The programme
 
     def tick(self) -> Scene:
-        """The scene on air now; changes it when its time is over. To be called about ten times a second."""
+        """The scene on air now; changes it when its time is over. To be called about ten times a second.
+
+        A request's time is over after ``hold_s`` in which the dream was seen to dream it (``seen``): no sooner, however long
+        it takes.
+        """
         with self._lock:
+            if self._clock() - self._mended_s >= MEND_S:
+                self._mended_s = self._clock()
+                self._queue.mend()
             return self._stage.tick()
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are not kept on disk, in one line; empty while they are."""
+        return self._queue.trouble
+
+    def seen(self, keyframe: Keyframe) -> None:
+        """A keyframe came: time on air counts from the first one of a scene, and while there are more. Waits for nobody."""
+        if keyframe.steps:
+            self._stage.show(keyframe.scene)
+
+    def died(self, count: int) -> None:
+        """So many workers of the dream ended since this was called last."""
+        with self._lock:
+            self._stage.died(count)
+
+    def go_on(self, scene: Scene, aired_s: float, *, held: bool = False) -> None:
+        """Before the first tick: go on with what was on air in an earlier run, unless it is over since, or blocked.
+
+        Args:
+            aired_s: how long the dream had been seen to dream it.
+            held: whether a moderator held it.
+        """
+        with self._lock:
+            self._stage.go_on(scene, aired_s)
+            if self._stage.scene is not None:
+                self._stage.pause(held)
+            self._obey()
 
     def skip(self) -> None:
         """End what is on air and go on to the next, also while paused.
@@ -181,12 +220,13 @@ class Director:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with
                 the vote; ``CLOSED``, also if requests cannot be kept.
         """
-        user, text = clean_name(user) or NAMELESS, clean_text(text)
+        user, line = clean_name(user) or NAMELESS, clean(text, LINE_GRAPHEMES)
+        text = clean_text(line)
         message_id = clean_text(message_id)[:MESSAGE_ID] if message_id else None
         with self._lock:
             if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
                 return self._receipt(earlier)
-            match = self._anything() if anything else self._understand(text, role)
+            match = self._anything() if anything else self._understand(line, role)
             wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
             viewer = order.viewer_of(user, source)
             try:
@@ -204,7 +244,6 @@ class Director:
             except MessageKnown as known:
                 raise self._taken_before(known.request_id) from None
             except QueueError as error:
-                logger.error("%s", error)
                 raise Refused(Reason.CLOSED, "requests cannot be kept at the moment; the streamer has been told") from error
             except Refused as refused:
                 if refused.reason is Reason.DUPLICATE:
@@ -220,10 +259,10 @@ class Director:
         Raises:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN`` or ``BLOCKED``.
         """
-        text = clean_text(text)
+        line = clean(text, LINE_GRAPHEMES)
         with self._lock:
-            match = self._stage.subjects.match(text, rights_of(role), peek=True)
-            policy.refuse_blocked(policy.Wish(NAMELESS, text, match.targets), self._rules.blocks)
+            match = self._stage.subjects.match(line, rights_of(role), peek=True)
+            policy.refuse_blocked(policy.Wish(NAMELESS, clean_text(line), match.targets), self._rules.blocks)
             return match
 
     def oops(self, user: str, source: str | None = None) -> Request:
@@ -307,6 +346,24 @@ class Director:
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting")
             self._queue.settle(order.moved(line, request_id, position))
             return next(place for place, request in enumerate(self._stage.line(), 1) if request.id == request_id)
+
+    def configure(self, config: QueueConfig, layout: Layout) -> None:
+        """Go by another config from now on, all of it or nothing; what moderators changed still goes before it.
+
+        Raises:
+            QueueError: it blocks a class that there is not, or wanders to what means nothing.
+        """
+        with self._lock:
+            before = self._rulebook.now.config.wander_among
+            wandering = None if config.wander_among == before else self._stage.wanderer(config.wander_among)
+            hidden = self._rulebook.configure(config)
+            if wandering is not None:
+                self._stage.wander_by(wandering)
+            self._stage.layout = layout
+            if hidden:
+                names = ", ".join(f"queue.{name}" for name in hidden)
+                logger.warning("moderators changed %s while it ran; that goes before the config until it is reset", names)
+            self._obey()
 
     def rules(self) -> Rules:
         """The rules as they are now."""

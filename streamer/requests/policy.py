@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamer.config import QueueConfig
 from streamer.messages import Priority, Reason, Refused, Role, Target, Vote, Waiting
@@ -104,9 +104,9 @@ def twin_of(wish: Wish, waiting: Sequence[Waiting]) -> Waiting | None:
     return next((entry for entry in waiting if set(map(_identity, entry.request.targets)) == wanted), None)
 
 
-def _identity(target: Target) -> tuple[str, str, tuple[int, ...], str]:
+def _identity(target: Target) -> Target:
     """What makes two targets the same, whatever they are called."""
-    return target.wnid, target.layer, target.channels, target.guide
+    return replace(target, label="")
 
 
 def _keep_pace(rules: QueueConfig, since: Since) -> None:

@@ -5,7 +5,6 @@ Everything waiting is kept in memory too, and read from there; the file is writt
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import time
@@ -17,8 +16,9 @@ from typing import Any, Self
 
 import platformdirs
 
-from streamer.messages import Kind, Priority, Reason, Refused, Request, RequestState, Role, Target
-from streamer.requests.store import QueueError as QueueError
+from streamer.messages import Priority, Reason, Refused, Request, RequestState, Role, Target
+from streamer.requests.rows import COLUMNS, packed_targets, request_of
+from streamer.requests.schema import QueueError as QueueError
 from streamer.requests.store import Store
 
 logger = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ MAX_VOTES = 10_000
 """Votes counted for a request; further ones change nothing."""
 KEPT = 10_000
 """Finished requests remembered, against messages delivered again; older ones are forgotten."""
-
-_COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled"
+AIRED_S = 5.0
+"""Seconds on air from one note of them to the next: what a crash interrupts has the rest, and so much more at most."""
 
 
 class MessageKnown(Exception):
@@ -50,14 +50,15 @@ class RequestQueue:
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
         """Open the file, or make it; what was on air when it was last used waits again, in front.
 
-        A file that is damaged is set aside under another name, with a warning.
+        A file that is damaged is set aside under another name, with a warning. Where there can be no file, requests are kept in
+        memory until there can; ``trouble`` says so.
 
         Args:
             path: the SQLite file; None keeps requests in memory only.
             clock: gives Unix time.
 
         Raises:
-            QueueError: another process has the file, it cannot be opened or written, or a newer version of the program made it.
+            QueueError: another process has the file, or it is another program's or a newer version's.
         """
         self._clock = clock
         self.store = Store(path, clock)
@@ -66,6 +67,8 @@ class RequestQueue:
         self._waiting: dict[int, Request] = {}
         """In order of arrival."""
         self._on_air: dict[int, Request] = {}
+        self._noted_s: dict[int, float] = {}
+        """Of those, the time on air that is written."""
         self._voters: dict[int, set[str]] = {}
         self._line: tuple[Request, ...] | None = None
         self._load()
@@ -75,6 +78,15 @@ class RequestQueue:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why what happens is not on disk, in one line; empty when it is."""
+        return self.store.trouble
+
+    def mend(self) -> None:
+        """Write what could not be written before, if it can be now; to be called every few seconds."""
+        self.store.mend()
 
     def add(
         self,
@@ -88,29 +100,29 @@ class RequestQueue:
         priority: Priority = Priority.NONE,
         amount: int = 0,
     ) -> Request:
-        """Put a request at the end; it is on disk when this returns.
+        """Put a request at the end; it is on disk when this returns, where there is a place on disk.
 
         Raises:
             MessageKnown: a request with this message id was taken before, whatever became of it.
             QueueError: it cannot be written.
         """
         created_s = self._clock()
-        packed = json.dumps(list(map(_pack, targets)))
+        packed = packed_targets(targets)
         values = (RequestState.QUEUED, user, text, packed, role, source, created_s, message_id, priority, amount)
         with self._lock:
             try:
-                with self.store.transaction() as cursor:
+                with self.store.transaction() as transaction:
                     if message_id is not None:
-                        cursor.execute("SELECT id FROM requests WHERE message_id = ?", (message_id,))
-                        if known := cursor.fetchone():
+                        known = transaction.execute("SELECT id FROM requests WHERE message_id = ?", (message_id,)).fetchone()
+                        if known:
                             raise MessageKnown(known[0])
-                    cursor.execute(
+                    inserted = transaction.execute(
                         "INSERT INTO requests"
                         " (place, state, user, text, targets, role, source, created_s, message_id, priority, amount)"
                         " VALUES ((SELECT coalesce(max(place), 0) + 1 FROM requests), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         values,
                     )
-                    number = cursor.lastrowid
+                    number = inserted.lastrowid
             except sqlite3.Error as error:
                 raise QueueError(f"{self.store.name}: the request cannot be kept: {error}") from error
             assert number is not None
@@ -153,7 +165,7 @@ class RequestQueue:
             if (known := self._waiting.get(request_id) or self._on_air.get(request_id)) is not None:
                 return known
             try:
-                row = self.store.connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE id = ?", (request_id,)).fetchone()
+                row = self.store.connection.execute(f"SELECT {COLUMNS} FROM requests WHERE id = ?", (request_id,)).fetchone()
             except sqlite3.Error as error:
                 raise QueueError(f"{self.store.name} cannot be read: {error}") from error
         found = self._read(row) if row else None
@@ -170,15 +182,48 @@ class RequestQueue:
         with self._lock:
             request = self._pop(request_id)
             request = self._on_air[request_id] = replace(request, state=RequestState.ON_AIR)
+            self._noted_s[request_id] = request.aired_s
             self.store.note(("UPDATE requests SET state = ? WHERE id = ?", (RequestState.ON_AIR, request_id)))
             return request
 
-    def finish(self, request_id: int) -> None:
-        """A request on air has been dreamt; it never comes back. One that is not on air is left as it is."""
+    def put_back(self, request_id: int) -> None:
+        """A request on air waits again, in front. One that is not on air is left as it is."""
+        with self._lock:
+            if (request := self._on_air.pop(request_id, None)) is not None:
+                self._noted_s.pop(request_id, None)
+                front = (
+                    min((waiting.settled for waiting in self._waiting.values() if waiting.settled is not None), default=1) - 1
+                )
+                votes = self.store.connection.execute("SELECT voter FROM votes WHERE request = ?", (request_id,))
+                self._voters[request_id] = {voter for (voter,) in votes}
+                self._put(replace(request, state=RequestState.QUEUED, settled=front))
+                self.store.note(
+                    (
+                        "UPDATE requests SET state = ?, settled = ?, aired_s = ? WHERE id = ?",
+                        (RequestState.QUEUED, front, request.aired_s, request_id),
+                    )
+                )
+
+    def aired(self, request_id: int, seconds: float) -> None:
+        """The dream was seen to dream a request on air for so long, all in all; a restart goes on from there."""
+        with self._lock:
+            if (request := self._on_air.get(request_id)) is not None:
+                self._on_air[request_id] = replace(request, aired_s=seconds)
+                if abs(seconds - self._noted_s.get(request_id, 0.0)) >= AIRED_S:
+                    self._note_aired(request_id)
+
+    def finish(self, request_id: int, *, seen: bool = True) -> None:
+        """A request on air is over; it never comes back. One that is not on air is left as it is.
+
+        Args:
+            seen: whether it has been dreamt; otherwise it counts as removed.
+        """
         with self._lock:
             if self._on_air.pop(request_id, None) is not None:
+                self._noted_s.pop(request_id, None)
+                state = RequestState.DONE if seen else RequestState.REMOVED
                 self.store.note(
-                    ("UPDATE requests SET state = ? WHERE id = ?", (RequestState.DONE, request_id)),
+                    ("UPDATE requests SET state = ? WHERE id = ?", (state, request_id)),
                     (
                         "DELETE FROM requests WHERE id <= ? AND state IN (?, ?)",
                         (request_id - KEPT, RequestState.DONE, RequestState.REMOVED),
@@ -226,7 +271,7 @@ class RequestQueue:
                 return False
             voters.add(voter)
             self._put(replace(request, votes=len(voters)))
-            self.store.note(("INSERT OR IGNORE INTO votes VALUES (?, ?)", (request_id, voter)), lost="votes may be missing")
+            self.store.note(("INSERT OR IGNORE INTO votes VALUES (?, ?)", (request_id, voter)))
             return True
 
     def lift(self, request_id: int, priority: Priority, amount: int) -> None:
@@ -243,7 +288,6 @@ class RequestQueue:
             self._put(replace(request, priority=priority, amount=total))
             self.store.note(
                 ("UPDATE requests SET priority = ?, amount = ? WHERE id = ?", (priority, total, request_id)),
-                lost="what was paid may be forgotten",
             )
 
     def settle(self, request_ids: Sequence[int]) -> None:
@@ -262,12 +306,21 @@ class RequestQueue:
                     ("UPDATE requests SET settled = ? WHERE id = ?", (place, request_id))
                     for place, request_id in enumerate(request_ids, 1)
                 ),
-                lost="requests may stand elsewhere",
             )
 
     def close(self) -> None:
-        """Close the file; a second call does nothing. What is on air will wait again at the next start."""
-        self.store.close()
+        """Close the file; a second call does nothing. What is on air waits at the next start, for the rest of its time."""
+        with self._lock:
+            if not self.store.closed:
+                for request_id in self._on_air:
+                    self._note_aired(request_id)
+            self.store.close()
+
+    def _note_aired(self, request_id: int) -> None:
+        seconds = self._on_air[request_id].aired_s
+        if seconds != self._noted_s.get(request_id):
+            self._noted_s[request_id] = seconds
+            self.store.note(("UPDATE requests SET aired_s = ? WHERE id = ?", (seconds, request_id)))
 
     def _get(self, request_id: int) -> Request:
         try:
@@ -288,38 +341,26 @@ class RequestQueue:
 
     def _read(self, row: tuple[Any, ...]) -> Request | None:
         """A row of the file as a request; None, with a warning, when it makes no sense."""
-        number, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled = row
         try:
-            return Request(
-                number,
-                user,
-                text,
-                tuple(map(_unpack, json.loads(targets))),
-                Role(role),
-                source,
-                created_s,
-                RequestState(state),
-                message_id,
-                Priority(priority),
-                amount,
-                settled=settled,
-            )
+            return request_of(row)
         except (ValueError, TypeError) as error:
-            logger.warning("%s: request %s cannot be read and is left out: %s", self.store.name, number, error)
+            logger.warning("%s: request %s cannot be read and is left out: %s", self.store.name, row[0], error)
             return None
 
     def _load(self) -> None:
         """Read what waits; what was on air goes in front of it."""
-        with self.store.transaction() as cursor:
-            cursor.execute(
+        self.store.note(
+            (
                 "UPDATE requests SET state = ?, settled = (SELECT coalesce(min(settled), 1) - 1 FROM requests WHERE state = ?)"
                 " WHERE state = ?",
                 (RequestState.QUEUED, RequestState.QUEUED, RequestState.ON_AIR),
             )
-            rows = cursor.execute(
-                f"SELECT {_COLUMNS} FROM requests WHERE state = ? ORDER BY place, id", (RequestState.QUEUED,)
+        )
+        with self._lock:
+            rows = self.store.connection.execute(
+                f"SELECT {COLUMNS} FROM requests WHERE state = ? ORDER BY place, id", (RequestState.QUEUED,)
             ).fetchall()
-            votes = cursor.execute("SELECT request, voter FROM votes").fetchall()
+            votes = self.store.connection.execute("SELECT request, voter FROM votes").fetchall()
         for request_id, voter in votes:
             self._voters.setdefault(request_id, set()).add(voter)
         for row in rows:
@@ -328,21 +369,3 @@ class RequestQueue:
         self._voters = {number: voters for number, voters in self._voters.items() if number in self._waiting}
         if self._waiting:
             logger.info("%s: %d requests still wait from before", self.store.name, len(self._waiting))
-
-
-def _pack(target: Target) -> list[Any]:
-    """A target as the file keeps it: a class as wnid and label, a layer as nothing, label, name and channels."""
-    if target.kind is Kind.CLASS:
-        return [target.wnid, target.label]
-    assert target.kind is Kind.LAYER, "only operators name files, and they ask for nothing here"
-    return ["", target.label, target.layer, list(target.channels)]
-
-
-def _unpack(kept: Any) -> Target:
-    """The other way; raises ValueError or TypeError."""
-    match kept:
-        case [str(wnid), str(label)] if wnid:
-            return Target(wnid, label)
-        case ["", str(label), str(layer), [*channels]] if layer and all(type(channel) is int for channel in channels):
-            return Target("", label, layer, tuple(channels))
-    raise ValueError(f"{str(kept)[:100]} is no target")

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from streamer.config import QueueConfig
 from streamer.messages import Blocked, BlockKind, Reason, Refused, Rules, Setting, Target
 from streamer.requests.blocks import Blocks, comparable_name, comparable_word, family_unsafe
-from streamer.requests.store import QueueError, Store
+from streamer.requests.schema import QueueError
+from streamer.requests.store import Store
 from streamer.settings_rules import allowed
 
 logger = logging.getLogger(__name__)
@@ -62,11 +63,7 @@ class Rulebook:
             QueueError: the config blocks a class that there is not, or the file cannot be read.
         """
         self._config, self._store, self._classes_of = config, store, classes_of
-        self._given = Blocks(
-            frozenset(filter(None, map(comparable_word, config.blocked_words))),
-            frozenset(filter(None, map(comparable_name, config.blocked_users))),
-            frozenset(self._given_classes(config.blocked_classes)),
-        )
+        self._given = self._blocks_of(config)
         self._changes = self._load()
         self._now = self._lay_over(self._changes)
 
@@ -74,6 +71,20 @@ class Rulebook:
     def now(self) -> InForce:
         """The rules in force; the same object as long as nothing changes."""
         return self._now
+
+    def configure(self, config: QueueConfig) -> tuple[str, ...]:
+        """Go by another config; what moderators changed still goes before it.
+
+        Returns:
+            The settings that differ from the config before, but do not show, because moderators changed them.
+
+        Raises:
+            QueueError: it blocks a class that there is not; nothing is changed then.
+        """
+        given, before = self._blocks_of(config), self._config
+        self._given, self._config = given, config
+        self._turn_to(self._changes)
+        return tuple(name for name in self._changes.settings if getattr(config, name) != getattr(before, name))
 
     def told(self) -> Rules:
         """The rules as they are told to others."""
@@ -101,14 +112,13 @@ class Rulebook:
         self._turn_to(replace(self._changes, settings={**self._changes.settings, **settings}))
         self._store.note(
             *(("INSERT OR REPLACE INTO rules VALUES (?, ?)", (name, json.dumps(value))) for name, value in settings.items()),
-            lost="changed rules may be forgotten",
         )
 
     def reset(self, *, blocks: bool = False) -> None:
         """Forget all changes of settings, and those of blocks too if asked to."""
         self._turn_to(_Changes(blocks={} if blocks else self._changes.blocks))
         forget = ("DELETE FROM rules", "DELETE FROM blocks") if blocks else ("DELETE FROM rules",)
-        self._store.note(*((statement, ()) for statement in forget), lost="changed rules may be back")
+        self._store.note(*((statement, ()) for statement in forget))
 
     def block(self, kind: BlockKind, value: str) -> None:
         """Keep something out from now on.
@@ -149,7 +159,7 @@ class Rulebook:
                 changed[kind, each] = blocked
                 notes.append(("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", (kind, each, int(blocked))))
         self._turn_to(replace(self._changes, blocks=changed))
-        self._store.note(*notes, lost="changed blocks may be forgotten")
+        self._store.note(*notes)
 
     def _values(self, kind: BlockKind, value: str) -> tuple[str, ...]:
         if kind is BlockKind.CLASS:
@@ -181,6 +191,13 @@ class Rulebook:
     @staticmethod
     def _touchy(config: QueueConfig) -> frozenset[str]:
         return family_unsafe() if config.family_safe else frozenset()
+
+    def _blocks_of(self, config: QueueConfig) -> Blocks:
+        return Blocks(
+            frozenset(filter(None, map(comparable_word, config.blocked_words))),
+            frozenset(filter(None, map(comparable_name, config.blocked_users))),
+            frozenset(self._given_classes(config.blocked_classes)),
+        )
 
     def _given_classes(self, words: Iterable[str]) -> Iterable[str]:
         for word in words:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from streamer.assets import asset
+from streamer.requests.emoji import plain
 from streamer.requests.spelling import MAX_KEY, allowed_errors, fold, key, variants
 
 
@@ -69,6 +71,12 @@ class Shelf:
         self._meanings = meanings
         self.themes: tuple[tuple[int, ...], ...] = tuple(map(tuple, data["themes"]))
         """Showy classes by theme, for when nobody asks."""
+        self.emoji: dict[str, str] = {
+            plain(emoji): word
+            for word, several in yaml.safe_load(asset("emoji.yaml").read_text(encoding="utf-8")).items()
+            for emoji in several.split()
+        }
+        """The word that each emoji stands for, by the emoji as ``emoji.plain`` leaves it; others are decoration."""
         self._nearby = {word: tuple(found) for found, words in data["nearby"] for word in words.split()}
         self._holders: dict[str, list[int]] = {}
         by_length = sorted(range(len(self.entries)), key=lambda index: len(self.entries[index].label))
@@ -83,6 +91,10 @@ class Shelf:
                     self._shortened.setdefault(short, []).append(known)
         self._shelves = _by_letter(slippery)
         self._nearby_shelves = _by_letter(self._nearby)
+
+    def labels_of(self, classes: Iterable[int]) -> tuple[str, ...]:
+        """The labels of some classes."""
+        return tuple(self.entries[index].label for index in classes)
 
     def meaning(self, folded: str) -> tuple[int, ...]:
         """The classes that a folded phrase may mean; none if it is not known. Plurals are forgiven."""

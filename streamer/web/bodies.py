@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import codecs
 from typing import Annotated, Any, Self, TypeVar
 
 from aiohttp import web
@@ -14,6 +16,10 @@ from streamer.web.errors import ApiError
 
 MAX_BYTES = 16 * 1024
 """Longest body; the longest sensible request is well under 1 kB."""
+
+
+BODY_S = 10.0
+"""Seconds in which a body must have come."""
 
 
 class Body(BaseModel):
@@ -114,6 +120,7 @@ class ChatBody(Body):
     account: Annotated[str, Field(max_length=500)] = ""
     channel: Annotated[str, Field(max_length=500)] = ""
     source: Source = "twitch"
+    heard_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
 
 
 class PauseBody(Body):
@@ -139,9 +146,15 @@ async def read_body(request: web.Request, shape: type[B]) -> B:
     """Read a body as ``shape``; an absent one counts as ``{}`` if that has the shape.
 
     Raises:
-        ApiError: 400 if it is not JSON or not of that shape, 415 if it does not claim to be JSON.
+        ApiError: 400 if it is not JSON or not of that shape, 408 if it does not come, 415 if it does not claim to be JSON.
     """
-    raw = await request.read()
+    try:
+        async with asyncio.timeout(BODY_S):
+            raw = (await request.read()).removeprefix(codecs.BOM_UTF8)
+    except TimeoutError:
+        raise ApiError(408, "too_slow", f"the body did not come within {BODY_S:.0f} s") from None
+    except web.RequestPayloadError:
+        raise ApiError(400, "malformed", "the body ends before its time, or is not as its headers say") from None
     if not raw and shape is EmptyBody:
         return shape()
     if request.content_type != "application/json":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from streamer.web.errors import ApiError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -37,9 +40,12 @@ class Calls:
         future = self._pool.submit(function)
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: self._count_down(loop))
+        outcome = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), CALL_S)
+            return await asyncio.wait_for(asyncio.shield(outcome), CALL_S)
         except TimeoutError:
+            if not outcome.done():  # else it is the call's own
+                outcome.add_done_callback(_missed)
             raise ApiError(503, "busy", "the dream did not answer in time", retry_s=2.0) from None
 
     def _count_down(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,3 +58,9 @@ class Calls:
     def close(self) -> None:
         """Let go of the threads when the calls under way have ended; waiting ones are dropped."""
         self._pool.shutdown(cancel_futures=True)
+
+
+def _missed(outcome: asyncio.Future[Any]) -> None:
+    """A call ended that nobody waits for any more."""
+    if not outcome.cancelled() and (error := outcome.exception()) is not None:
+        log.info("a call that its caller had given up failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])

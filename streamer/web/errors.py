@@ -2,7 +2,7 @@
 
 Every error answer under ``/api`` is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
 they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it; ``unlearnt``
-what only other networks know, and how the operator gets one of those.
+what only other networks know, and how the operator gets one of those; ``bad_settings`` all ``mistakes`` of the config file.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class ApiError(Exception):
         retry_s: float | None = None,
         vote: Vote | None = None,
         unlearnt: Unlearnt | None = None,
+        mistakes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -80,6 +81,7 @@ class ApiError(Exception):
         self.retry_s = retry_s
         self.vote = vote
         self.unlearnt = unlearnt
+        self.mistakes = mistakes
 
     @classmethod
     def of(cls, refused: Refused) -> ApiError:
@@ -99,6 +101,8 @@ class ApiError(Exception):
         error: dict[str, object] = {"code": self.code, "message": str(self)}
         if self.suggestions or self.code == Reason.UNKNOWN_WORD:
             error["suggestions"] = list(self.suggestions)
+        if self.mistakes:
+            error["mistakes"] = list(self.mistakes)
         if self.vote is not None:
             error |= {
                 "voted": self.vote.counted,

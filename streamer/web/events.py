@@ -12,13 +12,13 @@ from aiohttp import web
 
 from streamer.web import wire
 from streamer.web.bridge import Calls
+from streamer.web.door import hang_up, keep_open, keep_short
 from streamer.web.errors import ApiError
+from streamer.web.places import Places
 from streamer.web.protocols import StatusReader
 
 log = logging.getLogger(__name__)
 
-MAX_WATCHERS = 256
-"""Open event streams; more are refused politely."""
 LOOK_S = 0.25
 """How often the status is read while somebody watches."""
 TELL_S = 1.0
@@ -30,10 +30,11 @@ STALL_S = 15.0
 class Events:
     """Handler of ``/api/events``."""
 
-    def __init__(self, read: StatusReader, links: wire.Links, calls: Calls) -> None:
+    def __init__(self, read: StatusReader, links: wire.Links, calls: Calls, places: Places) -> None:
         self._read = read
         self._links = links
         self._calls = calls
+        self._places = places
         self._watchers = 0
         self._message = b""
         self._number = 0
@@ -47,18 +48,27 @@ class Events:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send ``status`` events, each the same object as ``/api/status``, until the watcher leaves."""
-        if self._watchers >= MAX_WATCHERS or self._closing:
-            raise ApiError(503, "full", "too many watchers at once", retry_s=10.0)
+        if self._closing:
+            raise ApiError(503, "ending", "the stream is ending", retry_s=10.0)
+        with self._places.one(request):
+            keep_open(request)
+            return await self._serve(request)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         self._watchers += 1
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="status")
         try:
+            keep_short(request.transport)
             await response.prepare(request)
             await response.write(b"retry: 2000\n\n")
             await self._tell(request, response)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
             log.debug("watcher %s is gone", request.remote)
+        except TimeoutError:
+            log.debug("watcher %s takes nothing, and is let go", request.remote)
+            hang_up(request)
         finally:
             self._watchers -= 1
             if not self._watchers and self._looking is not None:

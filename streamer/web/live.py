@@ -10,28 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import Callable
 
 from aiohttp import web
 
 from streamer.web.bridge import Calls
+from streamer.web.door import hang_up, keep_open, keep_short
 from streamer.web.errors import ApiError
+from streamer.web.places import Places
 from streamer.web.protocols import Feed, Outputs, Video
 
 log = logging.getLogger(__name__)
 
-MAX_VIEWERS = 64
-"""Open streams of live video; more are refused politely."""
 LOOK_S = 0.5
 """How often to look whether the viewer is still there while there is nothing to send."""
 STALL_S = 15.0
 """A viewer that has not taken a piece after so long is let go."""
-BUFFER_BYTES = 32 << 10
-"""What may wait in the program for one viewer's line, besides the piece being sent…"""
-SOCKET_BYTES = 256 << 10
-"""…and in the system: a second of video, which a line of 100 ms carries at 20 Mbit/s. More would only be later."""
 BOUNDARY = "zoomdream-frame"
+PART = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n".encode()
+"""How a part of MJPEG begins. It is sent right after the picture before, for Firefox shows one when it has seen its end."""
+AGAIN_S = 0.1
+"""Seconds without a new picture after which browsers get the last one again, once: Chromium shows one when it has seen all
+headers of the next part, and that one's length is among them. Players take a picture by its length, and get each once."""
+BROWSER = "Mozilla/"
+"""How the User-Agent of all of them begins, Chromium's, Safari's and that of OBS's browser source among them."""
 TS, MJPEG = "video/mp2t", f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
@@ -42,11 +44,11 @@ Subscribe = Callable[[Callable[[], None]], Feed]
 class Live:
     """Handlers of ``/live.ts``, ``/live.mp4``, ``/live.mjpg`` and ``/frame.jpg``, and of the outputs' own addresses."""
 
-    def __init__(self, video: Video, outputs: Outputs, calls: Calls, max_viewers: int = MAX_VIEWERS) -> None:
+    def __init__(self, video: Video, outputs: Outputs, calls: Calls, places: Places) -> None:
         self._video = video
         self._outputs = outputs
         self._calls = calls
-        self._max = max_viewers
+        self._places = places
         self._open: set[asyncio.Event] = set()
         """One per viewer: set when there may be something to do."""
         self._ending = False
@@ -110,8 +112,15 @@ class Live:
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        if len(self._open) >= self._max or self._ending:
-            raise ApiError(503, "full", "too many viewers at once", retry_s=10.0)
+        if self._ending:
+            raise ApiError(503, "ending", "the stream is ending", retry_s=10.0)
+        with self._places.one(request):
+            keep_open(request)
+            return await self._serve(request, response, subscribe, framed=framed)
+
+    async def _serve(
+        self, request: web.Request, response: web.StreamResponse, subscribe: Subscribe, *, framed: bool
+    ) -> web.StreamResponse:
         news = asyncio.Event()
         self._open.add(news)
         try:
@@ -123,11 +132,14 @@ class Live:
 
             feed = await self._calls(lambda: subscribe(on_ready))
             try:
-                _keep_short(request.transport)
+                keep_short(request.transport)
                 await response.prepare(request)
                 await self._pump(request, response, feed, news, framed=framed)
-            except (ConnectionError, TimeoutError):
+            except ConnectionError:
                 log.debug("viewer %s of %s is gone", request.remote, request.path)
+            except TimeoutError:
+                log.debug("viewer %s of %s takes nothing, and is let go", request.remote, request.path)
+                hang_up(request)
             finally:
                 feed.close()
         finally:
@@ -137,16 +149,24 @@ class Live:
     async def _pump(
         self, request: web.Request, response: web.StreamResponse, feed: Feed, news: asyncio.Event, *, framed: bool
     ) -> None:
+        lead, last = (PART if framed else b""), b""
+        again = framed and request.headers.get("User-Agent", "").startswith(BROWSER)
         while not (self._ending or feed.closed or request.transport is None or request.transport.is_closing()):
             news.clear()
             piece = feed.read(0)
             if piece is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), LOOK_S)
-                continue
-            if framed:
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(piece)}\r\n\r\n"
-                piece = b"".join((head.encode(), piece, b"\r\n"))
+                try:
+                    await asyncio.wait_for(news.wait(), AGAIN_S if last else LOOK_S)
+                    continue
+                except TimeoutError:
+                    if not last:
+                        continue
+                    piece, last = last, b""
+            elif framed:
+                length = f"Content-Length: {len(piece)}\r\n\r\n".encode()
+                piece = b"".join((length, piece, b"\r\n", PART))
+                last = piece if again else b""
+            piece, lead = lead + piece, b""
             async with asyncio.timeout(STALL_S):
                 await response.write(piece)
 
@@ -155,14 +175,3 @@ class Live:
         self._ending = True
         for news in self._open:
             news.set()
-
-
-def _keep_short(transport: asyncio.Transport | None) -> None:
-    """Let little of a stream wait on its way to a viewer."""
-    if transport is None:
-        return  # gone already
-    transport.set_write_buffer_limits(BUFFER_BYTES)
-    line = transport.get_extra_info("socket")
-    if line is not None:
-        with contextlib.suppress(OSError):  # closed meanwhile
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)

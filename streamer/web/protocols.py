@@ -18,10 +18,12 @@ from streamer.messages import (
     Priority,
     Programme,
     Receipt,
+    Reloaded,
     Request,
     Role,
     Rules,
     Setting,
+    SettingsStatus,
     SkipVote,
     Standing,
     StatusSnapshot,
@@ -217,6 +219,19 @@ class Outputs(Protocol):
 
     def channel(self, path: str) -> Channel | None:
         """The live video at that address of this server, ``/obs.ts`` for example; None if there is none, or it is disabled."""
+        ...
+
+
+class Settings(Protocol):
+    """The config file, which may change while the stream runs."""
+
+    @property
+    def status(self) -> SettingsStatus:
+        """How it stands to what runs."""
+        ...
+
+    def reload(self) -> Reloaded:
+        """Read it and heed it; raises ``ConfigError`` with all its mistakes, ``ConfigGone`` when it is not there."""
         ...
 
 

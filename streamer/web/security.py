@@ -1,6 +1,7 @@
 """Who may call what: host names, origins, the moderators' token, and the headers that keep browsers careful.
 
-The page is public, so reading is free. A write or an event stream must come from a page of ours or from no page at all (a
+Each call has a scope, by its method and path: everybody's, to view, to ask, or to control. The page is public, so viewing is
+free, unless there is a token for that, too. A write or an event stream must come from a page of ours or from no page at all (a
 program), under a host name that is ours: otherwise any web site could use a visitor's browser to reach a server on loopback.
 Moderating takes the token, as ``Authorization: Bearer`` or in a cookie that ``/control`` gets by logging in. Without a
 configured token the server listens on loopback only, and whoever sits at the machine moderates.
@@ -8,30 +9,75 @@ configured token the server listens on loopback only, and whoever sits at the ma
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
+from enum import Enum, auto
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from streamer.config import is_loopback
+from streamer.web.allowances import payer
 from streamer.web.errors import ApiError, Handler
 
 COOKIE = "zoomdream_control"
 COOKIE_S = 30 * 24 * 3600
 FAILURES = 10
-"""Wrong tokens an address may offer within FAILURE_S."""
+"""Wrong tokens an address may offer within FAILURE_S before it is told to wait."""
 FAILURE_S = 60.0
+SLOW_S = (0.05, 3.0)
+"""Before a wrong token is answered: after the first, and at most; doubled with each that came within FAILURE_S."""
+SLOWED = 8
+"""Calls of an address that wait so at once; the limits hold for more of them (``limits``)."""
+GUESSES = frozenset({"wrong_token", "too_many_tries"})
+"""Codes of answers to wrong tokens."""
 ADDRESSES = 1024
 """Addresses whose failures are remembered; the oldest is forgotten first."""
 
 OPEN = frozenset({"/healthz", "/metrics"})
 """Watched by machines, under whatever name they know the server."""
+PAGES = frozenset({"/", "/overlay"})
+"""Whose addresses may come with a token."""
 EVENTS = "/api/events"
+LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/logout"})
+"""What a moderator needs before being known as one; with the static files, which hold nothing of the stream."""
+ASK = frozenset({"/api/requests"})
+"""Where viewers may write."""
+MODERATORS = frozenset({"/api/reload"})
+"""What only moderators may read, too."""
+VIEW_COOKIE = "zoomdream_view"
+
+
+class Scope(Enum):
+    """What a caller must be allowed to do."""
+
+    ANY = auto()
+    """Nothing."""
+    VIEW = auto()
+    """See pages, video and status."""
+    ASK = auto()
+    """Ask for something."""
+    CONTROL = auto()
+    """Moderate."""
+
+
+def scope_of(method: str, route: str) -> Scope:
+    """Which scope a call has: what is not known to be for viewers is for moderators.
+
+    Args:
+        route: the path as it was registered, since a path that is sent can be written in many ways.
+    """
+    if route in OPEN or route in LOGIN:
+        return Scope.ANY
+    if method in ("GET", "HEAD") and route not in MODERATORS:
+        return Scope.VIEW
+    return Scope.ASK if route in ASK else Scope.CONTROL
+
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -66,14 +112,22 @@ class Gate:
         names: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        *,
+        view_token: str | None = None,
     ) -> None:
-        """``names`` are host names besides loopback, the address itself and, off loopback, any numeric address."""
-        self._token = token
+        """Begin to judge.
+
+        Args:
+            names: host names besides loopback, the address itself and, off loopback, any numeric address.
+            view_token: what viewing takes; None: everybody may.
+        """
+        self._token, self._view_token = token, view_token
         self._loopback = is_loopback(host)
         self._names = {name.lower() for name in (*names, host)}
         self._clock = clock
         self._wall = wall
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._slowed: Counter[str] = Counter()
 
     @property
     def login(self) -> bool:
@@ -110,21 +164,55 @@ class Gate:
         """Whether the caller is a moderator.
 
         Raises:
-            ApiError: 401 for a wrong token, 429 after too many of them.
+            ApiError: 401 for a wrong token, 429 for one after too many of them.
         """
         if self._token is None:
             # what a proxy passes on comes from elsewhere
             return self._loopback and not any(name in request.headers for name in ("Forwarded", "X-Forwarded-For"))
-        offered = request.headers.get("Authorization")
-        if offered is not None:
-            kind, _, token = offered.partition(" ")
-            self.try_token(request, token.strip() if kind.lower() == "bearer" else "")
+        if self.holds(request):
             return True
-        return self._cookie_holds(request.cookies.get(COOKIE, ""))
+        if "Authorization" in request.headers:
+            self.try_token(request, _bearer(request))
+        return False
+
+    def holds(self, request: web.Request) -> bool:
+        """Whether the moderators' token or a cookie for it came with a call, whatever else did."""
+        if self._token is None:
+            return False
+        cookie = request.cookies.get(COOKIE, "")
+        return _equal(_bearer(request), self._token) or self._cookie_holds(self._token, "control", cookie)
 
     def writes(self, request: web.Request) -> bool:
         """Whether the caller may ask for something."""
         return self._loopback or self.moderates(request)
+
+    def views(self, request: web.Request) -> bool:
+        """Whether the caller may see pages, video and status: with the token for that, or as a moderator.
+
+        Raises:
+            ApiError: 401 for a wrong token, 429 for one after too many of them.
+        """
+        if self._view_token is None or self._cookie_holds(self._view_token, "view", request.cookies.get(VIEW_COOKIE, "")):
+            return True
+        if self.holds(request):
+            return True
+        offered = request.query.get("token")
+        if offered is not None:
+            self.try_token(request, offered, self._view_token)
+            return True
+        return self.moderates(request)
+
+    def require(self, scope: Scope, request: web.Request) -> None:
+        """Raise ApiError 401 unless the caller may do that."""
+        if scope is Scope.ANY:
+            return
+        if scope is Scope.CONTROL:
+            self.require_moderator(request)
+            return
+        if not self.views(request):
+            raise ApiError(401, "unauthorized", "this stream takes a token to view: add ?token=… to the address")
+        if scope is Scope.ASK:
+            self.require_writer(request)
 
     def require_moderator(self, request: web.Request) -> None:
         """Raise ApiError 401 unless a moderator calls."""
@@ -141,35 +229,58 @@ class Gate:
             return "this call is for this machine only, because no token is configured"
         return "this call needs the token: log in on /control, or send Authorization: Bearer"
 
-    def try_token(self, request: web.Request, offered: str) -> None:
-        """Compare a token in constant time, and brake whoever guesses.
+    def try_token(self, request: web.Request, offered: str, right: str | None = None) -> None:
+        """Compare a token in constant time. Who guesses is slowed down; the right one is let in at once, whoever guesses at the
+        same address: behind a proxy that is everybody.
+
+        Args:
+            right: what it should be; None: the moderators' token.
 
         Raises:
-            ApiError: 401 if it is wrong, 429 after too many wrong ones.
+            ApiError: 401 if it is wrong, 429 if it is after too many wrong ones.
         """
-        address, now = request.remote or "", self._clock()
-        recent = [then for then in self._failures.get(address, ()) if now - then < FAILURE_S]
-        if len(recent) >= FAILURES:
-            raise ApiError(429, "too_many_tries", "too many wrong tokens", retry_s=recent[0] + FAILURE_S - now)
-        if self._token is not None and hmac.compare_digest(offered.encode(), self._token.encode()):
-            self._failures.pop(address, None)
+        right = self._token if right is None else right
+        if right is not None and _equal(offered, right):
             return
-        self._failures[address] = [*recent, now]
+        address, now = payer(request.remote or ""), self._clock()
+        recent = [then for then in self._failures.get(address, ()) if now - then < FAILURE_S]
+        self._failures[address] = [*recent, now][-FAILURES - 1 :]
         self._failures.move_to_end(address)
         if len(self._failures) > ADDRESSES:
             self._failures.popitem(last=False)
+        if len(recent) >= FAILURES:
+            raise ApiError(429, "too_many_tries", "too many wrong tokens", retry_s=recent[-FAILURES] + FAILURE_S - now)
         raise ApiError(401, "wrong_token", "that is not the token")
 
-    def _sign(self, expires: str) -> str:
-        assert self._token is not None
-        return hmac.new(self._token.encode(), f"zoomdream control until {expires}".encode(), hashlib.sha256).hexdigest()
+    async def _slow_down(self, request: web.Request) -> None:
+        """Let who has just guessed wait for the answer: longer with each guess of the address, and only some at once."""
+        address = payer(request.remote or "")
+        if self._slowed[address] >= SLOWED:
+            return
+        first_s, most_s = SLOW_S
+        self._slowed[address] += 1
+        try:
+            await asyncio.sleep(min(most_s, first_s * 2.0 ** (len(self._failures.get(address, ())) - 1)))
+        finally:
+            self._slowed[address] -= 1
+            if not self._slowed[address]:
+                del self._slowed[address]
 
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give a browser the cookie: the token itself is not in it, a new token ends it."""
+        """Give a moderator's browser the cookie: the token itself is not in it, a new token ends it."""
+        assert self._token is not None
+        self._set_cookie(request, response, COOKIE, self._token, "control")
+
+    def remember_viewer(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Likewise for a viewer's."""
+        assert self._view_token is not None
+        self._set_cookie(request, response, VIEW_COOKIE, self._view_token, "view")
+
+    def _set_cookie(self, request: web.Request, response: web.StreamResponse, name: str, token: str, purpose: str) -> None:
         expires = str(int(self._wall()) + COOKIE_S)
         response.set_cookie(
-            COOKIE,
-            f"{expires}.{self._sign(expires)}",
+            name,
+            f"{expires}.{_signature(token, purpose, expires)}",
             max_age=COOKIE_S,
             path="/",
             httponly=True,
@@ -177,18 +288,48 @@ class Gate:
             secure=request.headers.get("X-Forwarded-Proto", request.scheme) == "https",
         )
 
-    def _cookie_holds(self, cookie: str) -> bool:
+    def _cookie_holds(self, token: str, purpose: str, cookie: str) -> bool:
         expires, _, signature = cookie.partition(".")
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
             return False
-        genuine = hmac.compare_digest(signature.encode(), self._sign(expires).encode())
+        genuine = hmac.compare_digest(signature.encode(), _signature(token, purpose, expires).encode())
         return genuine and self._wall() < int(expires)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what ``check`` refuses."""
+        """Refuse what ``check`` refuses and who may not do it; a page's address loses the token that it came with."""
+        try:
+            return await self._guarded(request, handler)
+        except ApiError as error:
+            if error.code in GUESSES:
+                await self._slow_down(request)
+            raise
+
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.check(request)
+        resource = request.match_info.route.resource
+        if resource is not None:  # there is something at that address
+            self.require(scope_of(request.method, resource.canonical), request)
+        if self._view_token is not None and "token" in request.query and request.path in PAGES:
+            answer = web.HTTPSeeOther(request.rel_url.with_query([(k, v) for k, v in request.query.items() if k != "token"]))
+            self.remember_viewer(request, answer)
+            raise answer
         return await handler(request)
+
+
+def _bearer(request: web.Request) -> str:
+    """The token in a call's Authorization; empty where there is none."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _equal(offered: str, right: str) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(offered.encode(errors="surrogateescape"), right.encode())
+
+
+def _signature(token: str, purpose: str, expires: str) -> str:
+    return hmac.new(token.encode(), f"zoomdream {purpose} until {expires}".encode(), hashlib.sha256).hexdigest()
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -13,17 +13,21 @@ from pathlib import Path
 
 from aiohttp import web
 
+from streamer import descriptors
 from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
+from streamer.web.door import Guard, Visit, count_bytes, take
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
+from streamer.web.limits import Limits
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
 from streamer.web.outputs import OutputsApi
-from streamer.web.protocols import Actions, Classes, Desk, Outputs, StatusReader, Video
+from streamer.web.protocols import Actions, Classes, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
+from streamer.web.settings import SettingsApi
 from streamer.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ class Server:
         classes: Classes,
         actions: Actions,
         outputs: Outputs,
+        settings: Settings,
     ) -> None:
         self._config = config
         self._desk = desk
@@ -54,6 +59,7 @@ class Server:
         self._classes = classes
         self._actions = actions
         self._outputs = outputs
+        self._settings = settings
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live: Live | None = None
@@ -134,31 +140,49 @@ class Server:
     async def _serve(self, sockets: list[socket.socket]) -> None:
         self._loop = asyncio.get_running_loop()
         calls = Calls()
-        live = self._live = Live(self._video, self._outputs, calls)
+        gate = Gate(self._config.host, self._config.token, self._config.hosts, view_token=self._config.view_token)
+        limits = Limits(self._config.limits, self._config.trusted_proxies, gate, descriptors.most())
+        live = self._live = Live(self._video, self._outputs, calls, limits.viewers)
         try:
             links = await read_links(self._classes, calls)
-            events = Events(self._status, links, calls)
-            runner = web.AppRunner(self._app(live, events, calls, links), access_log=None, shutdown_timeout=GRACE_S)
+            events = Events(self._status, links, calls, limits.watchers)
+            app = self._app(gate, limits, live, events, calls, links)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
             await runner.setup()
-            for listener in sockets:
-                await web.SockSite(runner, listener).start()
+            server = runner.server
+            assert server is not None
+            stop = asyncio.create_task(self._stop.wait())
+            doors = [
+                asyncio.create_task(take(listener, limits, lambda address: Visit(server, limits, address)))
+                for listener in sockets
+            ]
             log.info("serving on %s", self.url)
+            if limits.most < self._config.limits.connections:
+                log.info("the system gives few descriptors: at most %d connections at once (see web.limits)", limits.most)
             self._ready.set()
-            await self._stop.wait()
+            await asyncio.wait([stop, *doors], return_when=asyncio.FIRST_COMPLETED)
+            for task in (stop, *doors):
+                task.cancel()
+            ended = await asyncio.gather(stop, *doors, return_exceptions=True)
             events.end()
             live.end()
             await runner.cleanup()
+            for fault in ended:
+                if isinstance(fault, Exception):
+                    raise fault
         finally:
             calls.close()
 
-    def _app(self, live: Live, events: Events, calls: Calls, links: dict[str, str]) -> web.Application:
-        gate = Gate(self._config.host, self._config.token, self._config.hosts)
-        api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links)
-        app = web.Application(middlewares=[explain, gate.guard], client_max_size=MAX_BYTES)
-        app.on_response_prepare.append(add_headers)
+    def _app(
+        self, gate: Gate, limits: Limits, live: Live, events: Events, calls: Calls, links: dict[str, str]
+    ) -> web.Application:
+        api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links, limits.line)
+        app = web.Application(middlewares=[explain, Guard(limits).guard, gate.guard], client_max_size=MAX_BYTES)
+        app.on_response_prepare.extend([add_headers, count_bytes])
         moderation = Moderation(self._desk, self._actions, gate, calls)
-        outputs = OutputsApi(self._outputs, gate, calls)
-        for room in (api, moderation, outputs, live, events, Watch(self._status, calls)):
+        outputs = OutputsApi(self._outputs, calls)
+        settings = SettingsApi(self._settings, calls)
+        for room in (api, moderation, outputs, settings, live, events, Watch(self._status, calls, limits)):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

@@ -10,6 +10,7 @@ from streamer.messages import (
     Blocked,
     ChatReport,
     ClassEntry,
+    Kind,
     LayerEntry,
     Match,
     OutputStatus,
@@ -17,6 +18,7 @@ from streamer.messages import (
     Receipt,
     Rules,
     Scene,
+    SettingsStatus,
     SourceStatus,
     Standing,
     StatusSnapshot,
@@ -40,8 +42,10 @@ def _seconds(value: float | None) -> float | None:
 
 def targets(items: Iterable[Target], links: Links) -> list[Json]:
     """Each target once, with the page about it."""
+    one_word: dict[str, str] = {Kind.CHANNELS: Kind.LAYER}  # the API does not tell them apart
     return [
-        {"kind": t.kind.value, "wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")} for t in dict.fromkeys(items)
+        {"kind": str(one_word.get(t.kind, t.kind)), "wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")}
+        for t in dict.fromkeys(items)
     ]
 
 
@@ -148,6 +152,8 @@ def _chat(report: ChatReport) -> Json:
         "channel": report.channel,
         "source": report.source,
         "age_s": _seconds(report.age_s),
+        "since_s": _seconds(report.since_s),
+        "heard_s": _seconds(report.heard_s),
     }
 
 
@@ -169,6 +175,17 @@ def output(item: OutputStatus) -> Json:
     }
 
 
+def settings(item: SettingsStatus) -> Json:
+    """How the config file stands to what runs."""
+    return {
+        "file": item.file,
+        "mistakes": list(item.mistakes),
+        "at_next_start": list(item.at_next_start),
+        "reloads": item.reloads,
+        "revision": item.revision,
+    }
+
+
 def status(snapshot: StatusSnapshot, links: Links) -> Json:
     """Everything ``/api/status`` and ``/api/events`` tell."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
@@ -178,8 +195,9 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "queue": [_waiting(item, links) for item in programme.waiting],
         "paused": programme.paused,
         "open": programme.open,
+        "unwritten": snapshot.unwritten,
         "motion": {"speed": snapshot.motion.speed, "rotation": snapshot.motion.rotation},
-        "chat": None if snapshot.chat is None else _chat(snapshot.chat),
+        "chat": None if snapshot.chat is None else {**_chat(snapshot.chat), "restarts": snapshot.chat_restarts},
         "video": {
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
@@ -190,9 +208,12 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
                 "repeated": frames.repeated,
                 "dropped": frames.dropped,
                 "limited": frames.limited,
+                "stopped": frames.stopped,
             },
             "encoder": snapshot.encoder,
+            "given_up": list(snapshot.given_up),
             "longest_gap_s": round(snapshot.longest_gap_s, 4),
+            "slate": snapshot.slate,
             "viewers": snapshot.viewers,
         },
         "network": network(snapshot),
@@ -204,6 +225,8 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "keyframe_s": None if renderer.keyframe_s is None else round(renderer.keyframe_s, 3),
             "restarts": renderer.restarts,
             "error": renderer.error,
+            "spoilt": renderer.spoilt,
+            "reduced": renderer.reduced,
         },
         "sound": {
             "source": sound.source,
@@ -215,6 +238,12 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "source": None if snapshot.source is None else _source(snapshot.source),
         "outputs": [output(item) for item in snapshot.outputs],
         "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},
+        "settings": {  # mistakes may hold what is no viewer's business: here they are counted
+            "mistakes": len(snapshot.settings.mistakes),
+            "at_next_start": len(snapshot.settings.at_next_start),
+            "reloads": snapshot.settings.reloads,
+            "revision": snapshot.settings.revision,
+        },
         "uptime_s": _seconds(snapshot.uptime_s),
         "version": snapshot.version,
     }
@@ -242,10 +271,12 @@ def news(told: Json) -> Json:
         "paused": told["paused"],
         "open": told["open"],
         "motion": told["motion"],
-        "chat": chat and {**chat, "age_s": None},
+        "chat": chat and {**chat, "age_s": None, "since_s": None, "heard_s": None},
         "running": told["video"]["frames"]["shown"] > 0,
         "network": told["network"],
         "restarts": told["renderer"]["restarts"],
+        "given_up": told["video"]["given_up"],
         "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in told["outputs"]],
         "health": told["health"],
+        "settings": told["settings"],
     }

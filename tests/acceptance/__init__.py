@@ -2,6 +2,7 @@
 
 python -m tests.acceptance.live_run           rate, first picture, requests
 python -m tests.acceptance.kill9              requests outlive kill -9
+python -m tests.acceptance.queue_faults       a hung dream, kill -9, a full disk: nothing lost or done unseen
 python -m tests.acceptance.shutdown           Ctrl+C at any moment
 python -m tests.acceptance.chat_flood         a thousand chat messages a second
 python -m tests.acceptance.chat_lines         chat lines of any kind
@@ -11,6 +12,9 @@ python -m tests.acceptance.obs                OBS shows the stream, and comes ba
 python -m tests.acceptance.rtmp               a minute pushed to an RTMP server and read back
 python -m tests.acceptance.faults             a server that dies, is silent, stalls, resets, refuses
 python -m tests.acceptance.slow_viewer        one that reads 1 kB/s beside twenty
+python -m tests.acceptance.http_flood         hostile callers of all kinds cost the video nothing
+python -m tests.acceptance.soak               half an hour with all kinds of viewers: frames, time stamps, memory
+python -m tests.acceptance.disks_and_weights  damaged weights, a taken port, a cache and disks that cannot be written
 python -m tests.acceptance.recording          kill -9 while recording, and a full disk
 python -m tests.acceptance.secrets            stream keys appear nowhere
 python -m tests.acceptance.browser_latency    how far behind the page is

@@ -1,5 +1,7 @@
 """How far behind the page's picture is in headless Chromium, as video and, with Media Source Extensions taken away, as JPEGs.
 
+Besides, how soon an <img> of multipart JPEG shows a picture of which there is one every two seconds.
+
 The frame's number is drawn into the picture. The page's own element is copied to a canvas, and the status is asked right before
 and right after: the lag lies between the two, and the upper end counts.
 """
@@ -25,6 +27,8 @@ from tests.acceptance.stream import SMALL_DREAM, Stream
 
 FPS = 30
 LAG_S = 1.0
+SLOW_S, SLOW_LAG_S = 2.0, 0.5
+"""Seconds from picture to picture of a slow output, and after which its newest has to be seen."""
 TAKE_AWAY = "for (const name of ['MediaSource', 'ManagedMediaSource', 'WebKitMediaSource']) delete globalThis[name];"
 LOOK = """async (id) => {
     const number = async () => (await (await fetch('/api/status', {cache: 'no-store'})).json()).video.frames.number;
@@ -96,6 +100,27 @@ def measure(figures: Figures, browser: Any, stream: Stream, element: str, second
     figures.at_most(f"{name}: looks without a readable number", unread / (unread + len(seen)), 0.2)
 
 
+def measure_slow(figures: Figures, browser: Any, stream: Stream) -> None:
+    """Show an output of one picture in SLOW_S as an <img>, and look at it often: what is seen first of each is the newest."""
+    page = browser.new_page()
+    page.goto(stream.url)
+    page.evaluate(
+        "() => { const image = new Image(); image.id = 'slow'; image.src = '/slow.mjpg'; document.body.append(image); }"
+    )
+    opened_s, first_s, seen = time.monotonic(), None, []
+    while time.monotonic() < opened_s + 10 * SLOW_S:
+        lag = look(page, "slow")
+        if lag is not None:
+            first_s = first_s or time.monotonic() - opened_s
+            seen.append(lag[1] / FPS)
+        page.wait_for_timeout(50)
+    page.close()
+    figures.holds(f"an <img> of a picture every {SLOW_S} s: shows", seen)
+    if seen and first_s is not None:
+        note(f"an <img> of a picture every {SLOW_S} s: first picture after {first_s:.2f} s, {len(seen)} looks")
+        figures.at_most(f"an <img> of a picture every {SLOW_S} s: least lag", min(seen), SLOW_LAG_S, "s")
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=30.0, help="of looking, each time")
@@ -113,12 +138,14 @@ def main() -> None:
         given.shots.mkdir(parents=True, exist_ok=True)
     figures = Figures()
     video = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.frame_counter=true"]
+    video.append(f"outputs=[{{kind: mjpeg, path: /slow.mjpg, fps: {1 / SLOW_S}}}]")
     with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), [*SMALL_DREAM, *video, *given.settings]) as stream:
         stream.wait_for_picture()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
             for element in ("video", "picture"):
                 measure(figures, browser, stream, element, given.seconds, given.shots)
+            measure_slow(figures, browser, stream)
             browser.close()
         note(f"at the clock: {stream.status()['video']}")
     sys.exit(figures.end())

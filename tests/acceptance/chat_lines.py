@@ -7,21 +7,25 @@ import sys
 import time
 from random import Random
 
+import numpy as np
 import regex
 
-from bot.clean import clean_name, echo
 from bot.config import ChatConfig
 from bot.parser import Parser
 from bot.replies import Replies
+from bot.saying import echo
 from streamer.config import QueueConfig
-from streamer.messages import Refused, Role
+from streamer.messages import Keyframe, Pose, Refused, Role
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.lines import lines
+from viewer_text.clean import clean_name
 
 LIMIT_MS = 1.0
-UNCLEAN = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]")
+_JOINT = r"(?<=\p{Extended_Pictographic}\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})"
+"""What makes one emoji of several."""
+UNCLEAN = regex.compile(rf"(?!{_JOINT})[\p{{Cc}}\p{{Cf}}\p{{Cs}}\p{{Co}}\p{{Cn}}]")
 
 
 def spread(name: str, times_s: list[float]) -> bool:
@@ -43,6 +47,7 @@ def main() -> None:
     parse, replies = Parser(chat), Replies(chat, Random(given.seed))
     now_s = 0.0
     rules = QueueConfig(capacity=200, hold_s=5)
+    picture = np.zeros((2, 3, 3), np.uint8)
     parsing, asking, unclean, refused, taken = [], [], 0, 0, 0
     with RequestQueue(None) as queue:
         director = Director(queue, Vocabulary.load(), rules, clock=lambda: now_s)
@@ -52,7 +57,7 @@ def main() -> None:
             parsing.append(time.thread_time() - began_s)
             now_s += 0.05
             if number % 10 == 0:
-                director.tick()
+                director.seen(Keyframe(picture, Pose(), now_s, director.tick(), number, 1))
             if command is None:
                 continue
             said = [command.words, replies.say("unknown", line.user, heard=echo(command.words))]

@@ -1,4 +1,6 @@
-"""Real OBS shows /live.ts: how far its picture is behind the frame on air, and that it comes back when the streamer was killed.
+"""Real OBS shows /live.ts, or /live.mjpg with ``--mjpeg``: how far its picture is behind, and that it comes back.
+
+The streamer is killed and started again in between.
 
 The frame's number is drawn into the picture and read from OBS's own screenshot of its Media Source. A screenshot is made some
 time between its call and its answer, so the status is asked before and after: the lag is given as the range between the two,
@@ -16,13 +18,18 @@ from statistics import median
 
 from streamer.video.frames import counter
 from tests.acceptance.figures import Figures, note, part
-from tests.acceptance.obs_studio import SOURCE, Obs, missing
+from tests.acceptance.obs_studio import MEDIA_SOURCE, SOURCE, Obs, missing
 from tests.acceptance.stream import SMALL_DREAM, Stream
 from tests.rtmp_server import free_port
 
 LAG_S = 0.5
 BACK_S = 15.0
 """From the restarted page's first answer to a fresh picture in OBS; most of it is the network being loaded."""
+MJPEG = {
+    "input_format": "mpjpeg",
+    "ffmpeg_options": MEDIA_SOURCE["ffmpeg_options"] + " use_wallclock_as_timestamps=1",
+}
+"""What a Media Source is told besides, as docs/obs.md has it."""
 FPS = 30
 SIZE = 640, 360
 
@@ -77,6 +84,7 @@ def measure(figures: Figures, obs: Obs, stream: Stream, seconds: float, when: st
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=30.0, help="of looking, before the restart and after it")
+    arguments.add_argument("--mjpeg", action="store_true", help="look at /live.mjpg")
     arguments.add_argument("--port", type=int, default=0, help="the streamer's; a free one if not given")
     arguments.add_argument(
         "--shots", type=Path, default=None, help="save screenshots of OBS in this folder, and measure nothing"
@@ -97,7 +105,8 @@ def main() -> None:
             return
         with Stream(Path(folder), settings) as stream:
             stream.wait_for_picture()
-            obs.show(f"{stream.url}/live.ts")
+            path, options = ("/live.mjpg", MJPEG) if given.mjpeg else ("/live.ts", {})
+            obs.show(stream.url + path, **options)
             note(f"the first fresh picture was in OBS {wait_for_fresh(obs, stream, 30.0):.1f} s after the source was made")
             measure(figures, obs, stream, given.seconds, "before")
             stream.kill()

@@ -1,6 +1,6 @@
-"""How fast two builds dream live, one after the other and again: steps a second, and frames late, at the default settings.
+"""How fast builds dream live, one after the other and again: steps a second, and frames late, at the default settings.
 
-python -m tests.acceptance.pace --against ../yesterday [--rounds 3] [--seconds 30] [--set network.name=bundled]
+python -m tests.acceptance.pace [--against ../yesterday] [--rounds 3] [--seconds 30] [--set network.name=bundled]
 """
 
 from __future__ import annotations
@@ -37,22 +37,24 @@ def measure(checkout: Path, settings: list[str], network: str, seconds: float) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--against", type=Path, required=True, help="another checkout")
+    parser.add_argument("--against", type=Path, help="another checkout")
     parser.add_argument("--network", default="bundled")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=30.0, help="over which a run is measured")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="of both")
     parser.add_argument("--set-here", action="append", default=[], metavar="KEY=VALUE", help="of this build only")
     arguments = parser.parse_args()
-    found: dict[str, list[float]] = {"this build": [], "the other": []}
+    builds = [("this build", ROOT, arguments.set_here)]
+    if arguments.against is not None:
+        builds.append(("the other", arguments.against.resolve(), []))
+    found: dict[str, list[float]] = {name: [] for name, _, _ in builds}
     for number in range(arguments.rounds):
-        builds = [("this build", ROOT, arguments.set_here), ("the other", arguments.against.resolve(), [])]
         for build, checkout, own in builds if number % 2 == 0 else reversed(builds):
             steps, late, first_s = measure(checkout, [*arguments.settings, *own], arguments.network, arguments.seconds)
             found[build].append(steps)
             print(f"{build}: {steps:.2f} steps a second, {late:.2%} of frames late, first picture {first_s:.1f} s", flush=True)
-    this, other = (statistics.median(each) for each in found.values())
-    print(f"medians: {this:.2f} and {other:.2f} steps a second, {this / other:.2f} times")
+    this, *others = (statistics.median(each) for each in found.values())
+    print(f"median: {this:.2f} steps a second", *(f"and {other:.2f}, {this / other:.2f} times" for other in others))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""Ctrl+C at any moment: everything ends within 5 s, and no process or shared memory is left."""
+"""Ctrl+C and SIGTERM at any moment: all ends within 5 s, what was recorded plays, no process or shared memory is left."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
-from tests.acceptance.stream import Stream, eventually, shared_memory
+import av
+
+from tests.acceptance.stream import SMALL_DREAM, Stream, eventually, shared_memory
 
 LIMIT_S = 5.0
 
@@ -39,9 +43,57 @@ def end(stream: Stream, number: int = signal.SIGINT) -> Ending:
     return Ending(code, seconds, stream.processes(), shared_memory() - stream.shared_before)
 
 
+def playable(folder: Path) -> tuple[int, int]:
+    """Pictures that can be decoded of all recordings, and recordings that cannot be opened."""
+    pictures = broken = 0
+    for path in sorted(folder.glob("*.mp4")):
+        try:
+            with av.open(str(path)) as container:
+                pictures += sum(1 for _ in container.decode(video=0))
+        except (av.FFmpegError, OSError) as error:
+            print(f"{path.name}: {error}")
+            broken += 1
+        path.unlink()
+    return pictures, broken
+
+
+def at_random_moments(folder: Path, times: int, longest_s: float, seed: int) -> bool:
+    """SIGTERM, with a viewer and a recording; returns whether all went well each time."""
+    random, clean, seconds, seen = Random(seed), True, [], 0
+    outputs = json.dumps([{"kind": "file", "path": str(folder / "recording.mp4"), "min_free_mb": 0}])
+    for turn in range(times):
+        moment_s = random.uniform(0.0, longest_s)
+        with Stream(folder, [*SMALL_DREAM, f"outputs={outputs}"]) as stream:
+            viewer = stream.watch("/live.ts")
+            time.sleep(moment_s)
+            ending = end(stream, signal.SIGTERM)
+            viewer.join(5)
+        pictures, broken = playable(folder)
+        seconds.append(ending.seconds)
+        seen += pictures
+        well = ending.clean and not broken and (pictures > 0 or moment_s < 2.0)
+        clean &= well
+        print(
+            f"{'ok ' if well else 'NOT'} SIGTERM {turn + 1} of {times} after {moment_s:.1f} s: code {ending.code} after "
+            f"{ending.seconds:.2f} s, {pictures} pictures recorded, recordings broken {broken}, processes left "
+            f"{ending.processes}, shared memory left {sorted(ending.shared)}",
+            flush=True,
+        )
+        if not well:
+            print(stream.log())
+    print(f"{times} times: gone after {min(seconds):.2f} to {max(seconds):.2f} s; {seen} pictures recorded, all decoded")
+    return clean
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="only SIGTERM, at so many random moments")
+    parser.add_argument("--longest", type=float, default=16.0, metavar="S", help="from a start to its end then")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if given.random:
+        with tempfile.TemporaryDirectory() as folder:
+            raise SystemExit(0 if at_random_moments(Path(folder), given.random, given.longest, given.seed) else 1)
     clean = True
     with tempfile.TemporaryDirectory() as folder:
         for when, number in (

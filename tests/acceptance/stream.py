@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -43,6 +43,8 @@ class Stream:
         environment: Mapping[str, str] | None = None,
         log_level: str = "info",
         checkout: Path = ROOT,
+        through: Sequence[str] = (),
+        program: str = "streamer",
     ) -> None:
         """Start it and wait until its page answers; requests are kept in ``folder``.
 
@@ -50,15 +52,18 @@ class Stream:
             config: A config file; ``settings`` go over it.
             environment: Variables besides those of this process, from which all of the program's own are left out.
             checkout: Whose code it runs.
+            program: The module that is called, as ``streamer`` is.
+            through: A command that starts it and becomes it, such as ``nsenter`` with its options.
         """
         self.shared_before = shared_memory()
         settings = [f"queue.path={folder / 'queue.sqlite3'}", "web.port=0", f"network.name={network}", *settings]
-        call = [sys.executable, "-m", "streamer", "run", *([str(config)] if config else []), "--log-level", log_level]
+        call = [*through, sys.executable, "-m", program, "run", *([str(config)] if config else []), "--log-level", log_level]
         call += [part for setting in settings for part in ("--set", setting)]
         self.started_s = time.monotonic()
         self._log = (folder / "stream.log").open("a+")
         inherited = {key: os.environ[key] for key in os.environ if key == VARIABLE or not key.startswith("ZOOMDREAM_")}
-        environment = {**inherited, **(environment or {})}
+        path = os.pathsep.join([str(checkout), *filter(None, [inherited.get("PYTHONPATH")])])  # nsenter leaves the folder
+        environment = {**inherited, "PYTHONPATH": path, **(environment or {})}
         self.process = subprocess.Popen(
             call, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
         )
@@ -135,9 +140,9 @@ class Stream:
         self.wait_for(lambda told: told["renderer"]["network"] and told["renderer"]["keyframe_s"] is not None, timeout_s)
         return time.monotonic() - self.started_s
 
-    def watch(self, path: str) -> Viewer:
-        """Start watching live video, as ``/live.ts``."""
-        return Viewer(self.url + path)
+    def watch(self, path: str, patience_s: float = 10.0) -> Viewer:
+        """Start watching live video, as ``/live.ts``; when nothing comes for so long, the viewer goes."""
+        return Viewer(self.url + path, patience_s)
 
     def processes(self) -> list[int]:
         """The program's processes that are alive, by id."""
@@ -184,9 +189,9 @@ class Stream:
 class Viewer(Thread):
     """Reads live video until the stream ends or it is closed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float = 10.0) -> None:
         super().__init__(daemon=True)
-        self._answer: http.client.HTTPResponse = _opener.open(url, timeout=10.0)
+        self._answer: http.client.HTTPResponse = _opener.open(url, timeout=patience_s)
         self._closed = False
         self.data = bytearray()
         """All that came."""

@@ -558,3 +558,27 @@ def test_names_that_are_not_fit_to_be_shown_are_cleaned_everywhere() -> None:
             assert await stage.desk.handle(line) == "<b>: volcano"
 
     play(scene)
+
+
+def test_other_settings_count_from_the_next_line_on() -> None:
+    async def scene() -> None:
+        async with staged({"commands": {"queue": {"cooldown_s": 60.0}}}) as stage:
+            assert await stage.say("ann", "!queue") is not None
+            assert await stage.say("bob", "!queue") is None, "it cools down"
+            changed = keyed(prefix="?", commands={"queue": {"cooldown_s": 0.0}, "now": {"enabled": False}})
+            stage.desk.configure(changed, "left_right")
+            assert await stage.say("bob", "!queue") is None, "that is no command any more"
+            assert await stage.say("bob", "?queue") is None, "what cools down goes on to"
+            assert await stage.say("bob", "?now") is None
+            stage.clock.advance(60.0)
+            assert await stage.say("bob", "?queue") is not None
+            assert await stage.say("cid", "?queue") is not None
+            told = await stage.say("dan", "?dream volcano + pizza")
+            assert told is not None
+            assert "volcano left, pizza right" in told
+            helped = await stage.say("eve", "?help")
+            assert helped is not None
+            assert "?queue" in helped
+            assert "?now" not in helped
+
+    play(scene)

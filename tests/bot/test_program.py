@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import pytest
 
-from bot.__main__ import make_adapter, serve
+from bot.__main__ import Ear, _until_told, make_adapter, serve
 from bot.client import Client
 from bot.config import BotSettings, ChatConfig, TwitchConfig
 from bot.irc import AnonymousIrc
@@ -134,8 +139,82 @@ def test_the_process_beside_the_stream_is_started_again_and_ends_with_it() -> No
     play(scene)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="there is no such signal here")
+@pytest.mark.logs("the chat bot hangs: no sign of life for 2 s; it is replaced", "the chat bot ended with code -9")
+def test_a_bot_that_is_stopped_is_replaced() -> None:
+    async def scene() -> None:
+        async with staged() as stage, irc_standin() as irc:
+            restarts: list[float] = []
+            bot = BotProcess(
+                bot_settings(stage.real.server.url, irc.url),
+                pause_s=(0.05, 0.1),
+                silent_s=2.0,
+                restarted=lambda: restarts.append(time.monotonic()),
+            )
+            bot.start()
+            await until(lambda: irc.connections == 1)
+            assert bot.pid is not None
+            await asyncio.sleep(2.5)
+            assert bot.starts == 1, "who gives signs of life is left alone"
+            hung, stopped_s = bot.pid, time.monotonic()
+            os.kill(hung, signal.SIGSTOP)
+            await until(lambda: irc.connections == 2)
+            assert len(restarts) == 1
+            assert restarts[0] - stopped_s < 2.0 + 1.0 + 4.0
+            with pytest.raises(ProcessLookupError):
+                os.kill(hung, 0)
+            bot.tell_to_stop()
+            assert await asyncio.to_thread(bot.stop, 20)
+
+    play(scene)
+
+
+@pytest.mark.logs("the chat bot hangs", "the chat bot ended with code -9")
+def test_a_bot_whose_loop_is_blocked_is_replaced() -> None:
+    restarts = threading.Event()
+    bot = BotProcess(bot_settings(""), pause_s=(0.05, 0.1), silent_s=0.5, restarted=restarts.set, run=blocked)
+    bot.start()
+    assert restarts.wait(30)
+    assert bot.stop(20)
+
+
+def blocked(parent: Connection, settings: BotSettings, level: str) -> None:
+    """A small bot: its loop turns for a moment, and is then blocked for ever."""
+
+    async def block() -> None:
+        await asyncio.sleep(0.1)
+        time.sleep(1000)
+
+    asyncio.run(_until_told(block(), parent, Ear()))
+
+
 def test_a_bot_that_was_never_started_can_be_stopped() -> None:
     bot = BotProcess(bot_settings("http://127.0.0.1:9"))
     assert bot.stop()
     assert bot._woken.closed
     assert bot._wake.closed
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal here")
+def test_the_process_beside_the_stream_hears_of_other_settings_and_leaves_sighup_to_it() -> None:
+    async def scene() -> None:
+        async with staged() as stage, irc_standin() as irc:
+            before = bot_settings(stage.real.server.url, irc.url)
+            bot = BotProcess(before)
+            bot.configure(before)  # not started: the next one begins with it
+            bot.start()
+            await until(lambda: irc.connections == 1)
+            assert bot.pid is not None
+            os.kill(bot.pid, signal.SIGHUP)
+            bot.configure(replace(before, chat=ChatConfig(prefix="?")))
+            async with asyncio.timeout(30):
+                for number in itertools.count():
+                    await irc.say("Ann", "?dream volcano + bubble", tags=f"id={number}")
+                    await asyncio.sleep(0.05)
+                    if stage.waiting:
+                        break
+            assert (irc.connections, bot.starts) == (1, 1), "the connection stays"
+            bot.tell_to_stop()
+            assert await asyncio.to_thread(bot.stop, 20)
+
+    play(scene)

@@ -104,7 +104,7 @@ def test_cheers_are_plain_lines_where_bits_are_off(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, bits=False) as stage:
             await stage.connected()
-            await stage.twitch.say("viewer", "!dream volcano", bits=100)
+            await stage.twitch.say("viewer", "Cheer100 !dream volcano", bits=100)
             await stage.until(lambda: stage.lines)
             assert (stage.lines[0].text, stage.lines[0].bits) == ("!dream volcano", 0)
 

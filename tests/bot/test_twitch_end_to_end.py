@@ -67,12 +67,7 @@ class Show:
 
     async def next_on_air(self) -> Scene:
         """What comes on air when the hold is over; only the clock is moved by hand."""
-
-        def turn() -> Scene:
-            self.real.clock_s += 1000.0
-            return self.real.director.tick()
-
-        return await asyncio.to_thread(turn)
+        return await asyncio.to_thread(self.real.until_over)
 
     async def status(self) -> Any:
         return (await asyncio.to_thread(self.real.call, "GET", "/api/status")).json

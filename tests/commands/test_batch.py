@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from streamer.commands import CommandError
-from streamer.commands.batch import Job, jobs
+from streamer.commands.batch import Job, jobs, left_out
 
 
 @pytest.fixture
@@ -37,6 +37,28 @@ def test_a_pattern_says_name_and_kind(photos: Path, tmp_path: Path) -> None:
 def test_pictures_of_one_name_do_not_replace_each_other(photos: Path, tmp_path: Path) -> None:
     found = jobs([photos / "a.png", photos / "more" / "a.jpg", photos / "a.png"], tmp_path / "out")
     assert [(job.source.parent.name, job.output.name) for job in found] == [("photos", "a.png"), ("more", "a_2.png")]
+
+
+def test_a_folder_takes_every_kind_that_can_be_read(photos: Path, tmp_path: Path) -> None:
+    for name in ("c.avif", "d.jfif", "e.JP2", "f.qoi", "g.tga", "h.ppm"):
+        (photos / name).touch()
+    assert [job.source.name for job in jobs([photos], tmp_path / "out")] == [
+        *("a.png", "b.JPG", "c.avif", "d.jfif", "e.JP2", "f.qoi", "g.tga", "h.ppm")
+    ]
+
+
+def test_what_is_left_out_of_folders_is_told_once_for_each(photos: Path) -> None:
+    (photos / "c.cr2").touch()
+    assert left_out([photos, photos / "a.png", photos / "more", photos]) == (
+        f"passed over in '{photos}': c.cr2 (kinds that cannot be read), 1 folder, 1 other file",
+    )
+
+
+def test_a_folder_of_kinds_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.nef").touch()
+    with pytest.raises(CommandError, match=r"there are no pictures in '.*raw'; passed over in '.*raw': a\.nef"):
+        jobs([tmp_path / "raw"], tmp_path / "out")
 
 
 @pytest.mark.parametrize(

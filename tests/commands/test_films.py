@@ -10,6 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
+from streamer.commands import films
+from tests.disks import full_disk
+from tests.films import write_clip, write_film
+from tests.media.patches import BT2020, BT2020_FROM_BT709, HLG, QUAD, hlg, linear, patches, seen, write
+from tests.soundtracks import film_of_tones, renamed, tone, unseen
 from tests.video.test_soundtrack import clicks, heard
 from tests.video.test_soundtrack import film as clicking
 
@@ -128,6 +133,67 @@ def test_a_film_of_one_picture_that_stands_is_whole(tmp_path: Path) -> None:
     assert "ended after" not in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["put together", "cut at its beginning", "stills", "late"])
+def test_a_whole_film_is_not_said_to_be_short(name: str, tmp_path: Path) -> None:
+    film, seconds = tmp_path / "in.ts", 2.0
+    if name == "stills":
+        film, seconds = write_film(tmp_path / "in.mp4", (40, 80, 120), [0, 3, 6], lasts_s=3), 9.0
+    elif name == "late":
+        film, seconds = write_clip(tmp_path / "in.mkv", 2, fps=5, begins_s=10), 2.0
+    else:
+        once = write_clip(tmp_path / "once.ts", 1 if name == "put together" else 4, fps=5).read_bytes()
+        film.write_bytes(once * 2 if name == "put together" else once[len(once) // 188 // 2 * 188 :])
+    answer = call("--video", film, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4")
+    assert answer.exit_code == 0, answer.output
+    assert "ended after" not in answer.stderr
+    if name != "cut at its beginning":
+        with av.open(str(tmp_path / "out.mp4")) as made:
+            video = made.streams.video[0]
+            assert float(video.duration * video.time_base) == pytest.approx(seconds, abs=0.02)
+
+
+def test_sound_that_cannot_be_decoded_makes_a_silent_film_and_one_line(tmp_path: Path) -> None:
+    film = renamed(film_of_tones(tmp_path / "in.mp4", [440], seconds=0.4), "apac")
+    answer = call("--video", film, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4")
+    assert answer.exit_code == 0, answer.output
+    assert answer.stderr.count(f"'{film}': its sound, apac, cannot be decoded here: the film becomes silent\n") == 1
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        assert len(list(container.decode(video=0))) == 4
+
+
+def test_good_sound_beside_it_is_kept(tmp_path: Path) -> None:
+    film = renamed(film_of_tones(tmp_path / "in.mp4", [440, 880]), "apac")
+    assert tone(dream(film, tmp_path / "out.mp4")) == pytest.approx(880, abs=3)
+
+
+def test_sound_that_mp4_does_not_take_is_encoded(tmp_path: Path) -> None:
+    made = dream(clicking(tmp_path / "in.mkv", "libmp3lame", seconds=1.6, rate=11025), tmp_path / "out.mp4")
+    assert heard(made)[0] == "aac"
+    assert clicks(heard(made)[1]) == pytest.approx([0.5, 1.0], abs=0.02)
+
+
+def test_pictures_that_cannot_be_decoded_are_one_line(tmp_path: Path) -> None:
+    film = unseen(film_of_tones(tmp_path / "in.mp4", [440]))
+    answer = call("--video", film, "--class", "goldfish", "-o", tmp_path / "out.mp4")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    told = f"zoomdream: the film '{film}' holds pictures in a format that cannot be decoded: xyz1"
+    assert answer.stderr.splitlines()[-1] == told
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.png", "out.jpg", "out"])
+def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clicking(tmp_path / "in.mp4", "aac", seconds=0.4)
+    monkeypatch.setattr(films, "FilmDream", lambda config: pytest.fail("it dreams"))
+    with full_disk():
+        answer = call("--video", source, "--class", "goldfish", "-o", tmp_path / name)
+    assert answer.exit_code == 1, answer.output
+    assert answer.stderr.splitlines()[-1] == f"zoomdream: cannot write '{tmp_path / name}': File too large"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -163,3 +229,24 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     assert (answer.exit_code, answer.stdout) == (2, ""), answer.output
     assert answer.stderr.splitlines()[-1].startswith(f"zoomdream: {says}"), answer.stderr
     assert sorted(tmp_path.iterdir()) == before, "nothing half-made is left"
+
+
+PLAIN = ("--set", "source.mix=0", "--set", "canvas.width=64", "--set", "video.flash_limiter=false")
+"""The film itself is seen."""
+
+
+def test_colours_leave_as_they_came(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mkv", patches(), "yuv444p", (0.299, 0.114))
+    images, _ = pictures(dream(source, tmp_path / "out.mp4", *PLAIN))
+    assert seen(images[-1]) == pytest.approx(np.array(QUAD), abs=4)
+
+
+def test_hdr_is_dreamt_upon_as_sdr_and_a_line_says_so(tmp_path: Path) -> None:
+    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": HLG}
+    values = hlg(linear(patches()) @ BT2020_FROM_BT709.T * 203)
+    source = write(tmp_path / "in.mkv", values, "yuv420p10le", BT2020, tags=tags)
+    answer = call("--video", source, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4", *PLAIN)
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.count("HDR") == 1
+    assert f"'{source}': it is HDR (HLG), which is toned down" in answer.output
+    assert seen(pictures(tmp_path / "out.mp4")[0][-1]) == pytest.approx(np.array(QUAD), abs=12)

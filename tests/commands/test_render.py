@@ -8,8 +8,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from streamer.__main__ import app
+from streamer.commands import render as scripts
 from streamer.messages import Scene
 from streamer.video.frames.interpolate import Interpolator
+from tests.disks import full_disk
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 SMALL = ["--size", "64x36", "--fps", "10", "--seconds", "0.6"]
@@ -110,6 +112,18 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     (line,) = answer.stderr.splitlines()
     assert line.startswith(f"zoomdream: {says}")
     assert not list(tmp_path.iterdir()), "nothing half-made is left"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a.png", "a"])
+def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "OfflineDream", lambda config: pytest.fail("it dreams"))
+    with full_disk():
+        answer = CliRunner().invoke(app, ["render", *SMALL, *SCRIPT, "-o", str(tmp_path / name)])
+    assert answer.exit_code == 1, answer.output
+    assert answer.stderr.splitlines() == [f"zoomdream: cannot write '{tmp_path / name}': File too large"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_broken_weights_end_with_1_and_one_line(tmp_path: Path) -> None:

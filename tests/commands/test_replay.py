@@ -17,13 +17,17 @@ from streamer.acts import Begun
 from streamer.commands.replay import settings
 from streamer.config import CanvasConfig, Config, DreamConfig, JournalConfig, NetworkConfig, VideoConfig
 from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.protocol import Free, Shot, Stop
+from streamer.dream.worker.loop import Worker
+from streamer.dream.worker.protocol import Free, Resume, Shot, Stop
+from streamer.dream.worker.ring import KEPT
 from streamer.dream.worker.studio import build
-from streamer.dream.worker.work import Worker
 from streamer.journal import Journal
+from streamer.kept import Kept
 from streamer.messages import Keyframe, Motion, Scene, arrange
-from streamer.past import Past, PastKeyframe
+from streamer.past import Past, PastKeyframe, read
 from streamer.requests.vocabulary import Vocabulary
+from streamer.snapshot import Snapshot, pack, unpack
+from tests.disks import full_disk
 from tests.dream.test_worker import FakeRing, Scripted
 from tests.fakes import HandClock
 
@@ -42,34 +46,92 @@ def scene(number: int, words: str, user: str = "") -> Scene:
     return Scene(number, arrange(Vocabulary.load().match(words).targets), user)
 
 
+class Lived:
+    """A live run on a hand-driven clock, written down."""
+
+    def __init__(self, folder: Path, script: list[tuple[float, object]], before: "Lived | None" = None) -> None:
+        """``before`` is a run that this one goes on from, by a snapshot."""
+        self.clock, ring = HandClock(1000.0), FakeRing()
+        threads = torch.get_num_threads()
+        dream = build(CONFIG, 3, lambda what: None)
+        inbox = Scripted(self.clock, script)
+        self.kept: tuple[Keyframe, Kept] | None = None
+        resume, snapshot = None, b""
+        if before is not None:
+            assert before.kept is not None
+            found = unpack(pack(before.snapshot))
+            resume, snapshot = Resume(found.picture, found.pose, 1000.0, kept=found.kept), pack(found)
+        written = Journal(folder, CONFIG, 3, "0.1", snapshot=snapshot, clock=self.clock)
+        step, numbers = dream.dreamer.step, iter(range(10_000))
+
+        def stepping(dt_s: float, camera_s: float | None = None) -> None:
+            self.clock.advance(0.13)
+            step(dt_s, camera_s)
+
+        dream.dreamer.step = stepping  # type: ignore[method-assign]
+
+        def send(report: object) -> None:
+            if isinstance(report, Shot):
+                picture = ring.slots.pop(report.slot)
+                inbox.put(Free(report.slot))
+                keyframe = Keyframe(picture, report.pose, report.time_s, report.scene, next(numbers), report.steps)
+                written.keyframe(keyframe, report.acts)
+                if (at := report.kept) is not None:
+                    arrays = ring.slots.pop(KEPT)
+                    inbox.put(Free(KEPT))
+                    self.kept = keyframe, Kept(at.network, at.algorithm, at.pose, arrays, at.numbers)
+
+        budget = Budget(CONFIG.dream, dream.dreamer.size, frame_s=0.1)
+        Worker(dream, budget, ring, inbox, send, motion=Motion(), resume=resume, clock=self.clock).run()
+        written.close()
+        torch.set_num_threads(threads)
+        assert written.path is not None
+        self.path = written.path
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Of its last moment."""
+        assert self.kept is not None
+        keyframe, kept = self.kept
+        return Snapshot(
+            keyframe.image, keyframe.pose, keyframe.scene, keyframe.scene, 2.5, False, Motion(), Motion(), "noise", kept
+        )
+
+
 @pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a run of eight seconds: a goldfish, then from the fourth on a pizza for ann."""
-    clock, ring = HandClock(1000.0), FakeRing()
-    threads = torch.get_num_threads()
-    dream = build(CONFIG, 3, lambda what: None)
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """Eight seconds: a goldfish, then from the fourth on a pizza for ann."""
     script = [(1002.0, scene(0, "goldfish")), (1006.0, scene(1, "pizza", "ann")), (1010.0, Stop())]
-    inbox = Scripted(clock, script)
-    written = Journal(tmp_path_factory.mktemp("journals"), CONFIG, 3, "0.1", clock=clock)
-    step, numbers = dream.dreamer.step, iter(range(10_000))
+    return Lived(tmp_path_factory.mktemp("journals"), script)
 
-    def stepping(dt_s: float) -> None:
-        clock.advance(0.13)
-        step(dt_s)
 
-    dream.dreamer.step = stepping  # type: ignore[method-assign]
+@pytest.fixture(scope="module")
+def journal(lived: Lived) -> Path:
+    """Of that run."""
+    return lived.path
 
-    def send(report: object) -> None:
-        if isinstance(report, Shot):
-            picture = ring.slots.pop(report.slot)
-            inbox.put(Free(report.slot))
-            keyframe = Keyframe(picture, report.pose, report.time_s, report.scene, next(numbers), report.steps)
-            written.keyframe(keyframe, report.acts)
 
-    Worker(dream, Budget(CONFIG.dream, dream.dreamer.size, frame_s=0.1), ring, inbox, send, motion=Motion(), clock=clock).run()
-    written.close()
-    torch.set_num_threads(threads)
-    return written.path
+@pytest.mark.parametrize("damage", ["", "damaged", "gone"])
+def test_a_run_that_went_on_from_a_snapshot_is_replayed_from_there(lived: Lived, tmp_path: Path, damage: str) -> None:
+    script = [(1000.0, scene(1, "pizza", "ann")), (1003.0, scene(2, "goldfish")), (1006.0, Stop())]
+    journals = tmp_path / "journals"
+    second = Lived(journals, script, before=lived)
+    past = read(second.path)
+    assert (past.begun.resumed, past.begun.kept) == (True, 0)
+    assert past.snapshot is not None
+    if damage == "damaged":
+        past.snapshot.write_bytes(past.snapshot.read_bytes()[:-1])
+    elif damage:
+        past.snapshot.unlink()
+    answer = CliRunner().invoke(app, ["render", "--journal", str(second.path), "-o", str(tmp_path / "again")])
+    assert answer.exit_code == 0, answer.output
+    if damage:
+        assert "alike, not the same: what it went on from is not there" in answer.output
+        return
+    found = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", answer.output)
+    assert found is not None
+    assert found[1] == found[2]
+    assert int(found[2]) >= 4
 
 
 @pytest.fixture
@@ -109,6 +171,17 @@ def test_a_part_after_a_lead_is_alike(replay: Callable[..., tuple[np.ndarray, st
     part, said = replay("--from", "+5", "--to", "+7")
     assert len(part) == 21
     assert "alike, not the same: it begins with what was on air" in said
+
+
+def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.commands.replay.OfflineDream", lambda config: pytest.fail("it dreams"))
+    with full_disk():
+        answer = CliRunner().invoke(app, ["render", "--journal", str(journal), "-o", str(tmp_path / "a.mp4")])
+    assert answer.exit_code == 1, answer.output
+    assert answer.stderr.splitlines()[-1] == f"zoomdream: cannot write '{tmp_path / 'a.mp4'}': File too large"
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_comes_larger(replay: Callable[..., tuple[np.ndarray, str]]) -> None:

@@ -29,6 +29,13 @@ def test_scripts_are_read(script: str, cues: list[tuple[float, tuple[Target, ...
     assert parse_script(script, 100, match) == tuple(Cue(start_s, targets) for start_s, targets in cues)
 
 
+def test_what_is_guessed_or_left_out_is_logged_once_the_network_is_there(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for layers, says in ((None, []), ((), ["'volcano bubble' is read as bubble (left out 'volcano'; join things with +)"])):
+        parse_script("0 volcano vs pizza; 5 volcano bubble", 10, reader(Vocabulary.load(), layers))
+        assert caplog.messages == says
+
+
 @pytest.mark.parametrize(
     ("script", "says"),
     [

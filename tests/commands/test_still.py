@@ -10,7 +10,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
+from streamer.dream.sessions.still import StillDream
 from streamer.requests.knowledge import LARGER
+from tests.disks import full_disk
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]"]
@@ -74,6 +76,23 @@ def test_a_strip_shows_how_it_came(render: Callable[..., Path], photo: Path) -> 
         assert 53 < image.height < 100
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif", "a.mp4"])
+@pytest.mark.parametrize("strip", [False, True])
+def test_an_output_that_cannot_be_written_is_found_out_before_any_step(
+    name: str, strip: bool, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if strip and name not in ("a.png", "a.jpg"):
+        pytest.skip("a strip is a picture")
+    for step in ("estimate", "dream"):
+        monkeypatch.setattr(StillDream, step, lambda *_: pytest.fail("it dreams"))
+    words = ("--class", "goldfish", "--iterations", "4", *(["--progress"] if strip else []))
+    with full_disk():
+        answer = call(photo, *words, "-o", tmp_path / name)
+    assert answer.exit_code == 1, answer.output
+    assert answer.stderr.splitlines()[-1] == f"zoomdream: cannot write '{tmp_path / name}': File too large"
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
 def test_a_dream_needs_no_picture(render: Callable[..., Path]) -> None:
     with Image.open(render("a.png", "--class", "goldfish", "--iterations", "2", "--size", "64x36")) as image:
         assert image.size == (64, 36)
@@ -85,7 +104,9 @@ def test_many_pictures_are_dreamt_and_a_broken_one_is_told_of(photo: Path, tmp_p
     photo.rename(folder / "b.jpg")
     (folder / "a.png").write_bytes(b"no picture")
     Image.new("RGB", (40, 30)).save(folder / "c.png")
+    (folder / "d.cr3").touch()
     answer = call("--image", folder, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out")
+    assert f"passed over in '{folder}': d.cr3 (kinds that cannot be read)" in answer.stderr
     assert answer.exit_code == 1
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
     assert "a.png" in answer.stderr
@@ -117,8 +138,8 @@ def test_one_that_does_not_fit_keeps_no_others_from_being_dreamt(
 ) -> None:
     large = tmp_path / "large.png"
     Image.new("RGB", (600, 400)).save(large)
-    monkeypatch.setattr("streamer.dream.stills.memory", lambda network, device, size, tile_px: size[1] * 10**7)
-    monkeypatch.setattr("streamer.dream.stills.room", lambda device: 3 * 10**9)
+    monkeypatch.setattr("streamer.dream.sessions.still.memory", lambda network, device, size, tile_px: size[1] * 10**7)
+    monkeypatch.setattr("streamer.dream.sessions.still.room", lambda device: 3 * 10**9)
     answer = call(large, photo, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out")
     assert answer.exit_code == 1
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["photo.png"]
@@ -126,7 +147,7 @@ def test_one_that_does_not_fit_keeps_no_others_from_being_dreamt(
 
 
 def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.dream.stills.room", lambda device: 1_500_000_000)
+    monkeypatch.setattr("streamer.dream.sessions.still.room", lambda device: 1_500_000_000)
     answer = call(photo, "--class", "goldfish", "--size", "7680x4320", "-o", tmp_path / "a.png")
     assert answer.exit_code == 1
     last = answer.stderr.splitlines()[-1]

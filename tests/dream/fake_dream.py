@@ -1,17 +1,29 @@
 """A dreamer without torch, for the worker and its process; factories are module-level, so that they can be pickled."""
 
+import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
-from streamer.dream.worker.protocol import Dream, Unfit
+from streamer.dream.interface import Dream, DreamError, Unfit
+from streamer.kept import Kept
 from streamer.messages import LayerEntry, Motion, Pose
 from streamer.zoom import advance
 
 WNIDS = ("n00000001", "n00000002")
 LAYERS = (LayerEntry("conv1", 8, 2), LayerEntry("logits", 2, 4))
+
+
+class Copied:
+    """A picture that is there at once."""
+
+    done = True
+
+    def __init__(self, picture):
+        self.array = lambda: picture
 
 
 class FakeDreamer:
@@ -23,16 +35,21 @@ class FakeDreamer:
         self.moving = Motion(2.0, 0.0)
         self.moved_s: list[float] = []
         self.bumps = self.twists = 0
+        self.tuned = []
+        self.spoilt, self.taken_up = "", None
         self.on_step = step or (lambda dreamer: None)
 
     def scene(self, scene):
         for region in scene.regions:
             if region.target.wnid not in WNIDS:
-                raise LookupError(f"fake does not know '{region.target.label}'")
+                raise DreamError(f"fake does not know '{region.target.label}'")
         self.green = scene.id
 
     def motion(self, motion):
         self.moving = motion
+
+    def tune(self, config):
+        self.tuned.append(config)
 
     def bump(self):
         self.bumps += 1
@@ -40,8 +57,8 @@ class FakeDreamer:
     def twist(self):
         self.twists += 1
 
-    def step(self, dt_s):
-        self.pose = advance(self.pose, self.moving, dt_s)
+    def step(self, dt_s, camera_s=None):
+        self.pose = advance(self.pose, self.moving, dt_s if camera_s is None else camera_s)
         self.moved_s.append(dt_s)
         self.on_step(self)
         self.red = min(255, self.red + 1)
@@ -52,8 +69,19 @@ class FakeDreamer:
     def picture(self):
         return np.full((*self.size, 3), (self.red, self.green, self.blue), np.uint8)
 
-    def restore(self, picture, pose):
-        self.size, self.pose = picture.shape[:2], pose
+    def copy(self):
+        return Copied(self.picture())
+
+    def fault(self):
+        return self.spoilt
+
+    def keep(self):
+        return Kept(
+            "fake", "default", self.pose, {"momentum": np.full((3, *self.size), self.red, np.float16)}, {"steps": self.red}
+        )
+
+    def restore(self, picture, pose, kept=None):
+        self.size, self.pose, self.taken_up = picture.shape[:2], pose, kept
         self.red, self.blue = int(picture[0, 0, 0]), 255
 
 
@@ -99,6 +127,19 @@ def make_hanging(config, seed, tell):
     return Dream(FakeDreamer(_size(config), _after(3, lambda: time.sleep(1000))), "fake", "cpu", WNIDS)
 
 
+def make_slow(config, seed, tell):
+    return Dream(FakeDreamer(_size(config), lambda dreamer: time.sleep(0.5)), "fake", "cpu", WNIDS)
+
+
+def make_telling_its_threads(config, seed, tell):
+    """Writes down the number of threads that it is to compute with."""
+
+    def compute_with(threads):
+        Path(os.environ[GATE]).write_text(str(threads))
+
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, threads=3, compute_with=compute_with)
+
+
 def make_hanging_always(config, seed, tell):
     return Dream(FakeDreamer(_size(config), lambda dreamer: time.sleep(1000)), "fake", "cpu", WNIDS)
 
@@ -112,3 +153,111 @@ def make_deaf(config, seed, tell):
     """Ignores everything but being killed."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return make_hanging_always(config, seed, tell)
+
+
+GATE = "FAKE_DREAM_GATE"
+"""Names the variable with the path of a file that some of these wait for."""
+
+
+def _is_spare():
+    return multiprocessing.current_process().name == "spare"
+
+
+def _open():
+    return Path(os.environ[GATE]).exists()
+
+
+def make_raising_always(config, seed, tell):
+    def fail():
+        raise RuntimeError("a step went wrong")
+
+    return Dream(FakeDreamer(_size(config), lambda dreamer: fail()), "fake", "cpu", WNIDS)
+
+
+def make_slow_spare(config, seed, tell):
+    """Spares load until the gate is open."""
+    while _is_spare() and not _open():
+        time.sleep(0.005)
+    return make(config, seed, tell)
+
+
+def make_unfit_later(config, seed, tell):
+    """Cannot be dreamt any more once the gate is open."""
+
+    def step(dreamer):
+        if _open():
+            raise Unfit("the disk is gone")
+
+    return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
+
+
+def make_on_a_gpu(config, seed, tell):
+    """No network is loaded a second time while the gate is shut."""
+    assert not _is_spare() or _open()
+    return Dream(FakeDreamer(_size(config)), "fake", "cuda", WNIDS)
+
+
+def make_rehearsing(config, seed, tell):
+    """Writes down beside the gate who rehearsed."""
+
+    def rehearse():
+        Path(f"{os.environ[GATE]}.rehearsed").write_text(str(os.getpid()))
+
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, rehearse=rehearse)
+
+
+def make_leaving(config, seed, tell):
+    """Its process ends after three steps as if all were well, unless it is a restored one."""
+    return Dream(FakeDreamer(_size(config), _after(3, lambda: os._exit(0))), "fake", "cpu", WNIDS)
+
+
+def make_short_lived(config, seed, tell):
+    """Raises at its seventh step, restored or not."""
+    taken = [0]
+
+    def step(dreamer):
+        taken[0] += 1
+        if taken[0] == 7:
+            raise RuntimeError("no more")
+
+    return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
+
+
+def make_without_a_gpu_that_works(config, seed, tell):
+    """Fails as CUDA does, unless the processor is to dream."""
+
+    def step(dreamer):
+        if config.device != "cpu" and dreamer.red >= 3:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    return Dream(FakeDreamer(_size(config), step), "fake", "cpu" if config.device == "cpu" else "cuda", WNIDS)
+
+
+def make_large(config, seed, tell):
+    """Has memory for less than its canvas."""
+
+    def step(dreamer):
+        if dreamer.size[1] > 0.9 * config.canvas.width:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
+
+
+def make_two_networks(config, seed, tell):
+    """Two together do not fit until the gate is open; the canvas is at its least."""
+    names = config.network.names or ("vgg16", "bundled")
+
+    def step(dreamer):
+        if len(names) > 1 and dreamer.red >= 3 and not _open():
+            raise MemoryError("two are too many")
+
+    return Dream(FakeDreamer(_size(config), step), " + ".join(names), "cpu", WNIDS)
+
+
+def make_spoilt(config, seed, tell):
+    """Its picture is spoilt after five steps, until it is begun anew."""
+
+    def step(dreamer):
+        dreamer.spoilt = "it holds what is no number" if dreamer.red >= 5 and not dreamer.blue else ""
+
+    return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.config import DreamConfig
-from streamer.dream.worker.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MIN_SIDE, SHRINK, Budget
+from streamer.dream.worker.budget import AUTO_MAX_S, LEVELS, MAX_STEPS_PER_S, MEMORY_S, MIN_SIDE, SHRINK, Budget
 
 FULL = (270, 480)
 
@@ -9,9 +9,9 @@ FULL = (270, 480)
 class Machine:
     """Takes ``step_s`` for a step on the full canvas, and in proportion to the area on others; time moves by hand."""
 
-    def __init__(self, step_s, *, frame_s=0.04, shrinkable=True, size=FULL, **settings):
+    def __init__(self, step_s, *, frame_s=0.04, shrinkable=True, size=FULL, largest=None, **settings):
         self.step_s, self.full, self.now_s = step_s, size, 0.0
-        self.budget = Budget(DreamConfig(**settings), size, frame_s=frame_s, shrinkable=shrinkable)
+        self.budget = Budget(DreamConfig(**settings), size, frame_s=frame_s, shrinkable=shrinkable, largest=largest)
         self.intervals, self.sizes = [], [size]
 
     def run(self, keyframes):
@@ -100,6 +100,33 @@ def test_fixed_steps_are_respected():
     assert both.budget.size < FULL
 
 
+def test_as_many_steps_a_second_as_are_asked_for():
+    machine = Machine(0.001, frame_s=1 / 30, steps_per_keyframe=10, steps_per_s=300)
+    assert machine.run(20) == pytest.approx(1 / 30)
+    auto = Machine(0.001, frame_s=1 / 30, steps_per_s=300)
+    assert auto.run(50) == pytest.approx(1 / 30)
+    assert auto.budget.steps == 10
+    slow = Machine(0.2, steps_per_s=2)
+    assert slow.run(20) == pytest.approx(0.5 * slow.budget.steps)
+
+
+def test_with_time_to_spare_after_all_steps_the_canvas_grows_up_to_the_video():
+    machine = Machine(0.005, largest=(540, 960))
+    machine.run(3000)
+    assert machine.budget.size == (540, 960)
+    assert machine.budget.steps / machine.intervals[-1] == pytest.approx(MAX_STEPS_PER_S)
+    machine.step_s = 0.0115  # 46 ms on this canvas, of 40 that a step may take
+    machine.run(100)
+    assert FULL < machine.budget.size < (540, 960)
+    assert machine.intervals[-1] == pytest.approx(machine.budget.least_s)
+    machine.step_s = 0.2
+    machine.run(300)
+    assert machine.budget.size == FULL
+    busy = Machine(0.035, largest=(540, 960))
+    busy.run(1000)
+    assert busy.sizes == [FULL]
+
+
 def test_the_2015_algorithm_takes_ten_steps():
     assert Machine(0.5, algorithm="original_2015").budget.steps == 10
 
@@ -121,15 +148,61 @@ def test_the_first_steps_set_things_up_and_do_not_count():
     assert budget.step_s == 0.05
 
 
-def test_out_of_memory_shrinks_for_good_until_there_is_nothing_left():
+def test_out_of_memory_shrinks_for_ten_minutes_until_there_is_nothing_left():
     machine = Machine(0.01, keyframe_s=0.2, shrinkable=False)
     assert machine.budget.out_of_memory()
     small = machine.budget.size
     assert small == (round(270 * SHRINK), round(480 * SHRINK))
-    machine.run(500)
+    machine.run(round(MEMORY_S / 0.2) - 5)
     assert machine.budget.size == small
+    machine.run(10)
+    assert machine.budget.size == FULL
     tries = 1
     while machine.budget.out_of_memory():
         tries += 1
     assert tries <= LEVELS
     assert not Budget(DreamConfig(), (MIN_SIDE, 500), frame_s=0.04).out_of_memory()
+
+
+def test_a_share_of_the_time_is_kept_by_resting_and_the_canvas_does_not_grow_into_it():
+    machine = Machine(0.02, size=(90, 160), largest=(180, 320))
+    machine.run(30)
+    size, steps = machine.budget.size, machine.budget.steps
+    machine.budget.save(0.5)
+    machine.run(400)
+    assert machine.budget.size == size
+    assert machine.budget.steps == steps
+    assert machine.budget.least_s == pytest.approx(max(0.04, 2 * steps * machine.budget.step_s))
+    machine.budget.save(1.0)
+    assert machine.budget.least_s < 2 * steps * machine.budget.step_s or steps * machine.budget.step_s < 0.04
+    fixed = Machine(0.4, keyframe_s=1.0)
+    fixed.run(20)
+    fixed.budget.save(0.5)
+    assert fixed.budget.least_s == pytest.approx(max(1.0, 2 * fixed.budget.steps * fixed.budget.step_s))
+
+
+def test_a_canvas_that_did_not_fit_twice_comes_back_one_size_at_a_time():
+    machine = Machine(0.01, keyframe_s=0.2)
+    assert machine.budget.out_of_memory()
+    assert machine.budget.out_of_memory()
+    assert machine.budget.level == 2
+    machine.run(round(MEMORY_S / 0.2) + 200)
+    assert machine.budget.level == 1
+    machine.run(round(MEMORY_S / 0.2))
+    assert machine.budget.level == 0
+    machine.run(round(MEMORY_S / 0.2))
+    assert machine.budget.level == 0
+
+
+def test_a_budget_may_begin_where_an_earlier_one_got_to():
+    budget = Budget(DreamConfig(), FULL, frame_s=0.04, level=2)
+    assert budget.size == (round(270 * SHRINK**2), round(480 * SHRINK**2))
+    assert Budget(DreamConfig(), FULL, frame_s=0.04, level=99).level == LEVELS - 1
+
+
+def test_the_median_of_the_latest_steps_is_known():
+    budget = Budget(DreamConfig(), FULL, frame_s=0.04)
+    assert budget.median_s == 0.0
+    for seconds in (9.0, 5.0, 0.1, 60.0, 0.3, 0.2, 0.1):
+        budget.took(seconds)
+    assert budget.median_s == 0.2

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from streamer.config import Config, DreamConfig, NetworkConfig
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.vgg import build_vgg
 from streamer.messages import Scene, Target, arrange

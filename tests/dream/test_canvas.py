@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from streamer import zoom
-from streamer.dream.canvas import Canvas, twist_grid
-from streamer.dream.sources import noise
+from streamer.dream.algorithms.canvas import Canvas, grid_for, sampled, twist_grid
+from streamer.dream.sources.noise import noise
 from streamer.messages import Motion, Pose
 
 
@@ -48,7 +48,7 @@ def test_resizing_keeps_the_picture_the_pose_and_the_bounds(clouds: np.ndarray) 
     assert canvas.momentum.shape == canvas.picture.shape
     assert canvas.pose == Pose(3.0, 0.5)
     assert abs(canvas.array().mean() - clouds.mean()) < 2
-    assert canvas.picture.is_contiguous(memory_format=torch.channels_last)
+    assert canvas.picture.is_contiguous()
 
 
 def test_a_twist_turns_the_middle_and_leaves_the_border():
@@ -66,3 +66,21 @@ def test_a_twist_turns_the_middle_and_leaves_the_border():
     before = edges.picture.clone()
     edges.warp(twist_grid((height, width), np.radians(12), 0.4, "cpu"))
     assert (edges.picture - before)[..., :, :4].abs().max() < 1.0
+
+
+@pytest.mark.parametrize("size", [(48, 64), (45, 64), (47, 61)])
+@pytest.mark.parametrize(("mode", "padding"), [("bicubic", "reflection"), ("bilinear", "border")])
+def test_by_several_threads_a_picture_is_sampled_as_by_one(size, mode, padding):
+    picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 255
+    grid = grid_for(np.array([[0.99, 0.02, 0.01], [-0.02, 0.99, 0.0]]), size, "cpu")
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 4):
+            torch.set_num_threads(threads)
+            found.append(sampled(picture, grid, mode, padding))
+    finally:
+        torch.set_num_threads(before)
+    assert found[0].shape == picture.shape
+    assert all(each.is_contiguous() for each in found)
+    for each in found[1:]:
+        assert torch.equal(each, found[0])

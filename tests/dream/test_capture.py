@@ -5,7 +5,9 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -13,13 +15,16 @@ import numpy as np
 import pytest
 
 from streamer.config import SourceConfig
-from streamer.dream.moving import capture, reels
-from streamer.dream.moving.capture import Capture, fitted
-from streamer.dream.sources import SourceError
+from streamer.dream.sources import capture, reels
+from streamer.dream.sources.capture import Capture
+from streamer.dream.sources.picture import SourceError
 from streamer.messages import SourcePicture
 from tests.cameras import WAIT_S, FakeCamera
 from tests.fakes import HandClock
 from tests.films import write_film
+from tests.media.patches import BT2020, PQ, patches, pq
+from tests.media.patches import write as write_patches
+from tests.shapes import EXIF, MATRIX, disc, extent, fields, joined, note_in_header, quad, write, write_tracks
 
 CAMERA = SourceConfig(kind="camera", device=3)
 
@@ -164,11 +169,20 @@ def test_a_film_plays_at_its_own_pace_and_begins_anew(tmp_path: Path) -> None:
     reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, seen)
     assert reading.newest() is not None, "the first is there at once"
     reading.start()
-    shades = seen.wait_for(6)
+    shown: list[tuple[int, float]] = []
+
+    def enough() -> bool:
+        """Whether it began anew, and its long picture was seen to give way to the next; a busy machine leaves some out."""
+        shown[:] = [(round(int(picture.image[24, 32, 0]) / 40), picture.time_s) for picture in list(seen.pictures)]
+        numbers = [number for number, _ in shown]
+        return len(numbers) >= 6 and (2, 3) in pairwise(numbers) and any(after < before for before, after in pairwise(numbers))
+
+    until(enough)
     assert reading.stop(WAIT_S)
-    assert shades[:6] == pytest.approx([40, 80, 120, 160, 40, 80], abs=5)
-    times = [picture.time_s for picture in seen.pictures]
-    assert times[2] - times[1] > 0.15, "the long picture is shown for long"
+    shades = seen.wait_for(6)
+    assert all(abs(shade - 40 * round(shade / 40)) <= 5 and 35 <= shade <= 165 for shade in shades)
+    for (before, before_s), (after, after_s) in pairwise(shown):
+        assert (before, after) != (2, 3) or after_s - before_s > 0.15, "the long picture is shown for long"
     assert reading.status().losses == 0
 
 
@@ -213,8 +227,8 @@ def test_a_film_of_one_picture_is_no_race(tmp_path: Path) -> None:
     assert times[3] - times[1] > 2 / 25 * 0.9
 
 
-def test_the_last_picture_is_shown_as_long_as_the_one_before(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "a.mp4", shades=[40, 80], times_s=[0.0, 0.3])
+def test_the_last_picture_is_shown_as_long_as_it_lasts(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", shades=[40, 80], times_s=[0.0, 0.1], lasts_s=0.3)
     seen = Seen()
     reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, seen)
     reading.start()
@@ -353,14 +367,75 @@ def test_a_stream_that_says_nothing_is_given_up_and_tried_again(monkeypatch: pyt
         assert reading.stop(WAIT_S)
 
 
-@pytest.mark.parametrize("shape", [(35, 51), (48, 64), (480, 20), (1, 1), (7, 300)])
-def test_any_size_is_made_to_cover(shape: tuple[int, int]) -> None:
-    image = np.full((*shape, 3), 77, np.uint8)
-    assert fitted(image, (36, 64)).shape == (36, 64, 3)
-    assert (fitted(image, (36, 64)) == 77).all()
+@pytest.mark.parametrize("orientation", EXIF)
+def test_all_eight_orientations_stand_upright(tmp_path: Path, orientation: int) -> None:
+    film = note_in_header(write(tmp_path / "a.mp4", [quad()] * 3), MATRIX[orientation])
+    size = (120, 160) if orientation < 5 else (160, 120)
+    reading = Capture(SourceConfig(kind="video", path=str(film)), size, 25)
+    first = reading.newest()
+    assert first is not None
+    assert fields(first.image) == EXIF[orientation]
+    assert reading.status().size == size
+    assert reading.stop()
 
 
-def test_what_sticks_out_is_cut_equally() -> None:
-    stripes = np.zeros((10, 30, 3), np.uint8)
-    stripes[:, 10:20] = 200
-    assert (fitted(stripes, (10, 10)) == 200).all()
+def test_a_mirror_is_held_before_the_upright_picture(tmp_path: Path) -> None:
+    film = note_in_header(write(tmp_path / "a.mp4", [quad()] * 3), MATRIX[6])
+    reading = Capture(SourceConfig(kind="video", path=str(film), mirror=True), (160, 120), 25)
+    first = reading.newest()
+    assert first is not None
+    assert fields(first.image) == "RB/GY"
+    assert reading.stop()
+
+
+@pytest.mark.parametrize(("fit", "found"), [("crop", (160, 160)), ("pad", (50, 50)), ("stretch", (160, 50))])
+def test_another_shape_is_brought_to_the_size_as_the_settings_say(tmp_path: Path, fit: str, found: tuple[int, int]) -> None:
+    film = write(tmp_path / "a.mp4", [disc((180, 320), 90)] * 2)
+    reading = Capture(SourceConfig(kind="video", path=str(film), fit=fit), (320, 180), 25)
+    first = reading.newest()
+    assert first is not None
+    assert first.image.shape == (320, 180, 3)
+    assert extent(first.image) == pytest.approx(found, abs=2)
+    assert reading.stop()
+
+
+def test_pixels_that_change_their_shape_midway_stay_square(tmp_path: Path) -> None:
+    parts = [
+        write(tmp_path / f"{number}.ts", [disc((90, 120), 60, pixel)] * 10, form="mpegts", pixel=Fraction(pixel))
+        for number, pixel in enumerate((1, 2))
+    ]
+    seen = Seen()
+    source = SourceConfig(kind="video", path=str(joined(tmp_path / "a.ts", parts)), fit="pad", loop=False)
+    reading = Capture(source, (90, 240), 25, seen)
+    reading.start()
+    until(lambda: reading.status().state == "ended")
+    assert reading.stop(WAIT_S)
+    first, last = seen.pictures[0].image, seen.pictures[-1].image
+    assert extent(first) == pytest.approx((60, 60), abs=2)
+    assert extent(last) == pytest.approx((60, 60), abs=2)
+    assert first[:, :50].max() == 0, "120 of 240 pixels are filled at first, between black bars"
+    assert last[:, :50].min() > 8
+
+
+def test_hdr_is_logged_once_however_often_the_film_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": PQ}
+    path = write_patches(tmp_path / "a.mkv", pq(patches() * 100), "yuv420p10le", BT2020, tags=tags)
+    seen = Seen()
+    with caplog.at_level("INFO"):
+        reading = Capture(SourceConfig(kind="video", path=str(path)), (48, 64), 25, seen)
+        reading.start()
+        seen.wait_for(5)
+        assert reading.stop()
+    assert sum("it is HDR (PQ)" in line for line in caplog.messages) == 1
+
+
+def test_a_track_can_be_chosen(tmp_path: Path) -> None:
+    film = write_tracks(tmp_path / "a.mkv", [((48, 64), 60), ((120, 160), 160)])
+    for track, shade in ((None, 160), (1, 60), (2, 160)):
+        reading = Capture(SourceConfig(kind="video", path=str(film), track=track), (48, 64), 25)
+        first = reading.newest()
+        assert first is not None
+        assert int(first.image[24, 32, 0]) == pytest.approx(shade, abs=4)
+        assert reading.stop()
+    with pytest.raises(SourceError, match=r"has no video track 3; it has 1 \(64x48\), 2 \(160x120\)"):
+        Capture(SourceConfig(kind="video", path=str(film), track=3), (48, 64), 25)

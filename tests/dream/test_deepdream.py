@@ -3,12 +3,16 @@ import pytest
 import torch
 
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.ascent import Decorrelation, rms
-from streamer.dream.deepdream import DeepDream, make_normalisation, octave_sizes
-from streamer.dream.dreamer import Dreamer
-from streamer.dream.laplacian import Laplacian
-from streamer.dream.objectives import SceneObjective
-from streamer.dream.turns import TurnObjective
+from streamer.dream.algorithms.algorithm import Context
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.deepdream import DeepDream, octave_sizes
+from streamer.dream.algorithms.dreamer import Dreamer
+from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.laplacian import Laplacian
+from streamer.dream.algorithms.normalisation import make_normalisation
+from streamer.dream.algorithms.picture_steps import Decorrelation
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.strength import rms
 from streamer.messages import Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
@@ -48,9 +52,16 @@ def test_octaves_go_down_as_far_as_the_network_can_see(
 
 def test_a_step_at_an_octave_changes_the_picture_by_one_on_average_and_is_as_coarse_as_the_octave() -> None:
     settings = DreamConfig(algorithm="deepdream", octaves=3, octave_scale=2.0, jitter_px=4)
-    dream = DeepDream(TurnObjective(tiny_ensemble()), settings, torch.eye(3), (48, 64), 1)
-    picture = random(1, 3, 48, 64) * 40 + 128
-    fine, coarse = (dream.change(picture, REGIONS, octave, torch.Generator().manual_seed(2)) for octave in (2, 0))
+    dream = DeepDream(Context.of(tiny_ensemble(), Config(dream=settings), CPU, 2))
+    dream.fit((48, 64))
+    canvas = Canvas((random(48, 64, 3) * 40 + 128).numpy())
+
+    def change(octave: int) -> torch.Tensor:
+        dream.number = octave
+        direction, size = dream.update(canvas, OnAir(tuple(REGIONS), 0.0, leaves=False), 1.0)
+        return size * direction
+
+    fine, coarse = change(2), change(0)
     assert float(fine.abs().mean()) == pytest.approx(1.0)
     assert 0.5 < float(coarse.abs().mean()) < 1.2
 

@@ -1,11 +1,18 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
+from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.dreamer import LARGE_PX, STEP, STEP_MOST, Dreamer, step_for, views_for
+from streamer.dream.algorithms.decorrelated import LARGE_PX, STEP_MOST, STEP_STANDS, step_for, views_for
+from streamer.dream.algorithms.dreamer import ASCENTS, Dreamer
+from streamer.dream.algorithms.gradient_ascent import STEP
+from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
-from streamer.dream.objectives import DreamError
+from streamer.dream.networks.network import Network
+from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from streamer.zoom import advance
 from tests.fakes import tiny_ensemble, tiny_network
@@ -22,6 +29,12 @@ def dreamer(seed: int = 1, **settings) -> Dreamer:
     return Dreamer(tiny_ensemble(), Config(dream=DreamConfig(**settings), zoom=zoom), SIZE, torch.device("cpu"), seed)
 
 
+def standing_out(dream: Dreamer, network: Network) -> float:
+    """How much each class of a dream of ``SCENE`` stands out in its half."""
+    logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
+    return float(logits[0, :4].mean() + logits[1, 5:].mean() - 2 * logits.mean())
+
+
 @pytest.mark.parametrize("algorithm", ["default", "original_2015"])
 def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
     network = tiny_network()
@@ -30,15 +43,10 @@ def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
     dream = Dreamer(Ensemble(network), config, SIZE, torch.device("cpu"), 1)
     dream.scene(SCENE)
 
-    def score() -> float:
-        """How much each class stands out in its half."""
-        logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
-        return float(logits[0, :4].mean() + logits[1, 5:].mean() - 2 * logits.mean())
-
-    before = score()
+    before = standing_out(dream, network)
     for _ in range(5):
         dream.step(0.1)
-    assert score() > before
+    assert standing_out(dream, network) > before
 
 
 @pytest.mark.parametrize("algorithm", ["default", "original_2015"])
@@ -79,11 +87,11 @@ def test_a_change_of_scene_fades_over_and_ends() -> None:
     dream.step(0.1)
     dream.scene(Scene(2, arrange([C])))
     dream.step(0.25)
-    shares = {region.target.label: share for region, share in dream._fading.regions(0.0) if share > 0}
+    shares = {region.target.label: share for region, share in dream._fading.advance(0.0).regions if share > 0}
     assert shares == pytest.approx({"alpha": 0.75, "beta": 0.75, "gamma": 0.25})
     for _ in range(4):
         dream.step(0.25)
-    assert {region.target.label for region, share in dream._fading.regions(0.0) if share > 0} == {"gamma"}
+    assert {region.target.label for region, share in dream._fading.advance(0.0).regions if share > 0} == {"gamma"}
 
 
 def stirred(dream: Dreamer) -> float:
@@ -101,19 +109,31 @@ def test_steps_are_larger_where_a_zoom_has_to_be_made_up_for() -> None:
     assert step_for(LARGE_PX, Motion(1.5), 0.1) == STEP
 
 
+def test_steps_shrink_where_a_subject_stands() -> None:
+    young, older, stands = (step_for(64, Motion(1.06), 0.1, share) for share in (0.0, 0.5, 1.0))
+    assert young == STEP_MOST
+    assert older == pytest.approx((STEP_MOST + STEP_STANDS) / 2)
+    assert stands == STEP_STANDS > STEP
+    assert step_for(64, Motion(1.0), 0.1, 1.0) == step_for(LARGE_PX, Motion(1.06), 0.1, 1.0) == STEP
+
+
 def test_the_size_of_a_step_is_as_the_settings_say() -> None:
-    def size(speed: float, **settings) -> float:
+    def size(speed: float, age_s: float = 0.0, **settings) -> float:
         dream = dreamer(surge=0.0, prior_weight=0.0, leash=0.0, **settings)
         dream.motion(Motion(speed, 0.0))
         dream.scene(SCENE)
+        dream._fading.advance(age_s)
         sizes = []
-        plain, dream._update = dream._update, lambda regions, size: sizes.append(size) or plain(regions, size)
+        ascent = dream._algorithm
+        plain, ascent.update = ascent.update, lambda *given: sizes.append(given[-1]) or plain(*given)
         dream.step(0.1)
         return sizes[0]
 
     assert size(1.5, step=2.5) == size(1.0, step=2.5) == 2.5
     assert size(1.0) == STEP
     assert size(1.5) == STEP_MOST
+    assert size(1.5, age_s=60.0) == STEP_STANDS
+    assert size(1.5, age_s=60.0, step=2.5) == 2.5
 
 
 def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
@@ -137,7 +157,7 @@ def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
         ones = torch.ones_like(dream.canvas.picture)
         directions = []
         for uphill in (ones, ones, -ones):
-            dream._climb = lambda regions, uphill=uphill: uphill
+            dream._algorithm._climb = lambda picture, regions, uphill=uphill: uphill
             dream.step(0.0)
             directions.append(dream.canvas.momentum.clone())
         return float((directions[1] * directions[2]).sum()) < 0
@@ -171,7 +191,8 @@ def test_a_subject_that_stays_is_not_taken_back() -> None:
     dream.scene(SCENE)
     dream.step(0.1)
     dream.scene(Scene(2, arrange([A, C])))
-    assert [region.target.label for region in dream._fading.left] == ["beta"]
+    going = [region.target.label for region, share in dream._fading.advance(0.0).regions if share < 0]
+    assert going == ["beta"]
 
 
 def test_a_class_the_network_lacks_is_refused_by_name() -> None:
@@ -190,6 +211,94 @@ def test_a_restored_dream_goes_on_where_it_was() -> None:
     assert other.pose == dream.pose
 
 
+def test_a_restored_dream_does_not_hasten_as_for_a_new_subject() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    for _ in range(3):
+        dream.step(0.1)
+    picture, pose = dream.picture(), dream.pose
+    other = dreamer()
+    other.restore(picture, pose)
+    fresh = Dreamer(tiny_ensemble(), Config(), SIZE, torch.device("cpu"), 1, picture)
+    changed = []
+    for each in (other, fresh):
+        each.scene(SCENE)
+        each.step(0.0)
+        changed.append(float(np.abs(each.picture().astype(float) - picture).mean()))
+    assert changed[0] < 0.6 * changed[1]
+
+
+@pytest.mark.parametrize("algorithm", ["default", "deepdream"])
+def test_a_dream_that_takes_up_what_was_kept_goes_on_as_if_nothing_had_been(algorithm: str) -> None:
+    def dreamt(dream: Dreamer, steps: int) -> Dreamer:
+        for _ in range(steps):
+            dream.step(0.1)
+        return dream
+
+    whole, first = (
+        dreamer(algorithm=algorithm, crossfade_s=0.0, surge=0.0),
+        dreamer(algorithm=algorithm, crossfade_s=0.0, surge=0.0),
+    )
+    for dream in (whole, first):
+        dream.scene(SCENE)
+    dreamt(first, 20)
+    second, fresh = (dreamer(seed=99, algorithm=algorithm, crossfade_s=0.0, surge=0.0) for _ in range(2))
+    second.restore(*first.state(), first.keep())
+    fresh.restore(*first.state())
+    apart = []
+    dreamt(whole, 25)
+    for dream in (second, fresh):
+        dream.scene(SCENE)
+        apart.append(float(np.abs(dreamt(dream, 5).picture().astype(float) - whole.picture()).mean()))
+    assert apart[0] < 0.05, "float16 is all that is lost"
+    assert apart[0] < 0.2 * apart[1]
+
+
+def test_what_was_kept_elsewhere_is_moved_to_where_the_camera_stands() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    for _ in range(5):
+        dream.step(0.1)
+    kept = dream.keep()
+    dream.canvas.move(Motion(1.5, 20.0), 0.5)
+    other = dreamer()
+    other.restore(*dream.state(), kept)
+    apart = float((other.canvas.momentum - dream.canvas.momentum).abs().mean())
+    unmoved = torch.from_numpy(kept.arrays["momentum"].astype(np.float32))
+    assert apart < 0.01 * float(dream.canvas.momentum.abs().mean())
+    assert apart < 0.01 * float((unmoved - dream.canvas.momentum).abs().mean())
+
+
+def test_what_was_kept_at_another_size_is_resampled_and_what_makes_no_sense_is_left() -> None:
+    dream, small = dreamer(), dreamer()
+    small.resize((18, 32))
+    small.scene(SCENE)
+    small.step(0.1)
+    picture, pose = dream.state()
+    dream.restore(picture, pose, small.keep())
+    assert dream.canvas.momentum.shape == dream.canvas.picture.shape
+    assert float(dream.canvas.momentum.abs().mean()) > 0
+    for arrays, numbers in (
+        ({"momentum": np.zeros((2, 36, 64), np.float16), "chance": np.zeros(3, np.uint8)}, {"steps": "many", "noise": 7}),
+        ({"momentum": np.full((3, 36, 64), np.nan, np.float16)}, {"steps": -1, "noise": {"bit_generator": "other"}}),
+        ({"momentum": np.zeros((3, 36, 64), np.float64)}, {}),
+    ):
+        dream.restore(picture, pose, Kept("tiny", "default", pose, arrays, numbers))
+        assert float(dream.canvas.momentum.abs().max()) == 0
+        dream.step(0.1)
+        assert dream.fault() == ""
+
+
+def test_a_picture_that_is_none_is_told_of() -> None:
+    dream = dreamer()
+    assert dream.fault() == ""
+    dream.canvas.picture[0, 1, 2, 3] = float("nan")
+    assert dream.fault() == "it holds what is no number"
+    for value in (float("inf"), 256.0, -1.0, -float("inf")):
+        dream.canvas.picture[0, 1, 2, 3] = value
+        assert dream.fault().startswith("it reaches from ")
+
+
 def test_the_canvas_changes_size_in_mid_dream() -> None:
     dream = dreamer()
     dream.scene(SCENE)
@@ -197,6 +306,15 @@ def test_the_canvas_changes_size_in_mid_dream() -> None:
     dream.resize((27, 48))
     dream.step(0.1)
     assert dream.picture().shape == (27, 48, 3)
+
+
+def test_the_algorithm_of_2015_takes_another_size_between_two_moves_of_its_camera() -> None:
+    dream = dreamer(algorithm="original_2015")
+    dream.scene(SCENE)
+    for size in ((36, 64), (27, 48), (36, 64)):
+        dream.resize(size)
+        dream.step(0.1)
+        assert dream.picture().shape == (*size, 3)
 
 
 @pytest.mark.parametrize("how", ["bump", "twist"])
@@ -239,3 +357,49 @@ def test_views_suit_the_network_and_the_canvas() -> None:
     assert views_for(224, (270, 480)) == (1.7, 0.85)
     assert views_for(224, (720, 1280)) == (1.7, 0.85, 720 / 224)
     assert views_for(64, (270, 480)) == (4.2, 2.1)
+
+
+def test_every_algorithm_is_known_by_its_facts_and_can_be_asked_for() -> None:
+    allowed = set(get_args(DreamConfig.model_fields["algorithm"].annotation))
+    assert set(ALGORITHMS) == allowed == {*ASCENTS, "ink"}
+
+
+TUNINGS = {"momentum": 0.1, "prior_weight": 5.0, "step": 9.0, "views": (1.0, 2.0), "leash": 0.9, "spectrum_power": 0.2}
+
+
+@pytest.mark.parametrize("algorithm", ["default", "deepdream"])
+def test_other_settings_show_from_the_next_step_on(algorithm: str) -> None:
+    """As if it had been begun with them: at the first step nothing else has happened."""
+    first = dreamer(algorithm=algorithm)
+    first.scene(SCENE)
+    first.tune(Config(dream=DreamConfig(algorithm=algorithm, **TUNINGS)))  # type: ignore[arg-type]
+    second, third = dreamer(algorithm=algorithm, **TUNINGS), dreamer(algorithm=algorithm)
+    for other in (second, third):
+        other.scene(SCENE)
+    for dream in (first, second, third):
+        for _ in range(3):
+            dream.step(0.1)
+    assert np.array_equal(first.picture(), second.picture())
+    assert not np.array_equal(first.picture(), third.picture())
+
+
+def test_other_settings_leave_what_is_dreamt_and_its_momentum() -> None:
+    dream = dreamer()
+    dream.scene(SCENE)
+    for _ in range(3):
+        dream.step(0.1)
+    before, momentum = dream.picture(), dream.canvas.momentum.clone()
+    dream.tune(Config(dream=DreamConfig(view_jitter=0.0, crossfade_s=9.0)))
+    assert np.array_equal(dream.picture(), before)
+    assert torch.equal(dream.canvas.momentum, momentum)
+    assert float(momentum.abs().max()) > 0
+
+
+def test_a_change_takes_as_long_as_the_settings_say_by_then() -> None:
+    dream = dreamer(crossfade_s=0.2)
+    dream.scene(SCENE)
+    dream.step(0.1)
+    dream.tune(Config(dream=DreamConfig(crossfade_s=10.0)))
+    dream.scene(Scene(2, arrange([C])))
+    dream.step(0.5)
+    assert dream._fading._scenes[-1][1] == pytest.approx(0.05)

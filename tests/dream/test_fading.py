@@ -1,18 +1,18 @@
 import pytest
 
-from streamer.dream.fading import Fading
+from streamer.dream.algorithms.fading import STANDS_FROM_S, STANDS_S, Fading
 from streamer.messages import Scene, Target, arrange
 
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 
 
 def shares(fading: Fading, dt_s: float) -> dict[str, float]:
-    return {f"{region.target.label}{'-' if share < 0 else ''}": share for region, share in fading.regions(dt_s)}
+    return {f"{region.target.label}{'-' if share < 0 else ''}": share for region, share in fading.advance(dt_s).regions}
 
 
 def test_the_first_scene_is_there_at_once() -> None:
     fading = Fading(1.0, 3.0)
-    assert fading.regions(0.1) == []
+    assert fading.advance(0.1).regions == ()
     fading.scene(Scene(1, arrange([A, B])))
     assert shares(fading, 0.1) == {"alpha": 1.0, "beta": 1.0}
 
@@ -26,7 +26,7 @@ def test_what_leaves_fades_and_is_climbed_down_from_and_what_stays_is_not() -> N
         found = shares(fading, 0.25)
     assert set(found) == {"beta", "gamma", "alpha-"}
     assert -0.7 < found["alpha-"] < -0.5
-    fading.regions(20.0)
+    fading.advance(20.0)
     assert set(shares(fading, 0.1)) == {"beta", "gamma"}
 
 
@@ -35,3 +35,49 @@ def test_without_surge_nothing_is_climbed_down_from() -> None:
     fading.scene(Scene(1, arrange([A])))
     fading.scene(Scene(2, arrange([B])))
     assert shares(fading, 0.1) == {"beta": 1.0}
+
+
+def test_a_step_knows_how_fresh_its_scene_is_and_whether_something_comes() -> None:
+    fading = Fading(1.0, 3.0)
+    fading.scene(Scene(1, arrange([A])))
+    first, second = fading.advance(0.5), fading.advance(0.5)
+    assert 1.0 == first.haste > second.haste > 0
+    assert first.comes
+    assert not first.leaves
+    fading.scene(Scene(2, ()))
+    assert fading.advance(0.5).leaves
+    assert not fading.advance(5.0).comes
+
+
+def test_a_scene_comes_to_stand_and_what_hastens_it_makes_it_young_again() -> None:
+    fading = Fading(1.0, 0.0)
+    assert fading.advance(60.0).stands == 0.0
+    fading.scene(Scene(1, arrange([A])))
+    fading.advance(STANDS_FROM_S)
+    told = [fading.advance((STANDS_S - STANDS_FROM_S) / 2).stands for _ in range(4)]
+    assert told == [0.0, 0.5, 1.0, 1.0]
+    fading.hasten(0.5)
+    assert fading.advance(0.1).stands == 0.0
+    fading.advance(60.0)
+    fading.scene(Scene(2, arrange([B])))
+    assert fading.advance(0.1).stands == 0.0
+
+
+def test_what_is_dreamt_already_stands() -> None:
+    fading = Fading(1.0, 3.0)
+    fading.go_on()
+    fading.scene(Scene(1, arrange([A])))
+    assert fading.advance(0.1).stands == 1.0
+
+
+def test_what_is_dreamt_already_goes_on_without_haste_and_what_comes_next_has_it() -> None:
+    fading = Fading(1.0, 3.0)
+    fading.go_on()
+    fading.scene(Scene(1, arrange([A])))
+    assert (shares(fading, 0.1), fading.haste) == ({"alpha": 1.0}, 0.0)
+    fading.hasten(0.5)
+    assert fading.haste == pytest.approx(0.5)
+    fading.go_on()
+    fading.scene(Scene(2, arrange([B])))
+    assert fading.haste == 1.0
+    assert set(shares(fading, 0.1)) == {"alpha", "beta", "alpha-"}

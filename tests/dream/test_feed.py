@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from streamer.dream.moving.feed import Feed
+from streamer.dream.sources.feed import Feed
 from streamer.messages import SourcePicture
 
 

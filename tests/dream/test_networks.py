@@ -10,11 +10,13 @@ from torch import nn
 from streamer.config import NetworkConfig
 from streamer.dream.networks import bundled, loading
 from streamer.dream.networks.architecture import CLASSES, MEAN, STD, fill
+from streamer.dream.networks.fused import halved, peaks, rectified
 from streamer.dream.networks.googlenet import build_googlenet
+from streamer.dream.networks.layers import MEAN as MEAN_OF_ALL
 from streamer.dream.networks.layers import Tap, Wide
 from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.network import Network, compute_dtype
-from streamer.dream.networks.squeezenet import SQUEEZENET1_1, build_squeezenet
+from streamer.dream.networks.squeezenet import SQUEEZENET1_1, Fire, build_squeezenet
 from streamer.dream.networks.torchvision_import import torchvision
 from streamer.dream.networks.vgg import DENSE, VGG16, WIDTHS, build_vgg
 from tests.fakes import tiny_network
@@ -306,3 +308,74 @@ def test_a_file_for_another_network(bundled_file, tmp_path):
     save_file({"x": torch.zeros(1)}, other)
     with pytest.raises(NetworkError, match=r"its first tensor is 'x'"):
         load(NetworkConfig(weights=other), CPU)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (3, 2, 0), (1, 1, 0), (2, 1, 0)])
+def test_a_convolution_and_its_relu_in_one_are_the_same_numbers(kernel: int, stride: int, padding: int) -> None:
+    torch.manual_seed(1)
+    layer = torch.nn.Conv2d(3, 8, kernel, stride=stride, padding=padding).bfloat16().requires_grad_(False)
+    layer.to(memory_format=torch.channels_last)
+    x = torch.randn(1, 3, 13, 22).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    joined, apart = rectified(layer, x), layer(x).relu()
+    slope = torch.randn_like(apart)
+    assert torch.equal(joined, apart)
+    (found,), (expected,) = torch.autograd.grad(joined, x, slope), torch.autograd.grad(apart, x, slope)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("ceil", [True, False])
+def test_a_convolution_its_relu_and_its_pooling_in_one_are_the_same_numbers(ceil: bool) -> None:
+    torch.manual_seed(1)
+    layer = torch.nn.Conv2d(3, 8, 3, padding=1).bfloat16().requires_grad_(False)
+    layer.to(memory_format=torch.channels_last)
+    pool = torch.nn.MaxPool2d(3, stride=2, ceil_mode=ceil)
+    x = torch.randn(1, 3, 14, 22).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    joined, apart = peaks(layer, pool, x), pool(layer(x).relu())
+    slope = torch.randn_like(apart)
+    assert torch.equal(joined, apart)
+    (found,), (expected,) = torch.autograd.grad(joined, x, slope), torch.autograd.grad(apart, x, slope)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.usefixtures("precision")
+def test_what_is_joined_gives_what_the_layers_give_one_by_one() -> None:
+    network = Network("squeezenet1_1", build_squeezenet(5), ["?"] * 5, stride=16, window=32, trained_px=224, min_size=17)
+    x = pictures(64, 48)
+    one_by_one = network.activations(x, network.layer_names)
+    for name in ("pool1", "pool3", "fire4", "conv10"):
+        assert torch.allclose(network.activations(x, [name])[name], one_by_one[name], atol=0.02, rtol=0.02), name
+
+
+@pytest.mark.usefixtures("precision")
+def test_a_channel_is_looked_at_alone_or_among_all() -> None:
+    network = tiny_network()
+    x = pictures(8, 12)
+    logits, third, mean = Tap("conv3"), Tap("conv3", channel=2), Tap("conv3", channel=MEAN_OF_ALL)
+    alone, among = network.look(x, [third, mean]), network.look(x, [third, logits, mean])
+    assert torch.equal(among[third], among[logits][:, 2:3])
+    assert torch.allclose(among[mean], among[logits].mean(1, keepdim=True), atol=1e-2)
+    for tap in (third, mean):
+        assert alone[tap].shape == (1, 1, *among[logits].shape[-2:])
+        assert torch.allclose(alone[tap], among[tap], atol=0.02)
+    early = network.look(x, [Tap("relu1", channel=1), third])
+    assert torch.equal(early[Tap("relu1", channel=1)], network.activations(x, ["relu1"])["relu1"][:, 1:2])
+
+
+@pytest.mark.parametrize("size", [(12, 20), (13, 21), (13, 20), (3, 2)])
+def test_means_of_squares_have_the_gradient_that_torch_gives_them(size: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    layer = torch.nn.AvgPool2d(2)
+    x = torch.randn(1, 4, *size).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    quick, slow = halved(layer, x), layer(x)
+    slope = torch.randn_like(slow)
+    assert torch.equal(quick, slow)
+    assert torch.equal(torch.autograd.grad(quick, x, slope)[0], torch.autograd.grad(slow, x, slope)[0])
+
+
+def test_a_fire_whose_expansions_are_one_convolution_gives_the_same() -> None:
+    torch.manual_seed(1)
+    fire = Fire(16, 4, 8).bfloat16().requires_grad_(False).to(memory_format=torch.channels_last)
+    x = torch.randn(1, 16, 9, 14).bfloat16().contiguous(memory_format=torch.channels_last)
+    joined, apart = fire(x), fire.raw(x)[0].relu()
+    assert torch.allclose(joined.float(), apart.float(), atol=0.01, rtol=0.01)
+    assert len(fire.state_dict()) == 6

@@ -6,9 +6,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from streamer.dream.interface import DreamError
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import DreamError, SceneObjective, region_mask, resample
-from streamer.messages import Layout, Region, Target, arrange
+from streamer.dream.objectives.masks import region_mask
+from streamer.dream.objectives.registry import OBJECTIVES
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.views import filters, resample, resized, separated
+from streamer.messages import Kind, Layout, Region, Target, arrange
 from tests.fakes import tiny_network
 
 pytestmark = pytest.mark.usefixtures("precision")
@@ -166,3 +170,25 @@ def test_resampling_keeps_the_shape_and_a_least_size() -> None:
     assert resample(picture, 2.0).shape == (1, 3, 54, 96)
     assert resample(picture, 0.1, 32).shape == (1, 3, 32, 32)
     assert resample(picture, 1.0, 1) is picture
+
+
+@pytest.mark.parametrize("size", [(20, 36), (27, 40), (40, 71), (21, 64), (27, 48)])
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-6), (torch.bfloat16, 0.01)])
+def test_products_of_matrices_scale_pictures_and_gradients_as_torch_does(
+    size: tuple[int, int], dtype: torch.dtype, off: float
+) -> None:
+    chance = torch.Generator().manual_seed(1)
+    picture = (torch.rand(1, 3, 27, 48, generator=chance) * 255).requires_grad_(True)
+    slope = torch.randn(1, 3, *size, generator=chance)
+    expected = resized(picture, size)
+    found = separated(picture, filters(27, size[0], dtype), filters(48, size[1], dtype))
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() < off * 128
+    (wanted,), (gradient,) = torch.autograd.grad(expected, picture, slope), torch.autograd.grad(found, picture, slope)
+    assert (gradient - wanted).abs().max() < off * wanted.abs().max()
+
+
+def test_every_kind_has_its_objective_and_others_are_refused_by_name() -> None:
+    assert set(OBJECTIVES) == set(Kind)
+    with pytest.raises(DreamError, match="'loud conv2' has the objective 'loud'; there are class, layer, channels, guide"):
+        SceneObjective(tiny_network()).check(Target("", "loud conv2", layer="conv2", objective="loud"))

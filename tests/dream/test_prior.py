@@ -5,13 +5,15 @@ import torch
 from safetensors.torch import save_file
 
 from streamer.assets import asset
-from streamer.dream import prior as prior_module
-from streamer.dream.prior import PATCH, PatchPrior, PriorError, PriorParameters, fit
+from streamer.dream.algorithms import patch_prior
+from streamer.dream.algorithms.patch_prior import PatchPrior, falling
+from streamer.dream.algorithms.picture_steps import Decorrelation
+from streamer.dream.algorithms.prior import PATCH, PriorError, PriorParameters, fit
 
 
 def textured(seed: int, size: tuple[int, int] = (90, 130)) -> np.ndarray:
     """A picture with a natural spectrum and correlated colours."""
-    from streamer.dream.sources import noise
+    from streamer.dream.sources.noise import noise
 
     return noise(size, np.random.default_rng(seed), contrast=50)
 
@@ -63,12 +65,19 @@ def test_patches_on_a_random_grid_have_the_gradient_of_all_patches_on_average() 
 
 @pytest.mark.parametrize(
     ("stride", "size", "poolings"),
-    [(1, (37, 50), (1,)), (4, (37, 50), (1, 2)), (4, (8, 8), (1,)), (2, (8, 64), (1,)), (2, (40, 31), (1, 2, 3))],
+    [
+        (1, (37, 50), (1,)),
+        (4, (37, 50), (1, 2)),
+        (4, (8, 8), (1,)),
+        (2, (8, 64), (1,)),
+        (2, (40, 31), (1, 2, 3)),
+        (8, (45, 70), (1, 2)),
+    ],
 )
 def test_bands_give_the_penalty_and_gradient_of_the_whole(
     stride: int, size: tuple[int, int], poolings: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prior_module, "BAND", 4 * 192 * 16)  # several bands, the last one shorter
+    monkeypatch.setattr(patch_prior, "BAND", 4 * 192 * 16)  # several bands, the last one shorter
     parameters = PriorParameters.read(asset("patch_prior.safetensors"))
     picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 255
 
@@ -84,6 +93,42 @@ def test_bands_give_the_penalty_and_gradient_of_the_whole(
     gradient = prior.gradient(picture)
     # The same in plain float32 is off by 2.5e-5 of the largest, for the filters whiten: they take differences of large numbers.
     assert (gradient - slope).abs().max() < 4e-5 * slope.abs().max()
+
+
+def test_in_bfloat16_the_gradient_is_nearly_the_same() -> None:
+    parameters = PriorParameters.read(asset("patch_prior.safetensors"))
+    picture = torch.from_numpy(textured(5, (64, 96))).permute(2, 0, 1)[None].float()
+    exact, coarse = (
+        PatchPrior(parameters, stride=8, dtype=dtype).gradient(picture) for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert coarse.dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(exact.flatten(), coarse.flatten(), dim=0) > 0.99
+
+
+def test_weights_scale_the_gradient_by_its_frequencies_as_a_transform_does() -> None:
+    parameters = PriorParameters.read(asset("patch_prior.safetensors"))
+    picture = torch.from_numpy(textured(6, (96, 160))).permute(2, 0, 1)[None].float()
+    transform = Decorrelation((96, 160), torch.eye(3), floor_cycles=1, power=0.8)
+    whole = PatchPrior(parameters, stride=8).gradient(picture)
+    within = PatchPrior(parameters, stride=8, power=0.8).gradient(picture)
+
+    def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+        return float(torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+    assert likeness(within, transform(whole)) > 0.985
+    assert likeness(whole, transform(whole)) < 0.95
+
+
+def test_a_square_is_scaled_by_what_frequencies_are() -> None:
+    matrix = falling(16, 1.0)
+    assert torch.allclose(matrix, matrix.T, atol=1e-5)
+    x = torch.arange(16) / 16
+
+    def passes(cycles: int) -> float:
+        wave = torch.sin(2 * torch.pi * cycles * x).expand(16, 16).flatten()
+        return float(wave @ matrix @ wave / (wave @ wave))
+
+    assert passes(4) / passes(8 - 2) == pytest.approx(6 / 4, rel=0.1)
 
 
 def test_a_stride_that_does_not_divide_the_patch_is_refused() -> None:

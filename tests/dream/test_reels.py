@@ -10,9 +10,12 @@ import pytest
 from PIL import Image
 
 from streamer.config import SourceConfig
-from streamer.dream.moving.reels import FilmReel, Reel, open_reel, shown_name
-from streamer.dream.sources import SourceError
+from streamer.dream.sources import reels
+from streamer.dream.sources.picture import SourceError
+from streamer.dream.sources.reels import FilmReel, Reel, first_picture, open_reel, shown_name
 from tests.films import write_film
+from tests.media.patches import BT2020, PQ, patches, pq, write
+from tests.soundtracks import unseen
 
 
 def read_all(reel: Reel) -> list[tuple[np.ndarray, float]]:
@@ -91,6 +94,10 @@ def write_sound(path: Path) -> None:
         container.mux(stream.encode())
 
 
+def write_unseen(path: Path) -> None:
+    unseen(write_film(path))
+
+
 @pytest.mark.parametrize(
     ("write", "says"),
     [
@@ -101,6 +108,7 @@ def write_sound(path: Path) -> None:
         (write_torso, "cannot be read"),
         (write_no_pictures, "holds no pictures|cannot be read"),
         (write_sound, "holds no pictures"),
+        (write_unseen, "holds pictures in a format that cannot be decoded: xyz1$"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, write, says: str) -> None:
@@ -143,6 +151,28 @@ def test_a_camera_gives_pictures_in_rgb(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="still plugged in"):
         reel.read()
     reel.close()
+
+
+def test_titles_in_another_encoding_do_no_harm(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (90, 20, 20)).save(tmp_path / "a.gif", comment=b"\xa9 1998, caf\xe9")
+    assert read_first(tmp_path / "a.gif").shape == (48, 64, 3)
+
+
+def test_a_film_that_grows_beyond_all_bounds_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [write_film(tmp_path / f"{number}.ts", size=size) for number, size in enumerate([(48, 64), (96, 128)])]
+    (tmp_path / "a.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    monkeypatch.setattr(reels, "MAX_PIXELS", 48 * 64)
+    with pytest.raises(SourceError, match="breaks off: its pictures are larger"):
+        read_all(FilmReel(str(tmp_path / "a.ts")))
+
+
+def test_a_first_picture_says_what_was_done_with_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": PQ}
+    path = write(tmp_path / "a.mkv", pq(patches() * 100), "yuv420p10le", BT2020, tags=tags)
+    with caplog.at_level("INFO"):
+        first_picture(SourceConfig(kind="video", path=str(path), ride=False))
+    (line,) = caplog.messages
+    assert "it is HDR (PQ), which is toned down" in line
 
 
 def test_what_is_secret_in_a_url_is_not_told() -> None:

@@ -1,5 +1,6 @@
 """The renderer with real processes and a fake dreamer; whatever has to happen is polled for, with a deadline."""
 
+import itertools
 import json
 import logging
 import multiprocessing.resource_tracker
@@ -11,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,16 @@ import pytest
 
 from streamer.acts import Begun, Bump
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
+from streamer.dream.worker import process as worker_process
+from streamer.dream.worker import retreat
+from streamer.dream.worker.patience import SilenceLimits
+from streamer.dream.worker.process import WorkerProcess
+from streamer.dream.worker.protocol import Thrift
 from streamer.dream.worker.renderer import Limits, Renderer
-from streamer.messages import Motion, Scene, Target, arrange
+from streamer.dream.worker.spare import SpareLimits
+from streamer.dream.worker.work import NICENESS
+from streamer.kept import Kept
+from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
 
@@ -29,6 +39,8 @@ CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
 EAGER = Limits(backoff_s=0.01)
+SPARED = Limits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
+"""All workers that dreamt at all are sound, and have a spare; a pause would never end."""
 
 
 def scene(number=1, wnid=WNIDS[0]):
@@ -63,10 +75,10 @@ class Seen:
 
 
 @contextmanager
-def running(factory, *, limits=EAGER, config=CONFIG):
+def running(factory, *, limits=EAGER, config=CONFIG, clock=time.monotonic):
     multiprocessing.resource_tracker.ensure_running()
     before, seen = descriptors(), Seen()
-    renderer = Renderer(config, 1, seen, factory=factory, limits=limits)
+    renderer = Renderer(config, 1, seen, factory=factory, limits=limits, clock=clock)
     renderer.scene(scene())
     renderer.start()
     try:
@@ -111,7 +123,7 @@ def test_scenes_in_keyframes_out():
     assert status.keyframe_s is not None
 
 
-@pytest.mark.logs("it goes on with a new worker in 0.01 s")
+@pytest.mark.logs("it goes on with a new worker")
 def test_all_that_is_done_is_told_with_its_keyframe():
     told, seen = [], Seen()
     renderer = Renderer(
@@ -131,7 +143,9 @@ def test_all_that_is_done_is_told_with_its_keyframe():
     finally:
         renderer.stop()
     begun = [act for _, acts in told for act in acts if isinstance(act, Begun)]
-    assert begun == [Begun("fake", "cpu", 0, (36, 64)), Begun("fake", "cpu", 0, (36, 64), resumed=True)]
+    first, second = begun
+    assert first == Begun("fake", "cpu", 0, (36, 64))
+    assert (second.resumed, second.kept in range(4)) == (True, True), "with the momentum of that picture, or of one before it"
     assert [keyframe for keyframe, _ in told] == seen.keyframes
     moved_s = sum(act for _, acts in told for act in acts if isinstance(act, int)) / 1000
     assert seen.keyframes[-1].pose.log_zoom == pytest.approx(moved_s), "steps that led to no keyframe are nobody's"
@@ -148,12 +162,13 @@ def test_pause_keeps_the_camera_still_and_keyframes_coming():
         until(lambda: seen.keyframes[-1].steps > 0)
 
 
-@pytest.mark.logs("it goes on with a new worker in 0.01 s")
+@pytest.mark.logs("it goes on with a new worker")
 @pytest.mark.parametrize(
     ("factory", "error"),
     [
         (fake_dream.make_raising, "RuntimeError: a step went wrong"),
-        (fake_dream.make_killed, "the worker was killed by SIGKILL; was there memory enough?"),
+        (fake_dream.make_killed, "the worker was killed by SIGKILL"),
+        (fake_dream.make_leaving, "the worker ended with exit code 0"),
     ],
 )
 def test_the_dream_goes_on_after_a_crash(factory, error):
@@ -162,7 +177,7 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
         status = renderer.status()
     restored = seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255)
     before = seen.keyframes[restored[0].number - 1]
-    assert (status.restarts, status.error) == (1, error)
+    assert (status.restarts, status.error.removesuffix("; was there memory enough?")) == (1, error)
     assert before.image[0, 0, 0] <= restored[0].image[0, 0, 0] <= before.image[0, 0, 0] + 2
     assert restored[0].scene.id == 1
     went_s = restored[0].time_s - before.time_s
@@ -172,9 +187,59 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
 
 @pytest.mark.logs("the worker was silent for 0.3 s")
 def test_a_worker_that_hangs_is_replaced():
-    with running(fake_dream.make_hanging, limits=Limits(backoff_s=0.01, silence_s=0.3)) as (renderer, seen):
+    with running(fake_dream.make_hanging, limits=Limits(backoff_s=0.01, silence=SilenceLimits(silence_s=0.3))) as (
+        renderer,
+        seen,
+    ):
         until(lambda: seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255))
         assert renderer.status().restarts >= 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="Linux tells how long processes wait for a processor")
+def test_how_long_a_worker_waits_for_a_processor_is_known():
+    hand = WorkerProcess(CONFIG, 1, fake_dream.make_slow_to_load)
+    until(lambda: hand.starved_s > 0)
+    hand.dismiss(0.0)
+
+
+@contextmanager
+def no_descriptor_left():
+    """The system gives this process no further descriptor, as when too many connections are open."""
+    resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.logs("was killed by SIGKILL", "the dream stopped: no process can be started")
+def test_a_worker_that_cannot_be_started_is_tried_until_it_can():
+    with running(fake_dream.make) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        victim = multiprocessing.active_children()[0].pid
+        with no_descriptor_left():
+            os.kill(victim, signal.SIGKILL)
+            until(lambda: renderer.status().restarts > 2 + EAGER.tries)
+            assert renderer.status().error == "no process can be started: Too many open files"
+        stood = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > stood + 2)
+        assert renderer.failure == ""
+
+
+@pytest.mark.logs("the dream stopped: no process can be started: Too many open files")
+def test_the_first_worker_is_tried_until_it_can_be_started():
+    multiprocessing.resource_tracker.ensure_running()
+    before, seen = descriptors(), Seen()
+    renderer = Renderer(CONFIG, 1, seen, factory=fake_dream.make, limits=EAGER)
+    renderer.scene(scene())
+    with no_descriptor_left():
+        renderer.start()
+        until(lambda: renderer.status().restarts > EAGER.tries)
+    until(lambda: seen.keyframes)
+    renderer.stop()
+    assert not descriptors() - before
 
 
 @pytest.mark.logs("out of luck")
@@ -184,6 +249,252 @@ def test_a_dream_that_never_begins_is_given_up():
         assert renderer.failure == "RuntimeError: out of luck"
         assert renderer.status().restarts == 2
         assert renderer.status().activity == "given up"
+
+
+def workers(name):
+    return [child.pid for child in multiprocessing.active_children() if child.name == name]
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    gate = tmp_path / "gate"
+    monkeypatch.setenv(fake_dream.GATE, str(gate))
+    return gate
+
+
+def rehearsed(gate):
+    """Who was the last to do so."""
+    return int(Path(f"{gate}.rehearsed").read_text())
+
+
+def restored(keyframe):
+    return keyframe.image[0, 0, 2] == 255 and keyframe.steps
+
+
+@pytest.mark.logs("the worker was killed by SIGKILL; it goes on with a new worker at once")
+def test_a_spare_takes_the_place_of_a_killed_worker_at_once(gate, caplog):
+    caplog.set_level(logging.INFO)
+    with running(fake_dream.make_rehearsing, limits=SPARED) as (renderer, seen):
+        until(lambda: seen.keyframes)
+        (dreaming,) = workers("dream")
+        for _ in range(3):
+            until(lambda dreaming=dreaming: renderer._spare.waits and rehearsed(gate) != dreaming)
+            spare = rehearsed(gate)
+            assert {spare, dreaming} == {*workers("dream"), *workers("spare")}
+            os.kill(dreaming, signal.SIGKILL)
+            dreaming = spare
+        until(lambda: renderer._spare.waits and rehearsed(gate) != dreaming)
+        assert renderer.status().restarts == 3
+        assert spare in workers("spare")
+    assert seen.where(restored)
+    begun = [keyframe for keyframe in seen.keyframes if keyframe.steps]
+    assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
+    assert all(after.pose.log_zoom >= before.pose.log_zoom for before, after in itertools.pairwise(begun))
+    assert caplog.text.count("the dream goes on, after") == 3
+
+
+@pytest.mark.logs("the spare worker ended: the worker was killed by SIGKILL; another is made in 0.01 s")
+def test_a_spare_that_is_killed_is_replaced_and_missed_by_nobody():
+    with running(fake_dream.make, limits=SPARED) as (renderer, seen):
+        until(lambda: renderer._spare.waits)
+        (spare,) = workers("spare")
+        os.kill(spare, signal.SIGKILL)
+        until(lambda: renderer._spare.waits and workers("spare") not in ([spare], []))
+        count = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > count + 2)
+        assert (renderer.status().restarts, renderer.status().error) == (0, "")
+    assert not seen.where(restored)
+
+
+def test_stop_does_not_wait_for_a_spare_that_loads(gate):
+    with running(fake_dream.make_slow_spare, limits=SPARED) as (renderer, _):
+        until(lambda: workers("spare"))
+        renderer.stop(0.5)
+        assert not multiprocessing.active_children()
+
+
+@pytest.mark.logs("it goes on with a new worker at once")
+def test_a_spare_that_loads_is_taken_too(gate):
+    with running(fake_dream.make_slow_spare, limits=SPARED) as (renderer, seen):
+        until(lambda: workers("spare"))
+        (spare,) = workers("spare")
+        os.kill(*workers("dream"), signal.SIGKILL)
+        until(lambda: renderer.status().restarts == 1)
+        gate.touch()
+        until(lambda: seen.where(restored))
+        assert spare in workers("spare")
+
+
+def test_no_spare_is_kept_where_the_settings_cannot_be_dreamt(gate):
+    with running(fake_dream.make_unfit_later, limits=SPARED) as (renderer, _):
+        until(lambda: renderer._spare.waits)
+        gate.touch()
+        until(lambda: renderer.failure)
+        until(lambda: not multiprocessing.active_children())
+        assert (renderer.failure, renderer.status().restarts) == ("the disk is gone", 0)
+
+
+@pytest.mark.logs("it goes on with a new worker at once")
+def test_a_gpu_holds_no_second_network(gate):
+    with running(fake_dream.make_on_a_gpu, limits=SPARED) as (renderer, seen):
+        until(lambda: renderer._spare.waits)
+        (spare,) = workers("spare")
+        gate.touch()
+        os.kill(*workers("dream"), signal.SIGKILL)
+        until(lambda: seen.where(restored))
+        assert spare in workers("spare")
+
+
+def test_workers_that_fail_soon_are_replaced_ever_later_and_have_no_spare(caplog):
+    with running(fake_dream.make_raising_always, limits=EAGER) as (renderer, _):
+        until(lambda: renderer.status().restarts >= 3)
+        assert not workers("spare")
+    told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
+    assert told[:3] == ["in 0.01 s", "in 0.02 s", "in 0.04 s"]
+
+
+def test_the_pause_grows_only_while_workers_die_young(caplog):
+    with running(fake_dream.make_short_lived, limits=Limits(backoff_s=1000.0, spare=SpareLimits(after_s=1000.0))) as (
+        renderer,
+        _,
+    ):
+        until(lambda: renderer.status().restarts >= 3)
+    told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
+    assert told[:3] == ["at once"] * 3
+
+
+@pytest.mark.logs("RuntimeError: CUDA error", "the GPU fails: the CPU dreams from now on")
+def test_after_three_failures_of_the_gpu_the_cpu_dreams():
+    with running(fake_dream.make_without_a_gpu_that_works) as (renderer, seen):
+        until(lambda: renderer.status().device == "cpu" and seen.where(restored) and seen.keyframes[-1].image[0, 0, 0] > 20)
+        status = renderer.status()
+    assert status.restarts == 3
+    assert status.reduced == "the GPU failed 3 times in a row: the CPU dreams until the program is started again"
+
+
+LARGE = CONFIG.model_copy(update={"canvas": CanvasConfig(width=640, height=360)})
+
+
+@pytest.mark.logs("out of memory: dreaming on a canvas of 544x306 from now on")
+@pytest.mark.logs("the worker was killed by SIGKILL")
+def test_want_of_memory_makes_the_canvas_smaller_for_those_to_come_too():
+    with running(fake_dream.make_large, config=LARGE) as (renderer, seen):
+        until(lambda: seen.where(lambda keyframe: keyframe.image.shape == (306, 544, 3) and keyframe.steps))
+        assert renderer.status().reduced == "too little memory: a smaller canvas; more is tried again in 10 min"
+        assert renderer.status().restarts == 0
+        os.kill(workers("dream")[0], signal.SIGKILL)
+        until(lambda: seen.where(restored))
+    assert {keyframe.image.shape for keyframe in seen.where(restored)} == {(306, 544, 3)}
+
+
+@pytest.mark.logs("the system ended the worker for want of memory", "the canvas is one size smaller from now on")
+def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smaller_one(monkeypatch):
+    monkeypatch.setattr(worker_process.KernelMemory, "rose", lambda self: True)
+    with running(fake_dream.make_killed, config=LARGE) as (_, seen):
+        until(lambda: seen.where(restored))
+    assert {keyframe.image.shape for keyframe in seen.where(restored)} == {(306, 544, 3)}
+
+
+@pytest.mark.logs("MemoryError: two are too many", "want of memory: it goes on without bundled")
+@pytest.mark.logs("its picture goes on, its momentum does not")
+def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypatch):
+    monkeypatch.setattr(retreat, "MEMORY_S", 0.5)
+    limits = Limits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
+    with running(fake_dream.make_two_networks, limits=limits) as (renderer, seen):
+        until(lambda: renderer.status().network == "vgg16" and seen.where(restored))
+        gate.touch()
+        until(lambda: renderer.status().network == "vgg16 + bundled" and not renderer.status().reduced)
+        stood = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > stood + 3)
+        assert renderer.failure == ""
+
+
+@pytest.mark.logs(
+    "3 pictures in a row were not fit to be seen, it holds what is no number: the dream begins anew from its last"
+)
+def test_spoilt_pictures_are_counted_and_not_shown():
+    with running(fake_dream.make_spoilt) as (renderer, seen):
+        until(lambda: seen.where(restored))
+        status = renderer.status()
+    assert (status.spoilt, status.restarts) == (3, 0)
+    assert max(keyframe.image[0, 0, 0] for keyframe in seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 0)) <= 5
+
+
+def test_a_dream_goes_on_where_another_program_got_to():
+    first = Renderer(CONFIG, 1, factory=fake_dream.make, limits=EAGER)
+    first.scene(scene(7))
+    first.start()
+    until(lambda: first.kept() is not None and first.kept()[0].number > 3)
+    first.stop()
+    latest, kept = first.kept()
+    seen, told = Seen(), []
+    second = Renderer(
+        CONFIG,
+        1,
+        seen,
+        on_acts=lambda keyframe, acts: told.extend(acts),
+        factory=fake_dream.make,
+        limits=EAGER,
+        latest=latest,
+        kept=kept,
+    )
+    second.scene(scene(7))
+    second.start()
+    until(lambda: seen.keyframes)
+    second.stop()
+    (begun,) = [act for act in told if isinstance(act, Begun)]
+    assert (begun.resumed, begun.kept) == (True, 0)
+    assert restored(seen.keyframes[0])
+    assert seen.keyframes[0].number == latest.number + 1
+    assert seen.keyframes[0].image[0, 0, 0] == latest.image[0, 0, 0] + seen.keyframes[0].steps
+    assert seen.keyframes[0].pose.log_zoom > latest.pose.log_zoom
+
+
+@pytest.mark.logs("what was dreamt before was default with other, this is default with fake")
+def test_what_another_network_kept_is_told_of_and_left():
+    latest = Keyframe(np.full((36, 64, 3), 9, np.uint8), Pose(), time.monotonic(), scene(), 0, 0)
+    told = []
+    renderer = Renderer(
+        CONFIG,
+        1,
+        on_acts=lambda keyframe, acts: told.extend(acts),
+        factory=fake_dream.make,
+        limits=EAGER,
+        latest=latest,
+        kept=Kept("other", "default", Pose(), {"momentum": np.zeros((3, 36, 64), np.float16)}, {}),
+    )
+    renderer.scene(scene())
+    renderer.start()
+    until(lambda: told)
+    renderer.stop()
+    assert (told[0].resumed, told[0].kept) == (True, None)
+
+
+@pytest.mark.logs("RuntimeError: out of luck", "it goes on with a new worker")
+def test_a_dream_that_was_and_never_begins_again_is_given_up_too():
+    latest = Keyframe(np.full((36, 64, 3), 9, np.uint8), Pose(), time.monotonic(), scene(), 0, 0)
+    renderer = Renderer(CONFIG, 1, factory=fake_dream.make_failing_start, limits=EAGER, latest=latest)
+    renderer.start()
+    until(lambda: renderer.failure)
+    renderer.stop()
+    assert renderer.status().restarts == 2
+
+
+def test_a_worker_may_be_started_before_its_renderer():
+    first = WorkerProcess(CONFIG, 1, fake_dream.make)
+    seen = Seen()
+    renderer = Renderer(CONFIG, 1, seen, factory=fake_dream.make_unfit, first=first)
+    renderer.scene(scene())
+    renderer.start()
+    until(lambda: len(seen.keyframes) > 2)
+    renderer.stop()
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_was_started_for_nothing_ends_with_its_renderer():
+    renderer = Renderer(CONFIG, 1, first=WorkerProcess(CONFIG, 1, fake_dream.make_slow_to_load))
+    renderer.stop()
+    assert not multiprocessing.active_children()
 
 
 def test_settings_that_cannot_be_dreamt_are_not_tried_again():
@@ -235,6 +546,8 @@ def test_a_listener_that_fails_is_told_of(caplog):
 PROGRAM = """
 import json, multiprocessing, sys, threading
 sys.path[:0] = {path!r}
+if __name__ == "__mp_main__":
+    print("the program's file is run again", file=sys.stderr)
 from tests.dream import fake_dream
 from tests.dream.test_renderer import CONFIG, EAGER, scene
 from streamer.dream.worker.renderer import Renderer
@@ -306,3 +619,40 @@ def test_no_worker_outlives_a_killed_program(tmp_path):
         process.wait(DEADLINE_S)
         until(lambda: not any(map(alive, workers)))
         assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux only")
+def test_workers_give_way_to_the_video_from_their_first_moment_on():
+    before = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
+    with running(fake_dream.make, limits=replace(EAGER, spare=SpareLimits(after_s=0.0))) as (_, seen):
+        until(lambda: len(seen.keyframes) > 2 and workers("spare"))
+        for name in ("dream", "spare"):
+            (worker,) = workers(name)
+            for thread in Path(f"/proc/{worker}/task").iterdir():
+                fields = thread.joinpath("stat").read_text().rpartition(")")[2].split()
+                niceness, policy = int(fields[16]), int(fields[38])
+                assert niceness >= min(19, before[0] + NICENESS), f"{name}: {thread.name}"
+                assert policy == os.SCHED_BATCH, f"{name}: {thread.name}"
+    assert (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)) == before, "who starts them does not"
+
+
+def test_a_worker_is_told_how_much_it_may_take(tmp_path, monkeypatch):
+    told = tmp_path / "threads"
+    monkeypatch.setenv(fake_dream.GATE, str(told))
+    with running(fake_dream.make_telling_its_threads) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 3)
+        renderer.save(Thrift(1, 0.5))
+        until(lambda: told.exists() and told.read_text() == "2")
+
+
+def test_the_worker_of_a_program_that_was_stopped_is_not_taken_for_hung():
+    """The clock goes on by a minute while the worker is in a step and the renderer waits, as it does after SIGCONT."""
+    ahead = [0.0]
+    with running(fake_dream.make_slow, clock=lambda: time.monotonic() + ahead[0]) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 1)
+        for _ in range(3):
+            count = len(seen.keyframes)
+            ahead[0] += 60.0
+            renderer.bump()  # what wakes it is no sign of life
+            until(lambda count=count: len(seen.keyframes) > count)
+        assert renderer.status().restarts == 0

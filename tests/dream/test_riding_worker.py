@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from streamer.config import CanvasConfig, Config, DreamConfig, SourceConfig
-from streamer.dream.moving.feed import Feed
+from streamer.dream.interface import Dream
+from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.protocol import Dream, Resume, Shot
+from streamer.dream.worker.loop import Inbox, Worker
+from streamer.dream.worker.protocol import Resume, Shot
 from streamer.dream.worker.renderer import Renderer
 from streamer.dream.worker.ring import Ring
-from streamer.dream.worker.work import Inbox, Worker
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, SourcePicture, Target
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
@@ -54,7 +55,7 @@ def shown(number: int) -> SourcePicture:
 
 def make(config, seed, tell) -> Dream:
     dreamer = FakeRider()
-    return Dream(dreamer, "fake", "cpu", WNIDS, rider=dreamer)
+    return Dream(dreamer, "fake", "cpu", WNIDS)
 
 
 class Stage:
@@ -63,7 +64,7 @@ class Stage:
     def __init__(self, feed: Feed, ring: Ring, resume: Resume | None = None) -> None:
         self.clock, self.dreamer, self.shots, self.inbox = HandClock(), FakeRider(), [], Inbox()
         self.ring = ring
-        dream = Dream(self.dreamer, "fake", "cpu", WNIDS, rider=self.dreamer)
+        dream = Dream(self.dreamer, "fake", "cpu", WNIDS)
         budget = Budget(CONFIG.dream, SIZE, frame_s=0.04)
         self.worker = Worker(
             dream, budget, self.ring, self.inbox, self._take, motion=STILL, resume=resume, feed=feed, clock=self.clock

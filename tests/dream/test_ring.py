@@ -54,3 +54,20 @@ def test_a_picture_too_large_is_refused():
     with pytest.raises(ValueError, match=r"a picture of \(3, 3, 3\) does not fit into 24 bytes"):
         ring.write(0, np.zeros((3, 3, 3), np.uint8))
     ring.close()
+
+
+def test_what_is_kept_lies_apart_from_the_pictures():
+    ring = Ring(25, 200)
+    for slot in range(SLOTS):
+        ring.write(slot, np.full((2, 4, 3), 10 + slot, np.uint8))
+    arrays = {"momentum": np.arange(12, dtype=np.float16).reshape(3, 2, 2), "chance": np.arange(5, dtype=np.uint8)}
+    places = ring.write_kept(arrays)
+    found = ring.read_kept(places)
+    assert {name: (array.dtype, array.tolist()) for name, array in found.items()} == {
+        name: (array.dtype, array.tolist()) for name, array in arrays.items()
+    }
+    assert [int(ring.read(slot, (2, 4)).max()) for slot in range(SLOTS)] == [10, 11, 12]
+    ring.write_kept({"momentum": np.zeros(100, np.float16)})
+    assert found["momentum"][2, 1, 1] == 11, "a copy"
+    assert ring.write_kept({"momentum": np.zeros(101, np.float16)}) is None
+    ring.close()

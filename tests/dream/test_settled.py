@@ -4,9 +4,9 @@ import pytest
 from streamer import zoom
 from streamer.acts import Bump
 from streamer.config import DreamConfig
-from streamer.dream.canvas import Canvas
-from streamer.dream.settled import LAG_S, QUIET_S, Sleep
-from streamer.dream.sources import noise
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.sessions.settled import LAG_S, QUIET_S, Sleep
+from streamer.dream.sources.noise import noise
 from streamer.messages import Motion, Pose
 
 SIZE = (90, 160)

@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
+from streamer.dream import device
+from streamer.dream.interface import DreamError, Unfit
 from streamer.dream.networks.vgg import build_vgg
-from streamer.dream.worker import studio
-from streamer.dream.worker.protocol import Unfit
-from streamer.dream.worker.studio import build, is_out_of_memory
+from streamer.dream.worker.studio import build
 from streamer.messages import Scene, Target, arrange
 from tests.dream.test_renderer import running, until
 
@@ -35,7 +35,7 @@ def config(tmp_path):
 
 @pytest.mark.usefixtures("precision")
 def test_build_says_what_it_does_and_gives_a_dream(config, monkeypatch):
-    monkeypatch.setattr(studio, "cores", lambda: 1)
+    monkeypatch.setattr(device, "cores", lambda: 1)
     told = []
     dream = build(config, 1, told.append)
     assert told == ["looking for a device", "loading the network", "setting up the dream"]
@@ -44,8 +44,24 @@ def test_build_says_what_it_does_and_gives_a_dream(config, monkeypatch):
     before = dream.dreamer.picture()
     dream.dreamer.step(0.1)
     assert (dream.dreamer.picture() != before).any()
-    with pytest.raises(dream.unknown, match="bundled does not know 'other'"):
+    with pytest.raises(DreamError, match="bundled does not know 'other'"):
         dream.dreamer.scene(Scene(2, arrange([Target("n00000009", "other")])))
+
+
+@pytest.mark.usefixtures("precision")
+def test_a_rehearsal_changes_nothing(config):
+    pictures = []
+    for rehearses in (False, True):
+        dream = build(config, 1, lambda what: None)
+        if rehearses:
+            dream.rehearse()
+        dream.dreamer.scene(Scene(1, arrange([Target(WNIDS[0], "thing")])))
+        for _ in range(3):
+            dream.dreamer.step(0.1)
+        dream.dreamer.bump()
+        dream.dreamer.step(0.1)
+        pictures.append(dream.dreamer.picture())
+    assert (pictures[0] == pictures[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -61,12 +77,6 @@ def test_what_cannot_be_had_is_told_in_one_line(config, change, why, monkeypatch
     with pytest.raises(Unfit, match=why) as caught:
         build(config.model_copy(update=change), 1, lambda what: None)
     assert "\n" not in str(caught.value)
-
-
-def test_out_of_memory_is_told_from_other_errors():
-    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"))
-    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 @pytest.mark.usefixtures("precision")

@@ -7,8 +7,10 @@ from torch.nn import functional as F
 from streamer.dream.networks.googlenet import build_googlenet
 from streamer.dream.networks.network import Network
 from streamer.dream.networks.squeezenet import build_squeezenet
-from streamer.dream.objectives import SceneObjective, region_mask, resample
-from streamer.dream.tiles import Place, Tiling
+from streamer.dream.objectives.masks import region_mask
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.tiles import Place, Tiling
+from streamer.dream.objectives.views import resample
 from streamer.messages import Target, arrange
 from tests.fakes import tiny_network
 

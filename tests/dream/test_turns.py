@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from streamer.config import Config, DreamConfig, NetworkConfig
-from streamer.dream.ascent import rms
-from streamer.dream.dreamer import Dreamer
+from streamer.dream.algorithms.dreamer import Dreamer
+from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives import DreamError, SceneObjective
-from streamer.dream.turns import Glances, See, TurnObjective
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.strength import rms
+from streamer.dream.objectives.turns import TurnObjective
+from streamer.dream.objectives.views import GRAIN_PX, GRAINED_PX, RUNGS, Glances, See
 from streamer.messages import Region, Scene, Target, arrange
 from tests.fakes import tiny_network
 
@@ -122,9 +124,35 @@ def test_a_glance_shows_the_picture_at_about_its_view_and_shifted() -> None:
     assert max(heights) <= 60
 
 
+@pytest.mark.parametrize(("size", "view"), [((270, 480), 8.4), ((270, 480), 4.2), ((480, 270), 3.0), ((24, 40), 1.5)])
+def test_glances_show_the_sizes_of_a_ladder_and_no_others(size: tuple[int, int], view: float) -> None:
+    glances = Glances(DreamConfig(view_jitter=0.25), size, torch.Generator().manual_seed(1))
+    ladder = glances.ladder(A, view)
+    assert len(set(ladder)) == RUNGS
+    shown = {tuple(glances(A, view)(torch.zeros(1, 3, *size)).shape[2:]) for _ in range(100)}
+    assert shown == set(ladder)
+    factors = np.array(ladder) / np.array(size) * min(size) / (view * A.trained_px)
+    assert factors.mean() == pytest.approx(1, abs=0.01)
+    assert factors.std() == pytest.approx(0.25 / 3**0.5, abs=0.01), "as wide as sizes drawn freely"
+    assert abs(factors[:, 0] / factors[:, 1] - 1).max() < 0.05, "in the picture's proportions"
+    assert all(side % GRAIN_PX == 0 for rung in ladder for side in rung if side >= GRAINED_PX)
+
+
+def test_in_bfloat16_a_glance_shows_the_same_to_rounding() -> None:
+    coarse = named(tiny_network(dtype=torch.bfloat16), "coarse")
+    settings = DreamConfig(view_jitter=0.25, jitter_px=5)
+    size, large = (160, 200), torch.rand(1, 3, 160, 200, generator=torch.Generator().manual_seed(0)) * 255
+    one, other = (Glances(settings, size, torch.Generator().manual_seed(2)) for _ in range(2))
+    for view in (3.0, 7.0):
+        for _ in range(4):
+            exact, rounded = one(A, view)(large), other(coarse, view)(large)
+            assert exact.shape == rounded.shape
+            assert (exact - rounded).abs().max() < 1.5
+
+
 @pytest.mark.parametrize("algorithm", ["default", "deepdream", "ink", "original_2015"])
 def test_every_algorithm_dreams_what_only_the_last_network_knows(algorithm: str) -> None:
-    from streamer.dream.dreams import make_dreamer
+    from streamer.dream.algorithms.making import make_dreamer
 
     config = Config(dream=DreamConfig(algorithm=algorithm, views=(1.0,)), network=NetworkConfig(combine="in_turn"))
     start = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.dream.canvas import Canvas
-from streamer.dream.sources import noise
-from streamer.dream.waking import BREATH_KEEP, BREATH_S, TWIST_S, Waking, whirls
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.waking import BREATH_KEEP, BREATH_S, TWIST_S, Waking, whirls
+from streamer.dream.sources.noise import noise
 
 SIZE = (72, 128)
 

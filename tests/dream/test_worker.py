@@ -1,14 +1,19 @@
+import dataclasses
 from collections import deque
 
 import numpy as np
 import pytest
 
-from streamer.acts import Begun, Bump, Resized, Stood, Stumbled
+from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import DreamConfig
-from streamer.dream.settled import Sleep
+from streamer.dream.interface import Dream
+from streamer.dream.sessions.settled import Sleep
 from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.protocol import Beat, Dream, Free, Pause, Ready, Resume, Shot, Stop, Trouble
-from streamer.dream.worker.work import BEAT_S, MAX_DT_S, Inbox, Worker
+from streamer.dream.worker.causes import Cause
+from streamer.dream.worker.loop import BEAT_S, KEEP_S, MAX_DT_S, Inbox, SpoiltError, Worker
+from streamer.dream.worker.protocol import PLENTY, Beat, Free, Pause, Ready, Resume, Shot, Spoilt, Stop, Thrift, Trouble
+from streamer.dream.worker.ring import KEPT
+from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
@@ -28,6 +33,11 @@ class FakeRing:
     def write(self, slot, image):
         assert slot not in self.slots, "not given back"
         self.slots[slot] = image.copy()
+
+    def write_kept(self, arrays):
+        assert KEPT not in self.slots, "not given back"
+        self.slots[KEPT] = {name: array.copy() for name, array in arrays.items()}
+        return tuple(arrays)
 
 
 class Scripted(Inbox):
@@ -52,10 +62,10 @@ class Stage:
     """A worker, its clock, and all it says; the renderer's part is played by giving slots back at once."""
 
     def __init__(
-        self, script, *, step=None, resume=None, give_back=True, unknown=LookupError, size=SIZE, sleep=None, **settings
+        self, script, *, step=None, resume=None, give_back=True, size=SIZE, sleep=None, threads=0, compute_with=None, **settings
     ):
         self.clock = HandClock(0.0)
-        self.said, self.pictures = [], []
+        self.said, self.pictures, self.kept = [], [], []
         self.inbox, self.ring = Scripted(self.clock, script), FakeRing()
         self.give_back = give_back
 
@@ -65,7 +75,8 @@ class Stage:
                 step(dreamer)
 
         self.dreamer = FakeDreamer(size, stepping)
-        dream = Dream(self.dreamer, "fake", "cpu", WNIDS, unknown=unknown)
+        compute_with = compute_with or (lambda threads: None)
+        dream = Dream(self.dreamer, "fake", "cpu", WNIDS, threads=threads, compute_with=compute_with)
         self.budget = Budget(DreamConfig(**settings), size, frame_s=0.04)
         self.worker = Worker(
             dream,
@@ -83,9 +94,12 @@ class Stage:
         self.said.append((self.clock.now_s, report))
         if isinstance(report, Shot):
             self.pictures.append(self.ring.slots[report.slot])
+            if report.kept is not None:
+                self.kept.append(self.ring.slots[KEPT])
             if self.give_back:
-                del self.ring.slots[report.slot]
-                self.inbox.put(Free(report.slot))
+                for slot in (report.slot, *([KEPT] if report.kept is not None else [])):
+                    del self.ring.slots[slot]
+                    self.inbox.put(Free(slot))
 
     def run(self):
         self.worker.run()
@@ -104,6 +118,62 @@ def test_scenes_in_pictures_out():
     assert {shot.scene.id for shot in shots} == {1, 2}
     assert [int(picture[0, 0, 1]) for picture in stage.pictures] == [shot.scene.id for shot in shots]
     assert sum(shot.steps for shot in shots) == pytest.approx(stage.dreamer.red, abs=2)
+
+
+class Slow:
+    """A picture that needs a step, or a rest, to come to the host."""
+
+    done = False
+
+    def __init__(self, stage, picture):
+        self.stage, self.picture, self.begun_s = stage, picture, stage.clock.now_s
+        self.arrived_s = None
+
+    def array(self):
+        self.arrived_s = self.stage.clock.now_s
+        return self.picture
+
+
+def test_a_picture_is_copied_while_the_next_step_is_taken():
+    stage, copies = Stage([(0.0, scene()), (2.0, Stop())], steps_per_keyframe=3), []
+
+    def copy():
+        copies.append(Slow(stage, stage.dreamer.picture()))
+        return copies[-1]
+
+    stage.dreamer.copy = copy
+    stage.run()
+    shots = stage.reports(Shot)
+    assert len(shots) == len(copies) > 3
+    for slow, picture in zip(copies, stage.pictures, strict=True):
+        assert np.array_equal(picture, slow.picture), "as it was when the keyframe was done"
+    assert [slow.arrived_s - slow.begun_s for slow in copies[1:-1]] == [pytest.approx(STEP_S)] * (len(copies) - 2)
+    assert [shot.steps for shot in shots[1:-1]] == [3] * (len(shots) - 2)
+    told = [act for shot in shots for act in shot.acts if isinstance(act, int)]
+    assert len(told) == sum(shot.steps for shot in shots), "each step is told with the keyframe that it led to"
+
+
+def test_a_picture_does_not_wait_for_a_step_when_the_worker_rests():
+    stage = Stage([(0.0, scene()), (3.0, Stop())], steps_per_keyframe=1, keyframe_s=1.0)
+    stage.dreamer.copy = lambda: Slow(stage, stage.dreamer.picture())
+    stage.run()
+    at_s = [at_s for at_s, report in stage.said if isinstance(report, Shot)]
+    assert at_s == pytest.approx([0.0, STEP_S, 1.0 + STEP_S, 2.0 + STEP_S], abs=1e-6)
+
+
+def test_freed_memory_is_handed_back_once_a_minute(monkeypatch):
+    returned = []
+    stage = Stage([(0.0, scene()), (200.0, Stop())])
+    monkeypatch.setattr("streamer.dream.worker.loop.return_freed_memory", lambda: returned.append(stage.clock.now_s))
+    stage.run()
+    assert returned == pytest.approx([60, 120, 180], abs=1)
+
+
+def test_steps_are_waited_for_before_their_time_is_taken():
+    stage = Stage([(0.0, scene()), (2.0, Stop())])
+    stage.worker._dream = dataclasses.replace(stage.worker._dream, wait=lambda: stage.clock.advance(0.05))
+    stage.run()
+    assert stage.budget.step_s == pytest.approx(STEP_S + 0.05)
 
 
 def test_nothing_is_shown_before_a_scene_and_signs_of_life_are_given():
@@ -202,7 +272,7 @@ def test_what_led_to_no_picture_is_told_with_the_next():
 
 
 def test_time_without_the_camera_is_told():
-    stage = Stage([(0.0, scene()), (1.0, Pause(True)), (5.0, Pause(False)), (6.0, Stop())]).run()
+    stage = Stage([(0.0, scene()), (1.0, Pause(True)), (5.0, Pause(False)), (6.0, Stop())], steps_per_keyframe=1).run()
     stood_s = sum(act.ms for act in acts(stage) if isinstance(act, Stood)) / 1000
     assert stood_s == pytest.approx(4.0, abs=2 * STEP_S)
     moved_s = sum(act for act in acts(stage) if isinstance(act, int)) / 1000
@@ -251,6 +321,8 @@ def test_out_of_memory_makes_the_canvas_smaller():
     stage = Stage([(0.0, scene()), (2.0, Stop())], step=greedy, size=(400, 600)).run()
     (trouble,) = stage.reports(Trouble)
     assert trouble.message == "out of memory: dreaming on a canvas of 510x340 from now on (MemoryError: 400x600)"
+    assert (trouble.cause, trouble.level) == (Cause.MEMORY, 1)
+    assert any(beat.sets_up for beat in stage.reports(Beat))
     assert stage.reports(Shot)[-1].size == (340, 510)
     assert [act for act in acts(stage) if isinstance(act, Stumbled | Resized)] == [Stumbled(), Resized((340, 510))]
 
@@ -280,3 +352,121 @@ def test_a_fast_dream_rests_between_keyframes():
     stage = Stage([(0.0, scene()), (5.0, Stop())], keyframe_s=0.5, steps_per_keyframe=1).run()
     times = [at_s for at_s, report in stage.said if isinstance(report, Shot)]
     assert np.diff(times[2:]) == pytest.approx(0.5)
+
+
+def test_settings_are_taken_up_between_two_keyframes():
+    tuned = Tuned((("dream.steps_per_keyframe", 5),))
+    stage = Stage([(0.0, scene()), (1.05, tuned), (3.0, Stop())], steps_per_keyframe=2).run()
+    shots = stage.reports(Shot)
+    changed = next(number for number, shot in enumerate(shots) if tuned in shot.acts)
+    assert shots[changed].acts[0] == tuned, "not in the middle of a keyframe"
+    assert {shot.steps for shot in shots[1:changed]} == {2}
+    assert {shot.steps for shot in shots[changed:]} == {5}
+    assert [config.dream.steps_per_keyframe for config in stage.dreamer.tuned] == [5]
+    assert 1.05 - STEP_S <= shots[changed - 1].time_s <= 1.05 + STEP_S, "the camera moved at its first step"
+
+
+def test_of_settings_that_come_at_once_the_last_count():
+    first, last = Tuned((("dream.momentum", 0.1),)), Tuned((("dream.momentum", 0.2),))
+    stage = Stage([(0.0, scene()), (1.0, first), (1.0, last), (2.0, Stop())], steps_per_keyframe=3).run()
+    assert [config.dream.momentum for config in stage.dreamer.tuned] == [0.2]
+
+
+def test_settings_that_cannot_be_are_told_and_the_dream_goes_on():
+    stage = Stage([(0.0, scene()), (1.0, Tuned((("dream.momentum", 3),))), (2.0, Stop())]).run()
+    (trouble,) = stage.reports(Trouble)
+    assert trouble.message.startswith("'dream.momentum' cannot be so")
+    assert trouble.message.endswith("; the dream goes on with its old settings")
+    assert stage.dreamer.tuned == []
+    assert stage.reports(Shot)[-1].time_s > 1.5
+
+
+def test_what_others_need_is_left_to_them():
+    threads = []
+    stage = Stage(
+        [(0.0, scene()), (4.0, Thrift(1, 0.5)), (8.0, PLENTY), (12.0, Stop())], threads=3, compute_with=threads.append
+    )
+    stage.run()
+    assert threads == [2, 3]
+    shots = [(at_s, shot) for at_s, shot in stage.said if isinstance(shot, Shot)]
+    acts = [act for _, shot in shots for act in shot.acts if isinstance(act, Computing)]
+    assert acts == [Computing(2), Computing(3)], "a replay computes alike"
+
+    def steps(from_s, to_s):
+        return sum(shot.steps for at_s, shot in shots if from_s <= at_s < to_s)
+
+    assert steps(5.0, 8.0) == pytest.approx(steps(1.0, 4.0) / 2, rel=0.15)
+    assert steps(9.0, 12.0) == pytest.approx(steps(1.0, 4.0), rel=0.1)
+
+
+def test_one_thread_is_left_and_unknown_numbers_are_left_alone():
+    for threads, then in ((1, []), (0, [])):
+        seen = []
+        Stage([(0.0, scene()), (1.0, Thrift(1, 1.0)), (2.0, Stop())], threads=threads, compute_with=seen.append).run()
+        assert seen == then
+
+
+def test_what_it_takes_to_go_on_is_sent_a_few_times_a_second():
+    stage = Stage([(0.0, scene()), (4.0, Stop())], steps_per_keyframe=1).run()
+    shots = stage.reports(Shot)
+    kept_s = [at_s for at_s, report in stage.said if isinstance(report, Shot) and report.kept]
+    assert np.diff(kept_s).min() >= KEEP_S
+    assert len(shots) > len(kept_s) > 10
+    for shot, arrays in zip([shot for shot in shots if shot.kept], stage.kept, strict=True):
+        assert shot.kept.numbers == {"steps": int(arrays["momentum"][0, 0, 0])}
+        assert shot.kept.pose == shot.pose
+
+
+def test_what_was_kept_is_taken_up():
+    picture = np.full((*SIZE, 3), 9, np.uint8)
+    kept = Kept("fake", "default", Pose(4.0, 1.0), {"momentum": np.ones((3, *SIZE), np.float16)}, {"steps": 5})
+    resume = Resume(picture, Pose(4.0, 1.0), -0.5, kept=kept, kept_ago=2)
+    stage = Stage([(0.0, scene()), (1.0, Stop())], resume=resume).run()
+    assert stage.dreamer.taken_up is kept
+    assert acts(stage)[0] == Begun("fake", "cpu", 0, SIZE, resumed=True, kept=2)
+
+
+def spoil(which):
+    """Spoils the pictures after some steps."""
+
+    def step(dreamer):
+        dreamer.spoilt = "it holds what is no number" if len(dreamer.moved_s) in which else ""
+
+    return step
+
+
+def test_a_spoilt_picture_is_not_shown_and_its_steps_count_later():
+    stage = Stage([(0.0, scene()), (2.0, Stop())], step=spoil({5, 6, 9}), steps_per_keyframe=1).run()
+    assert stage.reports(Spoilt) == [Spoilt("it holds what is no number")] * 3
+    assert stage.reports(Trouble) == []
+    assert [shot.steps for shot in stage.reports(Shot)[:8]] == [0, 1, 1, 1, 1, 3, 1, 2]
+
+
+def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
+    stage = Stage([(0.0, scene()), (3.0, Stop())], step=spoil({5, 6, 7}), steps_per_keyframe=1).run()
+    (trouble,) = stage.reports(Trouble)
+    assert trouble.message == (
+        "3 pictures in a row were not fit to be seen, it holds what is no number: "
+        "the dream begins anew from its last good picture, blurred"
+    )
+    assert acts(stage).count(Reseeded(noise=False)) == 1
+    after = next(shot for shot in stage.reports(Shot) if Reseeded() in shot.acts)
+    assert after.steps == 4
+
+
+def test_a_dream_that_stays_spoilt_begins_from_noise_and_then_ends():
+    stage = Stage([(0.0, scene()), (30.0, Stop())], step=spoil(range(5, 1000)), steps_per_keyframe=1)
+    with pytest.raises(SpoiltError, match="the picture is spoilt, begun anew or not: it holds what is no number"):
+        stage.run()
+    told = [trouble.message.rpartition(" from ")[2] for trouble in stage.reports(Trouble)]
+    assert told == ["its last good picture, blurred", *["noise, for its last good picture did not help"] * 2]
+
+
+def test_a_step_that_sets_things_up_is_announced():
+    tuned = Tuned((("dream.momentum", 0.5),))
+    stage = Stage([(0.0, scene()), (1.0, tuned), (3.0, Stop())], steps_per_keyframe=1).run()
+    beats = stage.reports(Beat)
+    first = next(number for number, beat in enumerate(beats) if beat.sets_up)
+    assert first > 0
+    assert not any(beat.sets_up for beat in beats[first + 1 :])
+    assert beats[-1].median_s == pytest.approx(STEP_S)

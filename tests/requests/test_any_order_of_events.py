@@ -1,13 +1,15 @@
-"""Whatever viewers and moderators do, in whatever order: the line stays a line, and a restart changes nothing in it."""
+"""Whatever viewers, moderators and the dream do, in whatever order: the line stays a line, a restart changes nothing in it, and
+nothing that was taken is lost or done unseen."""
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Priority, Reason, Refused, RequestState, Role
+from streamer.messages import BlockKind, Keyframe, Pose, Priority, Reason, Refused, RequestState, Role
 from streamer.requests.director import Director
 from streamer.requests.policy import SPARE
 from streamer.requests.queue import RequestQueue
@@ -36,6 +38,9 @@ def events(shelf, folder):
             self.config = QueueConfig(capacity=6, per_user=3, order=order, fair=fair)
             self.clock = HandClock()
             self.seen = {}
+            self.taken, self.dreamt, self.removed = set(), set(), set()
+            self.by_hand = False
+            self.former = None
             self.start()
 
         def start(self):
@@ -66,6 +71,7 @@ def events(shelf, folder):
             else:
                 assert self.line()[told.position - 1] == told.id
                 assert told.id not in self.seen
+                self.taken.add(told.id)
 
         @rule(place=places, position=places)
         def move(self, place, position):
@@ -79,6 +85,7 @@ def events(shelf, folder):
 
         @rule(place=places)
         def remove(self, place):
+            self.by_hand = True
             chosen = self.a_place(place)
             if isinstance(refused_or(self.director.remove, chosen), Refused):
                 assert not self.line()
@@ -87,18 +94,53 @@ def events(shelf, folder):
 
         @rule(user=users)
         def take_back(self, user):
+            self.by_hand = True
             removed = refused_or(self.director.oops, user)
             assert isinstance(removed, Refused) or removed.id not in self.line()
 
         @rule(user=users)
         def vote_against_it(self, user):
+            self.by_hand = True
             vote = refused_or(self.director.voteskip, user)
             assert isinstance(vote, Refused) or vote.skipped == (vote.votes >= vote.needed)
 
         @rule(seconds=st.sampled_from([1, 10, 31]))
-        def time_passes(self, seconds):
+        def time_passes_and_nothing_is_dreamt(self, seconds):
             self.clock.advance(seconds)
-            self.director.tick()
+            self.turn()
+
+        @rule(seconds=st.sampled_from([1, 10, 31, 100]))
+        def dream(self, seconds):
+            for _ in range(seconds):
+                self.keyframe(self.turn())
+                self.clock.advance(1)
+            self.turn()
+
+        @rule()
+        def dream_what_was_on_air_before(self):
+            if self.former is not None:
+                self.keyframe(self.former)
+
+        @rule(count=st.integers(1, 4))
+        def workers_end(self, count):
+            self.by_hand = True  # what ends them again is given up
+            self.director.died(count)
+
+        @rule()
+        def skip(self):
+            self.by_hand = True
+            refused_or(self.director.skip)
+
+        def turn(self):
+            before, scene = self.director.programme().scene, self.director.tick()
+            if scene is not before:
+                self.former = before
+            return scene
+
+        def keyframe(self, scene):
+            self.director.seen(Keyframe(None, Pose(), self.clock.now_s, scene, 0, 1))
+            if scene == self.director.programme().scene:
+                self.dreamt.add(scene.request_id)
 
         @rule(paused=st.booleans())
         def pause(self, paused):
@@ -119,10 +161,12 @@ def events(shelf, folder):
             )
         )
         def change(self, settings):
+            self.by_hand = True
             self.director.change_rules(settings)
 
         @rule(kind=st.sampled_from(BlockKind), value=st.sampled_from(["mallory", "volcano", "dog"]), blocked=st.booleans())
         def block(self, kind, value, blocked):
+            self.by_hand = True
             told = refused_or(self.director.block if blocked else self.director.unblock, kind, value)
             if isinstance(told, Refused):
                 assert told.reason in (Reason.NOT_FOUND, Reason.UNKNOWN_WORD)
@@ -133,6 +177,7 @@ def events(shelf, folder):
             on_air = [programme.scene.request_id] if programme.scene and programme.scene.request_id else []
             expected = {entry.request.id: entry.request for entry in programme.waiting}
             self.queue.close()
+            self.former = None
             self.start()
             line = self.line()
             assert line[: len(on_air)] == on_air
@@ -157,6 +202,20 @@ def events(shelf, folder):
             settled = [entry.request.settled is not None for entry in programme.waiting]
             assert settled == sorted(settled, reverse=True)
 
+        @invariant()
+        def nothing_is_lost_or_done_unseen(self):
+            if not hasattr(self, "director"):
+                return
+            states = {number: self.director.standing(number).request.state for number in self.taken}
+            assert {number for number, state in states.items() if state is RequestState.DONE} <= self.dreamt
+            removed = {number for number, state in states.items() if state is RequestState.REMOVED}
+            assert self.by_hand or removed == self.removed
+            self.removed, self.by_hand = removed, False
+            scene, line = self.director.programme().scene, set(self.line())
+            on_air = {number for number, state in states.items() if state is RequestState.ON_AIR}
+            assert on_air == ({scene.request_id} if scene and scene.request_id else set())
+            assert {number for number, state in states.items() if state is RequestState.QUEUED} == line
+
         def teardown(self):
             if hasattr(self, "queue"):
                 self.queue.close()
@@ -164,6 +223,7 @@ def events(shelf, folder):
     return Events
 
 
+@pytest.mark.logs("no worker lives to show")
 def test_any_order_of_events(shelf, tmp_path):
     machine = events(shelf, tmp_path)
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))

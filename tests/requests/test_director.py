@@ -1,4 +1,3 @@
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -7,18 +6,56 @@ from itertools import pairwise
 import pytest
 
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, LayerEntry, Layout, Priority, Reason, Refused, RequestState, Role, SkipVote
+from streamer.messages import (
+    BlockKind,
+    Keyframe,
+    LayerEntry,
+    Layout,
+    Pose,
+    Priority,
+    Reason,
+    Refused,
+    RequestState,
+    Role,
+    SkipVote,
+)
 from streamer.requests.director import Director
 from streamer.requests.queue import QueueError, RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
 
 
+class DreamClock(HandClock):
+    """A clock beside which the dream goes on: a keyframe of what is on air at once, one a second, and one at the end."""
+
+    director = None
+    dreams = True
+    """Whether it does."""
+
+    latest = None
+
+    def keyframe(self, scene=None, steps=1):
+        scene = scene or self.director.programme().scene
+        if scene is not None and (self.now_s, scene) != self.latest:
+            self.latest = self.now_s, scene
+            self.director.seen(Keyframe(None, Pose(), self.now_s, scene, 0, steps))
+
+    def advance(self, seconds):
+        while self.dreams and seconds > 0:
+            self.keyframe()
+            super().advance(min(1, seconds))
+            seconds -= 1
+        if self.dreams:
+            self.keyframe()
+        else:
+            super().advance(seconds)
+
+
 class Studio:
     """A director with everything it needs, and a clock to turn."""
 
     def __init__(self, opened, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, **config):
-        self.clock = HandClock()
+        self.clock = DreamClock()
         self.queue = opened.enter_context(RequestQueue(path, clock=lambda: 0.0))
         self.director = Director(
             self.queue,
@@ -28,6 +65,7 @@ class Studio:
             seed,
             self.clock,
         )
+        self.clock.director = self.director
 
     def after(self, seconds):
         self.clock.advance(seconds)
@@ -353,6 +391,24 @@ def test_names_and_texts_are_cleaned(studio):
     assert studio.queue.waiting()[1].user == "someone"
 
 
+def test_what_is_passed_over_is_told_to_who_asks(studio):
+    receipt = studio.director.submit("ann", "volcano \u200b" * 3 + " Cheer100 bubble 😭 - qwxyz")
+    assert [target.label for target in receipt.targets] == ["volcano", "bubble"]
+    assert receipt.note == "left out 'qwxyz'"
+    long = "pizza + king penguin " + "." * 75 + " volcano " + "." * 40 + " castle"
+    assert studio.director.match(long).note == "only the first 100 characters are read"
+    receipt = studio.director.submit("bob", long)
+    assert receipt.note == "only the first 100 characters are read"
+    assert len(studio.queue.waiting()[-1].text) <= 100
+
+
+def test_a_choice_that_is_not_understood_whole_is_told_at_start(make, caplog):
+    caplog.set_level("INFO")
+    make(wander_among=("volcano vs bubble", "lion - qwxyz"))
+    assert "'lion - qwxyz' of queue.wander_among is read as lion (left out 'qwxyz')" in caplog.text
+    assert "volcano vs bubble" not in caplog.text
+
+
 def test_the_request_on_air_outlives_a_crash(make, tmp_path):
     path = tmp_path / "queue.sqlite3"
     studio = make(path)
@@ -369,14 +425,89 @@ def test_the_request_on_air_outlives_a_crash(make, tmp_path):
     assert make(path).director.tick().user == ""
 
 
-def test_a_disk_that_fails_refuses_politely(make, tmp_path, caplog):
-    studio = make(tmp_path / "queue.sqlite3")
-    studio.queue.store.connection.execute("PRAGMA query_only = ON")
-    with caplog.at_level(logging.ERROR):
-        assert refusal(studio.director.submit, "ann", "volcano").reason is Reason.CLOSED
-    assert "cannot be kept" in caplog.text
-    caplog.clear()
-    assert studio.director.tick().user == ""
+def ended(make, tmp_path, *asked, after_s=12.0, **config):
+    """What was on air, and for how long, when a run ended by a crash."""
+    before = make(path=tmp_path / "queue.sqlite3", **config)
+    before.director.tick()
+    before.ask(*asked)
+    before.after(0)
+    before.after(after_s)
+    told = before.director.programme()
+    before.queue.close()
+    return told
+
+
+def test_a_start_goes_on_with_what_was_wandered_to(make, tmp_path):
+    was = ended(make, tmp_path)
+    studio = make(path=tmp_path / "queue.sqlite3", seed=99)
+    studio.director.go_on(was.scene, 12.0)
+    assert studio.director.tick() is was.scene
+    assert studio.director.programme().since_s == 12.0
+    assert studio.after(7) is was.scene
+    following = studio.after(2)
+    assert (following.id, following.request_id) == (was.scene.id + 1, None)
+
+
+def test_a_start_goes_on_with_the_request_that_was_on_air(make, tmp_path):
+    was = ended(make, tmp_path, ("ann", "pizza"), ("bob", "volcano"), order="random")
+    studio = make(path=tmp_path / "queue.sqlite3", order="random")
+    studio.director.go_on(was.scene, 3.0, held=True)
+    assert studio.director.tick() is was.scene
+    assert (studio.director.held, studio.director.programme().left_s) == (True, None)
+    studio.director.pause(False)
+    assert studio.director.programme().since_s >= 11, "the queue knows better than an old snapshot"
+    assert len(studio.director.programme().waiting) == 1
+    assert studio.after(30) is not was.scene
+
+
+def test_a_request_that_is_over_since_is_not_dreamt_again(make, tmp_path):
+    was = ended(make, tmp_path, ("ann", "pizza"))
+    ended(make, tmp_path, ("bob", "volcano"), after_s=35)
+    studio = make(path=tmp_path / "queue.sqlite3")
+    studio.director.go_on(was.scene, 12.0)
+    scene = studio.director.tick()
+    assert (scene.title, scene.user) == ("volcano", "bob")
+    assert scene.id > was.scene.id, "or the change would not be seen"
+
+
+def test_an_old_wandering_gives_way_to_the_request_that_was_on_air(make, tmp_path):
+    was = ended(make, tmp_path)
+    ended(make, tmp_path, ("ann", "pizza"))
+    studio = make(path=tmp_path / "queue.sqlite3", interrupt_wandering=False)
+    studio.director.go_on(was.scene, 2.0)
+    assert studio.director.tick().user == "ann"
+
+
+def test_what_was_on_air_and_is_blocked_since_does_not_come_back(make, tmp_path):
+    was = ended(make, tmp_path, ("ann", "pizza"))
+    studio = make(path=tmp_path / "queue.sqlite3", blocked_classes=("pizza",))
+    studio.director.go_on(was.scene, 12.0)
+    assert studio.director.tick().title != "pizza"
+
+
+def test_a_disk_that_fails_refuses_politely_until_it_does_not(make, tmp_path, caplog):
+    path = tmp_path / "queue.sqlite3"
+    studio = make(path)
+    studio.ask(("ann", "volcano"), ("bob", "pizza"))
+    studio.after(0.1)
+    studio.queue.store._file.execute("PRAGMA query_only = ON")
+    for _ in range(3):
+        told = refusal(studio.director.submit, "cid", "bubble")
+        assert (told.reason, str(told)) == (
+            Reason.CLOSED,
+            "requests cannot be kept at the moment; the streamer has been told",
+        )
+    assert (
+        studio.director.trouble
+        == f"no requests are taken, queue '{path}' cannot be written: attempt to write a readonly database"
+    )
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "once, however many ask"
+    assert studio.after(4).title == "volcano"
+    assert studio.director.trouble
+    studio.queue.store._file.execute("PRAGMA query_only = OFF")
+    studio.after(1)
+    assert studio.director.trouble == ""
+    assert studio.director.submit("cid", "bubble").position == 2
 
 
 def test_a_change_of_network(make, shelf, tiny):
@@ -663,3 +794,244 @@ def test_changing_a_rule_does_not_start_the_turns_of_a_word_anew(studio):
     first = studio.director.submit("ann", "dog").targets
     studio.director.change_rules({"hold_s": 40.0})
     assert studio.director.submit("bob", "dog").targets != first
+
+
+def test_nothing_is_over_that_was_not_dreamt(studio):
+    numbers = studio.ask(("ann", "volcano"), ("bob", "bubble"), ("cid", "pizza"))
+    scene = studio.director.tick()
+    studio.clock.dreams = False  # the worker hangs
+    assert {studio.after(10) for _ in range(20)} == {scene}
+    programme = studio.director.programme()
+    assert (programme.since_s, programme.left_s, programme.waiting[0].eta_s) == (0, 30, 30)
+    studio.clock.dreams = True
+    assert studio.after(29.5) is scene
+    assert studio.after(0.5).title == "bubble"
+    assert [studio.director.standing(number).request.state for number in numbers] == ["done", "on_air", "queued"]
+
+
+def test_time_on_air_stands_while_the_dream_hangs(studio):
+    studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    scene = studio.director.tick()
+    assert studio.after(10) is scene
+    studio.clock.dreams = False
+    assert studio.after(300) is scene
+    assert studio.director.programme().left_s == 30 - 10 - 4, "four of its gaps after the last keyframe it counts as hanging"
+    studio.clock.dreams = True
+    assert studio.after(15.5) is scene
+    assert studio.after(0.5).title == "bubble"
+
+
+def test_what_hangs_shortly_before_its_end_is_not_over(studio):
+    (number, _) = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    scene = studio.director.tick()
+    assert studio.after(29) is scene
+    studio.clock.dreams = False
+    assert studio.after(100) is scene
+    assert studio.director.programme().left_s == 0
+    assert studio.director.standing(number).request.state is RequestState.ON_AIR
+    studio.clock.keyframe(scene)
+    assert studio.director.tick().title == "bubble"
+
+
+def test_keyframes_of_what_was_before_do_not_count(studio):
+    wandering = studio.director.tick()
+    (number,) = studio.ask(("ann", "volcano"))
+    scene = studio.director.tick()
+    studio.clock.dreams = False
+    for _ in range(20):  # it is slow in taking up the new scene, or begins anew with the old one
+        studio.clock.keyframe(wandering)
+        studio.clock.advance(0.5)
+    assert studio.director.tick() is scene
+    assert studio.director.programme().since_s == 0
+    studio.clock.keyframe(scene, steps=0)
+    studio.clock.advance(1)
+    assert studio.director.programme().since_s == 0, "nothing of it was dreamt yet"
+    studio.clock.keyframe(scene)
+    studio.clock.advance(1)
+    assert studio.director.programme().since_s == 1
+    assert studio.director.standing(number).request.state is RequestState.ON_AIR
+
+
+@pytest.mark.parametrize("end", ["skip", "voteskip", "block"])
+def test_what_is_ended_before_it_was_dreamt_is_not_done(studio, end):
+    first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+
+    def end_it(subject):
+        if end == "skip":
+            studio.director.skip()
+        elif end == "voteskip":
+            assert [studio.director.voteskip(user).skipped for user in "xyz"][-1]
+        else:
+            studio.director.block(BlockKind.CLASS, subject)
+
+    end_it("volcano")
+    assert studio.director.standing(first).request.state is RequestState.REMOVED
+    assert studio.after(1).title == "bubble"
+    end_it("bubble")
+    assert studio.director.standing(second).request.state is RequestState.DONE, "a second of it was seen"
+
+
+def test_a_request_need_not_wait_for_a_wandering_that_nobody_saw(studio):
+    studio.director.tick()
+    studio.clock.dreams = False
+    studio.clock.advance(100)
+    studio.ask(("ann", "volcano"))
+    assert studio.director.tick().title == "volcano"
+
+
+def test_wandering_stands_with_the_dream(studio):
+    scene = studio.director.tick()
+    studio.clock.dreams = False
+    assert studio.after(1000) is scene
+    studio.clock.dreams = True
+    assert studio.after(19.9) is scene
+    assert studio.after(0.2) is not scene
+
+
+def test_what_the_dream_refuses_makes_room(studio, caplog):
+    wandering = studio.director.tick()
+    first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+    studio.clock.dreams = False
+    for _ in range(40):
+        studio.clock.keyframe(wandering)
+        studio.clock.advance(0.5)
+        studio.director.tick()
+    assert "the dream goes on without volcano, which cannot be dreamt" in caplog.text
+    states = [studio.director.standing(number).request.state for number in (first, second)]
+    assert states == [RequestState.REMOVED, RequestState.ON_AIR]
+
+
+def test_a_request_goes_on_for_the_rest_of_its_time_after_a_crash(make, tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    studio = make(path)
+    studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+    for _ in range(23):
+        studio.after(1)
+    studio.queue.store.close()  # nothing is written at the end
+    studio = make(path)
+    assert studio.director.tick().title == "volcano"
+    assert studio.director.programme().left_s == 10, "noted every 5 s"
+    assert studio.after(9.5).title == "volcano"
+    studio.queue.close()  # as at Ctrl+C
+    studio = make(path)
+    assert studio.director.tick().title == "volcano"
+    assert studio.director.programme().left_s == 0.5
+    assert studio.after(0.5).title == "bubble"
+    assert studio.director.programme().left_s == 30
+
+
+def test_a_change_of_network_leaves_the_time_on_air(make, tiny):
+    studio = make()
+    studio.ask(("ann", "volcano"), ("bob", "pizza"))
+    studio.after(0.1)
+    studio.after(10)
+    studio.director.learn(tiny)
+    studio.clock.dreams = False
+    assert studio.after(100).title == "alpine mountain"
+    assert studio.director.programme().left_s == 20
+    studio.clock.dreams = True
+    assert studio.after(19.5).title == "alpine mountain"
+    assert studio.after(0.5).title == "pizza"
+
+
+def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, caplog):
+    first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+    studio.clock.dreams = False
+    studio.director.died(2)
+    assert studio.director.tick().title == "volcano"
+    studio.director.died(1)
+    assert studio.director.tick().title == "bubble", "that may be dreamt"
+    assert studio.titles() == ["volcano"]
+    studio.clock.dreams = True
+    scene = studio.after(30)
+    assert (scene.title, scene.request_id) == ("volcano", first)
+    studio.clock.dreams = False
+    studio.director.died(3)
+    assert studio.after(1).user == ""
+    states = [studio.director.standing(number).request.state for number in (first, second)]
+    assert states == [RequestState.REMOVED, RequestState.DONE]
+    assert "no worker lives to show volcano; something else is tried first" in caplog.text
+    assert "no worker lives to show volcano; it is given up" in caplog.text
+
+
+def test_workers_that_end_over_anything_cost_no_request(studio, caplog):
+    numbers = studio.ask(("ann", "volcano"), ("bob", "bubble"))
+    studio.director.tick()
+    studio.clock.dreams = False
+    for _ in range(30):
+        studio.director.died(1)
+        studio.after(10)
+    studio.clock.dreams = True
+    assert studio.titles() == ["bubble", "volcano"], "wandering, until anything is seen"
+    for _ in range(70):
+        studio.after(1)
+    assert [studio.director.standing(number).request.state for number in numbers] == ["done", "done"]
+    assert "given up" in caplog.text, "of what it wandered to"
+
+
+def test_a_put_aside_request_does_not_end_wandering_before_that_is_seen(studio, caplog):
+    studio.ask(("ann", "volcano"))
+    studio.director.tick()
+    studio.clock.dreams = False
+    studio.director.died(3)
+    wandering = studio.director.tick()
+    assert wandering.user == ""
+    assert studio.after(1) is wandering
+    assert studio.director.programme().left_s is None
+    studio.clock.keyframe(wandering)
+    assert studio.director.tick().title == "volcano"
+    assert "tried first" in caplog.text
+
+
+def test_another_config_counts_while_it_runs(make):
+    studio = make(hold_s=30.0)
+    studio.after(0)
+    studio.ask(("ann", "volcano + pizza"), ("bob", "goldfish"), ("cid", "umbrella"))
+    first = studio.after(0)
+    assert first.title == "volcano + pizza"
+    assert [(box.box[1], box.box[3]) for box in first.regions] == [(0.0, 0.5), (0.5, 1.0)]
+    config = QueueConfig(hold_s=5.0, wander_s=20.0, per_user=1, blocked_classes=("goldfish",))
+    studio.director.configure(config, Layout.LEFT_RIGHT)
+    assert studio.titles() == ["umbrella"], "what is blocked has left the line"
+    assert studio.after(4).title == "volcano + pizza"
+    assert studio.after(2).title == "umbrella"
+    assert refusal(studio.director.submit, "dan", "goldfish").reason is Reason.BLOCKED
+    studio.ask(("eve", "lion + pizza"))
+    assert {region.box[1::2] for region in studio.after(5).regions} == {(0.0, 1.0)}, "beside each other from now on"
+    assert refusal(lambda: studio.ask(("fay", "lion"), ("fay", "pizza"))).reason is Reason.LIMIT
+
+
+def test_another_choice_of_wanderings_comes_when_the_one_on_air_ends(make):
+    studio = make(wander_among=("volcano",))
+    assert studio.after(0).title == "volcano"
+    studio.director.configure(QueueConfig(wander_s=20.0, wander_among=("goldfish",)), Layout.AUTO)
+    assert studio.after(1).title == "volcano"
+    assert studio.after(20).title == "goldfish"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"blocked_classes": ("floob",)}, r"'queue\.blocked_classes' holds 'floob'"),
+        ({"wander_among": ("floob floob",)}, r"'queue\.wander_among' holds 'floob floob'"),
+        ({"wander_among": ("goldfish",), "blocked_classes": ("floob",)}, r"'queue\.blocked_classes' holds 'floob'"),
+    ],
+)
+def test_a_config_that_means_nothing_changes_nothing(make, wrong, why):
+    studio = make(wander_among=("volcano",), capacity=7)
+    with pytest.raises(QueueError, match=why):
+        studio.director.configure(QueueConfig(capacity=9, wander_s=1.0, **wrong), Layout.QUARTERS)
+    assert studio.director.rules().settings["capacity"] == 7
+    studio.after(0)
+    assert studio.after(25).title == "volcano"
+
+
+def test_the_log_names_what_moderators_changed_before(make, caplog):
+    studio = make()
+    studio.director.change_rules({"hold_s": 60})
+    studio.director.configure(QueueConfig(hold_s=5.0, capacity=9), Layout.AUTO)
+    assert "moderators changed queue.hold_s while it ran; that goes before the config until it is reset" in caplog.text

@@ -140,6 +140,8 @@ def test_blocks_hold_for_everybody(role):
         ("red wine", "redwine", False),
         ("c++", "c++ code", True),
         ("🖕", "hello🖕", True),
+        ("🐻", "a 🐻\u200d❄", True),
+        ("🐻\u200d❄\ufe0f", "a 🐻❄", True),
         ("a.c", "abc", False),
         ("été", "ÉTÉ", True),
     ],

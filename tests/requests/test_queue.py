@@ -90,6 +90,26 @@ def test_ids_are_never_used_again(path):
         assert add(queue, "bob")[0].id > request.id
 
 
+def test_what_is_put_back_waits_in_front_with_the_time_it_had(path):
+    with opened(path) as queue:
+        first, second, third = add(queue, "ann", "bob", "cid")
+        queue.settle([second.id])
+        queue.vote(first.id, "web:eve")
+        queue.take(first.id)
+        queue.aired(first.id, 3.0)
+        queue.put_back(first.id)
+        queue.put_back(first.id)
+        queue.put_back(third.id)
+        assert names(queue) == ["ann", "bob", "cid"]
+        assert not queue.vote(first.id, "web:eve"), "counted before"
+        assert queue.vote(first.id, "web:fay")
+        before = queue.waiting()
+        assert before[0].votes == 2
+        assert (before[0].state, before[0].aired_s, before[0].settled) == (RequestState.QUEUED, 3.0, 0)
+    with opened(path) as queue:
+        assert queue.waiting() == before
+
+
 @pytest.mark.parametrize("call", ["take", "remove"])
 def test_what_does_not_wait_is_not_found(call):
     with opened(None) as queue, pytest.raises(Refused, match="request 7 is not waiting") as caught:
@@ -127,8 +147,12 @@ def test_a_file_damaged_inside_is_set_aside(path, caplog):
     content[4096:-4096] = os.urandom(len(content) - 8192)
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING), opened(path) as queue:
-        assert queue.waiting() == ()
+        left = queue.waiting()
     assert list(path.parent.glob("*.broken-*"))
+    told = f"{len(left)} requests that wait in it could be read; they go on in a new one"
+    assert told in caplog.text
+    with opened(path) as queue:
+        assert queue.waiting() == left
 
 
 def test_an_unreadable_row_is_left_out(path, caplog):
@@ -166,27 +190,41 @@ def test_files_of_others_are_left_alone(path):
     assert not list(path.parent.glob("*.broken-*"))
 
 
-def test_an_impossible_place(tmp_path):
+@pytest.mark.parametrize("place", ["file/queue.sqlite3", "file/deep/queue.sqlite3", "."])
+def test_without_a_place_everything_is_in_memory_until_there_is_one(tmp_path, caplog, place):
     (tmp_path / "file").write_text("")
-    with pytest.raises(QueueError, match="folder cannot be made"):
-        opened(tmp_path / "file" / "queue.sqlite3")
-    with pytest.raises(QueueError, match="cannot be opened"):
-        opened(tmp_path)
+    with caplog.at_level(logging.INFO), opened(tmp_path / place) as queue:
+        first, _ = add(queue, "ann", "bob")
+        queue.take(first.id)
+        queue.mend()
+        assert queue.trouble.startswith(f"requests are kept in memory only, queue '{tmp_path / place}' cannot be written: ")
+        assert [record.levelname for record in caplog.records] == ["ERROR"], "once"
+        if place == ".":
+            caplog.clear()
+            return
+        (tmp_path / "file").unlink()
+        queue.mend()
+        assert queue.trouble == ""
+        assert caplog.messages[-1] == f"queue '{tmp_path / place}' is written again, with all that happened meanwhile"
+        add(queue, "cid")
+    with opened(tmp_path / place) as queue:
+        assert names(queue) == ["ann", "bob", "cid"]
 
 
-def test_the_show_goes_on_when_the_disk_does_not(path, caplog):
+@pytest.mark.logs("no requests are taken")
+def test_the_show_goes_on_when_the_disk_does_not(path):
     with opened(path) as queue:
         (request,) = add(queue, "ann")
-        queue.store.connection.execute("PRAGMA query_only = ON")
+        queue.store._file.execute("PRAGMA query_only = ON")
         with pytest.raises(QueueError, match="cannot be kept"):
             add(queue, "bob")
         assert names(queue) == ["ann"]
-        with caplog.at_level(logging.ERROR):
-            queue.take(request.id)
-            queue.finish(request.id)
-        assert "may come back after a restart" in caplog.text
+        queue.take(request.id)
+        queue.finish(request.id)
         assert names(queue) == []
-        caplog.clear()
+        assert "attempt to write a readonly database" in queue.trouble
+    with opened(path) as queue:
+        assert queue.find(request.id).state is RequestState.DONE, "written when it was closed, by a connection that may"
 
 
 def test_many_threads(path):

@@ -1,13 +1,23 @@
 import contextlib
+import errno
+import importlib.util
 import json
 import logging
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
 from streamer.messages import Priority, RequestState, Role, Target
+from streamer.requests import store as store_module
+from streamer.requests import store_file
 from streamer.requests.queue import MessageKnown, RequestQueue
-from streamer.requests.store import VERSION, QueueError, Store
+from streamer.requests.schema import VERSION
+from streamer.requests.store import Store
 
 VERSION_1 = """
 CREATE TABLE requests (
@@ -69,28 +79,31 @@ def test_a_file_of_the_first_release_goes_on(old):
         with pytest.raises(MessageKnown):
             queue.add("dan", "volcano", second.targets, message_id="dan")
         assert queue.vote(second.id, "web:eve")
-    assert version(old) == VERSION == 3
+    assert version(old) == VERSION == 4
     with RequestQueue(old) as queue:
         assert [(request.user, request.votes) for request in queue.waiting()] == [("ann", 0), ("bob", 1), ("cid", 0)]
 
 
-def test_a_migration_that_fails_leaves_the_file_as_it_was(old):
+def test_a_file_that_cannot_be_brought_up_to_date_is_set_aside(old, caplog):
     with sqlite3.connect(old) as connection:
         connection.execute("CREATE TABLE votes (x)")  # in the way
     connection.close()
     before = old.read_bytes()
-    with pytest.raises(QueueError, match="cannot be opened: table votes already exists"):
-        RequestQueue(old)
-    assert (version(old), old.read_bytes()[100:]) == (1, before[100:])
+    with RequestQueue(old) as queue:
+        assert [request.user for request in queue.waiting()] == ["ann", "bob", "cid"]
+    assert "is damaged (table votes already exists); 3 requests that wait in it could be read" in caplog.text
+    (aside,) = old.parent.glob("*.broken-*")
+    assert (version(aside), aside.read_bytes()[100:]) == (1, before[100:])
+    assert version(old) == VERSION
 
 
-def test_a_file_that_says_more_than_it_has_is_told(tmp_path):
+def test_a_file_that_says_more_than_it_has_is_set_aside(tmp_path, caplog):
     path = tmp_path / "queue.sqlite3"
     with sqlite3.connect(path) as connection:
         connection.executescript(VERSION_1 + "PRAGMA user_version = 2;")
     connection.close()
-    with pytest.raises(QueueError, match="no such column: priority"):
-        Store(path)
+    Store(path).close()
+    assert "is damaged (no such column: priority); 0 requests that wait in it could be read" in caplog.text
 
 
 def test_all_or_nothing(tmp_path):
@@ -100,16 +113,6 @@ def test_all_or_nothing(tmp_path):
         raise ZeroDivisionError
     assert store.connection.execute("SELECT count(*) FROM rules").fetchone() == (0,)
     store.close()
-    store.close()
-
-
-def test_a_note_that_fails_says_what_will_be_lost(caplog):
-    store = Store(None)
-    with caplog.at_level(logging.ERROR):
-        store.note(("INSERT INTO nowhere VALUES (1)", ()), lost="nothing much is missing")
-    assert caplog.messages == [
-        "queue in memory cannot be written, nothing much is missing after a restart: no such table: nowhere"
-    ]
     store.close()
 
 
@@ -170,3 +173,290 @@ def test_the_same_line_until_something_changes():
         assert queue.waiting() is line
         queue.vote(request.id, "web:bob")
         assert queue.waiting() is not line
+
+
+def child(code, path):
+    """Run some code in a process of its own, with ``queue`` open; it ends as if the power failed. Returns what it printed."""
+    code = f"""
+import os, resource, signal, sys
+from pathlib import Path
+from streamer.messages import Target
+from streamer.requests.queue import QueueError, RequestQueue
+
+def room(least):
+    "What files may grow to, in bytes; None for any size."
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if least is None else least, hard))
+
+def add(*users):
+    return [queue.add(user, "volcano", [Target("n09472597", "volcano")]).id for user in users]
+
+def refused(user):
+    try:
+        add(user)
+    except QueueError as error:
+        return "cannot be kept" in str(error)
+
+def full():
+    "No room for anything that is not there."
+    room(sum(file.stat().st_size for file in path.parent.iterdir()))
+
+path = Path(sys.argv[1])
+{textwrap.dedent(code)}
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(path)], timeout=60, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout
+
+
+needs_limits = pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="needs limits of file sizes")
+
+WHILE_FULL = """
+queue = RequestQueue(path)
+first, second, third, fourth = add("ann", "bob", "cid", "dan")
+queue.take(first)
+full()
+queue.finish(first)
+queue.take(second)
+queue.aired(second, 7.0)
+queue.vote(third, "web:eve")
+queue.remove(fourth)
+assert refused("fay"), "it would be acknowledged, and lost"
+assert [request.user for request in queue.waiting()] == ["cid"]
+queue.mend()
+assert queue.trouble.startswith("no requests are taken, queue "), queue.trouble
+"""
+
+
+@needs_limits
+def test_what_happens_while_the_disk_is_full_is_written_when_there_is_room(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    child(WHILE_FULL + "room(None); queue.mend(); assert not queue.trouble; add('gus')", path)
+    with RequestQueue(path) as queue:
+        told = [(request.user, request.votes, request.aired_s) for request in queue.waiting()]
+        assert told == [("bob", 0, 7.0), ("cid", 1, 0.0), ("gus", 0, 0.0)]
+        assert [queue.find(number).state for number in (1, 4)] == [RequestState.DONE, RequestState.REMOVED]
+
+
+@needs_limits
+def test_a_crash_while_the_disk_is_full_loses_nothing_that_was_taken(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    child(WHILE_FULL, path)
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["ann", "bob", "cid", "dan"]
+
+
+@needs_limits
+def test_a_start_on_a_full_disk_goes_on_with_what_waits(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    child("queue = RequestQueue(path); add('ann', 'bob'); queue.take(1)", path)
+    code = """
+    room(0)
+    queue = RequestQueue(path)
+    assert queue.trouble.startswith("no requests are taken"), queue.trouble
+    assert [request.user for request in queue.waiting()] == ["ann", "bob"]
+    queue.take(1)
+    queue.finish(1)
+    assert refused("cid")
+    room(None)
+    queue.mend()
+    add("dan")
+    """
+    child(code, path)
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["bob", "dan"]
+
+
+@needs_limits
+def test_a_first_start_on_a_full_disk_runs_on_memory(tmp_path):
+    path = tmp_path / "deep" / "queue.sqlite3"
+    code = """
+    room(0)
+    queue = RequestQueue(path)
+    add("ann", "bob")
+    queue.take(1)
+    queue.finish(1)
+    queue.mend()
+    assert queue.trouble.startswith("requests are kept in memory only"), queue.trouble
+    room(None)
+    queue.mend()
+    assert not queue.trouble
+    add("cid")
+    full()
+    assert refused("dan"), "from now on, what is acknowledged is on disk"
+    """
+    child(code, path)
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["bob", "cid"]
+
+
+@pytest.mark.parametrize(("fixed", "says"), [("queue.sqlite3", "it is read-only"), (".", "its folder is read-only")])
+@pytest.mark.logs("requests are kept in memory only")
+def test_what_is_read_only_is_called_so(tmp_path, monkeypatch, fixed, says):
+    path = tmp_path / "queue.sqlite3"
+    RequestQueue(path).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(store_file, "_connect", lambda path: sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True))
+        patch.setattr(store_file.os, "access", lambda place, mode: place != tmp_path / fixed)
+        with RequestQueue(path) as queue:
+            assert queue.trouble.endswith(f"cannot be written: {says}")
+
+
+def unwritable(*called):
+    raise sqlite3.OperationalError("attempt to write a readonly database")
+
+
+@needs_limits
+def test_what_lies_where_nothing_can_be_written_is_read(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "queue.sqlite3"
+    child("queue = RequestQueue(path); add('ann', 'bob'); queue.take(1); queue.finish(1)", path)
+    assert path.with_name("queue.sqlite3-wal").stat().st_size, "some of it is not in the file itself"
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "acquire", unwritable)
+        queue = RequestQueue(path)
+        assert [request.user for request in queue.waiting()] == ["bob"]
+        queue.add("cid", "x", VOLCANO)
+        assert path.read_bytes() == before
+    assert "requests are kept in memory only" in queue.trouble
+    queue.mend()
+    assert queue.trouble == ""
+    queue.close()
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["bob", "cid"]
+    assert not list(tmp_path.glob("*.broken-*"))
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@needs_limits
+def test_what_could_not_be_read_is_not_written_over(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "queue.sqlite3"
+    child("queue = RequestQueue(path); add('ann')", path)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "acquire", unwritable)
+        patch.setattr(store_module, "copied", unwritable)
+        queue = RequestQueue(path)
+        assert queue.waiting() == ()
+        queue.add("bob", "x", VOLCANO)
+    queue.mend()
+    queue.close()
+    (aside,) = (found for found in tmp_path.glob("*.broken-*") if found.suffix.startswith(".broken"))
+    with RequestQueue(aside) as queue:
+        assert [request.user for request in queue.waiting()] == ["ann"]
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["bob"]
+    assert f"has requests that could not be read at the start; set aside as '{aside}'" in caplog.text
+
+
+def test_a_file_that_was_deleted_is_written_again(tmp_path, caplog):
+    path = tmp_path / "deep" / "queue.sqlite3"
+    with caplog.at_level(logging.INFO), RequestQueue(path) as queue:
+        queue.add("ann", "x", VOLCANO)
+        shutil.rmtree(path.parent)
+        queue.mend()
+        queue.add("bob", "x", VOLCANO)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "ERROR",
+            f"no requests are taken, queue '{path}' cannot be written: it was deleted; "
+            "what happens meanwhile is written as soon as it can be",
+        ),
+        ("INFO", f"queue '{path}' is written again, with all that happened meanwhile"),
+    ]
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["ann", "bob"]
+
+
+def test_a_file_damaged_while_it_is_open_is_written_anew(tmp_path, caplog):
+    path = tmp_path / "queue.sqlite3"
+    with RequestQueue(path) as queue:
+        queue.add("ann", "x", VOLCANO)
+        queue.store._let_go()
+        path.write_bytes(b"something else" * 1000)
+        queue.store._fall_behind("something is wrong")
+        queue.mend()
+        assert queue.trouble == ""
+        queue.add("bob", "x", VOLCANO)
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["ann", "bob"]
+    assert "is damaged (file is not a database); set aside as" in caplog.text
+
+
+@pytest.mark.logs("it was deleted", "what could not be written is lost now")
+def test_a_place_that_another_program_has_taken_is_left_to_it(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    with RequestQueue(path) as queue:
+        queue.add("ann", "x", VOLCANO)
+        path.unlink()
+        with RequestQueue(path) as other:
+            other.add("bob", "x", VOLCANO)
+            queue.store._let_go()
+            queue.store._fall_behind("it was deleted")
+            queue.mend()
+            assert "is in use by another process" in queue.trouble
+            queue.close()
+    with RequestQueue(path) as queue:
+        assert [request.user for request in queue.waiting()] == ["bob"]
+
+
+def test_damage_that_only_a_whole_check_finds(tmp_path, caplog):
+    path = tmp_path / "queue.sqlite3"
+    with RequestQueue(path) as queue:
+        for number in range(50):
+            queue.add(f"viewer {number}", "x", VOLCANO, message_id=f"message {number}")
+    with sqlite3.connect(path) as connection:  # an index that lacks what came since
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("CREATE INDEX other ON requests (message_id) WHERE id < 10")
+        connection.execute(
+            "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'other')"
+            " WHERE name = 'requests_message'"
+        )
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'other'")
+    connection.close()
+    with RequestQueue(path) as queue:
+        assert len(queue.waiting()) == 50
+        with pytest.raises(MessageKnown):
+            queue.add("ann", "x", VOLCANO, message_id="message 49")
+    assert "is damaged" in caplog.text
+
+
+def test_a_damaged_page_hides_only_what_is_on_it(tmp_path, caplog):
+    path = tmp_path / "queue.sqlite3"
+    with RequestQueue(path) as queue:
+        for number in range(300):
+            queue.add(f"viewer {number}", "x" * 100, VOLCANO)
+        queue.vote(1, "web:eve")
+        with queue.store.transaction() as transaction:
+            transaction.execute("INSERT INTO blocks VALUES ('word', 'bad', 1)")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"viewer 150") // 4096 * 4096
+    content[place : place + 4096] = b"\xee" * 4096
+    path.write_bytes(content)
+    with RequestQueue(path) as queue:
+        users = [request.user for request in queue.waiting()]
+        assert 250 < len(users) < 300
+        assert (users[0], users[-1]) == ("viewer 0", "viewer 299")
+        assert queue.waiting()[0].votes == 1
+        assert queue.store.connection.execute("SELECT * FROM blocks").fetchall() == [("word", "bad", 1)]
+        assert queue.add("new", "x", VOLCANO).id == 301
+    assert f"{len(users)} requests that wait in it could be read; they go on in a new one" in caplog.text
+
+
+@pytest.mark.logs("no new one can be begun: Read-only file system", "what could not be written is lost now")
+def test_a_damaged_file_that_cannot_be_set_aside(tmp_path, monkeypatch):
+    path = tmp_path / "queue.sqlite3"
+    path.write_bytes(b"something else" * 1000)
+
+    def fixed(path, now_s):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "set_aside", fixed)
+        with RequestQueue(path) as queue:
+            queue.add("ann", "x", VOLCANO)
+            assert "requests are kept in memory only" in queue.trouble
+            queue.mend()
+            assert queue.trouble
+    assert path.read_bytes() == b"something else" * 1000

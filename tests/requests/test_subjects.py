@@ -51,6 +51,13 @@ def labels(match):
         ("guide 'a + b, c' at conv1", [("a + b, c", "conv1", "guide")]),
         ('guide "../pictures/a.b/flowers" and guide b.png', [("../pictures/a.b/flowers", "", "guide"), ("b.png", "", "guide")]),
         ("guide dog", ["guide dog"]),
+        ("volcano plus layer fire5", ["volcano", ("fire5", None)]),
+        ("volcano vs. layer fire5 vs layer fire6", ["volcano", ("fire5", None), ("fire6", None)]),
+        ("layer fire5:3,17-20 with bow and arrow", [("fire5", "3,17-20"), "bow and arrow"]),
+        ("layer fire5 - volcano - bubble", [("fire5", None), "volcano - bubble"]),
+        ("layer fire5: 3 - 5 versus volcano", [("fire5", "3 - 5"), "volcano"]),
+        ("guide a.jpg at fire6 plus volcano", [("a.jpg", "fire6", "guide"), "volcano"]),
+        ("guide vs and plus.jpg with volcano", [("vs and plus.jpg", "", "guide"), "volcano"]),
         ("+ , layer", ["layer"]),
         ("layer:", ["layer:"]),
         ("layers + volcano", ["layers + volcano"]),
@@ -89,7 +96,7 @@ def test_deepdreams_and_lucids_names_are_known(subjects, name):
 def test_kinds_mix(subjects):
     match = subjects.match("volcano + layer fire5:20,17-19,3 + guide flowers.jpg at Fire 6", OPERATOR)
     assert labels(match) == ["volcano", "layer fire5:3,17-20", "guide flowers"]
-    assert [target.kind for target in match.targets] == [Kind.CLASS, Kind.LAYER, Kind.GUIDE]
+    assert [target.kind for target in match.targets] == [Kind.CLASS, Kind.CHANNELS, Kind.GUIDE]
     assert match.targets[1].channels == (3, 17, 18, 19, 20)
     assert (match.targets[2].guide, match.targets[2].layer) == ("flowers.jpg", "fire6")
 

@@ -83,6 +83,30 @@ def test_the_shipped_classes_are_imagenets_in_order():
         ("🌋🍕", ["volcano", "pizza"]),
         ("pizza 😂", ["pizza"]),
         ("can opener", ["can opener"]),
+        ("volcano plus bubble", ["volcano", "bubble"]),
+        ("volcano vs bubble", ["volcano", "bubble"]),
+        ("volcano versus pizza vs. castle", ["volcano", "pizza", "castle"]),
+        ("volcano - pizza", ["volcano", "pizza"]),
+        ("volcano-pizza", ["volcano", "pizza"]),
+        ("volcano / pizza", ["volcano", "pizza"]),
+        ("volcano x pizza", ["volcano", "pizza"]),
+        ("volcano with a pizza please", ["volcano", "pizza"]),
+        ("volcano Cheer100 bubble", ["volcano", "bubble"]),
+        ("Cheer100 volcano uni50", ["volcano"]),
+        ("golden Cheer100 retriever", ["golden retriever"]),
+        ("a pizza, please", ["pizza"]),
+        ("I want to see a pizza, please!", ["pizza"]),
+        ("the black and gold garden spider please", ["black and gold garden spider"]),
+        ("black & tan coonhound vs pizza", ["black-and-tan coonhound", "pizza"]),
+        ("bow and arrow", ["archery bow"]),
+        ("bow and arrow vs bow-tie", ["archery bow", "bow tie"]),
+        ("bow and arow", ["archery bow"]),
+        ("tank top", ["T-shirt"]),
+        ("R.V. vs taxi", ["RV", "taxi"]),
+        ("merry-go-round - St. Bernard", ["carousel", "Saint Bernard"]),
+        ("pizza :) volcano <3", ["pizza", "volcano"]),
+        ("pizza! volcano!", ["pizza", "volcano"]),
+        ("#volcano #pizza", ["volcano", "pizza"]),
     ],
 )
 def test_plain_words(text, wanted):
@@ -108,6 +132,95 @@ def test_slips_are_forgiven_and_told(text, wanted):
     match = ALL.match(text)
     assert labels(match) == [wanted]
     assert match.note == f"read '{text}' as {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "note"),
+    [
+        ("volcano bubble", ["bubble"], "left out 'volcano'; join things with +"),
+        ("volcano qwxyz", ["volcano"], "left out 'qwxyz'"),
+        ("volcano - qwxyz", ["volcano"], "left out 'qwxyz'"),
+        ("qwxyz - volcano - asdfgh / pizza", ["volcano", "pizza"], "left out 'qwxyz' and 'asdfgh'"),
+        ("a big red volcano", ["volcano"], "left out 'red'"),
+        ("the dog ate my pizza", ["pizza"], "left out 'dog ate'"),
+        ("king penguin on an umbrella", ["king penguin"], "left out 'umbrella'; join things with +"),
+        ("volcano without smoke", ["volcano"], "left out 'smoke'"),
+        ("volcano but not pizza", ["volcano"], "left out 'pizza'"),
+        ("volcano volcano volcano", ["volcano"], ""),
+        ("the volcanoo is here", ["volcano"], "read 'volcanoo' as volcano"),
+        ("your redd volcanoo there", ["volcano"], "read 'volcanoo' as volcano; left out 'redd'"),
+        ("pizza 😂 this is so funny", ["pizza"], "left out 'this is so funny'"),
+        ("please, volcano, thanks 😂 lol", ["volcano"], ""),
+        ("pizza, volcano, castle, bubble - church", ["pizza", "volcano", "castle", "bubble"], "only the first 4 fit"),
+        ("pizza, volcano, castle, bubble 🦁 😂", ["pizza", "volcano", "castle", "bubble"], "only the first 4 fit"),
+        ("pizza, volcano, castle, bubble 🍕 😂", ["pizza", "volcano", "castle", "bubble"], ""),
+        (
+            "pizza " + "." * 60 + " volcano" + "!" * 60 + " castle",
+            ["pizza", "volcano"],
+            "only the first 100 characters are read",
+        ),
+        ("pizza" + " " * 60 + "." * 90 + " volcano", ["pizza"], "only the first 100 characters are read"),
+    ],
+)
+def test_what_is_passed_over_is_said(text, wanted, note):
+    match = ALL.match(text)
+    assert labels(match) == wanted
+    assert match.note == note
+    assert match.exact is (note in ("", "only the first 4 fit") and "volcano volcano" not in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["volcano, qwxyz", "volcano & qwxyz", "volcano plus qwxyz", "qwxyz vs volcano", "qwxyz - asdfgh"]
+)
+def test_what_is_asked_for_and_not_known_refuses_the_line(text):
+    refused = refusal(ALL, text)
+    assert refused.reason is Reason.UNKNOWN_WORD
+    assert str(refused).startswith("I don't know how to dream 'qwxyz'")
+
+
+@pytest.mark.parametrize("text", ["without volcano", "minus pizza"])
+def test_what_only_says_what_is_not_wanted_asks_for_nothing(text):
+    assert refusal(ALL, text).reason is Reason.BAD_INPUT
+
+
+def test_beside_what_can_be_dreamt_talk_may_name_what_the_network_has_not_learnt():
+    match = TINY.match("teapot with a volcano")
+    assert (labels(match), match.note) == (["teapot"], "left out 'a volcano'")
+    assert refusal(TINY, "teapot + volcano").reason is Reason.UNLEARNT
+    assert refusal(TINY, "volcano with a castle").reason is Reason.UNLEARNT
+    with pytest.raises(Refused) as caught:
+        ALL.blocking(["n09472597"]).match("teapot with a volcano")
+    assert caught.value.reason is Reason.BLOCKED
+
+
+BETWEEN = (
+    " + ",
+    "+",
+    " and ",
+    " plus ",
+    " vs ",
+    " vs. ",
+    " versus ",
+    " & ",
+    ", ",
+    "; ",
+    " with ",
+    " w/ ",
+    " - ",
+    " – ",
+    " / ",
+    " x ",
+)
+BETWEEN += (" × ", " or ", " n ", " Cheer100 ", " 😭 ", "😭", " 👍🏽 ", "! ", " → ", " | ", "... ", " :) ")
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(SHELF.entries), st.sampled_from(BETWEEN), st.sampled_from(SHELF.entries))
+def test_whatever_stands_between_two_labels_both_are_dreamt(one, between, other):
+    """Save where both are one name: 'car, wheel'."""
+    text = one.label + between + other.label
+    if one is not other and not SHELF.meaning(fold(text)):
+        assert labels(ALL.match(text)) == [one.label, other.label]
 
 
 TALK = "after been best better done friend have hard happy hope later never next other please right shall told work hot off"

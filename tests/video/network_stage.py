@@ -90,9 +90,15 @@ class Evil:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in self._open:
-            connection.close()
+        self._hang_up()  # which also ends what it is doing
         self._thread.join(5)
+        self._hang_up()  # who came last, while the others were hung up on
+
+    def _hang_up(self) -> None:
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
 
 def says_nothing(connection: socket.socket) -> None:

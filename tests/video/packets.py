@@ -22,7 +22,15 @@ class Source:
     """
 
     def __init__(
-        self, *, width: int = 160, height: int = 96, fps: int = 10, gop: int = 10, rate: int = 48_000, kbps: int = 400
+        self,
+        *,
+        width: int = 160,
+        height: int = 96,
+        fps: int = 10,
+        gop: int = 10,
+        rate: int = 48_000,
+        kbps: int = 400,
+        begins_s: int = 0,
     ) -> None:
         self.fps, self.rate = fps, rate
         self._shape = (height, width, 3)
@@ -33,8 +41,8 @@ class Source:
         codec.gop_size, codec.max_b_frames, codec.bit_rate = gop, 0, kbps * 1000
         codec.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0"}
         self._codec = codec
-        self._number = 0
-        self._samples = 0
+        self._number = begins_s * fps
+        self._samples = begins_s * rate
         self._sound: list[Media] = []
         self._aac = self._open_sound() if rate else None
         self._info: MediaInfo | None = None

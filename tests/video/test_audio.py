@@ -312,3 +312,17 @@ def test_what_is_closed_is_silent_and_starts_no_thread(tmp_path):
     assert not decode(track, packets).any()
     assert track._feeder is None
     track.close()
+
+
+def test_the_volume_changes_while_it_plays_without_a_click(tmp_path):
+    file = write_sound(tmp_path / "song.wav", sine(20.0))
+    with track_of(source="music", path=file, crossfade_s=0.0) as track:
+        reader, wait = track.reader(0), full(track)
+        packets = read(reader, 0, 3 * FPS, wait)
+        track.set_volume(-20.0)
+        packets += read(reader, 3 * FPS, 3 * FPS, wait)
+        sound = decode(track, packets)[:, 0]
+    before, after = sound[RATE : 2 * RATE], sound[4 * RATE : 5 * RATE]
+    ratio = float(np.sqrt((after**2).mean() / (before**2).mean()))
+    assert ratio == pytest.approx(0.1, rel=0.05)
+    assert np.abs(np.diff(sound[RATE : 5 * RATE])).max() <= 1.2 * np.abs(np.diff(before)).max()

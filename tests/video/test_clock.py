@@ -37,7 +37,7 @@ def test_rate_holds_over_a_minute_though_every_sleep_is_too_long(fps: float) -> 
 
 def test_a_stall_skips_numbers_and_never_bursts() -> None:
     clock = HandClock()
-    frames = FrameClock(10, clock, clock.sleep)
+    frames = FrameClock(10, clock, clock.sleep, clock)
     frames.wait()
     clock.advance(1.03)
     stalled = frames.wait()
@@ -111,3 +111,39 @@ def test_numbers_only_rise_whatever_the_stalls() -> None:
 def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="fps is 0"):
         FrameClock(0)
+
+
+def test_a_program_that_was_stopped_dropped_nothing_and_catches_up_with_one_frame() -> None:
+    clock, worked = HandClock(), HandClock()
+    frames = FrameClock(10, clock, clock.sleep, worked)
+    frames.wait()
+    frames.wait()
+    clock.advance(60.03)
+    worked.advance(0.01)  # of the stop itself; a stall in which the program works is another thing
+    stopped = frames.wait()
+    assert (stopped.number, stopped.dropped, stopped.stopped) == (601, 0, 599)
+    before = clock.now_s
+    assert frames.wait().number == 602
+    assert clock.now_s == pytest.approx(before + 0.07)
+    assert frames.counters == FrameCounters(shown=4, stopped=599)
+    clock.advance(2.0)
+    worked.advance(0.5)
+    assert frames.wait().dropped == 19
+
+
+def test_a_program_that_was_stopped_in_its_sleep_wakes_to_the_frame_of_now() -> None:
+    clock = HandClock()
+    stops = [0.0, 60.0, 0.0, 0.55, 0.0]
+    frames = FrameClock(10, clock, lambda seconds: clock.advance(seconds + stops.pop(0)), lambda: 0.0)
+    ticks = [frames.wait() for _ in range(6)]
+    assert [tick.number for tick in ticks] == [0, 1, 602, 603, 609, 610]
+    assert [(tick.dropped, tick.stopped) for tick in ticks] == [(0, 0), (0, 0), (0, 600), (0, 0), (5, 0), (0, 0)]
+    assert frames.counters.late == 0
+
+
+def test_a_program_that_was_stopped_for_less_than_a_second_counts_as_it_is() -> None:
+    clock = HandClock()
+    frames = FrameClock(10, clock, clock.sleep, lambda: 0.0)
+    frames.wait()
+    clock.advance(0.9)
+    assert frames.wait().dropped == 8

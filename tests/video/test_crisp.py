@@ -151,3 +151,26 @@ def test_kept_poses_are_few_and_never_ahead() -> None:
         assert -1e-6 <= log_zoom - at.log_zoom < KEPT_OCTAVES + 1e-6
         assert abs(at.rotation - 0.1) <= KEPT_RADIANS / 2
         assert kept(at) == at
+
+
+def test_colours_and_edges_change_from_the_next_frame_on() -> None:
+    screen = CrispScreen((54, 96), InkConfig(), motion=STILL, offline=True)
+    screen.push(keyframe(ring((54, 96), 20)))
+    assert {tuple(colour) for colour in shown(screen, 0.0).reshape(-1, 3)} == {(0, 0, 0), (255, 255, 255)}
+    screen.tune(Config(ink=InkConfig(paper="#f0e8d0", colour="#102030", edges="pixels")))
+    assert {tuple(colour) for colour in shown(screen, 0.0).reshape(-1, 3)} == {(0x10, 0x20, 0x30), (0xF0, 0xE8, 0xD0)}
+
+
+@pytest.mark.parametrize("edges", ["smooth", "pixels"])
+def test_a_frame_drawn_smaller_is_as_large_and_has_two_colours(edges: str) -> None:
+    screen = CrispScreen((240, 400), InkConfig(edges=edges), motion=STILL, offline=True)
+    screen.push(keyframe(ring((240, 400), 60, 8)))
+    full = shown(screen, 0.0)
+    screen.ease(follow=True, part=0.5)
+    eased = shown(screen, 0.0)
+    assert eased.shape == full.shape
+    assert len({tuple(colour) for colour in eased.reshape(-1, 3).tolist()}) == 2
+    assert np.mean(eased != full) < 0.02
+    screen.ease(follow=True, part=1.0)
+    assert np.array_equal(shown(screen, 0.0), full)
+    assert not screen.may_follow_less

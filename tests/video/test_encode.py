@@ -3,20 +3,22 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import av
 import cv2
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video.encoding import encode, timeline
+from streamer.video.encoding import encode, h264, timeline
 from streamer.video.encoding.encode import Encoder, EncoderError
-from streamer.video.encoding.h264 import Piece, codec_string, fragment_times
+from streamer.video.encoding.h264 import H264Run, Piece, codec_string, fragment_times, open_codec
 from streamer.video.encoding.spec import EncodeSpec
-from streamer.video.encoding.still import fitted
+from streamer.video.encoding.still import barred
 from streamer.video.encoding.subscription import Subscription
 from streamer.video.encoding.wire import Media, MediaInfo, Unpacker
 
@@ -482,12 +484,12 @@ def test_frames_are_scaled_to_the_size_of_the_encode() -> None:
 
 def test_another_shape_gets_black_bars_and_nearly_the_same_is_stretched() -> None:
     white = np.full((96, 160, 3), 255, np.uint8)
-    tall = fitted(white, (160, 100))
+    tall = barred(white, (160, 100))
     assert tall.shape == (160, 100, 3)
     assert (tall[:50] == 0).all()
     assert (tall[50:110] == 255).all()
     assert (tall[110:] == 0).all()
-    assert (fitted(white, (97, 160)) == 255).all()
+    assert (barred(white, (97, 160)) == 255).all()
 
 
 @pytest.mark.parametrize("content", ["still", "moving"])
@@ -515,3 +517,82 @@ def unpack_all(pieces: list[bytes]) -> list[list[MediaInfo | Media]]:
 def test_pictures_are_thinned_out_evenly(images_s: float | None, shown: int) -> None:
     viewer = Subscription("jpeg", 10, gapless=True, on_close=lambda _: None, on_ready=None, images_s=images_s)
     assert sum(viewer.due(number) for number in range(100, 110)) == shown
+
+
+@pytest.mark.parametrize("cbr", [False, True])
+@pytest.mark.parametrize("preset", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"])
+def test_an_encode_of_less_work_describes_its_pictures_alike(preset: str, cbr: bool) -> None:
+    spec = replace(EncodeSpec.of(VIDEO, preset=preset), cbr=cbr)
+    run = H264Run(spec)
+    run.encode(picture(0), 0)
+    easy = run.successor(easy=True)
+    assert easy.encode(picture(1), 1)[0].key
+    assert easy.parameter_sets == run.parameter_sets != b""
+
+
+@pytest.fixture
+def thorough() -> Iterator[Encoder]:
+    made = Encoder(VIDEO.model_copy(update={"preset": "veryfast"}))
+    yield made
+    made.close()
+
+
+def options_of(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each encoder that is opened from now on is an easy one."""
+    opened: list[bool] = []
+
+    def note(spec: EncodeSpec, *, easy: bool = False) -> VideoCodecContext:
+        opened.append(easy)
+        return open_codec(spec, easy=easy)
+
+    monkeypatch.setattr(h264, "open_codec", note)
+    return opened
+
+
+@pytest.mark.parametrize("kind", ["ts", "mp4", "packets"])
+def test_less_work_and_more_again_leave_a_stream_unbroken(
+    thorough: Encoder, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = options_of(monkeypatch)
+    viewer = thorough.subscribe(kind)
+    pieces = []
+    for easy, numbers in ((False, range(7)), (True, range(7, 17)), (False, range(17, 26))):
+        thorough.ease(easy)
+        feed(thorough, numbers)
+        pieces += drain(viewer)
+    assert opened == [False, True, False]
+    if kind == "packets":
+        told = [each for piece in unpack(pieces) for each in piece]
+        assert [isinstance(each, MediaInfo) for each in told] == [True] + [False] * 26
+        assert [each.key for each in told if isinstance(each, Media)] == [number % GOP == 0 for number in range(26)]
+        return
+    frames = decode(b"".join(pieces))
+    assert [f.time - frames[0].time for f in frames] == pytest.approx([n / 10 for n in range(len(frames))])
+    assert [f.key_frame for f in frames] == [number % GOP == 0 for number in range(len(frames))]
+    for number, shown in enumerate(frames):
+        assert np.abs(shown.to_ndarray(format="rgb24").astype(float) - picture(number)).mean() < 6
+    assert sum(piece[4:8] == b"ftyp" for piece in pieces) == (kind == "mp4")
+
+
+def test_gaps_are_filled_across_a_change_of_work(thorough: Encoder) -> None:
+    viewer = thorough.subscribe("mp4")
+    feed(thorough, range(4))
+    thorough.ease(True)
+    feed(thorough, range(7, 12))
+    frames = decode(b"".join(drain(viewer)))
+    assert [round(f.time * 10) for f in frames] == list(range(11))
+    assert np.abs(frames[5].to_ndarray(format="rgb24").astype(float) - picture(3)).mean() < 6
+
+
+def test_where_pictures_would_be_described_otherwise_the_work_stays(
+    thorough: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(h264.IN_PARAMETER_SETS, "veryfast", "ref=3")
+    viewer = thorough.subscribe("mp4")
+    thorough.ease(True)
+    with caplog.at_level("INFO"):
+        feed(thorough, range(3 * GOP))
+    assert [message for message in caplog.messages if "stays" in message] == [
+        "preset veryfast stays: one of less work would describe its pictures otherwise"
+    ]
+    assert [round(f.time * 10) for f in decode(b"".join(drain(viewer)))] == list(range(3 * GOP - 1))

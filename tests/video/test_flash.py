@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamer.video.flash.limiter import FlashLimiter
@@ -226,17 +226,66 @@ def test_a_number_that_goes_back_begins_anew() -> None:
     assert limiter.limit(image, 0) is image
 
 
+Shot = tuple[tuple[int, int, int], int, int, int, int]
+"""Colour, frames, top, left and height of a block twice as wide as high."""
+
+SHOTS = st.tuples(
+    st.sampled_from([BLACK, WHITE, RED, BLUE, GREEN, (128, 128, 128), (255, 255, 0), (90, 20, 20)]),
+    st.integers(1, 9),
+    st.integers(0, 50),
+    st.integers(0, 90),
+    st.integers(16, 72),
+)
+
+A_SECOND_APART: list[Shot] = [
+    *[(BLACK, 1, 0, 0, 16)] * 4,
+    (WHITE, 5, 0, 0, 24),
+    *[(BLACK, 2, 0, 0, 16)] * 3,
+    (BLACK, 4, 0, 0, 16),
+    (BLACK, 7, 0, 0, 20),
+    (WHITE, 8, 0, 0, 16),
+    (BLACK, 2, 12, 0, 16),
+    (BLACK, 1, 0, 0, 16),
+]
+"""Some of what the last but one darkens became bright exactly a second before."""
+
+AT_BOTH_ENDS: list[Shot] = [
+    (WHITE, 5, 4, 46, 63),
+    (WHITE, 8, 15, 17, 39),
+    (WHITE, 5, 0, 0, 18),
+    (BLACK, 1, 5, 14, 51),
+    (WHITE, 8, 0, 0, 47),
+    (BLACK, 4, 18, 27, 33),
+    (BLACK, 6, 14, 6, 42),
+    (BLACK, 6, 12, 5, 18),
+    (WHITE, 2, 3, 15, 62),
+    (BLACK, 1, 3, 53, 30),
+]
+"""A quarter of the wider field turns, at its two ends: less than a fifth of any of the narrower."""
+
+DRIFTING: list[Shot] = [
+    (BLACK, 3, 3, 42, 56),
+    (WHITE, 2, 18, 0, 36),
+    (GREEN, 9, 19, 7, 72),
+    ((128, 128, 128), 5, 0, 82, 65),
+    (WHITE, 2, 0, 85, 43),
+    ((128, 128, 128), 7, 20, 23, 59),
+    ((255, 255, 0), 9, 8, 39, 67),
+    (RED, 1, 13, 55, 61),
+    ((90, 20, 20), 2, 47, 6, 28),
+    (BLACK, 2, 6, 26, 60),
+    (BLUE, 3, 0, 0, 39),
+    (BLACK, 3, 27, 70, 36),
+]
+"""Held back, two parts of different brightness darken in two frames here, and in one by the checker's threshold."""
+
+
 @settings(max_examples=10)
-@given(data=st.data())
-def test_whatever_comes_no_more_than_three_flashes_are_shown(data: st.DataObject) -> None:
-    colours = st.sampled_from([BLACK, WHITE, RED, BLUE, GREEN, (128, 128, 128), (255, 255, 0), (90, 20, 20)])
-    shots = data.draw(
-        st.lists(
-            st.tuples(colours, st.integers(1, 9), st.integers(0, 50), st.integers(0, 90), st.integers(16, 72)),
-            min_size=10,
-            max_size=20,
-        )
-    )
+@given(shots=st.lists(SHOTS, min_size=10, max_size=20))
+@example(shots=A_SECOND_APART)
+@example(shots=AT_BOTH_ENDS)
+@example(shots=DRIFTING)
+def test_whatever_comes_no_more_than_three_flashes_are_shown(shots: list[Shot]) -> None:
     image, source = clouds(5, across=3), []
     for colour, length, top, left, side in shots:
         image = image.copy()

@@ -236,3 +236,16 @@ class TestPlaylist:
         later = Playlist(1, 2.0, playlist.text())
         assert later.next_number == 3
         assert "#EXT-X-DISCONTINUITY-SEQUENCE:3\n" in later.text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_the_folder_has_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("12:30 %03d#?")
+    sink = sink_to(folder)
+    sink.open()
+    deliver(sink, Source(), 10)
+    sink.finish()
+    (part,) = listed(folder)
+    with (folder / part).open("rb") as file, av.open(file) as container:
+        assert len(list(container.decode(video=0))) == 10

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.config import Config, VideoConfig
 from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.video.frames import enlarge
 from streamer.video.frames.interpolate import Interpolator
 from streamer.zoom import advance, sampling_matrix
 
@@ -178,3 +180,66 @@ def test_sharpness_does_not_breathe_with_the_keyframes(part: float, interval_s: 
         sharp.append(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
     trend = np.polyval(np.polyfit(np.arange(41), sharp, 2), np.arange(41))
     assert np.abs(sharp / trend - 1).max() < 0.08
+
+
+def test_flow_is_looked_for_or_not_from_the_next_frame_on() -> None:
+    """What is half way between two keyframes of other content is not the same with and without."""
+    still = Motion(1.0, 0.0)
+
+    def between(residual_flow: bool, later: bool) -> np.ndarray:
+        show = Interpolator(SIZE, residual_flow, motion=still, offline=True)
+        show.push(zoom_keyframe(photo(), 0, 1.0, still))
+        show.frame(0.0)
+        show.tune(Config(video=VideoConfig(residual_flow=later)))
+        show.push(zoom_keyframe(np.roll(photo(), 12, 1), 1, 1.0, still))
+        image, _ = show.frame(0.5)
+        assert image is not None
+        show.close()
+        return image
+
+    assert np.array_equal(between(False, True), between(True, True))
+    assert np.array_equal(between(True, False), between(False, False))
+    assert not np.array_equal(between(True, True), between(False, False))
+
+
+def drawn(show: Interpolator, now_s: float) -> np.ndarray:
+    image, _ = show.frame(now_s)
+    assert image is not None
+    return image
+
+
+@pytest.mark.parametrize("part", [2 / 3, 1 / 2])
+def test_a_frame_drawn_smaller_is_as_large_and_nearly_the_same(part: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So with pictures that came before, and with those that come while it is so."""
+    monkeypatch.setattr(enlarge, "LEAST_PX", 20)
+    scene, show = photo(), Interpolator(SIZE, False, motion=MOTION, offline=True)
+    for number in (0, 1):
+        show.push(zoom_keyframe(scene, number, 1.0))
+    full = drawn(show, 0.5)
+    show.ease(follow=True, part=part)
+    soft = drawn(show, 0.5)
+    for number in (2, 3):
+        show.push(zoom_keyframe(scene, number, 1.0))
+    later = drawn(show, 2.5)
+    show.ease(follow=True, part=1.0)
+    again = drawn(show, 2.5)
+    assert soft.shape == full.shape == later.shape
+    true = seen_from(scene, advance(Pose(), MOTION, 0.5)), seen_from(scene, advance(Pose(), MOTION, 2.5))
+    assert 20 < psnr(soft, true[0]) < psnr(full, true[0]) - 1, "it is softer"
+    assert psnr(later, true[1]) > 20
+    assert psnr(again, later) > 25
+
+
+def test_nothing_is_followed_while_it_eases_and_again_afterwards() -> None:
+    show = Interpolator(SIZE, True, motion=Motion(1.0, 0.0), offline=True)
+    assert show.may_follow_less
+    for number in (0, 1):
+        show.push(zoom_keyframe(np.roll(photo(), 12 * number, 1), number, 1.0, Motion(1.0, 0.0)))
+    show.frame(0.0)
+    show.ease(follow=False, part=1.0)
+    plain = drawn(show, 0.5)
+    show.ease(follow=True, part=1.0)
+    followed = drawn(show, 0.5)
+    assert not np.array_equal(plain, followed)
+    show.close()
+    assert not Interpolator(SIZE, False).may_follow_less

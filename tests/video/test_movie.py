@@ -10,10 +10,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from streamer.video.files import gif
 from streamer.video.files.movie import MovieError, MovieWriter
+from tests.disks import full_disk
 from tests.video.test_interpolate import photo
 
 SIZE = (54, 96)
@@ -121,6 +122,23 @@ def test_gif_is_bounded_in_width_and_number_of_frames(tmp_path: Path, monkeypatc
     assert total == pytest.approx(4000, abs=900)
 
 
+def test_gif_has_the_frames_own_times(tmp_path: Path) -> None:
+    times_s = [0.0, 0.04, *(4 + number / 25 for number in range(24))]
+    with MovieWriter(tmp_path / "a.gif", (36, 64), 25) as movie:
+        for number, time_s in enumerate(times_s):
+            movie.write(np.full((36, 64, 3), 8 * number, np.uint8), time_s)
+        movie.ends(4.96)
+    with Image.open(tmp_path / "a.gif") as gif:
+        shown = [
+            (frame.info["duration"], round(np.asarray(frame.convert("RGB")).mean() / 8))
+            for frame in ImageSequence.Iterator(gif)
+        ]
+    assert sum(duration for duration, _ in shown) == pytest.approx(4960, abs=10)
+    assert shown[0] == (80, 0)
+    assert shown[1] == (3920, 1), "a frame left out at first is seen where it stands"
+    assert {duration for duration, _ in shown[2:-1]} == {80}
+
+
 def test_gif_of_one_frame(tmp_path: Path) -> None:
     write(tmp_path / "one.gif", frames(1))
     with Image.open(tmp_path / "one.gif") as picture:
@@ -211,9 +229,106 @@ def test_a_full_disk_is_told_in_one_line_and_cleaned_up(tmp_path: Path, monkeypa
     assert os.listdir(tmp_path) == []
 
 
+KINDS = ["out.mp4", "out.gif", "out.png", "out.jpg", "folder"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_disk_without_room_is_found_out_before_the_first_frame(name: str, tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(MovieError, match=r"^cannot write '.*': File too large$") as caught:
+        MovieWriter(tmp_path / name, SIZE, 25)
+    assert not caught.value.wrong_call
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "says"),
+    [
+        ("out.mp4", (64, 16386), "16386x64 is too large for H.264, whose sides are at most 16384 pixels"),
+        ("out.mp4", (16385, 64), "64x16385 is too large for H.264, whose sides are at most 16384 pixels"),
+        ("out.jpg", (8, 65501), "65501x8 is too large for .jpg"),
+        ("out.png", (8, 1_000_001), "1000001x8 is too large for .png"),
+        ("folder", (8, 1_000_001), "1000001x8 is too large for .png"),
+        ("out.gif", (70_000, 8), "Invalid argument"),
+    ],
+)
+def test_a_size_that_a_kind_cannot_hold_is_found_out_before_the_first_frame(
+    name: str, size: tuple[int, int], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MovieError) as caught:
+        MovieWriter(tmp_path / name, size, 25)
+    assert str(caught.value) == f"cannot write '{tmp_path / name}': {says}"
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_largest_size_that_h264_holds_is_written(tmp_path: Path) -> None:
+    write(tmp_path / "out.mp4", [np.zeros((32, 16384, 3), np.uint8)])
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].width == 16384
+
+
+class WithoutX264:
+    """A container of an FFmpeg that was built without x264."""
+
+    def __init__(self, container: av.container.OutputContainer) -> None:
+        self.close = container.close
+
+    def add_stream(self, name: str, **_: object) -> None:
+        raise av.codec.codec.UnknownCodecError(name)
+
+
+def test_a_codec_that_this_ffmpeg_lacks_is_found_out_before_the_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *words, **more: WithoutX264(opened(*words, **more)))
+    with pytest.raises(MovieError, match=r"^cannot write '.*': libx264$"):
+        MovieWriter(tmp_path / "out.mp4", SIZE, 25)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", "12:30.gif", "12:30.png", "rtmp:film.mp4"])
+def test_a_colon_in_the_name_is_no_protocol(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path(name), frames(2))
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif", ".png", ""])
+def test_names_are_as_long_as_the_disk_takes_them(ending: str, tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len(ending)
+    write(tmp_path / f"{'n' * longest}{ending}", frames(2))
+    with pytest.raises(MovieError, match=r": File name too long$") as caught:
+        MovieWriter(tmp_path / f"{'n' * (longest + 1)}{ending}", SIZE, 25)
+    assert caught.value.wrong_call
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_frames_for_a_folder_that_is_there_are_kept_in_it(tmp_path: Path) -> None:
+    """It may be a disk of its own, or one that may not be written to although the folder above may."""
+    (tmp_path / "disk").mkdir()
+    with MovieWriter(tmp_path / "disk", SIZE, 25) as movie:
+        movie.write(frames(1)[0])
+        assert os.listdir(tmp_path) == ["disk"]
+        assert len(leftovers(tmp_path / "disk")) == 1
+    assert os.listdir(tmp_path / "disk") == ["frame_000001.png"]
+
+
 def test_uneven_rates_are_kept(tmp_path: Path) -> None:
     write(tmp_path / "out.mp4", frames(6), fps=29.97)
     with av.open(str(tmp_path / "out.mp4")) as container:
         rate = container.streams.video[0].average_rate
     assert rate is not None
     assert abs(rate - Fraction(2997, 100)) < Fraction(1, 100)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+@pytest.mark.parametrize(
+    "name", ["12:30", "-a", "a%03d", "a#1", "pipe:1", "concat:a|b", "http:a", "a\nb", os.fsdecode(b"\xff:")]
+)
+def test_a_video_goes_to_the_file_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ending: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path(f"{name}{ending}"), frames(3), 10)
+    assert os.listdir() == [f"{name}{ending}"]
+    with open(f"{name}{ending}", "rb") as file, av.open(file) as container:
+        assert len(list(container.decode(video=0))) == 3

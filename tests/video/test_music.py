@@ -11,6 +11,7 @@ import pytest
 from streamer.video.sound.decoding import SoundError, decode
 from streamer.video.sound.music import Music, equal_power, sound_files
 from tests.sounds import CODECS, RATE, pitch, sine, write_sound
+from tests.soundtracks import film_of_tones, renamed
 
 SLOPE = 2 * np.pi * 440 / RATE * 0.5
 """Most that a 440 Hz sine of peak 0.5 changes from one sample to the next."""
@@ -140,6 +141,32 @@ def test_a_file_that_cannot_be_read_is_skipped_with_one_warning_and_tried_again(
     assert warning == f"'{tmp_path / '2.wav'}' is skipped: it is no sound file of a known format, or damaged"
     write_sound(tmp_path / "2.wav", sine(0.5, 800))
     assert 800 in pitches(play(music, 3), [0.1 * number for number in range(27)])
+
+
+@pytest.mark.parametrize("letters", ["apac", "ac-4", "mha1"])
+def test_music_that_nothing_here_can_decode_is_skipped_with_one_warning(letters, tmp_path, caplog):
+    write_sound(tmp_path / "1.wav", sine(0.5, 300))
+    renamed(film_of_tones(tmp_path / "2.mp4", [800]), letters)
+    music = Music(tmp_path, RATE, crossfade_s=0)
+    assert set(pitches(play(music, 3), [0.1 * number for number in range(27)])) == {300}
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning == f"'{tmp_path / '2.mp4'}' is skipped: there is no decoder for its sound, {letters}"
+
+
+@pytest.mark.parametrize("undecodable", [0, 1])
+def test_a_track_that_can_be_decoded_is_played_where_another_cannot(undecodable, tmp_path):
+    renamed(film_of_tones(tmp_path / "a.mp4", [300, 800]), "apac", undecodable)
+    samples = np.concatenate(list(decode(tmp_path / "a.mp4", RATE)))
+    assert pitch(samples[RATE // 4 : RATE * 3 // 4]) == pytest.approx((800, 300)[undecodable], abs=4)
+
+
+def test_tags_in_another_encoding_do_no_harm(tmp_path):
+    file = write_sound(tmp_path / "song.wav", sine(0.5))
+    title = "Für Elise".encode("latin-1") + b"\0"
+    info = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    data = file.read_bytes() + b"LIST" + struct.pack("<I", len(info)) + info
+    file.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    assert sum(map(len, decode(file, RATE))) == RATE // 2
 
 
 @pytest.mark.logs("is cut short")

@@ -19,6 +19,7 @@ import pytest
 from streamer.config import FileOutput
 from streamer.video.sinks import SinkError
 from streamer.video.sinks import pieces as pieces_module
+from streamer.video.sinks import recording as recording_module
 from streamer.video.sinks.disk import MB
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.pieces import Pieces
@@ -103,6 +104,26 @@ def test_pieces_play_back_to_back_without_a_lost_picture(tmp_path: Path, ending:
 def times_of_whole(path: Path) -> list[float]:
     record(sink_to(path), Source(), 50)
     return times(path, "audio")
+
+
+def test_what_would_fill_memory_with_an_index_is_split_and_the_rest_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recording_module.LONGEST_S, ".mkv", 1.5)
+    for ending in ENDINGS:
+        record(sink_to(tmp_path / f"dream.{ending}"), Source(), 30)
+    assert sorted(os.listdir(tmp_path)) == ["dream-2.mkv", "dream.mkv", "dream.mp4"]
+    assert b"mfra" not in (tmp_path / "dream.mp4").read_bytes()
+    with av.open(str(tmp_path / "dream.mp4")) as container:
+        stream = container.streams.video[0]
+        assert container.duration == pytest.approx(3_000_000, abs=50_000)
+        assert stream.time_base is not None
+        container.seek(int(2.5 / stream.time_base), stream=stream)
+        packet = next(container.demux(stream))
+        assert packet.pts is not None
+        assert float(packet.pts * stream.time_base) == 2.0  # the keyframe before
+    record(sink_to(tmp_path / "short.mkv", split_s=1.0), Source(), 30)
+    assert len(list(tmp_path.glob("short*.mkv"))) == 3  # what is asked for goes before
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -296,3 +317,13 @@ def test_a_stop_before_the_first_picture_leaves_nothing(tmp_path: Path) -> None:
     sink.finish()
     sink.finish()
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_folder_and_file_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("pipe:1", "concat:a#?|b.mp4")
+    record(sink_to(path), Source(), 10)
+    assert [str(found) for found in Path().rglob("*.mp4")] == [str(path)]
+    with path.open("rb") as file, av.open(file) as container:
+        assert len(list(container.decode(video=0))) == 10

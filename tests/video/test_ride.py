@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 
+from streamer.config import Config, SourceConfig
 from streamer.messages import Keyframe, Pose, Region, Scene, SourcePicture, Target
 from streamer.video.frames.ride import FADE_FIRST_S, PATIENCE_S, RideScreen
 from tests.test_flow import picture
@@ -185,3 +187,34 @@ def test_unseen_moments_are_followed_too() -> None:
     lying = np.clip(added(screen.frame(60 / 25)[0], raw), 0, None)
     lying[lying < 10] = 0
     assert (lying * np.arange(160)).sum() / lying.sum() == pytest.approx(59.5 + 0.6 * 58, abs=2.0)
+
+
+def test_how_much_is_shown_changes_from_the_next_frame_on() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    assert film.picture is not None
+    screen.push(dreamt(film.picture, 0.0))
+    screen.frame(0.0)
+    full = added(screen.frame(LONG_S)[0], raw)[45, 80]
+    screen.tune(Config(source=SourceConfig(mix=0.5, decay_s=3.0)))
+    assert added(screen.frame(LONG_S)[0], raw)[45, 80] == pytest.approx(full / 2, abs=1.0)
+    assert full > 40
+
+
+def test_a_frame_drawn_smaller_is_as_large_and_nearly_the_same() -> None:
+    size = (200, 320)
+    film = Film()
+    film.picture = SourcePicture(cv2.GaussianBlur(picture((0.0, 0.0), size), (0, 0), 2.0), 1, 0.04)
+    screen = RideScreen(size, film.newest, 1.0, decay_s=1.0)
+    screen.push(dreamt(film.picture, 0.0))
+    screen.frame(0.0)
+    full, _ = screen.frame(LONG_S)
+    screen.ease(follow=True, part=0.5)
+    eased, scene = screen.frame(LONG_S)
+    assert full is not None
+    assert eased is not None
+    assert eased.shape == full.shape
+    assert scene is SCENE
+    assert 0 < np.abs(eased.astype(float) - full).mean() < 4
+    assert not screen.may_follow_less

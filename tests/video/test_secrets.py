@@ -28,6 +28,13 @@ def test_a_key_comes_from_the_block_then_the_file_then_the_environment(tmp_path:
     assert read_key(None, None, "STREAM_KEY", {"STREAM_KEY": ""}) is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = key_file(tmp_path, (KEY + "\r\n").encode(encoding))
+    assert read_key(None, path, "STREAM_KEY", {}) == KEY
+    assert read_key(None, None, "STREAM_KEY", {"STREAM_KEY": "\ufeff" + KEY}) == KEY
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = key_file(tmp_path, mode=mode)

@@ -5,7 +5,9 @@ import av
 import numpy as np
 import pytest
 
-from streamer.video.files.movie import MovieWriter, Sound
+from streamer.video.files.kind import Sound
+from streamer.video.files.movie import MovieWriter
+from streamer.video.files.soundtrack import _gapless
 
 RATE = 48_000
 SIZE = (36, 64)
@@ -141,3 +143,18 @@ def test_two_frames_at_one_moment_follow_each_other(tmp_path: Path) -> None:
     made = put_under(film(tmp_path / "a.mp4", None), tmp_path / "out.mp4", [0.0, 0.5, 0.5, 0.4, 1.0])
     with av.open(str(made)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 5
+
+
+def test_sound_without_times_follows_what_came_before() -> None:
+    """The last block of Windows Media Audio has none."""
+
+    def block(pts: int | None) -> av.AudioFrame:
+        frame = av.AudioFrame.from_ndarray(np.full((1, 2400), 0.5, np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, pts, Fraction(1, RATE)
+        return frame
+
+    begins = Fraction(1, 2)
+    found = list(_gapless(iter([block(RATE // 2 + 4800), block(None), block(None)]), "mono", RATE, begins))
+    assert [frame.pts for frame in found] == [1024 * number for number in range(len(found))]
+    samples = np.concatenate([frame.to_ndarray()[0] for frame in found])
+    assert np.flatnonzero(samples)[[0, -1]].tolist() == [4800, 4800 + 3 * 2400 - 1]

@@ -10,7 +10,7 @@ from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
 from streamer.web.server import Server
 from tests.web.browser import ARGS, WAIT_MS, chromium
-from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeStatus, FakeVideo
+from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
 from tests.web.real import RealStage
 
 
@@ -21,9 +21,12 @@ class Stage:
         self.desk = FakeDesk()
         self.video = FakeVideo() if video is None else video
         self.outputs = FakeOutputs()
-        self.status = FakeStatus(self.desk, self.outputs)
+        self.settings = FakeSettings()
+        self.status = FakeStatus(self.desk, self.outputs, self.settings)
         settings = WebConfig.model_validate({"port": 0, **config})
-        self.server = Server(settings, self.desk, self.video, self.status, FakeClasses(), self.desk, self.outputs)
+        self.server = Server(
+            settings, self.desk, self.video, self.status, FakeClasses(), self.desk, self.outputs, self.settings
+        )
         self.server.start()
         self.call = Client(self.server.port)
 

@@ -25,12 +25,14 @@ from streamer.messages import (
     Reason,
     Receipt,
     Refused,
+    Reloaded,
     RendererStatus,
     Request,
     Role,
     Rules,
     Scene,
     Setting,
+    SettingsStatus,
     SkipVote,
     Standing,
     StatusSnapshot,
@@ -39,6 +41,7 @@ from streamer.messages import (
     Waiting,
     arrange,
 )
+from streamer.settings_file import ConfigError
 
 WORDS = {
     "n09472597": ("volcano",),
@@ -257,6 +260,29 @@ class FakeDesk:
             raise self.refusal
 
 
+class FakeSettings:
+    """A config file that changes as the test says."""
+
+    def __init__(self) -> None:
+        self.status = SettingsStatus("live.yaml")
+        self.outcome: Reloaded | ConfigError = Reloaded()
+        self.reads = 0
+
+    def reload(self) -> Reloaded:
+        self.reads += 1
+        if isinstance(self.outcome, ConfigError):
+            self.stand(mistakes=self.outcome.problems)
+            raise self.outcome
+        self.stand(
+            mistakes=(), at_next_start=self.outcome.at_next_start, reloads=self.status.reloads + bool(self.outcome.changed)
+        )
+        return self.outcome
+
+    def stand(self, **status: Any) -> None:
+        """The file stands differently to what runs."""
+        self.status = replace(self.status, revision=self.status.revision + 1, **status)
+
+
 class FakeFeed:
     """Hands out what the test puts in; keeps the newest eight pieces."""
 
@@ -352,8 +378,8 @@ class FakeChannel:
 
 
 class FakeStatus:
-    def __init__(self, desk: FakeDesk, outputs: FakeOutputs | None = None) -> None:
-        self.desk = desk
+    def __init__(self, desk: FakeDesk, outputs: FakeOutputs | None = None, settings: FakeSettings | None = None) -> None:
+        self.desk, self.settings = desk, settings or FakeSettings()
         self.outputs = outputs
         self.failure: Exception | None = None
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
@@ -367,7 +393,12 @@ class FakeStatus:
             raise self.failure
         outputs = self.outputs.status() if self.outputs is not None else ()
         return replace(
-            self.snapshot, programme=self.desk.programme(), motion=self.desk.motion, chat=self.desk.chat, outputs=outputs
+            self.snapshot,
+            programme=self.desk.programme(),
+            motion=self.desk.motion,
+            chat=self.desk.chat,
+            outputs=outputs,
+            settings=self.settings.status,
         )
 
 

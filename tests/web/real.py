@@ -7,14 +7,30 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from streamer.chat import ChatBoard
 from streamer.config import QueueConfig, WebConfig
-from streamer.messages import ChatReport, ClassEntry, FrameCounters, LayerEntry, Motion, RendererStatus, StatusSnapshot
+from streamer.messages import (
+    ChatReport,
+    ClassEntry,
+    FrameCounters,
+    Keyframe,
+    LayerEntry,
+    Motion,
+    Pose,
+    RendererStatus,
+    Scene,
+    StatusSnapshot,
+)
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
-from tests.web.fakes import Client, FakeOutputs, FakeVideo
+from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
+
+NOTHING = np.zeros((2, 3, 3), np.uint8)
+"""What its keyframes show."""
 
 
 class Dream:
@@ -41,7 +57,7 @@ class Dream:
 
 
 class RealStage:
-    """A running server; what is on air stays there until it is skipped."""
+    """A running server; what is on air stays there until it is skipped, or its time is passed by ``until_over``."""
 
     def __init__(self, token: str | None = None, port: int = 0, *, known: Collection[str] | None = None, **queue: Any) -> None:
         """``known`` are the wnids that the network knows; all of them if not given."""
@@ -55,11 +71,25 @@ class RealStage:
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         web = WebConfig.model_validate({"port": port, "token": token})
-        self.outputs = FakeOutputs()
-        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs)
+        self.outputs, self.settings = FakeOutputs(), FakeSettings()
+        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)
+
+    def until_over(self) -> Scene:
+        """Dream what is on air, a keyframe a second, until its time is over; returns what comes then."""
+        before = self.director.tick()
+        for number in range(1000):
+            self.director.seen(Keyframe(NOTHING, Pose(), self.clock_s, before, number, 1))
+            self.clock_s += 1.0
+            if (scene := self.director.tick()) is not before:
+                return scene
+        raise AssertionError(f"{before.title} stays on air")
+
+    def tell(self, **changes: Any) -> None:
+        """Have the status tell something else from now on."""
+        self._snapshot = replace(self._snapshot, **changes)
 
     def status(self) -> StatusSnapshot:
         return replace(
@@ -69,6 +99,7 @@ class RealStage:
             chat=self.dream.chat.read(),
             outputs=self.outputs.status(),
             knowledge=self.director.knowledge(),
+            settings=self.settings.status,
         )
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:

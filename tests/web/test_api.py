@@ -128,6 +128,12 @@ def test_bad_bodies_are_explained(stage: Stage, body: object, message: str) -> N
     assert stage.desk.calls == []
 
 
+def test_a_byte_order_mark_before_a_body_is_passed_over(stage: Stage) -> None:
+    body = b'\xef\xbb\xbf{"user": "Mara", "text": "volcano"}'
+    assert stage.call("POST", "/api/requests", body, {"Content-Type": "application/json"}).status < 300
+    assert [call[:3] for call in stage.desk.calls] == [("submit", "Mara", "volcano")]
+
+
 def test_only_json_of_sensible_size_is_read(stage: Stage) -> None:
     form = stage.call("POST", "/api/requests", b"user=Mara", {"Content-Type": "application/x-www-form-urlencoded"})
     assert (form.status, form.error["code"]) == (415, "not_json")
@@ -223,13 +229,16 @@ def test_status(stage: Stage) -> None:
         "paused": False,
         "open": True,
         "motion": {"speed": 1.05, "rotation": 0.25},
+        "unwritten": "",
         "chat": None,
         "video": {
             "fps": 25.0,
             "fps_measured": 24.99,
-            "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0},
+            "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0, "stopped": 0},
             "encoder": "",
+            "given_up": [],
             "longest_gap_s": 0.0,
+            "slate": False,
             "viewers": 2,
         },
         "network": stage.call("GET", "/api/network").json,
@@ -240,12 +249,15 @@ def test_status(stage: Stage) -> None:
             "steps_per_s": 7.9,
             "keyframe_s": 0.51,
             "restarts": 1,
+            "spoilt": 0,
+            "reduced": "",
             "error": "the worker was killed",
         },
         "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
         "source": None,
         "outputs": stage.call("GET", "/api/outputs").json["outputs"],
         "health": {"ok": True, "problems": []},
+        "settings": {"mistakes": 0, "at_next_start": 0, "reloads": 0, "revision": 0},
         "uptime_s": 100.0,
         "version": "0.1.0",
     }

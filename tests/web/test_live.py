@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from streamer.web import live
 from tests.web.conftest import Stage
 
 
@@ -78,9 +77,8 @@ def test_a_viewer_who_takes_nothing_costs_the_others_nothing(stage: Stage) -> No
     connection.close()
 
 
-def test_too_many_viewers_are_refused(stages: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live.Live.__init__, "__defaults__", (1,))
-    stage = stages()
+def test_too_many_viewers_are_refused(stages: Callable[..., Stage]) -> None:
+    stage = stages(limits={"viewers": 1})
     connection, _ = stage.call.open("GET", "/live.ts")
     answer = stage.call("GET", "/live.mp4")
     assert (answer.status, answer.error) == (

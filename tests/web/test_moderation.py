@@ -194,7 +194,8 @@ def test_the_bot_tells_of_itself(guarded: Stage) -> None:
     assert guarded.call("POST", "/api/chat", body, TOKEN).json == {"ok": True}
     report = ChatReport(ChatState.NEEDS_LOGIN, "open the page", "dreambot", "mara", "twitch")
     assert guarded.desk.calls == [("hear_chat", report)]
-    assert guarded.call("GET", "/api/status").json["chat"] == {**body, "age_s": 0.0}
+    told = {**body, "age_s": 0.0, "since_s": 0.0, "heard_s": None, "restarts": 0}
+    assert guarded.call("GET", "/api/status").json["chat"] == told
 
 
 def events(stage: Stage) -> tuple[http.client.HTTPConnection, Callable[[], Any]]:

@@ -107,7 +107,8 @@ def test_the_page_comes_back_with_the_server(moving: Stage, page: Page) -> None:
     port = moving.server.port
     assert moving.server.stop(10)
     expect(page.locator("#state-text")).to_have_text("reconnecting…")
-    again = Server(WebConfig(port=port), moving.desk, moving.video, moving.status, FakeClasses(), moving.desk, moving.outputs)
+    rooms = (moving.desk, moving.video, moving.status, FakeClasses(), moving.desk, moving.outputs, moving.settings)
+    again = Server(WebConfig(port=port), *rooms)
     again.start()
     try:
         expect(page.locator("#state-text")).to_have_text("live")

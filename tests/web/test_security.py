@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streamer.web.security import FAILURES
+from streamer.web import security
+from streamer.web.security import FAILURES, SLOWED, Scope, scope_of
 from tests.web.conftest import Stage
 
 MODERATION = [
@@ -63,13 +66,46 @@ def test_a_cookie_ends_with_the_token(guarded: Stage, stages: Callable[..., Stag
     assert other.call("POST", "/api/skip", headers={"Cookie": cookie}).status == 401
 
 
-def test_guessing_is_braked(guarded: Stage) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "SLOW_S", (0.0, 0.0))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_guessing_is_braked_and_who_knows_is_let_in_all_the_same(guarded: Stage) -> None:
     for _ in range(FAILURES):
         assert guarded.call("POST", "/api/login", {"token": "guess"}).status == 401
-    answer = guarded.call("POST", "/api/login", {"token": "open sesame"})
-    assert (answer.status, answer.error["code"]) == (429, "too_many_tries")
-    assert 0 < answer.error["retry_s"] <= 60
+    for _ in range(2):
+        answer = guarded.call("POST", "/api/login", {"token": "guess"})
+        assert (answer.status, answer.error["code"]) == (429, "too_many_tries")
+        assert 0 < answer.error["retry_s"] <= 60
+        assert guarded.call("POST", "/api/skip", headers={"Authorization": "Bearer guess"}).status == 429
+        assert guarded.call("POST", "/api/skip", headers={"Authorization": "Bearer open sesame"}).status == 200
+    cookie = guarded.call("POST", "/api/login", {"token": "open sesame"}).headers["Set-Cookie"].partition(";")[0]
+    assert guarded.call("POST", "/api/skip", headers={"Cookie": cookie, "Authorization": "Bearer guess"}).status == 200
     assert guarded.call("POST", "/api/requests", ASK).status == 201
+
+
+def test_who_guesses_waits_ever_longer_and_who_knows_never(guarded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "SLOW_S", (0.1, 0.4))
+
+    def took_s(token: str) -> float:
+        began_s = time.monotonic()
+        guarded.call("POST", "/api/skip", headers={"Authorization": f"Bearer {token}"})
+        return time.monotonic() - began_s
+
+    least_s = (0.1, 0.2, 0.4, 0.4)
+    assert all(took_s(f"guess {number}") >= least for number, least in enumerate(least_s))
+    with ThreadPoolExecutor(2 * SLOWED) as guessers:
+        guesses = [guessers.submit(took_s, "guess") for _ in range(2 * SLOWED)]
+        assert min(took_s("open sesame") for _ in range(5)) < 0.2
+        slow = sum(guess.result() >= 0.4 for guess in guesses)
+    assert slow >= SLOWED
+
+
+def test_a_token_of_any_characters_is_just_wrong(guarded: Stage) -> None:
+    assert guarded.call("POST", "/api/skip", headers={"Authorization": "Bearer \xff\xe9"}).status == 401
+    assert guarded.call("POST", "/api/skip", headers={"Authorization": "Basic b3Blbg=="}).status == 401
 
 
 @pytest.mark.parametrize(
@@ -138,3 +174,74 @@ def test_names_behind_a_proxy_are_known(stages: Callable[..., Stage]) -> None:
     stage = stages(hosts=("dream.example",))
     origin = {"Host": "dream.example", "Origin": "https://dream.example", "X-Forwarded-For": "203.0.113.7"}
     assert stage.call("POST", "/api/requests", ASK, origin).status == 201
+
+
+VIEWED = ("/", "/overlay", "/live.ts", "/live.mp4", "/live.mjpg", "/frame.jpg", "/api/status", "/api/events", "/api/classes")
+
+
+def test_whatever_is_written_is_for_moderators_but_asking_and_logging_in() -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        for path in ("/api/skip", "/api/requests/{id}", "/api/rules", "/api/outputs", "/api/what-comes-next", "/{name}"):
+            assert scope_of(method, path) is Scope.CONTROL
+    assert scope_of("POST", "/api/requests") is Scope.ASK
+    assert {scope_of("POST", path) for path in ("/api/login", "/api/logout")} == {Scope.ANY}
+    assert {scope_of("GET", path) for path in (*VIEWED, "/api/rules", "/{name}")} == {Scope.VIEW}
+    assert {scope_of("GET", path) for path in ("/healthz", "/metrics", "/static", "/control", "/api/session")} == {Scope.ANY}
+
+
+@pytest.fixture
+def private(stages: Callable[..., Stage]) -> Stage:
+    """A server that takes a token to view, and another to moderate."""
+    return stages(token="open sesame", view_token="look sesame")
+
+
+def test_viewing_takes_the_token_for_that(private: Stage) -> None:
+    for path in VIEWED:
+        answer = private.call("GET", path)
+        assert (answer.status, answer.error["code"]) == (401, "unauthorized"), path
+    for path in ("/healthz", "/metrics", "/control", "/static/css/base.css", "/api/session"):
+        assert private.call("GET", path).status == 200, path
+    assert private.call("POST", "/api/requests", ASK).status == 401
+    assert private.desk.calls == []
+    assert private.call("GET", "/api/status?token=look+sesame").status == 200
+    assert private.call("POST", "/api/requests?token=look+sesame", ASK).status == 201
+    assert private.call("GET", "/api/status?token=open+sesame").error["code"] == "wrong_token"
+    assert private.call("POST", "/api/skip?token=look+sesame").error["code"] == "unauthorized"
+
+
+def test_a_page_with_the_token_in_its_address_gives_a_cookie_and_loses_it(private: Stage) -> None:
+    answer = private.call("GET", "/overlay?align=right&token=look+sesame&next=4")
+    assert (answer.status, answer.headers["Location"]) == (303, "/overlay?align=right&next=4")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "sesame" not in cookie
+    sent = {"Cookie": cookie.partition(";")[0]}
+    for path in ("/overlay?align=right", "/api/status", "/frame.jpg"):
+        assert private.call("GET", path, headers=sent).status == 200
+    assert private.call("POST", "/api/requests", ASK, sent).status == 201
+    assert private.call("POST", "/api/skip", None, sent).status == 401
+    assert private.call("GET", "/api/session", headers=sent).json["moderator"] is False
+    control = {"Cookie": sent["Cookie"].replace("zoomdream_view", "zoomdream_control")}
+    assert private.call("POST", "/api/skip", None, control).status == 401, "each cookie is signed for its purpose"
+
+
+def test_who_moderates_may_view(private: Stage) -> None:
+    assert private.call("GET", "/api/status", headers=BEARER).status == 200
+    cookie = private.call("POST", "/api/login", {"token": "open sesame"}).headers["Set-Cookie"].partition(";")[0]
+    assert private.call("GET", "/frame.jpg", headers={"Cookie": cookie}).status == 200
+
+
+def test_paths_in_other_writing_have_the_scope_of_what_they_reach(private: Stage) -> None:
+    for path in ("/%61pi/status", "/api/%73tatus", "/static%2f..%2fapi%2fstatus", "/static/../api/status", "//api/status"):
+        assert private.call("GET", path).status in (401, 403, 404), path
+    assert private.call("POST", "/%61pi/skip").status == 401
+    assert private.desk.calls == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_guessing_the_token_to_view_is_braked_and_who_knows_it_looks(private: Stage) -> None:
+    for _ in range(FAILURES):
+        assert private.call("GET", "/api/status?token=guess").status == 401
+    assert private.call("GET", "/api/status?token=guess").error["code"] == "too_many_tries"
+    assert private.call("GET", "/api/status?token=look+sesame").status == 200
+    assert private.call("GET", "/api/status?token=guess", headers={"Authorization": "Bearer open sesame"}).status == 200

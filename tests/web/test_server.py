@@ -7,16 +7,17 @@ from dataclasses import replace
 import pytest
 
 from streamer.config import WebConfig
+from streamer.messages import ChatReport, ChatState
 from streamer.web.errors import CannotListen, PortTaken
 from streamer.web.server import Server
 from tests.web.conftest import Stage
-from tests.web.fakes import FakeClasses, FakeDesk, FakeOutputs, FakeStatus, FakeVideo
+from tests.web.fakes import FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
 
 
 def make(**config: object) -> Server:
     desk = FakeDesk()
     settings = WebConfig.model_validate(config)
-    return Server(settings, desk, FakeVideo(), FakeStatus(desk), FakeClasses(), desk, FakeOutputs())
+    return Server(settings, desk, FakeVideo(), FakeStatus(desk), FakeClasses(), desk, FakeOutputs(), FakeSettings())
 
 
 def test_a_free_port_is_found_and_told(stage: Stage) -> None:
@@ -64,13 +65,17 @@ def test_a_hanging_desk_holds_up_no_one_else(stage: Stage) -> None:
 
 def test_health(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     healthy = stage.call("GET", "/healthz")
-    assert (healthy.status, healthy.json) == (200, {"ok": True, "problems": []})
-    stage.status.snapshot = replace(stage.status.snapshot, problems=("no keyframe for 30 s",))
+    assert (healthy.status, healthy.json) == (200, {"ok": True, "problems": [], "given_up": []})
+    given_up = ("residual flow", "dream steps")
+    stage.status.snapshot = replace(stage.status.snapshot, problems=("no keyframe for 30 s",), given_up=given_up)
     ill = stage.call("GET", "/healthz")
-    assert (ill.status, ill.json) == (503, {"ok": False, "problems": ["no keyframe for 30 s"]})
+    assert (ill.status, ill.json) == (503, {"ok": False, "problems": ["no keyframe for 30 s"], "given_up": list(given_up)})
     stage.status.failure = RuntimeError("gone")
     gone = stage.call("GET", "/healthz")
-    assert (gone.status, gone.json) == (503, {"ok": False, "problems": ["the status cannot be read: RuntimeError"]})
+    assert (gone.status, gone.json) == (
+        503,
+        {"ok": False, "problems": ["the status cannot be read: RuntimeError"], "given_up": []},
+    )
     assert [record.getMessage() for record in caplog.records] == ["the status cannot be read"]
 
 
@@ -83,8 +88,11 @@ def test_metrics(stage: Stage) -> None:
         'zoomdream_frames_total{kind="shown"} 2500.0',
         'zoomdream_frames_total{kind="dropped"} 1.0',
         "zoomdream_renderer_restarts_total 1.0",
+        "zoomdream_pictures_spoilt_total 0.0",
+        "zoomdream_reduced 0.0",
         "zoomdream_fps_measured 24.99",
         "zoomdream_queue_waiting 1.0",
+        "zoomdream_queue_written 1.0",
         "zoomdream_healthy 1.0",
         'zoomdream_output_live{output="twitch"} 1.0',
         'zoomdream_output_live{output="relay"} 0.0',
@@ -95,6 +103,29 @@ def test_metrics(stage: Stage) -> None:
     ):
         assert line in lines
     assert not [line for line in lines if line.startswith(("python_", "process_"))]
+
+
+def test_metrics_of_the_chat_and_of_what_is_done_without(stage: Stage) -> None:
+    assert 'zoomdream_chat_state{state="connected"} 0.0' in stage.call("GET", "/metrics").body.decode()
+    report = ChatReport(ChatState.NEEDS_LOGIN, "", "", "mara", "twitch", age_s=2.0, heard_s=70.0, since_s=61.0)
+    stage.desk.chat = report
+    changed = replace(stage.status.snapshot, chat_restarts=3, given_up=("residual flow",))
+    stage.status.snapshot = changed
+    lines = stage.call("GET", "/metrics").body.decode().splitlines()
+    for line in (
+        "zoomdream_chat_restarts_total 3.0",
+        'zoomdream_chat_state{state="connected"} 0.0',
+        'zoomdream_chat_state{state="needs_login"} 1.0',
+        "zoomdream_chat_state_seconds 61.0",
+        "zoomdream_chat_silence_seconds 70.0",
+        'zoomdream_given_up{what="flow"} 1.0',
+        'zoomdream_given_up{what="size"} 0.0',
+        'zoomdream_frames_total{kind="stopped"} 0.0',
+    ):
+        assert line in lines
+    chat = stage.call("GET", "/api/status").json["chat"]
+    assert (chat["since_s"], chat["heard_s"], chat["restarts"]) == (61.0, 70.0, 3)
+    assert stage.call("GET", "/api/status").json["video"]["given_up"] == ["residual flow"]
 
 
 def test_two_servers_share_nothing(stages: Callable[..., Stage]) -> None:

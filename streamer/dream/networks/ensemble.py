@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
+from streamer.dream.networks.names import JOIN
 from streamer.dream.networks.network import Network
 from streamer.messages import LayerEntry
-
-JOIN = " + "
-"""Between the names of networks that dream together."""
 
 
 class Ensemble:
@@ -72,8 +68,3 @@ class Ensemble:
     def device(self) -> torch.device:
         """Where they compute."""
         return self.first.device
-
-
-def split(name: str) -> Sequence[str]:
-    """The networks' names in an ensemble's."""
-    return name.split(JOIN)

@@ -7,13 +7,19 @@ branches, also has parts: ``fire5.squeeze``, ``inception4c.3x3``.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from streamer.dream.networks.fused import halved, peaks, rectified
 from streamer.messages import LayerEntry
+
+MEAN = -1
+"""Instead of a channel: the mean of all."""
 
 
 class Tap(NamedTuple):
@@ -23,6 +29,8 @@ class Tap(NamedTuple):
     """``fire5``, or a part of a block: ``fire5.squeeze``."""
     raw: bool = False
     """Before the ReLU that ends the layer, where it has one: what is below zero shows there, and has a gradient."""
+    channel: int | None = None
+    """The one channel that is looked at, or ``MEAN``; None for all of them."""
 
 
 class Wide(nn.Module):
@@ -69,6 +77,13 @@ class Block(nn.Module):
     def channels(self) -> int:
         """Channels of the whole."""
 
+    def pooled(self, x: Tensor, pool: nn.MaxPool2d) -> Tensor:
+        """What a pooling by maxima gives of the whole."""
+        return cast("Tensor", pool(self(x)))
+
+    def forget(self) -> None:
+        """Let go of what was made of the weights: they have changed."""
+
     @abstractmethod
     def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The whole and its parts, before their ReLUs; nobody has written over them."""
@@ -114,11 +129,11 @@ def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], taps: Collection[Ta
         taps: all of them in these layers.
 
     Returns:
-        What each tap shows, (N, C, h, w).
+        What each tap shows, (N, C, h, w); of one channel (N, 1, h, w).
     """
     found: dict[Tap, Tensor] = {}
     missing = set(taps)
-    for name, layer in layers:
+    for name, layer in _joined(list(layers), missing):
         if not missing:
             break
         here = {tap for tap in missing if tap.layer == name or tap.layer.startswith(f"{name}.")}
@@ -126,6 +141,9 @@ def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], taps: Collection[Ta
             x = layer(x)
             continue
         missing -= here
+        if not missing and isinstance(layer, nn.Conv2d) and layer.groups == 1 and None not in {tap.channel for tap in here}:
+            found |= _channels(layer, x, list(here))
+            break
         if isinstance(layer, Block):
             whole, parts = layer.raw(x)
             x = whole.relu()
@@ -138,4 +156,47 @@ def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], taps: Collection[Ta
             found |= {tap: given if tap.raw and isinstance(layer, nn.ReLU) else x for tap in here}
         if missing:
             x = x.clone()  # the next layer may work in place
-    return {tap: found[tap] for tap in cast("Iterable[Tap]", taps)}
+    return {tap: _of(found[tap], tap.channel) for tap in taps}
+
+
+def _of(seen: Tensor, channel: int | None) -> Tensor:
+    """Of a map the channel that is asked for, unless it is there alone."""
+    if channel is None or seen.shape[1] == 1:
+        return seen
+    return seen.mean(1, keepdim=True) if channel == MEAN else seen[:, channel : channel + 1]
+
+
+def _channels(layer: nn.Conv2d, x: Tensor, taps: Sequence[Tap]) -> dict[Tap, Tensor]:
+    """Some channels of what a convolution gives: a thousand logits for the sake of two take a fifth of SqueezeNet's time."""
+
+    def rows(weights: Tensor) -> Tensor:
+        chosen = [weights.float().mean(0) if tap.channel == MEAN else weights[tap.channel].float() for tap in taps]
+        return torch.stack(chosen).to(weights.dtype)
+
+    bias = None if layer.bias is None else rows(layer.bias)
+    seen = F.conv2d(x, rows(layer.weight), bias, layer.stride, layer.padding, layer.dilation)
+    return {tap: seen[:, place : place + 1] for place, tap in enumerate(taps)}
+
+
+def _joined(layers: Sequence[tuple[str, nn.Module]], taps: Collection[Tap]) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+    """Layers with their names; a convolution, its ReLU and its pooling as one where nobody looks in between."""
+    looked = {tap.layer.partition(".")[0] for tap in taps}
+    place = 0
+    while place < len(layers):
+        name, layer = layers[place]
+        (after, second), (last, third) = [*layers[place + 1 : place + 3], ("", None), ("", None)][:2]
+        if isinstance(layer, nn.Conv2d) and isinstance(second, nn.ReLU) and name not in looked:
+            if isinstance(third, nn.MaxPool2d) and after not in looked:
+                place += 3
+                yield last, partial(peaks, layer, third)
+                continue
+            if Tap(after, raw=True) not in taps:
+                place += 2
+                yield after, partial(rectified, layer)
+                continue
+        if isinstance(layer, Block) and isinstance(second, nn.MaxPool2d) and name not in looked:
+            place += 2
+            yield after, partial(layer.pooled, pool=second)
+            continue
+        place += 1
+        yield name, partial(halved, layer) if isinstance(layer, nn.AvgPool2d) else layer

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from streamer.assets import asset
 from streamer.config import NetworkConfig, NetworkName
+from streamer.dream.device import keep_freed_memory
 from streamer.dream.networks import bundled
 from streamer.dream.networks.architecture import Architecture, fill
 from streamer.dream.networks.caffe_squeezenet import packaged_squeezenet
 from streamer.dream.networks.download import Progress
 from streamer.dream.networks.ensemble import Ensemble
-from streamer.dream.networks.network import Network, compute_dtype
+from streamer.dream.networks.network import MEMORY_FORMATS, PRECISIONS, Network, compute_dtype
 from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weights import NetworkError, cache_folder, fetch, read_weights
 
@@ -46,15 +47,17 @@ def load(
     Raises:
         NetworkError: weights cannot be read or downloaded, or do not fit.
     """
+    if device.type == "cpu":
+        keep_freed_memory()
     loader = _Loader(config, device, progress, cache)
     if isinstance(config.weights, Path):
-        members = make(config.names[0] if config.names else None, config.weights, device)
+        members = make(config.names[0] if config.names else None, config.weights, device, config)
     elif config.name == "auto":
         members = loader.automatic()
     else:
         members = [member for name in config.names for member in loader.named(name)]
     ensemble = Ensemble(*members)
-    log.info("dreaming with %s on %s in %s", ensemble.sources, device, compute_dtype(device))
+    log.info("dreaming with %s on %s in %s", ensemble.sources, device, ensemble.first.form)
     return ensemble
 
 
@@ -77,15 +80,15 @@ class _Loader:
         """
         given = self._config.weights
         if isinstance(given, Mapping) and name in given:
-            return make(name, given[name], self._device)
+            return make(name, given[name], self._device, self._config)
         if name == bundled.NAME:
-            return make(name, bundled.shipped(), self._device)
+            return make(name, bundled.shipped(), self._device, self._config)
         architecture = ARCHITECTURES[name]
         if architecture.torchvision is None:
             packaged = packaged_squeezenet(self._cache or cache_folder())
-            return [_imagenet(architecture, packaged.file, packaged.tensors, self._device)]
+            return [_imagenet(architecture, packaged.file, packaged.tensors, self._device, self._config)]
         file = fetch(name, architecture.torchvision, limit_s=limit_s, progress=self._progress, cache=self._cache)
-        return make(name, file, self._device)
+        return make(name, file, self._device, self._config)
 
     def automatic(self) -> list[Network]:
         """All of the best that are to be had for the device, which dream better together than each alone.
@@ -115,11 +118,12 @@ class _Loader:
         return found + always
 
 
-def make(name: str | None, file: Path, device: torch.device) -> list[Network]:
+def make(name: str | None, file: Path, device: torch.device, config: NetworkConfig | None = None) -> list[Network]:
     """The networks of a weights file: one of ImageNet's, or as many as a bundled file holds.
 
     Args:
         name: as in ``network.name``; None for whichever the file is for.
+        config: its precision and layout are heeded; None for the usual ones.
 
     Raises:
         NetworkError: names the file and what is wrong with it.
@@ -137,16 +141,35 @@ def make(name: str | None, file: Path, device: torch.device) -> list[Network]:
                 window=bundle.window,
                 trained_px=bundle.window,
                 min_size=bundled.MIN_SIZE,
-                dtype=compute_dtype(device),
+                dtype=dtype_for(config, device),
+                memory_format=memory_format_for(config),
                 favourite=bundled.FAVOURITE,
                 source=str(file),
             ).to(device)
             for layers in bundle.members
         ]
-    return [_imagenet(ARCHITECTURES[name], file, tensors, device)]
+    return [_imagenet(ARCHITECTURES[name], file, tensors, device, config)]
 
 
-def _imagenet(architecture: Architecture, file: Path, tensors: Mapping[str, Tensor], device: torch.device) -> Network:
+def dtype_for(config: NetworkConfig | None, device: torch.device) -> torch.dtype:
+    """The precision that the settings ask for, or the usual one on a device."""
+    asked = "auto" if config is None else config.precision
+    return compute_dtype(device) if asked == "auto" else PRECISIONS[asked]
+
+
+def memory_format_for(config: NetworkConfig | None) -> torch.memory_format:
+    """The layout that the settings ask for, or the usual one."""
+    asked = "auto" if config is None else config.layout
+    return torch.channels_last if asked == "auto" else MEMORY_FORMATS[asked]
+
+
+def _imagenet(
+    architecture: Architecture,
+    file: Path,
+    tensors: Mapping[str, Tensor],
+    device: torch.device,
+    config: NetworkConfig | None = None,
+) -> Network:
     with torch.device("meta"):
         layers = architecture.build()
     converted = architecture.convert(tensors, file) if architecture.convert else tensors
@@ -159,7 +182,8 @@ def _imagenet(architecture: Architecture, file: Path, tensors: Mapping[str, Tens
         window=architecture.window,
         trained_px=architecture.trained_px,
         min_size=architecture.min_size,
-        dtype=compute_dtype(device),
+        dtype=dtype_for(config, device),
+        memory_format=memory_format_for(config),
         favourite=architecture.favourite,
         mean=architecture.mean,
         std=architecture.std,

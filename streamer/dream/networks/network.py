@@ -14,14 +14,22 @@ make one more position with the others, whose pooling rounds up.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from streamer.dream.forms import Form, Layout, Precision
 from streamer.dream.networks.architecture import MEAN, STD
-from streamer.dream.networks.layers import Tap, Wide, entries, look
+from streamer.dream.networks.layers import Block, Tap, Wide, entries, look
 from streamer.dream.networks.weights import NetworkError
+
+MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
+    "channels_last": torch.channels_last,
+    "channels_first": torch.contiguous_format,
+}
+PRECISIONS: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Network(nn.Module):
@@ -37,6 +45,7 @@ class Network(nn.Module):
             ``stride * i`` to ``stride * i + window``, and its centre is the middle of these.
         trained_px: Side of the pictures it was trained on: the size at which it knows its objects.
         min_size: Smallest side the layers can take; smaller pictures get their border repeated up to it.
+        memory_format: How pictures and weights lie in memory.
         favourite: The layer to dream when none is named; None for one in the middle.
         mean: Of the pictures it was trained on, RGB in 0..1.
         std: Their standard deviation.
@@ -45,6 +54,7 @@ class Network(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    _offset: Tensor
 
     def __init__(
         self,
@@ -57,6 +67,7 @@ class Network(nn.Module):
         trained_px: int,
         min_size: int,
         dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.channels_last,
         favourite: str | None = None,
         mean: tuple[float, float, float] = MEAN,
         std: tuple[float, float, float] = STD,
@@ -72,12 +83,11 @@ class Network(nn.Module):
         names = [entry.name for entry in self.layer_entries]
         self.favourite = favourite if favourite in names else names[len(names) // 2]
         """The layer to dream when none is named."""
-        self.dtype = dtype
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
+        self.register_buffer("_offset", -self.mean * self.scale, persistent=False)
         self._enlarge = Wide(min_size)
-        self.layers.to(dtype)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._adopt(dtype, memory_format)
         self.eval().requires_grad_(False)
 
     @property
@@ -95,15 +105,47 @@ class Network(nn.Module):
         """Where it computes."""
         return self.mean.device
 
+    @property
+    def form(self) -> Form:
+        """Its precision and layout."""
+        precision: Precision = "bfloat16" if self.dtype == torch.bfloat16 else "float32"
+        return Form(precision, "channels_last" if self.memory_format == torch.channels_last else "channels_first")
+
+    @contextmanager
+    def trial(self) -> Iterator[Callable[[Form], None]]:
+        """Within, what is given puts the network into another form; afterwards it is as it was, to the last bit."""
+        kept = [(parameter, parameter.data) for parameter in self.layers.parameters()]
+        before = self.dtype, self.memory_format
+
+        def take(form: Form) -> None:
+            for parameter, data in kept:
+                parameter.data = data
+            self._adopt(PRECISIONS[form.precision], MEMORY_FORMATS[form.layout])
+
+        try:
+            yield take
+        finally:
+            for parameter, data in kept:
+                parameter.data = data
+            self._adopt(*before)
+
+    def _adopt(self, dtype: torch.dtype, memory_format: torch.memory_format) -> None:
+        self.dtype, self.memory_format = dtype, memory_format
+        self.layers.to(dtype)
+        self.layers.to(memory_format=memory_format)  # type: ignore[call-overload]
+        for layer in self.layers.modules():
+            if isinstance(layer, Block):
+                layer.forget()
+
     def preprocess(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB in 0..255 to what the first layer takes: normalised, in ``dtype``, channels-last."""
-        x = (self._enlarge(x) - self.mean) * self.scale
-        return x.to(self.dtype, memory_format=torch.channels_last)
+        """(N, 3, H, W) RGB in 0..255 to what the first layer takes: normalised, in its own precision and layout."""
+        x = torch.addcmul(self._offset, self._enlarge(x), self.scale)
+        return x.to(self.dtype, memory_format=self.memory_format)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) float32 RGB in 0..255 to (N, classes, h, w) float32 logits."""
-        logits: Tensor = self.layers(self.preprocess(x))
-        return logits.float()
+        logits = Tap(self.classes_layer)
+        return self.look(x, [logits])[logits]
 
     def activations(self, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """What the named layers give, (N, C, h, w) float32 each, computed no further than needed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import warnings
 from collections.abc import Iterator
@@ -18,14 +19,15 @@ from torch import Tensor
 
 from streamer.dream.networks.checkpoint import read_checkpoint, state_dict
 from streamer.dream.networks.download import DownloadError, Progress, download
+from streamer.dream.networks.files import NetworkError, intact, look
 from streamer.dream.networks.torchvision_import import torchvision
+
+__all__ = ["NetworkError", "cache_folder", "fetch", "read_weights"]
+
+log = logging.getLogger(__name__)
 
 HURRIED_S, PATIENT_S = 5.0, 30.0
 """Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing can."""
-
-
-class NetworkError(Exception):
-    """A network cannot be had: its weights are missing, damaged, for another network, or not to be downloaded."""
 
 
 def fetch(
@@ -52,8 +54,10 @@ def fetch(
     """
     places = [cache] if cache is not None else [cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
     for place in places:
-        if found := sorted(place.glob(f"{name}-*.pth")):
-            return found[-1]
+        for found in sorted(place.glob(f"{name}-*.pth"), reverse=True):
+            if intact(found):
+                return found
+            log.warning("%s is damaged: its hash is not the one in its name; it is passed over", found)
     if limit_s == 0:
         raise NetworkError(f"{places[0]} does not hold them and 'network.download_s' is 0")
     try:
@@ -96,6 +100,7 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         NetworkError: names the file and says what is wrong with it.
     """
+    look(file)
     try:
         match file.suffix.lower():
             case ".safetensors":
@@ -110,7 +115,7 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise NetworkError(f"{file}: damaged or truncated, or not such a file: {reason}") from error
-    raise NetworkError(f"{file}: weights come as .safetensors, .pth, .pt or .ckpt")
+    raise AssertionError("the name was looked at")
 
 
 def _named_tensors(file: Path) -> dict[str, Tensor]:

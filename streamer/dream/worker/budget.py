@@ -1,16 +1,19 @@
 """How much to dream per keyframe, so that keyframes come at an even pace: steps first, canvas size second.
 
+With time to spare there are more steps, then a larger canvas where the settings leave its size open.
+
 Pure: told how long steps took, it answers with numbers.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from statistics import median
 
-from streamer.config import DreamConfig
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.config import Config, DreamConfig
 
-ORIGINAL_STEPS = 10
-"""Steps per keyframe of the 2015 algorithm; the camera moves before the first of them, by the time of all."""
 AUTO_STEPS = 2
 """Steps per keyframe aimed at where the settings leave all open: a keyframe costs the video about as much as a step."""
 AUTO_MAX_S = 2.0
@@ -26,8 +29,14 @@ MIN_SIDE = 64
 WARM_UP = 2
 """Steps at start and after a change of size that are not counted: they set things up."""
 SMOOTHING = 0.2
+SPARE = 0.7
+"""Share of the time that steps on a canvas larger than usual may take."""
 PATIENCE_S = 10.0
 """Seconds of headroom before the canvas grows again; doubles each time that proves too early."""
+MEMORY_S = 600.0
+"""Seconds for which a canvas that did not fit into memory is not tried again."""
+LATEST = 31
+"""Steps whose median tells how long one takes, whatever a few of them did."""
 
 
 class Budget:
@@ -38,25 +47,56 @@ class Budget:
         size: (height, width) of the canvas at its full size.
         frame_s: Seconds a frame of the video lasts: keyframes need not come faster.
         shrinkable: Whether time may make the canvas smaller. Memory may in any case.
+        largest: (height, width) up to which the canvas may grow with time to spare; None for no further than ``size``.
+        level: By how many levels the canvas is smaller at first, because more did not fit into memory.
     """
 
-    def __init__(self, dream: DreamConfig, size: tuple[int, int], *, frame_s: float, shrinkable: bool = True) -> None:
+    def __init__(
+        self,
+        dream: DreamConfig,
+        size: tuple[int, int],
+        *,
+        frame_s: float,
+        shrinkable: bool = True,
+        largest: tuple[int, int] | None = None,
+        level: int = 0,
+    ) -> None:
         self._full = size
+        self._largest = size if largest is None else (max(size[0], largest[0]), max(size[1], largest[1]))
+        ratio = min(most / full for most, full in zip(self._largest, size, strict=True))
+        self._highest = -math.ceil(math.log(ratio) / -math.log(SHRINK) - 1e-9)
+        """The level of the largest canvas; 0 is the usual one's."""
         self._frame_s = frame_s
-        self._asked_s = None if dream.keyframe_s == "auto" else dream.keyframe_s
-        fixed = dream.steps_per_keyframe
-        if fixed == "auto" and dream.algorithm == "original_2015":
-            fixed = ORIGINAL_STEPS
-        self._fixed = None if fixed == "auto" else fixed
         self._shrinkable = shrinkable
-        self._steps = self._fixed or 1
+        self._steps, self._share = 1, 1.0
+        self._heed(dream)
         self._level = 0
-        self._floor = 0  # levels below this did not fit into memory
+        self._floor = self._highest  # levels below this did not fit into memory
+        self._barred_s = 0.0  # for so long yet
         self._step_s: float | None = None
+        self._latest: deque[float] = deque(maxlen=LATEST)
         self._warming = WARM_UP
         self._late = 0
         self._easy_s = 0.0
         self._patience_s = PATIENCE_S
+        for _ in range(level):
+            self.out_of_memory()
+
+    def tune(self, config: Config) -> None:
+        """Go by other settings from the next keyframe on; the canvas keeps its size until time tells."""
+        self._shrinkable = may_shrink(config)
+        self._heed(config.dream)
+
+    def save(self, share: float) -> None:
+        """Let steps take no more than this part of the time from the next keyframe on; 1 is all of it."""
+        self._share = share
+
+    def _heed(self, dream: DreamConfig) -> None:
+        self._most_per_s = MAX_STEPS_PER_S if dream.steps_per_s == "auto" else dream.steps_per_s
+        self._asked_s = None if dream.keyframe_s == "auto" else dream.keyframe_s
+        asked = dream.steps_per_keyframe
+        self._fixed = ALGORITHMS[dream.algorithm].steps_per_keyframe if asked == "auto" else asked
+        self._steps = self._fixed or self._steps
 
     @property
     def steps(self) -> int:
@@ -74,6 +114,16 @@ class Budget:
         return self._step_s or 0.0
 
     @property
+    def median_s(self) -> float:
+        """Seconds that the middle one of the latest steps took; 0 before it is known."""
+        return median(self._latest) if self._latest else 0.0
+
+    @property
+    def level(self) -> int:
+        """By how many levels the canvas is smaller than usual; below 0 where it is larger."""
+        return self._level
+
+    @property
     def target_s(self) -> float:
         """Seconds aimed at between keyframes."""
         if self._asked_s is not None:
@@ -83,15 +133,15 @@ class Budget:
     @property
     def least_s(self) -> float:
         """Seconds that the keyframe now being made has to take at least; a faster worker rests."""
-        if self._asked_s is not None:
-            return self._asked_s
-        return max(self._frame_s, self._steps / MAX_STEPS_PER_S)
+        least_s = max(self._frame_s, self._steps / self._most_per_s) if self._asked_s is None else self._asked_s
+        return least_s if self._share >= 1 else max(least_s, self._steps * self.step_s / self._share)
 
     def took(self, seconds: float) -> None:
         """A step took so long."""
         if self._warming:
             self._warming -= 1
             return
+        self._latest.append(seconds)
         if self._step_s is None:
             self._step_s = seconds
         else:  # a hiccup counts no more than a clear slowdown
@@ -107,10 +157,10 @@ class Budget:
             return False
         if self._fixed is None:
             self._choose_steps(self._step_s)
-        return self._shrinkable and self._choose_level(self._step_s)
+        return self._try_again() or (self._shrinkable and self._choose_level(self._step_s))
 
     def out_of_memory(self) -> bool:
-        """The canvas did not fit: go to a smaller one, for good.
+        """The canvas did not fit: go to a smaller one, for ``MEMORY_S`` at least.
 
         Returns:
             Whether there is a smaller one.
@@ -118,27 +168,41 @@ class Budget:
         if not self._can_shrink():
             return False
         self._move(self._level + 1)
-        self._floor = self._level
+        self._floor, self._barred_s = self._level, MEMORY_S
+        return True
+
+    def _try_again(self) -> bool:
+        """Let a larger canvas be once it was long enough that it did not fit; returns whether it is tried at once."""
+        if self._floor == self._highest:
+            return False
+        self._barred_s -= max(self.least_s, self._steps * self.step_s)
+        if self._barred_s > 0:
+            return False
+        self._floor, self._barred_s = self._floor - 1, MEMORY_S
+        if self._shrinkable:  # it grows when there is time for more, too
+            return False
+        self._move(self._level - 1)
         return True
 
     def _choose_steps(self, step_s: float) -> None:
         most = max(
-            1, min(math.floor(self.target_s / step_s * 1.02), math.floor(self.target_s * MAX_STEPS_PER_S * 1.02), MAX_STEPS)
+            1, min(math.floor(self.target_s / step_s * 1.02), math.floor(self.target_s * self._most_per_s * 1.02), MAX_STEPS)
         )
-        too_long = self._steps * step_s > 1.15 * self.target_s or self._steps > self.target_s * MAX_STEPS_PER_S * 1.15
+        too_long = self._steps * step_s > 1.15 * self.target_s or self._steps > self.target_s * self._most_per_s * 1.15
         if most > self._steps or (too_long and most < self._steps):
             self._steps = most
 
     def _choose_level(self, step_s: float) -> bool:
         need_s = (self._fixed or 1) * step_s
         limit_s = self._asked_s if self._asked_s is not None else AUTO_MAX_S
-        self._late = self._late + 1 if need_s > 1.25 * limit_s else 0
+        late = need_s > 1.25 * limit_s if self._level >= 0 else self._busy(step_s) > 0.95
+        self._late = self._late + 1 if late else 0
         if self._late >= 3 and self._can_shrink():
             if self._easy_s < 0:  # it has just grown
                 self._patience_s = min(self._patience_s * 2, 3600.0)
             self._move(self._level + 1)
             return True
-        if self._level > self._floor and need_s / SHRINK**2 < 0.8 * limit_s:
+        if self._level > self._floor and self._easy(step_s / SHRINK**2, limit_s):
             self._easy_s = max(self._easy_s, 0.0) + max(self.least_s, self._steps * step_s)
             if self._easy_s >= self._patience_s:
                 self._move(self._level - 1)
@@ -147,6 +211,18 @@ class Budget:
         elif self._easy_s > 0:
             self._easy_s = 0.0
         return False
+
+    def _easy(self, step_s: float, limit_s: float) -> bool:
+        """Whether there would be time enough for a canvas on which a step takes so long."""
+        if self._share < 1:
+            return False  # what it rests is for others
+        if self._level > 0:
+            return (self._fixed or 1) * step_s < 0.8 * limit_s
+        return self._busy(step_s) < SPARE
+
+    def _busy(self, step_s: float) -> float:
+        """The share of the time that as many steps as there may be would take."""
+        return step_s * self._steps / self.least_s
 
     def _can_shrink(self) -> bool:
         return self._level + 1 < LEVELS and min(self._size_at(self._level + 1)) >= MIN_SIDE
@@ -157,5 +233,12 @@ class Budget:
         self._level, self._late, self._easy_s, self._warming = level, 0, 0.0, WARM_UP
 
     def _size_at(self, level: int) -> tuple[int, int]:
+        if level < 0 and level == self._highest:
+            return self._largest
         height, width = (round(side * SHRINK**level) for side in self._full)
         return height, width
+
+
+def may_shrink(config: Config) -> bool:
+    """Whether a canvas of these settings may be made smaller for want of time."""
+    return config.dream.keyframe_s != "auto" or config.canvas.width == config.canvas.height == "auto"

@@ -4,42 +4,63 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import random
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamer.acts import Bump
+from streamer.acts import UNTUNED, Bump, Tuned
 from streamer.config import Config
-from streamer.dream.device import AUTO_WIDTH, canvas_size
-from streamer.dream.moving.feed import Feed
+from streamer.dream.device import most_pixels
+from streamer.dream.interface import Factory
+from streamer.dream.sources.feed import Feed
 from streamer.dream.worker import work
+from streamer.dream.worker.causes import Cause
+from streamer.dream.worker.kernel_memory import KernelMemory
 from streamer.dream.worker.protocol import (
+    PLENTY,
     Assignment,
     Beat,
+    Begin,
     Command,
-    Factory,
     Failed,
     Free,
+    Haste,
     Hello,
+    KeptAt,
+    Left,
     Pause,
+    Prepared,
     Report,
     Resume,
     Shot,
     Stop,
+    Thrift,
 )
-from streamer.dream.worker.ring import Ring
+from streamer.dream.worker.ring import KEPT, Ring
+from streamer.kept import Kept
 from streamer.messages import Motion, Scene
+from streamer.processes import deaf_to_terminals, exit_code, starved_s
 
 UNHEARD = 16
 """Commands under way that a worker has not confirmed; further ones wait, and of each kind only the latest is sent then."""
 SAME_CLOCK_S = 60.0
 """Monotonic clocks of two processes that differ by less are one and the same, as on Linux, macOS and Windows: it is the message
 between them that took the time."""
+KEPT_BYTES_A_PIXEL, KEPT_BYTES = 8, 2**16
+"""Room for what is kept of a dream: momentum of three channels, or what ink follows and its age; and where chance stood."""
 KILL_S = 1.0
 """Seconds that a worker has between being asked to end and being made to."""
+
+
+def choose_seed(config: Config) -> int:
+    """The seed of a run: that of the settings, or any."""
+    return random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,47 +69,62 @@ class Wishes:
 
     motion: Motion
     scene: Scene | None = None
+    tuned: Tuned = UNTUNED
+    """The settings that it goes by, as they differ from those it was begun with."""
     paused: bool = False
     bumps: int = 0
     """How many were asked for so far."""
     twists: int = 0
     """Likewise."""
+    thrift: Thrift = PLENTY
+    """How much it is to take of the machine."""
 
 
 class WorkerProcess:
-    """A running worker. For one thread only.
+    """A running worker: it prepares as soon as it is there, and dreams once it is told to begin. For one thread at a time.
 
     Args:
-        wishes: What is wanted of it; the bumps and twists so far are not made up for.
-        resume: Where an earlier worker got to.
         feed: Pictures to ride on.
+        haste: Whether it is waited for.
+
+    Raises:
+        OSError, RuntimeError: the system has no process, descriptor, thread or memory left for it; nothing of it is.
     """
 
     def __init__(
-        self,
-        config: Config,
-        seed: int,
-        factory: Factory | None,
-        wishes: Wishes,
-        resume: Resume | None,
-        feed: Feed | None = None,
+        self, config: Config, seed: int, factory: Factory | None = None, feed: Feed | None = None, haste: Haste = Haste.NOW
     ) -> None:
+        self.seed = seed
+        """Of its dream."""
         self.step_s = 0.0
         """Seconds a step takes, as far as it has told."""
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
-        self._told = Wishes(motion, bumps=wishes.bumps, twists=wishes.twists)
+        self.prepared = False
+        """Whether nothing but its first step is left to do once it is told to begin."""
+        self._haste = haste
+        self._told = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
         self._sent = self._heard = 0
         self._offset_s = 0.0
-        sizes = [canvas_size(config.canvas, config.video, device) for device in AUTO_WIDTH]
-        pictures = [height * width * 3 for height, width in sizes] + ([resume.picture.nbytes] if resume else [])
-        self._ring = Ring(max(pictures) * (1 if feed is None else 2))
+        self._dismissed = False
+        self._memory = KernelMemory()
+        pixels = most_pixels(config.canvas, config.video)
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        assignment = Assignment(config, seed, factory, self._ring, resume, feed)
-        self._process = spawn.Process(target=work.main, args=(theirs, assignment), name="dream", daemon=True)
         try:
-            with _deaf_to_ctrl_c():
-                self._process.start()
+            with deaf_to_terminals():  # what keeps track of shared memory is a process that begins with the first of it
+                self._ring = Ring(pixels * (3 if feed is None else 6), pixels * KEPT_BYTES_A_PIXEL + KEPT_BYTES)
+        except BaseException:
+            self.connection.close()
+            theirs.close()
+            raise
+        assignment = Assignment(config, seed, factory, self._ring, feed, haste)
+        name = "dream" if haste is Haste.NOW else "spare"
+        self._process = spawn.Process(target=work.main, args=(theirs, assignment), name=name, daemon=True)
+        try:
+            if not work.NICE_THREADS:
+                self._start()
+            else:  # it gives way from its first moment on: who starts a process hands down how nice its thread is
+                with ThreadPoolExecutor(1, initializer=work.give_way, initargs=(work.NICENESS,)) as aside:
+                    aside.submit(self._start).result()
         except BaseException:
             self.connection.close()
             self._ring.close()
@@ -96,10 +132,47 @@ class WorkerProcess:
         finally:
             theirs.close()
 
+    def _start(self) -> None:
+        with deaf_to_terminals(), _main_left_alone():
+            self._process.start()
+
+    def begin(self, wishes: Wishes, resume: Resume | None, level: int = 0) -> None:
+        """Tell it to dream; to be called once, before ``tell``.
+
+        Args:
+            wishes: What is wanted of it; the bumps and twists so far are not made up for.
+            resume: Where an earlier worker got to, at a size that canvases of these settings have.
+            level: By how many levels the canvas is to be smaller than usual.
+        """
+        self._told = replace(self._told, bumps=wishes.bumps, twists=wishes.twists)
+        left = None
+        if resume is not None:
+            ridden, pictures = resume.ridden, resume.picture
+            if ridden is not None:
+                pictures = np.concatenate([pictures, ridden.image])
+            self._ring.write(0, pictures)
+            on = None if ridden is None else (ridden.number, ridden.time_s)
+            height, width = resume.picture.shape[:2]
+            kept = None if resume.kept is None else KeptAt.put(self._ring, resume.kept)
+            left = Left((height, width), resume.pose, resume.time_s, on, kept, resume.kept_ago)
+        self._send(Begin(left, level))
+        if resume is not None and resume.scene is not None:  # another one is faded over to, as ever
+            self.tell(replace(self._told, scene=resume.scene))
+
     @property
     def sentinel(self) -> int:
         """Something ``multiprocessing.connection.wait`` can wait for: its death."""
         return self._process.sentinel
+
+    @property
+    def starved_s(self) -> float:
+        """Seconds that it has waited for a core in all, though it had work; 0 where the system does not tell."""
+        return starved_s(self._process.pid)
+
+    @property
+    def lives(self) -> bool:
+        """Whether the process is there."""
+        return self._process.is_alive()
 
     def tell(self, wishes: Wishes) -> None:
         """Send what it has not been told yet."""
@@ -107,6 +180,8 @@ class WorkerProcess:
         changes: list[Command] = []
         if wishes.motion != told.motion:
             changes.append(wishes.motion)
+        if wishes.tuned != told.tuned:
+            changes.append(wishes.tuned)
         if wishes.scene is not None and wishes.scene != told.scene:
             changes.append(wishes.scene)
         if wishes.paused != told.paused:
@@ -115,6 +190,8 @@ class WorkerProcess:
             changes.append(Bump())
         if wishes.twists != told.twists:
             changes.append(Bump(twist=True))
+        if wishes.thrift != told.thrift:
+            changes.append(wishes.thrift)
         if changes and self._sent - self._heard <= UNHEARD:
             for command in changes:
                 self._send(command)
@@ -128,10 +205,13 @@ class WorkerProcess:
             EOFError, OSError: it is gone.
         """
         report: Report = self.connection.recv()
+        self._memory.look()
         match report:
             case Hello():
                 offset_s = time.monotonic() - report.clock_s
                 self._offset_s = offset_s if abs(offset_s) > SAME_CLOCK_S else 0.0
+            case Prepared():
+                self.prepared = self._haste is Haste.SPARE
             case Beat():
                 self._heard, self.step_s = report.heard, report.step_s
             case Shot():
@@ -142,22 +222,38 @@ class WorkerProcess:
                 return report, picture
         return report, None
 
+    def kept(self, shot: Shot) -> Kept | None:
+        """What was kept of the dream with a shot just received, if it was."""
+        if shot.kept is None:
+            return None
+        kept = shot.kept.get(self._ring)
+        self._send(Free(KEPT))
+        return kept
+
     def time_s(self, shot: Shot) -> float:
         """When a shot's camera stood there, on our monotonic clock."""
         return shot.time_s + self._offset_s
 
     def obituary(self) -> Failed:
         """How it ended without a word."""
-        self._process.join(KILL_S)
-        code = self._process.exitcode
+        code = exit_code(self._process, KILL_S)
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                hint = "; was there memory enough?" if code == -9 else ""
+                for_memory = self._memory.rose() if code == -9 else False
+                if for_memory:
+                    return Failed("the system ended the worker for want of memory", "", lasting=False, cause=Cause.MEMORY)
+                hint = "; was there memory enough?" if for_memory is None else ""
                 return Failed(f"the worker was killed by {signal.Signals(-code).name}{hint}", "", lasting=False)
         return Failed(f"the worker ended with exit code {code}", "", lasting=False)
 
     def dismiss(self, seconds: float) -> None:
-        """Ask it to end, make it end when it has not within some seconds, and let go of all that was shared."""
+        """Ask it to end, make it end when it has not within some seconds, and let go of all that was shared.
+
+        A second call does nothing.
+        """
+        if self._dismissed:
+            return
+        self._dismissed = True
         self._send(Stop())
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError, EOFError):
@@ -167,24 +263,23 @@ class WorkerProcess:
         self._process.join(max(0.0, deadline - time.monotonic()))
         if self._process.is_alive():
             self._process.kill()
-        self._process.join()
+        exit_code(self._process)
         self._process.close()
         self.connection.close()
         self._ring.close()
 
-    def _send(self, command: Command) -> None:
+    def _send(self, command: Command | Begin) -> None:
         with contextlib.suppress(OSError):  # gone: the next receive says so
             self.connection.send(command)
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started within never get SIGINT; where that cannot be arranged, not from when the worker's code runs."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _main_left_alone() -> Iterator[None]:
+    """Processes started within do not run the program's own file once more: a worker needs nothing of it."""
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if file is not None:
+            main.__file__ = file

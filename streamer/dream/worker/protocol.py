@@ -3,106 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Any
 
 import numpy as np
 
-from streamer.acts import Act, Bump
+from streamer.acts import Act, Bump, Tuned
 from streamer.config import Config
-from streamer.dream.moving.feed import Feed
-from streamer.dream.worker.ring import Ring
+from streamer.dream.interface import Factory
+from streamer.dream.sources.feed import Feed
+from streamer.dream.worker.causes import Cause
+from streamer.dream.worker.ring import Place, Ring
+from streamer.kept import Kept
 from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture
-
-
-class Dreaming(Protocol):
-    """What the worker needs of ``dreamer.Dreamer``."""
-
-    @property
-    def pose(self) -> Pose:
-        """Where the camera stands."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the canvas."""
-
-    def scene(self, scene: Scene) -> None:
-        """Fade over to another scene."""
-
-    def motion(self, motion: Motion) -> None:
-        """Move the camera differently from now on."""
-
-    def bump(self) -> None:
-        """Wake a settled dream by noise."""
-
-    def twist(self) -> None:
-        """Wake a settled dream by a slight twist."""
-
-    def step(self, dt_s: float) -> None:
-        """Move the camera on and take one step."""
-
-    def resize(self, size: tuple[int, int]) -> None:
-        """Go on at another canvas size."""
-
-    def picture(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
-
-    def restore(self, picture: np.ndarray, pose: Pose) -> None:
-        """Go on from an earlier picture (H, W, 3), 0..255, and pose."""
-
-
-def wake(dream: Dreaming, bump: Bump) -> None:
-    """Wake a dream the way that is asked for."""
-    if bump.twist:
-        dream.twist()
-    else:
-        dream.bump()
-
-
-class Riding(Protocol):
-    """What the worker needs of ``riding.RidingDream`` besides."""
-
-    @property
-    def ridden(self) -> SourcePicture | None:
-        """The picture ridden on, at the canvas' size; None before the first."""
-
-    def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        """Go on upon a picture, the same as before or a newer one, ``dt_s`` seconds after the last time."""
-
-    def pass_by(self, picture: SourcePicture) -> None:
-        """See a picture that is not ridden on, to follow what moves in between; from any thread."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dream:
-    """A dreamer and what is to be known about it."""
-
-    dreamer: Dreaming
-    network: str
-    device: str
-    """``cpu`` or ``cuda``."""
-    wnids: tuple[str, ...]
-    out_of_memory: Callable[[Exception], bool] = lambda error: isinstance(error, MemoryError)
-    """Whether an exception in a step is one that a smaller canvas could cure."""
-    unknown: type[Exception] = LookupError
-    """What ``scene`` raises when the network does not know a class; the dream then goes on as before."""
-    threads: int = 0
-    """That it computes with; 0 when that is not known."""
-    layers: tuple[LayerEntry, ...] = ()
-    """The network's, from the picture to the classes."""
-    rider: Riding | None = None
-    """The dreamer itself, where it rides on a moving picture."""
-
-
-Tell = Callable[[str], None]
-"""Told, in a few words, what is being prepared."""
-Factory = Callable[[Config, int, Tell], Dream]
-"""Makes a dream from settings and a seed; picklable. Raises ``Unfit`` where trying again would not help."""
-
-
-class Unfit(Exception):
-    """These settings cannot be dreamt on this machine: trying again will not help. One line says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,23 +31,87 @@ class Resume:
     """When the camera stood there, on the renderer's monotonic clock."""
     ridden: SourcePicture | None = None
     """The picture that it rode on."""
+    scene: Scene | None = None
+    """What it dreamt of; None for what it is told first."""
+    kept: Kept | None = None
+    """What it takes besides to go on; None for no momentum and fresh chance."""
+    kept_ago: int = 0
+    """How many pictures before this one that was kept."""
+
+
+class Haste(Enum):
+    """How a worker process prepares before it is told to begin."""
+
+    NOW = "now"
+    """It is waited for."""
+    SPARE = "spare"
+    """Another one dreams meanwhile: quietly, with what the processor has left, up to the first step."""
+    SPARE_LIGHT = "spare, light"
+    """Likewise, but it only imports what it needs: the network is loaded once it is told to begin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """All a worker needs to begin."""
+    """All a worker needs to prepare."""
 
     config: Config
     seed: int
     factory: Factory | None
     """None for the real one."""
     ring: Ring
-    resume: Resume | None
     feed: Feed | None = None
     """Pictures of a moving source; None where nothing is ridden on."""
+    haste: Haste = Haste.NOW
 
 
-# From the renderer to the worker, besides Scene, Motion and Bump as they are.
+# From the renderer to the worker, besides Scene, Motion, Tuned and Bump as they are.
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAt:
+    """What was kept of a dream, its arrays in the ring."""
+
+    network: str
+    algorithm: str
+    pose: Pose
+    numbers: Mapping[str, Any]
+    places: tuple[Place, ...]
+
+    @classmethod
+    def put(cls, ring: Ring, kept: Kept) -> KeptAt | None:
+        """Put it there; None where there is no room for it."""
+        places = ring.write_kept(kept.arrays)
+        return None if places is None else cls(kept.network, kept.algorithm, kept.pose, kept.numbers, places)
+
+    def get(self, ring: Ring) -> Kept:
+        """A copy of it."""
+        return Kept(self.network, self.algorithm, self.pose, ring.read_kept(self.places), self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where an earlier worker got to: its last picture lies in the ring's first slot."""
+
+    size: tuple[int, int]
+    """(height, width)."""
+    pose: Pose
+    time_s: float
+    """When the camera stood there, on the renderer's monotonic clock."""
+    ridden: tuple[int, float] | None = None
+    """Number and time of the picture that it rode on, which then lies in the slot below the other, at the same size."""
+    kept: KeptAt | None = None
+    """What was kept of it; None where nothing was."""
+    kept_ago: int = 0
+    """How many pictures before the last one that was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Dream, from where an earlier worker got to if there was one. Comes once, before all other commands but ``Stop``."""
+
+    left: Left | None
+    level: int = 0
+    """By how many levels the canvas is smaller than usual, for want of memory (``budget``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +119,19 @@ class Pause:
     """Stand still, or go on."""
 
     paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Thrift:
+    """Take less of the machine, or as much as ever again."""
+
+    threads_fewer: int = 0
+    """Threads that it does not compute with; one is left in any case."""
+    share: float = 1.0
+    """Part of the time that steps may take; it rests otherwise."""
+
+
+PLENTY = Thrift()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +146,8 @@ class Stop:
     """End after the step at hand."""
 
 
-Command = Scene | Motion | Bump | Pause | Free | Stop
+Command = Scene | Motion | Tuned | Bump | Pause | Thrift | Free | Stop
+"""Those that a worker obeys while it dreams."""
 
 
 # From the worker to the renderer.
@@ -176,6 +169,11 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """All is there, and waits for ``Begin``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The dream begins."""
 
@@ -193,6 +191,10 @@ class Beat:
     """Seconds a step takes; 0 before that is known."""
     heard: int
     """Commands received so far, ``Free`` not counted."""
+    median_s: float = 0.0
+    """Median of what the latest steps took; 0 before that is known."""
+    sets_up: bool = False
+    """Whether the next step sets up what those after it use, which may take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,16 @@ class Shot:
     """All that was done to the dream since the picture that was sent before."""
     ridden: tuple[int, float] | None = None
     """Number and time of the picture ridden on, which then lies in the slot below the other, at the same size."""
+    kept: KeptAt | None = None
+    """What was kept of the dream with it; most pictures come without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """A picture that nobody should see was not sent."""
+
+    message: str
+    """What is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +231,9 @@ class Trouble:
     """Something went wrong, and the dream goes on."""
 
     message: str
+    cause: Cause = Cause.OTHER
+    level: int = 0
+    """By how many levels the canvas is smaller than usual from now on, where the cause is want of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +246,7 @@ class Failed:
     """Where, for the log."""
     lasting: bool
     """Whether trying again would not help."""
+    cause: Cause = Cause.OTHER
 
 
-Report = Hello | Busy | Ready | Beat | Shot | Trouble | Failed | logging.LogRecord
+Report = Hello | Busy | Prepared | Ready | Beat | Shot | Spoilt | Trouble | Failed | logging.LogRecord

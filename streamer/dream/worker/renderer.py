@@ -1,6 +1,7 @@
 """Starts, feeds, watches and restarts the process that dreams. The one place that knows where the worker runs; no torch here.
 
-A thread of its own does all of it. The dream goes on after a crash: a new worker takes up the last picture at the last pose.
+A thread of its own does all of it. The dream goes on after a crash: a spare worker, which waits for that, takes up the last
+picture at the last pose, with the momentum and the chance that were kept last.
 """
 
 from __future__ import annotations
@@ -11,16 +12,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 
 import numpy as np
 
-from streamer.acts import Act
+from streamer.acts import Act, Tuned
 from streamer.config import Config
-from streamer.dream.moving.feed import Feed
+from streamer.dream.device import dreaming_threads
+from streamer.dream.forms import settled
+from streamer.dream.interface import Factory
+from streamer.dream.sources.feed import Feed
+from streamer.dream.worker.causes import Cause
+from streamer.dream.worker.patience import LOOK_S, Patience, SilenceLimits
 from streamer.dream.worker.process import Wishes, WorkerProcess
-from streamer.dream.worker.protocol import Beat, Busy, Factory, Failed, Ready, Report, Resume, Shot, Trouble
+from streamer.dream.worker.protocol import Beat, Busy, Failed, Haste, Ready, Report, Resume, Shot, Spoilt, Thrift, Trouble
+from streamer.dream.worker.retreat import Retreat
+from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
+from streamer.kept import Kept
 from streamer.messages import Keyframe, Motion, RendererStatus, Scene, SourcePicture
 
 log = logging.getLogger(__name__)
@@ -33,19 +42,29 @@ RATE_OVER = 10
 class Limits:
     """How patient a renderer is."""
 
-    loading_s: float = 300.0
-    """Without a sign of life before the first step is done; downloads give signs."""
-    silence_s: float = 30.0
-    """Without a sign of life afterwards; more where steps take long."""
-    silence_steps: float = 20.0
-    """Likewise, in steps of their usual length."""
+    silence: SilenceLimits = field(default_factory=SilenceLimits)
     backoff_s: float = 0.5
-    """Pause before a restart; doubles with each until a worker lasts."""
+    """Pause before a restart where a worker died young; doubles with each until one does not."""
     backoff_most_s: float = 30.0
-    lasting_s: float = 60.0
-    """A worker that dreamt for so long was sound: what happens then is a first failure."""
+    grown_up: int = 3
+    """A worker that dreamt so many pictures did not die young: the next one begins at once."""
     tries: int = 3
-    """Workers that may fail one after the other without a single picture before it is given up."""
+    """Workers that may fail one after the other without any getting ready before it is given up; those that the system had no
+    room for do not count, since that passes."""
+    spare: SpareLimits = field(default_factory=SpareLimits)
+
+
+@dataclass(slots=True)
+class _Life:
+    """What became of a worker."""
+
+    ended: Failed | None = None
+    """How it ended; None while it has not, or where it was told to."""
+    pictures: int = 0
+    """That it dreamt."""
+    began_s: float = 0.0
+    latest_s: float = 0.0
+    """When the first and the latest of them came."""
 
 
 class Renderer:
@@ -56,6 +75,10 @@ class Renderer:
         on_acts: Called likewise just before, with the keyframe and all that was done to the dream since the one before it.
         factory: Makes the dream, in the worker; picklable. None for the real one.
         feed: Pictures of a moving source for the dream to ride on.
+        first: The first worker, started before with the same settings, seed and feed; it is ended with this renderer.
+        latest: The last picture of a program that ran before, at a size that canvases of these settings have: the dream goes on
+            from there. None for a new one.
+        kept: What was kept with that.
     """
 
     def __init__(
@@ -66,20 +89,33 @@ class Renderer:
         *,
         factory: Factory | None = None,
         feed: Feed | None = None,
+        first: WorkerProcess | None = None,
+        latest: Keyframe | None = None,
+        kept: Kept | None = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
-        self._config, self._seed, self._factory, self._feed = config, seed, factory, feed
+        # Once, so that all workers of a run compute alike.
+        self._config = settled(config, dreaming_threads()) if factory is None else config
+        self._seed, self._factory, self._feed = seed, factory, feed
         self._on_acts = on_acts
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
+        self._first = first
+        self._spare = Spare(self._make_spare, self._limits.spare, clock)
+        self._retreat = Retreat(config, clock)
+        self._swaps = False  # whether a prepared spare is to take the place of a worker that is well
+        self._stopped_s: float | None = None  # when the dream did, while it has not gone on
         self._lock = threading.Lock()  # over wishes and alarm
         self._wishes = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
         self._alarm, self._button = multiprocessing.Pipe(duplex=False)
         self._pressed = False
         self._status = RendererStatus(activity="starting")
         self._failure = ""
-        self._latest: Keyframe | None = None
+        self._latest = latest
+        self._kept = None if latest is None or kept is None else (latest, kept)
+        self._median_s = 0.0  # of what steps took lately
+        self._ready = False  # whether any worker ever was
         self._recent: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)  # time and steps of the latest keyframes
         self._stopping = threading.Event()
         self._stop_by_s = 0.0
@@ -97,6 +133,10 @@ class Renderer:
         """Move the camera differently from now on."""
         self._wish(lambda wishes: replace(wishes, motion=motion))
 
+    def tune(self, tuned: Tuned) -> None:
+        """Go by other settings from the next keyframe on."""
+        self._wish(lambda wishes: replace(wishes, tuned=tuned))
+
     def bump(self) -> None:
         """Wake a settled dream by noise."""
         self._wish(lambda wishes: replace(wishes, bumps=wishes.bumps + 1))
@@ -109,13 +149,21 @@ class Renderer:
         """Stand still, or go on. Keyframes still come, of a camera that does not move."""
         self._wish(lambda wishes: replace(wishes, paused=paused))
 
+    def save(self, thrift: Thrift) -> None:
+        """Take so much of the machine from now on."""
+        self._wish(lambda wishes: replace(wishes, thrift=thrift))
+
     def latest(self) -> Keyframe | None:
         """The newest keyframe; None before the first."""
         return self._latest
 
+    def kept(self) -> tuple[Keyframe, Kept] | None:
+        """A late keyframe, and what it takes besides to go on from there; None before the first."""
+        return self._kept
+
     def status(self) -> RendererStatus:
         """How the dreaming goes."""
-        return self._status
+        return replace(self._status, reduced=self._retreat.told)
 
     @property
     def failure(self) -> str:
@@ -129,6 +177,8 @@ class Renderer:
         self._wish(lambda wishes: wishes, wake=True)
         if self._thread.ident is not None:
             self._thread.join()
+        if self._first is not None:
+            self._first.dismiss(0.0)
         with self._lock:
             self._alarm.close()
             self._button.close()
@@ -144,104 +194,173 @@ class Renderer:
     # From here on: the renderer's own thread.
 
     def _run(self) -> None:
-        failures = 0
+        failures = hopeless = 0
         try:
             while not self._stopping.is_set():
-                ended, dreamt_s = self._employ()
+                try:
+                    hand, self._first = self._first or self._spare.take() or self._make(Haste.NOW), None
+                except (OSError, RuntimeError) as error:
+                    life = _Life(Failed(f"no process can be started: {why(error)}", "", lasting=False))
+                else:
+                    life = self._employ(hand)
+                    hopeless += 1
                 if self._stopping.is_set():
                     return
-                failures = 1 if dreamt_s >= self._limits.lasting_s else failures + 1
-                if ended.trace:
-                    log.info("where the worker failed:\n%s", ended.trace)
-                if ended.lasting or (self._latest is None and failures >= self._limits.tries):
-                    self._give_up(ended.message)
+                if life.ended is None:
+                    log.info("another worker takes over, with all that was done without")
+                    continue
+                failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
+                if self._mourn(life):
+                    hopeless = 0  # there is something left to try
+                if life.ended.lasting or (not self._ready and hopeless >= self._limits.tries):
+                    self._give_up(life.ended.message)
                     return
-                pause_s = min(self._limits.backoff_s * 2 ** (failures - 1), self._limits.backoff_most_s)
-                log.warning("the dream stopped: %s; it goes on with a new worker in %g s", ended.message, pause_s)
-                self._recent.clear()
-                self._note(error=ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
+                pause_s = grown_s(self._limits.backoff_s, failures - 1, self._limits.backoff_most_s) if failures else 0.0
+                when = f"in {pause_s:g} s" if pause_s else "at once"
+                log.warning("the dream stopped: %s; it goes on with a new worker %s", life.ended.message, when)
                 self._stopping.wait(pause_s)
                 self._note(restarts=self._status.restarts + 1)
         except Exception as error:  # ours, or that of who takes the keyframes: it would end unseen with this thread
             log.exception("the renderer itself failed")
             self._give_up(f"{type(error).__name__}: {error}")
+        finally:
+            self._spare.dismiss()
 
-    def _employ(self) -> tuple[Failed, float]:
-        """Start a worker and serve it until it ends or is stopped.
-
-        Returns:
-            How it ended, and for how many seconds it dreamt.
-        """
-        with self._lock:
-            wishes = self._wishes
-        hand = WorkerProcess(self._config, self._seed, self._factory, wishes, self._resume(), self._feed)
-        ended, began_s = None, None
-        alive_s = self._clock()
+    def _employ(self, hand: WorkerProcess) -> _Life:
+        """Have a worker dream, and serve it until it ends, which it is made to, or is stopped."""
+        life = _Life()
+        patience = Patience(
+            self._limits.silence,
+            self._clock,
+            prepared=hand.prepared,
+            median_s=self._median_s,
+            starved=lambda: hand.starved_s,
+        )
         try:
-            while not self._stopping.is_set():
+            with self._lock:
+                wishes = self._wishes
+            hand.begin(wishes, self._resume(), self._retreat.level)
+            while not self._stopping.is_set() and life.ended is None and not self._is_relieved():
                 with self._lock:
                     wishes = self._wishes
                 hand.tell(wishes)
-                patience_s = self._limits.loading_s
-                if began_s is not None:
-                    patience_s = max(self._limits.silence_s, self._limits.silence_steps * hand.step_s)
-                left_s = alive_s + patience_s - self._clock()
-                if left_s <= 0:
-                    ended = Failed(f"the worker was silent for {patience_s:g} s", "", lasting=False)
-                    break
-                ready = wait([hand.connection, hand.sentinel, self._alarm], left_s)
+                watched = [hand.connection, hand.sentinel, self._alarm, *self._spare.watched]
+                looked_s, at_most_s = self._clock(), max(0.0, min(patience.left_s, self._spare.left_s, LOOK_S))
+                ready = wait(watched, at_most_s)
+                patience.waited(at_most_s, self._clock() - looked_s)
                 if self._alarm in ready:
                     self._hush()
                 if hand.connection in ready:
                     try:
                         report, picture = hand.receive()
                     except (EOFError, OSError):
-                        ended = hand.obituary()
-                        break
-                    alive_s = self._clock()
-                    if isinstance(report, Failed):
-                        ended = report
-                        break
-                    if began_s is None and isinstance(report, Shot) and report.steps:
-                        began_s = alive_s
-                    self._take(hand, report, picture)
+                        life.ended = hand.obituary()
+                        continue
+                    patience.heard(report)
+                    self._median_s = patience.median_s
+                    self._hear(hand, report, picture, life)
                 elif hand.sentinel in ready:
-                    ended = hand.obituary()
-                    break
+                    life.ended = hand.obituary()
+                elif patience.left_s <= 0:
+                    life.ended = Failed(f"the worker was silent for {patience.seconds:.3g} s", "", lasting=False)
+                self._spare.look(ready)
         finally:
-            hand.dismiss(max(0.0, self._stop_by_s - time.monotonic()) if ended is None else 0.0)
-        return ended or Failed("stopped", "", lasting=False), 0.0 if began_s is None else self._clock() - began_s
+            if self._stopping.is_set():
+                self._spare.dismiss()
+                hand.dismiss(max(0.0, self._stop_by_s - time.monotonic()))
+            else:
+                hand.dismiss(0.0)
+        return life
+
+    def _hear(self, hand: WorkerProcess, report: Report, picture: np.ndarray | None, life: _Life) -> None:
+        if isinstance(report, Failed):
+            life.ended = report
+            return
+        if isinstance(report, Shot) and report.steps:
+            if not life.pictures:
+                life.began_s = self._clock()
+                self._spare.want()
+            life.pictures += 1
+            life.latest_s = self._clock()
+        self._take(hand, report, picture)
+
+    def _mourn(self, life: _Life) -> bool:
+        """Take note of how a worker ended; returns whether the next one does without something more."""
+        assert life.ended is not None
+        if life.ended.trace:
+            log.info("where the worker failed:\n%s", life.ended.trace)
+        if not self._ready:  # it may be what they were to go on from
+            self._latest, self._kept = (None if self._kept is None else self._latest), None
+        before = self._retreat.config
+        retreat = self._retreat.ended(life.ended.cause, life.latest_s - life.began_s, self._status.device)
+        if retreat:
+            log.warning("%s: %s", "want of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", retreat)
+        if self._retreat.config != before:
+            self._spare.dismiss()
+        self._stopped_s = self._clock() if self._stopped_s is None else self._stopped_s
+        self._recent.clear()
+        self._note(error=life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
+        return bool(retreat)
+
+    def _is_relieved(self) -> bool:
+        """Whether another worker, which has more, is prepared to take over; one is made when more is to be tried again."""
+        if self._retreat.look():
+            self._swaps = True
+            self._spare.dismiss()
+            self._spare.want()
+        if not self._swaps or not self._spare.waits:
+            return False
+        self._swaps = False
+        return True
+
+    def _make(self, haste: Haste) -> WorkerProcess:
+        return WorkerProcess(self._retreat.config, self._seed, self._factory, self._feed, haste)
+
+    def _make_spare(self) -> WorkerProcess:
+        """Start a spare. A second copy of a network is held in the computer's memory, but not in that of a GPU."""
+        return self._make(Haste.SPARE if self._status.device == "cpu" else Haste.SPARE_LIGHT)
 
     def _take(self, hand: WorkerProcess, report: Report, picture: np.ndarray | None) -> None:
         match report:
             case Busy():
                 self._note(activity=report.what)
             case Ready():
+                self._ready = True
+                self._retreat.begun(report.network)
                 self._note(network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity="")
             case Trouble():
                 log.warning("%s", report.message)
                 self._note(error=report.message)
+                if report.cause is Cause.MEMORY:
+                    self._retreat.stumbled(report.level)
+            case Spoilt():
+                self._note(spoilt=self._status.spoilt + 1, error=f"a picture was not fit to be seen: {report.message}")
             case Beat():
                 if self._wishes.paused:
                     self._recent.clear()
                     self._note(steps_per_s=0.0, keyframe_s=None)
             case Shot():
                 assert picture is not None
-                self._deliver(hand.time_s(report), report, picture)
+                self._deliver(hand.time_s(report), report, picture, hand.kept(report))
             case logging.LogRecord():
                 logger = logging.getLogger(report.name)
                 if logger.isEnabledFor(report.levelno):
                     logger.handle(report)
 
-    def _deliver(self, time_s: float, shot: Shot, picture: np.ndarray) -> None:
+    def _deliver(self, time_s: float, shot: Shot, picture: np.ndarray, kept: Kept | None) -> None:
         number = 0 if self._latest is None else self._latest.number + 1
         ridden = None
         if shot.ridden is not None:
             picture, below = picture[: shot.size[0]], picture[shot.size[0] :]
             ridden = SourcePicture(below, *shot.ridden)
         self._latest = Keyframe(picture, shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s, ridden)
+        if kept is not None:
+            self._kept = self._latest, kept
         if shot.steps:
             self._recent.append((time_s, shot.steps))
+            if self._stopped_s is not None:
+                log.info("the dream goes on, after %.2f s", self._clock() - self._stopped_s)
+                self._stopped_s = None
         self._note(canvas=shot.size)
         if len(self._recent) > 1:
             seconds = max(self._recent[-1][0] - self._recent[0][0], 1e-9)
@@ -253,9 +372,13 @@ class Renderer:
             self._on_keyframe(self._latest)
 
     def _resume(self) -> Resume | None:
-        if self._latest is None:
+        if (latest := self._latest) is None:
             return None
-        return Resume(self._latest.image, self._latest.pose, self._latest.time_s, self._latest.ridden)
+        kept, ago = None, 0
+        if self._kept is not None:
+            keyframe, kept = self._kept
+            ago = latest.number - keyframe.number
+        return Resume(latest.image, latest.pose, latest.time_s, latest.ridden, latest.scene, kept, ago)
 
     def _hush(self) -> None:
         with self._lock:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import torch
 
 from streamer.config import Config
-from streamer.dream.device import DeviceError, canvas_size, choose_device
-from streamer.dream.dreams import make_dreamer
-from streamer.dream.moving.riding import RidingDream
+from streamer.dream.algorithms.decorrelated import views_for
+from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.device import DeviceError, canvas_size, choose_device, compute_with, dreaming_threads
+from streamer.dream.interface import Dream, Tell, Unfit
 from streamer.dream.networks.loading import NetworkError, load
-from streamer.dream.objectives import DreamError
-from streamer.dream.sources import SourceError
-from streamer.dream.start import starting_picture
-from streamer.dream.worker.protocol import Dream, Tell, Unfit
+from streamer.dream.networks.probe import find_form
+from streamer.dream.objectives.views import Glances
+from streamer.dream.sources.picture import SourceError
+from streamer.dream.sources.start import starting_picture
+from streamer.messages import Scene, Target, arrange
 
-VIDEO_CORES = 1
-"""CPU cores left to the process that shows the dream. Threads that wait for one which has lost its core make the dream many
-times slower than one thread fewer: 4.1 s a step instead of 0.35 s, on two cores with another busy process."""
+REHEARSED = 2
+"""Steps of a rehearsal: the first sets up what all others use."""
 
 
 def build(config: Config, seed: int, tell: Tell) -> Dream:
@@ -32,33 +33,47 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
         device = choose_device(config.device)
         start = starting_picture(config.source)
         if device.type == "cpu":
-            torch.set_num_threads(max(1, cores() - VIDEO_CORES))
+            torch.set_num_threads(dreaming_threads())
         tell("loading the network")
         ensemble = load(config.network, device, progress=lambda received, total: tell(_megabytes(received, total)))
     except (DeviceError, NetworkError, SourceError) as error:
         raise Unfit(str(error)) from error
     tell("setting up the dream")
-    dreamer = make_dreamer(ensemble, config, canvas_size(config.canvas, config.video, device.type), device, seed, start)
-    threads = torch.get_num_threads()
-    layers = ensemble.layer_entries
-    rider = dreamer if isinstance(dreamer, RidingDream) else None
-    return Dream(dreamer, ensemble.name, device.type, ensemble.wnids, is_out_of_memory, DreamError, threads, layers, rider)
+    size = canvas_size(config.canvas, config.video, device.type)
+    dreamer = make_dreamer(ensemble, config, size, device, seed, start)
+
+    def rehearse() -> None:
+        other = make_dreamer(ensemble, config, size, device, seed, start)
+        other.scene(Scene(0, arrange([Target(ensemble.wnids[0], "rehearsal")])))
+        for _ in range(REHEARSED):
+            other.step(0.1)
+
+    def probe(stop: Callable[[], bool]) -> None:
+        if device.type == "cpu":
+            network = ensemble.first
+            views = views_for(network.trained_px, size)
+            shown = Glances(config.dream, size, torch.Generator()).ladder(network, views[0])[0]
+            find_form(config, network, shown, torch.get_num_threads(), stop)
+
+    return Dream(
+        dreamer,
+        ensemble.name,
+        device.type,
+        ensemble.wnids,
+        relieve,
+        torch.get_num_threads(),
+        ensemble.layer_entries,
+        rehearse,
+        compute_with if device.type == "cpu" else lambda threads: None,
+        probe,
+        torch.cuda.current_stream(device).synchronize if device.type == "cuda" else lambda: None,
+        str(ensemble.first.form),
+    )
 
 
-def cores() -> int:
-    """CPU cores this process may use: in a container often fewer than the machine has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a smaller canvas could help. What the failed step held on a GPU is given back."""
-    if isinstance(error, torch.OutOfMemoryError):
-        torch.cuda.empty_cache()
-        return True
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+def relieve() -> None:
+    """Give back what a failed step held on a GPU."""
+    torch.cuda.empty_cache()  # nothing where there is none
 
 
 def _megabytes(received: int, total: int | None) -> str:

@@ -1,289 +1,66 @@
-"""The worker process: Scenes in, pictures out. Torch is imported here only once a dream is put together."""
+"""The worker process: what runs in it around the dreaming loop. Torch is imported here only once a dream is put together."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import logging.handlers
-import math
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-import numpy as np
-
-from streamer.acts import Act, Begun, Bump, Resized, Stood, Stumbled
-from streamer.dream.moving.feed import Feed
-from streamer.dream.settled import Sleep
-from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.protocol import (
-    Assignment,
-    Beat,
-    Busy,
-    Command,
-    Dream,
-    Factory,
-    Failed,
-    Free,
-    Hello,
-    Pause,
-    Ready,
-    Report,
-    Resume,
-    Riding,
-    Shot,
-    Stop,
-    Trouble,
-    Unfit,
-    wake,
-)
-from streamer.dream.worker.ring import SLOTS, Ring
-from streamer.messages import Motion, Pose, Scene
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.config import Config
+from streamer.dream.device import add_up_alike, largest_canvas
+from streamer.dream.interface import Dream, Factory, Riding, Unfit
+from streamer.dream.sessions.settled import Sleep
+from streamer.dream.sources.feed import Feed
+from streamer.dream.worker.budget import Budget, may_shrink
+from streamer.dream.worker.causes import diagnose
+from streamer.dream.worker.loop import Inbox, Worker, in_one_line
+from streamer.dream.worker.protocol import Assignment, Begin, Busy, Failed, Haste, Hello, Left, Prepared, Report, Resume, Stop
+from streamer.dream.worker.ring import Ring
+from streamer.messages import Motion, SourcePicture
 
 log = logging.getLogger(__name__)
 
-MAX_DT_S = 30.0
-"""The longest stretch the camera is moved at once: after a longer silence the picture would be one blurred spot."""
-BEAT_S = 0.25
-"""Seconds between signs of life while nothing else is to be said."""
-STILL_S = 0.5
-"""Seconds between pictures while paused, which tell that the camera stands."""
 WATCH_S = 0.2
 """Seconds between looks at a moving source that is ridden on."""
-NICENESS = 5
-"""The picture may wait, the video may not: the worker gives way to the process that shows it."""
+NICENESS = 15
+"""The picture may wait, the video may not: the worker gives way to the process that shows it. With a weight of 36 to 1024 it
+gets what the video leaves, and a thirtieth of a core that other programs of the same session want all of, so that it lives."""
+SPARE_NICENESS = 4
+"""By so much more a spare gives way while it prepares, to the worker that dreams."""
+NICE_THREADS = sys.platform == "linux"
+"""Whether each thread is as nice as it likes; elsewhere a process is."""
+OOM_SCORE = 500
+"""Of 1000: how willing a spare is to be ended for want of memory, as Linux reckons it."""
 
-
-class Inbox:
-    """What the renderer sent, in order; slots that were given back lie apart."""
-
-    def __init__(self) -> None:
-        self.free: deque[int] = deque(range(SLOTS))
-        """Slots of the ring to write to."""
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()  # no capacity: the renderer sends little before a beat
-
-    def put(self, command: Command) -> None:
-        """Take in a command, in any thread."""
-        if isinstance(command, Free):
-            self.free.append(command.slot)
-        else:
-            self._commands.put(command)
-
-    def take(self, timeout_s: float) -> Command | None:
-        """The next command, waited for if need be; None when there is none in time."""
-        try:
-            return self._commands.get(timeout=timeout_s) if timeout_s > 0 else self._commands.get_nowait()
-        except queue.Empty:
-            return None
-
-
-class Worker:
-    """The dreaming loop.
-
-    Args:
-        resume: Where an earlier worker got to.
-        feed: Pictures to ride on.
-        sleep: Watches for a dream that has settled; None leaves it alone.
-        clock: Monotonic seconds, the pictures' time.
-    """
-
-    def __init__(
-        self,
-        dream: Dream,
-        budget: Budget,
-        ring: Ring,
-        inbox: Inbox,
-        send: Callable[[Report], None],
-        *,
-        motion: Motion,
-        resume: Resume | None = None,
-        feed: Feed | None = None,
-        sleep: Sleep | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._dream, self._budget, self._ring, self._inbox, self._send = dream, budget, ring, inbox, send
-        self._dreamer, self._motion, self._clock = dream.dreamer, motion, clock
-        self._rider, self._feed, self._sleep = dream.rider, feed, sleep
-        self._scene: Scene | None = None
-        self._paused = self._stopped = False
-        self._steps = 0  # since the last picture that went out
-        self._heard = 0
-        self._beaten_s = self._stood_s = self._moved_s = clock()
-        self._fresh = resume is None
-        if resume is not None:
-            if self._rider is not None and resume.ridden is not None:
-                self._rider.ride(resume.ridden, 0.0)
-            self._dreamer.restore(resume.picture, resume.pose)
-            self._moved_s = min(resume.time_s, self._moved_s)
-        self._posed_s = self._moved_s
-        self._dreamer.resize(budget.size)
-        self._acts: list[Act] = [Begun(dream.network, dream.device, dream.threads, budget.size, not self._fresh)]
-        """What was done since the last picture that went out."""
-
-    def run(self) -> None:
-        """Dream until told to stop.
-
-        Raises:
-            Exception: what a step raised, unless a smaller canvas cures it.
-        """
-        self._send(Ready(self._dream.network, self._dream.device, self._dream.wnids, self._dream.layers))
-        while self._scene is None and not self._stopped:  # a picture belongs to a scene
-            self._listen(BEAT_S)
-        if self._fresh:
-            self._moved_s = self._posed_s = self._clock()
-            self._publish()
-        while not self._stopped:
-            began = self._clock()
-            if self._paused:
-                self._stand_still()
-                until = began + STILL_S
-            else:
-                self._make_keyframe()
-                until = began + self._budget.least_s
-            self._listen(until - self._clock())
-
-    def _make_keyframe(self) -> None:
-        for step in range(self._budget.steps):
-            if step:
-                self._listen(0.0)
-            if self._stopped or self._paused:
-                return
-            self._step()
-        self._publish()
-        if self._budget.keyframe():
-            log.info("canvas now %dx%d, to hold a keyframe every %.2f s", *self._budget.size[::-1], self._budget.target_s)
-            self._resize()
-
-    def _step(self) -> None:
-        now, before = self._clock(), self._dreamer.pose
-        dt_ms = self._whole_ms(now - MAX_DT_S)
-        if dt_ms > 0:
-            self._acts.append(Stood(dt_ms))
-        dt_ms = self._whole_ms(now)
-        try:
-            self._ride(dt_ms / 1000)
-            self._dreamer.step(dt_ms / 1000)
-        except Exception as error:
-            if not self._dream.out_of_memory(error) or not self._budget.out_of_memory():
-                raise
-            height, width = self._budget.size
-            self._send(Trouble(f"out of memory: dreaming on a canvas of {width}x{height} from now on ({_line(error)})"))
-            self._acts += [Stood(dt_ms), Stumbled()]
-            self._resize()
-        else:
-            self._budget.took(self._clock() - now)
-            self._acts.append(dt_ms)
-            self._steps += 1
-        still = self._rider is not None or (self._motion.speed == 1 and self._motion.rotation == 0)
-        if still or self._dreamer.pose != before:  # the 2015 algorithm moves once for many steps
-            self._posed_s = self._moved_s
-
-    def _ride(self, dt_s: float) -> None:
-        """Go on upon the newest picture of a moving source."""
-        if self._rider is None or self._feed is None:
-            return
-        ridden = self._rider.ridden
-        picture = self._feed.newest(after=0 if ridden is None else ridden.number) or ridden
-        if picture is not None:
-            self._rider.ride(picture, dt_s)
-
-    def _whole_ms(self, now_s: float) -> int:
-        """Move the camera's time up to a moment, by whole milliseconds, so that it can be told exactly; returns how many."""
-        ms = max(0, math.floor((now_s - self._moved_s) * 1000))
-        self._moved_s += ms / 1000
-        return ms
-
-    def _resize(self) -> None:
-        self._dreamer.resize(self._budget.size)
-        self._acts.append(Resized(self._budget.size))
-
-    def _stand(self) -> None:
-        """Let time pass without the camera."""
-        self._acts.append(Stood(self._whole_ms(self._clock())))
-
-    def _stand_still(self) -> None:
-        """Tell that time passes and the camera does not move."""
-        self._stand()
-        self._posed_s = self._moved_s
-        self._publish()
-
-    def _publish(self) -> None:
-        """Send the picture, unless all slots are taken: then a later one is newer."""
-        if self._scene is None or not self._inbox.free:
-            return
-        slot, image = self._inbox.free.popleft(), self._dreamer.picture()
-        height, width = image.shape[:2]
-        ridden = None if self._rider is None else self._rider.ridden
-        self._ring.write(slot, image if ridden is None else np.concatenate([image, ridden.image]))
-        pose: Pose = self._dreamer.pose
-        acts = tuple(self._acts)
-        on = None if ridden is None else (ridden.number, ridden.time_s)
-        step_s = self._budget.step_s
-        self._send(Shot(slot, (height, width), pose, self._posed_s, self._scene, self._steps, step_s, acts, on))
-        self._steps, self._acts = 0, []
-        if self._sleep is not None and not self._paused and (bump := self._sleep.look(self._posed_s, pose, image)):
-            log.info("the dream had settled: woken by %s", "a twist" if bump.twist else "noise")
-            self._wake(bump)
-
-    def _listen(self, seconds: float) -> None:
-        """Obey what there is, and what comes within some seconds; give signs of life."""
-        until = self._clock() + seconds
-        while not self._stopped:
-            now = self._clock()
-            if now - self._beaten_s >= BEAT_S:
-                self._send(Beat(self._budget.step_s, self._heard))
-                self._beaten_s = now
-            command = self._inbox.take(min(until - now, BEAT_S))
-            if command is not None:
-                self._obey(command)
-                if isinstance(command, Scene | Pause):
-                    return  # no reason to rest any longer
-            elif now >= until:
-                return
-
-    def _wake(self, bump: Bump) -> None:
-        self._acts.append(bump)
-        wake(self._dreamer, bump)
-
-    def _obey(self, command: Command) -> None:
-        self._heard += 1
-        if isinstance(command, Scene | Motion):
-            self._acts.append(command)
-        match command:
-            case Scene():
-                try:
-                    self._dreamer.scene(command)
-                    self._scene = command
-                    if self._sleep is not None:
-                        self._sleep.renew()
-                except self._dream.unknown as error:
-                    self._send(Trouble(str(error)))
-                    self._scene = self._scene or command  # better a picture without it than none
-            case Motion():
-                self._motion = command
-                self._dreamer.motion(command)
-            case Bump():
-                self._wake(command)
-            case Pause():
-                if self._paused and not command.paused:
-                    self._stand()
-                self._paused = command.paused
-            case Stop():
-                self._stopped = True
+Orders = queue.SimpleQueue[Begin | None]
+"""The order to begin, or None: all is prepared. No capacity: there is one of each."""
 
 
 def main(connection: Connection, assignment: Assignment) -> None:
-    """Run a worker in its own process until told to stop, or until the renderer's process is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all processes of a terminal; the renderer says when to stop
+    """Run a worker in its own process until told to stop, or until the renderer's process is gone.
+
+    It prepares its dream at once, and begins when it is told to.
+    """
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # a terminal sends them to all; the renderer says when to stop
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(NICENESS)
+    add_up_alike()  # or a replay could not give the same pixels
+    spare = assignment.haste is not Haste.NOW
+    if not NICE_THREADS:  # else it was started so
+        give_way(NICENESS)
     lock = threading.Lock()
 
     def send(report: Report) -> None:
@@ -293,29 +70,134 @@ def main(connection: Connection, assignment: Assignment) -> None:
         except OSError:
             os._exit(0)  # nobody is left to dream for
 
-    _log_to(send)
-    inbox, begun = Inbox(), threading.Event()
-    ring = assignment.ring
+    _log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
+    inbox, orders, begun = Inbox(), Orders(), threading.Event()
+    ring, config = assignment.ring, assignment.config
     send(Hello(time.monotonic()))
-    threading.Thread(target=_receive, args=(connection, inbox, begun), name="commands", daemon=True).start()
-    config = assignment.config
+    threading.Thread(target=_receive, args=(connection, inbox, orders, begun), name="commands", daemon=True).start()
     try:
-        dream = (assignment.factory or _real_factory())(config, assignment.seed, lambda what: send(Busy(what)))
-        shrinkable = config.dream.keyframe_s != "auto" or config.canvas.width == config.canvas.height == "auto"
-        budget = Budget(config.dream, dream.dreamer.size, frame_s=1 / config.video.fps, shrinkable=shrinkable)
+        if spare:
+            with _first_to_go():
+                dream, begin = _prepare_aside(assignment, send, orders)
+        else:
+            dream, begin = _make(assignment, send), _order(orders)
+        logging.getLogger().setLevel(logging.INFO)
+        dream = dream or _make(assignment, send)
+        largest = None if ALGORITHMS[config.dream.algorithm].screen == "ink" else largest_canvas(config.canvas, config.video)
+        frame_s = 1 / config.video.fps
+        budget = Budget(
+            config.dream,
+            dream.dreamer.size,
+            frame_s=frame_s,
+            shrinkable=may_shrink(config),
+            largest=largest,
+            level=begin.level,
+        )
         motion = Motion(config.zoom.speed, config.zoom.rotation)
-        resume, feed, sleep = assignment.resume, assignment.feed, Sleep(config.dream)
-        worker = Worker(dream, budget, ring, inbox, send, motion=motion, resume=resume, feed=feed, sleep=sleep)
+        resume, feed, sleep = _resume(begin.left, ring, dream, config), assignment.feed, Sleep(config.dream)
+        worker = Worker(dream, budget, ring, inbox, send, motion=motion, config=config, resume=resume, feed=feed, sleep=sleep)
         begun.set()
-        if dream.rider is not None and assignment.feed is not None:
-            threading.Thread(target=_watch, args=(assignment.feed, dream.rider), name="watch", daemon=True).start()
+        if isinstance(dream.dreamer, Riding) and assignment.feed is not None:
+            threading.Thread(target=_watch, args=(assignment.feed, dream.dreamer), name="watch", daemon=True).start()
         worker.run()
     except Unfit as error:
-        send(Failed(_line(error), "", lasting=True))
+        send(Failed(in_one_line(error), "", lasting=True))
     except Exception as error:  # whatever a step can raise: the renderer reports it and starts another worker
-        send(Failed(_line(error), traceback.format_exc(), lasting=False))
+        send(Failed(in_one_line(error), traceback.format_exc(), lasting=False, cause=diagnose(error)))
     finally:
         ring.close()
+
+
+def give_way(niceness: int) -> None:
+    """Make this thread and those that it starts nicer to others by so much; its process where threads are all alike.
+
+    On Linux also a batch job: it takes no core from another thread when it wakes, as torch's threads do all the time.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(niceness)
+    with contextlib.suppress(AttributeError, OSError):
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _make(assignment: Assignment, send: Callable[[Report], None]) -> Dream:
+    factory = assignment.factory or _real_factory()
+    return factory(assignment.config, assignment.seed, lambda what: send(Busy(what)))
+
+
+def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], orders: Orders) -> tuple[Dream | None, Begin]:
+    """Prepare in a thread that gives way to everybody, for few may take back what they gave: the dream is not to give way so.
+
+    Returns:
+        The dream, rehearsed unless it is wanted before; None where it is left to be made now. And the order to begin.
+    """
+    wanted, threads = threading.Event(), [0]
+
+    def prepare() -> Dream | None:
+        threads[0] = threading.get_native_id()
+        if assignment.haste is Haste.SPARE_LIGHT:
+            _ = assignment.factory or _real_factory()
+            return None
+        dream = _make(assignment, send)
+        if not wanted.is_set():
+            dream.rehearse()
+            dream.probe(wanted.is_set)
+        return dream
+
+    with ThreadPoolExecutor(1, initializer=give_way, initargs=(SPARE_NICENESS if NICE_THREADS else 0,)) as aside:
+        made = aside.submit(prepare)
+        made.add_done_callback(lambda _: orders.put(None))
+        begin = orders.get()
+        if begin is None:
+            dream = made.result()
+            send(Prepared())
+            return dream, _order(orders)
+        wanted.set()
+        with contextlib.suppress(AttributeError, OSError):  # those who may take it back do
+            os.setpriority(os.PRIO_PROCESS, threads[0], os.getpriority(os.PRIO_PROCESS, 0))
+        return made.result(), begin
+
+
+def _order(orders: Orders) -> Begin:
+    """Wait to be told to begin."""
+    begin = orders.get()
+    assert begin is not None, "it is told once that all is prepared"
+    return begin
+
+
+def _resume(left: Left | None, ring: Ring, dream: Dream, config: Config) -> Resume | None:
+    """Where an earlier worker got to, as far as this dream can use it."""
+    if left is None:
+        return None
+    height, width = left.size
+    if left.ridden is None:
+        resume = Resume(ring.read(0, left.size), left.pose, left.time_s)
+    else:
+        pictures = ring.read(0, (2 * height, width))
+        resume = Resume(pictures[:height], left.pose, left.time_s, SourcePicture(pictures[height:], *left.ridden))
+    if left.kept is None:
+        return resume
+    theirs, ours = (left.kept.algorithm, left.kept.network), (config.dream.algorithm, dream.network)
+    if theirs != ours:
+        was, now = (f"{algorithm} with {network}" for algorithm, network in (theirs, ours))
+        log.warning("what was dreamt before was %s, this is %s: its picture goes on, its momentum does not", was, now)
+        return resume
+    return dataclasses.replace(resume, kept=left.kept.get(ring), kept_ago=left.kept_ago)
+
+
+@contextlib.contextmanager
+def _first_to_go() -> Iterator[None]:
+    """Within, a system out of memory ends this process before others: better the spare than the dream at work."""
+    file, before = Path("/proc/self/oom_score_adj"), None
+    with contextlib.suppress(OSError):  # Linux only
+        before = file.read_text()
+        file.write_text(f"{OOM_SCORE}\n")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                file.write_text(before)
 
 
 def _real_factory() -> Factory:
@@ -324,13 +206,16 @@ def _real_factory() -> Factory:
     return build
 
 
-def _receive(connection: Connection, inbox: Inbox, begun: threading.Event) -> None:
-    """Take in commands; ends the process when the other side is gone, or asks to stop while a network is still being loaded."""
+def _receive(connection: Connection, inbox: Inbox, orders: Orders, begun: threading.Event) -> None:
+    """Take in commands; ends the process when the other side is gone, or asks to stop while a dream is still being prepared."""
     while True:
         try:
             command = connection.recv()
         except (EOFError, OSError):
             os._exit(0)
+        if isinstance(command, Begin):
+            orders.put(command)
+            continue
         inbox.put(command)
         if isinstance(command, Stop) and not begun.is_set():
             os._exit(0)
@@ -358,14 +243,8 @@ class _Sender(logging.handlers.QueueHandler):
         self._send(record)
 
 
-def _log_to(send: Callable[[Report], None]) -> None:
+def _log_to(send: Callable[[Report], None], level: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_Sender(send)]
-    root.setLevel(logging.INFO)
+    root.setLevel(level)
     logging.captureWarnings(True)
-
-
-def _line(error: BaseException) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, Unfit) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -105,6 +105,7 @@ class Encoder:
         self._error = ""
         self._logged_s = -LOG_S
         self._retry_at_s = 0.0
+        self._easy = False
         self._stills = Stills((self._spec.height, self._spec.width), self._spec.jpeg_quality)
         self._thread: threading.Thread | None = None
 
@@ -112,6 +113,10 @@ class Encoder:
     def spec(self) -> EncodeSpec:
         """What it encodes."""
         return self._spec
+
+    def ease(self, easy: bool) -> None:
+        """Encode with as little work as may be from the next keyframe on, or as ever again; viewers go on."""
+        self._easy = easy
 
     @property
     def alive(self) -> bool:
@@ -301,7 +306,8 @@ class Encoder:
             if self._timeline is None:
                 self._timeline = Timeline(self._spec, self._sound)
             wanted = [kind for kind in VIDEO_KINDS if kind in kinds]
-            for added in self._timeline.add(self._stills.image(frame), frame.number, behind=behind, wanted=wanted):
+            image = self._stills.image(frame)
+            for added in self._timeline.add(image, frame.number, behind=behind, wanted=wanted, easy=self._easy):
                 self._deliver(subscriptions, added.kind, added.pieces, added.init)
         except av.FFmpegError as error:
             self._retry_at_s = start_s + RETRY_S

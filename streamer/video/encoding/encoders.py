@@ -14,6 +14,7 @@ from streamer.config import VideoConfig
 from streamer.messages import Frame
 from streamer.video.encoding.choice import Choice, choose
 from streamer.video.encoding.encode import Encoder, EncoderError, EncoderStatus
+from streamer.video.encoding.h264 import EASY_PRESET
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
 from streamer.video.encoding.timeline import Sound
 
@@ -40,6 +41,11 @@ class EncodersStatus:
     def error(self) -> str:
         """What went wrong last in any of them, in one line; empty while all is well."""
         return next((status.error for _, status in self.encodes if status.error), "")
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came faster than they could be encoded, summed over those that there are."""
+        return sum(status.dropped for _, status in self.encodes)
 
 
 class Encoders:
@@ -70,7 +76,7 @@ class Encoders:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         """Held while an encode is set up, which may take a while: frames go on being handed out."""
-        self._closed = False
+        self._closed = self._easy = False
         self._others: WeakValueDictionary[EncodeSpec, Encoder] = WeakValueDictionary()
         self.main = Encoder(self.spec(), sound, clock=clock)
         """The encode of the web page."""
@@ -116,6 +122,7 @@ class Encoders:
                 found = self._make(spec)
                 with self._lock:
                     self._others[spec] = found
+                    found.ease(self._easy)
             return found
 
     def _make(self, spec: EncodeSpec) -> Encoder:
@@ -129,6 +136,19 @@ class Encoders:
             log.warning("an encode of %dx%d goes to the CPU: %s", spec.width, spec.height, error)
             spec = replace(spec, encoder="libx264", preset=SAFE_PRESET)
             return Encoder(spec, self._sound, source=size, clock=self._clock)
+
+    @property
+    def may_ease(self) -> bool:
+        """Whether any encode could do with less work."""
+        return self.choice.encoder == "libx264" and self.choice.preset != EASY_PRESET
+
+    def ease(self, easy: bool) -> None:
+        """Encode with as little work as may be, from the next keyframes on, or as ever again."""
+        with self._lock:
+            self._easy = easy
+            encoders = [self.main, *self._others.values()]
+        for encoder in encoders:
+            encoder.ease(easy)
 
     def put(self, frame: Frame) -> None:
         """Hand over the frame on air; never blocks.

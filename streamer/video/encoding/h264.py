@@ -45,12 +45,26 @@ class Coded:
     key: bool
 
 
-def open_codec(spec: EncodeSpec, threads: int = 0) -> VideoCodecContext:
+EASY_PRESET = "ultrafast"
+"""x264's preset of least work."""
+IN_PARAMETER_SETS = {
+    "superfast": "ref=1",
+    "veryfast": "ref=1",
+    "faster": "ref=2",
+    "fast": "ref=2:chroma-qp-offset=-2",
+    "medium": "ref=3:chroma-qp-offset=-2",
+}
+"""What of x264's presets stands in the parameter sets, besides arithmetic coding and weighted prediction, which all but the
+easy one have. The offset is what x264 takes for its psychovisual optimisation, which begins with ``fast``."""
+
+
+def open_codec(spec: EncodeSpec, threads: int = 0, *, easy: bool = False) -> VideoCodecContext:
     """Set up an encoder for live viewers: no look-ahead, no B-frames, parameter sets before keyframes, colours tagged BT.709.
 
     Args:
         spec: What to encode.
         threads: 0 takes what the size needs.
+        easy: with as little work as the parameter sets that the preset has allow (libx264).
 
     Raises:
         av.FFmpegError: FFmpeg refuses the settings, or there is no such encoder here.
@@ -75,7 +89,11 @@ def open_codec(spec: EncodeSpec, threads: int = 0) -> VideoCodecContext:
     codec.thread_count = threads or max(1, min(os.cpu_count() or 1, 1 + int(load)))
     # Who wants a constant rate wants the Main profile too, which ultrafast misses for its lack of arithmetic coding.
     constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k", "coder": "cabac"} if spec.cbr else {}
-    codec.options = {"preset": spec.preset, "tune": "zerolatency", "x264-params": "scenecut=0", **constant, **rate}
+    preset, parameters = spec.preset, "scenecut=0"
+    if easy and preset != EASY_PRESET:
+        parameters += f":cabac=1:weightp=1:{IN_PARAMETER_SETS[preset]}"
+        preset = EASY_PRESET
+    codec.options = {"preset": preset, "tune": "zerolatency", "x264-params": parameters, **constant, **rate}
     return codec
 
 
@@ -95,10 +113,10 @@ class H264Run:
     pictures at these places are encoded.
     """
 
-    def __init__(self, spec: EncodeSpec) -> None:
-        """Set up the encoder; raises av.FFmpegError."""
-        self.spec = spec
-        self._codec = open_codec(spec)
+    def __init__(self, spec: EncodeSpec, *, easy: bool = False) -> None:
+        """Set up the encoder, ``easy`` for one of as little work as may be; raises av.FFmpegError."""
+        self.spec, self.easy = spec, easy
+        self._codec = open_codec(spec, easy=easy)
         self._yuv: VideoFrame | None = None
         self._first = 0
         self.number: int | None = None
@@ -113,6 +131,12 @@ class H264Run:
     def restart(self, number: int) -> None:
         """Count keyframes from the picture with that number on, the next one."""
         self._first = number
+
+    def successor(self, *, easy: bool) -> H264Run:
+        """A run that goes on from here, at a picture that is a keyframe; raises av.FFmpegError."""
+        run = H264Run(self.spec, easy=easy)
+        run._yuv = self._yuv
+        return run
 
     def encode(self, image: np.ndarray | None, number: int) -> list[Coded]:
         """Encode a picture.

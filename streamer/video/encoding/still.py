@@ -7,6 +7,7 @@ import threading
 import cv2
 import numpy as np
 
+from streamer.media.fit import fitted
 from streamer.messages import Frame
 
 SHAPE_TOLERANCE = 0.02
@@ -29,7 +30,7 @@ class Stills:
             return frame.image
         with self._lock:
             if self._scaled is None or self._scaled[0] is not frame:
-                self._scaled = (frame, fitted(frame.image, self._size))
+                self._scaled = (frame, barred(frame.image, self._size))
             return self._scaled[1]
 
     def jpeg(self, frame: Frame) -> bytes:
@@ -44,18 +45,8 @@ class Stills:
             return self._jpeg[1]
 
 
-def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def barred(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Scale an (H, W, 3) uint8 picture to (height, width), with black bars where the shapes differ by more than a little."""
     (height, width), (from_height, from_width) = size, image.shape[:2]
-    scale = min(height / from_height, width / from_width)
-    stretch = width * from_height / (height * from_width)
-    inner = (width, height)
-    if abs(stretch - 1) > SHAPE_TOLERANCE:
-        inner = (max(1, round(from_width * scale)), max(1, round(from_height * scale)))
-    scaled = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    if inner == (width, height):
-        return scaled
-    result = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
-    result[top : top + inner[1], left : left + inner[0]] = scaled
-    return result
+    alike = abs(width * from_height / (height * from_width) - 1) <= SHAPE_TOLERANCE
+    return fitted(image, size, "stretch" if alike else "pad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,8 @@ import numpy as np
 from streamer.video.encoding.forms import Form, SoundInfo, SoundPacket, VideoKind, make_form
 from streamer.video.encoding.h264 import Coded, H264Run, Piece
 from streamer.video.encoding.spec import EncodeSpec
+
+log = logging.getLogger(__name__)
 
 FILL_S = 1.0
 """A gap of missing frames up to so long is filled with the picture before it, unless the encoder is behind…"""
@@ -60,8 +63,12 @@ class Timeline:
         self._reader: SoundReader | None = None
         self._forms: dict[VideoKind, Form] = {}
         self._may_fill = FILL_S * spec.fps
+        self._unlike = False
+        """Whether an encoder of less work was tried and describes its pictures otherwise: who watches could not go on."""
 
-    def add(self, image: np.ndarray, number: int, *, behind: bool, wanted: Collection[VideoKind]) -> Iterator[Added]:
+    def add(
+        self, image: np.ndarray, number: int, *, behind: bool, wanted: Collection[VideoKind], easy: bool = False
+    ) -> Iterator[Added]:
         """Encode a frame, and give it out in the forms wanted: each begins at a keyframe, and ends when it is wanted no more.
 
         Frames that are missing since the last are made up for by the picture before them.
@@ -71,8 +78,9 @@ class Timeline:
             number: The frame's, higher than the last one's.
             behind: Whether more frames wait, so that there is no time to fill gaps.
             wanted: The forms that anybody wants now.
+            easy: Whether to take as little work as may be from the next keyframe on; viewers see no difference but in quality.
         """
-        for coded in self._encode(image, number, behind):
+        for coded in self._encode(image, number, behind, easy):
             yield from self._add(coded, wanted)
 
     def close(self) -> None:
@@ -81,7 +89,7 @@ class Timeline:
             form.close()
         self._forms = {}
 
-    def _encode(self, image: np.ndarray, number: int, behind: bool) -> Iterator[Coded]:
+    def _encode(self, image: np.ndarray, number: int, behind: bool, easy: bool) -> Iterator[Coded]:
         run = self._run
         missing = range(number if run.number is None else run.number + 1, number)
         if len(missing) > REGULAR_S * self._spec.fps:
@@ -90,9 +98,23 @@ class Timeline:
             fill = not behind and len(missing) <= self._may_fill
             self._may_fill = min(FILL_S * self._spec.fps, self._may_fill + FILL_SHARE - len(missing) * fill)
             for gap in missing:
-                if fill or run.is_key(gap):
-                    yield from run.encode(None, gap)
-        yield from run.encode(image, number)
+                if fill or self._run.is_key(gap):
+                    yield from self._encode_one(None, gap, easy)
+        yield from self._encode_one(image, number, easy)
+
+    def _encode_one(self, image: np.ndarray | None, number: int, easy: bool) -> list[Coded]:
+        """Encode a picture, the one before again for None; at a keyframe, by another encoder if more or less work is wanted."""
+        run = self._run
+        if easy is run.easy or self._unlike or run.number is None or not run.is_key(number):
+            return run.encode(image, number)
+        other = run.successor(easy=easy)
+        coded = other.encode(image, number)
+        if other.parameter_sets != run.parameter_sets:
+            self._unlike = True
+            log.info("preset %s stays: one of less work would describe its pictures otherwise", self._spec.preset)
+            return run.encode(image, number)
+        self._run = other
+        return coded
 
     def _add(self, coded: Coded, wanted: Collection[VideoKind]) -> Iterator[Added]:
         for kind in [kind for kind in self._forms if kind not in wanted]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,6 +14,8 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamer.media.opening import create_file
+
 MAX_WIDTH = 480
 """Pixels; wider frames are reduced."""
 MAX_FPS = 12.5
@@ -24,52 +25,74 @@ MAX_FRAMES = 300
 DITHER = "bayer"
 """An ordered pattern does not crawl from frame to frame as error diffusion does, and compresses better."""
 BAYER_SCALE = 3
+TICK = Fraction(1, 100)
+"""Seconds in which a GIF's delays are counted."""
+MOST_TICKS = 65_535
+"""The longest delay a GIF can hold."""
+ROUNDING = Fraction(1, 1000)
+"""Seconds by which a frame may come too early for the rate: films count in coarse steps."""
 
 
 class GifSpool:
     """Keeps reduced frames on disk until the palette for all of them can be made."""
 
     def __init__(self, size: tuple[int, int], fps: Fraction) -> None:
+        """Begin with nothing.
+
+        Args:
+            size: (height, width) of the frames that come.
+            fps: Frames a second, where they do not tell their times.
+        """
         height, width = size
         scale = min(1.0, MAX_WIDTH / width)
         self._size = (max(1, round(height * scale)), max(1, round(width * scale)))
         self._fps = fps
-        self._step = max(1, math.ceil(fps / Fraction(MAX_FPS)))
+        self._gap = 1 / Fraction(MAX_FPS)
         self._seen = 0
         self._slots: list[int] = []
+        self._times: list[Fraction] = []
         self._free: list[int] = []
+        self._left_out: np.ndarray | None = None
+        self._last = self._lasts = Fraction(0)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 open until close
 
-    def add(self, image: np.ndarray) -> None:
-        """Take an (h, w, 3) uint8 frame, or leave it out to keep the rate."""
-        number, self._seen = self._seen, self._seen + 1
-        if number % self._step:
-            return
-        if len(self._slots) >= MAX_FRAMES:
-            self._free += self._slots[1::2]
-            del self._slots[1::2]
-            self._step *= 2
-            if number % self._step:
-                return
-        if image.shape[:2] != self._size:
-            image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA)
-        slot = self._free.pop() if self._free else len(self._slots)
-        self._file.seek(slot * image.nbytes)
-        self._file.write(np.ascontiguousarray(image).data)
-        self._slots.append(slot)
+    def add(self, image: np.ndarray, time_s: float | None = None) -> None:
+        """Take an (h, w, 3) uint8 frame, or leave it out to keep the rate.
 
-    def save(self, path: Path) -> None:
-        """Write the GIF; it loops for ever."""
+        Args:
+            time_s: when it is shown, later than the one before; None at the rate.
+        """
+        time = self._seen / self._fps if time_s is None else Fraction(time_s).limit_denominator(90_000)
+        self._seen += 1
+        self._last, self._lasts = time, time - self._last if self._seen > 1 else 1 / self._fps
+        self._keep_left_out(time)
+        self._left_out = None
+        if self._times and time < self._times[-1] + self._gap - ROUNDING:
+            self._left_out = image.copy()
+        else:
+            self._keep(image, time)
+
+    def save(self, path: Path, ends_s: float | None = None) -> None:
+        """Write the GIF; it loops for ever.
+
+        Args:
+            ends_s: when its last frame is over; None where that is shown for as long as the one before.
+        """
+        end = self._last + self._lasts if ends_s is None else Fraction(ends_s).limit_denominator(90_000)
+        self._keep_left_out(end)
         palette = self._palette()
-        rate = self._fps / self._step
-        with av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
-            stream = container.add_stream("gif", rate=rate)
+        starts = [round((time - self._times[0]) / TICK) for time in self._times]
+        final = max(round(self._gap / TICK), round((end - self._times[0]) / TICK) - starts[-1])
+        options = {"loop": "0", "final_delay": str(min(final, MOST_TICKS))}
+        with create_file(path, "gif", options) as container:
+            stream = container.add_stream("gif", rate=1 / TICK)
             assert isinstance(stream, VideoStream)
             stream.codec_context.height, stream.codec_context.width = self._size
             stream.codec_context.pix_fmt = "pal8"
+            stream.codec_context.time_base = TICK
             graph = Graph()
             frames, colours = (
-                graph.add_buffer(width=f.width, height=f.height, format=f.format, time_base=1 / rate)
+                graph.add_buffer(width=f.width, height=f.height, format=f.format, time_base=TICK)
                 for f in (next(self._frames()), palette)
             )
             use = graph.add("paletteuse", f"dither={DITHER}:bayer_scale={BAYER_SCALE}:diff_mode=rectangle")
@@ -78,14 +101,35 @@ class GifSpool:
             colours.link_to(use, 0, 1)
             use.link_to(sink)
             graph.configure()
-            palette.pts, palette.time_base = 0, 1 / rate
+            palette.pts, palette.time_base = 0, TICK
             colours.push(palette)
             colours.push(None)
-            for number, frame in enumerate(self._frames()):
-                frame.pts, frame.time_base = number, 1 / rate
+            for start, frame in zip(starts, self._frames(), strict=True):
+                frame.pts, frame.time_base = start, TICK
                 frames.push(frame)
                 container.mux(stream.encode(_pull(graph)))
             container.mux(stream.encode(None))
+
+    def _keep_left_out(self, until: Fraction) -> None:
+        """Keep the frame that was left out, if it stays for so long that there is room for it after all: it is to be seen."""
+        if self._left_out is not None and until >= self._times[-1] + 2 * self._gap:
+            self._keep(self._left_out, self._times[-1] + self._gap)
+
+    def _keep(self, image: np.ndarray, time: Fraction) -> None:
+        if len(self._slots) >= MAX_FRAMES:
+            self._free += self._slots[1::2]
+            del self._slots[1::2], self._times[1::2]
+            self._gap *= 2
+            if time < self._times[-1] + self._gap - ROUNDING:
+                self._left_out = image.copy()
+                return
+        if image.shape[:2] != self._size:
+            image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA)
+        slot = self._free.pop() if self._free else len(self._slots)
+        self._file.seek(slot * image.nbytes)
+        self._file.write(np.ascontiguousarray(image).data)
+        self._slots.append(slot)
+        self._times.append(time)
 
     def close(self) -> None:
         """Free the disk."""

@@ -5,12 +5,7 @@ Nothing is left at the path named until all is written: work goes to a neighbour
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import tempfile
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,32 +13,29 @@ from types import TracebackType
 import av
 import cv2
 import numpy as np
+from av.codec.context import Flags
 from av.video.stream import VideoStream
 
+from streamer.media.opening import create_file
 from streamer.video.encoding.h264 import BT709, LIMITED_RANGE, to_yuv
 from streamer.video.files.gif import GifSpool
+from streamer.video.files.kind import Kind, Sound, rehearse
+from streamer.video.files.pictures import Folder, Jpeg, Png
+from streamer.video.files.sound_codecs import choose
 from streamer.video.files.soundtrack import Soundtrack
+from streamer.video.files.unfinished import beside, remove
 
 KINDS = ".mp4, .gif, .png or .jpg (the last frame), or a folder, named without a suffix"
 PICTURES = (".png", ".jpg", ".jpeg")
 """Kinds that hold a single frame, the last."""
-JPEG_QUALITY = 92
 CRF = 18
 """x264's constant rate factor: hard to tell from the frames themselves."""
-FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
-
-
+LONGEST_PX = 16_384
+"""Longest side of a picture that x264 takes."""
 TICK = Fraction(1, 90_000)
 """Seconds in which a film's times are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """Sound from a film."""
-
-    film: Path
-    until_s: float | None = None
-    """Where it is cut off; None for all of it."""
+FAULTS = (OSError, ValueError, av.FFmpegError)
+"""What PyAV raises while a video is opened; that a codec is missing is a ValueError."""
 
 
 class MovieError(Exception):
@@ -59,7 +51,7 @@ class MovieWriter:
     """Writes one video. Used as a context, it is finished when the block ends and removed when the block fails."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float, sound: Sound | None = None) -> None:
-        """Begin a video.
+        """Begin a video. One of a single frame is tried before, so that what cannot be written is found out now.
 
         Args:
             path: its suffix tells the kind; without one, or if it is a folder, pictures ``frame_000001.png``… go into it.
@@ -68,26 +60,34 @@ class MovieWriter:
             sound: of which film the sound is to be heard, in kinds that have any.
 
         Raises:
-            MovieError: there is no such kind, or the path cannot be written.
+            MovieError: there is no such kind, the path cannot be written, or the kind cannot hold frames of that size.
         """
         self.path = path
+        self.notes: tuple[str, ...] = ()
+        """What whoever asked for it is to be told of the film whose sound it has, each in a line: sound that cannot be had."""
         self._size = size
         self._closed = False
-        kind: type[_Kind] | None = _Folder if path.is_dir() or not path.suffix else _SUFFIXES.get(path.suffix.lower())
+        kind: type[Kind] | None = Folder if _is_folder(path) or not path.suffix else _SUFFIXES.get(path.suffix.lower())
         if kind is None:
             raise MovieError(f"'{path}': cannot write '{path.suffix}'; use {KINDS}", wrong_call=True)
-        if path.exists() and path.is_dir() != (kind is _Folder):
-            raise MovieError(f"'{path}' is there already, and is not a folder", wrong_call=True)
         try:
+            if path.exists() and path.is_dir() != kind.is_folder:
+                raise MovieError(f"'{path}' is there already, and is not a folder", wrong_call=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._part = _neighbour(path, folder=kind is _Folder)
+            self._part = beside(path, folder=kind.is_folder)
         except OSError as error:
             raise MovieError(f"cannot write '{path}': {error.strerror or error}", wrong_call=True) from error
         try:
-            self._kind = kind(self._part, size, Fraction(fps).limit_denominator(1001))
+            if sound is not None and kind.has_sound:
+                choice = choose(sound.film) if sound.choice is None else sound.choice
+                self.notes = (choice.told,) if choice.told else ()
+                sound = replace(sound, choice=choice)
+            rate = Fraction(fps).limit_denominator(1001)
+            rehearse(kind, path, size, rate, sound)
+            self._kind = kind(self._part, size, rate)
             self._kind.accompany(sound)
-        except (OSError, av.FFmpegError) as error:
-            _remove(self._part)
+        except FAULTS as error:
+            remove(self._part)
             raise MovieError(f"cannot write '{path}': {_reason(error)}") from error
 
     def write(self, image: np.ndarray, time_s: float | None = None) -> None:
@@ -107,6 +107,10 @@ class MovieWriter:
         except (OSError, av.FFmpegError) as error:
             self.abort()
             raise MovieError(f"cannot write '{self.path}': {_reason(error)}") from error
+
+    def ends(self, time_s: float) -> None:
+        """Say when the last frame is over; unsaid, it is shown for as long as others are at the video's rate."""
+        self._kind.ends_s = time_s
 
     def close(self) -> None:
         """Finish the video and put it in place; a second call does nothing.
@@ -132,7 +136,7 @@ class MovieWriter:
         if not self._closed:
             self._closed = True
             self._kind.give_up()
-        _remove(self._part)
+        remove(self._part)
 
     def __enter__(self) -> MovieWriter:
         return self
@@ -144,44 +148,16 @@ class MovieWriter:
             self.abort()
 
 
-class _Kind(ABC):
-    """One kind of output, written to ``part``."""
-
-    def __init__(self, part: Path, size: tuple[int, int], fps: Fraction) -> None:
-        self.part = part
-        self.frames = 0
-
-    def accompany(self, sound: Sound | None) -> None:  # noqa: B027 most are silent
-        """Take a film's sound along."""
-
-    def write(self, image: np.ndarray, time_s: float | None) -> None:
-        """Add a frame."""
-        self.frames += 1
-        self.time_s = time_s
-        self.add(image)
-
-    @abstractmethod
-    def add(self, image: np.ndarray) -> None:
-        """Take a frame, to be shown at ``time_s``."""
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Write what is left."""
-
-    def give_up(self) -> None:  # noqa: B027 most have nothing open
-        """Let go of everything open."""
-
-    def place(self, part: Path, path: Path) -> None:
-        """Move the finished work to where it was asked for."""
-        os.replace(part, path)
-
-
-class _Mp4(_Kind):
+class _Mp4(Kind):
     """H.264, yuv420p, BT.709, index in front."""
+
+    has_sound = True
 
     def __init__(self, part: Path, size: tuple[int, int], fps: Fraction) -> None:
         super().__init__(part, size, fps)
-        self._container = av.open(str(part), "w", format="mp4", options={"movflags": "faststart"})
+        if max(size) > LONGEST_PX:
+            raise ValueError(f"{size[1]}x{size[0]} is too large for H.264, whose sides are at most {LONGEST_PX} pixels")
+        self._container = create_file(part, "mp4", {"movflags": "faststart"})
         stream = self._container.add_stream("libx264", rate=fps)
         assert isinstance(stream, VideoStream)
         self._stream = stream
@@ -191,35 +167,55 @@ class _Mp4(_Kind):
         context.height, context.width = height + self._pad[0], width + self._pad[1]
         context.pix_fmt = "yuv420p"
         context.time_base = 1 / fps
+        context.flags |= Flags.frame_duration  # else FFmpeg passes no durations on, and the last picture's is lost
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         context.options = {"crf": str(CRF), "preset": "medium"}
-        self._time_base = 1 / fps
+        self._time_base, self._plain = 1 / fps, 1
         self._sound: Soundtrack | None = None
-        self._last_pts = -1
+        self._held: av.VideoFrame | None = None
 
     def accompany(self, sound: Sound | None) -> None:
         if sound is not None:
             # Frames of a film come at their own times.
+            self._plain = round(self._time_base / TICK)
             self._stream.codec_context.time_base = self._time_base = TICK
-            self._sound = Soundtrack(sound.film, self._container, sound.until_s)
+            self._sound = Soundtrack(sound.film, self._container, sound.until_s, sound.begins_s, sound.choice)
 
     def add(self, image: np.ndarray) -> None:
         if any(self._pad):
             image = cv2.copyMakeBorder(image, 0, self._pad[0], 0, self._pad[1], cv2.BORDER_REPLICATE)
-        frame = to_yuv(image)
-        pts = self.frames - 1 if self.time_s is None else max(self._last_pts + 1, round(self.time_s / self._time_base))
-        frame.pts, frame.time_base, self._last_pts = pts, self._time_base, pts
+        last = -1 if self._held is None or self._held.pts is None else self._held.pts
+        pts = self.frames - 1 if self.time_s is None else max(last + 1, round(self.time_s / self._time_base))
+        self._encode_held(pts)
+        self._held = to_yuv(image)
+        self._held.pts, self._held.time_base = pts, self._time_base
+
+    def _encode_held(self, until: int | None) -> None:
+        """Encode the frame before, whose duration is known once the next one is there."""
+        frame = self._held
+        if frame is None or frame.pts is None:
+            return
+        frame.duration = self._plain if until is None else until - frame.pts
         if self._sound is not None:
-            self._sound.write(float(pts * self._time_base))
+            self._sound.write(float(frame.pts * self._time_base))
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
+        self._encode_held(None if self.ends_s is None else round(self.ends_s / self._time_base))
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
             self._sound.write(None)
             self._sound.close()
         self._container.close()
+
+    def end_rehearsal(self) -> None:
+        """Finish it with the first sound, and without all the rest."""
+        if self._sound is not None:
+            if self._sound.next_s is not None:
+                self._sound.write(self._sound.next_s)
+            self._sound.close()
+        self.finish()
 
     def give_up(self) -> None:
         if self._sound is not None:
@@ -231,81 +227,30 @@ class _Mp4(_Kind):
             return
 
 
-class _Gif(_Kind):
+class _Gif(Kind):
     def __init__(self, part: Path, size: tuple[int, int], fps: Fraction) -> None:
         super().__init__(part, size, fps)
         self._spool = GifSpool(size, fps)
 
     def add(self, image: np.ndarray) -> None:
-        self._spool.add(image)
+        self._spool.add(image, self.time_s)
 
     def finish(self) -> None:
-        self._spool.save(self.part)
+        self._spool.save(self.part, self.ends_s)
         self._spool.close()
 
     def give_up(self) -> None:
         self._spool.close()
 
 
-class _Png(_Kind):
-    def add(self, image: np.ndarray) -> None:
-        self._last = image.copy()
-
-    def finish(self) -> None:
-        self.part.write_bytes(_png(self._last))
+_SUFFIXES: dict[str, type[Kind]] = {".mp4": _Mp4, ".gif": _Gif, ".png": Png, ".jpg": Jpeg, ".jpeg": Jpeg}
 
 
-class _Jpeg(_Png):
-    def finish(self) -> None:
-        ok, data = cv2.imencode(".jpg", cv2.cvtColor(self._last, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        assert ok
-        self.part.write_bytes(data.tobytes())
-
-
-class _Folder(_Kind):
-    def add(self, image: np.ndarray) -> None:
-        (self.part / f"frame_{self.frames:06}.png").write_bytes(_png(image))
-
-    def finish(self) -> None:
-        pass
-
-    def place(self, part: Path, path: Path) -> None:
-        """Put the frames in place of those of a video before; other files in the folder stay."""
-        path.mkdir(exist_ok=True)
-        for old in path.iterdir():
-            if FRAME_NAME.fullmatch(old.name):
-                old.unlink()
-        for new in sorted(part.iterdir()):
-            os.replace(new, path / new.name)
-
-
-_SUFFIXES: dict[str, type[_Kind]] = {".mp4": _Mp4, ".gif": _Gif, ".png": _Png, ".jpg": _Jpeg, ".jpeg": _Jpeg}
-
-
-def _png(image: np.ndarray) -> bytes:
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    assert ok
-    return data.tobytes()
-
-
-def _neighbour(path: Path, *, folder: bool) -> Path:
-    """An empty file or folder beside ``path``, on the same disk, that nobody else has."""
-    prefix = f".{path.name}."
-    if folder:
-        return Path(tempfile.mkdtemp(prefix=prefix, suffix=".part", dir=path.parent))
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=path.parent)
-    os.close(handle)
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(name, 0o666 & ~umask)  # mkstemp's files are private; this one becomes an ordinary file
-    return Path(name)
-
-
-def _remove(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-    else:
-        part.unlink(missing_ok=True)
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, for one; what writes there will say it
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -6,57 +6,76 @@ import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.filter import Graph
 from av.packet import Packet
 
+from streamer.media.opening import open_file
+from streamer.media.timeline import followed, packets
+from streamer.media.tracks import picture_track
+from streamer.video.files.sound_codecs import SoundChoice, choose
 from streamer.video.sound.aac import BLOCK
 
 log = logging.getLogger(__name__)
 
-COPIED = ("aac", "mp3", "ac3", "eac3", "alac")
-"""Codecs that every player expects in an MP4."""
 RATES = (48_000, 44_100, 32_000, 96_000, 88_200, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 """Samples a second that AAC knows; others become the first."""
 KBPS_PER_CHANNEL = 96
+JITTER_S = 0.01
+"""Seconds by which sound may be off its time before it is put right; less would be heard, and roundings are not worth it."""
 
 
 class Soundtrack:
     """Carries the best sound of a film over into another file. For one thread; ``close`` it."""
 
-    def __init__(self, film: Path, into: OutputContainer, until_s: float | None = None) -> None:
+    def __init__(
+        self,
+        film: Path,
+        into: OutputContainer,
+        until_s: float | None = None,
+        begins_s: float | None = None,
+        choice: SoundChoice | None = None,
+    ) -> None:
         """Open the film and add a stream of sound to the output, before anything is written to that.
 
         Args:
             until_s: seconds after which the rest is left out; None for all of it.
+            begins_s: when the film's first picture is seen, by the film's own clock (``media.timeline``); None for what its
+                container says, which is too early where the first pictures cannot be decoded.
+            choice: which track, and how; None to find out.
 
         Raises:
             OSError, av.FFmpegError: it cannot be read.
         """
         self._into = into
         self._until_s = until_s
-        self._film: InputContainer = av.open(str(film))
+        self._film: InputContainer = open_file(film)
         self._ready: tuple[float, Packet[AudioStream]] | None = None
         self._packets: Iterator[tuple[float, Packet[AudioStream]]] = iter(())
-        found = self._film.streams.best("audio")
-        self.copied = False
-        """Whether the sound is carried over as it is."""
-        if not isinstance(found, AudioStream):
+        choice = choose(film) if choice is None else choice
+        if choice.track is None:
             return
+        found = self._film.streams[choice.track]
+        assert isinstance(found, AudioStream)
         # Pictures are timed from the first of them.
-        video = self._film.streams.best("video")
-        start = Fraction(0)
-        if video is not None and video.start_time is not None and video.time_base is not None:
+        video = picture_track(self._film)
+        start = Fraction(begins_s or 0)
+        if begins_s is None and video is not None and video.start_time is not None and video.time_base is not None:
             start = video.start_time * video.time_base
-        codec = found.codec_context.codec.canonical_name
-        self.copied = codec in COPIED
-        self._packets = self._copies(found, start) if self.copied else self._encoded(found, start)
-        log.info("the sound, %s, is %s", codec, "kept as it is" if self.copied else "encoded as AAC")
+        self._packets = self._copies(found, start) if choice.copied else self._encoded(found, start)
+        log.info("the sound, %s, is %s", choice.codec, "kept as it is" if choice.copied else "encoded as AAC")
         self._ready = self._next()
+
+    @property
+    def next_s(self) -> float | None:
+        """When the next of it is heard; None when there is no more."""
+        return None if self._ready is None else self._ready[0]
 
     def write(self, until_s: float | None) -> None:
         """Write what is to be heard up to a moment; None for all that is left."""
@@ -79,19 +98,39 @@ class Soundtrack:
     def _copies(self, stream: AudioStream, start: Fraction) -> Iterator[tuple[float, Packet[AudioStream]]]:
         out = self._into.add_stream_from_template(stream)
 
-        def packets() -> Iterator[tuple[float, Packet[AudioStream]]]:
-            for packet in self._film.demux(stream):
+        def copies() -> Iterator[tuple[float, Packet[AudioStream]]]:
+            last: int | None = None
+            before: Packet[AudioStream] | None = None
+            for packet in self._heard(stream):
                 base = packet.time_base
                 if packet.dts is None or packet.pts is None or base is None:
                     continue  # the end
+                block = round(Fraction(stream.codec_context.frame_size, stream.rate) / base) or packet.duration or 1
                 shift = round(start / base)
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                if packet.pts < 0:
-                    continue  # before the first picture
+                if packet.pts + block <= 0:
+                    before = packet
+                    continue
+                if before is not None:
+                    # A block is whole with the one before it, of which MP4 leaves out what comes before the first picture.
+                    before.pts = before.dts = packet.pts - block
+                    before.duration, before.stream = block, out
+                    yield float(before.pts * base), before
+                    before = None
+                # Of two parts that overlap where they meet, the first is heard to its end.
+                if last is not None and packet.dts <= last:
+                    continue
+                last = packet.dts
                 packet.stream = out
                 yield float(packet.pts * base), packet
 
-        return packets()
+        return copies()
+
+    def _heard(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+        """A track's packets, on the clock that the film's pictures have."""
+        for packet in packets(self._film, followed(self._film)):
+            if packet.stream.index == stream.index:
+                yield cast("Packet[AudioStream]", packet)
 
     def _encoded(self, stream: AudioStream, start: Fraction) -> Iterator[tuple[float, Packet[AudioStream]]]:
         rate = stream.rate if stream.rate in RATES else RATES[0]
@@ -103,33 +142,56 @@ class Soundtrack:
         out.codec_context.bit_rate = KBPS_PER_CHANNEL * 1000 * (1 if layout == "mono" else 2)
         out.codec_context.time_base = Fraction(1, rate)
 
-        def blocks() -> Iterator[AudioFrame]:
-            resampler = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=BLOCK)
-            for packet in self._film.demux(stream):
+        def frames() -> Iterator[AudioFrame]:
+            """As the encoder wants them, each at its time."""
+            resampler, known = None, None
+            for packet in self._heard(stream):
                 try:
-                    frames = packet.decode()
-                except av.InvalidDataError:
+                    decoded = packet.decode()
+                except (ValueError, av.FFmpegError):
                     continue  # a click is better than no sound
-                for frame in frames:
+                for frame in decoded:
+                    form = (frame.format.name, frame.layout.name, frame.sample_rate)
+                    if resampler is None or form != known:  # films that were put together change
+                        yield from resampler.resample(None) if resampler is not None else ()
+                        resampler, known = AudioResampler(format="fltp", layout=layout, rate=rate), form
                     yield from resampler.resample(frame)
-            yield from resampler.resample(None)
+            yield from resampler.resample(None) if resampler is not None else ()
 
-        def packets() -> Iterator[tuple[float, Packet[AudioStream]]]:
-            clock: int | None = None
-            for block in blocks():
-                if clock is None:
-                    at = Fraction(0) if block.pts is None or block.time_base is None else block.pts * block.time_base
-                    clock = round((at - start) * rate)
-                block.pts, block.time_base = clock, Fraction(1, rate)
-                clock += block.samples
-                if block.pts < 0:
-                    continue  # before the first picture
+        def encoded() -> Iterator[tuple[float, Packet[AudioStream]]]:
+            for block in _gapless(frames(), layout, rate, start):
                 for packet in out.encode(block):
                     yield _at(packet)
             for packet in out.encode(None):
                 yield _at(packet)
 
-        return packets()
+        return encoded()
+
+
+def _gapless(frames: Iterator[AudioFrame], layout: str, rate: int, start: Fraction) -> Iterator[AudioFrame]:
+    """Blocks for the encoder, one after the other from ``start`` on: silence where there is a gap, and overlaps cut off."""
+    graph = Graph()
+    source = graph.add_abuffer(format="fltp", sample_rate=rate, layout=layout, time_base=Fraction(1, rate))
+    in_time = graph.add("aresample", f"osr={rate}:async=1:min_hard_comp={JITTER_S}:first_pts=0")
+    graph.link_nodes(source, in_time, graph.add("asetnsamples", f"n={BLOCK}:p=0"), graph.add("abuffersink")).configure()
+
+    def blocks() -> Iterator[AudioFrame]:
+        while True:
+            try:
+                yield cast(AudioFrame, graph.pull())
+            except (av.BlockingIOError, av.EOFError):
+                return
+
+    shift, following = round(start * rate), 0
+    for frame in frames:
+        at = following  # what has no time follows what came before
+        if frame.pts is not None and frame.time_base is not None:
+            at = round(frame.pts * frame.time_base * rate) - shift
+        frame.pts, frame.time_base, following = at, Fraction(1, rate), at + frame.samples
+        graph.push(frame)
+        yield from blocks()
+    graph.push(None)
+    yield from blocks()
 
 
 def _at(packet: Packet[AudioStream]) -> tuple[float, Packet[AudioStream]]:

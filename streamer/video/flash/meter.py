@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from streamer.video.flash.light import Glance
-from streamer.video.flash.places import NOWHERE, Places, Turns, above, where
+from streamer.video.flash.places import Places, Turns, above, where
 
 AREA = 0.20
 """Part of a field that must turn at once to count; the source says a quarter."""
@@ -35,10 +35,13 @@ EVENTS = 3
 """Frames in a second in which a field may brighten again, and in which it may darken again, wherever in it."""
 HELD_TURNS, HELD_EVENTS = 2, 1
 """The same while a part of the video is held back: it drifts then, and when exactly a drift becomes a change is uncertain."""
-FIELD_HEIGHT, FIELD_ASPECT = 1 / 3, 341 / 256
-"""Ten degrees: 341x256 pixels of a screen with 768 lines, which the picture fills from top to bottom."""
-TOGETHER_S = 1 / 30
-"""Turns within this time count together where one frame's would not be enough."""
+FIELD_HEIGHT, FIELD_WIDTH, FIELD_ASPECT = 1 / 3, 1 / 3, 341 / 256
+"""Ten degrees are 341x256 pixels of a screen of 1024x768: these parts of one that the picture fills, whatever its shape, and so
+wide for their height on one that it fills from top to bottom. Both count: light at both ends of the wider one may be too little
+in any of the narrower."""
+TOGETHER_S, HELD_TOGETHER_S = 1 / 30, 0.2
+"""Turns within this time count together where one frame's would not be enough; and while a part of the video is held back,
+whose drift reaches the threshold here a few frames later than there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +50,16 @@ class Change:
 
     fine: Turns
     coarse: Turns
-    brightening: np.ndarray
-    darkening: np.ndarray
-    """Flat indices of the fields for which it is an event."""
+    brightening: tuple[np.ndarray, ...]
+    darkening: tuple[np.ndarray, ...]
+    """Flat indices of the fields, by their shape, for which it is an event."""
     danger: np.ndarray | None
-    """(h, w) uint8 on the fine grid, 255 at the middle of each field where it would be one flash too many; None if nowhere."""
+    """(h, w) uint8 on the fine grid, 255 in each field where it would be one flash too many; None if nowhere."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it changes any count."""
+        return any(part.size for part in (self.fine.places, self.coarse.places, *self.brightening, *self.darkening))
 
 
 class Meter:
@@ -60,11 +68,11 @@ class Meter:
     def __init__(self, first: Glance, fps: float) -> None:
         """Begin with a picture, of a video of ``fps`` frames a second."""
         self._fps = fps
-        self._merge = max(1, round(TOGETHER_S * fps))
         self._fine, self._coarse = Places(first.fine), Places(first.coarse)
-        self._field, self._coarse_field = _Field(self._fine.size, AREA), _Field(self._coarse.size, COARSE_AREA)
-        self._brightened = np.zeros(self._field.positions, np.uint8)
-        self._darkened = np.zeros(self._field.positions, np.uint8)
+        self._fields, self._coarse_fields = _fields(self._fine.size, AREA), _fields(self._coarse.size, COARSE_AREA)
+        self._brightened = [np.zeros(field.positions, np.uint8) for field in self._fields]
+        self._darkened = [np.zeros(field.positions, np.uint8) for field in self._fields]
+        self._turns = np.zeros(self._coarse.size, np.uint8)  # of each place of a degree within the last second
         self._second: deque[tuple[int, Change]] = deque()
         self._number = 0
 
@@ -73,25 +81,24 @@ class Meter:
         other = object.__new__(Meter)
         other.__dict__.update(self.__dict__)
         other._fine, other._coarse = self._fine.copy(), self._coarse.copy()
-        other._brightened, other._darkened = self._brightened.copy(), self._darkened.copy()
+        other._brightened = [count.copy() for count in self._brightened]
+        other._darkened = [count.copy() for count in self._darkened]
+        other._turns = self._turns.copy()
         other._second = deque(self._second)
         return other
 
     def advance(self, number: int) -> None:
         """Go to a frame; what is a second old is forgotten."""
         self._number, old = number, number - self._fps
-        self._fine.forget(old)
-        self._coarse.forget(old)
         while self._second and self._second[0][0] <= old:
-            change = self._second.popleft()[1]
-            self._brightened.reshape(-1)[change.brightening] -= 1
-            self._darkened.reshape(-1)[change.darkening] -= 1
+            self._count(self._second.popleft()[1], np.subtract)
 
     def judge(self, glance: Glance, *, held: bool = False) -> Change:
         """Tell what a picture would do, by the limits for when the video is held back or not; nothing is counted yet."""
-        fine, coarse = self._fine.judge(glance.fine), self._coarse.judge(glance.coarse)
-        brightening = self._events(fine.brighter, "brighter", "brightening")
-        darkening = self._events(fine.darker, "darker", "darkening")
+        since = self._number - self._fps  # a pair of changes exactly a second apart is a flash, too
+        fine, coarse = self._fine.judge(glance.fine, since), self._coarse.judge(glance.coarse, since)
+        brightening = self._events(fine.brighter, "brighter", "brightening", held)
+        darkening = self._events(fine.darker, "darker", "darkening", held)
         danger = self._danger(coarse, brightening, darkening, held)
         return Change(fine, coarse, brightening, darkening, danger)
 
@@ -99,82 +106,107 @@ class Meter:
         """Count what was judged."""
         self._fine.commit(self._number, change.fine)
         self._coarse.commit(self._number, change.coarse)
-        if change.fine.places.size or change.brightening.size or change.darkening.size:
-            self._brightened.reshape(-1)[change.brightening] += 1
-            self._darkened.reshape(-1)[change.darkening] += 1
+        if change.counts:
+            self._count(change, np.add)
             self._second.append((self._number, change))
 
+    def _count(self, change: Change, by: np.ufunc) -> None:
+        for count, more in zip((*self._brightened, *self._darkened), (*change.brightening, *change.darkening), strict=True):
+            count.reshape(-1)[more] = by(count.reshape(-1)[more], 1)
+        self._turns.reshape(-1)[change.coarse.places] = by(self._turns.reshape(-1)[change.coarse.places], 1)
+
     def around(self, danger: np.ndarray, margin: int) -> np.ndarray:
-        """The places of the fields in danger, with a margin whose outer half fades: (h, w) float32 0..1."""
-        high, wide = self._field.shape
-        kernel = np.ones((high + 4 * margin + 1, wide + 4 * margin + 1), np.uint8)
-        reached = cv2.dilate(danger, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        """The fields in danger, with a margin whose outer half fades: (h, w) float32 0..1."""
+        reached = cv2.dilate(danger, np.ones((4 * margin + 1,) * 2, np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
         soft = cv2.blur(reached, (2 * margin + 1, 2 * margin + 1), borderType=cv2.BORDER_REPLICATE)
         return np.asarray(soft, np.float32) / 255
 
-    def _events(self, places: np.ndarray, of_places: str, of_fields: str) -> np.ndarray:
-        """The fields that brighten (or darken) now: with this frame, or with it and those just before, if they did not then."""
-        fields = self._fields_with([places])
-        recent = [change for number, change in self._second if number > self._number - self._merge]
-        parts = [places, *(getattr(change.fine, of_places) for change in recent)]
-        together = self._fields_with(parts) if recent else None
-        if together is None:
-            return NOWHERE if fields is None else where(fields)
-        for change in recent:
-            together.reshape(-1)[getattr(change, of_fields)] = 0
-        return where(together if fields is None else cv2.bitwise_or(together, fields))
+    def _events(self, places: np.ndarray, of_places: str, of_fields: str, held: bool) -> tuple[np.ndarray, ...]:
+        """The fields that brighten (or darken) now: with this frame, or with it and those just before, if they did not then.
 
-    def _fields_with(self, parts: list[np.ndarray]) -> np.ndarray | None:
-        """255 for each field of which these places are more than the allowed part; None where they are too few for any."""
-        if sum(part.size for part in parts) <= self._field.least:
+        When held back, whether they did then or not.
+        """
+        frames = max(1, round((HELD_TOGETHER_S if held else TOGETHER_S) * self._fps))
+        recent = [change for number, change in self._second if number > self._number - frames]
+        now = self._marked([places])
+        parts = [places, *(getattr(change.fine, of_places) for change in recent)]
+        together = self._marked(parts) if recent and places.size else None
+        events = []
+        for shape, field in enumerate(self._fields):
+            found = np.zeros(field.positions, np.uint8) if together is None else field.over(together)
+            for change in recent if not held else ():
+                found.reshape(-1)[getattr(change, of_fields)[shape]] = 0
+            events.append(where(found if now is None else cv2.bitwise_or(found, field.over(now))))
+        return tuple(events)
+
+    def _marked(self, parts: list[np.ndarray]) -> np.ndarray | None:
+        """255 at these places; None where they are too few for any field."""
+        if sum(part.size for part in parts) <= min(field.least for field in self._fields):
             return None
         mask = np.zeros(self._fine.size, np.uint8)
         for part in parts:
             mask.reshape(-1)[part] = 255
-        return self._field.over(mask)
+        return mask
 
-    def _danger(self, coarse: Turns, brightening: np.ndarray, darkening: np.ndarray, held: bool) -> np.ndarray | None:
+    def _danger(
+        self, coarse: Turns, brightening: tuple[np.ndarray, ...], darkening: tuple[np.ndarray, ...], held: bool
+    ) -> np.ndarray | None:
         """Where the counts would be too high; when held back, only where this picture adds to them."""
-        found = np.zeros(self._field.positions, np.uint8)
-        for count, more in ((self._brightened, brightening), (self._darkened, darkening)):
-            if not held:
-                found[count > EVENTS] = 255
-            found.reshape(-1)[more[count.reshape(-1)[more] >= (HELD_EVENTS if held else EVENTS)]] = 255
-        danger = self._field.middles(found) if cv2.countNonZero(found) else None
-        turns = cv2.add(self._coarse.turns, cv2.threshold(coarse.changing, 0, 1, cv2.THRESH_BINARY)[1])
+        danger = np.zeros(self._fine.size, np.uint8)
+        for shape, field in enumerate(self._fields):
+            found = np.zeros(field.positions, np.uint8)
+            for count, more in ((self._brightened[shape], brightening[shape]), (self._darkened[shape], darkening[shape])):
+                if not held:
+                    found[count > EVENTS] = 255
+                found.reshape(-1)[more[count.reshape(-1)[more] >= (HELD_EVENTS if held else EVENTS)]] = 255
+            if cv2.countNonZero(found):
+                cv2.bitwise_or(danger, field.whole(found), dst=danger)
+        often = self._often(coarse, held)
+        if often is not None:
+            cv2.bitwise_or(danger, cv2.resize(often, danger.shape[::-1], interpolation=cv2.INTER_NEAREST), dst=danger)
+        return danger if cv2.countNonZero(danger) else None
+
+    def _often(self, coarse: Turns, held: bool) -> np.ndarray | None:
+        """The fields, (h, w) uint8 on the coarse grid, too many of whose places turn too often; None if there is none."""
+        turns = cv2.add(self._turns, cv2.threshold(coarse.changing, 0, 1, cv2.THRESH_BINARY)[1])
         busy = above(turns, (HELD_TURNS if held else TURNS) / 255)
-        if cv2.countNonZero(busy) <= self._coarse_field.least:
-            return danger
-        often = self._coarse_field.over(busy)
-        if held:
-            often = cv2.bitwise_and(often, self._coarse_field.over(cv2.bitwise_and(busy, coarse.changing), ANY))
-        if not cv2.countNonZero(often):
-            return danger
-        middles = self._coarse_field.middles(often)
-        enlarged = cv2.resize(middles, self._fine.size[::-1], interpolation=cv2.INTER_NEAREST)
-        return enlarged if danger is None else cv2.bitwise_or(danger, enlarged)
+        if cv2.countNonZero(busy) <= min(field.least for field in self._coarse_fields):
+            return None
+        often = np.zeros(self._coarse.size, np.uint8)
+        for field in self._coarse_fields:
+            found = field.over(busy)
+            if held:
+                found = cv2.bitwise_and(found, field.over(cv2.bitwise_and(busy, coarse.changing), ANY))
+            cv2.bitwise_or(often, field.whole(found), dst=often)
+        return often
+
+
+def _fields(grid: tuple[int, int], part: float) -> list[_Field]:
+    """Each shape of a field on a grid."""
+    high = max(1, round(grid[0] * FIELD_HEIGHT))
+    widths = {max(1, min(grid[1], round(wide))) for wide in (grid[1] * FIELD_WIDTH, high * FIELD_ASPECT)}
+    return [_Field(grid, (high, wide), part) for wide in sorted(widths)]
 
 
 class _Field:
     """Ten degrees on a grid, at every position where it fits."""
 
-    def __init__(self, grid: tuple[int, int], part: float) -> None:
-        self._grid, self._part = grid, part
-        high = max(1, round(grid[0] * FIELD_HEIGHT))
-        self.shape = (high, min(grid[1], max(1, round(high * FIELD_ASPECT))))
-        self.positions = (grid[0] - self.shape[0] + 1, grid[1] - self.shape[1] + 1)
-        self.least = int(part * self.shape[0] * self.shape[1])
+    def __init__(self, grid: tuple[int, int], shape: tuple[int, int], part: float) -> None:
+        self._grid, self._shape, self._part = grid, shape, part
+        (high, wide) = shape
+        self.positions = (grid[0] - high + 1, grid[1] - wide + 1)
+        self.least = int(part * high * wide)
         """Places that are not too many even if all lie in one field."""
-        (high, wide), (rows, columns) = self.shape, self.positions
-        self._inside = (slice(high // 2, high // 2 + rows), slice(wide // 2, wide // 2 + columns))
+        self._inside = (slice(high // 2, high // 2 + self.positions[0]), slice(wide // 2, wide // 2 + self.positions[1]))
 
     def over(self, mask: np.ndarray, part: float | None = None) -> np.ndarray:
         """255 for each position where more than the allowed, or this, part of the field is marked."""
-        share = cv2.blur(mask, self.shape[::-1], borderType=cv2.BORDER_CONSTANT)
+        share = cv2.blur(mask, self._shape[::-1], borderType=cv2.BORDER_CONSTANT)
         return above(np.ascontiguousarray(share[self._inside]), self._part if part is None else part)
 
-    def middles(self, positions: np.ndarray) -> np.ndarray:
-        """Positions marked at the places in the middle of the field."""
+    def whole(self, positions: np.ndarray) -> np.ndarray:
+        """The fields at the marked positions, all of each: (h, w) uint8."""
         marked = np.zeros(self._grid, np.uint8)
-        marked[self._inside] = positions
-        return marked
+        marked[: self.positions[0], : self.positions[1]] = positions  # where each begins, at the top and left
+        end = (self._shape[1] - 1, self._shape[0] - 1)
+        return cv2.dilate(marked, np.ones(self._shape, np.uint8), anchor=end, borderType=cv2.BORDER_CONSTANT, borderValue=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -29,8 +28,8 @@ class Turns:
     """Their flat indices."""
     brighter: np.ndarray
     darker: np.ndarray
-    """Those of them that become brighter (or red) again, and darker (or red no longer) again, within a second of the turn
-    before: second halves of a flash."""
+    """Those of them that become brighter (or red) again, and darker (or red no longer) again, no more than a second after the
+    turn before: second halves of a flash."""
 
 
 class Places:
@@ -44,24 +43,17 @@ class Places:
         self._red = first.red
         self._fresh = np.full(self.size, 255, np.uint8)  # 255 before the first change, which may be either…
         self._lowest = first.luminance  # …and how dark it was until then
-        self.turns = np.zeros(self.size, np.uint8)
-        """Turns of each place within the last second."""
-        self._second: deque[tuple[int, np.ndarray]] = deque()
+        self._last = np.full(self.size, np.iinfo(np.int64).min)  # the frame of the last turn
 
     def copy(self) -> Places:
         """The same, to go its own way."""
         other = object.__new__(Places)
         other.__dict__.update(self.__dict__)
-        other.turns, other._second = self.turns.copy(), deque(self._second)  # the rest is never changed in place
+        other._last = self._last.copy()  # the rest is never changed in place
         return other
 
-    def forget(self, number: float) -> None:
-        """Leave out the turns of this frame and those before."""
-        while self._second and self._second[0][0] <= number:
-            self.turns.reshape(-1)[self._second.popleft()[1]] -= 1
-
-    def judge(self, light: Light) -> Turns:
-        """Tell what a picture would do; nothing is counted yet."""
+    def judge(self, light: Light, since: float) -> Turns:
+        """Tell what a picture would do; nothing is counted yet. Turns of frame ``since`` or later make it another half."""
         turned = self._turned
         level = cv2.bitwise_xor(light.luminance, turned)
         extreme = cv2.max(self._extreme, level)
@@ -81,7 +73,7 @@ class Places:
         darker = cv2.bitwise_or(cv2.bitwise_and(done, cv2.bitwise_not(turned)), pales)
         changing = cv2.bitwise_or(brighter, darker)
         places = where(changing)
-        again = places[self.turns.reshape(-1)[places] != 0]
+        again = places[self._last.reshape(-1)[places] >= since]
         return Turns(
             (cv2.bitwise_xor(turned, done), extreme, red, fresh, lowest),
             changing,
@@ -93,9 +85,7 @@ class Places:
     def commit(self, number: int, turns: Turns) -> None:
         """Count what was judged, as of a frame."""
         self._turned, self._extreme, self._red, self._fresh, self._lowest = turns.state
-        if turns.places.size:
-            self.turns.reshape(-1)[turns.places] += 1
-            self._second.append((number, turns.places))
+        self._last.reshape(-1)[turns.places] = number
 
 
 def above(values: np.ndarray, part: float) -> np.ndarray:

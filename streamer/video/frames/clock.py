@@ -14,6 +14,9 @@ SLACK_S = 0.2
 """A frame is still made when at most so much time has passed since its moment: a hiccup of a busy machine costs no frame."""
 LATE_FRAMES = 0.5
 """A frame is late when more than this part of its time has passed before work on it begins."""
+STOPPED_S, STOPPED_CPU = 1.0, 0.02
+"""After a gap of so many seconds in which the whole program used no more than this part of a core's time, it did not run: the
+frames within were not dropped by it."""
 GAP_KEPT_S = 10.0
 """The longest gap between frames is told for so many seconds, or a little longer: whoever asks more often misses none."""
 
@@ -30,6 +33,8 @@ class Tick:
     """Whether more than half of its time had passed when it was handed out."""
     dropped: int
     """Frames left out just before it."""
+    stopped: int = 0
+    """Likewise, because the whole program did not run."""
 
 
 class FrameClock:
@@ -47,12 +52,15 @@ class FrameClock:
         fps: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        worked: Callable[[], float] = time.process_time,
     ) -> None:
+        """Prepare to hand out ``fps`` frames a second; ``worked`` gives the CPU seconds that the whole program has used."""
         if not fps > 0:
             raise ValueError(f"fps is {fps}; must be above 0")
         self.fps = fps
         self._clock = clock
-        self._sleep = sleep
+        self._sleep, self._worked = sleep, worked
+        self._worked_s = 0.0
         self._start_s: float | None = None
         self._number = -1
         self._lock = threading.Lock()
@@ -67,33 +75,50 @@ class FrameClock:
         if self._start_s is None:
             self._start_s = now_s
         expected = self._number + 1
-        passed = (now_s - self._start_s) * self.fps  # frames since the start
-        number = expected if passed - expected <= SLACK_S * self.fps else math.floor(passed + 1e-6)
-        due_s = self._start_s + number / self.fps
-        while (left_s := due_s - now_s) > 0:
+        number = self._at(now_s, expected)
+        while (left_s := self._start_s + number / self.fps - now_s) > 0:
             self._sleep(left_s)
             now_s = self._clock()
+        number = self._at(now_s, number)  # who is stopped is mostly asleep
+        due_s = self._start_s + number / self.fps
         late = (now_s - due_s) * self.fps > LATE_FRAMES
-        dropped = number - expected
+        left_out = number - expected
         self._number = number
+        worked_s, before_s = self._worked(), self._worked_s
+        self._worked_s = worked_s
         with self._lock:
+            gap_s = self._note_gap(now_s)
+            ran = gap_s < STOPPED_S or worked_s - before_s > STOPPED_CPU * gap_s
+            dropped, stopped = (left_out, 0) if ran else (0, left_out)
             old = self._counters
-            self._counters = replace(old, shown=old.shown + 1, late=old.late + late, dropped=old.dropped + dropped)
-            self._note_gap(now_s)
-        return Tick(number, due_s, late, dropped)
+            self._counters = replace(
+                old,
+                shown=old.shown + 1,
+                late=old.late + (late and ran),
+                dropped=old.dropped + dropped,
+                stopped=old.stopped + stopped,
+            )
+        return Tick(number, due_s, late, dropped, stopped)
+
+    def _at(self, now_s: float, number: int) -> int:
+        """The frame to be made instead of one: that itself, unless its moment has long passed."""
+        assert self._start_s is not None
+        passed = (now_s - self._start_s) * self.fps  # frames since the start
+        return number if passed - number <= SLACK_S * self.fps else math.floor(passed + 1e-6)
 
     def count_repeated(self) -> None:
         """Count the current frame as one that shows the picture before once more."""
         with self._lock:
             self._counters = replace(self._counters, repeated=self._counters.repeated + 1)
 
-    def _note_gap(self, now_s: float) -> None:
-        """Keep the longest gap of the time under way, and that of the time before."""
+    def _note_gap(self, now_s: float) -> float:
+        """Keep the longest gap of the time under way, and that of the time before; returns the gap since the last frame."""
         if now_s - self._gaps_since_s >= GAP_KEPT_S:
             self._gaps, self._gaps_since_s = [0.0, self._gaps[0]], now_s
-        if self._handed_s is not None:
-            self._gaps[0] = max(self._gaps[0], now_s - self._handed_s)
+        gap_s = 0.0 if self._handed_s is None else now_s - self._handed_s
+        self._gaps[0] = max(self._gaps[0], gap_s)
         self._handed_s = now_s
+        return gap_s
 
     @property
     def longest_gap_s(self) -> float:

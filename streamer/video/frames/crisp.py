@@ -7,8 +7,9 @@ import threading
 import cv2
 import numpy as np
 
-from streamer.config import InkConfig
+from streamer.config import Config, InkConfig
 from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.video.frames.pace import Playhead, Shot, View
 from streamer.zoom import kept, sampling_matrix
 
@@ -34,16 +35,12 @@ class CrispScreen:
             motion: How the camera is taken to move until the second keyframe tells.
             offline: as ``make_screen`` has it.
         """
-        self.size = size
+        self.size = self._drawn = size
         self._offline = offline
         self._lock = threading.Lock()
         self._pushed: list[Keyframe] = []
         self._playhead: Playhead[np.ndarray] = Playhead(motion or Motion(), offline=offline)
-        self._reading = cv2.INTER_NEAREST if ink.edges == "pixels" else cv2.INTER_CUBIC
-        self._tables = [
-            np.where(np.arange(256) < 255 * (1 - LINE), dark, light).astype(np.uint8)
-            for dark, light in zip(bytes.fromhex(ink.colour[1:]), bytes.fromhex(ink.paper[1:]), strict=True)
-        ]
+        self._draw_with(ink)
         self._turns = np.zeros((0, 0), np.uint8)
 
     def push(self, keyframe: Keyframe) -> None:
@@ -59,8 +56,28 @@ class CrispScreen:
         if view is None:
             return None, None
         nearer = view.newer if view.fraction >= 0.5 else view.older
-        sheet = self._sheet(view)
+        sheet = enlarged(self._sheet(view), self.size)
         return cv2.merge([cv2.LUT(sheet, table) for table in self._tables]), nearer.keyframe.scene
+
+    def tune(self, config: Config) -> None:
+        """As ``Screen`` has it."""
+        self._draw_with(config.ink)
+
+    @property
+    def may_follow_less(self) -> bool:
+        """As ``Screen`` has it: nothing is followed."""
+        return False
+
+    def ease(self, *, follow: bool, part: float) -> None:
+        """As ``Screen`` has it."""
+        self._drawn = reduced(self.size, part)
+
+    def _draw_with(self, ink: InkConfig) -> None:
+        self._reading = cv2.INTER_NEAREST if ink.edges == "pixels" else cv2.INTER_CUBIC
+        self._tables = [
+            np.where(np.arange(256) < 255 * (1 - LINE), dark, light).astype(np.uint8)
+            for dark, light in zip(bytes.fromhex(ink.colour[1:]), bytes.fromhex(ink.paper[1:]), strict=True)
+        ]
 
     def skip(self, now_s: float) -> None:
         """Let a moment pass unseen."""
@@ -79,7 +96,7 @@ class CrispScreen:
     def _prepare(self, image: np.ndarray) -> np.ndarray:
         """A keyframe's picture as one plane, 0 for ink and 255 for paper, no larger than the frame."""
         plane = np.where(image[:, :, 1] < 128, 0, 255).astype(np.uint8)
-        width = self.size[1]
+        width = self._drawn[1]
         if plane.shape[1] > width:
             return cv2.resize(
                 plane, (width, max(1, round(plane.shape[0] * width / plane.shape[1]))), None, 0, 0, cv2.INTER_AREA
@@ -89,24 +106,25 @@ class CrispScreen:
     def _sheet(self, view: View[np.ndarray]) -> np.ndarray:
         """The drawing as seen from the view's pose, (h, w) uint8, dark where ink is."""
         older, newer, fraction = view.older, view.newer, view.fraction
+        size = self._drawn  # one for all of it, whatever another thread says meanwhile
         if older is newer or fraction in (0.0, 1.0):
             only, other = (newer, older) if fraction == 1.0 else (older, newer)
-            return self._read(only, view.pose, None if other is only else self._read(other, view.pose))
-        first, second = self._read(older, view.pose), self._read(newer, view.pose)
-        first, second = self._read(older, view.pose, second.copy()), self._read(newer, view.pose, first.copy())
-        mask = self._warp(self._order(newer.payload.shape[:2]), _own(newer), view.pose, cv2.INTER_NEAREST, None)
+            return self._read(only, view.pose, size, None if other is only else self._read(other, view.pose, size))
+        first, second = self._read(older, view.pose, size), self._read(newer, view.pose, size)
+        first, second = (self._read(shot, view.pose, size, under.copy()) for shot, under in ((older, second), (newer, first)))
+        mask = self._warp(self._order(newer.payload.shape[:2]), _own(newer), view.pose, size, cv2.INTER_NEAREST, None)
         return np.where(mask < round(255 * fraction), second, first)
 
-    def _read(self, shot: Shot[np.ndarray], pose: Pose, under: np.ndarray | None = None) -> np.ndarray:
-        """A keyframe as seen from a pose; where it does not reach, what lies under it, or else its mirror image."""
-        return self._warp(shot.payload, _own(shot), pose, self._reading, under)
+    def _read(self, shot: Shot[np.ndarray], pose: Pose, size: tuple[int, int], under: np.ndarray | None = None) -> np.ndarray:
+        """A keyframe as seen from a pose, at a size; where it does not reach, what lies under it, or else its mirror image."""
+        return self._warp(shot.payload, _own(shot), pose, size, self._reading, under)
 
-    def _warp(self, plane: np.ndarray, own: Pose, pose: Pose, reading: int, under: np.ndarray | None) -> np.ndarray:
-        matrix = sampling_matrix(own, pose, (plane.shape[0], plane.shape[1]), self.size)
+    def _warp(
+        self, plane: np.ndarray, own: Pose, pose: Pose, size: tuple[int, int], reading: int, under: np.ndarray | None
+    ) -> np.ndarray:
+        matrix = sampling_matrix(own, pose, (plane.shape[0], plane.shape[1]), size)
         border = cv2.BORDER_REFLECT if under is None else cv2.BORDER_TRANSPARENT
-        return cv2.warpAffine(
-            plane, matrix, self.size[::-1], dst=under, flags=reading | cv2.WARP_INVERSE_MAP, borderMode=border
-        )
+        return cv2.warpAffine(plane, matrix, size[::-1], dst=under, flags=reading | cv2.WARP_INVERSE_MAP, borderMode=border)
 
     def _order(self, size: tuple[int, int]) -> np.ndarray:
         """When each pixel of a sheet turns over on the way to the next keyframe, 0..254; the same at all times."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from streamer.config import Config
 from streamer.messages import Keyframe, Motion, Scene
 from streamer.video.frames.blend import Blend, prepare
+from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.video.frames.pace import Playhead, Shot, View
 from streamer.video.frames.residual import Residual, compare
 
@@ -50,6 +52,7 @@ class Interpolator:
                 then the same keyframes give the same frames.
         """
         self.size = size
+        self._follow = True
         self._offline = offline
         self._lock = threading.Lock()
         self._latest_s: float | None = None
@@ -71,7 +74,7 @@ class Interpolator:
         with self._lock:
             sparse = self._latest_s is None or keyframe.time_s - self._latest_s >= SPARSE_S
             self._latest_s = keyframe.time_s
-        picture = prepare(keyframe.image, self.size, cv2.INTER_LANCZOS4 if sparse else cv2.INTER_CUBIC)
+        picture = prepare(keyframe.image, self._blend.size, cv2.INTER_LANCZOS4 if sparse else cv2.INTER_CUBIC)
         with self._lock:
             self._pushed.append((keyframe, picture))
             if len(self._pushed) > PUSHED and not self._offline:
@@ -91,9 +94,25 @@ class Interpolator:
             return None, None
         step_s = 0.0 if self._now_s is None else max(0.0, now_s - self._now_s)
         self._now_s = now_s
-        residual, strength = self._residual(view, step_s) if self._residual_flow else (None, 0.0)
+        residual, strength = self._residual(view, step_s) if self._residual_flow and self._follow else (None, 0.0)
         nearer = view.newer if view.fraction >= 0.5 else view.older
-        return self._draw(view, residual, strength), nearer.keyframe.scene
+        return enlarged(self._draw(view, residual, strength), self.size), nearer.keyframe.scene
+
+    def tune(self, config: Config) -> None:
+        """As ``Screen`` has it."""
+        self._residual_flow = config.video.residual_flow
+
+    @property
+    def may_follow_less(self) -> bool:
+        """As ``Screen`` has it."""
+        return self._residual_flow
+
+    def ease(self, *, follow: bool, part: float) -> None:
+        """As ``Screen`` has it."""
+        self._follow = follow
+        size = reduced(self.size, part)
+        if size != self._blend.size:
+            self._blend = Blend(size)
 
     def skip(self, now_s: float) -> None:
         """Let a moment pass unseen: all of ``frame`` but the drawing, so that the pace of the keyframes stays known."""

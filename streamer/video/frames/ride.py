@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from streamer.config import Config
 from streamer.flow import LEG_S, Flow, Tracker, carry, sought, unmoved
 from streamer.messages import Keyframe, Scene, SourcePicture
+from streamer.video.frames.enlarge import enlarged, reduced
 
 FADE_MOST_S = 0.5
 """Longest time over which one dreamt picture takes over from the one before; it is the time between the two otherwise."""
@@ -59,7 +61,7 @@ class RideScreen:
             mix: How much of the dream is shown, 0..1.
             decay_s: Seconds in which what was added fades to 1/e.
         """
-        self.size = size
+        self.size = self._drawn = size
         self._newest, self._mix, self._decay_s = newest, mix, decay_s
         self._tracker = Tracker()
         self._lock = threading.Lock()
@@ -82,17 +84,21 @@ class RideScreen:
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
         """As ``Screen`` has it; the newest picture of the source with the newest dream on it."""
+        image, scene = self._frame(now_s, self._drawn)
+        return None if image is None else enlarged(image, self.size), scene
+
+    def _frame(self, now_s: float, size: tuple[int, int]) -> tuple[np.ndarray | None, Scene | None]:
         picture = self._newest()
         with self._lock:
             keyframe, self._pushed = self._pushed, None
         if keyframe is not None and keyframe.ridden is None:
             self._alone = keyframe
         if picture is None:
-            return self._dream_alone()
+            return self._dream_alone(size)
         if keyframe is not None and keyframe.ridden is not None:
             self._take(keyframe, keyframe.ridden, now_s)
         self._seen(picture)
-        image, layer = self._fitted(picture.image), self._layer
+        image, layer = _fitted(picture.image, size), self._layer
         if layer is None:
             return image.copy(), None
         share = 1.0 if self._fade_s <= 0 else min(1.0, (now_s - self._fade_from_s) / self._fade_s)
@@ -101,7 +107,20 @@ class RideScreen:
         added = self._moved(layer, share * self._kept(layer, now_s))
         if self._before is not None:
             added = added + self._moved(self._before, (1 - share) * self._kept(self._before, now_s))
-        return self._laid(image, added), layer.scene
+        return _laid(image, added), layer.scene
+
+    def tune(self, config: Config) -> None:
+        """As ``Screen`` has it."""
+        self._mix, self._decay_s = config.source.mix, config.source.decay_s
+
+    @property
+    def may_follow_less(self) -> bool:
+        """As ``Screen`` has it: without the motion nothing dreamt could be laid where it belongs."""
+        return False
+
+    def ease(self, *, follow: bool, part: float) -> None:
+        """As ``Screen`` has it."""
+        self._drawn = reduced(self.size, part)
 
     def skip(self, now_s: float) -> None:
         """As ``Screen`` has it: what moves is followed, or later what was dreamt could not be laid where it belongs."""
@@ -112,10 +131,10 @@ class RideScreen:
     def close(self) -> None:
         """As ``Screen`` has it."""
 
-    def _dream_alone(self) -> tuple[np.ndarray | None, Scene | None]:
+    def _dream_alone(self, size: tuple[int, int]) -> tuple[np.ndarray | None, Scene | None]:
         if self._alone is None:
             return None, None
-        return self._fitted(self._alone.image).copy(), self._alone.scene
+        return _fitted(self._alone.image, size).copy(), self._alone.scene
 
     def _take(self, keyframe: Keyframe, ridden: SourcePicture, now_s: float) -> None:
         """Let a new dream take over."""
@@ -147,16 +166,18 @@ class RideScreen:
         overdue_s = now_s - layer.time_s - max(PATIENCE_S, PATIENCE * self._apart_s)
         return self._mix * math.exp(-max(0.0, overdue_s) / self._decay_s)
 
-    def _laid(self, image: np.ndarray, added: np.ndarray) -> np.ndarray:
-        """The picture with what is added, both seen at the frame's size."""
-        height, width = self.size
-        levels = np.rint(added).astype(np.int16)
-        if levels.shape[:2] != self.size:
-            shrinks = levels.shape[1] > width
-            levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        return np.asarray(cv2.add(image, levels, dtype=cv2.CV_8U))
 
-    def _fitted(self, image: np.ndarray) -> np.ndarray:
-        if image.shape[:2] == self.size:
-            return image
-        return np.asarray(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_CUBIC))
+def _laid(image: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """The picture with what is added, at the picture's size."""
+    height, width = image.shape[:2]
+    levels = np.rint(added).astype(np.int16)
+    if levels.shape[:2] != (height, width):
+        shrinks = levels.shape[1] > width
+        levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(cv2.add(image, levels, dtype=cv2.CV_8U))
+
+
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config
 from streamer.messages import Keyframe, Motion, Scene
 from streamer.video.frames.crisp import CrispScreen
@@ -21,6 +22,21 @@ class Screen(Protocol):
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
         """The picture for a moment, (h, w, 3) uint8 RGB, the caller's own, and what it shows; both None before the first."""
+
+    def tune(self, config: Config) -> None:
+        """Go by other settings from the next frame on, as far as they are live (``settings_live``); from any thread."""
+
+    @property
+    def may_follow_less(self) -> bool:
+        """Whether ``ease`` saves anything by following nothing."""
+
+    def ease(self, *, follow: bool, part: float) -> None:
+        """Make frames with less work, or as ever; from any thread. They are as large as ever.
+
+        Args:
+            follow: whether to follow what moves besides the camera, as far as the settings say so.
+            part: of the frame's sides, at which it is drawn; it is enlarged then.
+        """
 
     def skip(self, now_s: float) -> None:
         """Let a moment pass unseen."""
@@ -40,6 +56,6 @@ def make_screen(config: Config, *, offline: bool = False, newest: Newest | None 
     if newest is not None:
         return RideScreen(size, newest, config.source.mix, config.source.decay_s)
     motion = Motion(config.zoom.speed, config.zoom.rotation)
-    if config.dream.algorithm == "ink":
+    if ALGORITHMS[config.dream.algorithm].screen == "ink":
         return CrispScreen(size, config.ink, motion=motion, offline=offline)
     return Interpolator(size, config.video.residual_flow, motion=motion, offline=offline)

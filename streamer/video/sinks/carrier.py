@@ -290,7 +290,8 @@ def carry(reports: Reports) -> str:
 
 def main() -> None:
     """Run as a program."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to answer
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # a terminal's signals are the parent's to answer
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     end_with_parent()
     reports = Reports()
     reports.tell(state="ready")

@@ -69,7 +69,7 @@ class Child:
         """Send what the pipe takes, waiting for room for ``wait_s`` at most; whether nothing is left."""
         with contextlib.suppress(OSError, ValueError):  # it has ended, which ``ended`` tells
             if self._unsent and wait_s:
-                select.select([], [self._in], [], wait_s)
+                _wait_for_room(self._in.fileno(), wait_s)
             while self._unsent:
                 piece = self._unsent[0]
                 written = self._in.write(piece)
@@ -131,3 +131,13 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
         return self.ended
+
+
+def _wait_for_room(number: int, seconds: float) -> None:
+    """Wait until a pipe takes something; ``select`` cannot be asked of descriptors from 1024 on, which a busy server has."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(number, select.POLLOUT)
+        poll.poll(1000 * seconds)
+    else:
+        select.select([], [number], [], seconds)

@@ -13,7 +13,7 @@ from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.demux import Picture, Pictures
 from streamer.video.sinks.disk import DiskGuard, is_full
 from streamer.video.sinks.pieces import Pieces
-from streamer.video.sinks.recording import Recording
+from streamer.video.sinks.recording import LONGEST_S, Recording
 from streamer.video.sinks.sink import Sink, Subscribe
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class FileSink(Sink):
         """Prepare to record where ``output`` says; ``bitrate_kbps`` tells how long the disk's room lasts."""
         super().__init__(name, subscribe, kind="file", back_off=back_off)
         self._pieces = Pieces(output.path, output.keep)
-        self._split = round(output.split_s * VIDEO_RATE)
+        self._split = round((output.split_s or LONGEST_S.get(output.path.suffix.lower(), 0.0)) * VIDEO_RATE)
         self._now = now
         margin_mb = max(1, round(bitrate_kbps * MARGIN_S / 8000))
         self._guard = DiskGuard(self._pieces.folder, output.min_free_mb, margin_mb, "recording")

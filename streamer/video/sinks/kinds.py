@@ -49,7 +49,14 @@ def make_sink(output: Output, encoders: Encoders, name: str) -> Sink:
             if output.gop_s is not None:
                 spec = replace(spec, gop_s=output.gop_s)
             subscribe = _packets(spec, encoders, audio=output.audio)
-            return NetworkSink(name, subscribe, lambda: rtmp_destination(output), kind=output.kind, redact=redactor(output))
+            return NetworkSink(
+                name,
+                subscribe,
+                lambda: rtmp_destination(output),
+                kind=output.kind,
+                redact=redactor(output),
+                reconnect_s=output.reconnect_h * 3600,
+            )
         case TwitchIngestOutput():
             return NetworkSink(
                 name,

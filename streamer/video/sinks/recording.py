@@ -21,13 +21,18 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
         "mp4",
         {
             # delay_moov: the header waits for the first fragment, to tell by how much sound begins after the picture.
-            "movflags": "empty_moov+default_base_moof+frag_keyframe+delay_moov",
+            # skip_trailer: no list of all fragments at the end, which is kept in memory till then, 27 MB a day. Players that
+            # look for a moment go from fragment to fragment, as they have to after a crash.
+            "movflags": "empty_moov+default_base_moof+frag_keyframe+delay_moov+skip_trailer",
             "frag_duration": str(FRAGMENT_MS * 1000),
         },
     ),
     ".mkv": ("matroska", {"cluster_time_limit": str(FRAGMENT_MS)}),
 }
 """FFmpeg's name and options for each ending of a file."""
+LONGEST_S = {".mkv": 604_800.0}
+"""Seconds after which a new file begins if nobody wants one sooner, by ending: Matroska's list of keyframes, by which players
+find a moment, is in memory until it is written at the end, 5 MB a day."""
 
 
 class _Disk:

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from streamer.text_files import decoded
+
 HIDDEN = "[hidden]"
 MOST_BYTES = 4096
 """A longer file holds no key."""
@@ -64,14 +66,14 @@ def _read(path: Path) -> str:
         os.close(number)
     try:
         if len(data) <= MOST_BYTES:
-            return data.decode().strip()
+            return decoded(data).strip()
     except UnicodeDecodeError:
         pass
     raise KeyProblem(f"'key_file' {path} holds no key: it must hold nothing but the key, as text")
 
 
 def _checked(key: str, where: str) -> str:
-    key = key.strip()
+    key = key.strip().removeprefix("\ufeff")  # of a variable that was set from a file with a byte order mark
     if not key:
         raise KeyProblem(f"{where} is empty; put the stream's key there")
     if not key.isascii() or not key.isprintable() or " " in key:

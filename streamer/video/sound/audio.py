@@ -100,7 +100,7 @@ class AudioTrack:
         self._config = config
         self._lock = threading.Lock()
         self._encoder = AacEncoder(config.rate, config.bitrate_kbps)
-        self._volume = to_factor(config.volume_db)
+        self._volume = self._wanted_volume = to_factor(config.volume_db)
         self._limiter = Limiter(config.rate)
         # Silence costs as much to encode as sound; where there is never anything else, one packet does for all.
         self._silence = self._encoder.silence() if config.source == "silence" else None
@@ -118,6 +118,10 @@ class AudioTrack:
             if self._feeder is None and not self._closed:
                 self._feeder = self._open()
         return Reader(self, -(-round(start_s * self.info.rate) // BLOCK) * BLOCK)
+
+    def set_volume(self, volume_db: float) -> None:
+        """Raise or lower the sound by so many decibels instead, within one block: a leap would click."""
+        self._wanted_volume = to_factor(volume_db)
 
     def status(self) -> AudioStatus:
         """What is heard now."""
@@ -166,7 +170,9 @@ class AudioTrack:
         else:
             samples = np.zeros((BLOCK, 2), np.float32)
             if self._feeder is not None:
-                samples = self._limiter.process(self._feeder.reservoir.take(BLOCK) * np.float32(self._volume))
+                before, self._volume = self._volume, self._wanted_volume
+                course = np.linspace(before, self._volume, BLOCK, dtype=np.float32)[:, None]
+                samples = self._limiter.process(self._feeder.reservoir.take(BLOCK) * course)
             packets = self._encoder.encode(samples, self._fed)
         self._fed += BLOCK
         for packet in packets:

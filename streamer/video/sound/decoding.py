@@ -13,10 +13,16 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
 
+from streamer.media.codecs import codec_names, has_decoder
+from streamer.media.opening import ANY_TAGS, open_file
+from streamer.media.tracks import sound_tracks
+
 MAX_BAD_PACKETS = 50
 """So many packets in a row that cannot be decoded mean that the rest is no better: about a second of most formats."""
 LOUDEST = 8.0
 """Samples beyond this are nonsense in the file, not sound: 18 dB over full scale."""
+FAULTS = (av.FFmpegError, ValueError)
+"""What PyAV raises; the second where a decoder could not be opened."""
 PROBE = {"probesize": "131072", "analyzeduration": "2000000"}
 """What may be read of a live stream before the first sample: 128 KiB, 2 s."""
 
@@ -33,7 +39,7 @@ class Readable(Protocol):
 
 
 def decode(source: Path | Readable, rate: int) -> Generator[np.ndarray, None, None]:
-    """Decode the first sound track of a file, resampled and mixed to stereo, as slowly as it is asked for.
+    """Decode the best sound track that can be decoded, resampled and mixed to stereo, as slowly as it is asked for.
 
     Whatever is not sound (a cover picture, video) is skipped, and so are damaged packets.
 
@@ -45,20 +51,23 @@ def decode(source: Path | Readable, rate: int) -> Generator[np.ndarray, None, No
         (n, 2) float32 samples, n > 0, about -1..1, finite.
 
     Raises:
-        SoundError: not a known format, no sound in it, or broken from here on. What a ``Readable`` raises comes through.
+        SoundError: not a known format, no sound in it, no decoder for it, or broken from here on. What a ``Readable`` raises
+            comes through.
     """
     try:
-        # An absolute path: "a:b.mp3" would be a protocol.
-        container = av.open(str(source.absolute())) if isinstance(source, Path) else av.open(source, options=PROBE)
-    except av.FFmpegError as error:
+        container = open_file(source) if isinstance(source, Path) else av.open(source, "r", options=PROBE, **ANY_TAGS)
+    except FAULTS as error:
         raise SoundError(_reason(error)) from None
-    assert isinstance(container, InputContainer)
     with container:
-        if not container.streams.audio:
+        tracks = sound_tracks(container)
+        if not tracks:
             raise SoundError("there is no sound in it")
+        track = next(filter(has_decoder, tracks), None)
+        if track is None:
+            raise SoundError(f"there is no decoder for its sound, {codec_names(tracks)}")
         try:
-            yield from _samples(container, container.streams.audio[0], rate)
-        except av.FFmpegError as error:
+            yield from _samples(container, track, rate)
+        except FAULTS as error:
             raise SoundError(_reason(error)) from None
 
 
@@ -107,10 +116,10 @@ class _Mixer:
                 yield np.nan_to_num(samples.clip(-LOUDEST, LOUDEST), nan=0.0)
 
 
-def _reason(error: av.FFmpegError) -> str:
+def _reason(error: Exception) -> str:
     """Say it without the name of the file, which the caller knows better."""
     if isinstance(error, av.error.InvalidDataError):
         return "it is no sound file of a known format, or damaged"
     if isinstance(error, av.error.EOFError):
         return "it ends before there is any sound"
-    return error.strerror or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,6 +8,7 @@ import * as login from "./desk/login.js";
 import { showHealth, showNumbers } from "./desk/numbers.js";
 import * as outputs from "./desk/outputs.js";
 import * as rules from "./desk/rules.js";
+import * as settings from "./desk/settings.js";
 import * as waiting from "./desk/waiting.js";
 import * as wish from "./desk/wish.js";
 import { byId, say } from "./dom.js";
@@ -39,6 +40,7 @@ function open() {
   camera.begin();
   wish.begin();
   outputs.begin();
+  settings.begin();
   stage.begin();
   watch(
     (status) => {
@@ -50,6 +52,7 @@ function open() {
       camera.show(status);
       wish.show(status);
       outputs.show(status);
+      settings.show(status);
       showNumbers(status);
       showHealth(status);
       byId("pause").setAttribute("aria-pressed", String(paused));

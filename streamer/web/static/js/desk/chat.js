@@ -32,6 +32,9 @@ export function show({ chat }) {
   if (chat?.source) lines.push(["By way of", chat.source]);
   if (chat?.detail) lines.push(["It says", chat.detail]);
   if (chat && state === "gone") lines.push(["Last heard", `${duration(chat.age_s)} ago`]);
+  if (chat?.heard_s !== null && chat?.heard_s !== undefined) lines.push(["Last message", `${duration(chat.heard_s)} ago`]);
+  if (chat) lines.push(["So for", duration(chat.since_s)]);
+  if (chat?.restarts) lines.push(["Restarts", `${chat.restarts}`]);
   const told = JSON.stringify(lines);
   const list = byId("chat-lines");
   if (list.dataset.told === told) return;

@@ -1,0 +1,85 @@
+"""What one frame costs, and how much of that can be given up (docs/reliability.md): CPU time of each part, in milliseconds.
+
+    PYTHONPATH=. python benchmarks/frame_cost.py [--size 640x360] [--frames 60]
+
+CPU time of the one thread that measures, so that other programs change little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from itertools import cycle, islice
+
+import cv2
+import numpy as np
+
+from streamer.messages import Keyframe, Pose, Scene
+from streamer.video.encoding.choice import PRESETS, noisy_pictures
+from streamer.video.encoding.h264 import open_codec, to_yuv
+from streamer.video.encoding.spec import EncodeSpec
+from streamer.video.flash.limiter import FlashLimiter
+from streamer.video.frames.interpolate import Interpolator
+
+KEYFRAMES = 6
+
+
+def cost_ms(make: Callable[[int], object], frames: int) -> float:
+    """CPU milliseconds of one call, the first left out."""
+    make(0)
+    began_s = time.thread_time()
+    for number in range(1, frames + 1):
+        make(number)
+    return 1000 * (time.thread_time() - began_s) / frames
+
+
+def drawing(size: tuple[int, int], *, follow: bool, part: float) -> Callable[[int], object]:
+    """Draws frames between keyframes a second apart."""
+    screen = Interpolator(size, residual_flow=True, offline=True)
+    screen.ease(follow=follow, part=part)
+    for number, image in enumerate(islice(noisy_pictures(480, 270), KEYFRAMES)):
+        screen.push(Keyframe(image, Pose(0.07 * number, 0.0), float(number), Scene(0, ()), number, 1))
+    screen.frame(0.0)
+    screen.frame(1.01)  # compares the pair that is drawn between
+    return lambda number: screen.frame(1.02 + 0.9 * number / 1000)
+
+
+def encoding(spec: EncodeSpec, pictures: list[np.ndarray], *, easy: bool) -> Callable[[int], object]:
+    """Encodes, conversion from RGB included."""
+    codec, images = open_codec(spec, threads=1, easy=easy), cycle(pictures)
+
+    def encode(number: int) -> object:
+        frame = to_yuv(next(images))
+        frame.pts = number
+        return codec.encode(frame)
+
+    return encode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--frames", type=int, default=60)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    width, height = map(int, arguments.size.split("x"))
+    size, frames = (height, width), arguments.frames
+    pictures = list(islice(noisy_pictures(width, height), 50))
+    for what, follow, part in (
+        ("with flow", True, 1),
+        ("without", False, 1),
+        ("2/3 of the sides", False, 2 / 3),
+        ("1/2", False, 0.5),
+    ):
+        print(f"drawn, {what}: {cost_ms(drawing(size, follow=follow, part=part), frames):.1f} ms", flush=True)
+    limiter = FlashLimiter(size, 25)
+    print(f"flash limiter: {cost_ms(lambda number: limiter.limit(pictures[number % 50], number), frames):.1f} ms", flush=True)
+    for preset in PRESETS:
+        spec = EncodeSpec(width, height, 25, 3000, 1.0, preset=preset)
+        usual, easy = (cost_ms(encoding(spec, pictures, easy=easy), frames) for easy in (False, True))
+        print(f"encoded, {preset}: {usual:.1f} ms, with less work {easy:.1f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The default algorithm's step as one function of tensors that stay where they are, so that a GPU can launch it at once.
+
+``decorrelated`` says what a step does. Here nothing is decided by the processor once the step has begun: where the camera goes,
+the shift, what is on air and how much of it are numbers in one small tensor, so that a change of scene records nothing anew.
+Pictures are resampled by products of matrices, and gradients of classes need no loss: they are known at the map beforehand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer import zoom
+from streamer.dream.algorithms.canvas import Canvas, normalised
+from streamer.dream.algorithms.graphs import Graphs, Work
+from streamer.dream.algorithms.normalisation import Normalisations
+from streamer.dream.algorithms.patch_prior import PatchPrior
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.masks import region_masks
+from streamer.dream.objectives.strength import Weighted, rms
+from streamer.dream.objectives.views import filters
+from streamer.messages import Kind, Motion
+
+log = logging.getLogger(__name__)
+
+MOST_REGIONS = 24
+"""Regions that a step has room for: three scenes of four, fading, and what goes of them. With more it is done the other way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a step is made of, as ``decorrelated`` has it; what is a number there is a tensor of one here."""
+
+    prior: PatchPrior
+    normalisations: Normalisations
+    soften: Callable[[Tensor, Tensor], Tensor]
+    """From a picture and the share of its detail that stays, the picture."""
+    turn: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    """From a momentum, the objective's gradient, the prior's, and the share that is kept, the next momentum."""
+    advance: Callable[[Tensor, Tensor, Tensor], Tensor]
+    """From a picture, a direction, and what multiple of it is taken off, the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What one step depends on."""
+
+    shift: tuple[int, int]
+    """(down, right) by which the picture is shifted before it is shown, px."""
+    shown: tuple[int, int]
+    """(height, width) at which it is shown."""
+    size: float
+    """Of the step, levels."""
+    keep: float
+    """Share of the last direction that is kept."""
+    detail: float
+    """Share of the detail that stays."""
+
+
+class CapturedStep:
+    """Steps of scenes of classes, each at one view of one network. Holds picture and momentum."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        parts: Parts,
+        looks: Sequence[tuple[Network, tuple[int, int]]],
+        chance: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        """Prepare for a canvas of (height, width).
+
+        Args:
+            parts: what a step is made of.
+            looks: the networks, and the sizes at which each may be shown the picture.
+            chance: of the prior's offsets.
+            device: where the canvas is.
+        """
+        self._looks: Sequence[tuple[Network, tuple[int, int]]] = looks
+        height, width = size
+        self._size, self._parts, self._chance = size, parts, chance
+        self._graphs = Graphs(device)
+        self.picture = torch.zeros(1, 3, height, width, device=device)
+        self.momentum = torch.zeros_like(self.picture)
+        self._reaches = parts.prior.reach(size)
+        self._counts = [6, 2, 3, 2 * len(self._reaches), 6 * MOST_REGIONS]
+        """Numbers of the camera's move, the shift, the step, the prior's offsets, and what is on air."""
+        self._numbers = torch.zeros(sum(self._counts), device=device)
+        self._x = (2 * torch.arange(width, device=device) + 1) / width - 1
+        self._y = ((2 * torch.arange(height, device=device) + 1) / height - 1)[:, None]
+        self._scales: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    @staticmethod
+    def can(regions: Weighted) -> bool:
+        """Whether it can do a step of what is on air."""
+        return len(regions) <= MOST_REGIONS and all(region.target.kind == Kind.CLASS for region, _ in regions)
+
+    def take(
+        self, canvas: Canvas, motion: Motion, camera_s: float, regions: Weighted, network: Network, numbers: Numbers
+    ) -> None:
+        """Move a canvas' camera on and take one step; ``canvas`` shares picture and momentum with this from then on.
+
+        Args:
+            camera_s: seconds by which the camera moves.
+            regions: what is on air of classes that the network knows.
+        """
+        if canvas.picture is not self.picture:
+            canvas.picture = self.picture.copy_(canvas.picture)
+        if canvas.momentum is not self.momentum:
+            canvas.momentum = self.momentum.copy_(canvas.momentum)
+        target = zoom.advance(canvas.pose, motion, camera_s)
+        moves = target != canvas.pose
+        matrix = zoom.sampling_matrix(canvas.pose, target, self._size, self._size)
+        canvas.pose = target
+        self._write(matrix, regions, network, numbers)
+        if self._graphs.records and self._looks:
+            self._record_all()
+        self._graphs.run(self._work(network, numbers.shown, moves))
+
+    def _work(self, network: Network, shown: tuple[int, int], moves: bool) -> Work:
+        """A step of one kind."""
+        self._matrices(shown)
+        self._parts.normalisations(self._parts.normalisations.at(shown))
+        key, changes = (id(network), shown, moves), (self.picture, self.momentum)
+        return Work(key, lambda: self._compute(network, shown, moves), changes)
+
+    def _record_all(self) -> None:
+        """Record the step for all sizes at the first, with a camera that moves and without: later, each would stumble once."""
+        begun, before = time.monotonic(), self._graphs.held()
+        looks, self._looks = self._looks, ()
+        for (network, shown), moves in itertools.product(looks, (True, False)):
+            self._graphs.record(self._work(network, shown, moves))
+        if not self._graphs.records:  # it could not be, and that has been said
+            return
+        self._graphs.wait()
+        taken_s, taken_mb = time.monotonic() - begun, (self._graphs.held() - before) / 1e6
+        log.info("steps at %d sizes recorded for the GPU in %.1f s; they take %.0f MB", len(looks), taken_s, taken_mb)
+
+    def _write(self, matrix: np.ndarray, regions: Weighted, network: Network, numbers: Numbers) -> None:
+        """Hand over the numbers of one step, in one transfer."""
+        found = [*normalised(matrix, self._size).flatten(), *numbers.shift, numbers.size, numbers.keep, numbers.detail]
+        found += [float(torch.randint(most, (), generator=self._chance)) for reach in self._reaches for most in reach]
+        for region, share in regions:
+            found += [*region.box, -share * region.weight, network.wnids.index(region.target.wnid)]
+        found += [0.0] * (len(self._numbers) - len(found))
+        self._graphs.hand_over(torch.tensor(found, dtype=torch.float32), self._numbers)
+
+    def _compute(self, network: Network, shown: tuple[int, int], moves: bool) -> None:
+        """The step: from the numbers, the picture and the momentum to the next."""
+        parts = self._parts
+        theta, shift, sizes, offsets, regions = torch.split(self._numbers, self._counts)
+        step, keep, detail = sizes.unbind()
+        picture, momentum = self.picture, self.momentum
+        if moves:
+            grid = self._grid(theta.view(2, 3))
+            picture = F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(0, 255)
+            momentum = F.grid_sample(momentum, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        picture = parts.soften(picture, detail)
+        uphill = self._climb(picture, network, shown, shift, regions.view(MOST_REGIONS, 6))
+        natural = parts.prior.gradient_at(picture, offsets.view(-1, 2).long())
+        momentum = parts.turn(momentum, uphill, natural, keep)
+        self.picture.copy_(parts.advance(picture, momentum, step / rms(momentum)))
+        self.momentum.copy_(momentum)
+
+    def _climb(self, picture: Tensor, network: Network, shown: tuple[int, int], shift: Tensor, regions: Tensor) -> Tensor:
+        """The objective's gradient over the picture, normalised."""
+        rows, columns = self._matrices(shown)
+        down, across = (
+            matrix.index_select(1, torch.remainder(torch.arange(side, device=picture.device) + by.long(), side))
+            for matrix, side, by in zip((rows, columns), self._size, shift, strict=True)
+        )
+        with torch.enable_grad():
+            seen = (down @ picture.detach() @ across.T).requires_grad_(True)
+            logits = network(seen)
+        slope = slope_of_classes(regions, (logits.shape[1], logits.shape[2], logits.shape[3]))
+        # Of a scalar with that gradient: handed gradients of its own, autograd compares shapes by symbols.
+        (gradient,) = torch.autograd.grad((logits[0] * slope).sum(), seen)
+        normalisations = self._parts.normalisations
+        at = normalisations.at(shown)
+        if at == shown:
+            return down.T @ normalisations(at)(gradient) @ across
+        return normalisations(at)(down.T @ gradient @ across)
+
+    def _matrices(self, shown: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """What makes rows of the picture rows of what is shown, (h, H), and columns columns, (w, W)."""
+        if shown not in self._scales:
+            self._scales[shown] = tuple(  # type: ignore[assignment]
+                filters(side, to, device=self.picture.device) for side, to in zip(self._size, shown, strict=True)
+            )
+        return self._scales[shown]
+
+    def _grid(self, theta: Tensor) -> Tensor:
+        """Where each pixel comes from, (1, H, W, 2)."""
+        planes = [theta[axis, 0] * self._x + theta[axis, 1] * self._y + theta[axis, 2] for axis in (0, 1)]
+        return torch.stack(planes, dim=-1)[None]
+
+
+def slope_of_classes(regions: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """The gradient of the loss of classes over the map of logits, which does not depend on it.
+
+    The loss is that of ``objectives.class_logits`` and ``objectives.scene``.
+
+    Args:
+        regions: (n, 6): box, weight, index of the class; a weight of 0 for none. What is asked for has a negative weight.
+        size: (classes, height, width) of the map.
+
+    Returns:
+        Of that size, float32.
+    """
+    classes, height, width = size
+    boxes, weight, index = regions[:, :4], regions[:, 4:5], regions[:, 5:]
+    masks = region_masks(boxes, (height, width)) * (weight[:, :, None] / (height * width))
+    chosen = (index == torch.arange(classes, device=regions.device)).float()  # a product of matrices adds up in one order only
+    return (chosen.T @ masks.flatten(1)).view(size) + 1 / math.prod(size)

@@ -1,0 +1,76 @@
+"""DeepDream's steps: the picture at several sizes, octave by octave, each adding its detail.
+
+Per step: shift at random, gradient, ``x += step · g / mean|g|`` (Mordvintsev, Olah, Tyka 2015, 'Inceptionism', and the notebook
+published with it). There, an octave is the picture made smaller plus the detail dreamt so far; here a step is made smaller or
+larger instead, which comes to the same and leaves the picture's own detail alone whatever the order of the octaves.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.gradient_ascent import GradientAscent
+from streamer.dream.algorithms.normalisation import make_normalisation
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.views import See
+
+LEAST_PX = 90
+"""Shorter side of the coarsest octave when their number is left open."""
+MOST_OCTAVES = 16
+
+
+def octave_sizes(size: tuple[int, int], octaves: int | str, scale: float, least_px: int) -> list[tuple[int, int]]:
+    """The sizes (height, width) at which a picture is dreamt, coarse to fine; the last is its own.
+
+    Args:
+        size: of the picture.
+        octaves: how many; fewer where the coarsest would fall under ``least_px``. ``auto``: down to ``LEAST_PX``.
+        scale: from one to the next.
+        least_px: smallest side that the network can take.
+    """
+    floor = least_px if octaves != "auto" else max(least_px, LEAST_PX)
+    count = MOST_OCTAVES if octaves == "auto" else int(octaves)
+    room = math.log(max(1.0, min(size) / floor)) / math.log(scale)
+    count = min(count, 1 + int(room + 1e-6))
+    return [(round(size[0] / scale**i), round(size[1] / scale**i)) for i in reversed(range(count))]
+
+
+class DeepDream(GradientAscent):
+    """Octave by octave, from the coarsest on."""
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """Prepare for a canvas of (height, width)."""
+        super().fit(size)
+        context, settings = self.context, self.context.settings
+        self._size = size
+        self.sizes = octave_sizes(size, settings.octaves, settings.octave_scale, context.ensemble.min_size)
+        """(height, width) of each octave, coarse to fine."""
+        colour = context.natural.colour
+        self._normalise = [make_normalisation(settings, colour, octave, context.device) for octave in self.sizes]
+
+    def update(self, canvas: Canvas, on_air: OnAir, size: float) -> tuple[Tensor, float | Tensor]:
+        """A step whose mean absolute value is ``size`` levels at its octave; one octave each, then the next network's turn."""
+        picture = canvas.picture
+        turn, octave = divmod(self.number, len(self.sizes))
+        at = self.sizes[octave]
+        reach = min(self.context.settings.jitter_px, min(at) // 2)
+        down, right = (int(torch.randint(-reach, reach + 1, (), generator=self.context.chance)) for _ in range(2))
+        small = picture
+        if at != self._size:
+            small = F.interpolate(picture, size=at, mode="bilinear", antialias=True, align_corners=False)
+
+        def show(network: Network, view: float) -> See:
+            return lambda seen: torch.roll(seen, (down, right), (2, 3))
+
+        gradient = self.context.objective.gradient(small, on_air.regions, turn, show=show)
+        direction = self._normalise[octave](gradient)
+        direction = direction / direction.abs().mean().clamp_min(1e-12)
+        if at != self._size:
+            direction = F.interpolate(direction, size=self._size, mode="bicubic", align_corners=False)
+        return direction, size

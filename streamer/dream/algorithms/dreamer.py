@@ -1,0 +1,160 @@
+"""The dream itself: a canvas, a scene, and step after step of an algorithm while the camera moves on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from streamer.config import Config
+from streamer.dream.algorithms.algorithm import Algorithm, Context
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.chance import kept_chance, kept_noise, take_up
+from streamer.dream.algorithms.decorrelated import Decorrelated
+from streamer.dream.algorithms.deepdream import DeepDream
+from streamer.dream.algorithms.fading import Fading
+from streamer.dream.algorithms.original_2015 import Original2015
+from streamer.dream.algorithms.waking import HASTE, Waking
+from streamer.dream.interface import Copy
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.sources.noise import noise
+from streamer.kept import Kept
+from streamer.media.fit import fitted
+from streamer.messages import Motion, Pose, Scene
+
+ASCENTS: dict[str, type[Algorithm]] = {"default": Decorrelated, "deepdream": DeepDream, "original_2015": Original2015}
+"""What climbs on a canvas, by ``dream.algorithm``."""
+
+
+class Dreamer:
+    """A dream in progress. Not thread-safe; the same seed, steps and device give the same pictures."""
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        config: Config,
+        size: tuple[int, int],
+        device: torch.device,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> None:
+        """Set out on a dream.
+
+        Args:
+            ensemble: what is run backwards.
+            config: its ``dream``, ``zoom`` and ``source.fit`` are heeded, and of ``network`` how several share the dream.
+            size: (height, width) of the canvas in pixels.
+            device: where to compute.
+            seed: of the starting noise and of everything random later.
+            start: (H, W, 3) uint8 picture to start from, of any shape; None starts from coloured noise.
+        """
+        context = Context.of(ensemble, config, device, seed)
+        self._objective, self._device, self._chance = context.objective, device, context.chance
+        self._whose = ensemble.name, config.dream.algorithm
+        self._noise = np.random.default_rng(seed)
+        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._algorithm = ASCENTS[config.dream.algorithm](context)
+        self._fading = Fading(config.dream.crossfade_s, self._surge(config))
+        self._waking = Waking(self._noise)
+        begin = noise(size, self._noise) if start is None else fitted(start, size, config.source.fit, fine=True)
+        self._canvas = Canvas(begin, device)
+        self._algorithm.fit(self.size)
+
+    @property
+    def canvas(self) -> Canvas:
+        """What is dreamt on; who rides on a moving picture paints on it."""
+        return self._canvas
+
+    @property
+    def pose(self) -> Pose:
+        """Where the camera stands."""
+        return self._canvas.pose
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the canvas."""
+        return self._canvas.size
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene; the first is there at once.
+
+        Raises:
+            DreamError: the network has not got one of its targets.
+        """
+        for region in scene.regions:
+            self._objective.check(region.target)
+        self._fading.scene(scene)
+
+    def motion(self, motion: Motion) -> None:
+        """Move the camera differently from now on."""
+        self._motion = motion
+
+    def tune(self, config: Config) -> None:
+        """Go by the ``dream`` block of other settings from the next step on; algorithm and tiles stay."""
+        self._fading.tune(config.dream.crossfade_s, self._surge(config))
+        self._algorithm.tune(config.dream, self.size)
+
+    def _surge(self, config: Config) -> float:
+        return config.dream.surge if self._algorithm.surges else 0.0
+
+    def bump(self) -> None:
+        """Wake a settled dream with a breath of coloured noise."""
+        self._waking.bump(self._canvas)
+        self._fading.hasten(HASTE)
+
+    def twist(self) -> None:
+        """Wake a settled dream by whirls that take things from where they lie."""
+        self._waking.twist()
+        self._fading.hasten(HASTE)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on at another canvas size, (height, width)."""
+        if size != self.size:
+            self._canvas.resize(size)
+            self._algorithm.fit(self.size)
+
+    def picture(self) -> np.ndarray:
+        """The dream as it is now, (H, W, 3) uint8 RGB."""
+        return self._canvas.array()
+
+    def copy(self) -> Copy:
+        """The dream as it is now, on its way to the host."""
+        return self._canvas.copy()
+
+    def state(self) -> tuple[np.ndarray, Pose]:
+        """What a new Dreamer needs to go on: the picture (H, W, 3) float32 and the pose."""
+        return self._canvas.picture[0].permute(1, 2, 0).cpu().numpy().copy(), self.pose
+
+    def fault(self) -> str:
+        """What is wrong with the picture; empty when nothing is."""
+        return self._canvas.fault()
+
+    def keep(self) -> Kept:
+        """What it takes besides the picture to go on from here."""
+        arrays = self._canvas.kept() | kept_chance(self._chance)
+        numbers = {**self._algorithm.keep(), **kept_noise(self._noise), "age_s": self._fading.age_s}
+        return Kept(*self._whose, self.pose, arrays, numbers)
+
+    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+        """Go on from another Dreamer's ``state``, at that picture's size; the first scene after it is the one that it shows.
+
+        Args:
+            kept: what the other's ``keep`` gave then or a little before.
+        """
+        self._canvas = Canvas(picture, self._device, pose)
+        self._fading.go_on(math.inf if kept is None or "age_s" not in kept.numbers else kept.seconds("age_s"))
+        if kept is not None:
+            self._canvas.take_up(kept)
+            self._algorithm.go_on(kept)
+            take_up(kept, self._chance, self._noise)
+        self._algorithm.fit(self.size)
+
+    def step(self, dt_s: float, camera_s: float | None = None) -> None:
+        """Move the camera on, by ``dt_s`` seconds where nothing else is said, and take one step uphill.
+
+        Without a scene the camera moves and the picture is left alone.
+        """
+        self._waking.move(self._canvas, dt_s)
+        on_air, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s
+        self._algorithm.step(self._canvas, on_air, self._motion, dt_s, camera_s)

@@ -1,0 +1,100 @@
+"""A step along a gradient of a chosen size that keeps the picture natural; what default and deepdream have in common."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from streamer.dream.algorithms.algorithm import Algorithm, Context
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.picture_steps import headroom, leash, soften
+from streamer.kept import Kept
+from streamer.messages import Motion
+
+LEASH_CELLS = 9
+"""Cells of the leash over the picture's height."""
+BRIGHTNESS_SLACK = 50.0
+"""How far from mid-grey the leash lets a cell's mean go, in levels."""
+KNEE = 40.0
+"""Levels before black and white, besides a step's own size, over which steps are slowed down."""
+STEP = 3.0
+"""Levels that a step changes where the settings leave it open."""
+FADING_DETAIL = 0.08
+"""Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
+SHAPE_CELLS = 5
+"""Cells over the picture's height that a change leaves as they are."""
+
+
+class GradientAscent(Algorithm):
+    """Steps of a chosen size: larger while a new scene comes, slowed down before black and white, and on a leash."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.number = 0
+        """Counts the steps."""
+
+    @abstractmethod
+    def update(self, canvas: Canvas, on_air: OnAir, size: float) -> tuple[Tensor, float | Tensor]:
+        """What a step takes off the picture: a direction (1, 3, H, W), and what makes it levels.
+
+        Args:
+            size: of the step, in levels.
+        """
+
+    def size(self, on_air: OnAir, motion: Motion, dt_s: float) -> float:
+        """Of a step, in levels: larger while a scene is fresh."""
+        settings = self.context.settings
+        surge = 1 + settings.surge * on_air.haste
+        if settings.step == "auto":
+            return max(STEP * surge, self.auto_step(motion, dt_s, on_air.stands))
+        return settings.step * surge
+
+    def detail(self, on_air: OnAir, dt_s: float) -> float:
+        """The share of the picture's detail that stays while something leaves."""
+        return math.exp(-FADING_DETAIL * self.context.settings.surge * on_air.haste * dt_s) if on_air.leaves else 1.0
+
+    def auto_step(self, motion: Motion, dt_s: float, stands: float) -> float:
+        """The least size of a step where the settings leave it open, in levels; ``stands`` is as ``OnAir`` has it."""
+        return STEP
+
+    def soften(self, picture: Tensor, detail: float | Tensor) -> Tensor:
+        """A picture with that share of its detail."""
+        return soften(picture, self._shapes_grid, detail)
+
+    def advance(self, picture: Tensor, direction: Tensor, size: float | Tensor) -> Tensor:
+        """A picture without some multiple of a direction, slowed down before black and white, and on the leash."""
+        settings = self.context.settings
+        picture = headroom(picture, direction, size, KNEE)
+        if settings.leash > 0:
+            picture = leash(picture, self._leash_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma)
+        return picture.clamp_(0, 255).contiguous()
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """Prepare for a canvas of (height, width)."""
+        height, width = size
+        self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
+        self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
+
+    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+        """Move the camera on and take one step; where nothing takes the place of what goes, only the camera moves."""
+        canvas.move(motion, camera_s)
+        if not on_air.comes:
+            return
+        if on_air.leaves:
+            canvas.picture = self.soften(canvas.picture, self.detail(on_air, dt_s))
+        direction, size = self.update(canvas, on_air, self.size(on_air, motion, dt_s))
+        canvas.picture = self.advance(canvas.picture, direction, size)
+        self.number += 1
+
+    def keep(self) -> Mapping[str, Any]:
+        """The number of steps taken: it says whose turn is next."""
+        return {"steps": self.number}
+
+    def go_on(self, kept: Kept) -> None:
+        """Go on with the next one's turn."""
+        self.number = kept.count("steps")

@@ -1,0 +1,331 @@
+"""Ink: each pixel is black or white, and a step turns over the few that matter most (Deep Ink, 2017).
+
+The network is shown a nearly grey picture, in which paper is a little lighter than ink. A step takes the gradient, and turns
+over, from the steepest on, black pixels that should be lighter and white ones that should be darker. Only its sign and its
+order count. A plain sheet has almost no gradient, so that drawings grow at their rim.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer import zoom
+from streamer.config import Config
+from streamer.dream.algorithms.canvas import grid_for, normalised, twist_grid
+from streamer.dream.algorithms.chance import kept_chance, kept_noise, take_up
+from streamer.dream.algorithms.copies import Copied
+from streamer.dream.algorithms.fading import LONG_S, Fading
+from streamer.dream.algorithms.ink_start import darkness, disc, lettering
+from streamer.dream.interface import Copy
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.masks import Box
+from streamer.dream.objectives.strength import Weighted, rms
+from streamer.dream.objectives.turns import TurnObjective
+from streamer.dream.objectives.views import Glances, See
+from streamer.dream.sources.noise import noise
+from streamer.kept import Kept
+from streamer.messages import Motion, Pose, Region, Scene, Target
+
+FAINT, STRONG = 2.0, 60.0
+"""Paper above mid-grey and ink below it, in levels: networks of photographs draw finest where it is faint; a network of small
+pictures, trained to overlook what is faint, then draws nothing but stripes."""
+LARGE_PX = 160
+"""Side of the pictures that a network was trained on from which it counts as one of photographs."""
+LINE = 0.45
+"""Part of a pixel that ink must cover for the pixel to be ink, when the sheet is turned or enlarged: fine lines survive it."""
+BLEACHING = 0.25
+"""Ink that is old enough goes within about this part of the time that it stood."""
+TIE_S = 0.005
+"""Ages are told apart to twice this: they are sums of many short times."""
+BUMP_WASH, BUMP_DROPS = 0.5, 2.2
+"""Noise, in standard deviations, beyond which a bump washes ink off, and splashes new ink."""
+TWIST_DEGREES, TWIST_REACH = 12.0, 0.4
+"""The turn of a twist, and the picture heights from the middle at which it has fallen to 1/e."""
+
+
+class InkDreamer:
+    """A drawing in progress. Not thread-safe; the same seed, steps and device give the same drawings.
+
+    The sheet stands at ``zoom.kept(pose)``: whoever shows it looks from ``pose``.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        config: Config,
+        size: tuple[int, int],
+        device: torch.device,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> None:
+        """Take a sheet.
+
+        Args:
+            ensemble: what is run backwards.
+            config: its ``ink`` and ``zoom`` blocks are heeded, of ``dream`` what is said of views, shifts and changes, and
+                ``source.fit``.
+            size: (height, width) of the sheet in pixels.
+            device: where to compute.
+            seed: of everything random.
+            start: (H, W, 3) uint8 picture whose dark parts are ink, if the settings want it.
+        """
+        self._ensemble, self._device = ensemble, device
+        self._settings, self._dream, self._fit = config.ink, config.dream, config.source.fit
+        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._chance = torch.Generator().manual_seed(seed)
+        self._noise = np.random.default_rng(seed)
+        self._objective = TurnObjective(ensemble, combine=config.network.combine)
+        self._glances = Glances(config.dream, size, self._chance)
+        self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
+        self._steps = 0
+        self._wanted: set[tuple[Target, Box]] = set()
+        self._since_s = math.inf
+        """Seconds since the drawing began to be washed off."""
+        self.pose = Pose()
+        """Where the camera stands."""
+        self._ink = torch.from_numpy(self._first(size, start)).to(device)
+        self._age_s = torch.zeros(size, device=device)
+        self.uphill = torch.zeros(size, device=device)
+        """(H, W) float32, what the last step followed: above 0 where the picture is to be lighter. Its scale means nothing."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the sheet."""
+        return self._ink.shape[0], self._ink.shape[1]
+
+    @property
+    def ink(self) -> Tensor:
+        """(H, W) bool, true where ink is; nobody writes to it."""
+        return self._ink
+
+    def seen(self, network: Network) -> Tensor:
+        """(1, 3, H, W) float32, what a network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
+        return self._tinted(network, self._ink[None, None].logical_not().float())
+
+    def _tinted(self, network: Network, paper: Tensor) -> Tensor:
+        """A sheet (1, 1, H, W), 1 for paper and 0 for ink, in the two greys that suit a network."""
+        white, black = self._settings.levels(FAINT if network.trained_px >= LARGE_PX else STRONG)
+        return network.mean + black + (white - black) * paper
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene, while what was drawn before is washed off.
+
+        A subject whose place is bare, or about to be, gets a disc to grow from.
+
+        Raises:
+            DreamError: the network has not got one of its targets.
+        """
+        for region in scene.regions:
+            self._objective.check(region.target)
+        wanted = {(region.target, region.box) for region in scene.regions}
+        if self._wanted and wanted != self._wanted and self._settings.wash_s > 0:
+            self._since_s = 0.0
+            self._age_s = self._age_s + 2 * TIE_S  # what was drawn in the last step is older than what comes
+        self._wanted = wanted
+        self._fading.scene(scene)
+        for region in scene.regions:
+            self._plant(region)
+
+    def motion(self, motion: Motion) -> None:
+        """Move the camera differently from now on."""
+        self._motion = motion
+
+    def tune(self, config: Config) -> None:
+        """Go by the ``ink`` and ``dream`` blocks of other settings from the next step on; what is drawn stays."""
+        self._settings, self._dream = config.ink, config.dream
+        self._fading.tune(config.dream.crossfade_s, config.dream.surge)
+        self._glances = Glances(config.dream, self.size, self._chance)
+
+    def bump(self) -> None:
+        """Wake a settled drawing: some of it is washed off, and some ink splashed."""
+        cloud = noise(self.size, self._noise, 40.0).mean(axis=-1)
+        cloud = torch.from_numpy((cloud - cloud.mean()) / max(1e-6, cloud.std())).to(self._device)
+        self._set((self._ink & (cloud < BUMP_WASH)) | (cloud < -BUMP_DROPS))
+
+    def twist(self) -> None:
+        """Wake a settled drawing by turning its middle a little, to one side or the other."""
+        side = 1 if self._noise.random() < 0.5 else -1
+        self._resample(twist_grid(self.size, side * math.radians(TWIST_DEGREES), TWIST_REACH, self._device))
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on with a sheet of another size, (height, width)."""
+        if size == self.size:
+            return
+        drawn = F.interpolate(self._ink[None, None].float(), size=size, mode="bilinear", antialias=True, align_corners=False)
+        self._ink = drawn[0, 0] > LINE
+        self._age_s = F.interpolate(self._age_s[None, None], size=size)[0, 0]
+        self.uphill = F.interpolate(self.uphill[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+
+    def picture(self) -> np.ndarray:
+        """The sheet at ``zoom.kept(pose)``, (H, W, 3) uint8 RGB: 0 where ink is, else 255."""
+        return np.repeat(np.where(self._ink.cpu().numpy(), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+    def copy(self) -> Copy:
+        """The sheet as it is now."""
+        return Copied(self.picture())
+
+    def fault(self) -> str:
+        """Nothing: a pixel is ink or it is not. What the next step follows may be wrong."""
+        return "" if bool(torch.isfinite(self.uphill).all()) else "what it follows holds what is no number"
+
+    def keep(self) -> Kept:
+        """What it takes besides the sheet to go on from here."""
+        arrays = {"uphill": self.uphill.cpu().numpy().copy(), "age_s": self._age_s.cpu().numpy().copy()}
+        numbers = {"steps": self._steps, "since_s": min(self._since_s, LONG_S), **kept_noise(self._noise)}
+        whose = self._ensemble.name, "ink"
+        return Kept(*whose, self.pose, arrays | kept_chance(self._chance), numbers)
+
+    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+        """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink.
+
+        Args:
+            kept: what ``keep`` gave then or a little before.
+        """
+        grey = np.asarray(picture, np.float32).mean(axis=-1)
+        self._ink = torch.from_numpy(grey < 128).to(self._device)
+        self._age_s, self.uphill = (torch.zeros(self.size, device=self._device) for _ in range(2))
+        self.pose = pose
+        if kept is None:
+            return
+        for name, values in (("uphill", self.uphill), ("age_s", self._age_s)):
+            found = kept.array(name, np.float32, 2)  # of a sheet turned or enlarged since it is a little off, and fades
+            if found is not None and found.shape == self.size and bool(np.isfinite(found).all()):
+                values.copy_(torch.from_numpy(found))
+        self._steps, self._since_s = kept.count("steps"), kept.seconds("since_s")
+        take_up(kept, self._chance, self._noise)
+
+    def step(self, dt_s: float, camera_s: float | None = None) -> None:
+        """Move the camera on by ``dt_s`` seconds, let old ink bleach, and turn over the pixels that matter most.
+
+        Without a scene the camera moves and the drawing is left alone. A ``dt_s`` of 0 is a whole step without a camera; the
+        camera moves in leaps of its own, whatever ``camera_s`` is.
+        """
+        self._move(dt_s)
+        regions = self._fading.advance(dt_s).regions
+        if not regions:
+            return
+        whole_s = self._settings.step_s
+        # Slower steps let ink age by no more: on a slow machine drawings would bleach before they are drawn.
+        share = min(1.0, dt_s / whole_s) if whole_s > 0 and dt_s > 0 else 1.0
+        self._bleach(share * whole_s if whole_s > 0 else dt_s)
+        if not bool(self._fresh().any()):
+            for region, part in regions:
+                if part > 0:
+                    self._plant(region)
+        gradient = self._gradient(regions)
+        memory = self._settings.memory
+        self.uphill = memory * self.uphill - (1 - memory) * gradient / rms(gradient)
+        self._set(
+            self._ink
+            ^ turned(self._ink, self.uphill, math.ceil(self._settings.flips * share), self._settings.reach_px, self._fresh())
+        )
+        self._steps += 1
+
+    def _gradient(self, regions: Weighted) -> Tensor:
+        """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
+        if self._glances.size != self.size:
+            self._glances = Glances(self._dream, self.size, self._chance)
+        views = self._dream.views
+
+        def show(network: Network, view: float) -> See:
+            see = self._glances(network, view)
+            return lambda paper: see(self._tinted(network, paper))
+
+        each = {member.name: views_for(member.trained_px) if views == "auto" else views for member in self._ensemble.members}
+        paper = self._ink[None, None].logical_not().float()
+        return self._objective.gradient(paper, regions, self._steps, each, show)[0, 0]
+
+    def _first(self, size: tuple[int, int], start: np.ndarray | None) -> np.ndarray:
+        """What is on the sheet at first; discs come with the first scene."""
+        settings = self._settings
+        if settings.start in ("auto", "image") and start is not None:
+            return darkness(start, size, None if settings.threshold == "auto" else settings.threshold, self._fit)
+        if settings.start in ("auto", "text") and settings.text.strip():
+            return lettering(size, settings.text)
+        return np.zeros(size, bool)
+
+    def _plant(self, region: Region) -> None:
+        """Set a disc into a region that has no ink, or none that is to stay."""
+        height, width = self.size
+        x0, y0, x1, y1 = region.box
+        rows, columns = slice(int(y0 * height), math.ceil(y1 * height)), slice(int(x0 * width), math.ceil(x1 * width))
+        if bool(self._fresh()[rows, columns].any()):
+            return
+        spot = torch.from_numpy(disc(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)).to(self._device)
+        self._set(self._ink | spot)
+        self._age_s[spot] = 0.0
+
+    def _fresh(self) -> Tensor:
+        """The ink that is to stay: while a drawing is washed off, what came since."""
+        return self._ink if self._since_s >= self._settings.wash_s else self._ink & (self._age_s < self._since_s + TIE_S)
+
+    def _set(self, ink: Tensor) -> None:
+        """Change the drawing; ink that was there keeps its age."""
+        self._age_s = torch.where(self._ink & ink, self._age_s, 0.0)
+        self._ink = ink
+
+    def _bleach(self, dt_s: float) -> None:
+        """Let time pass, and some of the oldest ink go."""
+        fade_s, wash_s = self._settings.fade_s, self._settings.wash_s
+        left_s = max(wash_s - self._since_s, 0.0)
+        self._age_s, self._since_s = self._age_s + dt_s, self._since_s + dt_s
+        going = torch.zeros_like(self._age_s)
+        if fade_s > 0:
+            going[self._age_s > fade_s] = 1 - math.exp(-dt_s / (BLEACHING * fade_s))
+        if left_s > 0:  # evenly, until none is left
+            going[self._age_s > self._since_s + TIE_S] = min(1.0, dt_s / left_s)
+        if bool(going.any()):
+            self._set(self._ink & (torch.rand(self.size, generator=self._chance).to(self._device) >= going))
+
+    def _move(self, dt_s: float) -> None:
+        """Move the camera on; the sheet follows in small leaps."""
+        before, self.pose = zoom.kept(self.pose), zoom.advance(self.pose, self._motion, dt_s)
+        after = zoom.kept(self.pose)
+        if after != before:
+            theta = normalised(zoom.sampling_matrix(before, after, self.size, self.size), self.size)
+            self._resample(grid_for(theta, self.size, self._device))
+
+    def _resample(self, grid: Tensor) -> None:
+        """Turn or enlarge the sheet; what comes into view is bare."""
+
+        def read(values: Tensor, mode: str) -> Tensor:
+            return F.grid_sample(values[None, None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0, 0]
+
+        oldest = F.max_pool2d(self._age_s[None, None], 3, stride=1, padding=1)[0, 0]  # what an outline gains is as old as it
+        self._ink = read(self._ink.float(), "bilinear") > LINE
+        self._age_s, self.uphill = read(oldest, "nearest"), read(self.uphill, "bilinear")
+
+
+def views_for(trained_px: int) -> tuple[float, ...]:
+    """The sizes at which a network looks at the sheet, taken in turn: its shorter side as multiples of ``trained_px``."""
+    return (0.7, 1.0) if trained_px >= LARGE_PX else (1.6, 3.0)
+
+
+def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:
+    """Which pixels to turn over: black ones to be lighter and white ones to be darker, from the steepest on.
+
+    Args:
+        ink: (H, W) bool, the drawing.
+        uphill: (H, W) float32, above 0 where the picture is to be lighter.
+        flips: most that may turn.
+        reach_px: how far from ink new ink may appear, counted along rows and columns; 0 for anywhere.
+        home: (H, W) bool, the ink that this counts from; None for all of it.
+
+    Returns:
+        (H, W) bool.
+    """
+    willing = torch.where(ink, uphill > 0, uphill < 0)
+    if reach_px > 0:
+        home = (ink if home is None else home)[None, None].float()
+        willing &= ink | (F.max_pool2d(home, 2 * reach_px + 1, stride=1, padding=reach_px)[0, 0] > 0)
+    steep = torch.where(willing, uphill.abs(), 0.0).flatten()
+    best = steep.topk(min(flips, steep.numel()))
+    chosen = torch.zeros_like(steep, dtype=torch.bool)
+    chosen[best.indices[best.values > 0]] = True
+    return chosen.view_as(ink)

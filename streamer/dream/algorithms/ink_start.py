@@ -1,0 +1,80 @@
+"""What an ink drawing grows from: a disc, words, or the dark parts of a picture; all (H, W) bool, true where ink is."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from streamer.media.fit import Fit, fitted
+
+TEXT_FONTS = ("DejaVuSans-Bold.ttf", "NotoSans-Bold.ttf", "LiberationSans-Bold.ttf", "Arial Bold.ttf", "arialbd.ttf")
+"""Tried in this order; Pillow's own comes after them."""
+TEXT_WIDTH = 0.7
+"""Of the picture's width that a text fills…"""
+TEXT_HEIGHT = 0.3
+"""…or of its height, whichever is reached first."""
+PAPER = (255, 255, 255)
+"""What no ink is on."""
+
+
+def disc(size: tuple[int, int], centre: tuple[float, float], radius_px: float) -> np.ndarray:
+    """A disc.
+
+    Args:
+        size: (height, width) in pixels.
+        centre: (x, y) in fractions of the picture.
+        radius_px: pixels whose middle lies within are ink; the one in the centre always is.
+    """
+    height, width = size
+    x = min(width - 1, max(0, round(centre[0] * (width - 1))))
+    y = min(height - 1, max(0, round(centre[1] * (height - 1))))
+    rows, columns = np.ogrid[:height, :width]
+    return np.asarray((columns - x) ** 2 + (rows - y) ** 2 <= radius_px**2)
+
+
+def lettering(size: tuple[int, int], text: str) -> np.ndarray:
+    """A text in the middle, as large as there is room for; lines end where the text says so."""
+    height, width = size
+    font = _font(100)
+    plate = Image.new("L", (1, 1))
+    box = ImageDraw.Draw(plate).multiline_textbbox((0, 0), text, font=font, align="center")
+    scale = min(TEXT_WIDTH * width / max(1.0, box[2] - box[0]), TEXT_HEIGHT * height / max(1.0, box[3] - box[1]))
+    font = _font(max(6, round(100 * scale)))
+    plate = Image.new("L", (width, height))
+    ImageDraw.Draw(plate).multiline_text((width / 2, height / 2), text, 255, font, anchor="mm", align="center")
+    return np.asarray(np.asarray(plate) >= 128)
+
+
+def darkness(image: np.ndarray, size: tuple[int, int], threshold: float | None, fit: Fit = "crop") -> np.ndarray:
+    """Where a picture is dark.
+
+    Args:
+        image: (H, W, 3) uint8 RGB of any size.
+        size: (height, width) wanted.
+        threshold: level of grey, 0..255, below which is ink; None for the one that parts dark from light best.
+        fit: what becomes of a picture of another shape; bars are paper.
+    """
+    grey = fitted(image, size, fit, fine=True, bars=PAPER) @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(grey < (parting(grey) if threshold is None else threshold))
+
+
+def parting(grey: np.ndarray) -> float:
+    """The level that parts a grey picture's values into the two most different heaps (Otsu 1979)."""
+    counts = np.bincount(np.clip(grey.round(), 0, 255).astype(np.int64).ravel(), minlength=256).astype(np.float64)
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * np.arange(256))
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    best = np.nan_to_num(apart, nan=0.0, posinf=0.0)
+    peak = np.flatnonzero(best == best.max())  # between two heaps there may be many levels alike
+    return float((peak[0] + peak[-1]) / 2 + 0.5)
+
+
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    for name in TEXT_FONTS:
+        try:
+            return ImageFont.truetype(name, size_px)
+        except OSError:  # not on this machine
+            continue
+    return ImageFont.load_default(size_px)

@@ -1,0 +1,86 @@
+"""The algorithm of the 2015 stream, kept as a preset and as the baseline that speed and recognisability are measured against.
+
+Pixel 'Adam' with its betas swapped, ten steps to a keyframe, its state fresh at each; the prior at five poolings, every patch;
+the network sees the canvas at its own size (317070, 'Twitch plays LSD neural net', 2015).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.dream.algorithms.algorithm import Algorithm, Context
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.patch_prior import PatchPrior
+from streamer.dream.objectives.strength import rms
+from streamer.kept import Kept
+from streamer.messages import Kind, Motion
+
+STEPS = ALGORITHMS["original_2015"].steps_per_keyframe or 1
+"""From one move of the camera to the next, whatever the settings make a keyframe."""
+RATE = 5.0
+"""Of 255."""
+KEEP_MEAN, KEEP_SQUARE = 0.1, 0.001
+"""Shares of the past in Adam's moving averages: the usual 0.9 and 0.999 stood on the gradient's side by mistake, which leaves
+little more than its sign."""
+EPSILON = 1e-8
+PRIOR_WEIGHT = 10.0
+POOLINGS = (1, 4, 8, 16, 32)
+NU = 0.665248
+
+
+class Original2015(Algorithm):
+    """Steps of 2015, with the optimiser's state between them."""
+
+    surges = False
+
+    def __init__(self, context: Context) -> None:
+        """Take the patch filters of this project's fit; the scale ν is that of 2015."""
+        super().__init__(context)
+        self._prior = PatchPrior(dataclasses.replace(context.natural, nu=NU), POOLINGS, stride=1, device=context.device)
+        self._pending_s = 0.0
+        self._count = 0
+        self._mean = self._square = torch.zeros(1, 3, 0, 0, device=context.device)
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """Prepare for a canvas of (height, width): at another size the optimiser begins anew."""
+        if self._mean.shape[-2:] != size:
+            self._mean = torch.zeros(1, 3, *size, device=self.context.device)
+            self._square = torch.zeros_like(self._mean)
+
+    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+        """One step; at the first of each keyframe's ten the camera moves and the state is cleared."""
+        self._pending_s += dt_s
+        if self._count % STEPS == 0:
+            canvas.move(motion, self._pending_s)
+            self._pending_s = 0.0
+            self._mean = torch.zeros_like(canvas.picture)
+            self._square = torch.zeros_like(canvas.picture)
+        self._count += 1
+        if not on_air.regions:
+            return
+        natural = PRIOR_WEIGHT * self._prior.gradient(canvas.picture)
+        gradient = self.context.objective.gradient(canvas.picture, on_air.regions, (self._count - 1) // STEPS)
+        if any(region.target.kind is not Kind.CLASS for region, _ in on_air.regions):  # in 2015 there were only classes
+            gradient = gradient * (rms(natural) / rms(gradient))
+        gradient = gradient + natural
+        number = (self._count - 1) % STEPS + 1
+        self._mean = KEEP_MEAN * self._mean + (1 - KEEP_MEAN) * gradient
+        self._square = KEEP_SQUARE * self._square + (1 - KEEP_SQUARE) * gradient.square()
+        mean = self._mean / (1 - KEEP_MEAN**number)
+        square = self._square / (1 - KEEP_SQUARE**number)
+        moved = canvas.picture - RATE * mean / (square.sqrt() + EPSILON)
+        canvas.picture = moved.clamp(0, 255).contiguous()
+
+    def keep(self) -> Mapping[str, Any]:
+        """The number of steps taken; the optimiser's state lasts for one keyframe only."""
+        return {"steps": self._count}
+
+    def go_on(self, kept: Kept) -> None:
+        """Go on with the turn that was not taken to its end."""
+        self._count = kept.count("steps") // STEPS * STEPS

@@ -1,0 +1,182 @@
+"""One step uphill: decorrelate the gradient, give it momentum, scale it by its size, keep the picture's contrast natural."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer.dream.objectives.views import filters
+
+LINE_KEEP = 0.3
+"""Share of straight lines along rows and columns that a gradient keeps: networks draw the grid of their poolings into it."""
+LINE_CYCLES = 2.0
+"""How near to an axis of the spectrum a line's waves lie that runs straight on over half of the picture, in cycles per picture
+height. What is no longer than an object lies wider and is kept."""
+LINES_FROM, LINES_ALL = 10.0, 20.0
+"""Cycles per picture height over which lines go from being left alone to being taken off: coarser ones are horizons and walls,
+and no network's grid at the sizes at which it sees a picture."""
+MIDDLE = 127.5
+"""Level as far from black as from white."""
+
+
+class Decorrelation:
+    """Turns a gradient over pixels into one over the decorrelated colours and frequencies of natural pictures, without grids.
+
+    Spectrum times 1/f with a floor, channels mixed by the colours' correlation (Olah, Mordvintsev, Schubert 2017, 'Feature
+    Visualization', section 'Preconditioning and Parameterization').
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        colour: Tensor,
+        floor_cycles: float,
+        power: float = 1.0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Prepare for pictures of one size.
+
+        Args:
+            size: (height, width).
+            colour: (3, 3) covariance of natural colours; its square root mixes the channels. The covariance itself, which the
+                change of variables calls for, leaves colour so little of each step that dreams stay grey.
+            floor_cycles: cycles per picture height below which frequencies are not raised further.
+            power: of frequency, in 1/f^power.
+        """
+        self._size = size
+        self._fit = (smooth(size[0]), smooth(size[1]))
+        height, width = self._fit
+        fy = torch.fft.fftfreq(height)[:, None] * size[0]
+        fx = torch.fft.rfftfreq(width)[None, :] * size[0]  # in cycles per height too: square pixels
+        frequency = torch.sqrt(fy.square() + fx.square())
+        self._gain = (frequency.clamp_min(floor_cycles).pow(-power) * lines_kept(fy, fx)).to(device)
+        variances, axes = torch.linalg.eigh(colour)
+        root = axes * variances.clamp_min(0).sqrt() @ axes.T
+        self._colour = (root / root.diagonal().mean()).to(device)
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """The same shape, (1, 3, H, W) float32."""
+        (height, width), planes = self._size, gradient[0]
+        planes = (self._colour @ planes.flatten(1)).view(planes.shape)
+        spectrum = torch.fft.rfft2(planes, s=self._fit).mul_(self._gain)
+        flat: Tensor = torch.fft.irfft2(spectrum, s=self._fit)
+        return flat[None, :, :height, :width]
+
+
+def lines_kept(down: Tensor, across: Tensor) -> Tensor:
+    """What is kept of each frequency where the grid of a network's poolings is taken off.
+
+    The grid is of lines a few pixels apart that run along the picture's rows and columns: narrow ridges on the axes of the
+    spectrum, smeared along them by the sizes at which the picture is seen.
+
+    Args:
+        down: (h, 1) cycles per picture height.
+        across: (1, w) likewise.
+
+    Returns:
+        (h, w) factors in 0..1.
+    """
+    on_axis = torch.exp(-torch.minimum(down.square(), across.square()) / LINE_CYCLES**2)
+    fine = ((torch.hypot(down, across) - LINES_FROM) / (LINES_ALL - LINES_FROM)).clamp(0, 1)
+    return 1 - (1 - LINE_KEEP) * on_axis * fine
+
+
+def smooth(side: int) -> int:
+    """The least side from this one on that is a product of small primes, for which a Fourier transform is fast."""
+    while True:
+        rest = side
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return side
+        side += 1
+
+
+def headroom(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float) -> Tensor:
+    """Take a step against a direction, slowed down where it would run into black or white.
+
+    A step outward is taken whole where its own length and ``knee`` levels are left before the bound; nearer to it, it shrinks
+    in proportion to the room left, as under a sigmoid parametrisation. So values approach 0 and 255 without clipping there,
+    however large the step.
+
+    Args:
+        picture: float32, 0..255.
+        direction: of its shape.
+        size: what the direction is multiplied by, above 0.
+
+    Returns:
+        The picture after the step.
+    """
+    steps = direction * size
+    # By signs: on a CPU a choice between two values for each pixel takes longer than both of them.
+    room = torch.sign(direction).mul_(picture - MIDDLE).add_(MIDDLE)
+    share = room.div_(steps.abs().add_(knee)).clamp_max_(1.0)
+    return torch.addcmul(picture, steps, share, value=-1)
+
+
+def leash(
+    picture: Tensor,
+    grid: tuple[int, int],
+    pull: float,
+    mean_slack: float,
+    contrast: float,
+    chroma: float,
+) -> Tensor:
+    """Pull local brightness, contrast and colourfulness back toward natural ones.
+
+    Args:
+        picture: (1, 3, H, W) float32, 0..255.
+        grid: cells (rows, columns) over which statistics are taken.
+        pull: share of the excess taken off, 0..1.
+        mean_slack: how far a cell's mean may lie from mid-grey before it is pulled back, in levels.
+        contrast: standard deviation about the cell's mean above which deviation is shrunk, in levels.
+        chroma: the same for the distance of colours from grey.
+
+    Returns:
+        A picture of the same shape.
+    """
+    size = (picture.shape[-2], picture.shape[-1])
+    grid = (min(grid[0], size[0]), min(grid[1], size[1]))
+
+    # To go from cells to pixels by bilinear interpolation is a product of matrices, one for each direction.
+    down, across = (filters(count, side, device=picture.device) for count, side in zip(grid, size, strict=True))
+
+    def spread(cells: Tensor) -> Tensor:
+        return down @ (cells @ across.T)
+
+    red, green, blue = (picture[:, channel : channel + 1] for channel in range(3))
+    luma = (red + green).add_(blue).mul_(1 / 3)
+    mean_cells = F.adaptive_avg_pool2d(luma, grid)
+    deviation = luma - spread(mean_cells)
+    # Every second row tells as much of a cell as all of them.
+    some = 2 if size[0] >= 4 * grid[0] else 1
+    deviation_cells = F.adaptive_avg_pool2d(deviation[:, :, ::some].square(), grid).sqrt().clamp_min(1e-3)
+    gain = spread(1 - pull * (1 - (contrast / deviation_cells).clamp_max(1.0)))
+    offset = mean_cells - 127.5
+    back_cells = pull * (offset - offset.clamp(-mean_slack, mean_slack))
+    # The mean square of the distances from grey is a ninth of that between the channels, added up.
+    red, green, blue = (channel[:, :, ::some] for channel in (red, green, blue))
+    colour = (red - green).square_()
+    for one, other in ((green, blue), (blue, red)):
+        distance = one - other
+        colour.addcmul_(distance, distance)
+    chroma_cells = (F.adaptive_avg_pool2d(colour, grid) / 9).sqrt().clamp_min(1e-3)
+    chroma_gain = spread(1 - pull * (1 - (chroma / chroma_cells).clamp_max(1.0)))
+    grey = spread(mean_cells - back_cells).addcmul_(deviation, gain).addcmul_(luma, chroma_gain, value=-1)
+    return torch.addcmul(grey, picture, chroma_gain)
+
+
+def soften(picture: Tensor, grid: tuple[int, int], keep: float | Tensor) -> Tensor:
+    """Take contrast from the detail of a picture and leave its large shapes.
+
+    Args:
+        picture: (1, 3, H, W) float32.
+        grid: cells (rows, columns) whose means count as large shapes.
+        keep: share of the detail that stays, 0..1.
+    """
+    size = (picture.shape[-2], picture.shape[-1])
+    cells = F.adaptive_avg_pool2d(picture, (min(grid[0], size[0]), min(grid[1], size[1])))
+    shapes = F.interpolate(cells, size=size, mode="bilinear", align_corners=False)
+    return shapes + (picture - shapes) * keep

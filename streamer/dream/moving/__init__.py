@@ -1,1 +1,0 @@
-"""Films and cameras, and the dream that rides on them."""

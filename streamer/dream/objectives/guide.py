@@ -1,0 +1,108 @@
+"""A picture whose features the dream is to take on.
+
+At each position the dream's features are pulled toward that feature vector of the guide with the largest dot product (Google's
+DeepDream notebook 2015, 'Controlling dreams').
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.dream.interface import DreamError
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.objective import LayerObjective, masked_mean
+from streamer.dream.sources.picture import SourceError, read_image
+from streamer.media.fit import fitted
+from streamer.messages import Kind, Target
+
+MOST_FEATURES = 4096
+"""Feature vectors of a guide that are kept, evenly spread over it: near the picture layers have ten times as many."""
+CHUNK = 1 << 23
+"""Dot products at a time: 32 MB."""
+KEPT = 16
+"""Guides whose features are kept; with one more all are read anew."""
+
+
+class GuideFeatures(LayerObjective):
+    """What a layer sees in another picture."""
+
+    name = Kind.GUIDE
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self._guides: dict[tuple[str, str], Guide] = {}
+
+    def check(self, target: Target) -> None:
+        """Make sure that it has the layer, and read the picture; raises ``DreamError``."""
+        super().check(target)
+        try:
+            self._guide(target)
+        except SourceError as error:
+            raise DreamError(f"the guide: {error}") from error
+
+    def worth(self, seen: Tensor, target: Target) -> Tensor:
+        """The dot product with the guide's feature vector that is followed, (h, w)."""
+        return self._guide(target).likeness(seen[0])
+
+    def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
+        """The mean cosine between the picture's features and those of the guide that they follow."""
+        return masked_mean(self._guide(target).cosine(seen[0]), mask)
+
+    def _guide(self, target: Target) -> Guide:
+        key = (target.guide, self.layer(target))
+        if key not in self._guides:
+            if len(self._guides) >= KEPT:
+                self._guides.clear()
+            self._guides[key] = Guide.read(self.network, Path(target.guide).expanduser(), key[1])
+        return self._guides[key]
+
+
+class Guide:
+    """The feature vectors of a guide at one layer."""
+
+    def __init__(self, features: Tensor) -> None:
+        """Take the features, (C, n) float32."""
+        self._features = features
+
+    @classmethod
+    def read(cls, network: Network, file: Path, layer: str) -> Guide:
+        """The features of a picture file, seen at the size at which the network knows its objects.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        picture = read_image(file)
+        shorter, side = min(picture.shape[:2]), network.trained_px
+        # Long panoramas are cut: past three times their height they would only cost time.
+        height, width = (min(3 * side, max(side, round(side * edge / shorter))) for edge in picture.shape[:2])
+        return cls.of(network, fitted(picture, (height, width), fine=True), layer)
+
+    @classmethod
+    def of(cls, network: Network, picture: np.ndarray, layer: str) -> Guide:
+        """The features of a picture (H, W, 3) uint8 as it is."""
+        x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float().to(network.device)
+        with torch.no_grad():
+            seen = network.look(x, [Tap(layer)])[Tap(layer)][0].flatten(1)
+        every = -(-seen.shape[1] // MOST_FEATURES)
+        return cls(seen[:, ::every].contiguous())
+
+    def nearest(self, seen: Tensor) -> Tensor:
+        """The guide's vector with the largest dot product at each position: (C, h, w) for features (C, h, w)."""
+        with torch.no_grad():
+            flat = seen.detach().flatten(1)
+            rows = max(1, CHUNK // self._features.shape[1])
+            best = torch.cat([(part.T @ self._features).argmax(1) for part in torch.split(flat, rows, 1)])
+            return self._features[:, best].view_as(seen)
+
+    def likeness(self, seen: Tensor) -> Tensor:
+        """The largest dot product at each position, (h, w), for features (C, h, w); its gradient is the guide's vector."""
+        return (seen * self.nearest(seen)).sum(0)
+
+    def cosine(self, seen: Tensor) -> Tensor:
+        """The cosine of the angle to that vector at each position, (h, w); 0 where there is nothing to compare."""
+        return torch.nn.functional.cosine_similarity(seen, self.nearest(seen), dim=0)

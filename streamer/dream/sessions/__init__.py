@@ -1,0 +1,1 @@
+"""One dream from its beginning to its end, and what drives it: a script, a journal, a picture, a film."""

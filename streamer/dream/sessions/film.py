@@ -1,0 +1,130 @@
+"""A film dreamt picture by picture: the dream rides on it, as it does live, without a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import numpy as np
+
+from streamer.acts import Begun
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.config import Config
+from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.device import canvas_size, choose_device
+from streamer.dream.interface import DreamError
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
+from streamer.dream.sessions.estimate import Estimate, memory, room, step_seconds
+from streamer.dream.sessions.session import Session
+from streamer.messages import Keyframe, LayerEntry, Motion, Scene, SourcePicture
+
+STEPS = 2
+"""For each picture, where nothing else is asked for."""
+LONGEST_S = 1.0
+"""Seconds that a picture counts for what fades, at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dreamt:
+    """A film's picture with the dream on it."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, of the film's picture's size."""
+    time_s: float
+    """When it is to be seen."""
+
+
+class FilmDream:
+    """Networks ready to dream films."""
+
+    def __init__(self, config: Config) -> None:
+        """Load the networks.
+
+        Raises:
+            NetworkError: its weights cannot be had.
+            DeviceError: the device asked for is not there.
+        """
+        film = {"kind": "video", "ride": True}
+        # Nothing stands in the dream's way at first: in haste it would only flicker.
+        dream = config.dream.model_copy(update={"surge": 0.0})
+        self.config = config.model_copy(update={"source": config.source.model_copy(update=film), "dream": dream})
+        self.device = choose_device(config.device)
+        self.ensemble: Ensemble = load(config.network, self.device)
+
+    @property
+    def layers(self) -> tuple[LayerEntry, ...]:
+        """The networks' layers."""
+        return self.ensemble.layer_entries
+
+    def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the dream on a film of (height, width): as the settings say, never larger than the film."""
+        height, width = size
+        video = self.config.video.model_copy(update={"height": height, "width": width})
+        wanted = canvas_size(self.config.canvas, video, self.device.type)
+        return size if wanted[0] >= height or wanted[1] >= width else wanted
+
+    def set_out(self, scene: Scene, canvas: tuple[int, int], seed: int) -> Session:
+        """A dream of a scene that rides, at its beginning.
+
+        Raises:
+            DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
+        """
+        algorithm = self.config.dream.algorithm
+        if not ALGORITHMS[algorithm].rides:
+            raise DreamError(f"'dream.algorithm: {algorithm}' cannot dream on films; take another")
+        make = partial(make_dreamer, self.ensemble, self.config, canvas, self.device, seed)
+        return Session.of(make, Motion(1.0, 0.0), Begun(self.ensemble.name, self.device.type, 0, canvas), scene)
+
+    def estimate(self, scene: Scene, first: SourcePicture, pictures: int, steps: int) -> Estimate:
+        """What dreaming so many pictures will take; some steps are taken to find out, if the memory suffices for them.
+
+        Raises:
+            DreamError: the network has not got one of the scene's targets.
+        """
+        canvas = self.canvas((first.image.shape[0], first.image.shape[1]))
+        needed = memory(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
+        found = Estimate(None, needed, room(self.device))
+        if not found.fits:
+            return found
+        session = self.set_out(scene, canvas, 0)
+        session.ride(first, 0.0)
+        one_s = step_seconds(lambda: session.apply(1000 / 25), self.device, len(self.ensemble.members))
+        return replace(found, seconds=one_s * steps * pictures)
+
+    def dream(self, pictures: Iterable[SourcePicture], scene: Scene, steps: int, seed: int) -> Iterator[Dreamt]:
+        """Dream a film, one picture out for each that goes in.
+
+        Args:
+            pictures: of one size, with rising numbers and times.
+            steps: of the dream for each.
+
+        Raises:
+            DreamError: the network has not got one of the scene's targets.
+        """
+        session: Session | None = None
+        before_s = 0.0
+        for picture in pictures:
+            if session is None:
+                size = (picture.image.shape[0], picture.image.shape[1])
+                session, before_s = self.set_out(scene, self.canvas(size), seed), picture.time_s
+            dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
+            before_s = picture.time_s
+            session.ride(picture, dt_s)
+            for _ in range(steps):
+                session.apply(1000 * dt_s / steps)
+            yield Dreamt(self._laid(picture.image, session.keyframe()), picture.time_s)
+
+    def _laid(self, image: np.ndarray, keyframe: Keyframe) -> np.ndarray:
+        """What was dreamt, laid on the film's picture at that one's own size: its detail stays sharp."""
+        assert keyframe.ridden is not None, "it rides"
+        mix = self.config.source.mix
+        dreamt = keyframe.image
+        if mix == 1 and dreamt.shape == image.shape:
+            return dreamt
+        added = (dreamt.astype(np.float32) - keyframe.ridden.image) * mix
+        if added.shape != image.shape:
+            added = cv2.resize(added, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.add(image, np.rint(added).astype(np.int16), dtype=cv2.CV_8U))

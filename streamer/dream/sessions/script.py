@@ -1,0 +1,106 @@
+"""The dream without a deadline: keyframes at exact moments of a video, the same for the same seed on the same device."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from streamer.acts import Begun
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.config import Config, DreamConfig
+from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.device import canvas_size, choose_device
+from streamer.dream.interface import Dreaming
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.loading import load
+from streamer.dream.sessions.session import Session
+from streamer.dream.sessions.settled import Sleep
+from streamer.messages import Keyframe, LayerEntry, Motion, Scene
+
+STEPS_PER_S = 10
+"""Steps for one second of video when the settings leave it open."""
+
+
+def pace(dream: DreamConfig) -> tuple[int, float]:
+    """Steps per keyframe, and seconds of video from one keyframe to the next.
+
+    The algorithm of 2015 moves its camera only when its steps for a keyframe are done: all else would be the same picture.
+    """
+    asked: int | str = dream.steps_per_keyframe
+    if asked == "auto":
+        asked = ALGORITHMS[dream.algorithm].steps_per_keyframe or asked
+    match asked, dream.keyframe_s:
+        case "auto", "auto":
+            return 1, 1 / STEPS_PER_S
+        case "auto", float(interval_s):
+            return max(1, round(STEPS_PER_S * interval_s)), interval_s
+        case int(steps), "auto":
+            return steps, steps / STEPS_PER_S
+        case int(steps), float(interval_s):
+            return steps, interval_s
+    raise AssertionError(f"{dream.steps_per_keyframe!r} and {dream.keyframe_s!r} passed the config")
+
+
+class OfflineDream:
+    """Networks ready to dream a video."""
+
+    def __init__(self, config: Config) -> None:
+        """Load the networks.
+
+        Raises:
+            NetworkError: its weights cannot be had.
+            DeviceError: the device asked for is not there.
+        """
+        self._config = config
+        self._device = choose_device(config.device)
+        self._ensemble: Ensemble = load(config.network, self._device)
+        self.size = canvas_size(config.canvas, config.video, self._device.type)
+        """(height, width) of the picture being dreamt."""
+
+    @property
+    def wnids(self) -> Collection[str]:
+        """The classes it can dream."""
+        return self._ensemble.wnids
+
+    @property
+    def layers(self) -> tuple[LayerEntry, ...]:
+        """The networks' layers."""
+        return self._ensemble.layer_entries
+
+    @property
+    def network(self) -> str:
+        """The networks' names, as ``Ensemble.name`` joins them."""
+        return self._ensemble.name
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return self._device.type
+
+    def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
+        """A dream at its beginning; arguments as ``keyframes`` has them."""
+        return make_dreamer(self._ensemble, self._config, self.size, self._device, seed, start)
+
+    def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Iterator[Keyframe]:
+        """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
+
+        Args:
+            scene_at: what is to be dreamt at a second of the video.
+            seed: of everything random.
+            start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
+        """
+        dream = self._config.dream
+        steps, interval_s = pace(dream)
+        motion = Motion(self._config.zoom.speed, self._config.zoom.rotation)
+        begun = Begun(self.network, self.device, 0, self.size)
+        session = Session.of(lambda: self.set_out(seed, start), motion, begun, scene_at(0.0), Sleep(dream))
+        for number in itertools.count():
+            yield replace(session.keyframe(), time_s=number * interval_s)
+            for step in range(steps):
+                scene = scene_at(number * interval_s + step * interval_s / steps)
+                if scene != session.scene:
+                    session.apply(scene)
+                session.apply(1000 * interval_s / steps)

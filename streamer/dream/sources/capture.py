@@ -1,0 +1,204 @@
+"""Reads a moving source, for days: the newest picture is always at hand, and a source that is gone is sought again.
+
+One thread reads. Of pictures that nobody took, the newest wins: there is a place for one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from streamer.config import SourceConfig
+from streamer.dream.sources.picture import SourceError
+from streamer.dream.sources.reels import Reel, open_reel, shown_name
+from streamer.media.fit import fitted
+from streamer.messages import SourcePicture, SourceStatus
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S, BACKOFF_MOST_S = 0.5, 10.0
+"""Pause before a source is sought again; doubles up to the most, and is back at the least once pictures come."""
+LATE_S = 0.1
+"""A film's picture so much behind its time is passed over…"""
+PASSED_MOST = 8
+"""…but not more than so many one after the other, or a slow machine would show none."""
+SILENT_S = 3.0
+"""Seconds without a picture at which a live source counts as lost, whatever it says."""
+RATE_OVER = 20
+"""Pictures over which the rate is taken."""
+
+Open = Callable[[SourceConfig, tuple[int, int], float], Reel]
+
+
+class Capture:
+    """A moving source being read. ``newest`` and ``status`` may be called from any thread.
+
+    Args:
+        size: (height, width) of the pictures wanted; those of another shape are brought to it as ``source.fit`` says.
+        fps: Pictures a second that are worth having.
+        on_picture: Called with each new picture, in the reading thread; has to be quick.
+    """
+
+    def __init__(
+        self,
+        source: SourceConfig,
+        size: tuple[int, int],
+        fps: float,
+        on_picture: Callable[[SourcePicture], None] | None = None,
+        *,
+        open_source: Open = open_reel,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look at a file, so that one that cannot be read is told at once; a camera and a stream may still come.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        self._source, self._size, self._fps = source, size, fps
+        self._on_picture, self._open, self._clock = on_picture, open_source, clock
+        self._name = shown_name(source.path or "") if source.kind == "video" else str(source.device)
+        self._newest: SourcePicture | None = None
+        self._number = 0
+        self._state, self._reason = "connecting", ""
+        self._losses = 0
+        self._noted: set[str] = set()
+        self._given: tuple[int, int] | None = None
+        self._times: deque[float] = deque(maxlen=RATE_OVER)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+        self._reel: Reel | None = None
+        if source.kind == "video" and not is_live(source):
+            self._reel = self._open(source, size, fps)
+            try:
+                self._take(*self._reel.read())
+            except (EOFError, SourceError):
+                self._reel.close()
+                raise
+
+    def start(self) -> None:
+        """Begin to read; returns at once."""
+        self._thread.start()
+
+    def newest(self) -> SourcePicture | None:
+        """The newest picture; None before the first. It stays when the source is gone."""
+        return self._newest
+
+    def status(self) -> SourceStatus:
+        """How the source does."""
+        state, reason, times = self._state, self._reason, tuple(self._times)
+        if state == "live" and is_live(self._source) and times and self._clock() - times[-1] > SILENT_S:
+            state, reason = "lost", f"no picture for {self._clock() - times[-1]:.0f} s"
+        rate = (len(times) - 1) / (times[-1] - times[0]) if state == "live" and len(times) > 1 and times[-1] > times[0] else 0.0
+        return SourceStatus(self._source.kind, self._name, state, reason, self._given, rate, self._losses)
+
+    def stop(self, deadline_s: float = 2.0) -> bool:
+        """End it; returns whether it ended in time. A driver that hangs is left behind."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(deadline_s)
+        elif self._reel is not None:
+            self._reel.close()
+        return not self._thread.is_alive()
+
+    # From here on: the reading thread.
+
+    def _run(self) -> None:
+        pause_s = BACKOFF_S
+        while not self._stopping.is_set():
+            taken = self._number
+            try:
+                reel = self._reel or self._open(self._source, self._size, self._fps)
+                self._reel = None
+                self._play(reel)
+                if not self._source.loop and not reel.live:
+                    self._tell("ended", "")
+                    return
+                continue  # from the beginning
+            except EOFError:
+                reason = "the stream ended"
+            except SourceError as error:
+                reason = str(error)
+            except Exception as error:  # of a driver or a decoder: it must not end what runs for days
+                log.exception("reading the source failed")
+                reason = f"{type(error).__name__}: {error}"
+            if self._stopping.is_set():
+                return
+            pause_s = BACKOFF_S if self._number > taken else min(pause_s * 2, BACKOFF_MOST_S)
+            self._lose(reason)
+            self._stopping.wait(pause_s)
+
+    def _play(self, reel: Reel) -> None:
+        """Read until a film is over.
+
+        Raises:
+            EOFError: a stream is over.
+            SourceError: it cannot be read any more.
+        """
+        began_s, passed = self._clock(), 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    image, time_s = reel.read()
+                except EOFError:
+                    if reel.live:
+                        raise
+                    self._stopping.wait(began_s + reel.ends_s - self._clock())  # for its last picture
+                    return
+                self._note(reel.notes)
+                if not reel.live:
+                    behind_s = self._clock() - began_s - time_s
+                    if behind_s < 0 and self._stopping.wait(-behind_s):
+                        return
+                    passed = passed + 1 if behind_s > LATE_S else 0
+                    if 0 < passed <= PASSED_MOST:
+                        continue
+                    passed = 0
+                    if behind_s > 1:  # the machine slept, or is far too slow: no race to catch up
+                        began_s += behind_s
+                self._take(image, time_s)
+        finally:
+            reel.close()
+
+    def _take(self, image: np.ndarray, time_s: float) -> None:
+        self._given = (image.shape[0], image.shape[1])
+        image = fitted(image, self._size, self._source.fit)
+        if self._source.mirror:
+            image = np.ascontiguousarray(image[:, ::-1])
+        now_s = self._clock()
+        self._number += 1
+        self._newest = picture = SourcePicture(image, self._number, now_s)
+        self._times.append(now_s)
+        if self._state != "live":
+            self._tell("live", "")
+        if self._on_picture is not None:
+            self._on_picture(picture)
+
+    def _tell(self, state: str, reason: str) -> None:
+        self._state, self._reason = state, reason
+        if state == "live":
+            assert self._given is not None
+            log.info("%s %s gives pictures of %dx%d", self._source.kind, self._name, *self._given[::-1])
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Log what is new about the source: a film that begins anew says the same again."""
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                log.info("%s %s: %s", self._source.kind, self._name, note)
+
+    def _lose(self, reason: str) -> None:
+        if self._state != "lost":
+            log.warning("%s; it is tried again, and the last picture goes on dreaming meanwhile", reason)
+        self._losses += self._state == "live"
+        self._times.clear()
+        self._state, self._reason = "lost", reason
+
+
+def is_live(source: SourceConfig) -> bool:
+    """Whether pictures come by themselves, from a camera or over a network."""
+    return source.kind == "camera" or (source.path is not None and "://" in source.path)

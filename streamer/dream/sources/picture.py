@@ -1,0 +1,190 @@
+"""Picture files: reading them as they are meant to be seen."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from streamer.dream.sources.coded import coded_colours
+from streamer.dream.sources.deep import Deep, DeepError, Tags, from_float, is_deep, read_deep, tiff_tags, to_8_bits
+from streamer.dream.sources.kinds import AVIF_BRANDS, HEIF_BRANDS, INSTALL_HEIF, RAW, brand
+from streamer.dream.sources.profiles import Profile, ProfileError, lab_to_srgb
+from streamer.media.tone import Transfer
+from streamer.media.transparency import on_backdrop
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 100_000_000
+"""Largest picture decoded: 300 MB of RGB. A small file can claim far more than a machine can hold."""
+ORIENTATION = 0x0112
+"""EXIF's tag for the way up."""
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
+"""What Pillow's decoders raise."""
+
+
+class SourceError(Exception):
+    """A picture that cannot be dreamt upon; its message names the file and what to do."""
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture file as it is meant to be seen.
+
+    The EXIF rotation is applied, transparency is laid on grey, all kinds of pictures become RGB, and colours sRGB: by the ICC
+    profile, or by what AVIF, HEIF and PNG note in numbers, HDR toned down. 16 bits become 8 after that. Of an animation the
+    first picture is taken. A profile that cannot be used is passed over with a line in the log.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous and writable, at the file's own size.
+
+    Raises:
+        SourceError: no such file, not a picture, broken, of a kind that cannot be read, or larger than ``MAX_PIXELS``.
+    """
+    if path.is_dir():
+        raise SourceError(f"'{path}' is a folder; name a picture file in it")
+    if not path.exists():
+        raise SourceError(f"there is no picture '{path}'")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about large pictures and about odd metadata; the size is judged below, the rest does not matter here.
+            warnings.simplefilter("ignore")
+            tags = tiff_tags(path)
+            return np.require(_read(path, tags), requirements=["C", "W"])
+    except Image.DecompressionBombError:
+        raise SourceError(_too_large(path)) from None
+    except DeepError as error:
+        raise SourceError(f"'{path}' {error}") from None
+    except UnidentifiedImageError:
+        raise SourceError(_unknown(path, tags)) from None
+    except BROKEN as error:
+        raise SourceError(f"the picture '{path}' cannot be read: {error or type(error).__name__}") from error
+
+
+def _read(path: Path, tags: Tags | None) -> np.ndarray:
+    if tags is not None and tags.preview:
+        raise SourceError(_raw(path))
+    if is_deep(path, tags):
+        return _read_deep(path, tags)
+    with _opened(path) as image:
+        _judge_size(path, *image.size)
+        return _in_srgb(ImageOps.exif_transpose(image), path)
+
+
+def _opened(path: Path) -> Image.Image:
+    """The file, with nothing but its header read."""
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        if brand(path) not in HEIF_BRANDS:
+            raise
+    try:
+        heif = import_module("pillow_heif")
+    except ImportError:
+        raise SourceError(f"'{path}' is HEIF, for which a package is missing: {INSTALL_HEIF}") from None
+    opened: Image.Image = heif.HeifImageFile(path)
+    return opened
+
+
+def _read_deep(path: Path, tags: Tags | None) -> np.ndarray:
+    """A PNG or a TIFF with more than 8 bits a channel."""
+    if tags is not None:
+        _judge_size(path, tags.width, tags.height)
+        icc, orientation = tags.icc, 1
+    else:
+        with Image.open(path) as image:
+            _judge_size(path, *image.size)
+            image.load()  # OpenCV would not say that something is missing
+            icc, orientation = image.info.get("icc_profile"), image.getexif().get(ORIENTATION, 1)
+    shown = Image.fromarray(_deep_in_srgb(read_deep(path, tags), icc, path))
+    shown.getexif()[ORIENTATION] = orientation
+    return np.asarray(ImageOps.exif_transpose(shown))
+
+
+def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
+    """An upright image in sRGB."""
+    icc = image.info.get("icc_profile")
+    if image.mode == "F":
+        return _deep_in_srgb(Deep(from_float(np.asarray(image)), None), icc, path)
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
+        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535).astype(np.uint16)
+        return _deep_in_srgb(Deep(grey, None), icc, path)
+    opacity = None
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        opacity = np.asarray(layer.getchannel("A"))
+        image = image.getchannel("L") if image.mode == "LA" else layer.convert("RGB")
+    coded = coded_colours(path)
+    if coded is not None and not (icc and coded[0] is Transfer.SDR):
+        from streamer.media.cube import picture_in_srgb  # imports PyAV
+
+        rgb = picture_in_srgb(np.asarray(image.convert("RGB")), *coded)
+    else:
+        rgb = np.asarray(_converted(image, _profile(icc, image.mode, path)))
+    return rgb if opacity is None else on_backdrop(rgb, opacity)
+
+
+def _deep_in_srgb(deep: Deep, icc: bytes | None, path: Path) -> np.ndarray:
+    """A picture of 16 bits in sRGB, with 8."""
+    profile = _profile(icc, "RGB" if deep.values.ndim == 3 else "L", path)
+    coded, values = coded_colours(path), deep.values
+    if values.ndim == 2 and (coded is not None or profile is None or profile.mode != "L"):
+        values = np.repeat(values[:, :, None], 3, axis=2)
+    if coded is not None:
+        from streamer.media.cube import picture_in_srgb  # imports PyAV
+
+        rgb = picture_in_srgb(values, *coded)
+    else:
+        rgb = to_8_bits(values) if profile is None else profile.applied_deep(values)
+    return rgb if deep.opacity is None else on_backdrop(rgb, deep.opacity)
+
+
+def _converted(image: Image.Image, profile: Profile | None) -> Image.Image:
+    """An image without transparency in sRGB."""
+    if profile is not None:
+        return profile.applied(image if image.mode == profile.mode else image.convert(profile.mode))
+    return lab_to_srgb(image) if image.mode == "LAB" else image.convert("RGB")
+
+
+def _profile(icc: object, mode: str, path: Path) -> Profile | None:
+    """The profile of a picture of a Pillow mode; None where there is none, where it is sRGB, and where it cannot be used."""
+    if not isinstance(icc, bytes) or not icc:
+        return None
+    try:
+        profile = Profile(icc)
+        own = mode if mode in ("CMYK", "LAB") else "L" if mode in ("1", "L") else "RGB"
+        if profile.mode != own and not (profile.mode == "RGB" and own == "L"):
+            raise ProfileError(f"it is for {profile.mode}, the picture is {own}")
+    except ProfileError as error:
+        log.warning("the colour profile of '%s' is passed over: %s", path, error)
+        return None
+    return None if profile.is_srgb else profile
+
+
+def _judge_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise SourceError(_too_large(path, width, height))
+
+
+def _too_large(path: Path, width: int = 0, height: int = 0) -> str:
+    claimed = f" claims {width}x{height} pixels and" if width else ""
+    return f"the picture '{path}'{claimed} is larger than {MAX_PIXELS // 1_000_000} megapixels; shrink it first"
+
+
+def _unknown(path: Path, tags: Tags | None) -> str:
+    """Why a file is not read that Pillow does not know."""
+    if path.suffix.lower() in RAW:
+        return _raw(path)
+    if tags is not None:
+        return f"'{path}' is a TIFF of {tags.kind}, which cannot be read; save it as RGB with 8 or 16 bits per channel"
+    if brand(path) in AVIF_BRANDS:
+        return f"'{path}' is AVIF, which this Pillow does not read: pip install -U 'pillow>=11.3'"
+    return f"'{path}' is not a picture in a known format; JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP and JPEG 2000 work"
+
+
+def _raw(path: Path) -> str:
+    return f"'{path}' is a camera's raw file, of which there is only a preview to be read; convert it to TIFF or JPEG first"

@@ -1,0 +1,359 @@
+"""The dreaming loop of the worker process: commands in, keyframes out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
+from streamer.config import Config
+from streamer.dream.device import return_freed_memory
+from streamer.dream.interface import Dream, DreamError, Unfit
+from streamer.dream.sessions.session import Beginning, Session
+from streamer.dream.sessions.settled import Sleep
+from streamer.dream.sources.feed import Feed
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.causes import Cause, diagnose
+from streamer.dream.worker.protocol import (
+    Beat,
+    Command,
+    Free,
+    KeptAt,
+    Pause,
+    Ready,
+    Report,
+    Resume,
+    Shot,
+    Spoilt,
+    Stop,
+    Thrift,
+    Trouble,
+)
+from streamer.dream.worker.ring import KEPT, SLOTS, Ring
+from streamer.messages import Keyframe, Motion, Scene
+
+log = logging.getLogger(__name__)
+
+MAX_DT_S = 30.0
+"""The longest stretch the camera is moved at once: after a longer silence the picture would be one blurred spot."""
+BEAT_S = 0.25
+"""Seconds between signs of life while nothing else is to be said."""
+TIDY_S = 60.0
+"""Seconds after which freed memory is handed back."""
+STILL_S = 0.5
+"""Seconds between pictures while paused, which tell that the camera stands."""
+KEEP_S = 0.25
+"""Seconds from one picture with which momentum and chance are sent, for another worker to go on from, to the next."""
+SPOILT = 3
+"""Pictures that may be spoilt one after the other before the dream is begun anew."""
+RESEEDS = 3
+"""How often it is begun anew, at first from its last good picture, then from noise, before another worker is to try."""
+
+
+class SpoiltError(Exception):
+    """Whatever it begins from, the dream becomes no picture; its message says what is wrong with it."""
+
+
+class Inbox:
+    """What the renderer sent, in order; slots that were given back lie apart."""
+
+    def __init__(self) -> None:
+        self.free: deque[int] = deque(range(SLOTS))
+        """Slots of the ring to write to."""
+        self.kept_free = True
+        """Whether the place for what is kept can be written to."""
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()  # no capacity: the renderer sends little before a beat
+
+    def put(self, command: Command) -> None:
+        """Take in a command, in any thread."""
+        if isinstance(command, Free) and command.slot == KEPT:
+            self.kept_free = True
+        elif isinstance(command, Free):
+            self.free.append(command.slot)
+        else:
+            self._commands.put(command)
+
+    def take(self, timeout_s: float) -> Command | None:
+        """The next command, waited for if need be; None when there is none in time."""
+        try:
+            return self._commands.get(timeout=timeout_s) if timeout_s > 0 else self._commands.get_nowait()
+        except queue.Empty:
+            return None
+
+
+class Worker:
+    """Drives a session by the clock.
+
+    Args:
+        motion: How the camera moves at first.
+        config: The settings that it was begun with; the usual ones if not given.
+        resume: Where an earlier worker got to.
+        feed: Pictures to ride on.
+        sleep: Watches for a dream that has settled; None leaves it alone.
+        clock: Monotonic seconds, the pictures' time.
+    """
+
+    def __init__(
+        self,
+        dream: Dream,
+        budget: Budget,
+        ring: Ring,
+        inbox: Inbox,
+        send: Callable[[Report], None],
+        *,
+        motion: Motion,
+        config: Config | None = None,
+        resume: Resume | None = None,
+        feed: Feed | None = None,
+        sleep: Sleep | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._dream, self._budget, self._ring, self._inbox, self._send = dream, budget, ring, inbox, send
+        self._feed, self._clock = feed, clock
+        self._paused = self._stopped = False
+        self._heard = 0
+        self._tuned: Tuned | None = None  # settings that wait for the next keyframe
+        self._beaten_s = self._tidied_s = began_s = clock()
+        self._kept_s = began_s - KEEP_S
+        self._sets_up = False  # whether the next step does
+        self._spoilt = self._reseeds = 0  # in a row
+        self._fresh = resume is None
+        latest = kept = kept_ago = None
+        if resume is not None:
+            began_s = min(resume.time_s, began_s)
+            latest = Keyframe(resume.picture, resume.pose, began_s, Scene(0, ()), 0, 0, ridden=resume.ridden)
+            kept, kept_ago = resume.kept, None if resume.kept is None else resume.kept_ago
+        self._session = Session(
+            lambda: dream.dreamer,
+            motion,
+            config,
+            at_s=began_s,
+            latest=latest,
+            kept=kept,
+            sleep=sleep,
+            compute_with=dream.compute_with,
+        )
+        self._coming: tuple[Beginning, KeptAt | None] | None = None  # a keyframe whose picture is on its way
+        self._threads = dream.threads
+        begun = Begun(dream.network, dream.device, dream.threads, budget.size, not self._fresh, kept_ago, dream.form)
+        self._session.apply(begun)
+
+    def run(self) -> None:
+        """Dream until told to stop.
+
+        Raises:
+            Exception: what a step raised, unless a smaller canvas cures it.
+            SpoiltError: the dream was begun anew several times, and its pictures are still none to be seen.
+        """
+        self._send(Ready(self._dream.network, self._dream.device, self._dream.wnids, self._dream.layers))
+        while self._session.scene is None and not self._stopped:  # a picture belongs to a scene
+            self._listen(BEAT_S)
+        if self._fresh:
+            self._session.start_at(self._clock())
+            self._publish()
+            self._deliver()  # the first step prepares a lot
+        while not self._stopped:
+            began = self._clock()
+            if self._paused:
+                self._stand()
+                self._publish()
+                until = began + STILL_S
+            else:
+                self._make_keyframe()
+                until = began + self._budget.least_s
+            if until > self._clock():
+                self._deliver()
+            self._listen(until - self._clock())
+        self._deliver()
+
+    def _make_keyframe(self) -> None:
+        self._tune()
+        for step in range(self._budget.steps):
+            if step:
+                self._listen(0.0)
+            if self._stopped or self._paused:
+                return
+            self._step()
+            self._deliver()  # it was copied meanwhile
+        self._publish()
+        if self._clock() - self._tidied_s >= TIDY_S:
+            return_freed_memory()
+            self._tidied_s = self._clock()
+        if self._budget.keyframe():
+            log.info("canvas now %dx%d, to hold a keyframe every %.2f s", *self._budget.size[::-1], self._budget.target_s)
+            self._resize()
+
+    def _tune(self) -> None:
+        """Go by the settings that came since the last keyframe, if any did."""
+        tuned, self._tuned = self._tuned, None
+        if tuned is None:
+            return
+        try:
+            self._session.apply(tuned)
+        except DreamError as error:
+            self._send(Trouble(str(error)))
+        else:
+            self._budget.tune(self._session.config)
+            self._set_up()
+
+    def _resize(self) -> None:
+        self._session.apply(Resized(self._budget.size))
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Tell that the next step may take long."""
+        self._sets_up = True
+        self._beat()
+
+    def _step(self) -> None:
+        now = self._clock()
+        if (too_long_ms := self._whole_ms(now - MAX_DT_S)) > 0:
+            self._session.apply(Stood(too_long_ms))
+        dt_ms = self._whole_ms(now)
+        try:
+            self._ride(dt_ms / 1000)
+            self._session.apply(dt_ms)
+            self._dream.wait()
+        except Exception as error:
+            if diagnose(error) is not Cause.MEMORY or not self._budget.out_of_memory():
+                raise
+            self._dream.relieve()
+            height, width = self._budget.size
+            what = f"out of memory: dreaming on a canvas of {width}x{height} from now on ({in_one_line(error)})"
+            self._send(Trouble(what, Cause.MEMORY, self._budget.level))
+            self._session.apply(Stood(dt_ms))
+            self._session.apply(Stumbled())
+            self._resize()
+        else:
+            self._sets_up = False
+            self._budget.took(self._clock() - now)
+
+    def _ride(self, dt_s: float) -> None:
+        """Go on upon the newest picture of a moving source."""
+        rider = self._session.rider
+        if rider is None or self._feed is None:
+            return
+        ridden = rider.ridden
+        picture = self._feed.newest(after=0 if ridden is None else ridden.number) or ridden
+        if picture is not None:
+            self._session.ride(picture, dt_s)
+
+    def _whole_ms(self, until_s: float) -> int:
+        """Milliseconds from where the dream has got to up to a moment: whole ones, so that they can be told exactly."""
+        return max(0, math.floor((until_s - self._session.time_s) * 1000))
+
+    def _stand(self) -> None:
+        """Let time pass without the camera."""
+        self._session.apply(Stood(self._whole_ms(self._clock())))
+
+    def _publish(self) -> None:
+        """Send the picture, unless all slots are taken: then a later one is newer."""
+        self._deliver()
+        if self._session.scene is None or not self._inbox.free or self._is_spoilt():
+            return
+        kept = self._keep()
+        self._coming = self._session.begin(), kept
+        if self._coming[0].copy.done:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Send the picture that is on its way, if there is one; by now it should have come."""
+        coming, self._coming = self._coming, None
+        if coming is None:
+            return
+        begun, kept = coming
+        keyframe = self._session.finish(begun, watch=not self._paused)
+        slot, image, ridden = self._inbox.free.popleft(), keyframe.image, keyframe.ridden
+        height, width = image.shape[:2]
+        self._ring.write(slot, image if ridden is None else np.concatenate([image, ridden.image]))
+        on = None if ridden is None else (ridden.number, ridden.time_s)
+        told = (keyframe.pose, keyframe.time_s, keyframe.scene, keyframe.steps, self._budget.step_s, self._session.events, on)
+        self._send(Shot(slot, (height, width), *told, kept))
+
+    def _is_spoilt(self) -> bool:
+        """Whether nobody should see the picture. That is told, and too often in a row the dream is begun anew."""
+        fault = self._session.fault
+        if not fault:
+            self._spoilt = self._reseeds = 0
+            return False
+        self._spoilt += 1
+        self._send(Spoilt(fault))
+        if self._spoilt < SPOILT:
+            return True
+        self._spoilt, self._reseeds = 0, self._reseeds + 1
+        if self._reseeds > RESEEDS:
+            raise SpoiltError(f"the picture is spoilt, begun anew or not: {fault}")
+        noise = self._reseeds > 1
+        source = "noise, for its last good picture did not help" if noise else "its last good picture, blurred"
+        self._send(Trouble(f"{SPOILT} pictures in a row were not fit to be seen, {fault}: the dream begins anew from {source}"))
+        self._session.apply(Reseeded(noise))
+        return True
+
+    def _keep(self) -> KeptAt | None:
+        """Put what it takes to go on from this picture where another worker will find it, if that is due."""
+        if not self._inbox.kept_free or self._clock() - self._kept_s < KEEP_S:
+            return None
+        kept = KeptAt.put(self._ring, self._session.keep())
+        if kept is not None:
+            self._kept_s, self._inbox.kept_free = self._clock(), False
+        return kept
+
+    def _beat(self) -> None:
+        self._send(Beat(self._budget.step_s, self._heard, self._budget.median_s, self._sets_up))
+        self._beaten_s = self._clock()
+
+    def _listen(self, seconds: float) -> None:
+        """Obey what there is, and what comes within some seconds; give signs of life."""
+        until = self._clock() + seconds
+        while not self._stopped:
+            now = self._clock()
+            if now - self._beaten_s >= BEAT_S:
+                self._beat()
+            command = self._inbox.take(min(until - now, BEAT_S))
+            if command is not None:
+                self._obey(command)
+                if isinstance(command, Scene | Pause):
+                    return  # no reason to rest any longer
+            elif now >= until:
+                return
+
+    def _obey(self, command: Command) -> None:
+        self._heard += 1
+        match command:
+            case Scene():
+                try:
+                    self._session.apply(command)
+                except DreamError as error:
+                    self._send(Trouble(str(error)))
+            case Motion() | Bump():
+                self._session.apply(command)
+            case Tuned():
+                self._tuned = command
+            case Thrift():
+                self._save(command)
+            case Pause():
+                if self._paused and not command.paused:
+                    self._stand()
+                self._paused = command.paused
+            case Stop():
+                self._stopped = True
+
+    def _save(self, thrift: Thrift) -> None:
+        """Take so much of the machine from now on."""
+        self._budget.save(thrift.share)
+        threads = max(1, self._dream.threads - thrift.threads_fewer)
+        if self._dream.threads and threads != self._threads:
+            self._threads = threads
+            self._session.apply(Computing(threads))
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, Unfit) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,147 @@
+"""The colours of a film's pictures, as sRGB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamer.media.cube import Cube
+from streamer.media.deinterlace import deinterlaced
+from streamer.media.tone import Primaries, Transfer
+from streamer.media.transparency import on_backdrop
+
+BT709, BT2020 = 1, 9
+"""Matrices from luma and two of colour to RGB (ITU-T H.273, table 4)."""
+CONSTANT_LUMINANCE = 10
+"""BT.2020's other matrix, near enough to the usual one, which FFmpeg knows."""
+KNOWN = (1, 4, 5, 6, 7, BT2020)
+STRANGE = {8: "YCgCo", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
+"""Matrices that FFmpeg does not know."""
+LIMITED, FULL = 1, 2
+"""FFmpeg's AVColorRange: black at 16 and white at 235 of 255, or all of them used."""
+HD = (720, 1280)
+"""(height, width) from either of which on players take BT.709 where nothing is noted, and BT.601 below both."""
+FLAGS = 2 | 1 << 13
+"""swscale's SWS_BILINEAR and SWS_FULL_CHR_H_INT, without which 10 bits and NV12 come out three levels too dark."""
+ACCURATE, ACCURATE_PX = 1 << 18, 1280 * 720
+"""SWS_ACCURATE_RND, without which all comes out one or two levels too dark, and the largest picture it is worth its time for:
+12 ms for 1.2 at 1920x1080."""
+UNSTRETCHED = np.clip(np.rint((np.arange(256) - 16.0) * 255 / 219), 0, 255).astype(np.uint8)
+"""Grey of full range for grey of limited range, which swscale takes for full."""
+NAMES = {Transfer.PQ: "PQ", Transfer.HLG: "HLG"}
+
+Tell = Callable[[str], None]
+
+
+def in_rgb(frames: Iterable[VideoFrame], stream: VideoStream, tell: Tell) -> Iterator[VideoFrame]:
+    """A track's pictures in ``rgb24``, one after the other, each with its time, its duration and its side data.
+
+    Fields are woven into pictures, transparency is laid on grey, HDR is toned down to SDR, wide gamuts become sRGB's.
+
+    Args:
+        tell: Called once, with a line on what was done to HDR.
+
+    Raises:
+        av.FFmpegError, ValueError: a picture cannot be shown.
+    """
+    screen = _Screen(tell)
+    for frame in deinterlaced(frames, stream):
+        shown = screen.show(frame)
+        shown.pts, shown.time_base, shown.duration = frame.pts, frame.time_base, frame.duration
+        yield shown
+
+
+def as_array(frame: VideoFrame) -> np.ndarray:
+    """The pixels of an ``rgb24`` picture, (H, W, 3) uint8 RGB."""
+    return frame.to_ndarray()
+
+
+class _Screen:
+    """Shows picture after picture of a track."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell: Tell | None = tell
+        self._cube: Cube | None = None
+        self._cube_for: tuple[object, ...] = ()
+
+    def show(self, frame: VideoFrame) -> VideoFrame:
+        """The picture in ``rgb24``."""
+        transfer, primaries = _meaning(frame)
+        limited_grey = _is_grey(frame.format) and frame.color_range == LIMITED
+        if limited_grey:
+            frame.color_range = FULL  # for swscale, whose versions differ in what they do about it
+        elif not frame.format.is_rgb:
+            frame.colorspace = _matrix(frame, primaries)
+        form = "rgba" if _may_be_clear(frame.format) else "rgb24"
+        if transfer is Transfer.SDR and primaries is Primaries.BT709:
+            flags = FLAGS | ACCURATE if frame.width * frame.height <= ACCURATE_PX else FLAGS
+            shown = frame.reformat(format=form, interpolation=flags)
+        else:
+            shown = self._through_table(frame, form, transfer, primaries)
+        if limited_grey:
+            pixels = _pixels(shown)
+            pixels[..., :3] = UNSTRETCHED[pixels[..., :3]]
+        return _flat(shown) if form == "rgba" else shown
+
+    def _through_table(self, frame: VideoFrame, form: str, transfer: Transfer, primaries: Primaries) -> VideoFrame:
+        wanted = (transfer, primaries, frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if self._cube is None or self._cube_for != wanted:
+            self._cube, self._cube_for = Cube(transfer, primaries, frame, form), wanted
+        if self._tell is not None and transfer is not Transfer.SDR:
+            name = NAMES[transfer]
+            self._tell(f"it is HDR ({name}), which is toned down to SDR: white lies at 203 cd/m², brighter light rolls off")
+            self._tell = None
+        return self._cube.look_up(frame)
+
+
+def _meaning(frame: VideoFrame) -> tuple[Transfer, Primaries]:
+    """How its values stand for light, and for which colours; what is near BT.709's is taken for it."""
+    noted, colours = frame.color_trc, frame.color_primaries
+    if noted == Transfer.HLG:
+        return Transfer.HLG, Primaries.BT2020  # it is not defined for others
+    transfer = Transfer.PQ if noted == Transfer.PQ else Transfer.SDR
+    usual = Primaries.BT2020 if transfer is Transfer.PQ else Primaries.BT709
+    return transfer, Primaries(colours) if colours in list(Primaries) else usual
+
+
+def _matrix(frame: VideoFrame, primaries: Primaries) -> int:
+    """The matrix of a picture that is not RGB: as noted, else as players take it.
+
+    Raises:
+        ValueError: it is none that FFmpeg can undo.
+    """
+    noted = frame.colorspace
+    if noted in STRANGE:
+        raise ValueError(f"its colours are written as {STRANGE[noted]}, which cannot be shown; convert it to BT.709 first")
+    if noted in KNOWN:
+        return noted
+    if noted == CONSTANT_LUMINANCE or primaries is Primaries.BT2020:
+        return BT2020
+    return BT709 if frame.height >= HD[0] or frame.width >= HD[1] else 6
+
+
+def _is_grey(form: VideoFormat) -> bool:
+    return not (form.is_rgb or form.has_palette or form.is_bit_stream) and sum(not one.is_alpha for one in form.components) == 1
+
+
+def _may_be_clear(form: VideoFormat) -> bool:
+    return form.has_palette or any(one.is_alpha for one in form.components)
+
+
+def _flat(shown: VideoFrame) -> VideoFrame:
+    """An ``rgba`` picture in ``rgb24``, on the backdrop where it is clear."""
+    pixels = _pixels(shown)
+    flat = shown.reformat(format="rgb24", interpolation=FLAGS)
+    _pixels(flat)[...] = on_backdrop(pixels[..., :3], pixels[..., 3])
+    return flat
+
+
+def _pixels(frame: VideoFrame) -> np.ndarray:
+    """The pixels of a packed picture of ours, (H, W, C) uint8, to be changed in place."""
+    channels = len(frame.format.components)
+    lines = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, -1)
+    return np.asarray(lines[:, : frame.width * channels].reshape(frame.height, frame.width, channels))

@@ -1,0 +1,19 @@
+"""How pictures get into FFmpeg's filters."""
+
+from __future__ import annotations
+
+from av.filter import Graph
+from av.filter.context import FilterContext
+from av.video.frame import VideoFrame
+
+
+def buffer_for(graph: Graph, like: VideoFrame) -> FilterContext:
+    """Where a graph takes pictures of one size, layout and tagging.
+
+    ``Graph.add_buffer`` would leave out their matrix and their range.
+    """
+    return graph.add(
+        "buffer",
+        f"video_size={like.width}x{like.height}:pix_fmt={like.format.name}:time_base=1/1000"
+        f":colorspace={like.colorspace}:range={like.color_range}",
+    )

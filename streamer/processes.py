@@ -1,0 +1,78 @@
+"""How processes begin and end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+STOPPED_S = 1.0
+"""Who wakes so much later than at the latest was stopped meanwhile, as by SIGSTOP, and most likely all that it watches, too."""
+HEARD_S = 1.0
+"""Within which another thread that has heard of a process's end writes it down."""
+
+
+def exit_code(process: BaseProcess, seconds: float | None = None) -> int | None:
+    """The exit code of a process, waited for; None when it has not ended in time.
+
+    Whoever starts a process hears of all that have ended, in whichever thread. While that is being done, ``join`` comes back
+    before the code is known.
+    """
+    process.join(seconds)
+    deadline = time.monotonic() + HEARD_S
+    while process.exitcode is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return process.exitcode
+
+
+class Silence:
+    """How long nothing was heard of a process. Time in which who listens did not run itself does not count."""
+
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to listen; ``patience_s`` is for how long."""
+        self._patience_s, self._clock = patience_s, clock
+        self._since_s = clock()
+
+    def left_s(self) -> float:
+        """Seconds of patience that are left; 0 or less when there is none."""
+        return self._since_s + self._patience_s - self._clock()
+
+    @contextlib.contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Within, it is waited for up to so many seconds; if that takes much longer, nobody ran, and it does not count."""
+        began_s = self._clock()
+        yield
+        took_s = self._clock() - began_s
+        if took_s > max(0.0, seconds) + STOPPED_S:
+            self._since_s += took_s
+
+
+def starved_s(pid: int | None) -> float:
+    """Seconds for which that thread of a process that waited longest for a core has waited in all, though it had work.
+
+    Linux only; 0 elsewhere, and of a process that is gone. One that is stopped or sleeps waits for no core.
+    """
+    try:
+        tasks = [(task / "schedstat").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return max(int(waited) for _, waited, _ in tasks) / 1e9
+    except (OSError, ValueError):
+        return 0.0
+
+
+@contextlib.contextmanager
+def deaf_to_terminals() -> Iterator[None]:
+    """Processes started within never get SIGINT or SIGHUP, which a terminal sends to all that it has: who starts them answers.
+
+    Where that cannot be arranged, not from when they see to it themselves.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,191 @@
+"""A line of words to phrases, each of which names one thing. Pure.
+
+Phrases are parted by signs (``+``, ``&``, commas, dashes) and by words (``and``, ``plus``, ``vs``, ``with``), unless what
+stands on both sides is one name: ``bow and arrow``, ``black-and-tan coonhound``. Emoji and cheermotes part them too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import regex
+
+from streamer.requests import emoji
+from viewer_text.cheers import CHEER
+
+MOST_PIECES = 4
+"""Pieces of a line that may be one name together."""
+
+
+class Joint(IntEnum):
+    """What stands before a phrase, weakest first."""
+
+    ORNAMENT = 1
+    """An emoji, a cheermote or an emoticon."""
+    LOOSE = 2
+    """``with``, ``x``, ``or``, a dash, a full stop: what stands behind it may be a thing or just talk."""
+    FIRM = 3
+    """``and``, ``plus``, ``vs``, a comma: what stands behind it is to be dreamt, too. Also the beginning of the line."""
+    WALL = 4
+    """``+``: what stands on both sides is never one name."""
+    WITHOUT = 5
+    """``without``, ``minus``: what stands behind it is not to be dreamt."""
+
+
+JOINING_WORDS = r"(?:and|plus|vs\.?|versus|with)"
+"""Words that stand between subjects of every kind."""
+
+_JOINT = regex.compile(
+    rf"""
+      (?P<ornament> {CHEER}
+        | (?<!\S)(?: </?3+ | [:;=8x]['^o-]?[)(\]\[dpo3/\\|*]+ | :'\( | \^[_.]?\^ | [o0]_[o0] | t_t | xd+ | \\o/ | o7 )(?!\S) )
+    | (?P<emoji> {emoji.ONE} )
+    | (?P<wall> \+ )
+    | (?P<without> (?<!\S)(?: (?:(?:but|and)\s+)?(?:without|w/o|minus|except(?:\s+for)?) | (?:but|and)\s+(?:no|not) )(?!\S) )
+    | (?P<firm> [,;|&、،؛] | (?<![\w'.-])(?: and | plus | vs\.? | versus | as\s+well\s+as )(?![\w'-]) )
+    | (?P<loose> (?<![\w'.-])(?: (?:(?:together|along)\s+)?with | or )(?![\w'-]) | (?<!\S)(?: x | v | '?n'? )(?!\S)
+        | (?<!\S)w/ | [/\\×→–—] | (?<!\S)-+>? | -+>?(?!\S) | \.{{2,}} | \.(?!\S) | [!?:()\[\]{{}}<>=~*"“”„«»•·#]+ )
+    """,
+    regex.VERBOSE | regex.IGNORECASE,
+)
+_KINDS = {
+    "ornament": Joint.ORNAMENT,
+    "emoji": Joint.ORNAMENT,
+    "wall": Joint.WALL,
+    "without": Joint.WITHOUT,
+    "firm": Joint.FIRM,
+    "loose": Joint.LOOSE,
+}
+_BETWEEN_DASHES = re.compile(r"[^-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What may name one thing."""
+
+    words: str
+    """As typed; for an emoji, that emoji."""
+    joint: Joint = Joint.FIRM
+    emoji: bool = False
+
+
+class Names(Protocol):
+    """What is known of names."""
+
+    def known(self, words: str) -> bool:
+        """Whether some words, as typed, are a name and nothing else."""
+        ...
+
+    def misspelt(self, words: str) -> bool:
+        """Whether they are a name but for slips of the fingers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Words between two places where a line may be parted."""
+
+    words: str
+    joint: Joint
+    start: int
+    """Where it stands in the line."""
+    end: int
+
+
+class _Line:
+    """A line, parted wherever it may be."""
+
+    def __init__(self, text: str) -> None:
+        self.pieces: list[_Piece | Phrase] = []
+        """Words, and emoji, in order."""
+        shown = text
+        place, joint = 0, Joint.FIRM
+        for found in _JOINT.finditer(text):
+            joint = self._take(text, place, found.start(), joint)
+            place = found.end()
+            assert found.lastgroup is not None, "each alternative has a name"
+            kind = _KINDS[found.lastgroup]
+            joint = max(joint, kind)
+            if kind is Joint.ORNAMENT:
+                shown = shown[: found.start()] + " " * len(found[0]) + shown[found.end() :]
+            if found.lastgroup == "emoji":
+                self.pieces.append(Phrase(found[0], joint, emoji=True))
+                joint = Joint.ORNAMENT if joint is Joint.WITHOUT else joint
+        self._take(text, place, len(text), joint)
+        self.shown = shown
+        """The line with spaces in place of ornaments."""
+
+    def _take(self, text: str, start: int, end: int, joint: Joint) -> Joint:
+        words = text[start:end]
+        if not any(map(str.isalnum, words)):
+            return joint
+        start += len(words) - len(words.lstrip())
+        words = words.strip()
+        self.pieces.append(_Piece(words, joint, start, start + len(words)))
+        return Joint.ORNAMENT
+
+    def joined(self, run: Sequence[_Piece]) -> str:
+        """Some pieces and what stands between them, without ornaments."""
+        return " ".join(self.shown[run[0].start : run[-1].end].split())
+
+    def run(self, first: int) -> list[int]:
+        """The places of a piece and of those behind it that may belong to the same name."""
+        run = [first]
+        for place in range(first + 1, len(self.pieces)):
+            piece = self.pieces[place]
+            if isinstance(piece, Phrase):
+                continue
+            if piece.joint >= Joint.WALL or len(run) == MOST_PIECES:
+                break
+            run.append(place)
+        return run
+
+    def longest_name(self, run: Sequence[_Piece], names: Names) -> int:
+        """How many pieces are one name together; 1 if no more are."""
+        counts = range(len(run), 1, -1)
+        if found := next((count for count in counts if names.known(self.joined(run[:count]))), 0):
+            return found
+        apart = [names.known(piece.words) for piece in run]
+        spelt = (count for count in counts if not all(apart[:count]) and names.misspelt(self.joined(run[:count])))
+        return next(spelt, 1)
+
+    def dashed(self, piece: _Piece, names: Names) -> Iterator[Phrase]:
+        """A piece, parted at dashes within it where all of what they part are names and the whole is none."""
+        parts = list(_BETWEEN_DASHES.finditer(piece.words))
+        if len(parts) == 1 or names.known(piece.words) or not all(names.known(part[0]) for part in parts):
+            yield Phrase(piece.words, piece.joint)
+            return
+        at = piece.start
+        run = [_Piece(part[0], Joint.FIRM, at + part.start(), at + part.end()) for part in parts]
+        joint = piece.joint
+        while run:
+            count = self.longest_name(run[:MOST_PIECES], names)
+            yield Phrase(self.joined(run[:count]), joint)
+            run, joint = run[count:], Joint.LOOSE
+
+
+def phrases(text: str, names: Names) -> Iterator[Phrase]:
+    """The phrases of a cleaned line, in order; of a line without any words or emoji, none."""
+    line = _Line(text)
+    if not line.pieces and any(map(str.isalnum, line.shown)):  # nothing but a word that else stands between things
+        yield Phrase(line.shown.strip())
+    start = 0
+    while start < len(line.pieces):
+        if isinstance(piece := line.pieces[start], Phrase):
+            yield piece
+            start += 1
+            continue
+        places = line.run(start)
+        run = [each for place in places if isinstance(each := line.pieces[place], _Piece)]
+        count = line.longest_name(run, names)
+        if count > 1:
+            yield Phrase(line.joined(run[:count]), piece.joint)
+        else:
+            yield from line.dashed(piece, names)
+        last = places[count - 1]
+        yield from (between for between in line.pieces[start:last] if isinstance(between, Phrase))
+        start = last + 1

@@ -1,0 +1,45 @@
+"""A scene as JSON, and how the camera moves: the one form in which journal and snapshot keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from streamer.messages import Motion, Region, Scene
+from streamer.target_record import as_record, from_record
+
+
+def scene_as_record(scene: Scene) -> dict[str, Any]:
+    """Its number, whose it is, and its regions."""
+    regions = []
+    for region in scene.regions:
+        weight = {} if region.weight == 1 else {"weight": region.weight}
+        regions.append(as_record(region.target) | {"box": region.box} | weight)
+    return {"id": scene.id, "user": scene.user, "request": scene.request_id, "regions": regions}
+
+
+def scene_from_record(record: Mapping[str, Any]) -> Scene:
+    """The other way.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no scene.
+    """
+    regions = tuple(_region(region) for region in record["regions"])
+    request = record["request"]
+    return Scene(int(record["id"]), regions, str(record["user"]), None if request is None else int(request))
+
+
+def as_motion(speed: float, rotation: float) -> Motion:
+    """How the camera moves, as it was written down.
+
+    Raises:
+        ValueError: it never moves so.
+    """
+    if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600:
+        raise ValueError("the camera never moves so")
+    return Motion(float(speed), float(rotation))
+
+
+def _region(record: Mapping[str, Any]) -> Region:
+    left, top, right, bottom = (float(edge) for edge in record["box"])
+    return Region(from_record(record), (left, top, right, bottom), float(record.get("weight", 1.0)))

@@ -1,0 +1,39 @@
+"""A target as JSON: the one form in which queue and journal keep it, whatever fields a new kind adds to ``Target``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from streamer.messages import Target
+
+
+def as_record(target: Target) -> dict[str, Any]:
+    """Its fields by name, those left out that say nothing."""
+    told = {field.name: getattr(target, field.name) for field in fields(target)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items() if value}
+
+
+def from_record(record: Mapping[str, Any]) -> Target:
+    """The other way; names that no field has are passed over.
+
+    Raises:
+        ValueError: it is no target: a field is missing or of another type. Nothing else is raised, whatever it holds.
+    """
+    known: dict[str, Any] = {}
+    for field in fields(Target):
+        default = "" if field.default is MISSING else field.default
+        value = record.get(field.name, default)
+        if isinstance(default, tuple):
+            value = tuple(value) if isinstance(value, list | tuple) else None
+            fits = value is not None and all(type(item) is int for item in value)
+        else:
+            fits = isinstance(value, str)
+        if not fits:
+            raise ValueError(f"its '{field.name}' is {str(record.get(field.name))[:100]!r}")
+        known[field.name] = value
+    target = Target(**known)
+    if not target.label or not (target.wnid or target.layer or target.guide or target.objective):
+        raise ValueError(f"{str(dict(record))[:100]} is no target")
+    return target

@@ -1,0 +1,67 @@
+"""Frames as pictures: the last one as ``.png`` or ``.jpg``, or all of them in a folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from streamer.video.files.kind import Kind
+
+JPEG_QUALITY = 92
+FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
+
+
+class Png(Kind):
+    """The last frame, without loss."""
+
+    def add(self, image: np.ndarray) -> None:
+        """Keep it until another one comes."""
+        self._last = image.copy()
+
+    def finish(self) -> None:
+        """Write it."""
+        self.part.write_bytes(_picture(".png", self._last))
+
+
+class Jpeg(Png):
+    """The last frame."""
+
+    def finish(self) -> None:
+        """Write it."""
+        self.part.write_bytes(_picture(".jpg", self._last, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]))
+
+
+class Folder(Kind):
+    """Every frame, ``frame_000001.png`` and so on."""
+
+    is_folder = True
+
+    def add(self, image: np.ndarray) -> None:
+        """Write it."""
+        (self.part / f"frame_{self.frames:06}.png").write_bytes(_picture(".png", image))
+
+    def finish(self) -> None:
+        """Nothing is left to write."""
+
+    def place(self, part: Path, path: Path) -> None:
+        """Put the frames in place of those of a video before; other files in the folder stay."""
+        path.mkdir(exist_ok=True)
+        for old in path.iterdir():
+            if FRAME_NAME.fullmatch(old.name):
+                old.unlink()
+        for new in sorted(part.iterdir()):
+            os.replace(new, path / new.name)
+
+
+def _picture(ending: str, image: np.ndarray, options: Sequence[int] = ()) -> bytes:
+    """Encode a picture; raises OSError."""
+    ok, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not ok:
+        raise OSError(errno.EFBIG, f"{image.shape[1]}x{image.shape[0]} is too large for {ending}")
+    return data.tobytes()

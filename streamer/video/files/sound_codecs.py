@@ -1,0 +1,134 @@
+"""Which of a film's sound tracks goes into an MP4, and whether it is copied or encoded anew: found out by trying."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+
+from streamer.media.codecs import codec_name, codec_names, has_decoder
+from streamer.media.opening import open_file
+from streamer.media.timeline import MAY_JUMP
+from streamer.media.tracks import sound_tracks
+
+COPIED = ("aac", "mp3", "ac3", "eac3", "alac")
+"""Codecs that players expect in an MP4, where the muxer takes them."""
+AAC_PROFILES = ("LC", "HE-AAC", "HE-AACv2")
+"""Profiles of AAC that every player knows."""
+ENOUGH, MOST = 8, 500
+"""Packets that are tried: so many when they are heard, and at most so many, about 10 s, until something is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChoice:
+    """How a film's sound gets into an MP4."""
+
+    track: int | None
+    """The number of its stream in the film; None where nothing is to be heard."""
+    copied: bool = False
+    """Whether its packets are taken as they are."""
+    codec: str = ""
+    """What it is encoded with in the film."""
+    told: str = ""
+    """One line about sound that cannot be had; empty where nothing is missing."""
+
+
+def choose(film: Path) -> SoundChoice:
+    """Find the best sound track that can be decoded, and whether an MP4 takes it as it is.
+
+    Raises:
+        OSError, av.FFmpegError: the film cannot be read.
+    """
+    deaf: list[AudioStream] = []
+    with open_file(film) as first:
+        for track in sound_tracks(first):
+            with open_file(film) as container:
+                found = container.streams[track.index]
+                assert isinstance(found, AudioStream)
+                packets = _beginning(container, found) if has_decoder(found) else None
+                if packets is None:
+                    deaf.append(track)
+                elif packets:
+                    codec = codec_name(found)
+                    copied = _is_copied(found, packets) and _keeps_its_form(film, found)
+                    return SoundChoice(found.index, copied, codec, _told(deaf, codec))
+        return SoundChoice(None, told=_told(deaf))
+
+
+def _beginning(film: InputContainer, track: AudioStream) -> list[Packet[AudioStream]] | None:
+    """A track's first packets; None if none of them can be heard, empty if there are none."""
+    packets: list[Packet[AudioStream]] = []
+    heard = False
+    for packet in film.demux(track):
+        if packet.size:
+            packets.append(packet)
+        try:
+            heard = bool(packet.decode()) or heard
+        except (ValueError, av.FFmpegError):
+            continue  # broken, or a kind of it that the decoder does not know
+        if len(packets) >= (ENOUGH if heard else MOST):
+            break
+    return packets if heard or not packets else None
+
+
+def _is_copied(track: AudioStream, packets: Sequence[Packet[AudioStream]]) -> bool:
+    codec = codec_name(track)
+    if codec not in COPIED or (codec == "aac" and track.profile not in AAC_PROFILES):
+        return False
+    return _is_taken(track, packets)
+
+
+def _is_taken(track: AudioStream, packets: Sequence[Packet[AudioStream]]) -> bool:
+    """Whether the muxer writes an MP4 of some packets in which they are heard."""
+    file = io.BytesIO()
+    try:
+        with av.open(file, "w", format="mp4") as written:
+            copy = written.add_stream_from_template(track)
+            clock = 0
+            for packet in packets:
+                packet.pts = packet.dts = clock
+                clock += packet.duration or 1
+                packet.stream = copy
+                written.mux(packet)
+        file.seek(0)
+        with av.open(file, "r") as read:
+            return next(read.decode(audio=0), None) is not None
+    except (OSError, ValueError, av.FFmpegError):
+        return False
+
+
+def _keeps_its_form(film: Path, track: AudioStream) -> bool:
+    """Whether all of a track is of one rate and layout, as in an MP4; in recordings put together they may change."""
+    with open_file(film) as container:
+        if not container.format.flags & MAY_JUMP:
+            return True
+        packets = container.demux(container.streams[track.index])
+        return len({_form(codec_name(track), bytes(packet)) for packet in packets if packet.size}) <= 1
+
+
+def _form(codec: str, data: bytes) -> tuple[int, ...]:
+    """Rate and layout in the header that begins a packet, as bits to compare; nothing where there is no header."""
+    head = data[:7].ljust(7, b"\0")
+    match codec:
+        case "aac" if head[0] == 0xFF and head[1] & 0xF0 == 0xF0:  # ADTS: ISO 13818-7, section 6.2.1
+            return head[2] & 0xFD, head[3] & 0xC0
+        case "mp3":  # ISO 11172-3, section 2.4.1.3
+            return head[1] & 0x1E, head[2] & 0x0C, head[3] >> 6 == 3
+        case "ac3":  # ETSI TS 102 366, section 4.3
+            return head[4] >> 6, head[6] >> 5
+        case "eac3":  # its annex E, section E.1.2
+            return (head[4],)
+    return ()
+
+
+def _told(deaf: Sequence[AudioStream], instead: str = "") -> str:
+    if not deaf:
+        return ""
+    outcome = f"its other track, {instead}, is taken" if instead else "the film becomes silent"
+    return f"its sound, {codec_names(deaf)}, cannot be decoded here: {outcome}"

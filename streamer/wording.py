@@ -1,0 +1,8 @@
+"""Words that messages share."""
+
+from __future__ import annotations
+
+
+def counted(number: int, name: str) -> str:
+    """So many of something that takes an s: ``1 picture``, ``3 pictures``."""
+    return f"{number} {name}{'' if number == 1 else 's'}"

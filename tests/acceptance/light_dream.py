@@ -1,0 +1,85 @@
+"""A dream that needs no torch and next to no time: what is left to be timed is what goes on around it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from streamer import zoom
+from streamer.config import Config
+from streamer.dream.device import canvas_size
+from streamer.dream.interface import Dream
+from streamer.dream.sources.noise import noise
+from streamer.kept import Kept
+from streamer.messages import Motion, Pose, Scene
+from streamer.requests.shelf import Shelf
+from tests.dream.fake_dream import Copied
+
+LIGHT_NETWORK = "light"
+PULL = 0.05
+"""Share of the way to its momentum's picture that a step goes."""
+
+
+class Light:
+    """Coloured clouds that zoom and drift into one another, with momentum; (H, W, 3) float32."""
+
+    def __init__(self, size: tuple[int, int], seed: int) -> None:
+        self.size, self.pose, self._motion = size, Pose(), Motion()
+        self._random = np.random.default_rng(seed)
+        self.pixels = noise(size, self._random, 40.0).astype(np.float32)
+        self._momentum = np.zeros_like(self.pixels)
+
+    def scene(self, scene: Scene) -> None:
+        pass
+
+    def motion(self, motion: Motion) -> None:
+        self._motion = motion
+
+    def tune(self, config: Config) -> None:
+        pass
+
+    def bump(self) -> None:
+        pass
+
+    def twist(self) -> None:
+        pass
+
+    def step(self, dt_s: float, camera_s: float | None = None) -> None:
+        before, self.pose = self.pose, zoom.advance(self.pose, self._motion, dt_s if camera_s is None else camera_s)
+        self.pixels, self._momentum = (self._moved(image, before) for image in (self.pixels, self._momentum))
+        self._momentum = 0.9 * self._momentum + 0.1 * noise(self.size, self._random, 30.0) - 12.8
+        self.pixels = np.clip(self.pixels + PULL * self._momentum, 0, 255)
+
+    def _moved(self, image: np.ndarray, before: Pose) -> np.ndarray:
+        matrix = zoom.sampling_matrix(before, self.pose, image.shape[:2], image.shape[:2])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        self.pixels, self._momentum = (cv2.resize(image, size[::-1]) for image in (self.pixels, self._momentum))
+        self.size = size
+
+    def picture(self) -> np.ndarray:
+        return np.clip(np.nan_to_num(self.pixels), 0, 255).astype(np.uint8)
+
+    def copy(self) -> Copied:
+        return Copied(self.picture())
+
+    def fault(self) -> str:
+        return "" if np.isfinite(self.pixels).all() else "it holds what is no number"
+
+    def keep(self) -> Kept:
+        return Kept(LIGHT_NETWORK, "default", self.pose, {"momentum": self._momentum.astype(np.float16)}, {})
+
+    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+        self.size, self.pose, self.pixels = picture.shape[:2], pose, picture.astype(np.float32)
+        self._momentum = np.zeros_like(self.pixels)
+        found = None if kept is None else kept.array("momentum", np.float16, 3)
+        if kept is not None and found is not None and found.shape == self.pixels.shape:
+            self._momentum = self._moved(found.astype(np.float32), kept.pose)
+
+
+def light(config: Config, seed: int) -> Dream:
+    """One in progress, of what every network knows."""
+    dreamer = Light(canvas_size(config.canvas, config.video, "cpu"), seed)
+    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in Shelf().entries if entry.tiny))

@@ -1,0 +1,224 @@
+"""The renderer killed, stopped, out of memory, failing as CUDA does, spoilt and gone, while somebody watches.
+
+Each fault waits until a spare is prepared, which on an idle machine of two cores it is within the ten seconds between two.
+
+Of each: how long until the next dreamt picture, how far that is from the one before (mean absolute difference in levels, the
+zoom taken out), beside ordinary neighbours a second apart, and how many frames a reader of ``/live.ts`` missed. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from tests.acceptance.faulty_program import FAULTS, FOLDER, LIGHT, apart, difference, next_seen, seen
+from tests.acceptance.figures import Figures, note, part
+from tests.acceptance.pulse import Pulse
+from tests.acceptance.stream import SMALL_DREAM, Stream, Viewer
+
+FPS = 25
+BACK_S = 1.0
+SILENT_S = 5.0
+"""Seconds of silence after which a worker is killed."""
+DEADLINE_S = 180.0
+NEAR_S = 2.0
+"""What is missed within so many seconds after a fault may be its doing."""
+NOISE = 1.25
+"""Share of what is missed at other times that may be missed then: 0 where nothing is."""
+
+
+def workers(stream: Stream) -> list[int]:
+    """The worker processes; the one that dreams is older than its spare."""
+    others = [process for process in stream.processes() if process != stream.process.pid]
+    return sorted(process for process in others if b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes())
+
+
+@dataclass
+class Missed:
+    """What a reader missed: by the time stamps of frames, and by where in the stream they came."""
+
+    near: int = 0
+    """Frames missed within ``NEAR_S`` after a fault…"""
+    near_of: int = 0
+    far: int = 0
+    """…and at other times, through whatever else the machine did."""
+    far_of: int = 0
+
+    @classmethod
+    def by(cls, viewer: Viewer, faults: Sequence[tuple[int, int]], begin: int, end: int) -> Missed:
+        """From ``begin`` to ``end``, bytes of the stream; ``faults`` are where it was at each and a while after it."""
+        with av.open(io.BytesIO(bytes(viewer.data)), "r", format="mpegts") as container:
+            found = [(p.pos, p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None]
+        missed = cls()
+        for (_, before), (place, after) in itertools.pairwise(found):
+            if not begin <= place < end:
+                continue
+            frames = round((after - before) * FPS)
+            if any(first <= place < last for first, last in faults):
+                missed.near, missed.near_of = missed.near + frames - 1, missed.near_of + frames
+            else:
+                missed.far, missed.far_of = missed.far + frames - 1, missed.far_of + frames
+        return missed
+
+    def __str__(self) -> str:
+        return f"{self.near} of {self.near_of} within {NEAR_S:g} s after one, {self.far} of {self.far_of} at other times"
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds that a process has taken; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Trial:
+    """A stream, and what happens to its renderer."""
+
+    def __init__(self, figures: Figures, stream: Stream, folder: Path) -> None:
+        self.figures, self.stream, self.folder = figures, stream, folder
+        self.viewer = stream.watch("/live.ts")
+        self.places: list[tuple[int, int]] = []
+        """Of the stream as it was at each fault and a while after."""
+        self.least_s = 1.0
+        """CPU seconds that the preparation of a spare takes at least."""
+        self.waited_s: list[float] = []
+        self.changed: list[float] = []
+        self.between: list[float] = []
+        """Seconds between keyframes, undisturbed."""
+        self.usual: list[float] = []
+
+    def until_spare(self) -> float:
+        """Wait until a spare has done all it can before it is taken, which takes its time on a busy machine; for how long."""
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + DEADLINE_S:
+            spare = (workers(self.stream) or [0])[-1]
+            used_s = cpu_s(spare)
+            time.sleep(1.0)
+            if len(workers(self.stream)) > 1 and used_s > self.least_s and cpu_s(spare) - used_s < 0.02:
+                break
+        return time.monotonic() - began_s
+
+    def __call__(self, fault: Callable[[], None], *, every_s: float) -> float:
+        """Something happens; returns the seconds to the next dreamt picture, after so many in all."""
+        began_s = time.monotonic()
+        self.waited_s.append(self.until_spare())
+        before = seen(self.folder, time.monotonic() - 8.0)
+        self.usual += apart(before, 1.0)
+        self.between += [later.at_s - earlier.at_s for earlier, later in itertools.pairwise(before[-8:])]
+        fault()
+        faulted_s, place = time.monotonic(), len(self.viewer.data)
+        after = next_seen(self.folder, faulted_s, DEADLINE_S)
+        time.sleep(max(0.0, faulted_s + NEAR_S - time.monotonic()))
+        self.places.append((place, len(self.viewer.data)))
+        if before:
+            self.changed.append(difference(before[-1].image, before[-1].pose, after.image, after.pose))
+        time.sleep(max(0.0, began_s + every_s - time.monotonic()))
+        return after.at_s - faulted_s
+
+    def inject(self, fault: str) -> None:
+        """Let the next step fail; returns once it has."""
+        file = self.folder / "fault"
+        (self.folder / "fault.new").write_text(fault)
+        (self.folder / "fault.new").rename(file)
+        end_s = time.monotonic() + DEADLINE_S
+        while file.exists() and time.monotonic() < end_s:
+            time.sleep(0.005)
+
+
+def run(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
+    video = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.captions=false", "queue.wander_s=3600"]
+    environment = {FOLDER: str(folder)} | ({LIGHT: "1"} if given.light else {})
+    settings = [*SMALL_DREAM, "dream.keyframe_s=0.2", *video, *given.settings]
+    program = "tests.acceptance.faulty_program"
+    with Stream(folder, settings, program=program, environment=environment) as stream:
+        note(f"first picture after {stream.wait_for_picture():.1f} s")
+        trial, pulse = Trial(figures, stream, folder), Pulse()
+        trial.least_s = 0.3 if given.light else 1.0
+        time.sleep(12.0)
+        begin = len(trial.viewer.data)
+        time.sleep(10.0)
+        calm = stream.status()["video"]["frames"]
+
+        def kill() -> None:
+            os.kill(workers(stream)[0], signal.SIGKILL)
+
+        def stop() -> None:
+            os.kill(workers(stream)[0], signal.SIGSTOP)
+
+        killed = [trial(kill, every_s=given.every) for _ in range(given.kills)]
+        note(f"undisturbed keyframes came every {statistics.median(trial.between):.2f} s; load {os.getloadavg()[0]:.0f}")
+        note(f"a spare was waited for {statistics.median(trial.waited_s):.0f} s, {max(trial.waited_s):.0f} s at most")
+        told = ", ".join(f"{seconds:.2f}" for seconds in killed)
+        note(f"killed {len(killed)} times: dreaming again after {told} s")
+        figures.at_most(f"killed {len(killed)} times: dreaming again, median", statistics.median(killed), BACK_S, "s")
+        figures.at_most(f"killed {len(killed)} times: dreaming again, longest", max(killed), BACK_S, "s")
+        end = len(trial.viewer.data)
+        missed = Missed.by(trial.viewer, trial.places, begin, end)
+        note(f"killed: frames that a reader missed: {missed}")
+        limit = NOISE * missed.far / max(1, missed.far_of)
+        figures.at_most("killed: share of the frames after that a reader missed", missed.near / max(1, missed.near_of), limit)
+        figures.at_most(
+            "killed: the picture after, median difference from the one before",
+            statistics.median(trial.changed),
+            part(trial.usual, 0.95),
+        )
+        note(f"ordinary neighbours a second apart: median {statistics.median(trial.usual):.1f}, most {max(trial.usual):.1f}")
+        note(f"the pictures after: {', '.join(f'{changed:.1f}' for changed in trial.changed)}")
+        stopped = [trial(stop, every_s=given.every + SILENT_S) for _ in range(given.stops)]
+        note(f"stopped {len(stopped)} times: dreaming again after {', '.join(f'{seconds:.2f}' for seconds in stopped)} s")
+        figures.at_most("stopped: dreaming again, longest", max(stopped, default=0.0), SILENT_S + 2 * BACK_S, "s")
+        for fault in FAULTS:
+            restarts = stream.status()["renderer"]["restarts"]
+            seconds = trial(lambda fault=fault: trial.inject(fault), every_s=given.every)
+            told_now = stream.status()["renderer"]
+            told = f"{told_now['restarts'] - restarts} restarts, {told_now['spoilt']} spoilt, error '{told_now['error']}'"
+            note(f"{fault}: {told}{', reduced: ' + told_now['reduced'] if told_now['reduced'] else ''}")
+            figures.at_most(f"{fault}: dreaming again", seconds, 2 * BACK_S, "s")
+        missed = Missed.by(trial.viewer, trial.places, end, len(trial.viewer.data))
+        note(f"stopped and failing: frames that a reader missed: {missed}")
+        frames = stream.status()["video"]["frames"]
+        note(
+            f"the machine woke a process that only sleeps at most {pulse.take():.0f} ms late; the video's own frames since: "
+            + ", ".join(f"{frames[kind] - calm[kind]} {kind}" for kind in ("shown", "late", "repeated", "dropped"))
+        )
+        pulse.stop()
+        left = stream.processes()
+        figures.at_most("processes", len(left), 4)
+        stream.interrupt()
+        stream.process.wait(10)
+        warnings = [line for line in stream.log().splitlines() if "WARNING" in line and "SIGKILL" not in line]
+        note(
+            "the log's warnings, without the kills: "
+            + "".join(f"\n        {line}" for line in warnings if "SIGKILL" not in line)
+        )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--kills", type=int, default=20, metavar="N")
+    arguments.add_argument("--stops", type=int, default=5, metavar="N")
+    arguments.add_argument("--light", action="store_true", help="with a light dream, on machines with no time for the real one")
+    arguments.add_argument("--every", type=float, default=10.0, metavar="S", help="seconds from one fault to the next")
+    arguments.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
+    figures = Figures()
+    with tempfile.TemporaryDirectory() as folder:
+        run(figures, Path(folder), arguments.parse_args())
+    sys.exit(figures.end())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+import pytest
+
+from streamer.config import DreamConfig
+from streamer.dream.sessions.script import pace
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "interval_s"),
+    [
+        ({}, 1, 0.1),
+        ({"keyframe_s": 2.0}, 20, 2.0),
+        ({"steps_per_keyframe": 5}, 5, 0.5),
+        ({"steps_per_keyframe": 5, "keyframe_s": 7.0}, 5, 7.0),
+        ({"algorithm": "original_2015"}, 10, 1.0),
+        ({"algorithm": "original_2015", "keyframe_s": 7.0}, 10, 7.0),
+        ({"algorithm": "original_2015", "steps_per_keyframe": 4}, 4, 0.4),
+    ],
+)
+def test_ten_steps_a_second_unless_told_otherwise(settings: dict, steps: int, interval_s: float) -> None:
+    assert pace(DreamConfig(**settings)) == (steps, pytest.approx(interval_s))

@@ -1,0 +1,27 @@
+"""The limit of descriptors, in processes of their own: it cannot be raised again without the right to."""
+
+import subprocess
+import sys
+
+import pytest
+
+resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
+
+CODE = """
+import resource
+from streamer import descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+descriptors.raise_most()
+print(descriptors.most(), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "after"), [(256, 512, "512 512"), (256, 8192, "4096 8192"), (6000, 8192, "6000 8192"), (64, 64, "64 64")]
+)
+def test_it_is_raised_as_far_as_is_of_use(soft, hard, after):
+    if hard > resource.getrlimit(resource.RLIMIT_NOFILE)[1]:
+        pytest.skip("no process may have so many here")
+    code = CODE.format(soft=soft, hard=hard)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == after

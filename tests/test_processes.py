@@ -1,0 +1,90 @@
+"""How processes end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from streamer import processes
+from streamer.processes import STOPPED_S, Silence, exit_code, starved_s
+from tests.fakes import HandClock
+
+
+class Reaped(BaseProcess):
+    """A process that another thread has heard the end of, and is about to write it down."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def join(self, timeout: float | None = None) -> None:
+        """Comes back at once."""
+
+    @property
+    def exitcode(self) -> int | None:
+        self.after -= 1
+        return -9 if self.after < 0 else None
+
+
+def test_an_end_that_another_thread_hears_of_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code(Reaped(20)) == -9
+    monkeypatch.setattr(processes, "HEARD_S", 0.01)
+    assert exit_code(Reaped(10**9), 0.0) is None
+
+
+def test_silence_is_over_when_patience_is() -> None:
+    clock = HandClock()
+    silence = Silence(5.0, clock)
+    for _ in range(4):
+        with silence.waiting(1.0):
+            clock.advance(1.0 + STOPPED_S / 10)
+    assert silence.left_s() == pytest.approx(5.0 - 4.4)
+
+
+def test_time_in_which_nobody_ran_is_no_silence() -> None:
+    clock = HandClock()
+    silence = Silence(5.0, clock)
+    clock.advance(1.0)
+    with silence.waiting(silence.left_s()):
+        clock.advance(60.0)
+    assert silence.left_s() == pytest.approx(4.0)
+
+
+def compute(core: int, idle: bool) -> None:
+    os.sched_setaffinity(0, {core})
+    if idle:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while True:
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="Linux only")
+def test_it_is_known_how_long_a_process_waits_for_a_core_and_one_that_is_stopped_waits_for_none() -> None:
+    core = min(os.sched_getaffinity(0))
+    spawn = multiprocessing.get_context("spawn")
+    burner, poor = (spawn.Process(target=compute, args=(core, idle), daemon=True) for idle in (False, True))
+    for process in (burner, poor):
+        process.start()
+    try:
+        end_s, before_s = time.monotonic() + 60.0, 0.0
+        while (waited_s := starved_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have been started
+            assert time.monotonic() < end_s, waited_s
+            time.sleep(0.3)
+            before_s = before_s or starved_s(poor.pid)
+        assert poor.pid is not None
+        os.kill(poor.pid, signal.SIGSTOP)
+        time.sleep(0.3)
+        before_s = starved_s(poor.pid)
+        time.sleep(0.5)
+        assert starved_s(poor.pid) == before_s
+    finally:
+        for process in (burner, poor):
+            process.kill()
+            process.join()
+    assert starved_s(poor.pid) == 0.0
+    assert starved_s(None) == 0.0

@@ -1,0 +1,280 @@
+"""A file that changes in every way files do: what is noticed, and when."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamer import settings_watch
+from streamer.settings_watch import FileWatch, ends_whole, folders_of, mark_of
+
+WAIT_S = 20.0
+
+
+class Watched:
+    """A watch that counts what it notices, with what the file held then."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.seen: list[str | None] = []
+        self.news = threading.Condition()
+        self.watch = FileWatch(path, self._changed)
+        self.watch.start()
+        self.await_count(1)
+
+    def _changed(self) -> None:
+        with self.news:
+            self.seen.append(self.path.read_text() if self.path is not None and self.path.exists() else None)
+            self.news.notify_all()
+
+    def await_count(self, count: int) -> None:
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.seen) >= count, WAIT_S), self.seen
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("SETTLE_S", 0.15), ("UNENDED_S", 0.9), ("STEP_S", 0.02), ("LOOK_S", 0.2)):
+        monkeypatch.setattr(settings_watch, name, seconds)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "live.yaml"
+    file.write_text("first\n")
+    return file
+
+
+@pytest.fixture
+def watched(file: Path) -> Iterator[Watched]:
+    watched = Watched(file)
+    yield watched
+    assert watched.watch.stop(WAIT_S)
+
+
+def test_it_is_looked_at_at_the_start(watched: Watched) -> None:
+    assert watched.seen == ["first\n"]
+
+
+def test_a_file_written_in_place_is_noticed(watched: Watched, file: Path) -> None:
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert watched.seen == ["first\n", "second\n"]
+
+
+def test_a_file_put_in_its_place_is_noticed(watched: Watched, file: Path) -> None:
+    for number in (2, 3):
+        other = file.with_suffix(".new")
+        other.write_text(f"{number}\n")
+        os.replace(other, file)
+        watched.await_count(number)
+    assert watched.seen == ["first\n", "2\n", "3\n"]
+
+
+def test_a_file_written_in_many_pieces_is_read_once_it_rests(
+    watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_watch, "SETTLE_S", 2.0)
+    with file.open("w") as writing:
+        for number in range(10):
+            writing.write(f"{number}\n")
+            writing.flush()
+            time.sleep(0.05)  # less than it has to rest
+    watched.await_count(2)
+    assert watched.seen[1] == "".join(f"{number}\n" for number in range(10))
+
+
+def test_a_line_without_an_end_is_waited_for(watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * WAIT_S)
+    file.write_text("half")
+    time.sleep(0.4)  # more than a whole file has to rest
+    assert len(watched.seen) == 1
+    file.write_text("half and half\n")
+    watched.await_count(2)
+    assert watched.seen[1] == "half and half\n"
+    monkeypatch.setattr(settings_watch, "UNENDED_S", 0.9)
+    file.write_text("never ends")
+    watched.await_count(3)
+    assert watched.seen[2] == "never ends"
+
+
+def test_a_file_that_goes_and_comes_is_noticed(watched: Watched, file: Path) -> None:
+    file.unlink()
+    watched.await_count(2)
+    file.write_text("back\n")
+    watched.await_count(3)
+    assert watched.seen == ["first\n", None, "back\n"]
+
+
+def test_a_file_that_is_gone_for_a_moment_is_not_missed(watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_watch, "SETTLE_S", 2.0)
+    file.unlink()
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert watched.seen == ["first\n", "second\n"]
+
+
+def test_other_files_in_the_folder_are_nothing(watched: Watched, file: Path) -> None:
+    for number in range(20):
+        (file.parent / f"{number}.log").write_text("x")
+        time.sleep(0.02)
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert watched.seen == ["first\n", "second\n"]
+
+
+def test_a_link_that_is_swapped_two_steps_away_is_noticed(tmp_path: Path) -> None:
+    """As Kubernetes brings a config map up to date."""
+    for version in ("..1", "..2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "live.yaml").write_text(f"{version}\n")
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "live.yaml").symlink_to("..data/live.yaml")
+    watched = Watched(tmp_path / "live.yaml")
+    for version in ("..2", "..1"):
+        (tmp_path / "..tmp").symlink_to(version)
+        os.replace(tmp_path / "..tmp", tmp_path / "..data")
+        watched.await_count(len(watched.seen) + 1)
+    assert watched.watch.stop(WAIT_S)
+    assert watched.seen == ["..1\n", "..2\n", "..1\n"]
+
+
+def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "real.yaml"
+    target.write_text("first\n")
+    (tmp_path / "live.yaml").symlink_to(target)
+    watched = Watched(tmp_path / "live.yaml")
+    target.write_text("second\n")
+    watched.await_count(2)
+    assert watched.watch.stop(WAIT_S)
+    assert watched.seen == ["first\n", "second\n"]
+
+
+def test_a_folder_that_goes_and_comes_is_watched_again(tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    file = folder / "live.yaml"
+    file.write_text("first\n")
+    watched = Watched(file)
+    file.unlink()
+    folder.rmdir()
+    watched.await_count(2)
+    folder.mkdir()
+    file.write_text("back\n")
+    watched.await_count(3)
+    assert watched.watch.stop(WAIT_S)
+    assert watched.seen == ["first\n", None, "back\n"]
+
+
+@pytest.mark.logs("the config's folder cannot be watched, so the file is looked at every 0.2 s: no more watches")
+def test_where_nothing_can_be_watched_the_file_is_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*folders: Path, **settings: object) -> Iterator[None]:
+        raise OSError("no more watches")
+        yield
+
+    monkeypatch.setattr(settings_watch, "watch", fails)
+    watched = Watched(file)
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert watched.watch.stop(WAIT_S)
+
+
+def test_network_drives_that_tell_of_nothing_are_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*folders: Path, stop_event: FileWatch, rust_timeout: int, **settings: object) -> Iterator[None]:
+        while not stop_event.is_set():
+            time.sleep(rust_timeout / 1000)
+            yield
+
+    monkeypatch.setattr(settings_watch, "watch", silent)
+    watched = Watched(file)
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert watched.watch.stop(WAIT_S)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_who_asks_is_heard_though_nothing_has_changed(file: Path, named: bool) -> None:
+    watched = Watched(file if named else None)
+    for count in (2, 3):
+        watched.watch.ask()
+        watched.await_count(count)
+    assert watched.watch.stop(WAIT_S)
+    assert watched.seen == [("first\n" if named else None)] * 3
+
+
+def test_who_asks_while_the_file_has_not_come_to_rest_is_heard_at_once_and_once(
+    watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * WAIT_S)
+    file.write_text("not whole")
+    time.sleep(0.3)  # it has been noticed, and is waited for
+    watched.watch.ask()
+    watched.await_count(2)
+    assert watched.seen[1] == "not whole"
+    time.sleep(0.5)
+    assert len(watched.seen) == 2
+
+
+def test_what_goes_wrong_does_not_end_the_watch(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    count = 0
+
+    def fails() -> None:
+        nonlocal count
+        count += 1
+        raise RuntimeError("out of luck")
+
+    watch = FileWatch(file, fails)
+    watch.start()
+    for wanted in (1, 2):
+        end_s = time.monotonic() + WAIT_S
+        while count < wanted and time.monotonic() < end_s:
+            time.sleep(0.01)
+        assert count >= wanted
+        watch.ask()
+    assert watch.stop(WAIT_S)
+    assert "the config could not be read again; the settings from before hold" in caplog.text
+
+
+def test_it_ends_soon_and_need_not_have_begun(file: Path) -> None:
+    assert FileWatch(file, lambda: None).stop(0.0)
+    watched = Watched(file)
+    began_s = time.monotonic()
+    assert watched.watch.stop(WAIT_S)
+    assert time.monotonic() - began_s < 2.0
+
+
+def test_the_folders_of_links_that_lead_nowhere_or_in_circles(tmp_path: Path) -> None:
+    assert folders_of(None) == ()
+    assert folders_of(tmp_path / "none" / "at" / "all.yaml") == (tmp_path,)
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert folders_of(tmp_path / "a") == (tmp_path,)
+    (tmp_path / "c").symlink_to("c/d")
+    assert tmp_path in folders_of(tmp_path / "c" / "live.yaml")
+    (tmp_path / "broken").symlink_to("nowhere/at/all")
+    assert folders_of(tmp_path / "broken") == (tmp_path,)
+
+
+def test_marks_tell_states_apart(file: Path, tmp_path: Path) -> None:
+    before = mark_of(file)
+    assert mark_of(file) == before
+    os.utime(file, ns=(1, 1))
+    assert mark_of(file) != before
+    assert mark_of(tmp_path / "none") is None
+    assert mark_of(None) is None
+
+
+@pytest.mark.parametrize(("text", "whole"), [("a\n", True), ("a\r", True), ("a", False), ("", True), ("ä", False)])
+def test_how_a_file_ends(file: Path, text: str, whole: bool) -> None:
+    file.write_text(text)
+    assert ends_whole(file) is whole
+    assert ends_whole(file.parent / "none")
+    os.mkfifo(file.parent / "pipe")
+    assert ends_whole(file.parent / "pipe"), "nor is it waited for"
+    assert ends_whole(None)

@@ -1,0 +1,317 @@
+"""Who pays for what, and how much there is; test_door.py has it through a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from streamer.config import WebLimits
+from streamer.web import limits
+from streamer.web.allowances import REMEMBERED, Allowances, payer
+from streamer.web.errors import ApiError
+from streamer.web.limits import HELD_BACK, Limits
+from tests.fakes import HandClock
+
+
+class Desk:
+    """Knows one token."""
+
+    login = True
+
+    def holds(self, request: web.Request) -> bool:
+        return request.headers.get("Authorization") == "Bearer open sesame"
+
+
+class Guest:
+    def __init__(self, limits: Limits, address: str, idle_since_s: float | None = None) -> None:
+        self._limits, self.payer, self.idle_since_s = limits, payer(address), idle_since_s
+        limits.enter(self)
+
+    def drop(self) -> None:
+        self._limits.leave(self)
+
+
+def make(
+    clock: HandClock | None = None, descriptors: int | None = None, proxies: tuple[str, ...] = (), **settings: Any
+) -> Limits:
+    return Limits(WebLimits.model_validate(settings), proxies, Desk(), descriptors, clock or HandClock(0.0))
+
+
+def call(address: str, headers: Mapping[str, str] | None = None) -> web.Request:
+    return make_mocked_request("GET", "/", headers=dict(headers or {})).clone(remote=address)
+
+
+def judge(limits: Limits, request: web.Request) -> str:
+    try:
+        asyncio.run(limits.judge(request))
+    except ApiError as error:
+        return error.code
+    return "fine"
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::1", "::1"),
+        ("somewhere", "somewhere"),
+        ("", ""),
+    ],
+)
+def test_who_pays(address: str, who: str) -> None:
+    assert payer(address) == who
+
+
+def test_an_allowance_refills_and_holds_ten_seconds_worth() -> None:
+    clock = HandClock(0.0)
+    allowances = Allowances(2.0, clock)
+    assert [allowances.short_s("a", 1.0) for _ in range(20)] == [0.0] * 20
+    assert allowances.short_s("a", 1.0) == 0.5
+    assert allowances.short_s("b", 1.0) == 0.0
+    clock.advance(0.5)
+    assert allowances.short_s("a", 1.0) == 0.0
+    allowances.charge("a", 4.0)
+    assert allowances.short_s("a", 0.0) == 2.0
+    clock.advance(1000.0)
+    assert [allowances.short_s("a", 10.0) for _ in range(3)] == [0.0, 0.0, 5.0]
+
+
+def test_it_remembers_a_bounded_number_of_addresses() -> None:
+    allowances = Allowances(1.0, HandClock(0.0))
+    for number in range(REMEMBERED + 100):
+        allowances.charge(str(number), 1000.0)
+    assert len(allowances._left) == REMEMBERED
+    assert allowances.short_s(str(REMEMBERED + 99), 1.0) > 0
+    assert allowances.short_s("0", 1.0) == 0.0
+
+
+def test_calls_beyond_the_limit_are_refused_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    clock = HandClock(0.0)
+    judged = make(clock, calls_per_s=1.0)
+    assert [judge(judged, call("2001:db8::1")) for _ in range(11)] == ["fine"] * 10 + ["too_many_calls"]
+    assert judge(judged, call("2001:db8::ffff")) == "too_many_calls"  # the same /64
+    assert judge(judged, call("2001:db8:0:1::1")) == "fine"
+    assert [judge(judged, call("127.0.0.1")) for _ in range(81)] == ["fine"] * 80 + ["too_many_calls"]
+    clock.advance(3.0)  # those that were refused count, too
+    assert [judge(judged, call("2001:db8::1")) for _ in range(2)] == ["fine", "too_many_calls"]
+    assert judged.refused.counts == {"calls": 4}
+
+
+def test_who_goes_on_calling_is_not_connected_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    clock = HandClock(0.0)
+    judged = make(clock, calls_per_s=1.0)
+    for _ in range(12):
+        judge(judged, call("192.0.2.7"))
+    assert judged.admits("192.0.2.7")
+    for _ in range(100):
+        judge(judged, call("192.0.2.7"))
+    assert not judged.admits("192.0.2.7")
+    assert judged.admits("192.0.2.8")
+    clock.advance(limits.DEBT_S - limits.SHUT_S)
+    assert judged.admits("192.0.2.7")
+    clock.advance(limits.SHUT_S + 1.0)
+    assert judge(judged, call("192.0.2.7")) == "fine"
+
+
+def test_what_is_no_call_counts_as_several() -> None:
+    clock = HandClock(0.0)
+    judged = make(clock, calls_per_s=1.0)
+    for _ in range(4):
+        judged.malformed("192.0.2.7")
+    assert not judged.admits("192.0.2.7")
+    assert judged.admits("192.0.2.8")
+    for _ in range(1000):
+        judged.malformed("192.0.2.7")
+    clock.advance(2 * limits.MALFORMED)
+    assert judged.admits("192.0.2.7"), "the debt is bounded"
+
+
+def test_all_together_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("streamer.web.limits.asyncio.sleep", sleep)
+    judged = make(HandClock(0.0), calls_per_s=100.0, all_calls_per_s=10.0)
+    busy = [judge(judged, call("192.0.2.7")) for _ in range(301)]
+    assert set(busy[:41]) == {"fine"}
+    assert busy[41] == "busy", "three seconds' worth waits"
+    assert max(slept) == pytest.approx(3.0)
+    slept.clear()
+    assert judge(judged, call("127.0.0.1")) == "fine"
+    assert slept == []
+
+
+def test_those_who_call_much_wait_among_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    judged = make(HandClock(0.0), calls_per_s=10.0)
+    assert {judge(judged, call("192.0.2.7")) for _ in range(31)} == {"fine"}
+    judged._turns.charge("elsewhere, heavy", 1000.0)
+    assert judge(judged, call("192.0.2.7")) == "busy"
+    assert judge(judged, call("192.0.2.8")) == "fine"
+    assert judge(judged, call("192.0.2.7", {"Authorization": "Bearer open sesame"})) == "fine"
+
+
+def test_what_costs_more_counts_more() -> None:
+    judged = make(HandClock(0.0), calls_per_s=1.0)
+    request = make_mocked_request("GET", "/api/classes").clone(remote="192.0.2.7")
+    assert judge(judged, request) == "fine"
+    assert judged._calls.used("192.0.2.7") == pytest.approx(0.8)
+    assert judge(make(HandClock(0.0), calls_per_s=0.1), request) == "fine", "no call costs more than there can be"
+
+
+def test_the_token_has_an_allowance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    judged = make(calls_per_s=1.0)
+    for _ in range(11):
+        judge(judged, call("192.0.2.7"))
+    operator = {"Authorization": "Bearer open sesame"}
+    assert [judge(judged, call("192.0.2.7", operator)) for _ in range(81)] == ["fine"] * 80 + ["too_many_calls"]
+    assert judge(judged, call("192.0.2.7", {"Authorization": "Bearer guess"})) == "too_many_calls"
+
+
+def test_bytes_beyond_the_limit_have_to_be_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAUSE_S", 0.0)
+    clock = HandClock(0.0)
+    judged = make(clock, kilobytes_per_s=10)
+    judged.charge("192.0.2.7", 100_000)
+    assert judge(judged, call("192.0.2.7")) == "fine"
+    judged.charge("192.0.2.7", 30_000)
+    assert judge(judged, call("192.0.2.7")) == "too_many_calls"
+    clock.advance(2.9)
+    assert judge(judged, call("192.0.2.7")) == "too_many_calls"
+    clock.advance(0.2)
+    assert judge(judged, call("192.0.2.7")) == "fine"
+
+
+def test_connections_by_address_and_all_together() -> None:
+    clock = HandClock(0.0)
+    judged = make(clock, connections=20, address_connections=2)
+    assert judged.admits("192.0.2.1")
+    first, second = Guest(judged, "192.0.2.1"), Guest(judged, "192.0.2.1")
+    assert not judged.admits("192.0.2.1")
+    first.drop()
+    first.drop()
+    assert judged.admits("192.0.2.1")
+    for _ in range(15):  # three quarters of all, and less than eight times as many
+        assert judged.admits("127.0.0.1")
+        Guest(judged, "127.0.0.1")
+    assert not judged.admits("127.0.0.1")
+    for number in range(2, 6):
+        assert judged.admits(f"192.0.2.{number}")
+        Guest(judged, f"192.0.2.{number}")
+    assert judged.open == 20
+    assert not judged.admits("192.0.2.9"), "nobody is idle"
+    second.idle_since_s = clock()
+    assert not judged.admits("192.0.2.9"), "it has only just become so"
+    clock.advance(3.0)
+    assert judged.admits("192.0.2.9")
+    assert (judged.open, second in judged._guests) == (19, False)
+    Guest(judged, "192.0.2.9")
+    many = next(guest for guest in judged._guests if guest.payer == "127.0.0.1")
+    many.idle_since_s = clock()
+    assert judged.admits("192.0.2.10"), "who has most of them makes room at once"
+    assert (judged.open, many in judged._guests) == (19, False)
+
+
+def test_descriptors_are_held_back() -> None:
+    assert make(connections=512, descriptors=4096).most == 512
+    assert make(connections=512, descriptors=512).most == 512 - HELD_BACK
+    assert make(connections=512, descriptors=128).most == 32
+    assert make(connections=512).most == 512
+
+
+def test_streams_by_address_and_all_together() -> None:
+    judged = make(viewers=12, address_viewers=2)
+
+    def take(address: str) -> Any:
+        return judged.viewers.one(call(address))
+
+    held = [take("192.0.2.1") for _ in range(2)]
+    for place in held:
+        place.__enter__()
+    with pytest.raises(ApiError, match="too many viewers from one address at once") as caught, take("192.0.2.1"):
+        pass
+    assert (caught.value.status, caught.value.code, caught.value.retry_s) == (429, "too_many", 10.0)
+    for _ in range(9):
+        held.append(take("127.0.0.1"))
+        held[-1].__enter__()
+    with pytest.raises(ApiError, match="from one address"), take("127.0.0.1"):
+        pass
+    held.append(take("192.0.2.2"))
+    held[-1].__enter__()
+    with pytest.raises(ApiError, match="too many viewers at once") as caught, take("192.0.2.3"):
+        pass
+    assert caught.value.status == 503
+    for place in held:
+        place.__exit__(None, None, None)
+    with take("192.0.2.1"), take("192.0.2.1"):
+        assert judged.viewers._taken == {"192.0.2.1": 2}
+    assert judged.viewers._taken == {}
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "who"),
+    [
+        ("192.0.2.1", "203.0.113.7", "192.0.2.1"),
+        ("10.0.0.1", "203.0.113.7", "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.7, 10.9.9.9", "203.0.113.7"),
+        ("10.0.0.1", "203.0.113.7:4711", "203.0.113.7"),
+        ("10.0.0.1", "[2001:db8::7]:4711", "2001:db8::7"),
+        ("10.0.0.1", "203.0.113.7, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "10.1.1.1, 10.2.2.2", "10.1.1.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_only_trusted_proxies_tell_who_calls(peer: str, told: str, who: str) -> None:
+    judged = make(proxies=("10.0.0.0/8",))
+    assert judged.address(call(peer, {"X-Forwarded-For": told} if told else None)) == who
+
+
+def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    judged = make()
+    for _ in range(3):
+        assert judged.address(call("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"})) == "127.0.0.1"
+    (line,) = caplog.messages
+    assert line.startswith("calls come through a proxy at 127.0.0.1; ")
+
+
+def test_connections_of_a_proxy_count_for_all_only() -> None:
+    judged = make(proxies=("10.0.0.1",), connections=16, address_connections=1)
+    for _ in range(16):
+        assert judged.admits("10.0.0.1")
+        Guest(judged, "10.0.0.1")
+    assert not judged.admits("10.0.0.1")
+
+
+def test_the_log_tells_of_refusals_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = HandClock(0.0)
+    judged = make(clock)
+    for _ in range(100):
+        judged.refused("calls", "192.0.2.7")
+        clock.advance(0.09)
+    judged.refused("connections", "192.0.2.8")
+    clock.advance(2.0)
+    judged.refused("calls", "192.0.2.7")
+    assert caplog.messages == [
+        "beyond the limits of web.limits, refused: 1 calls; of 1 addresses, most of 192.0.2.7",
+        "beyond the limits of web.limits, refused: 100 calls, 1 connections; of 2 addresses, most of 192.0.2.7",
+    ]
