@@ -512,6 +512,8 @@ class FrameCounters:
     """Changed so that they don't flash."""
     stopped: int = 0
     """Left out because the whole program did not run, as after SIGSTOP; not among the dropped."""
+    unencoded: int = 0
+    """Shown, and left out of the video by an encoder that was behind; counted once for each encode."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,32 +61,31 @@ class Ladder:
     def __init__(self) -> None:
         self.given_up: tuple[Luxury, ...] = ()
         """What is done without now, in the order in which it was given up."""
-        self._before: tuple[float, FrameCounters, int] | None = None
+        self._before: tuple[float, FrameCounters] | None = None
         self._looks: deque[bool] = deque(maxlen=LOOKS)
         self._well_s = 0.0
         self._patience_s = PATIENCE_S
         self._returned_s: float | None = None
 
-    def look(self, now_s: float, frames: FrameCounters, unencoded: int, possible: Collection[Luxury]) -> Change | None:
+    def look(self, now_s: float, frames: FrameCounters, possible: Collection[Luxury]) -> Change | None:
         """Take note of the frames so far; to be called several times a second.
 
         Args:
             now_s: monotonic seconds.
-            unencoded: frames that the encoders have left out so far.
             possible: what would make a difference here, if it was given up.
         """
         if self._before is None:
-            self._before = now_s, frames, unencoded
+            self._before = now_s, frames
             return None
-        then_s, before, unencoded_before = self._before
+        then_s, before = self._before
         if now_s - then_s < LOOK_S:
             return None
-        self._before = now_s, frames, unencoded
+        self._before = now_s, frames
         shown, late = frames.shown - before.shown, frames.late - before.late
         dropped = frames.dropped - before.dropped
         if frames.stopped != before.stopped or shown + dropped <= 0:
             return None  # nobody ran, or nothing was due: that says nothing
-        missing = (dropped + max(0, unencoded - unencoded_before)) / (shown + dropped)
+        missing = (dropped + frames.unencoded - before.unencoded) / (shown + dropped)
         late_part = late / max(1, shown)
         self._looks.append(missing > MISSING or late_part > LATE)
         self._well_s = self._well_s + now_s - then_s if missing == 0 and late_part <= WELL_LATE else 0.0

@@ -324,8 +324,8 @@ class Pipeline:
 
     def _keep_pace(self) -> None:
         """Do without something while other programs take the machine, and have it back afterwards."""
-        frames, unencoded = self._frame_clock.counters, self._encoders.status().dropped
-        change = self._ladder.look(self._clock(), frames, unencoded, self._luxuries())
+        frames = replace(self._frame_clock.counters, unencoded=self._encoders.status().dropped)
+        change = self._ladder.look(self._clock(), frames, self._luxuries())
         if change is None:
             return
         if change.back:
@@ -420,7 +420,7 @@ class Pipeline:
         unwritten, chat = self._director.trouble, self._chat.read()
         return StatusSnapshot(
             programme=self._director.programme(),
-            frames=replace(self._frame_clock.counters, limited=self._finish.limited),
+            frames=replace(self._frame_clock.counters, limited=self._finish.limited, unencoded=encoder.dropped),
             fps=self._config.video.fps,
             fps_measured=self._health.fps,
             renderer=renderer,

@@ -17,7 +17,7 @@ class Machine:
 
     def __init__(self, possible: Collection[Luxury] = ALL) -> None:
         self.clock, self.ladder, self.possible = HandClock(), Ladder(), possible
-        self.frames, self.unencoded = FrameCounters(), 0
+        self.frames = FrameCounters()
         self.told: list[str] = []
 
     def run(
@@ -32,11 +32,11 @@ class Machine:
                 late=before.late + late * suffers,
                 dropped=before.dropped + dropped * suffers,
                 stopped=before.stopped + stopped,
+                unencoded=before.unencoded + unencoded * suffers,
             )
-            self.unencoded += unencoded * suffers
             for _ in range(10):
                 self.clock.advance(0.1)
-                change = self.ladder.look(self.clock.now_s, self.frames, self.unencoded, self.possible)
+                change = self.ladder.look(self.clock.now_s, self.frames, self.possible)
                 if change is not None:
                     self.told.append(f"{'+' if change.back else '-'}{change.luxury.name}")
 

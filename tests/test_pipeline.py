@@ -737,7 +737,7 @@ class HandLadder(Ladder):
         self.coming: list[Change] = []
         self.possible: set[Luxury] = set()
 
-    def look(self, now_s: float, frames: FrameCounters, unencoded: int, possible: Collection[Luxury]) -> Change | None:
+    def look(self, now_s: float, frames: FrameCounters, possible: Collection[Luxury]) -> Change | None:
         self.possible = set(possible)
         if not self.coming:
             return None

@@ -28,7 +28,7 @@ class _Snapshot(Collector):
     def collect(self) -> Iterable[Metric]:
         status, renderer, programme = self._status, self._status.renderer, self._status.programme
         frames = CounterMetricFamily("zoomdream_frames", "Frames of the video, by what became of them.", labels=["kind"])
-        for kind in ("shown", "late", "repeated", "dropped", "limited", "stopped"):
+        for kind in ("shown", "late", "repeated", "dropped", "limited", "stopped", "unencoded"):
             frames.add_metric([kind], getattr(status.frames, kind))
         yield frames
         yield CounterMetricFamily("zoomdream_renderer_restarts", "Restarts of the render worker.", value=renderer.restarts)

@@ -209,6 +209,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
                 "dropped": frames.dropped,
                 "limited": frames.limited,
                 "stopped": frames.stopped,
+                "unencoded": frames.unencoded,
             },
             "encoder": snapshot.encoder,
             "given_up": list(snapshot.given_up),

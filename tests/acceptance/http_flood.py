@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 from tests.acceptance.chat_flood import memory_mb
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.slow_viewer import Viewer, missed
-from tests.acceptance.stream import SMALL_DREAM, Json, Stream, eventually
+from tests.acceptance.stream import SMALL_DREAM, Json, Stream, eventually, left_out
 from tests.web import attacks
 from tests.web.attacks import ATTACKS, BAD, Ending, verdict
 
@@ -118,7 +118,7 @@ def watch(stream: Stream, seconds: float) -> tuple[Json, list[float]]:
         taken.append(status_s(stream))
         time.sleep(0.25)
     after = told(stream)["video"]["frames"]
-    return {key: after[key] - before[key] for key in ("shown", "late", "repeated", "dropped")}, taken
+    return {key: after[key] - before[key] for key in ("shown", "late", "repeated", "dropped", "unencoded")}, taken
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Pair:
 
 def late(frames: Json) -> float:
     """What share of the frames was late, or left out for being too late."""
-    return (frames["late"] + frames["dropped"]) / max(1, frames["shown"] + frames["dropped"])
+    return (frames["late"] + left_out(frames)) / max(1, frames["shown"] + frames["dropped"])
 
 
 def compare(figures: Figures, pairs: list[Pair]) -> None:
@@ -217,10 +217,10 @@ def measure(figures: Figures, stream: Stream, seconds: float, chosen: list[str],
         for name in chosen:
             total.update(endure(figures, stream, viewer, name, seconds, pairs))
     compare(figures, pairs)
-    clock = stream.status()["video"]["frames"]["dropped"]
+    counted = left_out(stream.status()["video"]["frames"])
     viewer.stop()
     number, holes = missed(bytes(viewer.data))
-    figures.at_most(f"pictures of {number} that a viewer missed, beyond those the clock left out", max(0, holes - clock), 0)
+    figures.at_most(f"pictures of {number} that a viewer missed, beyond those counted as left out", max(0, holes - counted), 0)
     endure_idle(figures, stream)
     figures.at_most("the log, all of it", len(stream.log()) / 1000, 10 * LOG_KB, "kB")
     figures.holds("no error in the log", " ERROR " not in stream.log(), stream.log().count(" ERROR "))

@@ -63,11 +63,14 @@ class Watch:
                 break
         after, took_s = self._told(), time.monotonic() - began_s
         ours = sum(now - used.get(pid, 0.0) for pid, now in self.stream.cpu_s().items())
-        frames = {key: after["video"]["frames"][key] - before["video"]["frames"][key] for key in ("shown", "late", "dropped")}
+        frames = {
+            key: after["video"]["frames"][key] - before["video"]["frames"][key]
+            for key in ("shown", "late", "dropped", "unencoded")
+        }
         return {
             **frames,
             "seconds": took_s,
-            "rate": frames["shown"] / took_s / after["video"]["fps"],
+            "rate": (frames["shown"] - frames["unencoded"]) / took_s / after["video"]["fps"],
             "cores": ours / took_s,
             "others": (busy_s() - busy - ours) / took_s,
         }
@@ -91,8 +94,9 @@ def report(what: str, watch: Watch, seen: Json) -> None:
     steps = sum(watch.steps) / max(1, len(watch.steps))
     note(
         f"{what}: {seen['seconds']:.0f} s, {seen['rate']:.2%} of the rate, {seen['late'] / max(1, seen['shown']):.1%} late, "
-        f"{seen['dropped']} dropped, longest gap {1000 * watch.gap_s:.0f} ms, {steps:.2f} steps a second; cores: the stream "
-        f"{seen['cores']:.2f}, others {seen['others']:.2f}; load {os.getloadavg()[0]:.1f}"
+        f"{seen['dropped']} dropped, {seen['unencoded']} not encoded, longest gap {1000 * watch.gap_s:.0f} ms, "
+        f"{steps:.2f} steps a second; cores: the stream {seen['cores']:.2f}, "
+        f"others {seen['others']:.2f}; load {os.getloadavg()[0]:.1f}"
     )
     watch.steps, watch.gap_s = [], 0.0
 

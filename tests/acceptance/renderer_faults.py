@@ -193,7 +193,7 @@ def run(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
         frames = stream.status()["video"]["frames"]
         note(
             f"the machine woke a process that only sleeps at most {pulse.take():.0f} ms late; the video's own frames since: "
-            + ", ".join(f"{frames[kind] - calm[kind]} {kind}" for kind in ("shown", "late", "repeated", "dropped"))
+            + ", ".join(f"{frames[kind] - calm[kind]} {kind}" for kind in ("shown", "late", "repeated", "dropped", "unencoded"))
         )
         pulse.stop()
         left = stream.processes()

@@ -30,6 +30,11 @@ Json = dict[str, Any]
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def left_out(frames: dict[str, int]) -> int:
+    """Frames that a viewer may miss, of the counts in ``video.frames``: never made, or too many for the encoder."""
+    return frames["dropped"] + frames["unencoded"]
+
+
 class Stream:
     """``zoomdream run`` in a process group of its own, on a free port."""
 

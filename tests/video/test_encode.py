@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.encoding.still import barred
 from streamer.video.encoding.subscription import Subscription
 from streamer.video.encoding.wire import Media, MediaInfo, Unpacker
+from streamer.video.frames.clock import SLACK_S
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
 GOP = 5
@@ -72,6 +74,25 @@ def test_what_viewers_get_decodes_to_what_was_put(encoder: Encoder, kind: str) -
     for number, shown in enumerate(frames, start=7):
         error = shown.to_ndarray(format="rgb24").astype(float) - picture(number)
         assert np.abs(error).mean() < 6
+
+
+def test_what_the_clock_makes_up_for_after_a_hiccup_finds_room_and_more_is_counted(encoder: Encoder) -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        busy.set()
+        assert go_on.wait(PATIENCE_S)
+
+    first = encoder.subscribe("jpeg", on_ready=hold)
+    encoder.put(frame(0))
+    assert busy.wait(PATIENCE_S)  # the encoder has the first frame in hand, and no time for others
+    at_once = math.ceil(SLACK_S * VIDEO.fps) + 1
+    assert not any(encoder.put(frame(1 + number)) for number in range(at_once))
+    assert encoder.status().dropped == 0
+    more = [encoder.put(frame(1 + at_once + number)) for number in range(2 * at_once)]
+    assert encoder.status().dropped == sum(more) > 0
+    go_on.set()
+    first.close()
 
 
 def test_colours_survive_and_are_tagged_bt709(encoder: Encoder) -> None:

@@ -383,7 +383,7 @@ class FakeStatus:
         self.outputs = outputs
         self.failure: Exception | None = None
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
-        frames = FrameCounters(2500, 3, 2, 1)
+        frames = FrameCounters(2500, 3, 2, 1, unencoded=4)
         self.snapshot = StatusSnapshot(
             desk.programme(), frames, 25.0, 24.99, renderer, 2, 100.0, "0.1.0", frame_number=2499, knowledge=KNOWLEDGE
         )

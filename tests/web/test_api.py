@@ -234,7 +234,16 @@ def test_status(stage: Stage) -> None:
         "video": {
             "fps": 25.0,
             "fps_measured": 24.99,
-            "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0, "stopped": 0},
+            "frames": {
+                "number": 2499,
+                "shown": 2500,
+                "late": 3,
+                "repeated": 2,
+                "dropped": 1,
+                "limited": 0,
+                "stopped": 0,
+                "unencoded": 4,
+            },
             "encoder": "",
             "given_up": [],
             "longest_gap_s": 0.0,

@@ -87,6 +87,7 @@ def test_metrics(stage: Stage) -> None:
     for line in (
         'zoomdream_frames_total{kind="shown"} 2500.0',
         'zoomdream_frames_total{kind="dropped"} 1.0',
+        'zoomdream_frames_total{kind="unencoded"} 4.0',
         "zoomdream_renderer_restarts_total 1.0",
         "zoomdream_pictures_spoilt_total 0.0",
         "zoomdream_reduced 0.0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -22,8 +23,11 @@ from streamer.video.encoding.timeline import Sound, Timeline
 
 log = logging.getLogger(__name__)
 
-QUEUE_FRAMES = 3
-"""Frames that wait for the encoder. When full: the oldest is dropped and counted, for the newest wins."""
+QUEUE_S = 0.3
+"""Seconds of frames that wait for the encoder: what the frame clock makes up for after a hiccup, and half as much again. When
+full: the oldest is dropped and counted, for the newest wins…"""
+QUEUE_LEAST = 3
+"""…but so many wait at a low rate, too."""
 RETRY_S = 1.0
 """Pause before the encoder is opened again after it failed."""
 LOG_S = 1.0
@@ -92,6 +96,7 @@ class Encoder:
         self._codec = _probe(self._spec)
         self._condition = threading.Condition()
         self._frames: deque[Frame] = deque()
+        self._room = max(QUEUE_LEAST, math.ceil(QUEUE_S * self._spec.fps))
         self._latest: Frame | None = None
         self._subscriptions: tuple[Subscription, ...] = ()
         self._closing = False
@@ -133,8 +138,8 @@ class Encoder:
         """Whether anybody has a share."""
         return bool(self._subscriptions)
 
-    def put(self, frame: Frame) -> None:
-        """Hand over the frame on air; never blocks.
+    def put(self, frame: Frame) -> bool:
+        """Hand over the frame on air; never blocks. Returns whether a frame that waited was left out for it.
 
         Raises:
             ValueError: its size is not the video's.
@@ -148,12 +153,14 @@ class Encoder:
                 raise EncoderError(f"the encoder died: {self._fatal}") from self._fatal
             self._latest = frame
             if not self._subscriptions or self._closing:
-                return
-            if len(self._frames) >= QUEUE_FRAMES:
+                return False
+            full = len(self._frames) >= self._room
+            if full:
                 self._frames.popleft()
                 self._dropped += 1
             self._frames.append(frame)
             self._condition.notify()
+        return full
 
     def subscribe(
         self,

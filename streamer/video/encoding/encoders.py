@@ -31,6 +31,8 @@ class EncodersStatus:
     """Which encoder all use, and why."""
     encodes: tuple[tuple[EncodeSpec, EncoderStatus], ...]
     """Each encode that somebody holds, the main one first; those that nobody watches do nothing."""
+    dropped: int = 0
+    """Frames that came faster than they could be encoded, summed over all encodes that there ever were."""
 
     @property
     def viewers(self) -> int:
@@ -41,11 +43,6 @@ class EncodersStatus:
     def error(self) -> str:
         """What went wrong last in any of them, in one line; empty while all is well."""
         return next((status.error for _, status in self.encodes if status.error), "")
-
-    @property
-    def dropped(self) -> int:
-        """Frames that came faster than they could be encoded, summed over those that there are."""
-        return sum(status.dropped for _, status in self.encodes)
 
 
 class Encoders:
@@ -77,6 +74,7 @@ class Encoders:
         self._making = threading.Lock()
         """Held while an encode is set up, which may take a while: frames go on being handed out."""
         self._closed = self._easy = False
+        self._dropped = 0
         self._others: WeakValueDictionary[EncodeSpec, Encoder] = WeakValueDictionary()
         self.main = Encoder(self.spec(), sound, clock=clock)
         """The encode of the web page."""
@@ -151,16 +149,16 @@ class Encoders:
             encoder.ease(easy)
 
     def put(self, frame: Frame) -> None:
-        """Hand over the frame on air; never blocks.
+        """Hand over the frame on air; never blocks. Belongs to one thread.
 
         Raises:
             ValueError: its size is not the video's.
             EncoderError: the main encode died. Another that died ends only for its own outputs.
         """
-        self.main.put(frame)
+        self._dropped += self.main.put(frame)
         for encoder in self._held():
             with contextlib.suppress(EncoderError):
-                encoder.put(frame)
+                self._dropped += encoder.put(frame)
 
     @property
     def wanted(self) -> bool:
@@ -170,7 +168,7 @@ class Encoders:
     def status(self) -> EncodersStatus:
         """Everything countable, at one moment."""
         encoders = [self.main, *self._held()]
-        return EncodersStatus(self.choice, tuple((encoder.spec, encoder.status()) for encoder in encoders))
+        return EncodersStatus(self.choice, tuple((encoder.spec, encoder.status()) for encoder in encoders), self._dropped)
 
     def close(self, deadline_s: float = 5.0) -> None:
         """End all encodes and every share; a second call does nothing."""
