@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def chromium() -> str:
     if found is None:
         pytest.skip("there is no chromium to show the pages in")
     return found
+
+
+def until(page: Any, condition: str, arg: object = None) -> None:
+    """Wait for a JavaScript function to return true; Playwright's own way of it runs into the pages' CSP."""
+    for _ in range(WAIT_MS // 50):
+        if page.evaluate(condition, arg):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never true: {condition}")
 
 
 @contextmanager

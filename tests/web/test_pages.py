@@ -20,7 +20,7 @@ from streamer.config import WebConfig
 from streamer.messages import FrameCounters, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
-from tests.web.browser import COLOUR, WAIT_MS, moving_video
+from tests.web.browser import COLOUR, moving_video, until
 from tests.web.conftest import Stage
 from tests.web.fakes import REMEDY, FakeClasses
 
@@ -34,15 +34,6 @@ PIXEL = """element => {
     brush.drawImage(element, 0, 0, 1, 1);
     return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }"""
-
-
-def until(page: Page, condition: str, arg: object = None) -> None:
-    """Wait for a JavaScript function to return true; Playwright's own way of it runs into the pages' CSP."""
-    for _ in range(WAIT_MS // 50):
-        if page.evaluate(condition, arg):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"never true: {condition}")
 
 
 @pytest.fixture
