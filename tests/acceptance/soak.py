@@ -128,6 +128,8 @@ class Watch:
 
     samples: list[Sample] = field(default_factory=list)
     gap_s: float = 0.0
+    gap_at_s: float = 0.0
+    """When the longest was told; it was within the ten seconds before."""
     problems: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     page_s: list[float] = field(default_factory=list)
@@ -197,7 +199,8 @@ def soak(stream: Stream, seconds: float, opened: Any, watch: Watch) -> None:
             raise SystemExit(f"it ended:\n{stream.log()[-4000:]}")
         watch.samples.append(sample(stream, began_s))
         told = stream.status()
-        watch.gap_s = max(watch.gap_s, told["video"]["longest_gap_s"])
+        if (gap_s := told["video"]["longest_gap_s"]) > watch.gap_s:
+            watch.gap_s, watch.gap_at_s = gap_s, now_s - began_s
         watch.problems.update(told["health"]["problems"])
         if now_s - asked_s >= ASK_S:
             asked_s, number = now_s, number + 1
@@ -241,7 +244,7 @@ def judge_held(figures: Figures, watch: Watch, seconds: float, busy: bool) -> No
 def judge_frames(figures: Figures, watch: Watch, counts: Json, busy: bool) -> None:
     """Late frames and gaps."""
     late = counts["late"] / max(1, counts["shown"])
-    note(f"frames: {json.dumps(counts)}")
+    note(f"frames: {json.dumps(counts)}; the longest gap was told after {watch.gap_at_s:.0f} s")
     if busy:
         note(f"late frames: {100 * late:.3f} %; longest gap {1000 * watch.gap_s:.0f} ms")
     else:
