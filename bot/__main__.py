@@ -26,6 +26,7 @@ from bot.config import BotSettings
 from bot.desk import ChatDesk
 from bot.dispatch import Dispatcher
 from bot.messages import Adapter, Settles
+from bot.polls import HoldsPolls, Polls
 from bot.replies import Replies
 from bot.throttle import Throttle
 
@@ -87,14 +88,16 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
     """Listen and answer until cancelled, or until the chat ends; ``ear`` is told where to bring other settings."""
     async with Client(settings.api_url, settings.token) as client:
         adapter = make(settings, client)
-        desk = ChatDesk(client, Replies(settings.chat, Random(), settings.layout), settings.chat)
+        replies = Replies(settings.chat, Random(), settings.layout)
+        polls = Polls(client, replies, partial(adapter.say, None), adapter.polls if isinstance(adapter, HoldsPolls) else None)
+        desk = ChatDesk(client, replies, settings.chat, polls)
         if ear is not None:
             ear.take = lambda changed: desk.configure(changed.chat, changed.layout)
         if isinstance(adapter, Settles):
             desk.settle = adapter.settled
         try:
             async with asyncio.TaskGroup() as tasks:
-                dispatcher = Dispatcher(desk, adapter)
+                dispatcher = Dispatcher(desk, adapter, polls)
                 reports = tasks.create_task(_report(adapter, client, dispatcher))
                 await dispatcher.run()
                 reports.cancel()

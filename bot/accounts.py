@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CHAT_SCOPES = frozenset({"user:read:chat", "user:write:chat"})
 REWARD_SCOPES = frozenset({"channel:manage:redemptions"})
+POLL_SCOPES = frozenset({"channel:manage:polls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,22 @@ class Account:
     """Its name, lower case."""
     scopes: frozenset[str]
     """What it has to allow."""
+    wished: frozenset[str] = frozenset()
+    """What it is asked for besides at a login, and need not allow."""
 
 
 def accounts_of(config: TwitchConfig) -> tuple[Account, ...]:
-    """The account that speaks, then, if there are rewards and it is another, the channel's; none without an application."""
+    """The account that speaks, then the channel's if it is another and has to do with rewards or polls; none without an
+    application."""
     if config.channel is None or config.client_id is None:
         return ()
     channel, speaker = config.channel.lower(), (config.account or config.channel).lower()
     rewards = REWARD_SCOPES if config.rewards else frozenset[str]()
+    polls = POLL_SCOPES if config.polls else frozenset[str]()
     if speaker == channel:
-        return (Account(speaker, CHAT_SCOPES | rewards),)
-    return (Account(speaker, CHAT_SCOPES), *([Account(channel, rewards)] if rewards else []))
+        return (Account(speaker, CHAT_SCOPES | rewards, polls),)
+    other = [Account(channel, rewards or polls, polls)] if rewards or polls else []
+    return (Account(speaker, CHAT_SCOPES), *other)
 
 
 def findings(config: TwitchConfig) -> Iterator[tuple[bool, str]]:
@@ -59,5 +65,7 @@ def findings(config: TwitchConfig) -> Iterator[tuple[bool, str]]:
             yield False, f"{account.login} is not logged in yet; the bot's log will say how"
         elif not account.scopes <= token.scopes:
             yield False, f"{account.login} has to log in again, to allow more; the bot's log will say how"
+        elif not account.wished <= token.scopes:
+            yield True, f"{account.login} is logged in, but its login does not allow Twitch's own polls: chat votes instead"
         else:
             yield True, f"{account.login} is logged in"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from bot.messages import ChatState, Role
+from bot.poll import Poll, poll_of
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +255,30 @@ class Client:
         with _reading():
             return Skip(int(answer["votes"]), int(answer["needed"]), bool(answer["skipped"]))
 
+    async def poll(self) -> Poll | None:
+        """The poll that is open, or ended a few seconds ago."""
+        return _poll(await self._call("GET", "/api/poll", again=True))
+
+    async def vote(self, votes: Sequence[tuple[str, int]], source: str, poll_id: str) -> Poll:
+        """Bring viewers' votes, names and numbers, for that poll; each viewer's last one counts."""
+        body: Json = {"votes": [[user, choice] for user, choice in votes], "source": source, "poll": poll_id}
+        return _must(_poll(await self._call("POST", "/api/poll/votes", body, again=True)))
+
     # Moderators
+
+    async def begin_poll(self, user: str, text: str, seconds: float | None) -> Poll:
+        """Open a poll between ``fox / pizza / castle``; without a time, as the rules say."""
+        body: Json = {"user": user, "text": text[:MAX_WORDS]} | ({} if seconds is None else {"seconds": seconds})
+        return _must(_poll(await self._call("POST", "/api/poll", body)))
+
+    async def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> None:
+        """Tell how many votes each choice has elsewhere."""
+        body: Json = {"source": source, "counts": list(counts), "poll": poll_id}
+        await self._call("POST", "/api/poll/counts", body, again=True)
+
+    async def end_poll(self, cancel: bool) -> Poll:
+        """End the poll now, with whoever leads or for nothing."""
+        return _must(_poll(await self._call("POST", "/api/poll/end", {"cancel": cancel})))
 
     async def skip(self) -> None:
         """End what is on air."""
@@ -372,6 +396,17 @@ class Client:
         if status < 300:
             return answer
         raise _refusal(status, answer)
+
+
+def _poll(answer: Json) -> Poll | None:
+    with _reading():
+        return None if answer["poll"] is None else poll_of(answer["poll"])
+
+
+def _must(poll: Poll | None) -> Poll:
+    if poll is None:
+        raise ApiDown("the streamer tells of no poll where there is one")
+    return poll
 
 
 def _refusal(status: int, answer: Json) -> ApiRefused:

@@ -132,6 +132,12 @@ class TwitchConfig(Section):
         default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream jellyfish."
     )
 
+    polls: bool = Field(
+        default=False,
+        description="Whether moderators' polls are held as Twitch's own, where the channel's account may (affiliates and "
+        "partners) and its login allows it; viewers vote there instead of typing. Where that cannot be, chat votes as without.",
+    )
+
     @field_validator("channel", "account", mode="before")
     @classmethod
     def _bare_name(cls, name: object) -> object:
@@ -146,6 +152,8 @@ class TwitchConfig(Section):
             faults.append(_fault(("login",), rule, self.login))
         if self.rewards and self.client_id is None:
             faults.append(_fault(("rewards",), "are given; they need twitch.client_id and a login", self.rewards))
+        if self.polls and self.client_id is None:
+            faults.append(_fault(("polls",), "is true; Twitch's own polls need twitch.client_id and a login", self.polls))
         _raise(faults)
         return self
 
@@ -241,6 +249,22 @@ class VoteskipCommand(CommandConfig):
     aliases: Aliases = ("vs",)
 
 
+class PollCommand(CommandConfig):
+    """!poll fox / pizza / castle lets viewers vote what comes next (moderators only); alone, it tells how it stands."""
+
+    cooldown_s: Cooldown = 5.0
+
+
+class VoteCommand(CommandConfig):
+    """!vote 2 votes in a poll; so does 2 alone, or a choice's name. Who may, and whether typing counts at all."""
+
+
+class EndPollCommand(ModeratorCommand):
+    """!endpoll ends a poll now with whoever leads; !endpoll cancel for nothing."""
+
+    aliases: Aliases = ("pollend",)
+
+
 class SkipCommand(ModeratorCommand):
     """!skip goes on to the next dream."""
 
@@ -319,6 +343,9 @@ class CommandsConfig(Section):
     what: WhatCommand = WhatCommand()
     help: HelpCommand = HelpCommand()
     voteskip: VoteskipCommand = VoteskipCommand()
+    poll: PollCommand = PollCommand()
+    vote: VoteCommand = VoteCommand()
+    endpoll: EndPollCommand = EndPollCommand()
     skip: SkipCommand = SkipCommand()
     clear: ClearCommand = ClearCommand()
     remove: RemoveCommand = RemoveCommand()

@@ -13,6 +13,8 @@ from bot.cooldowns import Cooldowns
 from bot.messages import Line
 from bot.orders import Orders, nothing_on_air
 from bot.parser import Parser
+from bot.poll_orders import PollOrders
+from bot.polls import Polls
 from bot.replies import Replies
 from bot.saying import echo, quote
 from viewer_text.clean import clean_name
@@ -35,7 +37,7 @@ FRESH_S = 30.0
 """Seconds for which the streamer's examples hold."""
 MEANING_S = 600.0
 """Seconds for which it is remembered that a bare word means nothing."""
-QUESTIONS = frozenset({"queue", "when", "now", "what", "help"})
+QUESTIONS = frozenset({"queue", "when", "now", "what", "help", "vote"})
 """Commands that only want an answer."""
 
 Settle = Callable[[Line, int | None], None]
@@ -51,6 +53,7 @@ class ChatDesk:
         client: Client,
         replies: Replies,
         config: ChatConfig,
+        polls: Polls,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock`` gives monotonic seconds."""
@@ -63,7 +66,7 @@ class ChatDesk:
         self._examples: tuple[str, ...] = EXAMPLES
         self._fresh = Cooldowns(clock)
         """Of looks at the streamer's examples."""
-        orders = Orders(client, replies)
+        orders, poll_orders = Orders(client, replies), PollOrders(polls, replies)
         self._commands: dict[str, Callable[[Line, str], Awaitable[Said]]] = {
             "queue": self._queue,
             "when": self._when,
@@ -72,6 +75,9 @@ class ChatDesk:
             "what": self._what,
             "help": self._help,
             "voteskip": self._voteskip,
+            "poll": poll_orders.poll,
+            "vote": poll_orders.vote,
+            "endpoll": poll_orders.endpoll,
             "skip": orders.skip,
             "clear": orders.clear,
             "remove": orders.remove,

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 
 from bot.desk import QUESTIONS, ChatDesk
 from bot.messages import Adapter, Line
+from bot.parser import Command
+from bot.polls import Polls
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +62,14 @@ class Dispatcher:
     """Takes lines from an adapter, and gives it the replies. For one event loop."""
 
     def __init__(
-        self, desk: ChatDesk, adapter: Adapter, clock: Callable[[], float] = time.monotonic, per_s: float = PER_S
+        self,
+        desk: ChatDesk,
+        adapter: Adapter,
+        polls: Polls,
+        clock: Callable[[], float] = time.monotonic,
+        per_s: float = PER_S,
     ) -> None:
-        self._desk, self._adapter, self._clock, self._per_s = desk, adapter, clock, per_s
+        self._desk, self._adapter, self._polls, self._clock, self._per_s = desk, adapter, polls, clock, per_s
         self.counters = Counters()
         self._heard_at_s: float | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -90,6 +97,8 @@ class Dispatcher:
             return
         paid = bool(line.redemption_id or line.reward_id or line.bits)
         command = self._desk.parser(line)
+        if self._votes(line, command):
+            return
         if command is None:
             if line.redemption_id:
                 self._desk.drop(line)
@@ -107,10 +116,19 @@ class Dispatcher:
             return
         self._drop(line)
 
+    def _votes(self, line: Line, command: Command | None) -> bool:
+        """Whether a line is a vote in the poll; votes wait nowhere and are not answered."""
+        if command is not None and not command.bare and command.name != "vote":
+            return False
+        if not self._desk.parser.allows("vote", line.role):
+            return False
+        return self._polls.take(line, line.text if command is None or command.bare else command.words)
+
     async def run(self) -> None:
         """Listen and answer until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._polls.run())
                 tasks.create_task(self._answer_first())
                 tasks.create_task(self._answer_others())
                 await self._adapter.run(self.hear)
@@ -127,6 +145,7 @@ class Dispatcher:
         """Wait until everything heard so far is answered and said."""
         while self._first or self._others or self._under_way or self._speaking:
             await asyncio.sleep(0.01)
+        await self._polls.send()
 
     async def _answer_first(self) -> None:
         while True:

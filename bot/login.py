@@ -178,4 +178,4 @@ class LoginPage:
 
 
 def _scopes(account: Account) -> Scopes:
-    return Scopes(sorted(account.scopes))
+    return Scopes(sorted(account.scopes | account.wished))

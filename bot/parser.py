@@ -16,7 +16,7 @@ from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
 _MENTION = re.compile(r"@\w{1,25}")
 """Twitch puts the name of who is replied to in front, and so do people: ``@bot !dream x``, ``@bot: !dream x``."""
 _BEHIND_MENTION = " ,:;.-–—"
-_SUBJECTS = frozenset({"dream", "layer", "what"})
+_SUBJECTS = frozenset({"dream", "layer", "what", "poll"})
 """Commands whose words are subjects: all of them go to the streamer, which says what it leaves out."""
 _TRAILING = ".,:;!?"
 """Forgiven after a command's word."""

@@ -23,14 +23,16 @@ from twitchio import eventsub
 from twitchio.exceptions import HTTPException, MessageRejectedError
 from twitchio.http import Route
 
+from bot.accounts import POLL_SCOPES
 from bot.admission import Admission
 from bot.faults import Fault, NeedsLogin, explain, judge
 from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
 from bot.redact import Redactor
 from bot.rewards import Rewards, Standing
 from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
-from bot.tokens import TokenStore, default_path
+from bot.tokens import TokenFileError, TokenStore, default_path
 from bot.twitch_client import SOURCE, TwitchClient, line_of
+from bot.twitch_polls import TwitchPolls
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
 from viewer_text.cheers import uncheered
 
@@ -83,7 +85,9 @@ class TwitchAdapter:
         self._client: TwitchClient | None = None
         self._hear: Hear = lambda line: None
         self._ears: dict[str, Ear] = {}
-        self._admission = Admission(config, TokenStore(self._path, config.client_id), self._redact, self._t, self._rng)
+        self._store = TokenStore(self._path, config.client_id)
+        self._admission = Admission(config, self._store, self._redact, self._t, self._rng)
+        self._polls = TwitchPolls(self._poll_account, self._t.call_s) if config.polls else None
         self._channel_id = ""
         self._rewards: Rewards | None = None
         self._reward_ids: dict[str, bool] = {}
@@ -92,6 +96,11 @@ class TwitchAdapter:
         self._said: deque[str] = deque(maxlen=SAID)
 
     # The adapter
+
+    @property
+    def polls(self) -> TwitchPolls | None:
+        """Twitch's own polls; None where they are not wanted."""
+        return self._polls
 
     def state(self) -> ChatState:
         """How it is connected now."""
@@ -194,6 +203,8 @@ class TwitchAdapter:
             tasks.create_task(self._validate(client))
             if self._config.rewards:
                 tasks.create_task(self._reward(client))
+            elif self._polls is not None and self._login != self._channel:
+                tasks.create_task(self._admit_channel(client))
 
     def _ear(self, client: TwitchClient, payload: Any, user_id: str, login: str, notice: Callable[[Hearing], None]) -> Ear:
         ear = Ear(client, payload, user_id, login, self._t, self._rng, notice)
@@ -279,6 +290,31 @@ class TwitchAdapter:
         """A socket closed: see now whether somebody went deaf."""
         for ear in self._ears.values():
             ear.look()
+
+    # Polls
+
+    async def _admit_channel(self, client: TwitchClient) -> None:
+        """Have the channel's account logged in, for polls; the chat goes on without them meanwhile."""
+
+        def tell(state: State, detail: str = "") -> None:
+            self._reward_detail = f"polls: {detail}" if detail else ""
+
+        await self._admission.admit(client, self._channel, tell)
+        tell("connected")
+
+    def _poll_account(self) -> tuple[TwitchClient, str, str]:
+        client, user_id = self._client, self._admission.user_ids.get(self._channel)
+        if client is None:
+            raise ConnectionError("not connected")
+        if user_id is None or user_id not in client.tokens:
+            return client, self._channel_id, f"{self._channel} is not logged in"
+        try:
+            kept = self._store.get(self._channel)
+        except TokenFileError as error:
+            return client, self._channel_id, str(error)
+        allowed = kept is not None and kept.scopes >= POLL_SCOPES
+        why = f"the login of {self._channel} does not allow them; delete it from {self._path} and log in again"
+        return client, self._channel_id, "" if allowed else why
 
     # Rewards
 

@@ -468,6 +468,24 @@ class QueueConfig(Section):
         "finish, and those in line a longer wait; below 8 a slow machine shows little of it.",
     )
     wander_s: float = Field(default=30.0, ge=1, le=3600, description="Seconds a subject stays when nobody asks.")
+    wander: Literal["random", "poll"] = Field(
+        default="random",
+        description="Who chooses what to dream when nobody asks. random: chance. poll: viewers, in one poll after the other "
+        "between poll_choices subjects, each open for poll_s; where nobody votes, chance.",
+    )
+    poll_s: float = Field(
+        default=60.0,
+        ge=5,
+        le=1800,
+        description="Seconds a poll is open, if who begins it does not say otherwise. Longer lets more viewers vote, and makes "
+        "them wait longer for what they chose. Twitch's own polls take 15 at least.",
+    )
+    poll_choices: int = Field(
+        default=3,
+        ge=2,
+        le=5,
+        description="Subjects to choose from in a poll that begins by itself; more take more of the picture.",
+    )
     wander_among: tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...] = Field(
         default=(),
         max_length=1000,

@@ -48,6 +48,12 @@ class WebLimits(Section):
         le=1000,
         description="Requests in line that were asked from one address on the page, whatever names they came under.",
     )
+    address_voters: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Names under which one address may vote in a poll on the page.",
+    )
     calls_per_s: float = Field(
         default=20.0,
         ge=0.1,

@@ -315,6 +315,7 @@ class Pipeline:
             self._restarts = status.restarts
             self._director.died(died)
         scene = self._director.tick()
+        self._finish.show_poll(self._director.poll)
         if self._journal is not None and self._director.held != self._held:
             self._held = not self._held
             self._journal.note("held", self._held)

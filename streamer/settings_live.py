@@ -88,6 +88,9 @@ RULES = (
     "queue.blocked_classes",
     "queue.hold_s",
     "queue.wander_s",
+    "queue.wander",
+    "queue.poll_s",
+    "queue.poll_choices",
     "queue.wander_among",
     "queue.interrupt_wandering",
 )

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from streamer.config import QueueConfig
@@ -16,6 +17,8 @@ from streamer.messages import (
     LayerEntry,
     Layout,
     Match,
+    Poll,
+    PollVote,
     Priority,
     Programme,
     Reason,
@@ -34,6 +37,7 @@ from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.ballot import Ballot
 from streamer.requests.blocks import comparable_name
+from streamer.requests.poll_desk import PollDesk
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.stage import Stage
@@ -79,6 +83,7 @@ class Director:
         self._stage = Stage(queue, self._rulebook, Subjects(vocabulary), layout, self._random, clock)
         self._audience = Audience(clock)
         self._ballot = Ballot()
+        self._polls = PollDesk(queue, self._rulebook, self._stage, self._audience, clock)
         self._obey()  # the config may block more than it did when these requests came
 
     # The programme
@@ -93,6 +98,7 @@ class Director:
             if self._clock() - self._mended_s >= MEND_S:
                 self._mended_s = self._clock()
                 self._queue.mend()
+            self._polls.tick()
             return self._stage.tick()
 
     @property
@@ -167,7 +173,13 @@ class Director:
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
         with self._lock:
-            return self._stage.programme()
+            return replace(self._stage.programme(), poll=self._polls.now)
+
+    @property
+    def poll(self) -> Poll | None:
+        """The poll that is open, or ended a few seconds ago."""
+        with self._lock:
+            return self._polls.now
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -288,6 +300,20 @@ class Director:
             self._audience.forgive(order.viewer_of(latest.user, latest.source))
             return self._queue.remove(latest.id)
 
+    def vote(self, votes: Sequence[PollVote], source: str = "web", poll_id: str | None = None) -> tuple[Poll, int]:
+        """Count votes in a poll, of each viewer the last one; returns the poll, and how many of them count.
+
+        Votes for numbers that there are not, and those of blocked viewers, do not count.
+
+        Args:
+            poll_id: the poll that they are for; None for whichever is open.
+
+        Raises:
+            Refused: ``NOT_FOUND``, that poll is over.
+        """
+        with self._lock:
+            return self._polls.vote(votes, source, poll_id)
+
     def standing(self, request_id: int) -> Standing:
         """Where a request stands, whatever became of it.
 
@@ -305,6 +331,36 @@ class Director:
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} cannot be looked up at the moment") from error
 
     # Moderators
+
+    def begin_poll(self, user: str, text: str, seconds: float | None = None, role: Role = Role.MODERATOR) -> Poll:
+        """Open a poll between things such as ``fox / pizza / castle``; what wins comes next.
+
+        Args:
+            seconds: how long it is open; None: as the rules say.
+
+        Raises:
+            Refused: as ``PollDesk.begin`` has it.
+        """
+        with self._lock:
+            return self._polls.begin(user, text, seconds, role)
+
+    def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> Poll:
+        """Take the sums of votes that are cast elsewhere, such as in Twitch's own poll, in place of that place's single votes.
+
+        Raises:
+            Refused: ``NOT_FOUND``, that poll is over; ``BAD_INPUT``, another number of choices.
+        """
+        with self._lock:
+            return self._polls.count(source, counts, poll_id)
+
+    def end_poll(self, *, cancel: bool = False) -> Poll:
+        """End the poll now, with whoever leads, or for nothing.
+
+        Raises:
+            Refused: ``NOT_FOUND``, none is open.
+        """
+        with self._lock:
+            return self._polls.end(cancelled=cancel)
 
     def remove(self, request_id: int) -> None:
         """Take a waiting request out of the line.
@@ -428,6 +484,7 @@ class Director:
         broken = [request for request in self._queue.waiting() if blocks.blocks(request.user, request.text, request.targets)]
         for request in broken:
             self._queue.remove(request.id)
+        self._polls.obey()
         if broken:
             logger.info("blocks took %d requests out of the line", len(broken))
         if self._stage.scene is not None:

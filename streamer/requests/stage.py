@@ -18,6 +18,8 @@ from streamer.requests.wandering import Wandering
 
 logger = logging.getLogger(__name__)
 
+DRAWS = 8
+"""Draws for each thing to choose from in a poll, until there is one that is not among them yet."""
 KEYFRAMES = 1000
 """Keyframes that were not looked at yet; when full: the oldest are forgotten."""
 
@@ -53,6 +55,8 @@ class Stage:
         """What is on air; None before the first tick."""
         self.request: Request | None = None
         """The request that the scene fulfils."""
+        self.awaits_poll = False
+        """Whether a poll decides what comes after what nobody asked for, which stays meanwhile."""
         self._next_id = 0
         """The id of the next scene."""
         self._aside: set[int] = set()
@@ -186,6 +190,19 @@ class Stage:
         logger.info("wandering: %s", self.scene.title)
         return self.scene
 
+    def candidates(self, count: int) -> tuple[tuple[Target, ...], ...]:
+        """Different things to wander to, at most ``count``, what is on air not among them if there are others."""
+        shown = {region.target for region in self.scene.regions} if self.scene else set()
+        found: dict[frozenset[Target], tuple[Target, ...]] = {}
+        for _ in range(DRAWS * count):
+            taken = {target for targets in found for target in targets}
+            targets = self._wandering.choose(self.subjects, shown | taken)
+            targets = targets if self._rules.config.wander_among else targets[:1]
+            found.setdefault(frozenset(targets), targets)
+            if len(found) == count:
+                break
+        return tuple(found.values())
+
     def line(self) -> tuple[Request, ...]:
         """What waits, next one first, as the rules order it."""
         waiting, rules, last = self._queue.waiting(), self._rules, self._last
@@ -235,6 +252,8 @@ class Stage:
             assert self.scene is not None
             logger.warning("the dream goes on without %s, which cannot be dreamt", self.scene.title)
             return True
+        if self.request is None and self.awaits_poll:
+            return False
         config = self._rules.config
         return self._airtime.seen and self._airtime.seconds_shown >= (config.hold_s if self.request else config.wander_s)
 

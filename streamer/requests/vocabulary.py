@@ -165,7 +165,7 @@ class Vocabulary:
             rng: decides.
             avoid: what not to choose, as far as there is anything else.
         """
-        unwanted = {self._shelf.index[target.wnid] for target in avoid}
+        unwanted = {self._shelf.index[target.wnid] for target in avoid if target.wnid in self._shelf.index}  # layers are none
         themes = [[index for index in theme if index in self._free - unwanted] for theme in self._shelf.themes]
         themes = [theme for theme in themes if theme] or [sorted(self._free - unwanted) or sorted(self._free)]
         count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from streamer.config import Rotation, ZoomSpeed
-from streamer.messages import BlockKind, ChatState, Priority, Role
+from streamer.messages import MOST_CHOICES, BlockKind, ChatState, Priority, Role
 from streamer.web.errors import ApiError
 
 MAX_BYTES = 16 * 1024
@@ -66,6 +66,50 @@ class VoteskipBody(Body):
 
     user: Name
     source: Source = "web"
+
+
+class PollBody(Body):
+    """A poll: its choices on one line, and for how long; without a time, as the rules say."""
+
+    text: Annotated[str, Field(min_length=1, max_length=4000)]
+    seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    user: Name = "the operator"
+    role: Role = Role.MODERATOR
+
+
+PollId = Annotated[str, Field(min_length=1, max_length=40)]
+MAX_VOTES = 1000
+"""Votes in one call; a body has room for fewer unless names are short."""
+
+
+class VoteBody(Body):
+    """One viewer's vote."""
+
+    user: Name
+    choice: Annotated[int, Field(ge=1, le=MOST_CHOICES)]
+    poll: PollId | None = None
+
+
+class VotesBody(Body):
+    """Votes of many viewers of one place: names and numbers."""
+
+    votes: Annotated[list[tuple[Name, Annotated[int, Field(ge=1, le=MOST_CHOICES)]]], Field(max_length=MAX_VOTES)]
+    source: Source
+    poll: PollId
+
+
+class CountsBody(Body):
+    """How many votes each choice has elsewhere, in the order of the choices."""
+
+    counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_AMOUNT)]], Field(max_length=MOST_CHOICES)]
+    source: Source
+    poll: PollId
+
+
+class EndPollBody(Body):
+    """How a poll is to end."""
+
+    cancel: bool = False
 
 
 class UserBody(Body):

@@ -27,7 +27,7 @@ from streamer.config import WebLimits
 from streamer.web.allowances import LOCAL, Allowances, factor_of, is_local, parsed, payer
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.errors import ApiError
-from streamer.web.places import Line, Places
+from streamer.web.places import Line, Places, Voters
 from streamer.web.refusals import Refusals
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ class Limits:
             )
         )
         self.line = Line(settings.address_waiting, refused)
+        self.voters = Voters(settings.address_voters, refused)
         self._hinted = False
 
     @property

@@ -1,4 +1,4 @@
-"""Places that visitors hold for a while, some in all and some for an address: as streams, and in the line of requests."""
+"""Places that visitors hold for a while, some in all and some for an address: as streams, in the line, in a poll."""
 
 from __future__ import annotations
 
@@ -84,3 +84,38 @@ class Line:
         self._asked.move_to_end(payer(address))
         if len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
+
+
+class Voters:
+    """Under which names each address votes in a poll. Belongs to one thread.
+
+    Args:
+        each: how many names an address may use.
+    """
+
+    def __init__(self, each: int, refused: Refusals) -> None:
+        self._each, self._refused = each, refused
+        self._poll = ""
+        self._names: OrderedDict[str, set[str]] = OrderedDict()
+
+    def admit(self, address: str, poll: str, name: str) -> None:
+        """Let an address vote under a name.
+
+        Args:
+            poll: by id; a new one begins with no names.
+
+        Raises:
+            ApiError: 429 for one name too many.
+        """
+        if poll != self._poll:
+            self._poll = poll
+            self._names.clear()
+        key = payer(address)
+        names = self._names.setdefault(key, set())
+        self._names.move_to_end(key)
+        if len(self._names) > REMEMBERED:
+            self._names.popitem(last=False)
+        if name not in names and len(names) >= self._each * factor_of(key):
+            self._refused("votes", key)
+            raise ApiError(429, Reason.LIMIT.value, f"{len(names)} viewers from your address have voted already")
+        names.add(name)

@@ -5,7 +5,7 @@ All of these are called from worker threads, several at a time, and may block fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from streamer.messages import (
@@ -15,6 +15,8 @@ from streamer.messages import (
     Match,
     Motion,
     OutputStatus,
+    Poll,
+    PollVote,
     Priority,
     Programme,
     Receipt,
@@ -30,7 +32,27 @@ from streamer.messages import (
 )
 
 
-class Desk(Protocol):
+class PollDesk(Protocol):
+    """Keeps polls; the one that is on is in the programme."""
+
+    def begin_poll(self, user: str, text: str, seconds: float | None = None, role: Role = Role.MODERATOR) -> Poll:
+        """Open a poll between things such as ``fox / pizza / castle``; raises Refused."""
+        ...
+
+    def vote(self, votes: Sequence[PollVote], source: str = "web", poll_id: str | None = None) -> tuple[Poll, int]:
+        """Count votes, of each viewer the last one; returns the poll, and how many of them count; raises Refused."""
+        ...
+
+    def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> Poll:
+        """Take the sums of votes that are cast elsewhere; raises Refused."""
+        ...
+
+    def end_poll(self, *, cancel: bool = False) -> Poll:
+        """End the poll now, with whoever leads, or for nothing; raises Refused."""
+        ...
+
+
+class Desk(PollDesk, Protocol):
     """Takes requests and keeps the programme."""
 
     def submit(

@@ -46,7 +46,7 @@ PAGES = frozenset({"/", "/overlay"})
 EVENTS = "/api/events"
 LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/logout"})
 """What a moderator needs before being known as one; with the static files, which hold nothing of the stream."""
-ASK = frozenset({"/api/requests"})
+ASK = frozenset({"/api/requests", "/api/poll/vote"})
 """Where viewers may write."""
 MODERATORS = frozenset({"/api/reload"})
 """What only moderators may read, too."""

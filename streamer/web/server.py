@@ -25,6 +25,7 @@ from streamer.web.limits import Limits
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
 from streamer.web.outputs import OutputsApi
+from streamer.web.polls import PollsApi
 from streamer.web.protocols import Actions, Classes, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
@@ -182,7 +183,8 @@ class Server:
         moderation = Moderation(self._desk, self._actions, gate, calls)
         outputs = OutputsApi(self._outputs, calls)
         settings = SettingsApi(self._settings, calls)
-        for room in (api, moderation, outputs, settings, live, events, Watch(self._status, calls, limits)):
+        polls = PollsApi(self._desk, gate, calls, links, limits.voters)
+        for room in (api, moderation, polls, outputs, settings, live, events, Watch(self._status, calls, limits)):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

@@ -14,6 +14,8 @@ from streamer.messages import (
     LayerEntry,
     Match,
     OutputStatus,
+    Poll,
+    PollChoice,
     Programme,
     Receipt,
     Rules,
@@ -64,6 +66,37 @@ def receipt(item: Receipt, links: Links) -> Json:
 def match(item: Match, links: Links) -> Json:
     """What some words would be understood as."""
     return {"title": item.title, "targets": targets(item.targets, links), "note": item.note, "exact": item.exact}
+
+
+def picture(item: PollChoice) -> str:
+    """Where a small picture of a choice is, on this server; empty where there is none."""
+    return ""
+
+
+def poll(item: Poll, links: Links) -> Json:
+    """A poll as it stands."""
+    return {
+        "id": item.id,
+        "state": item.state.value,
+        "left_s": _seconds(item.left_s),
+        "length_s": _seconds(item.length_s),
+        "user": item.user,
+        "votes": item.votes,
+        "winner": item.winner,
+        "tied": item.tied,
+        "outside": item.outside,
+        "choices": [
+            {
+                "number": choice.number,
+                "title": choice.title,
+                "names": list(choice.names),
+                "votes": choice.votes,
+                "targets": targets(choice.targets, links),
+                "picture": picture(choice),
+            }
+            for choice in item.choices
+        ],
+    }
 
 
 def standing(item: Standing) -> Json:
@@ -193,6 +226,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
     return {
         "on_air": None if programme.scene is None else _on_air(programme.scene, programme, links),
         "queue": [_waiting(item, links) for item in programme.waiting],
+        "poll": None if programme.poll is None else poll(programme.poll, links),
         "paused": programme.paused,
         "open": programme.open,
         "unwritten": snapshot.unwritten,
@@ -264,11 +298,12 @@ def _source(source: SourceStatus) -> Json:
 
 def news(told: Json) -> Json:
     """Keep of a status what changes by events, not by the clock: two of these differ when watchers must hear at once."""
-    on_air, chat = told["on_air"], told["chat"]
+    on_air, chat, poll = told["on_air"], told["chat"], told["poll"]
     return {
         "on_air": on_air and on_air["scene"],
         "held": on_air and on_air["left_s"] is None,
         "queue": [(item["id"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
+        "poll": poll and (poll["id"], poll["state"]),  # its votes go by the clock: there may be hundreds a second
         "paused": told["paused"],
         "open": told["open"],
         "motion": told["motion"],

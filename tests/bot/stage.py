@@ -12,6 +12,7 @@ from bot.client import Client
 from bot.config import ChatConfig
 from bot.desk import ChatDesk
 from bot.messages import Adapter, ChatState, Hear, Line, Role
+from bot.polls import Polls
 from bot.replies import Replies
 from bot.wording import WORDING
 from tests.fakes import HandClock
@@ -26,12 +27,19 @@ class Stage:
     def __init__(self, real: RealStage, client: Client, chat: ChatConfig) -> None:
         self.real, self.client = real, client
         self.clock = HandClock()
-        self.desk = ChatDesk(client, Replies(chat, Random(1)), chat, self.clock)
+        self.announced: list[str] = []
+        """What was said to all."""
+        replies = Replies(chat, Random(1))
+        self.polls = Polls(client, replies, self._announce, clock=self.clock)
+        self.desk = ChatDesk(client, replies, chat, self.polls, self.clock)
         self._count = 0
 
     def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> Line:
         self._count += 1
         return Line(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
+
+    async def _announce(self, text: str) -> None:
+        self.announced.append(text)
 
     async def say(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> str | None:
         """What the bot answers."""

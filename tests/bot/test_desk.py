@@ -510,7 +510,7 @@ def test_a_streamer_that_is_away_is_told_once_in_a_while() -> None:
 
 
 def _desk(client: Client, stage: Stage) -> ChatDesk:
-    return ChatDesk(client, Replies(keyed(), Random(1)), keyed(), stage.clock)
+    return ChatDesk(client, Replies(keyed(), Random(1)), keyed(), stage.polls, stage.clock)
 
 
 @pytest.mark.logs("give the bot the streamer's web.token")

@@ -33,6 +33,19 @@ class SlowDesk:
         self.dropped.append(line.id)
 
 
+class NoPolls:
+    """There is no poll to vote in."""
+
+    def take(self, line: Line, words: str) -> bool:
+        return False
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self) -> None:
+        pass
+
+
 class Scene:
     def __init__(self, desk: SlowDesk, chat: Chat, dispatcher: Dispatcher) -> None:
         self.desk, self.chat, self.dispatcher = desk, chat, dispatcher
@@ -48,7 +61,7 @@ class Scene:
 @asynccontextmanager
 async def dispatching(per_s: float = 1e6) -> AsyncIterator[Scene]:
     desk, chat = SlowDesk(), Chat()
-    dispatcher = Dispatcher(desk, chat, per_s=per_s)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(desk, chat, NoPolls(), per_s=per_s)  # type: ignore[arg-type]
     task = asyncio.create_task(dispatcher.run())
     await chat.ready.wait()
     yield Scene(desk, chat, dispatcher)
@@ -192,7 +205,7 @@ def test_with_a_real_streamer_behind_it() -> None:
     async def scene() -> None:
         async with staged() as stage:
             chat = Chat()
-            task = asyncio.create_task(Dispatcher(stage.desk, chat).run())
+            task = asyncio.create_task(Dispatcher(stage.desk, chat, stage.polls).run())
             await chat.ready.wait()
             assert chat.hear is not None
             for user, text in (("ann", "!dream volcano"), ("bob", "hello"), ("cid", "!dream goldfish"), ("dan", "!queue")):

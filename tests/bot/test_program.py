@@ -69,6 +69,33 @@ async def _say_until_waiting(irc: IrcStandIn, stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
 
+def test_votes_of_twitchs_chat_are_counted() -> None:
+    async def scene() -> None:
+        async with staged(token="open sesame") as stage, irc_standin() as irc:
+            poll = await asyncio.to_thread(stage.real.director.begin_poll, "mod", "castle / pizza")
+            task = asyncio.create_task(serve(bot_settings(stage.real.server.url, irc.url, "open sesame")))
+            await until(lambda: irc.connections)
+
+            def counts() -> list[int]:
+                found = stage.real.director.poll
+                assert found is not None
+                assert found.id == poll.id
+                return [choice.votes for choice in found.choices]
+
+            async with asyncio.timeout(30):
+                number = 0
+                while counts() != [1, 2]:
+                    for user, text in (("Ann", "1"), ("Bob", "pizza"), ("Cid", "2")):
+                        number += 1
+                        await irc.say(user, text, tags=f"id={number}")
+                    await asyncio.sleep(0.05)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    play(scene)
+
+
 def test_a_chat_that_ends_ends_the_bot() -> None:
     async def scene() -> None:
         async with staged() as stage:

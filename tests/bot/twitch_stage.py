@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bot.accounts import CHAT_SCOPES, REWARD_SCOPES
+from bot.accounts import CHAT_SCOPES, POLL_SCOPES, REWARD_SCOPES
 from bot.config import TwitchConfig
 from bot.messages import Line, State
 from bot.throttle import Throttle
@@ -84,11 +84,12 @@ class Stage:
         return accounts
 
 
-def keep_logins(twitch: TwitchStandIn, path: Path, *logins: str, rewards: bool = False) -> None:
+def keep_logins(twitch: TwitchStandIn, path: Path, *logins: str, rewards: bool = False, polls: bool = False) -> None:
     """As if these accounts had been logged in before."""
     store = TokenStore(path, CLIENT_ID)
     for login in logins:
         scopes = CHAT_SCOPES | (REWARD_SCOPES if rewards and login == "streamer" else frozenset())
+        scopes |= POLL_SCOPES if polls and login == "streamer" else frozenset()
         access, refresh = twitch.grant(login, tuple(sorted(scopes)))
         store.put(Token(login, twitch.users[login], access, refresh, scopes))
 

@@ -108,6 +108,18 @@ class Redemption:
     status: str = "UNFULFILLED"
 
 
+@dataclass
+class PollKept:
+    """One of Twitch's own polls."""
+
+    id: str
+    title: str
+    choices: dict[str, int]
+    """Titles, in order, and their votes."""
+    duration: int
+    status: str = "ACTIVE"
+
+
 def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
@@ -150,6 +162,10 @@ class TwitchStandIn:
         self.subscriptions: list[Subscription] = []
         self.rewards: dict[str, Reward] = {}
         self.redemptions: dict[str, Redemption] = {}
+        self.polls: list[PollKept] = []
+        """Oldest first."""
+        self.affiliate = True
+        """Whether the channel may have polls."""
         self.codes: dict[str, dict[str, Any]] = {}
         """Device codes: who may be logged in by them, once approved."""
         self.device_expires_s = 1800.0
@@ -180,6 +196,9 @@ class TwitchStandIn:
                 web.post("/helix/channel_points/custom_rewards", self._make_reward),
                 web.get("/helix/channel_points/custom_rewards/redemptions", self._redemptions),
                 web.patch("/helix/channel_points/custom_rewards/redemptions", self._settle),
+                web.get("/helix/polls", self._polls),
+                web.post("/helix/polls", self._make_poll),
+                web.patch("/helix/polls", self._end_poll),
                 web.get("/ws", self._eventsub),
             ]
         )
@@ -526,6 +545,71 @@ class TwitchStandIn:
             await self._publish(REDEMPTION, {**event, "status": "unfulfilled"})
             await self.say(login, text, reward=reward)
         return each
+
+    # Polls
+
+    def _poll_shown(self, each: PollKept) -> dict[str, Any]:
+        return {
+            "id": each.id,
+            "broadcaster_id": self.users["streamer"],
+            "broadcaster_name": "Streamer",
+            "broadcaster_login": "streamer",
+            "title": each.title,
+            "choices": [
+                {"id": f"{each.id}-{number}", "title": title, "votes": votes, "channel_points_votes": 0, "bits_votes": 0}
+                for number, (title, votes) in enumerate(each.choices.items())
+            ],
+            "bits_voting_enabled": False,
+            "bits_per_vote": 0,
+            "channel_points_voting_enabled": False,
+            "channel_points_per_vote": 0,
+            "status": each.status,
+            "duration": each.duration,
+            "started_at": now(),
+            "ended_at": None if each.status == "ACTIVE" else now(),
+        }
+
+    def _of_the_channel(self, request: web.Request, broadcaster: str) -> web.Response | None:
+        grant = self._who(request)
+        if "channel:manage:polls" not in grant.scopes:
+            return refuse(401, "Missing scope: channel:manage:polls or channel:read:polls")
+        if broadcaster != self.users["streamer"] or self.users[grant.login] != broadcaster:
+            return refuse(401, "the ID in broadcaster_id must match the user ID found in the request's OAuth token")
+        return None
+
+    async def _polls(self, request: web.Request) -> web.Response:
+        if refused := self._of_the_channel(request, request.query["broadcaster_id"]):
+            return refused
+        wanted = request.query.getall("id", [])
+        found = [each for each in reversed(self.polls) if not wanted or each.id in wanted]
+        shown = [self._poll_shown(each) for each in found[: int(request.query.get("first", 20))]]
+        return web.json_response({"data": shown, "pagination": {}})
+
+    async def _make_poll(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if refused := self._of_the_channel(request, body["broadcaster_id"]):
+            return refused
+        if not self.affiliate:
+            return refuse(403, "the broadcaster is not a partner or affiliate")
+        titles = [choice["title"] for choice in body["choices"]]
+        if not (2 <= len(titles) <= 5 and 15 <= body["duration"] <= 1800 and len(body["title"]) <= 60):
+            return refuse(400, "the poll is not as it should be")
+        if len(set(titles)) < len(titles) or any(not 1 <= len(title) <= 25 for title in titles):
+            return refuse(400, "a choice is not as it should be")
+        if any(each.status == "ACTIVE" for each in self.polls):
+            return refuse(400, "a poll is already active")
+        self.polls.append(PollKept(new_id("poll"), body["title"], dict.fromkeys(titles, 0), body["duration"]))
+        return web.json_response({"data": [self._poll_shown(self.polls[-1])]})
+
+    async def _end_poll(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if refused := self._of_the_channel(request, body["broadcaster_id"]):
+            return refused
+        each = next((each for each in self.polls if each.id == body["id"]), None)
+        if each is None or each.status != "ACTIVE":
+            return refuse(400, "the poll is not active")
+        each.status = body["status"]
+        return web.json_response({"data": [self._poll_shown(each)]})
 
     # EventSub
 

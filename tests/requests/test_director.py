@@ -184,6 +184,13 @@ def test_guides_are_nobodys_to_ask_for(studio, shelf):
         assert refusal(studio.director.submit, "mo", "guide ../secret.jpg", role=role).reason is Reason.FORBIDDEN
 
 
+def test_after_a_layer_it_wanders_on(studio, shelf):
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.submit("mo", "layer fire5", role=Role.MODERATOR)
+    assert studio.director.tick().title == "layer fire5"
+    assert studio.after(60).user == ""
+
+
 def test_before_the_network_is_loaded_there_are_no_layers(studio):
     assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.LIMIT
 

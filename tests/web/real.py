@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,8 +59,16 @@ class Dream:
 class RealStage:
     """A running server; what is on air stays there until it is skipped, or its time is passed by ``until_over``."""
 
-    def __init__(self, token: str | None = None, port: int = 0, *, known: Collection[str] | None = None, **queue: Any) -> None:
-        """``known`` are the wnids that the network knows; all of them if not given."""
+    def __init__(
+        self,
+        token: str | None = None,
+        port: int = 0,
+        *,
+        known: Collection[str] | None = None,
+        web: Mapping[str, Any] | None = None,
+        **queue: Any,
+    ) -> None:
+        """``known`` are the wnids that the network knows; all if not given. ``web`` are further settings of the page."""
         self.queue = RequestQueue(None)
         self._words = words = Vocabulary.load()
         everything = {entry.wnid for entry in words.search("", 1000)}
@@ -70,9 +78,9 @@ class RealStage:
         self.dream = Dream()
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
-        web = WebConfig.model_validate({"port": port, "token": token})
+        served = WebConfig.model_validate({"port": port, "token": token, **(web or {})})
         self.outputs, self.settings = FakeOutputs(), FakeSettings()
-        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
+        self.server = Server(served, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)

@@ -226,6 +226,7 @@ def test_status(stage: Stage) -> None:
                 ],
             }
         ],
+        "poll": None,
         "paused": False,
         "open": True,
         "motion": {"speed": 1.05, "rotation": 0.25},

@@ -1,18 +1,19 @@
-"""What is done to a frame once the dream in it is drawn: flashes held back, captions, the frame's number."""
+"""What is done to a frame once the dream in it is drawn: flashes held back, captions, a poll, the frame's number."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from streamer.config import VideoConfig
-from streamer.messages import Scene
+from streamer.messages import Poll, Scene
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.video.frames import counter
+from streamer.video.frames.board import Board
 from streamer.video.frames.overlay import Captioner
 
 
 class Finish:
-    """Finishes frames. ``draw`` belongs to one thread; ``tune`` may be called from any other, one at a time."""
+    """Finishes frames. ``draw`` belongs to one thread, ``show_poll`` to one; ``tune`` may be called from any, one at a time."""
 
     def __init__(self, video: VideoConfig) -> None:
         """Prepare for frames as the settings have them."""
@@ -20,6 +21,7 @@ class Finish:
         self._limited_before = 0
         self._limiter: FlashLimiter | None = None
         self._captioner: Captioner | None = None
+        self._board = Board(self._size)
         self.tune(video)
 
     @property
@@ -40,6 +42,10 @@ class Finish:
             self._limited_before += 0 if before is None else before.limited
         self._counts = video.frame_counter
 
+    def show_poll(self, poll: Poll | None) -> None:
+        """Draw this poll, as it stands, from the next frame on; None for none."""
+        self._board.show(poll)
+
     def draw(self, image: np.ndarray, scene: Scene | None, now_s: float, number: int, *, captions: bool = True) -> np.ndarray:
         """Finish a frame.
 
@@ -58,6 +64,7 @@ class Finish:
             image = limiter.limit(image, number)
         if captioner is not None and captions:
             image = captioner.draw(image, scene, now_s)
+            image = self._board.draw(image, now_s)
         if self._counts:
             image = image.copy()  # the limiter goes back to the one before
             counter.draw(image, number)

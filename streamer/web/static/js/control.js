@@ -7,6 +7,7 @@ import * as chat from "./desk/chat.js";
 import * as login from "./desk/login.js";
 import { showHealth, showNumbers } from "./desk/numbers.js";
 import * as outputs from "./desk/outputs.js";
+import * as poll from "./desk/poll.js";
 import * as rules from "./desk/rules.js";
 import * as settings from "./desk/settings.js";
 import * as waiting from "./desk/waiting.js";
@@ -39,6 +40,7 @@ function open() {
   rules.begin(blocks.show);
   camera.begin();
   wish.begin();
+  poll.begin();
   outputs.begin();
   settings.begin();
   stage.begin();
@@ -51,6 +53,7 @@ function open() {
       chat.show(status);
       camera.show(status);
       wish.show(status);
+      poll.show(status);
       outputs.show(status);
       settings.show(status);
       showNumbers(status);

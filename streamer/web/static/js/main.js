@@ -6,6 +6,7 @@ import * as catalogue from "./catalogue.js";
 import { byId, count, el, say } from "./dom.js";
 import { icon } from "./icons.js";
 import { isMine } from "./mine.js";
+import { Ballot } from "./poll.js";
 import { begin, showAbout, showAired, showNow } from "./programme.js";
 import { Queue } from "./queue.js";
 import { Stage } from "./stage.js";
@@ -26,6 +27,7 @@ function showVotes(item, row, open) {
 
 begin();
 const stage = new Stage();
+const ballot = new Ballot();
 let open = true;
 const queue = new Queue(vote, (item, row) => showVotes(item, row, open));
 stage.begin();
@@ -38,6 +40,7 @@ watch(
     stage.status(status);
     showNow(status);
     queue.show(status);
+    ballot.show(status);
     ask.showOpen(open);
     ask.showExamples(status, catalogue.any);
     catalogue.showNetwork(status);

@@ -2,6 +2,7 @@
 
 const NAME = "zoomdream.name";
 const MINE = "zoomdream.mine";
+const VOTE = "zoomdream.vote";
 const KEEP = 50;
 
 const visit = new Map();
@@ -36,3 +37,11 @@ const ids = () => (get(MINE) ?? "").split(",").filter(Boolean);
 export const isMine = (id) => ids().includes(String(id));
 
 export const remember = (id) => set(MINE, [...ids(), id].slice(-KEEP).join(","));
+
+/** The number that was voted for in a poll, by its id; null for none. */
+export function votedFor(poll) {
+  const [known, number] = (get(VOTE) ?? "").split(" ");
+  return known === poll && number ? Number(number) : null;
+}
+
+export const rememberVote = (poll, number) => set(VOTE, `${poll} ${number}`);

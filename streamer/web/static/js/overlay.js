@@ -1,6 +1,7 @@
 // Now and next, for a browser source. docs/pages.md lists what the address can ask for.
 
 import { byId, el, person, say } from "./dom.js";
+import { Choices, condition } from "./poll.js";
 import { watch } from "./status.js";
 
 const MOST = 10;
@@ -24,6 +25,7 @@ export function wishes(query) {
     names: yes("names", true),
     bar: yes("bar", true),
     idle: yes("idle", true),
+    poll: yes("poll", true),
   };
 }
 
@@ -57,8 +59,19 @@ function showNext(queue) {
   byId("next").replaceChildren(...next.map((item, i) => row(item, i === 0)));
 }
 
-function show({ on_air: now, queue }) {
-  const worthIt = now && (wish.idle || now.user);
+const choices = new Choices(byId("poll-choices"));
+
+function showPoll(poll) {
+  byId("poll").hidden = !poll;
+  if (!poll) return;
+  say(byId("poll-heading"), poll.state === "open" ? `Vote by number: ${condition(poll)}` : condition(poll));
+  choices.show(poll);
+}
+
+function show({ on_air: now, queue, poll }) {
+  const asked = wish.poll ? poll : null;
+  const worthIt = now && (wish.idle || now.user || asked);
+  showPoll(asked);
   byId("card").dataset.shown = String(Boolean(worthIt));
   if (!worthIt) return;
   showNow(now);

@@ -6,6 +6,7 @@ import { act, arm, loggedOut } from "./act.js";
 
 const EVERY_MS = 5000; // chat changes rules too
 
+const WANDER = { random: "Chance", poll: "Viewers, by polls" };
 const CHOICE = { fifo: "First come, first served", votes: "Most votes first", random: "At random" };
 
 /** What the page knows how to change: key, name, kind, unit or choices. What the server does not name is left out. */
@@ -25,6 +26,9 @@ const FURTHER = [
   ["vip_bonus", "More per VIP", "number", ""],
   ["voteskip_share", "Viewers that vote to skip", "percent", "%"],
   ["voteskip_votes", "Votes that takes at least", "number", ""],
+  ["wander", "When nobody asks, who chooses", "choice", WANDER],
+  ["poll_s", "A poll is open", "number", "s"],
+  ["poll_choices", "Subjects in such a poll", "number", ""],
   ["wander_s", "A subject nobody asked for stays", "number", "s"],
   ["interrupt_wandering", "A request ends such a subject at once", "switch"],
 ];
