@@ -59,7 +59,16 @@ class Dream:
 class RealStage:
     """A running server; what is on air stays there until it is skipped, or its time is passed by ``until_over``."""
 
-    def __init__(self, token: str | None = None, port: int = 0, *, known: Collection[str] | None = None, **queue: Any) -> None:
+    def __init__(
+        self,
+        token: str | None = None,
+        port: int = 0,
+        *,
+        known: Collection[str] | None = None,
+        album: Any = None,
+        public_url: str | None = None,
+        **queue: Any,
+    ) -> None:
         """``known`` are the wnids that the network knows; all of them if not given."""
         self.queue = RequestQueue(None)
         self._words = words = Vocabulary.load()
@@ -70,9 +79,9 @@ class RealStage:
         self.dream = Dream()
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
-        web = WebConfig.model_validate({"port": port, "token": token})
+        web = WebConfig.model_validate({"port": port, "token": token, "public_url": public_url})
         self.outputs, self.settings = FakeOutputs(), FakeSettings()
-        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
+        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings, album)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)
