@@ -127,6 +127,24 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """A moment of the dream that was kept."""
+
+    title: str
+    path: str
+    """Its page on the streamer's server."""
+    url: str | None
+    """Where viewers find it, if the streamer knows an address of its own."""
+    seconds: float
+    """How long it plays; 0: it is a picture, for no video was encoded."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The subjects of the title."""
+        return labels_of(self.title)
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
     """What words would match."""
 
@@ -263,6 +281,15 @@ class Client:
         """Bring viewers' votes, names and numbers, for that poll; each viewer's last one counts."""
         body: Json = {"votes": [[user, choice] for user, choice in votes], "source": source, "poll": poll_id}
         return _must(_poll(await self._call("POST", "/api/poll/votes", body, again=True)))
+
+    async def clip(self, user: str, source: str) -> Clip:
+        """Keep the last seconds of what is on air."""
+        # Asked twice for the same, the streamer keeps it once.
+        answer = await self._call("POST", "/api/clips", {"user": user, "source": source}, again=True)
+        with _reading():
+            url = answer["url"]
+            seconds = float(answer["clip_s"]) if answer["clip"] else 0.0
+            return Clip(str(answer["title"]), str(answer["path"]), None if url is None else str(url), seconds)
 
     # Moderators
 

@@ -230,6 +230,14 @@ class WhatCommand(CommandConfig):
     user_cooldown_s: UserCooldown = 2.0
 
 
+class ClipCommand(CommandConfig):
+    """!clip keeps the last seconds of the dream, and answers with their address."""
+
+    aliases: Aliases = ("clipit",)
+    cooldown_s: Cooldown = 10.0
+    user_cooldown_s: UserCooldown = 60.0
+
+
 class HelpCommand(CommandConfig):
     """!help tells what can be typed."""
 
@@ -341,6 +349,7 @@ class CommandsConfig(Section):
     oops: OopsCommand = OopsCommand()
     now: NowCommand = NowCommand()
     what: WhatCommand = WhatCommand()
+    clip: ClipCommand = ClipCommand()
     help: HelpCommand = HelpCommand()
     voteskip: VoteskipCommand = VoteskipCommand()
     poll: PollCommand = PollCommand()

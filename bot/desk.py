@@ -73,6 +73,7 @@ class ChatDesk:
             "oops": self._oops,
             "now": self._now,
             "what": self._what,
+            "clip": self._clip,
             "help": self._help,
             "voteskip": self._voteskip,
             "poll": poll_orders.poll,
@@ -131,7 +132,7 @@ class ChatDesk:
         if command.bare:
             return await self._overhear(line, command.words)
         if wait_s := self._cooldown(line, command.name):
-            asks = command.name in ("dream", "random")
+            asks = command.name in ("dream", "random", "clip")
             return self._once("cooling", line, user_only=True, wait=self._replies.wait(wait_s)) if asks else None
         try:
             if command.name == "dream":
@@ -343,6 +344,18 @@ class ChatDesk:
     async def _help(self, line: Line, words: str) -> Said:
         others = [name for name in self.parser.offered(line.role) if name not in ("dream", "help")]
         return await self._urge("help", line, commands=", ".join(f"{self._config.prefix}{name}" for name in others))
+
+    async def _clip(self, line: Line, words: str) -> Said:
+        try:
+            clip = await self._client.clip(clean_name(line.user) or NAMELESS, line.source)
+        except ApiRefused as refused:
+            if refused.code in ("not_found", "closed"):
+                return self._say("refused", line, message=quote(refused.message))
+            raise
+        what, link = self._replies.subjects(clip.labels), clip.url or self._replies.page(clip.path)
+        if not clip.seconds:
+            return self._say("clipped_picture", line, what=what, link=link)
+        return self._say("clipped", line, what=what, link=link, seconds=f"{clip.seconds:.0f} s")
 
     async def _voteskip(self, line: Line, words: str) -> Said:
         try:

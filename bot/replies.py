@@ -98,6 +98,10 @@ class Replies:
         *firsts, last = map(quote, words)
         return f"{', '.join(firsts)} {self._fill('or', '', {})} {last}" if firsts else last
 
+    def page(self, path: str) -> str:
+        """Where a page is whose whole address is not known."""
+        return self._fill("page_path", "", {"path": path})
+
     def examples(self, labels: Sequence[str]) -> dict[str, str]:
         """Placeholders of some subjects to start with, chosen anew each time.
 

@@ -37,6 +37,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "id": "the request's number",
         "seconds": "how many seconds",
         "speed": "the zoom factor per second",
+        "link": "the address of what was kept",
+        "path": "the last part of that address",
         "first": "what fills the first place",
         "second": "what fills the second",
         "things": "all but the last, with commas",
@@ -241,6 +243,19 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "for '{heard}' I'd dream {what}",
             "say '{heard}' and you get {what}",
         ),
+        "clipped": _say(
+            "the last seconds of the dream were kept",
+            "what link seconds",
+            "the last {seconds} of {what}: {link}",
+            "clipped! {what}, {seconds}: {link}",
+            "here is {what} to keep, {seconds}: {link}",
+        ),
+        "clipped_picture": _say(
+            "a clip was asked for while no video was encoded, so that a picture was kept",
+            "what link",
+            "no video is running that I could clip, so here is a picture of {what}: {link}",
+            "only a picture this time, for nobody watches the video: {what}, {link}",
+        ),
         "help": _say(
             "help is asked for",
             "commands example pair",
@@ -417,6 +432,11 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
         "corners": _say("subjects in the corners of the picture", "things last", "{things} and {last} in the corners"),
         "entry": _say("one request of a list", "what name id", "{what} for {name} (#{id})"),
         "entries_more": _say("what stands for more of a list", "count", "{count} more"),
+        "page_path": _say(
+            "an address of which only the last part is known, as web.public_url is not set",
+            "path",
+            "{path} on the stream's page",
+        ),
         "or": _say("between the last two things to choose from", "", "or"),
         "places": _say(
             "the first positions, in order: next, second and so on; as many as wanted",

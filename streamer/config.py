@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig, TwitchConfig
 from streamer.algorithm_facts import ALGORITHMS
+from streamer.config_album import AlbumConfig
 from streamer.config_block import LocalPath, Section, broken
 from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
@@ -38,9 +39,10 @@ from streamer.config_outputs import (
 )
 from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
-from streamer.config_web import Network, WebLimits
+from streamer.config_web import Network, PublicUrl, WebLimits
 
 __all__ = [
+    "AlbumConfig",
     "AudioConfig",
     "CanvasConfig",
     "Config",
@@ -513,6 +515,14 @@ class WebConfig(Section):
         description="Further host names that visitors reach the page under, for example behind a proxy; calls under other "
         "names are refused.",
     )
+    public_url: PublicUrl | None = Field(
+        default=None,
+        json_schema_extra={
+            "allowed": "an http:// or https:// address without a path, such as https://dream.example.org, or null"
+        },
+        description="The address at which viewers reach the page, for links in chat and previews of links; its name need not "
+        "be in hosts. null: !clip answers with the last part of the address only.",
+    )
     token: str | None = Field(
         default=None,
         min_length=8,
@@ -564,6 +574,7 @@ class Config(Section):
     twitch: TwitchConfig = TwitchConfig()
     chat: ChatConfig = ChatConfig()
     audio: AudioConfig = AudioConfig()
+    album: AlbumConfig = AlbumConfig()
     journal: JournalConfig = JournalConfig()
     log: LogConfig = LogConfig()
     snapshot: SnapshotConfig = SnapshotConfig()

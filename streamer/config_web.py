@@ -6,7 +6,9 @@ Part of ``config``, which gives these names on; see there for how settings are w
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -23,6 +25,23 @@ def _network(text: str) -> str:
 
 Network = Annotated[str, AfterValidator(_network)]
 """An IP address, or a network of them."""
+
+
+def _public_url(text: str) -> str:
+    rule = "must be an http:// or https:// address without a path, such as https://dream.example.org"
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or parts.path not in ("", "/") or any(mark in text for mark in "?#@\\") or not _PRINTABLE.fullmatch(text):
+        raise ValueError(rule)
+    return text.rstrip("/")
+
+
+_PRINTABLE = re.compile(r"[!-~]{1,300}")
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+"""Where the page is for people elsewhere; no slash at the end."""
 
 
 class WebLimits(Section):

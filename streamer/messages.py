@@ -533,6 +533,26 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
+class Dreamt:
+    """A dream that was on air, or a moment of one, of which a picture is kept."""
+
+    id: str
+    """Twelve letters and digits that nobody can guess."""
+    title: str
+    targets: tuple[Target, ...]
+    user: str
+    """Who asked for it; empty when nobody did."""
+    at_s: float
+    """Unix time at which it left the air, or was clipped."""
+    size: tuple[int, int]
+    """(height, width) of its picture, px."""
+    clip_s: float = 0.0
+    """Seconds of its clip; 0 where there is only the picture."""
+    clipped_by: str = ""
+    """Who asked for it to be kept while it was on air; empty: it left the air."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassEntry:
     """A class of the vocabulary."""
 
@@ -780,3 +800,5 @@ class StatusSnapshot:
     """What the stream does without while other programs take the machine, first given up first."""
     chat_restarts: int = 0
     """Times the chat bot that the stream started ended or hung, and was started again."""
+    dreamt: int = 0
+    """Counts the changes of what is kept of past dreams, and of what of it is shown."""

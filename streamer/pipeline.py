@@ -37,6 +37,8 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_live import CAMERA, DREAM, PICTURE, RULES, SOUND, Unwelcome, among, tuned
 from streamer.snapshot import Snapshot, pack
 from streamer.snapshots import Snapshots, as_keyframe, left, source_of
+from streamer.video.album.album import Album
+from streamer.video.album.ring import Rings
 from streamer.video.channel import make_channel
 from streamer.video.encoding.choice import usable_cpus
 from streamer.video.encoding.encoders import Encoders
@@ -66,6 +68,8 @@ EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
 """…and of the frame's sides at which frames are drawn."""
 SNAPSHOT_S = 1.0
 """Seconds of them that are given to the last snapshot."""
+ALBUM_S = 1.0
+"""Seconds of them that are given to the dreams that have just left the air."""
 SILENT_S = 0.5
 """Seconds of them that are given to who reads a camera or a stream."""
 
@@ -140,8 +144,20 @@ class Pipeline:
             self._frame_clock = FrameClock(config.video.fps, clock)
             self._audio = AudioTrack(config.audio, clock)
             built.callback(self._audio.close)
-            self._encoders = Encoders(config.video, lambda: self._audio, clock=clock)
+            kept = config.album
+            rings = Rings(kept.clip_s) if kept.enabled and kept.clips != "never" else None
+            self._encoders = Encoders(
+                config.video,
+                lambda: self._audio,
+                listen=None if rings is None else rings.make,
+                always=kept.clips == "always",
+                clock=clock,
+            )
             built.callback(self._encoders.close)
+            dreams = kept.folder or queue_path.parent / "dreams"
+            self._album = (
+                Album(kept, dreams, rings, lambda: self._director.blocks, config.video.fps, clock) if kept.enabled else None
+            )
             self._outputs = Outputs(config.outputs, self._make_output, queue_path.parent / "recordings", clock=clock)
             self._server = Server(
                 config.web,
@@ -152,6 +168,7 @@ class Pipeline:
                 self._actions,
                 self._outputs,
                 self._reload,
+                self._album,
             )
             self._reload.taken_by(self.take_settings)
             built.pop_all()
@@ -204,6 +221,8 @@ class Pipeline:
         if self._snapshots is not None:
             self._snapshots.start()
         self._outputs.start()
+        if self._album is not None:
+            self._album.start()
         self._frames.start()
         self._control.start()
         log.info("seed %d", self.seed)
@@ -241,6 +260,8 @@ class Pipeline:
         ended &= self._server.stop(left_s())
         ended &= self._frames.stop(left_s())
         ended &= self._outputs.stop(left_s())
+        if self._album is not None:
+            ended &= self._album.close(min(ALBUM_S, left_s()))
         self._encoders.close(left_s())
         self._audio.close(left_s())
         self._screen.close()
@@ -261,6 +282,8 @@ class Pipeline:
         """Called by the renderer, in a thread of its own."""
         self._health.keyframe(keyframe)
         self._director.seen(keyframe)
+        if self._album is not None:
+            self._album.keyframe(keyframe)
         self._screen.push(keyframe)
         self._slate.keyframe()
 
@@ -360,7 +383,7 @@ class Pipeline:
             return
         repeated = False
         try:
-            self._image, self._shown = self._draw(now_s, tick.number)
+            self._image, self._shown, bare = self._draw(now_s, tick.number)
         except Exception:
             if self._image is None:
                 raise
@@ -369,9 +392,13 @@ class Pipeline:
             self._frame_clock.count_repeated()
         self._drawn_s = now_s
         self._on_air = tick.number
-        self._encoders.put(Frame(self._image, tick.number, self._shown, repeated))
+        frame = Frame(self._image, tick.number, self._shown, repeated)
+        self._encoders.put(frame)
+        if self._album is not None and not repeated and not self._slate.shown:
+            self._album.frame(frame, bare)
 
-    def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None]:
+    def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None, np.ndarray]:
+        """The frame for a moment, what it shows, and the frame without captions."""
         image, scene = self._screen.frame(now_s)
         if image is None:
             assert self._curtain is not None, "what was shown once is there for good"
@@ -380,7 +407,7 @@ class Pipeline:
             self._curtain = None
             image = self._slate.draw(image, now_s)
         named = None if self._slate.shown else scene
-        return self._finish.draw(image, named, now_s, number, captions=self._curtain is None), scene
+        return self._finish.draw(image, named, now_s, number, captions=self._curtain is None), scene, image
 
     def take_settings(self, config: Config, changed: Collection[str]) -> None:
         """Go by another config from now on, all of it or nothing.
@@ -444,6 +471,7 @@ class Pipeline:
             knowledge=self._director.knowledge(),
             unwritten=unwritten,
             given_up=self._ladder.given_up,
+            dreamt=0 if self._album is None else self._album.changes,
             encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
 

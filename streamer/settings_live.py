@@ -137,6 +137,7 @@ AT_START = (
     "audio.crossfade_s",
     "audio.bitrate_kbps",
     "audio.rate",
+    "album",
     "journal",
     "log",
     "snapshot",

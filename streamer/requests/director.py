@@ -36,7 +36,7 @@ from streamer.messages import (
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.ballot import Ballot
-from streamer.requests.blocks import comparable_name
+from streamer.requests.blocks import Blocks, comparable_name
 from streamer.requests.poll_desk import PollDesk
 from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
@@ -201,6 +201,12 @@ class Director:
         """Go on with another network's classes and layers; a scene with subjects that it lacks is replaced at once."""
         with self._lock:
             self._stage.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
+
+    @property
+    def blocks(self) -> Blocks:
+        """What is kept out now; the same object as long as the rules do not change."""
+        with self._lock:
+            return self._rules.blocks
 
     # Viewers
 

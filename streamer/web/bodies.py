@@ -167,6 +167,13 @@ class ChatBody(Body):
     heard_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
 
 
+class ClipBody(Body):
+    """Who asks for a clip."""
+
+    user: Name
+    source: Source = "web"
+
+
 class PauseBody(Body):
     """Whether to hold what is on air."""
 

@@ -45,7 +45,7 @@ SHUT_S = 2.0
 PRICES = {"/api/classes": 8.0, "/live.ts": 4.0, "/live.mp4": 4.0, "/live.mjpg": 4.0}
 """What costs more than other calls, by path, and how many of those it counts as…"""
 FILE_PRICE = 0.5
-"""…and what each of the pages' files does, of which a browser asks for thirty at once."""
+"""…and what each of the pages' files and pictures does, of which a browser asks for thirty at once."""
 MALFORMED = 4.0
 """How many calls something counts as that is none."""
 PAUSE_S = 1.0
@@ -272,7 +272,7 @@ class Limits:
 
 
 def _price(path: str) -> float:
-    return FILE_PRICE if path.startswith("/static/") else PRICES.get(path, 1.0)
+    return FILE_PRICE if path.startswith(("/static/", "/d/")) else PRICES.get(path, 1.0)
 
 
 def _bare(name: str) -> str | None:

@@ -6,12 +6,14 @@ All of these are called from worker threads, several at a time, and may block fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from streamer.messages import (
     BlockKind,
     ChatReport,
     ClassEntry,
+    Dreamt,
     Match,
     Motion,
     OutputStatus,
@@ -241,6 +243,48 @@ class Outputs(Protocol):
 
     def channel(self, path: str) -> Channel | None:
         """The live video at that address of this server, ``/obs.ts`` for example; None if there is none, or it is disabled."""
+        ...
+
+
+DreamFile = Literal["picture", "small", "clip"]
+"""A file of a dream: its picture, large or for the strip, or its clip."""
+
+
+class Album(Protocol):
+    """What was dreamt."""
+
+    @property
+    def gifs(self) -> bool:
+        """Whether clips are offered as GIFs."""
+        ...
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether the page of a dream offers to ask for the same again."""
+        ...
+
+    def dreams(self, limit: int, before: str = "") -> tuple[Dreamt, ...]:
+        """What may be shown, newest first, at most so many; with the id of one, only older ones."""
+        ...
+
+    def dream(self, dream_id: str) -> Dreamt:
+        """One of them; raises Refused."""
+        ...
+
+    def file(self, dream_id: str, kind: DreamFile) -> Path:
+        """A file of it; raises Refused."""
+        ...
+
+    def gif(self, dream_id: str) -> Path | None:
+        """Its clip as a GIF; None while that is being made, which begins with the first call; raises Refused."""
+        ...
+
+    def remove(self, dream_id: str) -> None:
+        """Remove it for good; raises Refused."""
+        ...
+
+    def clip(self, user: str) -> Dreamt:
+        """Keep the last seconds of what is on air, as somebody asks; raises Refused."""
         ...
 
 

@@ -42,7 +42,9 @@ ADDRESSES = 1024
 OPEN = frozenset({"/healthz", "/metrics"})
 """Watched by machines, under whatever name they know the server."""
 PAGES = frozenset({"/", "/overlay"})
-"""Whose addresses may come with a token."""
+"""Whose addresses may come with a token…"""
+DREAMS = "/d/"
+"""…and how further ones begin."""
 EVENTS = "/api/events"
 LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/logout"})
 """What a moderator needs before being known as one; with the static files, which hold nothing of the stream."""
@@ -310,11 +312,15 @@ class Gate:
         resource = request.match_info.route.resource
         if resource is not None:  # there is something at that address
             self.require(scope_of(request.method, resource.canonical), request)
-        if self._view_token is not None and "token" in request.query and request.path in PAGES:
+        if self._view_token is not None and "token" in request.query and _is_page(request.path):
             answer = web.HTTPSeeOther(request.rel_url.with_query([(k, v) for k, v in request.query.items() if k != "token"]))
             self.remember_viewer(request, answer)
             raise answer
         return await handler(request)
+
+
+def _is_page(path: str) -> bool:
+    return path in PAGES or path.startswith(DREAMS)
 
 
 def _bearer(request: web.Request) -> str:

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
 from streamer.web.door import Guard, Visit, count_bytes, take
+from streamer.web.dreams import Dreams
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
 from streamer.web.limits import Limits
@@ -26,7 +28,7 @@ from streamer.web.live import Live
 from streamer.web.moderation import Moderation
 from streamer.web.outputs import OutputsApi
 from streamer.web.polls import PollsApi
-from streamer.web.protocols import Actions, Classes, Desk, Outputs, Settings, StatusReader, Video
+from streamer.web.protocols import Actions, Album, Classes, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
 from streamer.web.watch import Watch
@@ -52,6 +54,7 @@ class Server:
         actions: Actions,
         outputs: Outputs,
         settings: Settings,
+        album: Album | None = None,
     ) -> None:
         self._config = config
         self._desk = desk
@@ -61,6 +64,7 @@ class Server:
         self._actions = actions
         self._outputs = outputs
         self._settings = settings
+        self._album = album
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live: Live | None = None
@@ -141,7 +145,9 @@ class Server:
     async def _serve(self, sockets: list[socket.socket]) -> None:
         self._loop = asyncio.get_running_loop()
         calls = Calls()
-        gate = Gate(self._config.host, self._config.token, self._config.hosts, view_token=self._config.view_token)
+        public = urlsplit(self._config.public_url or "").hostname
+        names = self._config.hosts if public is None else (*self._config.hosts, public)
+        gate = Gate(self._config.host, self._config.token, names, view_token=self._config.view_token)
         limits = Limits(self._config.limits, self._config.trusted_proxies, gate, descriptors.most())
         live = self._live = Live(self._video, self._outputs, calls, limits.viewers)
         try:
@@ -184,7 +190,9 @@ class Server:
         outputs = OutputsApi(self._outputs, calls)
         settings = SettingsApi(self._settings, calls)
         polls = PollsApi(self._desk, gate, calls, links, limits.voters)
-        for room in (api, moderation, polls, outputs, settings, live, events, Watch(self._status, calls, limits)):
+        dreams = Dreams(self._album, calls, links, self._config.public_url)
+        watch = Watch(self._status, calls, limits)
+        for room in (api, moderation, polls, outputs, settings, dreams, live, events, watch):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

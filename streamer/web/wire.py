@@ -10,6 +10,7 @@ from streamer.messages import (
     Blocked,
     ChatReport,
     ClassEntry,
+    Dreamt,
     Kind,
     LayerEntry,
     Match,
@@ -134,6 +135,28 @@ def class_entry(entry: ClassEntry) -> Json:
 def layer_entry(entry: LayerEntry) -> Json:
     """One layer of the network."""
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
+
+
+def dreamt(item: Dreamt, links: Links, *, url: str | None, gifs: bool) -> Json:
+    """A dream that is kept; ``url`` is where people elsewhere see it, if that is known."""
+    path = f"/d/{item.id}"
+    return {
+        "id": item.id,
+        "title": item.title,
+        "targets": targets(item.targets, links),
+        "user": item.user,
+        "clipped_by": item.clipped_by,
+        "at_s": round(item.at_s, 1),
+        "path": path,
+        "url": url,
+        "picture": f"{path}.jpg",
+        "small": f"{path}.small.jpg",
+        "width": item.size[1],
+        "height": item.size[0],
+        "clip": f"{path}.mp4" if item.clip_s else None,
+        "clip_s": _seconds(item.clip_s),
+        "gif": f"{path}.gif" if item.clip_s and gifs else None,
+    }
 
 
 def network(snapshot: StatusSnapshot) -> Json:
@@ -279,6 +302,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "reloads": snapshot.settings.reloads,
             "revision": snapshot.settings.revision,
         },
+        "dreamt": snapshot.dreamt,
         "uptime_s": _seconds(snapshot.uptime_s),
         "version": snapshot.version,
     }
@@ -314,5 +338,6 @@ def news(told: Json) -> Json:
         "given_up": told["video"]["given_up"],
         "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in told["outputs"]],
         "health": told["health"],
+        "dreamt": told["dreamt"],
         "settings": told["settings"],
     }

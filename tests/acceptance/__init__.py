@@ -18,6 +18,7 @@ python -m tests.acceptance.disks_and_weights  damaged weights, a taken port, a c
 python -m tests.acceptance.recording          kill -9 while recording, and a full disk
 python -m tests.acceptance.secrets            stream keys appear nowhere
 python -m tests.acceptance.browser_latency    how far behind the page is
+python -m tests.acceptance.clips              how soon a clip is there after !clip, and whether it is sound
 
 Figures hold on a machine that has nothing else to do: those of time get worse with whatever runs beside.
 """

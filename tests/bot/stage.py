@@ -61,7 +61,7 @@ def keyed(**chat: Any) -> ChatConfig:
     values = {
         key: tuple(f"{key}| {text}" for text in said.templates)
         for key, said in WORDING.items()
-        if not key.startswith(("place", "wait_", "top_", "left_", "corners", "entr", "or", "note"))
+        if not key.startswith(("place", "wait_", "top_", "left_", "corners", "entr", "or", "note", "page_"))
     } | {"waiting_already": ("waiting_already| {what}: {place}, {wait}, {votes}",)}
     return ChatConfig.model_validate({"replies": values, **chat})
 

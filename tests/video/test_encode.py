@@ -17,6 +17,7 @@ from streamer.config import VideoConfig
 from streamer.messages import Frame
 from streamer.video.encoding import encode, h264, timeline
 from streamer.video.encoding.encode import Encoder, EncoderError
+from streamer.video.encoding.forms import VideoKind
 from streamer.video.encoding.h264 import H264Run, Piece, codec_string, fragment_times, open_codec
 from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.encoding.still import barred
@@ -617,3 +618,58 @@ def test_where_pictures_would_be_described_otherwise_the_work_stays(
         "preset veryfast stays: one of less work would describe its pictures otherwise"
     ]
     assert [round(f.time * 10) for f in decode(b"".join(drain(viewer)))] == list(range(3 * GOP - 1))
+
+
+class Ear:
+    """Who listens to an encoder."""
+
+    kind: VideoKind = "packets"
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.inits: set[bytes | None] = set()
+        self.closed = False
+
+    def offer(self, piece: Piece, init: bytes | None = None) -> int:
+        self.pieces.append(piece)
+        self.inits.add(init)
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def numbers(self) -> list[int]:
+        found = [Unpacker().feed(piece.data)[0] for piece in self.pieces]
+        return [media.pts * 10 // 90_000 for media in found if isinstance(media, Media)]
+
+
+def test_who_listens_hears_what_is_encoded_for_others_and_nothing_else(encoder: Encoder) -> None:
+    ear = Ear()
+    encoder.listen(ear)
+    assert not encoder.wanted
+    feed(encoder, range(3))
+    assert ear.pieces == [], "pictures alone are no video"
+    viewer = encoder.subscribe("mp4")
+    feed(encoder, range(3, 12))
+    viewer.close()
+    feed(encoder, range(12, 15))
+    assert ear.numbers == list(range(3, 12))
+    assert [number for number, piece in zip(ear.numbers, ear.pieces, strict=True) if piece.key] == [3, 8]
+    (init,) = ear.inits
+    assert isinstance(Unpacker().feed(init or b"")[0], MediaInfo)
+    assert encoder.status().viewers == 0
+    encoder.close()
+    assert ear.closed
+    with pytest.raises(EncoderError):
+        encoder.listen(ear)
+
+
+def test_who_listens_always_counts_as_a_viewer(encoder: Encoder) -> None:
+    ear = Ear()
+    encoder.listen(ear, always=True)
+    assert encoder.wanted
+    feed(encoder, range(6))
+    assert ear.numbers == list(range(6))
+    assert encoder.wanted
+    assert encoder.status().running

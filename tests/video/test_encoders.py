@@ -14,6 +14,8 @@ from streamer.video.encoding import timeline
 from streamer.video.encoding.choice import Choice
 from streamer.video.encoding.encode import Encoder, EncoderError
 from streamer.video.encoding.encoders import Encoders, EncodeSpec
+from streamer.video.encoding.forms import VideoKind
+from streamer.video.encoding.h264 import Piece
 from streamer.video.encoding.wire import MediaInfo, Unpacker
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400)
@@ -175,3 +177,33 @@ def test_the_choice_is_told_once_and_kept(caplog: pytest.LogCaptureFixture) -> N
     assert encoders.status().choice == encoders.choice == CHOICE
     assert encoders.main.spec.preset == "ultrafast"
     encoders.close()
+
+
+def test_each_encode_has_its_own_listener_and_only_the_main_one_may_count_as_a_viewer() -> None:
+    heard: dict[int, list[bytes]] = {}
+
+    class Ear:
+        kind: VideoKind = "packets"
+
+        def __init__(self, spec: EncodeSpec) -> None:
+            self.pieces = heard.setdefault(spec.width, [])
+
+        def offer(self, piece: Piece, init: bytes | None = None) -> int:
+            self.pieces.append(piece.data)
+            return 0
+
+        def close(self) -> None:
+            pass
+
+    made = Encoders(VIDEO, choice=CHOICE, listen=Ear, always=True)
+    try:
+        small = made.encoder(made.spec(width=80, height=48))
+        assert made.wanted
+        feed(made, range(3), made.main, small)
+        assert {width: len(pieces) for width, pieces in heard.items()} == {160: 3, 80: 0}
+        viewer = small.subscribe("ts")
+        feed(made, range(3, 6), made.main, small)
+        assert {width: len(pieces) for width, pieces in heard.items()} == {160: 6, 80: 3}
+        viewer.close()
+    finally:
+        made.close()

@@ -66,6 +66,7 @@ class RealStage:
         *,
         known: Collection[str] | None = None,
         web: Mapping[str, Any] | None = None,
+        album: Any = None,
         **queue: Any,
     ) -> None:
         """``known`` are the wnids that the network knows; all if not given. ``web`` are further settings of the page."""
@@ -80,7 +81,9 @@ class RealStage:
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         served = WebConfig.model_validate({"port": port, "token": token, **(web or {})})
         self.outputs, self.settings = FakeOutputs(), FakeSettings()
-        self.server = Server(served, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
+        self.server = Server(
+            served, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings, album
+        )
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)

@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import av
 import numpy as np
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
+from streamer.video.encoding.forms import VideoKind
 from streamer.video.encoding.h264 import Piece, codec_string, open_codec, to_yuv
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
 from streamer.video.encoding.still import Stills
@@ -38,6 +40,20 @@ SMOOTHING = 0.05
 
 class EncoderError(Exception):
     """The encoder cannot work."""
+
+
+class Listener(Protocol):
+    """Hears every picture that is encoded as H.264."""
+
+    @property
+    def kind(self) -> VideoKind:
+        """In which form; as of a ``Subscription``, which see."""
+
+    def offer(self, piece: Piece, init: bytes | None = None) -> int:
+        """Take a piece at once, in the encoder's thread; how many pictures were dropped for it. Arguments as a share's."""
+
+    def close(self) -> None:
+        """The encoder ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,8 @@ class Encoder:
         self._room = max(QUEUE_LEAST, math.ceil(QUEUE_S * self._spec.fps))
         self._latest: Frame | None = None
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._listener: Listener | None = None
+        self._listens_always = False
         self._closing = False
         self._timeline: Timeline | None = None
         self._running = False
@@ -135,8 +153,8 @@ class Encoder:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody has a share."""
-        return bool(self._subscriptions)
+        """Whether anybody has a share, or who listens counts as somebody."""
+        return bool(self._subscriptions) or self._listens_always
 
     def put(self, frame: Frame) -> bool:
         """Hand over the frame on air; never blocks. Returns whether a frame that waited was left out for it.
@@ -152,7 +170,7 @@ class Encoder:
             if self._fatal is not None:
                 raise EncoderError(f"the encoder died: {self._fatal}") from self._fatal
             self._latest = frame
-            if not self._subscriptions or self._closing:
+            if not self.wanted or self._closing:
                 return False
             full = len(self._frames) >= self._room
             if full:
@@ -198,11 +216,31 @@ class Encoder:
             if self._closing or self._fatal is not None:
                 raise EncoderError("the encoder is closed")
             self._subscriptions += (subscription,)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
-                self._thread.start()
-            self._condition.notify()
+            self._begin()
         return subscription
+
+    def listen(self, listener: Listener, *, always: bool = False) -> None:
+        """Let somebody hear each picture as it is encoded; a second call lets somebody else hear instead.
+
+        Args:
+            always: Whether it counts as a viewer, for whom video is encoded; else it hears only while there are others.
+
+        Raises:
+            EncoderError: the encoder is closed.
+        """
+        with self._condition:
+            if self._closing or self._fatal is not None:
+                raise EncoderError("the encoder is closed")
+            self._listener, self._listens_always = listener, always
+            if always:
+                self._begin()
+
+    def _begin(self) -> None:
+        """Have a thread that encodes, and tell it that there is something new; the lock is held."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
+            self._thread.start()
+        self._condition.notify()
 
     def latest_jpeg(self) -> bytes | None:
         """Return the frame on air as a JPEG file, or None before the first; made in the caller's thread, once per frame."""
@@ -230,10 +268,12 @@ class Encoder:
             self._closing = True
             self._frames.clear()
             self._condition.notify()
-            subscriptions = self._subscriptions
+            subscriptions, listener = self._subscriptions, self._listener
             thread = self._thread
         for subscription in subscriptions:
             subscription.close()
+        if listener is not None:
+            listener.close()
         if thread is None:
             return
         thread.join(deadline_s)
@@ -243,7 +283,7 @@ class Encoder:
     def _leave(self, subscription: Subscription) -> None:
         with self._condition:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
-            if not self._subscriptions:
+            if not self.wanted:
                 self._frames.clear()
             self._condition.notify()
 
@@ -267,10 +307,7 @@ class Encoder:
         with self._condition:
             self._condition.wait_for(
                 lambda: (
-                    self._closing
-                    or self._frames
-                    or not self._subscriptions
-                    or (self._timeline is not None and not self._wants_video())
+                    self._closing or self._frames or not self.wanted or (self._timeline is not None and not self._wants_video())
                 )
             )
             subscriptions = self._subscriptions
@@ -289,7 +326,7 @@ class Encoder:
     def _stay(self) -> bool:
         """Whether anybody is left; if not, this thread is no longer the encoder's."""
         with self._condition:
-            if self._closing or not self._subscriptions:
+            if self._closing or not self.wanted:
                 self._thread = None
                 return False
         return True
@@ -301,21 +338,22 @@ class Encoder:
         self._set_running(False, error or self._error)
 
     def _wants_video(self) -> bool:
-        return any(s.kind in VIDEO_KINDS for s in self._subscriptions)
+        return self._listens_always or any(s.kind in VIDEO_KINDS for s in self._subscriptions)
 
     def _encode(self, frame: Frame, subscriptions: tuple[Subscription, ...], behind: bool) -> None:
         """Encode and hand out one frame; a failure ends the run, and a later frame starts the next."""
         start_s = self._clock()
         if self._timeline is None and start_s < self._retry_at_s:
             return
-        kinds = {s.kind for s in subscriptions}
+        heard: list[Subscription | Listener] = [*subscriptions, *filter(None, [self._listener])]
+        kinds = {s.kind for s in heard}
         try:
             if self._timeline is None:
                 self._timeline = Timeline(self._spec, self._sound)
             wanted = [kind for kind in VIDEO_KINDS if kind in kinds]
             image = self._stills.image(frame)
             for added in self._timeline.add(image, frame.number, behind=behind, wanted=wanted, easy=self._easy):
-                self._deliver(subscriptions, added.kind, added.pieces, added.init)
+                self._deliver(heard, added.kind, added.pieces, added.init)
         except av.FFmpegError as error:
             self._retry_at_s = start_s + RETRY_S
             self._end_run(str(error))
@@ -346,8 +384,8 @@ class Encoder:
             data = self._stills.jpeg(frame) if kind == "jpeg" else self._stills.image(frame).tobytes()
             self._deliver(due, kind, [Piece(data, key=True)], None)
 
-    def _deliver(self, subscriptions: tuple[Subscription, ...], kind: Kind, pieces: list[Piece], init: bytes | None) -> None:
-        dropped = sum(s.offer(piece, init) for s in subscriptions if s.kind == kind for piece in pieces)
+    def _deliver(self, heard: Sequence[Subscription | Listener], kind: Kind, pieces: list[Piece], init: bytes | None) -> None:
+        dropped = sum(each.offer(piece, init) for each in heard if each.kind == kind for piece in pieces)
         if not dropped:
             return
         with self._condition:

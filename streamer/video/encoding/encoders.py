@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from streamer.config import VideoConfig
 from streamer.messages import Frame
 from streamer.video.encoding.choice import Choice, choose
-from streamer.video.encoding.encode import Encoder, EncoderError, EncoderStatus
+from streamer.video.encoding.encode import Encoder, EncoderError, EncoderStatus, Listener
 from streamer.video.encoding.h264 import EASY_PRESET
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
 from streamer.video.encoding.timeline import Sound
@@ -54,6 +54,8 @@ class Encoders:
         sound: Callable[[], Sound] | None = None,
         *,
         choice: Choice | None = None,
+        listen: Callable[[EncodeSpec], Listener] | None = None,
+        always: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Choose the encoder, and start the main encode.
@@ -62,6 +64,8 @@ class Encoders:
             video: What the frames are like, and the main encode.
             sound: Asked for the sound when somebody wants any; None: the kinds with sound are refused.
             choice: The encoder; None tries out what the settings leave open.
+            listen: Makes who hears what an encode makes, for each encode; None: nobody.
+            always: Whether who hears the main encode counts as a viewer of it.
 
         Raises:
             EncoderError: there is no H.264 encoder that takes these settings.
@@ -76,8 +80,11 @@ class Encoders:
         self._closed = self._easy = False
         self._dropped = 0
         self._others: WeakValueDictionary[EncodeSpec, Encoder] = WeakValueDictionary()
+        self._listen = listen
         self.main = Encoder(self.spec(), sound, clock=clock)
         """The encode of the web page."""
+        if listen is not None:
+            self.main.listen(listen(self.main.spec), always=always)
 
     def spec(
         self,
@@ -124,6 +131,13 @@ class Encoders:
             return found
 
     def _make(self, spec: EncodeSpec) -> Encoder:
+        """A further encode, and who hears it."""
+        made = self._open(spec)
+        if self._listen is not None:
+            made.listen(self._listen(made.spec))
+        return made
+
+    def _open(self, spec: EncodeSpec) -> Encoder:
         """A further encode; on the CPU where the GPU has no room for it."""
         size = (self._video.height, self._video.width)
         try:

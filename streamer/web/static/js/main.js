@@ -4,6 +4,7 @@ import { glow } from "./ambient.js";
 import * as ask from "./ask.js";
 import * as catalogue from "./catalogue.js";
 import { byId, count, el, say } from "./dom.js";
+import * as dreamt from "./dreamt.js";
 import { icon } from "./icons.js";
 import { isMine } from "./mine.js";
 import { Ballot } from "./poll.js";
@@ -34,6 +35,7 @@ stage.begin();
 glow(byId("ambient"), () => stage.player.surface);
 ask.begin();
 catalogue.begin(ask.suggest);
+dreamt.begin();
 watch(
   (status) => {
     open = status.open !== false;
@@ -44,6 +46,7 @@ watch(
     ask.showOpen(open);
     ask.showExamples(status, catalogue.any);
     catalogue.showNetwork(status);
+    dreamt.showDreamt(status);
     showAbout(status);
     showAired(status);
   },

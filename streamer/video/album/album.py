@@ -1,0 +1,276 @@
+"""Keeps dreams as they leave the air, and moments of them on demand; whoever makes the frames waits for none of that."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from streamer.config import AlbumConfig
+from streamer.loop import Loop
+from streamer.messages import Dreamt, Frame, Keyframe, Reason, Refused, Scene, Target
+from streamer.video.album.airing import Aired, Airing
+from streamer.video.album.files import ERRORS, jpeg, small_jpeg, write_clip
+from streamer.video.album.folder import ID, FileKind, Folder, new_id
+from streamer.video.album.gifs import Gifs
+from streamer.video.album.ring import Cut, Rings
+from viewer_text.clean import clean_name
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+"""Seconds from one look for dreams that left the air to the next."""
+ENCODED_S = 1.0
+"""Seconds after which a dream's last frame is encoded, or never."""
+LEAVING = 8
+"""Dreams that have left the air and are not kept yet. When full: the oldest is let go, and the log says so."""
+SHORTEST_S = 3.0
+"""A dream that was on air for less is not kept."""
+BEHIND_S = 2.0
+"""A clip of what is on air ends no longer ago; else nothing was encoded lately."""
+AGAIN_S = 5.0
+"""Seconds in which the same dream is not clipped twice: who asks again gets the first clip."""
+NAMELESS = "someone"
+"""Who asks when nothing readable is left of a name."""
+
+
+class Blocks(Protocol):
+    """What moderators and settings keep out."""
+
+    def blocks(self, user: str, text: str, targets: Sequence[Target], /) -> bool:
+        """Whether anything about a request is blocked."""
+
+
+class Album:
+    """What was dreamt. Thread-safe; ``frame`` never waits for a disk."""
+
+    def __init__(
+        self,
+        config: AlbumConfig,
+        folder: Path,
+        rings: Rings | None,
+        blocks: Callable[[], Blocks],
+        fps: int,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Take up what an earlier run kept.
+
+        Args:
+            rings: where clips are cut from; None: there are none.
+            blocks: gives what is kept out now, the same object as long as that does not change: what breaks it is not shown.
+            fps: of the frames.
+            wall: the time of day, Unix.
+        """
+        self._config, self._rings, self._blocks, self._fps = config, rings, blocks, fps
+        self._clock, self._wall = clock, wall
+        self._folder = Folder(folder, config.keep, config.max_mb * 1_000_000)
+        self._airing = Airing()
+        self._gifs = Gifs(self._folder)
+        self._lock = threading.Lock()
+        self._leaving: deque[tuple[float, float, Aired]] = deque()
+        """When each is to be kept, the Unix time it left, and what it is."""
+        self._clipping = threading.Lock()
+        self._clipped: tuple[float, int, str] | None = None
+        self._seen_blocks: Blocks | None = None
+        self._blocks_changes = 0
+        self._trouble = ""
+        self._keeper = Loop("album", self.look, every_s=LOOK_S)
+
+    @property
+    def gifs(self) -> bool:
+        """Whether clips are offered as GIFs."""
+        return self._config.gif
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether a dream's own page offers to ask for the same again."""
+        return self._config.ask_again
+
+    def start(self) -> None:
+        """Begin to keep what leaves the air."""
+        self._keeper.start()
+        self._gifs.start()
+
+    def close(self, seconds: float = 1.0) -> bool:
+        """End; what has left the air is kept still. Returns whether that was done within some seconds."""
+        end_s = self._clock() + seconds
+        ended = self._keeper.stop(seconds)
+        ended &= self._gifs.stop(max(0.1, end_s - self._clock()))
+        if ended:
+            self.look(ending=True)
+        return ended
+
+    # What is on air
+
+    def keyframe(self, keyframe: Keyframe) -> None:
+        """A keyframe came, from which the next frames are made."""
+        self._airing.keyframe(keyframe)
+
+    def frame(self, frame: Frame, image: np.ndarray) -> None:
+        """The next frame is on air; arguments as ``Airing.frame`` has them."""
+        left = self._airing.frame(frame, image)
+        if left is None or left.frames < SHORTEST_S * self._fps or not (left.scene.user or self._config.wandering):
+            return
+        with self._lock:
+            dropped = self._leaving.popleft() if len(self._leaving) >= LEAVING else None
+            self._leaving.append((self._clock() + ENCODED_S, self._wall(), left))
+        if dropped is not None:
+            log.warning("%s is not kept: the disk does not keep up", dropped[2].scene.title)
+
+    def look(self, *, ending: bool = False) -> None:
+        """Keep what has left the air, as far as its last frame is encoded; ``ending``: all of it."""
+        while True:
+            with self._lock:
+                if not self._leaving or not (ending or self._leaving[0][0] <= self._clock()):
+                    return
+                _, at_s, left = self._leaving.popleft()
+            if not self._breaks(left.scene):
+                self._keep(left, at_s, self._cut(left.first, left.last))
+
+    def _cut(self, first: int, last: int, least: int = 0) -> Cut | None:
+        return None if self._rings is None else self._rings.cut(first, last, least)
+
+    def _keep(self, aired: Aired, at_s: float, cut: Cut | None, clipped_by: str = "") -> Dreamt | None:
+        """Keep a dream; None where it cannot be written."""
+        scene, height, width = aired.scene, *aired.image.shape[:2]
+        targets = tuple(dict.fromkeys(region.target for region in scene.regions))
+        clip_s = 0.0 if cut is None else round(cut.seconds, 3)
+        dream = Dreamt(new_id(), scene.title, targets, scene.user, at_s, (height, width), clip_s, clipped_by)
+        try:
+            self._folder.add(dream, _files(aired.image, cut))
+        except ERRORS as error:
+            if not self._trouble:
+                self._trouble = f"dreams cannot be kept in '{self._folder.path}': {getattr(error, 'strerror', '') or error}"
+                log.warning("%s; the stream goes on, and it is tried with the next", self._trouble)
+            return None
+        if self._trouble:
+            log.info("dreams are kept in '%s' again", self._folder.path)
+        self._trouble = ""
+        return dream
+
+    # What was dreamt
+
+    @property
+    def changes(self) -> int:
+        """Rises whenever something else is to be shown than before."""
+        blocks = self._blocks()
+        with self._lock:
+            if blocks is not self._seen_blocks:
+                self._seen_blocks = blocks
+                self._blocks_changes += 1
+            return self._folder.changes + self._blocks_changes
+
+    def dreams(self, limit: int, before: str = "") -> tuple[Dreamt, ...]:
+        """What is kept and may be shown, newest first.
+
+        Args:
+            limit: how many at most.
+            before: the id of a dream; only older ones are told. Empty: from the newest.
+        """
+        blocks, found = self._blocks(), self._folder.entries
+        if before:
+            found = found[next((at + 1 for at, dream in enumerate(found) if dream.id == before), len(found)) :]
+        return tuple(islice((dream for dream in found if not _breaks(blocks, dream)), limit))
+
+    def dream(self, dream_id: str) -> Dreamt:
+        """One that may be shown.
+
+        Raises:
+            Refused: ``NOT_FOUND``.
+        """
+        found = self._folder.find(dream_id) if ID.fullmatch(dream_id) else None
+        if found is None or _breaks(self._blocks(), found):
+            raise Refused(Reason.NOT_FOUND, "there is no such dream; it may have made room for others, or have been removed")
+        return found
+
+    def file(self, dream_id: str, kind: FileKind) -> Path:
+        """The file of a dream: ``picture``, ``small`` or ``clip``.
+
+        Raises:
+            Refused: ``NOT_FOUND``, also where it has no clip.
+        """
+        dream = self.dream(dream_id)
+        if kind == "clip" and not dream.clip_s:
+            raise Refused(Reason.NOT_FOUND, "there is only a picture of this dream: no video was encoded then")
+        return self._folder.file(dream.id, kind)
+
+    def gif(self, dream_id: str) -> Path | None:
+        """The clip as a GIF; None while it is being made, which begins with the first call.
+
+        Raises:
+            Refused: ``NOT_FOUND``, it has no clip or there are no GIFs; ``LIMIT``, too many wait to be made.
+        """
+        self.file(dream_id, "clip")
+        if not self._config.gif:
+            raise Refused(Reason.NOT_FOUND, "clips are not offered as GIFs here")
+        return self._gifs.get(dream_id)
+
+    def remove(self, dream_id: str) -> None:
+        """Remove a dream for good, whether or not it may be shown.
+
+        Raises:
+            Refused: ``NOT_FOUND``.
+        """
+        found = self._folder.find(dream_id)
+        if found is None or not self._folder.remove(dream_id):
+            raise Refused(Reason.NOT_FOUND, "there is no such dream")
+        log.info("a moderator removed %s from what was dreamt", found.title)
+
+    def clip(self, user: str) -> Dreamt:
+        """Keep the last seconds of what is on air, or a picture of it where no video was encoded.
+
+        They may begin in the dream before, unless that is blocked.
+
+        Args:
+            user: who asks for it, as it came.
+
+        Raises:
+            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, it cannot be kept.
+        """
+        user = clean_name(user) or NAMELESS
+        with self._clipping:
+            aired, before = self._airing.now
+            if aired is None:
+                raise Refused(Reason.NOT_FOUND, "nothing is dreamt yet")
+            if self._breaks(aired.scene) or self._blocks().blocks(user, "", ()):
+                raise Refused(Reason.BLOCKED, "that is blocked here")
+            if self._clipped is not None and self._clipped[1] == aired.scene.id and self._clock() - self._clipped[0] < AGAIN_S:
+                kept = self._folder.find(self._clipped[2])
+                if kept is not None:
+                    return kept
+            first = aired.first if before is None or self._breaks(before.scene) else before.first
+            cut = self._cut(first, aired.last, aired.last - round(BEHIND_S * self._fps))
+            dream = self._keep(aired, self._wall(), cut, user)
+            if dream is None:
+                raise Refused(Reason.CLOSED, "it cannot be kept at the moment; the streamer has been told")
+            self._clipped = self._clock(), aired.scene.id, dream.id
+            return dream
+
+    def _breaks(self, scene: Scene) -> bool:
+        """Whether a scene is blocked."""
+        return self._blocks().blocks(scene.user, scene.title, [region.target for region in scene.regions])
+
+
+def _files(image: np.ndarray, cut: Cut | None) -> dict[FileKind, Callable[[Path], object]]:
+    """What writes the files of a dream."""
+    files: dict[FileKind, Callable[[Path], object]] = {
+        "picture": lambda path: path.write_bytes(jpeg(image)),
+        "small": lambda path: path.write_bytes(small_jpeg(image)),
+    }
+    return files if cut is None else files | {"clip": partial(write_clip, cut)}
+
+
+def _breaks(blocks: Blocks, dream: Dreamt) -> bool:
+    """Whether a dream may not be shown."""
+    if blocks.blocks(dream.user, dream.title, dream.targets):
+        return True
+    return bool(dream.clipped_by) and blocks.blocks(dream.clipped_by, "", ())

@@ -1,0 +1,86 @@
+"""Makes GIFs of clips, each once, when it is first asked for; one at a time, and only when nothing else needs the processor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+from streamer.loop import Loop
+from streamer.messages import Reason, Refused
+from streamer.video.album.files import ERRORS, write_gif
+from streamer.video.album.folder import Folder
+
+log = logging.getLogger(__name__)
+
+WAITING = 4
+"""GIFs that wait to be made. When full: another is refused for the moment."""
+RETRY_S = 5.0
+WAIT_S = 0.25
+"""Seconds from one look whether it is to end to the next."""
+NICENESS = 10
+"""How far it stands back behind what makes frames."""
+
+
+class Gifs:
+    """The GIFs of a folder's clips. Thread-safe."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._wanted: queue.Queue[str] = queue.Queue(WAITING)
+        self._under_way: set[str] = set()
+        self._loop = Loop("gifs", self.make)
+
+    def start(self) -> None:
+        """Begin to make what is asked for."""
+        self._loop.start()
+
+    def stop(self, seconds: float) -> bool:
+        """End after the one at hand; whether that was done within some seconds."""
+        return self._loop.stop(seconds)
+
+    def get(self, dream_id: str) -> Path | None:
+        """The GIF of a clip that is there; None while it is being made, which begins with the first call.
+
+        Raises:
+            Refused: ``LIMIT``, too many wait.
+        """
+        path = self._folder.file(dream_id, "gif")
+        with self._lock:
+            if dream_id in self._under_way:
+                return None
+            if path.exists():
+                return path
+            try:
+                self._wanted.put_nowait(dream_id)
+            except queue.Full:
+                raise Refused(Reason.LIMIT, "other GIFs are being made; try again soon", retry_s=RETRY_S) from None
+            self._under_way.add(dream_id)
+        return None
+
+    def make(self) -> None:
+        """Make the next one that is asked for, or wait a moment for one."""
+        try:
+            dream_id = self._wanted.get(timeout=WAIT_S)
+        except queue.Empty:
+            return
+        _stand_back()
+        try:
+            self._folder.add_file(dream_id, "gif", partial(write_gif, self._folder.file(dream_id, "clip")))
+        except ERRORS as error:
+            if self._folder.find(dream_id) is not None:  # else it was removed meanwhile
+                log.warning("a clip cannot be made a GIF: %s", error)
+        finally:
+            with self._lock:
+                self._under_way.discard(dream_id)
+
+
+def _stand_back() -> None:
+    """Let this thread run when others leave room; only Linux counts niceness by thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

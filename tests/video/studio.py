@@ -1,0 +1,96 @@
+"""Dreams on air by hand: frames that are encoded for real, and an album that hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.config import AlbumConfig
+from streamer.messages import Frame, Keyframe, Pose, Scene, Target, arrange
+from streamer.video.album.album import Album
+from streamer.video.album.ring import Ring, Rings
+from streamer.video.encoding.spec import EncodeSpec
+from streamer.video.encoding.timeline import Timeline
+from tests.fakes import HandClock
+
+FPS = 10
+HEIGHT, WIDTH = 72, 128
+SPEC = EncodeSpec(width=WIDTH, height=HEIGHT, fps=FPS, bitrate_kbps=400, gop_s=1.0, preset="ultrafast")
+NOON = 1_790_000_000.0
+
+
+def picture(number: int) -> np.ndarray:
+    """A grey wedge that slides, so that every frame differs."""
+    row = (np.arange(WIDTH) + 4 * number) % 200 + 20
+    return np.repeat(np.repeat(row[None, :, None], HEIGHT, 0), 3, 2).astype(np.uint8)
+
+
+def scene(number: int, *labels: str, user: str = "Mara") -> Scene:
+    targets = [Target(f"n{index:08}", label) for index, label in enumerate(labels or ("volcano",), 1)]
+    return Scene(number, arrange(targets), user, number if user else None)
+
+
+def encode(ring: Ring, numbers: range, spec: EncodeSpec = SPEC) -> None:
+    """One run of an encoder."""
+    timeline = Timeline(spec, None)
+    for number in numbers:
+        for added in timeline.add(picture(number), number, behind=False, wanted=["packets"]):
+            for piece in added.pieces:
+                ring.offer(piece, added.init)
+    timeline.close()
+
+
+class HandBlocks:
+    """Blocks words of titles and names."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def blocks(self, user: str, text: str, targets: Sequence[Target], /) -> bool:
+        return any(word in (user, *text.split(" + ")) for word in self.words)
+
+
+class Studio:
+    """An album, and a stream at ``FPS`` frames a second of its clock."""
+
+    def __init__(self, folder: Path, *, watched: bool = True, **album: Any) -> None:
+        self.clock, self.blocks, self.folder = HandClock(), HandBlocks(), folder
+        self.rings = Rings(8.0)
+        self.ring = self.rings.make(SPEC)
+        self.watched = watched
+        config = AlbumConfig.model_validate(album)
+        self.album = Album(config, folder, self.rings, lambda: self.blocks, FPS, self.clock, self.wall)
+        self.number = 0
+        self._timeline = Timeline(SPEC, None)
+
+    def wall(self) -> float:
+        return NOON + self.clock()
+
+    def air(self, shown: Scene, seconds: float, *, mixed_s: float = 0.0, following: Scene | None = None) -> None:
+        """Show a scene for so long; at the end, keyframes of the following one come in already."""
+        for left in range(round(seconds * FPS), 0, -1):
+            arrived = following if following is not None and left <= mixed_s * FPS else shown
+            self.album.keyframe(Keyframe(picture(self.number), Pose(), self.clock(), arrived, self.number, 1))
+            image = picture(self.number)
+            self.album.frame(Frame(image, self.number, shown), image)
+            if self.watched:
+                for added in self._timeline.add(image, self.number, behind=False, wanted=["packets"]):
+                    for piece in added.pieces:
+                        self.ring.offer(piece, added.init)
+            self.number += 1
+            self.clock.advance(1 / FPS)
+
+    def keep(self) -> None:
+        """Let what has left the air be kept."""
+        self.clock.advance(1.0)
+        self.album.look()
+
+    def dream(self, number: int, *labels: str, user: str = "Mara", seconds: float = 10.0) -> str:
+        """Have a dream that is kept; returns its id."""
+        self.air(scene(number, *labels, user=user), seconds)
+        self.air(scene(number + 1000, "next", user=""), 0.1)
+        self.keep()
+        return self.album.dreams(1)[0].id

@@ -1,0 +1,114 @@
+"""When GIFs are made, how often, and what becomes of those that cannot be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from streamer.messages import Dreamt, Reason, Refused
+from streamer.video.album import gifs as module
+from streamer.video.album.files import write_clip
+from streamer.video.album.folder import FileKind, Folder, new_id
+from streamer.video.album.gifs import WAITING, Gifs
+from streamer.video.album.ring import Ring
+from tests.video.studio import SPEC, encode
+
+
+def add(folder: Folder, clip: Callable[[Path], object] = lambda path: path.write_bytes(b"clip")) -> str:
+    """Keep a dream with such a clip; returns its id."""
+    files: dict[FileKind, Callable[[Path], object]] = {
+        "picture": lambda path: path.write_bytes(b"picture"),
+        "small": lambda path: path.write_bytes(b"small"),
+        "clip": clip,
+    }
+    dream = Dreamt(new_id(), "volcano", (), "Mara", 1000.0, (72, 128), 3.0)
+    folder.add(dream, files)
+    return dream.id
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path, 100, 10_000_000)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The clips of which GIFs were made, which are so by name only."""
+    found: list[Path] = []
+
+    def make(clip: Path, path: Path) -> None:
+        path.write_bytes(b"GIF of " + clip.read_bytes())
+        found.append(clip)
+
+    monkeypatch.setattr(module, "write_gif", make)
+    monkeypatch.setattr(module, "_stand_back", lambda: None)  # the tests' own thread is to stay as it is
+    monkeypatch.setattr(module, "WAIT_S", 0.0)
+    return found
+
+
+def test_one_is_made_once_however_often_it_is_asked_for(folder: Folder, made: list[Path]) -> None:
+    gifs, dream_id = Gifs(folder), add(folder)
+    assert [gifs.get(dream_id) for _ in range(3)] == [None] * 3
+    for _ in range(3):
+        gifs.make()
+    path = gifs.get(dream_id)
+    assert path is not None
+    assert path.read_bytes() == b"GIF of clip"
+    assert len(made) == 1
+    assert Gifs(folder).get(dream_id) == path, "and it is there after a restart"
+
+
+def test_only_some_may_wait(folder: Folder, made: list[Path]) -> None:
+    gifs, ids = Gifs(folder), [add(folder) for _ in range(WAITING + 1)]
+    assert [gifs.get(dream_id) for dream_id in ids[:-1]] == [None] * WAITING
+    with pytest.raises(Refused) as caught:
+        gifs.get(ids[-1])
+    assert (caught.value.reason, caught.value.retry_s) == (Reason.LIMIT, module.RETRY_S)
+    gifs.make()
+    assert gifs.get(ids[-1]) is None, "there is room again"
+    for _ in range(WAITING):
+        gifs.make()
+    assert [clip.stem for clip in made] == ids, "in the order in which they were asked for"
+
+
+def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: Folder, made: list[Path]) -> None:
+    gifs, dream_id = Gifs(folder), add(folder)
+    gifs.get(dream_id)
+    folder.remove(dream_id)
+    gifs.make()
+    assert not list(folder.path.iterdir())
+
+
+@pytest.mark.logs("a clip cannot be made a GIF")
+def test_one_that_fails_can_be_asked_for_again(folder: Folder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(clip: Path, path: Path) -> None:
+        raise OSError("the disk is full")
+
+    gifs, dream_id = Gifs(folder), add(folder)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "write_gif", fail)
+        assert gifs.get(dream_id) is None
+        gifs.make()
+    assert gifs.get(dream_id) is None
+    gifs.make()
+    assert gifs.get(dream_id) is not None
+
+
+def test_a_real_one(folder: Folder) -> None:
+    ring = Ring(SPEC, 2.0)
+    encode(ring, range(30))
+    cut = ring.cut(0, 29, 2.0)
+    assert cut is not None
+    gifs, dream_id = Gifs(folder), add(folder, lambda path: write_clip(cut, path))
+    assert gifs.get(dream_id) is None
+    thread = threading.Thread(target=gifs.make)  # one that may stand back
+    thread.start()
+    thread.join(20)
+    path = gifs.get(dream_id)
+    assert path is not None
+    with Image.open(path) as gif:
+        assert (gif.format, gif.n_frames) == ("GIF", 20)
