@@ -108,7 +108,9 @@ class Pipeline:
             queue_path = config.queue.path or default_path()
             self._queue = built.enter_context(RequestQueue(queue_path))
             self._words = Vocabulary.load()
-            self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
+            self._director = Director(
+                self._queue, self._words.while_loading(), config.queue, Layout(config.dream.layout), self.seed, clock
+            )
             snapshot_path = config.snapshot.path or queue_path.with_suffix(".snapshot")
             self._left = None if fresh or not config.snapshot.enabled else left(snapshot_path, config)
             if self._left is not None:
@@ -163,7 +165,7 @@ class Pipeline:
         self._journal: Journal | None = None
         self._snapshots = Snapshots(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
         self._held = False
-        self._restarts = 0
+        self._restarts = self._dreamt_after = 0
         self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
         self._scene: Scene | None = None
         self._image: np.ndarray | None = None
@@ -260,7 +262,10 @@ class Pipeline:
     def _take_keyframe(self, keyframe: Keyframe) -> None:
         """Called by the renderer, in a thread of its own."""
         self._health.keyframe(keyframe)
-        self._director.seen(keyframe)
+        restarts = self._renderer.status().restarts
+        self._director.seen(keyframe, anew=restarts != self._dreamt_after)
+        if keyframe.steps:
+            self._dreamt_after = restarts
         self._screen.push(keyframe)
         self._slate.keyframe()
 
@@ -434,6 +439,7 @@ class Pipeline:
             chat=chat,
             chat_restarts=self._chat.restarts,
             outputs=outputs,
+            picture=self._health.picture(renderer, slate=self._slate.shown),
             frame_number=self.frame_number,
             longest_gap_s=self._frame_clock.longest_gap_s,
             slate=self._slate.shown,

@@ -124,13 +124,14 @@ class Api:
         return web.json_response({"votes": vote.votes, "needed": vote.needed, "skipped": vote.skipped})
 
     async def chat(self, request: web.Request) -> web.Response:
-        """Hear how a chat bot stands."""
+        """Hear how a chat bot stands; answer which requests are dreamt as something else than it has told those who asked."""
         body = await read_body(request, ChatBody)
         if body.state is ChatState.GONE:
             raise ApiError(400, "bad_input", "state: who is gone cannot say so")
         report = ChatReport(body.state, body.detail, body.account, body.channel, body.source, heard_s=body.heard_s)
         await self._calls(partial(self._actions.hear_chat, report))
-        return web.json_response({"ok": True})
+        changes = await self._calls(partial(self._desk.changes, body.told, body.source))
+        return web.json_response({"ok": True, "changes": [wire.change(item) for item in changes]}, dumps=wire.dumps)
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell what is on air, the queue, rates and counters."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from streamer.messages import (
     BlockKind,
+    Change,
     ChatReport,
     ClassEntry,
     Match,
@@ -58,6 +59,10 @@ class Desk(Protocol):
 
     def oops(self, user: str, source: str | None = None) -> Request:
         """Take back a viewer's latest waiting request; raises Refused."""
+        ...
+
+    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+        """Requests from one place that are dreamt as something else than was answered, after the change of that number."""
         ...
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:

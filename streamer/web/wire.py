@@ -8,6 +8,7 @@ from typing import Any
 
 from streamer.messages import (
     Blocked,
+    Change,
     ChatReport,
     ClassEntry,
     Kind,
@@ -95,6 +96,7 @@ def class_entry(entry: ClassEntry) -> Json:
         "link": entry.link,
         "available": entry.available,
         "unlearnt": entry.unlearnt,
+        "family_safe": entry.family_safe,
     }
 
 
@@ -112,6 +114,7 @@ def network(snapshot: StatusSnapshot) -> Json:
         "total": known.total,
         "examples": list(known.examples),
         "remedy": known.remedy,
+        "more": list(known.more),
     }
 
 
@@ -122,6 +125,7 @@ def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
         "user": scene.user,
         "request_id": scene.request_id,
         "targets": targets((region.target for region in scene.regions), links),
+        "instead_of": programme.instead_of,
         "since_s": _seconds(programme.since_s),
         "left_s": _seconds(programme.left_s),
     }
@@ -141,7 +145,13 @@ def _waiting(item: Waiting, links: Links) -> Json:
         "priority": item.request.priority.value,
         "amount": item.request.amount,
         "targets": targets(item.request.targets, links),
+        "instead_of": item.instead_of,
     }
+
+
+def change(item: Change) -> Json:
+    """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
+    return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
 
 
 def _chat(report: ChatReport) -> Json:
@@ -199,6 +209,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "motion": {"speed": snapshot.motion.speed, "rotation": snapshot.motion.rotation},
         "chat": None if snapshot.chat is None else {**_chat(snapshot.chat), "restarts": snapshot.chat_restarts},
         "video": {
+            "state": snapshot.picture.value,
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
             "frames": {
@@ -225,6 +236,8 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "keyframe_s": None if renderer.keyframe_s is None else round(renderer.keyframe_s, 3),
             "restarts": renderer.restarts,
             "error": renderer.error,
+            "last_error": renderer.last_error,
+            "last_error_ago_s": _seconds(renderer.last_error_ago_s),
             "spoilt": renderer.spoilt,
             "reduced": renderer.reduced,
         },
@@ -267,12 +280,12 @@ def news(told: Json) -> Json:
     return {
         "on_air": on_air and on_air["scene"],
         "held": on_air and on_air["left_s"] is None,
-        "queue": [(item["id"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
+        "queue": [(item["id"], item["title"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
         "paused": told["paused"],
         "open": told["open"],
         "motion": told["motion"],
         "chat": chat and {**chat, "age_s": None, "since_s": None, "heard_s": None},
-        "running": told["video"]["frames"]["shown"] > 0,
+        "picture": told["video"]["state"],
         "network": told["network"],
         "restarts": told["renderer"]["restarts"],
         "given_up": told["video"]["given_up"],

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from streamer.messages import (
     Blocked,
     BlockKind,
+    Change,
     ChatReport,
     ClassEntry,
     FrameCounters,
@@ -55,7 +56,7 @@ WORDS = {
 LACKING = "n02951358"
 """The class that the fake network cannot dream."""
 REMEDY = "take a larger one"
-KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY)
+KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY, ("canoe",))
 
 
 def target(label: str) -> Target:
@@ -93,6 +94,7 @@ class FakeDesk:
         self.blocked = Blocked()
         self.motion = Motion()
         self.chat: ChatReport | None = None
+        self.changed: tuple[Change, ...] = ()
         self._next = 1
 
     def submit(
@@ -159,6 +161,9 @@ class FakeDesk:
                     self.requests.remove(request)
                     return request
         raise Refused(Reason.NOT_FOUND, "you have no request waiting")
+
+    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+        return tuple(change for change in self.changed if change.number > since and change.source == source)
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
         self._note("voteskip", user, source)

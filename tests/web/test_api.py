@@ -57,6 +57,11 @@ def test_a_program_on_this_machine_may_speak_for_others(stage: Stage) -> None:
             {"code": "unknown_word", "message": "I don't know 'volcanoe'", "suggestions": ["volcano", "canoe"]},
         ),
         (Refused(Reason.UNKNOWN_WORD, "no idea"), 422, {"code": "unknown_word", "message": "no idea", "suggestions": []}),
+        (
+            Refused(Reason.LOADING, "still loading", suggestions=("lion",), retry_s=10.0),
+            503,
+            {"code": "loading", "message": "still loading", "suggestions": ["lion"], "retry_s": 10.0},
+        ),
         (Refused(Reason.DUPLICATE, "in line already"), 409, {"code": "duplicate", "message": "in line already"}),
         (Refused(Reason.CLOSED, "closed"), 409, {"code": "closed", "message": "closed"}),
         (Refused(Reason.BAD_INPUT, "five subjects"), 400, {"code": "bad_input", "message": "five subjects"}),
@@ -101,6 +106,7 @@ def test_the_network_and_what_it_knows(stage: Stage) -> None:
         "total": 7,
         "examples": ["volcano", "bubble", "pizza", "jellyfish"],
         "remedy": REMEDY,
+        "more": ["canoe"],
     }
     assert stage.call("GET", "/api/network").json == told
     assert stage.call("GET", "/api/status").json["network"] == told
@@ -200,6 +206,7 @@ def test_status(stage: Stage) -> None:
                 {"kind": "class", "wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
                 {"kind": "class", "wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
             ],
+            "instead_of": "",
             "since_s": 12.0,
             "left_s": 18.0,
         },
@@ -224,6 +231,7 @@ def test_status(stage: Stage) -> None:
                         "link": "https://en.wikipedia.org/wiki/tabby_cat",
                     }
                 ],
+                "instead_of": "",
             }
         ],
         "paused": False,
@@ -232,6 +240,7 @@ def test_status(stage: Stage) -> None:
         "unwritten": "",
         "chat": None,
         "video": {
+            "state": "live",
             "fps": 25.0,
             "fps_measured": 24.99,
             "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0, "stopped": 0},
@@ -252,6 +261,8 @@ def test_status(stage: Stage) -> None:
             "spoilt": 0,
             "reduced": "",
             "error": "the worker was killed",
+            "last_error": "",
+            "last_error_ago_s": None,
         },
         "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
         "source": None,
@@ -277,6 +288,7 @@ def test_classes(stage: Stage) -> None:
                 "link": "https://en.wikipedia.org/wiki/Arctic_fox",
                 "available": True,
                 "unlearnt": False,
+                "family_safe": True,
             }
         ]
     }

@@ -111,6 +111,7 @@ class Renderer:
         self._alarm, self._button = multiprocessing.Pipe(duplex=False)
         self._pressed = False
         self._status = RendererStatus(activity="starting")
+        self._erred_s = 0.0  # when the last thing went wrong, if any did
         self._failure = ""
         self._latest = latest
         self._kept = None if latest is None or kept is None else (latest, kept)
@@ -163,7 +164,9 @@ class Renderer:
 
     def status(self) -> RendererStatus:
         """How the dreaming goes."""
-        return replace(self._status, reduced=self._retreat.told)
+        status = self._status
+        ago_s = max(0.0, self._clock() - self._erred_s) if status.last_error else None
+        return replace(status, reduced=self._retreat.told, last_error_ago_s=ago_s)
 
     @property
     def failure(self) -> str:
@@ -299,7 +302,7 @@ class Renderer:
             self._spare.dismiss()
         self._stopped_s = self._clock() if self._stopped_s is None else self._stopped_s
         self._recent.clear()
-        self._note(error=life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
+        self._err(life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
         return bool(retreat)
 
     def _is_relieved(self) -> bool:
@@ -327,14 +330,17 @@ class Renderer:
             case Ready():
                 self._ready = True
                 self._retreat.begun(report.network)
-                self._note(network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity="")
+                activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
+                self._note(
+                    network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity=activity
+                )
             case Trouble():
                 log.warning("%s", report.message)
-                self._note(error=report.message)
+                self._err(report.message)
                 if report.cause is Cause.MEMORY:
                     self._retreat.stumbled(report.level)
             case Spoilt():
-                self._note(spoilt=self._status.spoilt + 1, error=f"a picture was not fit to be seen: {report.message}")
+                self._err(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
             case Beat():
                 if self._wishes.paused:
                     self._recent.clear()
@@ -357,10 +363,13 @@ class Renderer:
         if kept is not None:
             self._kept = self._latest, kept
         if shot.steps:
+            if self._status.error:
+                self._note(error="")  # the dream goes on
             self._recent.append((time_s, shot.steps))
             if self._stopped_s is not None:
                 log.info("the dream goes on, after %.2f s", self._clock() - self._stopped_s)
                 self._stopped_s = None
+                self._note(activity="")
         self._note(canvas=shot.size)
         if len(self._recent) > 1:
             seconds = max(self._recent[-1][0] - self._recent[0][0], 1e-9)
@@ -388,6 +397,11 @@ class Renderer:
     def _note(self, **changes: object) -> None:
         self._status = replace(self._status, **changes)  # type: ignore[arg-type]
 
+    def _err(self, what: str, **changes: object) -> None:
+        """Something went wrong; it counts as over when there is another picture."""
+        self._erred_s = self._clock()
+        self._note(error=what, last_error=what, **changes)
+
     def _give_up(self, why: str) -> None:
         self._failure = why
-        self._note(error=why, activity="given up", steps_per_s=0.0, keyframe_s=None)
+        self._err(why, activity="given up", steps_per_s=0.0, keyframe_s=None)
