@@ -174,7 +174,7 @@ def _beat(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
 
 def _take(ear: Ear, settings: BotSettings) -> None:
     ear.take(settings)
-    log.info("the chat goes by changed settings from now on")
+    log.info("the changed settings are in force for the chat")
 
 
 if __name__ == "__main__":

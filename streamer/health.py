@@ -203,7 +203,7 @@ class Health:
         if self._config.twitch.channel is None:
             return ""
         if chat is None:
-            return "nothing was heard of the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
+            return "nothing has been heard from the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
         if chat.state in (ChatState.CONNECTED, ChatState.READ_ONLY) or chat.since_s <= CHAT_S:
             return ""
         return f"the chat is not well ({chat.state}){f': {chat.detail}' if chat.detail else ''}"

@@ -113,7 +113,7 @@ def test_a_chat_that_is_asked_for_and_not_there(tmp_path: Path, clock: HandClock
     gone = chat(ChatState.GONE, 61)
     assert with_chat.problems(WELL, "", []) == without.problems(WELL, "", [], chat=gone) == ()
     clock.advance(61)
-    assert with_chat.problems(RendererStatus(), "", []) == ("nothing was heard of the chat bot yet",)
+    assert with_chat.problems(RendererStatus(), "", []) == ("nothing has been heard from the chat bot yet",)
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTED, 1e6)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTING, 59)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=gone) == ("the chat is not well (gone)",)

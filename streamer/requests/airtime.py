@@ -107,7 +107,7 @@ class Airtime:
 
     @property
     def deadly(self) -> bool:
-        """Whether no worker lives to show what is on air."""
+        """Whether workers keep dying over what is on air."""
         return self._deaths >= DEADLY
 
     def _wait_for_it(self) -> None:

@@ -258,7 +258,7 @@ class Director:
             except MessageKnown as known:
                 raise self._taken_before(known.request_id) from None
             except QueueError as error:
-                raise Refused(Reason.CLOSED, "requests cannot be kept at the moment; the streamer has been told") from error
+                raise Refused(Reason.CLOSED, "requests cannot be saved at the moment; the streamer has been told") from error
             except Refused as refused:
                 if refused.reason is Reason.DUPLICATE:
                     raise self._second(wish) from None
@@ -376,7 +376,7 @@ class Director:
             self._stage.layout = layout
             if hidden:
                 names = ", ".join(f"queue.{name}" for name in hidden)
-                logger.warning("moderators changed %s while it ran; that goes before the config until it is reset", names)
+                logger.warning("moderators changed %s while it ran; their change overrides the config until it is reset", names)
             self._obey()
 
     def rules(self) -> Rules:
@@ -443,7 +443,7 @@ class Director:
         for request in broken:
             self._queue.remove(request.id)
         if broken:
-            logger.info("blocks took %d requests out of the line", len(broken))
+            logger.info("blocks took %d requests out of the queue", len(broken))
         if self._stage.scene is not None:
             user, text = (self._stage.request.user, self._stage.request.text) if self._stage.request else ("", "")
             if blocks.blocks(user, text, [region.target for region in self._stage.scene.regions]):

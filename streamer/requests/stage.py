@@ -138,9 +138,9 @@ class Stage:
         if self.scene is None or not self._airtime.deadly:
             return
         if self.request is None or self.request.id in self._struck:
-            logger.warning("no worker lives to show %s; it is given up", self.scene.title)
+            logger.warning("workers keep dying over %s; it is given up", self.scene.title)
         else:
-            logger.warning("no worker lives to show %s; something else is tried first", self.scene.title)
+            logger.warning("workers keep dying over %s; something else is tried first", self.scene.title)
             self._struck.add(self.request.id)
             self._aside.add(self.request.id)
             self._queue.put_back(self.request.id)

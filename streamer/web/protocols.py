@@ -13,6 +13,7 @@ from streamer.messages import (
     Change,
     ChatReport,
     ClassEntry,
+    Inspection,
     Match,
     Motion,
     OutputStatus,
@@ -175,6 +176,12 @@ class Actions(Protocol):
 
     def twist(self) -> None:
         """Wake the dream by a slight twist."""
+        ...
+
+    def inspect(self) -> Inspection | None:
+        """What a step of the dream is made of, as it was shown last; None before the first. Asking has a newer one made, at a
+        bounded rate.
+        """
         ...
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from streamer.messages import (
     Change,
     ChatReport,
     ClassEntry,
+    Inspection,
     Kind,
     LayerEntry,
     Match,
@@ -152,6 +154,18 @@ def _waiting(item: Waiting, links: Links) -> Json:
 def change(item: Change) -> Json:
     """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
     return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
+
+
+def inspection(item: Inspection | None, seen: int = 0) -> Json:
+    """What a step is made of; no pictures where the caller has ``seen`` them, or there are none."""
+    if item is None:
+        return {"number": 0, "shown": False, "pictures": []}
+    view = item.view
+    told: Json = {"number": item.number, "shown": view is not None, "pictures": []}
+    if view is None or item.number == seen:
+        return told
+    pictures = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
+    return told | {"title": view.title, "network": view.network, "pictures": pictures}
 
 
 def _chat(report: ChatReport) -> Json:

@@ -16,8 +16,8 @@ from bot.replies import Replies
 from bot.wording import MEANINGS, WORDING
 from streamer.config import QueueConfig
 from streamer.messages import Refused, Request, Role, Waiting
-from streamer.requests.policy import Since, Wish, admit
 from streamer.requests.blocks import Blocks
+from streamer.requests.policy import Since, Wish, admit
 from streamer.requests.vocabulary import Vocabulary
 
 WORDS = Vocabulary.load()
@@ -26,16 +26,14 @@ SAY = Replies(ChatConfig(), Random(1))
 
 def notes() -> list[str]:
     """What the streamer notes of what is typed."""
-    found = []
-    for text in (
+    typed = (
         "snake",
         "vulcano",
         "the dog ate my pizza",
         "the volcano, pizza pie lion",
         "pizza + fox + lion + candle + goldfish",
-    ):
-        found.append(WORDS.match(text, peek=True).note)
-    return found
+    )
+    return [WORDS.match(text, peek=True).note for text in typed]
 
 
 def refusals() -> list[str]:

@@ -659,3 +659,24 @@ def test_the_worker_of_a_program_that_was_stopped_is_not_taken_for_hung():
             renderer.bump()  # what wakes it is no sign of life
             until(lambda count=count: len(seen.keyframes) > count)
         assert renderer.status().restarts == 0
+
+
+def test_a_look_at_a_step_crosses_the_pipe():
+    with running(fake_dream.make_inspectable) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        assert renderer.inspection() is None
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not None)
+        inspection = renderer.inspection()
+        assert inspection is not None
+        assert inspection.number == 1
+        assert inspection.view is not None
+        assert [(each.name, each.jpeg) for each in inspection.view.pictures] == [("dream", b"jpeg")]
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not inspection)
+        assert renderer.inspection().number == 2
+    with running(fake_dream.make) as (renderer, seen):
+        until(lambda: seen.keyframes)
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not None)
+        assert renderer.inspection().view is None

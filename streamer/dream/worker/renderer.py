@@ -26,11 +26,24 @@ from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.patience import LOOK_S, Patience, SilenceLimits
 from streamer.dream.worker.process import Wishes, WorkerProcess
-from streamer.dream.worker.protocol import Beat, Busy, Failed, Haste, Ready, Report, Resume, Shot, Spoilt, Thrift, Trouble
+from streamer.dream.worker.protocol import (
+    Beat,
+    Busy,
+    Failed,
+    Haste,
+    Inspected,
+    Ready,
+    Report,
+    Resume,
+    Shot,
+    Spoilt,
+    Thrift,
+    Trouble,
+)
 from streamer.dream.worker.retreat import Retreat
 from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
 from streamer.kept import Kept
-from streamer.messages import Keyframe, Motion, RendererStatus, Scene, SourcePicture
+from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +126,7 @@ class Renderer:
         self._status = RendererStatus(activity="starting")
         self._erred_s = 0.0  # when the last thing went wrong, if any did
         self._failure = ""
+        self._inspection: Inspection | None = None
         self._latest = latest
         self._kept = None if latest is None or kept is None else (latest, kept)
         self._median_s = 0.0  # of what steps took lately
@@ -145,6 +159,14 @@ class Renderer:
     def twist(self) -> None:
         """Wake a settled dream by a slight twist."""
         self._wish(lambda wishes: replace(wishes, twists=wishes.twists + 1))
+
+    def inspect(self) -> None:
+        """Have the worker show what a step is made of, when it has time for that."""
+        self._wish(lambda wishes: replace(wishes, inspections=wishes.inspections + 1))
+
+    def inspection(self) -> Inspection | None:
+        """What the worker showed last; None before the first."""
+        return self._inspection
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on. Keyframes still come, of a camera that does not move."""
@@ -210,7 +232,7 @@ class Renderer:
                 if self._stopping.is_set():
                     return
                 if life.ended is None:
-                    log.info("another worker takes over, with all that was done without")
+                    log.info("another worker takes over, with everything that had been cut back")
                     continue
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
                 if self._mourn(life):
@@ -341,6 +363,9 @@ class Renderer:
                     self._retreat.stumbled(report.level)
             case Spoilt():
                 self._err(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
+            case Inspected():
+                number = 1 if self._inspection is None else self._inspection.number + 1
+                self._inspection = Inspection(number, report.view)
             case Beat():
                 if self._wishes.paused:
                     self._recent.clear()
