@@ -438,8 +438,8 @@ class QueueConfig(Section):
     )
     family_safe: bool = Field(
         default=False,
-        description="Whether to refuse ImageNet's touchy classes, such as weapons, alcohol and swimwear; docs/requests.md lists "
-        "them. Suggestions and wandering leave them out in any case.",
+        description="Whether to refuse ImageNet's touchy classes, such as weapons, alcohol and swimwear; docs/requests.md "
+        "lists them. Suggestions and wandering leave them out in any case.",
     )
     blocked_words: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
         default=(),
