@@ -247,6 +247,7 @@ def test_who_asked_is_told_what_another_network_makes_of_it(make, shelf, tiny):
     assert studio.titles() == ["red fox + pizza", "goldfish", "castle"], "what was asked for is not forgotten"
 
 
+@pytest.mark.logs("left out request")
 def test_who_asked_is_told_of_what_is_left_out(make, shelf):
     studio = make()
     studio.director.learn(Vocabulary(shelf), LAYERS)

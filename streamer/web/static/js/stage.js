@@ -38,7 +38,7 @@ export class Stage {
     this.well = true;
     this.connected = true;
     this.place = document.title; // the page's own name
-    this.title = "";
+    this.title = this.rate = "";
     this.player = new Player(byId("video"), byId("picture"), () => this.#show());
     const stage = byId("stage");
     byId("play").addEventListener("click", () => (this.player.paused ? this.player.play() : this.player.pause()));
@@ -58,8 +58,8 @@ export class Stage {
     this.picture = video.state;
     this.well = health.ok;
     this.title = now?.title ?? "";
+    this.rate = `${Math.round(video.fps_measured)} of ${Math.round(video.fps)} frames a second`;
     this.#show();
-    say(byId("state-figures"), this.#state === "slow" ? `${Math.round(video.fps_measured)} of ${Math.round(video.fps)} frames a second` : "");
   }
 
   connection(connected) {
@@ -88,6 +88,7 @@ export class Stage {
     byId("stage").dataset.state = picture === "live" || picture === "paused" ? picture : state;
     byId("state").dataset.state = state;
     say(byId("state-text"), WORDS[state]);
+    say(byId("state-figures"), state === "slow" ? this.rate : "");
     const name = state === "live" ? this.title : WORDS[state];
     document.title = name ? `${name} · ${this.place}` : this.place;
     if (picture !== "live" && picture !== "paused") say(byId("veil"), WORDS[state]);
