@@ -26,7 +26,11 @@ GRAVE = ("serious", "critical")
 
 
 def findings(page: Page) -> list[str]:
-    """What is grave: the rule, what it says, and where."""
+    """What is grave: the rule, what it says, and where.
+
+    Behind the viewers' page lies a canvas with the picture's colours, before which axe does not judge contrast: it is taken away.
+    """
+    page.evaluate("document.querySelector('#ambient')?.remove()")
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
         f"{each['id']} ({each['impact']}): {each['help']}: {[node['target'] for node in each['nodes']][:4]}"
@@ -48,6 +52,7 @@ def looked_at(page: Page, settle: Callable[[], None] = lambda: None) -> list[str
 
 
 def test_axe_finds_what_is_wrong(stage: Stage, page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
     page.goto(stage.server.url)
     page.evaluate(
         """() => {
@@ -81,10 +86,12 @@ def test_the_viewers_page(busy: RealStage, page: Page) -> None:
     expect(page.locator("#queue li")).to_have_count(4)
     expect(page.locator("#queue .instead")).to_have_text("instead of volcano")
     box = page.get_by_role("combobox")
-    for text in ("pizza + goldfish", "volkano", "castle"):
+    told = page.locator("#log .told")
+    expect(told).to_have_count(0)
+    for count, text in enumerate(("pizza + goldfish", "volkano", "castle"), 1):
         box.fill(text)
         box.press("Enter")
-        expect(page.locator("#log .said").last).to_have_text(text)
+        expect(told).to_have_count(count)
     expect(page.locator("#log .chip").first).to_be_visible()
     page.get_by_label("Find a subject").fill("o")
     expect(page.locator("#classes-note")).to_contain_text("larger network")
