@@ -8,7 +8,6 @@ import { calm } from "./dom.js";
 const EVERY_MS = 700;
 const COARSE = { width: 12, height: 8 };
 const SATURATION = 1.5;
-const OPACITY = 0.34;
 const FADES_FROM = 0.35; // of the height; gone at the bottom
 
 export function glow(canvas, surface) {
@@ -64,7 +63,7 @@ function saturate(brush) {
 function fade(brush) {
   const { width, height } = brush.canvas;
   const mask = brush.createLinearGradient(0, FADES_FROM * height, 0, height);
-  mask.addColorStop(0, `rgb(0 0 0 / ${OPACITY})`);
+  mask.addColorStop(0, "black");
   mask.addColorStop(1, "transparent");
   brush.globalCompositeOperation = "destination-in";
   brush.fillStyle = mask;

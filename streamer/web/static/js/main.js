@@ -45,6 +45,7 @@ watch(
     ballot.show(status);
     ask.showOpen(open);
     ask.showExamples(status, catalogue.any);
+    ask.showChanges(status);
     catalogue.showNetwork(status);
     dreamt.showDreamt(status);
     showAbout(status);
