@@ -16,5 +16,5 @@ export function sentence({ name, classes, total, more = [] }) {
 export function remedy({ remedy: told }) {
   if (!told) return [];
   const parts = told.split("'").map((part, i) => (i % 2 ? el("code", {}, part) : part));
-  return [" To get it: ", ...parts, "."];
+  return [" ", ...parts, "."];
 }
