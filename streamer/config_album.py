@@ -28,7 +28,7 @@ class AlbumConfig(Section):
         ge=1,
         le=1_000_000,
         description="Megabytes for all of them together; likewise. A clip of 8 seconds has about 3 at 3000 kilobits a second, "
-        "and as a GIF about 5.",
+        "and as a GIF 3 to 5.",
     )
     clips: Literal["watched", "always", "never"] = Field(
         default="watched",

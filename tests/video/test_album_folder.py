@@ -154,8 +154,10 @@ def test_names_in_entries_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCa
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "dreams"
     file.write_text("a file")
-    assert kept(file) == []
-    assert "cannot be read" in caplog.text
+    assert kept(file) == kept(file / "below") == kept(tmp_path / "nothing") == []
+    assert caplog.text == ""
+    assert kept(tmp_path / ("x" * 300)) == []
+    assert "cannot be read: File name too long" in caplog.text
 
 
 def test_what_cannot_be_deleted_is_hidden_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

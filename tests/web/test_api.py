@@ -282,6 +282,7 @@ def test_status(stage: Stage) -> None:
         "outputs": stage.call("GET", "/api/outputs").json["outputs"],
         "health": {"ok": True, "problems": []},
         "settings": {"mistakes": 0, "at_next_start": 0, "reloads": 0, "revision": 0},
+        "dreamt": 0,
         "uptime_s": 100.0,
         "version": "0.1.0",
     }

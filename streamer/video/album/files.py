@@ -21,7 +21,7 @@ JPEG_QUALITY = 90
 SMALL_WIDTH, SMALL_QUALITY = 320, 80
 """Of the picture in the strip."""
 GIF_WIDTH = 320
-"""A dream hardly compresses as a GIF: 8 seconds in this width have about 5 MB."""
+"""A dream hardly compresses as a GIF: 8 seconds in this width have 3 to 5 MB."""
 
 
 def jpeg(image: np.ndarray) -> bytes:

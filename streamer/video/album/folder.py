@@ -151,8 +151,8 @@ class Folder:
     def _take_up(self) -> None:
         try:
             names = [path.name for path in self.path.iterdir()]
-        except FileNotFoundError:
-            return
+        except (FileNotFoundError, NotADirectoryError):
+            return  # that nothing can be kept there is told when something is
         except OSError as error:
             log.warning("the dreams in '%s' cannot be read: %s", self.path, error.strerror or error)
             return
