@@ -327,7 +327,8 @@ class Renderer:
             case Ready():
                 self._ready = True
                 self._retreat.begun(report.network)
-                self._note(network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity="")
+                self._note(network=report.network, device=report.device, activity="")
+                self._note(wnids=report.wnids, layers=report.layers, nearest=report.nearest)
             case Trouble():
                 log.warning("%s", report.message)
                 self._note(error=report.message)
