@@ -28,6 +28,7 @@ from streamer.web.outputs import OutputsApi
 from streamer.web.protocols import Actions, Classes, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
+from streamer.web.thumbnails import ThumbnailsApi
 from streamer.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -182,7 +183,8 @@ class Server:
         moderation = Moderation(self._desk, self._actions, gate, calls)
         outputs = OutputsApi(self._outputs, calls)
         settings = SettingsApi(self._settings, calls)
-        for room in (api, moderation, outputs, settings, live, events, Watch(self._status, calls, limits)):
+        thumbnails = ThumbnailsApi(self._classes)
+        for room in (api, thumbnails, moderation, outputs, settings, live, events, Watch(self._status, calls, limits)):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

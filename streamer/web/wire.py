@@ -10,6 +10,7 @@ from streamer.messages import (
     Blocked,
     ChatReport,
     ClassEntry,
+    ClassKind,
     Kind,
     LayerEntry,
     Match,
@@ -25,6 +26,7 @@ from streamer.messages import (
     Target,
     Waiting,
 )
+from streamer.web.protocols import Picture
 
 Json = dict[str, Any]
 Links = Mapping[str, str]
@@ -86,8 +88,8 @@ def rules(item: Rules, *, moderates: bool) -> Json:
     return {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
 
 
-def class_entry(entry: ClassEntry) -> Json:
-    """One class of the vocabulary."""
+def class_entry(entry: ClassEntry, thumbnail: str) -> Json:
+    """One class of the vocabulary, with the address of its picture; empty where there is none."""
     return {
         "wnid": entry.wnid,
         "label": entry.label,
@@ -95,6 +97,17 @@ def class_entry(entry: ClassEntry) -> Json:
         "link": entry.link,
         "available": entry.available,
         "unlearnt": entry.unlearnt,
+        "kind": entry.kind,
+        "thumbnail": thumbnail,
+    }
+
+
+def classes(found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails: Mapping[str, Picture]) -> Json:
+    """Some classes, and what kinds there are, in the order in which they are shown."""
+    addresses = {wnid: f"/thumbnails/{wnid}.webp?v={picture.version}" for wnid, picture in thumbnails.items()}
+    return {
+        "classes": [class_entry(entry, addresses.get(entry.wnid, "")) for entry in found],
+        "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
     }
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
-from streamer.config import QueueConfig, WebConfig
+from streamer.config import QueueConfig, ThumbnailsConfig, WebConfig
 from streamer.messages import (
     ChatReport,
-    ClassEntry,
     FrameCounters,
     Keyframe,
     LayerEntry,
@@ -26,6 +28,7 @@ from streamer.messages import (
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
+from streamer.thumbnails import Thumbnails
 from streamer.web.server import Server
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
@@ -72,7 +75,9 @@ class RealStage:
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         web = WebConfig.model_validate({"port": port, "token": token})
         self.outputs, self.settings = FakeOutputs(), FakeSettings()
-        self.server = Server(web, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings)
+        thumbnails = Thumbnails(Path(os.devnull) / "none", ThumbnailsConfig())
+        classes = Catalogue(lambda: self.director.vocabulary, lambda: self._snapshot.renderer, thumbnails)
+        self.server = Server(web, self.director, FakeVideo(), self.status, classes, self.dream, self.outputs, self.settings)
         self.director.tick()
         self.server.start()
         self.call = Client(self.server.port)
@@ -101,10 +106,6 @@ class RealStage:
             knowledge=self.director.knowledge(),
             settings=self.settings.status,
         )
-
-    def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """The classes, as the page asks for them."""
-        return self.director.vocabulary.search(query, limit)
 
     def learn(self, network: str, wnids: Collection[str] | None) -> None:
         """Another network is loaded, and knows these; None while it loads."""

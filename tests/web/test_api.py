@@ -7,7 +7,7 @@ import pytest
 
 from streamer.messages import Reason, Refused, Role
 from tests.web.conftest import Stage
-from tests.web.fakes import LACKING, REMEDY
+from tests.web.fakes import KINDS, LACKING, REMEDY
 
 
 def test_a_request_is_taken(stage: Stage) -> None:
@@ -277,7 +277,10 @@ def test_classes(stage: Stage) -> None:
                 "link": "https://en.wikipedia.org/wiki/Arctic_fox",
                 "available": True,
                 "unlearnt": False,
+                "kind": "animals",
+                "thumbnail": "",
             }
-        ]
+        ],
+        "kinds": [{"name": kind.name, "title": kind.title} for kind in KINDS],
     }
     assert len(stage.call("GET", "/api/classes?limit=2").json["classes"]) == 2
