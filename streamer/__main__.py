@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.atlas_call import atlas
 from streamer.commands.call import (
     ConfigArgument,
     FileOption,
@@ -79,6 +80,7 @@ def bot(
 
 
 app.command()(render)
+app.command()(atlas)
 
 
 @app.command()

@@ -39,6 +39,7 @@ from streamer.config_outputs import (
 )
 from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
+from streamer.config_thumbnails import ThumbnailsConfig
 from streamer.config_web import Network, PublicUrl, WebLimits
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Section",
     "SnapshotConfig",
     "SourceConfig",
+    "ThumbnailsConfig",
     "TwitchIngestOutput",
     "VideoConfig",
     "VirtualCameraOutput",
@@ -578,6 +580,7 @@ class Config(Section):
     journal: JournalConfig = JournalConfig()
     log: LogConfig = LogConfig()
     snapshot: SnapshotConfig = SnapshotConfig()
+    thumbnails: ThumbnailsConfig = ThumbnailsConfig()
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

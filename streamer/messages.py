@@ -575,6 +575,16 @@ class Dreamt:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassKind:
+    """What kind of thing some classes are."""
+
+    name: str
+    """For example ``birds``."""
+    title: str
+    """What viewers read."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassEntry:
     """A class of the vocabulary."""
 
@@ -589,6 +599,8 @@ class ClassEntry:
     """Whether it can be asked for: the network at work has learnt it, and nobody blocks it."""
     unlearnt: bool
     """Whether only another network could have it dreamt: this one has not learnt it, and nobody blocks it."""
+    kind: str
+    """Name of its ``ClassKind``."""
     family_safe: bool = True
     """Whether it may be suggested to anybody; whether it may be asked for is another matter."""
 
@@ -694,6 +706,8 @@ class RendererStatus:
     """What the network can dream, in its own order; empty until it is loaded."""
     layers: tuple[LayerEntry, ...] = ()
     """Its layers, from the picture to the classes; empty until it is loaded."""
+    nearest: tuple[tuple[int, ...], ...] = ()
+    """For each of ``wnids`` the others most like it to the network, best first, as indices; empty until it is loaded."""
     activity: str = ""
     """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
     spoilt: int = 0

@@ -19,6 +19,7 @@ from importlib import metadata
 import numpy as np
 
 from streamer.acts import Act
+from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
 from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
 from streamer.dream.sources.source import MovingSource
@@ -48,6 +49,7 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_live import CAMERA, DREAM, PICTURE, RULES, SOUND, Unwelcome, among, tuned
 from streamer.snapshot import Snapshot, pack
 from streamer.snapshots import Snapshots, as_keyframe, left, source_of
+from streamer.thumbnails import FOLDER, Thumbnails
 from streamer.video.album.album import Album
 from streamer.video.album.ring import Rings
 from streamer.video.channel import make_channel
@@ -150,6 +152,7 @@ class Pipeline:
                 on_acts=self._write_down,
                 clock=clock,
             )
+            self._thumbnails = Thumbnails(config.thumbnails.folder or queue_path.parent / FOLDER, config.thumbnails)
             self._chat = ChatBoard(clock)
             self._actions = _Actions(self._renderer, motion, self._chat, clock)
             self._screen = make_screen(config, newest=None if self._source is None else self._source.newest)
@@ -179,7 +182,7 @@ class Pipeline:
                 self._director,
                 self._encoders.main,
                 self.status,
-                _Classes(self._director),
+                Catalogue(lambda: self._director.vocabulary, self._renderer.status, self._thumbnails),
                 self._actions,
                 self._outputs,
                 self._reload,
@@ -235,6 +238,7 @@ class Pipeline:
         self._renderer.start()
         if self._snapshots is not None:
             self._snapshots.start()
+        self._thumbnails.start()
         self._outputs.start()
         if self._album is not None:
             self._album.start()
@@ -285,6 +289,7 @@ class Pipeline:
             self._source.stop(min(SILENT_S, left_s()))
         if self._snapshots is not None:
             ended &= self._snapshots.close(min(SNAPSHOT_S, left_s()))
+        ended &= self._thumbnails.close(left_s())
         dream.join(left_s())
         if self._journal is not None:
             self._journal.close()
@@ -302,6 +307,7 @@ class Pipeline:
         self._director.seen(keyframe, anew=restarts != self._dreamt_after)
         if keyframe.steps:
             self._dreamt_after = restarts
+        self._thumbnails.keyframe(keyframe)
         self._screen.push(keyframe)
         self._slate.keyframe()
 
@@ -504,14 +510,6 @@ class Pipeline:
         if isinstance(output, MpegtsHttpOutput | MjpegOutput):
             return make_channel(output, self._encoders, name)
         return make_sink(output, self._encoders, name)
-
-
-class _Classes:
-    """The vocabulary of the network in use, whichever that comes to be."""
-
-    def __init__(self, director: Director) -> None:
-        self._director = director
-        self.search = lambda query, limit=20: self._director.vocabulary.search(query, limit)
 
 
 class _Actions:

@@ -141,6 +141,7 @@ AT_START = (
     "journal",
     "log",
     "snapshot",
+    "thumbnails",
     "outputs",
 )
 """Those that are not live; a block stands for all within."""

@@ -25,6 +25,7 @@ LEAVES = {
     "config_journal": {"config_block"},
     "config_log": {"config_block"},
     "config_snapshot": {"config_block"},
+    "config_thumbnails": {"config_block"},
     "config_web": {"config_block"},
     "descriptors": set(),
     "loop": set(),
@@ -40,6 +41,7 @@ LEAVES = {
         "config_journal",
         "config_log",
         "config_snapshot",
+        "config_thumbnails",
         "config_web",
     },
     "zoom": {"messages"},
@@ -61,6 +63,7 @@ LEAVES = {
     "settings_live": {"acts", "config", "settings_rules"},
     "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
     "text_files": set(),
+    "whole_files": set(),
     "wording": set(),
 }
 """Each leaf and the leaves it may import."""

@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from streamer import pipeline, snapshot
 from streamer.acts import Act, Begun, Tuned
@@ -42,6 +43,8 @@ from streamer.web.errors import PortTaken
 
 WAIT_S = 20.0
 GOLDFISH, UMBRELLA, PIZZA = "n01443537", "n04507155", "n07873807"
+FOX = "n02119022"
+"""A class whose picture does not ship."""
 WHITE = np.full((36, 64, 3), 255, np.uint8)
 
 
@@ -437,6 +440,19 @@ def test_a_status_tells_the_frame_on_air(live: Live) -> None:
     live.await_frame(lambda image: seen.append(live.call("api/status")["video"]["frames"]["number"]) or len(seen) > 2)
     assert 0 <= seen[0] < seen[-1]
     assert live.call("api/status")["video"]["longest_gap_s"] > 0
+
+
+def test_what_stays_on_air_alone_leaves_a_picture_for_the_catalogue(live: Live, tmp_path: Path) -> None:
+    live.pipeline.start()
+    live.call("api/requests", {"user": "ann", "text": "red fox"})
+    live.renderer.load(FOX, PIZZA)
+    scene = live.renderer.await_scene(lambda scene: scene.title == "red fox")
+    for time_s in (100.0, 109.0, 110.0):
+        image = np.full((36, 64, 3), (200, 90, 30), np.uint8)
+        live.pipeline._take_keyframe(Keyframe(image, Pose(), time_s, scene, 0, 1))
+    assert live.pipeline.stop(WAIT_S)
+    with Image.open(tmp_path / "thumbnails" / f"{FOX}.webp") as picture:
+        assert picture.format == "WEBP"
 
 
 def test_a_moderator_can_bump(live: Live) -> None:

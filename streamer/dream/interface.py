@@ -134,6 +134,8 @@ class Dream:
     """That it computes with; 0 when that is not known."""
     layers: tuple[LayerEntry, ...] = ()
     """The network's, from the picture to the classes."""
+    nearest: tuple[tuple[int, ...], ...] = ()
+    """For each of ``wnids`` the others most like it to the network, best first, as indices."""
     rehearse: Callable[[], None] = lambda: None
     """Dreams a little on the side and forgets it, so that the dream's first step takes no longer than those after it."""
     compute_with: Callable[[int], None] = lambda threads: None

@@ -12,6 +12,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from streamer.assets import asset
+from streamer.messages import ClassKind
 from streamer.requests.emoji import plain
 from streamer.requests.spelling import MAX_KEY, allowed_errors, fold, key, variants
 
@@ -32,18 +33,24 @@ class Entry:
     """Whether it is among Tiny ImageNet's 200."""
     relatives: tuple[int, ...]
     """Tiny ImageNet's classes most like it, best first."""
+    kind: str
+    """Name of its ``ClassKind``."""
 
 
 class Shelf:
     """All classes, by index, and what leads to them."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the data file.
+        """Read the data files.
 
         Raises:
             FileNotFoundError: the installation lacks it.
         """
         data = json.loads((path or asset("classes.json")).read_text(encoding="utf-8"))
+        kinds = json.loads(asset("kinds.json").read_text(encoding="utf-8"))["kinds"]
+        self.kinds = tuple(ClassKind(kind["name"], kind["title"]) for kind in kinds)
+        """What kinds of things there are, in the order in which they are shown."""
+        kind_of = {wnid: kind["name"] for kind in kinds for wnid in kind["classes"]}
         self.entries: tuple[Entry, ...] = tuple(
             Entry(
                 wnid=row["wnid"],
@@ -54,6 +61,7 @@ class Shelf:
                 link=row["link"],
                 tiny=row["tiny"],
                 relatives=tuple(row["relatives"]),
+                kind=kind_of[row["wnid"]],
             )
             for row in data["classes"]
         )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection
 from random import Random
 
-from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target, Unlearnt
+from streamer.messages import MAX_TARGETS, ClassEntry, ClassKind, Match, Reason, Refused, Target, Unlearnt
 from streamer.requests.answer import Answer
 from streamer.requests.blocks import family_unsafe
 from streamer.requests.hearing import Heard, hear
@@ -116,6 +116,11 @@ class Vocabulary:
         raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + one_of(near), suggestions=near)
 
     @property
+    def kinds(self) -> tuple[ClassKind, ...]:
+        """What kinds of things the classes are, in the order in which they are shown."""
+        return self._shelf.kinds
+
+    @property
     def available(self) -> tuple[Target, ...]:
         """Everything the network can dream, in class order."""
         return tuple(map(self._target, sorted(self._available)))
@@ -176,6 +181,11 @@ class Vocabulary:
         found = sorted(ranks, key=lambda index: ranks[index])
         found += [index for index in self._shelf.alike(wanted, 5) if index not in ranks]
         return tuple(map(self._entry, found[:limit]))
+
+    def relatives(self, wnid: str) -> tuple[str, ...]:
+        """The wnids of what can be dreamt in place of a class, best first."""
+        found = self._reader.best_of([self._shelf.index[wnid]])
+        return tuple(self._shelf.entries[index].wnid for index in found)
 
     def random(self, rng: Random) -> Target:
         """Any class the network can dream; any that every network can, while it is not known which it will be."""
@@ -309,7 +319,7 @@ class Vocabulary:
         available, blocked = index in self._available, index in self._blocked
         unlearnt = not (available or blocked or self._loading)
         return ClassEntry(
-            entry.wnid, entry.label, entry.names, entry.link, available, unlearnt, family_safe=index not in self._touchy
+            entry.wnid, entry.label, entry.names, entry.link, available, unlearnt, entry.kind, index not in self._touchy
         )
 
 

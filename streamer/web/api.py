@@ -143,13 +143,20 @@ class Api:
         return web.json_response(wire.network(await self._calls(self._status)), dumps=wire.dumps)
 
     async def classes(self, request: web.Request) -> web.Response:
-        """Search the vocabulary: ``q`` (empty for all of it) and ``limit`` (20, or all for an empty ``q``)."""
-        query = request.query.get("q", "").strip()[:MAX_QUERY]
-        limit = request.query.get("limit", "20" if query else str(MAX_CLASSES))
+        """Search the vocabulary: ``q`` (empty for all of it), or ``like`` (a wnid) for what the network finds most like it.
+
+        ``limit`` is 20, or all for an empty ``q``.
+        """
+        query, like = (request.query.get(name, "").strip()[:MAX_QUERY] for name in ("q", "like"))
+        if query and like:
+            raise ApiError(400, "bad_input", "q or like: only one of them")
+        limit = request.query.get("limit", "20" if query or like else str(MAX_CLASSES))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_CLASSES):
             raise ApiError(400, "bad_input", f"limit: a number from 1 to {MAX_CLASSES}")
-        found = await self._calls(partial(self._classes.search, query, int(limit)))
-        return web.json_response({"classes": [wire.class_entry(entry) for entry in found]}, dumps=wire.dumps)
+        find = partial(self._classes.like, like) if like else partial(self._classes.search, query)
+        found = await self._calls(partial(find, int(limit)))
+        told = wire.classes(found, self._classes.kinds, self._classes.thumbnails())
+        return web.json_response(told, dumps=wire.dumps)
 
     async def layers(self, request: web.Request) -> web.Response:
         """Tell the layers of the network in use, from the picture to the classes; none while it loads."""

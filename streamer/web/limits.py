@@ -45,7 +45,9 @@ SHUT_S = 2.0
 PRICES = {"/api/classes": 8.0, "/api/step": 4.0, "/live.ts": 4.0, "/live.mp4": 4.0, "/live.mjpg": 4.0}
 """What costs more than other calls, by path, and how many of those it counts as…"""
 FILE_PRICE = 0.5
-"""…and what each of the pages' files and pictures does, of which a browser asks for thirty at once."""
+"""…and what each of the pages' files and pictures does, of which a browser asks for thirty at once…"""
+THUMBNAIL_PRICE = 0.1
+"""…and each of the catalogue's pictures, of which it asks for as many as fit on the screen, or for a thousand who scrolls."""
 MALFORMED = 4.0
 """How many calls something counts as that is none."""
 PAUSE_S = 1.0
@@ -272,6 +274,8 @@ class Limits:
 
 
 def _price(path: str) -> float:
+    if path.startswith("/thumbnails/"):
+        return THUMBNAIL_PRICE
     return FILE_PRICE if path.startswith(("/static/", "/d/")) else PRICES.get(path, 1.0)
 
 

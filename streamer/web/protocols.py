@@ -14,6 +14,7 @@ from streamer.messages import (
     Change,
     ChatReport,
     ClassEntry,
+    ClassKind,
     Dreamt,
     Inspection,
     Match,
@@ -143,11 +144,42 @@ class Desk(PollDesk, Protocol):
         ...
 
 
+class Picture(Protocol):
+    """A small picture of a class."""
+
+    @property
+    def file(self) -> Path:
+        """A WebP file."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Another number for another picture of the same class."""
+        ...
+
+
 class Classes(Protocol):
-    """The vocabulary."""
+    """The vocabulary, and what there is to show of it."""
+
+    @property
+    def kinds(self) -> tuple[ClassKind, ...]:
+        """What kinds of things there are, in the order in which they are shown."""
+        ...
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
         """Return the best matches first; all classes for an empty query, available ones first, then by name."""
+        ...
+
+    def like(self, wnid: str, limit: int = 20) -> tuple[ClassEntry, ...]:
+        """Return what the network at work finds most like a class, best first; raises Refused."""
+        ...
+
+    def thumbnails(self) -> Mapping[str, Picture]:
+        """Return the pictures there are, by wnid."""
+        ...
+
+    def thumbnail(self, wnid: str) -> Picture | None:
+        """Return the picture of a class; None if there is none."""
         ...
 
 

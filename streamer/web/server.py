@@ -31,6 +31,7 @@ from streamer.web.polls import PollsApi
 from streamer.web.protocols import Actions, Album, Classes, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
+from streamer.web.thumbnails import ThumbnailsApi
 from streamer.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,8 @@ class Server:
         polls = PollsApi(self._desk, gate, calls, links, limits.voters)
         dreams = Dreams(self._album, calls, links, self._config.public_url)
         watch = Watch(self._status, calls, limits)
-        for room in (api, moderation, polls, outputs, settings, dreams, live, events, watch):
+        thumbnails = ThumbnailsApi(self._classes)
+        for room in (api, thumbnails, moderation, polls, outputs, settings, dreams, live, events, watch):
             app.add_routes(room.routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)

@@ -12,6 +12,7 @@ from streamer.messages import (
     Change,
     ChatReport,
     ClassEntry,
+    ClassKind,
     Dreamt,
     Inspection,
     Kind,
@@ -31,6 +32,7 @@ from streamer.messages import (
     Target,
     Waiting,
 )
+from streamer.web.protocols import Picture
 
 Json = dict[str, Any]
 Links = Mapping[str, str]
@@ -123,8 +125,8 @@ def rules(item: Rules, *, moderates: bool) -> Json:
     return {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
 
 
-def class_entry(entry: ClassEntry) -> Json:
-    """One class of the vocabulary."""
+def class_entry(entry: ClassEntry, thumbnail: str) -> Json:
+    """One class of the vocabulary, with the address of its picture; empty where there is none."""
     return {
         "wnid": entry.wnid,
         "label": entry.label,
@@ -133,6 +135,17 @@ def class_entry(entry: ClassEntry) -> Json:
         "available": entry.available,
         "unlearnt": entry.unlearnt,
         "family_safe": entry.family_safe,
+        "kind": entry.kind,
+        "thumbnail": thumbnail,
+    }
+
+
+def classes(found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails: Mapping[str, Picture]) -> Json:
+    """Some classes, and what kinds there are, in the order in which they are shown."""
+    addresses = {wnid: f"/thumbnails/{wnid}.webp?v={picture.version}" for wnid, picture in thumbnails.items()}
+    return {
+        "classes": [class_entry(entry, addresses.get(entry.wnid, "")) for entry in found],
+        "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
     }
 
 

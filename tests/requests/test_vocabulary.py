@@ -50,6 +50,25 @@ def test_the_shipped_classes_are_imagenets_in_order():
         assert all(classes[other]["tiny"] for other in entry["relatives"])
 
 
+def test_every_class_is_of_one_kind_and_named_as_it_is_asked_for():
+    kinds = json.loads(asset("kinds.json").read_text(encoding="utf-8"))["kinds"]
+    told = [(wnid, label) for kind in kinds for wnid, label in kind["classes"].items()]
+    assert sorted(told) == [(entry.wnid, entry.label) for entry in SHELF.entries]
+    assert len({kind["name"] for kind in kinds}) == len({kind["title"] for kind in kinds}) == len(kinds)
+    wanted = {"pug": "dogs", "red fox": "mammals", "king penguin": "birds", "tree frog": "reptiles", "jellyfish": "sea"}
+    wanted |= {"ladybug": "insects", "pizza": "food", "daisy": "plants", "volcano": "landscapes", "castle": "buildings"}
+    wanted |= {"canoe": "vehicles", "sombrero": "clothes", "violin": "music", "teddy bear": "sport", "teapot": "home"}
+    found = {entry.label: entry.kind for entry in ALL.search("", 1000)}
+    assert {label: found[label] for label in wanted} == wanted
+    assert [kind.name for kind in ALL.kinds] == [kind["name"] for kind in kinds]
+
+
+def test_in_place_of_what_the_network_lacks_stand_its_relatives():
+    volcano = next(entry for entry in SHELF.entries if entry.label == "volcano")
+    assert TINY.relatives(volcano.wnid) == tuple(SHELF.entries[other].wnid for other in volcano.relatives)
+    assert ALL.relatives(volcano.wnid) == (volcano.wnid,)
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

@@ -22,10 +22,11 @@ class Stage:
         self.video = FakeVideo() if video is None else video
         self.outputs = FakeOutputs()
         self.settings = FakeSettings()
+        self.classes = FakeClasses()
         self.status = FakeStatus(self.desk, self.outputs, self.settings)
         settings = WebConfig.model_validate({"port": 0, **config})
         self.server = Server(
-            settings, self.desk, self.video, self.status, FakeClasses(), self.desk, self.outputs, self.settings, album
+            settings, self.desk, self.video, self.status, self.classes, self.desk, self.outputs, self.settings, album
         )
         self.server.start()
         self.call = Client(self.server.port)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from streamer.messages import (
@@ -16,6 +17,7 @@ from streamer.messages import (
     Change,
     ChatReport,
     ClassEntry,
+    ClassKind,
     FrameCounters,
     Inspection,
     Knowledge,
@@ -54,6 +56,10 @@ WORDS = {
     "n01910747": ("jellyfish",),
     "n02951358": ("canoe",),
 }
+KINDS = (ClassKind("animals", "Animals"), ClassKind("food", "Food and drink"), ClassKind("places", "Landscapes"))
+KIND_OF = {"n07873807": "food", "n09472597": "places", "n09229709": "places", "n02951358": "places"}
+"""The others are animals."""
+NEAREST = {"n02123045": ("n02120079", "n01910747")}
 LACKING = "n02951358"
 """The class that the fake network cannot dream."""
 REMEDY = "take a larger one"
@@ -68,10 +74,33 @@ def target(label: str) -> Target:
 def entry(wnid: str) -> ClassEntry:
     names = WORDS[wnid]
     link, known = f"https://en.wikipedia.org/wiki/{names[0].replace(' ', '_')}", wnid != LACKING
-    return ClassEntry(wnid, names[0], names, link, known, not known)
+    return ClassEntry(wnid, names[0], names, link, known, not known, KIND_OF.get(wnid, "animals"))
+
+
+@dataclass(frozen=True)
+class FakePicture:
+    file: Path
+    version: int
 
 
 class FakeClasses:
+    """The fake classes; pictures of them as the test puts them in."""
+
+    def __init__(self) -> None:
+        self.kinds = KINDS
+        self.pictures: dict[str, FakePicture] = {}
+
+    def like(self, wnid: str, limit: int = 20) -> tuple[ClassEntry, ...]:
+        if wnid not in WORDS:
+            raise Refused(Reason.NOT_FOUND, f"there is no class '{wnid}'")
+        return tuple(entry(other) for other in NEAREST.get(wnid, ()))[:limit]
+
+    def thumbnails(self) -> dict[str, FakePicture]:
+        return self.pictures
+
+    def thumbnail(self, wnid: str) -> FakePicture | None:
+        return self.pictures.get(wnid)
+
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
         found = [entry(wnid) for wnid, names in WORDS.items() if any(query.lower() in name.lower() for name in names)]
         return tuple(sorted(found, key=lambda item: (not item.available, item.label.lower())))[:limit]
@@ -89,6 +118,7 @@ class FakeDesk:
         self.lock = threading.Lock()
         self.requests: list[Request] = []
         self.scene: Scene | None = None
+        self.since_s = 12.0
         self.left_s: float | None = 18.0
         self.paused = False
         self.settings: dict[str, Setting] = {"open": True, "hold_s": 30.0}
@@ -243,7 +273,7 @@ class FakeDesk:
         with self.lock:
             waiting = tuple(Waiting(item, place, 30.0 * place - 12) for place, item in enumerate(self.requests, 1))
             left_s = None if self.paused else self.left_s
-            return Programme(self.scene, 12.0, left_s, waiting, self.paused, bool(self.settings["open"]))
+            return Programme(self.scene, self.since_s, left_s, waiting, self.paused, bool(self.settings["open"]))
 
     def bump(self) -> None:
         self._note("bump")

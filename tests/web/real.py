@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
-from streamer.config import QueueConfig, WebConfig
+from streamer.config import QueueConfig, ThumbnailsConfig, WebConfig
 from streamer.messages import (
     ChatReport,
-    ClassEntry,
     FrameCounters,
     Inspection,
     Keyframe,
@@ -27,6 +29,7 @@ from streamer.messages import (
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
+from streamer.thumbnails import Thumbnails
 from streamer.web.server import Server
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
@@ -86,8 +89,10 @@ class RealStage:
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         served = WebConfig.model_validate({"port": port, "token": token, **(web or {})})
         self.outputs, self.settings = FakeOutputs(), FakeSettings()
+        thumbnails = Thumbnails(Path(os.devnull) / "none", ThumbnailsConfig())
+        classes = Catalogue(lambda: self.director.vocabulary, lambda: self._snapshot.renderer, thumbnails)
         self.server = Server(
-            served, self.director, FakeVideo(), self.status, self, self.dream, self.outputs, self.settings, album
+            served, self.director, FakeVideo(), self.status, classes, self.dream, self.outputs, self.settings, album
         )
         self.director.tick()
         self.server.start()
@@ -117,10 +122,6 @@ class RealStage:
             knowledge=self.director.knowledge(),
             settings=self.settings.status,
         )
-
-    def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """The classes, as the page asks for them."""
-        return self.director.vocabulary.search(query, limit)
 
     def learn(self, network: str, wnids: Collection[str] | None) -> None:
         """Another network is loaded, and knows these; None while it loads."""

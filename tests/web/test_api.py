@@ -10,7 +10,7 @@ import pytest
 
 from streamer.messages import Inspection, Reason, Refused, Role, StepPicture, StepView
 from tests.web.conftest import Stage
-from tests.web.fakes import LACKING, REMEDY
+from tests.web.fakes import KINDS, LACKING, REMEDY
 
 
 def test_a_request_is_taken(stage: Stage) -> None:
@@ -303,8 +303,11 @@ def test_classes(stage: Stage) -> None:
                 "available": True,
                 "unlearnt": False,
                 "family_safe": True,
+                "kind": "animals",
+                "thumbnail": "",
             }
-        ]
+        ],
+        "kinds": [{"name": kind.name, "title": kind.title} for kind in KINDS],
     }
     assert len(stage.call("GET", "/api/classes?limit=2").json["classes"]) == 2
 

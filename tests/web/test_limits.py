@@ -174,6 +174,13 @@ def test_what_costs_more_counts_more() -> None:
     assert judge(make(HandClock(0.0), calls_per_s=0.1), request) == "fine", "no call costs more than there can be"
 
 
+def test_a_thousand_pictures_of_the_catalogue_are_let_through() -> None:
+    judged = make(HandClock(0.0), all_calls_per_s=1000.0)
+    request = make_mocked_request("GET", "/thumbnails/n02120079.webp").clone(remote="192.0.2.7")
+    assert {judge(judged, request) for _ in range(1000)} == {"fine"}
+    assert judged._calls.used("192.0.2.7") == pytest.approx(0.5)
+
+
 def test_the_token_has_an_allowance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PAUSE_S", 0.0)
     judged = make(calls_per_s=1.0)

@@ -157,7 +157,8 @@ class Worker:
             Exception: what a step raised, unless a smaller canvas cures it.
             SpoiltError: the dream was begun anew several times, and its pictures are still none to be seen.
         """
-        self._send(Ready(self._dream.network, self._dream.device, self._dream.wnids, self._dream.layers))
+        dream = self._dream
+        self._send(Ready(dream.network, dream.device, dream.wnids, dream.layers, dream.nearest))
         while self._session.scene is None and not self._stopped:  # a picture belongs to a scene
             self._listen(BEAT_S)
         if self._fresh:

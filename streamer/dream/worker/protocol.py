@@ -186,6 +186,8 @@ class Ready:
     device: str
     wnids: tuple[str, ...]
     layers: tuple[LayerEntry, ...] = ()
+    nearest: tuple[tuple[int, ...], ...] = ()
+    """As in ``Dream``."""
 
 
 @dataclass(frozen=True, slots=True)

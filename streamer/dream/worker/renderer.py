@@ -353,9 +353,8 @@ class Renderer:
                 self._ready = True
                 self._retreat.begun(report.network)
                 activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
-                self._note(
-                    network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity=activity
-                )
+                self._note(network=report.network, device=report.device, activity=activity)
+                self._note(wnids=report.wnids, layers=report.layers, nearest=report.nearest)
             case Trouble():
                 log.warning("%s", report.message)
                 self._err(report.message)

@@ -11,6 +11,7 @@ from streamer.dream.algorithms.decorrelated import views_for
 from streamer.dream.algorithms.making import make_dreamer
 from streamer.dream.device import DeviceError, canvas_size, choose_device, compute_with, dreaming_threads
 from streamer.dream.interface import Dream, Tell, Unfit
+from streamer.dream.networks.likeness import nearest
 from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.probe import find_form
 from streamer.dream.objectives.views import Glances
@@ -63,6 +64,7 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
         relieve,
         torch.get_num_threads(),
         ensemble.layer_entries,
+        nearest(ensemble),
         rehearse,
         compute_with if device.type == "cpu" else lambda threads: None,
         probe,

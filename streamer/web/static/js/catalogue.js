@@ -1,16 +1,23 @@
-// Everything that can be dreamt: by first letter, by search, or a handful at random. A search also finds what only larger networks know.
+// Everything that can be dreamt, as pictures: a handful at random, by kind, by search, or what is like another. A search also finds what only larger networks know.
 
 import { call } from "./api.js";
 import { byId, el, link, say, sleep } from "./dom.js";
+import { icon } from "./icons.js";
 import { remedy, sentence } from "./network.js";
 
 const HANDFUL = 24;
 const MOST_UNLEARNT = 12; // of those that a search finds
+const MOST_ALIKE = 24;
+const TAKEN_S = 14; // of a subject on air, by when the stream has taken its picture, unless its settings say otherwise
+const FEW = "few";
+const ALL = "all";
 
 let entries = []; // that can be asked for
 let unlearnt = []; // that larger networks know
-let view = "few";
+let kinds = []; // of things, in order
+let view = FEW; // that, ALL, or the name of a kind
 let shown = null; // the network and its size whose classes these are
+let looked = null; // the scene whose picture was looked for
 let operator = false; // whether whoever looks on can change the network
 let onPick;
 
@@ -21,37 +28,88 @@ function shuffled(items) {
     .map((pair) => pair[1]);
 }
 
-const letter = (entry) => entry.label.normalize("NFD")[0].toUpperCase();
+const byLabel = (a, b) => a.label.localeCompare(b.label);
 
-function row(entry) {
-  const others = entry.names.filter((name) => name !== entry.label).join(", ");
-  const pick = el("button", { type: "button", title: others, onclick: () => onPick(entry.label) }, entry.label);
-  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for what is near ${entry.label}` : `Ask for ${entry.label}`);
-  const about = link("↗", entry.link);
-  if (about instanceof Element) about.setAttribute("aria-label", `About ${entry.label}`);
-  return el("li", { className: entry.unlearnt ? "unlearnt" : "" }, pick, about);
+function blank(entry) {
+  return el("span", { className: "thumb blank", "aria-hidden": "true", "data-letter": entry.label[0].toUpperCase() });
 }
 
+function picture(entry) {
+  if (!entry.thumbnail) return blank(entry);
+  const image = el("img", { className: "thumb", loading: "lazy", decoding: "async", alt: "", width: 112, height: 112, src: entry.thumbnail });
+  image.addEventListener("error", () => image.replaceWith(blank(entry)));
+  return image;
+}
+
+function card(entry) {
+  const others = entry.names.filter((name) => name !== entry.label).join(", ");
+  const pick = el("button", { type: "button", className: "pick", title: others, onclick: () => onPick(entry.label) }, picture(entry), entry.label);
+  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for what is near ${entry.label}` : `Ask for ${entry.label}`);
+  const name = `More like ${entry.label}`;
+  const alike = el("button", { type: "button", title: "More like this", "aria-label": name, onclick: () => showAlike(entry) }, icon("alike"));
+  const about = link("↗", entry.link);
+  if (about instanceof Element) about.setAttribute("aria-label", `About ${entry.label}`);
+  const item = el("li", { className: entry.unlearnt ? "unlearnt" : "" }, pick, el("div", { className: "further" }, alike, about));
+  item.dataset.wnid = entry.wnid;
+  return item;
+}
+
+const list = (found) => el("ul", {}, ...found.map(card));
+
+/** Show some, or a note, or nothing of the kind. */
 function show(found, note = "") {
-  byId("classes").replaceChildren(...found.map(row));
+  byId("like").hidden = true;
+  byId("classes").replaceChildren(...(found.length ? [list(found)] : []));
   say(byId("classes-note"), note);
+}
+
+function showKinds() {
+  show([]);
+  const groups = kinds.map((kind) => [kind, entries.filter((entry) => entry.kind === kind.name)]).filter(([, found]) => found.length);
+  byId("classes").replaceChildren(...groups.map(([kind, found]) => el("section", {}, el("h3", {}, kind.title), list(found))));
+}
+
+function press(chosen) {
+  for (const chip of byId("kinds").children) chip.setAttribute("aria-pressed", String(chip.dataset.view === chosen));
 }
 
 function choose(next) {
   view = next;
-  for (const chip of byId("letters").children) chip.setAttribute("aria-pressed", String(chip.dataset.view === view));
-  if (view === "few") show(shuffled(suggested()).slice(0, HANDFUL).sort((a, b) => a.label.localeCompare(b.label)));
-  else show(view === "all" ? entries : entries.filter((entry) => letter(entry) === view));
+  press(view);
+  if (view === ALL) return showKinds();
+  if (view !== FEW) return show(entries.filter((entry) => entry.kind === view));
+  const pictured = suggested().filter((entry) => entry.thumbnail);
+  const among = pictured.length < HANDFUL ? suggested() : pictured;
+  show(shuffled(among).slice(0, HANDFUL).sort(byLabel));
 }
 
 function filter(word) {
   if (!word) return choose(view);
-  for (const chip of byId("letters").children) chip.setAttribute("aria-pressed", "false");
+  press(null);
   const rank = (entry) => (entry.label.toLowerCase().startsWith(word) ? 0 : 1);
-  const among = (list) => list.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b));
+  const among = (some) => some.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b));
   const [able, not] = [among(entries), among(unlearnt).slice(0, MOST_UNLEARNT)];
   if (not.length) show([...able, ...not], "What is dimmed takes a larger network. Ask for it, and you are offered the nearest things this one knows.");
   else show(able, able.length ? "" : "Nothing by that name. Ask for it all the same, and you are offered whatever comes close.");
+}
+
+/** Show what the network finds most like an entry, that one first. */
+async function showAlike(entry) {
+  let found, note;
+  try {
+    ({ classes: found } = await call("GET", `/api/classes?like=${entry.wnid}&limit=${MOST_ALIKE}`));
+    note = found.length ? "" : "The network that dreams now tells of nothing like it.";
+  } catch (error) {
+    [found, note] = [[], error.message];
+  }
+  byId("filter").value = "";
+  press(null);
+  show([entry, ...found], note);
+  const back = el("button", { type: "button", className: "chip", onclick: () => choose(view) }, "Back");
+  const about = byId("like");
+  about.replaceChildren(el("span", {}, "Most like ", el("b", {}, entry.label), ", as the network sees it"), back);
+  about.hidden = false;
+  about.focus();
 }
 
 const typed = () => byId("filter").value.trim().toLowerCase();
@@ -60,8 +118,8 @@ async function read(key) {
   shown = key;
   for (let pause = 1000; key === shown; pause = Math.min(pause * 2, 16_000)) {
     try {
-      const { classes } = await call("GET", "/api/classes");
-      if (key === shown) return fill(classes);
+      const told = await call("GET", "/api/classes");
+      if (key === shown) return fill(told);
     } catch (error) {
       console.info("the list of subjects: %s", error.message);
     }
@@ -69,23 +127,40 @@ async function read(key) {
   }
 }
 
-function fill(classes) {
-  const sorted = classes.sort((a, b) => a.label.localeCompare(b.label));
+function fill(told) {
+  const sorted = told.classes.sort(byLabel);
   entries = sorted.filter((entry) => entry.available);
   unlearnt = sorted.filter((entry) => entry.unlearnt);
-  const views = [["few", "A handful"], ...[...new Set(entries.map(letter))].map((l) => [l, l]), ["all", `All ${entries.length}`]];
+  kinds = told.kinds;
+  const there = kinds.filter((kind) => entries.some((entry) => entry.kind === kind.name));
+  const views = [[FEW, "A handful"], ...there.map((kind) => [kind.name, kind.title]), [ALL, `All ${entries.length}`]];
   const chips = views.map(([key, label]) => {
     const chip = el("button", { type: "button", className: "chip", "aria-pressed": "false", onclick: () => choose(key) }, label);
     chip.dataset.view = key;
     return chip;
   });
-  byId("letters").replaceChildren(...chips);
-  if (!views.some(([key]) => key === view)) view = "few";
+  byId("kinds").replaceChildren(...chips);
+  if (!views.some(([key]) => key === view)) view = FEW;
   filter(typed());
 }
 
 /** What may be shown to anybody unasked. */
 const suggested = () => entries.filter((entry) => entry.family_safe);
+
+/** Look whether the stream has taken a picture of what is on air alone, once for each scene. */
+function look(now) {
+  if (!now || now.targets.length !== 1 || now.since_s < TAKEN_S || now.scene === looked) return;
+  looked = now.scene;
+  const entry = entries.find(({ wnid }) => wnid === now.targets[0].wnid);
+  if (!entry || entry.thumbnail) return;
+  const address = `/thumbnails/${entry.wnid}.webp?scene=${now.scene}`;
+  const probe = new Image();
+  probe.onload = () => {
+    entry.thumbnail = address;
+    for (const item of byId("classes").querySelectorAll("li")) if (item.dataset.wnid === entry.wnid) item.querySelector(".thumb").replaceWith(picture(entry));
+  };
+  probe.src = address;
+}
 
 /** A subject by chance; empty before there is a list. */
 export function any() {
@@ -94,12 +169,13 @@ export function any() {
 }
 
 /** Show what the network of a status knows; the list is read again when it is another. */
-export function showNetwork({ network }) {
+export function showNetwork({ network, on_air: now }) {
   const told = [sentence(network) || "The network is loading. What it knows appears here in a moment.", ...(operator ? remedy(network) : [])];
   const words = told.map((part) => part.textContent ?? part).join("");
   if (byId("network").textContent !== words) byId("network").replaceChildren(...told);
   const key = `${network.name} ${network.classes}`;
   if (network.classes && key !== shown) read(key);
+  look(now);
 }
 
 /** `pick` is called with the label that is chosen. */

@@ -1,0 +1,212 @@
+"""An atlas: a picture of everything that a network can dream, in a folder, with a contact sheet; made in one go or several."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from streamer.commands import WRONG_CALL, CommandError, refusal
+from streamer.commands.atlas_folder import AtlasFolder, Recipe
+from streamer.commands.failures import as_command_error
+from streamer.commands.still import LEAST_PX, MOST_PX
+from streamer.config import Config
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.estimate import duration
+from streamer.dream.sessions.still import Plan, StillDream
+from streamer.dream.sources.noise import noise
+from streamer.dream.sources.start import starting_picture
+from streamer.media.fit import fitted
+from streamer.messages import ClassEntry, Refused, Scene, Target, arrange
+from streamer.requests.vocabulary import Vocabulary
+
+INTERRUPTED = 130
+"""Exit code after Ctrl+C, as shells have it."""
+RECENT = 20
+"""Classes from which the time of the next ones is told: the machine may have more or less to do than an hour ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtlasOrder:
+    """What to make an atlas of."""
+
+    names: tuple[str, ...]
+    """Classes, by name or by a word for several; none for all of them."""
+    folder: Path
+    size: tuple[int, int]
+    """(height, width) of each picture."""
+    seed: int
+    format: str
+    """Ending of the pictures, one of ``atlas_folder.FORMATS``."""
+    iterations: int | None = None
+    """In each octave; None for what is usual."""
+    octaves: int | None = None
+    """None for what the config says."""
+
+
+class Pace:
+    """Foretells how long classes take, from those that were done. All take the same steps at the same size."""
+
+    def __init__(self, past: Iterable[float] = ()) -> None:
+        """Begin with the seconds that classes took before, in the order in which they were done."""
+        self._past: deque[float] = deque(past, maxlen=RECENT)
+
+    def learn(self, seconds: float) -> None:
+        """One more is done."""
+        self._past.append(seconds)
+
+    def left_s(self, classes: int, share: float = 0.0, begun_s: float = 0.0) -> float | None:
+        """Seconds that so many classes take.
+
+        Args:
+            classes: the one at work among them.
+            share: how much of that one is done, 0..1.
+            begun_s: seconds that this took.
+
+        Returns:
+            None where nothing is known yet.
+        """
+        if self._past:
+            one_s = sum(self._past) / len(self._past)
+        elif share > 0:
+            one_s = begun_s / share
+        else:
+            return None
+        return one_s * (classes - share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all classes of an atlas are made with."""
+
+    dream: StillDream
+    plan: Plan
+    order: AtlasOrder
+    source: np.ndarray | None
+    """The picture that they begin from; None for noise."""
+
+    def make(self, entry: ClassEntry, progress: Callable[[float], None]) -> np.ndarray:
+        """Dream a class, (H, W, 3) uint8 RGB; ``progress`` is told how much of it is done, 0..1."""
+        size, seed = self.order.size, _seed(self.order.seed, entry.wnid)
+        if self.source is None:
+            image = noise(size, np.random.default_rng(seed))
+        else:
+            image = fitted(self.source, size, self.dream.config.source.fit, fine=True)
+        for stage in self.dream.dream(image, scene_of(entry), self.plan, seed):
+            if stage.iteration == self.plan.steps:
+                return stage.picture()
+            progress(stage.iteration / self.plan.steps)
+        raise AssertionError("a plan has steps")
+
+
+def command(config: Config, order: AtlasOrder, console: Console, announce: Callable[[str], None]) -> None:
+    """Make an atlas, or what is missing of it, behind a progress bar.
+
+    Raises:
+        CommandError: the call was wrong, or it failed.
+    """
+    height, width = order.size
+    if min(order.size) < LEAST_PX or max(order.size) > max(MOST_PX) or min(order.size) > min(MOST_PX):
+        raise CommandError(f"--size is {width}x{height}; must be {LEAST_PX}x{LEAST_PX} to 7680x4320", WRONG_CALL)
+    with as_command_error():
+        words = Vocabulary.load()
+        named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # its mistakes come first
+        be_repeatable()
+        dream = StillDream(config)
+        wnids = dream.ensemble.wnids
+        words = words.narrowed(wnids)
+        known = {entry.wnid: entry for entry in words.search("", len(wnids)) if entry.available}
+        wanted = [known[wnid] for wnid in sorted(known) if wnid in named or not order.names]
+        if not wanted:
+            raise CommandError(f"{dream.ensemble.name} knows nothing of '{', '.join(order.names)}'", WRONG_CALL)
+        work = _Work(dream, dream.plan(order.size, order.iterations, order.octaves), order, starting_picture(config.source))
+        folder = AtlasFolder(order.folder, _recipe(work, config), words.kinds)
+        missing = [entry for entry in wanted if not folder.has(entry.wnid)]
+        if len(missing) < len(wanted):
+            announce(f"{len(wanted) - len(missing)} of {len(wanted)} classes are there already")
+        try:
+            if missing:
+                _make(work, folder, missing, console, announce)
+        except KeyboardInterrupt:
+            done = sum(folder.has(entry.wnid) for entry in wanted)
+            raise CommandError(
+                f"{done} of {len(wanted)} classes are done; the same call goes on from there", INTERRUPTED
+            ) from None
+        finally:
+            folder.show(known)
+        announce(f"{folder.sheet}: {len(wanted)} classes")
+
+
+def scene_of(entry: ClassEntry) -> Scene:
+    """A class alone in the picture."""
+    return Scene(1, arrange([Target(entry.wnid, entry.label)]))
+
+
+def _make(
+    work: _Work, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
+) -> None:
+    """Dream what is missing, and foretell how long it takes."""
+    estimate = work.dream.estimate(scene_of(missing[0]), work.plan)  # its trial steps set up what all others use
+    if not estimate.fits:
+        raise CommandError(f"{work.plan} needs {estimate.needs}; try a smaller --size, or close other programs")
+    pace, foretold_s, begun_s = Pace(folder.seconds), 0.0, time.monotonic()
+    with _bar(console) as shown:
+        task = shown.add_task(missing[0].label, total=len(missing), left="")
+        for number, entry in enumerate(missing):
+            class_s, left = time.monotonic(), len(missing) - number
+
+            def progress(share: float, entry: ClassEntry = entry, number: int = number, since_s: float = class_s) -> None:
+                left_s = pace.left_s(len(missing) - number, share, time.monotonic() - since_s)
+                told = "" if left_s is None else f"about {duration(left_s)} left"
+                shown.update(task, description=entry.label, completed=number + share, left=told)
+
+            image = work.make(entry, progress)
+            took_s = time.monotonic() - class_s
+            folder.put(entry, image, took_s)
+            pace.learn(took_s)
+            if number == 0:
+                foretold_s = took_s + (pace.left_s(left - 1) or 0.0)
+                announce(f"{len(missing)} classes, {work.plan} each: about {duration(foretold_s)}")
+        shown.update(task, completed=len(missing), left="")
+    announce(f"{len(missing)} classes took {duration(time.monotonic() - begun_s)}; {duration(foretold_s)} were foretold")
+
+
+def _recipe(work: _Work, config: Config) -> Recipe:
+    """What the pictures are made by."""
+    dream, order, plan = work.dream, work.order, work.plan
+    changed = config.model_dump(mode="json", include={"dream", "ink", "source"}, exclude_defaults=True)
+    return Recipe(
+        network=dream.ensemble.name,
+        classes=len(dream.ensemble.wnids),
+        size=f"{order.size[1]}x{order.size[0]}",
+        iterations=plan.iterations,
+        octaves=len(plan.sizes),
+        seed=order.seed,
+        format=order.format,
+        settings={f"{section}.{key}": value for section, settings in changed.items() for key, value in settings.items()},
+    )
+
+
+def _seed(seed: int, wnid: str) -> int:
+    """Each class's own, the same whichever others are made with it: from one noise all would have the same colours."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {wnid}".encode()).digest()[:6])
+
+
+def _classes_of(words: Vocabulary, name: str) -> tuple[Target, ...]:
+    try:
+        return words.classes_of(name)
+    except Refused as refused:
+        raise CommandError(refusal(refused), WRONG_CALL) from None
+
+
+def _bar(console: Console) -> Progress:
+    """A bar for all of it; none where the console is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TextColumn("{task.fields[left]}"), console=console, disable=not console.is_terminal)

@@ -1,0 +1,24 @@
+"""Small files are there whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from streamer.whole_files import write_whole
+
+
+def test_a_file_takes_the_place_of_the_one_before_and_of_an_unfinished_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.webp"
+    (tmp_path / ".a.webp.part").write_bytes(b"left by a program that was killed")
+    write_whole(file, b"first")
+    write_whole(file, b"second")
+    assert file.read_bytes() == b"second"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.webp"]
+
+
+def test_what_cannot_be_put_in_place_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "a.webp"
+    (folder / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"a\.webp"):
+        write_whole(folder, b"data")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.webp"]
