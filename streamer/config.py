@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bot.config import ChatConfig, TwitchConfig
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_block import LocalPath, Section, broken
+from streamer.config_controls import ControlsConfig
 from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
 from streamer.config_log import LogConfig
@@ -44,6 +45,7 @@ __all__ = [
     "AudioConfig",
     "CanvasConfig",
     "Config",
+    "ControlsConfig",
     "DreamConfig",
     "FileOutput",
     "HlsOutput",
@@ -549,6 +551,7 @@ class Config(Section):
     journal: JournalConfig = JournalConfig()
     log: LogConfig = LogConfig()
     snapshot: SnapshotConfig = SnapshotConfig()
+    controls: ControlsConfig = ControlsConfig()
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

@@ -541,6 +541,12 @@ class RendererStatus:
     """Pictures that were not shown, because they held what is no number or reached beyond black and white."""
     reduced: str = ""
     """What it does without for want of memory or of a GPU that works, and until when; empty when nothing."""
+    switching: str = ""
+    """The network and algorithm that it is about to go over to; empty while it stays with what it has."""
+    switch_error: str = ""
+    """Why it did not go over to what was asked for last, in one line; empty when it did."""
+    switch_failures: int = 0
+    """How often it did not."""
 
 
 class ChatState(StrEnum):

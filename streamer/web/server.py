@@ -18,6 +18,7 @@ from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
+from streamer.web.controls import ControlsApi
 from streamer.web.door import Guard, Visit, count_bytes, take
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
 from streamer.web.events import Events
@@ -25,7 +26,7 @@ from streamer.web.limits import Limits
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
 from streamer.web.outputs import OutputsApi
-from streamer.web.protocols import Actions, Classes, Desk, Outputs, Settings, StatusReader, Video
+from streamer.web.protocols import Actions, Classes, Controls, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
 from streamer.web.watch import Watch
@@ -51,7 +52,13 @@ class Server:
         actions: Actions,
         outputs: Outputs,
         settings: Settings,
+        controls: Controls | None = None,
     ) -> None:
+        """Take in the other rooms.
+
+        Args:
+            controls: None for a desk without live controls.
+        """
         self._config = config
         self._desk = desk
         self._video = video
@@ -60,6 +67,7 @@ class Server:
         self._actions = actions
         self._outputs = outputs
         self._settings = settings
+        self._controls = controls
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live: Live | None = None
@@ -184,6 +192,8 @@ class Server:
         settings = SettingsApi(self._settings, calls)
         for room in (api, moderation, outputs, settings, live, events, Watch(self._status, calls, limits)):
             app.add_routes(room.routes())
+        if self._controls is not None:
+            app.add_routes(ControlsApi(self._controls, calls).routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)
         app.add_routes(live.late_routes())
