@@ -19,6 +19,7 @@ from bot.config import ChatConfig, TwitchConfig
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_album import AlbumConfig
 from streamer.config_block import LocalPath, Section, broken
+from streamer.config_controls import ControlsConfig
 from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
 from streamer.config_log import LogConfig
@@ -47,6 +48,7 @@ __all__ = [
     "AudioConfig",
     "CanvasConfig",
     "Config",
+    "ControlsConfig",
     "DreamConfig",
     "FileOutput",
     "HlsOutput",
@@ -581,6 +583,7 @@ class Config(Section):
     log: LogConfig = LogConfig()
     snapshot: SnapshotConfig = SnapshotConfig()
     thumbnails: ThumbnailsConfig = ThumbnailsConfig()
+    controls: ControlsConfig = ControlsConfig()
     outputs: Annotated[tuple[Output, ...], AfterValidator(named)] = Field(
         default=(), description="Where the video goes besides the web page: a list of blocks with a kind."
     )

@@ -718,6 +718,12 @@ class RendererStatus:
     """The last thing that went wrong, whether it still is or not; empty when nothing did."""
     last_error_ago_s: float | None = None
     """Seconds since that; None when nothing did."""
+    switching: str = ""
+    """The network and algorithm that it is about to go over to; empty while it stays with what it has."""
+    switch_error: str = ""
+    """Why it did not go over to what was asked for last, in one line; empty when it did."""
+    switch_failures: int = 0
+    """How often it did not."""
 
 
 class ChatState(StrEnum):

@@ -58,6 +58,8 @@ class Past:
     """Whether every step is known; else even steps stand in for the missing ones."""
     snapshot: Path | None = None
     """Where what the run went on from is kept; None where it began by itself."""
+    switched: bool = False
+    """Whether its network or algorithm was changed on the way."""
 
     @property
     def begun(self) -> Begun:
@@ -114,7 +116,7 @@ def read(path: Path) -> Past:
         raise JournalError(f"the journal '{path}' ends before anything was dreamt")
     program, started, seed, settings, resumed = run
     snapshot = path.with_suffix(SNAPSHOT) if resumed else None
-    return Past(path, program, started, seed, settings, tuple(book.keyframes), book.complete, snapshot)
+    return Past(path, program, started, seed, settings, tuple(book.keyframes), book.complete, snapshot, book.switched)
 
 
 def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any], bool]:
@@ -147,6 +149,7 @@ class _Book:
         self._pending: list[Act] = []
         self._at_ms: int | None = None
         self._full = False
+        self.switched = False
 
     def add(self, line: bytes) -> None:
         """Take the next line; one that is broken is left out."""
@@ -204,6 +207,8 @@ class _Book:
     def _note(self, note: Mapping[str, object], at_ms: int) -> None:
         if "full" in note:
             self._full = True
+        if "switched" in note:
+            self.switched = True
         if "end" in note and self._full and self._at_ms is not None:
             self._catch_up(at_ms)
 

@@ -11,17 +11,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 
 from streamer.acts import Act
+from streamer.algorithm_facts import ALGORITHMS
 from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
-from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output
+from streamer.config import Config, MjpegOutput, MpegtsHttpOutput, Output, is_loopback
+from streamer.control_status import OscStatus, Switching
+from streamer.controls import Controls
 from streamer.dream.sources.source import MovingSource
 from streamer.dream.worker.process import WorkerProcess, choose_seed
 from streamer.dream.worker.protocol import Thrift
@@ -41,12 +45,27 @@ from streamer.messages import (
     SoundStatus,
     StatusSnapshot,
 )
+from streamer.osc import Osc
 from streamer.overload import Ladder, Luxury
+from streamer.presets import Presets
 from streamer.reload import Reload
 from streamer.requests.director import Director
 from streamer.requests.queue import QueueError, RequestQueue, default_path
 from streamer.requests.vocabulary import Vocabulary
-from streamer.settings_live import CAMERA, DREAM, PICTURE, RULES, SOUND, Unwelcome, among, tuned
+from streamer.settings_live import (
+    CAMERA,
+    DREAM,
+    PICTURE,
+    RULES,
+    SOUND,
+    SWITCH,
+    Unwelcome,
+    among,
+    changes,
+    expanded,
+    tuned,
+    with_settings_of,
+)
 from streamer.snapshot import Snapshot, pack
 from streamer.snapshots import Snapshots, as_keyframe, left, source_of
 from streamer.thumbnails import FOLDER, Thumbnails
@@ -60,6 +79,7 @@ from streamer.video.frames.curtain import Curtain
 from streamer.video.frames.finish import Finish
 from streamer.video.frames.screen import make_screen
 from streamer.video.frames.slate import Slate
+from streamer.video.frames.turning import TurningScreen
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.sinks import make_sink
 from streamer.video.sound.audio import AudioTrack
@@ -117,6 +137,7 @@ class Pipeline:
             QueueError: the queue's file cannot be used.
             EncoderError: there is no encoder for this video.
             SourceError: the film that the dream is to ride on cannot be read.
+            OscError: there can be no listening for OSC.
         """
         self._config, self._clock = config, clock
         self._reload = reload or Reload(config)
@@ -136,6 +157,7 @@ class Pipeline:
                 self._director.go_on(self._left.on_air, self._left.on_air_s, held=self._left.held)
                 if self._left.motion_meant == motion:  # what the settings say since goes before
                     motion = self._left.motion
+                    self._reload.resume({"zoom.speed": motion.speed, "zoom.rotation": motion.rotation})
             self._source = MovingSource(config, clock) if config.source.moves else None
             if self._source is not None:
                 built.callback(self._source.stop)
@@ -150,12 +172,19 @@ class Pipeline:
                 latest=self._resumed,
                 kept=None if self._left is None else self._left.kept,
                 on_acts=self._write_down,
+                on_switched=self._take_switch,
                 clock=clock,
             )
             self._thumbnails = Thumbnails(config.thumbnails.folder or queue_path.parent / FOLDER, config.thumbnails)
             self._chat = ChatBoard(clock)
-            self._actions = _Actions(self._renderer, motion, self._chat, clock)
-            self._screen = make_screen(config, newest=None if self._source is None else self._source.newest)
+            self._actions = _Actions(self._renderer, motion, self._chat, self._reload, clock)
+            presets = Presets(config.controls.folder or queue_path.parent / "presets")
+            self._controls = Controls(self._reload, presets, self._switching, self._hearing)
+            self._osc = self._make_osc()
+            if self._osc is not None:
+                built.callback(self._osc.stop)
+            self._dreamt = config
+            self._screen = TurningScreen(make_screen(config, newest=None if self._source is None else self._source.newest))
             built.callback(self._screen.close)
             self._finish, self._slate = Finish(config.video), Slate(config.video)
             self._curtain: Curtain | None = Curtain(size, self.seed)
@@ -187,6 +216,7 @@ class Pipeline:
                 self._outputs,
                 self._reload,
                 self._album,
+                self._controls,
             )
             self._reload.taken_by(self.take_settings)
             built.pop_all()
@@ -244,6 +274,8 @@ class Pipeline:
             self._album.start()
         self._frames.start()
         self._control.start()
+        if self._osc is not None:
+            self._osc.start()
         log.info("seed %d", self.seed)
 
     def run(self, stopping: threading.Event) -> None:
@@ -276,6 +308,8 @@ class Pipeline:
         dream = threading.Thread(target=self._renderer.stop, args=(deadline_s - 0.5,), name="stop-renderer", daemon=True)
         dream.start()
         ended = self._control.stop(left_s())
+        if self._osc is not None:
+            ended &= self._osc.stop(left_s())
         ended &= self._server.stop(left_s())
         ended &= self._frames.stop(left_s())
         ended &= self._outputs.stop(left_s())
@@ -316,6 +350,16 @@ class Pipeline:
         if self._journal is not None:
             self._journal.keyframe(keyframe, acts)
 
+    def _take_switch(self, config: Config) -> None:
+        """Called by the renderer likewise: the next keyframe is of a worker that was begun with other settings."""
+        if ALGORITHMS[config.dream.algorithm].screen != ALGORITHMS[self._dreamt.dream.algorithm].screen:
+            look = with_settings_of(self._reload.config, config, expanded(SWITCH))
+            self._screen.turn(make_screen(look, newest=None if self._source is None else self._source.newest))
+        if self._journal is not None:
+            told = config.model_dump(mode="json", include={"network", "dream", "ink"})
+            self._journal.note("switched", {key: _told(told, key) for key in changes(self._dreamt, config)})
+        self._dreamt = config
+
     def _open_journal(self) -> Journal | None:
         """The run's journal; None where none is wanted."""
         if not self._config.journal.enabled:
@@ -347,6 +391,8 @@ class Pipeline:
 
     def _steer(self) -> None:
         """Tell the renderer what is on air."""
+        self._reload.advance()
+        self._controls.look()
         self._health.sample(self._frame_clock.counters)
         status = self._renderer.status()
         if not status.wnids:
@@ -453,12 +499,23 @@ class Pipeline:
             self._slate.tune(config.video)
         if among(changed, SOUND):
             self._audio.set_volume(config.audio.volume_db)
-        if among(changed, DREAM):
+        if among(changed, SWITCH):
+            self._renderer.switch(with_settings_of(self._config, config, expanded(SWITCH)), tuned(self._config, config))
+        elif among(changed, DREAM):
             self._renderer.tune(tuned(self._config, config))
         if camera := among(changed, CAMERA):
             speed = config.zoom.speed if "zoom.speed" in camera else None
             rotation = config.zoom.rotation if "zoom.rotation" in camera else None
-            self._actions.move_camera(speed, rotation)
+            self._actions.turn(speed, rotation)
+
+    def _switching(self) -> Switching:
+        """How a change of the network or the algorithm stands."""
+        status = self._renderer.status()
+        return Switching(status.switching, status.switch_error, status.switch_failures)
+
+    def _hearing(self) -> OscStatus | None:
+        """How the listener for OSC does."""
+        return None if self._osc is None else self._osc.status
 
     def chat_restarted(self) -> None:
         """The chat bot that belongs to this stream was started again."""
@@ -505,6 +562,19 @@ class Pipeline:
         """Why a restart would not go on from this dream; empty when it would, or is not to."""
         return "" if self._snapshots is None else self._snapshots.trouble
 
+    def _make_osc(self) -> Osc | None:
+        """What listens for OSC; None where nobody is to."""
+        controls = self._config.controls
+        if not controls.osc:
+            return None
+
+        def wake(twist: bool) -> None:
+            self._renderer.twist() if twist else self._renderer.bump()
+
+        if not is_loopback(controls.osc_host):
+            log.warning("OSC is listened for on %s: whoever can send there changes the dream", controls.osc_host)
+        return Osc(controls.osc_host, controls.osc_port, self._controls, wake)
+
     def _make_output(self, output: Output, name: str) -> Runner:
         """What runs for an output; it does nothing until started."""
         if isinstance(output, MpegtsHttpOutput | MjpegOutput):
@@ -515,8 +585,8 @@ class Pipeline:
 class _Actions:
     """What the web may do to the dream, and where it brings what the chat bot tells. Thread-safe."""
 
-    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard, clock: Callable[[], float]) -> None:
-        self._renderer, self._chat, self._clock = renderer, chat, clock
+    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard, reload: Reload, clock: Callable[[], float]) -> None:
+        self._renderer, self._chat, self._reload, self._clock = renderer, chat, reload, clock
         self._lock = threading.Lock()
         self._inspected_s = -INSPECT_S
         self.motion = motion
@@ -540,7 +610,14 @@ class _Actions:
         return self._renderer.inspection()
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
-        """Move the camera differently from now on, None for as before; returns how it moves now."""
+        """Move the camera differently from now on, None for as before; returns how it moves then."""
+        wanted = {"zoom.speed": speed, "zoom.rotation": rotation}
+        self._reload.change({key: value for key, value in wanted.items() if value is not None})
+        zoom = self._reload.target.zoom
+        return Motion(zoom.speed, zoom.rotation)
+
+    def turn(self, speed: float | None, rotation: float | None) -> Motion:
+        """Have the renderer move the camera so; arguments and returns likewise."""
         with self._lock:
             before = self.motion
             self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
@@ -550,6 +627,13 @@ class _Actions:
     def hear_chat(self, report: ChatReport) -> None:
         """Take what the chat bot tells of itself."""
         self._chat.hear(report)
+
+
+def _told(config: Mapping[str, Any], key: str) -> Any:
+    """A setting of a config as JSON, by its dotted key."""
+    for part in key.split("."):
+        config = config[part]
+    return config
 
 
 def version() -> str:

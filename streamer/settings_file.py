@@ -103,6 +103,72 @@ def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) ->
     return config, tuple(gone)
 
 
+def read_preset(path: Path) -> tuple[Config, tuple[str, ...]]:
+    """Read a config for what it says itself, without the environment and the command line.
+
+    Returns:
+        The config, and the settings, dotted, that the file names, in the order of the reference.
+
+    Raises:
+        ConfigError: with all mistakes found.
+    """
+    problems: list[Problem] = []
+    root = _read_file(path, problems)
+    config = _validate(root, problems)
+    if config is None or problems:
+        raise ConfigError(_listed(problems))
+    return config, tuple(key for key in setting_keys() if _is_named(root, key.split(".")))
+
+
+def _is_named(root: Node, path: Sequence[str]) -> bool:
+    node: Node | None = root
+    for key in path:
+        node = node.value.get(key) if node is not None and isinstance(node.value, dict) else None
+    return node is not None
+
+
+def read_changes(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Lay some settings over a config, as JSON that came from elsewhere.
+
+    Args:
+        changes: dotted keys and values.
+
+    Raises:
+        ConfigError: with all mistakes found; no place is named, for there is no file.
+    """
+    problems: list[Problem] = []
+    known, told = set(setting_keys()), {}
+    nowhere = Place(0, 0, "")
+    for key, value in changes.items():
+        if key not in known:
+            near = process.extractOne(key, known, scorer=fuzz.ratio, score_cutoff=65)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            problems.append(Problem(nowhere, f"there is no setting '{cut(key)}'{hint}"))
+            continue
+        block, _, name = key.partition(".")
+        if not name:
+            told[block] = value
+            continue
+        inner = told.setdefault(block, getattr(config, block).model_dump(mode="json"))
+        *blocks, last = name.split(".")
+        for part in blocks:
+            inner = inner[part]
+        inner[last] = value
+    try:
+        root = Reader(json.dumps(told, ensure_ascii=False), lambda line: nowhere, problems).read()
+    except (Unreadable, ValueError) as error:
+        raise ConfigError([f"the value {error}"]) from None
+    alone = _validate(root, problems)
+    if alone is None or problems:
+        raise ConfigError([problem.message for problem in sorted(problems, key=lambda problem: problem.place)])
+    changed = config.model_copy(update={name: getattr(alone, name) for name in told})
+    try:
+        Config.model_validate({name: getattr(changed, name) for name in Config.model_fields})  # do they go together?
+    except ValidationError as error:
+        raise ConfigError([f"'{first['ctx']['key']}' {first['ctx']['rule']}" for first in error.errors()[:1]]) from None
+    return changed
+
+
 def _still_there(settings: Mapping[str, Any], model: type[BaseModel], prefix: str, gone: list[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in settings.items():

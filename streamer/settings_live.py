@@ -1,13 +1,14 @@
 """Which settings are live: a change of the config file shows while the stream runs. All others change at the next start.
 
 The tables below are the one place that says so, by who goes by a setting; the reference, ``zoomdream check`` and the reload
-read them, and a test compares them with all settings there are. A new setting has to stand in one of them.
+read them, and a test compares them with all settings there are. A new setting has to stand in one of them. Some of those that
+wait for the next start can be changed at the desk meanwhile: they take a new worker (``SWITCH``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -99,6 +100,8 @@ SOUND = ("audio.volume_db",)
 """Of the sound."""
 CHAT = ("chat", "dream.layout")
 """Of the chat bot that the stream has started."""
+DESK = ("controls.crossfade_s",)
+"""Of the live controls."""
 AT_START = (
     "seed",
     "device",
@@ -143,8 +146,17 @@ AT_START = (
     "snapshot",
     "thumbnails",
     "outputs",
+    "controls.folder",
+    "controls.osc",
+    "controls.osc_host",
+    "controls.osc_port",
 )
 """Those that are not live; a block stands for all within."""
+SWITCH = ("network", "dream.algorithm", "dream.tile_px", "ink.start", "ink.text", "ink.threshold")
+"""Of those, what the desk can change while the stream runs: a new worker prepares with them, and takes over from the picture
+that the old one got to."""
+LOOK = ("zoom", "dream", "ink")
+"""What a preset stands for whole, with its defaults: of all other settings it changes those that it names."""
 
 
 class NotTogether(Exception):
@@ -161,8 +173,10 @@ def expanded(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(key for key in setting_keys() if any(key == name or key.startswith(f"{name}.") for name in names))
 
 
-LIVE = expanded((*DREAM, *CAMERA, *PICTURE, *RULES, *SOUND, *CHAT))
+LIVE = expanded((*DREAM, *CAMERA, *PICTURE, *RULES, *SOUND, *CHAT, *DESK))
 """All that are live, dotted."""
+AT_DESK = LIVE | expanded(SWITCH)
+"""All that the desk can change while the stream runs, dotted."""
 
 
 def among(changed: Iterable[str], names: tuple[str, ...]) -> frozenset[str]:
@@ -185,8 +199,13 @@ def changes(before: Config, after: Config) -> tuple[str, ...]:
 
 def with_settings_of(config: Config, other: Config, keys: Iterable[str]) -> Config:
     """A config that has some settings, dotted, of another. Nothing is checked: both have been."""
-    for key in keys:
-        config = _put(config, key.split("."), value_of(other, key))
+    return with_values(config, {key: value_of(other, key) for key in keys})
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """A config that has other values of some settings, dotted. Nothing is checked: they have been."""
+    for key, value in values.items():
+        config = _put(config, key.split("."), value)
     return config
 
 

@@ -22,6 +22,7 @@ LEAVES = {
     "config_outputs": {"config_block"},
     "config_source": {"config_block"},
     "config_ink": {"config_block"},
+    "config_controls": {"config_block"},
     "config_journal": {"config_block"},
     "config_log": {"config_block"},
     "config_snapshot": {"config_block"},
@@ -38,6 +39,7 @@ LEAVES = {
         "config_outputs",
         "config_source",
         "config_ink",
+        "config_controls",
         "config_journal",
         "config_log",
         "config_snapshot",
@@ -61,10 +63,13 @@ LEAVES = {
     "settings_yaml": {"settings_signs"},
     "settings_rules": {"config"},
     "settings_live": {"acts", "config", "settings_rules"},
+    "glide": {"config", "settings_live"},
     "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
     "text_files": set(),
     "whole_files": set(),
     "wording": set(),
+    "control_status": set(),
+    "presets": {"config", "settings_file", "settings_live", "settings_rules"},
 }
 """Each leaf and the leaves it may import."""
 DREAM = (
@@ -89,6 +94,7 @@ ONLY_IN = {
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),
     "watchfiles": ("streamer.settings_watch",),
+    "pythonosc": ("streamer.osc",),
 }
 """Packages that only some modules may import."""
 

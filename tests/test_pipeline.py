@@ -62,9 +62,12 @@ class HandRenderer:
         latest: Keyframe | None = None,
         kept: Kept | None = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None],
+        on_switched: Callable[[Config], None],
         clock: Callable[[], float],
     ) -> None:
         self._on_keyframe, self._on_acts, self._clock = on_keyframe, on_acts, clock
+        self.on_switched = on_switched
+        self.switches: list[tuple[Config, Tuned]] = []
         self.latest = latest
         self._kept = None if latest is None or kept is None else (latest, kept)
         self._status = RendererStatus()
@@ -104,6 +107,17 @@ class HandRenderer:
 
     def tune(self, tuned: Tuned) -> None:
         self.tuned.append(tuned)
+
+    def switch(self, config: Config, tuned: Tuned) -> None:
+        self.switches.append((config, tuned))
+        self._status = replace(self._status, switching=config.dream.algorithm)
+
+    def finish_switch(self, why_not: str = "") -> None:
+        """The worker is there, or cannot be."""
+        failures = self._status.switch_failures + bool(why_not)
+        self._status = replace(self._status, switching="", switch_error=why_not, switch_failures=failures)
+        if not why_not:
+            self.on_switched(self.switches[-1][0])
 
     def save(self, thrift: Thrift) -> None:
         self.thrifts.append(thrift)
@@ -773,6 +787,67 @@ def test_a_config_that_somebody_cannot_go_by_changes_nothing(reloading: Reloadin
     told = reloading.write("video: {captions: false, fps: 30}\noutputs: [{kind: 'null'}]\n")
     assert told == {"changed": [], "at_next_start": ["video.fps", "outputs"]}
     assert reloading.call("api/status")["settings"]["mistakes"] == 0
+
+
+def test_what_the_desk_changes_goes_the_same_way(reloading: Reloading) -> None:
+    reloading.call("api/controls", {"settings": {"controls.crossfade_s": 1}}, "PATCH")
+    told = reloading.call("api/controls", {"settings": {"zoom.speed": 1.3, "dream.contrast": 60}}, "PATCH")
+    assert told == {"changed": ["zoom.speed", "dream.contrast"]}
+    assert reloading.renderer.motions == [Motion(1.3, 0.25)]
+    assert reloading.renderer.tuned == [Tuned((("dream.contrast", 60.0),))]
+    assert reloading.call("api/status")["motion"]["speed"] == 1.3
+    assert reloading.call("api/motion", {"rotation": 2.0}) == {"speed": 1.3, "rotation": 2.0}
+    assert reloading.call("api/controls")["changed"] == [
+        "zoom.speed",
+        "zoom.rotation",
+        "dream.contrast",
+        "controls.crossfade_s",
+    ]
+    reloading.write("video: {captions: false}\nzoom: {speed: 1.2}\n")
+    assert reloading.renderer.motions[-1] == Motion(1.2, 2.0), "the last word counts"
+    assert reloading.call("api/controls")["changed"] == ["zoom.rotation", "dream.contrast", "controls.crossfade_s"]
+    reloading.call("api/controls/reset", {})
+    for _ in range(200):  # it fades
+        if reloading.renderer.motions[-1] == Motion(1.2, 0.25) and reloading.renderer.tuned[-1] == Tuned():
+            break
+        threading.Event().wait(0.05)
+    assert reloading.renderer.tuned[-1] == Tuned()
+    assert len(reloading.renderer.motions) > 4, "step by step"
+
+
+def test_another_algorithm_takes_a_worker_and_its_screen_comes_with_its_first_picture(reloading: Reloading) -> None:
+    reloading.renderer.keyframe(WHITE // 2)
+    reloading.await_frame(lambda image: abs(int(image.mean()) - 127) < 3)
+    told = reloading.call("api/controls/preset", {"name": "ink", "fade_s": 0})
+    assert told["at_next_start"] == ["canvas.width"]
+    ((config, tuned),) = reloading.renderer.switches
+    assert (config.dream.algorithm, tuned) == ("ink", Tuned())
+    assert config.seed == 7
+    told = reloading.call("api/controls")
+    assert (told["switching"], told["preset"]) == ("ink", "ink")
+    reloading.renderer.finish_switch()
+    reloading.await_frame(lambda image: abs(int(image.mean()) - 127) < 3)  # nothing of it is there yet
+    reloading.renderer.keyframe(np.zeros_like(WHITE))
+    reloading.await_frame(lambda image: image.max() < 10)
+    reloading.call("api/controls", {"settings": {"ink.colour": "#ff0000"}}, "PATCH")
+    reloading.await_frame(lambda image: image[..., 2].min() > 200 and image[..., 0].max() < 60)
+    journal = next((reloading.file.parent / "journals").glob("*.jsonl")).read_text()
+    assert '"note":{"switched":{"dream.algorithm":"ink"}}' in journal
+    assert reloading.call("api/status")["video"]["frames"]["repeated"] == 0
+
+
+def test_a_switch_that_fails_is_taken_back_at_the_desk(reloading: Reloading) -> None:
+    reloading.call("api/controls", {"settings": {"dream.contrast": 60}}, "PATCH")
+    threading.Event().wait(0.3)  # it is looked at ten times a second
+    reloading.call("api/controls/preset", {"name": "deepdream"})
+    reloading.renderer.finish_switch("no weights")
+    end_s = time.monotonic() + WAIT_S
+    while reloading.call("api/controls")["changed"] != ["dream.contrast"]:
+        assert time.monotonic() < end_s, "it stayed"
+        threading.Event().wait(0.05)
+    told = reloading.call("api/controls")
+    assert (told["switch_error"], told["preset"], told["settings"]["dream.algorithm"]) == ("no weights", "", "default")
+    assert reloading.renderer.switches[-1][0].dream.algorithm == "default"
 
 
 class HandLadder(Ladder):

@@ -201,6 +201,7 @@ def _why_not_the_same(past: Past, config: Config, dream: OfflineDream, seed: int
         (f"it was dreamt with {begun.network}, this is {dream.network}", dream.network != begun.network),
         ("the canvas has another size", dream.size != begun.size),
         ("it rode on a moving picture", recorded.source.moves),
+        ("its network or algorithm was changed on the way, and it is dreamt with those of its start", past.switched),
         ("another seed", seed != past.seed),
         (f"other settings of {', '.join(unlike)}", bool(unlike)),
     ]

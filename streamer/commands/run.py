@@ -61,6 +61,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         # The rooms are imported here, so that Ctrl+C is heard while they load.
         from streamer.commands.bot import BotProcess, settings
         from streamer.dream.sources.picture import SourceError
+        from streamer.osc import OscError
         from streamer.pipeline import Pipeline, PipelineError
         from streamer.requests.queue import QueueError
         from streamer.video.encoding.encode import EncoderError
@@ -70,7 +71,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
             pipeline = Pipeline(config, first=first, fresh=fresh, reload=reload)
         except (QueueError, EncoderError) as error:
             raise CommandError(str(error)) from error
-        except SourceError as error:
+        except (SourceError, OscError) as error:
             raise CommandError(str(error), WRONG_CALL) from error
         # What is built lives to the end. Looking through it for garbage stops every thread for 50 ms, longer than a frame.
         gc.collect()

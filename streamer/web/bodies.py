@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
@@ -142,6 +142,43 @@ class MotionBody(Body):
 
     speed: ZoomSpeed | None = None
     rotation: Rotation | None = None
+
+
+FadeS = Annotated[float, Field(ge=0, le=60)]
+PresetName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ControlsBody(Body):
+    """Settings, dotted, with their new values; the settings know what each may be."""
+
+    settings: Annotated[dict[str, Any], Field(min_length=1, max_length=200)]
+    fade_s: FadeS = 0.0
+
+
+class ResetBody(Body):
+    """Which settings to take back, dotted; all of them if not given."""
+
+    settings: Annotated[list[str], Field(max_length=200)] | None = None
+
+
+class GoOverBody(Body):
+    """Which preset to go over to, and in how many seconds; as the settings say if not given."""
+
+    name: PresetName
+    fade_s: FadeS | None = None
+
+
+class SavePresetBody(Body):
+    """Under which name to save how it looks, and whether one of that name is written over."""
+
+    name: PresetName
+    replace: bool = False
+
+
+class CompareBody(Body):
+    """Which side of A/B to go to; the other one if not given."""
+
+    side: Literal["a", "b"] | None = None
 
 
 class OutputBody(RootModel[dict[str, Any]]):

@@ -5,10 +5,11 @@ All of these are called from worker threads, several at a time, and may block fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from streamer.control_status import ControlsStatus, Side
 from streamer.messages import (
     BlockKind,
     Change,
@@ -342,6 +343,39 @@ class Settings(Protocol):
 
     def reload(self) -> Reloaded:
         """Read it and heed it; raises ``ConfigError`` with all its mistakes, ``ConfigGone`` when it is not there."""
+        ...
+
+
+class Controls(Protocol):
+    """What changes the dream's settings while it is on air."""
+
+    def status(self) -> ControlsStatus:
+        """How they stand."""
+        ...
+
+    def change(self, values: Mapping[str, Any], fade_s: float = 0.0) -> tuple[str, ...]:
+        """Change settings, dotted, all or none; returns those that differ from before; raises ``ConfigError``."""
+        ...
+
+    def reset(self, keys: Collection[str] | None = None) -> tuple[str, ...]:
+        """Take back what was changed, None for all of it; returns what differs from before; raises ``ConfigError``."""
+        ...
+
+    def go_over(self, name: str, fade_s: float | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Go over to a preset; returns what differs from before, and what of it only a start can change.
+
+        Raises:
+            PresetError: there is none of that name, or it cannot be used.
+            ConfigError: it cannot be gone over to now.
+        """
+        ...
+
+    def save(self, name: str, *, replace: bool = False) -> str:
+        """Keep how it looks now as a preset; returns its file; raises ``PresetError``."""
+        ...
+
+    def compare(self, side: Side | None = None) -> Side:
+        """Go to one side of A/B, None for the other one; returns the side; raises ``ConfigError``."""
         ...
 
 

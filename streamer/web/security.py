@@ -50,7 +50,7 @@ LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/lo
 """What a moderator needs before being known as one; with the static files, which hold nothing of the stream."""
 ASK = frozenset({"/api/requests", "/api/poll/vote"})
 """Where viewers may write."""
-MODERATORS = frozenset({"/api/reload"})
+MODERATORS = frozenset({"/api/reload", "/api/controls"})
 """What only moderators may read, too."""
 VIEW_COOKIE = "zoomdream_view"
 

@@ -19,6 +19,7 @@ from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.bodies import MAX_BYTES
 from streamer.web.bridge import Calls
+from streamer.web.controls import ControlsApi
 from streamer.web.door import Guard, Visit, count_bytes, take
 from streamer.web.dreams import Dreams
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
@@ -28,7 +29,7 @@ from streamer.web.live import Live
 from streamer.web.moderation import Moderation
 from streamer.web.outputs import OutputsApi
 from streamer.web.polls import PollsApi
-from streamer.web.protocols import Actions, Album, Classes, Desk, Outputs, Settings, StatusReader, Video
+from streamer.web.protocols import Actions, Album, Classes, Controls, Desk, Outputs, Settings, StatusReader, Video
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
 from streamer.web.thumbnails import ThumbnailsApi
@@ -56,7 +57,14 @@ class Server:
         outputs: Outputs,
         settings: Settings,
         album: Album | None = None,
+        controls: Controls | None = None,
     ) -> None:
+        """Take in the other rooms.
+
+        Args:
+            album: None keeps nothing of what was dreamt.
+            controls: None for a desk without live controls.
+        """
         self._config = config
         self._desk = desk
         self._video = video
@@ -66,6 +74,7 @@ class Server:
         self._outputs = outputs
         self._settings = settings
         self._album = album
+        self._controls = controls
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live: Live | None = None
@@ -196,6 +205,8 @@ class Server:
         thumbnails = ThumbnailsApi(self._classes)
         for room in (api, thumbnails, moderation, polls, outputs, settings, dreams, live, events, watch):
             app.add_routes(room.routes())
+        if self._controls is not None:
+            app.add_routes(ControlsApi(self._controls, calls).routes())
         app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
         app.router.add_static("/static", STATIC)
         app.add_routes(live.late_routes())

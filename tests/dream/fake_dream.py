@@ -37,11 +37,12 @@ class FakeDreamer:
         self.bumps = self.twists = 0
         self.tuned = []
         self.spoilt, self.taken_up = "", None
+        self.known = WNIDS
         self.on_step = step or (lambda dreamer: None)
 
     def scene(self, scene):
         for region in scene.regions:
-            if region.target.wnid not in WNIDS:
+            if region.target.wnid not in self.known:
                 raise DreamError(f"fake does not know '{region.target.label}'")
         self.green = scene.id
 
@@ -272,3 +273,27 @@ def make_spoilt(config, seed, tell):
         dreamer.spoilt = "it holds what is no number" if dreamer.red >= 5 and not dreamer.blue else ""
 
     return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
+
+
+OTHER_WNIDS = ("n00000002", "n00000003")
+
+
+def make_by_algorithm(config, seed, tell):
+    """The blue channel tells what dreams: 0 for the default algorithm, 50 for deepdream, which has another network.
+
+    Ink cannot be prepared, original_2015 raises at its first step, and both say so.
+    """
+    algorithm = config.dream.algorithm
+    if algorithm == "ink":
+        raise Unfit("there is no ink")
+
+    def step(dreamer):
+        dreamer.blue = 50 if algorithm == "deepdream" else 0
+        if algorithm == "original_2015":
+            raise RuntimeError("it is not 2015")
+
+    deep = algorithm == "deepdream"
+    dream = Dream(FakeDreamer(_size(config), step), "deep" if deep else "fake", "cpu", OTHER_WNIDS if deep else WNIDS)
+    if deep:
+        dream.dreamer.known = OTHER_WNIDS
+    return dream

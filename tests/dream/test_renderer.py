@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.acts import Begun, Bump
+from streamer.acts import Begun, Bump, Tuned
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.worker import process as worker_process
 from streamer.dream.worker import retreat
@@ -471,6 +471,102 @@ def test_what_another_network_kept_is_told_of_and_left():
     until(lambda: told)
     renderer.stop()
     assert (told[0].resumed, told[0].kept) == (True, None)
+
+
+def _with(algorithm):
+    return CONFIG.model_copy(update={"dream": CONFIG.dream.model_copy(update={"algorithm": algorithm})})
+
+
+def _blue(keyframe):
+    return int(keyframe.image[0, 0, 2])
+
+
+def test_another_algorithm_takes_over_from_the_picture_without_a_break():
+    switched, seen = [], Seen()
+    renderer = Renderer(
+        CONFIG,
+        1,
+        seen,
+        on_switched=lambda config: switched.append((config.dream.algorithm, len(seen.keyframes))),
+        factory=fake_dream.make_by_algorithm,
+        limits=SPARED,
+    )
+    renderer.scene(scene(1, WNIDS[1]))
+    renderer.start()
+    try:
+        until(lambda: len(seen.keyframes) > 5)
+        renderer.tune(Tuned((("dream.momentum", 0.5),)))
+        renderer.switch(_with("deepdream"), Tuned((("dream.momentum", 0.1),)))
+        assert renderer.status().switching == "the best network, deepdream"
+        renderer.tune(Tuned((("dream.momentum", 0.2),)))
+        until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50))
+        until(lambda: not renderer.status().switching)
+        status = renderer.status()
+        renderer.switch(CONFIG, Tuned())
+        until(lambda: len(switched) == 2)
+    finally:
+        renderer.stop()
+    first = seen.where(lambda keyframe: _blue(keyframe) == 50)[0]
+    before = seen.keyframes[first.number - 1]
+    assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
+    assert first.pose.log_zoom - before.pose.log_zoom == pytest.approx(first.time_s - before.time_s), "the zoom goes on"
+    assert first.image[0, 0, 0] >= before.image[0, 0, 0], "from the picture that there was"
+    assert first.scene == before.scene
+    assert switched[0] == ("deepdream", first.number), "told before its first keyframe"
+    assert switched[1][0] == "default"
+    assert (status.network, status.restarts, status.switch_error, status.error) == ("deep", 0, "", "")
+
+
+def test_a_subject_that_the_other_network_lacks_is_waited_for():
+    with running(fake_dream.make_by_algorithm, limits=SPARED) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        renderer.switch(_with("deepdream"), Tuned())
+        until(lambda: renderer.status().network == "deep")
+        assert not seen.where(lambda keyframe: _blue(keyframe) == 50), "it knows nothing of what is on air"
+        renderer.scene(scene(2, fake_dream.OTHER_WNIDS[1]))
+        until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50 and keyframe.scene.id == 2))
+        assert (renderer.status().error, renderer.status().restarts) == ("", 0)
+
+
+@pytest.mark.logs("the spare worker ended: there is no ink", "the dream cannot go over to", "it goes on as before")
+def test_what_cannot_be_prepared_leaves_the_dream_as_it_is(caplog):
+    with running(fake_dream.make_by_algorithm, limits=SPARED) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        renderer.switch(_with("ink"), Tuned())
+        until(lambda: renderer.status().switch_failures)
+        status, there = renderer.status(), len(seen.keyframes)
+        assert (status.switching, status.switch_error, status.restarts) == ("", "there is no ink", 0)
+        until(lambda: len(seen.keyframes) > there + 5)
+        assert renderer.failure == ""
+        renderer.switch(_with("deepdream"), Tuned())  # the next one is heard all the same
+        renderer.scene(scene(2, WNIDS[1]))
+        until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50))
+        assert renderer.status().switch_error == ""
+    assert "the dream cannot go over to the best network, ink: there is no ink; it goes on as before" in caplog.text
+
+
+@pytest.mark.logs("the dream cannot go over to the best network, original_2015: RuntimeError: it is not 2015")
+def test_what_fails_before_its_first_picture_is_gone_back_from():
+    with running(fake_dream.make_by_algorithm, limits=SPARED) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        renderer.switch(_with("original_2015"), Tuned())
+        until(lambda: renderer.status().switch_failures)
+        there = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > there + 5)
+        status = renderer.status()
+        assert (status.switch_error, status.restarts) == ("RuntimeError: it is not 2015", 0)
+
+
+def test_who_goes_back_before_it_is_prepared_has_what_there_was(gate):
+    with running(fake_dream.make_slow_spare, limits=SPARED) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        renderer.switch(_with("deepdream"), Tuned((("dream.momentum", 0.1),)))
+        renderer.switch(CONFIG, Tuned())
+        until(lambda: not renderer.status().switching)
+        gate.touch()
+        there = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > there + 5)
+        assert renderer.status().switch_failures == 0
 
 
 @pytest.mark.logs("RuntimeError: out of luck", "it goes on with a new worker")

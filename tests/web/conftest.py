@@ -17,7 +17,7 @@ from tests.web.real import RealStage
 class Stage:
     """A running server with everything it was handed."""
 
-    def __init__(self, video: Any = None, album: Any = None, **config: Any) -> None:
+    def __init__(self, video: Any = None, album: Any = None, controls: Any = None, **config: Any) -> None:
         self.desk = FakeDesk()
         self.video = FakeVideo() if video is None else video
         self.outputs = FakeOutputs()
@@ -26,7 +26,16 @@ class Stage:
         self.status = FakeStatus(self.desk, self.outputs, self.settings)
         settings = WebConfig.model_validate({"port": 0, **config})
         self.server = Server(
-            settings, self.desk, self.video, self.status, self.classes, self.desk, self.outputs, self.settings, album
+            settings,
+            self.desk,
+            self.video,
+            self.status,
+            self.classes,
+            self.desk,
+            self.outputs,
+            self.settings,
+            album,
+            controls,
         )
         self.server.start()
         self.call = Client(self.server.port)

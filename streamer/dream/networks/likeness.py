@@ -47,4 +47,5 @@ def cosines(network: Network) -> Tensor:
     vectors = weights.detach().float().cpu().flatten(1)
     vectors = vectors - vectors.mean(dim=0)
     vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    return vectors @ vectors.T
+    found: Tensor = vectors @ vectors.T
+    return found

@@ -42,6 +42,7 @@ from streamer.dream.worker.protocol import (
 )
 from streamer.dream.worker.retreat import Retreat
 from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
+from streamer.dream.worker.switching import Switch, Turn, alike, can_dream, named
 from streamer.kept import Kept
 from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
 
@@ -92,6 +93,7 @@ class Renderer:
         latest: The last picture of a program that ran before, at a size that canvases of these settings have: the dream goes on
             from there. None for a new one.
         kept: What was kept with that.
+        on_switched: Called likewise before the first keyframe of a worker that was begun with other settings, with these.
     """
 
     def __init__(
@@ -106,17 +108,19 @@ class Renderer:
         latest: Keyframe | None = None,
         kept: Kept | None = None,
         on_acts: Callable[[Keyframe, tuple[Act, ...]], None] | None = None,
+        on_switched: Callable[[Config], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
-        # Once, so that all workers of a run compute alike.
-        self._config = settled(config, dreaming_threads()) if factory is None else config
         self._seed, self._factory, self._feed = seed, factory, feed
-        self._on_acts = on_acts
+        self._on_acts, self._on_switched = on_acts, on_switched
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
         self._first = first
         self._spare = Spare(self._make_spare, self._limits.spare, clock)
-        self._retreat = Retreat(config, clock)
+        # Once, so that all workers of the same settings compute alike.
+        self._retreat = Retreat(self._settled(config), clock)
+        self._switch = Switch(config)
+        self._withheld: Scene | None = None  # a scene that the network to come may not have
         self._swaps = False  # whether a prepared spare is to take the place of a worker that is well
         self._stopped_s: float | None = None  # when the dream did, while it has not gone on
         self._lock = threading.Lock()  # over wishes and alarm
@@ -150,7 +154,18 @@ class Renderer:
 
     def tune(self, tuned: Tuned) -> None:
         """Go by other settings from the next keyframe on."""
-        self._wish(lambda wishes: replace(wishes, tuned=tuned))
+        if not self._switch.tune(tuned):
+            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+
+    def switch(self, config: Config, tuned: Tuned) -> None:
+        """Go over to another network or algorithm, from the picture that this one has got to once a worker for it is prepared.
+
+        Args:
+            config: What that worker is begun with.
+            tuned: The settings that it is to go by, as they differ from those.
+        """
+        self._switch.ask(config, tuned)
+        self._wish(lambda wishes: wishes, wake=True)
 
     def bump(self) -> None:
         """Wake a settled dream by noise."""
@@ -187,8 +202,15 @@ class Renderer:
     def status(self) -> RendererStatus:
         """How the dreaming goes."""
         status = self._status
-        ago_s = max(0.0, self._clock() - self._erred_s) if status.last_error else None
-        return replace(status, reduced=self._retreat.told, last_error_ago_s=ago_s)
+        switching, error, failures = self._switch.told
+        return replace(
+            status,
+            reduced=self._retreat.told,
+            last_error_ago_s=max(0.0, self._clock() - self._erred_s) if status.last_error else None,
+            switching=switching,
+            switch_error=error,
+            switch_failures=failures,
+        )
 
     @property
     def failure(self) -> str:
@@ -223,16 +245,22 @@ class Renderer:
         try:
             while not self._stopping.is_set():
                 try:
-                    hand, self._first = self._first or self._spare.take() or self._make(Haste.NOW), None
+                    hand, first, self._first = self._first or self._spare.take() or self._make(Haste.NOW), self._first, None
                 except (OSError, RuntimeError) as error:
                     life = _Life(Failed(f"no process can be started: {why(error)}", "", lasting=False))
                 else:
+                    if first is None:
+                        self._begin_switch()
                     life = self._employ(hand)
                     hopeless += 1
                 if self._stopping.is_set():
                     return
                 if life.ended is None:
-                    log.info("another worker takes over, with everything that had been cut back")
+                    what = named(self._switch.meant) if self._switch.coming else "everything that had been cut back"
+                    log.info("another worker takes over, with %s", what)
+                    continue
+                if self._switch.tried:
+                    self._fail_switch(life.ended)
                     continue
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
                 if self._mourn(life):
@@ -268,7 +296,7 @@ class Renderer:
             while not self._stopping.is_set() and life.ended is None and not self._is_relieved():
                 with self._lock:
                     wishes = self._wishes
-                hand.tell(wishes)
+                hand.tell(replace(wishes, scene=None) if wishes.scene is self._withheld else wishes)
                 watched = [hand.connection, hand.sentinel, self._alarm, *self._spare.watched]
                 looked_s, at_most_s = self._clock(), max(0.0, min(patience.left_s, self._spare.left_s, LOOK_S))
                 ready = wait(watched, at_most_s)
@@ -289,6 +317,7 @@ class Renderer:
                 elif patience.left_s <= 0:
                     life.ended = Failed(f"the worker was silent for {patience.seconds:.3g} s", "", lasting=False)
                 self._spare.look(ready)
+                self._look_at_switch()
         finally:
             if self._stopping.is_set():
                 self._spare.dismiss()
@@ -305,6 +334,7 @@ class Renderer:
             if not life.pictures:
                 life.began_s = self._clock()
                 self._spare.want()
+                self._show_switch()
             life.pictures += 1
             life.latest_s = self._clock()
         self._take(hand, report, picture)
@@ -338,6 +368,59 @@ class Renderer:
         self._swaps = False
         return True
 
+    def _look_at_switch(self) -> None:
+        """Have a spare prepared for other settings that are asked for, or give them up where it cannot be."""
+        if self._switch.coming and self._spare.lost is not None:
+            self._fail_switch(self._spare.lost)
+        turn, tuned = self._switch.look()
+        if turn is Turn.NOTHING:
+            return
+        self._mean()
+        self._swaps = turn is Turn.PREPARE
+        if tuned is not None:
+            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+
+    def _begin_switch(self) -> None:
+        """The worker that is about to begin may have other settings than the one before."""
+        before, tuned = self._switch.at_work, self._switch.begin(self._wishes.tuned)
+        if tuned is None:
+            return
+        self._wish(lambda wishes: replace(wishes, tuned=tuned))
+        self._withheld, self._swaps = self._wishes.scene, False
+        self._recent.clear()
+        if not alike(before, self._switch.at_work):
+            self._kept = None
+
+    def _show_switch(self) -> None:
+        """The first picture of a worker is there."""
+        if not self._switch.tried:
+            return
+        self._switch.reached()
+        if self._on_switched is not None:
+            self._on_switched(self._switch.meant)
+
+    def _fail_switch(self, failed: Failed) -> None:
+        """Go on as before: what was asked for cannot be dreamt."""
+        if failed.trace:
+            log.info("where the worker failed:\n%s", failed.trace)
+        asked, tuned = named(self._switch.meant), self._switch.fail(failed.message)
+        log.warning("the dream cannot go over to %s: %s; it goes on as before", asked, failed.message)
+        if tuned is not None:
+            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+        self._withheld, self._swaps = None, False
+        self._mean()
+
+    def _mean(self) -> None:
+        """Prepare spares for what the next worker is to be begun with."""
+        self._retreat.mean(self._settled(self._switch.meant))
+        if not self._switch.coming and self._status.network:
+            self._retreat.begun(self._status.network)
+        self._spare.dismiss()
+        self._spare.want()
+
+    def _settled(self, config: Config) -> Config:
+        return settled(config, dreaming_threads()) if self._factory is None else config
+
     def _make(self, haste: Haste) -> WorkerProcess:
         return WorkerProcess(self._retreat.config, self._seed, self._factory, self._feed, haste)
 
@@ -351,6 +434,8 @@ class Renderer:
                 self._note(activity=report.what)
             case Ready():
                 self._ready = True
+                if self._withheld is not None and can_dream(report, self._withheld):
+                    self._withheld = None
                 self._retreat.begun(report.network)
                 activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
                 self._note(network=report.network, device=report.device, activity=activity)
@@ -411,7 +496,8 @@ class Renderer:
         if self._kept is not None:
             keyframe, kept = self._kept
             ago = latest.number - keyframe.number
-        return Resume(latest.image, latest.pose, latest.time_s, latest.ridden, latest.scene, kept, ago)
+        scene = None if self._withheld is not None else latest.scene
+        return Resume(latest.image, latest.pose, latest.time_s, latest.ridden, scene, kept, ago)
 
     def _hush(self) -> None:
         with self._lock:

@@ -36,6 +36,10 @@ class Retreat:
         self.level = 0
         """By how many levels the canvas is smaller than usual."""
 
+    def mean(self, config: Config) -> None:
+        """Go by other settings from the next worker on, with all of their networks."""
+        self._meant, self._networks, self._fewer = config, (), 0
+
     @property
     def config(self) -> Config:
         """The settings to dream by."""

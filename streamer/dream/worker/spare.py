@@ -42,6 +42,8 @@ class Spare:
         """When one is to be made, or is given up: nothing else happens by itself."""
         self._failures = 0
         self._first = True
+        self.lost: Failed | None = None
+        """How the latest one ended by itself; None where none has since one was taken."""
 
     @property
     def watched(self) -> list[Any]:
@@ -89,7 +91,7 @@ class Spare:
 
     def take(self) -> WorkerProcess | None:
         """The spare, prepared or about to be, for others to care for from now on; None if there is none that lives."""
-        hand, self._hand, self._due_s = self._hand, None, math.inf
+        hand, self._hand, self._due_s, self.lost = self._hand, None, math.inf, None
         if hand is not None and not hand.lives:
             hand.dismiss(0.0)
             return None
@@ -117,7 +119,7 @@ class Spare:
     def _lose(self, failed: Failed) -> None:
         assert self._hand is not None
         self._hand.dismiss(0.0)
-        self._hand = None
+        self._hand, self.lost = None, failed
         if failed.trace:
             log.info("where the spare worker failed:\n%s", failed.trace)
         self._wait_longer(f"the spare worker ended: {failed.message}")

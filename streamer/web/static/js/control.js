@@ -5,6 +5,7 @@ import * as blocks from "./desk/blocks.js";
 import * as camera from "./desk/camera.js";
 import * as chat from "./desk/chat.js";
 import * as login from "./desk/login.js";
+import * as look from "./desk/look.js";
 import { showHealth, showNumbers } from "./desk/numbers.js";
 import * as outputs from "./desk/outputs.js";
 import * as poll from "./desk/poll.js";
@@ -39,6 +40,7 @@ function open() {
   blocks.begin();
   rules.begin(blocks.show);
   camera.begin();
+  look.begin();
   wish.begin();
   poll.begin();
   outputs.begin();
@@ -52,6 +54,7 @@ function open() {
       waiting.show(status);
       chat.show(status);
       camera.show(status);
+      look.show(status);
       wish.show(status);
       poll.show(status);
       outputs.show(status);

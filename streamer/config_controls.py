@@ -1,0 +1,38 @@
+"""The settings of the live controls: presets, and remote control by OSC.
+
+Part of ``config``, which gives these names on; see there for how settings are written.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from streamer.config_block import LocalPath, Section
+
+
+class ControlsConfig(Section):
+    """What changes the dream while it is on air: sliders, presets, OSC. docs/controls.md."""
+
+    folder: LocalPath | None = Field(
+        default=None,
+        description="The folder of your own presets, YAML files; the desk saves new ones there. null: the folder presets "
+        "beside the queue's file.",
+    )
+    crossfade_s: float = Field(
+        default=3.0,
+        ge=0,
+        le=60,
+        description="Seconds in which numbers go over to those of another preset. 0: at once.",
+    )
+    osc: bool = Field(
+        default=False,
+        description="Whether to listen for OSC, from light desks and controllers: pip install 'zoomdream[osc]'. It has no "
+        "passwords: whoever can send to the address changes the dream.",
+    )
+    osc_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        max_length=255,
+        description="Address to listen on for OSC. Another than loopback lets other machines send.",
+    )
+    osc_port: int = Field(default=9000, ge=0, le=65535, description="UDP port for OSC; 0 takes a free one and logs it.")

@@ -1,0 +1,131 @@
+"""One screen after another: faded over, the old one moving on until the new one has a picture."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from streamer.config import Config
+from streamer.messages import Keyframe, Pose, Scene, Target, arrange
+from streamer.video.frames.turning import FADE_S, TurningScreen
+
+OLD, NEW = (Scene(number, arrange([Target(f"n{number}", name)])) for number, name in ((1, "old"), (2, "new")))
+
+
+class HandScreen:
+    """Shows one grey, from its first keyframe on."""
+
+    may_follow_less = False
+
+    def __init__(self, grey: int, scene: Scene) -> None:
+        self.grey, self.scene = grey, scene
+        self.pushed: list[Keyframe] = []
+        self.asked: list[float] = []
+        self.eased: list[tuple[bool, float]] = []
+        self.tuned: list[Config] = []
+        self.skipped = self.closed = 0
+
+    def push(self, keyframe: Keyframe) -> None:
+        self.pushed.append(keyframe)
+
+    def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
+        self.asked.append(now_s)
+        return (np.full((36, 64, 3), self.grey, np.uint8), self.scene) if self.pushed else (None, None)
+
+    def tune(self, config: Config) -> None:
+        self.tuned.append(config)
+
+    def ease(self, *, follow: bool, part: float) -> None:
+        self.eased.append((follow, part))
+
+    def skip(self, now_s: float) -> None:
+        self.skipped += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def keyframe(scene: Scene = OLD, number: int = 0) -> Keyframe:
+    return Keyframe(np.zeros((36, 64, 3), np.uint8), Pose(), 0.0, scene, number, 1)
+
+
+@pytest.fixture
+def first() -> HandScreen:
+    return HandScreen(200, OLD)
+
+
+@pytest.fixture
+def screen(first: HandScreen) -> TurningScreen:
+    screen = TurningScreen(first)
+    screen.push(keyframe())
+    return screen
+
+
+def greys(screen: TurningScreen, begin_s: float, count: int, every_s: float = 0.1) -> list[float]:
+    found = []
+    for number in range(count):
+        image, _ = screen.frame(begin_s + number * every_s)
+        assert image is not None
+        assert np.ptp(image) == 0
+        found.append(float(image[0, 0, 0]))
+    return found
+
+
+def test_one_alone_is_shown_as_it_is(screen: TurningScreen, first: HandScreen) -> None:
+    assert greys(screen, 0.0, 3) == [200.0] * 3
+    screen.skip(1.0)
+    screen.tune(Config())
+    screen.close()
+    assert (first.skipped, len(first.tuned), first.closed) == (1, 1, 1)
+
+
+def test_before_its_first_keyframe_nothing_is_shown() -> None:
+    assert TurningScreen(HandScreen(9, OLD)).frame(0.0) == (None, None)
+
+
+def test_the_old_one_moves_on_until_the_new_one_has_a_picture_and_is_faded_over(
+    screen: TurningScreen, first: HandScreen
+) -> None:
+    second = HandScreen(40, NEW)
+    screen.ease(follow=False, part=0.5)
+    screen.turn(second)
+    assert second.eased == [(False, 0.5)], "as the machine is"
+    assert greys(screen, 10.0, 5) == [200.0] * 5
+    assert screen.frame(10.5)[1] is OLD
+    screen.push(keyframe(NEW, 1))
+    assert (len(first.pushed), len(second.pushed)) == (1, 1)
+    found = greys(screen, 11.0, round(FADE_S * 10) + 3)
+    assert found[0] == 200
+    assert found == sorted(found, reverse=True)
+    assert max(before - after for before, after in pairwise(found)) < 20, "no jump"
+    assert found[-1] == 40
+    assert screen.frame(20.0)[1] is NEW
+    assert (first.closed, second.closed) == (1, 0)
+    asked = len(first.asked)
+    screen.frame(20.1)
+    assert len(first.asked) == asked, "it costs nothing any more"
+
+
+def test_unseen_nothing_is_faded(screen: TurningScreen, first: HandScreen) -> None:
+    second = HandScreen(40, NEW)
+    screen.turn(second)
+    screen.push(keyframe(NEW, 1))
+    screen.skip(5.0)
+    assert (second.skipped, first.closed) == (1, 1)
+    assert greys(screen, 6.0, 1) == [40.0]
+
+
+def test_two_turns_in_a_row_end_with_the_last(screen: TurningScreen, first: HandScreen) -> None:
+    second, third = HandScreen(100, NEW), HandScreen(0, NEW)
+    screen.turn(second)
+    screen.push(keyframe(NEW, 1))
+    greys(screen, 1.0, 3)
+    screen.turn(third)
+    screen.push(keyframe(NEW, 2))
+    found = greys(screen, 2.0, 20)
+    assert found[-1] == 0
+    assert (first.closed, second.closed, third.closed) == (1, 1, 0)
+    screen.close()
+    assert third.closed == 1
