@@ -458,8 +458,9 @@ def test_a_status_tells_the_frame_on_air(live: Live) -> None:
 
 def test_what_stays_on_air_alone_leaves_a_picture_for_the_catalogue(live: Live, tmp_path: Path) -> None:
     live.pipeline.start()
-    live.call("api/requests", {"user": "ann", "text": "red fox"})
     live.renderer.load(FOX, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    live.call("api/requests", {"user": "ann", "text": "red fox"})
     scene = live.renderer.await_scene(lambda scene: scene.title == "red fox")
     for time_s in (100.0, 109.0, 110.0):
         image = np.full((36, 64, 3), (200, 90, 30), np.uint8)
@@ -868,7 +869,7 @@ class HandLadder(Ladder):
         return change
 
 
-@pytest.mark.logs("given up, for other programs take the machine")
+@pytest.mark.logs("given up, because other programs take the machine")
 def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -895,7 +896,7 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert live.renderer.thrifts[-1] == PLENTY
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._easy
-    told = [message for message in caplog.messages if "given up, for" in message or ": back, for" in message]
+    told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
     assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
     assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(Luxury), "each is told once"
