@@ -315,6 +315,13 @@ OVERRIDE_ERRORS = {
     "video.fps.x=3": "--set video.fps.x=3: 'video.fps' is a block; must be a whole number, 1 to 120",
     "web.token=hunter2": "--set web.token=…: 'web.token' is (hidden); must be at least 8 characters, or null",
     "video.fps": "--set video.fps: write it as key=value, for example --set video.fps=30",
+    **{
+        f"web.public_url={url}": (
+            f"--set web.public_url={url}: 'web.public_url' is {url}; must be an http:// or https:// address without a path, "
+            "such as https://dream.example.org"
+        )
+        for url in ("dream.example", "ftp://dream.example", "https://", "https://dream.example/live", "https://a@dream.example")
+    },
     "=3": "--set =3: write it as key=value, for example --set video.fps=30",
     "video..fps=3": "--set video..fps=3: write it as key=value, for example --set video.fps=30",
     "seed=[": "--set seed=[: the value is not YAML: expected the node content, but found '<stream end>'",

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamer.config import AlbumConfig
 from streamer.messages import Frame, Keyframe, Pose, Scene, Target, arrange
-from streamer.video.album.album import Album
+from streamer.video.album.album import ENCODED_S, Album
 from streamer.video.album.ring import Ring, Rings
 from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.encoding.timeline import Timeline
@@ -85,7 +85,7 @@ class Studio:
 
     def keep(self) -> None:
         """Let what has left the air be kept."""
-        self.clock.advance(1.0)
+        self.clock.advance(ENCODED_S)
         self.album.look()
 
     def dream(self, number: int, *labels: str, user: str = "Mara", seconds: float = 10.0) -> str:

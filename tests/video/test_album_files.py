@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from itertools import count
 from pathlib import Path
 
 import av
@@ -73,6 +74,23 @@ def test_a_gif_shows_the_same_smaller_and_for_as_long(cut: Cut, tmp_path: Path) 
         gif.seek(5)
         shown = np.asarray(gif.convert("RGB"), float)
     assert np.abs(cv2.blur(shown, (5, 5)) - cv2.blur(picture(315).astype(float), (5, 5)))[4:-4, 4:-4].mean() < 12
+
+
+@pytest.mark.parametrize("last", [1, 86, 87, 180], ids=["read", "all read", "palette", "written"])
+def test_a_gif_can_be_given_up_at_any_frame(cut: Cut, tmp_path: Path, last: int) -> None:
+    class Enough(Exception):
+        pass
+
+    write_clip(cut, tmp_path / "clip")
+    looks = count(1)
+
+    def look() -> None:
+        if next(looks) == last:
+            raise Enough
+
+    with pytest.raises(Enough):
+        write_gif(tmp_path / "clip", tmp_path / "gif", look)
+    assert next(looks) == last + 1
 
 
 def test_what_is_no_clip_makes_no_gif(tmp_path: Path) -> None:

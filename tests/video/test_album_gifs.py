@@ -40,7 +40,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The clips of which GIFs were made, which are so by name only."""
     found: list[Path] = []
 
-    def make(clip: Path, path: Path) -> None:
+    def make(clip: Path, path: Path, look: Callable[[], None]) -> None:
         path.write_bytes(b"GIF of " + clip.read_bytes())
         found.append(clip)
 
@@ -85,7 +85,7 @@ def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: Folder, made: lis
 
 @pytest.mark.logs("a clip cannot be made a GIF")
 def test_one_that_fails_can_be_asked_for_again(folder: Folder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(clip: Path, path: Path) -> None:
+    def fail(clip: Path, path: Path, look: Callable[[], None]) -> None:
         raise OSError("the disk is full")
 
     gifs, dream_id = Gifs(folder), add(folder)
@@ -96,6 +96,28 @@ def test_one_that_fails_can_be_asked_for_again(folder: Folder, made: list[Path],
     assert gifs.get(dream_id) is None
     gifs.make()
     assert gifs.get(dream_id) is not None
+
+
+def test_one_at_hand_is_given_up_at_the_end(folder: Folder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    gifs, dream_id = Gifs(folder), add(folder)
+    begun, ended = threading.Event(), []
+
+    def make(clip: Path, path: Path, look: Callable[[], None]) -> None:
+        path.write_bytes(b"half")
+        begun.set()
+        try:
+            while True:
+                look()
+        finally:
+            ended.append(clip)
+
+    monkeypatch.setattr(module, "write_gif", make)
+    gifs.get(dream_id)
+    gifs.start()
+    assert begun.wait(20)
+    assert gifs.stop(20)
+    assert len(ended) == 1
+    assert not [file for file in folder.path.iterdir() if file.suffix in (".gif", ".part")]
 
 
 def test_a_real_one(folder: Folder) -> None:

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 """Seconds from one look for dreams that left the air to the next."""
-ENCODED_S = 1.0
-"""Seconds after which a dream's last frame is encoded, or never."""
+ENCODED_S = 2.0
+"""Seconds after which a dream's last frame is encoded, or never; its packets stay for longer than that (``ring.SLACK_S``)."""
 LEAVING = 8
 """Dreams that have left the air and are not kept yet. When full: the oldest is let go, and the log says so."""
 SHORTEST_S = 3.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,11 @@ def write_clip(cut: Cut, path: Path) -> None:
             container.mux(packet)
 
 
-def write_gif(clip: Path, path: Path) -> None:
+def write_gif(clip: Path, path: Path, look: Callable[[], None] | None = None) -> None:
     """Make an animated GIF of a clip, in some seconds.
+
+    Args:
+        look: called again and again meanwhile; what it raises ends the work.
 
     Raises:
         OSError, ValueError, av.FFmpegError: one of the two cannot be read or written.
@@ -74,9 +78,11 @@ def write_gif(clip: Path, path: Path) -> None:
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         width = min(GIF_WIDTH, stream.width)
         height = max(1, round(stream.height * width / stream.width))
-        spool = GifSpool((height, width), Fraction(stream.average_rate or 25))
+        spool = GifSpool((height, width), Fraction(stream.average_rate or 25), look)
         try:
             for frame in container.decode(stream):
+                if look is not None:
+                    look()
                 rgb = frame.reformat(
                     width, height, format="rgb24", src_colorspace="ITU709", dst_color_range="JPEG", interpolation="AREA"
                 )

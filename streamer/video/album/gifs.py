@@ -7,7 +7,6 @@ import os
 import queue
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 
 from streamer.loop import Loop
@@ -34,6 +33,7 @@ class Gifs:
         self._lock = threading.Lock()
         self._wanted: queue.Queue[str] = queue.Queue(WAITING)
         self._under_way: set[str] = set()
+        self._ending = threading.Event()
         self._loop = Loop("gifs", self.make)
 
     def start(self) -> None:
@@ -41,7 +41,8 @@ class Gifs:
         self._loop.start()
 
     def stop(self, seconds: float) -> bool:
-        """End after the one at hand; whether that was done within some seconds."""
+        """End, and give up the one at hand; whether that was done within some seconds."""
+        self._ending.set()
         return self._loop.stop(seconds)
 
     def get(self, dream_id: str) -> Path | None:
@@ -71,13 +72,24 @@ class Gifs:
             return
         _stand_back()
         try:
-            self._folder.add_file(dream_id, "gif", partial(write_gif, self._folder.file(dream_id, "clip")))
+            clip = self._folder.file(dream_id, "clip")
+            self._folder.add_file(dream_id, "gif", lambda path: write_gif(clip, path, self._look))
+        except _GivenUp:
+            log.debug("a GIF is given up, for the program ends")
         except ERRORS as error:
             if self._folder.find(dream_id) is not None:  # else it was removed meanwhile
                 log.warning("a clip cannot be made a GIF: %s", error)
         finally:
             with self._lock:
                 self._under_way.discard(dream_id)
+
+    def _look(self) -> None:
+        if self._ending.is_set():
+            raise _GivenUp
+
+
+class _GivenUp(Exception):
+    """The program ends."""
 
 
 def _stand_back() -> None:

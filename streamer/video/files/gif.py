@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,13 +36,15 @@ ROUNDING = Fraction(1, 1000)
 class GifSpool:
     """Keeps reduced frames on disk until the palette for all of them can be made."""
 
-    def __init__(self, size: tuple[int, int], fps: Fraction) -> None:
+    def __init__(self, size: tuple[int, int], fps: Fraction, look: Callable[[], None] | None = None) -> None:
         """Begin with nothing.
 
         Args:
             size: (height, width) of the frames that come.
             fps: Frames a second, where they do not tell their times.
+            look: called for each frame while ``save`` works; what it raises ends that.
         """
+        self._look = look
         height, width = size
         scale = min(1.0, MAX_WIDTH / width)
         self._size = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -138,6 +140,8 @@ class GifSpool:
     def _frames(self) -> Iterator[VideoFrame]:
         height, width = self._size
         for slot in self._slots:
+            if self._look is not None:
+                self._look()
             self._file.seek(slot * height * width * 3)
             data = self._file.read(height * width * 3)
             yield VideoFrame.from_ndarray(np.frombuffer(data, np.uint8).reshape(height, width, 3), format="rgb24")
