@@ -564,6 +564,25 @@ def test_rules_votes_and_chat_go_through(live: Live) -> None:
     assert (told["open"], told["chat"]["state"], told["chat"]["channel"]) == (True, "connected", "ann")
 
 
+def test_a_poll_is_shown_in_the_picture_and_what_wins_is_dreamt(live: Live, config: Config) -> None:
+    live.pipeline.stop(WAIT_S)
+    video = config.video.model_copy(update={"width": 320, "height": 180, "captions": True})
+    voting = Live(config.model_copy(update={"video": video}))
+    voting.pipeline.start()
+    voting.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    voting.renderer.await_scene(lambda scene: True)
+    voting.renderer.keyframe(WHITE)
+    corner = (slice(10, 40), slice(18, 60))
+    voting.await_frame(lambda image: image[corner].min() > 240)
+    voting.call("api/poll", {"text": "goldfish / pizza"})
+    voting.await_frame(lambda image: image[corner].mean() < 150 and image[100:, 200:].min() > 240)
+    voting.call("api/poll/vote", {"user": "ann", "choice": 2})
+    voting.call("api/poll/end", {})
+    scene = voting.renderer.await_scene(lambda scene: scene.user == "the poll")
+    assert scene.title == "pizza"
+    assert voting.pipeline.stop(WAIT_S)
+
+
 def test_the_layers_of_the_network_at_work_can_be_asked_for(live: Live) -> None:
     live.pipeline.start()
     live.renderer.load("n01443537", layers=(LayerEntry("fire5", 256, 8),))

@@ -231,6 +231,30 @@ def test_polls_that_begin_by_themselves_are_not_held_on_twitch(tmp_path: Path) -
     play(scene)
 
 
+CHOICES = tuple(Choice(number, name, (name,), 0) for number, name in enumerate(("castle", "pizza"), 1))
+POLL = Poll("p", "open", CHOICES, 60.0, "mod", None, False)
+
+
+@pytest.mark.logs("needs login", CANNOT)
+def test_with_two_accounts_the_channels_is_asked_to_log_in_and_the_chat_goes_on_meanwhile(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with staged(tmp_path, polls=True) as stage:
+            await stage.connected()
+            await stage.hears()
+            polls = stage.adapter.polls
+            assert polls is not None
+            assert not await polls.begin(POLL), "nobody is logged in who may"
+            await stage.until(lambda: stage.twitch.codes, "asked for a login")
+            assert {scope for code in stage.twitch.codes.values() for scope in code["scopes"]} == {"channel:manage:polls"}
+            assert "polls: streamer has to log in" in stage.adapter.state().detail
+            stage.twitch.approve("streamer")
+            await stage.until(lambda: "streamer" in stage.kept() and not stage.adapter.state().detail, "logged in")
+            assert await polls.begin(POLL)
+            assert await polls.end(cancelled=False) == (0, 0)
+
+    play(scene)
+
+
 def test_titles_are_short_and_differ() -> None:
     names = ("a very long name of a thing indeed", "a very long name of a thing that is another", "pizza")
     choices = tuple(Choice(number, name, (name,), 0) for number, name in enumerate(names, 1))
