@@ -777,7 +777,7 @@ class HandLadder(Ladder):
         return change
 
 
-@pytest.mark.logs("given up, for other programs take the machine")
+@pytest.mark.logs("given up, because other programs take the machine")
 def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -804,7 +804,7 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert live.renderer.thrifts[-1] == PLENTY
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._easy
-    told = [message for message in caplog.messages if "given up, for" in message or ": back, for" in message]
+    told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
     assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
     assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(Luxury), "each is told once"
