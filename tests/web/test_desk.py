@@ -234,10 +234,10 @@ def test_the_camera(real: RealStage, page: Page) -> None:
 @pytest.mark.parametrize(
     ("told", "words", "hint"),
     [
-        (None, "No bot", "Nobody listens to a chat."),
+        (None, "No bot", "No chat is connected."),
         ({"state": "connected", "account": "dreambot", "channel": "somechannel"}, "Connected", ""),
         ({"state": "needs login", "detail": "the token was revoked"}, "Needs login", "Run zoomdream bot in a terminal"),
-        ({"state": "read-only", "channel": "somechannel", "source": "irc"}, "Listens, cannot answer", "answers nobody"),
+        ({"state": "read-only", "channel": "somechannel", "source": "irc"}, "Listening, cannot answer", "cannot answer"),
     ],
 )
 def test_the_state_of_the_chat_bot(real: RealStage, page: Page, told: Any, words: str, hint: str) -> None:
@@ -382,7 +382,7 @@ def test_an_output_is_added_and_its_key_is_seen_nowhere(real: RealStage, page: P
     expect(form.get_by_label("Stream key")).to_have_value("")
     real.outputs.refusal = None
     form.get_by_label("Stream key").fill(key)
-    form.get_by_label("only test the line").check()
+    form.get_by_label("only test the connection").check()
     form.get_by_role("button", name="Add").click()
     expect(page.locator("#outputs-list .output")).to_have_count(3)
     expect(page.locator("#output-add")).not_to_have_attribute("open", "")
