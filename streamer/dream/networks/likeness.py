@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from streamer.dream.networks.ensemble import Ensemble
@@ -45,7 +46,5 @@ def cosines(network: Network) -> Tensor:
     weights = layer.weight
     assert isinstance(weights, Tensor), "logits come from a convolution"
     vectors = weights.detach().float().cpu().flatten(1)
-    vectors = vectors - vectors.mean(dim=0)
-    vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    found: Tensor = vectors @ vectors.T
-    return found
+    unit = F.normalize(vectors - vectors.mean(dim=0), dim=1)
+    return unit @ unit.T
