@@ -253,7 +253,7 @@ def test_status(stage: Stage) -> None:
             "reduced": "",
             "error": "the worker was killed",
         },
-        "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
+        "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": "", "beats": 0},
         "source": None,
         "outputs": stage.call("GET", "/api/outputs").json["outputs"],
         "health": {"ok": True, "problems": []},
