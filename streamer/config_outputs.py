@@ -16,6 +16,7 @@ from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails
 
 from streamer.config_block import LocalPath, Section, broken
+from streamer.config_react import ReactConfig
 
 RECORDINGS = (".mp4", ".mkv")
 """How the name of a recording may end; it decides the container."""
@@ -126,6 +127,7 @@ class AudioConfig(Section):
         default=128, ge=32, le=320, description="Kilobits per second of the sound (AAC, stereo). Twitch takes up to 160."
     )
     rate: Literal[48000, 44100] = Field(default=48000, description="Samples a second. Some old servers want 44100.")
+    react: ReactConfig = ReactConfig()
 
     @model_validator(mode="after")
     def _source_given(self) -> Self:

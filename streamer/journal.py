@@ -120,6 +120,19 @@ class Journal:
             at_ms = round((self._clock() - self._started_s) * 1000)
             self._write({"at": at_ms / 1000, "note": {event: value}})
 
+    def pulse(self, at_s: float, octaves: float, heard_s: float) -> None:
+        """The camera came closer for a moment, in the frames alone.
+
+        Args:
+            at_s: where on its path it was closest, as a moment of the keyframes' clock.
+            octaves: by how much.
+            heard_s: when that was, on the same clock.
+        """
+        with self._lock:
+            if self._size <= self._room * STEPS_SHARE:
+                told = {"octaves": round(octaves, 4), "heard": round(heard_s - self._started_s, 3)}
+                self._write({"at": round(at_s - self._started_s, 3), "pulse": told})
+
     def close(self) -> None:
         """Write what is left, and let go of the file; a second call does nothing."""
         with self._lock:
@@ -313,7 +326,8 @@ def _told(act: Act) -> tuple[str, object]:
         case Scene():
             return "scene", scene_as_record(act)
         case Motion():
-            return "motion", {"speed": act.speed, "rotation": act.rotation}
+            moves = {"speed": act.speed, "rotation": act.rotation}
+            return "motion", moves if act.drive == 1 else moves | {"drive": act.drive}
         case Bump():
             return "bump", "twist" if act.twist else "noise"
         case Resized():

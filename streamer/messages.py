@@ -234,6 +234,8 @@ class Motion:
     """Zoom factor per second, above 0; below 1 zooms out."""
     rotation: float = 0.25
     """Degrees per second, counter-clockwise on the screen."""
+    drive: float = 1.0
+    """How many times as large as usual the dream's steps are meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # == on arrays is ambiguous
@@ -804,6 +806,8 @@ class SoundStatus:
     """How often sound gave way to silence."""
     error: str = ""
     """Why there is no sound, in one line; empty while there is."""
+    beats: int = 0
+    """Beats that the picture has reacted to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from streamer.acts import Act, Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.journal import SNAPSHOT, VERSION
 from streamer.messages import Scene
+from streamer.pulse import Pulse
 from streamer.scene_record import as_motion, scene_from_record
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ FILL_MS = 100
 """Length of the steps that stand in for those that are missing: ten a second, as in a render."""
 MAX_STEP_MS = 60_000
 MAX_SIDE_PX = 16_384
+MAX_OCTAVES = 1.0
 
 
 class JournalError(Exception):
@@ -60,6 +62,8 @@ class Past:
     """Where what the run went on from is kept; None where it began by itself."""
     switched: bool = False
     """Whether its network or algorithm was changed on the way."""
+    pulses: tuple[Pulse, ...] = ()
+    """Those of the zoom, their times in seconds since the start of the run."""
 
     @property
     def begun(self) -> Begun:
@@ -116,7 +120,18 @@ def read(path: Path) -> Past:
         raise JournalError(f"the journal '{path}' ends before anything was dreamt")
     program, started, seed, settings, resumed = run
     snapshot = path.with_suffix(SNAPSHOT) if resumed else None
-    return Past(path, program, started, seed, settings, tuple(book.keyframes), book.complete, snapshot, book.switched)
+    return Past(
+        path,
+        program,
+        started,
+        seed,
+        settings,
+        tuple(book.keyframes),
+        book.complete,
+        snapshot,
+        switched=book.switched,
+        pulses=tuple(book.pulses),
+    )
 
 
 def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any], bool]:
@@ -143,6 +158,7 @@ class _Book:
 
     def __init__(self) -> None:
         self.keyframes: list[PastKeyframe] = []
+        self.pulses: list[Pulse] = []
         self.complete = True
         self.skipped = 0
         """Lines that make no sense; the last one of a killed program's journal does not count."""
@@ -161,6 +177,9 @@ class _Book:
             ((name, value),) = [(key, value) for key, value in told.items() if key != "crc"]
             if name == "note":
                 self._note(value, at_ms)
+                return
+            if name == "pulse":  # of the frames, not of the dream
+                self.pulses.append(_pulse(value, at_ms))
                 return
             acts = None if name == "steps" else _act(name, value)
             groups = _groups(value) if name == "steps" else []
@@ -244,7 +263,7 @@ def _act(name: str, value: Any) -> Act:
         case "scene":
             return scene_from_record(value)
         case "motion":
-            return as_motion(float(value["speed"]), float(value["rotation"]))
+            return as_motion(float(value["speed"]), float(value["rotation"]), float(value.get("drive", 1.0)))
         case "bump":
             return Bump(twist=value == "twist")
         case "canvas":
@@ -264,6 +283,13 @@ def _act(name: str, value: Any) -> Act:
         case "settings":
             return Tuned(tuple(sorted(value.items())))
     raise ValueError(f"'{name}' is no event")
+
+
+def _pulse(value: Any, at_ms: int) -> Pulse:
+    octaves = float(value["octaves"])
+    if not 0 < octaves <= MAX_OCTAVES:
+        raise ValueError("the camera never comes so close")
+    return Pulse(at_ms / 1000, octaves)
 
 
 def _size(value: Any) -> tuple[int, int]:

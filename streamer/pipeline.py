@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -48,6 +49,7 @@ from streamer.messages import (
 from streamer.osc import Osc
 from streamer.overload import Ladder, Luxury
 from streamer.presets import Presets
+from streamer.pulse import Pulse
 from streamer.reload import Reload
 from streamer.requests.director import Director
 from streamer.requests.queue import QueueError, RequestQueue, default_path
@@ -82,7 +84,8 @@ from streamer.video.frames.slate import Slate
 from streamer.video.frames.turning import TurningScreen
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.sinks import make_sink
-from streamer.video.sound.audio import AudioTrack
+from streamer.video.sound.audio import AudioTrack, Reader
+from streamer.video.sound.reaction import Reaction
 from streamer.web.server import Server
 
 log = logging.getLogger(__name__)
@@ -99,6 +102,10 @@ EASY_SHARE = 0.5
 """Part of the time in which the dream takes steps, while other programs take the machine…"""
 EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
 """…and of the frame's sides at which frames are drawn."""
+SLOWEST, FASTEST = 0.2, 5.0
+"""Factors of zoom per second between which the sound makes the camera faster; as the settings have them."""
+PULSES = 100
+"""Pulses of the zoom that wait to be written down, each after where on the camera's path it is. When full: the oldest go."""
 SNAPSHOT_S = 1.0
 """Seconds of them that are given to the last snapshot."""
 ALBUM_S = 1.0
@@ -200,6 +207,10 @@ class Pipeline:
                 always=kept.clips == "always",
                 clock=clock,
             )
+            self._reaction = Reaction(config.audio.react, self._audio)
+            self._listen(config)
+            self._listener: Reader | None = None
+            self._pulses: deque[tuple[float, Pulse]] = deque(maxlen=PULSES)
             built.callback(self._encoders.close)
             dreams = kept.folder or queue_path.parent / "dreams"
             self._album = (
@@ -394,6 +405,7 @@ class Pipeline:
         self._reload.advance()
         self._controls.look()
         self._health.sample(self._frame_clock.counters)
+        self._play()
         status = self._renderer.status()
         if not status.wnids:
             return  # nobody's time on air runs while the network loads
@@ -407,6 +419,7 @@ class Pipeline:
         if died := status.restarts - self._restarts:
             self._restarts = status.restarts
             self._director.died(died)
+        self._react()
         scene = self._director.tick()
         self._finish.show_poll(self._director.poll)
         if self._journal is not None and self._director.held != self._held:
@@ -415,6 +428,37 @@ class Pipeline:
         if scene is not self._scene:
             self._renderer.scene(scene)
             self._scene = scene
+
+    def _listen(self, config: Config) -> None:
+        """Listen to the sound if the picture is to react to it."""
+        wanted = config.audio.react.enabled
+        self._audio.listen(wanted)
+        if wanted and self._config.audio.source == "silence":
+            log.warning("audio.react is on, and there is nothing to react to: audio.source is silence")
+
+    def _play(self) -> None:
+        """Have the sound played where the picture reacts to it and is watched, though no output may want any."""
+        silent = self._config.audio.source == "silence"
+        if silent or not self._reaction.enabled or self._on_air is None or not self._encoders.wanted:
+            self._listener = None
+            return
+        now_s = self._on_air / self._config.video.fps
+        if self._listener is None:
+            self._listener = self._audio.reader(now_s)
+        self._listener.until(now_s)
+
+    def _react(self) -> None:
+        """Have the dream do what the sound wants, and write down what the frames did, which no disk may hold up."""
+        while self._pulses:
+            at_s, pulse = self._pulses.popleft()
+            if self._journal is not None:
+                self._journal.pulse(at_s, pulse.octaves, pulse.at_s)
+        wants = self._reaction.wants(self._clock())
+        self._actions.heed(wants.pace, wants.drive)
+        for _ in range(wants.bumps):
+            self._renderer.bump()
+        if wants.subject:
+            self._director.wander_on()
 
     def _keep_pace(self) -> None:
         """Do without something while other programs take the machine, and have it back afterwards."""
@@ -469,7 +513,11 @@ class Pipeline:
 
     def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None, np.ndarray]:
         """The frame for a moment, what it shows, and the frame without captions."""
+        closer, pulses = self._reaction.frame((number + 0.5) / self._config.video.fps, now_s)
+        self._screen.lean(closer)
         image, scene = self._screen.frame(now_s)
+        if (shown_s := self._screen.shown_s) is not None:
+            self._pulses.extend((shown_s + pulse.at_s - now_s, pulse) for pulse in pulses)
         if image is None:
             assert self._curtain is not None, "what was shown once is there for good"
             image = self._curtain.draw(now_s)
@@ -499,6 +547,8 @@ class Pipeline:
             self._slate.tune(config.video)
         if among(changed, SOUND):
             self._audio.set_volume(config.audio.volume_db)
+            self._reaction.tune(config.audio.react)
+            self._listen(config)
         if among(changed, SWITCH):
             self._renderer.switch(with_settings_of(self._config, config, expanded(SWITCH)), tuned(self._config, config))
         elif among(changed, DREAM):
@@ -547,7 +597,7 @@ class Pipeline:
             frame_number=self.frame_number,
             longest_gap_s=self._frame_clock.longest_gap_s,
             slate=self._slate.shown,
-            sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error),
+            sound=SoundStatus(sound.source, sound.state, sound.playing, sound.dropouts, sound.error, self._reaction.beats),
             source=source,
             settings=self._reload.status,
             knowledge=self._director.knowledge(),
@@ -589,8 +639,9 @@ class _Actions:
         self._renderer, self._chat, self._reload, self._clock = renderer, chat, reload, clock
         self._lock = threading.Lock()
         self._inspected_s = -INSPECT_S
+        self._pace = self._drive = 1.0
         self.motion = motion
-        """How the camera is to move."""
+        """How the camera is to move, but for what the sound adds."""
 
     def bump(self) -> None:
         """Shake the dream awake by noise."""
@@ -621,8 +672,21 @@ class _Actions:
         with self._lock:
             before = self.motion
             self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
-            self._renderer.motion(self.motion)
+            self._renderer.motion(self._heeding())
             return self.motion
+
+    def heed(self, pace: float, drive: float) -> None:
+        """Let the camera move so many times as fast, and steps be so many times as large, as they would be otherwise."""
+        with self._lock:
+            if (pace, drive) != (self._pace, self._drive):
+                self._pace, self._drive = pace, drive
+                self._renderer.motion(self._heeding())
+
+    def _heeding(self) -> Motion:
+        speed = self.motion.speed
+        if self._pace != 1:
+            speed = round(min(max(speed**self._pace, SLOWEST), FASTEST), 4)
+        return Motion(speed, self.motion.rotation, self._drive)
 
     def hear_chat(self, report: ChatReport) -> None:
         """Take what the chat bot tells of itself."""

@@ -29,15 +29,15 @@ def scene_from_record(record: Mapping[str, Any]) -> Scene:
     return Scene(int(record["id"]), regions, str(record["user"]), None if request is None else int(request))
 
 
-def as_motion(speed: float, rotation: float) -> Motion:
+def as_motion(speed: float, rotation: float, drive: float = 1.0) -> Motion:
     """How the camera moves, as it was written down.
 
     Raises:
         ValueError: it never moves so.
     """
-    if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600:
+    if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600 or not 0.01 <= drive <= 100:
         raise ValueError("the camera never moves so")
-    return Motion(float(speed), float(rotation))
+    return Motion(float(speed), float(rotation), float(drive))
 
 
 def _region(record: Mapping[str, Any]) -> Region:

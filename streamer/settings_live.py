@@ -96,8 +96,8 @@ RULES = (
     "queue.interrupt_wandering",
 )
 """Of requests. What moderators changed while it ran goes before them."""
-SOUND = ("audio.volume_db",)
-"""Of the sound."""
+SOUND = ("audio.volume_db", "audio.react")
+"""Of the sound, and of how the picture reacts to it."""
 CHAT = ("chat", "dream.layout")
 """Of the chat bot that the stream has started."""
 DESK = ("controls.crossfade_s",)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +30,66 @@ def sine(seconds: float, hz: float = 440.0, peak: float = 0.5, rate: int = RATE,
     """(n, 2) float32: left as asked for, right the same."""
     t = np.arange(round(seconds * rate)) / rate + start_s
     return np.repeat((peak * np.sin(2 * np.pi * hz * t)).astype(np.float32)[:, None], 2, axis=1)
+
+
+def click(rate: int = RATE) -> np.ndarray:
+    """(n,) float64: the tick of a metronome, 30 ms of 1 kHz."""
+    t = np.arange(round(0.03 * rate)) / rate
+    return np.asarray(0.8 * np.sin(2 * np.pi * 1000 * t) * np.exp(-t / 0.006))
+
+
+def kick(rate: int = RATE) -> np.ndarray:
+    """(n,) float64: a bass drum, which falls to 50 Hz and rings for a quarter of a second."""
+    t = np.arange(round(0.25 * rate)) / rate
+    return np.asarray(0.7 * np.sin(2 * np.pi * (50 * t + 2.5 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / 0.08))
+
+
+def hat(rate: int = RATE) -> np.ndarray:
+    """(n,) float64: a closed hi-hat, a hiss of 40 ms."""
+    t = np.arange(round(0.04 * rate)) / rate
+    hiss = np.diff(np.random.default_rng(3).standard_normal(len(t) + 1))
+    return np.asarray(0.12 * hiss * np.exp(-t / 0.01))
+
+
+def strokes(seconds: float, times_s: Iterable[float], sound: np.ndarray, rate: int = RATE) -> np.ndarray:
+    """(n, 2) float32: a sound again and again."""
+    track = np.zeros(round(seconds * rate) + len(sound))
+    for time_s in times_s:
+        at = round(time_s * rate)
+        track[at : at + len(sound)] += sound
+    return stereo(track[: round(seconds * rate)])
+
+
+def beats_at(seconds: float, bpm: float, first_s: float = 0.7) -> list[float]:
+    """Times of beats, as seconds, up to a little before the end."""
+    return [float(time_s) for time_s in np.arange(first_s, seconds - 0.3, 60 / bpm)]
+
+
+def pink(seconds: float, level_db: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
+    """(n, 2) float32: noise as loud in each octave, of so many decibels (RMS) below full scale, faded in."""
+    chance, count = np.random.default_rng(seed), round(seconds * rate)
+    hz = np.maximum(np.fft.rfftfreq(count, 1 / rate), 20.0)
+    noise = np.fft.irfft((chance.standard_normal(len(hz)) + 1j * chance.standard_normal(len(hz))) / np.sqrt(hz), count)
+    return stereo(noise / noise.std() * 10 ** (level_db / 20) * _faded_in(count, rate))
+
+
+def pad(seconds: float, peak: float = 0.2, rate: int = RATE) -> np.ndarray:
+    """(n, 2) float32: a chord of three notes with vibrato, held on and faded in."""
+    count = round(seconds * rate)
+    t = np.arange(count) / rate
+    vibrato = 0.3 * np.sin(2 * np.pi * 5 * t)
+    notes = [np.sin(2 * np.pi * hz * part * t + part * vibrato) / part for hz in (220.0, 277.2, 329.6) for part in (1, 2, 3)]
+    chord = np.sum(notes, axis=0)
+    return stereo(peak * chord / np.abs(chord).max() * _faded_in(count, rate))
+
+
+def stereo(samples: np.ndarray) -> np.ndarray:
+    """(n,) as (n, 2) float32, both sides the same."""
+    return np.repeat(samples.astype(np.float32)[:, None], 2, axis=1)
+
+
+def _faded_in(count: int, rate: int) -> np.ndarray:
+    return np.minimum(1.0, np.arange(count) / rate / 0.4)
 
 
 def pitch(samples: np.ndarray, rate: int = RATE) -> float:

@@ -20,6 +20,7 @@ from streamer.config import Config, JournalConfig, WebConfig
 from streamer.journal import Journal, checksum, without_secrets
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, Target
 from streamer.past import JournalError, read
+from streamer.pulse import Pulse
 from tests.fakes import HandClock
 
 STARTED = datetime(2026, 11, 21, 20, 15, 3, tzinfo=UTC)
@@ -428,3 +429,44 @@ def test_started_keeps_its_zone(tmp_path):
     text = run.journal.path.read_text().replace("+00:00", "+02:00")
     run.journal.path.write_text(text)
     assert run.past.started.utcoffset() == timedelta(hours=2)
+
+
+def test_pulses_are_read_back_and_change_nothing_else(tmp_path):
+    run = Run(tmp_path)
+    run.journal.pulse(1000.5, 0.05, 1000.8)
+    run.keyframe(BEGUN, SCENE)
+    for _ in range(60):
+        run.keyframe(40)
+        if run.made[-1].number % 12 == 0:
+            run.journal.pulse(run.clock.now_s - 0.3, 0.0312345, run.clock.now_s)
+    run.keyframe(40, Motion(1.1, 0.0, 1.5), 40)
+    run.journal.close()
+    past = run.past
+    assert past.complete
+    assert len(past.keyframes) == len(run.made)
+    assert past.pulses == (Pulse(0.5, 0.05), *(Pulse(round(0.04 * 12 * number - 0.3, 3), 0.0312) for number in range(1, 6)))
+    assert past.keyframes[-1].acts == (40, Motion(1.1, 0.0, 1.5), 40)
+    assert '{"at":0.5,"pulse":{"octaves":0.05,"heard":0.8}}' in run.journal.path.read_text().splitlines()
+
+
+def test_a_pulse_that_no_camera_makes_is_left_out(tmp_path, caplog):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.journal.close()
+    with run.journal.path.open("a") as file:
+        file.writelines(f'{{"at":1,"pulse":{{"octaves":{value}}}}}\n' for value in ("0", "-0.1", "7", '"x"', "[1]", "0.2"))
+    assert run.past.pulses == (Pulse(1.0, 0.2),)
+    assert "5 broken lines were left out" in caplog.text
+
+
+@pytest.mark.logs("the journal is full")
+def test_pulses_leave_the_last_of_the_room_to_scenes(tmp_path):
+    run = Run(tmp_path, max_mb=1)
+    run.keyframe(BEGUN, SCENE)
+    for number in range(40_000):
+        run.journal.pulse(1000.0 + number / 4, 0.05, 1000.0)
+    run.keyframe(40, MIXED)
+    run.clock.advance(1.0)
+    run.journal.close()
+    assert run.journal.path.stat().st_size < 0.95e6
+    assert [scene for _, scene in run.past.scenes()] == [SCENE, MIXED]

@@ -45,8 +45,10 @@ def look_at_sound(audio: AudioConfig) -> Found:
     from streamer.video.sound.audio import try_source
     from streamer.video.sound.decoding import SoundError
 
+    if audio.react.enabled and audio.source == "silence":
+        return False, "silence, to which audio.react cannot react; name music or a station in 'audio.source'"
     try:
-        return True, try_source(audio)
+        return True, try_source(audio) + "; the picture reacts to it" * audio.react.enabled
     except SoundError as error:
         return False, f"{error}; there would be silence until this is better"
 

@@ -130,7 +130,8 @@ def replay(order: Order, progress: Callable[[int, int], None] = lambda done, tot
         total = (end_ms - begin_ms) * fps // 1000 + 1
         progress(0, total)
         done = 0
-        with closing(show(config, keyframes, captions=config.video.captions, from_s=begin_ms / 1000)) as frames:
+        captions, from_s = config.video.captions, begin_ms / 1000
+        with closing(show(config, keyframes, captions=captions, from_s=from_s, pulses=past.pulses)) as frames:
             for done, image in zip(range(1, total + 1), frames, strict=False):
                 movie.write(image)
                 progress(done, total)

@@ -164,6 +164,15 @@ class Director:
                 self._stage.advance()
             return SkipVote(votes, needed, votes >= needed)
 
+    def wander_on(self) -> bool:
+        """Change what is on air to something else before its time, unless somebody asked for it or it is held.
+
+        Returns:
+            Whether it was changed; it is not before it was seen either.
+        """
+        with self._lock:
+            return self._stage.wander_on()
+
     def pause(self, paused: bool) -> None:
         """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
         with self._lock:

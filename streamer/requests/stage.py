@@ -220,6 +220,14 @@ class Stage:
                 break
         return tuple(found.values())
 
+    def wander_on(self) -> bool:
+        """Put on another subject where nobody asked for the one on air, and it has been seen; returns whether that is so."""
+        self._look()
+        if self.scene is None or self.request is not None or self.paused or not self._airtime.seen:
+            return False
+        before = self.scene
+        return self.advance() is not before
+
     def line(self) -> tuple[Request, ...]:
         """What waits, next one first, as the rules order it."""
         waiting, rules, last = self._queue.waiting(), self._rules, self._last

@@ -332,6 +332,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "playing": sound.playing,
             "dropouts": sound.dropouts,
             "error": sound.error,
+            "beats": sound.beats,
         },
         "source": None if snapshot.source is None else _source(snapshot.source),
         "outputs": [output(item) for item in snapshot.outputs],

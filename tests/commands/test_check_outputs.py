@@ -9,6 +9,7 @@ import pytest
 
 from streamer.commands.check_outputs import look_at_output, look_at_sound
 from streamer.config import AudioConfig, WebConfig
+from streamer.config_react import ReactConfig
 from streamer.settings_file import read_output
 
 KEY = "live_canary_4711"
@@ -66,6 +67,11 @@ def test_hosts_folders_and_room(tmp_path: Path) -> None:
 
 def test_sound(tmp_path: Path) -> None:
     assert look_at_sound(AudioConfig()) == (True, "silence")
+    good, text = look_at_sound(AudioConfig(react=ReactConfig(enabled=True)))
+    assert (good, text) == (
+        False,
+        "silence, to which audio.react cannot react; name music or a station in 'audio.source'",
+    )
     good, text = look_at_sound(AudioConfig(source="music", path=tmp_path / "none.mp3"))
     assert not good
     assert "none.mp3" in text

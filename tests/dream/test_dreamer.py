@@ -119,9 +119,9 @@ def test_steps_shrink_where_a_subject_stands() -> None:
 
 
 def test_the_size_of_a_step_is_as_the_settings_say() -> None:
-    def size(speed: float, age_s: float = 0.0, **settings) -> float:
+    def size(speed: float, age_s: float = 0.0, drive: float = 1.0, **settings) -> float:
         dream = dreamer(surge=0.0, prior_weight=0.0, leash=0.0, **settings)
-        dream.motion(Motion(speed, 0.0))
+        dream.motion(Motion(speed, 0.0, drive))
         dream.scene(SCENE)
         dream._fading.advance(age_s)
         sizes = []
@@ -135,6 +135,8 @@ def test_the_size_of_a_step_is_as_the_settings_say() -> None:
     assert size(1.5) == STEP_MOST
     assert size(1.5, age_s=60.0) == STEP_STANDS
     assert size(1.5, age_s=60.0, step=2.5) == 2.5
+    assert size(1.5, step=2.0, drive=1.5) == 3.0
+    assert size(1.5, drive=0.5) == STEP_MOST / 2
 
 
 def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:

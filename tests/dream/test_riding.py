@@ -45,10 +45,11 @@ def test_the_camera_stands_whatever_it_is_told() -> None:
     dream = rider()
     dream.ride(shown(1), 0.0)
     dream.scene(SCENE)
-    dream.motion(Motion(2.0, 10.0))
+    dream.motion(Motion(2.0, 10.0, 1.5))
     pose = dream.pose
     dream.step(0.5)
     assert dream.pose == pose
+    assert dream._dream._motion == Motion(1.0, 0.0, 1.5)  # its steps are driven all the same
 
 
 def test_what_is_dreamt_is_carried_along() -> None:

@@ -1146,3 +1146,32 @@ def test_the_log_names_what_moderators_changed_before(make, caplog):
     studio.director.change_rules({"hold_s": 60})
     studio.director.configure(QueueConfig(hold_s=5.0, capacity=9), Layout.AUTO)
     assert "moderators changed queue.hold_s while it ran; their change overrides the config until it is reset" in caplog.text
+
+
+def test_what_nobody_asked_for_can_give_way_before_its_time(studio):
+    director = studio.director
+    assert not director.wander_on()  # nothing is on air
+    first = director.tick()
+    studio.clock.dreams = False
+    assert not director.wander_on()  # nobody has seen it
+    studio.clock.keyframe()
+    assert director.wander_on()
+    second = director.tick()
+    assert second.request_id is None
+    assert second.regions != first.regions
+    director.pause(True)
+    studio.clock.keyframe()
+    assert not director.wander_on()
+    director.pause(False)
+    studio.ask(("ann", "volcano"))
+    asked = director.tick()
+    studio.clock.keyframe()
+    assert not director.wander_on()
+    assert director.tick() is asked
+
+
+def test_a_single_choice_does_not_give_way(make):
+    studio = make(wander_among=("volcano",))
+    only = studio.after(1)
+    assert not studio.director.wander_on()
+    assert studio.director.tick() is only

@@ -6,19 +6,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 
 from streamer.config import AudioConfig
-from streamer.video.sound import audio
+from streamer.video.sound import feeder
 from streamer.video.sound.aac import BLOCK, AacPacket
-from streamer.video.sound.audio import AudioTrack, Feeder, Reader, try_source
+from streamer.video.sound.audio import AudioTrack, Reader, try_source
 from streamer.video.sound.decoding import SoundError
+from streamer.video.sound.feeder import Feeder
 from streamer.video.sound.loudness import CEILING
 from streamer.video.sound.reservoir import Reservoir
-from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent, write_sound
+from tests.sounds import RATE, click, pitch, radio_server, sends, sine, sound_bytes, stays_silent, strokes, write_sound
 
 FPS = 25
 PATIENCE_S = 60.0
@@ -154,7 +158,7 @@ def test_volume_is_in_decibels_and_never_too_loud(tmp_path, volume_db, peak):
 
 @pytest.mark.logs("no sound until this is mended", "is skipped")
 def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio.BackOff, "pause_s", lambda *_: 0.01)
+    monkeypatch.setattr(feeder.BackOff, "pause_s", lambda *_: 0.01)
     with track_of(source="music", path=tmp_path) as track:
         assert track.status().state == "idle"
         reader = track.reader(0)
@@ -173,7 +177,7 @@ def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music
 def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
     pauses = [0.0, 0.0, 0.0, 3600.0]
     looked: list[object] = []
-    monkeypatch.setattr(audio.BackOff, "pause_s", lambda *_: pauses.pop(0))
+    monkeypatch.setattr(feeder.BackOff, "pause_s", lambda *_: pauses.pop(0))
     monkeypatch.setattr("streamer.video.sound.music.sound_files", lambda path: looked.append(path) or [])
     with track_of(source="music", path=tmp_path) as track:
         track.reader(0)
@@ -192,7 +196,7 @@ def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monke
         pauses.acquire(timeout=PATIENCE_S)
         return 0.0
 
-    monkeypatch.setattr(audio.BackOff, "pause_s", pause_s)
+    monkeypatch.setattr(feeder.BackOff, "pause_s", pause_s)
     song = sends(MP3[: len(MP3) // 4], "Content-Type: audio/mpeg")
     with radio_server(song, sends(b"", status="HTTP/1.0 503 Busy"), sends(MP3, then=stays_silent)) as server:
         url = server.url().replace("//", "//me:canary@")
@@ -326,3 +330,50 @@ def test_the_volume_changes_while_it_plays_without_a_click(tmp_path):
     ratio = float(np.sqrt((after**2).mean() / (before**2).mean()))
     assert ratio == pytest.approx(0.1, rel=0.05)
     assert np.abs(np.diff(sound[RATE : 5 * RATE])).max() <= 1.2 * np.abs(np.diff(before)).max()
+
+
+def test_beats_are_known_before_they_are_heard_and_to_which_frame_they_belong(tmp_path):
+    struck = [0.7, 1.213, 1.7, 2.2, 2.749]
+    file = write_sound(tmp_path / "song.wav", strokes(3.0, struck, click()))
+    with track_of(source="music", path=file, crossfade_s=0.0) as track:
+        track.listen(True)
+        reader, ready = track.reader(10.0), full(track)
+        packets, found = [], []
+        for number in range(10 * FPS, 13 * FPS):
+            ready()
+            found += track.beats(number / FPS, (number + 1) / FPS, 0.3)
+            packets += reader.until((number + 1) / FPS)
+        samples = np.abs(decode(track, packets)[:, 0])
+        assert track.loudness(12.2) > 0.5
+        assert track.beats(13.0, 20.0, 0.3) == []  # nobody may be reading then
+        assert track.loudness(20.0) == 0.0
+    loud = np.flatnonzero(samples > 0.3)
+    heard = packets[0].pts / RATE + loud[np.flatnonzero(np.diff(loud, prepend=-RATE) > RATE / 5)] / RATE
+    assert len(heard) == len(struck)
+    assert [beat.at for beat in found] == pytest.approx(heard, abs=0.02)
+
+
+def test_silence_has_no_beats_nor_does_sound_that_nobody_listens_to(tmp_path):
+    with track_of() as track:
+        track.listen(True)
+        read(track.reader(0), 0, FPS)
+        assert (track.beats(0, 2, 0.3), track.loudness(0.5)) == ([], 0.0)
+    with track_of(source="music", path=write_sound(tmp_path / "song.wav", strokes(2.0, [0.5], click()))) as track:
+        read(track.reader(0), 0, FPS, before=full(track))
+        assert (track.beats(0, 2, 0.3), track.loudness(0.5)) == ([], 0.0)
+
+
+def test_where_sound_breaks_off_its_beats_do_too():
+    with track_of(source="music", path=Path("/nonexistent")) as track:
+        track.listen(True)
+        reservoir, ear = Reservoir(RATE, 4.0, 0.1), track._ear
+        track._feeder = cast(Feeder, SimpleNamespace(reservoir=reservoir, playing="", error="", close=lambda deadline_s: None))
+        samples = strokes(1.0, [0.25, 0.6], click())
+        ear.hear(reservoir.written, samples)
+        reservoir.put(samples)
+        reader = track.reader(0.0)
+        reader.until(0.5)
+        assert [round(beat.at, 1) for beat in track.beats(0.4, 1.0, 0.3)] == [0.6]
+        reader.until(1.5)
+        assert track.status().dropouts == 1
+        assert (track.beats(0.4, 2.0, 0.3), track.loudness(1.5)) == ([], 0.0)

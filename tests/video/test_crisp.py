@@ -174,3 +174,16 @@ def test_a_frame_drawn_smaller_is_as_large_and_has_two_colours(edges: str) -> No
     screen.ease(follow=True, part=1.0)
     assert np.array_equal(shown(screen, 0.0), full)
     assert not screen.may_follow_less
+
+
+def test_leaning_in_draws_the_same_larger_and_as_crisp() -> None:
+    frames = []
+    for octaves in (0.0, 0.5):
+        screen = CrispScreen((108, 192), InkConfig(), motion=STILL, offline=True)
+        screen.push(keyframe(ring((108, 192), 30.0)))
+        screen.lean(octaves)
+        frames.append(shown(screen, 0.0)[:, :, 0])
+        assert screen.shown_s == 0.0
+    assert all(len(np.unique(frame)) == 2 for frame in frames)
+    radii = [np.hypot(*(np.argwhere(frame == frame.min()) - [53.5, 95.5]).T).mean() for frame in frames]
+    assert radii[1] / radii[0] == pytest.approx(2**0.5, rel=0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -11,7 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from streamer.messages import Pose
+from streamer.pulse import Pulse, Pulses
 from streamer.video.flash.limiter import FlashLimiter
+from streamer.zoom import sampling_matrix
 from tests.video import flash_checker
 
 SIZE = (72, 128)
@@ -304,3 +308,35 @@ def test_the_checker_counts_what_it_says() -> None:
     assert flash_checker.general(frames(in_block(strobe(10), 0.4, 0.4, 0.3, 0.3)), FPS) == 10
     assert flash_checker.red(frames(strobe(5, RED, (0, 127, 0))), FPS) == 5
     assert flash_checker.red(frames(strobe(5, BLUE, GREEN)), FPS) == 0
+
+
+def leaning(video: Video, bpm: float, zoom: float) -> Video:
+    """A video seen from closer by on each beat, as ``audio.react`` has it."""
+    pulses = Pulses(Pulse(60 / bpm * beat, math.log2(1 + zoom)) for beat in range(100))
+
+    def frame(number: int) -> np.ndarray:
+        matrix = sampling_matrix(Pose(), Pose(pulses.closer(number / FPS)), SIZE, SIZE)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(video(number), matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+    return frame
+
+
+def limited(video: Video, seconds: float = 8.0) -> int:
+    limiter = FlashLimiter(SIZE, FPS)
+    for number in range(round(seconds * FPS)):
+        limiter.limit(video(number), number)
+    return limiter.limited
+
+
+@pytest.mark.parametrize("bpm", [60, 120, 180])
+@pytest.mark.parametrize("across", [4, 8, 30])
+def test_pulses_of_the_zoom_are_no_flashes(bpm: float, across: int) -> None:
+    picture = clouds(2, across=across)
+    assert limited(leaning(lambda number: picture, bpm, zoom=0.04)) == 0
+
+
+def test_what_flashes_is_held_back_just_so_where_the_zoom_pulses() -> None:
+    video = in_block(strobe(5), 0.2, 0.2, 0.6, 0.6)
+    assert limited(leaning(video, 120, zoom=0.04)) == pytest.approx(limited(video), abs=2)
+    assert limited(video) > 100

@@ -243,3 +243,35 @@ def test_nothing_is_followed_while_it_eases_and_again_afterwards() -> None:
     assert not np.array_equal(plain, followed)
     show.close()
     assert not Interpolator(SIZE, False).may_follow_less
+
+
+def test_leaning_in_shows_the_same_from_closer_by_and_leaves_the_path_alone() -> None:
+    scene, frames = photo(), []
+    for octaves in (0.0, 0.1):
+        show = Interpolator(SIZE, False, offline=True)
+        for number in range(3):
+            show.push(zoom_keyframe(scene, number, 1.0))
+        show.lean(octaves)
+        image, _ = show.frame(1.4)
+        assert image is not None
+        path = advance(Pose(), MOTION, 1.4)
+        assert psnr(image, seen_from(scene, Pose(path.log_zoom + octaves, path.rotation))) > 34
+        assert show.shown_s == 1.4
+        frames.append(image)
+        show.lean(0.0)
+        straight, _ = show.frame(1.4)
+        frames.append(straight)
+    assert np.array_equal(frames[0], frames[1])
+    assert np.array_equal(frames[1], frames[3])
+    assert psnr(frames[0], frames[2]) < 30
+
+
+def test_which_moment_is_shown_is_told_by_the_keyframes_clock() -> None:
+    show = Interpolator(SIZE, False)
+    assert show.shown_s is None
+    scene = photo()
+    for number in range(50):
+        show.push(zoom_keyframe(scene, number, 0.2))
+        show.frame(number * 0.2 + 0.1)
+    assert show.shown_s is not None
+    assert 9.9 - show.shown_s == pytest.approx(show.delay_s, abs=0.15)

@@ -218,3 +218,23 @@ def test_a_frame_drawn_smaller_is_as_large_and_nearly_the_same() -> None:
     assert scene is SCENE
     assert 0 < np.abs(eased.astype(float) - full).mean() < 4
     assert not screen.may_follow_less
+
+
+def test_leaning_in_comes_closer_to_the_picture_and_the_dream_on_it() -> None:
+    film = Film()
+    raw = film.show(1)
+    screen = screen_on(film)
+    screen.push(dreamt(film.picture, 0.0, at=70))
+    screen.frame(0.0)
+    straight, _ = screen.frame(LONG_S)
+    assert screen.shown_s == LONG_S
+    screen.lean(1.0)
+    near, scene = screen.frame(LONG_S)
+    assert straight is not None
+    assert near is not None
+    assert scene is SCENE
+    middle = cv2.resize(straight, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[45:135, 80:240]
+    assert np.abs(near.astype(int) - middle)[8:-8, 8:-8].mean() < 2
+    screen.lean(0.0)
+    assert np.array_equal(screen.frame(LONG_S)[0], straight)
+    assert np.array_equal(raw, film.picture.image)

@@ -25,6 +25,7 @@ class HandScreen:
         self.asked: list[float] = []
         self.eased: list[tuple[bool, float]] = []
         self.tuned: list[Config] = []
+        self.leant: list[float] = []
         self.skipped = self.closed = 0
 
     def push(self, keyframe: Keyframe) -> None:
@@ -33,6 +34,13 @@ class HandScreen:
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
         self.asked.append(now_s)
         return (np.full((36, 64, 3), self.grey, np.uint8), self.scene) if self.pushed else (None, None)
+
+    def lean(self, octaves: float) -> None:
+        self.leant.append(octaves)
+
+    @property
+    def shown_s(self) -> float | None:
+        return self.asked[-1] + self.grey if self.pushed and self.asked else None
 
     def tune(self, config: Config) -> None:
         self.tuned.append(config)
@@ -129,3 +137,17 @@ def test_two_turns_in_a_row_end_with_the_last(screen: TurningScreen, first: Hand
     assert (first.closed, second.closed, third.closed) == (1, 1, 0)
     screen.close()
     assert third.closed == 1
+
+
+def test_both_lean_while_one_fades_to_the_other(screen: TurningScreen, first: HandScreen) -> None:
+    screen.frame(1.0)
+    assert screen.shown_s == 201.0
+    second = HandScreen(50, NEW)
+    screen.turn(second)
+    screen.lean(0.1)
+    screen.frame(2.0)
+    assert (first.leant, second.leant) == ([0.1], [0.1])
+    assert screen.shown_s == 202.0, "the new one has no picture yet"
+    screen.push(keyframe(NEW, 1))
+    screen.frame(3.0)
+    assert screen.shown_s == 53.0

@@ -277,7 +277,7 @@ def test_status(stage: Stage) -> None:
             "last_error": "",
             "last_error_ago_s": None,
         },
-        "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
+        "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": "", "beats": 0},
         "source": None,
         "outputs": stage.call("GET", "/api/outputs").json["outputs"],
         "health": {"ok": True, "problems": []},

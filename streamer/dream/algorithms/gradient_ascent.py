@@ -47,12 +47,12 @@ class GradientAscent(Algorithm):
         """
 
     def size(self, on_air: OnAir, motion: Motion, dt_s: float) -> float:
-        """Of a step, in levels: larger while a scene is fresh."""
+        """Of a step, in levels: larger while a scene is fresh, and as it is driven."""
         settings = self.context.settings
         surge = 1 + settings.surge * on_air.haste
         if settings.step == "auto":
-            return max(STEP * surge, self.auto_step(motion, dt_s, on_air.stands))
-        return settings.step * surge
+            return motion.drive * max(STEP * surge, self.auto_step(motion, dt_s, on_air.stands))
+        return motion.drive * settings.step * surge
 
     def detail(self, on_air: OnAir, dt_s: float) -> float:
         """The share of the picture's detail that stays while something leaves."""

@@ -137,7 +137,8 @@ class RidingDream:
         self._dream.scene(scene)
 
     def motion(self, motion: Motion) -> None:
-        """Nothing: it is the picture that moves."""
+        """Only the size of steps: it is the picture that moves."""
+        self._dream.motion(Motion(1.0, 0.0, motion.drive))
 
     def tune(self, config: Config) -> None:
         """Go by other settings from the next step on."""

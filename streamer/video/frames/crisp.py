@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -37,6 +38,7 @@ class CrispScreen:
         """
         self.size = self._drawn = size
         self._offline = offline
+        self._closer = 0.0
         self._lock = threading.Lock()
         self._pushed: list[Keyframe] = []
         self._playhead: Playhead[np.ndarray] = Playhead(motion or Motion(), offline=offline)
@@ -58,6 +60,15 @@ class CrispScreen:
         nearer = view.newer if view.fraction >= 0.5 else view.older
         sheet = enlarged(self._sheet(view), self.size)
         return cv2.merge([cv2.LUT(sheet, table) for table in self._tables]), nearer.keyframe.scene
+
+    def lean(self, octaves: float) -> None:
+        """As ``Screen`` has it."""
+        self._closer = octaves
+
+    @property
+    def shown_s(self) -> float | None:
+        """As ``Screen`` has it."""
+        return self._playhead.camera_s
 
     def tune(self, config: Config) -> None:
         """As ``Screen`` has it."""
@@ -91,7 +102,10 @@ class CrispScreen:
             arrived, self._pushed = self._pushed, []
         for keyframe in arrived:
             self._playhead.add(keyframe, self._prepare(keyframe.image), now_s)
-        return self._playhead.at(now_s)
+        view = self._playhead.at(now_s)
+        if view is None or not self._closer:
+            return view
+        return replace(view, pose=Pose(view.pose.log_zoom + self._closer, view.pose.rotation))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:
         """A keyframe's picture as one plane, 0 for ink and 255 for paper, no larger than the frame."""

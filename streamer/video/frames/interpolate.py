@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from streamer.config import Config
-from streamer.messages import Keyframe, Motion, Scene
+from streamer.messages import Keyframe, Motion, Pose, Scene
 from streamer.video.frames.blend import Blend, prepare
 from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.video.frames.pace import Playhead, Shot, View
@@ -54,6 +54,7 @@ class Interpolator:
         self.size = size
         self._follow = True
         self._offline = offline
+        self._closer = 0.0
         self._lock = threading.Lock()
         self._latest_s: float | None = None
         self._pushed: list[tuple[Keyframe, np.ndarray]] = []
@@ -98,6 +99,15 @@ class Interpolator:
         nearer = view.newer if view.fraction >= 0.5 else view.older
         return enlarged(self._draw(view, residual, strength), self.size), nearer.keyframe.scene
 
+    def lean(self, octaves: float) -> None:
+        """As ``Screen`` has it."""
+        self._closer = octaves
+
+    @property
+    def shown_s(self) -> float | None:
+        """As ``Screen`` has it."""
+        return self._playhead.camera_s
+
     def tune(self, config: Config) -> None:
         """As ``Screen`` has it."""
         self._residual_flow = config.video.residual_flow
@@ -129,7 +139,10 @@ class Interpolator:
             arrived, self._pushed = self._pushed, []
         for keyframe, picture in arrived:
             self._playhead.add(keyframe, picture, now_s)
-        return self._playhead.at(now_s)
+        view = self._playhead.at(now_s)
+        if view is None or not self._closer:
+            return view
+        return replace(view, pose=Pose(view.pose.log_zoom + self._closer, view.pose.rotation))
 
     def _draw(self, view: View[np.ndarray], residual: Residual | None, strength: float) -> np.ndarray:
         older, newer, fraction = view.older, view.newer, view.fraction

@@ -102,6 +102,11 @@ class Playhead(Generic[Payload]):
         """Seconds the camera clock is to run behind the present."""
         return 0.0 if self._offline else self._delay_s
 
+    @property
+    def camera_s(self) -> float | None:
+        """The moment, on the keyframes' own clock, at which the camera stands; None before the first keyframe."""
+        return self._camera_s - self._time_base_s if self._shots else None
+
     def add(self, keyframe: Keyframe, payload: Payload, now_s: float) -> None:
         """Take a keyframe that arrived at ``now_s``."""
         time_s = keyframe.time_s + self._time_base_s

@@ -16,8 +16,9 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.flow import LEG_S, Flow, Tracker, carry, sought, unmoved
-from streamer.messages import Keyframe, Scene, SourcePicture
+from streamer.messages import Keyframe, Pose, Scene, SourcePicture
 from streamer.video.frames.enlarge import enlarged, reduced
+from streamer.zoom import sampling_matrix
 
 FADE_MOST_S = 0.5
 """Longest time over which one dreamt picture takes over from the one before; it is the time between the two otherwise."""
@@ -76,6 +77,8 @@ class RideScreen:
         self._now: tuple[int, np.ndarray] = (0, np.zeros((1, 1), np.uint8))
         """Number and grey of the picture seen last."""
         self._seen_s = -math.inf
+        self._closer = 0.0
+        self._shown_s: float | None = None
 
     def push(self, keyframe: Keyframe) -> None:
         """As ``Screen`` has it."""
@@ -85,7 +88,10 @@ class RideScreen:
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
         """As ``Screen`` has it; the newest picture of the source with the newest dream on it."""
         image, scene = self._frame(now_s, self._drawn)
-        return None if image is None else enlarged(image, self.size), scene
+        if image is None:
+            return None, scene
+        self._shown_s = now_s
+        return enlarged(_closer(image, self._closer), self.size), scene
 
     def _frame(self, now_s: float, size: tuple[int, int]) -> tuple[np.ndarray | None, Scene | None]:
         picture = self._newest()
@@ -108,6 +114,15 @@ class RideScreen:
         if self._before is not None:
             added = added + self._moved(self._before, (1 - share) * self._kept(self._before, now_s))
         return _laid(image, added), layer.scene
+
+    def lean(self, octaves: float) -> None:
+        """As ``Screen`` has it."""
+        self._closer = octaves
+
+    @property
+    def shown_s(self) -> float | None:
+        """As ``Screen`` has it: there is no path, and what is shown is the present."""
+        return self._shown_s
 
     def tune(self, config: Config) -> None:
         """As ``Screen`` has it."""
@@ -175,6 +190,16 @@ def _laid(image: np.ndarray, added: np.ndarray) -> np.ndarray:
         shrinks = levels.shape[1] > width
         levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(cv2.add(image, levels, dtype=cv2.CV_8U))
+
+
+def _closer(image: np.ndarray, octaves: float) -> np.ndarray:
+    """A picture from closer by, as large as it is."""
+    if not octaves:
+        return image
+    size = (image.shape[0], image.shape[1])
+    matrix = sampling_matrix(Pose(), Pose(octaves), size, size)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -23,6 +23,13 @@ class Screen(Protocol):
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
         """The picture for a moment, (h, w, 3) uint8 RGB, the caller's own, and what it shows; both None before the first."""
 
+    def lean(self, octaves: float) -> None:
+        """Stand so much closer than the camera's path in the frames from the next on; from the thread that asks for them."""
+
+    @property
+    def shown_s(self) -> float | None:
+        """The moment of the keyframes' clock at which the camera stands in the latest frame; None before the first."""
+
     def tune(self, config: Config) -> None:
         """Go by other settings from the next frame on, as far as they are live (``settings_live``); from any thread."""
 

@@ -72,6 +72,18 @@ class TurningScreen:
         share *= share * (3 - 2 * share)  # it neither starts nor ends with a jerk
         return cv2.addWeighted(before, 1 - share, image, share, 0), scene
 
+    def lean(self, octaves: float) -> None:
+        """As ``Screen`` has it; both screens of a fade."""
+        for screen in self._all():
+            screen.lean(octaves)
+
+    @property
+    def shown_s(self) -> float | None:
+        """As ``Screen`` has it; of the screen that is faded to, once it shows anything."""
+        with self._lock:
+            screens = [self._screen, *(going.screen for going in reversed(self._going))]
+        return next((shown_s for screen in screens if (shown_s := screen.shown_s) is not None), None)
+
     def tune(self, config: Config) -> None:
         """As ``Screen`` has it."""
         for screen in self._all():

@@ -8,26 +8,23 @@ nobody reads nothing is decoded. A source that is late, gone or broken is heard 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from streamer.config import AudioConfig
-from streamer.video.sinks.backoff import BackOff
 from streamer.video.sound.aac import BLOCK, AacEncoder, AacPacket
-from streamer.video.sound.decoding import SoundError
-from streamer.video.sound.loudness import Limiter, to_factor
+from streamer.video.sound.ear import Beat, Ear
+from streamer.video.sound.feeder import Feeder, Source
+from streamer.video.sound.loudness import AHEAD, Limiter, to_factor
 from streamer.video.sound.music import Music, sound_files
 from streamer.video.sound.radio import Radio
 from streamer.video.sound.reservoir import Reservoir
-
-log = logging.getLogger(__name__)
 
 KEEP_S = 10.0
 """Seconds of packets that are kept for readers behind the others. When full: the oldest go, and who is later misses them."""
@@ -37,6 +34,8 @@ CAPACITY_S = {"music": 4.0, "radio": 10.0}
 """Seconds of sound that are decoded in advance. When full: the source waits, and so in the end does the station."""
 START_S = {"music": 0.1, "radio": 2.0}
 """Seconds that must have come together before sound begins: a station sends no faster than it is heard."""
+KNOWN_S = 1.0
+"""Seconds after the sound that was read last for which is known what will be heard; beyond, nobody may be reading any more."""
 IDLE_S = 30.0
 """Seconds after which a station that nobody listens to is left."""
 
@@ -67,24 +66,6 @@ class AudioStatus:
     """Why there is no sound, in one line; empty while there is. Holds no password."""
 
 
-class Source(Protocol):
-    """Where sound comes from, read by one thread."""
-
-    @property
-    def playing(self) -> str:
-        """A name for what is read."""
-
-    def read(self) -> np.ndarray:
-        """Return the next samples, (n, 2) float32, as late as they come; raise SoundError if there are none, and be ready to
-        be asked again."""
-
-    def close(self) -> None:
-        """Let go of file or connection until the next ``read``; from the thread that reads."""
-
-    def hang_up(self) -> None:
-        """End for good, from any thread: a ``read`` that waits fails."""
-
-
 class AudioTrack:
     """The sound of the whole stream. Thread-safe.
 
@@ -109,6 +90,8 @@ class AudioTrack:
         self._ready = 0  # the sample up to which packets have been made
         self._feeder: Feeder | None = None
         self._closed = False
+        self._ear = Ear(config.rate)
+        self._place: tuple[int, int] | None = None  # a sample of the stream, and the source's that is heard then; None: silence
         self._clock = clock
         self.info = AudioInfo(config.rate, self._encoder.extradata, config.bitrate_kbps)
 
@@ -122,6 +105,30 @@ class AudioTrack:
     def set_volume(self, volume_db: float) -> None:
         """Raise or lower the sound by so many decibels instead, within one block: a leap would click."""
         self._wanted_volume = to_factor(volume_db)
+
+    def listen(self, wanted: bool) -> None:
+        """Find out beats and loudness from now on, or no more; a few seconds are under way that were not listened to."""
+        self._ear.listen(wanted)
+
+    def beats(self, from_s: float, until_s: float, apart_s: float) -> list[Beat]:
+        """The beats that are heard from one second of the stream on and before another, which may be a little ahead.
+
+        Args:
+            apart_s: least seconds from one to the next.
+        """
+        rate, place = self.info.rate, self._place
+        if place is None or until_s * rate - place[0] > KNOWN_S * rate:
+            return []
+        ahead = place[0] - place[1] + AHEAD
+        found = self._ear.beats(from_s * rate - ahead, until_s * rate - ahead, apart_s * rate)
+        return [Beat((beat.at + ahead) / rate, beat.strength) for beat in found]
+
+    def loudness(self, at_s: float) -> float:
+        """How loud it is at a second of the stream, from 0, quiet or silent, to 1, as loud as it was of late."""
+        rate, place = self.info.rate, self._place
+        if place is None or at_s * rate - place[0] > KNOWN_S * rate:
+            return 0.0
+        return self._ear.loudness(at_s * rate - place[0] + place[1] - AHEAD)
 
     def status(self) -> AudioStatus:
         """What is heard now."""
@@ -155,7 +162,7 @@ class AudioTrack:
         if source is None:
             return None
         reservoir = Reservoir(self._config.rate, CAPACITY_S[kind], START_S[kind])
-        return Feeder(source, reservoir, self._clock, IDLE_S if kind == "radio" else None)
+        return Feeder(source, reservoir, self._clock, IDLE_S if kind == "radio" else None, self._ear)
 
     def _jump(self, to: int) -> None:
         """Go on at another time: the stream was left alone for a while, or began anew."""
@@ -172,7 +179,10 @@ class AudioTrack:
             if self._feeder is not None:
                 before, self._volume = self._volume, self._wanted_volume
                 course = np.linspace(before, self._volume, BLOCK, dtype=np.float32)[:, None]
-                samples = self._limiter.process(self._feeder.reservoir.take(BLOCK) * course)
+                reservoir = self._feeder.reservoir
+                at = reservoir.at
+                samples = self._limiter.process(reservoir.take(BLOCK) * course)
+                self._place = (self._fed, at) if reservoir.playing else None
             packets = self._encoder.encode(samples, self._fed)
         self._fed += BLOCK
         for packet in packets:
@@ -199,88 +209,6 @@ class Reader:
         if packets:
             self._next = packets[-1].pts + packets[-1].duration
         return packets
-
-
-class Feeder:
-    """Reads a source into a reservoir, in a thread of its own; what fails is tried again, for ever, after a pause."""
-
-    def __init__(self, source: Source, reservoir: Reservoir, clock: Callable[[], float], idle_s: float | None = None) -> None:
-        """Start.
-
-        Args:
-            idle_s: seconds without a ``take`` after which the source is left until the next; None: never.
-        """
-        self.reservoir = reservoir
-        self._source = source
-        self._clock = clock
-        self._idle_s = idle_s
-        self._closing = threading.Event()
-        self._error = ""
-        self._since_s: float | None = None
-        self._thread = threading.Thread(target=self._work, name="sound", daemon=True)
-        self._thread.start()
-
-    @property
-    def playing(self) -> str:
-        """What is read."""
-        return self._source.playing
-
-    @property
-    def error(self) -> str:
-        """Why nothing can be read; empty while it can."""
-        return self._error
-
-    def close(self, deadline_s: float) -> None:
-        """End the thread; a connection that is being made may outlive the deadline a little, and ends by itself."""
-        self._closing.set()
-        self.reservoir.close()
-        self._source.hang_up()
-        self._thread.join(deadline_s)
-
-    def _work(self) -> None:
-        back_off = BackOff()
-        while True:
-            self._since_s = None
-            try:
-                self._feed()
-            except SoundError as error:
-                self._fail(str(error))
-            except Exception as error:  # sound is not worth the stream; but what this was must be found
-                log.exception("the sound's thread failed")
-                self._fail(f"{type(error).__name__}: see the log")
-            self._source.close()
-            if self._closing.is_set():
-                break
-            self.reservoir.cut()
-            heard_s = self._clock() - self._since_s if self._since_s is not None else 0.0
-            if self._closing.wait(back_off.pause_s(heard_s)):
-                break
-
-    def _feed(self) -> None:
-        """Read until the source fails, or it is time to end."""
-        while not self._closing.is_set():
-            samples = self._source.read()
-            if self._since_s is None:
-                self._since_s = self._clock()
-            if self._error:
-                self._error = ""
-                log.info("there is sound again")
-            if not self.reservoir.put(samples, self._idle_s) and not self._closing.is_set():
-                self._leave()
-
-    def _leave(self) -> None:
-        """Nobody listens: let the station go, and what it sent, until somebody does."""
-        log.info("nobody listens to the radio any more; it is left until somebody does")
-        self._source.close()
-        self.reservoir.clear()
-        self.reservoir.wait_until_taken()
-
-    def _fail(self, error: str) -> None:
-        if self._closing.is_set():
-            return
-        if error != self._error:
-            log.warning("no sound until this is mended: %s", error)
-        self._error = error
 
 
 def open_source(config: AudioConfig) -> Source | None:

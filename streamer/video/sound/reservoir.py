@@ -31,7 +31,7 @@ class Reservoir:
         self._fade = round(FADE_S * rate)
         self._condition = threading.Condition()
         self._parts: deque[np.ndarray] = deque()
-        self._count = 0
+        self._count = self._written = 0
         self._closed = False
         self._fade_next = False
         self._playing = False
@@ -55,6 +55,18 @@ class Reservoir:
         with self._condition:
             return self._count
 
+    @property
+    def written(self) -> int:
+        """Samples that were ever put: the number of the next one to be."""
+        with self._condition:
+            return self._written
+
+    @property
+    def at(self) -> int:
+        """The number of the sample that is taken next; those that were thrown away count."""
+        with self._condition:
+            return self._written - self._count
+
     def put(self, samples: np.ndarray, patience_s: float | None = None) -> bool:
         """Add samples, (n, 2) float32, when there is room.
 
@@ -69,6 +81,7 @@ class Reservoir:
                 self._fade_next = False
             self._parts.append(samples)
             self._count += len(samples)
+            self._written += len(samples)
             return True
 
     def cut(self) -> None:

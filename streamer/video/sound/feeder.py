@@ -1,0 +1,129 @@
+"""Reads where sound comes from into a reservoir, and has the ear hear it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from streamer.video.sinks.backoff import BackOff
+from streamer.video.sound.decoding import SoundError
+from streamer.video.sound.ear import Ear
+from streamer.video.sound.reservoir import Reservoir
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Where sound comes from, read by one thread."""
+
+    @property
+    def playing(self) -> str:
+        """A name for what is read."""
+
+    def read(self) -> np.ndarray:
+        """Return the next samples, (n, 2) float32, as late as they come; raise SoundError if there are none, and be ready to
+        be asked again."""
+
+    def close(self) -> None:
+        """Let go of file or connection until the next ``read``; from the thread that reads."""
+
+    def hang_up(self) -> None:
+        """End for good, from any thread: a ``read`` that waits fails."""
+
+
+class Feeder:
+    """Reads a source into a reservoir, in a thread of its own; what fails is tried again, for ever, after a pause."""
+
+    def __init__(
+        self,
+        source: Source,
+        reservoir: Reservoir,
+        clock: Callable[[], float],
+        idle_s: float | None = None,
+        ear: Ear | None = None,
+    ) -> None:
+        """Start.
+
+        Args:
+            idle_s: seconds without a ``take`` after which the source is left until the next; None: never.
+            ear: hears what comes into the reservoir.
+        """
+        self.reservoir, self._ear = reservoir, ear
+        self._source = source
+        self._clock = clock
+        self._idle_s = idle_s
+        self._closing = threading.Event()
+        self._error = ""
+        self._since_s: float | None = None
+        self._thread = threading.Thread(target=self._work, name="sound", daemon=True)
+        self._thread.start()
+
+    @property
+    def playing(self) -> str:
+        """What is read."""
+        return self._source.playing
+
+    @property
+    def error(self) -> str:
+        """Why nothing can be read; empty while it can."""
+        return self._error
+
+    def close(self, deadline_s: float) -> None:
+        """End the thread; a connection that is being made may outlive the deadline a little, and ends by itself."""
+        self._closing.set()
+        self.reservoir.close()
+        self._source.hang_up()
+        self._thread.join(deadline_s)
+
+    def _work(self) -> None:
+        back_off = BackOff()
+        while True:
+            self._since_s = None
+            try:
+                self._feed()
+            except SoundError as error:
+                self._fail(str(error))
+            except Exception as error:  # sound is not worth the stream; but what this was must be found
+                log.exception("the sound's thread failed")
+                self._fail(f"{type(error).__name__}: see the log")
+            self._source.close()
+            if self._closing.is_set():
+                break
+            self.reservoir.cut()
+            heard_s = self._clock() - self._since_s if self._since_s is not None else 0.0
+            if self._closing.wait(back_off.pause_s(heard_s)):
+                break
+
+    def _feed(self) -> None:
+        """Read until the source fails, or it is time to end."""
+        while not self._closing.is_set():
+            samples = self._source.read()
+            if self._since_s is None:
+                self._since_s = self._clock()
+            if self._error:
+                self._error = ""
+                log.info("there is sound again")
+            start = self.reservoir.written
+            if self.reservoir.put(samples, self._idle_s):
+                if self._ear is not None:
+                    self._ear.hear(start, samples)
+            elif not self._closing.is_set():
+                self._leave()
+
+    def _leave(self) -> None:
+        """Nobody listens: let the station go, and what it sent, until somebody does."""
+        log.info("nobody listens to the radio any more; it is left until somebody does")
+        self._source.close()
+        self.reservoir.clear()
+        self.reservoir.wait_until_taken()
+
+    def _fail(self, error: str) -> None:
+        if self._closing.is_set():
+            return
+        if error != self._error:
+            log.warning("no sound until this is mended: %s", error)
+        self._error = error

@@ -1,0 +1,191 @@
+"""A stream that reacts to its sound: a click track moves the zoom on each beat, silence moves nothing, and nothing flashes.
+
+Runs the real program three times, with clicks at 120 beats a minute, with silence, and with clicks that it does not react to.
+The journal tells when the zoom moved. What viewers get is looked at too: the sound of /live.ts?audio=1 is searched for its
+clicks, its pictures for the moments at which they come closer.
+
+python -m tests.acceptance.react [--seconds 30] [--bpm 120] [--set KEY=VALUE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from tests.acceptance.stream import SMALL_DREAM, Stream
+from tests.sounds import RATE, beats_at, click, strokes, write_sound
+
+FILE_S = 120.0
+NEAR_S = 0.03
+"""How far from its due moment the journal may tell a beat."""
+SHARE = 0.9
+"""Of the clicks that are to be seen in time: a frame that is made late, or left out, shows none."""
+FRAMES = 2
+"""Frames within which a click is to be seen."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a run."""
+
+    heard_s: tuple[float, ...]
+    """When the zoom moved to a beat, in seconds since the start, as the journal tells."""
+    video: bytes
+    """MPEG-TS with sound, as a viewer got it."""
+    beats: int
+    limited: int
+    """Frames that the flash limiter changed."""
+    late: float
+    """Share of frames that were late."""
+    cores: float
+    """Cores that the main process used, the dream left out."""
+
+
+def run(sound: Path, seconds: float, settings: list[str], *, reacts: bool = True) -> Run:
+    """Run the program, and watch it for some seconds."""
+    settings = [
+        *SMALL_DREAM,
+        "video.width=640",
+        "video.height=360",
+        "video.captions=false",
+        "zoom.speed=1.0",  # the path stands, so that all that moves is the reaction
+        "zoom.rotation=0.0",
+        "seed=5",
+        "audio.source=music",
+        f"audio.path={sound}",
+        f"audio.react.enabled={'true' if reacts else 'false'}",
+        *settings,
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Stream(folder, settings) as stream:
+            stream.wait_for_picture()
+            viewer = stream.watch("/live.ts?audio=1")
+            stream.wait_for(lambda told: told["sound"]["state"] == "playing", 20)
+            before, used_s = stream.status(), stream.cpu_s()[stream.process.pid]
+            told = stream.wait_for(lambda told: told["uptime_s"] >= before["uptime_s"] + seconds, seconds + 60, every_s=0.5)
+            used_s = stream.cpu_s()[stream.process.pid] - used_s
+            viewer.close()
+            stream.interrupt()
+            stream.process.wait(20)
+        (path,) = (folder / "journals").glob("*.jsonl")
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        frames = [told["video"]["frames"][key] for key in ("late", "shown", "limited")]
+        took_s = told["uptime_s"] - before["uptime_s"]
+        return Run(
+            tuple(event["pulse"]["heard"] for event in events if "pulse" in event),
+            bytes(viewer.data),
+            told["sound"]["beats"],
+            frames[2],
+            frames[0] / frames[1],
+            used_s / took_s,
+        )
+
+
+def clicks(video: bytes) -> list[float]:
+    """When clicks are heard, in seconds of the video's own time."""
+    parts, start_s = [], None
+    with av.open(io.BytesIO(video), format="mpegts") as container:
+        for frame in container.decode(audio=0):
+            start_s = frame.time if start_s is None else start_s
+            parts.append(np.abs(frame.to_ndarray()[0]))
+    loud = np.flatnonzero(np.concatenate(parts) > 0.3)
+    assert start_s is not None
+    first = np.flatnonzero(np.diff(loud, prepend=-RATE) > RATE / 5)
+    return [start_s + float(at) / RATE for at in loud[first]]
+
+
+def closeness(video: bytes) -> tuple[list[float], list[float]]:
+    """Each picture's moment, and how many octaves closer it is than the one before."""
+    times, moved = [], []
+    before = None
+    with av.open(io.BytesIO(video), format="mpegts") as container:
+        for frame in container.decode(video=0):
+            grey = frame.to_ndarray(format="gray")
+            if before is not None:
+                times.append(float(frame.time))
+                moved.append(enlarged(before, grey))
+            before = grey
+    return times, moved
+
+
+def enlarged(before: np.ndarray, now: np.ndarray) -> float:
+    """How many octaves a picture is enlarged from one to the next, as its corners move."""
+    corners = cv2.goodFeaturesToTrack(before, 200, 0.01, 8)
+    if corners is None:
+        return 0.0
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, corners, None, winSize=(31, 31))
+    kept = found[:, 0] == 1
+    if kept.sum() < 8:
+        return 0.0
+    matrix, _ = cv2.estimateAffinePartial2D(corners[kept], moved[kept])
+    return 0.0 if matrix is None else float(np.log2(np.hypot(matrix[0, 0], matrix[1, 0])))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--bpm", type=float, default=120.0)
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    failed = False
+
+    def judge(good: bool, what: str) -> None:
+        nonlocal failed
+        failed |= not good
+        print(f"{'ok  ' if good else 'FAIL'} {what}", flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        beat_s, folder = 60 / arguments.bpm, Path(name)
+        struck = strokes(FILE_S, beats_at(FILE_S, arguments.bpm), click())
+        song = write_sound(folder / "clicks.wav", struck)
+        quiet = write_sound(folder / "quiet.wav", np.zeros((round(10 * RATE), 2), np.float32))
+        on = run(song, arguments.seconds, arguments.settings)
+        still = run(quiet, arguments.seconds / 2, arguments.settings)
+        off = run(song, arguments.seconds / 2, arguments.settings, reacts=False)
+
+    worst_s = max((abs(b - a - beat_s) for a, b in pairwise(on.heard_s)), default=9.0)
+    least = int((arguments.seconds - 2) / beat_s)
+    judge(len(on.heard_s) >= least, f"{len(on.heard_s)} pulses of the zoom in the journal, of {least} beats at least")
+    judge(worst_s <= NEAR_S, f"one every {beat_s:.3f} s: {1000 * worst_s:.0f} ms off at most")
+    judge(0 <= len(on.heard_s) - on.beats <= 5, f"the status counted {on.beats} a moment before")
+
+    heard = clicks(on.video)
+    times, moved = closeness(on.video)
+    late = []
+    for at_s in heard[1:-1]:
+        near = [number for number, time_s in enumerate(times) if abs(time_s - at_s) < beat_s / 2]
+        rising = max(near, key=lambda number: moved[number], default=None)
+        if rising is not None:
+            late.append((times[rising] - at_s) * 25)
+    judge(len(late) >= least - 4, f"{len(late)} clicks in the sound that viewers get")
+    inside = sum(abs(frames) <= FRAMES for frames in late)
+    span = f"{min(late):+.1f} to {max(late):+.1f}" if late else "none"
+    judge(inside >= SHARE * len(late), f"{inside} seen within {FRAMES} frames: the zoom rises {span} frames after the click")
+
+    judge(still.heard_s == () and still.beats == 0, f"silence: {len(still.heard_s)} pulses")
+    most = max(map(abs, closeness(still.video)[1]), default=0.0)
+    judge(most < 0.01, f"silence: the picture comes no closer than {most:.4f} octaves from frame to frame")
+    judge(off.heard_s == (), f"not reacting: {len(off.heard_s)} pulses")
+    judge(
+        on.limited == still.limited == off.limited == 0, f"flash limiter: {on.limited}, {still.limited}, {off.limited} frames"
+    )
+    print(f"     late frames: {on.late:.1%} reacting, {off.late:.1%} not; cores used: {on.cores:.3f} and {off.cores:.3f}")
+    print(f"     load of the machine: {os.getloadavg()[0]:.1f}")
+    print("FAILED" if failed else "passed")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
