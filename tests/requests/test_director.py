@@ -1035,3 +1035,13 @@ def test_the_log_names_what_moderators_changed_before(make, caplog):
     studio.director.change_rules({"hold_s": 60})
     studio.director.configure(QueueConfig(hold_s=5.0, capacity=9), Layout.AUTO)
     assert "moderators changed queue.hold_s while it ran; that goes before the config until it is reset" in caplog.text
+
+
+def test_what_is_kept_out_is_told_as_the_same_until_the_rules_change(studio):
+    before = studio.director.blocks
+    assert studio.director.blocks is before
+    assert not before.blocks("Ann", "volcano", ())
+    studio.director.block(BlockKind.USER, "ann")
+    now = studio.director.blocks
+    assert now is not before
+    assert now.blocks("Ann", "volcano", ())
