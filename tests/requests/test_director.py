@@ -1175,3 +1175,13 @@ def test_a_single_choice_does_not_give_way(make):
     only = studio.after(1)
     assert not studio.director.wander_on()
     assert studio.director.tick() is only
+
+
+def test_what_is_kept_out_is_told_as_the_same_until_the_rules_change(studio):
+    before = studio.director.blocks
+    assert studio.director.blocks is before
+    assert not before.blocks("Ann", "volcano", ())
+    studio.director.block(BlockKind.USER, "ann")
+    now = studio.director.blocks
+    assert now is not before
+    assert now.blocks("Ann", "volcano", ())
