@@ -318,9 +318,7 @@ def test_a_step_taken_apart(stage: Stage) -> None:
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/nothing/such", "/how/", "/control/", "/<script>alert(1)</script>"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/such", "/how/", "/control/", "/<script>alert(1)</script>"])
 def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(stage: Stage, path: str) -> None:
     page = stage.call("GET", quote(path), headers=HTML)
     assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
