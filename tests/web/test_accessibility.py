@@ -28,7 +28,7 @@ GRAVE = ("serious", "critical")
 def findings(page: Page) -> list[str]:
     """What is grave: the rule, what it says, and where.
 
-    Behind the viewers' page lies a canvas with the picture's colours, before which axe judges no contrast: it is taken away.
+    Behind the viewers' page lies a canvas with the picture's colours, before which axe does not judge contrast: it is removed.
     """
     page.evaluate("document.querySelector('#ambient')?.remove()")
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
