@@ -26,7 +26,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
 def test_help_names_every_command(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["--help"])
     assert answer.exit_code == 0
-    for command in ("run", "render", "classes", "check", "say", "fit-prior"):
+    for command in ("run", "render", "atlas", "classes", "check", "say", "fit-prior"):
         assert f" {command} " in answer.stdout
 
 
@@ -109,7 +109,7 @@ def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
     assert "queue (all but path)" in live
     assert "video (captions, residual_flow, frame_counter, flash_limiter, slate_s, slate_text)" in live
     assert "network, canvas, " in at_start
-    assert at_start.endswith("journal, log, snapshot, outputs")
+    assert at_start.endswith("journal, log, snapshot, thumbnails, outputs")
 
 
 @pytest.mark.torch

@@ -55,11 +55,15 @@ class Pace:
     """Foretells how long classes take, from those that were done. All take the same steps at the same size."""
 
     def __init__(self, past: Iterable[float] = ()) -> None:
-        """Begin with the seconds that classes took before, in the order in which they were done."""
+        """Begin with the seconds that classes took in earlier calls: they count until one of this call is done."""
         self._past: deque[float] = deque(past, maxlen=RECENT)
+        self._learnt = False
 
     def learn(self, seconds: float) -> None:
         """One more is done."""
+        if not self._learnt:
+            self._past.clear()
+            self._learnt = True
         self._past.append(seconds)
 
     def left_s(self, classes: int, share: float = 0.0, begun_s: float = 0.0) -> float | None:

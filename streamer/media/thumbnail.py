@@ -13,7 +13,7 @@ SIDE_PX = 112
 """Of a thumbnail."""
 SUFFIX = ".webp"
 QUALITY = 72
-"""WebP's: some 3 kB a picture, and no blocks to be seen."""
+"""WebP's: some 2 kB a picture, and no blocks to be seen."""
 EFFORT = 6
 """The most that WebP takes to make it small; 10 ms."""
 

@@ -191,7 +191,10 @@ def test_what_is_left_is_learnt_from_what_was_done() -> None:
     for _ in range(RECENT):
         pace.learn(6.0)
     assert pace.left_s(2) == pytest.approx(12.0), "the machine has more to do now"
-    assert Pace([3.0, 5.0]).left_s(1) == pytest.approx(4.0)
+    later = Pace([3.0, 5.0])
+    assert later.left_s(1) == pytest.approx(4.0)
+    later.learn(9.0)
+    assert later.left_s(2) == pytest.approx(18.0), "what the machine does now counts"
 
 
 def test_a_sheet_is_text_whatever_the_labels_are() -> None:
