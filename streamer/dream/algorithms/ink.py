@@ -182,7 +182,7 @@ class InkDreamer:
         return Kept(*whose, self.pose, arrays | kept_chance(self._chance), numbers)
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
-        """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink.
+        """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink, which is washed off.
 
         Args:
             kept: what ``keep`` gave then or a little before.
@@ -191,6 +191,8 @@ class InkDreamer:
         self._ink = torch.from_numpy(grey < 128).to(self._device)
         self._age_s, self.uphill = (torch.zeros(self.size, device=self._device) for _ in range(2))
         self.pose = pose
+        if kept is None and bool(((grey > 0) & (grey < 255)).any()):  # it was dreamt in colours
+            self._since_s, self._age_s = 0.0, self._age_s + 2 * TIE_S
         if kept is None:
             return
         for name, values in (("uphill", self.uphill), ("age_s", self._age_s)):
