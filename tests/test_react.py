@@ -83,11 +83,11 @@ def journal(folder: Path) -> Past:
 
 def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[..., Live], song: Path, tmp_path: Path) -> None:
     live = made(song)
-    watch(live, lambda: beats(live) >= 4)
-    assert live.call("api/status")["sound"]["beats"] >= 4
+    watch(live, lambda: beats(live) >= 5)
+    assert live.call("api/status")["sound"]["beats"] >= 5
     assert live.pipeline.stop(WAIT_S)
     past = journal(tmp_path)
-    assert len(past.pulses) >= 4
+    assert len(past.pulses) >= 4  # the first may have come before the first picture
     assert past.complete
     heard_s = [told["pulse"]["heard"] for line in past.path.read_text().splitlines() if "pulse" in (told := json.loads(line))]
     assert np.diff(heard_s) == pytest.approx([60 / BPM] * (len(heard_s) - 1), abs=0.03)
