@@ -22,7 +22,7 @@ class ReactConfig(Section):
         description="How much closer each beat brings the picture for a moment, as a part of its size; quieter beats bring it "
         "less close. 0: not at all. Above 0.1 it shakes.",
     )
-    speed: float = Field(
+    pace: float = Field(
         default=0.0,
         ge=0,
         le=3,

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -336,6 +336,7 @@ class Pipeline:
             ended &= self._snapshots.close(min(SNAPSHOT_S, left_s()))
         ended &= self._thumbnails.close(left_s())
         dream.join(left_s())
+        self._write_pulses()
         if self._journal is not None:
             self._journal.close()
         self._queue.close()
@@ -448,17 +449,22 @@ class Pipeline:
         self._listener.until(now_s)
 
     def _react(self) -> None:
-        """Have the dream do what the sound wants, and write down what the frames did, which no disk may hold up."""
-        while self._pulses:
-            at_s, pulse = self._pulses.popleft()
-            if self._journal is not None:
-                self._journal.pulse(at_s, pulse.octaves, pulse.at_s)
+        """Have the dream do what the sound wants, and write down what the frames did."""
+        self._write_pulses()
         wants = self._reaction.wants(self._clock())
         self._actions.heed(wants.pace, wants.drive)
         for _ in range(wants.bumps):
             self._renderer.bump()
         if wants.subject:
             self._director.wander_on()
+
+    def _write_pulses(self) -> None:
+        """Write down the pulses that were shown; not while a frame is made, which no disk may hold up."""
+        with suppress(IndexError):  # there are no more
+            while True:
+                at_s, pulse = self._pulses.popleft()
+                if self._journal is not None:
+                    self._journal.pulse(at_s, pulse.octaves, pulse.at_s)
 
     def _keep_pace(self) -> None:
         """Do without something while other programs take the machine, and have it back afterwards."""

@@ -83,11 +83,11 @@ def journal(folder: Path) -> Past:
 
 def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[..., Live], song: Path, tmp_path: Path) -> None:
     live = made(song)
-    watch(live, lambda: beats(live) >= 4)
-    assert live.call("api/status")["sound"]["beats"] >= 4
+    watch(live, lambda: beats(live) >= 5)
+    assert live.call("api/status")["sound"]["beats"] >= 5
     assert live.pipeline.stop(WAIT_S)
     past = journal(tmp_path)
-    assert len(past.pulses) >= 4
+    assert len(past.pulses) >= 4  # the first may have come before the first picture
     assert past.complete
     heard_s = [told["pulse"]["heard"] for line in past.path.read_text().splitlines() if "pulse" in (told := json.loads(line))]
     assert np.diff(heard_s) == pytest.approx([60 / BPM] * (len(heard_s) - 1), abs=0.03)
@@ -95,7 +95,7 @@ def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[...,
 
 def test_silence_moves_nothing(made: Callable[..., Live], tmp_path: Path) -> None:
     quiet = write_sound(tmp_path / "quiet.wav", np.zeros((5 * RATE, 2), np.float32))
-    live = made(quiet, step=1.0, speed=1.0, bump_bars=1)
+    live = made(quiet, step=1.0, pace=1.0, bump_bars=1)
     watch(live, lambda: live.pipeline.status().sound.state == "playing" and (live.pipeline.frame_number or 0) > 40)
     assert beats(live) == 0
     assert (live.renderer.motions, live.renderer.bumps) == ([], 0)
@@ -111,7 +111,7 @@ def test_a_missing_sound_moves_nothing(made: Callable[..., Live], tmp_path: Path
 
 
 def test_bars_and_loudness_reach_the_dream(made: Callable[..., Live], song: Path) -> None:
-    live = made(song, zoom=0.0, step=1.0, speed=0.5, bump_bars=1, subject_bars=2, beats_per_bar=1)
+    live = made(song, zoom=0.0, step=1.0, pace=0.5, bump_bars=1, subject_bars=2, beats_per_bar=1)
     watch(live, lambda: live.renderer.bumps > 1 and len(live.renderer.scenes) > 1 and len(live.renderer.motions) > 0)
     motion = live.renderer.motions[-1]
     assert motion.drive > 1

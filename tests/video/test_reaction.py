@@ -88,7 +88,7 @@ def test_an_offset_moves_all_of_it():
 def test_off_it_does_nothing_and_can_be_switched():
     sound = HandSound(*((float(number), 1.0) for number in range(1, 9)))
     sound.loud = 1.0
-    reaction = Reaction(ReactConfig(speed=1.0, step=1.0, bump_bars=1, beats_per_bar=1), sound)
+    reaction = Reaction(ReactConfig(pace=1.0, step=1.0, bump_bars=1, beats_per_bar=1), sound)
     course, pulses = run(reaction, 2.5)
     assert (set(course), pulses) == ({0.0}, [])
     assert reaction.wants(0.0) == CALM
@@ -125,7 +125,7 @@ def test_bars_are_counted_anew_after_a_break():
 
 def test_loudness_comes_in_a_few_levels_and_not_often():
     sound = HandSound()
-    reaction = reacting(sound, step=1.0, speed=0.5)
+    reaction = reacting(sound, step=1.0, pace=0.5)
     told = []
     for number in range(4 * FPS):
         sound.loud = number / (4 * FPS)

@@ -122,7 +122,7 @@ class Reaction:
         react, share = self._react, self._level / LEVELS
         if not react.enabled:
             return CALM
-        return Wants(1 + react.speed * share, 1 + react.step * share, bumps, subject)
+        return Wants(1 + react.pace * share, 1 + react.step * share, bumps, subject)
 
     def _rest(self) -> None:
         self._until_s, self._loudness, self._bar = None, 0.0, 0
