@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,21 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
 def test_help_names_every_command(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["--help"])
     assert answer.exit_code == 0
-    for command in ("run", "render", "classes", "check", "say", "fit-prior"):
+    for command in ("run", "render", "classes", "check", "fetch", "say", "fit-prior"):
         assert f" {command} " in answer.stdout
+
+
+def test_the_version_is_told(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["--version"])
+    assert answer.exit_code == 0
+    assert answer.stdout == f"zoomdream {metadata.version('zoomdream')}\n"
+
+
+def test_steps_are_called_iterations(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["render", "photo.jpg", "--class", "goldfish", "--steps", "30"])
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines() == ["zoomdream: --steps is called --iterations: --iterations 30"]
+    assert "--steps" not in runner.invoke(app, ["render", "--help"], env={"COLUMNS": "200"}).stdout
 
 
 def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ LIVE = (
 )
 OFFLINE = (
     *("streamer.commands.render", "streamer.commands.still", "streamer.commands.films", "streamer.commands.replay"),
-    "streamer.commands.fetch",
+    *("streamer.commands.fetch", "streamer.commands.styles"),
 )
 
 
