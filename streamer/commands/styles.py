@@ -28,11 +28,12 @@ def command(console: Console, announce: Callable[[str], None]) -> None:
         for style in STYLES:
             announce(f"{style.name}: {style.about}\n    zoomdream render {style.call}\n    {_path(style)}")
         return
-    table = Table.grid(padding=(0, 2, 1, 0))
+    table = Table.grid(padding=(0, 2, 0, 0))
     for style in STYLES:
         words = Text.assemble((style.name, "bold"), "\n", style.about, "\n\n", f"zoomdream render {style.call}", "\n")
         words.append(str(_path(style)), "dim")
         table.add_row(drawn(np.asarray(Image.open(_path(style)).convert("RGB"))), words)
+        table.add_row("", "")
     console.print(table)
 
 
