@@ -42,7 +42,9 @@ def test_without_a_terminal_they_are_lines_with_paths() -> None:
     assert answer.exit_code == 0
     for style in STYLES:
         assert f"{style.name}: {style.about}\n    zoomdream render {style.call}\n    " in answer.stdout
-    assert all(Path(line.strip()).is_file() for line in answer.stdout.splitlines() if line.strip().endswith(".jpg"))
+    pictures = [Path(line.strip()) for line in answer.stdout.splitlines()[2::3]]
+    assert len(pictures) == len(STYLES)
+    assert all(path.is_file() for path in pictures)
 
 
 def test_in_a_terminal_there_is_a_picture_of_each() -> None:
