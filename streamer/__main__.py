@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 
-Exit codes: 0 done, 1 it failed, 2 the call or the config was wrong; one line on standard error says why.
+Exit codes: 0 done, 1 it failed, 2 the call or the config was wrong, 130 and 143 it was stopped by Ctrl+C and by SIGTERM; one
+line on standard error says why.
 """
 
 from __future__ import annotations
@@ -31,6 +32,19 @@ from streamer.commands.call import (
 )
 from streamer.commands.render_call import render
 from streamer.logs import LogSetup, configure_logs, console
+
+
+def _version(wanted: bool) -> None:
+    """Tell which version this is, and end."""
+    if wanted:
+        from importlib import metadata
+
+        try:
+            typer.echo(f"zoomdream {metadata.version('zoomdream')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("zoomdream, not installed")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="zoomdream",
@@ -77,6 +91,15 @@ def bot(
 
     with told():
         command(settings, console=console, url=url)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell which version this is, and end.")
+    ] = False,
+) -> None:
+    """A live picture that dreams what its viewers ask for."""
 
 
 app.command()(render)
@@ -127,6 +150,29 @@ def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
     configure_logs(LogSetup("error"))  # what is to be said is found by looking
     with told():
         command(config, overrides or (), Console())
+
+
+@app.command()
+def fetch(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NETWORK]…", help="As in network.name; those that a run would begin with if left out."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="URL|FOLDER", help="A mirror, a folder or a file that has them; PyTorch's server if not given."
+        ),
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Fetch a network's weights now, for a machine that will be offline. docs/networks.md."""
+    settings = settings_of(None, overrides)
+    configure_logs(LogSetup("warning"))
+    from streamer.commands.fetch import command
+
+    with told():
+        command(settings, networks or (), source, typer.echo)
 
 
 @app.command("say")

@@ -781,7 +781,7 @@ class OutputStatus:
     retry_in_s: float | None
     """Seconds to the next try; None unless it is retrying."""
     target: str
-    """Where it goes, in words for people, keys left out."""
+    """Where it goes, in words for people, keys left out; of a recording the file, not the pattern that names it."""
     enabled: bool = True
     public: bool = False
     """Whether it brings the picture before viewers elsewhere, such as Twitch's."""

@@ -58,6 +58,7 @@ LEAVES = {
     "target_record": {"messages"},
     "scene_record": {"messages", "target_record"},
     "kept": {"messages"},
+    "saved_state": set(),
     "snapshot": {"kept", "messages", "scene_record"},
     "journal": {"acts", "config", "messages", "scene_record"},
     "past": {"acts", "journal", "messages", "pulse", "scene_record"},

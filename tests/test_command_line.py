@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,21 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
 def test_help_names_every_command(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["--help"])
     assert answer.exit_code == 0
-    for command in ("run", "render", "atlas", "classes", "check", "say", "fit-prior"):
+    for command in ("run", "render", "atlas", "classes", "check", "fetch", "say", "fit-prior"):
         assert f" {command} " in answer.stdout
+
+
+def test_the_version_is_told(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["--version"])
+    assert answer.exit_code == 0
+    assert answer.stdout == f"zoomdream {metadata.version('zoomdream')}\n"
+
+
+def test_steps_are_called_iterations(runner: CliRunner) -> None:
+    answer = runner.invoke(app, ["render", "photo.jpg", "--class", "goldfish", "--steps", "30"])
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines() == ["zoomdream: --steps is called --iterations: --iterations 30"]
+    assert "--steps" not in runner.invoke(app, ["render", "--help"], env={"COLUMNS": "200"}).stdout
 
 
 def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) -> None:
@@ -121,11 +135,21 @@ def test_check_names_what_would_stop_the_stream(runner: CliRunner, tmp_path: Pat
     settings += [f"outputs=[{{kind: file, path: {weights / 'a.mp4'}}}]"]
     answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
     assert answer.exit_code == 1
-    assert answer.stderr.splitlines() == ["zoomdream: 2 things would stop the stream"]
-    assert answer.stdout.count("✗") == 2
-    assert "! outputs   file: " in answer.stdout
+    assert answer.stderr.splitlines() == ["zoomdream: 3 things cannot work as set: ✗ above"]
+    assert answer.stdout.count("✗") == 3
+    assert "✗ outputs   file: " in answer.stdout
     assert str(weights) in answer.stdout
     assert "none.png" in answer.stdout
+
+
+@pytest.mark.torch
+def test_check_looks_at_weights_although_others_are_still_to_come(runner: CliRunner, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pth"
+    settings = [f"queue.path={tmp_path / 'queue.sqlite3'}", "web.port=0", "network.name=[resnet50, squeezenet1_1]"]
+    settings += [f"network.weights={{squeezenet1_1: {missing}}}"]
+    answer = runner.invoke(app, ["check", *(part for setting in settings for part in ("--set", setting))])
+    assert answer.exit_code == 1
+    assert f"✗ network   {missing}: there is no such file" in answer.stdout
 
 
 def test_check_tells_the_mistakes_of_a_config(runner: CliRunner) -> None:

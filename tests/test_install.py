@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -69,3 +70,31 @@ def test_the_makefile_asks_for_extras_that_there_are(install):
     asked = {name for line in re.findall(r"install\.py (.+)", (ROOT / "Makefile").read_text()) for name in line.split()}
     assert {"imagenet", "twitch", "dev"} <= asked <= set(extras)
     assert asked >= install.DISPENSABLE
+
+
+def test_on_windows_the_environment_lies_elsewhere_and_the_end_says_how_to_start(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    spec = importlib.util.spec_from_file_location("install_on_windows", ROOT / "tools" / "install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert Path(module.PYTHON) == ROOT / ".venv" / "Scripts" / "python.exe"
+    monkeypatch.setattr(module, "installed_torch", lambda: "")
+    for step in ("use_new_enough_python", "make_venv"):
+        monkeypatch.setattr(module, step, lambda: None)
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    asked = answers(module, monkeypatch, True, True)
+    module.main([])
+    assert asked == ["torch>=2.11,<2.15", "[twitch,imagenet]"], "no index of Linux's"
+    assert capsys.readouterr().out.splitlines()[-1] == f"==> Done. To start it: {Path('.venv/Scripts/zoomdream')} run"
+
+
+def test_with_extras_as_make_names_them_nothing_is_said_of_starting(install, monkeypatch, capsys):
+    for step in ("use_new_enough_python", "make_venv"):
+        monkeypatch.setattr(install, step, lambda: None)
+    monkeypatch.setattr(install, "install_torch", lambda: [])
+    asked = answers(install, monkeypatch, True)
+    install.main(["dev"])
+    assert asked == ["[dev]"]
+    assert "Done" not in capsys.readouterr().out

@@ -208,7 +208,8 @@ def test_the_call_goes_before_the_config(tmp_path: Path, run: Run) -> None:
 
 
 def test_check_looks_at_the_logs_file(tmp_path: Path) -> None:
-    from streamer.commands.check import Level, look_at_log
+    from streamer.commands.check import look_at_log
+    from streamer.commands.finding import Level
 
     def found(file: Path) -> tuple[Level, str]:
         (finding,) = look_at_log(Config(log=LogConfig(file=file)))

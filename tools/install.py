@@ -1,5 +1,7 @@
 """Make .venv and install zoomdream into it: `python3 tools/install.py [EXTRA...]`, which is what the Makefile runs.
 
+Without make, as on Windows, `py tools/install.py` is all there is to do; it says how to start what it has installed.
+
 What pip alone would get wrong is torch: its default build for Linux brings several GB of CUDA libraries, of no use without an
 NVIDIA GPU. A torch that is in .venv already, and that pyproject.toml admits, is left alone.
 
@@ -15,7 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
-PYTHON = str(VENV / "bin" / "python")
+WINDOWS = sys.platform == "win32"
+BIN = VENV / ("Scripts" if WINDOWS else "bin")
+PYTHON = str(BIN / ("python.exe" if WINDOWS else "python"))
 OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
 """Looked for when python3 is too old; the best tried first."""
@@ -27,6 +31,8 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index of builds without CUDA."""
 CPU_INDEX_TIMEOUT_S = 8
 
+USUAL = ["twitch", "imagenet"]
+"""Extras where the call names none."""
 DISPENSABLE = {"imagenet"}
 """Extras without which zoomdream works, if with less."""
 
@@ -35,20 +41,23 @@ def main(extras):
     use_new_enough_python()
     make_venv()
     cpu_index = install_torch()
-    install_project(extras, cpu_index)
+    install_project(extras or USUAL, cpu_index)
+    if not extras:
+        say(f"Done. To start it: {BIN.relative_to(ROOT) / 'zoomdream'} run")
 
 
 def use_new_enough_python():
     if sys.version_info >= OLDEST:
         return
-    for name in NEWER:
+    for name in () if WINDOWS else NEWER:  # there, `py` takes the newest by itself
         found = shutil.which(name)
         if found and subprocess.call([found, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
             os.execv(found, [found, *sys.argv])
     have = ".".join(str(part) for part in sys.version_info[:3])
     sys.exit(
-        f"zoomdream needs Python 3.11 or newer; python3 is {have}. Install a newer one (Debian, Ubuntu: apt install python3.11 "
-        "python3.11-venv; macOS: brew install python) and name it: make run PYTHON=python3.11"
+        f"zoomdream needs Python 3.11 or newer; this is {have}. Install a newer one (Debian, Ubuntu: apt install python3.11 "
+        "python3.11-venv; macOS: brew install python; Windows: python.org) and name it: make run PYTHON=python3.11, or "
+        "py -3.13 tools/install.py"
     )
 
 

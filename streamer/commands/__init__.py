@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # --help is to be there at once, without numpy
     from streamer.messages import Refused
 
-FAILED, WRONG_CALL = 1, 2
-"""Exit codes."""
+FAILED, WRONG_CALL, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+"""Exit codes; the last two are 128 and the number of the signal, as shells have them: Ctrl+C and SIGTERM."""
 
 
 class CommandError(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -17,3 +19,12 @@ def progress_bar(console: Console) -> Progress:
         console=console,
         disable=not console.is_terminal,
     )
+
+
+Tell = Callable[[str], None]
+"""Says a line to whoever waits."""
+
+
+def teller(console: Console) -> Tell:
+    """Says lines above the bars, as they stand."""
+    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands import INTERRUPTED, WRONG_CALL, CommandError
 from streamer.config import Config, LogConfig
 from streamer.logs import LEVELS, LogSetup, configure_logs
 
@@ -82,11 +82,13 @@ def pixels_of(size: str | None) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """End the program as a CommandError says."""
+    """End the program as a CommandError says, or as a signal does."""
     try:
         yield
     except CommandError as error:
         fail(error.code, str(error))
+    except KeyboardInterrupt as stopped:
+        fail(getattr(stopped, "code", INTERRUPTED), "stopped before the end")
 
 
 def fail(code: int, *lines: str) -> NoReturn:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib
 import os
 import platform
 import shutil
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.finding import Finding, Level
 from streamer.config import Config
 from streamer.settings_file import ConfigError, load
 from streamer.settings_live import LIVE
@@ -25,29 +23,11 @@ from streamer.settings_rules import is_block, setting_keys
 from streamer.wording import counted
 
 
-class Level(Enum):
-    """How bad a finding is."""
-
-    GOOD = "[green]✓[/]"
-    MIND = "[yellow]![/]"
-    """It works, with something missing."""
-    STOPS = "[red]✗[/]"
-    """The stream would not start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look found."""
-
-    level: Level
-    text: str
-
-
 def command(path: Path | None, overrides: Sequence[str], console: Console) -> None:
     """Look at everything and print what was found.
 
     Raises:
-        CommandError: something would stop the stream.
+        CommandError: something can never work as it is set.
     """
     stops = 0
 
@@ -69,7 +49,7 @@ def command(path: Path | None, overrides: Sequence[str], console: Console) -> No
         for finding in look(config):
             tell(topic, finding)
     if stops:
-        raise CommandError(f"{counted(stops, 'thing')} would stop the stream")
+        raise CommandError(f"{counted(stops, 'thing')} cannot work as set: ✗ above")
 
 
 def look_at_reload(config: Config) -> Iterator[Finding]:
@@ -111,11 +91,7 @@ def look_at_versions(config: Config) -> Iterator[Finding]:
     except (ImportError, OSError, RuntimeError) as error:  # a broken installation shows in any of these
         yield Finding(Level.STOPS, f"{both}: {_line(error)}")
         return
-    try:
-        importlib.import_module("torchvision._C")
-        yield Finding(Level.GOOD, both)
-    except (ImportError, OSError):
-        yield Finding(Level.GOOD, f"{both}, built for another torch; what is needed of it works")
+    yield Finding(Level.GOOD, both)  # its compiled part may be for another torch: nothing of that is needed
 
 
 def look_at_device(config: Config) -> Iterator[Finding]:
@@ -136,17 +112,25 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
     from streamer.dream.device import choose_device
+    from streamer.dream.networks.files import look
     from streamer.dream.networks.loading import first_choice
     from streamer.dream.networks.loading import load as load_networks
     from streamer.dream.networks.registry import ARCHITECTURES
-    from streamer.dream.networks.weights import NetworkError, cache_folder
+    from streamer.dream.networks.weights import NetworkError, cache_folder, places
 
     settings = config.network
     given = settings.weights if isinstance(settings.weights, Mapping) else {}
+    try:
+        for name, path in given.items():  # before the rest: what is still to be downloaded hides nothing of them
+            look(path, name, tensors=True)
+    except NetworkError as error:
+        yield Finding(Level.STOPS, str(error))
+        return
     for name in settings.names if not isinstance(settings.weights, Path) else ():
         downloaded = name in ARCHITECTURES and ARCHITECTURES[name].torchvision is not None
-        if downloaded and name not in given and not any(cache_folder().glob(f"{name}-*.pth")):
-            yield Finding(Level.MIND, f"{name} is not in {cache_folder()} yet; the first run downloads it")
+        if downloaded and name not in given and not any(file for place in places() for file in place.glob(f"{name}-*.pth")):
+            remedy = f"the first run downloads it, 'zoomdream fetch {name}' does so now"
+            yield Finding(Level.MIND, f"{name} is not in {cache_folder()} yet; {remedy}")
             return
     for file in sorted(cache_folder().glob("*-*.pth")):
         if not _hash_fits(file):
@@ -160,7 +144,8 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
         return
     first = first_choice("cpu")
     if settings.name == "auto" and first not in ensemble.names and settings.weights is None:
-        yield Finding(Level.MIND, f"{first} is not downloaded yet: the first run tries to, or dreams without it")
+        remedy = f"'zoomdream fetch {first}' does so now"
+        yield Finding(Level.MIND, f"{first} is not downloaded yet: the first run tries to, or dreams without it; {remedy}")
     yield Finding(Level.GOOD, f"{ensemble.sources}, {len(ensemble.wnids)} classes")
 
 
@@ -178,7 +163,7 @@ def look_at_encoder(config: Config) -> Iterator[Finding]:
     choice = encoders.choice
     size = f"{video.width}x{video.height}, {video.fps} frames a second"
     yield Finding(Level.GOOD, f"{choice.encoder}, preset {choice.preset}, {encoders.main.mime} at {size}")
-    yield Finding(Level.GOOD, f"because {choice.reason}")
+    yield Finding(Level.GOOD, f"because {choice.reason}{'; there is no NVIDIA GPU' if choice.no_gpu else ''}")
 
 
 def look_at_port(config: Config) -> Iterator[Finding]:
@@ -300,20 +285,18 @@ def look_at_source(config: Config) -> Iterator[Finding]:
 
 
 def look_at_outputs(config: Config) -> Iterator[Finding]:
-    """What each output needs; what one lacks does not stop the stream."""
+    """What each output needs: the stream goes on without one, but what is missing for good is as bad as if it did not."""
     from streamer.commands.check_outputs import look_at_output
 
     for output in config.outputs:
-        for good, text in look_at_output(output, config.web):
-            yield Finding(Level.GOOD if good else Level.MIND, text)
+        yield from look_at_output(output, config.web)
 
 
 def look_at_sound(config: Config) -> Iterator[Finding]:
     """Whether there is sound to be had."""
     from streamer.commands import check_outputs
 
-    good, text = check_outputs.look_at_sound(config.audio)
-    yield Finding(Level.GOOD if good else Level.MIND, text)
+    yield check_outputs.look_at_sound(config.audio)
 
 
 def look_at_log(config: Config) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""Everything that could go wrong with an output, looked at before it does. None of it would stop the stream."""
+"""Everything that could go wrong with an output or with the sound, looked at before it does."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from streamer.commands.finding import Finding, Level
 from streamer.config import (
     AudioConfig,
     FileOutput,
@@ -25,32 +27,34 @@ from streamer.config import (
 from streamer.health import nearest
 from streamer.video.outputs import target
 
-Found = tuple[bool, str]
-"""Whether it is well, and a line about it."""
+Problem = tuple[Level, str]
+"""Whether it may pass by itself, and a line about it."""
 
 
-def look_at_output(output: Output, web: WebConfig) -> Iterator[Found]:
-    """What stands in the way of one output; if nothing does, where it would go."""
+def look_at_output(output: Output, web: WebConfig) -> Iterator[Finding]:
+    """What stands in the way of one output; if nothing does, where it would go. What is switched off has time to be mended."""
     problems = list(_problems(output))
     name = output.name or output.kind
     off = "" if output.enabled else ", not enabled"
     if not problems:
-        yield True, f"{name}: {_where(output, web)}{off}"
-    for problem in problems:
-        yield False, f"{name}: {problem}{off}"
+        yield Finding(Level.GOOD, f"{name}: {_where(output, web)}{off}")
+    for level, problem in problems:
+        yield Finding(level if output.enabled else Level.MIND, f"{name}: {problem}{off}")
 
 
-def look_at_sound(audio: AudioConfig) -> Found:
+def look_at_sound(audio: AudioConfig) -> Finding:
     """Whether there is sound to be had; with a radio that is silent, after some seconds."""
     from streamer.video.sound.audio import try_source
     from streamer.video.sound.decoding import SoundError
 
     if audio.react.enabled and audio.source == "silence":
-        return False, "silence, to which audio.react cannot react; name music or a station in 'audio.source'"
+        text = "silence, to which audio.react cannot react; name music or a station in 'audio.source'"
+        return Finding(Level.STOPS, text)
     try:
-        return True, try_source(audio) + "; the picture reacts to it" * audio.react.enabled
+        return Finding(Level.GOOD, try_source(audio) + "; the picture reacts to it" * audio.react.enabled)
     except SoundError as error:
-        return False, f"{error}; there would be silence until this is better"
+        level = Level.MIND if audio.source == "radio" else Level.STOPS  # a station may be back; a file that is not there won't
+        return Finding(level, f"{error}; there would be silence until this is mended")
 
 
 def _where(output: Output, web: WebConfig) -> str:
@@ -68,9 +72,12 @@ def _where(output: Output, web: WebConfig) -> str:
             return target(output)
 
 
-def _problems(output: Output) -> Iterator[str]:
+def _problems(output: Output) -> Iterator[Problem]:
     match output:
         case FileOutput():
+            if output.path.is_dir():
+                yield Level.STOPS, f"'{output.path}' is a folder; name a file in it, such as {output.path / 'dream.mp4'}"
+                return
             yield from _room(output.path.parent, output.min_free_mb)
         case HlsOutput():
             yield from _room(output.folder, 0)
@@ -88,43 +95,46 @@ def _problems(output: Output) -> Iterator[str]:
             pass
 
 
-def _no_camera(output: VirtualCameraOutput) -> Iterator[str]:
+def _no_camera(output: VirtualCameraOutput) -> Iterator[Problem]:
     from streamer.video.sinks import SinkError
     from streamer.video.sinks.virtual_camera import open_camera
 
     try:
         open_camera(output.width or 640, output.height or 360, 30, output.device).close()
-    except SinkError as error:
-        yield str(error)
+    except SinkError as error:  # a driver may be loaded later, and another program may let go of the camera
+        yield Level.MIND if importlib.util.find_spec("pyvirtualcam") else Level.STOPS, str(error)
 
 
-def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[str]:
+def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[Problem]:
     from streamer.video.sinks.secrets import KeyProblem, read_key
 
     try:
         if read_key(output.key, output.key_file, output.key_env) is None and needed:
-            yield f"there is no key: put it into the environment variable {output.key_env}, or into a file named by key_file"
+            yield (
+                Level.STOPS,
+                f"there is no key: put it into the environment variable {output.key_env}, or into a file named by key_file",
+            )
     except KeyProblem as error:
-        yield str(error)
+        yield Level.STOPS, str(error)
 
 
-def _unknown_host(url: str) -> Iterator[str]:
+def _unknown_host(url: str) -> Iterator[Problem]:
     """Ask for the server's address; nothing is sent to it."""
     host = urlsplit(url).hostname or ""
     try:
         socket.getaddrinfo(host, None)
     except OSError as error:
-        yield f"the name {host} cannot be resolved: {error.strerror}"
+        yield Level.MIND, f"the name {host} cannot be resolved: {error.strerror}"
 
 
-def _room(folder: Path, min_free_mb: int) -> Iterator[str]:
+def _room(folder: Path, min_free_mb: int) -> Iterator[Problem]:
     there = nearest(folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield f"'{folder}' cannot be written to: '{there}' is not a folder to write to"
+        yield Level.STOPS, f"'{folder}' cannot be written to: '{there}' is not a folder to write to"
         return
     free_mb = _free_mb(folder)
     if free_mb < min_free_mb:
-        yield f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
+        yield Level.MIND, f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
 
 
 def _free_mb(folder: Path) -> float:

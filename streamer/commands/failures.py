@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.commands import FAILED, INTERRUPTED, WRONG_CALL, CommandError
 from streamer.commands.moments import MomentError
 from streamer.commands.script import ScriptError
 from streamer.dream.device import DeviceError
@@ -34,5 +34,5 @@ def as_command_error() -> Iterator[None]:
         raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error
     except (NetworkError, DeviceError) as error:
         raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        raise CommandError("stopped before the end") from None
+    except KeyboardInterrupt as stopped:
+        raise CommandError("stopped before the end", getattr(stopped, "code", INTERRUPTED)) from None

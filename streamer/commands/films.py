@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.bar import progress_bar
+from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.failures import as_command_error
+from streamer.commands.past_runs import Foretelling
 from streamer.commands.still import LEAST_PX, MOST_PX, targets
+from streamer.commands.unfinished import Unfinished
 from streamer.config import Config
 from streamer.dream.device import be_repeatable
 from streamer.dream.sessions.film import STEPS, FilmDream
+from streamer.dream.sources.animation import RecordedReel, open_film
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.reels import FilmReel
 from streamer.media.fit import Fit, fitted
@@ -25,6 +28,7 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.kind import Sound
 from streamer.video.files.movie import MovieWriter
 from streamer.video.files.probe import probe
+from streamer.video.files.sound_codecs import SoundChoice
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.wording import counted
 
@@ -47,17 +51,17 @@ class FilmOrder:
     """How much of the film; None for all of it."""
 
 
-def command(config: Config, order: FilmOrder, console: Console, announce: Callable[[str], None]) -> None:
+def command(config: Config, order: FilmOrder, work: Unfinished, console: Console, announce: Tell) -> None:
     """Dream behind a progress bar; says beforehand how long it will take and how much memory.
 
     Raises:
-        CommandError: the call was wrong, or it failed.
+        CommandError: the call was wrong, it failed, or it was stopped.
     """
-    with as_command_error():
+    with as_command_error(), work:
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
-        reel = FilmReel(str(order.film), config.source.track)
+        reel = open_film(str(order.film), config.source.track)
         try:
             with progress_bar(console) as shown:
                 task = shown.add_task("dreaming", total=None)
@@ -65,13 +69,7 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
                 def progress(done: int, total: int | None) -> None:
                     shown.update(task, completed=done, total=total)
 
-                _dream(
-                    config,
-                    order,
-                    reel,
-                    progress,
-                    lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
-                )
+                _dream(config, order, work, reel, progress, teller(console))
         finally:
             reel.close()
     announce(f"{order.output} (seed {order.seed})")
@@ -80,9 +78,10 @@ def command(config: Config, order: FilmOrder, console: Console, announce: Callab
 def _dream(
     config: Config,
     order: FilmOrder,
-    reel: FilmReel,
+    work: Unfinished,
+    reel: RecordedReel,
     progress: Callable[[int, int | None], None],
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     """Dream a film into its file."""
     source = config.source
@@ -93,30 +92,47 @@ def _dream(
     facts, steps = probe(order.film, source.track), order.iterations or STEPS
     count = facts.pictures(order.seconds)
     size = (first.image.shape[0], first.image.shape[1])
-    with MovieWriter(order.output, size, facts.fps, Sound(order.film, order.seconds, reel.begins_s)) as movie:
+    silent = None if isinstance(reel, FilmReel) else SoundChoice(None)
+    sound = Sound(order.film, order.seconds, reel.begins_s, silent)
+    with MovieWriter(order.output, size, facts.fps, sound, room=work.folder) as movie:
         for note in movie.notes:
             tell(f"'{order.film}': {note}")
         be_repeatable()
         dream = FilmDream(config)
         wanted = targets(order.subject, Vocabulary.load().narrowed(dream.ensemble.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
-        estimate = dream.estimate(scene, first, count or 1, steps)
         (height, width), named = size, "pictures, their number unknown," if count is None else counted(count, "picture")
         canvas = dream.canvas(size)
+        kind = f"film {width}x{height} {canvas[1]}x{canvas[0]} {steps} {order.output.suffix.lower()}"
+        foretold = Foretelling(kind, dream.machine, begun_s=work.begun_s)
+        estimate = dream.estimate(scene, first, steps, trial=foretold.known_s is None)
+        if estimate.fits:
+            estimate = replace(estimate, seconds=foretold.seconds(count or 1, estimate.seconds))
         dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
         tell(
             f"{scene.title}, {named} of {width}x{height}{dreamt}, {counted(steps, 'iteration')} each: "
-            f"{estimate}{' a picture' if count is None else ''}"
+            f"{estimate}{' for the first picture' if count is None else ''}"
         )
         if not estimate.fits:
             raise CommandError(f"{canvas[1]}x{canvas[0]} needs {estimate.needs}; try --set canvas.width={canvas[1] // 2}")
         limiter = FlashLimiter(size, facts.fps) if config.video.flash_limiter else None
-        progress(0, count)
-        for number, shown in enumerate(dream.dream(itertools.chain([first], pictures), scene, steps, order.seed)):
-            movie.write(shown.image if limiter is None else limiter.limit(shown.image, number), shown.time_s)
-            progress(number + 1, None if count is None else max(count, number + 1))
+        run = dream.begin(size, scene, steps, order.seed)
+        parts = {"run": run, "limiter": limiter}
+        with work.gently():
+            done = work.take_up(movie, parts)
+            progress(done, count)
+            foretold.begins()
+            before = done
+            for picture in itertools.islice(itertools.chain([first], pictures), done, None):
+                if done > before:
+                    work.look(movie, parts, done, count)
+                shown = run.dream(picture)
+                movie.write(shown.image if limiter is None else limiter.limit(shown.image, done), shown.time_s)
+                done += 1
+                progress(done, None if count is None else max(count, done))
         # Where only a part is wanted, a picture beyond it has been read.
         movie.ends(max(shown.time_s, min(reel.ends_s, order.seconds or math.inf)))
+    foretold.learn(done - before)
     # What could not be decoded at its beginning is not missing at its end; and Matroska counts from 0, whenever a film begins.
     ended_s = reel.ends_s + max(0.0, reel.begins_s, reel.begins_s - facts.begins_s)
     whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
@@ -124,12 +140,12 @@ def _dream(
         tell(f"the film ended after {ended_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(
-            f"{limiter.limited} of {number + 1} pictures were held back, for they flash; docs/safety.md. "
+            f"{limiter.limited} of {done} pictures were held back, for they flash; docs/safety.md. "
             "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false leaves all as it is dreamt"
         )
 
 
-def _pictures(reel: FilmReel, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
+def _pictures(reel: RecordedReel, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
     """The film's pictures at the size that comes out; all have that of the first."""
     size = order.size
     for number in itertools.count():

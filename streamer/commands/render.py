@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from streamer.commands.bar import progress_bar
+from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.failures import as_command_error
+from streamer.commands.past_runs import Foretelling
 from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
+from streamer.commands.unfinished import Unfinished
 from streamer.config import Config
 from streamer.dream.device import be_repeatable
-from streamer.dream.sessions.script import OfflineDream
+from streamer.dream.sessions.script import Keyframes, OfflineDream, pace
+from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.start import starting_picture
-from streamer.messages import Layout, Scene, arrange
+from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import MovieWriter
+from streamer.wording import counted
+from streamer.zoom import advance
 
 log = logging.getLogger(__name__)
+
+TRIED = 12
+"""Frames that are drawn to see how long one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +57,27 @@ class Order:
         return max(1, round(self.seconds * fps))
 
 
-def command(config: Config, order: Order, console: Console, announce: Callable[[str], None]) -> None:
-    """Render behind a progress bar.
+def command(config: Config, order: Order, work: Unfinished, console: Console, announce: Tell) -> None:
+    """Render behind a progress bar; says beforehand how long it will take.
 
     Raises:
-        CommandError: the call was wrong, or it failed.
+        CommandError: the call was wrong, it failed, or it was stopped.
     """
-    with as_command_error(), progress_bar(console) as shown:
+    with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming", total=None)
-        render(config, order, lambda done, total: shown.update(task, completed=done, total=total))
+        render(config, order, work, lambda done, total: shown.update(task, completed=done, total=total), teller(console))
     announce(f"{order.output} (seed {order.seed})")
 
 
-def render(config: Config, order: Order, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def render(config: Config, order: Order, work: Unfinished, progress: Callable[[int, int], None], tell: Tell) -> None:
     """Render a video.
 
     Args:
+        work: saves what is done, and goes on with what was done before.
         progress: told the frames done and the frames in all, after each.
 
     Raises:
+        Interrupted: it was asked to end.
         ScriptError: the script cannot be played.
         SourceError: the picture to start from cannot be read.
         MovieError: the output cannot be written.
@@ -77,24 +91,59 @@ def render(config: Config, order: Order, progress: Callable[[int, int], None] = 
     parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
     start = starting_picture(config.source) if order.image is None else read_image(order.image)
     size = (config.video.height, config.video.width)
-    with MovieWriter(order.output, size, config.video.fps) as movie:
+    with MovieWriter(order.output, size, config.video.fps, room=work.folder) as movie:
         be_repeatable()
         dream = OfflineDream(config)
         cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
         log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])
         total = order.frames(config.video.fps)
-        progress(0, total)
-        frames = _frames(config, order, dream, cues, start)
-        for done in range(1, total + 1):
-            movie.write(next(frames))
-            progress(done, total)
+        foretold = _foretell(config, order, dream, _scene(config, 1, cues[0]), work.begun_s, tell)
+        keyframes = _keyframes(config, order, dream, cues, start)
+        with closing(show(config, keyframes, captions=order.captions)) as frames, work.gently():
+            parts = {"keyframes": keyframes, "frames": frames}
+            begun = work.take_up(movie, parts)
+            progress(begun, total)
+            foretold.begins()
+            for done in range(begun + 1, total + 1):
+                movie.write(next(frames))
+                progress(done, total)
+                if done < total:
+                    work.look(movie, parts, done, total)
+    foretold.learn(total - begun)
 
 
-def _frames(
-    config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None
-) -> Iterator[np.ndarray]:
-    """The video's frames, without end."""
-    scenes = tuple(Scene(number, arrange(cue.targets, Layout(config.dream.layout))) for number, cue in enumerate(cues, 1))
+def _foretell(config: Config, order: Order, dream: OfflineDream, scene: Scene, begun_s: float, tell: Tell) -> Foretelling:
+    """Say what a script will take, by its first scene."""
+    video, size, total, (steps, interval_s) = config.video, dream.size, order.frames(config.video.fps), pace(config.dream)
+    kind = f"script {video.width}x{video.height} {size[1]}x{size[0]} {video.fps} {steps} {interval_s:g}"
+    foretold = Foretelling(f"{kind} {order.output.suffix.lower()}", dream.machine, begun_s=begun_s)
+    estimate, one_s = dream.estimate(scene, trial=foretold.known_s is None), None
+    if estimate.seconds is not None:
+        one_s = estimate.seconds / (interval_s * video.fps) + _frame_s(config, size, interval_s, scene)
+    estimate = replace(estimate, seconds=foretold.seconds(total, one_s))
+    tell(f"{counted(total, 'frame')} of {video.width}x{video.height}, dreamt at {size[1]}x{size[0]}: {estimate}")
+    return foretold
+
+
+def _frame_s(config: Config, size: tuple[int, int], interval_s: float, scene: Scene) -> float:
+    """Seconds that a frame takes to be drawn out of keyframes, (height, width) large, so many seconds apart."""
+    picture = noise(size, np.random.default_rng(0))
+    motion, count = Motion(config.zoom.speed, config.zoom.rotation), max(2, math.ceil(TRIED / (interval_s * config.video.fps)))
+    keyframes = [
+        Keyframe(picture, advance(Pose(), motion, number * interval_s), number * interval_s, scene, number, 1)
+        for number in range(count + 1)
+    ]
+    with closing(show(config, iter(keyframes), captions=False)) as frames:
+        begun_s, drawn = time.perf_counter(), sum(1 for _ in itertools.islice(frames, TRIED))
+    return (time.perf_counter() - begun_s) / drawn
+
+
+def _scene(config: Config, number: int, cue: Cue) -> Scene:
+    return Scene(number, arrange(cue.targets, Layout(config.dream.layout)))
+
+
+def _keyframes(config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None) -> Keyframes:
+    """The video's keyframes, without end."""
+    scenes = tuple(_scene(config, number, cue) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
-    keyframes = dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)
-    return show(config, keyframes, captions=order.captions)
+    return dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
+from rich.console import Console
 
 from streamer.commands import WRONG_CALL
+from streamer.commands.bar import teller
 from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
+from streamer.commands.render_facts import Call, called, facts
+from streamer.commands.render_rules import all_of_use, fit_together
+from streamer.commands.stops import Stops
+from streamer.commands.style_files import style_file
 from streamer.commands.subject import subject_of
 from streamer.config_source import Fit
 from streamer.logs import console
@@ -20,26 +25,8 @@ SECONDS = 30.0
 FITS = get_args(Fit)
 
 WHAT, WHERE, HOW, AGAIN = "What to dream", "On what", "How, and where to", "A live run again"
+LONG = "What takes long"
 """Headings of the help."""
-
-ONLY = {
-    "--seconds": ("script", "film"),
-    "--fps": ("script", "picture", "journal"),
-    "--captions": ("script",),
-    "--iterations": ("picture", "film"),
-    "--octaves": ("picture",),
-    "--progress": ("picture",),
-    "--fit": ("picture", "film", "script"),
-    "--track": ("film",),
-}
-"""Options that would change nothing elsewhere, and what they go with."""
-OTHERWISE = {
-    ("--seconds", "picture"): "a picture's iterations are counted with --iterations",
-    ("--fps", "film"): "a film keeps its own rate",
-    ("--captions", "journal"): "say --set video.captions=true",
-    ("--fit", "journal"): "say --set source.fit=pad",
-}
-"""What to do instead, where there is something."""
 
 
 def render(
@@ -82,7 +69,7 @@ def render(
         typer.Option(
             "-o",
             "--output",
-            help="Where to: .mp4, .gif, .png or .jpg (the last frame), or a folder; "
+            help="Where to: .mp4, .gif, .png, .jpg, .webp or .avif (the last frame), or a folder; "
             "dream.png of pictures, else dream.mp4, if not given.",
             rich_help_panel=HOW,
         ),
@@ -156,99 +143,150 @@ def render(
         bool,
         typer.Option("--exact", help="Dream all before --from too, for the same pixels.", rich_help_panel=AGAIN),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with what was stopped: the same call, or --resume -o FILE alone.", rich_help_panel=LONG
+        ),
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, not where it was stopped.", rich_help_panel=LONG)] = False,
+    list_styles: Annotated[
+        bool, typer.Option("--list-styles", help="Show the styles that come along, each with a picture.", rich_help_panel=WHAT)
+    ] = False,
+    style: Annotated[
+        str, typer.Option(metavar="NAME", help="One of them, in place of a config; see --list-styles.", rich_help_panel=WHAT)
+    ] = "",
+    steps: Annotated[int | None, typer.Option("--steps", hidden=True)] = None,
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
     """Dream offline: a script to a video, a picture to a picture, a film to a film. docs/render.md."""
-    configs = [file for file in files or () if file.suffix.lower() in (".yaml", ".yml")]
-    images = (*(image or ()), *(file for file in files or () if file not in configs))
-    if len(configs) > 1 or (configs and (files or [])[0] != configs[0]):
-        fail(WRONG_CALL, f"one config, and that first: '{configs[-1]}' comes after '{(files or [])[0]}'")
-    named = list(overrides or ())
-    if fit and fit not in FITS:
-        fail(WRONG_CALL, f"--fit is '{fit}'; must be {', '.join(FITS[:-1])} or {FITS[-1]}")
-    for setting, value in (("video.fps", fps), ("source.fit", fit or None), ("source.track", track)):
+    if list_styles:
+        from streamer.commands import styles
+
+        styles.command(Console(), typer.echo)
+        return
+    if steps is not None:
+        fail(WRONG_CALL, f"--steps is called --iterations: --iterations {steps}")
+    call = Call(
+        files=tuple(files or ()),
+        script=script,
+        subject=subject,
+        layer=layer,
+        guide=guide,
+        image=tuple(image or ()),
+        video=video,
+        size=size,
+        fit=fit,
+        track=track,
+        iterations=iterations,
+        octaves=octaves,
+        progress=progress,
+        seconds=seconds,
+        fps=fps,
+        captions=captions,
+        seed=seed,
+        journal=journal,
+        begin=begin,
+        end=end,
+        exact=exact,
+        style=style,
+        overrides=tuple(overrides or ()),
+    )
+    if resume and fresh:
+        fail(WRONG_CALL, "either --resume or --fresh")
+    with told(), Stops() as stops:
+        if resume and call == Call():
+            from streamer.commands.unfinished import saved_facts
+
+            if output is None:
+                fail(WRONG_CALL, "say what to go on with: --resume -o FILE, or the same call as before with --resume")
+            call = called(saved_facts(output))
+        _perform(call, output, resume, fresh, stops, log_level)
+
+
+def _perform(call: Call, output: Path | None, resume: bool, fresh: bool, stops: Stops, log_level: str) -> None:
+    """Do what a call asks for."""
+    configs = [file for file in call.files if file.suffix.lower() in (".yaml", ".yml")]
+    images = (*call.image, *(file for file in call.files if file not in configs))
+    if len(configs) > 1 or (configs and call.files[0] != configs[0]):
+        fail(WRONG_CALL, f"one config, and that first: '{configs[-1]}' comes after '{call.files[0]}'")
+    if call.style:
+        if configs:
+            fail(WRONG_CALL, f"either --style, or the config '{configs[0]}'")
+        configs = [style_file(call.style)]
+    named = list(call.overrides)
+    if call.fit and call.fit not in FITS:
+        fail(WRONG_CALL, f"--fit is '{call.fit}'; must be {', '.join(FITS[:-1])} or {FITS[-1]}")
+    for setting, value in (("video.fps", call.fps), ("source.fit", call.fit or None), ("source.track", call.track)):
         if value is not None:
             named.append(f"{setting}={value}")
-    wanted, pixels = subject_of(subject, layer, guide), pixels_of(size)
-    _fit_together(
-        script=script,
+    wanted, pixels = subject_of(call.subject, call.layer, call.guide), pixels_of(call.size)
+    fit_together(
+        script=call.script,
         subject=wanted,
         pictures=len(images),
-        film=video is not None,
-        journal=journal is not None,
-        times=bool(begin or end or exact),
+        film=call.video is not None,
+        journal=call.journal is not None,
+        times=bool(call.begin or call.end or call.exact),
         config=bool(configs),
     )
-    pictured = script == "" and bool(wanted or images or iterations or octaves or progress)
-    kind = "journal" if journal is not None else "film" if video is not None else "picture" if pictured else "script"
+    pictured = call.script == "" and bool(wanted or images or call.iterations or call.octaves or call.progress)
+    kind = _kind(call, pictured)
     given = {
-        "--seconds": seconds is not None,
-        "--fps": fps is not None,
-        "--captions": captions,
-        "--iterations": iterations is not None,
-        "--octaves": octaves is not None,
-        "--progress": progress,
-        "--fit": bool(fit),
-        "--track": track is not None,
+        "--seconds": call.seconds is not None,
+        "--fps": call.fps is not None,
+        "--captions": call.captions,
+        "--iterations": call.iterations is not None,
+        "--octaves": call.octaves is not None,
+        "--progress": call.progress,
+        "--fit": bool(call.fit),
+        "--track": call.track is not None,
+        "--resume": resume,
     }
-    _all_of_use(kind, [option for option, is_given in given.items() if is_given])
-    if fit and kind == "picture" and pixels is None:
+    all_of_use(kind, [option for option, is_given in given.items() if is_given])
+    if call.fit and kind == "picture" and pixels is None:
         fail(WRONG_CALL, "--fit goes with --size: without one, a picture keeps its own shape")
     if output is None:
         output = Path("dream.png" if kind == "picture" else "dream.mp4")
-    if journal is not None:
+    if call.journal is not None:
         set_up_logs(log_level)
         from streamer.commands import replay
+        from streamer.commands.unfinished import Again
 
-        with told():
-            again = replay.Order(journal, output, pixels, begin, end, exact, seed, tuple(named))
-            replay.command(again, console, typer.echo)
+        again = replay.Order(call.journal, output, pixels, call.begin, call.end, call.exact, call.seed, tuple(named))
+        replay.command(again, Again(stops), console, typer.echo)
         return
-    if pixels is not None and script and video is None:
+    if pixels is not None and call.script and call.video is None:
         named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
     settings = settings_of(configs[0] if configs else None, named)
-    if fit and kind != "film" and not images and settings.source.kind == "noise":
+    if call.fit and kind != "film" and not images and settings.source.kind == "noise":
         fail(WRONG_CALL, "--fit goes with a picture or a film; this begins with noise, of any shape")
-    if seed is None:
-        seed = random.SystemRandom().randrange(2**32) if settings.seed is None else settings.seed
     set_up_logs(log_level)
-    with told():
-        if video is not None:
-            from streamer.commands import films
+    from streamer.commands.unfinished import Again, Begin
 
-            film = films.FilmOrder(wanted, video, output, seed, pixels, iterations, seconds)
-            films.command(settings, film, console, typer.echo)
-        elif kind == "script":
-            from streamer.commands import render as scripts
+    begin = Begin(facts(call, kind, settings), Again(stops, resume, fresh), teller(console))
+    if kind == "film" and call.video is not None:
+        from streamer.commands import films
 
-            order = scripts.Order(script, seconds or SECONDS, output, seed, captions, next(iter(images), None))
-            scripts.command(settings, order, console, typer.echo)
-        else:
-            from streamer.commands import still
+        work = begin(output)
+        film = films.FilmOrder(wanted, call.video, output, work.seed, pixels, call.iterations, call.seconds)
+        films.command(settings, film, work, console, typer.echo)
+    elif kind == "script":
+        from streamer.commands import render as scripts
 
-            picture = still.StillOrder(wanted, images, output, seed, pixels, iterations, octaves, fps, progress)
-            still.command(settings, picture, console, typer.echo)
+        work = begin(output)
+        order = scripts.Order(call.script, call.seconds or SECONDS, output, work.seed, call.captions, next(iter(images), None))
+        scripts.command(settings, order, work, console, typer.echo)
+    else:
+        from streamer.commands import still
 
-
-def _fit_together(*, script: str, subject: str, pictures: int, film: bool, journal: bool, times: bool, config: bool) -> None:
-    """End the program where a call asks for things that exclude each other."""
-    if times and not journal:
-        fail(WRONG_CALL, "--from, --to and --exact go with --journal FILE")
-    if journal and (config or script or subject or pictures or film):
-        fail(WRONG_CALL, "a journal brings its own settings and scenes; change settings with --set")
-    if script and subject:
-        fail(WRONG_CALL, "say what to dream either with --script, or with --class, --layer and --guide")
-    if film and (script or pictures):
-        fail(WRONG_CALL, "a film takes --class, --layer or --guide, and no --script or --image")
-    if script and pictures > 1:
-        fail(WRONG_CALL, "a script takes one --image to start from")
+        picture = still.StillOrder(wanted, images, output, pixels, call.iterations, call.octaves, call.fps, call.progress)
+        still.command(settings, picture, begin, console, typer.echo)
 
 
-def _all_of_use(kind: str, options: list[str]) -> None:
-    """End the program where an option would change nothing: who gave it meant something by it."""
-    for option in options:
-        if kind not in ONLY[option]:
-            instead = OTHERWISE.get((option, kind), "")
-            takers = " or ".join(f"a {taker}" for taker in ONLY[option])
-            fail(WRONG_CALL, f"{option} goes with {takers}, not with a {kind}{instead and '; '}{instead}")
+def _kind(call: Call, pictured: bool) -> str:
+    """What is rendered."""
+    if call.journal is not None:
+        return "journal"
+    return "film" if call.video is not None else "picture" if pictured else "script"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from streamer.commands.bar import progress_bar
+from streamer.commands.bar import progress_bar, teller
 from streamer.commands.failures import as_command_error
 from streamer.commands.moments import parse_moment
 from streamer.commands.showing import show
+from streamer.commands.unfinished import Again, Unfinished
 from streamer.config import Config, SourceConfig
 from streamer.dream.device import be_repeatable, compute_with
 from streamer.dream.forms import Form
@@ -69,25 +70,27 @@ class Outcome:
     """Why none could be the same; empty where they could."""
 
 
-def command(order: Order, console: Console, announce: Callable[[str], None]) -> None:
+def command(order: Order, again: Again, console: Console, announce: Callable[[str], None]) -> None:
     """Replay behind a progress bar.
 
     Raises:
-        CommandError: the call was wrong, or it failed.
+        CommandError: the call was wrong, it failed, or it was stopped.
     """
-    with as_command_error(), progress_bar(console) as shown:
+    work = Unfinished(order.output, {}, again, teller(console), resumable=False)
+    with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming again", total=None)
-        outcome = replay(order, lambda done, total: shown.update(task, completed=done, total=total))
+        outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total))
     told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
         told = f"alike, not the same: {outcome.why_not}"
     announce(f"{order.output} ({told})")
 
 
-def replay(order: Order, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+def replay(order: Order, work: Unfinished, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
     """Dream a run again.
 
     Args:
+        work: keeps what is done where it is stopped.
         progress: told the frames done and the frames in all, after each; while the dream leads in, none are done.
 
     Raises:
@@ -104,7 +107,8 @@ def replay(order: Order, progress: Callable[[int, int], None] = lambda done, tot
     config = settings(past, order.size, order.overrides)
     start = starting_picture(config.source)
     fps, size = config.video.fps, (config.video.height, config.video.width)
-    with MovieWriter(order.output, size, fps) as movie:
+    with MovieWriter(order.output, size, fps, room=work.folder) as movie:
+        work.take_up(movie, {})
         be_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
         dream = OfflineDream(config)
         seed = past.seed if order.seed is None else order.seed
@@ -131,10 +135,13 @@ def replay(order: Order, progress: Callable[[int, int], None] = lambda done, tot
         progress(0, total)
         done = 0
         captions, from_s = config.video.captions, begin_ms / 1000
-        with closing(show(config, keyframes, captions=captions, from_s=from_s, pulses=past.pulses)) as frames:
+        frames = show(config, keyframes, captions=captions, from_s=from_s, pulses=past.pulses)
+        with closing(frames), work.gently():
             for done, image in zip(range(1, total + 1), frames, strict=False):
                 movie.write(image)
                 progress(done, total)
+                if done < total:
+                    work.look(movie, {}, done, total)
     return Outcome(done, 0 if why_not else again.compared, 0 if why_not else again.alike, why_not)
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError, refusal
-from streamer.commands.bar import progress_bar
+from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.batch import Job, jobs, left_out
 from streamer.commands.failures import as_command_error
+from streamer.commands.past_runs import Foretelling
 from streamer.commands.script import reader
+from streamer.commands.stops import Interrupted
+from streamer.commands.unfinished import Begin, Unfinished
 from streamer.config import Config
 from streamer.dream.device import be_repeatable, canvas_size
 from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.still import Stage, StillDream
+from streamer.dream.sessions.still import Plan, Stage, StillDream
+from streamer.dream.sources.animation import animated
 from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.start import starting_picture
@@ -32,6 +36,8 @@ from streamer.video.flash.limiter import FlashLimiter
 
 log = logging.getLogger(__name__)
 
+KINDS = ".png, .jpg, .webp, .avif, .gif or .mp4"
+"""What a picture may become."""
 MOST_PX = (4320, 7680)
 """Height and width of the largest picture, 8K; or the other way round."""
 LEAST_PX = 16
@@ -50,7 +56,6 @@ class StillOrder:
     images: tuple[Path, ...]
     """Files and folders; none to begin from what the config says."""
     output: Path
-    seed: int
     size: tuple[int, int] | None = None
     """(height, width) of the pictures; None for each its own."""
     iterations: int | None = None
@@ -62,31 +67,37 @@ class StillOrder:
     """Whether to lay several moments side by side."""
 
 
-Tell = Callable[[str], None]
+class Moments:
+    """The pictures of a strip that have been reached, by the number of iterations."""
+
+    CHANGES = ("pictures",)
+
+    def __init__(self) -> None:
+        self.pictures: dict[int, np.ndarray] = {}
 
 
-def command(config: Config, order: StillOrder, console: Console, announce: Tell) -> None:
+def command(config: Config, order: StillOrder, begin: Begin, console: Console, announce: Tell) -> None:
     """Dream behind a progress bar; says beforehand how long it will take and how much memory.
 
     Raises:
-        CommandError: the call was wrong, or it failed.
+        CommandError: the call was wrong, it failed, or it was stopped.
     """
     work = jobs(order.images, order.output)
+    say = teller(console)
     failed = []
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
     with as_command_error():
         words = Vocabulary.load()
         targets(order.subject, words, None)  # its mistakes come before the wait for a network
         for job in work:
             if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
-                raise CommandError(f"'{job.output}': a picture becomes .png, .jpg, .gif or .mp4", WRONG_CALL)
+                raise CommandError(f"'{job.output}': a picture becomes {KINDS}", WRONG_CALL)
             if order.progress and job.output.suffix.lower() not in PICTURES:
                 raise CommandError(f"'{job.output}': a strip is a picture; name a .png or .jpg", WRONG_CALL)
         for line in left_out(order.images):
             say(line)
+        begin.check([job.output for job in work])
+        if begin.again.resume and len(work) > 1:
+            work = _left_to_do(work, say)
         be_repeatable()
         dream = StillDream(config)
         wanted = targets(order.subject, words.narrowed(dream.ensemble.wnids), dream.layers)
@@ -95,15 +106,24 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
             for number, job in enumerate(work, 1):
                 name = job.output.name if len(work) == 1 else f"{number}/{len(work)} {job.output.name}"
                 task = shown.add_task(name, total=None)
-                try:
-                    _dream(
-                        dream,
-                        scene,
-                        order,
-                        job,
-                        lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
-                        say if number == 1 else log.info,
+                if (frames := animated(job.source)) > 1:
+                    say(
+                        f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; "
+                        "--video takes all"
                     )
+                try:
+                    with begin(job.output) as unfinished:
+                        seed = _dream(
+                            dream,
+                            scene,
+                            order,
+                            job,
+                            unfinished,
+                            lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
+                            say if number == 1 else log.info,
+                        )
+                except Interrupted:
+                    raise
                 except (SourceError, MovieError, CommandError) as error:
                     if len(work) == 1:
                         raise
@@ -111,9 +131,17 @@ def command(config: Config, order: StillOrder, console: Console, announce: Tell)
                     failed.append(named)
                     say(f"zoomdream: {named}")
                     continue
-                announce(f"{job.output} (seed {order.seed})")
+                announce(f"{job.output} (seed {seed})")
     if failed:
         raise CommandError(f"{len(failed)} of {len(work)} pictures could not be dreamt")
+
+
+def _left_to_do(work: Sequence[Job], say: Tell) -> tuple[Job, ...]:
+    """Those of many pictures that are not there yet."""
+    left = tuple(job for job in work if not job.output.exists())
+    if len(left) < len(work):
+        say(f"{len(work) - len(left)} of {len(work)} are there already")
+    return left
 
 
 def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None) -> tuple[Target, ...]:
@@ -134,31 +162,71 @@ def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None
 
 
 def _dream(
-    dream: StillDream, scene: Scene, order: StillOrder, job: Job, progress: Callable[[int, int], None], tell: Tell
-) -> None:
-    """Dream one picture into its file."""
-    picture = _input(dream.config, order, job)
+    dream: StillDream,
+    scene: Scene,
+    order: StillOrder,
+    job: Job,
+    work: Unfinished,
+    progress: Callable[[int, int], None],
+    tell: Tell,
+) -> int:
+    """Dream one picture into its file; gives the seed that it was dreamt with."""
+    picture = _input(dream.config, order, job, work.seed)
     plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
     moments = milestones(plan.steps) if order.progress else ()
     size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
-    fps = order.fps or FILM_FPS
-    with MovieWriter(job.output, size, fps) as movie:  # before the trial steps: what cannot be written costs none
-        estimate = dream.estimate(scene, plan)
-        tell(f"{scene.title}, {plan}: {estimate}")
-        if not estimate.fits:
-            raise CommandError(_too_much(estimate, plan.size, dream))
-        progress(0, plan.steps)
-        stages = _watched(dream.dream(picture, scene, plan, order.seed), plan.steps, progress)
-        if moments:
-            movie.write(_strip(picture, {stage.iteration: stage.picture() for stage in stages if stage.iteration in moments}))
-        elif job.output.suffix.lower() in PICTURES:
+    fps, reached = order.fps or FILM_FPS, Moments()
+    films = job.output.suffix.lower() not in PICTURES
+    with MovieWriter(job.output, size, fps, room=work.folder) as movie:  # before the trial: what cannot be written costs none
+        foretold = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
+        limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
+
+        def show(image: np.ndarray, times: int = 1) -> None:
+            for _ in range(times):
+                movie.write(image if limiter is None else limiter.limit(image, movie.frames))
+
+        def finish(stage: Stage) -> None:
+            if moments:
+                movie.write(_strip(picture, dict.fromkeys(moments, stage.picture()) | reached.pictures))
+            else:
+                show(stage.picture(), round(HOLD_S * fps) if films else 1)
+
+        stages = dream.dream(picture, scene, plan, work.seed)
+        parts = {"stages": stages, "limiter": limiter, "reached": reached}
+        with work.gently():
+            done = work.take_up(movie, parts)
+            progress(done, plan.steps)
+            foretold.begins()
+            if films and not done:
+                show(picture, max(1, round(BEGIN_S * fps)))
             for stage in stages:
-                if stage.iteration == plan.steps:
-                    movie.write(stage.picture())
-        else:
-            limiter = FlashLimiter(picture.shape[:2], fps) if dream.config.video.flash_limiter else None
-            for number, image in enumerate(_film(picture, stages, fps)):
-                movie.write(image if limiter is None else limiter.limit(image, number))
+                if stage.iteration in moments:
+                    reached.pictures[stage.iteration] = stage.picture()
+                if films:
+                    show(stage.picture())
+                progress(stage.iteration, plan.steps)
+                if stage.iteration < plan.steps:
+                    work.look(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
+            finish(stage)
+    foretold.learn(plan.steps - done)
+    return work.seed
+
+
+def _foretell(dream: StillDream, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell) -> Foretelling:
+    """Say what a picture will take.
+
+    Raises:
+        CommandError: it does not fit into memory.
+    """
+    (height, width), octaves = plan.size, len(plan.sizes)
+    foretold = Foretelling(f"picture {width}x{height} {octaves} {ending}", dream.machine, begun_s=begun_s)
+    estimate = dream.estimate(scene, plan, trial=foretold.known_s is None)
+    one_s = None if estimate.seconds is None else estimate.seconds / plan.steps
+    estimate = replace(estimate, seconds=foretold.seconds(plan.steps, one_s) if estimate.fits else None)
+    tell(f"{scene.title}, {plan}: {estimate}")
+    if not estimate.fits:
+        raise CommandError(_too_much(estimate, plan.size, dream))
+    return foretold
 
 
 def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -166,25 +234,7 @@ def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
     return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
 
 
-def _film(picture: np.ndarray, stages: Iterator[Stage], fps: int) -> Iterator[np.ndarray]:
-    """The input for a moment, a frame for each iteration, and the last for a while."""
-    for _ in range(max(1, round(BEGIN_S * fps))):
-        yield picture
-    for stage in stages:
-        picture = stage.picture()
-        yield picture
-    for _ in range(round(HOLD_S * fps)):
-        yield picture
-
-
-def _watched(stages: Iterator[Stage], steps: int, progress: Callable[[int, int], None]) -> Iterator[Stage]:
-    with contextlib.closing(stages):  # type: ignore[type-var]
-        for stage in stages:
-            yield stage
-            progress(stage.iteration, steps)
-
-
-def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
+def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray:
     """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
     picture = starting_picture(config.source) if job.source is None else read_image(job.source)
     if order.size is not None:
@@ -199,7 +249,7 @@ def _input(config: Config, order: StillOrder, job: Job) -> np.ndarray:
     if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
         raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
     if picture is None:
-        return noise(size, np.random.default_rng(order.seed))
+        return noise(size, np.random.default_rng(seed))
     return fitted(picture, size, config.source.fit, fine=True)
 
 

@@ -226,7 +226,7 @@ class Outputs:
             failures=entry.failures + status.failures,
             since_s=status.since_s,
             retry_in_s=status.retry_in_s,
-            target=target(entry.output),
+            target=target(entry.output) if status.file is None else _tail(status.file),
             enabled=entry.output.enabled,
             public=_is_public(entry.output),
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streamer.commands.check import Level, look_at_source
+from streamer.commands.check import look_at_source
+from streamer.commands.finding import Level
 from streamer.config import Config, SourceConfig
 from tests.films import write_film
 

@@ -84,7 +84,7 @@ def test_an_output_that_cannot_be_written_is_found_out_before_any_step(
     if strip and name not in ("a.png", "a.jpg"):
         pytest.skip("a strip is a picture")
     for step in ("estimate", "dream"):
-        monkeypatch.setattr(StillDream, step, lambda *_: pytest.fail("it dreams"))
+        monkeypatch.setattr(StillDream, step, lambda *_, **__: pytest.fail("it dreams"))
     words = ("--class", "goldfish", "--iterations", "4", *(["--progress"] if strip else []))
     with full_disk():
         answer = call(photo, *words, "-o", tmp_path / name)
@@ -166,7 +166,7 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
         (["photo.jpg", "--layer", "conv3_2:999"], "'layer conv3_2:999': layer conv3_2 has channels 0 to "),
         (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
         (["--image", "none.jpg", "--class", "goldfish"], "there is no picture 'none.jpg'"),
-        (["photo.jpg", "--class", "goldfish", "-o", "a.xyz"], "'a.xyz': a picture becomes .png, .jpg, .gif or .mp4"),
+        (["photo.jpg", "--class", "goldfish", "-o", "a.xyz"], "'a.xyz': a picture becomes .png, .jpg, .webp, .avif, .gif"),
         (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),
         (["photo.jpg", "--class", "goldfish", "--size", "8x8"], "--size is 8x8; there is nothing to dream on in"),
         (["--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),

@@ -57,7 +57,18 @@ def test_the_gpu_is_taken_where_it_works(monkeypatch: pytest.MonkeyPatch) -> Non
     assert choose(VideoConfig()).encoder == "h264_nvenc"
 
 
-def test_without_a_gpu_the_reason_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_there_and_does_not_encode_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(video: VideoConfig) -> None:
+        raise EncoderError("OpenEncodeSessionEx failed: out of memory")
+
+    monkeypatch.setattr(choice, "try_gpu", busy)
+    machine(monkeypatch, veryfast=0.001)
+    chosen = choose(VideoConfig(), cpus=4)
+    assert chosen.reason.endswith("; no h264_nvenc: OpenEncodeSessionEx failed: out of memory")
+    assert chosen.no_gpu == ""
+
+
+def test_that_there_is_no_driver_is_no_part_of_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(video: VideoConfig) -> None:
         raise av.error.PermissionError(
             1, "Operation not permitted", "avcodec_open2", (16, "h264_nvenc", "Cannot load libcuda\n")
@@ -67,7 +78,8 @@ def test_without_a_gpu_the_reason_tells_why(monkeypatch: pytest.MonkeyPatch) -> 
     machine(monkeypatch, veryfast=0.001)
     chosen = choose(VideoConfig(), cpus=4)
     assert chosen.encoder == "libx264"
-    assert chosen.reason.endswith("; no h264_nvenc: Cannot load libcuda")
+    assert chosen.reason.endswith("25% may be taken")
+    assert chosen.no_gpu == "Cannot load libcuda"
     with pytest.raises(EncoderError, match=r"h264_nvenc does not work here: Cannot load libcuda; 'video\.encoder: auto' takes"):
         choose(VideoConfig(encoder="h264_nvenc"))
 

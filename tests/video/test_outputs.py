@@ -30,6 +30,7 @@ class Recorder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state, self.error, self.bytes = SinkState.STOPPED, "", 0
+        self.file: Path | None = None
         self.hangs = threading.Event()
         self.hangs.set()
 
@@ -41,7 +42,7 @@ class Recorder:
         return self.hangs.wait(deadline_s)
 
     def status(self) -> SinkStatus:
-        return SinkStatus(self.name, self.state, 1, self.bytes, 2, 3, self.error, since_s=4.0)
+        return SinkStatus(self.name, self.state, 1, self.bytes, 2, 3, self.error, since_s=4.0, file=self.file)
 
 
 class Made:
@@ -210,6 +211,8 @@ def test_a_block_is_added_with_its_files_among_the_recordings(outputs: Outputs, 
     assert outputs.add_block({"kind": "file", "path": "x/a-%H.mp4", "name": "mine"}) == "mine"
     assert outputs.add_block({"kind": "rtmp", "url": "rtmp://h/app", "key": KEY}) == "rtmp"
     assert outputs.status()[-2].target == "x/a-%H.mp4"
+    next(recorder for recorder in made.all if recorder.name == "mine").file = tmp_path / "x" / "a-20.mp4"
+    assert outputs.status()[-2].target == "x/a-20.mp4"  # the file, once there is one, not the pattern
     assert outputs.status()[-1].public
     assert KEY not in repr(outputs.status())
 

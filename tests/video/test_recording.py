@@ -269,7 +269,7 @@ def test_the_name_tells_when_it_began(tmp_path: Path) -> None:
     sink = sink_to(tmp_path / "%Y-%m" / "dream-%d-%H%M%S.mp4", split_s=1.0)
     record(sink, Source(), 20)
     assert sorted(os.listdir(tmp_path / "2026-11")) == ["dream-21-120000-2.mp4", "dream-21-120000.mp4"]
-    assert sink.current == tmp_path / "2026-11" / "dream-21-120000-2.mp4"
+    assert sink.status().file == tmp_path / "2026-11" / "dream-21-120000-2.mp4"
 
 
 def test_the_newest_are_kept_and_what_others_made_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

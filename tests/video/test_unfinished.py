@@ -7,29 +7,27 @@ import pytest
 from streamer.video.files.unfinished import beside, put_in_place, remove
 
 
-def test_it_is_an_ordinary_empty_file_beside_its_place(tmp_path: Path) -> None:
-    part = beside(tmp_path / "a.mp4", folder=False)
-    assert (part.parent, part.stat().st_size) == (tmp_path, 0)
-    mask = os.umask(0)
-    os.umask(mask)
-    assert part.stat().st_mode & 0o777 == 0o666 & ~mask
-    remove(part)
-    remove(part)
+def test_it_is_an_empty_folder_beside_its_place_or_in_it(tmp_path: Path) -> None:
+    room = beside(tmp_path / "a.mp4")
+    assert (room.parent, list(room.iterdir())) == (tmp_path, [])
+    remove(room)
+    remove(room)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_is_begun_beside_its_place_or_in_it(tmp_path: Path) -> None:
-    assert beside(tmp_path / "new", folder=True).parent == tmp_path
+    assert beside(tmp_path / "new").parent == tmp_path
     (tmp_path / "there").mkdir()
-    assert beside(tmp_path / "there", folder=True).parent == tmp_path / "there"
+    assert beside(tmp_path / "there").parent == tmp_path / "there"
 
 
 def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("before")
-    part = beside(tmp_path / "a.mp4", folder=False)
+    part = beside(tmp_path / "a.mp4") / "whole"
     part.write_text("after")
     put_in_place(part, tmp_path / "a.mp4")
+    remove(part.parent)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.mp4", "after")]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "a.mp4").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_what_cannot_be_replaced_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,10 +37,11 @@ def test_what_cannot_be_replaced_is_written_over(tmp_path: Path, monkeypatch: py
         raise OSError(errno.EBUSY, "Device or resource busy")
 
     monkeypatch.setattr(os, "replace", busy)
-    part = beside(tmp_path / "a.mp4", folder=False)
+    part = beside(tmp_path / "a.mp4") / "whole"
     part.write_text("after")
     with pytest.raises(OSError, match="busy"):
         put_in_place(part, tmp_path / "a.mp4")
     (tmp_path / "a.mp4").write_text("before")
     put_in_place(part, tmp_path / "a.mp4")
+    remove(part.parent)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.mp4", "after")]

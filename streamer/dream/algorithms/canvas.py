@@ -102,6 +102,8 @@ def sampled(picture: Tensor, grid: Tensor, mode: str, padding: str) -> Tensor:
 class Canvas:
     """float32 RGB in 0..255, (1, 3, H, W) contiguous, with the momentum of its ascent and the pose of its camera."""
 
+    CHANGES = ("picture", "momentum", "pose")
+
     def __init__(self, picture: np.ndarray, device: torch.device | str = "cpu", pose: Pose | None = None) -> None:
         """Start from a picture (H, W, 3), uint8 or float, 0..255."""
         self.device = torch.device(device)

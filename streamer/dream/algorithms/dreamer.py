@@ -32,6 +32,8 @@ NOTHING = OnAir((), 0.0, leaves=False)
 class Dreamer:
     """A dream in progress. Not thread-safe; the same seed, steps and device give the same pictures."""
 
+    CHANGES = ("_chance", "_noise", "_motion", "_algorithm", "_fading", "_waking", "_canvas")
+
     def __init__(
         self,
         ensemble: Ensemble,
@@ -157,6 +159,10 @@ class Dreamer:
             self._canvas.take_up(kept)
             self._algorithm.go_on(kept)
             take_up(kept, self._chance, self._noise)
+        self._algorithm.fit(self.size)
+
+    def went_on(self) -> None:
+        """What was saved of a dream has been put back: its canvas may have another size."""
         self._algorithm.fit(self.size)
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:

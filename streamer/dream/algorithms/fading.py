@@ -39,6 +39,8 @@ class OnAir:
 class Fading:
     """The scenes that are fading, the newest last."""
 
+    CHANGES = ("_scenes", "_left", "_since_s", "_goes_on_s")
+
     def __init__(self, crossfade_s: float, surge: float) -> None:
         """Fade over in ``crossfade_s`` seconds; with a ``surge`` of 0 nothing is climbed down from."""
         self.tune(crossfade_s, surge)

@@ -33,6 +33,8 @@ SHAPE_CELLS = 5
 class GradientAscent(Algorithm):
     """Steps of a chosen size: larger while a new scene comes, slowed down before black and white, and on a leash."""
 
+    CHANGES = ("number",)
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.number = 0

@@ -55,6 +55,11 @@ class InkDreamer:
     The sheet stands at ``zoom.kept(pose)``: whoever shows it looks from ``pose``.
     """
 
+    CHANGES = (
+        *("_chance", "_noise", "_motion", "_fading", "_steps", "_wanted", "_since_s"),
+        *("pose", "_ink", "_age_s", "uphill"),
+    )
+
     def __init__(
         self,
         ensemble: Ensemble,

@@ -38,6 +38,7 @@ class Original2015(Algorithm):
     """Steps of 2015, with the optimiser's state between them."""
 
     surges = False
+    CHANGES = ("_pending_s", "_count", "_mean", "_square")
 
     def __init__(self, context: Context) -> None:
         """Take the patch filters of this project's fit; the scale ν is that of 2015."""

@@ -63,6 +63,8 @@ def standing(config: Config) -> Config:
 class RidingDream:
     """A dream that rides on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
 
+    CHANGES = ("_dream", "_noise", "_grey", "_ridden")
+
     def __init__(self, dream: Painted, decay_s: float, seed: int) -> None:
         """Ride; until the first picture comes, the dream is by itself.
 
@@ -190,6 +192,11 @@ class RidingDream:
     def keep(self) -> Kept:
         """What it takes besides the picture to go on from here."""
         return self._dream.keep()
+
+    def went_on(self) -> None:
+        """What was saved of a dream has been put back."""
+        if self._ridden is not None:
+            self._base = Canvas(self._ridden.image, self._dream.canvas.device).picture
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
         """Go on from an earlier picture (H, W, 3), 0..255; ``ride`` on the picture that it rode on before."""

@@ -38,9 +38,11 @@ HASTE = 0.6
 class Waking:
     """Noise and twists in progress."""
 
+    CHANGES = ("_breath", "_breath_left_s", "_twist_left_s", "_side")
+
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
-        self._breath: torch.Tensor | None = None
+        self._breath: torch.Tensor | None = None  # taken up from a file it lies on the CPU: ``move`` brings it to the canvas
         self._breath_left_s = self._twist_left_s = 0.0
         self._side = 1
 
@@ -65,6 +67,7 @@ class Waking:
             keep = BREATH_KEEP ** (min(dt_s, self._breath_left_s) / BREATH_S)
             if self._breath.shape[-2:] != canvas.size:
                 self._breath = F.interpolate(self._breath, size=canvas.size, mode="bilinear", align_corners=False)
+            self._breath = self._breath.to(canvas.device)
             mixed = canvas.picture * keep + self._breath * (1 - keep)
             canvas.picture = mixed.contiguous()
             self._breath_left_s -= dt_s

@@ -69,10 +69,13 @@ def look(file: Path, name: str | None = None, *, most_bytes: float = math.inf, t
         raise NetworkError(f"{file}: cannot be read: {error.strerror or error}") from error
 
 
-def intact(file: Path) -> bool:
-    """Whether a file is the one whose hash its name notes; True if it notes none. Raises OSError."""
+def intact(file: Path, name: str = "") -> bool:
+    """Whether a file is the one whose hash its name, or the name that it is to have, notes; True if that notes none.
+
+    Raises OSError.
+    """
     with file.open("rb") as opened:
-        return _wrong_hash(file, opened) is None
+        return _wrong_hash(name or file.name, opened) is None
 
 
 def _look_at_safetensors(file: Path, name: str | None) -> None:
@@ -127,7 +130,7 @@ def _compare_checksum(file: Path, archive: zipfile.ZipFile, record: zipfile.ZipI
 
 
 def _compare_hash(file: Path, opened: BufferedReader) -> None:
-    found = _wrong_hash(file, opened)
+    found = _wrong_hash(file.name, opened)
     if found is not None:
         raise NetworkError(
             f"{file}: damaged or another file: its SHA-256 begins with {found[:8]}, its name says otherwise; "
@@ -135,8 +138,8 @@ def _compare_hash(file: Path, opened: BufferedReader) -> None:
         )
 
 
-def _wrong_hash(file: Path, opened: BufferedReader) -> str | None:
-    noted = NOTED_HASH.search(file.name)
+def _wrong_hash(name: str, opened: BufferedReader) -> str | None:
+    noted = NOTED_HASH.search(name)
     if noted is None:
         return None
     opened.seek(0)

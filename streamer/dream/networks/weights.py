@@ -52,17 +52,17 @@ def fetch(
     Raises:
         NetworkError: it is not at hand and cannot be downloaded, or not in time.
     """
-    places = [cache] if cache is not None else [cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
-    for place in places:
+    searched = [cache] if cache is not None else list(places())
+    for place in searched:
         for found in sorted(place.glob(f"{name}-*.pth"), reverse=True):
             if intact(found):
                 return found
             log.warning("%s is damaged: its hash is not the one in its name; it is ignored", found)
     if limit_s == 0:
-        raise NetworkError(f"{places[0]} does not hold them and 'network.download_s' is 0")
+        raise NetworkError(f"{searched[0]} does not hold them and 'network.download_s' is 0")
     try:
         url = url or str(getattr(torchvision().models, enum).IMAGENET1K_V1.url)
-        target = places[0] / url.rpartition("/")[2]
+        target = searched[0] / url.rpartition("/")[2]
         with bar(f"downloading {name}") as show:
 
             def tell(received: int, total: int | None) -> None:
@@ -79,6 +79,11 @@ def fetch(
 def cache_folder() -> Path:
     """Where downloaded weights are kept."""
     return Path(platformdirs.user_cache_dir("zoomdream")) / "weights"
+
+
+def places() -> tuple[Path, ...]:
+    """The folders where a network's weights are looked for: ours, which downloads go to, and torch's own."""
+    return cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"
 
 
 @contextmanager

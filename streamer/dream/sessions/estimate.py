@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from streamer.config import Config
+from streamer.dream import forms
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 
@@ -40,7 +42,7 @@ class Estimate:
     """What a dream will take."""
 
     seconds: float | None
-    """None where it was not measured, since the memory does not suffice."""
+    """None where it was not measured: the memory does not suffice, or it is known from earlier."""
     bytes: int
     """Of memory on the device that dreams, everything that the program holds there included."""
     free_bytes: int | None
@@ -58,7 +60,7 @@ class Estimate:
         return f"about {gigabytes(self.bytes)} of memory{free}"
 
     def __str__(self) -> str:
-        return self.needs if self.seconds is None else f"about {duration(self.seconds)}, {self.needs}"
+        return self.needs if self.seconds is None else f"about {duration(self.seconds)} in all, {self.needs}"
 
 
 def memory(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
@@ -102,6 +104,12 @@ def step_seconds(step: Callable[[], None], device: torch.device, networks: int =
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return (time.perf_counter() - begun) / kinds
+
+
+def machine(config: Config, network: str, device: torch.device) -> str:
+    """What a render's pace depends on besides its size: the processor, torch, the threads, the network and its algorithm."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return f"{forms.key(config, torch.get_num_threads())} | {network} | {name} | {config.dream.algorithm}"
 
 
 def held(device: torch.device) -> int:

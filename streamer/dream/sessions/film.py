@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +16,7 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sessions.estimate import Estimate, memory, room, step_seconds
+from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.messages import Keyframe, LayerEntry, Motion, Scene, SourcePicture
 
@@ -55,6 +54,11 @@ class FilmDream:
         self.ensemble: Ensemble = load(config.network, self.device)
 
     @property
+    def machine(self) -> str:
+        """What its pace depends on besides the size."""
+        return machine(self.config, self.ensemble.name, self.device)
+
+    @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
         return self.ensemble.layer_entries
@@ -78,8 +82,11 @@ class FilmDream:
         make = partial(make_dreamer, self.ensemble, self.config, canvas, self.device, seed)
         return Session.of(make, Motion(1.0, 0.0), Begun(self.ensemble.name, self.device.type, 0, canvas), scene)
 
-    def estimate(self, scene: Scene, first: SourcePicture, pictures: int, steps: int) -> Estimate:
-        """What dreaming so many pictures will take; some steps are taken to find out, if the memory suffices for them.
+    def estimate(self, scene: Scene, first: SourcePicture, steps: int, *, trial: bool = True) -> Estimate:
+        """What dreaming one picture will take; some steps are taken to find out, if the memory suffices for them.
+
+        Args:
+            trial: whether to find out how long it takes.
 
         Raises:
             DreamError: the network has not got one of the scene's targets.
@@ -87,40 +94,45 @@ class FilmDream:
         canvas = self.canvas((first.image.shape[0], first.image.shape[1]))
         needed = memory(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
         found = Estimate(None, needed, room(self.device))
-        if not found.fits:
+        if not found.fits or not trial:
             return found
         session = self.set_out(scene, canvas, 0)
         session.ride(first, 0.0)
         one_s = step_seconds(lambda: session.apply(1000 / 25), self.device, len(self.ensemble.members))
-        return replace(found, seconds=one_s * steps * pictures)
+        return replace(found, seconds=one_s * steps)
 
-    def dream(self, pictures: Iterable[SourcePicture], scene: Scene, steps: int, seed: int) -> Iterator[Dreamt]:
-        """Dream a film, one picture out for each that goes in.
-
-        Args:
-            pictures: of one size, with rising numbers and times.
-            steps: of the dream for each.
+    def begin(self, size: tuple[int, int], scene: Scene, steps: int, seed: int) -> FilmRun:
+        """Set out on a film of pictures of (height, width), with so many steps for each.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
         """
-        session: Session | None = None
-        before_s = 0.0
-        for picture in pictures:
-            if session is None:
-                size = (picture.image.shape[0], picture.image.shape[1])
-                session, before_s = self.set_out(scene, self.canvas(size), seed), picture.time_s
-            dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
-            before_s = picture.time_s
-            session.ride(picture, dt_s)
-            for _ in range(steps):
-                session.apply(1000 * dt_s / steps)
-            yield Dreamt(self._laid(picture.image, session.keyframe()), picture.time_s)
+        return FilmRun(self.set_out(scene, self.canvas(size), seed), steps, self.config.source.mix)
+
+
+class FilmRun:
+    """A film being dreamt; it can be gone on with after any picture (``saved_state``)."""
+
+    CHANGES = ("_session", "_before_s")
+
+    def __init__(self, session: Session, steps: int, mix: float) -> None:
+        self._session, self._steps, self._mix = session, steps, mix
+        self._before_s: float | None = None
+
+    def dream(self, picture: SourcePicture) -> Dreamt:
+        """Dream on the next picture, of the film's size and with a higher number and time than the one before."""
+        session, before_s = self._session, picture.time_s if self._before_s is None else self._before_s
+        dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
+        self._before_s = picture.time_s
+        session.ride(picture, dt_s)
+        for _ in range(self._steps):
+            session.apply(1000 * dt_s / self._steps)
+        return Dreamt(self._laid(picture.image, session.keyframe()), picture.time_s)
 
     def _laid(self, image: np.ndarray, keyframe: Keyframe) -> np.ndarray:
         """What was dreamt, laid on the film's picture at that one's own size: its detail stays sharp."""
         assert keyframe.ridden is not None, "it rides"
-        mix = self.config.source.mix
+        mix = self._mix
         dreamt = keyframe.image
         if mix == 1 and dreamt.shape == image.shape:
             return dreamt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.interface import Dreaming
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
+from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.dream.sessions.settled import Sleep
 from streamer.messages import Keyframe, LayerEntry, Motion, Scene
@@ -66,6 +66,11 @@ class OfflineDream:
         return self._ensemble.wnids
 
     @property
+    def machine(self) -> str:
+        """What its pace depends on besides the size."""
+        return machine(self._config, self._ensemble.name, self._device)
+
+    @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
         return self._ensemble.layer_entries
@@ -80,27 +85,70 @@ class OfflineDream:
         """``cpu`` or ``cuda``."""
         return self._device.type
 
+    def estimate(self, scene: Scene, *, trial: bool = True) -> Estimate:
+        """What a keyframe will take; some are dreamt to find out.
+
+        Args:
+            trial: whether to find out how long it takes.
+
+        Raises:
+            DreamError: the network has not got one of the scene's targets.
+        """
+        found = Estimate(None, memory(self._ensemble, self._device, self.size, self._config.dream.tile_px), room(self._device))
+        if not trial:
+            return found
+        keyframes, (steps, _) = self.keyframes(lambda time_s: scene, 0), pace(self._config.dream)
+        next(keyframes)
+        return replace(
+            found,
+            seconds=steps * step_seconds(keyframes.step, self._device, len(self._ensemble.members)),
+        )
+
     def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
         """A dream at its beginning; arguments as ``keyframes`` has them."""
         return make_dreamer(self._ensemble, self._config, self.size, self._device, seed, start)
 
-    def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Iterator[Keyframe]:
+    def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Keyframes:
         """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
 
         Args:
             scene_at: what is to be dreamt at a second of the video.
             seed: of everything random.
             start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
+
+        Raises:
+            DreamError: the network has not got one of the first scene's targets.
         """
         dream = self._config.dream
-        steps, interval_s = pace(dream)
         motion = Motion(self._config.zoom.speed, self._config.zoom.rotation)
         begun = Begun(self.network, self.device, 0, self.size)
         session = Session.of(lambda: self.set_out(seed, start), motion, begun, scene_at(0.0), Sleep(dream))
-        for number in itertools.count():
-            yield replace(session.keyframe(), time_s=number * interval_s)
-            for step in range(steps):
-                scene = scene_at(number * interval_s + step * interval_s / steps)
-                if scene != session.scene:
-                    session.apply(scene)
-                session.apply(1000 * interval_s / steps)
+        return Keyframes(session, scene_at, *pace(dream))
+
+
+class Keyframes(Iterator[Keyframe]):
+    """The keyframes of a script's dream, without end; they can be gone on with from any of them (``saved_state``)."""
+
+    CHANGES = ("_session", "_number")
+
+    def __init__(self, session: Session, scene_at: Callable[[float], Scene], steps: int, interval_s: float) -> None:
+        self._session, self._scene_at, self._steps, self._interval_s = session, scene_at, steps, interval_s
+        self._number = -1  # of the last
+
+    def __next__(self) -> Keyframe:
+        if self._number >= 0:
+            self._dream_on()
+        self._number += 1
+        return replace(self._session.keyframe(), time_s=self._number * self._interval_s)
+
+    def step(self) -> None:
+        """Take a step aside, to see how long it takes."""
+        self._session.apply(1000 * self._interval_s / self._steps)
+
+    def _dream_on(self) -> None:
+        """From one keyframe to the next."""
+        for step in range(self._steps):
+            scene = self._scene_at(self._number * self._interval_s + step * self._interval_s / self._steps)
+            if scene != self._session.scene:
+                self._session.apply(scene)
+            self._session.apply(1000 * self._interval_s / self._steps)

@@ -66,6 +66,12 @@ class Session:
         compute_with: Has the dream compute with so many threads.
     """
 
+    CHANGES = (
+        *("_moved_ms", "_posed_ms", "_waiting_ms", "_motion", "_scene", "_steps", "_number", "_reseeds"),
+        *("_dreamer", "_sleep"),
+    )
+    """Offline, where nothing is resumed by acts: what led to a keyframe is not asked for."""
+
     def __init__(
         self,
         make: Callable[[], Dreaming],

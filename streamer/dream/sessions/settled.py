@@ -31,6 +31,8 @@ Wake = Literal["off", "noise", "twist", "alternate"]
 class Sleep:
     """Watches one dream's keyframes and says when to wake it. Pure: it knows the time only as it is told."""
 
+    CHANGES = ("_looks", "_change", "_liveliest", "_moved_s", "_twist_next")
+
     def __init__(self, settings: DreamConfig) -> None:
         self.tune(settings)
         self._looks: deque[tuple[float, Pose, np.ndarray]] = deque()

@@ -22,7 +22,7 @@ from streamer.dream.algorithms.making import make_dreamer
 from streamer.dream.device import choose_device
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sessions.estimate import Estimate, memory, room, step_seconds
+from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.messages import LayerEntry, Motion, Pose, Scene
 
@@ -124,6 +124,11 @@ class StillDream:
         self.ensemble: Ensemble = load(config.network, self.device)
 
     @property
+    def machine(self) -> str:
+        """What its pace depends on besides the size."""
+        return machine(self.config, self.ensemble.name, self.device)
+
+    @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
         return self.ensemble.layer_entries
@@ -154,22 +159,25 @@ class StillDream:
         usual = facts.still_iterations if len(sizes) == 1 else OCTAVE_ITERATIONS
         return Plan(sizes, iterations or usual)
 
-    def estimate(self, scene: Scene, plan: Plan) -> Estimate:
+    def estimate(self, scene: Scene, plan: Plan, *, trial: bool = True) -> Estimate:
         """What a plan will take; some steps are taken to find out, if the memory suffices for them.
+
+        Args:
+            trial: whether to find out how long it takes.
 
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
         needed = memory(self.ensemble, self.device, plan.size, self.config.dream.tile_px)
         found = Estimate(None, needed, room(self.device))
-        if not found.fits:
+        if not found.fits or not trial:
             return found
-        trial = trial_size(plan.size)
-        session = self.set_out(scene, trial, 0)
-        pixel_s = step_seconds(lambda: session.apply(1000 * STEP_S), self.device, len(self.ensemble.members)) / math.prod(trial)
+        tried = trial_size(plan.size)
+        session = self.set_out(scene, tried, 0)
+        pixel_s = step_seconds(lambda: session.apply(1000 * STEP_S), self.device, len(self.ensemble.members)) / math.prod(tried)
         return replace(found, seconds=pixel_s * plan.iterations * sum(height * width for height, width in plan.sizes))
 
-    def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int) -> Iterator[Stage]:
+    def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int) -> Stages:
         """Dream a picture, iteration by iteration.
 
         Args:
@@ -178,18 +186,46 @@ class StillDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        session: Session | None = None
-        detail = np.zeros((1, 1, 3), np.float32)
-        for number, size in enumerate(plan.sizes):
-            base = picture.astype(np.float32) if size == picture.shape[:2] else resized(picture.astype(np.float32), size)
-            if session is None:
-                session = self.set_out(scene, size, seed, np.clip(np.rint(base), 0, 255).astype(np.uint8))
-            else:
-                session.restore(np.clip(base + resized(detail, size), 0, 255), Pose())
-            for step in range(plan.iterations):
-                session.apply(1000 * STEP_S)
-                yield Stage(number * plan.iterations + step + 1, session, base, picture)
-            detail = session.dreamer.picture().astype(np.float32) - base
+        base = shrunk(picture, plan.sizes[0])
+        session = self.set_out(scene, plan.sizes[0], seed, np.clip(np.rint(base), 0, 255).astype(np.uint8))
+        return Stages(session, picture, plan)
+
+
+class Stages(Iterator[Stage]):
+    """A picture being dreamt, iteration by iteration; it can be gone on with after any of them (``saved_state``)."""
+
+    CHANGES = ("_session", "_octave", "_step")
+
+    def __init__(self, session: Session, picture: np.ndarray, plan: Plan) -> None:
+        self._session, self._picture, self._plan = session, picture, plan
+        self._octave = self._step = 0
+        self._base = shrunk(picture, plan.sizes[0])
+
+    def __next__(self) -> Stage:
+        if self._step == self._plan.iterations:
+            self._next_octave()
+        self._session.apply(1000 * STEP_S)
+        self._step += 1
+        return Stage(self._octave * self._plan.iterations + self._step, self._session, self._base, self._picture)
+
+    def went_on(self) -> None:
+        """What was saved has been put back."""
+        self._base = shrunk(self._picture, self._plan.sizes[self._octave])
+
+    def _next_octave(self) -> None:
+        """Hand the detail on to the next larger picture."""
+        if self._octave + 1 == len(self._plan.sizes):
+            raise StopIteration
+        detail = self._session.dreamer.picture().astype(np.float32) - self._base
+        self._octave, self._step = self._octave + 1, 0
+        size = self._plan.sizes[self._octave]
+        self._base = shrunk(self._picture, size)
+        self._session.restore(np.clip(self._base + resized(detail, size), 0, 255), Pose())
+
+
+def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, 3) uint8 at (height, width), as float32."""
+    return resized(picture.astype(np.float32), size)
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

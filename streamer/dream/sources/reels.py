@@ -238,7 +238,9 @@ def open_reel(source: SourceConfig, size: tuple[int, int], fps: float) -> Reel:
     if source.kind == "camera":
         return CameraReel(source, size, fps)
     assert source.path is not None, "the settings see to it"
-    return FilmReel(source.path, source.track)
+    from streamer.dream.sources.animation import open_film  # which imports this
+
+    return open_film(source.path, source.track)
 
 
 def first_picture(source: SourceConfig) -> np.ndarray:

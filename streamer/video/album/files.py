@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -78,18 +79,19 @@ def write_gif(clip: Path, path: Path, look: Callable[[], None] | None = None) ->
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         width = min(GIF_WIDTH, stream.width)
         height = max(1, round(stream.height * width / stream.width))
-        spool = GifSpool((height, width), Fraction(stream.average_rate or 25), look)
-        try:
-            for frame in container.decode(stream):
-                if look is not None:
-                    look()
-                rgb = frame.reformat(
-                    width, height, format="rgb24", src_colorspace="ITU709", dst_color_range="JPEG", interpolation="AREA"
-                )
-                spool.add(rgb.to_ndarray(), frame.time)
-            spool.save(path)
-        finally:
-            spool.close()
+        with tempfile.TemporaryDirectory() as room:
+            spool = GifSpool(Path(room), (height, width), Fraction(stream.average_rate or 25), look=look)
+            try:
+                for frame in container.decode(stream):
+                    if look is not None:
+                        look()
+                    rgb = frame.reformat(
+                        width, height, format="rgb24", src_colorspace="ITU709", dst_color_range="JPEG", interpolation="AREA"
+                    )
+                    spool.add(rgb.to_ndarray(), frame.time)
+                spool.save(path)
+            finally:
+                spool.close()
 
 
 ERRORS = (OSError, ValueError, av.FFmpegError)

@@ -129,13 +129,14 @@ class Folder:
             self.remove(oldest)
 
     def _write(self, path: Path, write: Callable[[Path], object]) -> int:
-        part = unfinished.beside(path, folder=False)
+        room = unfinished.beside(path)
         try:
+            part = room / path.name
             write(part)
             size = part.stat().st_size
             unfinished.put_in_place(part, path)
         finally:
-            unfinished.remove(part)
+            unfinished.remove(room)
         return size
 
     def _unlink(self, dream_id: str) -> None:

@@ -33,6 +33,8 @@ PROBE_FRAMES = (3, 12)
 """…and pictures that are encoded at least and at most; the first, a keyframe, does not count."""
 GPU_FRAMES = 5
 """Pictures that the GPU must encode to be trusted."""
+NO_DRIVER = "Cannot load"
+"""How FFmpeg begins to say that NVIDIA's libraries (libcuda, nvcuda.dll, libnvidia-encode) are not on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Choice:
     preset: str
     reason: str
     """Why, in one line."""
+    no_gpu: str = ""
+    """Why no GPU encodes where that is no fault: there is no NVIDIA driver. Empty otherwise."""
 
 
 def choose(
@@ -71,11 +75,13 @@ def choose(
             gpu = reason(error)
         if video.encoder == "h264_nvenc":
             raise EncoderError(f"h264_nvenc does not work here: {gpu}; 'video.encoder: auto' takes the CPU then")
-        gpu = f"; no h264_nvenc: {gpu}"
+    # Most machines have no NVIDIA GPU: that is how they are. A driver that is there and does not encode is worth a word.
+    absent = gpu if NO_DRIVER in gpu else ""
+    told = f"; no h264_nvenc: {gpu}" if gpu and not absent else ""
     if video.preset != "auto":
-        return Choice("libx264", video.preset, f"'video.preset' asks for it{gpu}")
+        return Choice("libx264", video.preset, f"'video.preset' asks for it{told}", absent)
     preset, why = _hold(EncodeSpec.of(video), cpus or usable_cpus(), clock, wall_clock)
-    return Choice("libx264", preset, f"{why}{gpu}")
+    return Choice("libx264", preset, f"{why}{told}", absent)
 
 
 def try_gpu(video: VideoConfig) -> None:

@@ -74,6 +74,8 @@ class Encoders:
         self.choice = choose(video) if choice is None else choice
         """Which encoder all use, and why."""
         log.info("encoding with %s, preset %s: %s", self.choice.encoder, self.choice.preset, self.choice.reason)
+        if self.choice.no_gpu:
+            log.debug("no GPU encodes: %s", self.choice.no_gpu)
         self._lock = threading.Lock()
         self._making = threading.Lock()
         """Held while an encode is set up, which may take a while: frames go on being handed out."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -16,6 +16,8 @@ from av.video.stream import VideoStream
 
 from streamer.media.opening import create_file
 
+SPOOL = "frames"
+"""Name of the file of frames."""
 MAX_WIDTH = 480
 """Pixels; wider frames are reduced."""
 MAX_FPS = 12.5
@@ -36,12 +38,23 @@ ROUNDING = Fraction(1, 1000)
 class GifSpool:
     """Keeps reduced frames on disk until the palette for all of them can be made."""
 
-    def __init__(self, size: tuple[int, int], fps: Fraction, look: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        room: Path,
+        size: tuple[int, int],
+        fps: Fraction,
+        *,
+        keeps: bool = False,
+        look: Callable[[], None] | None = None,
+    ) -> None:
         """Begin with nothing.
 
         Args:
+            room: folder for the frames.
             size: (height, width) of the frames that come.
             fps: Frames a second, where they do not tell their times.
+            keeps: whether ``state`` may be asked for: the file of the frames then grows a little with every doubling of their
+                number, for none that it speaks of may be written over.
             look: called for each frame while ``save`` works; what it raises ends that.
         """
         self._look = look
@@ -56,7 +69,9 @@ class GifSpool:
         self._free: list[int] = []
         self._left_out: np.ndarray | None = None
         self._last = self._lasts = Fraction(0)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 open until close
+        self._keeps, self._used = keeps, 0
+        self._path = room / SPOOL
+        self._file = self._path.open("r+b" if keeps and self._path.exists() else "w+b")
 
     def add(self, image: np.ndarray, time_s: float | None = None) -> None:
         """Take an (h, w, 3) uint8 frame, or leave it out to keep the rate.
@@ -119,32 +134,66 @@ class GifSpool:
 
     def _keep(self, image: np.ndarray, time: Fraction) -> None:
         if len(self._slots) >= MAX_FRAMES:
-            self._free += self._slots[1::2]
+            self._free += [] if self._keeps else self._slots[1::2]
             del self._slots[1::2], self._times[1::2]
             self._gap *= 2
             if time < self._times[-1] + self._gap - ROUNDING:
                 self._left_out = image.copy()
                 return
-        if image.shape[:2] != self._size:
-            image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA)
-        slot = self._free.pop() if self._free else len(self._slots)
-        self._file.seek(slot * image.nbytes)
-        self._file.write(np.ascontiguousarray(image).data)
+        slot = self._free.pop() if self._free else self._used
+        self._used = max(self._used, slot + 1)
+        self._put(slot, image)
         self._slots.append(slot)
         self._times.append(time)
 
+    def state(self) -> dict[str, Any]:
+        """How far it has got, as JSON has it; its frames lie on the disk."""
+        self._file.flush()
+        left_out = None
+        if self._left_out is not None:  # to be seen after all if it stays for long: it lies behind the others
+            slot, self._used = self._used, self._used + 1
+            self._put(slot, self._left_out)
+            self._file.flush()
+            left_out = slot
+        return {
+            "seen": self._seen,
+            "used": self._used,
+            "slots": self._slots,
+            "times": [str(time) for time in self._times],
+            "gap": str(self._gap),
+            "last": str(self._last),
+            "lasts": str(self._lasts),
+            "left_out": left_out,
+        }
+
+    def take_up(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._seen, self._used, self._slots = int(state["seen"]), int(state["used"]), list(state["slots"])
+        self._times = [Fraction(time) for time in state["times"]]
+        self._gap, self._last, self._lasts = (Fraction(state[name]) for name in ("gap", "last", "lasts"))
+        self._left_out = None if state["left_out"] is None else self._frame(int(state["left_out"])).copy()
+
     def close(self) -> None:
-        """Free the disk."""
+        """Let go of the disk."""
         self._file.close()
 
-    def _frames(self) -> Iterator[VideoFrame]:
+    def _put(self, slot: int, image: np.ndarray) -> None:
+        """Write a frame, reduced if it is not yet, to its place in the file."""
+        if image.shape[:2] != self._size:
+            image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA)
+        self._file.seek(slot * image.nbytes)
+        self._file.write(np.ascontiguousarray(image).data)
+
+    def _frame(self, slot: int) -> np.ndarray:
         height, width = self._size
+        self._file.seek(slot * height * width * 3)
+        return np.frombuffer(self._file.read(height * width * 3), np.uint8).reshape(height, width, 3)
+
+    def _frames(self) -> Iterator[VideoFrame]:
         for slot in self._slots:
             if self._look is not None:
                 self._look()
-            self._file.seek(slot * height * width * 3)
-            data = self._file.read(height * width * 3)
-            yield VideoFrame.from_ndarray(np.frombuffer(data, np.uint8).reshape(height, width, 3), format="rgb24")
+            yield VideoFrame.from_ndarray(self._frame(slot), format="rgb24")
 
     def _palette(self) -> VideoFrame:
         graph = Graph()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from streamer.video.files.sound_codecs import SoundChoice
-from streamer.video.files.unfinished import beside, put_in_place, remove
+from streamer.video.files.unfinished import put_in_place, remove
+
+PART, TRIAL = "whole", "trial"
+"""Names in the room: of the finished work, and of the folder of a rehearsal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +32,21 @@ class Sound:
 
 
 class Kind(ABC):
-    """One kind of output, written to ``part``."""
+    """One kind of output. It works in a folder of its own, ``room``, and is whole in ``part`` there once it is finished."""
 
     is_folder = False
     has_sound = False
 
-    def __init__(self, part: Path, size: tuple[int, int], fps: Fraction) -> None:
-        self.part = part
+    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
+        """Begin.
+
+        Args:
+            keeps: whether ``state`` may be asked for, so that what it speaks of has to stay in the room.
+        """
+        self.room, self.part, self.keeps = room, room / PART, keeps
         self.frames = 0
         self.ends_s: float | None = None
+        self.time_s: float | None = None
 
     def accompany(self, sound: Sound | None) -> None:  # noqa: B027 most are silent
         """Take a film's sound along."""
@@ -54,6 +65,22 @@ class Kind(ABC):
     def finish(self) -> None:
         """Write what is left."""
 
+    def finish_so_far(self) -> None:
+        """Make what there is whole; ``state`` stays true, and nothing is added any more."""
+        self.finish()
+
+    def state(self) -> dict[str, Any]:
+        """How far it has got, as JSON has it: with that and what lies in the room, another can go on."""
+        return {"frames": self.frames}
+
+    def take_up(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; before the first frame.
+
+        Raises:
+            OSError: what should lie in the room does not.
+        """
+        self.frames = int(state["frames"])
+
     def end_rehearsal(self) -> None:
         """Finish what is only a trial."""
         self.finish()
@@ -61,21 +88,23 @@ class Kind(ABC):
     def give_up(self) -> None:  # noqa: B027 most have nothing open
         """Let go of everything open."""
 
-    def place(self, part: Path, path: Path) -> None:
+    def place(self, path: Path) -> None:
         """Move the finished work to where it was asked for."""
-        put_in_place(part, path)
+        put_in_place(self.part, path)
 
 
-def rehearse(kind: type[Kind], path: Path, size: tuple[int, int], fps: Fraction, sound: Sound | None) -> None:
+def rehearse(kind: type[Kind], room: Path, size: tuple[int, int], fps: Fraction, sound: Sound | None) -> None:
     """Write a video of one frame and of the first sound, from opening it to its end, and remove it."""
-    part = beside(path, folder=kind.is_folder)
+    aside = room / TRIAL
     trial: Kind | None = None
+    remove(aside)
     try:
-        trial = kind(part, size, fps)
+        aside.mkdir()
+        trial = kind(aside, size, fps)
         trial.accompany(sound)
         trial.write(np.zeros((*size, 3), np.uint8), None)
         trial.end_rehearsal()
     finally:
         if trial is not None:
             trial.give_up()
-        remove(part)
+        remove(aside)

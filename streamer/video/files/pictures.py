@@ -1,19 +1,24 @@
-"""Frames as pictures: the last one as ``.png`` or ``.jpg``, or all of them in a folder."""
+"""Frames as pictures: the last one as ``.png``, ``.jpg``, ``.webp`` or ``.avif``, or all of them in a folder."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, features
 
 from streamer.video.files.kind import Kind
 
 JPEG_QUALITY = 92
+WEBP, AVIF = {"quality": 92, "method": 4}, {"quality": 85}
+"""Pillow's options: as good to the eye as JPEG's."""
 FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 
 
@@ -37,10 +42,32 @@ class Jpeg(Png):
         self.part.write_bytes(_picture(".jpg", self._last, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]))
 
 
+class WebP(Png):
+    """The last frame."""
+
+    def finish(self) -> None:
+        """Write it."""
+        self.part.write_bytes(_by_pillow("WebP", self._last, WEBP))
+
+
+class Avif(Png):
+    """The last frame."""
+
+    def finish(self) -> None:
+        """Write it."""
+        if not features.check("avif"):
+            raise ValueError("this Pillow does not write AVIF: pip install -U 'pillow>=11.3'")
+        self.part.write_bytes(_by_pillow("AVIF", self._last, AVIF))
+
+
 class Folder(Kind):
     """Every frame, ``frame_000001.png`` and so on."""
 
     is_folder = True
+
+    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
+        super().__init__(room, size, fps, keeps=keeps)
+        self.part.mkdir(exist_ok=True)
 
     def add(self, image: np.ndarray) -> None:
         """Write it."""
@@ -49,14 +76,21 @@ class Folder(Kind):
     def finish(self) -> None:
         """Nothing is left to write."""
 
-    def place(self, part: Path, path: Path) -> None:
+    def place(self, path: Path) -> None:
         """Put the frames in place of those of a video before; other files in the folder stay."""
         path.mkdir(exist_ok=True)
         for old in path.iterdir():
             if FRAME_NAME.fullmatch(old.name):
                 old.unlink()
-        for new in sorted(part.iterdir()):
+        for new in sorted(self.part.iterdir()):
             os.replace(new, path / new.name)
+
+
+def _by_pillow(form: str, image: np.ndarray, options: Mapping[str, int]) -> bytes:
+    """Encode a picture in a form that Pillow writes; raises OSError and ValueError."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, form, **options)
+    return data.getvalue()
 
 
 def _picture(ending: str, image: np.ndarray, options: Sequence[int] = ()) -> bytes:

@@ -10,6 +10,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from streamer.media.animations import durations, is_animated_webp
 from streamer.media.opening import open_file
 from streamer.media.timeline import MAY_JUMP, PLAIN_FPS, WITHOUT_TIMES, followed, packets
 from streamer.media.tracks import picture_track
@@ -42,6 +43,9 @@ def probe(film: Path, track: int | None = None) -> Facts:
         track: which of its video tracks, counted from 1; None for the best.
     """
     try:
+        if is_animated_webp(film):
+            lasts_s = durations(film)
+            return Facts(_believed(Fraction(len(lasts_s) / sum(lasts_s))), sum(lasts_s))
         with open_file(film) as container:
             video = picture_track(container, track)
             if video is None:
@@ -55,7 +59,7 @@ def probe(film: Path, track: int | None = None) -> Facts:
                 seconds = container.duration / av.time_base
             begins_s = float((video.start_time or 0) * (video.time_base or 0))
             return Facts(_believed(video.average_rate or PLAIN_FPS), seconds, begins_s)
-    except (OSError, ValueError, av.FFmpegError):
+    except (OSError, ValueError, EOFError, SyntaxError, av.FFmpegError):
         return Facts(float(PLAIN_FPS), None)
 
 

@@ -12,22 +12,17 @@ BEGIN, END = ".zoomdream.", ".part"
 """How its name begins and ends; the name of the place itself may be as long as a name can be."""
 
 
-def beside(path: Path, *, folder: bool) -> Path:
-    """An empty file or folder that nobody else has, on the same disk as ``path`` (in it, if that is a folder that is there).
+def beside(path: Path) -> Path:
+    """An empty folder that nobody else has, on the same disk as ``path`` (in it, if that is a folder that is there).
+
+    What is moved out of it is an ordinary file, although nobody else may look into the folder.
 
     Raises:
         OSError: nothing can be written there.
     """
     with contextlib.suppress(FileNotFoundError):
         path.lstat()  # a name that is too long is found out here
-    if folder:
-        return Path(tempfile.mkdtemp(prefix=BEGIN, suffix=END, dir=path if path.is_dir() else path.parent))
-    handle, name = tempfile.mkstemp(prefix=BEGIN, suffix=END, dir=path.parent)
-    os.close(handle)
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(name, 0o666 & ~umask)  # mkstemp's files are private; this one becomes an ordinary file
-    return Path(name)
+    return Path(tempfile.mkdtemp(prefix=BEGIN, suffix=END, dir=path if path.is_dir() else path.parent))
 
 
 def put_in_place(part: Path, path: Path) -> None:

@@ -32,6 +32,8 @@ ROUNDS = 4
 class FlashLimiter:
     """Limits one video. Belongs to one thread; the same frames give the same frames."""
 
+    CHANGES = ("_shown", "_source", "_image", "_number", "_strength", "limited")
+
     def __init__(self, size: tuple[int, int], fps: float) -> None:
         """Prepare for frames of ``size``, (height, width), at ``fps`` a second."""
         self._fps = fps

@@ -181,14 +181,14 @@ class Meter:
         return often
 
 
-def _fields(grid: tuple[int, int], part: float) -> list[_Field]:
+def _fields(grid: tuple[int, int], part: float) -> list[Field]:
     """Each shape of a field on a grid."""
     high = max(1, round(grid[0] * FIELD_HEIGHT))
     widths = {max(1, min(grid[1], round(wide))) for wide in (grid[1] * FIELD_WIDTH, high * FIELD_ASPECT)}
-    return [_Field(grid, (high, wide), part) for wide in sorted(widths)]
+    return [Field(grid, (high, wide), part) for wide in sorted(widths)]
 
 
-class _Field:
+class Field:
     """Ten degrees on a grid, at every position where it fits."""
 
     def __init__(self, grid: tuple[int, int], shape: tuple[int, int], part: float) -> None:

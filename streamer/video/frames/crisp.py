@@ -27,6 +27,8 @@ class CrispScreen:
     keeps its outline from frame to frame, to less than a pixel.
     """
 
+    CHANGES = ("_pushed", "_playhead")
+
     def __init__(self, size: tuple[int, int], ink: InkConfig, *, motion: Motion | None = None, offline: bool = False) -> None:
         """Prepare to make frames.
 

@@ -39,6 +39,9 @@ class Interpolator:
     ``push`` may be called from any thread; ``frame``, ``skip`` and ``close`` belong to one.
     """
 
+    CHANGES = ("_latest_s", "_pushed", "_playhead", "_now_s")
+    """Offline; what keyframes were compared to is found out again, and is the same."""
+
     def __init__(
         self, size: tuple[int, int], residual_flow: bool, *, motion: Motion | None = None, offline: bool = False
     ) -> None:

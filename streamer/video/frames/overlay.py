@@ -26,7 +26,7 @@ STALL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Patch:
+class Patch:
     """A caption ready to be laid over frames."""
 
     ink: np.ndarray
@@ -40,6 +40,8 @@ class _Patch:
 class Captioner:
     """Draws the caption of the scene on air; it fades out and in when its words change. Belongs to one thread."""
 
+    CHANGES = ("_words", "_patch", "_opacity", "_now_s")
+
     def __init__(self, size: tuple[int, int]) -> None:
         """Prepare for frames of ``size``, (height, width)."""
         self._size = size
@@ -47,7 +49,7 @@ class Captioner:
         self._title = Lettering(round(height * TITLE_SIZE))
         self._user = Lettering(round(height * USER_SIZE))
         self._words = ("", "")
-        self._patch: _Patch | None = None
+        self._patch: Patch | None = None
         self._opacity = 0.0
         self._now_s: float | None = None
 
@@ -76,7 +78,7 @@ class Captioner:
             return image
         return _lay(image, self._patch, self._opacity)
 
-    def _make(self, title: str, user: str) -> _Patch | None:
+    def _make(self, title: str, user: str) -> Patch | None:
         """Set the words; None if there is nothing to show."""
         height, width = self._size
         margin_x, margin_y = round(width * SAFE), round(height * SAFE)
@@ -99,7 +101,7 @@ class Captioner:
             y += line.height
         return self._place(layer, reach, margin_x - around, height - margin_y - layer.height + around)
 
-    def _place(self, layer: Image.Image, reach: float, x: int, y: int) -> _Patch | None:
+    def _place(self, layer: Image.Image, reach: float, x: int, y: int) -> Patch | None:
         """Put a soft shadow under the letters and cut what lies outside of the frame."""
         height, width = self._size
         letters = np.asarray(layer, np.float32) / 255
@@ -113,7 +115,7 @@ class Captioner:
         if top >= bottom or left >= right:
             return None
         part = (slice(top, bottom), slice(left, right))
-        return _Patch(
+        return Patch(
             np.ascontiguousarray(np.rint(ink[part]), np.uint8),
             np.ascontiguousarray(np.repeat(np.rint(rest[part])[..., None], 3, 2), np.uint8),
             x + left,
@@ -121,7 +123,7 @@ class Captioner:
         )
 
 
-def _lay(image: np.ndarray, patch: _Patch, opacity: float) -> np.ndarray:
+def _lay(image: np.ndarray, patch: Patch, opacity: float) -> np.ndarray:
     height, width = patch.ink.shape[:2]
     ink, rest = patch.ink, patch.rest
     if opacity < 1.0:

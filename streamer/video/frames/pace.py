@@ -83,6 +83,11 @@ class Playhead(Generic[Payload]):
     the moment shown, so keyframes must be added before they are needed.
     """
 
+    CHANGES = (
+        *("_shots", "_lags", "_base", "_time_base_s", "_offset"),
+        *("_now_s", "_camera_s", "_content_s", "_rate", "_delay_s"),
+    )
+
     def __init__(self, motion: Motion, *, offline: bool = False) -> None:
         self._motion = motion
         self._offline = offline

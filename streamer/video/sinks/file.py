@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from streamer.video.sinks.demux import Picture, Pictures
 from streamer.video.sinks.disk import DiskGuard, is_full
 from streamer.video.sinks.pieces import Pieces
 from streamer.video.sinks.recording import LONGEST_S, Recording
-from streamer.video.sinks.sink import Sink, Subscribe
+from streamer.video.sinks.sink import Sink, SinkStatus, Subscribe
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,10 @@ class FileSink(Sink):
         self._checked: int | None = None
         self.current: Path | None = None
         """The file being written, or written last."""
+
+    def status(self) -> SinkStatus:
+        """As ``Sink`` has it, with the file."""
+        return replace(super().status(), file=self.current)
 
     def open(self) -> None:
         """Make the folder; the file waits for its first picture."""

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from streamer.video.encoding.encode import EncoderError
 from streamer.video.encoding.subscription import Subscription
@@ -60,6 +61,8 @@ class SinkStatus:
     """Seconds it has been in this state."""
     retry_in_s: float | None = None
     """Seconds to the next try; None unless it waits for one."""
+    file: Path | None = None
+    """Of a recording, the file that is written, or was written last."""
 
 
 class SinkError(Exception):

@@ -1,0 +1,36 @@
+"""Styles that come along: configs that change how a dream looks, each with a sample picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamer.commands import WRONG_CALL, CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A look."""
+
+    name: str
+    """Its config is ``configs/NAME.yaml``, its picture ``assets/styles/NAME.jpg``."""
+    about: str
+    call: str
+    """What follows ``zoomdream render``, as an example."""
+
+
+STYLES = (
+    Style("default", "things grow out of the picture, one size within the other", 'photo.jpg --class "king penguin"'),
+    Style("deepdream", "what excites a layer, octave by octave, as in 2015", "--style deepdream photo.jpg --layer inception4c"),
+    Style("guided", "the features of another picture", "--style guided photo.jpg --guide flowers.jpg"),
+    Style("ink", "black on white, a drawing that grows out of a dot", "--style ink --class violin --size 640x400"),
+)
+
+
+def style_file(name: str) -> Path:
+    """The config of a style; raises CommandError where there is none of that name."""
+    if name not in {style.name for style in STYLES}:
+        raise CommandError(f"there is no style '{name}': {', '.join(style.name for style in STYLES)}", WRONG_CALL)
+    from streamer.settings_file import shipped_configs
+
+    return shipped_configs() / f"{name}.yaml"

@@ -1,0 +1,279 @@
+"""H.264 in MP4, encoded in pieces that are put together at the end: what is done stays done, whatever ends the program.
+
+Pieces begin at certain frames, whenever the work was interrupted, so that the video is the same. Of the piece at work, the
+frames themselves are kept as well: it is encoded again from its first one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamer.media.opening import create_file, open_file
+from streamer.video.encoding.h264 import BT709, LIMITED_RANGE, to_yuv
+from streamer.video.files.kind import Kind, Sound
+from streamer.video.files.soundtrack import Soundtrack
+
+X264 = {"crf": "18", "preset": "medium"}
+"""Hard to tell from the frames themselves. Of the same frames x264 does not always make the same bytes: seen at 64x36 and at
+320x180, and never with its ``mbtree`` off, which would make all films larger."""
+LONGEST_PX = 16_384
+"""Longest side of a picture that x264 takes."""
+TICK = Fraction(1, 90_000)
+"""Seconds in which a film's times are counted."""
+PIECE_BYTES = 256e6
+"""Of the frames of a piece, as they are kept while it is at work."""
+PIECE_FRAMES = (12, 250)
+"""Least and most frames of a piece; x264 begins anew after 250 by itself."""
+PIECE = re.compile(r"(\d{6,})_(\d+)\.mp4")
+"""Name of a piece that is done: its number, and when it begins, in the video's time base."""
+OPEN, TAIL = ".open", "tail"
+"""End of the name of the piece at work, and name of the file of its frames."""
+
+
+class Mp4(Kind):
+    """H.264, yuv420p, BT.709, index in front."""
+
+    has_sound = True
+
+    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
+        """Begin a video; raises ValueError where H.264 cannot hold its size."""
+        super().__init__(room, size, fps, keeps=keeps)
+        if max(size) > LONGEST_PX:
+            raise ValueError(f"{size[1]}x{size[0]} is too large for H.264, whose sides are at most {LONGEST_PX} pixels")
+        height, width = size
+        self._pad = (height % 2, width % 2)
+        self._size = height + self._pad[0], width + self._pad[1]
+        self._fps, self._time_base, self._plain = fps, 1 / fps, 1
+        self._length = piece_frames(self._size)
+        self._sound: Sound | None = None
+        self._done: list[Path] = []
+        self._piece: _Piece | None = None
+        self._held: VideoFrame | None = None
+        self._last_pts = -1
+        self._tail = (room / TAIL).open("r+b" if (room / TAIL).exists() else "w+b") if keeps else None
+        self._tail_pts: list[int] = []
+
+    def accompany(self, sound: Sound | None) -> None:
+        """Take a film's sound along; its frames come at their own times then."""
+        if sound is not None:
+            self._plain, self._time_base, self._sound = round(self._time_base / TICK), TICK, sound
+
+    def add(self, image: np.ndarray) -> None:
+        """Encode the frame before, whose duration is known now, and hold this one."""
+        number = self.frames - 1
+        wanted = number if self.time_s is None else round(self.time_s / self._time_base)
+        self._last_pts = pts = max(self._last_pts + 1, wanted)
+        self._encode_held(pts)
+        if number < len(self._done) * self._length:
+            return  # it was done before the work was interrupted
+        if number % self._length == 0:
+            self._end_piece()
+            self._tail_pts = []
+        if any(self._pad):
+            image = cv2.copyMakeBorder(image, 0, self._pad[0], 0, self._pad[1], cv2.BORDER_REPLICATE)
+        frame = to_yuv(image)
+        if self._tail is not None:
+            planes = frame.to_ndarray()
+            self._tail.seek(len(self._tail_pts) * planes.nbytes)
+            self._tail.write(np.ascontiguousarray(planes).data)
+        self._tail_pts.append(pts)
+        self._hold(frame, pts)
+
+    def finish(self) -> None:
+        """Encode what is left, and put everything together."""
+        self._finish(whole=True)
+
+    def finish_so_far(self) -> None:
+        """Put together what there is, the frames of the piece at work as a piece of their own."""
+        self._encode_held(None)
+        pieces = list(self._done)
+        if self._piece is not None:
+            self._piece.close()
+            pieces.append(self._piece.path)
+            self._piece = None
+        self._put_together(pieces, whole=True)
+        self._let_go()
+
+    def end_rehearsal(self) -> None:
+        """Finish it with the first sound, and without all the rest."""
+        self._finish(whole=False)
+
+    def state(self) -> dict[str, Any]:
+        """How far it has got; the frames of the piece at work are on the disk."""
+        assert self._tail is not None, "it keeps them"
+        self._tail.flush()
+        return {**super().state(), "last_pts": self._last_pts, "tail": self._tail_pts}
+
+    def take_up(self, state: Mapping[str, Any]) -> None:
+        """Go on from there: pieces done since then are kept, and the one at work is encoded again as far as it had got."""
+        super().take_up(state)
+        assert self._tail is not None, "it kept them"
+        for left in self.room.glob(f"*{OPEN}"):
+            left.unlink()
+        found = {int(match[1]): path for path in self.room.iterdir() if (match := PIECE.fullmatch(path.name))}
+        self._done = [found[number] for number in range(len(found)) if number in found]
+        at_work = max(0, self.frames - 1) // self._length
+        if len(self._done) < at_work or len(self._done) != len(found):
+            raise OSError("pieces of the video are missing")
+        if len(self._done) == at_work:
+            self._encode_again([int(pts) for pts in state["tail"]])
+        self._last_pts = int(state["last_pts"])
+
+    def give_up(self) -> None:
+        """Let go of everything; closing writes what is left, which fails again where the disk is full."""
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            with contextlib.suppress(OSError, av.FFmpegError):
+                piece.give_up()
+        with contextlib.suppress(OSError):
+            self._let_go()
+
+    def _finish(self, *, whole: bool) -> None:
+        self._encode_held(None if self.ends_s is None else round(self.ends_s / self._time_base))
+        self._end_piece()
+        self._put_together(self._done, whole=whole)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        tail, self._tail = self._tail, None
+        if tail is not None:
+            tail.close()
+
+    def _hold(self, frame: VideoFrame, pts: int) -> None:
+        if self._piece is None:
+            self._piece = _Piece(self.room / f"{len(self._done):06}_{pts}{OPEN}", pts, self._size, self._fps, self._time_base)
+        frame.pts, frame.time_base = pts - self._piece.start, self._time_base
+        self._held = frame
+
+    def _encode_held(self, until: int | None) -> None:
+        """Encode the frame before, whose duration is known once the next one is there."""
+        frame, self._held = self._held, None
+        if frame is None or frame.pts is None:
+            return
+        assert self._piece is not None, "a frame is held for one"
+        frame.duration = self._plain if until is None else until - self._piece.start - frame.pts
+        self._piece.encode(frame)
+
+    def _end_piece(self) -> None:
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            piece.close()
+            self._done.append(piece.path.rename(piece.path.with_suffix(".mp4")))
+
+    def _encode_again(self, tail: Sequence[int]) -> None:
+        """Encode the frames that were kept, by their times, as they were encoded before."""
+        assert self._tail is not None, "it kept them"
+        self._tail_pts = list(tail)
+        shape = (self._size[0] * 3 // 2, self._size[1])
+        self._tail.seek(0)
+        for pts in tail:
+            data = self._tail.read(math.prod(shape))
+            if len(data) < math.prod(shape):
+                raise OSError("the last pictures are missing")
+            frame = VideoFrame.from_ndarray(np.frombuffer(data, np.uint8).reshape(shape), format="yuv420p")
+            frame.colorspace = frame.color_primaries = frame.color_trc = BT709
+            frame.color_range = LIMITED_RANGE
+            self._encode_held(pts)
+            self._hold(frame, pts)
+
+    def _put_together(self, pieces: Sequence[Path], *, whole: bool) -> None:
+        """Write the video out of its pieces, with the sound, or with no more than the beginning of that."""
+        with contextlib.ExitStack() as opened:
+            into = opened.enter_context(create_file(self.part, "mp4", {"movflags": "faststart"}))
+            first = opened.enter_context(open_file(pieces[0]))
+            stream = into.add_stream_from_template(first.streams.video[0])
+            stream.time_base = self._time_base
+            sound = None
+            asked = self._sound
+            if asked is not None and not (asked.choice is not None and asked.choice.track is None):
+                sound = Soundtrack(asked.film, into, asked.until_s, asked.begins_s, asked.choice)
+                opened.callback(sound.close)
+                if not whole and sound.next_s is not None:
+                    sound.write(sound.next_s)
+            last: Fraction | None = None
+            for piece in pieces:
+                last = self._append(piece, into, stream, sound if whole else None, last)
+            if sound is not None and whole:
+                sound.write(None)
+
+    def _append(
+        self, piece: Path, into: OutputContainer, stream: VideoStream, sound: Soundtrack | None, last: Fraction | None
+    ) -> Fraction | None:
+        """Copy a piece's pictures; gives the decoding time of the last, in seconds."""
+        begins = Fraction(int(piece.stem.partition("_")[2])) * self._time_base
+        with open_file(piece) as container:
+            for packet in container.demux(container.streams.video[0]):
+                if packet.dts is None or packet.pts is None or packet.time_base is None:
+                    continue  # the end
+                last = _moved(packet, begins, last)
+                packet.stream = stream
+                if sound is not None:
+                    sound.write(float(last))
+                into.mux(packet)
+        return last
+
+
+class _Piece:
+    """Some seconds of video in a file of their own, which begins with a keyframe."""
+
+    def __init__(self, path: Path, start: int, size: tuple[int, int], fps: Fraction, time_base: Fraction) -> None:
+        self.path, self.start = path, start
+        self._container = create_file(path, "mp4", {})
+        stream = self._container.add_stream("libx264", rate=fps)
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
+        context = stream.codec_context
+        context.height, context.width = size
+        context.pix_fmt = "yuv420p"
+        context.time_base = time_base
+        context.flags |= Flags.frame_duration  # else FFmpeg passes no durations on, and the last picture's is lost
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        context.options = dict(X264)
+
+    def encode(self, frame: VideoFrame) -> None:
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def give_up(self) -> None:
+        self._container.close()
+
+
+def piece_frames(size: tuple[int, int]) -> int:
+    """How many frames a piece of a video of (height, width) has: as many as there is room for, as yuv420p."""
+    least, most = PIECE_FRAMES
+    return int(min(most, max(least, PIECE_BYTES // (1.5 * math.prod(size)))))
+
+
+def _moved(packet: Packet[VideoStream], begins: Fraction, last: Fraction | None) -> Fraction:
+    """Move a piece's packet to where the piece begins, in seconds; gives its decoding time.
+
+    Where frames come unevenly, the first of a piece may want to be decoded before the last of the piece before.
+    """
+    base = packet.time_base
+    assert packet.pts is not None
+    assert packet.dts is not None
+    assert base is not None
+    shift = round(begins / base)
+    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+    if last is not None and packet.dts * base <= last:
+        packet.dts = math.floor(last / base) + 1
+    return packet.dts * base
