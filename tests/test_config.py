@@ -106,7 +106,7 @@ ERRORS = {
     "chat: {commands: {draem: {}}}": "live.yaml:1: unknown key 'chat.commands.draem'; did you mean 'chat.commands.dream'?",
     # keys
     "video: {heigth: 3}": "live.yaml:1: unknown key 'video.heigth'; did you mean 'video.height'?",
-    "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed' or 'audio.react.speed'?",
+    "video: {speed: 2}": "live.yaml:1: unknown key 'video.speed'; did you mean 'zoom.speed'?",
     "source: {kind: video}": "live.yaml:1: 'source.path' is missing; must name a film while kind is video",
     "source: {kind: image, path: 'http://a/b.jpg'}": "live.yaml:1: 'source.path' is \"http://a/b.jpg\"; must be the path of a "
     "file while kind is image",
