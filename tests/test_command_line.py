@@ -109,7 +109,7 @@ def test_check_looks_at_everything(runner: CliRunner, tmp_path: Path) -> None:
     assert "queue (all but path)" in live
     assert "video (captions, residual_flow, frame_counter, flash_limiter, slate_s, slate_text)" in live
     assert "network, canvas, " in at_start
-    assert at_start.endswith("journal, log, snapshot, outputs")
+    assert at_start.endswith("journal, log, snapshot, controls (all but crossfade_s), outputs")
 
 
 @pytest.mark.torch
