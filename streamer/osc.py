@@ -69,6 +69,41 @@ class Controls(Protocol):
         ...
 
 
+def parser() -> Callable[[bytes], Any]:
+    """What makes messages of a datagram.
+
+    Raises:
+        OscError: python-osc is missing.
+    """
+    try:
+        from pythonosc.osc_packet import OscPacket
+    except ImportError:
+        raise OscError("'controls.osc' needs python-osc: pip install 'zoomdream[osc]'") from None
+    return OscPacket
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A UDP socket that datagrams come to.
+
+    Raises:
+        OscError: the address cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        why = error.strerror or error
+        raise OscError(
+            f"cannot listen for OSC on {host} port {port}: {why}; look at controls.osc_host and controls.osc_port"
+        ) from None
+    return listening
+
+
 class Osc:
     """Listens, in a thread of its own, from ``start`` to ``stop``.
 
@@ -90,28 +125,12 @@ class Osc:
         wake: Callable[[bool], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        try:
-            from pythonosc.osc_packet import OscPacket
-        except ImportError:
-            raise OscError("'controls.osc' needs python-osc: pip install 'zoomdream[osc]'") from None
-        self._packet = OscPacket
+        self._packet = parser()
         self._controls, self._wake, self._clock = controls, wake, clock
         self._pending: dict[str, Any] = {}
         self._changed_s = -EVERY_S
         self._warned_s = -ALIKE_S
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-            self._socket = socket.socket(family, kind, protocol)
-            try:
-                self._socket.bind(address)
-            except OSError:
-                self._socket.close()
-                raise
-        except OSError as error:
-            why = error.strerror or error
-            raise OscError(
-                f"cannot listen for OSC on {host} port {port}: {why}; look at controls.osc_host and controls.osc_port"
-            ) from None
+        self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         """The port listened on."""
         self._status = OscStatus(f"{host}:{self.port}")

@@ -342,6 +342,17 @@ def test_notes_change_nothing(tmp_path):
     assert [keyframe.acts for keyframe in run.past.keyframes] == [(BEGUN, SCENE), (40,)]
 
 
+def test_a_run_that_changed_its_network_on_the_way_says_so(tmp_path):
+    run = Run(tmp_path)
+    run.keyframe(BEGUN, SCENE)
+    run.keyframe(40)
+    assert not run.past.switched
+    run.journal.note("switched", {"network.name": "googlenet"})
+    run.keyframe(40)
+    run.journal.close()
+    assert run.past.switched
+
+
 def test_nothing_secret_is_written(tmp_path):
     config = Config(web=WebConfig(token="a-secret-token", view_token="a-secret-look"))
     settings = without_secrets({"source": {"path": "rtsp://ann:pass@cam/live?key=abc"}, "list": ["rtsp:/ann:pass@cam"]})

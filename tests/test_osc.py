@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,6 +17,8 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from streamer.commands.check import Finding, Level, look_at_osc
+from streamer.config import Config, ControlsConfig
 from streamer.control_status import Side
 from streamer.osc import DATAGRAM_BYTES, EVERY_S, MESSAGES, Osc, OscError
 from streamer.presets import NoPreset
@@ -226,3 +229,20 @@ def test_a_port_that_is_taken_is_told(quiet: Stage) -> None:
         Osc("127.0.0.1", quiet.osc.port, desk, desk.wake)
     with pytest.raises(OscError, match=r"cannot listen for OSC on no\.such\.host\.invalid"):
         Osc("no.such.host.invalid", 0, desk, desk.wake)
+
+
+def test_check_finds_what_would_stop_it(quiet: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(**controls: Any) -> list[Finding]:
+        return list(look_at_osc(Config(controls=ControlsConfig.model_validate(controls))))
+
+    assert found() == []
+    assert [finding.level for finding in found(osc=True, osc_port=0)] == [Level.GOOD]
+    (taken,) = found(osc=True, osc_port=quiet.osc.port)
+    assert taken.level is Level.STOPS
+    assert "cannot listen for OSC" in taken.text
+    monkeypatch.setitem(sys.modules, "pythonosc.osc_packet", None)
+    (missing,) = found(osc=True, osc_port=0)
+    assert (missing.level, missing.text) == (
+        Level.STOPS,
+        "'controls.osc' needs python-osc: pip install 'zoomdream[osc]'",
+    )

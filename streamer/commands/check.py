@@ -334,6 +334,21 @@ def look_at_fonts(config: Config) -> Iterator[Finding]:
         yield Finding(Level.GOOD, "all scripts looked for can be shown")
 
 
+def look_at_osc(config: Config) -> Iterator[Finding]:
+    """Whether OSC can be listened for; nothing where it is not wanted."""
+    wanted = config.controls
+    if not wanted.osc:
+        return
+    from streamer.osc import OscError, listen, parser
+
+    try:
+        parser()
+        with listen(wanted.osc_host, wanted.osc_port):
+            yield Finding(Level.GOOD, f"can be listened for on {wanted.osc_host} port {wanted.osc_port}")
+    except OscError as error:
+        yield Finding(Level.STOPS, str(error))
+
+
 LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "settings": look_at_reload,
     "versions": look_at_versions,
@@ -348,6 +363,7 @@ LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "files": look_at_files,
     "log": look_at_log,
     "fonts": look_at_fonts,
+    "osc": look_at_osc,
 }
 
 

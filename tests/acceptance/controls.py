@@ -69,6 +69,9 @@ class Result:
     """Pictures that the reader did not get, during the changes, and in as long before them."""
     largest_step: float = 0.0
     """Largest mean difference of two pictures in a row, in levels."""
+    exit_code: int = 0
+    ending: list[str] = field(default_factory=list)
+    """The last lines of the log."""
     told: Json = field(default_factory=dict)
 
 
@@ -111,11 +114,12 @@ def change(folder: Path, settings: list[str], seconds: float, presets: int, slid
         quiet, lost = pictures(bytes(before.data), result.told["video"]["fps"])
         result.missing_before = round(lost * (result.pictures + result.missing) / max(1, quiet + lost))
         result.largest_step = largest_step(data)
-        log = stream.log()
         stream.interrupt()
-        assert stream.process.wait(10) == 0
+        result.exit_code = stream.process.wait(10)
+        log = stream.log()
     errors = [line for line in log.splitlines() if " ERROR " in line]
     assert not errors, "\n".join(errors[:10])
+    result.ending = log.splitlines()[-5:]
     return result
 
 
@@ -176,10 +180,19 @@ def main() -> None:
     print(f"in as long before the changes {result.missing_before} would be")
     print(f"the largest step from one picture to the next: {result.largest_step:.1f} levels (a cut is {CUT:.0f} or more)")
     print(f"restarts of the renderer: {renderer['restarts']}; last error: {renderer['error'] or 'none'}")
+    if result.exit_code:
+        print(f"it ended with exit code {result.exit_code}:", *result.ending, sep="\n")
     for refused in result.refused:
         print(f"refused: {refused}")
     missing = result.missing > 1.1 * result.missing_before  # on a machine that much else runs on, pictures are missing anyway
-    failed = result.refused or missing or renderer["restarts"] or frames["repeated"] or result.largest_step >= CUT
+    failed = (
+        result.refused
+        or result.exit_code
+        or missing
+        or renderer["restarts"]
+        or frames["repeated"]
+        or result.largest_step >= CUT
+    )
     raise SystemExit(1 if failed else 0)
 
 
