@@ -29,8 +29,8 @@ from tests.sounds import RATE, beats_at, click, strokes, write_sound
 FILE_S = 120.0
 NEAR_S = 0.03
 """How far from its due moment the journal may tell a beat."""
-SHARE = 0.9
-"""Of the clicks that are to be seen in time: a frame that is made late, or left out, shows none."""
+SHARE = 0.95
+"""Of the clicks that are to be seen in time, where no picture is missing: corners are not always found again."""
 FRAMES = 2
 """Frames within which a click is to be seen."""
 
@@ -46,6 +46,8 @@ class Run:
     beats: int
     limited: int
     """Frames that the flash limiter changed."""
+    dropped: int
+    """Frames that were left out: what beats fall into them nobody sees."""
     late: float
     """Share of frames that were late."""
     cores: float
@@ -81,13 +83,14 @@ def run(sound: Path, seconds: float, settings: list[str], *, reacts: bool = True
             stream.process.wait(20)
         (path,) = (folder / "journals").glob("*.jsonl")
         events = [json.loads(line) for line in path.read_text().splitlines()]
-        frames = [told["video"]["frames"][key] for key in ("late", "shown", "limited")]
+        frames = [told["video"]["frames"][key] for key in ("late", "shown", "limited", "dropped")]
         took_s = told["uptime_s"] - before["uptime_s"]
         return Run(
             tuple(event["pulse"]["heard"] for event in events if "pulse" in event),
             bytes(viewer.data),
             told["sound"]["beats"],
             frames[2],
+            frames[3],
             frames[0] / frames[1],
             used_s / took_s,
         )
@@ -106,16 +109,20 @@ def clicks(video: bytes) -> list[float]:
     return [start_s + float(at) / RATE for at in loud[first]]
 
 
-def closeness(video: bytes) -> tuple[list[float], list[float]]:
-    """Each picture's moment, and how many octaves closer it is than the one before."""
-    times, moved = [], []
+def closeness(video: bytes) -> tuple[list[float], list[float | None]]:
+    """Each picture's moment, and how many octaves closer it is than the one before; None where it is that once more.
+
+    A picture is shown twice in place of one that was left out, by a machine with too much to do.
+    """
+    times: list[float] = []
+    moved: list[float | None] = []
     before = None
     with av.open(io.BytesIO(video), format="mpegts") as container:
         for frame in container.decode(video=0):
             grey = frame.to_ndarray(format="gray")
             if before is not None:
                 times.append(float(frame.time))
-                moved.append(enlarged(before, grey))
+                moved.append(None if np.array_equal(before, grey) else enlarged(before, grey))
             before = grey
     return times, moved
 
@@ -155,10 +162,14 @@ def main() -> int:
         still = run(quiet, arguments.seconds / 2, arguments.settings)
         off = run(song, arguments.seconds / 2, arguments.settings, reacts=False)
 
-    worst_s = max((abs(b - a - beat_s) for a, b in pairwise(on.heard_s)), default=9.0)
+    apart = [(b - a) / beat_s for a, b in pairwise(on.heard_s)]
+    worst_s = max((abs(each - round(each)) * beat_s for each in apart), default=9.0)
+    missing = sum(round(each) - 1 for each in apart)
     least = int((arguments.seconds - 2) / beat_s)
-    judge(len(on.heard_s) >= least, f"{len(on.heard_s)} pulses of the zoom in the journal, of {least} beats at least")
-    judge(worst_s <= NEAR_S, f"one every {beat_s:.3f} s: {1000 * worst_s:.0f} ms off at most")
+    judge(len(on.heard_s) + missing >= least, f"{len(on.heard_s)} pulses of the zoom in the journal")
+    judge(worst_s <= NEAR_S, f"at beats of {beat_s:.3f} s: {1000 * worst_s:.0f} ms off at most")
+    left_out = f"{missing} beats passed over; {on.dropped} frames left out, for want of a machine"
+    judge(missing * beat_s <= on.dropped / 25 + NEAR_S, left_out)
     judge(0 <= len(on.heard_s) - on.beats <= 5, f"the status counted {on.beats} a moment before")
 
     heard = clicks(on.video)
@@ -166,16 +177,18 @@ def main() -> int:
     late = []
     for at_s in heard[1:-1]:
         near = [number for number, time_s in enumerate(times) if abs(time_s - at_s) < beat_s / 2]
-        rising = max(near, key=lambda number: moved[number], default=None)
-        if rising is not None:
-            late.append((times[rising] - at_s) * 25)
-    judge(len(late) >= least - 4, f"{len(late)} clicks in the sound that viewers get")
+        if near and all(moved[number] is not None for number in near):
+            late.append((times[max(near, key=lambda number: moved[number] or 0.0)] - at_s) * 25)
+    judge(len(heard) >= least - 2, f"{len(heard)} clicks in the sound that viewers get, {len(late)} of them with every picture")
     inside = sum(abs(frames) <= FRAMES for frames in late)
     span = f"{min(late):+.1f} to {max(late):+.1f}" if late else "none"
-    judge(inside >= SHARE * len(late), f"{inside} seen within {FRAMES} frames: the zoom rises {span} frames after the click")
+    judge(
+        bool(late) and inside >= SHARE * len(late),
+        f"{inside} seen within {FRAMES} frames: the zoom rises {span} frames after the click",
+    )
 
     judge(still.heard_s == () and still.beats == 0, f"silence: {len(still.heard_s)} pulses")
-    most = max(map(abs, closeness(still.video)[1]), default=0.0)
+    most = max((abs(each) for each in closeness(still.video)[1] if each is not None), default=0.0)
     judge(most < 0.01, f"silence: the picture comes no closer than {most:.4f} octaves from frame to frame")
     judge(off.heard_s == (), f"not reacting: {len(off.heard_s)} pulses")
     judge(
