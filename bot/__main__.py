@@ -15,13 +15,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 
-from bot.client import ApiDown, ApiRefused, Client
+from bot.client import ApiDown, ApiRefused, Change, Client
 from bot.config import BotSettings
 from bot.desk import ChatDesk
 from bot.dispatch import Dispatcher
@@ -95,7 +95,7 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
         try:
             async with asyncio.TaskGroup() as tasks:
                 dispatcher = Dispatcher(desk, adapter)
-                reports = tasks.create_task(_report(adapter, client, dispatcher))
+                reports = tasks.create_task(_report(adapter, client, dispatcher, desk.changes))
                 await dispatcher.run()
                 reports.cancel()
         finally:
@@ -105,15 +105,24 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
                     await client.report(adapter.state(), adapter.name)
 
 
-async def _report(adapter: Adapter, client: Client, dispatcher: Dispatcher) -> None:
-    """Tell the streamer how the chat is connected, now and then and when it changes."""
-    told, told_s, refused = None, 0.0, ""
+async def _report(
+    adapter: Adapter, client: Client, dispatcher: Dispatcher, words: Callable[[Sequence[Change]], list[str]]
+) -> None:
+    """Tell the streamer how the chat is connected, now and then and when it changes; tell viewers what it answers.
+
+    Args:
+        words: what is said of requests that have changed.
+    """
+    told, told_s, refused, latest = None, 0.0, "", 0
     while True:
         state, now_s = adapter.state(), time.monotonic()
         if state != told or now_s - told_s >= REPORT_S:
             told, told_s = state, now_s
             try:
-                await client.report(state, adapter.name, dispatcher.heard_s)
+                changes = await client.report(state, adapter.name, dispatcher.heard_s, latest)
+                latest = changes[-1].number if changes else latest
+                for line in words(changes):
+                    await adapter.say(None, line)
             except ApiDown:
                 pass  # the client has told the log; the next report is soon enough
             except ApiRefused as error:
@@ -165,7 +174,7 @@ def _beat(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
 
 def _take(ear: Ear, settings: BotSettings) -> None:
     ear.take(settings)
-    log.info("the chat goes by changed settings from now on")
+    log.info("the changed settings are in force for the chat")
 
 
 if __name__ == "__main__":

@@ -126,6 +126,19 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A request that is dreamt as something else than was answered."""
+
+    number: int
+    """Rises with each change."""
+    user: str
+    asked: str
+    """The title that was answered."""
+    title: str
+    """What is dreamt instead; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
     """What words would match."""
 
@@ -306,8 +319,13 @@ class Client:
 
     # The bot itself
 
-    async def report(self, state: ChatState, source: str, heard_s: float | None = None) -> None:
-        """Tell how the chat is connected, and how many seconds ago its last message came; None for none yet."""
+    async def report(self, state: ChatState, source: str, heard_s: float | None = None, told: int = 0) -> tuple[Change, ...]:
+        """Tell how the chat is connected, and hear which requests of its viewers have changed.
+
+        Args:
+            heard_s: how many seconds ago its last message came; None for none yet.
+            told: number of the latest change that viewers were told of.
+        """
         body: Json = {
             "state": state.state,
             "detail": state.detail[:300],
@@ -315,8 +333,14 @@ class Client:
             "channel": state.channel[:100],
             "source": source,
             "heard_s": heard_s,
+            "told": told,
         }
-        await self._call("POST", "/api/chat", body)
+        answer = await self._call("POST", "/api/chat", body)
+        with _reading():
+            return tuple(
+                Change(int(each["number"]), str(each["user"]), str(each["asked"]), str(each["title"]))
+                for each in answer.get("changes", ())
+            )
 
     async def _call(
         self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, str] | None = None, again: bool = False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from bot.client import ApiDown, ApiRefused, Client, Priority, Taken, labels_of
+from bot.client import ApiDown, ApiRefused, Change, Client, Priority, Taken, labels_of
 from bot.config import ChatConfig
 from bot.cooldowns import Cooldowns
 from bot.messages import Line
@@ -107,6 +107,10 @@ class ChatDesk:
             if line.redemption_id is not None:
                 self._settled(line, taken[0] if taken else None)
 
+    def changes(self, changes: Sequence[Change]) -> list[str]:
+        """What all are told of requests that are dreamt as something else than was answered."""
+        return self._replies.changes(changes)
+
     def drop(self, line: Line) -> None:
         """A line is not answered at all, because too many came."""
         if line.redemption_id is not None:
@@ -126,7 +130,7 @@ class ChatDesk:
             return await self._overhear(line, command.words)
         if wait_s := self._cooldown(line, command.name):
             asks = command.name in ("dream", "random")
-            return self._once("cooling", line, user_only=True, wait=self._replies.wait(wait_s)) if asks else None
+            return self._once("cooling", line, user_only=True, wait=self._replies.again(wait_s)) if asks else None
         try:
             if command.name == "dream":
                 return (
@@ -262,8 +266,10 @@ class ChatDesk:
                 offered = self._replies.choices(refused.suggestions[:3] or (await self._known())[:3])
                 return self._say("unlearnt", line, what=what, count=int(refused.number("known") or 0), near=offered)
             case "limit" | "cooldown":
-                wait = self._replies.wait(refused.number("retry_s"))
+                wait = self._replies.again(refused.number("retry_s"))
                 return self._say("limited", line, message=quote(refused.message), wait=wait)
+            case "loading":
+                return self._say("loading", line, wait=self._replies.again(refused.number("retry_s")))
             case "blocked":
                 return self._say("blocked", line)
             case "closed":

@@ -202,7 +202,7 @@ class Dispatcher:
         self._desk.drop(line)
         now_s = self._clock()
         if now_s - self._told_s >= TELL_S:
-            log.warning("chat is faster than its answers; commands let go so far: %d", self.counters.dropped)
+            log.warning("chat is faster than the bot can answer; commands dropped so far: %d", self.counters.dropped)
             self._told_s = now_s
 
 

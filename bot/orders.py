@@ -107,7 +107,9 @@ class Orders:
         try:
             await self._client.block("user" if kind == "user" else "word", value, blocked)
         except ApiRefused as refused:
-            return self._not_waiting(line, refused, echo(value) or "that")
+            if refused.status == 404:
+                return self._replies.say("not_barred", line.user, name=echo(value) or "that")
+            raise
         return self._replies.say("barred" if blocked else "unbarred", line.user, name=echo(value) or "that")
 
     async def hold(self, line: Line, words: str) -> str:

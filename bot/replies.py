@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from bot.client import Change, labels_of
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
 from bot.saying import quote
@@ -16,6 +17,8 @@ from viewer_text.clean import clean_name
 
 NOW_S = 5.0
 """Below, a wait is not worth telling."""
+LISTED = MAX_REPLY - 60
+"""Characters of a list that leave room for what is said around it."""
 _NOBODY = "you"
 
 
@@ -92,6 +95,30 @@ class Replies:
         if seconds < 90 * 60:
             return self._fill("wait_hour", "", {})
         return self._fill("wait_hours", "", {"n": round(seconds / 3600)})
+
+    def again(self, seconds: float | None) -> str:
+        """When another try may succeed, for example ``in about 2 minutes``; None is not known."""
+        if seconds is None:
+            return self._fill("again_unknown", "", {})
+        return self.wait(seconds) if seconds >= NOW_S else self._fill("again_now", "", {})
+
+    def changes(self, changes: Sequence[Change]) -> list[str]:
+        """What is dreamt in place of what was asked for, in as few lines as it takes."""
+        entries = []
+        for change in changes:
+            heard, name = self.subjects(labels_of(change.asked)), clean_name(change.user) or _NOBODY
+            if change.title:
+                what = self.subjects(labels_of(change.title))
+                entries.append(self._fill("changed_entry", "", {"name": name, "what": what, "heard": heard}))
+            else:
+                entries.append(self._fill("changed_none", "", {"name": name, "heard": heard}))
+        lines: list[list[str]] = []
+        for entry in entries:
+            if lines and sum(map(len, lines[-1])) + 2 * len(lines[-1]) + len(entry) <= LISTED:
+                lines[-1].append(entry)
+            else:
+                lines.append([entry])
+        return [self.say("changed", list="; ".join(line)) for line in lines]
 
     def choices(self, words: Sequence[str]) -> str:
         """Some to choose from, for example ``lion, candle or umbrella``."""

@@ -119,7 +119,7 @@ class Rewards:
                 if judge(error) is not Fault.REFUSED:
                     return explain(error)
                 log.warning(
-                    "Twitch would not have redemption %s %s: %s; settle it on your dashboard",
+                    "Twitch refused to have redemption %s %s: %s; settle it on your dashboard",
                     redemption_id,
                     "fulfilled" if fulfilled else "refunded",
                     explain(error),

@@ -151,7 +151,7 @@ class TwitchAdapter:
         if self._reward_ids.get(line.reward_id):
             self._rewards.settled(line.reward_id, line.redemption_id, request_id)
         else:
-            log.info("redemption %s is for you to settle: Twitch lets only who made a reward do it", line.redemption_id)
+            log.info("redemption %s is yours to settle: Twitch lets only the creator of a reward do it", line.redemption_id)
 
     # Connecting
 
@@ -370,7 +370,7 @@ class TwitchAdapter:
                     async with asyncio.timeout(self._t.call_s):
                         listed = await client.http.request_json(route)
                 except TROUBLE as error:
-                    log.warning("what was redeemed meanwhile is not known: %s", explain(error))
+                    log.warning("what was redeemed in the meantime is not known: %s", explain(error))
                     continue
                 for each in listed["data"]:
                     self.redeemed(reward_id, each["id"], each["user_id"], each["user_name"], each.get("user_input") or "")

@@ -377,7 +377,7 @@ class DreamConfig(Section):
 
 class QueueConfig(Section):
     """What viewers may ask for, and for how long it is shown. Moderators can change all but the path and wander_among while it
-    runs; what they change is kept, and goes before what stands here until they reset it."""
+    runs; their changes are kept, and override what stands here until they reset them."""
 
     path: LocalPath | None = Field(
         default=None,
@@ -438,14 +438,14 @@ class QueueConfig(Section):
     )
     family_safe: bool = Field(
         default=False,
-        description="Whether to leave out ImageNet's touchy classes, such as weapons, alcohol and swimwear; docs/requests.md "
-        "lists them.",
+        description="Whether to refuse ImageNet's touchy classes, such as weapons, alcohol and swimwear; docs/requests.md "
+        "lists them. Suggestions and wandering leave them out in any case.",
     )
     blocked_words: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
         default=(),
         max_length=10_000,
         json_schema_extra={"allowed": "a list of words and phrases"},
-        description="Words that may stand in no request, no name of who asks and nothing asked for. Whole words, in any case; "
+        description="Words that no request, no viewer's name and no subject may contain. Whole words, upper or lower case; "
         "moderators can add more while it runs.",
     )
     blocked_users: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
@@ -458,7 +458,7 @@ class QueueConfig(Section):
         default=(),
         max_length=1000,
         json_schema_extra={"allowed": "a list of names as zoomdream classes lists them, or of WordNet ids"},
-        description="What is not dreamt, asked for or not. A word for several, such as snake, means all of them.",
+        description="Subjects that are never dreamt, asked for or not. A word for several, such as snake, means all of them.",
     )
     hold_s: float = Field(
         default=30.0,
@@ -478,7 +478,7 @@ class QueueConfig(Section):
         "goes well together.",
     )
     interrupt_wandering: bool = Field(
-        default=True, description="Whether a request ends a subject that nobody asked for at once."
+        default=True, description="Whether a request ends wandering at once, before the subject's time is over."
     )
 
 

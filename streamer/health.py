@@ -10,7 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamer.config import Config, FileOutput, HlsOutput
-from streamer.messages import ChatReport, ChatState, FrameCounters, Keyframe, OutputStatus, RendererStatus, SourceStatus
+from streamer.messages import (
+    ChatReport,
+    ChatState,
+    FrameCounters,
+    Keyframe,
+    OutputStatus,
+    PictureState,
+    RendererStatus,
+    SourceStatus,
+)
 
 STILL_S = 10.0
 """Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""
@@ -131,13 +140,31 @@ class Health:
             snapshot: as ``queue``, why a restart would not go on from this dream.
             slate: whether viewers see that the dream is being repaired.
         """
-        found = [self._standstill(renderer), self._slowness(), f"encoding fails: {encoder}" if encoder else ""]
+        still = self._standstill(renderer) or self._interruption(renderer)
+        found = [still, self._slowness(), f"encoding fails: {encoder}" if encoder else ""]
         found += ["viewers see a slate in place of the dream" if slate else "", self._unfit(renderer), queue, snapshot]
         found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.failing]
         found += [f"no sound: {sound}" if sound else ""]
         found += [f"the {source.kind} is lost: {source.reason}" if source is not None and source.state == "lost" else ""]
         found += [self._silence(chat)]
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
+
+    def picture(self, renderer: RendererStatus, *, slate: bool = False) -> PictureState:
+        """What viewers see, by the same signs as ``problems``: what is not as it should be is among those."""
+        still = bool(self._standstill(renderer) or self._interruption(renderer))
+        with self._lock:
+            if self._keyframe_s is None:
+                return PictureState.STARTING
+            if slate or still:
+                return PictureState.INTERRUPTED
+            return PictureState.SLOW if self._slow.is_bad else PictureState.LIVE
+
+    def _interruption(self, renderer: RendererStatus) -> str:
+        """Whether a dream that was there is being started again."""
+        with self._lock:
+            began = self._keyframe_s is not None
+        why = f": {renderer.error}" if renderer.error else ""
+        return f"the dream is interrupted{why}" if began and renderer.activity else ""
 
     def _standstill(self, renderer: RendererStatus) -> str:
         with self._lock:
@@ -176,7 +203,7 @@ class Health:
         if self._config.twitch.channel is None:
             return ""
         if chat is None:
-            return "nothing was heard of the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
+            return "nothing has been heard from the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
         if chat.state in (ChatState.CONNECTED, ChatState.READ_ONLY) or chat.since_s <= CHAT_S:
             return ""
         return f"the chat is not well ({chat.state}){f': {chat.detail}' if chat.detail else ''}"

@@ -158,8 +158,8 @@ class Journal:
         if self._size > self._room * STEPS_SHARE and not self._full:
             self._full = True
             log.warning(
-                "the journal is full: scenes are still written, steps no more, so replays are alike instead of the same; "
-                "see journal.max_mb"
+                "the journal is full: scenes are still written but steps no longer, so replays are similar rather than the "
+                "same; see journal.max_mb"
             )
             self._write({"at": self._line_ms / 1000, "note": {"full": True}})
         if not self._full:

@@ -295,6 +295,8 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"
     """Others may, the one who asks may not."""
     NOT_FOUND = "not_found"
+    LOADING = "loading"
+    """The network is still loading: whether it can be dreamt is known in a moment."""
     BAD_INPUT = "bad_input"
     BAD_OUTPUT = "bad_output"
 
@@ -397,6 +399,24 @@ class Waiting:
     position: int
     """1 is next."""
     eta_s: float
+    instead_of: str = ""
+    """What was asked for, where the network at work has not learnt it and its nearest relatives are dreamt; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A request that is dreamt as something else than was answered when it came, because the network is another."""
+
+    number: int
+    """Counts the changes of a run from 1."""
+    request_id: int
+    user: str
+    source: str
+    """Where it came from, as in ``Request``."""
+    asked: str
+    """What was answered last, for example ``volcano``."""
+    title: str
+    """What is dreamt in place of it; empty for nothing: it was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +483,8 @@ class Programme:
     paused: bool
     open: bool = True
     """Whether viewers may ask."""
+    instead_of: str = ""
+    """As ``Waiting.instead_of``, of what is on air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,6 +502,8 @@ class ClassEntry:
     """Whether it can be asked for: the network at work has learnt it, and nobody blocks it."""
     unlearnt: bool
     """Whether only another network could have it dreamt: this one has not learnt it, and nobody blocks it."""
+    family_safe: bool = True
+    """Whether it may be suggested to anybody; whether it may be asked for is another matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,6 +519,8 @@ class Knowledge:
     knows them."""
     remedy: str = ""
     """How the operator gets a network that knows all classes, in one line; empty where this one does."""
+    more: tuple[str, ...] = ()
+    """Labels of some classes that only such a network knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,6 +540,50 @@ class FrameCounters:
     """Left out because the whole program did not run, as after SIGSTOP; not among the dropped."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StepPicture:
+    """One of the pictures of which a step of the dream is made."""
+
+    name: str
+    """``dream``, what it changes; ``gradient``, what the network asks for, as it comes; ``natural``, that made natural;
+    ``prior``, what keeps it a picture; ``step``, where all of that leads; or ``layer fire5``, what a layer sees."""
+    jpeg: bytes
+    """A JPEG file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepView:
+    """What one step of the dream is made of."""
+
+    title: str
+    """What is dreamt."""
+    network: str
+    """Whose gradient it is."""
+    pictures: tuple[StepPicture, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """A look at a step, as the worker answered it."""
+
+    number: int
+    """Counts the answers of a run from 1."""
+    view: StepView | None
+    """None where the algorithm at work has nothing to show."""
+
+
+class PictureState(StrEnum):
+    """What viewers see, in one word; pages and ``/healthz`` go by the same one."""
+
+    STARTING = "starting"
+    """There is no dream yet."""
+    LIVE = "live"
+    SLOW = "slow"
+    """Fewer frames a second than are asked for, for so long that viewers notice."""
+    INTERRUPTED = "interrupted"
+    """What was dreamt last goes on moving; the dream does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class RendererStatus:
     """How the dreaming goes."""
@@ -530,7 +600,7 @@ class RendererStatus:
     restarts: int = 0
     """Times the worker died and was started again."""
     error: str = ""
-    """The last thing that went wrong, in one line; empty when nothing did."""
+    """What is wrong, in one line; empty once there is another picture."""
     wnids: tuple[str, ...] = ()
     """What the network can dream, in its own order; empty until it is loaded."""
     layers: tuple[LayerEntry, ...] = ()
@@ -541,6 +611,10 @@ class RendererStatus:
     """Pictures that were not shown, because they held what is no number or reached beyond black and white."""
     reduced: str = ""
     """What it does without for want of memory or of a GPU that works, and until when; empty when nothing."""
+    last_error: str = ""
+    """The last thing that went wrong, whether it still is or not; empty when nothing did."""
+    last_error_ago_s: float | None = None
+    """Seconds since that; None when nothing did."""
 
 
 class ChatState(StrEnum):
@@ -692,6 +766,8 @@ class StatusSnapshot:
     """What the chat bot last told; None before it told anything."""
     outputs: tuple[OutputStatus, ...] = ()
     """In the order in which they were added."""
+    picture: PictureState = PictureState.LIVE
+    """What viewers see; where it is slow or interrupted, ``problems`` says so, too."""
     frame_number: int | None = None
     """``Frame.number`` of the frame on air; None before the first."""
     longest_gap_s: float = 0.0

@@ -28,7 +28,18 @@ from streamer.dream.worker.renderer import Renderer
 from streamer.health import Health
 from streamer.journal import Journal
 from streamer.loop import Loop
-from streamer.messages import ChatReport, Frame, Keyframe, LayerEntry, Layout, Motion, Scene, SoundStatus, StatusSnapshot
+from streamer.messages import (
+    ChatReport,
+    Frame,
+    Inspection,
+    Keyframe,
+    LayerEntry,
+    Layout,
+    Motion,
+    Scene,
+    SoundStatus,
+    StatusSnapshot,
+)
 from streamer.overload import Ladder, Luxury
 from streamer.reload import Reload
 from streamer.requests.director import Director
@@ -66,6 +77,8 @@ EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
 """…and of the frame's sides at which frames are drawn."""
 SNAPSHOT_S = 1.0
 """Seconds of them that are given to the last snapshot."""
+INSPECT_S = 10.0
+"""Seconds from one look at a step to the next, however many ask for one."""
 SILENT_S = 0.5
 """Seconds of them that are given to who reads a camera or a stream."""
 
@@ -108,7 +121,9 @@ class Pipeline:
             queue_path = config.queue.path or default_path()
             self._queue = built.enter_context(RequestQueue(queue_path))
             self._words = Vocabulary.load()
-            self._director = Director(self._queue, self._words, config.queue, Layout(config.dream.layout), self.seed, clock)
+            self._director = Director(
+                self._queue, self._words.while_loading(), config.queue, Layout(config.dream.layout), self.seed, clock
+            )
             snapshot_path = config.snapshot.path or queue_path.with_suffix(".snapshot")
             self._left = None if fresh or not config.snapshot.enabled else left(snapshot_path, config)
             if self._left is not None:
@@ -132,7 +147,7 @@ class Pipeline:
                 clock=clock,
             )
             self._chat = ChatBoard(clock)
-            self._actions = _Actions(self._renderer, motion, self._chat)
+            self._actions = _Actions(self._renderer, motion, self._chat, clock)
             self._screen = make_screen(config, newest=None if self._source is None else self._source.newest)
             built.callback(self._screen.close)
             self._finish, self._slate = Finish(config.video), Slate(config.video)
@@ -163,7 +178,7 @@ class Pipeline:
         self._journal: Journal | None = None
         self._snapshots = Snapshots(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
         self._held = False
-        self._restarts = 0
+        self._restarts = self._dreamt_after = 0
         self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
         self._scene: Scene | None = None
         self._image: np.ndarray | None = None
@@ -260,7 +275,10 @@ class Pipeline:
     def _take_keyframe(self, keyframe: Keyframe) -> None:
         """Called by the renderer, in a thread of its own."""
         self._health.keyframe(keyframe)
-        self._director.seen(keyframe)
+        restarts = self._renderer.status().restarts
+        self._director.seen(keyframe, anew=restarts != self._dreamt_after)
+        if keyframe.steps:
+            self._dreamt_after = restarts
         self._screen.push(keyframe)
         self._slate.keyframe()
 
@@ -329,9 +347,9 @@ class Pipeline:
         if change is None:
             return
         if change.back:
-            log.info("%s: back, for the machine has room for it again", change.luxury)
+            log.info("%s: back, now that the machine has room for it", change.luxury)
         else:
-            log.warning("%s: given up, for other programs take the machine and frames come late", change.luxury)
+            log.warning("%s: given up, because other programs take the machine and frames come late", change.luxury)
         without = self._ladder.given_up
         share = EASY_SHARE if Luxury.STEPS in without else 1.0
         self._renderer.save(Thrift(int(Luxury.THREAD in without), share))
@@ -434,6 +452,7 @@ class Pipeline:
             chat=chat,
             chat_restarts=self._chat.restarts,
             outputs=outputs,
+            picture=self._health.picture(renderer, slate=self._slate.shown),
             frame_number=self.frame_number,
             longest_gap_s=self._frame_clock.longest_gap_s,
             slate=self._slate.shown,
@@ -469,9 +488,10 @@ class _Classes:
 class _Actions:
     """What the web may do to the dream, and where it brings what the chat bot tells. Thread-safe."""
 
-    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard) -> None:
-        self._renderer, self._chat = renderer, chat
+    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard, clock: Callable[[], float]) -> None:
+        self._renderer, self._chat, self._clock = renderer, chat, clock
         self._lock = threading.Lock()
+        self._inspected_s = -INSPECT_S
         self.motion = motion
         """How the camera is to move."""
 
@@ -482,6 +502,15 @@ class _Actions:
     def twist(self) -> None:
         """Wake the dream by a slight twist."""
         self._renderer.twist()
+
+    def inspect(self) -> Inspection | None:
+        """What a step is made of, as it was shown last; a newer one is asked for where that is due."""
+        with self._lock:
+            now_s = self._clock()
+            if now_s - self._inspected_s >= INSPECT_S:
+                self._inspected_s = now_s
+                self._renderer.inspect()
+        return self._renderer.inspection()
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         """Move the camera differently from now on, None for as before; returns how it moves now."""

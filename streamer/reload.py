@@ -120,7 +120,7 @@ class Reload:
         if error.problems == self._status.mistakes:
             return
         for problem in error.problems:
-            log.warning("the config is not heeded, the settings from before hold: %s", problem)
+            log.warning("the config has mistakes, so the previous settings stay in force: %s", problem)
         self._turn_to(replace(self._status, mistakes=error.problems))
 
     def _turn_to(self, status: SettingsStatus) -> None:

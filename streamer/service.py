@@ -121,7 +121,7 @@ def _reach(address: str) -> socket.socket | None:
     if not address:
         return None
     if address[0] not in "/@" or not hasattr(socket, "AF_UNIX"):
-        log.warning("NOTIFY_SOCKET is '%s', no socket of a kind that is known; the service manager is told nothing", address)
+        log.warning("NOTIFY_SOCKET is '%s', which is no known kind of socket; the service manager is told nothing", address)
         return None
     target = f"\0{address[1:]}" if address[0] == "@" else address  # @ stands for the names that are no files
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -87,7 +87,7 @@ class FileWatch:
         try:
             self._changed()
         except Exception:  # ours: it would end unseen with this thread
-            log.exception("the config could not be read again; the settings from before hold")
+            log.exception("the config could not be read again; the previous settings stay in force")
 
     def _moments(self, folders: tuple[Path, ...]) -> Iterator[None]:
         """Give a turn at once, whenever something moves in the folders, and now and then besides; ends when asked for one."""

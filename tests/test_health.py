@@ -12,6 +12,7 @@ from streamer.messages import (
     FrameCounters,
     Keyframe,
     OutputStatus,
+    PictureState,
     Pose,
     RendererStatus,
     Scene,
@@ -112,7 +113,7 @@ def test_a_chat_that_is_asked_for_and_not_there(tmp_path: Path, clock: HandClock
     gone = chat(ChatState.GONE, 61)
     assert with_chat.problems(WELL, "", []) == without.problems(WELL, "", [], chat=gone) == ()
     clock.advance(61)
-    assert with_chat.problems(RendererStatus(), "", []) == ("nothing was heard of the chat bot yet",)
+    assert with_chat.problems(RendererStatus(), "", []) == ("nothing has been heard from the chat bot yet",)
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTED, 1e6)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTING, 59)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=gone) == ("the chat is not well (gone)",)
@@ -169,3 +170,32 @@ def test_spoilt_pictures_are_a_problem_for_a_minute(tmp_path):
     assert told(5) == ("3 pictures of the dream were not fit to be shown in the last minute",)
     clock.advance(SPOILT_S)
     assert health._unfit(RendererStatus(spoilt=5)) == ""
+
+
+def test_what_viewers_see_agrees_with_what_is_wrong(tmp_path: Path, clock: HandClock) -> None:
+    health = Health(Config(), tmp_path, clock)
+
+    def look(renderer: RendererStatus = WELL, *, slate: bool = False) -> tuple[PictureState, bool]:
+        problems = health.problems(renderer, "", [], slate=slate)
+        return health.picture(renderer, slate=slate), not problems
+
+    assert look(RendererStatus(activity="loading the network")) == (PictureState.STARTING, True)
+    health.keyframe(KEYFRAME)
+    assert look() == (PictureState.LIVE, True)
+    died = RendererStatus(error="the worker was killed", activity="starting again")
+    assert look(died) == (PictureState.INTERRUPTED, False)
+    assert health.problems(died, "", []) == ("the dream is interrupted: the worker was killed",)
+    clock.advance(30)
+    assert look(died) == (PictureState.INTERRUPTED, False)
+    assert look(WELL) == (PictureState.INTERRUPTED, False), "no picture came"
+    health.keyframe(KEYFRAME)
+    assert look() == (PictureState.LIVE, True)
+    assert look(slate=True) == (PictureState.INTERRUPTED, False)
+    told = set()
+    for number in range(100):  # 13 frames of 25
+        health.keyframe(KEYFRAME)
+        health.sample(FrameCounters(shown=round(number * 1.3)))
+        clock.advance(0.1)
+        told.add(look())
+    assert told == {(PictureState.LIVE, True), (PictureState.SLOW, False)}
+    assert look() == (PictureState.SLOW, False)

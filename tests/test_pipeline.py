@@ -30,7 +30,7 @@ from streamer.config import (
 )
 from streamer.dream.worker.protocol import PLENTY, Thrift
 from streamer.kept import Kept
-from streamer.messages import FrameCounters, Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
+from streamer.messages import FrameCounters, Inspection, Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
 from streamer.overload import Change, Ladder, Luxury
 from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
@@ -68,7 +68,7 @@ class HandRenderer:
         self._number = 0
         self.failure = ""
         self.running = False
-        self.bumps = self.twists = 0
+        self.bumps = self.twists = self.inspections = 0
         self.motions: list[Motion] = []
         self.tuned: list[Tuned] = []
         self.thrifts: list[Thrift] = []
@@ -86,6 +86,12 @@ class HandRenderer:
 
     def kept(self) -> tuple[Keyframe, Kept] | None:
         return self._kept
+
+    def inspect(self) -> None:
+        self.inspections += 1
+
+    def inspection(self) -> Inspection | None:
+        return None
 
     def bump(self) -> None:
         self.bumps += 1
@@ -203,6 +209,30 @@ def test_a_request_made_before_the_network_is_there_waits_and_is_dreamt(live: Li
     assert [region.target.wnid for region in scene.regions] == [GOLDFISH]
 
 
+def refused(live: Live, text: str) -> tuple[int, str]:
+    """Status and code of the answer to who asks for that."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        live.call("api/requests", {"user": "ann", "text": text})
+    with caught.value as answer:
+        return answer.code, json.load(answer)["error"]["code"]
+
+
+def test_what_only_some_networks_know_is_promised_by_the_one_that_dreams(live: Live) -> None:
+    live.pipeline.start()
+    assert refused(live, "volcano") == (503, "loading")
+    live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
+    live.renderer.await_scene(lambda scene: True)
+    assert refused(live, "volcano") == (422, "unlearnt")
+
+
+def test_however_many_look_at_a_step_it_is_shown_at_a_bounded_rate(live: Live) -> None:
+    live.pipeline.start()
+    assert live.renderer.inspections == 0
+    for _ in range(20):
+        assert live.call("api/step")["number"] == 0
+    assert live.renderer.inspections == 1
+
+
 def test_what_can_be_asked_for_is_what_the_network_knows(live: Live) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
@@ -279,7 +309,7 @@ def test_time_on_air_counts_from_the_first_keyframe(live: Live) -> None:
         threading.Event().wait(0.05)
 
 
-@pytest.mark.logs("no worker lives to show goldfish; something else is tried first")
+@pytest.mark.logs("workers keep dying over goldfish; something else is tried first")
 def test_what_ends_every_worker_makes_room(live: Live) -> None:
     live.pipeline.start()
     live.call("api/requests", {"user": "ann", "text": "goldfish"})
@@ -715,7 +745,7 @@ def test_a_changed_config_reaches_picture_and_sound_without_a_break(reloading: R
     assert after["repeated"] == before["repeated"]
 
 
-@pytest.mark.logs("the config is not heeded", "change at the next start")
+@pytest.mark.logs("the config has mistakes", "change at the next start")
 def test_a_config_that_somebody_cannot_go_by_changes_nothing(reloading: Reloading) -> None:
     told = reloading.write("zoom: {speed: 1.2}\nqueue: {hold_s: 9, blocked_classes: [floob]}\nvideo: {captions: true}\n")
     mistake = f"{reloading.file}: 'queue.blocked_classes' holds 'floob', which is no class"
@@ -747,7 +777,7 @@ class HandLadder(Ladder):
         return change
 
 
-@pytest.mark.logs("given up, for other programs take the machine")
+@pytest.mark.logs("given up, because other programs take the machine")
 def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -774,9 +804,9 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert live.renderer.thrifts[-1] == PLENTY
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._easy
-    told = [message for message in caplog.messages if "given up, for" in message or ": back, for" in message]
-    assert told[0] == "one thread of the dream: given up, for other programs take the machine and frames come late"
-    assert told[-1] == "one thread of the dream: back, for the machine has room for it again"
+    told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
+    assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
+    assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(Luxury), "each is told once"
     assert live.pipeline.stop(WAIT_S)
 

@@ -238,7 +238,7 @@ def test_what_goes_wrong_does_not_end_the_watch(file: Path, caplog: pytest.LogCa
         assert count >= wanted
         watch.ask()
     assert watch.stop(WAIT_S)
-    assert "the config could not be read again; the settings from before hold" in caplog.text
+    assert "the config could not be read again; the previous settings stay in force" in caplog.text
 
 
 def test_it_ends_soon_and_need_not_have_begun(file: Path) -> None:

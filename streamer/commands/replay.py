@@ -171,7 +171,7 @@ def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str])
     """
     config, gone = read_recorded(past.settings)
     if gone:
-        log.warning("the run had settings that there are no more: %s; it may come out differently", ", ".join(gone))
+        log.warning("the run used settings that no longer exist: %s; it may come out differently", ", ".join(gone))
     height, width = past.begun.size
     changes = [f"network.name=[{', '.join(split(past.begun.network))}]"] if config.network.name == "auto" else []
     form = Form.of(past.begun.form)

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.kept import Kept
-from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture
+from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture, StepView
 
 
 class DreamError(Exception):
@@ -106,6 +106,17 @@ class Riding(Protocol):
 
     def pass_by(self, picture: SourcePicture) -> None:
         """See a picture that is not ridden on, to follow what moves in between; from any thread."""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """What a dream offers besides that can show what its steps are made of."""
+
+    def inspect(self) -> StepView | None:
+        """What a step from here is made of, worked out on the side: the dream goes on as if nothing had been asked.
+
+        Takes about two steps' time. None where there is nothing to show.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,8 +55,15 @@ class Airtime:
         self._count_up(self._clock())
         self._wait_for_it()
 
-    def keyframe(self, at_s: float, *, shows: bool) -> None:
-        """A keyframe came; ``shows`` tells whether of what is on air."""
+    def keyframe(self, at_s: float, *, shows: bool, anew: bool = False) -> None:
+        """A keyframe came.
+
+        Args:
+            shows: whether of what is on air.
+            anew: whether it is the first of a new worker: nothing was dreamt since the one before, and no time passed.
+        """
+        if anew:
+            self._running_s = self._latest_s = None
         if shows:
             self.seen = self._shows = True
             self._deaths = 0
@@ -69,8 +76,9 @@ class Airtime:
         self._latest_s = at_s
 
     def died(self, count: int) -> None:
-        """So many workers ended."""
+        """So many workers ended. Time stands where the latest keyframe was, until another worker has one."""
         self._deaths += count
+        self._running_s = None
 
     def pause(self, paused: bool) -> None:
         """Let time stand, or go on."""
@@ -99,7 +107,7 @@ class Airtime:
 
     @property
     def deadly(self) -> bool:
-        """Whether no worker lives to show what is on air."""
+        """Whether workers keep dying over what is on air."""
         return self._deaths >= DEADLY
 
     def _wait_for_it(self) -> None:

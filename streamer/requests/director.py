@@ -11,6 +11,7 @@ from random import Random
 from streamer.config import QueueConfig
 from streamer.messages import (
     BlockKind,
+    Change,
     Keyframe,
     Knowledge,
     LayerEntry,
@@ -100,10 +101,14 @@ class Director:
         """Why requests are not kept on disk, in one line; empty while they are."""
         return self._queue.trouble
 
-    def seen(self, keyframe: Keyframe) -> None:
-        """A keyframe came: time on air counts from the first one of a scene, and while there are more. Waits for nobody."""
+    def seen(self, keyframe: Keyframe, *, anew: bool = False) -> None:
+        """A keyframe came: time on air counts from the first one of a scene, and while there are more. Waits for nobody.
+
+        Args:
+            anew: whether it is the first of a worker that took the place of another; what lies between is nobody's time.
+        """
         if keyframe.steps:
-            self._stage.show(keyframe.scene)
+            self._stage.show(keyframe.scene, anew=anew)
 
     def died(self, count: int) -> None:
         """So many workers of the dream ended since this was called last."""
@@ -190,6 +195,15 @@ class Director:
         with self._lock:
             self._stage.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
 
+    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+        """Requests from one place that are dreamt as something else than was answered, after the change of that number.
+
+        A number that this run has not got to yet is from another run: all are told then.
+        """
+        with self._lock:
+            changes = self._stage.changes
+            return changes.since(since if since <= changes.latest else 0, source)
+
     # Viewers
 
     def submit(
@@ -217,8 +231,8 @@ class Director:
             anything: let chance choose; ``text`` is not looked at.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``; ``DUPLICATE``, with
-                the vote; ``CLOSED``, also if requests cannot be kept.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``LOADING``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``;
+                ``DUPLICATE``, with the vote; ``CLOSED``, also if requests cannot be kept.
         """
         user, line = clean_name(user) or NAMELESS, clean(text, LINE_GRAPHEMES)
         text = clean_text(line)
@@ -244,7 +258,7 @@ class Director:
             except MessageKnown as known:
                 raise self._taken_before(known.request_id) from None
             except QueueError as error:
-                raise Refused(Reason.CLOSED, "requests cannot be kept at the moment; the streamer has been told") from error
+                raise Refused(Reason.CLOSED, "requests cannot be saved at the moment; the streamer has been told") from error
             except Refused as refused:
                 if refused.reason is Reason.DUPLICATE:
                     raise self._second(wish) from None
@@ -257,7 +271,7 @@ class Director:
         """What somebody's words would be understood as; asks for nothing.
 
         Raises:
-            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``FORBIDDEN`` or ``BLOCKED``.
+            Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``LOADING``, ``FORBIDDEN`` or ``BLOCKED``.
         """
         line = clean(text, LINE_GRAPHEMES)
         with self._lock:
@@ -362,7 +376,7 @@ class Director:
             self._stage.layout = layout
             if hidden:
                 names = ", ".join(f"queue.{name}" for name in hidden)
-                logger.warning("moderators changed %s while it ran; that goes before the config until it is reset", names)
+                logger.warning("moderators changed %s while it ran; their change overrides the config until it is reset", names)
             self._obey()
 
     def rules(self) -> Rules:
@@ -429,11 +443,12 @@ class Director:
         for request in broken:
             self._queue.remove(request.id)
         if broken:
-            logger.info("blocks took %d requests out of the line", len(broken))
+            logger.info("blocks took %d requests out of the queue", len(broken))
         if self._stage.scene is not None:
             user, text = (self._stage.request.user, self._stage.request.text) if self._stage.request else ("", "")
             if blocks.blocks(user, text, [region.target for region in self._stage.scene.regions]):
                 self._stage.advance()
+        self._stage.note_changes()
         return len(broken)
 
     def _on_air(self) -> Scene:

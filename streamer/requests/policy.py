@@ -75,11 +75,10 @@ def admit(wish: Wish, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Bl
         own = [entry for entry in waiting if viewer_of(entry.request.user, entry.request.source) == viewer]
         if len(own) >= share:
             requests = "a request" if len(own) == 1 else f"{len(own)} requests"
-            raise Refused(Reason.LIMIT, f"you have {requests} waiting already; wait until one is on air", retry_s=own[0].eta_s)
+            raise Refused(Reason.LIMIT, f"you have {requests} waiting already", retry_s=own[0].eta_s)
     if len(waiting) >= rules.capacity + (SPARE if favoured else 0):
-        raise Refused(
-            Reason.LIMIT, f"the queue is full with {len(waiting)} requests; try again later", retry_s=waiting[0].eta_s
-        )
+        requests = "a request" if len(waiting) == 1 else f"{len(waiting)} requests"
+        raise Refused(Reason.LIMIT, f"the queue is full with {requests}", retry_s=waiting[0].eta_s)
 
 
 def refuse_blocked(wish: Wish, blocks: Blocks) -> None:
@@ -112,10 +111,10 @@ def _identity(target: Target) -> Target:
 def _keep_pace(rules: QueueConfig, since: Since) -> None:
     left_s = rules.user_cooldown_s - since.viewer_s
     if left_s > 0:
-        raise Refused(Reason.LIMIT, f"you asked {_ago(since.viewer_s)}; a little patience, please", retry_s=left_s)
+        raise Refused(Reason.LIMIT, f"you asked {_ago(since.viewer_s)}", retry_s=left_s)
     left_s = rules.cooldown_s - since.anyone_s
     if left_s > 0:
-        raise Refused(Reason.LIMIT, "requests are coming in fast; a little patience, please", retry_s=left_s)
+        raise Refused(Reason.LIMIT, "requests are coming in fast", retry_s=left_s)
 
 
 def seconded(vote: Vote, *, own: bool) -> str:

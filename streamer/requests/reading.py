@@ -35,9 +35,9 @@ class Reading:
 class Reader:
     """Reads phrases, for a network that knows some of the classes. Immutable."""
 
-    def __init__(self, shelf: Shelf, available: Collection[int]) -> None:
-        """``available`` are the classes that can be dreamt, by index."""
-        self._shelf, self._available = shelf, frozenset(available)
+    def __init__(self, shelf: Shelf, available: Collection[int], touchy: Collection[int] = ()) -> None:
+        """``available`` are the classes that can be dreamt, by index; ``touchy`` those of them that are not suggested."""
+        self._shelf, self._available, self._touchy = shelf, frozenset(available), frozenset(touchy)
 
     def known(self, words: str) -> bool:
         """Whether some words, as typed, are a name and nothing else but small words."""
@@ -73,7 +73,11 @@ class Reader:
         found = [*(near or ()), *self._shelf.containing(bare.rpartition(" ")[2])[:3]]
         if near is None:
             found += self._shelf.alike(bare, SUGGESTIONS)
-        return unknown(said, self._shelf.labels_of(self.best_of(found)[:SUGGESTIONS]))
+        return unknown(said, self._shelf.labels_of(self.suggested(found)))
+
+    def suggested(self, classes: Iterable[int]) -> list[int]:
+        """Of ``best_of`` some classes what may be suggested to anybody."""
+        return [index for index in self.best_of(classes) if index not in self._touchy][:SUGGESTIONS]
 
     def able(self, reading: Reading) -> bool:
         """Whether any of what was meant can be dreamt."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 from streamer.messages import Layout, Programme, Request, Scene, Target, Waiting, arrange
 from streamer.requests import order, policy
 from streamer.requests.airtime import Airtime
+from streamer.requests.changes import Changes
 from streamer.requests.queue import RequestQueue
 from streamer.requests.rules import InForce, Rulebook
 from streamer.requests.subjects import Subjects
@@ -41,8 +43,10 @@ class Stage:
         """
         self._queue, self._rulebook, self._clock, self._random = queue, rulebook, clock, random
         self._airtime = Airtime(clock)
-        self._keyframes: deque[tuple[float, Scene]] = deque(maxlen=KEYFRAMES)
-        """When which scene was seen, since this was last looked at."""
+        self._keyframes: deque[tuple[float, Scene, bool]] = deque(maxlen=KEYFRAMES)
+        """When which scene was seen, and whether by a new worker, since this was last looked at."""
+        self.changes = Changes()
+        """Who is to be told that the network at work has changed a request."""
         self._anything = Subjects(subjects.vocabulary.narrowed(None), None)
         self._wandering = self.wanderer(rulebook.now.config.wander_among)
         self.layout = layout
@@ -86,9 +90,13 @@ class Stage:
         """Whether the scene is held."""
         return self._airtime.paused
 
-    def show(self, scene: Scene) -> None:
-        """A keyframe of a scene came. May be called from any thread, and waits for nobody."""
-        self._keyframes.append((self._clock(), scene))
+    def show(self, scene: Scene, *, anew: bool = False) -> None:
+        """A keyframe of a scene came. May be called from any thread, and waits for nobody.
+
+        Args:
+            anew: whether it is the first of a worker that took the place of another.
+        """
+        self._keyframes.append((self._clock(), scene, anew))
 
     def tick(self) -> Scene:
         """The scene on air now; changes it when its time is over."""
@@ -130,9 +138,9 @@ class Stage:
         if self.scene is None or not self._airtime.deadly:
             return
         if self.request is None or self.request.id in self._struck:
-            logger.warning("no worker lives to show %s; it is given up", self.scene.title)
+            logger.warning("workers keep dying over %s; it is given up", self.scene.title)
         else:
-            logger.warning("no worker lives to show %s; something else is tried first", self.scene.title)
+            logger.warning("workers keep dying over %s; something else is tried first", self.scene.title)
             self._struck.add(self.request.id)
             self._aside.add(self.request.id)
             self._queue.put_back(self.request.id)
@@ -148,6 +156,7 @@ class Stage:
         """Go on with another network's subjects; a scene with some that it has not learnt is replaced at once."""
         self._look()
         self.subjects = subjects
+        self.note_changes()
         if self.scene is None or all(subjects.stand_in(r.target) == r.target for r in self.scene.regions):
             return
         targets = self._able(self.request) if self.request else ()
@@ -156,6 +165,12 @@ class Stage:
             self._airtime.change()
         else:
             self.advance()
+
+    def note_changes(self) -> None:
+        """Find out who is to be told that something else is dreamt than what was asked for."""
+        for request in (*([self.request] if self.request else []), *self._queue.waiting()):
+            if targets := self._able(request):  # else its turn decides: there may be yet another network by then
+                self.changes.note(request, " + ".join(target.label for target in targets))
 
     def advance(self) -> Scene:
         """End the scene on air and put on the next."""
@@ -166,6 +181,7 @@ class Stage:
             self._queue.finish(self.request.id, seen=self._airtime.seen)
             self._struck.discard(self.request.id)
             self.request = None
+        self.changes.keep({request.id for request in self._queue.waiting()})
         self._airtime.begin()
         while line := self._eligible(self.line()):
             request = line[0]
@@ -177,6 +193,7 @@ class Stage:
                 logger.info("on air: %s for %s", self.scene.title, request.user)
                 return self.scene
             logger.warning("left out request %d: this network can dream nothing like %s", request.id, request.title)
+            self.changes.note(request, "")
             self._queue.remove(request.id)
         shown = tuple(dict.fromkeys(region.target for region in self.scene.regions)) if self.scene else ()
         targets = self._wandering.choose(self.subjects, shown)
@@ -200,7 +217,16 @@ class Stage:
         line = self.line()
         free_s = max(self._left_s(), 0.0) if self.scene else 0.0
         times = policy.etas(len(line), free_s, self._rules.config.hold_s)
-        return tuple(Waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(line, times, strict=True), 1))
+        return tuple(
+            self._waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(line, times, strict=True), 1)
+        )
+
+    def _waiting(self, request: Request, place: int, eta_s: float) -> Waiting:
+        """A request in line as it is going to be dreamt."""
+        targets = self._able(request) if self.changes.concern(request) else ()
+        if not targets or targets == request.targets:
+            return Waiting(request, place, eta_s)
+        return Waiting(replace(request, targets=targets), place, eta_s, instead_of=request.title)
 
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
@@ -213,7 +239,16 @@ class Stage:
             waiting=self.waiting(),
             paused=self.paused,
             open=self._rules.config.open,
+            instead_of=self._instead_of,
         )
+
+    @property
+    def _instead_of(self) -> str:
+        """What was asked for, where what is on air is something else."""
+        if self.scene is None or self.request is None:
+            return ""
+        shown = {region.target for region in self.scene.regions}
+        return "" if shown <= set(self.request.targets) else self.request.title
 
     @property
     def _rules(self) -> InForce:
@@ -222,8 +257,8 @@ class Stage:
     def _look(self) -> None:
         """Take note of the keyframes that came since this was called last."""
         while self._keyframes:
-            at_s, scene = self._keyframes.popleft()
-            self._airtime.keyframe(at_s, shows=scene == self.scene)
+            at_s, scene, anew = self._keyframes.popleft()
+            self._airtime.keyframe(at_s, shows=scene == self.scene, anew=anew)
             if scene == self.scene:
                 self._aside.clear()
 

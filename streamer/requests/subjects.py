@@ -23,15 +23,12 @@ from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refu
 from streamer.requests.phrases import JOINING_WORDS
 from streamer.requests.reading import one_of
 from streamer.requests.spelling import fold, key
-from streamer.requests.vocabulary import Vocabulary
+from streamer.requests.vocabulary import LOADING_S, Vocabulary
 
 SUGGESTIONS = 5
 """Layers offered in place of one that there is not."""
 ALIKE = 0.6
 """How much of a layer's name has to be right for it to be offered: 1 is all of it."""
-
-LOADING_S = 10.0
-"""Seconds after which to ask again while the network loads."""
 
 _JOINT = re.compile(rf"(?:\s*(?:[+&,;|]|(?<!\S)(?:{JOINING_WORDS}|[-–—])(?=\s))\s*)+", re.IGNORECASE)
 """What stands between subjects."""
@@ -177,10 +174,10 @@ class Subjects:
         """The layer meant by a name, forgiving case, spaces and signs.
 
         Raises:
-            Refused: ``UNKNOWN_WORD``, with near names; ``LIMIT``, the network is not loaded yet.
+            Refused: ``UNKNOWN_WORD``, with near names; ``LOADING``, the network is not loaded yet.
         """
         if not self.layers:
-            raise Refused(Reason.LIMIT, "the network is still loading", retry_s=LOADING_S)
+            raise Refused(Reason.LOADING, "the network is still loading", retry_s=LOADING_S)
         exact = [entry for entry in self.layers if entry.name == name]
         wanted = _key(name)
         found = exact or [entry for entry in self.layers if _key(entry.name) == wanted]
@@ -200,7 +197,7 @@ class Subjects:
             try:  # 'layer cake' is something to eat
                 return self.vocabulary.match(part.said, peek=peek)
             except Refused as refused:
-                if refused.reason is Reason.UNLEARNT:
+                if refused.reason in (Reason.UNLEARNT, Reason.LOADING):
                     raise
         if not rights.layers:
             example = self.vocabulary.knowledge.examples[0]

@@ -8,6 +8,7 @@ from random import Random
 
 from streamer.messages import MAX_TARGETS, ClassEntry, Match, Reason, Refused, Target, Unlearnt
 from streamer.requests.answer import Answer
+from streamer.requests.blocks import family_unsafe
 from streamer.requests.hearing import Heard, hear
 from streamer.requests.knowledge import LARGER, knowledge
 from streamer.requests.reading import SUGGESTIONS, Reader, Reading, one_of, unknown
@@ -17,34 +18,51 @@ from viewer_text.clean import LINE_GRAPHEMES, TEXT_GRAPHEMES, clean, clean_text
 
 PAIRS = 0.7
 """Share of pairs among the subjects that nobody asked for."""
+LOADING_S = 10.0
+"""Seconds after which to ask again while the network loads."""
 
 
 class Vocabulary:
     """What can be asked for, given what the network has learnt. Thread-safe."""
 
-    def __init__(self, shelf: Shelf, available: Collection[str] | None = None, blocked: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        available: Collection[str] | None = None,
+        blocked: Collection[str] = (),
+        *,
+        loading: bool = False,
+    ) -> None:
         """Make the vocabulary of a network.
 
         Args:
-            available: the wnids it has learnt; None while it is not known which network it will be: anything passes then,
-                and what nobody named is taken from what every network knows.
+            available: the wnids it has learnt; None for any network: anything passes then, and what nobody named is taken from
+                what every network knows.
             blocked: those that are not to be dreamt nevertheless.
+            loading: whether the network is still loading. Then only what every network knows can be asked for, and for the rest
+                it is too early to say.
 
         Raises:
             ValueError: it has learnt none.
         """
         self._shelf = shelf
+        everywhere = {entry.wnid for entry in shelf.entries if entry.tiny}
+        if loading:
+            available = everywhere
         wnids = shelf.index.keys() if available is None else shelf.index.keys() & set(available)
         if not wnids:
             raise ValueError("a vocabulary needs at least one class of ImageNet-1k")
         self._learnt = frozenset(shelf.index[wnid] for wnid in wnids)
         self._blocked = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & set(blocked))
         self._available = self._learnt - self._blocked
-        self._settled = available is not None
-        everywhere = {index for index in self._available if shelf.entries[index].tiny}
-        self._free = frozenset((not self._settled and everywhere) or self._available or self._learnt)
+        self._settled, self._loading = available is not None and not loading, loading
+        common = {index for index in self._available if shelf.entries[index].wnid in everywhere}
+        free = (not self._settled and common) or self._available or self._learnt
+        self._touchy = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & family_unsafe())
+        """What is not suggested, though it may be asked for."""
+        self._free = frozenset(free - self._touchy or free)
         """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
-        self._reader = Reader(shelf, self._available)
+        self._reader = Reader(shelf, self._available, self._touchy)
         self.knowledge = knowledge(shelf, self._learnt if self._settled else None, self._free)
         """What the network knows, with examples."""
         self._asked: dict[tuple[int, ...], int] = {}
@@ -66,6 +84,10 @@ class Vocabulary:
         """The same vocabulary for another network, nothing blocked."""
         return Vocabulary(self._shelf, available)
 
+    def while_loading(self) -> Vocabulary:
+        """The same vocabulary while it is not known yet which network it will be: what is promised now, any of them keeps."""
+        return Vocabulary(self._shelf, loading=True)
+
     @property
     def blocked(self) -> frozenset[str]:
         """The wnids that are not to be dreamt, whether the network has learnt them or not."""
@@ -74,7 +96,7 @@ class Vocabulary:
     def blocking(self, blocked: Collection[str]) -> Vocabulary:
         """The same vocabulary with these classes blocked (wnids), and no others."""
         learnt = {self._shelf.entries[index].wnid for index in self._learnt}
-        return Vocabulary(self._shelf, learnt if self._settled else None, blocked)
+        return Vocabulary(self._shelf, learnt if self._settled else None, blocked, loading=self._loading)
 
     def classes_of(self, word: str) -> tuple[Target, ...]:
         """All classes that a WordNet id or a word means, whether the network has learnt them or not.
@@ -109,7 +131,8 @@ class Vocabulary:
 
         Raises:
             Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, ``UNLEARNT`` for a class that the
-                network has not learnt, both with ``suggestions`` that it has; ``BLOCKED`` for a class that is blocked.
+                network has not learnt, ``LOADING`` for one of which that is not known yet, all with ``suggestions`` that it
+                has; ``BLOCKED`` for a class that is blocked.
         """
         text, whole = _bounded(text)
         answer = Answer()
@@ -172,10 +195,13 @@ class Vocabulary:
         return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
 
     def stand_in(self, target: Target) -> Target | None:
-        """The target itself if the network has learnt it, else its nearest relative there; None for none, or one blocked."""
+        """The target itself if the network has learnt it, or may have, else its nearest relative there; None for none, or one
+        that is blocked."""
         index = self._shelf.index.get(target.wnid)
         if index is None or (index in self._blocked and self._available):
             return None
+        if self._loading:
+            return target
         return next(map(self._target, self._reader.best_of([index])), None)
 
     def _answer(self, heard: Heard, answer: Answer, peek: bool) -> None:
@@ -233,8 +259,8 @@ class Vocabulary:
         if reading.slip:
             return index, f"read '{reading.said}' as {label}"
         if len(able) > 1:
-            return index, f"'{reading.said}' is {label} this time"
-        return index, "" if names & entries[index].keys else f"took '{reading.said}' as {label}"
+            return index, f"'{reading.said}' means {label} this time"
+        return index, "" if names & entries[index].keys else f"took '{reading.said}' to mean {label}"
 
     def _next_of(self, classes: tuple[int, ...], peek: bool) -> int:
         """Each of some classes in turn, in an order that looks random and is the same in every run."""
@@ -252,13 +278,20 @@ class Vocabulary:
 
     def _unlearnt(self, reading: Reading) -> Refused:
         """Why a known class is refused, and what comes nearest."""
-        suggestions = self._shelf.labels_of(self._reader.best_of(reading.classes)[:SUGGESTIONS])
+        suggestions = self._shelf.labels_of(self._reader.suggested(reading.classes))
         if not suggestions and self._available:
             suggestions = self.knowledge.examples[:SUGGESTIONS]
         names = set(variants(fold(reading.said)))
         index = reading.classes[0]
         plain = len(reading.classes) == 1 or names & self._shelf.entries[index].keys
         label = self._shelf.entries[index].label if plain else reading.said
+        if self._loading:
+            return Refused(
+                Reason.LOADING,
+                f"the network is still loading; whether it knows '{label}' shows in a moment" + one_of(suggestions),
+                suggestions=suggestions,
+                retry_s=LOADING_S,
+            )
         return Refused(
             Reason.UNLEARNT,
             f"'{label}' is not among the {len(self._learnt)} things this network knows (a larger one does)"
@@ -274,7 +307,10 @@ class Vocabulary:
     def _entry(self, index: int) -> ClassEntry:
         entry = self._shelf.entries[index]
         available, blocked = index in self._available, index in self._blocked
-        return ClassEntry(entry.wnid, entry.label, entry.names, entry.link, available, not (available or blocked))
+        unlearnt = not (available or blocked or self._loading)
+        return ClassEntry(
+            entry.wnid, entry.label, entry.names, entry.link, available, unlearnt, family_safe=index not in self._touchy
+        )
 
 
 def _bounded(text: str) -> tuple[str, bool]:

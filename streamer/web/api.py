@@ -61,6 +61,7 @@ class Api:
             web.get("/api/network", self.network),
             web.get("/api/classes", self.classes),
             web.get("/api/layers", self.layers),
+            web.get("/api/step", self.step),
             web.get("/api/session", self.session),
             web.post("/api/login", self.login),
             web.post("/api/logout", self.logout),
@@ -124,13 +125,14 @@ class Api:
         return web.json_response({"votes": vote.votes, "needed": vote.needed, "skipped": vote.skipped})
 
     async def chat(self, request: web.Request) -> web.Response:
-        """Hear how a chat bot stands."""
+        """Hear how a chat bot stands; answer which requests are dreamt as something else than it has told those who asked."""
         body = await read_body(request, ChatBody)
         if body.state is ChatState.GONE:
             raise ApiError(400, "bad_input", "state: who is gone cannot say so")
         report = ChatReport(body.state, body.detail, body.account, body.channel, body.source, heard_s=body.heard_s)
         await self._calls(partial(self._actions.hear_chat, report))
-        return web.json_response({"ok": True})
+        changes = await self._calls(partial(self._desk.changes, body.told, body.source))
+        return web.json_response({"ok": True, "changes": [wire.change(item) for item in changes]}, dumps=wire.dumps)
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell what is on air, the queue, rates and counters."""
@@ -154,6 +156,14 @@ class Api:
         renderer = (await self._calls(self._status)).renderer
         told = {"network": renderer.network, "layers": [wire.layer_entry(entry) for entry in renderer.layers]}
         return web.json_response(told, dumps=wire.dumps)
+
+    async def step(self, request: web.Request) -> web.Response:
+        """Tell what a step of the dream is made of, in pictures; ``after=N``: only if they are newer than those of number N."""
+        after = request.query.get("after", "0")
+        if not (after.isascii() and after.isdigit()):
+            raise ApiError(400, "bad_input", "after: the number of the pictures that are known")
+        found = await self._calls(self._actions.inspect)
+        return web.json_response(wire.inspection(found, int(after[:9])), dumps=wire.dumps)
 
     async def session(self, request: web.Request) -> web.Response:
         """Tell a page what its visitor may do, so that it shows nothing else."""

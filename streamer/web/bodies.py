@@ -121,6 +121,8 @@ class ChatBody(Body):
     channel: Annotated[str, Field(max_length=500)] = ""
     source: Source = "twitch"
     heard_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    told: Annotated[int, Field(ge=0, le=10**15)] = 0
+    """Number of the latest change of a request that viewers were told of."""
 
 
 class PauseBody(Body):

@@ -1,17 +1,22 @@
 """How things go wrong here: the server's own errors, and the one shape in which a caller of the API is told.
 
-Every error answer under ``/api`` is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
+Every error answer is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
 they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it; ``unlearnt``
 what only other networks know, and how the operator gets one of those; ``bad_settings`` all ``mistakes`` of the config file.
+A browser that looks for a page outside ``/api`` gets a page that says the same.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
+from string import Template
 
 from aiohttp import web
 
@@ -27,6 +32,7 @@ STATUS = {
     Reason.DUPLICATE: HTTPStatus.CONFLICT,
     Reason.LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
     Reason.CLOSED: HTTPStatus.CONFLICT,
+    Reason.LOADING: HTTPStatus.SERVICE_UNAVAILABLE,
     Reason.BLOCKED: HTTPStatus.FORBIDDEN,
     Reason.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -119,11 +125,42 @@ class ApiError(Exception):
                 "known": self.unlearnt.known,
                 "remedy": self.unlearnt.remedy,
             }
-        headers = {}
         if self.retry_s is not None:
             error["retry_s"] = round(self.retry_s, 1)
-            headers["Retry-After"] = str(max(1, math.ceil(self.retry_s)))
-        return web.json_response({"error": error}, status=self.status, headers=headers)
+        return web.json_response({"error": error}, status=self.status, headers=self._headers())
+
+    def page(self) -> web.Response:
+        """Return the answer as a page for people."""
+        heading = _HEADINGS.get(self.status, "That did not work")
+        message = _SENTENCES.get(self.code, str(self))
+        message = f"{message[:1].upper()}{message[1:]}".rstrip(".") + "."
+        told = _page().substitute(heading=html.escape(heading), message=html.escape(message))
+        return web.Response(text=told, content_type="text/html", status=self.status, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self.retry_s is None else {"Retry-After": str(max(1, math.ceil(self.retry_s)))}
+
+
+_HEADINGS = {
+    401: "This stream is private",
+    403: "Not from here",
+    404: "There is nothing here",
+    429: "Too much at once",
+    503: "Not just now",
+}
+_SENTENCES = {"not_found": "this address leads nowhere"}
+"""What a page says, by code, where programs are told something else."""
+
+
+@cache
+def _page() -> Template:
+    return Template((Path(__file__).parent / "static" / "error.html").read_text(encoding="utf-8"))
+
+
+def _answer(request: web.Request, error: ApiError) -> web.Response:
+    """What a caller can read: a page for people who look for one, else JSON."""
+    looks = request.method in ("GET", "HEAD") and not request.path.startswith("/api/")
+    return error.page() if looks and "text/html" in request.headers.get("Accept", "") else error.response()
 
 
 _PLAIN = {
@@ -139,14 +176,14 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
-        return error.response()
+        return _answer(request, error)
     except Refused as refused:
-        return ApiError.of(refused).response()
+        return _answer(request, ApiError.of(refused))
     except web.HTTPException as error:
         if error.status < 400:
             raise
         code, message = _PLAIN.get(error.status, ("refused", error.reason))
-        response = ApiError(error.status, code, message).response()
+        response = _answer(request, ApiError(error.status, code, message))
         if allow := error.headers.get("Allow"):
             response.headers["Allow"] = allow
         return response
@@ -156,4 +193,4 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return ApiError(400, "bad_json", f"the body is not JSON: {error}").response()
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        return ApiError(500, "internal", "something went wrong here; the log says what").response()
+        return _answer(request, ApiError(500, "internal", "something went wrong here; the log says what"))

@@ -42,7 +42,7 @@ DEBT_S = 4.0
 """Calls that were refused count, up to so many seconds' worth…"""
 SHUT_S = 2.0
 """…and who owes more than this is not connected."""
-PRICES = {"/api/classes": 8.0, "/live.ts": 4.0, "/live.mp4": 4.0, "/live.mjpg": 4.0}
+PRICES = {"/api/classes": 8.0, "/api/step": 4.0, "/live.ts": 4.0, "/live.mp4": 4.0, "/live.mjpg": 4.0}
 """What costs more than other calls, by path, and how many of those it counts as…"""
 FILE_PRICE = 0.5
 """…and what each of the pages' files does, of which a browser asks for thirty at once."""

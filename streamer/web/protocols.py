@@ -10,8 +10,10 @@ from typing import Any, Literal, Protocol
 
 from streamer.messages import (
     BlockKind,
+    Change,
     ChatReport,
     ClassEntry,
+    Inspection,
     Match,
     Motion,
     OutputStatus,
@@ -58,6 +60,10 @@ class Desk(Protocol):
 
     def oops(self, user: str, source: str | None = None) -> Request:
         """Take back a viewer's latest waiting request; raises Refused."""
+        ...
+
+    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+        """Requests from one place that are dreamt as something else than was answered, after the change of that number."""
         ...
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
@@ -170,6 +176,12 @@ class Actions(Protocol):
 
     def twist(self) -> None:
         """Wake the dream by a slight twist."""
+        ...
+
+    def inspect(self) -> Inspection | None:
+        """What a step of the dream is made of, as it was shown last; None before the first. Asking has a newer one made, at a
+        bounded rate.
+        """
         ...
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:

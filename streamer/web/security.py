@@ -41,7 +41,7 @@ ADDRESSES = 1024
 
 OPEN = frozenset({"/healthz", "/metrics"})
 """Watched by machines, under whatever name they know the server."""
-PAGES = frozenset({"/", "/overlay"})
+PAGES = frozenset({"/", "/how", "/overlay"})
 """Whose addresses may come with a token."""
 EVENTS = "/api/events"
 LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/logout"})

@@ -190,7 +190,7 @@ class Server:
         return app
 
 
-PAGES = {"/": "index.html", "/overlay": "overlay.html", "/control": "control.html"}
+PAGES = {"/": "index.html", "/how": "how.html", "/overlay": "overlay.html", "/control": "control.html"}
 
 
 def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streamer.messages import (
     Blocked,
+    Change,
     ChatReport,
     ClassEntry,
+    Inspection,
     Kind,
     LayerEntry,
     Match,
@@ -95,6 +98,7 @@ def class_entry(entry: ClassEntry) -> Json:
         "link": entry.link,
         "available": entry.available,
         "unlearnt": entry.unlearnt,
+        "family_safe": entry.family_safe,
     }
 
 
@@ -112,6 +116,7 @@ def network(snapshot: StatusSnapshot) -> Json:
         "total": known.total,
         "examples": list(known.examples),
         "remedy": known.remedy,
+        "more": list(known.more),
     }
 
 
@@ -122,6 +127,7 @@ def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
         "user": scene.user,
         "request_id": scene.request_id,
         "targets": targets((region.target for region in scene.regions), links),
+        "instead_of": programme.instead_of,
         "since_s": _seconds(programme.since_s),
         "left_s": _seconds(programme.left_s),
     }
@@ -141,7 +147,25 @@ def _waiting(item: Waiting, links: Links) -> Json:
         "priority": item.request.priority.value,
         "amount": item.request.amount,
         "targets": targets(item.request.targets, links),
+        "instead_of": item.instead_of,
     }
+
+
+def change(item: Change) -> Json:
+    """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
+    return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
+
+
+def inspection(item: Inspection | None, seen: int = 0) -> Json:
+    """What a step is made of; no pictures where the caller has ``seen`` them, or there are none."""
+    if item is None:
+        return {"number": 0, "shown": False, "pictures": []}
+    view = item.view
+    told: Json = {"number": item.number, "shown": view is not None, "pictures": []}
+    if view is None or item.number == seen:
+        return told
+    pictures = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
+    return told | {"title": view.title, "network": view.network, "pictures": pictures}
 
 
 def _chat(report: ChatReport) -> Json:
@@ -199,6 +223,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "motion": {"speed": snapshot.motion.speed, "rotation": snapshot.motion.rotation},
         "chat": None if snapshot.chat is None else {**_chat(snapshot.chat), "restarts": snapshot.chat_restarts},
         "video": {
+            "state": snapshot.picture.value,
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
             "frames": {
@@ -225,6 +250,8 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
             "keyframe_s": None if renderer.keyframe_s is None else round(renderer.keyframe_s, 3),
             "restarts": renderer.restarts,
             "error": renderer.error,
+            "last_error": renderer.last_error,
+            "last_error_ago_s": _seconds(renderer.last_error_ago_s),
             "spoilt": renderer.spoilt,
             "reduced": renderer.reduced,
         },
@@ -267,12 +294,12 @@ def news(told: Json) -> Json:
     return {
         "on_air": on_air and on_air["scene"],
         "held": on_air and on_air["left_s"] is None,
-        "queue": [(item["id"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
+        "queue": [(item["id"], item["title"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
         "paused": told["paused"],
         "open": told["open"],
         "motion": told["motion"],
         "chat": chat and {**chat, "age_s": None, "since_s": None, "heard_s": None},
-        "running": told["video"]["frames"]["shown"] > 0,
+        "picture": told["video"]["state"],
         "network": told["network"],
         "restarts": told["renderer"]["restarts"],
         "given_up": told["video"]["given_up"],

@@ -143,7 +143,7 @@ def main() -> None:
             back = not watch.without
             report("afterwards", watch, watch.run(20.0))
             viewer.close()
-            told = [line for line in stream.log()[logged:].splitlines() if "given up, for" in line or ": back, for" in line]
+            told = [line for line in stream.log()[logged:].splitlines() if "given up, because" in line or ": back, now" in line]
         for line in told:
             note(line)
         figures.at_least("frames made of those due", seen["rate"], RATE)

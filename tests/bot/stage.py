@@ -11,7 +11,7 @@ from typing import Any
 from bot.client import Client
 from bot.config import ChatConfig
 from bot.desk import ChatDesk
-from bot.messages import Adapter, ChatState, Hear, Line, Role
+from bot.messages import Adapter, ChatState, Hear, Line, Role, State
 from bot.replies import Replies
 from bot.wording import WORDING
 from tests.fakes import HandClock
@@ -86,6 +86,7 @@ class Chat(Adapter):
     def __init__(self) -> None:
         self.hear: Hear | None = None
         self.said: list[tuple[Line | None, str]] = []
+        self.connected: State = "connected"
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
         self.speaks = asyncio.Event()
@@ -102,4 +103,4 @@ class Chat(Adapter):
         self.said.append((line, text))
 
     def state(self) -> ChatState:
-        return ChatState("connected", "", "bot", "streamer")
+        return ChatState(self.connected, "", "bot", "streamer")

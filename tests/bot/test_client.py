@@ -166,7 +166,8 @@ def test_the_token_opens_what_needs_it_and_the_state_of_the_chat_arrives() -> No
     async def scene() -> None:
         async with staged(token="open sesame") as stage:
             await stage.client.bump()
-            await stage.client.report(ChatState("needs login", "type it in", "dreambot", "streamer"), "twitch")
+            state = ChatState("needs login", "type it in", "dreambot", "streamer")
+            assert await stage.client.report(state, "twitch") == ()
             answer = await asyncio.to_thread(stage.real.call, "GET", "/api/status")
             chat = json.loads(answer.body)["chat"]
             assert (chat["state"], chat["detail"], chat["account"]) == ("needs login", "type it in", "dreambot")

@@ -47,7 +47,7 @@ def test_moderators_ask_for_layers() -> None:
     async def scene() -> None:
         async with staged() as stage:
             assert (await stage.tell("!layer")).startswith("layers_none| ")
-            assert (await stage.tell("!layer fire5")).startswith("limited| ")
+            assert (await stage.tell("!layer fire5")).startswith("loading| ")
             stage.real.learn_layers(layers)
             listed = await stage.tell("!layers")
             assert listed.startswith("layers| ")

@@ -23,6 +23,7 @@ from bot.messages import Adapter
 from bot.twitch import TwitchAdapter
 from streamer.commands import CommandError
 from streamer.commands.bot import BotProcess, command, settings
+from streamer.commands.classes import bundled_wnids
 from streamer.config import Config
 from tests.bot.irc_standin import IrcStandIn, irc_standin
 from tests.bot.stage import Chat, Stage, play, staged
@@ -84,6 +85,31 @@ def test_a_chat_that_ends_ends_the_bot() -> None:
             chat.done.set()
             await task
             assert len(chat.said) == 1
+
+    play(scene)
+
+
+def test_who_asked_in_chat_is_told_when_another_network_dreams_something_else() -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            chat = Chat()
+            task = asyncio.create_task(serve(bot_settings(stage.real.server.url), lambda settings, client: chat))
+            await chat.ready.wait()
+            assert chat.hear is not None
+            chat.hear(stage.line("ann", "!dream volcano"))
+            await until(lambda: stage.waiting)
+            await until(lambda: chat.said)
+            await asyncio.to_thread(stage.real.learn, "bundled", bundled_wnids())
+            chat.connected = "read-only"  # a change is reported at once
+            await until(lambda: len(chat.said) > 1)
+            line, text = chat.said[-1]
+            assert line is None
+            assert "ann gets alpine mountain instead of volcano" in text
+            chat.connected = "connected"
+            await until(lambda: stage.real.status().chat.state == "connected")  # type: ignore[union-attr]
+            assert len(chat.said) == 2, "once"
+            chat.done.set()
+            await task
 
     play(scene)
 

@@ -547,7 +547,7 @@ def test_a_reward_made_by_hand_is_heard_and_left_to_the_streamer(tmp_path: Path)
     play(scene)
 
 
-@pytest.mark.logs("redemptions cannot be settled", "would not have redemption", "rewards do not work")
+@pytest.mark.logs("redemptions cannot be settled", "refused to have redemption", "rewards do not work")
 def test_trouble_with_rewards_leaves_the_chat_alone(tmp_path: Path) -> None:
     rewards, settle = "GET /helix/channel_points/custom_rewards", "PATCH /helix/channel_points/custom_rewards/redemptions"
 

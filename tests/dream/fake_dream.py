@@ -10,7 +10,7 @@ import numpy as np
 
 from streamer.dream.interface import Dream, DreamError, Unfit
 from streamer.kept import Kept
-from streamer.messages import LayerEntry, Motion, Pose
+from streamer.messages import LayerEntry, Motion, Pose, StepPicture, StepView
 from streamer.zoom import advance
 
 WNIDS = ("n00000001", "n00000002")
@@ -92,6 +92,17 @@ def _size(config):
 def make(config, seed, tell):
     tell("getting ready")
     return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS)
+
+
+class Inspected(FakeDreamer):
+    """Shows what its steps are made of."""
+
+    def inspect(self):
+        return StepView("thing", "fake", (StepPicture("dream", b"jpeg"),))
+
+
+def make_inspectable(config, seed, tell):
+    return Dream(Inspected(_size(config)), "fake", "cpu", WNIDS)
 
 
 def make_unfit(config, seed, tell):

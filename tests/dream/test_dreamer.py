@@ -1,5 +1,6 @@
 from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -403,3 +404,36 @@ def test_a_change_takes_as_long_as_the_settings_say_by_then() -> None:
     dream.scene(Scene(2, arrange([C])))
     dream.step(0.5)
     assert dream._fading._scenes[-1][1] == pytest.approx(0.05)
+
+
+def test_a_look_at_a_step_shows_it_and_changes_nothing() -> None:
+    alone, watched = dreamer(7), dreamer(7)
+    assert watched.inspect() is None, "there is no step yet"
+    for dream in (alone, watched):
+        dream.scene(SCENE)
+    for number in range(4):
+        alone.step(0.1)
+        watched.step(0.1)
+        view = watched.inspect()
+        assert view is not None
+        assert (view.title, view.network) == ("alpha + beta", "tiny")
+        pictures = {each.name: cv2.imdecode(np.frombuffer(each.jpeg, np.uint8), cv2.IMREAD_COLOR) for each in view.pictures}
+        assert list(pictures)[:5] == ["dream", "gradient", "natural", "prior", "step"]
+        assert list(pictures)[5:] == ["layer conv1", "layer conv2", "layer relu2"]
+        for name in ("gradient", "natural", "prior", "step"):
+            image = pictures[name]
+            assert image is not None, name
+            assert image.shape == (*SIZE, 3)
+            assert 90 < image.mean() < 166, "grey where nothing changes"
+            assert image.std() > 10, name
+        shown = pictures["dream"][..., ::-1].astype(float)
+        assert np.abs(shown - watched.picture()).mean() < 20, number
+    assert np.array_equal(alone.picture(), watched.picture())
+    assert alone.keep().numbers == watched.keep().numbers
+
+
+def test_only_the_default_steps_are_shown() -> None:
+    dream = dreamer(algorithm="original_2015")
+    dream.scene(SCENE)
+    dream.step(0.1)
+    assert dream.inspect() is None

@@ -158,7 +158,7 @@ def test_a_damaged_download_is_passed_over(tmp_path: Path, caplog: pytest.LogCap
     (tmp_path / "vgg16-0123abcd.pth").write_bytes(b"cut")
     with pytest.raises(NetworkError, match=r"'network\.download_s' is 0"):
         fetch("vgg16", "VGG16_Weights", cache=tmp_path, limit_s=0)
-    assert "vgg16-0123abcd.pth is damaged: its hash is not the one in its name; it is passed over" in caplog.text
+    assert "vgg16-0123abcd.pth is damaged: its hash is not the one in its name; it is ignored" in caplog.text
 
 
 @pytest.mark.torch

@@ -186,4 +186,4 @@ def test_what_cannot_be_used_is_passed_over_with_a_line(
 ) -> None:
     Image.new("RGB", (4, 4), (200, 40, 40)).save(tmp_path / "a.png", icc_profile=icc)
     assert (read_image(tmp_path / "a.png") == (200, 40, 40)).all()
-    assert caplog.messages == [f"the colour profile of '{tmp_path / 'a.png'}' is passed over: {says}"]
+    assert caplog.messages == [f"the colour profile of '{tmp_path / 'a.png'}' is ignored: {says}"]

@@ -177,7 +177,10 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
         status = renderer.status()
     restored = seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255)
     before = seen.keyframes[restored[0].number - 1]
-    assert (status.restarts, status.error.removesuffix("; was there memory enough?")) == (1, error)
+    assert (status.restarts, status.last_error.removesuffix("; was there memory enough?")) == (1, error)
+    assert (status.error, status.activity) == ("", ""), "it is over"
+    assert status.last_error_ago_s is not None
+    assert 0 <= status.last_error_ago_s < DEADLINE_S
     assert before.image[0, 0, 0] <= restored[0].image[0, 0, 0] <= before.image[0, 0, 0] + 2
     assert restored[0].scene.id == 1
     went_s = restored[0].time_s - before.time_s
@@ -656,3 +659,24 @@ def test_the_worker_of_a_program_that_was_stopped_is_not_taken_for_hung():
             renderer.bump()  # what wakes it is no sign of life
             until(lambda count=count: len(seen.keyframes) > count)
         assert renderer.status().restarts == 0
+
+
+def test_a_look_at_a_step_crosses_the_pipe():
+    with running(fake_dream.make_inspectable) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 2)
+        assert renderer.inspection() is None
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not None)
+        inspection = renderer.inspection()
+        assert inspection is not None
+        assert inspection.number == 1
+        assert inspection.view is not None
+        assert [(each.name, each.jpeg) for each in inspection.view.pictures] == [("dream", b"jpeg")]
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not inspection)
+        assert renderer.inspection().number == 2
+    with running(fake_dream.make) as (renderer, seen):
+        until(lambda: seen.keyframes)
+        renderer.inspect()
+        until(lambda: renderer.inspection() is not None)
+        assert renderer.inspection().view is None

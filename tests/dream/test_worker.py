@@ -10,11 +10,25 @@ from streamer.dream.interface import Dream
 from streamer.dream.sessions.settled import Sleep
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.loop import BEAT_S, KEEP_S, MAX_DT_S, Inbox, SpoiltError, Worker
-from streamer.dream.worker.protocol import PLENTY, Beat, Free, Pause, Ready, Resume, Shot, Spoilt, Stop, Thrift, Trouble
+from streamer.dream.worker.loop import BEAT_S, INSPECTED, KEEP_S, MAX_DT_S, Inbox, SpoiltError, Worker
+from streamer.dream.worker.protocol import (
+    PLENTY,
+    Beat,
+    Free,
+    Inspect,
+    Inspected,
+    Pause,
+    Ready,
+    Resume,
+    Shot,
+    Spoilt,
+    Stop,
+    Thrift,
+    Trouble,
+)
 from streamer.dream.worker.ring import KEPT
 from streamer.kept import Kept
-from streamer.messages import Motion, Pose, Scene, Target, arrange
+from streamer.messages import Motion, Pose, Scene, StepView, Target, arrange
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
 
@@ -62,7 +76,18 @@ class Stage:
     """A worker, its clock, and all it says; the renderer's part is played by giving slots back at once."""
 
     def __init__(
-        self, script, *, step=None, resume=None, give_back=True, size=SIZE, sleep=None, threads=0, compute_with=None, **settings
+        self,
+        script,
+        *,
+        step=None,
+        resume=None,
+        give_back=True,
+        size=SIZE,
+        sleep=None,
+        threads=0,
+        compute_with=None,
+        made=FakeDreamer,
+        **settings,
     ):
         self.clock = HandClock(0.0)
         self.said, self.pictures, self.kept = [], [], []
@@ -74,7 +99,7 @@ class Stage:
             if step:
                 step(dreamer)
 
-        self.dreamer = FakeDreamer(size, stepping)
+        self.dreamer = made(size, stepping)
         compute_with = compute_with or (lambda threads: None)
         dream = Dream(self.dreamer, "fake", "cpu", WNIDS, threads=threads, compute_with=compute_with)
         self.budget = Budget(DreamConfig(**settings), size, frame_s=0.04)
@@ -470,3 +495,43 @@ def test_a_step_that_sets_things_up_is_announced():
     assert first > 0
     assert not any(beat.sets_up for beat in beats[first + 1 :])
     assert beats[-1].median_s == pytest.approx(STEP_S)
+
+
+VIEW = StepView("thing 1", "fake", ())
+
+
+class Shown(FakeDreamer):
+    """Can be looked into, which takes a while."""
+
+    def inspect(self):
+        self.on_step(self)
+        self.on_step(self)
+        return VIEW
+
+
+def test_a_step_is_shown_when_asked_for_and_at_a_bounded_rate():
+    stage = Stage([(0.0, scene()), *((at_s, Inspect()) for at_s in (2.0, 2.5, 3.0, 4.0)), (30.0, Stop())], made=Shown).run()
+    shown = [at_s for at_s, report in stage.said if isinstance(report, Inspected)]
+    assert len(shown) == 2, "asked for while it was not due, once more"
+    assert 2.0 <= shown[0] < 3.0
+    assert shown[1] - shown[0] >= INSPECTED * 2 * STEP_S
+    assert all(report.view is VIEW for report in stage.reports(Inspected))
+    plain = Stage([(0.0, scene()), (30.0, Stop())], made=Shown).run()
+    assert plain.reports(Inspected) == []
+    assert len(plain.reports(Shot)) - len(stage.reports(Shot)) <= 4
+
+
+def test_who_cannot_be_looked_into_says_so():
+    stage = Stage([(0.0, scene()), (1.0, Inspect()), (2.0, Stop())]).run()
+    assert [report.view for report in stage.reports(Inspected)] == [None]
+
+
+@pytest.mark.logs("a step cannot be shown: RuntimeError: too much")
+def test_a_look_that_fails_ends_no_dream():
+    class Failing(FakeDreamer):
+        def inspect(self):
+            raise RuntimeError("too much")
+
+    stage = Stage([(0.0, scene()), (1.0, Inspect()), (3.0, Stop())], made=Failing).run()
+    assert [report.view for report in stage.reports(Inspected)] == [None]
+    assert stage.said[-1][0] > 2.5

@@ -223,7 +223,7 @@ def events(shelf, folder):
     return Events
 
 
-@pytest.mark.logs("no worker lives to show")
+@pytest.mark.logs("workers keep dying over")
 def test_any_order_of_events(shelf, tmp_path):
     machine = events(shelf, tmp_path)
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))

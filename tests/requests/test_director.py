@@ -21,7 +21,7 @@ from streamer.messages import (
 )
 from streamer.requests.director import Director
 from streamer.requests.queue import QueueError, RequestQueue
-from streamer.requests.vocabulary import Vocabulary
+from streamer.requests.vocabulary import LOADING_S, Vocabulary
 from tests.fakes import HandClock
 
 
@@ -54,12 +54,12 @@ class DreamClock(HandClock):
 class Studio:
     """A director with everything it needs, and a clock to turn."""
 
-    def __init__(self, opened, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, **config):
+    def __init__(self, opened, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, loading=False, **config):
         self.clock = DreamClock()
         self.queue = opened.enter_context(RequestQueue(path, clock=lambda: 0.0))
         self.director = Director(
             self.queue,
-            Vocabulary(shelf, available),
+            Vocabulary(shelf, available, loading=loading),
             QueueConfig(**{"hold_s": 30.0, "wander_s": 20.0, **config}),
             layout,
             seed,
@@ -185,7 +185,84 @@ def test_guides_are_nobodys_to_ask_for(studio, shelf):
 
 
 def test_before_the_network_is_loaded_there_are_no_layers(studio):
-    assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.LIMIT
+    assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.LOADING
+
+
+def test_what_is_promised_while_the_network_loads_any_network_keeps(make, shelf, tiny):
+    studio = make(loading=True)
+    refused = refusal(studio.director.submit, "ann", "volcano + bubble")
+    assert (refused.reason, refused.retry_s) == (Reason.LOADING, LOADING_S)
+    assert "'volcano'" in str(refused)
+    assert [tiny.match(near).title for near in refused.suggestions] == list(refused.suggestions)
+    assert refusal(studio.director.match, "volcano").reason is Reason.LOADING, "one answer, however it is asked"
+    studio.ask(("ann", "dog"), ("bob", "vulture pizza"), ("cid", "umbrella + jellyfish"))
+    promised = studio.titles()
+    studio.director.learn(tiny)
+    assert studio.titles() == promised
+    assert studio.director.changes(0, "web") == ()
+    seen = [studio.director.tick().title] + [studio.after(30).title for _ in range(2)]
+    assert seen == promised
+    assert refusal(studio.director.submit, "ann", "volcano").reason is Reason.UNLEARNT
+    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    assert studio.director.submit("ann", "volcano").title == "volcano"
+
+
+def test_what_waits_from_before_is_no_other_thing_while_the_network_loads(make, tmp_path):
+    first = make(tmp_path / "queue")
+    first.ask(("ann", "volcano"))
+    first.queue.close()
+    second = make(tmp_path / "queue", loading=True)
+    assert second.titles() == ["volcano"]
+    assert second.director.programme().waiting[0].instead_of == ""
+
+
+def test_who_asked_is_told_what_another_network_makes_of_it(make, shelf, tiny):
+    studio = make()
+    numbers = studio.ask(("ann", "volcano"), ("bob", "red fox + pizza"), ("cid", "goldfish"))
+    studio.director.submit("dee", "castle", source="twitch")
+    studio.director.tick()
+    studio.director.learn(tiny)
+    told = [
+        (change.number, change.request_id, change.user, change.asked, change.title)
+        for change in studio.director.changes(0, "web")
+    ]
+    assert told == [
+        (1, numbers[0], "ann", "volcano", "alpine mountain"),
+        (2, numbers[1], "bob", "red fox + pizza", "red panda + pizza"),
+    ]
+    assert [change.user for change in studio.director.changes(0, "twitch")] == ["dee"]
+    assert studio.director.changes(2, "web") == ()
+    assert studio.director.programme().instead_of == "volcano"
+    waiting = studio.director.programme().waiting
+    assert [entry.instead_of for entry in waiting] == ["red fox + pizza", "", "castle"]
+    assert waiting[0].request.title == "red panda + pizza"
+    assert studio.director.standing(numbers[1]).request.title == "red panda + pizza"
+    studio.director.learn(tiny)
+    assert len(studio.director.changes(0, "web")) == 2, "once"
+    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    assert [(change.asked, change.title) for change in studio.director.changes(2, "web")][-1] == (
+        "red panda + pizza",
+        "red fox + pizza",
+    )
+    assert studio.titles() == ["red fox + pizza", "goldfish", "castle"], "what was asked for is not forgotten"
+
+
+@pytest.mark.logs("left out request")
+def test_who_asked_is_told_of_what_is_left_out(make, shelf):
+    studio = make()
+    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.submit("mo", "layer fire5", role=Role.MODERATOR, source="twitch")
+    studio.director.learn(Vocabulary(shelf), [])
+    studio.director.tick()
+    (change,) = studio.director.changes(0, "twitch")
+    assert (change.user, change.asked, change.title) == ("mo", "layer fire5", "")
+
+
+def test_a_bot_that_knows_of_more_changes_than_there_are_is_told_all(make, tiny):
+    studio = make()
+    studio.ask(("ann", "volcano"))
+    studio.director.learn(tiny)
+    assert len(studio.director.changes(99, "web")) == 1, "it was told by another run"
 
 
 def test_a_layer_that_another_network_lacks_leaves(studio, shelf, caplog):
@@ -495,7 +572,7 @@ def test_a_disk_that_fails_refuses_politely_until_it_does_not(make, tmp_path, ca
         told = refusal(studio.director.submit, "cid", "bubble")
         assert (told.reason, str(told)) == (
             Reason.CLOSED,
-            "requests cannot be kept at the moment; the streamer has been told",
+            "requests cannot be saved at the moment; the streamer has been told",
         )
     assert (
         studio.director.trouble
@@ -937,6 +1014,33 @@ def test_a_change_of_network_leaves_the_time_on_air(make, tiny):
     assert studio.after(0.5).title == "pizza"
 
 
+def test_a_crash_costs_no_time_on_air(studio):
+    studio.ask(("ann", "volcano"))
+    scene = studio.director.tick()
+    studio.after(10)
+    studio.clock.dreams = False
+    studio.clock.advance(1.5)
+    studio.director.died(1)
+    studio.clock.advance(60)
+    assert studio.director.programme().left_s == 20
+    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), anew=True)
+    assert studio.director.programme().left_s == 20
+    studio.clock.dreams = True
+    assert studio.after(19.5) is scene
+    assert studio.after(0.6) is not scene
+
+
+def test_nor_does_one_after_which_it_goes_on_before_anybody_hears_of_it(studio):
+    studio.ask(("ann", "volcano"))
+    scene = studio.director.tick()
+    studio.after(10)
+    studio.clock.dreams = False
+    studio.clock.advance(1.9)
+    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), anew=True)
+    studio.director.died(1)
+    assert studio.director.programme().left_s == 20
+
+
 def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, caplog):
     first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
     studio.director.tick()
@@ -954,8 +1058,8 @@ def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, ca
     assert studio.after(1).user == ""
     states = [studio.director.standing(number).request.state for number in (first, second)]
     assert states == [RequestState.REMOVED, RequestState.DONE]
-    assert "no worker lives to show volcano; something else is tried first" in caplog.text
-    assert "no worker lives to show volcano; it is given up" in caplog.text
+    assert "workers keep dying over volcano; something else is tried first" in caplog.text
+    assert "workers keep dying over volcano; it is given up" in caplog.text
 
 
 def test_workers_that_end_over_anything_cost_no_request(studio, caplog):
@@ -1034,4 +1138,4 @@ def test_the_log_names_what_moderators_changed_before(make, caplog):
     studio = make()
     studio.director.change_rules({"hold_s": 60})
     studio.director.configure(QueueConfig(hold_s=5.0, capacity=9), Layout.AUTO)
-    assert "moderators changed queue.hold_s while it ran; that goes before the config until it is reset" in caplog.text
+    assert "moderators changed queue.hold_s while it ran; their change overrides the config until it is reset" in caplog.text

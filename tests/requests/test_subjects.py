@@ -167,7 +167,7 @@ def test_without_a_network_any_layer_passes(vocabulary):
 def test_while_the_network_loads_layers_are_refused(vocabulary):
     with pytest.raises(Refused) as refused:
         Subjects(vocabulary, ()).match("layer fire5", MODERATOR)
-    assert refused.value.reason is Reason.LIMIT
+    assert refused.value.reason is Reason.LOADING
 
 
 @pytest.mark.parametrize(

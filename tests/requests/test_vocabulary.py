@@ -256,7 +256,7 @@ def test_a_word_for_several_classes_takes_turns_and_says_which(vocabulary):
     matches = [vocabulary.match("fox") for _ in range(8)]
     seen = [labels(match)[0] for match in matches]
     assert set(seen[:4]) == set(seen[4:]) == {"red fox", "kit fox", "Arctic fox", "grey fox"}
-    assert all(match.note == f"'fox' is {label} this time" for match, label in zip(matches, seen, strict=True))
+    assert all(match.note == f"'fox' means {label} this time" for match, label in zip(matches, seen, strict=True))
 
 
 def test_the_same_word_twice_is_two_of_them(vocabulary):

@@ -24,6 +24,8 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SIZES = ((1280, 800), (390, 844))
+"""(width, height) of a laptop's window and of a phone, px."""
 WAIT_MS = 20_000
 """How long a page may take, on a busy machine, until it shows what it should."""
 HEIGHT, WIDTH, FPS = 72, 128, 25

@@ -13,9 +13,11 @@ from typing import Any, Literal
 from streamer.messages import (
     Blocked,
     BlockKind,
+    Change,
     ChatReport,
     ClassEntry,
     FrameCounters,
+    Inspection,
     Knowledge,
     Match,
     Motion,
@@ -55,7 +57,7 @@ WORDS = {
 LACKING = "n02951358"
 """The class that the fake network cannot dream."""
 REMEDY = "take a larger one"
-KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY)
+KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY, ("canoe",))
 
 
 def target(label: str) -> Target:
@@ -93,6 +95,9 @@ class FakeDesk:
         self.blocked = Blocked()
         self.motion = Motion()
         self.chat: ChatReport | None = None
+        self.changed: tuple[Change, ...] = ()
+        self.inspection: Inspection | None = None
+        self.looks = 0
         self._next = 1
 
     def submit(
@@ -159,6 +164,9 @@ class FakeDesk:
                     self.requests.remove(request)
                     return request
         raise Refused(Reason.NOT_FOUND, "you have no request waiting")
+
+    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+        return tuple(change for change in self.changed if change.number > since and change.source == source)
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
         self._note("voteskip", user, source)
@@ -242,6 +250,10 @@ class FakeDesk:
 
     def twist(self) -> None:
         self._note("twist")
+
+    def inspect(self) -> Inspection | None:
+        self.looks += 1
+        return self.inspection
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         self._note("move_camera", speed, rotation)

@@ -15,6 +15,7 @@ from streamer.messages import (
     ChatReport,
     ClassEntry,
     FrameCounters,
+    Inspection,
     Keyframe,
     LayerEntry,
     Motion,
@@ -39,6 +40,7 @@ class Dream:
     def __init__(self) -> None:
         self.motion = Motion()
         self.bumped = self.twisted = 0
+        self.inspection: Inspection | None = None
         self.chat = ChatBoard(time.monotonic)
 
     def bump(self) -> None:
@@ -46,6 +48,9 @@ class Dream:
 
     def twist(self) -> None:
         self.twisted += 1
+
+    def inspect(self) -> Inspection | None:
+        return self.inspection
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
         old = self.motion
@@ -110,6 +115,11 @@ class RealStage:
         """Another network is loaded, and knows these; None while it loads."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=network))
         self.director.learn(self._words.narrowed(wnids))
+
+    def load(self) -> None:
+        """The network is loading, and nobody knows yet which it will be."""
+        self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=""))
+        self.director.learn(self._words.while_loading())
 
     def learn_layers(self, layers: Sequence[LayerEntry]) -> None:
         """The network is loaded, and has these."""

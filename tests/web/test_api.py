@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from streamer.messages import Reason, Refused, Role
+from streamer.messages import Inspection, Reason, Refused, Role, StepPicture, StepView
 from tests.web.conftest import Stage
 from tests.web.fakes import LACKING, REMEDY
 
@@ -57,6 +60,11 @@ def test_a_program_on_this_machine_may_speak_for_others(stage: Stage) -> None:
             {"code": "unknown_word", "message": "I don't know 'volcanoe'", "suggestions": ["volcano", "canoe"]},
         ),
         (Refused(Reason.UNKNOWN_WORD, "no idea"), 422, {"code": "unknown_word", "message": "no idea", "suggestions": []}),
+        (
+            Refused(Reason.LOADING, "still loading", suggestions=("lion",), retry_s=10.0),
+            503,
+            {"code": "loading", "message": "still loading", "suggestions": ["lion"], "retry_s": 10.0},
+        ),
         (Refused(Reason.DUPLICATE, "in line already"), 409, {"code": "duplicate", "message": "in line already"}),
         (Refused(Reason.CLOSED, "closed"), 409, {"code": "closed", "message": "closed"}),
         (Refused(Reason.BAD_INPUT, "five subjects"), 400, {"code": "bad_input", "message": "five subjects"}),
@@ -67,7 +75,7 @@ def test_refusals_say_why(stage: Stage, refused: Refused, status: int, error: di
     stage.desk.refusal = refused
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcanoe"})
     assert (answer.status, answer.error) == (status, error)
-    assert answer.headers["Retry-After"] == ("13" if status == 429 else None)
+    assert answer.headers["Retry-After"] == {429: "13", 503: "10"}.get(status)
 
 
 def test_what_only_other_networks_know_is_told_with_the_way_to_one(stage: Stage) -> None:
@@ -101,6 +109,7 @@ def test_the_network_and_what_it_knows(stage: Stage) -> None:
         "total": 7,
         "examples": ["volcano", "bubble", "pizza", "jellyfish"],
         "remedy": REMEDY,
+        "more": ["canoe"],
     }
     assert stage.call("GET", "/api/network").json == told
     assert stage.call("GET", "/api/status").json["network"] == told
@@ -200,6 +209,7 @@ def test_status(stage: Stage) -> None:
                 {"kind": "class", "wnid": "n09472597", "label": "volcano", "link": "https://en.wikipedia.org/wiki/volcano"},
                 {"kind": "class", "wnid": "n07873807", "label": "pizza", "link": "https://en.wikipedia.org/wiki/pizza"},
             ],
+            "instead_of": "",
             "since_s": 12.0,
             "left_s": 18.0,
         },
@@ -224,6 +234,7 @@ def test_status(stage: Stage) -> None:
                         "link": "https://en.wikipedia.org/wiki/tabby_cat",
                     }
                 ],
+                "instead_of": "",
             }
         ],
         "paused": False,
@@ -232,6 +243,7 @@ def test_status(stage: Stage) -> None:
         "unwritten": "",
         "chat": None,
         "video": {
+            "state": "live",
             "fps": 25.0,
             "fps_measured": 24.99,
             "frames": {"number": 2499, "shown": 2500, "late": 3, "repeated": 2, "dropped": 1, "limited": 0, "stopped": 0},
@@ -252,6 +264,8 @@ def test_status(stage: Stage) -> None:
             "spoilt": 0,
             "reduced": "",
             "error": "the worker was killed",
+            "last_error": "",
+            "last_error_ago_s": None,
         },
         "sound": {"source": "silence", "state": "silence", "playing": "", "dropouts": 0, "error": ""},
         "source": None,
@@ -277,7 +291,55 @@ def test_classes(stage: Stage) -> None:
                 "link": "https://en.wikipedia.org/wiki/Arctic_fox",
                 "available": True,
                 "unlearnt": False,
+                "family_safe": True,
             }
         ]
     }
     assert len(stage.call("GET", "/api/classes?limit=2").json["classes"]) == 2
+
+
+def test_a_step_taken_apart(stage: Stage) -> None:
+    assert stage.call("GET", "/api/step").json == {"number": 0, "shown": False, "pictures": []}
+    pictures = (StepPicture("dream", b"jpeg"), StepPicture("layer fire5", b"\xff\xd8"))
+    stage.desk.inspection = Inspection(3, StepView("volcano", "squeezenet1_1", pictures))
+    told = stage.call("GET", "/api/step").json
+    assert (told["number"], told["shown"], told["title"], told["network"]) == (3, True, "volcano", "squeezenet1_1")
+    assert [(each["name"], b64decode(each["jpeg"])) for each in told["pictures"]] == [
+        ("dream", b"jpeg"),
+        ("layer fire5", b"\xff\xd8"),
+    ]
+    assert stage.call("GET", "/api/step?after=3").json == {"number": 3, "shown": True, "pictures": []}
+    assert stage.desk.looks == 3
+    stage.desk.inspection = Inspection(4, None)
+    assert stage.call("GET", "/api/step").json == {"number": 4, "shown": False, "pictures": []}
+    assert stage.call("GET", "/api/step?after=x").status == 400
+
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/such", "/how/", "/control/", "/<script>alert(1)</script>"])
+def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(stage: Stage, path: str) -> None:
+    page = stage.call("GET", quote(path), headers=HTML)
+    assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert b"There is nothing here" in page.body
+    assert b"<script>alert" not in page.body
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    program = stage.call("GET", quote(path))
+    assert (program.status, program.error["code"]) == (404, "not_found")
+
+
+def test_other_refusals_are_pages_too_where_people_look(stage: Stage, stages: Callable[..., Stage]) -> None:
+    private = stages(token="open sesame", view_token="peek a boo")
+    page = private.call("GET", "/", headers=HTML)
+    assert (page.status, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert b"This stream takes a token to view: add ?token=" in page.body
+    stage.video.jpeg = None
+    soon = stage.call("GET", "/frame.jpg", headers=HTML)
+    assert (soon.status, soon.headers["Retry-After"], soon.headers["Content-Type"]) == (503, "1", "text/html; charset=utf-8")
+    rebound = stage.call("GET", "/", headers={**HTML, "Host": "<b>evil</b>.example"})
+    assert rebound.status == 403
+    assert b"<b>evil" not in rebound.body
+    for path in ("/api/status?x=1", "/api/none"):
+        assert stage.call("GET", path, headers=HTML).headers["Content-Type"].startswith("application/json")
+    assert stage.call("POST", "/nothing", {}, headers=HTML).headers["Content-Type"].startswith("application/json")

@@ -134,7 +134,7 @@ def test_blocking_and_letting_in_again(real: RealStage, page: Page) -> None:
     page.get_by_role("button", name="More about pizza and Mara").click()
     page.get_by_role("button", name="Block Mara", exact=True).click()
     expect(lines(page)).to_have_text(["jellyfish", "tabby cat", "volcano + bubble"])
-    expect(page.locator("#outcome")).to_have_text("Blocked Mara. 1 request left the line.")
+    expect(page.locator("#outcome")).to_have_text("Blocked Mara. Removed 1 request.")
     page.get_by_role("button", name="More about tabby cat and Kim").click()
     page.get_by_role("button", name="Block tabby cat", exact=True).click()
     expect(page.locator("#blocked-classes li")).to_have_text(["tabby cat"])
@@ -162,18 +162,18 @@ def test_removing_all_of_a_viewer(real: RealStage, page: Page) -> None:
 
 def test_the_rules_change_at_once_and_go_back(real: RealStage, page: Page) -> None:
     page.goto(real.server.url + "control")
-    stays = page.get_by_label("A dream stays")
+    stays = page.get_by_label("Time per dream")
     expect(stays).to_have_value("60")
     stays.fill("20")
     stays.press("Enter")
-    expect(page.locator("#outcome")).to_have_text("A dream stays: 20 s.")
+    expect(page.locator("#outcome")).to_have_text("Time per dream: 20 s.")
     assert real.director.rules().settings["hold_s"] == 20
     page.get_by_label("Order").select_option("Most votes first")
     expect(page.locator("#outcome")).to_have_text("Order: most votes first.")
     family = page.get_by_role("switch", name="Family-safe subjects only")
     family.click()
     expect(family).to_have_attribute("aria-checked", "true")
-    room = page.get_by_label("May wait in all")
+    room = page.get_by_label("Requests in line, at most")
     room.fill("0")
     room.press("Enter")
     expect(page.locator("#outcome.bad")).to_contain_text("capacity")
@@ -182,8 +182,8 @@ def test_the_rules_change_at_once_and_go_back(real: RealStage, page: Page) -> No
     stays.blur()
     expect(stays).to_have_value("45")
     expect(page.locator(".rule.changed")).to_have_count(3)
-    page.get_by_role("button", name="Back to the configuration’s").click()
-    page.get_by_role("button", name="Really forget what was changed here?").click()
+    page.get_by_role("button", name="Reset to the configuration").click()
+    page.get_by_role("button", name="Discard every change made here?").click()
     expect(stays).to_have_value("60")
     expect(family).to_have_attribute("aria-checked", "false")
     assert real.director.rules().changed == ()
@@ -234,10 +234,10 @@ def test_the_camera(real: RealStage, page: Page) -> None:
 @pytest.mark.parametrize(
     ("told", "words", "hint"),
     [
-        (None, "No bot", "Nobody listens to a chat."),
+        (None, "No bot", "No chat is connected."),
         ({"state": "connected", "account": "dreambot", "channel": "somechannel"}, "Connected", ""),
         ({"state": "needs login", "detail": "the token was revoked"}, "Needs login", "Run zoomdream bot in a terminal"),
-        ({"state": "read-only", "channel": "somechannel", "source": "irc"}, "Listens, cannot answer", "answers nobody"),
+        ({"state": "read-only", "channel": "somechannel", "source": "irc"}, "Listening, cannot answer", "cannot answer"),
     ],
 )
 def test_the_state_of_the_chat_bot(real: RealStage, page: Page, told: Any, words: str, hint: str) -> None:
@@ -259,7 +259,7 @@ def test_when_the_last_message_came_and_what_is_done_without(real: RealStage, pa
     page.goto(real.server.url + "control")
     expect(page.locator("#chat-lines")).to_contain_text("Last message10 min ago")
     expect(page.locator("#chat-lines")).to_contain_text("Restarts2")
-    expect(page.locator("#numbers")).to_contain_text("Done withoutresidual flow, dream steps")
+    expect(page.locator("#numbers")).to_contain_text("Given up to keep paceresidual flow, dream steps")
 
 
 def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..., RealStage], page: Page) -> None:
@@ -382,7 +382,7 @@ def test_an_output_is_added_and_its_key_is_seen_nowhere(real: RealStage, page: P
     expect(form.get_by_label("Stream key")).to_have_value("")
     real.outputs.refusal = None
     form.get_by_label("Stream key").fill(key)
-    form.get_by_label("only test the line").check()
+    form.get_by_label("only test the connection").check()
     form.get_by_role("button", name="Add").click()
     expect(page.locator("#outputs-list .output")).to_have_count(3)
     expect(page.locator("#output-add")).not_to_have_attribute("open", "")

@@ -10,6 +10,7 @@ import pytest
 from streamer.messages import (
     Blocked,
     BlockKind,
+    Change,
     ChatReport,
     ChatState,
     Priority,
@@ -191,11 +192,25 @@ def test_what_words_would_match(stage: Stage) -> None:
 def test_the_bot_tells_of_itself(guarded: Stage) -> None:
     body = {"state": "needs login", "detail": "open the page", "account": "dreambot", "channel": "mara", "source": "twitch"}
     assert guarded.call("POST", "/api/chat", body).status == 401
-    assert guarded.call("POST", "/api/chat", body, TOKEN).json == {"ok": True}
+    assert guarded.call("POST", "/api/chat", body, TOKEN).json == {"ok": True, "changes": []}
     report = ChatReport(ChatState.NEEDS_LOGIN, "open the page", "dreambot", "mara", "twitch")
     assert guarded.desk.calls == [("hear_chat", report)]
     told = {**body, "age_s": 0.0, "since_s": 0.0, "heard_s": None, "restarts": 0}
     assert guarded.call("GET", "/api/status").json["chat"] == told
+
+
+def test_the_bot_hears_which_requests_of_its_chat_have_changed(stage: Stage) -> None:
+    stage.desk.changed = (
+        Change(4, 7, "Mara", "twitch", "volcano", "cliff"),
+        Change(5, 8, "guest", "web", "volcano", "cliff"),
+        Change(6, 9, "Jo", "twitch", "layer fire5", ""),
+    )
+    body = {"state": "connected", "source": "twitch"}
+    first = {"number": 4, "id": 7, "user": "Mara", "asked": "volcano", "title": "cliff"}
+    second = {"number": 6, "id": 9, "user": "Jo", "asked": "layer fire5", "title": ""}
+    assert stage.call("POST", "/api/chat", body).json["changes"] == [first, second]
+    assert stage.call("POST", "/api/chat", {**body, "told": 4}).json["changes"] == [second]
+    assert stage.call("POST", "/api/chat", {**body, "told": -1}).status == 400
 
 
 def events(stage: Stage) -> tuple[http.client.HTTPConnection, Callable[[], Any]]:

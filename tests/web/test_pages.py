@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 import streamer.web
 from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
-from streamer.messages import FrameCounters, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
+from streamer.messages import FrameCounters, PictureState, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.web.browser import COLOUR, WAIT_MS, moving_video
@@ -117,7 +117,7 @@ def test_the_page_comes_back_with_the_server(moving: Stage, page: Page) -> None:
 
 
 def test_a_dream_that_is_starting_says_so(stage: Stage, page: Page) -> None:
-    stage.status.snapshot = replace(stage.status.snapshot, frames=FrameCounters())
+    stage.status.snapshot = replace(stage.status.snapshot, frames=FrameCounters(), picture=PictureState.STARTING)
     stage.video.silent = True
     page.goto(stage.server.url)
     expect(page.locator("#state-text")).to_have_text("the dream is starting…")
@@ -207,7 +207,7 @@ def test_what_only_larger_networks_know_is_found_dimmed_and_answered_with_what_i
     page.get_by_label("Find a subject").fill("o")
     expect(page.locator("#classes li")).to_have_text(["Arctic fox↗", "volcano↗", "canoe↗"])
     expect(page.locator("#classes .unlearnt")).to_have_text(["canoe↗"])
-    expect(page.locator("#classes-note")).to_contain_text("Only larger networks know what is dimmed")
+    expect(page.locator("#classes-note")).to_contain_text("What is dimmed takes a larger network")
     page.get_by_role("button", name="Ask for what is near canoe").click()
     box = page.get_by_role("combobox")
     expect(box).to_have_value("canoe")

@@ -17,7 +17,7 @@ from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives.turns import TurnObjective
 from streamer.kept import Kept
-from streamer.messages import Motion
+from streamer.messages import Motion, StepPicture
 
 PRIOR_FILE = "patch_prior.safetensors"
 UNFITTED = (
@@ -77,6 +77,10 @@ class Algorithm(ABC):
             dt_s: seconds since the last step.
             camera_s: seconds by which the camera moves, which may do so once for several steps.
         """
+
+    def inspect(self, canvas: Canvas, on_air: OnAir) -> tuple[StepPicture, ...]:
+        """What the next step is made of, with nothing of the dream changed by the look; empty where it cannot be shown."""
+        return ()
 
     @abstractmethod
     def keep(self) -> Mapping[str, Any]:

@@ -35,4 +35,4 @@ def take_up(kept: Kept, chance: torch.Generator, noise: np.random.Generator) -> 
         if NOISE in kept.numbers:
             noise.bit_generator.state = kept.numbers[NOISE]
     except (RuntimeError, TypeError, ValueError, KeyError, OverflowError) as error:
-        log.info("chance begins anew, for its state is another version's: %s", error)
+        log.info("the state of chance is of another version, so it starts afresh: %s", error)

@@ -18,12 +18,13 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.captured_step import CapturedStep, Numbers, Parts
 from streamer.dream.algorithms.fading import OnAir
 from streamer.dream.algorithms.gradient_ascent import STEP, GradientAscent
+from streamer.dream.algorithms.inspection import inspect
 from streamer.dream.algorithms.normalisation import Normalisations, on_the_way_back
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.strength import Weighted, rms
 from streamer.dream.objectives.views import Glances, See
-from streamer.messages import Motion
+from streamer.messages import Motion, StepPicture
 
 POOLINGS = (1, 2)
 """Coarser ones draw a checkerboard of their blocks into flat areas, which no later step takes away."""
@@ -92,6 +93,13 @@ class Decorrelated(GradientAscent):
         numbers = Numbers(glance.shift, glance.size, size, keep, detail)
         at_once.take(canvas, motion, camera_s, on_air.regions, turn[0], numbers)
         self.number += 1
+
+    def inspect(self, canvas: Canvas, on_air: OnAir) -> tuple[StepPicture, ...]:
+        """What the next step is made of."""
+        if not on_air.comes:
+            return ()
+        parts = self._views, self._normalisations, self._prior
+        return inspect(self.context, canvas.picture, canvas.momentum, on_air.regions, *parts, self.number)
 
     def _keep(self, on_air: OnAir) -> float:
         """The share of the last direction that is kept."""

@@ -13,7 +13,7 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.chance import kept_chance, kept_noise, take_up
 from streamer.dream.algorithms.decorrelated import Decorrelated
 from streamer.dream.algorithms.deepdream import DeepDream
-from streamer.dream.algorithms.fading import Fading
+from streamer.dream.algorithms.fading import Fading, OnAir
 from streamer.dream.algorithms.original_2015 import Original2015
 from streamer.dream.algorithms.waking import HASTE, Waking
 from streamer.dream.interface import Copy
@@ -21,10 +21,12 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
 from streamer.media.fit import fitted
-from streamer.messages import Motion, Pose, Scene
+from streamer.messages import Motion, Pose, Scene, StepView
 
 ASCENTS: dict[str, type[Algorithm]] = {"default": Decorrelated, "deepdream": DeepDream, "original_2015": Original2015}
 """What climbs on a canvas, by ``dream.algorithm``."""
+NOTHING = OnAir((), 0.0, leaves=False)
+"""What is on air before the first step."""
 
 
 class Dreamer:
@@ -57,6 +59,7 @@ class Dreamer:
         self._algorithm = ASCENTS[config.dream.algorithm](context)
         self._fading = Fading(config.dream.crossfade_s, self._surge(config))
         self._waking = Waking(self._noise)
+        self._title, self._on_air = "", NOTHING
         begin = noise(size, self._noise) if start is None else fitted(start, size, config.source.fit, fine=True)
         self._canvas = Canvas(begin, device)
         self._algorithm.fit(self.size)
@@ -85,6 +88,7 @@ class Dreamer:
         for region in scene.regions:
             self._objective.check(region.target)
         self._fading.scene(scene)
+        self._title = scene.title
 
     def motion(self, motion: Motion) -> None:
         """Move the camera differently from now on."""
@@ -130,6 +134,11 @@ class Dreamer:
         """What is wrong with the picture; empty when nothing is."""
         return self._canvas.fault()
 
+    def inspect(self) -> StepView | None:
+        """What the next step is made of, in pictures; None where the algorithm has none, or nothing is on air."""
+        pictures = self._algorithm.inspect(self._canvas, self._on_air)
+        return StepView(self._title, self._whose[0], pictures) if pictures else None
+
     def keep(self) -> Kept:
         """What it takes besides the picture to go on from here."""
         arrays = self._canvas.kept() | kept_chance(self._chance)
@@ -157,4 +166,5 @@ class Dreamer:
         """
         self._waking.move(self._canvas, dt_s)
         on_air, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s
+        self._on_air = on_air
         self._algorithm.step(self._canvas, on_air, self._motion, dt_s, camera_s)

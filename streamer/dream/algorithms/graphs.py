@@ -69,7 +69,7 @@ class Graphs:
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            log.warning("a step cannot be recorded for the GPU, and is told kernel by kernel from now on: %s", error)
+            log.warning("a step cannot be recorded for the GPU, and is launched kernel by kernel from now on: %s", error)
             self._plain = True
             self.forget()
 

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from streamer.config import Config
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.interface import Copy, Dreaming
+from streamer.dream.interface import Copy, Dreaming, Inspectable
 from streamer.dream.sources.noise import noise
 from streamer.flow import Flow, Tracker, places, sought
 from streamer.kept import Kept
-from streamer.messages import Motion, Pose, Scene, SourcePicture
+from streamer.messages import Motion, Pose, Scene, SourcePicture, StepView
 
 CELLS = 9
 """Cells over the picture's height in which brightness and strength are held."""
@@ -42,7 +42,7 @@ PULL = 0.25
 """Share of the excess taken off each time."""
 
 
-class Painted(Dreaming, Protocol):
+class Painted(Dreaming, Inspectable, Protocol):
     """A dream whose canvas can be painted on."""
 
     @property
@@ -181,6 +181,10 @@ class RidingDream:
     def fault(self) -> str:
         """What is wrong with the picture; empty when nothing is."""
         return self._dream.fault()
+
+    def inspect(self) -> StepView | None:
+        """What the next step is made of, in pictures."""
+        return self._dream.inspect()
 
     def keep(self) -> Kept:
         """What it takes besides the picture to go on from here."""

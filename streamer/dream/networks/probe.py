@@ -92,4 +92,4 @@ def find_form(
         return
     form = best(times, network.form)
     found.put(asked, form)
-    log.info("of its forms %s computes fastest in %s here: from the next start on it does", network.name, form)
+    log.info("%s computes fastest in %s on this machine, and will do so from the next start on", network.name, form)

@@ -57,7 +57,7 @@ def fetch(
         for found in sorted(place.glob(f"{name}-*.pth"), reverse=True):
             if intact(found):
                 return found
-            log.warning("%s is damaged: its hash is not the one in its name; it is passed over", found)
+            log.warning("%s is damaged: its hash is not the one in its name; it is ignored", found)
     if limit_s == 0:
         raise NetworkError(f"{places[0]} does not hold them and 'network.download_s' is 0")
     try:

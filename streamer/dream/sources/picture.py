@@ -160,7 +160,7 @@ def _profile(icc: object, mode: str, path: Path) -> Profile | None:
         if profile.mode != own and not (profile.mode == "RGB" and own == "L"):
             raise ProfileError(f"it is for {profile.mode}, the picture is {own}")
     except ProfileError as error:
-        log.warning("the colour profile of '%s' is passed over: %s", path, error)
+        log.warning("the colour profile of '%s' is ignored: %s", path, error)
         return None
     return None if profile.is_srgb else profile
 

@@ -14,7 +14,7 @@ import numpy as np
 from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config
 from streamer.dream.device import return_freed_memory
-from streamer.dream.interface import Dream, DreamError, Unfit
+from streamer.dream.interface import Dream, DreamError, Inspectable, Unfit
 from streamer.dream.sessions.session import Beginning, Session
 from streamer.dream.sessions.settled import Sleep
 from streamer.dream.sources.feed import Feed
@@ -24,6 +24,8 @@ from streamer.dream.worker.protocol import (
     Beat,
     Command,
     Free,
+    Inspect,
+    Inspected,
     KeptAt,
     Pause,
     Ready,
@@ -52,6 +54,8 @@ KEEP_S = 0.25
 """Seconds from one picture with which momentum and chance are sent, for another worker to go on from, to the next."""
 SPOILT = 3
 """Pictures that may be spoilt one after the other before the dream is begun anew."""
+INSPECTED = 50
+"""So many times as long as a look at a step took nobody gets another: it costs the dream a fiftieth of its time at most."""
 RESEEDS = 3
 """How often it is begun anew, at first from its last good picture, then from noise, before another worker is to try."""
 
@@ -123,6 +127,8 @@ class Worker:
         self._kept_s = began_s - KEEP_S
         self._sets_up = False  # whether the next step does
         self._spoilt = self._reseeds = 0  # in a row
+        self._inspect = False  # whether somebody wants to see what a step is made of
+        self._inspect_s = began_s  # from when on there is time for that
         self._fresh = resume is None
         latest = kept = kept_ago = None
         if resume is not None:
@@ -166,6 +172,7 @@ class Worker:
                 until = began + STILL_S
             else:
                 self._make_keyframe()
+                self._show_step()
                 until = began + self._budget.least_s
             if until > self._clock():
                 self._deliver()
@@ -188,6 +195,24 @@ class Worker:
         if self._budget.keyframe():
             log.info("canvas now %dx%d, to hold a keyframe every %.2f s", *self._budget.size[::-1], self._budget.target_s)
             self._resize()
+
+    def _show_step(self) -> None:
+        """Show what a step is made of, where somebody asked and there is time; the dream is not changed by it."""
+        began_s = self._clock()
+        if not self._inspect or self._stopped or began_s < self._inspect_s:
+            return
+        self._inspect, dreamer, view = False, self._dream.dreamer, None
+        if isinstance(dreamer, Inspectable):
+            self._deliver()  # nobody's picture waits for it
+            self._set_up()
+            try:
+                view = dreamer.inspect()
+            except Exception as error:  # whatever it is: nobody's dream is to end for a look at it
+                if diagnose(error) is Cause.MEMORY:
+                    self._dream.relieve()
+                log.warning("a step cannot be shown: %s", in_one_line(error))
+        self._inspect_s = self._clock() + INSPECTED * (self._clock() - began_s)
+        self._send(Inspected(view))
 
     def _tune(self) -> None:
         """Go by the settings that came since the last keyframe, if any did."""
@@ -337,6 +362,8 @@ class Worker:
                 self._tuned = command
             case Thrift():
                 self._save(command)
+            case Inspect():
+                self._inspect = True
             case Pause():
                 if self._paused and not command.paused:
                     self._stand()

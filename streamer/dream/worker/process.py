@@ -32,6 +32,7 @@ from streamer.dream.worker.protocol import (
     Free,
     Haste,
     Hello,
+    Inspect,
     KeptAt,
     Left,
     Pause,
@@ -75,6 +76,8 @@ class Wishes:
     bumps: int = 0
     """How many were asked for so far."""
     twists: int = 0
+    """Likewise."""
+    inspections: int = 0
     """Likewise."""
     thrift: Thrift = PLENTY
     """How much it is to take of the machine."""
@@ -140,11 +143,11 @@ class WorkerProcess:
         """Tell it to dream; to be called once, before ``tell``.
 
         Args:
-            wishes: What is wanted of it; the bumps and twists so far are not made up for.
+            wishes: What is wanted of it; the bumps, twists and inspections so far are not made up for.
             resume: Where an earlier worker got to, at a size that canvases of these settings have.
             level: By how many levels the canvas is to be smaller than usual.
         """
-        self._told = replace(self._told, bumps=wishes.bumps, twists=wishes.twists)
+        self._told = replace(self._told, bumps=wishes.bumps, twists=wishes.twists, inspections=wishes.inspections)
         left = None
         if resume is not None:
             ridden, pictures = resume.ridden, resume.picture
@@ -190,6 +193,8 @@ class WorkerProcess:
             changes.append(Bump())
         if wishes.twists != told.twists:
             changes.append(Bump(twist=True))
+        if wishes.inspections != told.inspections:
+            changes.append(Inspect())
         if wishes.thrift != told.thrift:
             changes.append(wishes.thrift)
         if changes and self._sent - self._heard <= UNHEARD:

@@ -17,7 +17,7 @@ from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.ring import Place, Ring
 from streamer.kept import Kept
-from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture
+from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture, StepView
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +135,11 @@ PLENTY = Thrift()
 
 
 @dataclass(frozen=True, slots=True)
+class Inspect:
+    """Show what a step is made of, once there is time; optional: a dream that cannot answers with nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Free:
     """A slot's picture has been copied out."""
 
@@ -146,7 +151,7 @@ class Stop:
     """End after the step at hand."""
 
 
-Command = Scene | Motion | Tuned | Bump | Pause | Thrift | Free | Stop
+Command = Scene | Motion | Tuned | Bump | Pause | Thrift | Inspect | Free | Stop
 """Those that a worker obeys while it dreams."""
 
 
@@ -226,6 +231,14 @@ class Spoilt:
     """What is wrong with it."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspected:
+    """The answer to ``Inspect``."""
+
+    view: StepView | None
+    """None where there is nothing to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Something went wrong, and the dream goes on."""
@@ -249,4 +262,4 @@ class Failed:
     cause: Cause = Cause.OTHER
 
 
-Report = Hello | Busy | Prepared | Ready | Beat | Shot | Spoilt | Trouble | Failed | logging.LogRecord
+Report = Hello | Busy | Prepared | Ready | Beat | Shot | Spoilt | Inspected | Trouble | Failed | logging.LogRecord

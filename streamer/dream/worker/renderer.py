@@ -26,11 +26,24 @@ from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.patience import LOOK_S, Patience, SilenceLimits
 from streamer.dream.worker.process import Wishes, WorkerProcess
-from streamer.dream.worker.protocol import Beat, Busy, Failed, Haste, Ready, Report, Resume, Shot, Spoilt, Thrift, Trouble
+from streamer.dream.worker.protocol import (
+    Beat,
+    Busy,
+    Failed,
+    Haste,
+    Inspected,
+    Ready,
+    Report,
+    Resume,
+    Shot,
+    Spoilt,
+    Thrift,
+    Trouble,
+)
 from streamer.dream.worker.retreat import Retreat
 from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
 from streamer.kept import Kept
-from streamer.messages import Keyframe, Motion, RendererStatus, Scene, SourcePicture
+from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +124,9 @@ class Renderer:
         self._alarm, self._button = multiprocessing.Pipe(duplex=False)
         self._pressed = False
         self._status = RendererStatus(activity="starting")
+        self._erred_s = 0.0  # when the last thing went wrong, if any did
         self._failure = ""
+        self._inspection: Inspection | None = None
         self._latest = latest
         self._kept = None if latest is None or kept is None else (latest, kept)
         self._median_s = 0.0  # of what steps took lately
@@ -145,6 +160,14 @@ class Renderer:
         """Wake a settled dream by a slight twist."""
         self._wish(lambda wishes: replace(wishes, twists=wishes.twists + 1))
 
+    def inspect(self) -> None:
+        """Have the worker show what a step is made of, when it has time for that."""
+        self._wish(lambda wishes: replace(wishes, inspections=wishes.inspections + 1))
+
+    def inspection(self) -> Inspection | None:
+        """What the worker showed last; None before the first."""
+        return self._inspection
+
     def pause(self, paused: bool) -> None:
         """Stand still, or go on. Keyframes still come, of a camera that does not move."""
         self._wish(lambda wishes: replace(wishes, paused=paused))
@@ -163,7 +186,9 @@ class Renderer:
 
     def status(self) -> RendererStatus:
         """How the dreaming goes."""
-        return replace(self._status, reduced=self._retreat.told)
+        status = self._status
+        ago_s = max(0.0, self._clock() - self._erred_s) if status.last_error else None
+        return replace(status, reduced=self._retreat.told, last_error_ago_s=ago_s)
 
     @property
     def failure(self) -> str:
@@ -207,7 +232,7 @@ class Renderer:
                 if self._stopping.is_set():
                     return
                 if life.ended is None:
-                    log.info("another worker takes over, with all that was done without")
+                    log.info("another worker takes over, with everything that had been cut back")
                     continue
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
                 if self._mourn(life):
@@ -299,7 +324,7 @@ class Renderer:
             self._spare.dismiss()
         self._stopped_s = self._clock() if self._stopped_s is None else self._stopped_s
         self._recent.clear()
-        self._note(error=life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
+        self._err(life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
         return bool(retreat)
 
     def _is_relieved(self) -> bool:
@@ -327,14 +352,20 @@ class Renderer:
             case Ready():
                 self._ready = True
                 self._retreat.begun(report.network)
-                self._note(network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity="")
+                activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
+                self._note(
+                    network=report.network, device=report.device, wnids=report.wnids, layers=report.layers, activity=activity
+                )
             case Trouble():
                 log.warning("%s", report.message)
-                self._note(error=report.message)
+                self._err(report.message)
                 if report.cause is Cause.MEMORY:
                     self._retreat.stumbled(report.level)
             case Spoilt():
-                self._note(spoilt=self._status.spoilt + 1, error=f"a picture was not fit to be seen: {report.message}")
+                self._err(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
+            case Inspected():
+                number = 1 if self._inspection is None else self._inspection.number + 1
+                self._inspection = Inspection(number, report.view)
             case Beat():
                 if self._wishes.paused:
                     self._recent.clear()
@@ -357,10 +388,13 @@ class Renderer:
         if kept is not None:
             self._kept = self._latest, kept
         if shot.steps:
+            if self._status.error:
+                self._note(error="")  # the dream goes on
             self._recent.append((time_s, shot.steps))
             if self._stopped_s is not None:
                 log.info("the dream goes on, after %.2f s", self._clock() - self._stopped_s)
                 self._stopped_s = None
+                self._note(activity="")
         self._note(canvas=shot.size)
         if len(self._recent) > 1:
             seconds = max(self._recent[-1][0] - self._recent[0][0], 1e-9)
@@ -388,6 +422,11 @@ class Renderer:
     def _note(self, **changes: object) -> None:
         self._status = replace(self._status, **changes)  # type: ignore[arg-type]
 
+    def _err(self, what: str, **changes: object) -> None:
+        """Something went wrong; it counts as over when there is another picture."""
+        self._erred_s = self._clock()
+        self._note(error=what, last_error=what, **changes)
+
     def _give_up(self, why: str) -> None:
         self._failure = why
-        self._note(error=why, activity="given up", steps_per_s=0.0, keyframe_s=None)
+        self._err(why, activity="given up", steps_per_s=0.0, keyframe_s=None)

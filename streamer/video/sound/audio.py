@@ -279,7 +279,7 @@ class Feeder:
         if self._closing.is_set():
             return
         if error != self._error:
-            log.warning("no sound until this is better: %s", error)
+            log.warning("no sound until this is mended: %s", error)
         self._error = error
 
 

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { byId, duration, el, say, subjects, wait } from "./dom.js";
-import { name, remember, rename } from "./mine.js";
+import { isMine, name, remember, rename } from "./mine.js";
 import { Offers } from "./offers.js";
 
 const LINES = 30; // of the talk that are kept
@@ -14,6 +14,7 @@ let offers;
 let busy = false;
 let closed = false;
 let examples = ""; // as last shown
+const changed = new Set(); // what was told of changes
 
 function put(...lines) {
   log.append(...lines);
@@ -75,6 +76,17 @@ export async function ask(line) {
     put(refused(error, line));
   }
   busy = false;
+}
+
+/** Tell who asked here when another network dreams something else in place of it; once for each. */
+export function showChanges({ queue, on_air: now }) {
+  const ours = [...queue, ...(now?.request_id ? [{ ...now, id: now.request_id }] : [])].filter((item) => isMine(item.id));
+  for (const { id, title, targets, instead_of: asked } of ours) {
+    const key = `${id} ${title}`;
+    if (!asked || changed.has(key)) continue;
+    changed.add(key);
+    put(el("p", { className: "told" }, `Another network is at work now, which does not know ${asked}. You get `, el("b", {}, ...subjects(targets)), " instead."));
+  }
 }
 
 /** Whether the queue takes anything. */

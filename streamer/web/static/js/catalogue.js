@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { byId, el, link, say, sleep } from "./dom.js";
-import { sentence } from "./network.js";
+import { remedy, sentence } from "./network.js";
 
 const HANDFUL = 24;
 const MOST_UNLEARNT = 12; // of those that a search finds
@@ -40,7 +40,7 @@ function show(found, note = "") {
 function choose(next) {
   view = next;
   for (const chip of byId("letters").children) chip.setAttribute("aria-pressed", String(chip.dataset.view === view));
-  if (view === "few") show(shuffled(entries).slice(0, HANDFUL).sort((a, b) => a.label.localeCompare(b.label)));
+  if (view === "few") show(shuffled(suggested()).slice(0, HANDFUL).sort((a, b) => a.label.localeCompare(b.label)));
   else show(view === "all" ? entries : entries.filter((entry) => letter(entry) === view));
 }
 
@@ -50,8 +50,8 @@ function filter(word) {
   const rank = (entry) => (entry.label.toLowerCase().startsWith(word) ? 0 : 1);
   const among = (list) => list.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b));
   const [able, not] = [among(entries), among(unlearnt).slice(0, MOST_UNLEARNT)];
-  if (not.length) show([...able, ...not], "Only larger networks know what is dimmed. Ask for it, and what is near is offered.");
-  else show(able, able.length ? "" : "Nothing by that name. Near words are offered when you ask for it.");
+  if (not.length) show([...able, ...not], "What is dimmed takes a larger network. Ask for it, and you are offered the nearest things this one knows.");
+  else show(able, able.length ? "" : "Nothing by that name. Ask for it all the same, and you are offered whatever comes close.");
 }
 
 const typed = () => byId("filter").value.trim().toLowerCase();
@@ -84,13 +84,20 @@ function fill(classes) {
   filter(typed());
 }
 
+/** What may be shown to anybody unasked. */
+const suggested = () => entries.filter((entry) => entry.family_safe);
+
 /** A subject by chance; empty before there is a list. */
-export const any = () => (entries.length ? entries[Math.floor(Math.random() * entries.length)].label : "");
+export function any() {
+  const among = suggested();
+  return among.length ? among[Math.floor(Math.random() * among.length)].label : "";
+}
 
 /** Show what the network of a status knows; the list is read again when it is another. */
 export function showNetwork({ network }) {
-  const told = sentence(network) || "The network is loading. What it knows is listed here in a moment.";
-  say(byId("network"), operator && network.remedy ? `${told} ${network.remedy}.` : told);
+  const told = [sentence(network) || "The network is loading. What it knows appears here in a moment.", ...(operator ? remedy(network) : [])];
+  const words = told.map((part) => part.textContent ?? part).join("");
+  if (byId("network").textContent !== words) byId("network").replaceChildren(...told);
   const key = `${network.name} ${network.classes}`;
   if (network.classes && key !== shown) read(key);
 }

@@ -40,6 +40,7 @@ watch(
     queue.show(status);
     ask.showOpen(open);
     ask.showExamples(status, catalogue.any);
+    ask.showChanges(status);
     catalogue.showNetwork(status);
     showAbout(status);
     showAired(status);

@@ -48,7 +48,7 @@ export class Offers {
       const path = `/api/classes?q=${encodeURIComponent(word)}&limit=${MOST * 2}`;
       const { classes } = await call("GET", path, undefined, { signal: this.asked.signal });
       const known = classes.some((entry) => entry.available && entry.label.toLowerCase() === word.toLowerCase());
-      this.#show(known && classes.length === 1 ? [] : classes.filter((entry) => entry.available).slice(0, MOST));
+      this.#show(known && classes.length === 1 ? [] : classes.filter((entry) => entry.available && entry.family_safe).slice(0, MOST));
     } catch (error) {
       if (error.name !== "AbortError") this.#show([]);
     }

@@ -6,7 +6,7 @@ import { watch } from "./status.js";
 const MOST = 10;
 const SCALE = [0.5, 4];
 
-/** What the address asks for; anything that makes no sense counts as not said. */
+/** What the address asks for; anything else is ignored. */
 export function wishes(query) {
   const wish = new URLSearchParams(query);
   const number = (key, usual, least, most) => {

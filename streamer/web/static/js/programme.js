@@ -25,7 +25,8 @@ export function showNow({ on_air: now, paused }) {
     shown = key;
     byId("now-title").replaceChildren(...(now ? subjects(now.targets) : ["…"]));
     const asked = now?.user ? ["for ", person(now.user, "b")] : [now ? "Nobody asked for this one." : "The first dream is on its way."];
-    byId("now-for").replaceChildren(...asked);
+    const instead = now?.instead_of ? [el("span", { className: "instead" }, `, instead of ${now.instead_of}`)] : [];
+    byId("now-for").replaceChildren(...asked, ...instead);
   }
   say(byId("now-kind"), paused ? "On air, held" : now && !now.user ? "Wandering" : "On air");
   const left = now?.left_s ?? null;

@@ -5,6 +5,9 @@ import { isMine } from "./mine.js";
 
 const PAID = { points: "channel points", bits: "bits" };
 
+/** What was asked for, where another network is at work by now that has not learnt it. */
+const instead = (item) => (item.instead_of ? [el("span", { className: "instead" }, `instead of ${item.instead_of}`)] : []);
+
 /** The list in `#queue`. Rows are kept while they stay, and with them what is open in them. */
 export class Queue {
   #rows = new Map(); // by key
@@ -47,7 +50,7 @@ export class Queue {
       "li",
       {},
       el("span", { className: "place" }),
-      el("span", { className: "what" }, ...subjects(item.targets)),
+      el("span", { className: "what" }, ...subjects(item.targets), ...instead(item)),
       el("span", { className: "eta" }),
       el("span", { className: "who" }, person(item.user), el("span", { className: "you" })),
     );

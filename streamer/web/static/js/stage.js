@@ -8,6 +8,9 @@ const WORDS = {
   connecting: "connecting…",
   starting: "the dream is starting…",
   live: "live",
+  slow: "slow",
+  interrupted: "interrupted, back in a moment…",
+  unwell: "live, with problems",
   reconnecting: "reconnecting…",
   paused: "paused",
 };
@@ -23,15 +26,19 @@ function build() {
     el("p", { id: "veil", className: "veil", "aria-hidden": "true" }),
     el("div", { className: "controls" }, play, full),
   );
-  byId("state").append(el("span", { className: "dot", "aria-hidden": "true" }), el("span", { id: "state-text" }));
+  const figures = el("span", { id: "state-figures", "aria-hidden": "true" }); // they change too often to be read out
+  byId("state").append(el("span", { className: "dot", "aria-hidden": "true" }), el("span", { id: "state-text" }), figures);
 }
 
 /** Runs the player; tell it of each status and of the connection to the events. */
 export class Stage {
   constructor() {
     build();
-    this.running = true; // until a status says that there is no picture yet
+    this.picture = "live"; // until a status says otherwise
+    this.well = true;
     this.connected = true;
+    this.place = document.title; // the page's own name
+    this.title = this.rate = "";
     this.player = new Player(byId("video"), byId("picture"), () => this.#show());
     const stage = byId("stage");
     byId("play").addEventListener("click", () => (this.player.paused ? this.player.play() : this.player.pause()));
@@ -47,8 +54,11 @@ export class Stage {
     this.player.begin();
   }
 
-  status({ video }) {
-    this.running = video.frames.shown > 0;
+  status({ video, health, on_air: now }) {
+    this.picture = video.state;
+    this.well = health.ok;
+    this.title = now?.title ?? "";
+    this.rate = `${Math.round(video.fps_measured)} of ${Math.round(video.fps)} frames a second`;
     this.#show();
   }
 
@@ -66,8 +76,10 @@ export class Stage {
     const { state } = this.player;
     if (state === "paused") return this.connected ? "paused" : "reconnecting";
     if (!this.connected) return "reconnecting";
-    if (state === "live") return "live";
-    return this.running ? (state ?? "connecting") : "starting";
+    if (this.picture === "starting") return "starting";
+    if (state !== "live") return state ?? "connecting";
+    if (this.picture === "live" && !this.well) return "unwell";
+    return this.picture;
   }
 
   #show() {
@@ -76,6 +88,9 @@ export class Stage {
     byId("stage").dataset.state = picture === "live" || picture === "paused" ? picture : state;
     byId("state").dataset.state = state;
     say(byId("state-text"), WORDS[state]);
+    say(byId("state-figures"), state === "slow" ? this.rate : "");
+    const name = state === "live" ? this.title : WORDS[state];
+    document.title = name ? `${name} · ${this.place}` : this.place;
     if (picture !== "live" && picture !== "paused") say(byId("veil"), WORDS[state]);
     byId("play").setAttribute("aria-label", this.player.paused ? "Play the picture" : "Pause the picture");
   }

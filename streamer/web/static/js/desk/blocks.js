@@ -7,13 +7,13 @@ import { act } from "./act.js";
 const KINDS = { words: "word", users: "user", classes: "class" };
 
 async function unblock(kind, value, label) {
-  const told = await act("POST", "/api/unblock", { kind, value }, () => `${label} is free again.`);
+  const told = await act("POST", "/api/unblock", { kind, value }, () => `Unblocked ${label}.`);
   if (told) show(told.blocked);
 }
 
 /** Block a word, a user or a class; an unknown class is answered with near ones. */
 export async function block(kind, value, label = value) {
-  const left = (removed) => (removed ? ` ${count(removed, "request")} left the line.` : "");
+  const left = (removed) => (removed ? ` Removed ${count(removed, "request")}.` : "");
   const again = (near) => block(kind, near);
   const told = await act("POST", "/api/blocks", { kind, value }, ({ removed }) => `Blocked ${label}.${left(removed)}`, again);
   if (!told) return;

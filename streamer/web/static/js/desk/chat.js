@@ -6,7 +6,7 @@ import { byId, duration, el, person, say } from "../dom.js";
 const STATES = {
   connected: ["well", "connected"],
   connecting: ["soon", "connecting…"],
-  "read-only": ["soon", "listens, cannot answer"],
+  "read-only": ["soon", "listening, cannot answer"],
   "needs login": ["bad", "needs login"],
   offline: ["bad", "offline"],
   gone: ["bad", "gone quiet"],
@@ -14,8 +14,8 @@ const STATES = {
 };
 const HINTS = {
   "needs login": "Run zoomdream bot in a terminal and follow what it says.",
-  "read-only": "Without a login it reads the channel, but answers nobody.",
-  none: "Nobody listens to a chat. Set twitch.channel, or start zoomdream bot.",
+  "read-only": "Without a login it reads the channel but cannot answer.",
+  none: "No chat is connected. Set twitch.channel, or start zoomdream bot.",
 };
 
 export function show({ chat }) {
@@ -29,11 +29,11 @@ export function show({ chat }) {
   const lines = [];
   if (chat?.channel) lines.push(["Channel", chat.channel]);
   if (chat?.account) lines.push(["Speaks as", chat.account]);
-  if (chat?.source) lines.push(["By way of", chat.source]);
-  if (chat?.detail) lines.push(["It says", chat.detail]);
+  if (chat?.source) lines.push(["Via", chat.source]);
+  if (chat?.detail) lines.push(["Detail", chat.detail]);
   if (chat && state === "gone") lines.push(["Last heard", `${duration(chat.age_s)} ago`]);
   if (chat?.heard_s !== null && chat?.heard_s !== undefined) lines.push(["Last message", `${duration(chat.heard_s)} ago`]);
-  if (chat) lines.push(["So for", duration(chat.since_s)]);
+  if (chat) lines.push(["In this state for", duration(chat.since_s)]);
   if (chat?.restarts) lines.push(["Restarts", `${chat.restarts}`]);
   const told = JSON.stringify(lines);
   const list = byId("chat-lines");

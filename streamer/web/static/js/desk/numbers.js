@@ -12,6 +12,10 @@ function sourceRow({ kind, name, state, size, fps }) {
   return [kind === "camera" ? "Camera" : "Film", `${name}: ${state}${given}`, state === "lost"];
 }
 
+function lastError({ error, last_error: last, last_error_ago_s: ago }) {
+  return error || (last ? `${last}, ${duration(ago)} ago` : "none");
+}
+
 export function showNumbers({ video, sound, renderer, network, source, uptime_s, version }) {
   const { frames } = video;
   const canvas = renderer.canvas ? `${renderer.canvas.width} × ${renderer.canvas.height}` : "…";
@@ -24,10 +28,10 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
       ["Repeated", frames.repeated],
       ["Dropped", frames.dropped],
       ["Stopped", frames.stopped],
-      ["Kept from flashing", frames.limited],
+      ["Flashes softened", frames.limited],
       ["Viewers", video.viewers],
       ["Encoder", video.encoder || "…"],
-      ["Done without", video.given_up.join(", ") || "nothing", video.given_up.length > 0],
+      ["Given up to keep pace", video.given_up.join(", ") || "nothing", video.given_up.length > 0],
       ["Sound", sound.error || sound.playing || sound.source, Boolean(sound.error)],
     ]),
     group("Dream", [
@@ -40,11 +44,11 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
       ...(source ? [sourceRow(source)] : []),
     ]),
     group("Program", [
-      ["Up for", duration(uptime_s)],
+      ["Running for", duration(uptime_s)],
       ["Renderer restarts", renderer.restarts, renderer.restarts > 0],
-      ["Spoilt pictures", renderer.spoilt, renderer.spoilt > 0],
-      ...(renderer.reduced ? [["Does without", renderer.reduced, true]] : []),
-      ["Last error", renderer.error || "none", Boolean(renderer.error)],
+      ["Pictures discarded", renderer.spoilt, renderer.spoilt > 0],
+      ...(renderer.reduced ? [["Cut back", renderer.reduced, true]] : []),
+      ["Last error", lastError(renderer), Boolean(renderer.error)],
       ["Version", version],
     ]),
   );

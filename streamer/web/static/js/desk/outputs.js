@@ -36,7 +36,7 @@ function size(bytes) {
 }
 
 function condition({ kind, state, since_s, retry_in_s }) {
-  const words = state === "waiting" && FETCHED.has(kind) ? "nobody watches" : (STATES[state]?.[1] ?? state);
+  const words = state === "waiting" && FETCHED.has(kind) ? "nobody is watching" : (STATES[state]?.[1] ?? state);
   if (state === "retrying" && retry_in_s !== null) return retry_in_s < 1 ? `${words} now` : `${words} in ${duration(retry_in_s)}`;
   return state === "connecting" || state === "disabled" ? words : `${words} for ${duration(since_s)}`;
 }
@@ -53,7 +53,7 @@ function row({ name }) {
   arm(
     remove,
     () => "Really?",
-    () => act("DELETE", path(name), undefined, () => `${name} is removed until the stream starts anew.`),
+    () => act("DELETE", path(name), undefined, () => `Removed ${name} until the next start.`),
   );
   return el(
     "li",

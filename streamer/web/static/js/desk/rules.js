@@ -11,22 +11,22 @@ const CHOICE = { fifo: "First come, first served", votes: "Most votes first", ra
 /** What the page knows how to change: key, name, kind, unit or choices. What the server does not name is left out. */
 const FIELDS = [
   ["order", "Order", "choice", CHOICE],
-  ["hold_s", "A dream stays", "number", "s"],
-  ["capacity", "May wait in all", "number", ""],
-  ["per_user", "May wait per viewer", "number", ""],
-  ["cooldown_s", "Pause after any request", "number", "s"],
-  ["user_cooldown_s", "Pause for who asked", "number", "s"],
-  ["fair", "Nobody twice while others wait", "switch"],
+  ["hold_s", "Time per dream", "number", "s"],
+  ["capacity", "Requests in line, at most", "number", ""],
+  ["per_user", "Of one viewer, at most", "number", ""],
+  ["cooldown_s", "Pause between requests", "number", "s"],
+  ["user_cooldown_s", "Pause for the same viewer", "number", "s"],
+  ["fair", "Viewers take turns", "switch"],
   ["family_safe", "Family-safe subjects only", "switch"],
 ];
 const FURTHER = [
   ["paid_first", "Bits and points go first", "switch"],
-  ["subscriber_bonus", "More per subscriber", "number", ""],
-  ["vip_bonus", "More per VIP", "number", ""],
-  ["voteskip_share", "Viewers that vote to skip", "percent", "%"],
-  ["voteskip_votes", "Votes that takes at least", "number", ""],
-  ["wander_s", "A subject nobody asked for stays", "number", "s"],
-  ["interrupt_wandering", "A request ends such a subject at once", "switch"],
+  ["subscriber_bonus", "Extra requests for subscribers", "number", ""],
+  ["vip_bonus", "Extra requests for VIPs", "number", ""],
+  ["voteskip_share", "Share of viewers it takes to skip", "percent", "%"],
+  ["voteskip_votes", "Votes it takes to skip, at least", "number", ""],
+  ["wander_s", "Time per subject while wandering", "number", "s"],
+  ["interrupt_wandering", "Requests interrupt wandering", "switch"],
 ];
 const ALL = [...FIELDS, ...FURTHER];
 
@@ -89,7 +89,7 @@ function show(rules, settled) {
     if (row.hidden) continue;
     const changed = rules.changed?.includes(key) ?? false;
     row.classList.toggle("changed", changed);
-    row.title = changed ? "Changed while it ran" : "";
+    row.title = changed ? "Changed since the start" : "";
     const input = row.querySelector("input, select, button");
     const value = rules[key];
     if (kind === "switch") {
@@ -119,9 +119,9 @@ export function begin(blocks) {
   byId("rules-further").append(...FURTHER.map(([key]) => rows.get(key)));
   arm(
     byId("reset"),
-    () => "Really forget what was changed here?",
+    () => "Discard every change made here?",
     async () => {
-      const told = await act("DELETE", "/api/rules", undefined, () => "The rules are those of the configuration again.");
+      const told = await act("DELETE", "/api/rules", undefined, () => "The rules are the configuration’s again.");
       if (told) take(told);
     },
   );

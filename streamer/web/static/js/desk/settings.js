@@ -10,8 +10,8 @@ function draw({ file, mistakes, at_next_start }) {
   const wrong = mistakes.length > 0;
   byId("settings").hidden = !file && !wrong && !at_next_start.length;
   byId("settings-heading").dataset.ok = String(!wrong);
-  say(byId("settings-text"), wrong ? "The config is not heeded" : "Config");
-  say(byId("settings-hint"), wrong ? "The settings from before hold until it is put right." : file);
+  say(byId("settings-text"), wrong ? "The config has mistakes" : "Config");
+  say(byId("settings-hint"), wrong ? "The previous settings stay in force until it is fixed." : file);
   byId("mistakes").replaceChildren(...mistakes.map((mistake) => el("li", { dir: "auto" }, mistake)));
   byId("settings-waiting").hidden = !at_next_start.length;
   say(byId("settings-waiting"), `At the next start: ${at_next_start.join(", ")}`);

@@ -1,8 +1,8 @@
 // What moderators ask for: things, and the network's own layers.
 
 import { call } from "../api.js";
-import { byId, count, el, say } from "../dom.js";
-import { sentence } from "../network.js";
+import { byId, count, el } from "../dom.js";
+import { remedy, sentence } from "../network.js";
 import { act } from "./act.js";
 
 const WHO = "the operator";
@@ -64,7 +64,9 @@ async function read(wanted) {
 }
 
 function showNetwork(network) {
-  say(byId("network"), [sentence(network), network.remedy && `${network.remedy}.`].filter(Boolean).join(" "));
+  const told = [sentence(network), ...remedy(network)];
+  const words = told.map((part) => part.textContent ?? part).join("");
+  if (byId("network").textContent !== words) byId("network").replaceChildren(...told);
   const layer = chosen();
   const example = network.examples[0];
   if (example) byId("wish-text").placeholder = layer ? `${example} + layer ${layer.value}` : network.examples.slice(0, 2).join(" + ");

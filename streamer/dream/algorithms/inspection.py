@@ -1,0 +1,117 @@
+"""What a step of the default algorithm is made of, in pictures for people, worked out beside the dream."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer.dream.algorithms.algorithm import Context
+from streamer.dream.algorithms.normalisation import Normalisations
+from streamer.dream.algorithms.patch_prior import PatchPrior
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.strength import Weighted, rms
+from streamer.dream.objectives.turns import Views
+from streamer.dream.objectives.views import Glances, See
+from streamer.messages import StepPicture
+
+WIDTH_PX = 320
+"""Width of the pictures; a canvas that is smaller keeps its own."""
+QUALITY = 82
+"""Of JPEG."""
+STRENGTH = 44.0
+"""Levels about mid-grey that the root mean square of a direction is shown as."""
+LAYERS = (0.12, 0.5, 0.85)
+"""Which of the network's layers are shown: fractions of the way from the picture to the classes."""
+TILES = (3, 4)
+"""Rows and columns of channels that are shown of each."""
+
+
+def inspect(
+    context: Context,
+    picture: Tensor,
+    momentum: Tensor,
+    regions: Weighted,
+    views: Views,
+    normalisations: Normalisations,
+    prior: PatchPrior,
+    number: int,
+) -> tuple[StepPicture, ...]:
+    """What the next step is made of.
+
+    Args:
+        picture: (1, 3, H, W) float32 RGB in 0..255, as are the others' shapes.
+        momentum: where the last steps have led.
+        regions: what is on air; at least one region.
+        number: of the step: it decides whose turn it is, and is the seed of all that is random here, so that nothing is drawn
+            from what the dream draws from.
+    """
+    chance = torch.Generator().manual_seed(number)
+    glances = Glances(context.settings, (picture.shape[-2], picture.shape[-1]), chance)
+    shown: list[tuple[Network, See]] = []
+
+    def show(network: Network, view: float) -> See:
+        shown.append((network, glances(network, view)))
+        return shown[-1][1]
+
+    gradient = context.objective.gradient(picture, regions, number, views, show)
+    natural = normalisations((picture.shape[-2], picture.shape[-1]))(gradient)
+    pull = prior.gradient(picture, chance)
+    network, see = shown[0]
+    found = [StepPicture("dream", _jpeg(_small(picture)[0].permute(1, 2, 0)))]
+    for name, direction in (("gradient", gradient), ("natural", natural), ("prior", pull), ("step", momentum)):
+        found.append(StepPicture(name, _jpeg(_direction(direction))))
+    with torch.no_grad():
+        maps = network.look(see(picture), [Tap(name) for name in _layers(network)])
+    found += [StepPicture(f"layer {tap.layer}", _jpeg(_channels(seen[0]))) for tap, seen in maps.items()]
+    return tuple(found)
+
+
+def _layers(network: Network) -> tuple[str, ...]:
+    """The layers that are shown; blocks whole, the classes not."""
+    whole = [name for name in network.layer_names if "." not in name and name != network.classes_layer]
+    return tuple(dict.fromkeys(whole[int(part * len(whole))] for part in LAYERS)) if whole else ()
+
+
+def _small(picture: Tensor) -> Tensor:
+    """(1, 3, H, W) at ``WIDTH_PX`` at most."""
+    height, width = picture.shape[-2:]
+    if width <= WIDTH_PX:
+        return picture
+    size = (max(1, round(height * WIDTH_PX / width)), WIDTH_PX)
+    return F.interpolate(picture, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def _direction(direction: Tensor) -> Tensor:
+    """Against a direction goes what is asked for: (H, W, 3), grey where nothing changes."""
+    small = _small(-direction.float())
+    return (128 + small * (STRENGTH / rms(small)))[0].permute(1, 2, 0)
+
+
+def _channels(maps: Tensor) -> Tensor:
+    """The channels of a layer (C, h, w) that see most, side by side, (H, W) grey."""
+    rows, columns = TILES
+    count = min(rows * columns, len(maps))
+    strongest = maps.mean((1, 2)).topk(count).indices
+    maps = maps[strongest]
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    maps = (maps - low) / (high - low).clamp_min(1e-6) * 255
+    width = WIDTH_PX // columns
+    height = max(1, round(width * maps.shape[-2] / maps.shape[-1]))
+    tiles = F.interpolate(maps[None], size=(height - 1, width - 1), mode="bilinear", align_corners=False)[0]
+    tiles = F.pad(tiles, (0, 1, 0, 1))
+    tiles = torch.cat([tiles, tiles.new_zeros(rows * columns - count, height, width)])
+    return tiles.reshape(rows, columns, height, width).permute(0, 2, 1, 3).reshape(rows * height, columns * width)
+
+
+def _jpeg(values: Tensor) -> bytes:
+    """(H, W, 3) RGB or (H, W) grey, 0..255, as a JPEG file."""
+    image = values.clamp(0, 255).round().to(torch.uint8).cpu().numpy()
+    if image.ndim == 3:
+        image = np.ascontiguousarray(image[..., ::-1])
+    done, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert done, "OpenCV writes any picture of bytes"
+    return packed.tobytes()
