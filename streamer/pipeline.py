@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from streamer.actions import Actions
 from streamer.acts import Act
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.catalogue import Catalogue
@@ -35,9 +36,7 @@ from streamer.health import Health
 from streamer.journal import Journal
 from streamer.loop import Loop
 from streamer.messages import (
-    ChatReport,
     Frame,
-    Inspection,
     Keyframe,
     LayerEntry,
     Layout,
@@ -102,16 +101,12 @@ EASY_SHARE = 0.5
 """Part of the time in which the dream takes steps, while other programs take the machine…"""
 EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
 """…and of the frame's sides at which frames are drawn."""
-SLOWEST, FASTEST = 0.2, 5.0
-"""Factors of zoom per second between which the sound makes the camera faster; as the settings have them."""
 PULSES = 100
 """Pulses of the zoom that wait to be written down, each after where on the camera's path it is. When full: the oldest go."""
 SNAPSHOT_S = 1.0
 """Seconds of them that are given to the last snapshot."""
 ALBUM_S = 1.0
 """Seconds of them that are given to the dreams that have just left the air."""
-INSPECT_S = 10.0
-"""Seconds from one look at a step to the next, however many ask for one."""
 SILENT_S = 0.5
 """Seconds of them that are given to who reads a camera or a stream."""
 
@@ -184,7 +179,7 @@ class Pipeline:
             )
             self._thumbnails = Thumbnails(config.thumbnails.folder or queue_path.parent / FOLDER, config.thumbnails)
             self._chat = ChatBoard(clock)
-            self._actions = _Actions(self._renderer, motion, self._chat, self._reload, clock)
+            self._actions = Actions(self._renderer, motion, self._chat, self._reload, clock)
             presets = Presets(config.controls.folder or queue_path.parent / "presets")
             self._controls = Controls(self._reload, presets, self._switching, self._hearing)
             self._osc = self._make_osc()
@@ -636,67 +631,6 @@ class Pipeline:
         if isinstance(output, MpegtsHttpOutput | MjpegOutput):
             return make_channel(output, self._encoders, name)
         return make_sink(output, self._encoders, name)
-
-
-class _Actions:
-    """What the web may do to the dream, and where it brings what the chat bot tells. Thread-safe."""
-
-    def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard, reload: Reload, clock: Callable[[], float]) -> None:
-        self._renderer, self._chat, self._reload, self._clock = renderer, chat, reload, clock
-        self._lock = threading.Lock()
-        self._inspected_s = -INSPECT_S
-        self._pace = self._drive = 1.0
-        self.motion = motion
-        """How the camera is to move, but for what the sound adds."""
-
-    def bump(self) -> None:
-        """Shake the dream awake by noise."""
-        self._renderer.bump()
-
-    def twist(self) -> None:
-        """Wake the dream by a slight twist."""
-        self._renderer.twist()
-
-    def inspect(self) -> Inspection | None:
-        """What a step is made of, as it was shown last; a newer one is asked for where that is due."""
-        with self._lock:
-            now_s = self._clock()
-            if now_s - self._inspected_s >= INSPECT_S:
-                self._inspected_s = now_s
-                self._renderer.inspect()
-        return self._renderer.inspection()
-
-    def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
-        """Move the camera differently from now on, None for as before; returns how it moves then."""
-        wanted = {"zoom.speed": speed, "zoom.rotation": rotation}
-        self._reload.change({key: value for key, value in wanted.items() if value is not None})
-        zoom = self._reload.target.zoom
-        return Motion(zoom.speed, zoom.rotation)
-
-    def turn(self, speed: float | None, rotation: float | None) -> Motion:
-        """Have the renderer move the camera so; arguments and returns likewise."""
-        with self._lock:
-            before = self.motion
-            self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
-            self._renderer.motion(self._heeding())
-            return self.motion
-
-    def heed(self, pace: float, drive: float) -> None:
-        """Let the camera move so many times as fast, and steps be so many times as large, as they would be otherwise."""
-        with self._lock:
-            if (pace, drive) != (self._pace, self._drive):
-                self._pace, self._drive = pace, drive
-                self._renderer.motion(self._heeding())
-
-    def _heeding(self) -> Motion:
-        speed = self.motion.speed
-        if self._pace != 1:
-            speed = round(min(max(speed**self._pace, SLOWEST), FASTEST), 4)
-        return Motion(speed, self.motion.rotation, self._drive)
-
-    def hear_chat(self, report: ChatReport) -> None:
-        """Take what the chat bot tells of itself."""
-        self._chat.hear(report)
 
 
 def _told(config: Mapping[str, Any], key: str) -> Any:
