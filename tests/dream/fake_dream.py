@@ -91,7 +91,7 @@ def _size(config):
 
 def make(config, seed, tell):
     tell("getting ready")
-    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS)
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS, nearest=((1,), (0,)))
 
 
 def make_unfit(config, seed, tell):
