@@ -29,6 +29,8 @@ from streamer.requests.vocabulary import Vocabulary
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it."""
+TOLD_AFTER = 3
+"""Classes after which it is told how long all of them take."""
 RECENT = 20
 """Classes from which the time of the next ones is told: the machine may have more or less to do than an hour ago."""
 
@@ -57,13 +59,13 @@ class Pace:
     def __init__(self, past: Iterable[float] = ()) -> None:
         """Begin with the seconds that classes took in earlier calls: they count until one of this call is done."""
         self._past: deque[float] = deque(past, maxlen=RECENT)
-        self._learnt = False
+        self._learnt = 0
 
     def learn(self, seconds: float) -> None:
-        """One more is done."""
-        if not self._learnt:
+        """One more is done. The first takes longer, for it sets up what all others use: it counts until there is a second."""
+        if self._learnt < 2:
             self._past.clear()
-            self._learnt = True
+        self._learnt += 1
         self._past.append(seconds)
 
     def left_s(self, classes: int, share: float = 0.0, begun_s: float = 0.0) -> float | None:
@@ -175,8 +177,8 @@ def _make(
             took_s = time.monotonic() - class_s
             folder.put(entry, image, took_s)
             pace.learn(took_s)
-            if number == 0:
-                foretold_s = took_s + (pace.left_s(left - 1) or 0.0)
+            if number == min(TOLD_AFTER, len(missing)) - 1:
+                foretold_s = time.monotonic() - begun_s + (pace.left_s(left - 1) or 0.0)
                 announce(f"{len(missing)} classes, {work.plan} each: about {duration(foretold_s)}")
         shown.update(task, completed=len(missing), left="")
     announce(f"{len(missing)} classes took {duration(time.monotonic() - begun_s)}; {duration(foretold_s)} were foretold")

@@ -92,7 +92,7 @@ def _size(config):
 
 def make(config, seed, tell):
     tell("getting ready")
-    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS)
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, layers=LAYERS, nearest=((1,), (0,)))
 
 
 class Inspected(FakeDreamer):

@@ -118,7 +118,7 @@ def test_scenes_in_keyframes_out():
     for keyframe in moving:
         assert keyframe.pose.log_zoom == pytest.approx(keyframe.time_s - moving[0].time_s)
     assert (status.network, status.device, status.canvas, status.wnids) == ("fake", "cpu", (36, 64), WNIDS)
-    assert status.layers == LAYERS
+    assert (status.layers, status.nearest) == (LAYERS, ((1,), (0,)))
     assert (status.restarts, status.error, status.activity) == (0, "", "")
     assert status.keyframe_s is not None
 

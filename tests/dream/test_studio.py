@@ -40,6 +40,7 @@ def test_build_says_what_it_does_and_gives_a_dream(config, monkeypatch):
     dream = build(config, 1, told.append)
     assert told == ["looking for a device", "loading the network", "setting up the dream"]
     assert (dream.network, dream.device, dream.wnids, dream.dreamer.size) == ("bundled", "cpu", WNIDS, (36, 64))
+    assert dream.nearest == ((1,), (0,))
     dream.dreamer.scene(Scene(1, arrange([Target(WNIDS[0], "thing")])))
     before = dream.dreamer.picture()
     dream.dreamer.step(0.1)
