@@ -75,8 +75,8 @@ def match(item: Match, links: Links) -> Json:
 
 
 def picture(item: PollChoice) -> str:
-    """Where a small picture of a choice is, on this server; empty where there is none."""
-    return ""
+    """Where a small picture of a choice is, on this server, if there is one yet; empty where there never is."""
+    return next((f"/thumbnails/{target.wnid}.webp" for target in item.targets if target.wnid), "")
 
 
 def poll(item: Poll, links: Links) -> Json:

@@ -53,7 +53,7 @@ def test_a_poll_from_its_beginning_to_its_end(real: RealStage) -> None:
         "castle",
         ["castle"],
         0,
-        "",
+        f"/thumbnails/{first['targets'][0]['wnid']}.webp",
     )
     assert first["targets"][0]["label"] == "castle"
     told = real.call("POST", "/api/poll/vote", {"user": "Mara", "choice": 2, "poll": poll["id"]})

@@ -15,7 +15,9 @@ export function condition({ state, left_s, votes, winner, tied, choices }) {
 
 /** A choice's small picture, where the server has one. */
 function picture(choice) {
-  return choice.picture ? [el("img", { className: "thumb", src: choice.picture, alt: "", width: 40, height: 40 })] : [];
+  // Where there is no picture yet, none is shown.
+  const remove = (event) => event.target.remove();
+  return choice.picture ? [el("img", { className: "thumb", src: choice.picture, alt: "", width: 40, height: 40, onerror: remove })] : [];
 }
 
 /** The choices in a list. Rows are built once for each poll, so that a button keeps the focus while votes come in. */
