@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from streamer.messages import ChatReport, ChatState, Inspection, LayerEntry, PictureState, StepView
+from tests.video.studio import Studio
 from tests.web.browser import SIZES
 from tests.web.conftest import Stage
 from tests.web.pictures import step_pictures
 from tests.web.real import RealStage
+from tests.web.test_controls import Look
 
 pytestmark = pytest.mark.browser
 
@@ -72,11 +75,14 @@ def busy(bundled: RealStage) -> RealStage:
     """A stream at which much is going on."""
     for user, text in (("Mara", "pizza"), ("Jo", "jellyfish"), ("Kim", "tabby cat + umbrella"), ("Ann", "lion")):
         bundled.ask(user, text)
-    bundled.learn("large", {entry.wnid for entry in bundled.search("", 1000)})
+    bundled.learn("large", {entry.wnid for entry in bundled.director.vocabulary.search("", 1000)})
     bundled.ask("Bo", "volcano")
-    bundled.learn("bundled", {entry.wnid for entry in bundled.search("", 1000) if entry.available} - {"n09472597"})
+    bundled.learn(
+        "bundled", {entry.wnid for entry in bundled.director.vocabulary.search("", 1000) if entry.available} - {"n09472597"}
+    )
     bundled.learn_layers([LayerEntry("conv1", 32, 1), LayerEntry("conv2", 64, 2)])
     bundled.director.skip()
+    bundled.director.begin_poll("Op", "castle / goldfish")
     bundled.dream.hear_chat(ChatReport(ChatState.NEEDS_LOGIN, "open the page", "dreambot", "mara", "twitch"))
     return bundled
 
@@ -131,9 +137,31 @@ def test_the_desk(busy: RealStage, page: Page) -> None:
     expect(page.locator("#problems li")).to_have_count(1)
     expect(page.locator("#layers")).to_be_visible()
     for summary in page.locator("summary").all():
-        summary.click()
+        if summary.is_visible():
+            summary.click()
     page.locator("#queue .more").first.click()
     page.get_by_role("button", name="Bump").click()
+    assert looked_at(page) == []
+
+
+def test_the_desks_look(stages: Callable[..., Stage], tmp_path: Path, page: Page) -> None:
+    look = Look(stages, tmp_path / "presets")
+    page.goto(f"{look.stage.server.url}control")
+    expect(page.locator("#sliders input").first).to_be_visible()
+    page.locator("#look summary").click()
+    assert looked_at(page) == []
+
+
+def test_what_was_dreamt(stages: Callable[..., Stage], tmp_path: Path, page: Page) -> None:
+    studio = Studio(tmp_path)
+    stage = stages(album=studio.album)
+    dream_id = studio.dream(1, "volcano", "bubble")
+    stage.status.snapshot = replace(stage.status.snapshot, dreamt=studio.album.changes)
+    page.goto(stage.server.url)
+    expect(page.get_by_role("heading", name="What was dreamt")).to_be_visible()
+    assert looked_at(page) == []
+    page.goto(f"{stage.server.url}d/{dream_id}")
+    expect(page.get_by_role("heading", name="volcano")).to_be_visible()
     assert looked_at(page) == []
 
 

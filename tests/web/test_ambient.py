@@ -36,7 +36,7 @@ def test_the_room_takes_the_colours_of_the_picture_and_no_filter_burdens_the_vid
     assert red > green > blue, f"the video is {COLOUR}"
     assert alpha == 255
     assert bottom[:, 3].max() <= 4, "and fades"
-    assert np.abs(np.diff(seen[..., 3], axis=0)).max() <= 4, "without an edge"
+    assert np.abs(np.diff(seen[..., 3], axis=0)).max() <= 8, "without an edge"
     # Without a GPU each filter of the page is computed anew with every frame of the video: most of a core.
     filters = page.evaluate(
         "() => [...document.querySelectorAll('body, body *')].filter((each) => getComputedStyle(each).filter !== 'none')"

@@ -13,8 +13,9 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
 
 from tests.video.studio import HandBlocks, Studio, scene
+from tests.web.browser import until
 from tests.web.conftest import Stage
-from tests.web.test_pages import NASTY, until
+from tests.web.test_pages import NASTY
 
 pytestmark = pytest.mark.browser
 
