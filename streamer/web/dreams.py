@@ -151,7 +151,7 @@ class Dreams:
         """What can be had of it, as far as it is offered."""
         offers = []
         if self._there.asks_again:
-            asks = f'type="button" class="chip main" id="again" data-text="{escape(dream.title)}"'
+            asks = f'type="button" class="chip main" id="again" data-text="{escape(dream.title)}" disabled'
             offers.append(f"<button {asks}>Ask for it again</button>")
         files = [("mp4", f"Clip, {dream.clip_s:.0f} s")] if dream.clip_s else []
         files += [("gif", "GIF")] if dream.clip_s and self._there.gifs else []

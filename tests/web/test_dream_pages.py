@@ -82,7 +82,7 @@ def test_it_is_asked_for_again_by_keyboard(kept: Stage, studio: Studio, page: Pa
     card.focus()
     page.keyboard.press("Enter")
     again = page.get_by_role("button", name="Ask for it again")
-    expect(again).to_be_visible()
+    expect(again).to_be_enabled()
     again.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text("volcano + bubble: next, in about 18 s.")

@@ -38,7 +38,11 @@ async function remove({ target: button }) {
   }
 }
 
-byId("again")?.addEventListener("click", ask);
+const again = byId("again");
+if (again) {
+  again.addEventListener("click", ask);
+  again.disabled = false; // until now, pressing it would have done nothing
+}
 byId("remove").addEventListener("click", remove);
 const clip = byId("clip");
 if (clip && !calm.matches) clip.play().catch((error) => console.info("the clip waits for a click: %s", error.message));
