@@ -329,7 +329,7 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
             "a poll ends",
             "what votes count",
             "{what} wins: {votes} of {count} chose it",
-            "you chose {what}, {votes} of {count} of you",
+            "you chose {what}, with {votes} of {count}",
             "{votes} of {count} want {what}, so that comes next",
         ),
         "poll_tied": _say(

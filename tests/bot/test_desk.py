@@ -144,7 +144,9 @@ def test_what_only_larger_networks_know_is_answered_kindly() -> None:
             assert (await stage.tell("!what a big red fox")).startswith("unlearnt| ")
             assert (await stage.tell("!dream qwxyz")).startswith("unknown")
             assert (await stage.tell("!dream alpine mountain")).startswith("queued_next| ")
-            await asyncio.to_thread(stage.real.learn, "large", {entry.wnid for entry in stage.real.search("", 1000)})
+            await asyncio.to_thread(
+                stage.real.learn, "large", {entry.wnid for entry in stage.real.director.vocabulary.search("", 1000)}
+            )
             assert (await stage.tell("!dream volcano + bubble")).startswith("queued| ")
 
     play(scene)
@@ -159,7 +161,9 @@ def test_a_refused_redemption_of_such_a_thing_is_settled_and_bare_names_of_it_ar
             assert (reply or "").startswith("unlearnt| ")
             assert settled == [None]
             assert await stage.say("ann", "volcano") is None
-            await asyncio.to_thread(stage.real.learn, "large", {entry.wnid for entry in stage.real.search("", 1000)})
+            await asyncio.to_thread(
+                stage.real.learn, "large", {entry.wnid for entry in stage.real.director.vocabulary.search("", 1000)}
+            )
             assert (await stage.say("ann", "volcano") or "").startswith("queued_next| "), "it is not remembered as talk"
 
     play(scene)

@@ -97,7 +97,7 @@ def test_a_line_that_comes_again_is_answered_once() -> None:
     play(scene)
 
 
-@pytest.mark.logs("chat is faster than its answers")
+@pytest.mark.logs("chat is faster than the bot can answer")
 def test_a_flood_is_bounded_and_moderators_pass_it() -> None:
     async def scene() -> None:
         async with dispatching() as on:
@@ -119,7 +119,7 @@ def test_a_flood_is_bounded_and_moderators_pass_it() -> None:
     play(scene)
 
 
-@pytest.mark.logs("chat is faster than its answers")
+@pytest.mark.logs("chat is faster than the bot can answer")
 def test_one_viewer_does_not_fill_the_line() -> None:
     async def scene() -> None:
         async with dispatching() as on:
@@ -177,7 +177,7 @@ def test_questions_are_not_asked_when_answers_are_not_said() -> None:
     play(scene)
 
 
-@pytest.mark.logs("chat is faster than its answers")
+@pytest.mark.logs("chat is faster than the bot can answer")
 def test_talk_leaves_room_for_commands() -> None:
     async def scene() -> None:
         async with dispatching() as on:
@@ -190,7 +190,7 @@ def test_talk_leaves_room_for_commands() -> None:
     play(scene)
 
 
-@pytest.mark.logs("chat is faster than its answers")
+@pytest.mark.logs("chat is faster than the bot can answer")
 def test_points_of_lines_that_are_let_go_are_given_back() -> None:
     async def scene() -> None:
         async with dispatching() as on:

@@ -80,6 +80,8 @@ VALUES = {
     "second": ["candle"],
     "things": ["lion, candle"],
     "last": ["red fox"],
+    "link": ["https://dream.example/d/abc234def567", "/d/abc234def567 on the stream's page"],
+    "path": ["/d/abc234def567"],
 }
 SPECIAL = {
     ("limited", "wait"): AGAIN,
@@ -100,6 +102,7 @@ SPECIAL = {
         "ann gets cliff instead of volcano",
         "ann gets cliff instead of volcano; layer fire5 for bob is off, sorry",
     ],
+    **{(key, "list"): ["1: lion, 2: red fox", "1: lion (3), 2: red fox (0)"] for key in ("poll_opened", "poll_standing")},
     ("changed_entry", "heard"): WHAT,
     ("changed_none", "heard"): WHAT,
 }
