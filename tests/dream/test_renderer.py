@@ -606,10 +606,10 @@ def test_settings_that_cannot_be_dreamt_are_not_tried_again():
 def test_an_unknown_subject_is_told_and_survived():
     with running(fake_dream.make) as (renderer, seen):
         renderer.scene(scene(2, "n99999999"))
-        until(lambda: renderer.status().error)
+        until(lambda: renderer.status().last_error)
         count = len(seen.keyframes)
         until(lambda: len(seen.keyframes) > count + 2)
-        assert "fake does not know" in renderer.status().error
+        assert "fake does not know" in renderer.status().last_error
 
 
 @pytest.mark.parametrize("factory", [fake_dream.make_slow_to_load, fake_dream.make_deaf])

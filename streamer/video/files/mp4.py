@@ -18,7 +18,7 @@ import av
 import cv2
 import numpy as np
 from av.codec.context import Flags
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -217,9 +217,7 @@ class Mp4(Kind):
         """Copy a piece's pictures; gives the decoding time of the last, in seconds."""
         begins = Fraction(int(piece.stem.partition("_")[2])) * self._time_base
         with open_file(piece) as container:
-            for packet in container.demux(container.streams.video[0]):
-                if packet.dts is None or packet.pts is None or packet.time_base is None:
-                    continue  # the end
+            for packet in _with_durations(container):
                 last = _moved(packet, begins, last)
                 packet.stream = stream
                 if sound is not None:
@@ -233,7 +231,8 @@ class _Piece:
 
     def __init__(self, path: Path, start: int, size: tuple[int, int], fps: Fraction, time_base: Fraction) -> None:
         self.path, self.start = path, start
-        self._container = create_file(path, "mp4", {})
+        # How long it is stands in the file in these units; in milliseconds, if not said, which no rate of NTSC fits.
+        self._container = create_file(path, "mp4", {"movie_timescale": str(round(1 / TICK))})
         stream = self._container.add_stream("libx264", rate=fps)
         assert isinstance(stream, VideoStream)
         self._stream = stream
@@ -261,6 +260,26 @@ def piece_frames(size: tuple[int, int]) -> int:
     """How many frames a piece of a video of (height, width) has: as many as there is room for, as yuv420p."""
     least, most = PIECE_FRAMES
     return int(min(most, max(least, PIECE_BYTES // (1.5 * math.prod(size)))))
+
+
+def _with_durations(container: InputContainer) -> list[Packet[VideoStream]]:
+    """All packets of a piece, each with as long as its picture is shown.
+
+    MP4 tells how long it is from decoding one to decoding the next, which is another matter where pictures come unevenly and
+    not in the order in which they are decoded.
+    """
+    packets = [packet for packet in container.demux(container.streams.video[0]) if packet.pts is not None]
+    shown = sorted(packets, key=lambda packet: packet.pts or 0)
+    base, begins, lasts_us = shown[0].time_base, shown[0].pts, container.duration
+    assert base is not None
+    assert begins is not None
+    assert lasts_us is not None, "an MP4 says how long it is"
+    ends = begins + round(Fraction(lasts_us, av.time_base) / base)
+    for packet, until in zip(shown, [*(packet.pts for packet in shown[1:]), ends], strict=True):
+        assert packet.pts is not None
+        assert until is not None
+        packet.duration = max(1, until - packet.pts)
+    return packets
 
 
 def _moved(packet: Packet[VideoStream], begins: Fraction, last: Fraction | None) -> Fraction:
