@@ -107,6 +107,8 @@ class FileWatch:
                 ):
                     yield
                 return
+        except FileNotFoundError:
+            pass  # a folder was removed since it was looked for; it is looked for again
         except (OSError, RuntimeError) as error:  # the latter is what its Rust part raises
             if not self._warned:
                 log.warning("the config's folder cannot be watched, so the file is looked at every %g s: %s", LOOK_S, error)

@@ -185,6 +185,23 @@ def test_where_nothing_can_be_watched_the_file_is_looked_at(file: Path, monkeypa
     assert watched.watch.stop(WAIT_S)
 
 
+def test_a_folder_that_is_removed_while_it_is_looked_for_is_no_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, gone = settings_watch.watch, [True]
+
+    def late(*folders: Path, **settings: object) -> Iterator[object]:
+        if gone:
+            raise FileNotFoundError(gone.pop())
+        yield from real(*folders, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(settings_watch, "watch", late)
+    watched = Watched(file)
+    watched.await_count(1)
+    file.write_text("second\n")
+    watched.await_count(2)
+    assert not gone
+    assert watched.watch.stop(WAIT_S)
+
+
 def test_network_drives_that_tell_of_nothing_are_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(*folders: Path, stop_event: FileWatch, rust_timeout: int, **settings: object) -> Iterator[None]:
         while not stop_event.is_set():
