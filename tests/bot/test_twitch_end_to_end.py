@@ -26,7 +26,7 @@ from tests.web.real import RealStage
 
 TOKEN = "open sesame"
 TITLE = "Dream something"
-NEXT = "next|nobody before you"
+NEXT = "next|nobody ahead of you"
 
 
 class Show:
