@@ -72,6 +72,7 @@ def test_what_moves_is_counted(tmp_path: Path) -> None:
     assert [animated(path) for path in (tmp_path / "c.gif", tmp_path / "none.gif", tmp_path / "a.jpg", None)] == [1] * 4
 
 
+@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_command_line_dreams_on_all_or_says_that_it_does_not(tmp_path: Path) -> None:
     fast = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.views=[0.6]", "--class", "goldfish"]

@@ -157,7 +157,8 @@ def test_volume_is_in_decibels_and_never_too_loud(tmp_path, volume_db, peak):
 
 
 @pytest.mark.logs("no sound until this is mended", "is skipped")
-def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music(tmp_path, monkeypatch):
+def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music(tmp_path, tmp_path_factory, monkeypatch):
+    aside = tmp_path_factory.mktemp("aside")
     monkeypatch.setattr(feeder.BackOff, "pause_s", lambda *_: 0.01)
     with track_of(source="music", path=tmp_path) as track:
         assert track.status().state == "idle"
@@ -166,7 +167,7 @@ def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music
         assert "there is no music in" in track.status().error
         assert track.status().state == "waiting"
         assert not decode(track, read(reader, 0, 10)).any()
-        write_sound(tmp_path / "song.wav", sine(1.0))
+        write_sound(aside / "song.wav", sine(1.0)).rename(tmp_path / "song.wav")  # whole, whenever the folder is looked at
         full(track)()
         assert decode(track, read(reader, 10, 10)).any()
         status = track.status()
