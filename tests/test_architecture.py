@@ -69,6 +69,7 @@ LEAVES = {
     "glide": {"config", "settings_live"},
     "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
     "text_files": set(),
+    "cache_file": set(),
     "whole_files": set(),
     "wording": set(),
     "control_status": set(),

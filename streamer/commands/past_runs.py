@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
+from streamer.cache_file import CacheFile
 
 log = logging.getLogger(__name__)
 
@@ -30,36 +26,27 @@ class PastRuns:
 
     def __init__(self, file: Path | None = None) -> None:
         """Look into a file; None is the one in the user's cache folder."""
-        self._file = file or Path(platformdirs.user_cache_dir("zoomdream")) / "estimates.json"
+        self._file = CacheFile("estimates.json", file)
 
     def get(self, key: str) -> float | None:
         """What is known by a key; None where nothing is."""
-        found = self._read().get(key)
-        return found if isinstance(found, float) and 0 < found < float("inf") else None
+        return _usable(self._file.read().get(key))
 
     def put(self, key: str, value: float) -> None:
         """Learn something."""
-        known, before = self._read(), self.get(key)
-        known.pop(key, None)  # it becomes the newest
+        known = self._file.read()
+        before = _usable(known.pop(key, None))  # it becomes the newest
         known[key] = float(value if before is None else before + NEWEST * (value - before))
         kept = dict(list(known.items())[-MOST:])
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file, indent=1)
-            os.replace(name, self._file)
+            self._file.write(kept)
         except OSError as error:
-            log.info("how long it took cannot be kept in '%s': %s", self._file, error.strerror)
-            with suppress(OSError, NameError):
-                os.unlink(name)
+            log.info("how long it took cannot be kept in '%s': %s", self._file.path, error.strerror)
 
-    def _read(self) -> dict[str, object]:
-        try:
-            told = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+
+def _usable(value: object) -> float | None:
+    """What a file says, if it can be; None else."""
+    return value if isinstance(value, float) and 0 < value < float("inf") else None
 
 
 class Foretelling:

@@ -8,21 +8,16 @@ No torch: the renderer's own process reads this.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Literal, get_args
 
-import platformdirs
-
+from streamer.cache_file import CacheFile
 from streamer.config import Config
 
 log = logging.getLogger(__name__)
@@ -80,32 +75,18 @@ class Found:
 
     def __init__(self, file: Path | None = None) -> None:
         """Look into a file; None is the one in the user's cache folder."""
-        self._file = file or Path(platformdirs.user_cache_dir("zoomdream")) / "forms.json"
+        self._file = CacheFile("forms.json", file)
 
     def get(self, key: str) -> Form | None:
         """The form for a key; None where nothing is known. A file that cannot be read counts for none."""
-        return Form.of(self._read().get(key))
+        return Form.of(self._file.read().get(key))
 
     def put(self, key: str, form: Form) -> None:
         """Keep a form; where nothing can be written it is measured again another time."""
-        told = self._read() | {key: str(form)}
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(told, file, indent=1)
-            os.replace(name, self._file)
+            self._file.write(self._file.read() | {key: str(form)})
         except OSError as error:
-            log.info("what was measured of the network cannot be kept in '%s': %s", self._file, error.strerror)
-            with suppress(OSError, NameError):
-                os.unlink(name)
-
-    def _read(self) -> dict[str, object]:
-        try:
-            told = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+            log.info("what was measured of the network cannot be kept in '%s': %s", self._file.path, error.strerror)
 
 
 def key(config: Config, threads: int, file: str = "/proc/cpuinfo") -> str:
