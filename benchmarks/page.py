@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from tests.acceptance.live_run import CHROMIUM_ARGS
-from tests.acceptance.stream import ROOT, SMALL_DREAM, Stream
+from tests.acceptance.stream import ROOT, SMALL_DREAM, Stream, cpu_s, find_chromium
 
 SIZES = ((1280, 800), (390, 844))
 SETTLE_MS = 4000
@@ -38,11 +37,7 @@ def children(process: int) -> Iterator[int]:
 
 def used_s(process: int) -> float:
     """Seconds of the processor that it and all below it have used."""
-    total = 0
-    for each in children(process):
-        fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_s(each) for each in children(process))
 
 
 def watch(browser: Any, stream: Stream, size: tuple[int, int], seconds: float) -> tuple[float, float]:
@@ -67,7 +62,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--against", type=Path, help="another checkout, which serves its own page")
     given = arguments.parse_args()
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = find_chromium()
     if path is None:
         raise SystemExit("there is no Chromium; tools/install_test_tools.sh installs it")
     settings = [*SMALL_DREAM, "video.width=640", "video.height=360", "video.fps=30"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import shutil
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ import numpy as np
 from streamer.video.frames import counter
 from tests.acceptance.figures import Figures, note, part
 from tests.acceptance.live_run import CHROMIUM_ARGS
-from tests.acceptance.stream import SMALL_DREAM, Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
 
 FPS = 30
 LAG_S = 1.0
@@ -131,7 +130,7 @@ def main() -> None:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
         sys.exit("playwright is missing: pip install -e '.[dev]' installs it")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = find_chromium()
     if path is None:
         sys.exit("Chromium is missing: tools/install_test_tools.sh installs it")
     if given.shots is not None:

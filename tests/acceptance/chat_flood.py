@@ -10,15 +10,15 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from typing import Any, NoReturn
 
 from bot.__main__ import run
 from bot.client import Client
@@ -26,7 +26,7 @@ from bot.config import BotSettings, ChatConfig, TwitchConfig
 from bot.irc import AnonymousIrc
 from bot.messages import Adapter, Line
 from bot.throttle import Throttle
-from tests.acceptance.stream import Json, Stream, busy_s
+from tests.acceptance.stream import Json, Stream, busy_s, cpu_s
 from tests.bot.irc_standin import IrcStandIn, irc_standin
 from tests.bot.lines import text
 
@@ -82,12 +82,6 @@ def memory_mb(pid: int) -> float:
     """Resident memory of a process."""
     fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(fields[0]) / 1024
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def frames(stream: Stream) -> Json:
@@ -159,22 +153,27 @@ async def measure(stream: Stream, rate: int, seconds: float) -> bool:
     return good
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rate", type=int, default=1000)
-    arguments.add_argument("--seconds", type=float, default=60.0)
-    given = arguments.parse_args()
+def judge(measure: Callable[[Stream], Coroutine[Any, Any, bool]]) -> NoReturn:
+    """Measure at a small stream that is watched, and exit with what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ["canvas.width=160", "video.width=320", "video.height=180", "queue.hold_s=20"]
         with Stream(Path(folder), settings) as stream:
             stream.wait_for_picture()
             viewer = stream.watch("/live.ts")
-            good = asyncio.run(measure(stream, given.rate, given.seconds))
+            good = asyncio.run(measure(stream))
             viewer.close()
             warnings = [line for line in stream.log().splitlines() if "WARNING" in line or "ERROR" in line]
             print("the stream's log:", *warnings[-5:], sep="\n  ")
     print("ok" if good else "NOT ok")
     sys.exit(not good)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rate", type=int, default=1000)
+    arguments.add_argument("--seconds", type=float, default=60.0)
+    given = arguments.parse_args()
+    judge(lambda stream: measure(stream, given.rate, given.seconds))
 
 
 if __name__ == "__main__":

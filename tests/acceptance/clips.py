@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import io
 import re
-import shutil
 import tempfile
 import time
 import urllib.request
@@ -31,7 +30,7 @@ from bot.messages import Line, Role
 from bot.replies import Replies
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
-from tests.acceptance.stream import SMALL_DREAM, Stream
+from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
 
 FIRST_BYTE_S = 1.0
 LEAST_S, MOST_S = 7.9, 9.2
@@ -102,7 +101,7 @@ def play(figures: Figures, stream: Stream, path: str, shots: Path | None) -> Non
     except ModuleNotFoundError:
         note("playwright is missing: nothing is played")
         return
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = find_chromium()
     if chromium is None:
         note("Chromium is missing: nothing is played")
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.acceptance.stream import Json, Stream, busy_s
+from tests.acceptance.stream import Json, Stream, busy_s, find_chromium
 from tests.web.browser import ARGS
 
 CHROMIUM_ARGS = [*ARGS, "--autoplay-policy=no-user-gesture-required"]
@@ -66,7 +65,7 @@ def screenshots(url: str, folder: Path, apart_s: float) -> float:
     """Open the page in a browser and save two screenshots; returns the mean change of the video between them, in levels."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    browser_path = find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=CHROMIUM_ARGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})

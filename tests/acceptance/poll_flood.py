@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 from random import Random
 
-from tests.acceptance.chat_flood import chatting, cpu_s, frames, memory_mb
-from tests.acceptance.stream import Json, Stream, busy_s
+from tests.acceptance.chat_flood import chatting, frames, judge, memory_mb
+from tests.acceptance.stream import Json, Stream, busy_s, cpu_s
 from tests.bot.irc_standin import IrcStandIn
 
 CHOICES = ("jellyfish", "goldfish", "lion", "candle")
@@ -140,17 +137,7 @@ def main() -> None:
     arguments.add_argument("--votes", type=int, default=10_000)
     arguments.add_argument("--seconds", type=float, default=30.0)
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = ["canvas.width=160", "video.width=320", "video.height=180", "queue.hold_s=20"]
-        with Stream(Path(folder), settings) as stream:
-            stream.wait_for_picture()
-            viewer = stream.watch("/live.ts")
-            good = asyncio.run(measure(stream, given.votes, given.seconds))
-            viewer.close()
-            warnings = [line for line in stream.log().splitlines() if "WARNING" in line or "ERROR" in line]
-            print("the stream's log:", *warnings[-5:], sep="\n  ")
-    print("ok" if good else "NOT ok")
-    sys.exit(not good)
+    judge(lambda stream: measure(stream, given.votes, given.seconds))
 
 
 if __name__ == "__main__":

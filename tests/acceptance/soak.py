@@ -37,7 +37,7 @@ import numpy as np
 
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
-from tests.acceptance.stream import Json, Stream, busy_s, left_out
+from tests.acceptance.stream import Json, Stream, busy_s, find_chromium, left_out
 
 FPS, WIDTH, HEIGHT = 30, 640, 360
 TICKS = 90_000 // FPS
@@ -170,7 +170,7 @@ def yielding(browser: str, folder: Path) -> Path:
 @contextlib.contextmanager
 def page(url: str, wanted: bool, folder: Path) -> Iterator[Any]:
     """The page in headless Chromium; None where there is none."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,8 +168,7 @@ class Stream:
         used = {}
         for process in self.processes():
             with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-                used[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                used[process] = cpu_s(process)
         return used
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
@@ -216,6 +216,17 @@ class Viewer(Thread):
 def shared_memory() -> set[str]:
     """Names of all shared memory on this machine."""
     return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds that a process has used; raises OSError where it is gone."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def find_chromium() -> str | None:
+    """Where a Chromium or Chrome is; None where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def busy_s() -> float:
