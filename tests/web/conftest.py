@@ -9,7 +9,7 @@ import pytest
 from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
 from streamer.web.server import Server
-from tests.web.browser import ARGS, WAIT_MS, chromium
+from tests.web.browser import ARGS, WAIT_MS, chromium, moving_video
 from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
 from tests.web.real import RealStage
 
@@ -76,6 +76,29 @@ def bundled() -> Iterator[RealStage]:
     stage.learn("bundled", bundled_wnids())
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
+    """A server with a video that plays."""
+    with moving_video() as encoder:
+        stage = stages(video=encoder)
+        yield stage
+        stage.server.stop(10)
+
+
+@pytest.fixture
+def reals() -> Iterator[Callable[..., RealStage]]:
+    """Starts servers before real desks."""
+    started: list[RealStage] = []
+
+    def start(**settings: Any) -> RealStage:
+        started.append(RealStage(**settings))
+        return started[-1]
+
+    yield start
+    for stage in started:
+        stage.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.web.browser import COLOUR, moving_video, until
+from tests.web.browser import COLOUR, until
 from tests.web.conftest import Stage
 
 pytestmark = pytest.mark.browser
@@ -18,12 +17,6 @@ READ = """() => {
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return [pixels.height, pixels.width, [...pixels.data]];
 }"""
-
-
-@pytest.fixture
-def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
-    with moving_video() as video:
-        yield stages(video=video)
 
 
 def test_the_room_takes_the_colours_of_the_picture_and_no_filter_burdens_the_video(moving: Stage, page: Any) -> None:

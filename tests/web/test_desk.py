@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,20 +21,6 @@ from tests.web.real import RealStage
 pytestmark = pytest.mark.browser
 
 WISHES = (("Mara", "pizza"), ("Jo", "jellyfish"), ("Kim", "tabby cat"), ("Noor", "volcano + bubble"))
-
-
-@pytest.fixture
-def reals() -> Iterator[Callable[..., RealStage]]:
-    """Starts servers before real desks."""
-    started: list[RealStage] = []
-
-    def start(**settings: Any) -> RealStage:
-        started.append(RealStage(**settings))
-        return started[-1]
-
-    yield start
-    for stage in started:
-        stage.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import Inspection, PictureState, StepView
 from streamer.requests.blocks import family_unsafe
-from tests.web.browser import SIZES, moving_video
+from tests.web.browser import SIZES
 from tests.web.conftest import Stage
 from tests.web.pictures import step_pictures
 from tests.web.real import RealStage, wnids_of
@@ -179,15 +179,6 @@ def test_an_unknown_address_is_a_page_with_a_way_out(stage: Stage, page: Page, p
     fits(page)
     press(page, page.get_by_role("link", name="Watch the dream"))
     expect(page.get_by_role("combobox")).to_be_visible()
-
-
-@pytest.fixture
-def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
-    """A server with a video that plays."""
-    with moving_video() as encoder:
-        stage = stages(video=encoder)
-        yield stage
-        stage.server.stop(10)
 
 
 def test_header_and_tab_say_what_healthz_says(moving: Stage, page: Page) -> None:

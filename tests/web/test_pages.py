@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from streamer.config import WebConfig
 from streamer.messages import FrameCounters, PictureState, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
-from tests.web.browser import COLOUR, moving_video, until
+from tests.web.browser import COLOUR, until
 from tests.web.conftest import Stage
 from tests.web.fakes import REMEDY, FakeClasses
 
@@ -34,15 +33,6 @@ PIXEL = """element => {
     brush.drawImage(element, 0, 0, 1, 1);
     return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }"""
-
-
-@pytest.fixture
-def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
-    """A server with a video that plays."""
-    with moving_video() as encoder:
-        stage = stages(video=encoder)
-        yield stage
-        stage.server.stop(10)
 
 
 def is_colour(pixel: list[int]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,19 +13,6 @@ from tests.web.real import RealStage
 POLL = {"text": "castle / pizza / volcano", "seconds": 30}
 TOKEN = "open sesame"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture
-def reals() -> Iterator[Callable[..., RealStage]]:
-    started: list[RealStage] = []
-
-    def start(**settings: Any) -> RealStage:
-        started.append(RealStage(**settings))
-        return started[-1]
-
-    yield start
-    for stage in started:
-        stage.close()
 
 
 @pytest.fixture
