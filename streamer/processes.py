@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+LOOK_S = 1.0
+"""Seconds waited at once by who counts the silence of a process: a stop of the program costs no more than that."""
 STOPPED_S = 1.0
 """Who wakes so much later than at the latest was stopped meanwhile, as by SIGSTOP, and most likely all that it watches, too."""
 HEARD_S = 1.0
@@ -28,26 +30,27 @@ def exit_code(process: BaseProcess, seconds: float | None = None) -> int | None:
     return process.exitcode
 
 
-class Silence:
-    """How long nothing was heard of a process. Time in which who listens did not run itself does not count."""
+class RoundClock:
+    """Seconds of a loop that waits in rounds: the time of its latest ``look``, less the rounds in which it did not run itself.
 
-    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin to listen; ``patience_s`` is for how long."""
-        self._patience_s, self._clock = patience_s, clock
-        self._since_s = clock()
+    All that a round reads is one time, so that a stop of the program counts for nothing wherever in the round it comes.
+    """
 
-    def left_s(self) -> float:
-        """Seconds of patience that are left; 0 or less when there is none."""
-        return self._since_s + self._patience_s - self._clock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with the time of ``clock``, in monotonic seconds."""
+        self._clock = clock
+        self._now_s = self._looked_s = clock()
 
-    @contextlib.contextmanager
-    def waiting(self, seconds: float) -> Iterator[None]:
-        """Within, it is waited for up to so many seconds; if that takes much longer, nobody ran, and it does not count."""
-        began_s = self._clock()
-        yield
-        took_s = self._clock() - began_s
-        if took_s > max(0.0, seconds) + STOPPED_S:
-            self._since_s += took_s
+    def __call__(self) -> float:
+        """The time of the latest look."""
+        return self._now_s
+
+    def look(self, waited_s: float) -> None:
+        """A round is over, which waited for up to so many seconds; if it took much longer, it does not count."""
+        looked_s, self._looked_s = self._looked_s, self._clock()
+        took_s = self._looked_s - looked_s
+        if took_s <= max(0.0, waited_s) + STOPPED_S:
+            self._now_s += took_s
 
 
 def starved_s(pid: int | None) -> float:

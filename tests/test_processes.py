@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamer import processes
-from streamer.processes import STOPPED_S, Silence, exit_code, starved_s
+from streamer.processes import STOPPED_S, RoundClock, exit_code, starved_s
 from tests.fakes import HandClock
 
 
@@ -37,22 +37,28 @@ def test_an_end_that_another_thread_hears_of_first_is_waited_for(monkeypatch: py
     assert exit_code(Reaped(10**9), 0.0) is None
 
 
-def test_silence_is_over_when_patience_is() -> None:
-    clock = HandClock()
-    silence = Silence(5.0, clock)
+def test_rounds_take_as_long_as_they_take_on_a_busy_machine() -> None:
+    clock = HandClock(100.0)
+    rounds = RoundClock(clock)
     for _ in range(4):
-        with silence.waiting(1.0):
-            clock.advance(1.0 + STOPPED_S / 10)
-    assert silence.left_s() == pytest.approx(5.0 - 4.4)
+        clock.advance(1.0 + STOPPED_S / 10)
+        rounds.look(1.0)
+    assert rounds() == pytest.approx(104.4)
+    clock.advance(STOPPED_S)
+    rounds.look(-1.0)
+    assert rounds() == pytest.approx(104.4 + STOPPED_S), "one that waited for nothing"
 
 
-def test_time_in_which_nobody_ran_is_no_silence() -> None:
-    clock = HandClock()
-    silence = Silence(5.0, clock)
+def test_a_round_in_which_nobody_ran_does_not_count_and_nothing_within_a_round_sees_it() -> None:
+    clock = HandClock(100.0)
+    rounds = RoundClock(clock)
+    clock.advance(60.0)
+    assert rounds() == 100.0, "it has not looked"
+    rounds.look(1.0)
+    assert rounds() == 100.0
     clock.advance(1.0)
-    with silence.waiting(silence.left_s()):
-        clock.advance(60.0)
-    assert silence.left_s() == pytest.approx(4.0)
+    rounds.look(1.0)
+    assert rounds() == 101.0
 
 
 def compute(core: int, idle: bool) -> None:

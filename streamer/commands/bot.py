@@ -17,7 +17,7 @@ from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.say import address
 from streamer.config import Config
 from streamer.logs import LogSetup, configure_logs, in_force
-from streamer.processes import Silence, exit_code
+from streamer.processes import LOOK_S, RoundClock, exit_code
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
@@ -182,10 +182,12 @@ class BotProcess:
 
     def _hangs(self, ours: Connection, sentinel: int) -> bool:
         """Wait until the bot is gone, is to end, or gives no more signs of life; whether it is the last."""
-        silence = Silence(LOADING_S)
-        while (left_s := silence.left_s()) > 0:
-            with silence.waiting(left_s):
-                ready = pipes.wait([ours, sentinel, self._woken], left_s)
+        clock = RoundClock()
+        until_s = clock() + LOADING_S
+        while (left_s := until_s - clock()) > 0:
+            wait_s = min(left_s, LOOK_S)
+            ready = pipes.wait([ours, sentinel, self._woken], wait_s)
+            clock.look(wait_s)
             if sentinel in ready or self._woken in ready:
                 return False
             if ours in ready:
@@ -193,7 +195,7 @@ class BotProcess:
                     ours.recv()
                 except (EOFError, OSError):
                     return False
-                silence = Silence(self._silent_s)
+                until_s = clock() + self._silent_s
         return True
 
 

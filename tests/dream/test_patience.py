@@ -56,18 +56,6 @@ def test_a_step_that_sets_things_up_may_take_as_long_as_loading():
     assert ready.patience.seconds == 5.0
 
 
-def test_time_in_which_who_waits_stood_still_is_no_silence():
-    stage = Stage(prepared=True)
-    stage.left_after(1.0)
-    stage.patience.waited(1.0, 1.0)
-    stage.left_after(60.0)
-    stage.patience.waited(1.0, 60.0)
-    assert stage.patience.left_s == 3.0
-    stage.left_after(1.5)
-    stage.patience.waited(1.0, 1.5)
-    assert stage.patience.left_s == 1.5, "that much a busy machine is late"
-
-
 def test_what_it_waits_for_a_processor_is_no_silence_up_to_a_minute():
     clock, waited = HandClock(0.0), [7.0]
     patience = Patience(LIMITS, clock, prepared=True, starved=lambda: waited[0])

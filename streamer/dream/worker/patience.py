@@ -7,10 +7,6 @@ from dataclasses import dataclass
 
 from streamer.dream.worker.protocol import Beat, Report, Shot
 
-LOOK_S = 1.0
-"""Seconds waited at once. Where such a wait takes as much again and more, who waits stood still, too: the machine slept, or all
-of the program was stopped."""
-
 
 @dataclass(frozen=True, slots=True)
 class SilenceLimits:
@@ -33,7 +29,7 @@ class Patience:
         prepared: Whether it has nothing left to load.
         median_s: What steps took the worker before it.
         starved: Tells for how many seconds it has waited for a processor in all, though it had work.
-        clock: Monotonic seconds.
+        clock: Monotonic seconds in which the program ran.
     """
 
     def __init__(
@@ -73,8 +69,3 @@ class Patience:
         elif isinstance(report, Beat):
             self.median_s = report.median_s or self.median_s
             self._loads = report.sets_up if self._began else self._loads or report.sets_up
-
-    def waited(self, at_most_s: float, took_s: float) -> None:
-        """A wait for it was over: what that took longer than it was to is nobody's silence."""
-        if took_s > at_most_s + LOOK_S:
-            self._heard_s += took_s - at_most_s

@@ -24,7 +24,7 @@ from streamer.dream.forms import settled
 from streamer.dream.interface import Factory
 from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.patience import LOOK_S, Patience, SilenceLimits
+from streamer.dream.worker.patience import Patience, SilenceLimits
 from streamer.dream.worker.process import Wishes, WorkerProcess
 from streamer.dream.worker.protocol import (
     Beat,
@@ -45,6 +45,7 @@ from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
 from streamer.dream.worker.switching import Switch, Turn, alike, can_dream, named
 from streamer.kept import Kept
 from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
+from streamer.processes import LOOK_S, RoundClock
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,8 @@ class Renderer:
         self._on_acts, self._on_switched = on_acts, on_switched
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
         self._first = first
-        self._spare = Spare(self._make_spare, self._limits.spare, clock)
+        self._rounds = RoundClock(clock)
+        self._spare = Spare(self._make_spare, self._limits.spare, self._rounds)
         # Once, so that all workers of the same settings compute alike.
         self._retreat = Retreat(self._settled(config), clock)
         self._switch = Switch(config)
@@ -284,7 +286,7 @@ class Renderer:
         life = _Life()
         patience = Patience(
             self._limits.silence,
-            self._clock,
+            self._rounds,
             prepared=hand.prepared,
             median_s=self._median_s,
             starved=lambda: hand.starved_s,
@@ -298,9 +300,9 @@ class Renderer:
                     wishes = self._wishes
                 hand.tell(replace(wishes, scene=None) if wishes.scene is self._withheld else wishes)
                 watched = [hand.connection, hand.sentinel, self._alarm, *self._spare.watched]
-                looked_s, at_most_s = self._clock(), max(0.0, min(patience.left_s, self._spare.left_s, LOOK_S))
-                ready = wait(watched, at_most_s)
-                patience.waited(at_most_s, self._clock() - looked_s)
+                wait_s = max(0.0, min(patience.left_s, self._spare.left_s, LOOK_S))
+                ready = wait(watched, wait_s)
+                self._rounds.look(wait_s)
                 if self._alarm in ready:
                     self._hush()
                 if hand.connection in ready:
