@@ -31,7 +31,7 @@ def run(figures: Figures, stream: Stream, folder: Path, token: str, seconds: int
     """One half: calls without the token, or with it."""
     name = "with the token" if token else "without a token"
     folder.mkdir()
-    found = fuzz(stream.url, folder, token=token, without=WITHOUT, examples=20, max_time_s=seconds, seed=seed)
+    found = fuzz(stream.url, folder, token=token, without=WITHOUT, max_time_s=seconds, seed=seed)
     figures.holds(f"{name}: all answers are as documented, and none is a fault", found.sound)
     if not found.sound:
         print(found.told, flush=True)

@@ -52,7 +52,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 @pytest.mark.parametrize(
     ("configured", "sent", "phases", "cases"),
-    [(None, "", "coverage,fuzzing", 1500), (TOKEN, "", "coverage", 1000), (TOKEN, TOKEN, "coverage", 1000)],
+    [(None, "", "coverage,fuzzing", 2000), (TOKEN, "", "coverage", 1000), (TOKEN, TOKEN, "coverage", 1000)],
     ids=["no token", "without the token", "with the token"],
 )
 def test_no_call_is_answered_otherwise_than_documented(
