@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import write_api
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import Refused
 from streamer.requests.subjects import OPERATOR, Subjects
@@ -62,6 +63,12 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert file.exists(), target
         if part:
             assert part in anchors(file.read_text()), target
+
+
+def test_the_api_is_documented_as_it_is_served() -> None:
+    page = write_api.page()
+    assert page == write_api.PAGE.read_text(), "docs/api.md differs from streamer/web/table.py; run tools/write_api.py"
+    assert len(re.findall(r"^\| `(?:GET|POST|PATCH|DELETE) /", page, re.MULTILINE)) > 60
 
 
 def anchors(text: str) -> set[str]:

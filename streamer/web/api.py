@@ -8,7 +8,7 @@ from functools import partial
 from aiohttp import web
 
 from streamer.messages import ChatReport, ChatState, Priority, Role
-from streamer.web import wire
+from streamer.web import answers, answers_classes, wire
 from streamer.web.bodies import ChatBody, EmptyBody, LoginBody, OopsBody, RequestBody, VoteskipBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
@@ -48,25 +48,6 @@ class Api:
         self._links = links
         self._line = line
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.post("/api/requests", self.submit),
-            web.get(r"/api/requests/{id:\d{1,18}}", self.standing),
-            web.get("/api/match", self.match),
-            web.post("/api/oops", self.oops),
-            web.post("/api/voteskip", self.voteskip),
-            web.post("/api/chat", self.chat),
-            web.get("/api/status", self.status),
-            web.get("/api/network", self.network),
-            web.get("/api/classes", self.classes),
-            web.get("/api/layers", self.layers),
-            web.get("/api/step", self.step),
-            web.get("/api/session", self.session),
-            web.post("/api/login", self.login),
-            web.post("/api/logout", self.logout),
-        ]
-
     async def submit(self, request: web.Request) -> web.Response:
         """Take a request. Only moderators' programs, such as the bot, may speak for others' roles, sources and messages."""
         body = await read_body(request, RequestBody)
@@ -103,12 +84,12 @@ class Api:
     async def match(self, request: web.Request) -> web.Response:
         """Tell what ``text`` would be understood as; moderators may name layers, or say with ``role`` who asks."""
         text = request.query.get("text", "")[:MAX_TEXT]
-        role = Role.EVERYONE
-        if self._gate.moderates(request):
-            try:
-                role = Role(request.query.get("role", Role.MODERATOR))
-            except ValueError:
-                raise ApiError(400, "bad_input", f"role: one of {', '.join(Role)}") from None
+        try:
+            role = Role(request.query.get("role", Role.MODERATOR))
+        except ValueError:
+            raise ApiError(400, "bad_input", f"role: one of {', '.join(Role)}") from None
+        if not self._gate.moderates(request):
+            role = Role.EVERYONE
         found = await self._calls(partial(self._desk.match, text, role))
         return web.json_response(wire.match(found, self._links), dumps=wire.dumps)
 
@@ -116,13 +97,13 @@ class Api:
         """Take back a viewer's latest request; for programs that know who speaks."""
         body = await read_body(request, OopsBody)
         removed = await self._calls(partial(self._desk.oops, body.user, body.source))
-        return web.json_response({"removed": removed.id, "title": removed.title}, dumps=wire.dumps)
+        return web.json_response(answers.TakenBack(removed=removed.id, title=removed.title), dumps=wire.dumps)
 
     async def voteskip(self, request: web.Request) -> web.Response:
         """Count a viewer's vote to end what is on air; for programs that know who speaks."""
         body = await read_body(request, VoteskipBody)
         vote = await self._calls(partial(self._desk.voteskip, body.user, body.source))
-        return web.json_response({"votes": vote.votes, "needed": vote.needed, "skipped": vote.skipped})
+        return web.json_response(answers.SkipVote(votes=vote.votes, needed=vote.needed, skipped=vote.skipped))
 
     async def chat(self, request: web.Request) -> web.Response:
         """Hear how a chat bot stands; answer which requests are dreamt as something else than it has told those who asked."""
@@ -132,7 +113,8 @@ class Api:
         report = ChatReport(body.state, body.detail, body.account, body.channel, body.source, heard_s=body.heard_s)
         await self._calls(partial(self._actions.hear_chat, report))
         changes = await self._calls(partial(self._desk.changes, body.told, body.source))
-        return web.json_response({"ok": True, "changes": [wire.change(item) for item in changes]}, dumps=wire.dumps)
+        told = answers.ChatHeard(ok=True, changes=[wire.change(item) for item in changes])
+        return web.json_response(told, dumps=wire.dumps)
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell what is on air, the queue, rates and counters."""
@@ -161,7 +143,8 @@ class Api:
     async def layers(self, request: web.Request) -> web.Response:
         """Tell the layers of the network in use, from the picture to the classes; none while it loads."""
         renderer = (await self._calls(self._status)).renderer
-        told = {"network": renderer.network, "layers": [wire.layer_entry(entry) for entry in renderer.layers]}
+        layers = [wire.layer_entry(entry) for entry in renderer.layers]
+        told = answers_classes.Layers(network=renderer.network, layers=layers)
         return web.json_response(told, dumps=wire.dumps)
 
     async def step(self, request: web.Request) -> web.Response:
@@ -174,25 +157,25 @@ class Api:
 
     async def session(self, request: web.Request) -> web.Response:
         """Tell a page what its visitor may do, so that it shows nothing else."""
-        told = {
-            "moderator": self._gate.moderates(request),
-            "writer": self._gate.writes(request),
-            "login": self._gate.login,
-        }
+        told = answers.Session(
+            moderator=self._gate.moderates(request),
+            writer=self._gate.writes(request),
+            login=self._gate.login,
+        )
         return web.json_response(told)
 
     async def login(self, request: web.Request) -> web.Response:
         """Exchange the token for a cookie."""
         body = await read_body(request, LoginBody)
         self._gate.try_token(request, body.token)
-        response = web.json_response({"moderator": True})
+        response = web.json_response(answers.LoggedIn(moderator=True))
         self._gate.remember(request, response)
         return response
 
     async def logout(self, request: web.Request) -> web.Response:
         """Take the cookie back."""
         await read_body(request, EmptyBody)
-        response = web.json_response({"moderator": False})
+        response = web.json_response(answers.LoggedIn(moderator=False))
         response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
         return response
 

@@ -37,15 +37,32 @@ MAX_AMOUNT = 1_000_000_000
 class RequestBody(Body):
     """A request. The desk cleans and cuts names and texts; the caps here only keep nonsense from it."""
 
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["text"], "properties": {"text": {"type": "string"}}},
+                {"required": ["random"], "properties": {"random": {"const": True}}},
+            ]
+        },
+    )
+
     user: Name
+    """Who asks, as it is to be shown."""
     text: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    """What to dream, for example `volcano + bubble`."""
     random: bool = False
     """Whether chance is to choose; a text is not looked at then."""
     message_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The chat's id of the message: it is taken once, however often it arrives. For callers with the token."""
     role: Role = Role.EVERYONE
+    """Whose wish it is. For callers with the token."""
     source: Source = "web"
+    """Where it was said. For callers with the token."""
     priority: Priority = Priority.NONE
+    """What was paid for it to come sooner. For callers with the token."""
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)] = 0
+    """Points or bits that were paid."""
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -196,12 +213,15 @@ class EnableBody(Body):
 class ChatBody(Body):
     """What a chat bot tells of itself."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     state: ChatState
     detail: Annotated[str, Field(max_length=2000)] = ""
     account: Annotated[str, Field(max_length=500)] = ""
     channel: Annotated[str, Field(max_length=500)] = ""
     source: Source = "twitch"
     heard_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    """Seconds since the last message in the chat."""
     told: Annotated[int, Field(ge=0, le=10**15)] = 0
     """Number of the latest change of a request that viewers were told of."""
 

@@ -14,7 +14,7 @@ from streamer.config import NetworkName
 from streamer.control_status import ControlsStatus
 from streamer.presets import NoPreset, PresetError, PresetThere
 from streamer.settings_file import ConfigError
-from streamer.web import wire
+from streamer.web import answers_desk, wire
 from streamer.web.bodies import CompareBody, ControlsBody, GoOverBody, ResetBody, SavePresetBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
@@ -30,17 +30,6 @@ class ControlsApi:
         self._controls = controls
         self._calls = calls
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.get("/api/controls", self.standing),
-            web.patch("/api/controls", self.change),
-            web.post("/api/controls/reset", self.reset),
-            web.post("/api/controls/preset", self.go_over),
-            web.post("/api/controls/presets", self.save),
-            web.post("/api/controls/compare", self.compare),
-        ]
-
     async def standing(self, request: web.Request) -> web.Response:
         """Tell how the controls stand, with all presets."""
         return web.json_response(controls(await self._calls(self._controls.status)), dumps=wire.dumps)
@@ -49,31 +38,32 @@ class ControlsApi:
         """Change settings; answers which differ from before."""
         body = await read_body(request, ControlsBody)
         changed = await self._call(partial(self._controls.change, body.settings, body.fade_s))
-        return web.json_response({"changed": list(changed)}, dumps=wire.dumps)
+        return web.json_response(answers_desk.SettingsChanged(changed=list(changed)), dumps=wire.dumps)
 
     async def reset(self, request: web.Request) -> web.Response:
         """Take back what was changed, all of it or some settings."""
         body = await read_body(request, ResetBody)
         changed = await self._call(partial(self._controls.reset, body.settings))
-        return web.json_response({"changed": list(changed)}, dumps=wire.dumps)
+        return web.json_response(answers_desk.SettingsChanged(changed=list(changed)), dumps=wire.dumps)
 
     async def go_over(self, request: web.Request) -> web.Response:
         """Go over to a preset; answers what differs from before, and what of it waits for a start."""
         body = await read_body(request, GoOverBody)
         changed, at_start = await self._call(partial(self._controls.go_over, body.name, body.fade_s))
-        return web.json_response({"changed": list(changed), "at_next_start": list(at_start)}, dumps=wire.dumps)
+        told = answers_desk.Reloaded(changed=list(changed), at_next_start=list(at_start))
+        return web.json_response(told, dumps=wire.dumps)
 
     async def save(self, request: web.Request) -> web.Response:
         """Save how it looks as a preset."""
         body = await read_body(request, SavePresetBody)
         file = await self._call(partial(self._controls.save, body.name, replace=body.replace))
-        return web.json_response({"name": body.name, "file": file}, status=201, dumps=wire.dumps)
+        return web.json_response(answers_desk.PresetSaved(name=body.name, file=file), status=201, dumps=wire.dumps)
 
     async def compare(self, request: web.Request) -> web.Response:
         """Go to the other side of A/B, or to one of them."""
         body = await read_body(request, CompareBody)
         side = await self._call(partial(self._controls.compare, body.side))
-        return web.json_response({"side": side}, dumps=wire.dumps)
+        return web.json_response(answers_desk.SideNow(side=side), dumps=wire.dumps)
 
     async def _call(self, function: Callable[[], T]) -> T:
         try:
@@ -90,7 +80,7 @@ class ControlsApi:
             raise ApiError(422, "bad_preset", str(error)) from None
 
 
-def controls(item: ControlsStatus) -> wire.Json:
+def controls(item: ControlsStatus) -> answers_desk.Controls:
     """How the controls stand, on the wire."""
     return {
         "settings": to_jsonable_python(dict(item.settings)),

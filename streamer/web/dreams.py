@@ -16,11 +16,12 @@ from string import Template
 from aiohttp import web
 
 from streamer.messages import Dreamt
-from streamer.web import wire
+from streamer.web import answers_desk, wire
 from streamer.web.bodies import ClipBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
 from streamer.web.protocols import Album, DreamFile
+from streamer.web.sending import send_file
 
 PAGE = Path(__file__).parent / "pages" / "dream.html"
 MOST = 100
@@ -28,7 +29,6 @@ MOST = 100
 USUAL = 24
 GIF_S, GIF_LOOK_S = 45.0, 0.2
 """Seconds for which who asks for a GIF waits until it is made, and from one look to the next."""
-_ID = r"{id:[a-z2-7]{12}}"
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 
@@ -42,39 +42,25 @@ class Dreams:
         self._public_url = public_url
         self._page = Template(PAGE.read_text(encoding="utf-8"))
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.get("/api/dreams", self.last),
-            web.get(f"/api/dreams/{_ID}", self.tell),
-            web.delete(f"/api/dreams/{_ID}", self.remove),
-            web.post("/api/clips", self.clip),
-            web.get(f"/d/{_ID}", self.page),
-            web.get(f"/d/{_ID}.jpg", partial(self._file, kind="picture")),
-            web.get(f"/d/{_ID}.small.jpg", partial(self._file, kind="small")),
-            web.get(f"/d/{_ID}.mp4", partial(self._file, kind="clip")),
-            web.get(f"/d/{_ID}.gif", self.gif),
-        ]
-
     async def last(self, request: web.Request) -> web.Response:
         """Tell of the last dreams, newest first: ``limit`` (24) of them, with ``before`` only those older than that one."""
         limit = request.query.get("limit", str(USUAL))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST):
             raise ApiError(400, "bad_input", f"limit: a number from 1 to {MOST}")
         if self._album is None:
-            return web.json_response({"dreams": []})
+            return web.json_response(answers_desk.Dreams(dreams=[]))
         found = await self._calls(partial(self._album.dreams, int(limit), request.query.get("before", "")[:20]))
-        return web.json_response({"dreams": [self._told(dream) for dream in found]}, dumps=wire.dumps)
+        return web.json_response(answers_desk.Dreams(dreams=[self._told(dream) for dream in found]), dumps=wire.dumps)
 
     async def tell(self, request: web.Request) -> web.Response:
-        """Tell of one."""
+        """Describe one dream."""
         return web.json_response(self._told(await self._dream(request)), dumps=wire.dumps)
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Remove one for good."""
+        """Remove a dream for good."""
         dream_id = request.match_info["id"]
         await self._calls(partial(self._there.remove, dream_id))
-        return web.json_response({"removed": dream_id})
+        return web.json_response(answers_desk.RemovedNamed(removed=dream_id))
 
     async def clip(self, request: web.Request) -> web.Response:
         """Keep the last seconds of what is on air; for programs that know who speaks."""
@@ -90,15 +76,16 @@ class Dreams:
             if loop.time() > end_s:
                 raise ApiError(503, "busy", "this GIF is still being made", retry_s=5.0)
             await asyncio.sleep(GIF_LOOK_S)
-        return web.FileResponse(path)
+        return await send_file(path)
 
     async def page(self, request: web.Request) -> web.Response:
         """The page of a dream, with what previews of links show."""
         text = self._filled(await self._dream(request), self._address_of(request))
         return web.Response(text=text, content_type="text/html", charset="utf-8")
 
-    async def _file(self, request: web.Request, kind: DreamFile) -> web.StreamResponse:
-        return web.FileResponse(await self._calls(partial(self._there.file, request.match_info["id"], kind)))
+    async def file(self, request: web.Request, kind: DreamFile) -> web.StreamResponse:
+        """Send a file of a dream."""
+        return await send_file(await self._calls(partial(self._there.file, request.match_info["id"], kind)))
 
     async def _dream(self, request: web.Request) -> Dreamt:
         return await self._calls(partial(self._there.dream, request.match_info["id"]))
@@ -109,7 +96,7 @@ class Dreams:
             raise ApiError(404, "not_found", "dreams are not kept here; the setting is album.enabled")
         return self._album
 
-    def _told(self, dream: Dreamt) -> wire.Json:
+    def _told(self, dream: Dreamt) -> answers_desk.Dream:
         url = None if self._public_url is None else f"{self._public_url}/d/{dream.id}"
         return wire.dreamt(dream, self._links, url=url, gifs=self._there.gifs)
 

@@ -21,6 +21,7 @@ from string import Template
 from aiohttp import web
 
 from streamer.messages import Reason, Refused, Unlearnt, Vote
+from streamer.web.answers import Error, ErrorDetail
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class ApiError(Exception):
 
     def response(self) -> web.Response:
         """Return the answer, with Retry-After in whole seconds where another try may succeed."""
-        error: dict[str, object] = {"code": self.code, "message": str(self)}
+        error: ErrorDetail = {"code": self.code, "message": str(self)}
         if self.suggestions or self.code == Reason.UNKNOWN_WORD:
             error["suggestions"] = list(self.suggestions)
         if self.mistakes:
@@ -127,7 +128,7 @@ class ApiError(Exception):
             }
         if self.retry_s is not None:
             error["retry_s"] = round(self.retry_s, 1)
-        return web.json_response({"error": error}, status=self.status, headers=self._headers())
+        return web.json_response(Error(error=error), status=self.status, headers=self._headers())
 
     def page(self) -> web.Response:
         """Return the answer as a page for people."""

@@ -42,10 +42,6 @@ class Events:
         self._looking: asyncio.Task[None] | None = None
         self._closing = False
 
-    def routes(self) -> list[web.RouteDef]:
-        """The address served here."""
-        return [web.get("/api/events", self.events, allow_head=False)]
-
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send ``status`` events, each the same object as ``/api/status``, until the watcher leaves."""
         if self._closing:

@@ -58,19 +58,6 @@ class Live:
         """Open streams; may be asked from any thread."""
         return len(self._open)
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.get("/live.ts", self.ts),
-            web.get("/live.mp4", self.mp4),
-            web.get("/live.mjpg", self.mjpg),
-            web.get("/frame.jpg", self.frame),
-        ]
-
-    def late_routes(self) -> list[web.RouteDef]:
-        """Addresses of outputs, which come and go; to be looked up after all others."""
-        return [web.get(r"/{name:[^/]+}", self.output)]
-
     async def ts(self, request: web.Request) -> web.StreamResponse:
         """MPEG-TS: H.264, and AAC for ``?audio=1``."""
         audio = request.query.get("audio", "0") not in ("", "0")

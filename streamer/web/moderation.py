@@ -6,13 +6,11 @@ from functools import partial
 
 from aiohttp import web
 
-from streamer.web import wire
+from streamer.web import answers_desk, wire
 from streamer.web.bodies import BlockBody, EmptyBody, MotionBody, MoveBody, PauseBody, RulesBody, UserBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.protocols import Actions, Desk
 from streamer.web.security import Gate
-
-_REQUEST = r"/api/requests/{id:\d{1,18}}"
 
 
 class Moderation:
@@ -24,31 +22,11 @@ class Moderation:
         self._gate = gate
         self._calls = calls
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.delete(_REQUEST, self.remove),
-            web.post(f"{_REQUEST}/promote", self.promote),
-            web.post(f"{_REQUEST}/move", self.move),
-            web.post("/api/remove", self.remove_user),
-            web.post("/api/skip", self.skip),
-            web.post("/api/clear", self.clear),
-            web.post("/api/bump", self.bump),
-            web.post("/api/twist", self.twist),
-            web.post("/api/pause", self.pause),
-            web.post("/api/motion", self.motion),
-            web.get("/api/rules", self.rules),
-            web.patch("/api/rules", self.change_rules),
-            web.delete("/api/rules", self.reset_rules),
-            web.post("/api/blocks", self.block),
-            web.post("/api/unblock", self.unblock),
-        ]
-
     async def remove(self, request: web.Request) -> web.Response:
         """Take a waiting request out of the queue."""
         request_id = int(request.match_info["id"])
         await self._calls(partial(self._desk.remove, request_id))
-        return web.json_response({"removed": request_id})
+        return web.json_response(answers_desk.Removed(removed=request_id))
 
     async def promote(self, request: web.Request) -> web.Response:
         """Put a waiting request in front."""
@@ -61,47 +39,48 @@ class Moderation:
 
     async def _move(self, request: web.Request, position: int) -> web.Response:
         stands = await self._calls(partial(self._desk.move, int(request.match_info["id"]), position))
-        return web.json_response({"position": stands})
+        return web.json_response(answers_desk.Moved(position=stands))
 
     async def remove_user(self, request: web.Request) -> web.Response:
         """Take all waiting requests of a viewer out."""
         body = await read_body(request, UserBody)
-        return web.json_response({"removed": await self._calls(partial(self._desk.remove_user, body.user))})
+        removed = await self._calls(partial(self._desk.remove_user, body.user))
+        return web.json_response(answers_desk.Removed(removed=removed))
 
     async def skip(self, request: web.Request) -> web.Response:
         """End what is on air."""
         await read_body(request, EmptyBody)
         await self._calls(self._desk.skip)
-        return web.json_response({"skipped": True})
+        return web.json_response(answers_desk.Skipped(skipped=True))
 
     async def clear(self, request: web.Request) -> web.Response:
         """Empty the queue."""
         await read_body(request, EmptyBody)
-        return web.json_response({"removed": await self._calls(self._desk.clear)})
+        return web.json_response(answers_desk.Removed(removed=await self._calls(self._desk.clear)))
 
     async def bump(self, request: web.Request) -> web.Response:
         """Shake the dream awake."""
         await read_body(request, EmptyBody)
         await self._calls(self._actions.bump)
-        return web.json_response({"bumped": True})
+        return web.json_response(answers_desk.Bumped(bumped=True))
 
     async def twist(self, request: web.Request) -> web.Response:
         """Twist the dream awake."""
         await read_body(request, EmptyBody)
         await self._calls(self._actions.twist)
-        return web.json_response({"twisted": True})
+        return web.json_response(answers_desk.Twisted(twisted=True))
 
     async def pause(self, request: web.Request) -> web.Response:
         """Hold what is on air, or let the programme go on."""
         body = await read_body(request, PauseBody)
         await self._calls(partial(self._desk.pause, body.paused))
-        return web.json_response({"paused": body.paused})
+        return web.json_response(answers_desk.Paused(paused=body.paused))
 
     async def motion(self, request: web.Request) -> web.Response:
         """Move the camera differently."""
         body = await read_body(request, MotionBody)
         motion = await self._calls(partial(self._actions.move_camera, body.speed, body.rotation))
-        return web.json_response({"speed": motion.speed, "rotation": motion.rotation})
+        return web.json_response(answers_desk.Motion(speed=motion.speed, rotation=motion.rotation))
 
     async def rules(self, request: web.Request) -> web.Response:
         """Tell the rules."""
@@ -134,4 +113,5 @@ class Moderation:
 
     async def _blocked(self, removed: int) -> web.Response:
         rules = await self._calls(self._desk.rules)
-        return web.json_response({"blocked": wire.blocked(rules.blocked), "removed": removed}, dumps=wire.dumps)
+        told = answers_desk.BlocksChanged(blocked=wire.blocked(rules.blocked), removed=removed)
+        return web.json_response(told, dumps=wire.dumps)

@@ -9,12 +9,10 @@ from functools import partial
 
 from aiohttp import web
 
-from streamer.web import wire
+from streamer.web import answers_desk, wire
 from streamer.web.bodies import EnableBody, OutputBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.protocols import Outputs
-
-_OUTPUT = r"/api/outputs/{name:[a-z0-9][a-z0-9_-]{0,31}}"
 
 
 class OutputsApi:
@@ -24,34 +22,25 @@ class OutputsApi:
         self._outputs = outputs
         self._calls = calls
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [
-            web.get("/api/outputs", self.list),
-            web.post("/api/outputs", self.add),
-            web.patch(_OUTPUT, self.enable),
-            web.delete(_OUTPUT, self.remove),
-        ]
-
     async def list(self, request: web.Request) -> web.Response:
         """Tell how each output does."""
         told = await self._calls(self._outputs.status)
-        return web.json_response({"outputs": [wire.output(item) for item in told]}, dumps=wire.dumps)
+        return web.json_response(answers_desk.Outputs(outputs=[wire.output(item) for item in told]), dumps=wire.dumps)
 
     async def add(self, request: web.Request) -> web.Response:
         """Add an output until the stream ends."""
         body = await read_body(request, OutputBody)
         name = await self._calls(partial(self._outputs.add_block, body.root))
-        return web.json_response({"name": name}, status=201, dumps=wire.dumps)
+        return web.json_response(answers_desk.OutputAdded(name=name), status=201, dumps=wire.dumps)
 
     async def enable(self, request: web.Request) -> web.Response:
         """Start or stop an output."""
         name, body = request.match_info["name"], await read_body(request, EnableBody)
         await self._calls(partial(self._outputs.enable, name, body.enabled))
-        return web.json_response({"name": name, "enabled": body.enabled}, dumps=wire.dumps)
+        return web.json_response(answers_desk.OutputEnabled(name=name, enabled=body.enabled), dumps=wire.dumps)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Stop an output and forget it until the stream starts anew."""
         name = request.match_info["name"]
         await self._calls(partial(self._outputs.remove, name))
-        return web.json_response({"removed": name}, dumps=wire.dumps)
+        return web.json_response(answers_desk.RemovedNamed(removed=name), dumps=wire.dumps)

@@ -136,6 +136,16 @@ class Gate:
         """Whether there is a token to log in with."""
         return self._token is not None
 
+    @property
+    def view_login(self) -> bool:
+        """Whether viewing takes a token."""
+        return self._view_token is not None
+
+    @property
+    def all_write(self) -> bool:
+        """Whether whoever may view may ask."""
+        return self._loopback
+
     def check(self, request: web.Request) -> None:
         """Let through what comes under our name and, where it matters, from our own pages.
 

@@ -8,8 +8,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -27,17 +26,20 @@ from streamer.web.events import Events
 from streamer.web.limits import Limits
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
+from streamer.web.openapi import document
 from streamer.web.outputs import OutputsApi
 from streamer.web.polls import PollsApi
 from streamer.web.protocols import Actions, Album, Classes, Controls, Desk, Outputs, Settings, StatusReader, Video
+from streamer.web.routes import bind
 from streamer.web.security import Gate, add_headers
 from streamer.web.settings import SettingsApi
+from streamer.web.site import STATIC, Site
+from streamer.web.table import TABLE
 from streamer.web.thumbnails import ThumbnailsApi
 from streamer.web.watch import Watch
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
 START_S = 10.0
 GRACE_S = 1.0
 """Seconds that open streams and calls have to end before they are cut."""
@@ -193,34 +195,27 @@ class Server:
     def _app(
         self, gate: Gate, limits: Limits, live: Live, events: Events, calls: Calls, links: dict[str, str]
     ) -> web.Application:
-        api = Api(self._desk, self._classes, self._status, self._actions, gate, calls, links, limits.line)
         app = web.Application(middlewares=[explain, Guard(limits).guard, gate.guard], client_max_size=MAX_BYTES)
         app.on_response_prepare.extend([add_headers, count_bytes])
-        moderation = Moderation(self._desk, self._actions, gate, calls)
-        outputs = OutputsApi(self._outputs, calls)
-        settings = SettingsApi(self._settings, calls)
-        polls = PollsApi(self._desk, gate, calls, links, limits.voters)
-        dreams = Dreams(self._album, calls, links, self._config.public_url)
-        watch = Watch(self._status, calls, limits)
-        thumbnails = ThumbnailsApi(self._classes)
-        for room in (api, thumbnails, moderation, polls, outputs, settings, dreams, live, events, watch):
-            app.add_routes(room.routes())
+        groups = tuple(group for group in TABLE if self._controls is not None or group.part is not ControlsApi)
+        parts: list[object] = [
+            Api(self._desk, self._classes, self._status, self._actions, gate, calls, links, limits.line),
+            Moderation(self._desk, self._actions, gate, calls),
+            PollsApi(self._desk, gate, calls, links, limits.voters),
+            OutputsApi(self._outputs, calls),
+            SettingsApi(self._settings, calls),
+            Dreams(self._album, calls, links, self._config.public_url),
+            ThumbnailsApi(self._classes),
+            Watch(self._status, calls, limits),
+            Site(partial(document, groups, gate), self._status, calls),
+            live,
+            events,
+        ]
         if self._controls is not None:
-            app.add_routes(ControlsApi(self._controls, calls).routes())
-        app.add_routes([web.get(path, _page(name)) for path, name in PAGES.items()])
+            parts.append(ControlsApi(self._controls, calls))
         app.router.add_static("/static", STATIC)
-        app.add_routes(live.late_routes())
+        app.add_routes(bind(groups, parts))
         return app
-
-
-PAGES = {"/": "index.html", "/how": "how.html", "/overlay": "overlay.html", "/control": "control.html"}
-
-
-def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def page(request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(STATIC / name)
-
-    return page
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

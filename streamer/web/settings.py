@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from streamer.settings_file import ConfigError, ConfigGone
-from streamer.web import wire
+from streamer.web import answers_desk, wire
 from streamer.web.bodies import EmptyBody, read_body
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
@@ -18,10 +18,6 @@ class SettingsApi:
     def __init__(self, settings: Settings, calls: Calls) -> None:
         self._settings = settings
         self._calls = calls
-
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [web.get("/api/reload", self.standing), web.post("/api/reload", self.reload)]
 
     async def standing(self, request: web.Request) -> web.Response:
         """Tell how the config file stands to what runs, with its mistakes."""
@@ -37,4 +33,5 @@ class SettingsApi:
             message = f"{first} (and {len(others)} more)" if others else first
             status, code = (409, "no_file") if isinstance(error, ConfigGone) else (422, "bad_settings")
             raise ApiError(status, code, message, mistakes=error.problems) from None
-        return web.json_response({"changed": list(told.changed), "at_next_start": list(told.at_next_start)}, dumps=wire.dumps)
+        answer = answers_desk.Reloaded(changed=list(told.changed), at_next_start=list(told.at_next_start))
+        return web.json_response(answer, dumps=wire.dumps)

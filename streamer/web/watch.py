@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from streamer import descriptors, resources
 from streamer.messages import ChatReport, ChatState, OutputStatus, SourceStatus, StatusSnapshot
 from streamer.overload import Luxury
+from streamer.web.answers_status import Health
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError, log
 from streamer.web.limits import Limits
@@ -162,10 +163,6 @@ class Watch:
         self._limits = limits
         self._calls = calls
 
-    def routes(self) -> list[web.RouteDef]:
-        """The addresses served here."""
-        return [web.get("/healthz", self.healthz), web.get("/metrics", self.metrics)]
-
     async def healthz(self, request: web.Request) -> web.Response:
         """Answer 200 if all is well, else 503 with the reasons."""
         given_up: tuple[str, ...] = ()
@@ -177,7 +174,7 @@ class Watch:
         except Exception as error:
             log.exception("the status cannot be read")
             problems = (f"the status cannot be read: {type(error).__name__}",)
-        told = {"ok": not problems, "problems": list(problems), "given_up": list(given_up)}
+        told = Health(ok=not problems, problems=list(problems), given_up=list(given_up))
         return web.json_response(told, status=503 if problems else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:

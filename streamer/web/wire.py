@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast, overload
 
 from streamer.messages import (
     Blocked,
@@ -32,6 +32,7 @@ from streamer.messages import (
     Target,
     Waiting,
 )
+from streamer.web import answers, answers_classes, answers_desk, answers_status
 from streamer.web.protocols import Picture
 
 Json = dict[str, Any]
@@ -44,11 +45,15 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
+@overload
+def _seconds(value: float) -> float: ...
+@overload
+def _seconds(value: float | None) -> float | None: ...
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def targets(items: Iterable[Target], links: Links) -> list[Json]:
+def targets(items: Iterable[Target], links: Links) -> list[answers.Target]:
     """Each target once, with the page about it."""
     one_word: dict[str, str] = {Kind.CHANNELS: Kind.LAYER}  # the API does not tell them apart
     return [
@@ -57,7 +62,7 @@ def targets(items: Iterable[Target], links: Links) -> list[Json]:
     ]
 
 
-def receipt(item: Receipt, links: Links) -> Json:
+def receipt(item: Receipt, links: Links) -> answers.Receipt:
     """What the sender of a request is told."""
     return {
         "id": item.id,
@@ -69,7 +74,7 @@ def receipt(item: Receipt, links: Links) -> Json:
     }
 
 
-def match(item: Match, links: Links) -> Json:
+def match(item: Match, links: Links) -> answers.Match:
     """What some words would be understood as."""
     return {"title": item.title, "targets": targets(item.targets, links), "note": item.note, "exact": item.exact}
 
@@ -79,11 +84,11 @@ def picture(item: PollChoice) -> str:
     return next((f"/thumbnails/{target.wnid}.webp" for target in item.targets if target.wnid), "")
 
 
-def poll(item: Poll, links: Links) -> Json:
+def poll(item: Poll, links: Links) -> answers.Poll:
     """A poll as it stands."""
     return {
         "id": item.id,
-        "state": item.state.value,
+        "state": item.state,
         "left_s": _seconds(item.left_s),
         "length_s": _seconds(item.length_s),
         "user": item.user,
@@ -105,27 +110,28 @@ def poll(item: Poll, links: Links) -> Json:
     }
 
 
-def standing(item: Standing) -> Json:
+def standing(item: Standing) -> answers.Standing:
     """Where a request stands; a position only if it waits."""
     request = item.request
-    told: Json = {"id": request.id, "state": request.state.value, "user": request.user, "title": request.title}
+    told: answers.Standing = {"id": request.id, "state": request.state, "user": request.user, "title": request.title}
     if item.position is not None:
         told |= {"position": item.position, "eta_s": _seconds(item.eta_s)}
     return told
 
 
-def blocked(item: Blocked) -> Json:
+def blocked(item: Blocked) -> answers_desk.Blocked:
     """What is kept out."""
-    classes = [{"wnid": target.wnid, "label": target.label} for target in item.classes]
+    classes: list[answers_desk.BlockedClass] = [{"wnid": target.wnid, "label": target.label} for target in item.classes]
     return {"words": list(item.words), "users": list(item.users), "classes": classes}
 
 
-def rules(item: Rules, *, moderates: bool) -> Json:
+def rules(item: Rules, *, moderates: bool) -> answers_desk.Rules:
     """The rules; what is blocked, for moderators only."""
-    return {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
+    told = {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
+    return cast(answers_desk.Rules, told)
 
 
-def class_entry(entry: ClassEntry, thumbnail: str) -> Json:
+def class_entry(entry: ClassEntry, thumbnail: str) -> answers_classes.ClassEntry:
     """One class of the vocabulary, with the address of its picture; empty where there is none."""
     return {
         "wnid": entry.wnid,
@@ -140,7 +146,9 @@ def class_entry(entry: ClassEntry, thumbnail: str) -> Json:
     }
 
 
-def classes(found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails: Mapping[str, Picture]) -> Json:
+def classes(
+    found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails: Mapping[str, Picture]
+) -> answers_classes.Classes:
     """Some classes, and what kinds there are, in the order in which they are shown."""
     addresses = {wnid: f"/thumbnails/{wnid}.webp?v={picture.version}" for wnid, picture in thumbnails.items()}
     return {
@@ -149,12 +157,12 @@ def classes(found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails:
     }
 
 
-def layer_entry(entry: LayerEntry) -> Json:
+def layer_entry(entry: LayerEntry) -> answers_classes.Layer:
     """One layer of the network."""
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
 
 
-def dreamt(item: Dreamt, links: Links, *, url: str | None, gifs: bool) -> Json:
+def dreamt(item: Dreamt, links: Links, *, url: str | None, gifs: bool) -> answers_desk.Dream:
     """A dream that is kept; ``url`` is where people elsewhere see it, if that is known."""
     path = f"/d/{item.id}"
     return {
@@ -176,7 +184,7 @@ def dreamt(item: Dreamt, links: Links, *, url: str | None, gifs: bool) -> Json:
     }
 
 
-def network(snapshot: StatusSnapshot) -> Json:
+def network(snapshot: StatusSnapshot) -> answers_classes.Network:
     """Which network dreams, and what it knows."""
     known = snapshot.knowledge
     return {
@@ -189,7 +197,7 @@ def network(snapshot: StatusSnapshot) -> Json:
     }
 
 
-def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
+def _on_air(scene: Scene, programme: Programme, links: Links) -> answers_status.OnAir:
     return {
         "scene": scene.id,
         "title": scene.title,
@@ -202,44 +210,45 @@ def _on_air(scene: Scene, programme: Programme, links: Links) -> Json:
     }
 
 
-def _waiting(item: Waiting, links: Links) -> Json:
+def _waiting(item: Waiting, links: Links) -> answers_status.Waiting:
     return {
         "id": item.request.id,
         "position": item.position,
         "eta_s": _seconds(item.eta_s),
         "title": item.request.title,
         "user": item.request.user,
-        "role": item.request.role.value,
+        "role": item.request.role,
         "text": item.request.text,
         "source": item.request.source,
         "votes": item.request.votes,
-        "priority": item.request.priority.value,
+        "priority": item.request.priority,
         "amount": item.request.amount,
         "targets": targets(item.request.targets, links),
         "instead_of": item.instead_of,
     }
 
 
-def change(item: Change) -> Json:
+def change(item: Change) -> answers.Change:
     """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
     return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
 
 
-def inspection(item: Inspection | None, seen: int = 0) -> Json:
+def inspection(item: Inspection | None, seen: int = 0) -> answers_classes.Step:
     """What a step is made of; no pictures where the caller has ``seen`` them, or there are none."""
     if item is None:
         return {"number": 0, "shown": False, "pictures": []}
     view = item.view
-    told: Json = {"number": item.number, "shown": view is not None, "pictures": []}
+    told: answers_classes.Step = {"number": item.number, "shown": view is not None, "pictures": []}
     if view is None or item.number == seen:
         return told
-    pictures = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
-    return told | {"title": view.title, "network": view.network, "pictures": pictures}
+    told["pictures"] = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
+    told |= {"title": view.title, "network": view.network}
+    return told
 
 
-def _chat(report: ChatReport) -> Json:
+def _chat(report: ChatReport, restarts: int) -> answers_status.Chat:
     return {
-        "state": report.state.value,
+        "state": report.state,
         "detail": report.detail,
         "account": report.account,
         "channel": report.channel,
@@ -247,10 +256,11 @@ def _chat(report: ChatReport) -> Json:
         "age_s": _seconds(report.age_s),
         "since_s": _seconds(report.since_s),
         "heard_s": _seconds(report.heard_s),
+        "restarts": restarts,
     }
 
 
-def output(item: OutputStatus) -> Json:
+def output(item: OutputStatus) -> answers_desk.Output:
     """How an output does."""
     return {
         "name": item.name,
@@ -268,7 +278,7 @@ def output(item: OutputStatus) -> Json:
     }
 
 
-def settings(item: SettingsStatus) -> Json:
+def settings(item: SettingsStatus) -> answers_desk.SettingsStanding:
     """How the config file stands to what runs."""
     return {
         "file": item.file,
@@ -279,7 +289,7 @@ def settings(item: SettingsStatus) -> Json:
     }
 
 
-def status(snapshot: StatusSnapshot, links: Links) -> Json:
+def status(snapshot: StatusSnapshot, links: Links) -> answers_status.Status:
     """Everything ``/api/status`` and ``/api/events`` tell."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
     canvas, sound = renderer.canvas, snapshot.sound
@@ -291,9 +301,9 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
         "open": programme.open,
         "unwritten": snapshot.unwritten,
         "motion": {"speed": snapshot.motion.speed, "rotation": snapshot.motion.rotation},
-        "chat": None if snapshot.chat is None else {**_chat(snapshot.chat), "restarts": snapshot.chat_restarts},
+        "chat": None if snapshot.chat is None else _chat(snapshot.chat, snapshot.chat_restarts),
         "video": {
-            "state": snapshot.picture.value,
+            "state": snapshot.picture,
             "fps": snapshot.fps,
             "fps_measured": round(snapshot.fps_measured, 2),
             "frames": {
@@ -349,7 +359,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> Json:
     }
 
 
-def _source(source: SourceStatus) -> Json:
+def _source(source: SourceStatus) -> answers_status.Source:
     return {
         "kind": source.kind,
         "name": source.name,
@@ -361,7 +371,7 @@ def _source(source: SourceStatus) -> Json:
     }
 
 
-def news(told: Json) -> Json:
+def news(told: answers_status.Status) -> Json:
     """Keep of a status what changes by events, not by the clock: two of these differ when watchers must hear at once."""
     on_air, chat, poll = told["on_air"], told["chat"], told["poll"]
     return {

@@ -13,6 +13,7 @@ python -m tests.acceptance.rtmp               a minute pushed to an RTMP server 
 python -m tests.acceptance.faults             a server that dies, is silent, stalls, resets, refuses
 python -m tests.acceptance.slow_viewer        one that reads 1 kB/s beside twenty
 python -m tests.acceptance.http_flood         hostile callers of all kinds cost the video nothing
+python -m tests.acceptance.api_fuzz           calls that schemathesis makes up are answered as documented
 python -m tests.acceptance.soak               half an hour with all kinds of viewers: frames, time stamps, memory
 python -m tests.acceptance.disks_and_weights  damaged weights, a taken port, a cache and disks that cannot be written
 python -m tests.acceptance.recording          kill -9 while recording, and a full disk

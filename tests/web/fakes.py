@@ -46,6 +46,7 @@ from streamer.messages import (
     arrange,
 )
 from streamer.settings_file import ConfigError
+from tests.web import documented
 
 WORDS = {
     "n09472597": ("volcano",),
@@ -461,7 +462,7 @@ class Answer:
 
 
 class Client:
-    """Calls the server like a program, not like a browser."""
+    """Calls the server like a program, not like a browser. Whole answers are held against the table of routes."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.host, self.port = host, port
@@ -481,6 +482,8 @@ class Client:
     def __call__(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection, response = self.open(method, path, body, headers)
         try:
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
+        documented.check(method, path, answer.status, response.headers.get_content_type(), answer.body)
+        return answer

@@ -30,6 +30,7 @@ from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnails
+from streamer.video.added import read_block
 from streamer.web.server import Server
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
@@ -64,6 +65,14 @@ class Dream:
         self.chat.hear(report)
 
 
+class CheckedOutputs(FakeOutputs):
+    """Takes no block that the program would not; nothing is written."""
+
+    def add_block(self, block: Mapping[str, Any]) -> str:
+        read_block(block, Path(os.devnull))
+        return super().add_block(block)
+
+
 class RealStage:
     """A running server; what is on air stays there until it is skipped, or its time is passed by ``until_over``."""
 
@@ -75,6 +84,8 @@ class RealStage:
         known: Collection[str] | None = None,
         web: Mapping[str, Any] | None = None,
         album: Any = None,
+        controls: Any = None,
+        outputs: FakeOutputs | None = None,
         **queue: Any,
     ) -> None:
         """``known`` are the wnids that the network knows; all if not given. ``web`` are further settings of the page."""
@@ -88,11 +99,20 @@ class RealStage:
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
         served = WebConfig.model_validate({"port": port, "token": token, **(web or {})})
-        self.outputs, self.settings = FakeOutputs(), FakeSettings()
+        self.outputs, self.settings = outputs or FakeOutputs(), FakeSettings()
         thumbnails = Thumbnails(Path(os.devnull) / "none", ThumbnailsConfig())
         classes = Catalogue(lambda: self.director.vocabulary, lambda: self._snapshot.renderer, thumbnails)
         self.server = Server(
-            served, self.director, FakeVideo(), self.status, classes, self.dream, self.outputs, self.settings, album
+            served,
+            self.director,
+            FakeVideo(),
+            self.status,
+            classes,
+            self.dream,
+            self.outputs,
+            self.settings,
+            album,
+            controls,
         )
         self.director.tick()
         self.server.start()

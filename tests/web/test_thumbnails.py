@@ -45,7 +45,8 @@ def test_what_there_is_no_picture_of_is_not_found(pictured: Stage) -> None:
     for path in ("/thumbnails/fox.webp", "/thumbnails/..%2ffox.webp", f"/thumbnails/{FOX}.png", "/thumbnails/"):
         assert pictured.call("GET", path).status == 404, path
     pictured.classes.pictures[FOX].file.unlink()
-    assert pictured.call("GET", f"/thumbnails/{FOX}.webp").status == 404
+    answer = pictured.call("GET", f"/thumbnails/{FOX}.webp")
+    assert (answer.status, answer.error["code"]) == (404, "not_found")
 
 
 def test_what_is_like_a_class_is_told(pictured: Stage) -> None:

@@ -1,0 +1,43 @@
+"""The pages that are files, and the document that tells programs what all calls take and answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from streamer.web import wire
+from streamer.web.bridge import Calls
+from streamer.web.protocols import StatusReader
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Site:
+    """Handlers of the pages and of ``/api/openapi.json``."""
+
+    def __init__(self, describe: Callable[[str], wire.Json], read: StatusReader, calls: Calls) -> None:
+        """Begin with nothing written.
+
+        Args:
+            describe: makes the document, given the program's version.
+        """
+        self._describe, self._read, self._calls = describe, read, calls
+        self._document, self._writing = "", threading.Lock()
+
+    async def page(self, request: web.Request, name: str) -> web.StreamResponse:
+        """Send a page."""
+        return web.FileResponse(STATIC / name)
+
+    async def document(self, request: web.Request) -> web.Response:
+        """Tell what each call takes and answers, as an OpenAPI 3.1 document."""
+        return web.json_response(text=self._document or await self._calls(self._write))
+
+    def _write(self) -> str:
+        """Make the document, once: it takes a third of a second."""
+        with self._writing:
+            if not self._document:
+                self._document = wire.dumps(self._describe(self._read().version))
+        return self._document
