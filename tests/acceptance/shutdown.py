@@ -13,7 +13,7 @@ from random import Random
 
 import av
 
-from tests.acceptance.stream import SMALL_DREAM, Stream, eventually, shared_memory
+from tests.acceptance.stream import SMALL_DREAM, Stream, eventually, left_in_shared_memory
 
 LIMIT_S = 5.0
 
@@ -42,7 +42,7 @@ def end(stream: Stream, number: int = signal.SIGINT, limit_s: float = LIMIT_S) -
     code = stream.process.wait(60)
     eventually(lambda: not stream.processes(), limit_s - (time.monotonic() - start_s))
     seconds = time.monotonic() - start_s
-    return Ending(code, seconds, stream.processes(), shared_memory() - stream.shared_before, limit_s)
+    return Ending(code, seconds, stream.processes(), left_in_shared_memory(stream.shared_before), limit_s)
 
 
 def playable(folder: Path) -> tuple[int, int]:

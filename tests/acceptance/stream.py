@@ -220,6 +220,17 @@ def shared_memory() -> set[str]:
     return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
 
 
+def left_in_shared_memory(before: set[str]) -> set[str]:
+    """Names of what came since and is nobody's: what a living process has in use is another program's, as other tests are."""
+    new = shared_memory() - before
+    if new:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it is gone, or another user's
+                used = (process / "maps").read_text()
+                new = {name for name in new if f"{SHM}/{name}" not in used}
+    return new & shared_memory()
+
+
 def cpu_s(process: int) -> float:
     """CPU seconds that a process has used; raises OSError where it is gone."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
