@@ -857,7 +857,6 @@ def test_another_algorithm_takes_a_worker_and_its_screen_comes_with_its_first_pi
 
 def test_a_switch_that_fails_is_taken_back_at_the_desk(reloading: Reloading) -> None:
     reloading.call("api/controls", {"settings": {"dream.contrast": 60}}, "PATCH")
-    threading.Event().wait(0.3)  # it is looked at ten times a second
     reloading.call("api/controls/preset", {"name": "deepdream"})
     reloading.renderer.finish_switch("no weights")
     end_s = time.monotonic() + WAIT_S
