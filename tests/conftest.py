@@ -25,6 +25,7 @@ from tests import precision
 from tests.patience import PATIENCE_S
 
 add_up_alike()  # before any test computes: MKL looks for it only once
+os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, on a busy machine for long
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
 settings.load_profile("ci" if os.environ.get("CI") else "here")
