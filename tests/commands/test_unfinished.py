@@ -210,7 +210,7 @@ def run(output: Path, patch: str, *words: str) -> subprocess.Popen[str]:
 def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path) -> None:
     output = tmp_path / "a.png"
     # It waits for the signal, so that it comes while it works, and goes on by itself where none comes.
-    waits = "[__import__('time').sleep(0.01) for _ in range(3000) if done == 5 and self._again.stops.asked is None]"
+    waits = "[__import__('time').sleep(0.01) for _ in range(12000) if done == 5 and self._again.stops.asked is None]"
     process = run(output, waits)
     assert process.stdout is not None
     for line in process.stdout:

@@ -14,6 +14,7 @@ import pytest
 from streamer.video.sound.decoding import SoundError
 from streamer.video.sound.icy import shown
 from streamer.video.sound.radio import Radio, playlist_entries
+from tests.patience import PATIENCE_S
 from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent
 
 
@@ -124,7 +125,7 @@ def test_who_waits_for_a_silent_server_can_be_called_off():
         while not server.requests:
             thread.join(0.01)
         radio.hang_up()
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
         assert said
         assert problem(radio)  # and it opens nothing any more

@@ -18,6 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from streamer.messages import LayerEntry, Reason, Refused, Role
 from tests.patience import PATIENCE_S
+from tests.web.browser import until
 from tests.web.real import RealStage
 
 pytestmark = pytest.mark.browser
@@ -318,7 +319,8 @@ def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: s
     expect(page.locator("#title")).to_have_text("pizza")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
     page.evaluate("ground => { document.documentElement.style.background = ground; }", ground)
-    page.wait_for_timeout(800)  # it fades in
+    until(page, "() => getComputedStyle(document.getElementById('card')).opacity === '1'")  # it fades in
+    page.wait_for_timeout(100)
     picture = np.asarray(Image.open(io.BytesIO(page.locator("#title").screenshot())).convert("L"), np.float64)
     white, black = picture > 235, picture < 40
     assert white.mean() > 0.02
