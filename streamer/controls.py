@@ -59,6 +59,7 @@ class Controls:
         if strange := [key for key in values if key in _ALL and key not in _OFFERED]:
             raise ConfigError([f"'{key}' is not changed here" for key in strange])
         with self._lock:
+            self._settle()
             return self._reload.change(values, fade_s)
 
     def reset(self, keys: Collection[str] | None = None) -> tuple[str, ...]:
@@ -68,6 +69,7 @@ class Controls:
             ConfigError: they cannot be so now.
         """
         with self._lock:
+            self._settle()
             changed = self._reload.reset(keys, self._reload.target.controls.crossfade_s if keys is None else 0.0)
             if keys is None:
                 self._preset = None
@@ -89,6 +91,7 @@ class Controls:
         """
         preset = self._presets.get(name)
         with self._lock:
+            self._settle()
             fade_s = self._reload.target.controls.crossfade_s if fade_s is None else fade_s
             changed = self._reload.change(preset.values, fade_s, anew=True)
             self._preset = name, self._reload.desk
@@ -118,6 +121,7 @@ class Controls:
             ConfigError: it cannot be so any more.
         """
         with self._lock:
+            self._settle()
             side = side or ("b" if self._side == "a" else "a")
             if side != self._side:
                 here = self._reload.desk, self._preset
@@ -129,8 +133,8 @@ class Controls:
 
     def look(self) -> None:
         """Take back what could not be switched to; to be called several times a second."""
-        told = self._switching()
         with self._lock:
+            told = self._switching()  # as it is with the desk as it is
             before, self._told = self._told, told
             if told != before:
                 self._reload.touch()
@@ -142,6 +146,12 @@ class Controls:
                     log.warning("what the desk changed cannot be taken back: %s", error.problems[0])
             elif not told.busy:
                 self._settled = self._reload.desk, self._preset
+
+    def _settle(self) -> None:
+        """Before the desk changes: what it shows now is what a switch that fails is taken back to, unless one is under way."""
+        now = self._switching()
+        if not now.busy and now.failures == self._told.failures:
+            self._settled = self._reload.desk, self._preset
 
     def status(self) -> ControlsStatus:
         """How the controls stand."""

@@ -96,7 +96,7 @@ WATCH_S = 0.25
 UNWATCHED_S = 1.0
 """Seconds from one frame drawn to the next while nobody watches: ``/frame.jpg`` is no older than this then."""
 STOP_S = 4.0
-"""Seconds that all rooms together have to end."""
+"""Seconds that all rooms together have to end, and at most those that the worker has."""
 EASY_SHARE = 0.5
 """Part of the time in which the dream takes steps, while other programs take the machine…"""
 EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
@@ -311,7 +311,9 @@ class Pipeline:
             return max(0.1, end_s - self._clock())
 
         # The worker may be in a long step: it is asked at once, in the background, and waited for last.
-        dream = threading.Thread(target=self._renderer.stop, args=(deadline_s - 0.5,), name="stop-renderer", daemon=True)
+        dream = threading.Thread(
+            target=self._renderer.stop, args=(min(deadline_s, STOP_S) - 0.5,), name="stop-renderer", daemon=True
+        )
         dream.start()
         ended = self._control.stop(left_s())
         if self._osc is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,18 @@ class RoundClock:
         took_s = self._looked_s - looked_s
         if took_s <= max(0.0, waited_s) + STOPPED_S:
             self._now_s += took_s
+
+
+def slowness(most: float) -> float:
+    """How many times as long as usual things may take now, because more wants to run than there are cores for.
+
+    Between 1 and ``most``; 1 where the system does not tell.
+    """
+    try:
+        wanting = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows knows no load
+        return 1.0
+    return max(1.0, min(wanting / (os.cpu_count() or 1), most))
 
 
 def starved_s(pid: int | None) -> float:

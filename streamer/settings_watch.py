@@ -15,6 +15,8 @@ from pathlib import Path
 
 from watchfiles import watch
 
+from streamer.processes import RoundClock
+
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
@@ -119,13 +121,15 @@ class FileWatch:
 
     def _settled(self, mark: Mark | None) -> Mark | None:
         """Wait until the file stays as it is, or somebody asks; returns how it is then."""
-        began_s = since_s = time.monotonic()
-        while not self.is_set() and time.monotonic() - began_s < SETTLE_MOST_S:
+        clock = RoundClock()  # while all stood still, nobody wrote either
+        began_s = since_s = clock()
+        while not self.is_set() and clock() - began_s < SETTLE_MOST_S:
             self._stopping.wait(STEP_S)
-            now_s, before, mark = time.monotonic(), mark, mark_of(self._path)
+            clock.look(STEP_S)
+            before, mark = mark, mark_of(self._path)
             if mark != before:
-                since_s = now_s
-            elif now_s - since_s >= (SETTLE_S if ends_whole(self._path) else UNENDED_S):
+                since_s = clock()
+            elif clock() - since_s >= (SETTLE_S if ends_whole(self._path) else UNENDED_S):
                 break
         return mark
 

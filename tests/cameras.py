@@ -8,8 +8,7 @@ import numpy as np
 
 from streamer.config import SourceConfig
 from streamer.dream.sources.picture import SourceError
-
-WAIT_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 class FakeCamera:
@@ -37,7 +36,7 @@ class FakeCamera:
         self.pictures.put(SourceError("the camera 3 gives no more pictures; is it still plugged in?"))
 
     def read(self) -> tuple[np.ndarray, float]:
-        got = self.pictures.get(timeout=WAIT_S)
+        got = self.pictures.get(timeout=PATIENCE_S)
         if isinstance(got, Exception):
             raise got
         return got, 0.0

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.patience import PATIENCE_S
+
 KEY = "live_canary_4fLz81QxTw"
 """The key that is let in unless others are named."""
 MODULES = (
@@ -21,8 +23,6 @@ MODULES = (
     "/usr/lib64/nginx/modules/ngx_rtmp_module.so",
     "/usr/local/libexec/nginx/ngx_rtmp_module.so",
 )
-START_S = 20.0
-END_S = 20.0
 
 _CONFIG = """\
 {user}
@@ -120,11 +120,11 @@ class RtmpServer:
 
     def wait_for_end(self, streams: int = 1) -> None:
         """Wait until so many published streams have ended and their records are whole; TimeoutError when they don't."""
-        end_s = time.monotonic() + END_S
+        end_s = time.monotonic() + PATIENCE_S
         log = self.folder / "rtmp.log"
         while not log.exists() or log.read_text(errors="replace").count(" PUBLISH ") < streams:
             if time.monotonic() > end_s:
-                raise TimeoutError(f"{streams} streams have not ended within {END_S:.0f} s:\n{self.log()}")
+                raise TimeoutError(f"{streams} streams have not ended within {PATIENCE_S:.0f} s:\n{self.log()}")
             time.sleep(0.02)
 
     def log(self) -> str:
@@ -168,7 +168,7 @@ class RtmpServer:
                 stdout=output,
                 stderr=output,
             )
-        end_s = time.monotonic() + START_S
+        end_s = time.monotonic() + PATIENCE_S
         while not (_answers(self.port) and _answers(self._http_port)):
             if self._process.poll() is not None or time.monotonic() > end_s:
                 said = (self.folder / "output.txt").read_text(errors="replace")
@@ -201,10 +201,10 @@ class RtmpServer:
         process.send_signal(number)
         process.send_signal(signal.SIGCONT)
         try:
-            process.wait(10)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(120)
 
     def __enter__(self) -> Self:
         self.start()

@@ -248,7 +248,7 @@ def test_both_clean_viewers_words_by_the_one_copy():
 def imported_by(code: str) -> set[str]:
     """The top-level packages that some code imports, in a fresh interpreter."""
     command = [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 

@@ -187,7 +187,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run() -> Run:
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "streamer", "bot", "--set", "web.port=1", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
 
     return call
 

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from streamer.loop import MAX_FAILURES, Loop
+from tests.patience import PATIENCE_S
 
 
 def test_a_loop_runs_until_it_is_stopped() -> None:
@@ -17,8 +18,8 @@ def test_a_loop_runs_until_it_is_stopped() -> None:
 
     loop = Loop("count", step, every_s=0.001)
     loop.start()
-    assert thrice.wait(10)
-    assert loop.stop()
+    assert thrice.wait(PATIENCE_S)
+    assert loop.stop(PATIENCE_S)
     assert loop.stop()  # again
     assert set(calls) == {"count"}
     assert loop.failure is None
@@ -37,8 +38,8 @@ def test_a_failing_step_is_logged_and_tried_again(caplog: pytest.LogCaptureFixtu
 
     loop = Loop("hiccup", step, every_s=0.001, pause_s=0.001)
     loop.start()
-    assert recovered.wait(10)
-    loop.stop()
+    assert recovered.wait(PATIENCE_S)
+    assert loop.stop(PATIENCE_S)
     assert loop.failure is None
     assert [record.getMessage() for record in caplog.records] == ["hiccup failed, and goes on"] * 2
 
@@ -57,8 +58,8 @@ def test_a_step_that_always_fails_ends_the_loop_and_says_why(caplog: pytest.LogC
 
     loop = Loop("broken", step, pause_s=0.0)
     loop.start()
-    assert over.wait(10)
-    assert loop.stop(10)
+    assert over.wait(PATIENCE_S)
+    assert loop.stop(PATIENCE_S)
     assert str(loop.failure) == "broken for good"
     assert calls == MAX_FAILURES
 
@@ -77,8 +78,8 @@ def test_failures_far_apart_do_not_add_up(caplog: pytest.LogCaptureFixture) -> N
 
     loop = Loop("seldom", step, pause_s=0.0, clock=lambda: now_s)
     loop.start()
-    assert enough.wait(10)
-    loop.stop()
+    assert enough.wait(PATIENCE_S)
+    assert loop.stop(PATIENCE_S)
     assert loop.failure is None
 
 

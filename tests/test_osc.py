@@ -24,8 +24,7 @@ from streamer.osc import DATAGRAM_BYTES, EVERY_S, MESSAGES, Osc, OscError
 from streamer.presets import NoPreset
 from streamer.settings_file import ConfigError
 from tests.fakes import HandClock
-
-WAIT_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 class Desk:
@@ -78,15 +77,15 @@ class Stage:
         self.sender.send(message(address, *values).dgram)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        end_s = time.monotonic() + WAIT_S
+        end_s = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < end_s, (self.osc.status, self.desk.calls)
             threading.Event().wait(0.005)
 
     def close(self) -> None:
         self.sender.close()
-        assert self.osc.stop(WAIT_S)
-        assert self.osc.stop(WAIT_S), "twice"
+        assert self.osc.stop(PATIENCE_S)
+        assert self.osc.stop(PATIENCE_S), "twice"
 
 
 @pytest.fixture

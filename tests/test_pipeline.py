@@ -40,8 +40,8 @@ from streamer.requests.queue import QueueError, RequestQueue
 from streamer.settings_file import load
 from streamer.video.frames import counter
 from streamer.web.errors import PortTaken
+from tests.patience import PATIENCE_S as WAIT_S
 
-WAIT_S = 20.0
 GOLDFISH, UMBRELLA, PIZZA = "n01443537", "n04507155", "n07873807"
 FOX = "n02119022"
 """A class whose picture does not ship."""
@@ -188,7 +188,8 @@ class Live:
     def await_frame(self, condition: Callable[[np.ndarray], bool]) -> None:
         share = self.pipeline._encoders.main.subscribe("jpeg")
         try:
-            for _ in range(250):
+            end_s = time.monotonic() + WAIT_S
+            while time.monotonic() < end_s:
                 piece = share.read(WAIT_S)
                 assert piece is not None, "the video stopped"
                 image = cv2.imdecode(np.frombuffer(piece, np.uint8), cv2.IMREAD_COLOR)
@@ -290,8 +291,7 @@ def test_a_dream_that_is_gone_for_long_gives_way_to_a_slate_on_all_outputs(live:
     gone.pipeline.start()
     gone.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
     gone.renderer.await_scene(lambda scene: True)
-    gone.renderer.keyframe(WHITE)
-    gone.await_frame(lambda image: image.min() > 240)
+    gone.await_frame(lambda image: gone.renderer.keyframe(WHITE) or image.min() > 240)
     gone.await_frame(lambda image: 80 < image.mean() < 100)  # what was white, dimmed
     told = gone.call("api/status")
     assert told["video"]["slate"]
@@ -301,14 +301,16 @@ def test_a_dream_that_is_gone_for_long_gives_way_to_a_slate_on_all_outputs(live:
         gone.renderer.keyframe(WHITE)
         assert time.monotonic() < end_s, "it stayed"
         threading.Event().wait(0.1)
-    gone.await_frame(lambda image: image.min() > 240)
+    gone.await_frame(lambda image: gone.renderer.keyframe(WHITE) or image.min() > 240)
     assert gone.pipeline.stop(WAIT_S)
     with av.open(str(output.path), "r") as container:
-        seen = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+        frames = list(container.decode(video=0))
+    seen = [float(frame.to_ndarray(format="gray").mean()) for frame in frames]
+    number = [round(25 * frame.time) for frame in frames if frame.time is not None]
     first = next(number for number, light in enumerate(seen) if light > 230)
     slate = next(number for number, light in enumerate(seen) if number > first and light < 110)
     assert max(seen[slate:]) > 230
-    steps = np.abs(np.diff(seen[first:]))
+    steps = np.abs(np.diff(seen[first:])) / np.diff(number[first:])  # a busy machine leaves frames out
     assert steps.max() < 60  # it fades
 
 
@@ -827,11 +829,8 @@ def test_what_the_desk_changes_goes_the_same_way(reloading: Reloading) -> None:
     assert reloading.renderer.motions[-1] == Motion(1.2, 2.0), "the last word counts"
     assert reloading.call("api/controls")["changed"] == ["zoom.rotation", "dream.contrast", "controls.crossfade_s"]
     reloading.call("api/controls/reset", {})
-    for _ in range(200):  # it fades
-        if reloading.renderer.motions[-1] == Motion(1.2, 0.25) and reloading.renderer.tuned[-1] == Tuned():
-            break
-        threading.Event().wait(0.05)
-    assert reloading.renderer.tuned[-1] == Tuned()
+    wait_until(lambda: reloading.renderer.motions[-1] == Motion(1.2, 0.25))  # it fades
+    wait_until(lambda: reloading.renderer.tuned[-1] == Tuned())
     assert len(reloading.renderer.motions) > 4, "step by step"
 
 
@@ -858,7 +857,6 @@ def test_another_algorithm_takes_a_worker_and_its_screen_comes_with_its_first_pi
 
 def test_a_switch_that_fails_is_taken_back_at_the_desk(reloading: Reloading) -> None:
     reloading.call("api/controls", {"settings": {"dream.contrast": 60}}, "PATCH")
-    threading.Event().wait(0.3)  # it is looked at ten times a second
     reloading.call("api/controls/preset", {"name": "deepdream"})
     reloading.renderer.finish_switch("no weights")
     end_s = time.monotonic() + WAIT_S

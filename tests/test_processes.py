@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from streamer import processes
-from streamer.processes import STOPPED_S, RoundClock, exit_code, starved_s
+from streamer.processes import STOPPED_S, RoundClock, exit_code, slowness, starved_s
 from tests.fakes import HandClock
+from tests.patience import PATIENCE_S
 
 
 class Reaped(BaseProcess):
@@ -61,6 +62,19 @@ def test_a_round_in_which_nobody_ran_does_not_count_and_nothing_within_a_round_s
     assert rounds() == 101.0
 
 
+def test_how_slow_a_machine_is_goes_by_what_wants_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for wanting, slow in ((0.5, 1.0), (4.0, 1.0), (6.0, 1.5), (40.0, 2.0)):
+        monkeypatch.setattr(os, "getloadavg", lambda wanting=wanting: (wanting, 0.0, 0.0))
+        assert slowness(2.0) == slow
+
+    def unknown() -> tuple[float, float, float]:
+        raise OSError
+
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    assert slowness(2.0) == 1.0
+
+
 def compute(core: int, idle: bool) -> None:
     os.sched_setaffinity(0, {core})
     if idle:
@@ -77,7 +91,7 @@ def test_it_is_known_how_long_a_process_waits_for_a_core_and_one_that_is_stopped
     for process in (burner, poor):
         process.start()
     try:
-        end_s, before_s = time.monotonic() + 60.0, 0.0
+        end_s, before_s = time.monotonic() + PATIENCE_S, 0.0
         while (waited_s := starved_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have been started
             assert time.monotonic() < end_s, waited_s
             time.sleep(0.3)

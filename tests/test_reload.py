@@ -164,17 +164,17 @@ HALF = "x: " + "{a: " * 20_000
 )
 @pytest.mark.logs("the config has mistakes")
 def test_what_is_no_config_is_refused_at_once(stage: Stage, text: str | bytes, mistake: str) -> None:
-    began_s = time.monotonic()
+    began_s = time.process_time()
     assert stage.mistakes(text) == (mistake,)
-    assert time.monotonic() - began_s < 5.0
+    assert time.process_time() - began_s < 5.0
 
 
 @pytest.mark.logs("the config has mistakes")
 @pytest.mark.parametrize("many", ["key{}: 1\n", "seed: {}\n"])
 def test_the_largest_files_are_read_in_bounded_time(stage: Stage, many: str) -> None:
-    began_s = time.monotonic()
+    began_s = time.process_time()
     found = stage.mistakes("".join(many.format(number) for number in range(15_000)))
-    assert time.monotonic() - began_s < 30.0
+    assert time.process_time() - began_s < 30.0
     assert len(found) == 101
     assert found[0].startswith(("live.yaml:1: unknown key 'key0'", "live.yaml:2: 'seed' is given twice"))
     assert found[-1] in ("live.yaml: has 14900 more mistakes", "live.yaml: has 14899 more mistakes")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from streamer import settings_watch
+from streamer.processes import RoundClock
 from streamer.settings_watch import FileWatch, ends_whole, folders_of, mark_of
-
-WAIT_S = 20.0
+from tests.patience import PATIENCE_S, until
 
 
 class Watched:
@@ -34,7 +34,7 @@ class Watched:
 
     def await_count(self, count: int) -> None:
         with self.news:
-            assert self.news.wait_for(lambda: len(self.seen) >= count, WAIT_S), self.seen
+            assert self.news.wait_for(lambda: len(self.seen) >= count, PATIENCE_S), self.seen
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,20 @@ def file(tmp_path: Path) -> Path:
 def watched(file: Path) -> Iterator[Watched]:
     watched = Watched(file)
     yield watched
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
+
+
+def write_over(file: Path, text: str) -> None:
+    """Write a longer text into it in place, at one stroke: there is no moment at which half of it is there."""
+    with file.open("r+b", buffering=0) as writing:
+        assert writing.write(text.encode()) == len(text) >= file.stat().st_size
+
+
+def put(file: Path, text: str) -> None:
+    """Have a new file there, whole from its first moment on."""
+    other = file.with_suffix(".new")
+    other.write_text(text)
+    os.replace(other, file)
 
 
 def test_it_is_looked_at_at_the_start(watched: Watched) -> None:
@@ -62,16 +75,14 @@ def test_it_is_looked_at_at_the_start(watched: Watched) -> None:
 
 
 def test_a_file_written_in_place_is_noticed(watched: Watched, file: Path) -> None:
-    file.write_text("second\n")
+    write_over(file, "second\n")
     watched.await_count(2)
     assert watched.seen == ["first\n", "second\n"]
 
 
 def test_a_file_put_in_its_place_is_noticed(watched: Watched, file: Path) -> None:
     for number in (2, 3):
-        other = file.with_suffix(".new")
-        other.write_text(f"{number}\n")
-        os.replace(other, file)
+        put(file, f"{number}\n")
         watched.await_count(number)
     assert watched.seen == ["first\n", "2\n", "3\n"]
 
@@ -89,24 +100,42 @@ def test_a_file_written_in_many_pieces_is_read_once_it_rests(
     assert watched.seen[1] == "".join(f"{number}\n" for number in range(10))
 
 
+def test_time_in_which_the_program_was_stopped_is_no_rest(
+    watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_watch, "SETTLE_S", 2.0)
+    looks: list[float] = []
+
+    def clock() -> float:
+        looks.append(60.0 if len(looks) < 3 else 0.0)
+        return time.monotonic() + sum(looks)
+
+    monkeypatch.setattr(settings_watch, "RoundClock", lambda: RoundClock(clock))
+    write_over(file, "half of it\n")
+    until(lambda: len(looks) > 4)
+    write_over(file, "half of it\nand the rest\n")
+    watched.await_count(2)
+    assert watched.seen[1] == "half of it\nand the rest\n"
+
+
 def test_a_line_without_an_end_is_waited_for(watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * WAIT_S)
-    file.write_text("half")
+    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * PATIENCE_S)
+    write_over(file, "not whole yet")
     time.sleep(0.4)  # more than a whole file has to rest
     assert len(watched.seen) == 1
-    file.write_text("half and half\n")
+    write_over(file, "not whole yet, and now it is\n")
     watched.await_count(2)
-    assert watched.seen[1] == "half and half\n"
+    assert watched.seen[1] == "not whole yet, and now it is\n"
     monkeypatch.setattr(settings_watch, "UNENDED_S", 0.9)
-    file.write_text("never ends")
+    write_over(file, "not whole yet, and now it is, but never ends")
     watched.await_count(3)
-    assert watched.seen[2] == "never ends"
+    assert watched.seen[2] == "not whole yet, and now it is, but never ends"
 
 
 def test_a_file_that_goes_and_comes_is_noticed(watched: Watched, file: Path) -> None:
     file.unlink()
     watched.await_count(2)
-    file.write_text("back\n")
+    put(file, "back\n")
     watched.await_count(3)
     assert watched.seen == ["first\n", None, "back\n"]
 
@@ -123,7 +152,7 @@ def test_other_files_in_the_folder_are_nothing(watched: Watched, file: Path) -> 
     for number in range(20):
         (file.parent / f"{number}.log").write_text("x")
         time.sleep(0.02)
-    file.write_text("second\n")
+    write_over(file, "second\n")
     watched.await_count(2)
     assert watched.seen == ["first\n", "second\n"]
 
@@ -140,7 +169,7 @@ def test_a_link_that_is_swapped_two_steps_away_is_noticed(tmp_path: Path) -> Non
         (tmp_path / "..tmp").symlink_to(version)
         os.replace(tmp_path / "..tmp", tmp_path / "..data")
         watched.await_count(len(watched.seen) + 1)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
     assert watched.seen == ["..1\n", "..2\n", "..1\n"]
 
 
@@ -150,9 +179,9 @@ def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
     target.write_text("first\n")
     (tmp_path / "live.yaml").symlink_to(target)
     watched = Watched(tmp_path / "live.yaml")
-    target.write_text("second\n")
+    write_over(target, "second\n")
     watched.await_count(2)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
     assert watched.seen == ["first\n", "second\n"]
 
 
@@ -166,9 +195,9 @@ def test_a_folder_that_goes_and_comes_is_watched_again(tmp_path: Path) -> None:
     folder.rmdir()
     watched.await_count(2)
     folder.mkdir()
-    file.write_text("back\n")
+    put(file, "back\n")
     watched.await_count(3)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
     assert watched.seen == ["first\n", None, "back\n"]
 
 
@@ -180,9 +209,9 @@ def test_where_nothing_can_be_watched_the_file_is_looked_at(file: Path, monkeypa
 
     monkeypatch.setattr(settings_watch, "watch", fails)
     watched = Watched(file)
-    file.write_text("second\n")
+    write_over(file, "second\n")
     watched.await_count(2)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
 
 
 def test_a_folder_that_is_removed_while_it_is_looked_for_is_no_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,10 +225,10 @@ def test_a_folder_that_is_removed_while_it_is_looked_for_is_no_fault(file: Path,
     monkeypatch.setattr(settings_watch, "watch", late)
     watched = Watched(file)
     watched.await_count(1)
-    file.write_text("second\n")
+    write_over(file, "second\n")
     watched.await_count(2)
     assert not gone
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
 
 
 def test_network_drives_that_tell_of_nothing_are_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +239,9 @@ def test_network_drives_that_tell_of_nothing_are_looked_at(file: Path, monkeypat
 
     monkeypatch.setattr(settings_watch, "watch", silent)
     watched = Watched(file)
-    file.write_text("second\n")
+    write_over(file, "second\n")
     watched.await_count(2)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -221,15 +250,15 @@ def test_who_asks_is_heard_though_nothing_has_changed(file: Path, named: bool) -
     for count in (2, 3):
         watched.watch.ask()
         watched.await_count(count)
-    assert watched.watch.stop(WAIT_S)
+    assert watched.watch.stop(PATIENCE_S)
     assert watched.seen == [("first\n" if named else None)] * 3
 
 
 def test_who_asks_while_the_file_has_not_come_to_rest_is_heard_at_once_and_once(
     watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * WAIT_S)
-    file.write_text("not whole")
+    monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * PATIENCE_S)
+    write_over(file, "not whole")
     time.sleep(0.3)  # it has been noticed, and is waited for
     watched.watch.ask()
     watched.await_count(2)
@@ -249,21 +278,17 @@ def test_what_goes_wrong_does_not_end_the_watch(file: Path, caplog: pytest.LogCa
     watch = FileWatch(file, fails)
     watch.start()
     for wanted in (1, 2):
-        end_s = time.monotonic() + WAIT_S
-        while count < wanted and time.monotonic() < end_s:
-            time.sleep(0.01)
-        assert count >= wanted
+        until(lambda wanted=wanted: count >= wanted)  # type: ignore[misc]
         watch.ask()
-    assert watch.stop(WAIT_S)
+    assert watch.stop(PATIENCE_S)
     assert "the config could not be read again; the previous settings stay in force" in caplog.text
 
 
-def test_it_ends_soon_and_need_not_have_begun(file: Path) -> None:
+def test_it_ends_soon_and_need_not_have_begun(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert FileWatch(file, lambda: None).stop(0.0)
+    monkeypatch.setattr(settings_watch, "LOOK_S", 2 * PATIENCE_S)
     watched = Watched(file)
-    began_s = time.monotonic()
-    assert watched.watch.stop(WAIT_S)
-    assert time.monotonic() - began_s < 2.0
+    assert watched.watch.stop(PATIENCE_S)
 
 
 def test_the_folders_of_links_that_lead_nowhere_or_in_circles(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from streamer.messages import Motion, Pose, Region, Scene, Target
 from streamer.snapshot import Snapshot, SnapshotError, pack, read, unpack, write
 from streamer.snapshots import AGAIN_S, EVERY_S, FIRST_S, Snapshots, as_keyframe, left, source_of
 from tests.fakes import HandClock
+from tests.patience import PATIENCE_S
 
 RNG = np.random.default_rng(3)
 SCENE = Scene(4, (Region(Target("n01443537", "goldfish"), (0.0, 0.0, 1.0, 0.5), 0.5),), "änn", 12)
@@ -224,7 +225,7 @@ def test_it_is_written_soon_each_minute_and_at_the_end(tmp_path: Path) -> None:
     assert not written_after(EVERY_S - 0.1)
     assert written_after(0.1)
     path.unlink()
-    assert snapshots.close(20.0)
+    assert snapshots.close(PATIENCE_S)
     assert path.exists()
 
 

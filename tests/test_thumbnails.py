@@ -18,6 +18,7 @@ from streamer.config import ThumbnailsConfig
 from streamer.media.thumbnail import SIDE_PX
 from streamer.messages import Keyframe, Pose, Scene, SourcePicture, Target, arrange
 from streamer.thumbnails import Thumbnails, alone, shipped
+from tests.patience import PATIENCE_S
 
 VOLCANO, FOX = Target("n09472597", "volcano"), Target("n02119022", "red fox")
 """Whose pictures do not ship."""
@@ -192,7 +193,7 @@ def test_its_thread_writes_and_ends(stream: Callable[..., Stream]) -> None:
     live = stream(after_s=1.0)
     live.thumbnails.start()
     live.dream(scene(1, FOX), 0.0, 5.0)
-    assert live.thumbnails.close(10.0)
+    assert live.thumbnails.close(PATIENCE_S)
     assert stream().thumbnails.of(FOX.wnid) is not None
 
 

@@ -16,9 +16,11 @@ from tests.acceptance.queue_faults import hung
 from tests.acceptance.reload import storm
 from tests.acceptance.shutdown import end
 from tests.acceptance.stream import ROOT, SHM, Stream, eventually
+from tests.patience import PATIENCE_S
 
 SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "queue.hold_s=1"]
 
+# What hangs after a Ctrl+C is ended by force and with another exit code: nobody has to look at the clock for that.
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm"),
@@ -26,7 +28,7 @@ pytestmark = [
 
 
 def test_requests_outlive_kill_9_and_are_dreamt_once(tmp_path: Path) -> None:
-    kill9(tmp_path, SMALL, hold_s=1.0, timeout_s=60.0)
+    kill9(tmp_path, SMALL, hold_s=1.0, timeout_s=300.0)
 
 
 def test_nobodys_request_is_over_while_the_dream_hangs(tmp_path: Path) -> None:
@@ -40,10 +42,12 @@ def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp
     settings = [*SMALL[:5], "queue.hold_s=60"]
     with Stream(tmp_path, settings) as stream:
         stream.ask("ann", "goldfish")
-        stream.wait_for(lambda told: told["on_air"] and told["on_air"]["user"] == "ann" and told["on_air"]["since_s"] > 1, 60)
+        stream.wait_for(
+            lambda told: told["on_air"] and told["on_air"]["user"] == "ann" and told["on_air"]["since_s"] > 1, PATIENCE_S
+        )
         stream.call("POST", "/api/motion", {"speed": 1.2})
         before = stream.status()["on_air"]
-        assert end(stream, signal.SIGTERM).clean, stream.log()
+        assert end(stream, signal.SIGTERM, PATIENCE_S).clean, stream.log()
     first = set((tmp_path / "journals").glob("*.jsonl"))
     with Stream(tmp_path, settings) as stream:
         told = stream.status()
@@ -51,8 +55,8 @@ def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp
         assert told["on_air"]["since_s"] >= before["since_s"]
         assert told["motion"]["speed"] == 1.2
         stream.wait_for_picture()
-        stream.wait_for(lambda told: told["on_air"]["since_s"] > before["since_s"] + 3, 60)
-        assert end(stream, signal.SIGTERM).clean, stream.log()
+        stream.wait_for(lambda told: told["on_air"]["since_s"] > before["since_s"] + 3, PATIENCE_S)
+        assert end(stream, signal.SIGTERM, PATIENCE_S).clean, stream.log()
     assert stream.log().count("the dream goes on where it was at") == 1
     (journal,) = set((tmp_path / "journals").glob("*.jsonl")) - first
     assert same_pixels(journal, tmp_path) > 0
@@ -72,7 +76,7 @@ def same_pixels(journal: Path, folder: Path) -> int:
 def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
     with Stream(tmp_path, SMALL) as stream:
         stream.wait_for_picture()
-        ending = end(stream, number)
+        ending = end(stream, number, PATIENCE_S)
         assert ending.clean, (ending, stream.log())
         assert "ERROR" not in stream.log()
 
@@ -85,18 +89,20 @@ def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path
         file.write_text(
             "zoom: {speed: 1.2}\ndream: {momentum: 0.3, prior_weight: 2, steps_per_keyframe: 3}\nvideo: {fps: 30}\n"
         )
-        stream.wait_for(lambda told: told["settings"]["reloads"] == 1, 30)
+        stream.wait_for(lambda told: told["settings"]["reloads"] == 1, PATIENCE_S)
         assert stream.status()["motion"] == {"speed": 1.2, "rotation": 0.25}
         assert stream.call("GET", "/api/reload")["at_next_start"] == ["video.fps"]
-        assert eventually(lambda: '"settings":{"dream.momentum":0.3' in next(iter(journals.glob("*.jsonl"))).read_text(), 30)
+        assert eventually(
+            lambda: '"settings":{"dream.momentum":0.3' in next(iter(journals.glob("*.jsonl"))).read_text(), PATIENCE_S
+        )
         os.killpg(stream.process.pid, signal.SIGHUP)  # as when a terminal is closed under nohup
         stream.call("POST", "/api/skip", {})
         file.unlink()
-        stream.wait_for(lambda told: told["settings"]["mistakes"] == 1, 30)
+        stream.wait_for(lambda told: told["settings"]["mistakes"] == 1, PATIENCE_S)
         told = stream.status()
         assert (told["renderer"]["restarts"], told["health"]["problems"]) == (0, [])
         assert "'video.fps' changes at the next start" in stream.log()
-        assert end(stream).clean, stream.log()
+        assert end(stream, limit_s=PATIENCE_S).clean, stream.log()
     (journal,) = journals.glob("*.jsonl")
     assert same_pixels(journal, tmp_path) > 0
 
@@ -116,7 +122,7 @@ def test_a_taken_port_ends_it_with_2_and_one_line(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         call = [sys.executable, "-m", "streamer", "run", "--set", f"web.port={port}", "--log-level", "warning"]
         call += ["--set", f"queue.path={tmp_path / 'queue.sqlite3'}"]
-        done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"zoomdream: port {port} on 127.0.0.1 is taken by another program")
@@ -128,7 +134,7 @@ def test_a_network_that_cannot_be_had_ends_it_with_1_and_one_line(tmp_path: Path
     weights.write_bytes(b"broken")
     call = [sys.executable, "-m", "streamer", "run", "--log-level", "error", "--set", "web.port=0"]
     call += ["--set", f"queue.path={tmp_path / 'queue.sqlite3'}", "--set", f"network.weights={weights}"]
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("zoomdream: ")

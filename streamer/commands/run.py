@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from streamer import descriptors
 from streamer.commands import FAILED, WRONG_CALL, CommandError
 from streamer.config import Config
+from streamer.processes import slowness
 from streamer.reload import Reload
 from streamer.service import Service
 from streamer.settings_live import CHAT, among
@@ -36,7 +37,9 @@ ECHO_S = 0.5
 CHAT_S = 1.0
 """Seconds that the chat bot has beyond the stream's own end; it is told first, so it has ended long since."""
 DEADLINE_S = 4.8
-"""Seconds from the first Ctrl+C after which the program ends whatever still hangs."""
+"""Seconds from the first Ctrl+C after which the program ends whatever still hangs…"""
+SLOWEST = 2.0
+"""…or up to so many times as many where other programs take the machine: Docker and systemd wait for ten."""
 SWITCH_S = 0.0005
 """Longest turn of one thread while another waits; Python's own 5 ms, taken a few times, make a frame late at 30 a second."""
 
@@ -62,7 +65,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         from streamer.commands.bot import BotProcess, settings
         from streamer.dream.sources.picture import SourceError
         from streamer.osc import OscError
-        from streamer.pipeline import Pipeline, PipelineError
+        from streamer.pipeline import STOP_S, Pipeline, PipelineError
         from streamer.requests.queue import QueueError
         from streamer.video.encoding.encode import EncoderError
         from streamer.web.errors import WebError
@@ -92,14 +95,15 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         except PipelineError as error:
             raise CommandError(str(error)) from error
         finally:
-            watchdog = threading.Timer(DEADLINE_S, _force, ["did not end in time"])
+            slow = slowness(SLOWEST)
+            watchdog = threading.Timer(slow * DEADLINE_S, _force, ["did not end in time"])
             watchdog.daemon = True
             watchdog.start()
             service.stopping()
             watch.stop(0.0)
             if chat is not None:
                 chat.tell_to_stop()  # while the stream ends, too
-            ended = pipeline.stop()
+            ended = pipeline.stop(slow * STOP_S)
             if chat is not None:
                 ended &= chat.stop(CHAT_S)
             ended &= watch.stop(CHAT_S)

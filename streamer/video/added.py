@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streamer.config import FileOutput, HlsOutput, Output, RtmpOutput, TwitchIngestOutput
+from streamer.config import Output, RtmpOutput, TwitchIngestOutput
 from streamer.messages import Reason, Refused
 from streamer.settings_file import ConfigError, read_output
 
@@ -34,12 +34,17 @@ def read_block(block: Mapping[str, Any], recordings: Path) -> Output:
         problems += error.problems
     if isinstance(output, RtmpOutput | TwitchIngestOutput) and output.key is None:
         problems.append("'key' is missing; must be the stream's key, apart from the address")
-    if isinstance(output, FileOutput | HlsOutput):
-        name = "path" if isinstance(output, FileOutput) else "folder"
-        path: Path = getattr(output, name)
-        if path.is_absolute() or path.drive or ".." in path.parts:
-            problems.append(f"'{name}' must be relative and without '..': it counts from the folder of recordings")
-        output = output.model_copy(update={name: recordings / path})
+    if output is not None:
+        for name, path in written_to(output).items():
+            if path.is_absolute() or path.drive or ".." in path.parts:
+                problems.append(f"'{name}' must be relative and without '..': it counts from the folder of recordings")
+        output = output.model_copy(update={name: recordings / path for name, path in written_to(output).items()})
     if output is None or problems:
         raise Refused(Reason.BAD_OUTPUT, "; ".join(problems))
     return output
+
+
+def written_to(output: Output) -> dict[str, Path]:
+    """The settings of an output, of whatever kind, that say which file or folder it writes; none of one that writes none."""
+    found = {name: getattr(output, name, None) for name in ("path", "folder")}
+    return {name: path for name, path in found.items() if isinstance(path, Path)}  # other paths are the web server's

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from streamer.config import (
     FileOutput,
-    HlsOutput,
     MjpegOutput,
     MpegtsHttpOutput,
     MpegtsUdpOutput,
@@ -22,10 +21,11 @@ from streamer.config import (
     Output,
     RtmpOutput,
     TwitchIngestOutput,
+    VirtualCameraOutput,
     free_name,
 )
 from streamer.messages import OutputStatus, Reason, Refused
-from streamer.video.added import read_block
+from streamer.video.added import read_block, written_to
 from streamer.video.channel import Channel
 from streamer.video.encoding.encode import EncoderError
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
@@ -234,13 +234,11 @@ class Outputs:
 
 def target(output: Output) -> str:
     """Where an output goes, in words for people: of an address no more than the server, for the rest may be secret."""
+    for path in written_to(output).values():
+        return _tail(path)
     match output:
         case NullOutput():
             return "nowhere"
-        case FileOutput():
-            return _tail(output.path)
-        case HlsOutput():
-            return _tail(output.folder)
         case MpegtsUdpOutput():
             return output.url
         case MpegtsHttpOutput() | MjpegOutput():
@@ -250,8 +248,10 @@ def target(output: Output) -> str:
         case TwitchIngestOutput():
             test = ", for a test of the line" if output.bandwidth_test else ""
             return f"{'Twitch' if output.server == 'auto' else _server(output.server)}{test}"
-        case _:
+        case VirtualCameraOutput():
             return output.device or "the first virtual camera"
+        case _:
+            return output.kind
 
 
 def _is_public(output: Output) -> bool:

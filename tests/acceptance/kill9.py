@@ -41,7 +41,7 @@ def kill9(folder: Path, settings: list[str], hold_s: float, timeout_s: float) ->
                 break
             time.sleep(0.1)
         stream.interrupt()
-        stream.process.wait(10)
+        stream.process.wait(60)
     with Stream(folder, settings) as stream:  # nothing comes back a second time
         left = stream.status()["queue"]
         assert not left, f"waiting again after all was dreamt: {left}"

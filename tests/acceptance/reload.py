@@ -180,7 +180,7 @@ def storm(folder: Path, settings: list[str], count: int, seed: int = 1, quiet_s:
         result.late = share_late(*frames), share_late(frames[1], result.told["video"]["frames"])
         result.pictures, result.missing = pictures(bytes(viewer.data), result.told["video"]["fps"])
         stream.interrupt()
-        assert stream.process.wait(10) == 0
+        assert stream.process.wait(60) == 0
     result.untold = sorted(mistake for mistake in result.mistakes if mistake not in log)
     errors = [line for line in log.splitlines() if " ERROR " in line]
     assert not errors, "\n".join(errors[:10])

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import WSMsgType, web
 
+from tests.patience import PATIENCE_S
+
 HOST = ":tmi.twitch.tv"
 
 
@@ -64,7 +66,7 @@ class IrcStandIn:
     async def until(self, so: object) -> None:
         """Wait until ``so()`` holds."""
         assert callable(so)
-        async with asyncio.timeout(20), self.news:
+        async with asyncio.timeout(PATIENCE_S), self.news:
             await self.news.wait_for(so)
 
     async def send(self, text: str) -> None:

@@ -16,8 +16,9 @@ from bot.messages import Line, Role
 from tests.bot.irc_standin import IrcStandIn, irc_standin
 from tests.bot.lines import lines
 from tests.bot.stage import play
+from tests.patience import PATIENCE_S
 
-FAST = Timings(connect_s=0.5, silence_s=0.1, answer_s=0.3, pause_s=(0.02, 0.1))
+FAST = Timings(connect_s=1.5, silence_s=0.1, answer_s=1.5, pause_s=(0.02, 0.1))
 PATIENT = Timings(connect_s=5, silence_s=60, answer_s=10, pause_s=(0.02, 0.1))
 
 # Reading
@@ -127,7 +128,7 @@ class Ear:
         self.server, self.irc, self.lines = server, irc, lines
 
     async def until(self, so: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not so():
                 await asyncio.sleep(0.005)
 

@@ -15,6 +15,7 @@ from bot.messages import Line, Role
 from bot.polls import BATCH_BYTES, _fitting
 from streamer.messages import Poll, PollState
 from tests.bot.stage import Chat, Stage, play, staged
+from tests.patience import PATIENCE_S
 
 
 def told(stage: Stage) -> Poll:
@@ -42,7 +43,7 @@ class Room:
         await self.until(lambda: self.stage.polls.now is not None and self.stage.polls.now.open)
 
     async def until(self, so: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not so():
                 await asyncio.sleep(0.01)
 

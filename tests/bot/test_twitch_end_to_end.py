@@ -20,8 +20,9 @@ from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
 from streamer.messages import Scene
 from tests.acceptance.stream import SHM, Stream
-from tests.bot.twitch_stage import CALM, PATIENCE_S, keep_logins
+from tests.bot.twitch_stage import CALM, keep_logins
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, REDEMPTION, Sent, TwitchStandIn
+from tests.patience import PATIENCE_S
 from tests.web.real import RealStage
 
 TOKEN = "open sesame"

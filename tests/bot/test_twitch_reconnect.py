@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.bot.twitch_stage import FAST, PATIENCE_S, Stage, staged
+from tests.bot.twitch_stage import CALM, FAST, Stage, staged
 from tests.bot.twitch_standin import TwitchStandIn
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.logs("does not hear")
 
@@ -65,7 +66,7 @@ async def order_to_move(stage: Stage) -> None:
 
 
 async def order_to_move_nowhere(stage: Stage) -> None:
-    stage.twitch.faults.move_grace_s = 0.5
+    stage.twitch.faults.move_grace_s = 2.0
     await stage.twitch.move(reachable=False)
     await asyncio.sleep(0.2)
     await stage.hears()  # until Twitch closes the old one
@@ -93,9 +94,9 @@ async def expire_meanwhile(stage: Stage) -> None:
 
 async def go_away_for_a_while(stage: Stage) -> None:
     await stage.twitch.down()
-    await asyncio.sleep(1.0)
+    await stage.until(lambda: "cannot be reached" in stage.adapter.state().detail)
     assert stage.adapter.state().state == "connecting"
-    assert "cannot be reached" in stage.adapter.state().detail
+    await asyncio.sleep(0.5)
     await stage.twitch.up()
 
 
@@ -103,7 +104,7 @@ async def answer_nothing_for_a_while(stage: Stage) -> None:
     calls, began_s = stage.twitch.count(), time.monotonic()
     stage.twitch.hang()
     await asyncio.sleep(3.0)
-    assert stage.adapter.state().state == "connecting"
+    await stage.until(lambda: stage.adapter.state().state == "connecting")
     assert stage.twitch.count() - calls <= 2 + (time.monotonic() - began_s) / FAST.call_s
     await stage.twitch.up()
 
@@ -239,7 +240,7 @@ def test_leave_taken_back_is_for_a_person_to_cure(tmp_path: Path, tell: bool) ->
 @pytest.mark.logs("may need a login")
 def test_a_login_that_holds_while_subscriptions_are_revoked_does_not_spin(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with staged(tmp_path, timings=FAST) as stage:
+        async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()
             before, began_s = stage.twitch.count(SUBSCRIBE), time.monotonic()
             for _ in range(40):
@@ -256,7 +257,7 @@ def test_a_login_that_holds_while_subscriptions_are_revoked_does_not_spin(tmp_pa
 
 def test_a_ban_does_not_spin_and_is_told(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with staged(tmp_path, timings=FAST) as stage:
+        async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()
             before = stage.twitch.count(SUBSCRIBE)
             stage.twitch.faults.statuses[SUBSCRIBE] = [403, 403, 403]
@@ -271,7 +272,7 @@ def test_a_ban_does_not_spin_and_is_told(tmp_path: Path) -> None:
 
 def test_nothing_is_lost_in_a_move(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with staged(tmp_path, timings=FAST) as stage:
+        async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()
             said = [await stage.twitch.say("viewer", "before")]
             await stage.twitch.move()
@@ -290,11 +291,11 @@ def test_nothing_is_lost_in_a_move(tmp_path: Path) -> None:
 @pytest.mark.logs("a reply is lost")
 def test_what_cannot_be_said_while_away_is_told_and_does_not_block(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with staged(tmp_path, timings=FAST) as stage:
+        async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()
             line = await stage.hears()
             await stage.twitch.down()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await stage.adapter.say(line, "lost")
             await stage.twitch.up()
             await stage.connected()
@@ -316,7 +317,7 @@ def test_it_stops_at_once_in_every_state(tmp_path: Path) -> None:
                     await way(stage)
                 assert stage.task is not None
                 stage.task.cancel()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     await asyncio.gather(stage.task, return_exceptions=True)
         mine = asyncio.current_task()
         left = [task for task in asyncio.all_tasks() if task is not mine and "twitchio" in repr(task)]

@@ -19,6 +19,7 @@ from bot.tokens import Token, TokenStore
 from bot.twitch import TwitchAdapter
 from bot.watchdog import Timings
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, TwitchStandIn
+from tests.patience import PATIENCE_S
 
 FAST = Timings(
     look_s=0.02,
@@ -33,8 +34,6 @@ FAST = Timings(
 )
 CALM = replace(FAST, silence_s=20.0, call_s=20.0)
 """Where Twitch always answers: a starved machine is not to be taken for a silent Twitch."""
-PATIENCE_S = 60.0
-"""For what takes a fraction of a second on an idle machine."""
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_a_terminal_is_there_or_not() -> None:
     """Whatever is so here: it is told without an error."""
     assert run._has_terminal() in (True, False)
     code = "from streamer.commands.run import _has_terminal; raise SystemExit(_has_terminal())"
-    done = subprocess.run([sys.executable, "-c", code], start_new_session=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], start_new_session=True, timeout=300, check=False)
     assert done.returncode == 0, "a session of its own has no terminal"
 
 

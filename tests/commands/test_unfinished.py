@@ -210,7 +210,7 @@ def run(output: Path, patch: str, *words: str) -> subprocess.Popen[str]:
 def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path) -> None:
     output = tmp_path / "a.png"
     # It waits for the signal, so that it comes while it works, and goes on by itself where none comes.
-    waits = "[__import__('time').sleep(0.01) for _ in range(3000) if done == 5 and self._again.stops.asked is None]"
+    waits = "[__import__('time').sleep(0.01) for _ in range(12000) if done == 5 and self._again.stops.asked is None]"
     process = run(output, waits)
     assert process.stdout is not None
     for line in process.stdout:
@@ -218,20 +218,20 @@ def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path) -> No
             break
     process.send_signal(number)
     if number is signal.SIGKILL:
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
         process.communicate()
     else:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
         assert process.returncode == 128 + number, said
         assert "stopped after 6 of 16" in said
     assert not output.exists()
     assert (tmp_path / "a.png.unfinished" / "state").exists()
     again = run(output, "pass", "--resume")
-    _, said = again.communicate(timeout=120)
+    _, said = again.communicate(timeout=300)
     assert again.returncode == 0, said
     assert os.listdir(tmp_path) == ["a.png"]
     whole = tmp_path / "whole.png"
-    assert run(whole, "pass").communicate(timeout=120)
+    assert run(whole, "pass").communicate(timeout=300)
     assert np.array_equal(np.asarray(Image.open(output)), np.asarray(Image.open(whole)))
 
 

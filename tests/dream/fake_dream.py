@@ -213,7 +213,9 @@ def make_rehearsing(config, seed, tell):
     """Writes down beside the gate who rehearsed."""
 
     def rehearse():
-        Path(f"{os.environ[GATE]}.rehearsed").write_text(str(os.getpid()))
+        new = Path(f"{os.environ[GATE]}.{os.getpid()}")
+        new.write_text(str(os.getpid()))
+        new.replace(f"{os.environ[GATE]}.rehearsed")  # whole at once: it is read meanwhile
 
     return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, rehearse=rehearse)
 

@@ -10,6 +10,7 @@ import pytest
 
 from streamer.dream.sources.feed import Feed
 from streamer.messages import SourcePicture
+from tests.patience import PATIENCE_S
 
 
 def picture(number: int, size: tuple[int, int] = (36, 64)) -> SourcePicture:
@@ -62,7 +63,7 @@ def test_nothing_torn_is_ever_taken() -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + PATIENCE_S
     while len(seen) < 20 and time.monotonic() < end_s:  # how often the two threads take turns is up to the system
         taken = feed.newest()
         if taken is not None:
@@ -88,6 +89,6 @@ def test_another_process_takes_from_the_same_memory() -> None:
     feed.put(picture(9))
     process = spawn.Process(target=_take, args=(feed, answers))
     process.start()
-    assert answers.get(timeout=60) == (9, 9)
+    assert answers.get(timeout=PATIENCE_S) == (9, 9)
     process.join()
     feed.close()

@@ -151,7 +151,7 @@ def test_pickles_are_not_run_and_what_is_no_weights_file_is_told(tmp_path: Path,
 
 def test_no_torch_is_loaded_for_it() -> None:
     code = "import sys, streamer.dream.networks.files; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=300, check=False).returncode == 0
 
 
 def test_a_damaged_download_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -166,7 +166,7 @@ def test_the_stream_says_so_before_torch_is_there(tmp_path: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(b"cut")
     call = [sys.executable, "-X", "importtime", "-m", "streamer", "run", "--set", "network.name=squeezenet1_1"]
     call += ["--set", f"network.weights={tmp_path / 'net.safetensors'}", "--set", f"queue.path={tmp_path / 'q.sqlite3'}"]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, timeout=300, check=False)
     (last,) = (line for line in done.stderr.splitlines() if line.startswith("zoomdream: "))
     assert done.returncode == 1
     assert last.startswith(f"zoomdream: {tmp_path / 'net.safetensors'}: damaged or truncated, or not such a file: ")

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -26,32 +25,26 @@ from streamer.dream.worker.patience import SilenceLimits
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import Thrift
 from streamer.dream.worker.renderer import Limits, Renderer
+from streamer.dream.worker.ring import SLOTS
 from streamer.dream.worker.spare import SpareLimits
 from streamer.dream.worker.work import NICENESS
 from streamer.kept import Kept
 from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
+from tests.patience import PATIENCE_S, until
 
-DEADLINE_S = 60.0
-"""Far more than anything here takes."""
 CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
-EAGER = Limits(backoff_s=0.01)
+EAGER = Limits(backoff_s=0.01, spare=SpareLimits(after_s=1000.0))
+"""Without a spare, however long a test takes."""
 SPARED = Limits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
 """All workers that dreamt at all are sound, and have a spare; a pause would never end."""
 
 
 def scene(number=1, wnid=WNIDS[0]):
     return Scene(number, arrange([Target(wnid, "thing")]))
-
-
-def until(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        threading.Event().wait(0.005)
 
 
 def descriptors():
@@ -91,7 +84,7 @@ def running(factory, *, limits=EAGER, config=CONFIG, clock=time.monotonic):
 
 def test_importing_it_leaves_torch_alone():
     code = "import sys, streamer.dream.worker.renderer as r; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=DEADLINE_S)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def test_scenes_in_keyframes_out():
@@ -109,7 +102,7 @@ def test_scenes_in_keyframes_out():
         latest_s = renderer.latest().time_s
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
     assert seen.keyframes[-1].pose == seen.keyframes[-5].pose, "the new motion stands still"
-    assert abs(time.monotonic() - latest_s) < DEADLINE_S
+    assert abs(time.monotonic() - latest_s) < PATIENCE_S
     for keyframe in seen.keyframes:
         assert keyframe.image.shape == (36, 64, 3)
         assert np.ptp(keyframe.image.reshape(-1, 3), axis=0).max() == 0, "torn"
@@ -180,7 +173,7 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
     assert (status.restarts, status.last_error.removesuffix("; was there memory enough?")) == (1, error)
     assert (status.error, status.activity) == ("", ""), "it is over"
     assert status.last_error_ago_s is not None
-    assert 0 <= status.last_error_ago_s < DEADLINE_S
+    assert 0 <= status.last_error_ago_s < PATIENCE_S
     assert before.image[0, 0, 0] <= restored[0].image[0, 0, 0] <= before.image[0, 0, 0] + 2
     assert restored[0].scene.id == 1
     went_s = restored[0].time_s - before.time_s
@@ -188,9 +181,9 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
 
 
-@pytest.mark.logs("the worker was silent for 0.3 s")
+@pytest.mark.logs("the worker was silent for 1 s")
 def test_a_worker_that_hangs_is_replaced():
-    with running(fake_dream.make_hanging, limits=Limits(backoff_s=0.01, silence=SilenceLimits(silence_s=0.3))) as (
+    with running(fake_dream.make_hanging, limits=Limits(backoff_s=0.01, silence=SilenceLimits(silence_s=1.0))) as (
         renderer,
         seen,
     ):
@@ -221,7 +214,7 @@ def no_descriptor_left():
 def test_a_worker_that_cannot_be_started_is_tried_until_it_can():
     with running(fake_dream.make) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 2)
-        victim = multiprocessing.active_children()[0].pid
+        (victim,) = workers("dream")
         with no_descriptor_left():
             os.kill(victim, signal.SIGKILL)
             until(lambda: renderer.status().restarts > 2 + EAGER.tries)
@@ -255,7 +248,11 @@ def test_a_dream_that_never_begins_is_given_up():
 
 
 def workers(name):
-    return [child.pid for child in multiprocessing.active_children() if child.name == name]
+    found = []
+    for child in multiprocessing.active_children():
+        with suppress(ValueError):  # the renderer has let go of it meanwhile
+            found += [child.pid] if child.name == name else []
+    return found
 
 
 @pytest.fixture
@@ -349,7 +346,7 @@ def test_a_gpu_holds_no_second_network(gate):
 
 
 def test_workers_that_fail_soon_are_replaced_ever_later_and_have_no_spare(caplog):
-    with running(fake_dream.make_raising_always, limits=EAGER) as (renderer, _):
+    with running(fake_dream.make_raising_always, limits=replace(EAGER, spare=SpareLimits(after_s=0.0))) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
         assert not workers("spare")
     told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
@@ -357,10 +354,9 @@ def test_workers_that_fail_soon_are_replaced_ever_later_and_have_no_spare(caplog
 
 
 def test_the_pause_grows_only_while_workers_die_young(caplog):
-    with running(fake_dream.make_short_lived, limits=Limits(backoff_s=1000.0, spare=SpareLimits(after_s=1000.0))) as (
-        renderer,
-        _,
-    ):
+    grown_up = SLOTS - 1  # pictures of each that find a slot, however late the renderer takes them
+    limits = Limits(backoff_s=1000.0, grown_up=grown_up, spare=SpareLimits(after_s=1000.0))
+    with running(fake_dream.make_short_lived, limits=limits) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
     told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
     assert told[:3] == ["at once"] * 3
@@ -658,7 +654,7 @@ def main():
     renderer.scene(scene())
     renderer.start()
     if not {loading}:
-        assert began.wait(60)
+        assert began.wait(120)
     else:
         while renderer.status().activity in ("", "starting"):
             began.wait(0.01)
@@ -704,7 +700,7 @@ def test_ctrl_c_in_a_terminal_ends_everything_quietly(tmp_path, factory, loading
     with program(tmp_path, factory, loading) as (process, workers):
         assert workers
         os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=DEADLINE_S)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output, errors) == (0, "", "")
     assert not any(map(alive, workers))
 
@@ -715,7 +711,7 @@ def test_no_worker_outlives_a_killed_program(tmp_path):
         assert workers
         assert all(map(alive, workers))
         process.kill()
-        process.wait(DEADLINE_S)
+        process.wait(PATIENCE_S)
         until(lambda: not any(map(alive, workers)))
         assert process.stderr.read() == ""
 

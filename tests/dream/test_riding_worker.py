@@ -20,6 +20,7 @@ from streamer.dream.worker.ring import Ring
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, SourcePicture, Target
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
+from tests.patience import PATIENCE_S
 
 SIZE = (36, 64)
 CONFIG = Config(
@@ -141,7 +142,7 @@ class Keyframes:
             return [one for one in self.all if one.ridden is not None and one.ridden.number == number]
 
         with self._changed:
-            assert self._changed.wait_for(found, 60.0), "it never rode there"
+            assert self._changed.wait_for(found, PATIENCE_S), "it never rode there"
             return found()[0]
 
 

@@ -13,6 +13,7 @@ from streamer.dream.networks.download import DownloadError, download
 from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.torchvision_import import torchvision
 from streamer.dream.networks.weights import NetworkError, fetch, read_weights
+from tests.patience import PATIENCE_S
 
 BODY = bytes(range(256)) * 2000  # 512 kB
 DIGITS = hashlib.sha256(BODY).hexdigest()[:8]
@@ -65,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         if host.stall_after is not None:
             self.wfile.write(host.body[start : host.stall_after])
             self.wfile.flush()
-            host.released.wait(10)
+            host.released.wait(PATIENCE_S)
             return
         self.wfile.write(host.body[start : start + stop])
 
@@ -87,7 +88,7 @@ def serving():
         thread.join()
         for transfer in threading.enumerate():
             if transfer.name == "download":
-                transfer.join(10)
+                transfer.join(PATIENCE_S)
                 assert not transfer.is_alive()
 
 

@@ -206,7 +206,7 @@ path = Path(sys.argv[1])
 sys.stdout.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", code, str(path)], timeout=60, check=False, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, str(path)], timeout=300, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return done.stdout
 

@@ -13,6 +13,7 @@ import pytest
 
 from streamer.messages import Reason, Refused
 from streamer.video.album.album import AGAIN_S, LEAVING
+from tests.patience import PATIENCE_S
 from tests.video.studio import FPS, HEIGHT, NOON, WIDTH, HandBlocks, Studio, picture, scene
 
 
@@ -210,7 +211,7 @@ def test_what_has_left_the_air_is_kept_at_the_end(tmp_path: Path) -> None:
     studio.album.start()
     studio.air(scene(1), 5.0)
     studio.air(scene(2), 0.1)
-    assert studio.album.close(10.0)
+    assert studio.album.close(PATIENCE_S)
     assert [dream.title for dream in studio.album.dreams(10)] == ["volcano"]
 
 

@@ -15,6 +15,7 @@ from streamer.video.album.files import write_clip
 from streamer.video.album.folder import FileKind, Folder, new_id
 from streamer.video.album.gifs import WAITING, Gifs
 from streamer.video.album.ring import Ring
+from tests.patience import PATIENCE_S
 from tests.video.studio import SPEC, encode
 
 
@@ -114,8 +115,8 @@ def test_one_at_hand_is_given_up_at_the_end(folder: Folder, made: list[Path], mo
     monkeypatch.setattr(module, "write_gif", make)
     gifs.get(dream_id)
     gifs.start()
-    assert begun.wait(20)
-    assert gifs.stop(20)
+    assert begun.wait(PATIENCE_S)
+    assert gifs.stop(PATIENCE_S)
     assert len(ended) == 1
     assert not [file for file in folder.path.iterdir() if file.suffix in (".gif", ".part")]
 
@@ -129,7 +130,7 @@ def test_a_real_one(folder: Folder) -> None:
     assert gifs.get(dream_id) is None
     thread = threading.Thread(target=gifs.make)  # one that may stand back
     thread.start()
-    thread.join(20)
+    thread.join(PATIENCE_S)
     path = gifs.get(dream_id)
     assert path is not None
     with Image.open(path) as gif:

@@ -22,11 +22,10 @@ from streamer.video.sound.decoding import SoundError
 from streamer.video.sound.feeder import Feeder
 from streamer.video.sound.loudness import CEILING
 from streamer.video.sound.reservoir import Reservoir
+from tests.patience import PATIENCE_S
 from tests.sounds import RATE, click, pitch, radio_server, sends, sine, sound_bytes, stays_silent, strokes, write_sound
 
 FPS = 25
-PATIENCE_S = 60.0
-"""For what happens in another thread of a busy machine; nothing is measured by it."""
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from streamer.video.encoding.still import barred
 from streamer.video.encoding.subscription import Subscription
 from streamer.video.encoding.wire import Media, MediaInfo, Unpacker
 from streamer.video.frames.clock import SLACK_S
+from tests.patience import PATIENCE_S
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
 GOP = 5
-PATIENCE_S = 20.0
 
 
 def picture(number: int) -> np.ndarray:

@@ -17,10 +17,10 @@ from streamer.video.encoding.encoders import Encoders, EncodeSpec
 from streamer.video.encoding.forms import VideoKind
 from streamer.video.encoding.h264 import Piece
 from streamer.video.encoding.wire import MediaInfo, Unpacker
+from tests.patience import PATIENCE_S
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400)
 CHOICE = Choice("libx264", "ultrafast", "the test says so")
-PATIENCE_S = 20.0
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from streamer.config import HlsOutput
 from streamer.video.sinks import SinkError
 from streamer.video.sinks.hls import INDEX, HlsSink
 from streamer.video.sinks.playlist import Playlist, Segment
+from tests.patience import PATIENCE_S
 from tests.video.packets import Source
 
-PATIENCE_S = 60.0
 NOON = datetime(2026, 11, 21, 12, 0, 0, 250_000, UTC)
 
 

@@ -27,11 +27,11 @@ from streamer.video.sinks.network import NetworkSink
 from streamer.video.sinks.secrets import KeyProblem
 from tests.acceptance.relay import Relay
 from tests.fakes import HandClock
+from tests.patience import PATIENCE_S
 from tests.rtmp_server import KEY, RtmpServer, free_port, missing
 from tests.video.network_stage import Evil, Tape, hangs_up, says_nothing, speaks_http
 from tests.video.packets import Source
 
-PATIENCE_S = 60.0
 FPS, GOP = 10, 5
 needs_server = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -246,6 +246,8 @@ def test_the_planned_reconnect_begins_at_a_keyframe_and_is_no_failure(server: Rt
     assert sink.status().failures == sink.status().dropped == 0
     server.wait_for_end(max(2, len(server.recordings())))  # on a busy machine a third may have begun
     recordings = [times(path) for path in server.recordings()]
+    if len(recordings) > 2 and not recordings[-1][0]:
+        del recordings[-1]  # it was stopped before its first picture
     assert len(recordings) >= 2
     for video, keys, _ in recordings:
         assert video[:1] == [0]
@@ -325,6 +327,8 @@ def test_after_20_days_it_connects_anew_from_zero_and_no_picture_is_lost(server:
     assert sink.wait_until(
         lambda status: status.state is SinkState.LIVE and bool(sink.processes) and first not in sink.processes, PATIENCE_S
     )
+    so_far = sink.status().delivered_bytes
+    assert sink.wait_until(lambda status: status.delivered_bytes > so_far + 10_000, PATIENCE_S)
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
     server.wait_for_end(2)
@@ -373,7 +377,9 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     certificate, key = folder / "certificate.pem", folder / "private.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     try:
-        subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            [*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=PATIENCE_S
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("openssl is not installed")
     return certificate, key
@@ -443,7 +449,7 @@ def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
         sink = pushes(endless() if {held} else Tape(Source(), most=0), "rtmp://127.0.0.1:{port}/live")
         sink.start()
         ready = lambda status: bool(sink.processes) and ({held}) == (sink._phase is network.Phase.CONNECTING)
-        assert sink.wait_until(ready, 60)
+        assert sink.wait_until(ready, 120)
         print(*sink.processes, flush=True)
         time.sleep(300)
     """)

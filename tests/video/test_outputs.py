@@ -18,8 +18,8 @@ from streamer.video.encoding.encode import Encoder
 from streamer.video.outputs import Outputs, Runner, target
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
 from tests.fakes import HandClock
+from tests.patience import PATIENCE_S, until
 
-WAIT_S = 20.0
 KEY = "live_canary_4711"
 KINDS = "null, file, hls, mpegts_udp, mpegts_http, mjpeg, rtmp, twitch_ingest or virtual_camera"
 
@@ -81,11 +81,11 @@ def test_nothing_runs_before_the_start_nor_after_the_end(outputs: Outputs, made:
     assert states(outputs) == {"null": "stopped", "file": "disabled"}
     outputs.start()
     assert states(outputs) == {"null": "live", "file": "disabled"}
-    assert outputs.stop(1.0)
+    assert outputs.stop(PATIENCE_S)
     assert [one.state for one in made.all] == [SinkState.STOPPED]
     outputs.enable("file", True)
     assert len(made.all) == 1
-    assert outputs.stop(1.0)
+    assert outputs.stop(PATIENCE_S)
 
 
 def test_outputs_come_and_go_while_the_others_run(outputs: Outputs, made: Made) -> None:
@@ -177,7 +177,7 @@ def test_one_that_hangs_does_not_keep_the_others_from_ending(outputs: Outputs, m
     outputs.start()
     made.all[0].hangs.clear()
     assert not outputs.stop(0.05)
-    assert [one.state for one in made.all] == [SinkState.STOPPED, SinkState.STOPPED]
+    until(lambda: [one.state for one in made.all] == [SinkState.STOPPED, SinkState.STOPPED])
     made.all[0].hangs.set()
 
 
@@ -290,8 +290,8 @@ def test_a_channel_is_live_while_somebody_watches(encoder: Encoder) -> None:
     ready.clear()
     share = channel.subscribe(ready.set)
     feed(encoder, range(1))
-    assert ready.wait(WAIT_S)
-    picture = share.read(WAIT_S)
+    assert ready.wait(PATIENCE_S)
+    picture = share.read(PATIENCE_S)
     assert picture is not None
     assert picture[:2] == b"\xff\xd8"
     assert (channel.status().state, channel.status().delivered_bytes) == (SinkState.LIVE, len(picture))
@@ -299,7 +299,7 @@ def test_a_channel_is_live_while_somebody_watches(encoder: Encoder) -> None:
     share.close()
     assert channel.status().state is SinkState.WAITING
     other = channel.subscribe(ready.set)
-    assert channel.stop(1.0)
+    assert channel.stop(PATIENCE_S)
     assert other.closed
     assert encoder.status().viewers == 0
 
@@ -317,4 +317,4 @@ def test_a_channel_is_found_by_its_address_while_it_runs(encoder: Encoder, tmp_p
     assert outputs.channel("/other.ts") is None
     outputs.enable("mpegts_http", False)
     assert outputs.channel("/obs.ts") is None
-    assert outputs.stop(1.0)
+    assert outputs.stop(PATIENCE_S)

@@ -14,6 +14,7 @@ import pytest
 from streamer.video.sound.decoding import SoundError
 from streamer.video.sound.icy import shown
 from streamer.video.sound.radio import Radio, playlist_entries
+from tests.patience import PATIENCE_S
 from tests.sounds import RATE, pitch, radio_server, sends, sine, sound_bytes, stays_silent
 
 
@@ -124,7 +125,7 @@ def test_who_waits_for_a_silent_server_can_be_called_off():
         while not server.requests:
             thread.join(0.01)
         radio.hang_up()
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
         assert said
         assert problem(radio)  # and it opens nothing any more
@@ -235,7 +236,7 @@ def test_over_tls_a_certificate_must_be_trusted(tmp_path, monkeypatch):
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=radio"
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=60)
+    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=300)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with radio_server(sends(MP3), tls=tls) as server:

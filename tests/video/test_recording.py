@@ -23,9 +23,9 @@ from streamer.video.sinks import recording as recording_module
 from streamer.video.sinks.disk import MB
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.pieces import Pieces
+from tests.patience import PATIENCE_S
 from tests.video.packets import Source
 
-PATIENCE_S = 60.0
 NOON = datetime(2026, 11, 21, 12, 0, 0)
 ENDINGS = ("mp4", "mkv")
 

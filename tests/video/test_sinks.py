@@ -21,10 +21,10 @@ from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.file import FileSink
 from streamer.video.sinks.sink import Subscribe
+from tests.patience import PATIENCE_S
 from tests.video.camera_driver import install
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400, preset="ultrafast")
-PATIENCE_S = 20.0
 
 Make = Callable[[str], Sink]
 

@@ -12,10 +12,10 @@ from streamer.messages import Frame
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.virtual_camera import INSTALL, open_camera
+from tests.patience import PATIENCE_S
 from tests.video.camera_driver import Driver, install
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, bitrate_kbps=400, preset="ultrafast")
-PATIENCE_S = 20.0
 
 
 @pytest.fixture

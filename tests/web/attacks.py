@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from tests.patience import PATIENCE_S
+
 HOST = b"Host: localhost\r\n"
 JSON = b"Content-Type: application/json\r\n"
 DEEP = 1500
@@ -82,7 +84,7 @@ BAD: dict[str, bytes] = {
 """Calls that have to be refused, by what is wrong with them; some only where there is a token."""
 
 
-def connect(port: int, number: int = 0, receive: int | None = None, timeout_s: float = 5.0) -> socket.socket:
+def connect(port: int, number: int = 0, receive: int | None = None, timeout_s: float = PATIENCE_S) -> socket.socket:
     """Connect from one of the addresses; ``receive``: room for what comes, in bytes."""
     line = socket.socket()
     try:

@@ -14,6 +14,7 @@ import pytest
 from streamer.config import VideoConfig
 from streamer.messages import Frame
 from streamer.video.encoding.encode import Encoder
+from tests.patience import PATIENCE_S
 
 ARGS = [
     "--headless",
@@ -27,7 +28,7 @@ ARGS = [
 ]
 SIZES = ((1280, 800), (390, 844))
 """(width, height) of a laptop's window and of a phone, px."""
-WAIT_MS = 20_000
+WAIT_MS = round(1000 * PATIENCE_S)
 """How long a page may take, on a busy machine, until it shows what it should."""
 HEIGHT, WIDTH, FPS = 72, 128, 25
 COLOUR = (200, 120, 40)

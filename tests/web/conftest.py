@@ -9,6 +9,7 @@ import pytest
 from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
 from streamer.web.server import Server
+from tests.patience import PATIENCE_S
 from tests.web.browser import ARGS, WAIT_MS, chromium, moving_video
 from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
 from tests.web.real import RealStage
@@ -54,7 +55,7 @@ def stages() -> Iterator[Callable[..., Stage]]:
     yield start
     for stage in started:
         stage.desk.release.set()
-        assert stage.server.stop(10)
+        assert stage.server.stop(PATIENCE_S)
     assert not [t.name for t in set(threading.enumerate()) - before if t.name.startswith("web")]
 
 
@@ -84,7 +85,7 @@ def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
     with moving_video() as encoder:
         stage = stages(video=encoder)
         yield stage
-        stage.server.stop(10)
+        stage.server.stop(PATIENCE_S)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from streamer.messages import (
     arrange,
 )
 from streamer.settings_file import ConfigError
+from tests.patience import PATIENCE_S
 from tests.web import documented
 
 WORDS = {
@@ -298,7 +299,7 @@ class FakeDesk:
 
     def _note(self, *call: Any) -> None:
         self.calls.append(call)
-        self.release.wait(30)
+        self.release.wait(PATIENCE_S)
         if self.refusal is not None:
             raise self.refusal
 
@@ -470,7 +471,7 @@ class Client:
     def open(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
         sent = dict(headers or {})
         data = body
         if body is not None and not isinstance(body, bytes):

@@ -32,6 +32,7 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnails
 from streamer.video.added import read_block
 from streamer.web.server import Server
+from tests.patience import PATIENCE_S
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
 NOTHING = np.zeros((2, 3, 3), np.uint8)
@@ -169,7 +170,7 @@ class RealStage:
         return [entry.request.title for entry in self.director.programme().waiting]
 
     def close(self) -> None:
-        assert self.server.stop(10)
+        assert self.server.stop(PATIENCE_S)
         self.queue.close()
 
 

@@ -13,6 +13,7 @@ from streamer.messages import Reason, Refused
 from streamer.web import bridge
 from streamer.web.bridge import Calls
 from streamer.web.errors import ApiError
+from tests.patience import PATIENCE_S
 
 
 def test_a_call_returns_and_raises_as_it_does() -> None:
@@ -37,7 +38,7 @@ def test_a_call_that_takes_too_long_is_given_up_and_its_end_is_told_in_a_line(
     release = threading.Event()
 
     def slow() -> None:
-        release.wait(30)
+        release.wait(PATIENCE_S)
         raise Refused(Reason.CLOSED, "not now\nnor ever")
 
     async def scene() -> None:

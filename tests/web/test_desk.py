@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,8 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Locator, Page, expect
 
 from streamer.messages import LayerEntry, Reason, Refused, Role
+from tests.patience import PATIENCE_S
+from tests.web.browser import until
 from tests.web.real import RealStage
 
 pytestmark = pytest.mark.browser
@@ -72,11 +75,10 @@ def test_the_line_is_moved_with_buttons_that_keep_the_focus(real: RealStage, pag
 
 def settles(page: Page, real: RealStage, titles: list[str]) -> None:
     """The page shows a move before the streamer has heard of it."""
-    for _ in range(100):
-        if real.titles() == titles:
-            return
+    end_s = time.monotonic() + PATIENCE_S
+    while real.titles() != titles:
+        assert time.monotonic() < end_s, real.titles()
         page.wait_for_timeout(50)
-    assert real.titles() == titles
 
 
 def test_the_line_is_moved_by_dragging(real: RealStage, page: Page) -> None:
@@ -276,7 +278,7 @@ def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..
 def test_the_desk_comes_back_with_the_server(real: RealStage, reals: Callable[..., RealStage], page: Page) -> None:
     page.goto(real.server.url + "control")
     expect(lines(page)).to_have_count(4)
-    assert real.server.stop(10)
+    assert real.server.stop(PATIENCE_S)
     expect(page.locator("#state-text")).to_have_text("reconnecting…")
     page.get_by_role("button", name="Bump").click()
     expect(page.locator("#outcome.bad")).to_have_text("The stream cannot be reached just now.")
@@ -317,7 +319,8 @@ def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: s
     expect(page.locator("#title")).to_have_text("pizza")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
     page.evaluate("ground => { document.documentElement.style.background = ground; }", ground)
-    page.wait_for_timeout(800)  # it fades in
+    until(page, "() => getComputedStyle(document.getElementById('card')).opacity === '1'")  # it fades in
+    page.wait_for_timeout(100)
     picture = np.asarray(Image.open(io.BytesIO(page.locator("#title").screenshot())).convert("L"), np.float64)
     white, black = picture > 235, picture < 40
     assert white.mean() > 0.02

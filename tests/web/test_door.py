@@ -11,16 +11,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from streamer.web import bodies, door, events, limits
+from streamer.web import bodies, door, events, limits, server
 from streamer.web.allowances import LOCAL
+from tests.fakes import HandClock
+from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
 from tests.web.fakes import Answer
 
 Stages = Callable[..., Stage]
-PATIENCE_S = 20.0
+SOON_S = 60.0
+"""More than it takes on a machine with much else to do; less than connections are kept that nobody ends."""
 POST = b"POST /api/requests HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -78,22 +82,23 @@ def test_a_connection_on_which_nothing_whole_comes_is_closed(stages: Stages, lin
     began_s = time.monotonic()
     line.sendall(said)
     ends(line)
-    assert 0.8 < time.monotonic() - began_s < 5.0
+    assert 0.8 < time.monotonic() - began_s < SOON_S
 
 
 def test_headers_that_trickle_do_not_keep_it_open(stages: Stages, lines: contextlib.ExitStack) -> None:
     stage = stages(limits={"idle_s": 1.0})
     line = connect(stage, lines)
     line.sendall(b"GET / HTTP/1.1\r\n")
-    began_s = time.monotonic()
+    began_s, number = time.monotonic(), 0
     with contextlib.suppress(ConnectionError):
-        for number in range(100):
-            line.sendall(b"X-%d: y\r\n" % number)
+        while time.monotonic() - began_s < SOON_S:
+            line.sendall(b"X: y\r\n" if number < 50 or number % 8 == 0 else b"")  # fewer than are too many
+            number += 1
             line.settimeout(0.1)
             with contextlib.suppress(TimeoutError):
                 if not line.recv(1):
                     break
-    assert time.monotonic() - began_s < 5.0
+    assert time.monotonic() - began_s < SOON_S
 
 
 def test_a_stream_is_not_idle(stages: Stages) -> None:
@@ -159,7 +164,8 @@ def test_when_all_places_are_taken_the_longest_idle_makes_room(
     assert ends(first) == b""
 
 
-def test_calls_are_limited_by_visitor_behind_a_proxy(stages: Stages) -> None:
+def test_calls_are_limited_by_visitor_behind_a_proxy(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "Limits", partial(limits.Limits, clock=HandClock()))  # nothing is added meanwhile
     stage = stages(token="open sesame", trusted_proxies=("127.0.0.1",), limits={"calls_per_s": 0.5})
     for _ in range(5):
         assert stage.call("GET", "/api/session", None, behind("203.0.113.7")).status == 200
@@ -180,15 +186,18 @@ def test_a_flood_is_slowed_to_what_its_connections_allow(stages: Stages, lines: 
     line = connect(stage, lines)
     call = b"GET /api/session HTTP/1.1\r\nHost: localhost\r\n\r\n"
     line.settimeout(0.2)
-    end_s, sent, got = time.monotonic() + 2.5, 0, b""
-    while time.monotonic() < end_s:
+    began_s, sent, got = time.monotonic(), 0, b""
+    while (took_s := time.monotonic() - began_s) < 2.5 or (got.count(b"HTTP/1.1 200") < 8 and took_s < PATIENCE_S):
         with contextlib.suppress(TimeoutError):
             sent += line.send(call * 50) // len(call)
         with contextlib.suppress(TimeoutError):
             got += line.recv(1 << 16)
+    took_s = time.monotonic() - began_s
     assert sent > 50
-    assert 8 <= got.count(b"HTTP/1.1 200") <= 10  # eight times as many as others have, and what is added meanwhile
-    assert got.count(b"HTTP/1.1 429") <= 3
+    assert (
+        8 <= got.count(b"HTTP/1.1 200") <= 8 + 0.8 * took_s
+    )  # eight times as many as others have, and what is added meanwhile
+    assert got.count(b"HTTP/1.1 429") <= took_s / limits.PAUSE_S
 
 
 def test_streams_are_limited_by_visitor(stages: Stages) -> None:
@@ -220,13 +229,12 @@ def test_a_huge_body_is_refused_and_not_read(stage: Stage, lines: contextlib.Exi
     size = 20 << 20
     line.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), size))
     began_s, sent = time.monotonic(), 0
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        line.settimeout(5.0)
+    with contextlib.suppress(ConnectionError):
         while sent < size:
             sent += line.send(bytes(1 << 16))
     answer = ends(line)
     assert not answer or code(answer) == "413 too_large"
-    assert time.monotonic() - began_s < 5.0, "it is closed soon"
+    assert time.monotonic() - began_s < SOON_S, "it is closed soon"
     assert sent < size, "most of it stays with its sender"
     assert stage.call("GET", "/api/status").status == 200
 
@@ -235,8 +243,7 @@ def test_a_huge_body_without_a_length_is_refused(stage: Stage, lines: contextlib
     line = connect(stage, lines)
     line.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
     chunk = b"10000\r\n" + bytes(1 << 16) + b"\r\n"
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        line.settimeout(5.0)
+    with contextlib.suppress(ConnectionError):
         for _ in range(320):
             line.sendall(chunk)
     answer = ends(line)
@@ -317,14 +324,16 @@ def test_without_descriptors_it_rests_and_goes_on(
     line.settimeout(PATIENCE_S)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    began_s = time.monotonic()
     try:
         line.connect(("127.0.0.1", stage.server.port))
         threading.Event().wait(1.2)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert is_open(line)
+    most = 1 + (time.monotonic() - began_s) / door.REST_S
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert 1 <= len(told) <= 4
+    assert 1 <= len(told) <= most
     assert set(told) == {f"no connection can be taken at the moment: {os.strerror(errno.EMFILE)}"}
 
 

@@ -13,6 +13,7 @@ import av
 import pytest
 
 from streamer.messages import Scene, Target, arrange
+from tests.patience import PATIENCE_S
 from tests.video.studio import HEIGHT, WIDTH, HandBlocks, Studio, scene
 from tests.web.conftest import Stage
 
@@ -108,7 +109,7 @@ def test_a_gif_is_waited_for(kept: Stage, studio: Studio) -> None:
         answer = kept.call("GET", f"/d/{dream_id}.gif")
         assert (answer.status, answer.headers["Content-Type"], answer.body[:6]) == (200, "image/gif", b"GIF89a")
     finally:
-        assert studio.album.close(10.0)
+        assert studio.album.close(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
 
 
@@ -24,7 +25,7 @@ def test_pieces_pass_through_until_the_viewer_leaves(stage: Stage, path: str, ki
     assert response.read(6) == b"second"
     response.close()
     connection.close()
-    assert stage.video.dropped.wait(10)
+    assert stage.video.dropped.wait(PATIENCE_S)
 
 
 def test_mjpeg_is_framed(stage: Stage) -> None:
@@ -45,7 +46,7 @@ def test_one_frame(stage: Stage) -> None:
 
 def test_a_stream_ends_with_the_encoder(stage: Stage) -> None:
     connection, response = stage.call.open("GET", "/live.ts")
-    assert stage.video.opened.wait(10)
+    assert stage.video.opened.wait(PATIENCE_S)
     ((_, feed),) = stage.video.feeds
     feed.close()
     feed.put(b"")
@@ -64,7 +65,7 @@ def test_a_viewer_who_takes_nothing_costs_the_others_nothing(stage: Stage) -> No
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect(("127.0.0.1", stage.server.port))
     slow.sendall(b"GET /live.ts HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert stage.video.opened.wait(10)
+    assert stage.video.opened.wait(PATIENCE_S)
     connection, response = stage.call.open("GET", "/live.ts")
     response.read(len("first of ts"))
     piece = bytes(range(256)) * 1024
@@ -121,7 +122,7 @@ def test_open_streams_do_not_hold_up_the_end(stage: Stage) -> None:
     watcher, heard = stage.call.open("GET", "/api/events")
     response.read(1)
     heard.readline()
-    assert stage.server.stop(10)
+    assert stage.server.stop(PATIENCE_S)
     assert [feed.closed for _, feed in stage.video.feeds] == [True]
     video.close()
     watcher.close()

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from streamer.web import live
+from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
 from tests.web.fakes import FakeFeed
 from tests.web.test_pages import PIXEL, until
@@ -24,7 +25,6 @@ SHOWS = f"""sent => {{
     const live = document.getElementById('live');
     return live.naturalWidth > 0 && ({PIXEL})(live).every((value, at) => Math.abs(value - sent[at]) < 12);
 }}"""
-PATIENCE_S = 20.0
 
 
 def jpeg(colour: tuple[int, int, int]) -> bytes:
@@ -50,7 +50,7 @@ class Viewer:
         self._file = self._socket.makefile("rb")
         while self._file.readline().strip():
             pass
-        assert stage.video.opened.wait(10)
+        assert stage.video.opened.wait(PATIENCE_S)
         ((_, self.feed),) = stage.video.feeds
 
     def part(self) -> bytes:
@@ -132,7 +132,7 @@ def test_browsers_get_pictures_that_come_fast_once(viewer: Callable[[str], Viewe
 
 
 def feed_of(stage: Stage) -> FakeFeed:
-    assert stage.video.opened.wait(10)
+    assert stage.video.opened.wait(PATIENCE_S)
     return stage.video.feeds[-1][1]  # type: ignore[no-any-return]
 
 

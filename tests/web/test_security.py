@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from streamer.web import security
 from streamer.web.security import FAILURES, SLOWED, Scope, scope_of
+from tests.patience import until
 from tests.web.conftest import Stage
 
 MODERATION = [
@@ -96,11 +100,23 @@ def test_who_guesses_waits_ever_longer_and_who_knows_never(guarded: Stage, monke
 
     least_s = (0.1, 0.2, 0.4, 0.4)
     assert all(took_s(f"guess {number}") >= least for number, least in enumerate(least_s))
+    let_go, asleep, sleep = threading.Event(), [], asyncio.sleep
+
+    async def sleep_until_let_go(delay_s: float) -> None:
+        asleep.append(delay_s)
+        while not let_go.is_set():
+            await sleep(0.01)
+
+    monkeypatch.setattr(security, "asyncio", SimpleNamespace(sleep=sleep_until_let_go))
     with ThreadPoolExecutor(2 * SLOWED) as guessers:
-        guesses = [guessers.submit(took_s, "guess") for _ in range(2 * SLOWED)]
-        assert min(took_s("open sesame") for _ in range(5)) < 0.2
-        slow = sum(guess.result() >= 0.4 for guess in guesses)
-    assert slow >= SLOWED
+        try:
+            guesses = [guessers.submit(took_s, "guess") for _ in range(2 * SLOWED)]
+            until(lambda: sum(guess.done() for guess in guesses) == SLOWED)
+            for _ in range(5):
+                took_s("open sesame")  # while all of them wait
+            assert asleep == [0.4] * SLOWED
+        finally:
+            let_go.set()
 
 
 def test_a_token_of_any_characters_is_just_wrong(guarded: Stage) -> None:

@@ -10,6 +10,7 @@ from streamer.config import WebConfig
 from streamer.messages import ChatReport, ChatState
 from streamer.web.errors import CannotListen, PortTaken
 from streamer.web.server import Server
+from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
 from tests.web.fakes import FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
 
@@ -24,8 +25,8 @@ def test_a_free_port_is_found_and_told(stage: Stage) -> None:
     assert stage.server.port > 0
     assert stage.server.url == f"http://127.0.0.1:{stage.server.port}/"
     assert stage.server.alive
-    assert stage.server.stop()
-    assert stage.server.stop()
+    assert stage.server.stop(PATIENCE_S)
+    assert stage.server.stop(PATIENCE_S)
     assert not stage.server.alive
 
 

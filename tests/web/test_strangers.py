@@ -15,7 +15,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import WAIT_MS
+from tests.web.browser import WAIT_MS, until
 from tests.web.real import RealStage
 
 pytestmark = pytest.mark.browser
@@ -109,8 +109,7 @@ def shown(stage: RealStage) -> list[str]:
 def test_the_trap_would_notice(real: RealStage, page: Page) -> None:
     page.goto(real.server.url + "overlay")
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src onerror=pwn()>')")
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.ran.length") == 1
+    until(page, "() => window.ran.length === 1")
     with pytest.raises(AssertionError):
         assert_nothing_ran(page)
 

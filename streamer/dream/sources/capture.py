@@ -140,6 +140,7 @@ class Capture:
             SourceError: it cannot be read any more.
         """
         began_s, passed = self._clock(), 0
+        left_out: tuple[np.ndarray, float] | None = None
         try:
             while not self._stopping.is_set():
                 try:
@@ -147,6 +148,8 @@ class Capture:
                 except EOFError:
                     if reel.live:
                         raise
+                    if left_out is not None:  # it ends on its last picture, however late that is
+                        self._take(*left_out)
                     self._stopping.wait(began_s + reel.ends_s - self._clock())  # for its last picture
                     return
                 self._note(reel.notes)
@@ -156,8 +159,9 @@ class Capture:
                         return
                     passed = passed + 1 if behind_s > LATE_S else 0
                     if 0 < passed <= PASSED_MOST:
+                        left_out = image, time_s
                         continue
-                    passed = 0
+                    passed, left_out = 0, None
                     if behind_s > 1:  # the machine slept, or is far too slow: no race to catch up
                         began_s += behind_s
                 self._take(image, time_s)

@@ -1,0 +1,24 @@
+"""How long tests wait for what has to happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 120.0
+"""Far longer than anything takes on a machine with much else to do: where all is well it costs nothing."""
+LOOK_S = 0.01
+"""From one look to the next."""
+
+
+def until(condition: Callable[[], object], told: Callable[[], object] = lambda: "it did not happen") -> None:
+    """Wait until a condition comes true.
+
+    Raises:
+        AssertionError: it did not; with what ``told`` says then.
+    """
+    end_s, pause = time.monotonic() + PATIENCE_S, threading.Event()
+    while not condition():
+        assert time.monotonic() < end_s, told()
+        pause.wait(LOOK_S)

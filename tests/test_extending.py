@@ -1,0 +1,162 @@
+"""The exercises of docs/extending.md that need no torch, done as it says, in a copy of the program; dream/ has the others."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "extending.md"
+STEP = re.compile(
+    r"^(?:In `(?P<file>[^`]+)`, before `(?P<before>[^`]+)`|A new file `(?P<new>[^`]+)`):\n\n```python\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def placed(code: str, before: str) -> str:
+    """A piece of code in front of what stands there, as far in, and apart from it as classes and functions are."""
+    inner = before[: len(before) - len(before.lstrip())]
+    apart = (1 if inner else 2) if re.match(r"class |(async )?def ", code) else 0
+    return textwrap.indent(code, inner) + "\n" * apart + before
+
+
+def carry_out(section: str, copy: Path) -> int:
+    """Do what a section says to the copy; returns how many files that took."""
+    text = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    changed = set()
+    for step in STEP.finditer(text):
+        file = copy / (step["file"] or step["new"])
+        if step["new"]:
+            assert not file.exists()
+            file.write_text(step["code"], encoding="utf-8")
+        else:
+            text_before = file.read_text(encoding="utf-8")
+            places = re.findall(rf"^[ ]*{re.escape(step['before'])}", text_before, re.MULTILINE)
+            assert len(places) == 1, f"{step['file']}: {step['before']}"
+            file.write_text(text_before.replace(f"\n{places[0]}", f"\n{placed(step['code'], places[0])}"), encoding="utf-8")
+        changed.add(file)
+    assert changed, section
+    return len(changed)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    copy = tmp_path / "copy"
+    for package in ("streamer", "bot", "viewer_text", "tools"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "assets").symlink_to(ROOT / "assets")
+    shutil.copytree(ROOT / "configs", copy / "configs")
+    return copy
+
+
+def run(copy: Path, code: str) -> str:
+    """What some code says in the copy, with the tests' stages at hand."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])}
+    call = [sys.executable, "-c", code]
+    done = subprocess.run(call, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def reference(copy: Path, name: str = "reference.yaml") -> str:
+    """What is written of the copy's settings."""
+    run(copy, "import runpy; runpy.run_path('tools/write_reference.py', run_name='__main__')")
+    return (copy / "configs" / name).read_text()
+
+
+OUTPUT = """
+from pathlib import Path
+import numpy as np
+from streamer.messages import Frame, Refused
+from streamer.settings_file import load
+from streamer.video.added import read_block
+from streamer.video.encoding.encoders import Encoders
+from streamer.video.outputs import target
+from streamer.video.sinks import SinkState
+from streamer.video.sinks.kinds import make_sink
+
+overrides = ["video.width=64", "video.height=48", "outputs=[{kind: still, path: stills/now.jpg, every_s: 0.1}]"]
+config = load(None, overrides, {})
+(output,) = config.outputs
+assert (output.name, output.every_s) == ("still", 0.1)
+encoders = Encoders(config.video)
+sink = make_sink(output, encoders, "still")
+sink.start()
+assert sink.wait_until(lambda status: status.state is SinkState.WAITING, 120.0)
+encoders.put(Frame(np.full((48, 64, 3), 200, np.uint8), 0, None))
+assert sink.wait_until(lambda status: status.state is SinkState.LIVE, 120.0)
+assert sink.stop(120.0)
+encoders.close()
+assert Path("stills/now.jpg").read_bytes()[:2] == b"\\xff\\xd8"
+assert target(output) == "stills/now.jpg"
+assert read_block({"kind": "still", "path": "a.jpg"}, Path("/recordings")).path == Path("/recordings/a.jpg")
+try:
+    read_block({"kind": "still", "path": "/etc/passwd"}, Path("/recordings"))
+except Refused as refused:
+    print(refused)
+"""
+
+
+def test_a_new_kind_of_output(copy: Path) -> None:
+    assert carry_out("An output", copy) == 3
+    assert "'path' must be relative" in run(copy, OUTPUT)
+    assert "The JPEG to write; it is whole at all times." in reference(copy)
+
+
+COMMAND = """
+from bot.messages import Role
+from tests.bot.stage import play, staged
+
+async def scene():
+    async with staged() as stage:
+        print(await stage.say("ann", "!about"))
+        print(await stage.say("bob", "!whatisthis"))
+        print(await stage.tell("!help"))
+
+play(scene)
+"""
+
+
+def test_a_new_chat_command(copy: Path) -> None:
+    assert carry_out("A chat command", copy) == 3
+    said, again, helped = run(copy, COMMAND).splitlines()
+    assert said.startswith("about| ")
+    assert "!dream " in said
+    assert again == "None", "it rests for a while, and its alias with it"
+    assert "!about" in helped
+    assert "somebody asks what this is" in reference(copy, "wording.yaml").casefold()
+    assert "    about: {aliases: [whatisthis]" in (copy / "configs" / "reference.yaml").read_text()
+
+
+SETTING = """
+from pathlib import Path
+from streamer.settings_file import ConfigError, load
+from tests.test_thumbnails import FOX, Stream, scene
+
+for renew in ("true", "false"):
+    settings = load(None, [f"thumbnails.renew={renew}"], {}).thumbnails
+    live = Stream(Path(renew), **settings.model_dump(exclude={"folder"}))
+    live.dream(scene(1, FOX), 0.0, 10.0)
+    live.write()
+    live.dream(scene(2, FOX), 20.0, 30.0)
+    print(live.waits)
+try:
+    load(None, ["thumbnails.renew=9"], {})
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_new_setting(copy: Path) -> None:
+    assert carry_out("A setting", copy) == 2
+    first, second, mistake = run(copy, SETTING).splitlines()
+    assert (first, second) == ("True", "False")
+    assert "'thumbnails.renew' is 9; must be " in mistake
+    assert "Whether a subject that has a picture gets another" in reference(copy)
