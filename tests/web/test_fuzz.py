@@ -51,15 +51,19 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 @pytest.mark.parametrize(
-    ("configured", "sent", "phases", "cases"),
-    [(None, "", "coverage,fuzzing", 2000), (TOKEN, "", "coverage", 1000), (TOKEN, TOKEN, "coverage", 1000)],
+    ("configured", "sent", "how", "cases"),
+    [
+        (None, "", {"examples": 10}, 1000),
+        (TOKEN, "", {"phases": "coverage", "mode": "positive"}, 100),
+        (TOKEN, TOKEN, {"phases": "coverage", "mode": "positive"}, 100),
+    ],
     ids=["no token", "without the token", "with the token"],
 )
 def test_no_call_is_answered_otherwise_than_documented(
-    serve: Callable[..., RealStage], tmp_path: Path, configured: str | None, sent: str, phases: str, cases: int
+    serve: Callable[..., RealStage], tmp_path: Path, configured: str | None, sent: str, how: dict[str, Any], cases: int
 ) -> None:
     stage = serve(configured)
-    found = fuzz(stage.server.url.rstrip("/"), tmp_path, token=sent, checks=(*CHECKS, "ignored_auth"), phases=phases)
+    found = fuzz(stage.server.url.rstrip("/"), tmp_path, token=sent, checks=(*CHECKS, "ignored_auth"), **how)
     assert found.sound, found.told
     assert found.tested >= 60
     assert found.cases >= cases
