@@ -1,5 +1,6 @@
 # make run      the live dream, at http://127.0.0.1:8080      make run ARGS="configs/original_2015.yaml --set zoom.speed=1.1"
-# make test     the tests                                     make test ARGS="tests/test_config.py -k error"
+# make quick    the fast tests, in half a minute
+# make test     all tests, on all cores                       make test ARGS="tests/test_config.py -k error"      make test JOBS=1
 # make check    ruff and mypy
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
 # make bench-gpu  times the step on a GPU, and runs the tests that want one: under four minutes
@@ -11,19 +12,24 @@
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= auto
 BENCH ?= recognition
 DATA ?=
 WORK ?= out/bundled
 BIN := .venv/bin
+WORKERS := $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
 
-.PHONY: run test check bench bench-gpu train-bundled clean
+.PHONY: run quick test check bench bench-gpu train-bundled clean
 .DELETE_ON_ERROR:
 
 run: .make/run
 	@$(BIN)/zoomdream run $(ARGS)
 
+quick: .make/dev
+	ZOOMDREAM_TEST_QUICK=1 $(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
 test: .make/dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(if $(ARGS),,$(WORKERS)) $(ARGS)
 
 check: .make/dev
 	$(BIN)/ruff check .

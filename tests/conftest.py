@@ -9,7 +9,9 @@ import importlib.util
 import logging
 import multiprocessing
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -19,10 +21,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from streamer.dream.device import add_up_alike
-from streamer.logs import CHATTY
-from tests import precision
-from tests.patience import PATIENCE_S
+QUICK = "ZOOMDREAM_TEST_QUICK" in os.environ
+"""Only what is over in a moment, as ``make quick`` does: no torch, no examples by chance, and no module with these."""
+SLOW = re.compile(
+    r"^\s*(?:from|import) (?:asyncio|av|multiprocessing|playwright|socket|subprocess|threading|time|torch|typer"
+    r"|streamer\.(?:pipeline|video\.(?:encoding|files|sinks))|tests\.(?:acceptance|bot|test_pipeline|video|web))\b"
+    r"|importorskip\(",
+    re.MULTILINE,
+)
+"""Processes, threads, servers, browsers, the command line as a whole, and what encodes or decodes video."""
+if QUICK:
+    sys.modules["torch"] = None  # type: ignore[assignment]  # so that whatever needs it is skipped
+
+from streamer.dream.device import add_up_alike  # noqa: E402
+from streamer.logs import CHATTY  # noqa: E402
+from tests import precision  # noqa: E402
+from tests.patience import PATIENCE_S  # noqa: E402
 
 add_up_alike()  # before any test computes: MKL looks for it only once
 os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, on a busy machine for long
@@ -37,6 +51,12 @@ BUSY = ("given up, because other programs take the machine",)
 """What the log of a program that is well may hold wherever a machine has much else to do."""
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the modules that are not quick, where only those are to run."""
+    slow = QUICK and collection_path.name.startswith("test_") and SLOW.search(collection_path.read_text(encoding="utf-8"))
+    return True if slow else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Skip the modules that import torch where there is none."""
@@ -48,7 +68,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of what imports torch only when it is called, where there is none."""
+    """Skip the tests of what imports torch only when it is called, where there is none; leave out those that are not quick."""
+    if QUICK:
+        by_chance = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+        items[:] = [item for item in items if item not in by_chance and not item.get_closest_marker("slow")]
     for item in items:
         if WITHOUT_TORCH and item.get_closest_marker("torch"):
             item.add_marker(pytest.mark.skip(reason="needs torch"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import SLOW
 from tests.test_architecture import DREAM, ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,3 +70,18 @@ def test_each_package_says_that_it_has_types() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (ROOT / package / "py.typed").read_text() == ""
+
+
+def test_what_is_quick_starts_no_process_and_needs_no_torch() -> None:
+    files = {str(path.relative_to(ROOT / "tests")): path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    quick = {name for name, text in files.items() if not SLOW.search(text)}
+    assert {"test_zoom.py", "test_config.py", "requests/test_director.py", "dream/test_worker.py"} <= quick
+    assert not quick & {
+        "test_pipeline.py",
+        "dream/test_renderer.py",
+        "video/test_encode.py",
+        "web/test_pages.py",
+        "bot/test_irc.py",
+    }
+    for name in quick:
+        assert not re.search(r"\bPopen\(|subprocess\.run\(|\.Process\(", files[name]), name

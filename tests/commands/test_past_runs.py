@@ -62,6 +62,7 @@ def test_the_newest_counts_half_and_short_ones_not_at_all(past: PastRuns) -> Non
     assert foretelling(past, clock).known_s is None
 
 
+@pytest.mark.slow
 def test_the_oldest_are_forgotten(past: PastRuns) -> None:
     for number in range(MOST + 2):
         past.put(f"{number}", 1.0)

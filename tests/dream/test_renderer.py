@@ -21,6 +21,7 @@ from streamer.acts import Begun, Bump, Tuned
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.worker import process as worker_process
 from streamer.dream.worker import retreat
+from streamer.dream.worker.loop import MAX_DT_S
 from streamer.dream.worker.patience import SilenceLimits
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import Thrift
@@ -176,7 +177,7 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
     assert 0 <= status.last_error_ago_s < PATIENCE_S
     assert before.image[0, 0, 0] <= restored[0].image[0, 0, 0] <= before.image[0, 0, 0] + 2
     assert restored[0].scene.id == 1
-    went_s = restored[0].time_s - before.time_s
+    went_s = min(restored[0].time_s - before.time_s, MAX_DT_S)  # a busy machine may take longer to start a process
     assert restored[0].pose.log_zoom - before.pose.log_zoom == pytest.approx(went_s), "the zoom made up for the gap"
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
 

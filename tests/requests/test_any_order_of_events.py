@@ -224,6 +224,7 @@ def events(shelf, folder):
 
 
 @pytest.mark.logs("workers keep dying over")
+@pytest.mark.slow
 def test_any_order_of_events(shelf, tmp_path):
     machine = events(shelf, tmp_path)
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))

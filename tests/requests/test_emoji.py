@@ -135,6 +135,7 @@ ELSE = frozenset("👂🪁🪡🐁🐭⛏📓🛴🛀🔈🛜🪽")
 """Called like a class, and another thing: an ear (of corn), a kite (the bird), a mouse (of a computer) and so on."""
 
 
+@pytest.mark.slow
 def test_whatever_is_called_like_a_class_is_in_the_table():
     names = {known for entry in SHELF.entries for known in entry.keys}
     for each in map(chr, range(0x2190, 0x1FC00)):
@@ -143,6 +144,7 @@ def test_whatever_is_called_like_a_class_is_in_the_table():
             assert key(name) not in names or each in SHELF.emoji, (each, name)
 
 
+@pytest.mark.slow
 def test_no_other_emoji_asks_for_anything():
     others = [each for each in map(chr, range(0xA1, 0x1FC00)) if ONE.fullmatch(clean_text(each)) and each not in SHELF.emoji]
     assert len(others) > 3000

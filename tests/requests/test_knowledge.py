@@ -115,6 +115,7 @@ def test_chance_and_wandering_wait_for_no_network(vocabulary: Vocabulary, tiny: 
     assert vocabulary.match("volcano").targets[0].kind is Kind.CLASS, "but who names something is taken at their word"
 
 
+@pytest.mark.slow
 def test_what_nobody_named_is_family_safe_whatever_may_be_asked_for(tiny: Vocabulary, whole: Vocabulary) -> None:
     for words in (tiny, whole):
         unsafe = family_unsafe() & {target.wnid for target in words.available}

@@ -171,6 +171,7 @@ def test_a_move_goes_where_it_should_and_leaves_the_others_in_order(waiting, rul
         assert [n for n in now[: len(settled)] if n != chosen.id] == before[: len(settled) - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["fifo", "random", "votes"])
 def test_a_long_line_is_ordered(order):
     waiting = [ask(number, f"viewer {number % 700}", votes=number % 3) for number in range(10_000)]

@@ -42,6 +42,7 @@ def test_ink_has_a_screen_of_its_own() -> None:
         screen.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(54, 96), (27, 48), (135, 240), (60, 50), (20, 30)])
 @pytest.mark.parametrize("edges", ["smooth", "pixels"])
 def test_no_frame_has_more_than_two_colours(size: tuple[int, int], edges: str) -> None:

@@ -286,6 +286,7 @@ def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
     state = page.locator("#look-state")
     page.get_by_label("Algorithm", exact=True).select_option("deepdream")
     expect(page.locator("#outcome")).to_have_text("Algorithm: deepdream.")
+    look.switch("the best network, deepdream")
     page.get_by_label("Network", exact=True).select_option("googlenet")
     expect(page.locator("#outcome")).to_have_text("Network: googlenet.")
     assert look.reload.target.network.name == "googlenet"
