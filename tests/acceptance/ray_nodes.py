@@ -5,8 +5,8 @@
         cluster.far[0].kill()
         cluster.add_far()
 
-A far node has a namespace of process ids to itself, so that to kill it ends all that runs on it at the same moment, as a power cut
-does. Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
+A far node has a namespace of process ids to itself, so that to kill it ends all that runs on it at the same moment, as a power
+cut does. Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
 
 python -m tests.acceptance.ray_nodes          how soon nodes are there, and how soon the head knows that one is not
 """
