@@ -72,6 +72,7 @@ LEAVES = {
     "cache_file": set(),
     "cluster_nodes": set(),
     "cluster": {"cluster_nodes"},
+    "link_probe": {"cluster", "cluster_nodes"},
     "whole_files": set(),
     "wording": set(),
     "control_status": set(),
