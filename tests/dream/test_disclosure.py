@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from streamer.config import Config
+from streamer.dream.sources.start import starting_picture
 from streamer.dream.worker.disclosure import WHOLE, disclosed_config, disclosed_scene, whole_scene
 from streamer.messages import Scene, Target, arrange
 from streamer.settings_file import SECRETS, load
@@ -78,7 +79,16 @@ def test_a_dream_that_rides_does_so_elsewhere() -> None:
     sent = disclosed_config(full(*RIDES))
     assert sent.source.moves
     assert (sent.source.decay_s, sent.source.mix, sent.source.path) == (3, 0.5, None)
-    assert not disclosed_config(full(*RIDES, "source.ride=false")).source.moves
+
+
+@pytest.mark.parametrize(
+    "overrides", [(*RIDES, "source.ride=false"), ("source.kind=image", "source.path=/home/canary/photo.jpg")]
+)
+def test_a_picture_to_start_from_is_one_that_has_to_be_handed_over(overrides: tuple[str, ...]) -> None:
+    sent = disclosed_config(full(*overrides))
+    assert not sent.source.moves
+    assert (sent.source.kind, sent.source.path) == ("image", None)
+    assert starting_picture(sent.source) is None
 
 
 def test_a_scene_leaves_without_names_and_comes_back_with_them() -> None:

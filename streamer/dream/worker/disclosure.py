@@ -18,20 +18,18 @@ WHOLE = ("seed", "device", "network", "canvas", "zoom", "dream", "ink")
 def disclosed_config(config: Config) -> Config:
     """The settings that a worker dreams by; all others are at their defaults, which say nothing.
 
-    Of the video there is its size and rate. Of the source there is how the dream rides on pictures, which come one by one, and
-    not where they come from. A picture to start from has to be handed over as one: for a worker elsewhere it is all noise.
+    Of the video there is its size and rate. Of the source there is what becomes of its pictures, and not where they come from:
+    those that it rides on come one by one. One that it starts from is a ``kind: image`` without a path, which is noise unless
+    that picture is handed over as well, and its path there put in.
     """
     video, source = config.video, config.source
-    if source.moves:
-        rides = {"fit": source.fit, "mix": source.mix, "decay_s": source.decay_s}
-        told = SourceConfig().model_copy(update={"kind": source.kind, **rides})
-    else:
-        told = SourceConfig(fit=source.fit)
+    kind = source.kind if source.moves or source.kind == "noise" else "image"
+    told = {"kind": kind, "fit": source.fit, "mix": source.mix, "decay_s": source.decay_s}
     return Config().model_copy(
         update={
             **{name: getattr(config, name) for name in WHOLE},
             "video": VideoConfig(width=video.width, height=video.height, fps=video.fps),
-            "source": told,
+            "source": SourceConfig().model_copy(update=told),
         }
     )
 
