@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -60,6 +61,13 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster; what this program has running there ends."""
         self.ray.shutdown()
+
+    @property
+    def home(self) -> str:
+        """Id of the node that this machine is; empty where it is none of this cluster's."""
+        from ray.util.client import ray as client
+
+        return "" if client.is_connected() else str(self.ray.get_runtime_context().get_node_id())
 
     def on(self, node: Node) -> dict[str, Any]:
         """Options of a task or an actor that needs no CPU and runs on one node, or fails."""
@@ -129,7 +137,8 @@ def connect(address: str) -> Cluster:
             _reach(found["host"].strip("[]"), int(found["port"] or CLIENT_PORT), address)
             if not found["client"]:
                 _be_a_node(address)
-        with _signals_kept():
+        with _signals_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it raises as well
             ray.init(reached, log_to_driver=False, logging_level=logging.CRITICAL)
     return Cluster(ray, address)
 
@@ -234,6 +243,10 @@ def _reason(error: Exception, address: str) -> str:
     names = " ".join(f"{type(each).__name__} {each}" for each in causes if each is not None)
     if re.search(r"AuthenticationError|UNAUTHENTICATED|Unauthenticated|[Aa]uthentication", names):
         return f"the cluster at '{address}' does not let this program in: {TOKEN}"
+    if "ray client connection timeout" in text:  # somebody listens, but turns it down without a word
+        return f"the cluster at '{address}' does not let this program in, or has too much to do: {TOKEN}"
+    if "Initialization failure from server" in text:
+        return f"the cluster at '{address}' has no process for this program: {one_line(error)}; has its head too much to do?"
     if isinstance(error, ConnectionError | TimeoutError):
         return f"no cluster at '{address}': {one_line(error)}; start one with ray start --head, or name another: {KINDS}"
     return f"the cluster at '{address}' cannot be used: {one_line(error)}"

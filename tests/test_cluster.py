@@ -79,6 +79,18 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert "RAY_AUTH_TOKEN_PATH" in told
 
 
+def test_a_client_that_is_turned_down_is_told_what_may_be_amiss():
+    told = cluster._reason(ConnectionError("ray client connection timeout"), "ray://10.0.0.1:10001")
+    assert told.startswith(
+        "the cluster at 'ray://10.0.0.1:10001' does not let this program in, or has too much to do: its token"
+    )
+    error = ConnectionAbortedError(
+        "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: no port"
+    )
+    told = cluster._reason(error, "ray://10.0.0.1:10001")
+    assert told.endswith("has no process for this program: RuntimeError: no port; has its head too much to do?")
+
+
 def test_an_error_of_many_lines_becomes_one():
     assert one_line(ValueError("first\n  second")) == "first"
     assert one_line(ValueError("\x1b[36mray::answer()\x1b[39m (pid=1)\n  File\nModuleNotFoundError: streamer")) == (

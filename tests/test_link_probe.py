@@ -28,7 +28,7 @@ class Line:
 def test_the_rate_of_a_slow_link(mbit: float, round_trip_s: float) -> None:
     line = Line(mbit * 1e6 / 8, round_trip_s)
     assert rate_mbit(line.transfer, round_trip_s) == pytest.approx(mbit)
-    assert sum(line.sizes) / line.bytes_per_s < 4 * LONG_S + LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
+    assert sum(line.sizes) / line.bytes_per_s < 6 * LONG_S + LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
 
 
 def test_a_fast_link_is_told_by_the_largest_transfer() -> None:
@@ -49,4 +49,4 @@ def test_a_real_node_is_measured(ray_address: str) -> None:  # noqa: F811
         assert found.mbit_there > 1
         assert found.mbit_back > 1
         with pytest.raises(ClusterError):
-            probe(cluster, replace(node, id="f" * len(node.id)), answer_s=20.0)
+            probe(cluster, replace(node, id="e" * len(node.id)), answer_s=20.0)
