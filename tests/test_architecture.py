@@ -70,6 +70,9 @@ LEAVES = {
     "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
     "text_files": set(),
     "cache_file": set(),
+    "cluster_nodes": set(),
+    "cluster": {"cluster_nodes"},
+    "link_probe": {"cluster", "cluster_nodes"},
     "whole_files": set(),
     "wording": set(),
     "control_status": set(),
@@ -99,6 +102,7 @@ ONLY_IN = {
     "sqlite3": ("streamer.requests",),
     "watchfiles": ("streamer.settings_watch",),
     "pythonosc": ("streamer.osc",),
+    "ray": ("streamer.cluster",),
 }
 """Packages that only some modules may import."""
 
