@@ -179,7 +179,8 @@ def drivers(scenes: dict[str, tuple[Target, ...]]) -> Iterator[tuple[str, str]]:
     for mix in (1.0, 0.6):
         film = FilmDream(settings(f"source.mix={mix}"))
         shots = (SourcePicture(photograph(6, (120, 214)), number, number / 25) for number in range(1, 8))
-        yield f"film, mix {mix:g}", crc(np.stack([each.image for each in film.dream(shots, second, 2, 1)]))
+        run = film.begin((120, 214), second, 2, 1)
+        yield f"film, mix {mix:g}", crc(np.stack([run.dream(shot).image for shot in shots]))
 
 
 def main() -> int:

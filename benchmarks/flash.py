@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,9 +23,6 @@ import av
 import cv2
 import numpy as np
 
-from streamer.commands.render import Order, render
-from streamer.config import Config
-from streamer.settings_file import load
 from streamer.video.flash.limiter import FlashLimiter
 
 FPS = 25
@@ -84,10 +83,11 @@ def dream(options: argparse.Namespace, script: str, speed: float = 1.05) -> list
     settings += [f"canvas.{side}={px}" for side, px in zip(("width", "height"), options.canvas.split("x"), strict=True)]
     if options.weights:
         settings.append(f"network.weights={options.weights}")
-    config: Config = load(None, settings)
     with tempfile.TemporaryDirectory() as folder:
-        render(config, Order(script, options.seconds, Path(folder), seed=1))
-        return [cv2.imread(str(path))[..., ::-1].copy() for path in sorted(Path(folder).iterdir())]
+        call = ["render", "--script", script, "--seconds", str(options.seconds), "--seed", "1", "-o", folder]
+        changed = (part for each in settings for part in ("--set", each))
+        subprocess.run([sys.executable, "-m", "streamer", *call, *changed], check=True)
+        return [cv2.imread(str(path))[..., ::-1].copy() for path in sorted(Path(folder).glob("*.png"))]
 
 
 def read(path: Path) -> Iterator[np.ndarray]:

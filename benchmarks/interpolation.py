@@ -102,7 +102,7 @@ def minterpolate(known: Known, moments: list[float]) -> Iterator[np.ndarray | No
             graph.push(frame)
         while True:
             try:
-                out = graph.pull()
+                out = graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 break
             moment = float(out.pts * out.time_base) - gap_s + known.times_s[0]

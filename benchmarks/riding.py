@@ -211,8 +211,8 @@ def main() -> None:
         if options.strip is not None:
             ridden = ways.ridden(shots, options.steps)
             shown = np.linspace(max(0, options.settle - 1), options.frames - 1, MOMENTS).round().astype(int)
-            rows = [np.hstack([shots[at].image for at in shown]), np.hstack([ridden[at] for at in shown])]
-            Image.fromarray(np.vstack(rows)).save(options.strip, quality=88)
+            strips = [np.hstack([shots[at].image for at in shown]), np.hstack([ridden[at] for at in shown])]
+            Image.fromarray(np.vstack(strips)).save(options.strip, quality=88)
             print(f"{options.strip}: pictures {[int(at) for at in shown]} ({time.perf_counter() - began:.0f} s)")
             continue
         rows = {"the film itself": [shot.image for shot in shots], "ridden": ways.ridden(shots, options.steps)}

@@ -143,6 +143,16 @@ def connect(address: str) -> Cluster:
     return Cluster(ray, address)
 
 
+def others_free() -> dict[str, tuple[float, float]]:
+    """CPUs and GPUs that nobody holds, by the ids of the nodes besides this one; for what runs on a node."""
+    import ray
+    from ray._private.state import available_resources_per_node
+
+    ours = ray.get_runtime_context().get_node_id()
+    found = available_resources_per_node().items()
+    return {node: (has.get("CPU", 0.0), has.get("GPU", 0.0)) for node, has in found if node != ours}
+
+
 def one_line(error: BaseException) -> str:
     """What an error of Ray says, shortened to a line: it may bring whole tracebacks of other machines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -26,6 +26,7 @@ LEAVES = {
     "config_controls": {"config_block"},
     "config_journal": {"config_block"},
     "config_log": {"config_block"},
+    "config_renderer": {"config_block"},
     "config_snapshot": {"config_block"},
     "config_thumbnails": {"config_block"},
     "config_web": {"config_block"},
@@ -43,6 +44,7 @@ LEAVES = {
         "config_controls",
         "config_journal",
         "config_log",
+        "config_renderer",
         "config_snapshot",
         "config_thumbnails",
         "config_web",
@@ -96,7 +98,8 @@ ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    "av": ("streamer.media", "streamer.video", "streamer.dream.sources.reels"),
+    # What comes from a camera is read, and keyframes that cross a slow network are H.264: both in the dream's own processes.
+    "av": ("streamer.media", "streamer.video", "streamer.dream.sources.reels", "streamer.dream.worker.remote.h264"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),

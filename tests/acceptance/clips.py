@@ -27,6 +27,7 @@ from bot.client import Client
 from bot.config import ChatConfig
 from bot.desk import ChatDesk
 from bot.messages import Line, Role
+from bot.polls import Polls
 from bot.replies import Replies
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
@@ -126,11 +127,16 @@ def play(figures: Figures, stream: Stream, path: str, shots: Path | None) -> Non
         browser.close()
 
 
+async def unsaid(text: str) -> None:
+    """There is no chat that anything could be said to."""
+
+
 async def measure(figures: Figures, stream: Stream, count: int) -> list[Clip]:
     """Clip again and again, each time another dream."""
     config, clips = ChatConfig(), []
     async with Client(stream.url) as client:
-        desk = ChatDesk(client, Replies(config, Random(1)), config)
+        replies = Replies(config, Random(1))
+        desk = ChatDesk(client, replies, config, Polls(client, replies, unsaid))
         for number in range(count):
             clips.append(await clip(desk, stream, number))
             await asyncio.sleep(5.5)  # sooner, it is the same clip

@@ -159,11 +159,11 @@ def _container() -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """Words for a time, as exact as an estimate can be: ``8 s``, ``3 min``, ``1.5 h``."""
+    """Words for a time, as exact as an estimate can be: ``8 s``, ``3.2 min``, ``1.5 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
+        return f"{seconds / 60:.2g} min"
     return f"{seconds / 3600:.1f} h"
 
 

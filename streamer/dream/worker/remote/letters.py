@@ -1,0 +1,99 @@
+"""What a relay and its host tell each other. Frozen and picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.config import Config
+from streamer.dream.interface import Factory
+from streamer.dream.worker.protocol import Command, Haste, Report, Resume, Shot
+from streamer.dream.worker.remote.coding import Coded, Coding
+from streamer.kept import Kept
+from streamer.messages import SourcePicture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hire:
+    """All a host needs to start its worker."""
+
+    config: Config
+    seed: int
+    factory: Factory | None
+    haste: Haste
+    threads: int = 0
+    """That the worker computes with, at most; 0 for as many as suit the node."""
+    feed: tuple[int, int] | None = None
+    """(height, width) of the largest picture to ride on; None where nothing is ridden on."""
+    picture: bytes | None = None
+    """The file of the picture that the dream starts from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """``Begin``, with what lies in the relay's memory; times are on the host's clock."""
+
+    resume: Resume | None
+    level: int
+
+
+Letter = Command | Start
+"""From the relay to the host; each has a number, since calls may overtake one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A relay asks for what there is."""
+
+    acknowledged: int
+    """Pictures that it has so far."""
+    coding: Coding
+    """How the next ones are to come."""
+    window: int
+    """Pictures that may be under way."""
+    keep_s: float
+    """Seconds from one time that what is kept of the dream comes to the next."""
+    hold_s: float
+    """Seconds to wait where there is nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """A keyframe on its way: its times are on the host's clock."""
+
+    shot: Shot
+    """Its slot means nothing, and what was kept stands below."""
+    picture: Coded
+    coding: Coding
+    """How that was asked for."""
+    ridden: Coded | None = None
+    kept: Kept | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What its pictures take on the network."""
+        return len(self.picture.data) + (0 if self.ridden is None else len(self.ridden.data))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parcel:
+    """What a host answers."""
+
+    number: int | None
+    """Its place among those that hold something, from 0; None where it holds nothing."""
+    sent_s: float
+    """When it left, on the host's clock."""
+    held: tuple[Report | Sent, ...] = ()
+    """In the order in which the worker said it; one keyframe at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A picture to ride on, for the host's feed. Its time stays on the relay's clock: nobody there looks at it."""
+
+    picture: Coded
+    number: int
+    time_s: float
+
+    def opened(self) -> SourcePicture:
+        """The picture itself."""
+        return SourcePicture(self.picture.opened(), self.number, self.time_s)
