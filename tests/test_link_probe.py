@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streamer.cluster import ClusterError, connect
-from streamer.link_probe import LEAST_BYTES, LONG_S, MOST_BYTES, probe, rate_mbit
+from streamer.link_probe import LEAST_BYTES, LONG_S, LONG_TRIPS, MOST_BYTES, probe, rate_mbit
 from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
 
 
@@ -28,17 +28,23 @@ class Line:
 def test_the_rate_of_a_slow_link(mbit: float, round_trip_s: float) -> None:
     line = Line(mbit * 1e6 / 8, round_trip_s)
     assert rate_mbit(line.transfer, round_trip_s) == pytest.approx(mbit)
-    assert sum(line.sizes) / line.bytes_per_s < 6 * LONG_S + LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
+    long_s = max(LONG_S, LONG_TRIPS * round_trip_s)
+    assert sum(line.sizes) / line.bytes_per_s < 4 * long_s + 3 * LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
 
 
 def test_a_fast_link_is_told_by_the_largest_transfer() -> None:
     line = Line(1e9, 0.0005)
     assert rate_mbit(line.transfer, 0.0005) == pytest.approx(8000)
-    assert line.sizes == [LEAST_BYTES, 4 * LEAST_BYTES, 16 * LEAST_BYTES, MOST_BYTES]
+    assert (line.sizes[:3], line.sizes[-1]) == ([LEAST_BYTES, 2 * LEAST_BYTES, 4 * LEAST_BYTES], MOST_BYTES)
 
 
-def test_transfers_no_longer_than_a_round_trip_tell_no_wonders() -> None:
-    assert rate_mbit(lambda size: 0.05, 0.08) == pytest.approx(8e-6 * MOST_BYTES / 0.005)
+def test_what_every_transfer_takes_besides_is_none_of_the_rate() -> None:
+    line = Line(20e6 / 8, 0.3)
+    assert rate_mbit(line.transfer, 0.08) == pytest.approx(20)
+
+
+def test_transfers_that_take_all_the_same_tell_no_wonders() -> None:
+    assert rate_mbit(lambda size: 0.05, 0.08) == pytest.approx(8e-6 * (MOST_BYTES - LEAST_BYTES) / 0.015)
 
 
 def test_a_real_node_is_measured(ray_address: str) -> None:  # noqa: F811
