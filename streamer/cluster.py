@@ -33,6 +33,8 @@ TOKEN = (
     "its token has to be here too: RAY_AUTH_MODE=token, and the token in ~/.ray/auth_token, in the file that "
     "RAY_AUTH_TOKEN_PATH names, or in RAY_AUTH_TOKEN"
 )
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+"""Of the environment, which Ray reads when it is imported: it tells nobody of its use, and prints no line of its nodes here."""
 REACH_S, ASK_S = 5.0, 30.0
 """Seconds for a connection to an address, and for all nodes to say what they have: each first starts a process."""
 
@@ -153,6 +155,13 @@ def others_free() -> dict[str, tuple[float, float]]:
     return {node: (has.get("CPU", 0.0), has.get("GPU", 0.0)) for node, has in found if node != ours}
 
 
+def fetched(reference: Any) -> Any:
+    """In a task: what somebody put into the cluster, given what stands for it. Its arrays cannot be written to."""
+    import ray
+
+    return ray.get(reference)
+
+
 def one_line(error: BaseException) -> str:
     """What an error of Ray says, shortened to a line: it may bring whole tracebacks of other machines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -164,7 +173,8 @@ def one_line(error: BaseException) -> str:
 
 def _package(*, client: bool) -> ModuleType:
     """Ray, as quiet as it can be told to be before it is imported."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
