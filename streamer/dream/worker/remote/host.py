@@ -82,8 +82,12 @@ class Host:
         self._heard_s = time.monotonic()
         return (NOISE * (count // len(NOISE) + 1))[:count]
 
-    def fetch(self, ask: Ask) -> Parcel:
-        """What the worker has said since, up to and with one picture; waited for."""
+    def fetch(self, ask: Ask) -> list[bytes] | bytes:
+        """What the worker has said since, up to and with one picture, waited for: a ``Parcel`` in parts."""
+        parts = self._fetched(ask).cut(ask.parts)
+        return parts if len(parts) > 1 else parts[0]
+
+    def _fetched(self, ask: Ask) -> Parcel:
         self._heard_s = time.monotonic()
         until_s = self._heard_s + ask.hold_s
         self._keep_s = ask.keep_s

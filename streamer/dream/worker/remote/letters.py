@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamer.config import Config
@@ -10,6 +12,11 @@ from streamer.dream.worker.protocol import Command, Haste, Report, Resume, Shot
 from streamer.dream.worker.remote.coding import Coded, Coding
 from streamer.kept import Kept
 from streamer.messages import SourcePicture
+
+PART_BYTES = 96 * 1024
+"""What is no larger than 100 kB comes with Ray's answer itself. All else is fetched then, which takes two more round trips."""
+MOST_PARTS = 16
+"""Larger parcels come whole all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +61,8 @@ class Ask:
     """Seconds from one time that what is kept of the dream comes to the next."""
     hold_s: float
     """Seconds to wait where there is nothing."""
+    parts: int
+    """Into how many the answer is to be cut."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +93,18 @@ class Parcel:
     """When it left, on the host's clock."""
     held: tuple[Report | Sent, ...] = ()
     """In the order in which the worker said it; one keyframe at most."""
+
+    def cut(self, parts: int) -> list[bytes]:
+        """It in so many parts; all in the first where they would be too large to come at once."""
+        data = pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+        size = PART_BYTES if len(data) <= parts * PART_BYTES else len(data)
+        return [data[number * size : (number + 1) * size] for number in range(parts)]
+
+    @staticmethod
+    def joined(parts: Sequence[bytes]) -> Parcel:
+        """A parcel out of its parts."""
+        parcel: Parcel = pickle.loads(b"".join(parts))
+        return parcel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,6 +24,8 @@ LEAST_S = 0.002
 """What crosses in less time than this has met no limit: it tells of one that is no lower."""
 CALL_S = 0.002
 """That a keyframe takes besides, on any link: it is packed, handed over, and unpacked."""
+FIRST_S = 0.02
+"""For which a first measure counts."""
 SMOOTHING = 0.15
 """Weight of the latest keyframe in what is measured."""
 PROMPT_S = 0.02
@@ -63,16 +65,24 @@ class Line:
         self.bytes_per_s = bytes_per_s
         self._trip_s = trip_s
         self._through_s = -math.inf
+        self._count, self._took_s = bytes_per_s * FIRST_S, FIRST_S
+
+    def probed(self, bytes_per_s: float) -> None:
+        """So much came through while nothing else did."""
+        self.bytes_per_s = bytes_per_s
+        self._count, self._took_s = bytes_per_s * FIRST_S, FIRST_S
 
     def carried(self, count: int, sent_s: float, got_s: float) -> None:
         """So many bytes came, all times on one clock."""
         began_s = max(sent_s + self._trip_s() / 2 + CALL_S, self._through_s)
-        self._through_s = got_s
-        took_s = got_s - began_s
-        found = count / max(took_s, LEAST_S)
-        if took_s <= LEAST_S and found < self.bytes_per_s:
-            return  # too small to tell
-        self.bytes_per_s += SMOOTHING * (found - self.bytes_per_s)
+        self._through_s = max(self._through_s, got_s)
+        took_s = max(got_s - began_s, LEAST_S)
+        if took_s == LEAST_S and count < LEAST_S * self.bytes_per_s:
+            return  # too little to tell
+        # Both are averaged, not their ratio: of two that come at once the first has taken the time of both.
+        self._count += SMOOTHING * (count - self._count)
+        self._took_s += SMOOTHING * (took_s - self._took_s)
+        self.bytes_per_s = self._count / self._took_s
 
 
 def measured(count: int, took_s: float, trip_s: float) -> float:

@@ -38,7 +38,7 @@ from streamer.dream.worker.remote.coding import alone
 from streamer.dream.worker.remote.delivery import Delivery
 from streamer.dream.worker.remote.files import packed
 from streamer.dream.worker.remote.gauge import Gauge
-from streamer.dream.worker.remote.letters import Hire, Letter, Seen, Start
+from streamer.dream.worker.remote.letters import Hire, Letter, Parcel, Seen, Start
 from streamer.dream.worker.remote.link import measured
 from streamer.dream.worker.remote.mailbox import Mailbox
 from streamer.dream.worker.ring import Ring
@@ -201,15 +201,13 @@ class Relay:
         """See how far the other clock is from ours, how long the way is and how wide."""
         for _ in range(FIRST_PINGS):
             self._ask_the_time(gauge)
-        found = 0.0
-        for count in PROBES:
+        for count in PROBES:  # the larger, the later and the better: TCP begins slowly
             asked_s = time.monotonic()
             self._get(self._host.noise.remote(count))
             took_s = time.monotonic() - asked_s
-            found = max(found, measured(count, took_s, gauge.trip_s))
+            gauge.probed(measured(count, took_s, gauge.trip_s))
             if took_s > PROBE_ENOUGH_S:
                 break
-        gauge.probed(found)
 
     def _ask_the_time(self, gauge: Gauge) -> None:
         asked_s = time.monotonic()
@@ -264,7 +262,9 @@ class Relay:
     def _fetch(self, gauge: Gauge, node: Node) -> None:
         """Fetch what the worker says, one call after the other."""
         while not self._over.is_set():
-            parcel = self._get(self._host.fetch.remote(gauge.ask()))
+            ask = gauge.ask()
+            parts = self._host.fetch.options(num_returns=ask.parts).remote(ask)
+            parcel = Parcel.joined(self._get(parts if ask.parts > 1 else [parts]))
             self._delivery(parcel, time.monotonic(), gauge)
 
     def _feed(self, gauge: Gauge, node: Node) -> None:
