@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamer.config import Config
 from streamer.dream.interface import Factory
-from streamer.dream.worker.protocol import Command, Haste, Report, Resume, Shot
+from streamer.dream.worker.protocol import Begin, Command, Haste, Report, Resume, Shot
 from streamer.dream.worker.remote.coding import Coded, Coding
+from streamer.dream.worker.ring import Ring
 from streamer.kept import Kept
 from streamer.messages import SourcePicture
 
@@ -41,6 +42,23 @@ class Start:
 
     resume: Resume | None
     level: int
+
+    @classmethod
+    def of(cls, begin: Begin, ring: Ring, theirs: Callable[[float], float]) -> Start:
+        """What an order says, with what lies in the memory that belongs to it.
+
+        Args:
+            theirs: tells a time of ours on the host's clock.
+        """
+        left = begin.left
+        if left is None:
+            return cls(None, begin.level)
+        height, width = left.size
+        pictures = ring.read(0, (height if left.ridden is None else 2 * height, width))
+        ridden = None if left.ridden is None else SourcePicture(pictures[height:], *left.ridden)
+        kept = None if left.kept is None else left.kept.get(ring)
+        resume = Resume(pictures[:height], left.pose, theirs(left.time_s), ridden, None, kept, left.kept_ago)
+        return cls(resume, begin.level)
 
 
 Letter = Command | Start
