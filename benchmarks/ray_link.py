@@ -25,7 +25,7 @@ from streamer.dream.worker.wishes import Wishes
 from streamer.messages import LinkStatus, Motion, Scene, Target, arrange
 from tests.acceptance.light_dream import make_zooming
 from tests.acceptance.link import Condition, Link, missing
-from tests.acceptance.ray_nodes import RayNodes, cluster_over
+from tests.acceptance.ray_nodes import cluster_over
 
 RATES_MBIT, TRIPS_MS = (1000.0, 100.0, 20.0), (2.0, 20.0, 80.0)
 SIZES = ((512, 288), (1280, 720))
@@ -75,9 +75,9 @@ class Reader:
 
 
 @contextmanager
-def reading(cluster: RayNodes, size: tuple[int, int], compress: str) -> Iterator[Reader]:
+def reading(address: str, size: tuple[int, int], compress: str) -> Iterator[Reader]:
     width, height = size
-    renderer = RendererConfig(where="ray", address=cluster.address, gpus=0.0, compress=compress)  # type: ignore[arg-type]
+    renderer = RendererConfig(where="ray", address=address, gpus=0.0, compress=compress)  # type: ignore[arg-type]
     config = Config(
         canvas=CanvasConfig(width=width, height=height),
         video=VideoConfig(width=width, height=height, fps=FPS),
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--trips", type=float, nargs="*", default=TRIPS_MS, help="round trips in ms")
     parser.add_argument("--compress", default="auto")
     parser.add_argument("--small", action="store_true", help="512x288 only")
+    parser.add_argument("--client", action="store_true", help="through the head's port for clients")
     given = parser.parse_args()
     if lacking := missing():
         print(lacking)
@@ -132,10 +133,11 @@ def main() -> int:
         first = Condition(rate_mbit=rate, delay_s=given.trips[0] / 2000)
         with Link(first) as link, cluster_over(link, head_cpus=0) as cluster:
             os.environ.update(cluster.environment)
+            address = cluster.client_address if given.client else cluster.address
             for trip in given.trips:
                 link.set(Condition(rate_mbit=rate, delay_s=trip / 2000))
                 for size in SIZES[: 1 if given.small else None]:
-                    with reading(cluster, size, given.compress) as reader:
+                    with reading(address, size, given.compress) as reader:
                         line = measure(reader, given.seconds)
                     print(f"| {size[0]}x{size[1]} | {rate:g} | {trip:g} | {line}", flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f}")

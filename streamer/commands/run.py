@@ -189,7 +189,7 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
             raise CommandError(report.message, WRONG_CALL)
         if isinstance(report, Linked):
             return
-        if isinstance(report, logging.LogRecord):
+        if isinstance(report, logging.LogRecord) and logging.getLogger(report.name).isEnabledFor(report.levelno):
             logging.getLogger(report.name).handle(report)
 
 

@@ -124,7 +124,9 @@ class Spare:
             case Prepared():
                 self._due_s = math.inf
             case logging.LogRecord():
-                logging.getLogger(report.name).handle(report)
+                logger = logging.getLogger(report.name)
+                if logger.isEnabledFor(report.levelno):
+                    logger.handle(report)
             case Linked() if self.waits:
                 pass
             case _:

@@ -41,6 +41,12 @@ def make_known(config, seed, tell):
     return fake_dream.make_inspectable(config, seed, tell)
 
 
+def make_known_and_deaf(config, seed, tell):
+    """Likewise, and hears nothing once it dreams."""
+    make_known(config, seed, tell)
+    return fake_dream.make_deaf(config, seed, tell)
+
+
 def known_at(file: Path) -> Config:
     return CONFIG.model_copy(update={"network": NetworkConfig(weights=file)})
 

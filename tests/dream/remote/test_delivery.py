@@ -11,7 +11,7 @@ from streamer.dream.worker.protocol import Failed, Free, Hello, Ready, Shot
 from streamer.dream.worker.remote.coding import PLAIN, Coded, Coding
 from streamer.dream.worker.remote.delivery import Delivery
 from streamer.dream.worker.remote.gauge import Gauge
-from streamer.dream.worker.remote.letters import Parcel, Sent
+from streamer.dream.worker.remote.letters import PART_BYTES, Parcel, Sent
 from streamer.dream.worker.remote.mailbox import Mailbox
 from streamer.dream.worker.ring import KEPT, SLOTS, Ring
 from streamer.kept import Kept
@@ -155,3 +155,14 @@ def test_scenes_come_back_with_who_asked_for_them(stage):
     stage.come(0, replace(told, shot=replace(told.shot, scene=Scene(4, ()), acts=(100, Scene(4, ()), Scene(9, ())))))
     (shot,) = stage.shots
     assert (shot.scene, shot.acts) == (asked, (100, asked, Scene(9, ())))
+
+
+@pytest.mark.parametrize("size", [0, 10, 5 * PART_BYTES])
+@pytest.mark.parametrize("parts", [1, 4, 16])
+def test_a_parcel_in_parts_is_whole_again(size, parts):
+    whole = Parcel(3, 1.5, (sent(0, coded=Coded("jpeg", SIZE, bytes(size))),))
+    cut = whole.cut(parts)
+    assert len(cut) == parts
+    assert max(map(len, cut)) <= PART_BYTES or not any(cut[1:]), "what is too large comes in one piece"
+    again = Parcel.joined(cut)
+    assert (again.number, again.sent_s, len(again.held[0].picture.data)) == (3, 1.5, size)

@@ -14,7 +14,7 @@ from streamer.dream.worker.protocol import Beat, Busy, Haste, Inspected, Linked,
 from streamer.messages import Motion, SourcePicture
 from tests.dream import fake_dream, test_riding_worker
 from tests.dream.fake_dream import WNIDS
-from tests.dream.remote.talk import CONFIG, DEADLINE_S, alive, hire, known_at, make_known, ray, scene
+from tests.dream.remote.talk import CONFIG, DEADLINE_S, alive, hire, known_at, make_known, make_known_and_deaf, ray, scene
 
 
 @pytest.fixture(params=["here", "ray"], scope="session")
@@ -44,8 +44,8 @@ def dreaming(workers, *args, **named):
     return talk
 
 
-def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where, tmp_path):
-    talk = dreaming(workers, make_known, config=known_at(tmp_path / "pid"))
+def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
+    talk = dreaming(workers, fake_dream.make_inspectable)
     assert talk.ended is None, talk.ended
     talk.wish(scene=scene(2, WNIDS[1]), bumps=1)
     talk.until(lambda: talk.shots[-1][0].scene.id == 2 and Bump() in talk.acts)
@@ -76,13 +76,6 @@ def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where, tmp_p
     assert times == sorted(times)
     assert -0.01 < min(talk.lags) < max(talk.lags) < DEADLINE_S, "they are on this clock"
     assert sum(kept is not None for *_, kept in talk.shots) > 1
-    worker = int((tmp_path / "pid").read_text())
-    assert alive(worker)
-    talk.hand.dismiss(2.0)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while alive(worker):
-        assert time.monotonic() < deadline_s, "it outlives who dismissed it"
-        time.sleep(0.01)
 
 
 def test_it_goes_on_from_where_another_got_to(workers):
@@ -164,8 +157,16 @@ def test_a_light_spare_takes_nothing_before_it_is_needed(workers):
     assert talk.ended is None
 
 
-def test_one_that_hears_nothing_is_dismissed_all_the_same(workers):
-    talk = workers(fake_dream.make_deaf)
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+@pytest.mark.parametrize("factory", [make_known, make_known_and_deaf])
+def test_nothing_is_left_of_one_that_is_dismissed(workers, tmp_path, factory, seconds):
+    talk = workers(factory, config=known_at(tmp_path / "pid"))
     talk.begin()
     talk.until(lambda: talk.of(Ready))
-    talk.hand.dismiss(0.0)
+    worker = int((tmp_path / "pid").read_text())
+    assert alive(worker)
+    talk.hand.dismiss(seconds)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while alive(worker):
+        assert time.monotonic() < deadline_s, "it outlives who dismissed it"
+        time.sleep(0.01)

@@ -129,3 +129,22 @@ def test_the_window_fills_the_link(size, bytes_per_s, trip_s):
     round_s = trip_s + size / bytes_per_s
     assert under_way / round_s >= min(25.0, SHARE * bytes_per_s / size)
     assert 2 <= under_way <= MOST_WINDOW
+
+
+def test_pictures_that_come_at_once_have_shared_their_time():
+    """As where a call waits for another one: of each four, three take no time at all."""
+    line = Line(GIGABIT, lambda: 0.02)
+    for number in range(200):
+        came_s = number * 0.16 + 0.012 + 4 * 40_000 / TWENTY
+        for _ in range(4):
+            line.carried(40_000, number * 0.16, came_s)
+    assert line.bytes_per_s == pytest.approx(TWENTY, rel=0.1)
+
+
+def test_a_busy_processor_is_no_narrow_link():
+    """Each third keyframe waits 40 ms for one."""
+    line, wire = Line(1e6, lambda: 0.02), Wire(HUNDRED, 0.02)
+    for number in range(200):
+        came_s = wire.send(60_000, number * 0.06)
+        line.carried(60_000, number * 0.06, came_s + (0.04 if number % 3 == 0 else 0.0))
+    assert line.bytes_per_s == pytest.approx(HUNDRED, rel=0.1)

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,15 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         why = "a cluster needs Ray, which is not here: pip install 'zoomdream[ray]' (there is none)"
         assert told["health"]["problems"] == [f"this machine dreams in place of the cluster: {why}"]
         assert end(stream).clean, stream.log()
+
+
+def test_another_version_ends_it_with_2_and_one_line(tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ours := tmp_path / "zoomdream-9.9.dist-info").mkdir()
+    (ours / "METADATA").write_text("Metadata-Version: 2.1\nName: zoomdream\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    settings = ("renderer.where=ray", f"renderer.address={ray_address}", "renderer.gpus=0", "renderer.fallback=none")
+    done = call(tmp_path, *settings)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"zoomdream: no node of the cluster at '{ray_address}' can be used: node ")
+    assert f" has zoomdream {metadata.version('zoomdream')}, this is 9.9: install the same on both" in line

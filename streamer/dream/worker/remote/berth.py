@@ -61,13 +61,13 @@ def choose(cluster: Cluster, elsewhere: Elsewhere) -> Node:
         except ClusterError as error:
             raise NoBerth(str(error)) from error
         differences = compare(nodes)
-        for text in {each.text for each in differences} - told:
-            log.warning("%s", text)
-            told.add(text)
         usable = fitting(nodes, differences)
         if not usable:
             reason = "; ".join(each.text for each in differences if not each.fits) or "it has no node that is alive"
             raise NoBerth(f"no node of the cluster at '{settings.address}' can be used: {reason}")
+        for text in {each.text for each in differences} - told:
+            log.warning("%s", text)
+            told.add(text)
         free = [each for each in usable if each.free_cpus >= cpus and each.free_gpus >= gpus and each.id not in elsewhere.avoid]
         if free:
             return min(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -12,7 +13,7 @@ from streamer.dream.device import most_pixels
 from streamer.dream.worker.protocol import Shot
 from streamer.dream.worker.remote.clocks import OtherClock
 from streamer.dream.worker.remote.coding import PLAIN, Coding
-from streamer.dream.worker.remote.letters import Ask, Sent
+from streamer.dream.worker.remote.letters import MOST_PARTS, PART_BYTES, Ask, Sent
 from streamer.dream.worker.remote.link import Choice, Line, Wanted, window
 from streamer.kept import Kept
 from streamer.messages import LinkStatus
@@ -62,7 +63,7 @@ class Gauge:
     def probed(self, bytes_per_s: float) -> None:
         """So much came through while nothing else did."""
         with self._lock:
-            self._line.bytes_per_s = bytes_per_s
+            self._line.probed(bytes_per_s)
 
     @property
     def trip_s(self) -> float:
@@ -111,7 +112,9 @@ class Gauge:
             self._coding = self._choice(wanted, line, self._theirs.trip_s)
             size = self._choice.keyframe_bytes or 0.25 * self._pixels
             under_way = window(size, wanted.per_s, line, self._theirs.trip_s)
-            return Ask(self._arrived, self._coding, under_way, self._kept_bytes / (KEPT_SHARE * line), HOLD_S)
+            parts = math.ceil((1.3 * size + self._kept_bytes) / PART_BYTES)
+            keep_s = self._kept_bytes / (KEPT_SHARE * line)
+            return Ask(self._arrived, self._coding, under_way, keep_s, HOLD_S, min(parts, MOST_PARTS))
 
     @property
     def coding(self) -> Coding:

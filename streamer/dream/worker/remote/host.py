@@ -25,15 +25,15 @@ from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import Failed, Shot
 from streamer.dream.worker.remote.coding import Packer, alone
 from streamer.dream.worker.remote.files import unpacked
-from streamer.dream.worker.remote.letters import Ask, Hire, Letter, Parcel, Seen, Sent, Start
+from streamer.dream.worker.remote.letters import PART_BYTES, Ask, Hire, Letter, Parcel, Seen, Sent, Start
 from streamer.dream.worker.remote.outbox import Outbox, Taken
 from streamer.dream.worker.ring import KEPT
 
-LEASE_S = 15.0
-"""Seconds without a word from the relay after which it is gone, and the node free for others."""
+LEASE_S = 60.0
+"""Seconds without a word from the relay after which it is gone. Mostly Ray ends an actor before that, with its owner."""
 LOOK_S = 1.0
 """Seconds between looks at that."""
-NOISE = os.urandom(1 << 16)
+NOISE = os.urandom(PART_BYTES)
 """What cannot be compressed, for measuring a link."""
 
 
@@ -77,13 +77,17 @@ class Host:
         self._heard_s = time.monotonic()
         return self._heard_s
 
-    def noise(self, count: int) -> bytes:
-        """So many bytes that cannot be compressed."""
+    def noise(self, parts: int) -> list[bytes] | bytes:
+        """So many times ``PART_BYTES`` bytes that cannot be compressed."""
         self._heard_s = time.monotonic()
-        return (NOISE * (count // len(NOISE) + 1))[:count]
+        return [NOISE] * parts if parts > 1 else NOISE
 
-    def fetch(self, ask: Ask) -> Parcel:
-        """What the worker has said since, up to and with one picture; waited for."""
+    def fetch(self, ask: Ask) -> list[bytes] | bytes:
+        """What the worker has said since, up to and with one picture, waited for: a ``Parcel`` in parts."""
+        parts = self._fetched(ask).cut(ask.parts)
+        return parts if len(parts) > 1 else parts[0]
+
+    def _fetched(self, ask: Ask) -> Parcel:
         self._heard_s = time.monotonic()
         until_s = self._heard_s + ask.hold_s
         self._keep_s = ask.keep_s

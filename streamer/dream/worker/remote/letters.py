@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamer.config import Config
 from streamer.dream.interface import Factory
-from streamer.dream.worker.protocol import Command, Haste, Report, Resume, Shot
+from streamer.dream.worker.protocol import Begin, Command, Haste, Report, Resume, Shot
 from streamer.dream.worker.remote.coding import Coded, Coding
+from streamer.dream.worker.ring import Ring
 from streamer.kept import Kept
 from streamer.messages import SourcePicture
+
+PART_BYTES = 96 * 1024
+"""What is no larger than 100 kB comes with Ray's answer itself. All else is fetched then, which takes two more round trips."""
+MOST_PARTS = 16
+"""Larger parcels come whole all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +43,23 @@ class Start:
     resume: Resume | None
     level: int
 
+    @classmethod
+    def of(cls, begin: Begin, ring: Ring, theirs: Callable[[float], float]) -> Start:
+        """What an order says, with what lies in the memory that belongs to it.
+
+        Args:
+            theirs: tells a time of ours on the host's clock.
+        """
+        left = begin.left
+        if left is None:
+            return cls(None, begin.level)
+        height, width = left.size
+        pictures = ring.read(0, (height if left.ridden is None else 2 * height, width))
+        ridden = None if left.ridden is None else SourcePicture(pictures[height:], *left.ridden)
+        kept = None if left.kept is None else left.kept.get(ring)
+        resume = Resume(pictures[:height], left.pose, theirs(left.time_s), ridden, None, kept, left.kept_ago)
+        return cls(resume, begin.level)
+
 
 Letter = Command | Start
 """From the relay to the host; each has a number, since calls may overtake one another."""
@@ -54,6 +79,8 @@ class Ask:
     """Seconds from one time that what is kept of the dream comes to the next."""
     hold_s: float
     """Seconds to wait where there is nothing."""
+    parts: int
+    """Into how many the answer is to be cut."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +111,18 @@ class Parcel:
     """When it left, on the host's clock."""
     held: tuple[Report | Sent, ...] = ()
     """In the order in which the worker said it; one keyframe at most."""
+
+    def cut(self, parts: int) -> list[bytes]:
+        """It in so many parts; all in the first where they would be too large to come at once."""
+        data = pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+        size = PART_BYTES if len(data) <= parts * PART_BYTES else len(data)
+        return [data[number * size : (number + 1) * size] for number in range(parts)]
+
+    @staticmethod
+    def joined(parts: Sequence[bytes]) -> Parcel:
+        """A parcel out of its parts."""
+        parcel: Parcel = pickle.loads(b"".join(parts))
+        return parcel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from streamer.config_renderer import Compress
 from streamer.dream.worker.remote.coding import Coding
@@ -40,6 +41,7 @@ STEP = 1.25
 CODE_S = 0.004
 """That a keyframe is under way beyond what the link takes: it is coded, handed over, unpacked."""
 LATELY = 24
+"""Keyframes by which all this is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,29 @@ class Line:
     """
 
     def __init__(self, bytes_per_s: float, trip_s: Callable[[], float]) -> None:
-        self.bytes_per_s = bytes_per_s
         self._trip_s = trip_s
         self._through_s = -math.inf
+        self._carried: deque[tuple[int, float]] = deque(maxlen=LATELY)  # bytes, and the seconds that they took
+        self.probed(bytes_per_s)
+
+    def probed(self, bytes_per_s: float) -> None:
+        """So much came through while nothing else did."""
+        self.bytes_per_s = bytes_per_s
+        self._carried.extend([(round(bytes_per_s * LEAST_S), LEAST_S)] * LATELY)
 
     def carried(self, count: int, sent_s: float, got_s: float) -> None:
         """So many bytes came, all times on one clock."""
-        began_s = max(sent_s + self._trip_s() / 2 + CALL_S, self._through_s)
-        self._through_s = got_s
-        took_s = got_s - began_s
-        found = count / max(took_s, LEAST_S)
-        if took_s <= LEAST_S and found < self.bytes_per_s:
-            return  # too small to tell
-        self.bytes_per_s += SMOOTHING * (found - self.bytes_per_s)
+        behind = sent_s + self._trip_s() / 2 + CALL_S <= self._through_s
+        began_s = self._through_s if behind else sent_s + self._trip_s() / 2 + CALL_S
+        self._through_s = max(self._through_s, got_s)
+        took_s = max(got_s - began_s, LEAST_S)
+        if took_s == LEAST_S and behind:  # they came together, and share the time that the first has taken
+            before, took_s = self._carried.pop()
+            self._carried.append((before + count, took_s))
+        elif took_s > LEAST_S or count >= LEAST_S * self.bytes_per_s:  # else it is too little to tell
+            self._carried.append((count, took_s))
+        # The median, since now and then one waits for a busy processor.
+        self.bytes_per_s = median(count / took_s for count, took_s in self._carried)
 
 
 def measured(count: int, took_s: float, trip_s: float) -> float:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -26,11 +26,9 @@ from streamer.dream.worker.protocol import (
     Failed,
     Haste,
     Hello,
-    Left,
     Linked,
     Prepared,
     Report,
-    Resume,
     Stop,
 )
 from streamer.dream.worker.remote import berth
@@ -38,12 +36,11 @@ from streamer.dream.worker.remote.coding import alone
 from streamer.dream.worker.remote.delivery import Delivery
 from streamer.dream.worker.remote.files import packed
 from streamer.dream.worker.remote.gauge import Gauge
-from streamer.dream.worker.remote.letters import Hire, Letter, Seen, Start
+from streamer.dream.worker.remote.letters import PART_BYTES, Hire, Letter, Parcel, Seen, Start
 from streamer.dream.worker.remote.link import measured
 from streamer.dream.worker.remote.mailbox import Mailbox
-from streamer.dream.worker.ring import Ring
 from streamer.dream.worker.work import ignore_terminals, log_to
-from streamer.messages import Scene, SourcePicture
+from streamer.messages import Scene
 from streamer.processes import RoundClock
 
 log = logging.getLogger(__name__)
@@ -59,8 +56,10 @@ TELL_S = 1.0
 """Seconds from one report on the link to the next."""
 ROOMS_S = 5.0
 """Seconds from one look at other nodes to the next."""
-FIRST_PINGS, PROBES, PROBE_ENOUGH_S = 8, (1 << 16, 1 << 19, 1 << 19), 0.3
-"""The link is measured by so many round trips, then by so many bytes each; by no more once that took long."""
+FIRST_PINGS, PROBES, PROBE_ENOUGH_S = 8, (1, 4, 8), 0.3
+"""The link is measured by so many round trips, then by so many parts of a parcel at once; by no more once that took long."""
+PREPARE_S = 90.0
+"""Seconds to reach the cluster and to start a host; Ray itself waits much longer where nobody answers."""
 FEED_S = 0.01
 """Seconds between looks for a newer picture to ride on."""
 FEEDS = 2
@@ -116,7 +115,6 @@ class Relay:
     def __init__(self, assignment: Assignment, elsewhere: Elsewhere, send: Callable[[Report], None]) -> None:
         self.mailbox = Mailbox()
         self._assignment, self._elsewhere, self._send = assignment, elsewhere, send
-        self._ring: Ring = assignment.ring
         self._over = threading.Event()
         self._ended = threading.Lock()  # held by who says how it ended
         self._cluster: Cluster | None = None
@@ -131,39 +129,60 @@ class Relay:
             NoBerth: there is no cluster, or no place on it.
             Exception: what Ray raises.
         """
-        assignment, settings = self._assignment, self._elsewhere.settings
-        self._send(Busy(f"reaching the cluster at '{settings.address}'"))
-        self._cluster = cluster = berth.reach(settings)
-        haste = assignment.haste
+        settings, haste = self._elsewhere.settings, self._assignment.haste
+        with self._in_time():
+            self._send(Busy(f"reaching the cluster at '{settings.address}'"))
+            self._cluster = cluster = berth.reach(settings)
         if haste is Haste.SPARE_LIGHT:  # the node is taken once it is needed: the one at work may have it until then
             self._send(Prepared())
             self.mailbox.begun.wait()
             haste = Haste.NOW
-        self._send(Busy("looking for a node of the cluster"))
-        node = berth.choose(cluster, self._elsewhere)
-        self._send(Busy(f"starting on node {node.name}"))
-        feed = assignment.feed
-        hire = Hire(
-            disclosed_config(assignment.config),
-            assignment.seed,
-            assignment.factory,
-            haste,
-            0 if settings.gpus else settings.cpus or 0,
-            None if feed is None else feed.largest,
-            packed(assignment.config),
-        )
-        self._host = berth.start(cluster, node, settings, hire)
-        gauge = Gauge(assignment.config, node.name)
-        self._measure(gauge)
+        with self._in_time():
+            self._send(Busy("looking for a node of the cluster"))
+            node = berth.choose(cluster, self._elsewhere)
+            self._send(Busy(f"starting on node {node.name}"))
+            self._host = berth.start(cluster, node, settings, self._hire(haste))
+            gauge = Gauge(self._assignment.config, node.name)
+            self._measure(gauge)
         status = gauge.status()
         log.info("on node %s: %.3g Mbit/s, round trip %.3g ms", node.name, 8e-6 * status.bytes_per_s, 1e3 * status.round_trip_s)
         self._send(Linked(node.id, 0, status))
         threads = [("letters", self._write), ("pings", self._ping), *(("fetch", self._fetch) for _ in range(FETCHES))]
         for name, target in threads:
             threading.Thread(target=self._guarded, args=(target, gauge, node), name=name, daemon=True).start()
-        if feed is not None:
+        if self._assignment.feed is not None:
             threading.Thread(target=self._guarded, args=(self._feed, gauge, node), name="feed", daemon=True).start()
         self._watch(gauge, node)
+
+    def _hire(self, haste: Haste) -> Hire:
+        """What the host is told."""
+        assignment, settings = self._assignment, self._elsewhere.settings
+        return Hire(
+            disclosed_config(assignment.config),
+            assignment.seed,
+            assignment.factory,
+            haste,
+            0 if settings.gpus else settings.cpus or 0,
+            None if assignment.feed is None else assignment.feed.largest,
+            packed(assignment.config),
+        )
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Give up if what is done within takes too long."""
+
+        def give_up() -> None:
+            what = f"the cluster at '{self._elsewhere.settings.address}' has not answered within {PREPARE_S:g} s"
+            self._end(Failed(what, "", lasting=False))
+            self.leave()
+
+        watchdog = threading.Timer(PREPARE_S, give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
 
     def leave(self) -> None:
         """End the worker and this process, whatever else goes on."""
@@ -201,15 +220,13 @@ class Relay:
         """See how far the other clock is from ours, how long the way is and how wide."""
         for _ in range(FIRST_PINGS):
             self._ask_the_time(gauge)
-        found = 0.0
-        for count in PROBES:
+        for parts in PROBES:  # the larger, the later and the better: TCP begins slowly
             asked_s = time.monotonic()
-            self._get(self._host.noise.remote(count))
+            self._get(self._host.noise.options(num_returns=parts).remote(parts))
             took_s = time.monotonic() - asked_s
-            found = max(found, measured(count, took_s, gauge.trip_s))
+            gauge.probed(measured(parts * PART_BYTES, took_s, gauge.trip_s))
             if took_s > PROBE_ENOUGH_S:
                 break
-        gauge.probed(found)
 
     def _ask_the_time(self, gauge: Gauge) -> None:
         asked_s = time.monotonic()
@@ -248,23 +265,15 @@ class Relay:
 
     def _letter(self, command: Command | Begin, gauge: Gauge) -> Letter:
         if isinstance(command, Begin):
-            return Start(self._opened(command.left, gauge), command.level)
+            return Start.of(command, self._assignment.ring, gauge.theirs)
         return disclosed_scene(command) if isinstance(command, Scene) else command
-
-    def _opened(self, left: Left | None, gauge: Gauge) -> Resume | None:
-        """Where an earlier worker got to, out of the shared memory; its time is on the host's clock then."""
-        if left is None:
-            return None
-        height, width = left.size
-        pictures = self._ring.read(0, (height if left.ridden is None else 2 * height, width))
-        ridden = None if left.ridden is None else SourcePicture(pictures[height:], *left.ridden)
-        kept = None if left.kept is None else left.kept.get(self._ring)
-        return Resume(pictures[:height], left.pose, gauge.theirs(left.time_s), ridden, None, kept, left.kept_ago)
 
     def _fetch(self, gauge: Gauge, node: Node) -> None:
         """Fetch what the worker says, one call after the other."""
         while not self._over.is_set():
-            parcel = self._get(self._host.fetch.remote(gauge.ask()))
+            ask = gauge.ask()
+            parts = self._host.fetch.options(num_returns=ask.parts).remote(ask)
+            parcel = Parcel.joined(self._get(parts if ask.parts > 1 else [parts]))
             self._delivery(parcel, time.monotonic(), gauge)
 
     def _feed(self, gauge: Gauge, node: Node) -> None:
