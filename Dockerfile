@@ -2,6 +2,7 @@
 #
 #   docker build -t zoomdream .                                  dreams on the CPU
 #   docker build -t zoomdream:cuda --build-arg TORCH=cuda .      dreams, and encodes, on an NVIDIA GPU
+#   docker build -t zoomdream:ray --build-arg EXTRAS=twitch,imagenet,ray .     has it dream on a Ray cluster, or is a node of one
 #
 #   docker run --rm -e ZOOMDREAM_WEB_TOKEN="$(openssl rand -hex 16)" -p 127.0.0.1:8080:8080 \
 #     --read-only --tmpfs /tmp --shm-size 256m -v zoomdream:/var/lib/zoomdream zoomdream
@@ -10,6 +11,7 @@
 
 FROM python:3.12-slim-bookworm AS build
 ARG TORCH=cpu
+ARG EXTRAS=twitch,imagenet
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/zoomdream
@@ -30,7 +32,7 @@ COPY viewer_text viewer_text
 COPY bot bot
 COPY streamer streamer
 RUN pip freeze | grep -E '^torch' > /tmp/constraints.txt \
-    && pip install --constraint /tmp/constraints.txt ".[twitch,imagenet]"
+    && pip install --constraint /tmp/constraints.txt ".[$EXTRAS]"
 
 FROM python:3.12-slim-bookworm
 # Captions in any script; Debian's point releases move versions on, so they have none here.

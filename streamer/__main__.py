@@ -24,6 +24,7 @@ from streamer.commands.call import (
     FileOption,
     FormatOption,
     LogOption,
+    RayMayStandAlone,
     SetOption,
     fail,
     set_up_logs,
@@ -142,14 +143,26 @@ def classes(
         command(word, Console(), typer.echo)
 
 
-@app.command()
-def check(config: ConfigArgument = None, overrides: SetOption = None) -> None:
+@app.command(cls=RayMayStandAlone)
+def check(
+    config: ConfigArgument = None,
+    overrides: SetOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Look at a Ray cluster instead: its nodes, and whether the way there carries the stream. Its address as in "
+            "renderer.address, which counts if none is given. docs/ray.md.",
+        ),
+    ] = None,
+) -> None:
     """Look at everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
     from streamer.commands.check import command
 
     configure_logs(LogSetup("error"))  # what is to be said is found by looking
     with told():
-        command(config, overrides or (), Console())
+        command(config, overrides or (), Console(), ray)
 
 
 @app.command()

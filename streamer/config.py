@@ -38,6 +38,7 @@ from streamer.config_outputs import (
     free_name,
     named,
 )
+from streamer.config_renderer import RendererConfig
 from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
 from streamer.config_thumbnails import ThumbnailsConfig
@@ -64,6 +65,7 @@ __all__ = [
     "NullOutput",
     "Output",
     "QueueConfig",
+    "RendererConfig",
     "RtmpOutput",
     "Section",
     "SnapshotConfig",
@@ -572,6 +574,7 @@ class Config(Section):
     zoom: ZoomConfig = ZoomConfig()
     source: SourceConfig = SourceConfig()
     dream: DreamConfig = DreamConfig()
+    renderer: RendererConfig = RendererConfig()
     ink: InkConfig = InkConfig()
     queue: QueueConfig = QueueConfig()
     web: WebConfig = WebConfig()

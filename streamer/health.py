@@ -144,6 +144,7 @@ class Health:
         found = [still, self._slowness(), f"encoding fails: {encoder}" if encoder else ""]
         found += ["viewers see a slate in place of the dream" if slate else "", self._unfit(renderer), queue, snapshot]
         found += [f"output {one.name} is {one.state}: {one.reason}" for one in outputs if one.failing]
+        found += [_stand_in(renderer)]
         found += [f"no sound: {sound}" if sound else ""]
         found += [f"the {source.kind} is lost: {source.reason}" if source is not None and source.state == "lost" else ""]
         found += [self._silence(chat)]
@@ -216,6 +217,14 @@ class Health:
             self._disk_s = now_s
             self._disk = tuple(filter(None, map(_shortage, self._folders)))
             return self._disk
+
+
+def _stand_in(renderer: RendererStatus) -> str:
+    """Why this machine dreams although a cluster is to; empty where it does not."""
+    link = renderer.link
+    if link is None or link.node or not renderer.network or renderer.activity:
+        return ""
+    return f"this machine dreams in place of the cluster: {link.why}"
 
 
 def nearest(folder: Path) -> Path:

@@ -272,8 +272,8 @@ class Journal:
 
 
 def checksum(keyframe: Keyframe) -> int:
-    """A number that two keyframes share only if their pixels are the same."""
-    return zlib.crc32(keyframe.image.data)
+    """A number that two keyframes share only if the same pixels were dreamt."""
+    return zlib.crc32(keyframe.image.data) if keyframe.checksum is None else keyframe.checksum
 
 
 def without_secrets(value: Any) -> Any:

@@ -268,6 +268,8 @@ class Keyframe:
     """Mean wall seconds a step took."""
     ridden: SourcePicture | None = None
     """The picture of a moving source that it was dreamt on, at its own size; None where nothing is ridden on."""
+    checksum: int | None = None
+    """CRC-32 of the pixels as they were dreamt, where the picture has lost something on its way; None where it has not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -688,6 +690,25 @@ class PictureState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """How the dream stands with the cluster that it is to be computed on."""
+
+    node: str
+    """The node that dreams; empty while this machine does."""
+    why: str = ""
+    """Why this machine does, in one line."""
+    coding: str = ""
+    """How keyframes cross the network, such as ``jpeg 90``; empty before that is known."""
+    bytes_per_s: float = 0.0
+    """What the link carries, as far as it was measured; 0 before that."""
+    round_trip_s: float = 0.0
+    keyframe_bytes: int = 0
+    """What a keyframe takes on the network, lately."""
+    lag_s: float = 0.0
+    """Seconds from a keyframe's moment until it is here, lately."""
+
+
+@dataclass(frozen=True, slots=True)
 class RendererStatus:
     """How the dreaming goes."""
 
@@ -726,6 +747,8 @@ class RendererStatus:
     """Why it did not go over to what was asked for last, in one line; empty when it did."""
     switch_failures: int = 0
     """How often it did not."""
+    link: LinkStatus | None = None
+    """How it stands with the cluster; None where the settings ask for none."""
 
 
 class ChatState(StrEnum):

@@ -140,6 +140,7 @@ AT_START = (
     "audio.crossfade_s",
     "audio.bitrate_kbps",
     "audio.rate",
+    "renderer",
     "album",
     "journal",
     "log",

@@ -26,6 +26,7 @@ LEAVES = {
     "config_controls": {"config_block"},
     "config_journal": {"config_block"},
     "config_log": {"config_block"},
+    "config_renderer": {"config_block"},
     "config_snapshot": {"config_block"},
     "config_thumbnails": {"config_block"},
     "config_web": {"config_block"},
@@ -43,6 +44,7 @@ LEAVES = {
         "config_controls",
         "config_journal",
         "config_log",
+        "config_renderer",
         "config_snapshot",
         "config_thumbnails",
         "config_web",
@@ -70,6 +72,9 @@ LEAVES = {
     "settings_file": {"config", "settings_rules", "settings_signs", "settings_yaml", "text_files"},
     "text_files": set(),
     "cache_file": set(),
+    "cluster_nodes": set(),
+    "cluster": {"cluster_nodes"},
+    "link_probe": {"cluster", "cluster_nodes"},
     "whole_files": set(),
     "wording": set(),
     "control_status": set(),
@@ -93,12 +98,14 @@ ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    "av": ("streamer.media", "streamer.video", "streamer.dream.sources.reels"),
+    # What comes from a camera is read, and keyframes that cross a slow network are H.264: both in the dream's own processes.
+    "av": ("streamer.media", "streamer.video", "streamer.dream.sources.reels", "streamer.dream.worker.remote.h264"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
     "sqlite3": ("streamer.requests",),
     "watchfiles": ("streamer.settings_watch",),
     "pythonosc": ("streamer.osc",),
+    "ray": ("streamer.cluster",),
 }
 """Packages that only some modules may import."""
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from streamer.cluster import CLIENT_PORT
 from streamer.config import RtmpOutput, TwitchIngestOutput
 from streamer.settings_file import SECRETS, load
 
@@ -42,6 +43,12 @@ def copied() -> list[str]:
 
 def last(name: str) -> str:
     return [rest for found, rest in instructions() if found == name][-1]
+
+
+def default_of(argument: str) -> str:
+    """What an argument of the build is where nobody says otherwise."""
+    (found,) = [rest.partition("=")[2] for name, rest in instructions() if name == "ARG" and rest.startswith(f"{argument}=")]
+    return found
 
 
 def compose(*names: str) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def test_torch_is_the_one_that_the_makefile_installs():
 
 def test_the_image_has_what_the_makefile_installs():
     extras = re.findall(r"install\.py (.+)", (ROOT / "Makefile").read_text().partition(".make/run: ")[2])
-    build = " ".join(rest for name, rest in instructions() if name == "RUN")
+    build = " ".join(rest for name, rest in instructions() if name == "RUN").replace("$EXTRAS", default_of("EXTRAS"))
     assert [each.split() for each in extras] == [found.split(",") for found in re.findall(r'"\.\[(.+?)\]"', build)]
 
 
@@ -191,3 +198,50 @@ def test_the_gpu_variant_changes_only_what_a_gpu_needs():
     build = " ".join(rest for name, rest in instructions() if name == "RUN")
     for service in (plain, cuda):
         assert f"{service['build']['args']['TORCH']})" in build
+
+
+RAY = ("compose.yaml", "compose.ray.yaml")
+
+
+def test_a_cluster_is_hardened_closed_and_wants_a_token():
+    services = compose(*RAY)
+    for name in ("head", "node"):
+        service = services[name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "ports" not in service, "Ray's ports are not for the open net"
+        assert service["entrypoint"][:2] == ["ray", "start"]
+        assert service["shm_size"], "tasks hand over what they are given and return in shared memory"
+    for name in ("head", "node", "streamer"):
+        environment = services[name]["environment"]
+        assert environment["RAY_AUTH_MODE"] == "token"
+        assert environment["RAY_AUTH_TOKEN"].startswith("${RAY_AUTH_TOKEN:?")
+
+
+def test_stream_head_and_nodes_are_of_one_image_with_ray():
+    services = compose(*RAY)
+    one, *others = (services[name] for name in ("streamer", "head", "node"))
+    assert all((each["image"], each["build"]) == (one["image"], one["build"]) for each in others)
+    extras = set(one["build"]["args"]["EXTRAS"].split(","))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras == {*default_of("EXTRAS").split(","), "ray"}
+    assert extras <= set(project)
+
+
+def test_the_stream_reaches_the_head_and_the_node_joins_it():
+    services = compose(*RAY)
+    renderer = config_of([part.replace("${ZOOMDREAM_GPUS:-0}", "0.5") for part in services["streamer"]["command"]]).renderer
+    assert (renderer.where, renderer.gpus) == ("ray", 0.5)
+    assert urlsplit(renderer.address).hostname in services
+    assert urlsplit(renderer.address).port == CLIENT_PORT
+    assert "--head" in services["head"]["command"]
+    (join,) = services["node"]["command"]
+    assert join.removeprefix("--address=").partition(":")[0] in services
+    plain = compose("compose.yaml")["streamer"]["command"]
+    assert services["streamer"]["command"][: len(plain)] == plain
+
+
+def test_nodes_with_gpus_change_only_what_a_gpu_needs():
+    plain, cuda = compose(*RAY)["node"], compose(*RAY, "compose.ray.cuda.yaml")["node"]
+    assert {key for key in cuda if cuda[key] != plain.get(key)} == {"image", "build", "deploy"}

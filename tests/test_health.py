@@ -11,6 +11,7 @@ from streamer.messages import (
     ChatState,
     FrameCounters,
     Keyframe,
+    LinkStatus,
     OutputStatus,
     PictureState,
     Pose,
@@ -199,3 +200,17 @@ def test_what_viewers_see_agrees_with_what_is_wrong(tmp_path: Path, clock: HandC
         told.add(look())
     assert told == {(PictureState.LIVE, True), (PictureState.SLOW, False)}
     assert look() == (PictureState.SLOW, False)
+
+
+def test_a_machine_that_dreams_in_place_of_a_cluster_is_told_of(tmp_path):
+    health = Health(Config(), tmp_path, HandClock(0.0))
+    away, lost = LinkStatus("10.0.0.2"), LinkStatus("", "the node is gone")
+    told = {
+        link: health.problems(RendererStatus(network=network, activity=activity, link=link), "", [])
+        for link, network, activity in ((away, "fake", ""), (lost, "fake", ""), (LinkStatus("", "not yet"), "", "starting"))
+    }
+    assert told == {
+        away: (),
+        lost: ("this machine dreams in place of the cluster: the node is gone",),
+        LinkStatus("", "not yet"): (),
+    }

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -15,8 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streamer.commands import WRONG_CALL, CommandError, refusal
 from streamer.commands.atlas_folder import AtlasFolder, Recipe
+from streamer.commands.bar import teller
 from streamer.commands.failures import as_command_error
-from streamer.commands.still import LEAST_PX, MOST_PX
+from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.on_ray.options import RayCall
+from streamer.commands.still_picture import LEAST_PX, MOST_PX
 from streamer.config import Config
 from streamer.dream.device import be_repeatable
 from streamer.dream.sessions.estimate import duration
@@ -26,6 +30,9 @@ from streamer.dream.sources.start import starting_picture
 from streamer.media.fit import fitted
 from streamer.messages import ClassEntry, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from streamer.commands.on_ray.sessions import FarStills
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it."""
@@ -89,31 +96,38 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class AtlasWork:
     """What all classes of an atlas are made with."""
 
-    dream: StillDream
+    dream: StillDream | FarStills
     plan: Plan
     order: AtlasOrder
     source: np.ndarray | None
     """The picture that they begin from; None for noise."""
 
+    def begins_with(self, seed: int) -> np.ndarray:
+        """The picture that a class grows from, (H, W, 3) uint8 RGB."""
+        if self.source is None:
+            return noise(self.order.size, np.random.default_rng(seed))
+        return fitted(self.source, self.order.size, self.dream.config.source.fit, fine=True)
+
     def make(self, entry: ClassEntry, progress: Callable[[float], None]) -> np.ndarray:
         """Dream a class, (H, W, 3) uint8 RGB; ``progress`` is told how much of it is done, 0..1."""
-        size, seed = self.order.size, _seed(self.order.seed, entry.wnid)
-        if self.source is None:
-            image = noise(size, np.random.default_rng(seed))
-        else:
-            image = fitted(self.source, size, self.dream.config.source.fit, fine=True)
-        for stage in self.dream.dream(image, scene_of(entry), self.plan, seed):
+        seed = seed_of(self.order.seed, entry.wnid)
+        for stage in self.dream.dream(self.begins_with(seed), scene_of(entry), self.plan, seed):
             if stage.iteration == self.plan.steps:
                 return stage.picture()
             progress(stage.iteration / self.plan.steps)
         raise AssertionError("a plan has steps")
 
 
-def command(config: Config, order: AtlasOrder, console: Console, announce: Callable[[str], None]) -> None:
+def command(
+    config: Config, order: AtlasOrder, console: Console, announce: Callable[[str], None], ray: RayCall | None = None
+) -> None:
     """Make an atlas, or what is missing of it, behind a progress bar.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
 
     Raises:
         CommandError: the call was wrong, or it failed.
@@ -125,29 +139,30 @@ def command(config: Config, order: AtlasOrder, console: Console, announce: Calla
         words = Vocabulary.load()
         named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # its mistakes come first
         be_repeatable()
-        dream = StillDream(config)
-        wnids = dream.ensemble.wnids
-        words = words.narrowed(wnids)
-        known = {entry.wnid: entry for entry in words.search("", len(wnids)) if entry.available}
-        wanted = [known[wnid] for wnid in sorted(known) if wnid in named or not order.names]
-        if not wanted:
-            raise CommandError(f"{dream.ensemble.name} knows nothing of '{', '.join(order.names)}'", WRONG_CALL)
-        work = _Work(dream, dream.plan(order.size, order.iterations, order.octaves), order, starting_picture(config.source))
-        folder = AtlasFolder(order.folder, _recipe(work, config), words.kinds)
-        missing = [entry for entry in wanted if not folder.has(entry.wnid)]
-        if len(missing) < len(wanted):
-            announce(f"{len(wanted) - len(missing)} of {len(wanted)} classes are there already")
-        try:
-            if missing:
-                _make(work, folder, missing, console, announce)
-        except KeyboardInterrupt:
-            done = sum(folder.has(entry.wnid) for entry in wanted)
-            raise CommandError(
-                f"{done} of {len(wanted)} classes are done; the same call goes on from there", INTERRUPTED
-            ) from None
-        finally:
-            folder.show(known)
-        announce(f"{folder.sheet}: {len(wanted)} classes")
+        with hired(ray, config, teller(console), gpus=0.25) as crew:
+            dream = StillDream(config) if crew is None else _far(config, crew)
+            words = words.narrowed(dream.wnids)
+            known = {entry.wnid: entry for entry in words.search("", len(dream.wnids)) if entry.available}
+            wanted = [known[wnid] for wnid in sorted(known) if wnid in named or not order.names]
+            if not wanted:
+                raise CommandError(f"{dream.network} knows nothing of '{', '.join(order.names)}'", WRONG_CALL)
+            plan = dream.plan(order.size, order.iterations, order.octaves)
+            work = AtlasWork(dream, plan, order, starting_picture(config.source))
+            folder = AtlasFolder(order.folder, _recipe(work, config), words.kinds)
+            missing = [entry for entry in wanted if not folder.has(entry.wnid)]
+            if len(missing) < len(wanted):
+                announce(f"{len(wanted) - len(missing)} of {len(wanted)} classes are there already")
+            try:
+                if missing:
+                    _make(work, folder, missing, console, announce)
+            except KeyboardInterrupt:
+                done = sum(folder.has(entry.wnid) for entry in wanted)
+                raise CommandError(
+                    f"{done} of {len(wanted)} classes are done; the same call goes on from there", INTERRUPTED
+                ) from None
+            finally:
+                folder.show(known)
+            announce(f"{folder.sheet}: {len(wanted)} classes")
 
 
 def scene_of(entry: ClassEntry) -> Scene:
@@ -156,14 +171,36 @@ def scene_of(entry: ClassEntry) -> Scene:
 
 
 def _make(
-    work: _Work, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
+    work: AtlasWork, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
 ) -> None:
     """Dream what is missing, and foretell how long it takes."""
     estimate = work.dream.estimate(scene_of(missing[0]), work.plan)  # its trial steps set up what all others use
     if not estimate.fits:
         raise CommandError(f"{work.plan} needs {estimate.needs}; try a smaller --size, or close other programs")
+    made = _made(work, folder, missing, console, announce)
+    announce(f"{len(missing)} classes took {duration(made.took_s)}; {duration(made.foretold_s)} were foretold")
+    if made.failed:
+        raise CommandError(f"{made.failed} of {len(missing)} classes could not be dreamt; the same call tries them again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What came of making classes."""
+
+    took_s: float
+    foretold_s: float
+    failed: int = 0
+
+
+def _made(
+    work: AtlasWork, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
+) -> _Made:
+    if not isinstance(work.dream, StillDream):
+        from streamer.commands.on_ray.classes import make_classes
+
+        return _Made(*make_classes(work.dream, work, folder, missing, console, announce))
     pace, foretold_s, begun_s = Pace(folder.seconds), 0.0, time.monotonic()
-    with _bar(console) as shown:
+    with atlas_bar(console) as shown:
         task = shown.add_task(missing[0].label, total=len(missing), left="")
         for number, entry in enumerate(missing):
             class_s, left = time.monotonic(), len(missing) - number
@@ -181,16 +218,23 @@ def _make(
                 foretold_s = time.monotonic() - begun_s + (pace.left_s(left - 1) or 0.0)
                 announce(f"{len(missing)} classes, {work.plan} each: about {duration(foretold_s)}")
         shown.update(task, completed=len(missing), left="")
-    announce(f"{len(missing)} classes took {duration(time.monotonic() - begun_s)}; {duration(foretold_s)} were foretold")
+    return _Made(time.monotonic() - begun_s, foretold_s)
 
 
-def _recipe(work: _Work, config: Config) -> Recipe:
+def _far(config: Config, crew: Crew) -> FarStills:
+    """The same on nodes."""
+    from streamer.commands.on_ray.sessions import FarStills
+
+    return FarStills(config, crew)
+
+
+def _recipe(work: AtlasWork, config: Config) -> Recipe:
     """What the pictures are made by."""
     dream, order, plan = work.dream, work.order, work.plan
     changed = config.model_dump(mode="json", include={"dream", "ink", "source"}, exclude_defaults=True)
     return Recipe(
-        network=dream.ensemble.name,
-        classes=len(dream.ensemble.wnids),
+        network=dream.network,
+        classes=len(dream.wnids),
         size=f"{order.size[1]}x{order.size[0]}",
         iterations=plan.iterations,
         octaves=len(plan.sizes),
@@ -200,7 +244,7 @@ def _recipe(work: _Work, config: Config) -> Recipe:
     )
 
 
-def _seed(seed: int, wnid: str) -> int:
+def seed_of(seed: int, wnid: str) -> int:
     """Each class's own, the same whichever others are made with it: from one noise all would have the same colours."""
     return int.from_bytes(hashlib.sha256(f"{seed} {wnid}".encode()).digest()[:6])
 
@@ -212,7 +256,7 @@ def _classes_of(words: Vocabulary, name: str) -> tuple[Target, ...]:
         raise CommandError(refusal(refused), WRONG_CALL) from None
 
 
-def _bar(console: Console) -> Progress:
+def atlas_bar(console: Console) -> Progress:
     """A bar for all of it; none where the console is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, TextColumn("{task.fields[left]}"), console=console, disable=not console.is_terminal)

@@ -9,6 +9,7 @@ import typer
 
 from streamer.commands import WRONG_CALL
 from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
+from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, ray_call
 from streamer.logs import console
 
 SIZE = "256x256"
@@ -29,10 +30,17 @@ def atlas(
     octaves: Annotated[int | None, typer.Option(min=1, max=16, help="Sizes at which one is dreamt, coarse to fine.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="png|jpg|webp", help="What the pictures are written as.")] = "png",
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same pictures.")] = None,
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
     """Make a picture of everything that the network can dream, and a contact sheet. docs/atlas.md."""
+    try:
+        cluster = ray_call(ray, ray_gpus, ray_cpus)
+    except ValueError as error:
+        fail(WRONG_CALL, str(error))
     pixels = pixels_of(size)
     assert pixels is not None, "there is always a size"
     settings = settings_of(config, [*(overrides or ()), *([f"network.name={network}"] if network is not None else [])])
@@ -49,4 +57,4 @@ def atlas(
     seed = seed if seed is not None else SEED if settings.seed is None else settings.seed
     with told():
         order = making.AtlasOrder(tuple(names or ()), output, pixels, seed, form, iterations, octaves)
-        making.command(settings, order, console, typer.echo)
+        making.command(settings, order, console, typer.echo, cluster)

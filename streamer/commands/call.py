@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from streamer.commands import INTERRUPTED, WRONG_CALL, CommandError
 from streamer.config import Config, LogConfig
@@ -33,6 +34,21 @@ FileOption = Annotated[
         "--log-file", metavar="FILE", help="Write the log there, too, a new file each 10 MB (log.file_mb, log.files)."
     ),
 ]
+
+
+class RayMayStandAlone(typer.core.TyperCommand):
+    """A command whose option --ray may come without an address: to typer an option either has a value or has none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put in an empty address where there is none."""
+        whole: list[str] = []
+        for number, argument in enumerate(args):
+            whole.append(argument)
+            following = args[number + 1] if number + 1 < len(args) else "-"
+            if argument == "--ray" and (following.startswith("-") or following.endswith((".yaml", ".yml"))):
+                whole.append("")
+        return super().parse_args(ctx, whole)
+
 
 FORMATS = ("text", "json")
 CONTROLS = re.compile(r"[\0-\x1f\x7f]")

@@ -23,11 +23,14 @@ from streamer.settings_rules import is_block, setting_keys
 from streamer.wording import counted
 
 
-def command(path: Path | None, overrides: Sequence[str], console: Console) -> None:
-    """Look at everything and print what was found.
+def command(path: Path | None, overrides: Sequence[str], console: Console, ray: str | None = None) -> None:
+    """Look at everything, or at a cluster alone, and print what was found.
+
+    Args:
+        ray: Address of the cluster that is to dream; empty for the one that the config names. None: all else is looked at.
 
     Raises:
-        CommandError: something can never work as it is set.
+        CommandError: something can never work as it is set, or there is no such cluster.
     """
     stops = 0
 
@@ -45,11 +48,26 @@ def command(path: Path | None, overrides: Sequence[str], console: Console) -> No
         mistakes = counted(len(error.problems), "mistake")
         raise CommandError(f"the config has {mistakes}; nothing else was looked at", WRONG_CALL) from None
     tell("config", Finding(Level.GOOD, str(path) if path else "the default one"))
-    for topic, look in LOOKS.items():
-        for finding in look(config):
-            tell(topic, finding)
+    for topic, finding in _look(config) if ray is None else _look_at_cluster(config, ray or config.renderer.address):
+        tell(topic, finding)
     if stops:
         raise CommandError(f"{counted(stops, 'thing')} cannot work as set: ✗ above")
+
+
+def _look(config: Config) -> Iterator[tuple[str, Finding]]:
+    for topic, look in LOOKS.items():
+        for finding in look(config):
+            yield topic, finding
+
+
+def _look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding]]:
+    from streamer.cluster import ClusterError
+    from streamer.commands.check_ray import look_at_cluster
+
+    try:
+        yield from look_at_cluster(config, address)
+    except ClusterError as error:
+        raise CommandError(str(error), WRONG_CALL) from error
 
 
 def look_at_reload(config: Config) -> Iterator[Finding]:
@@ -349,10 +367,18 @@ def look_at_osc(config: Config) -> Iterator[Finding]:
         yield Finding(Level.STOPS, str(error))
 
 
+def look_at_renderer(config: Config) -> Iterator[Finding]:
+    """Where it dreams, if that is a cluster."""
+    from streamer.commands import check_ray
+
+    yield from check_ray.look_at_renderer(config)
+
+
 LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
     "settings": look_at_reload,
     "versions": look_at_versions,
     "device": look_at_device,
+    "renderer": look_at_renderer,
     "network": look_at_weights,
     "encoder": look_at_encoder,
     "port": look_at_port,

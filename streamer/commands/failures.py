@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from streamer.cluster import ClusterError
 from streamer.commands import FAILED, INTERRUPTED, WRONG_CALL, CommandError
 from streamer.commands.moments import MomentError
 from streamer.commands.script import ScriptError
@@ -28,7 +29,7 @@ def as_command_error() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise CommandError("; ".join(error.problems), WRONG_CALL) from error
-    except (ScriptError, MomentError, JournalError, SourceError, DreamError) as error:
+    except (ScriptError, MomentError, JournalError, SourceError, DreamError, ClusterError) as error:
         raise CommandError(str(error), WRONG_CALL) from error
     except MovieError as error:
         raise CommandError(str(error), WRONG_CALL if error.wrong_call else FAILED) from error

@@ -7,18 +7,22 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.failures import as_command_error
+from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.on_ray.options import RayCall
 from streamer.commands.past_runs import Foretelling
-from streamer.commands.still import LEAST_PX, MOST_PX, targets
+from streamer.commands.still import targets
+from streamer.commands.still_picture import LEAST_PX, MOST_PX
 from streamer.commands.unfinished import Unfinished
 from streamer.config import Config
 from streamer.dream.device import be_repeatable
-from streamer.dream.sessions.film import STEPS, FilmDream
+from streamer.dream.sessions.film import STEPS, FilmDream, FilmRun
 from streamer.dream.sources.animation import RecordedReel, open_film
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.reels import FilmReel
@@ -31,6 +35,13 @@ from streamer.video.files.probe import probe
 from streamer.video.files.sound_codecs import SoundChoice
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.wording import counted
+
+if TYPE_CHECKING:
+    from streamer.commands.on_ray.films import FarFilmRun, FarFilms, FarPieces
+
+
+LEAST_PIECE_S = 4.0
+"""A piece of a film is to be seen for longer than it is dreamt unseen and faded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +62,20 @@ class FilmOrder:
     """How much of the film; None for all of it."""
 
 
-def command(config: Config, order: FilmOrder, work: Unfinished, console: Console, announce: Tell) -> None:
+def command(
+    config: Config, order: FilmOrder, work: Unfinished, console: Console, announce: Tell, ray: RayCall | None = None
+) -> None:
     """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
     """
+    piece_s = None if ray is None else ray.segment_s
+    if piece_s is not None and piece_s < LEAST_PIECE_S:
+        raise CommandError(f"--ray-segment is {piece_s:g}; must be {LEAST_PIECE_S:g} s or more", WRONG_CALL)
     with as_command_error(), work:
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
@@ -69,7 +88,8 @@ def command(config: Config, order: FilmOrder, work: Unfinished, console: Console
                 def progress(done: int, total: int | None) -> None:
                     shown.update(task, completed=done, total=total)
 
-                _dream(config, order, work, reel, progress, teller(console))
+                with hired(ray, config, teller(console)) as crew:
+                    _dream(config, order, work, reel, progress, teller(console), crew, piece_s)
         finally:
             reel.close()
     announce(f"{order.output} (seed {order.seed})")
@@ -82,8 +102,10 @@ def _dream(
     reel: RecordedReel,
     progress: Callable[[int, int | None], None],
     tell: Tell,
+    crew: Crew | None,
+    piece_s: float | None,
 ) -> None:
-    """Dream a film into its file."""
+    """Dream a film into its file, in pieces of so many seconds where nodes do it and the call says so."""
     source = config.source
     pictures = _pictures(reel, order, source.fit)
     first = next(pictures)
@@ -98,8 +120,8 @@ def _dream(
         for note in movie.notes:
             tell(f"'{order.film}': {note}")
         be_repeatable()
-        dream = FilmDream(config)
-        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.ensemble.wnids), dream.layers)
+        dream = FilmDream(config) if crew is None else _far(config, crew)
+        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         (height, width), named = size, "pictures, their number unknown," if count is None else counted(count, "picture")
         canvas = dream.canvas(size)
@@ -116,17 +138,22 @@ def _dream(
         if not estimate.fits:
             raise CommandError(f"{canvas[1]}x{canvas[0]} needs {estimate.needs}; try --set canvas.width={canvas[1] // 2}")
         limiter = FlashLimiter(size, facts.fps) if config.video.flash_limiter else None
-        run = dream.begin(size, scene, steps, order.seed)
+        run: FilmRun | FarFilmRun | FarPieces
+        if isinstance(dream, FilmDream) or piece_s is None:
+            run = dream.begin(size, scene, steps, order.seed)
+        else:
+            run = dream.begin_pieces(size, scene, steps, order.seed, piece_s, work)
         parts = {"run": run, "limiter": limiter}
         with work.gently():
             done = work.take_up(movie, parts)
             progress(done, count)
             foretold.begins()
             before = done
-            for picture in itertools.islice(itertools.chain([first], pictures), done, None):
-                if done > before:
+            riding = run.over(itertools.chain([first], pictures), done)
+            while riding.more():
+                if (done > before or work.asked) and riding.at_rest:
                     work.look(movie, parts, done, count)
-                shown = run.dream(picture)
+                shown = next(riding)
                 movie.write(shown.image if limiter is None else limiter.limit(shown.image, done), shown.time_s)
                 done += 1
                 progress(done, None if count is None else max(count, done))
@@ -143,6 +170,13 @@ def _dream(
             f"{limiter.limited} of {done} pictures were held back, for they flash; docs/safety.md. "
             "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false leaves all as it is dreamt"
         )
+
+
+def _far(config: Config, crew: Crew) -> FarFilms:
+    """The same on nodes."""
+    from streamer.commands.on_ray.films import FarFilms
+
+    return FarFilms(config, crew)
 
 
 def _pictures(reel: RecordedReel, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:

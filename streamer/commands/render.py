@@ -11,12 +11,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 
 from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.failures import as_command_error
+from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.on_ray.options import RayCall
 from streamer.commands.past_runs import Foretelling
 from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
@@ -32,6 +35,10 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import MovieWriter
 from streamer.wording import counted
 from streamer.zoom import advance
+
+if TYPE_CHECKING:
+    from streamer.commands.on_ray.sessions import FarScript
+    from streamer.commands.on_ray.stretches import Stretches
 
 log = logging.getLogger(__name__)
 
@@ -57,24 +64,43 @@ class Order:
         return max(1, round(self.seconds * fps))
 
 
-def command(config: Config, order: Order, work: Unfinished, console: Console, announce: Tell) -> None:
+def command(
+    config: Config, order: Order, work: Unfinished, console: Console, announce: Tell, ray: RayCall | None = None
+) -> None:
     """Render behind a progress bar; says beforehand how long it will take.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
     """
     with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming", total=None)
-        render(config, order, work, lambda done, total: shown.update(task, completed=done, total=total), teller(console))
+
+        def progress(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total)
+
+        parse_script(order.script, order.seconds, reader(Vocabulary.load()))  # its mistakes come before the wait for nodes
+        with hired(ray, config, teller(console)) as crew:
+            render(config, order, work, progress, teller(console), crew)
     announce(f"{order.output} (seed {order.seed})")
 
 
-def render(config: Config, order: Order, work: Unfinished, progress: Callable[[int, int], None], tell: Tell) -> None:
+def render(
+    config: Config,
+    order: Order,
+    work: Unfinished,
+    progress: Callable[[int, int], None],
+    tell: Tell,
+    crew: Crew | None = None,
+) -> None:
     """Render a video.
 
     Args:
         work: saves what is done, and goes on with what was done before.
         progress: told the frames done and the frames in all, after each.
+        crew: nodes that dream it; None dreams here.
 
     Raises:
         Interrupted: it was asked to end.
@@ -93,7 +119,7 @@ def render(config: Config, order: Order, work: Unfinished, progress: Callable[[i
     size = (config.video.height, config.video.width)
     with MovieWriter(order.output, size, config.video.fps, room=work.folder) as movie:
         be_repeatable()
-        dream = OfflineDream(config)
+        dream = OfflineDream(config) if crew is None else _far(config, crew)
         cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
         log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])
         total = order.frames(config.video.fps)
@@ -107,12 +133,21 @@ def render(config: Config, order: Order, work: Unfinished, progress: Callable[[i
             for done in range(begun + 1, total + 1):
                 movie.write(next(frames))
                 progress(done, total)
-                if done < total:
+                if done < total and keyframes.at_rest:
                     work.look(movie, parts, done, total)
     foretold.learn(total - begun)
 
 
-def _foretell(config: Config, order: Order, dream: OfflineDream, scene: Scene, begun_s: float, tell: Tell) -> Foretelling:
+def _far(config: Config, crew: Crew) -> FarScript:
+    """The same on nodes."""
+    from streamer.commands.on_ray.sessions import FarScript
+
+    return FarScript(config, crew)
+
+
+def _foretell(
+    config: Config, order: Order, dream: OfflineDream | FarScript, scene: Scene, begun_s: float, tell: Tell
+) -> Foretelling:
     """Say what a script will take, by its first scene."""
     video, size, total, (steps, interval_s) = config.video, dream.size, order.frames(config.video.fps), pace(config.dream)
     kind = f"script {video.width}x{video.height} {size[1]}x{size[0]} {video.fps} {steps} {interval_s:g}"
@@ -142,8 +177,12 @@ def _scene(config: Config, number: int, cue: Cue) -> Scene:
     return Scene(number, arrange(cue.targets, Layout(config.dream.layout)))
 
 
-def _keyframes(config: Config, order: Order, dream: OfflineDream, cues: tuple[Cue, ...], start: np.ndarray | None) -> Keyframes:
+def _keyframes(
+    config: Config, order: Order, dream: OfflineDream | FarScript, cues: tuple[Cue, ...], start: np.ndarray | None
+) -> Keyframes | Stretches[Keyframe]:
     """The video's keyframes, without end."""
     scenes = tuple(_scene(config, number, cue) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
+    if not isinstance(dream, OfflineDream):
+        return dream.keyframes(scenes, tuple(starts), order.seed, start, order.seconds)
     return dream.keyframes(lambda time_s: scenes[bisect.bisect_right(starts, time_s) - 1], order.seed, start)

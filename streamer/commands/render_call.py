@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.bar import teller
-from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
-from streamer.commands.render_facts import Call, called, facts
-from streamer.commands.render_rules import all_of_use, fit_together
+from streamer.commands.call import LogOption, SetOption, fail, told
+from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, SegmentOption, TilesOption, ray_call
+from streamer.commands.render_facts import ON_RAY_FACT, Call, called
+from streamer.commands.render_work import FITS, perform
 from streamer.commands.stops import Stops
-from streamer.commands.style_files import style_file
-from streamer.commands.subject import subject_of
-from streamer.config_source import Fit
-from streamer.logs import console
-
-SECONDS = 30.0
-"""Length of a video where the call names none."""
-
-FITS = get_args(Fit)
 
 WHAT, WHERE, HOW, AGAIN = "What to dream", "On what", "How, and where to", "A live run again"
 LONG = "What takes long"
@@ -156,6 +147,11 @@ def render(
     style: Annotated[
         str, typer.Option(metavar="NAME", help="One of them, in place of a config; see --list-styles.", rich_help_panel=WHAT)
     ] = "",
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
+    ray_segment: SegmentOption = None,
+    ray_tiles: TilesOption = False,
     steps: Annotated[int | None, typer.Option("--steps", hidden=True)] = None,
     overrides: SetOption = None,
     log_level: LogOption = "warning",
@@ -195,98 +191,20 @@ def render(
     )
     if resume and fresh:
         fail(WRONG_CALL, "either --resume or --fresh")
+    try:
+        cluster = ray_call(ray, ray_gpus, ray_cpus, ray_segment, ray_tiles)
+    except ValueError as error:
+        fail(WRONG_CALL, str(error))
     with told(), Stops() as stops:
         if resume and call == Call():
             from streamer.commands.unfinished import saved_facts
 
             if output is None:
                 fail(WRONG_CALL, "say what to go on with: --resume -o FILE, or the same call as before with --resume")
-            call = called(saved_facts(output))
-        _perform(call, output, resume, fresh, stops, log_level)
-
-
-def _perform(call: Call, output: Path | None, resume: bool, fresh: bool, stops: Stops, log_level: str) -> None:
-    """Do what a call asks for."""
-    configs = [file for file in call.files if file.suffix.lower() in (".yaml", ".yml")]
-    images = (*call.image, *(file for file in call.files if file not in configs))
-    if len(configs) > 1 or (configs and call.files[0] != configs[0]):
-        fail(WRONG_CALL, f"one config, and that first: '{configs[-1]}' comes after '{call.files[0]}'")
-    if call.style:
-        if configs:
-            fail(WRONG_CALL, f"either --style, or the config '{configs[0]}'")
-        configs = [style_file(call.style)]
-    named = list(call.overrides)
-    if call.fit and call.fit not in FITS:
-        fail(WRONG_CALL, f"--fit is '{call.fit}'; must be {', '.join(FITS[:-1])} or {FITS[-1]}")
-    for setting, value in (("video.fps", call.fps), ("source.fit", call.fit or None), ("source.track", call.track)):
-        if value is not None:
-            named.append(f"{setting}={value}")
-    wanted, pixels = subject_of(call.subject, call.layer, call.guide), pixels_of(call.size)
-    fit_together(
-        script=call.script,
-        subject=wanted,
-        pictures=len(images),
-        film=call.video is not None,
-        journal=call.journal is not None,
-        times=bool(call.begin or call.end or call.exact),
-        config=bool(configs),
-    )
-    pictured = call.script == "" and bool(wanted or images or call.iterations or call.octaves or call.progress)
-    kind = _kind(call, pictured)
-    given = {
-        "--seconds": call.seconds is not None,
-        "--fps": call.fps is not None,
-        "--captions": call.captions,
-        "--iterations": call.iterations is not None,
-        "--octaves": call.octaves is not None,
-        "--progress": call.progress,
-        "--fit": bool(call.fit),
-        "--track": call.track is not None,
-        "--resume": resume,
-    }
-    all_of_use(kind, [option for option, is_given in given.items() if is_given])
-    if call.fit and kind == "picture" and pixels is None:
-        fail(WRONG_CALL, "--fit goes with --size: without one, a picture keeps its own shape")
-    if output is None:
-        output = Path("dream.png" if kind == "picture" else "dream.mp4")
-    if call.journal is not None:
-        set_up_logs(log_level)
-        from streamer.commands import replay
-        from streamer.commands.unfinished import Again
-
-        again = replay.Order(call.journal, output, pixels, call.begin, call.end, call.exact, call.seed, tuple(named))
-        replay.command(again, Again(stops), console, typer.echo)
-        return
-    if pixels is not None and call.script and call.video is None:
-        named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
-    settings = settings_of(configs[0] if configs else None, named)
-    if call.fit and kind != "film" and not images and settings.source.kind == "noise":
-        fail(WRONG_CALL, "--fit goes with a picture or a film; this begins with noise, of any shape")
-    set_up_logs(log_level)
-    from streamer.commands.unfinished import Again, Begin
-
-    begin = Begin(facts(call, kind, settings), Again(stops, resume, fresh), teller(console))
-    if kind == "film" and call.video is not None:
-        from streamer.commands import films
-
-        work = begin(output)
-        film = films.FilmOrder(wanted, call.video, output, work.seed, pixels, call.iterations, call.seconds)
-        films.command(settings, film, work, console, typer.echo)
-    elif kind == "script":
-        from streamer.commands import render as scripts
-
-        work = begin(output)
-        order = scripts.Order(call.script, call.seconds or SECONDS, output, work.seed, call.captions, next(iter(images), None))
-        scripts.command(settings, order, work, console, typer.echo)
-    else:
-        from streamer.commands import still
-
-        picture = still.StillOrder(wanted, images, output, pixels, call.iterations, call.octaves, call.fps, call.progress)
-        still.command(settings, picture, begin, console, typer.echo)
-
-
-def _kind(call: Call, pictured: bool) -> str:
-    """What is rendered."""
-    if call.journal is not None:
-        return "journal"
-    return "film" if call.video is not None else "picture" if pictured else "script"
+            saved = saved_facts(output)
+            if (ON_RAY_FACT in saved) != (cluster is not None):
+                fail(
+                    WRONG_CALL, f"'{output}' was begun {'with' if ON_RAY_FACT in saved else 'without'} --ray: call it so again"
+                )
+            call = called(saved)
+        perform(call, output, resume, fresh, stops, log_level, cluster)

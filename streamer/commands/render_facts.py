@@ -9,8 +9,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from streamer.commands.on_ray.options import RayCall
 from streamer.config import Config
 
+ON_RAY_FACT = "--ray"
+"""Says that a cluster dreams it: what is kept of the work then is another's. Which one it is makes no difference."""
 SETTINGS = ("network", "device", "canvas", "video", "zoom", "dream", "ink", "source")
 """Blocks of the settings on which a render depends."""
 PATHS = ("guide", "video", "journal")
@@ -48,12 +51,13 @@ class Call:
     overrides: tuple[str, ...] = ()
 
 
-def facts(call: Call, kind: str, settings: Config) -> dict[str, Any]:
+def facts(call: Call, kind: str, settings: Config, ray: RayCall | None = None) -> dict[str, Any]:
     """What makes the render of a call what it is, as JSON has it.
 
     Settings are only compared, by checksums: no secret of theirs is written down.
     """
-    usual, found = Call(), {"kind": kind, "seed": settings.seed if call.seed is None else call.seed}
+    usual = Call()
+    found: dict[str, Any] = {"kind": kind, "seed": settings.seed if call.seed is None else call.seed}
     for field in fields(Call):
         value = getattr(call, field.name)
         if field.name != "seed" and value != getattr(usual, field.name):
@@ -62,6 +66,10 @@ def facts(call: Call, kind: str, settings: Config) -> dict[str, Any]:
     for name in SETTINGS:
         data = json.dumps(dumped[name], sort_keys=True, default=str).encode()
         found[f"settings of {name}"] = hashlib.sha256(data).hexdigest()[:16]
+    if ray is not None:
+        found[ON_RAY_FACT] = True
+        if ray.segment_s is not None:
+            found["--ray-segment"] = ray.segment_s
     return found
 
 

@@ -15,6 +15,8 @@ ONLY = {
     "--fit": ("picture", "film", "script"),
     "--track": ("film",),
     "--resume": ("script", "picture", "film"),
+    "--ray-segment": ("film",),
+    "--ray-tiles": ("picture",),
 }
 """Options that would change nothing elsewhere, and what they go with."""
 OTHERWISE = {

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from streamer.commands.bar import progress_bar, teller
 from streamer.commands.failures import as_command_error
 from streamer.commands.moments import parse_moment
+from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.on_ray.options import RayCall
 from streamer.commands.showing import show
 from streamer.commands.unfinished import Again, Unfinished
 from streamer.config import Config, SourceConfig
@@ -22,7 +25,7 @@ from streamer.dream.networks.names import split
 from streamer.dream.sessions.replay import Replay
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sources.start import starting_picture
-from streamer.messages import Motion
+from streamer.messages import Keyframe, Motion
 from streamer.past import Past, read
 from streamer.settings_file import read_recorded
 from streamer.snapshot import Snapshot, SnapshotError
@@ -70,8 +73,11 @@ class Outcome:
     """Why none could be the same; empty where they could."""
 
 
-def command(order: Order, again: Again, console: Console, announce: Callable[[str], None]) -> None:
+def command(order: Order, again: Again, console: Console, announce: Callable[[str], None], ray: RayCall | None = None) -> None:
     """Replay behind a progress bar.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -79,14 +85,19 @@ def command(order: Order, again: Again, console: Console, announce: Callable[[st
     work = Unfinished(order.output, {}, again, teller(console), resumable=False)
     with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming again", total=None)
-        outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total))
+        outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total), ray)
     told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
         told = f"alike, not the same: {outcome.why_not}"
     announce(f"{order.output} ({told})")
 
 
-def replay(order: Order, work: Unfinished, progress: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
+def replay(
+    order: Order,
+    work: Unfinished,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    ray: RayCall | None = None,
+) -> Outcome:
     """Dream a run again.
 
     Args:
@@ -107,42 +118,75 @@ def replay(order: Order, work: Unfinished, progress: Callable[[int, int], None] 
     config = settings(past, order.size, order.overrides)
     start = starting_picture(config.source)
     fps, size = config.video.fps, (config.video.height, config.video.width)
-    with MovieWriter(order.output, size, fps, room=work.folder) as movie:
+    seed = past.seed if order.seed is None else order.seed
+    whole = order.exact or begin_ms - LEAD_S * 1000 <= past.span_ms[0]
+    from_ms = 0 if whole else begin_ms - round(LEAD_S * 1000)
+    with (
+        MovieWriter(order.output, size, fps, room=work.folder) as movie,
+        hired(ray, config, work.tell) as crew,
+    ):
         work.take_up(movie, {})
-        be_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
-        dream = OfflineDream(config)
-        seed = past.seed if order.seed is None else order.seed
-        whole = order.exact or begin_ms - LEAD_S * 1000 <= past.span_ms[0]
-        why_not = _why_not_the_same(past, config, dream, seed, whole)
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
-        latest, kept = None, None
-        if (resumed := _resumed(past)) is not None:
-            latest, kept = as_keyframe(resumed, 0.0), resumed.kept
-        elif past.begun.resumed:
+        again = _here(past, config, seed, start, from_ms) if crew is None else _far(past, config, seed, start, from_ms, crew)
+        why_not = _why_not_the_same(past, config, again, seed, whole)
+        if past.begun.resumed and not again.goes_on:
             why_not = why_not or "what it went on from is not there"
-        again = Replay(
-            past,
-            lambda: dream.set_out(seed, start),
-            motion,
-            config,
-            sizes=dream.size == past.begun.size,
-            compute_with=compute_with,
-            latest=latest,
-            kept=kept,
-        )
-        keyframes = again.keyframes(0 if whole else begin_ms - round(LEAD_S * 1000))
         total = (end_ms - begin_ms) * fps // 1000 + 1
         progress(0, total)
         done = 0
         captions, from_s = config.video.captions, begin_ms / 1000
-        frames = show(config, keyframes, captions=captions, from_s=from_s, pulses=past.pulses)
+        frames = show(config, again.keyframes, captions=captions, from_s=from_s, pulses=past.pulses)
         with closing(frames), work.gently():
             for done, image in zip(range(1, total + 1), frames, strict=False):
                 movie.write(image)
                 progress(done, total)
                 if done < total:
                     work.look(movie, {}, done, total)
-    return Outcome(done, 0 if why_not else again.compared, 0 if why_not else again.alike, why_not)
+        counts = again.counts()
+    return Outcome(done, 0 if why_not else counts[0], 0 if why_not else counts[1], why_not)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Again:
+    """A run being dreamt again, here or elsewhere."""
+
+    keyframes: Iterator[Keyframe]
+    counts: Callable[[], tuple[int, int]]
+    """Keyframes that were compared, and those that came out the same."""
+    network: str
+    device: str
+    size: tuple[int, int]
+    """(height, width) of its canvas."""
+    goes_on: bool
+    """Whether it went on from something that is there."""
+
+
+def _here(past: Past, config: Config, seed: int, start: np.ndarray | None, from_ms: int) -> _Again:
+    """Dream a run again on this machine."""
+    be_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
+    dream, resumed = OfflineDream(config), _resumed(past)
+    again = Replay(
+        past,
+        lambda: dream.set_out(seed, start),
+        Motion(config.zoom.speed, config.zoom.rotation),
+        config,
+        sizes=dream.size == past.begun.size,
+        compute_with=compute_with,
+        latest=None if resumed is None else as_keyframe(resumed, 0.0),
+        kept=None if resumed is None else resumed.kept,
+    )
+    counts, goes_on = lambda: (again.compared, again.alike), resumed is not None
+    return _Again(again.keyframes(from_ms), counts, dream.network, dream.device, dream.size, goes_on)
+
+
+def _far(past: Past, config: Config, seed: int, start: np.ndarray | None, from_ms: int, crew: Crew) -> _Again:
+    """The same on a node."""
+    from streamer.commands.on_ray.replaying import FarReplay, ReplayPlan
+
+    resumed = _resumed(past)
+    latest, kept = (None, None) if resumed is None else (as_keyframe(resumed, 0.0), resumed.kept)
+    far = FarReplay(config, ReplayPlan(past, seed, start, latest, kept, from_ms), crew)
+    counts, goes_on = lambda: (far.compared, far.alike), resumed is not None
+    return _Again(far, counts, far.network, far.device, far.size, goes_on)
 
 
 def _resumed(past: Past) -> Snapshot | None:
@@ -198,7 +242,7 @@ def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str])
     return config
 
 
-def _why_not_the_same(past: Past, config: Config, dream: OfflineDream, seed: int, whole: bool) -> str:
+def _why_not_the_same(past: Past, config: Config, dream: _Again, seed: int, whole: bool) -> str:
     """Why other pixels than the run's are to be expected; empty where the same are."""
     begun, recorded = past.begun, read_recorded(past.settings)[0]
     unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]

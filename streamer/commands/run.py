@@ -40,6 +40,8 @@ DEADLINE_S = 4.8
 """Seconds from the first Ctrl+C after which the program ends whatever still hangs…"""
 SLOWEST = 2.0
 """…or up to so many times as many where other programs take the machine: Docker and systemd wait for ten."""
+LOOK_S = 0.2
+"""Seconds between looks whether to stop, while a cluster is waited for."""
 SWITCH_S = 0.0005
 """Longest turn of one thread while another waits; Python's own 5 ms, taken a few times, make a frame late at 30 a second."""
 
@@ -59,7 +61,9 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
     watch, service = FileWatch(reload.path, reload.look), Service()
     sys.setswitchinterval(SWITCH_S)
     descriptors.raise_most()
-    with _signals(stopping, watch.ask), _head_start(config) as first:
+    with _signals(stopping, watch.ask), _head_start(config, stopping) as first:
+        if stopping.is_set():
+            return
         _look_at_weights(config)
         # The rooms are imported here, so that Ctrl+C is heard while they load.
         from streamer.commands.bot import BotProcess, settings
@@ -135,26 +139,62 @@ def _look_at_weights(config: Config) -> None:
 
 
 @contextmanager
-def _head_start(config: Config) -> Iterator[WorkerProcess | None]:
+def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerProcess | None]:
     """A worker that imports torch and loads the network while all else is set up, on another core; gone at the end.
 
     None where it takes pictures of a moving source, which is not there yet.
+
+    Raises:
+        CommandError: it is to be on a cluster and nowhere else, and there is no place for it.
     """
     from streamer.dream.device import dreaming_threads
     from streamer.dream.forms import settled
     from streamer.dream.worker.process import WorkerProcess, choose_seed
+    from streamer.dream.worker.protocol import Elsewhere
 
-    first = None
-    if not config.source.moves:
+    first, remote = None, config.renderer.where == "ray"
+    insists = remote and config.renderer.fallback == "none"
+    if not config.source.moves or insists:
+        elsewhere = Elsewhere(config.renderer) if remote else None
         try:
-            first = WorkerProcess(settled(config, dreaming_threads()), choose_seed(config))
+            first = WorkerProcess(
+                config if remote else settled(config, dreaming_threads()), choose_seed(config), elsewhere=elsewhere
+            )
         except OSError as error:  # the renderer tries again, for ever
             log.warning("no process to dream in can be started yet: %s", error.strerror or error)
     try:
+        if first is not None and insists:
+            _await_place(first, stopping)
+            if config.source.moves:  # it was only to see whether there is one
+                first.dismiss(0.0)
+                first = None
         yield first
     finally:
         if first is not None:
             first.dismiss(0.0)
+
+
+def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
+    """Wait until a worker has its place on the cluster, or it is time to stop.
+
+    Raises:
+        CommandError: there is none.
+    """
+    from streamer.dream.worker.protocol import Failed, Linked
+
+    while not stopping.is_set():
+        if not first.connection.poll(LOOK_S):
+            continue
+        try:
+            report, _ = first.receive()
+        except (EOFError, OSError):
+            report = first.obituary()
+        if isinstance(report, Failed):
+            raise CommandError(report.message, WRONG_CALL)
+        if isinstance(report, Linked):
+            return
+        if isinstance(report, logging.LogRecord) and logging.getLogger(report.name).isEnabledFor(report.levelno):
+            logging.getLogger(report.name).handle(report)
 
 
 @contextmanager

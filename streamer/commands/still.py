@@ -1,90 +1,62 @@
-"""A picture in, a picture out: dreamt where it stands, one file or many, as a picture, a film of its iterations or a strip."""
+"""A picture in, a picture out: one file or many, as a picture, a film of its iterations or a strip."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
+from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from streamer.commands import WRONG_CALL, CommandError, refusal
 from streamer.commands.bar import Tell, progress_bar, teller
 from streamer.commands.batch import Job, jobs, left_out
+from streamer.commands.begin import Begin
 from streamer.commands.failures import as_command_error
-from streamer.commands.past_runs import Foretelling
+from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.on_ray.options import RayCall
 from streamer.commands.script import reader
-from streamer.commands.stops import Interrupted
-from streamer.commands.unfinished import Begin, Unfinished
+from streamer.commands.still_picture import StillOrder, dream_picture
+from streamer.commands.stops import Interrupted, exit_code
 from streamer.config import Config
-from streamer.dream.device import be_repeatable, canvas_size
-from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.still import Plan, Stage, StillDream
+from streamer.dream.device import be_repeatable
+from streamer.dream.sessions.estimate import duration
+from streamer.dream.sessions.still import StillDream
 from streamer.dream.sources.animation import animated
-from streamer.dream.sources.noise import noise
-from streamer.dream.sources.picture import SourceError, read_image
-from streamer.dream.sources.start import starting_picture
-from streamer.media.fit import fitted
+from streamer.dream.sources.picture import SourceError
 from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.files.movie import PICTURES, MovieError, MovieWriter
-from streamer.video.files.strip import milestones, strip
-from streamer.video.flash.limiter import FlashLimiter
+from streamer.video.files.movie import PICTURES, MovieError
+
+if TYPE_CHECKING:
+    from streamer.commands.on_ray.sessions import FarStills
 
 log = logging.getLogger(__name__)
 
 KINDS = ".png, .jpg, .webp, .avif, .gif or .mp4"
 """What a picture may become."""
-MOST_PX = (4320, 7680)
-"""Height and width of the largest picture, 8K; or the other way round."""
-LEAST_PX = 16
-FILM_FPS = 10
-"""Iterations shown a second, where the call says nothing else."""
-BEGIN_S, HOLD_S = 0.8, 2.0
-"""Seconds that a film of the iterations rests on the input, and on what came of it."""
+SHARE = 0.25
+"""Of a GPU that a picture gets on a cluster, where the call leaves it open."""
 
 
-@dataclass(frozen=True, slots=True)
-class StillOrder:
-    """What to dream on which pictures."""
-
-    subject: str
-    """What to dream, in the words of a script."""
-    images: tuple[Path, ...]
-    """Files and folders; none to begin from what the config says."""
-    output: Path
-    size: tuple[int, int] | None = None
-    """(height, width) of the pictures; None for each its own."""
-    iterations: int | None = None
-    """In each octave; None for what is usual."""
-    octaves: int | None = None
-    """None for what the config says."""
-    fps: int | None = None
-    progress: bool = False
-    """Whether to lay several moments side by side."""
-
-
-class Moments:
-    """The pictures of a strip that have been reached, by the number of iterations."""
-
-    CHANGES = ("pictures",)
-
-    def __init__(self) -> None:
-        self.pictures: dict[int, np.ndarray] = {}
-
-
-def command(config: Config, order: StillOrder, begin: Begin, console: Console, announce: Tell) -> None:
+def command(
+    config: Config, order: StillOrder, begin: Begin, console: Console, announce: Tell, ray: RayCall | None = None
+) -> None:
     """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
     """
     work = jobs(order.images, order.output)
     say = teller(console)
-    failed = []
     with as_command_error():
         words = Vocabulary.load()
         targets(order.subject, words, None)  # its mistakes come before the wait for a network
@@ -99,41 +71,140 @@ def command(config: Config, order: StillOrder, begin: Begin, console: Console, a
         if begin.again.resume and len(work) > 1:
             work = _left_to_do(work, say)
         be_repeatable()
-        dream = StillDream(config)
-        wanted = targets(order.subject, words.narrowed(dream.ensemble.wnids), dream.layers)
-        scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
-        with progress_bar(console) as shown:
-            for number, job in enumerate(work, 1):
-                name = job.output.name if len(work) == 1 else f"{number}/{len(work)} {job.output.name}"
-                task = shown.add_task(name, total=None)
-                if (frames := animated(job.source)) > 1:
-                    say(
-                        f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; "
-                        "--video takes all"
+        with hired(ray, config, say, gpus=SHARE) as crew, progress_bar(console) as shown:
+            dream = StillDream(config) if crew is None or crew.tiles else _far(config, crew)
+            wanted = targets(order.subject, words.narrowed(dream.wnids), dream.layers)
+            scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
+            batch = Batch(dream, scene, order, work, begin, shown, say, announce)
+            if not isinstance(dream, StillDream):
+                batch.at_once(dream)
+            else:
+                with contextlib.nullcontext() if crew is None else _tiles(dream, scene, crew):
+                    batch.one_by_one()
+
+
+class Batch:
+    """The pictures of a call."""
+
+    def __init__(
+        self,
+        dream: StillDream | FarStills,
+        scene: Scene,
+        order: StillOrder,
+        work: Sequence[Job],
+        begin: Begin,
+        shown: Progress,
+        say: Tell,
+        announce: Tell,
+    ) -> None:
+        self._dream, self._scene, self._order, self._work, self._begin = dream, scene, order, work, begin
+        self._shown, self._say, self._announce = shown, say, announce
+        self._failed = 0
+
+    def one_by_one(self) -> None:
+        """Dream one after the other, each with a bar of its own.
+
+        Raises:
+            CommandError: some could not be dreamt.
+        """
+        for number, job in enumerate(self._work, 1):
+            name = job.output.name if len(self._work) == 1 else f"{number}/{len(self._work)} {job.output.name}"
+            task = self._shown.add_task(name, total=None)
+
+            def progress(done: int, total: int, task: TaskID = task) -> None:
+                self._shown.update(task, completed=done, total=total)
+
+            try:
+                seed = self._make(job, number == 1, progress)
+            except Interrupted:
+                raise
+            except (SourceError, MovieError, CommandError) as error:
+                self._tell(job, error)
+            else:
+                self._announce(f"{job.output} (seed {seed})")
+        self._end()
+
+    def at_once(self, dream: FarStills) -> None:
+        """Dream as many at a time as there are nodes for, with one bar for all.
+
+        Raises:
+            CommandError: some could not be dreamt.
+            Interrupted: it was asked to end.
+        """
+        from streamer.commands.on_ray.at_once import at_once
+
+        work, stops = self._work, self._begin.again.stops
+        name = work[0].output.name if len(work) == 1 else f"{len(work)} pictures"
+        bar, parts, lock = self._shown.add_task(name, total=None), dict[Job, tuple[int, int]](), threading.Lock()
+        numbers, done, stopped = {job: number for number, job in enumerate(work)}, 0, list[Interrupted]()
+
+        def make(job: Job) -> int:
+            def progress(steps: int, total: int) -> None:
+                with lock:
+                    parts[job] = steps, total
+                    known = [each for _, each in parts.values()]
+                    self._shown.update(
+                        bar, completed=sum(each for each, _ in parts.values()), total=sum(known) * len(work) / len(known)
                     )
+
+            return self._make(job, numbers[job] == 0, progress)
+
+        with stops.gently(), closing(at_once(work, make, dream.crew, ends=lambda: stops.asked is not None)) as results:
+            begun_s, told = time.monotonic(), 2 * dream.at_once
+            for job, future in results:
                 try:
-                    with begin(job.output) as unfinished:
-                        seed = _dream(
-                            dream,
-                            scene,
-                            order,
-                            job,
-                            unfinished,
-                            lambda done, total, task=task: shown.update(task, completed=done, total=total),  # type: ignore[misc]
-                            say if number == 1 else log.info,
-                        )
-                except Interrupted:
-                    raise
+                    seed = future.result()
+                except Interrupted as interrupted:
+                    stopped.append(interrupted)
                 except (SourceError, MovieError, CommandError) as error:
-                    if len(work) == 1:
-                        raise
-                    named = str(error) if not isinstance(error, CommandError) else f"'{job.source}': {error}"
-                    failed.append(named)
-                    say(f"zoomdream: {named}")
-                    continue
-                announce(f"{job.output} (seed {seed})")
-    if failed:
-        raise CommandError(f"{len(failed)} of {len(work)} pictures could not be dreamt")
+                    self._tell(job, error)
+                else:
+                    done += 1
+                    self._announce(f"{job.output} (seed {seed})")
+                if done == told < len(work):
+                    left_s = (time.monotonic() - begun_s) / done * (len(work) - done)
+                    self._say(f"{len(work)} pictures, {dream.at_once} at once: about {duration(left_s)} left")
+        if stops.asked is not None and (stopped or done + self._failed < len(work)):
+            if len(work) == 1 and stopped:
+                raise stopped[0]
+            so_far = f"stopped after {done} of {len(work)} pictures; the same call with --resume goes on"
+            raise Interrupted(so_far, exit_code(stops.asked))
+        self._end()
+
+    def _make(self, job: Job, first: bool, progress: Callable[[int, int], None]) -> int:
+        if (frames := animated(job.source)) > 1:
+            self._say(
+                f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; --video takes all"
+            )
+        with self._begin(job.output) as unfinished:
+            tell = self._say if first else log.info
+            return dream_picture(self._dream, self._scene, self._order, job, unfinished, progress, tell)
+
+    def _tell(self, job: Job, error: Exception) -> None:
+        """Tell of a picture that could not be dreamt; the only one's failure is the call's."""
+        if len(self._work) == 1:
+            raise error
+        self._failed += 1
+        self._say(f"zoomdream: {error}" if not isinstance(error, CommandError) else f"zoomdream: '{job.source}': {error}")
+
+    def _end(self) -> None:
+        if self._failed:
+            raise CommandError(f"{self._failed} of {len(self._work)} pictures could not be dreamt")
+
+
+def _far(config: Config, crew: Crew) -> FarStills:
+    """The same on nodes."""
+    from streamer.commands.on_ray.sessions import FarStills
+
+    return FarStills(config, crew)
+
+
+def _tiles(dream: StillDream, scene: Scene, crew: Crew) -> AbstractContextManager[None]:
+    """Have nodes look at the tiles of what is dreamt here."""
+    from streamer.commands.on_ray.tiles import TileCrew
+    from streamer.dream.objectives.scene import tiles_elsewhere
+
+    return tiles_elsewhere(TileCrew(dream.config, dream.ensemble, scene, crew))
 
 
 def _left_to_do(work: Sequence[Job], say: Tell) -> tuple[Job, ...]:
@@ -159,103 +230,3 @@ def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None
         return reader(words, layers)(subject)
     except Refused as refused:
         raise CommandError(f"'{subject}': {refusal(refused)}", WRONG_CALL) from None
-
-
-def _dream(
-    dream: StillDream,
-    scene: Scene,
-    order: StillOrder,
-    job: Job,
-    work: Unfinished,
-    progress: Callable[[int, int], None],
-    tell: Tell,
-) -> int:
-    """Dream one picture into its file; gives the seed that it was dreamt with."""
-    picture = _input(dream.config, order, job, work.seed)
-    plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
-    moments = milestones(plan.steps) if order.progress else ()
-    size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
-    fps, reached = order.fps or FILM_FPS, Moments()
-    films = job.output.suffix.lower() not in PICTURES
-    with MovieWriter(job.output, size, fps, room=work.folder) as movie:  # before the trial: what cannot be written costs none
-        foretold = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
-        limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
-
-        def show(image: np.ndarray, times: int = 1) -> None:
-            for _ in range(times):
-                movie.write(image if limiter is None else limiter.limit(image, movie.frames))
-
-        def finish(stage: Stage) -> None:
-            if moments:
-                movie.write(_strip(picture, dict.fromkeys(moments, stage.picture()) | reached.pictures))
-            else:
-                show(stage.picture(), round(HOLD_S * fps) if films else 1)
-
-        stages = dream.dream(picture, scene, plan, work.seed)
-        parts = {"stages": stages, "limiter": limiter, "reached": reached}
-        with work.gently():
-            done = work.take_up(movie, parts)
-            progress(done, plan.steps)
-            foretold.begins()
-            if films and not done:
-                show(picture, max(1, round(BEGIN_S * fps)))
-            for stage in stages:
-                if stage.iteration in moments:
-                    reached.pictures[stage.iteration] = stage.picture()
-                if films:
-                    show(stage.picture())
-                progress(stage.iteration, plan.steps)
-                if stage.iteration < plan.steps:
-                    work.look(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
-            finish(stage)
-    foretold.learn(plan.steps - done)
-    return work.seed
-
-
-def _foretell(dream: StillDream, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell) -> Foretelling:
-    """Say what a picture will take.
-
-    Raises:
-        CommandError: it does not fit into memory.
-    """
-    (height, width), octaves = plan.size, len(plan.sizes)
-    foretold = Foretelling(f"picture {width}x{height} {octaves} {ending}", dream.machine, begun_s=begun_s)
-    estimate = dream.estimate(scene, plan, trial=foretold.known_s is None)
-    one_s = None if estimate.seconds is None else estimate.seconds / plan.steps
-    estimate = replace(estimate, seconds=foretold.seconds(plan.steps, one_s) if estimate.fits else None)
-    tell(f"{scene.title}, {plan}: {estimate}")
-    if not estimate.fits:
-        raise CommandError(_too_much(estimate, plan.size, dream))
-    return foretold
-
-
-def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
-    """The input and what came of it, by the number of iterations."""
-    return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
-
-
-def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray:
-    """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
-    picture = starting_picture(config.source) if job.source is None else read_image(job.source)
-    if order.size is not None:
-        size, named = order.size, "--size is "
-    elif picture is not None:
-        size, named = (picture.shape[0], picture.shape[1]), f"'{job.source or config.source.path}' is "
-    else:
-        size, named = canvas_size(config.canvas, config.video, "cpu"), "the canvas is "
-    named, other = f"{named}{size[1]}x{size[0]}", "another" if order.size else "a"
-    if min(size) < LEAST_PX:
-        raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
-    if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
-        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
-    if picture is None:
-        return noise(size, np.random.default_rng(seed))
-    return fitted(picture, size, config.source.fit, fine=True)
-
-
-def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream) -> str:
-    height, width = size
-    smaller = f"a --size such as {width // 4 * 2}x{height // 4 * 2}"
-    tile_px = dream.config.dream.tile_px
-    tiles = "" if tile_px <= 512 or height * width <= tile_px**2 else f", --set dream.tile_px={max(256, tile_px // 2)}"
-    return f"{width}x{height} needs {estimate.needs}; try {smaller}{tiles}, or close other programs"

@@ -58,11 +58,11 @@ class Stops:
     @contextmanager
     def gently(self) -> Iterator[None]:
         """Within, the first signal is only noted in ``asked``: whoever works looks at it from time to time."""
-        self._gently = True
+        before, self._gently = self._gently, True
         try:
             yield
         finally:
-            self._gently = False
+            self._gently = before  # several works of one call may be within at once
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if not self._gently or self.asked is not None:

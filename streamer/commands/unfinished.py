@@ -14,7 +14,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,37 +63,6 @@ class Again:
     """Begin anew all the same."""
 
 
-class Begin:
-    """Begins the work on the outputs of one call, or goes on with it; all of them have one seed."""
-
-    def __init__(self, facts: Facts, again: Again, tell: Callable[[str], None]) -> None:
-        """Prepare.
-
-        Args:
-            facts: What makes them what they are; where ``seed`` is None, any will do.
-            tell: Says to whoever waits that it goes on.
-        """
-        self.again = again
-        self._facts, self._tell = dict(facts), tell
-        self._seed: int | None = None
-
-    def check(self, outputs: Sequence[Path]) -> None:
-        """See, before anything is done, that there is no work begun of which nobody said what to do with it.
-
-        Raises:
-            CommandError: there is.
-        """
-        for output in outputs if not (self.again.resume or self.again.fresh) else ():
-            if (saved := _read(folder_of(output), output)) is not None:
-                raise _undecided(output, saved)
-
-    def __call__(self, output: Path) -> Unfinished:
-        """The work on an output; raises CommandError as ``Unfinished`` does."""
-        work = Unfinished(output, self._facts, self.again, self._tell, seed=self._seed)
-        self._seed = work.seed
-        return work
-
-
 def folder_of(output: Path) -> Path:
     """Where the work for an output lies: beside it, or in it, where it is a folder that is there."""
     with contextlib.suppress(OSError):
@@ -111,7 +80,7 @@ def saved_facts(output: Path) -> Facts:
     Raises:
         CommandError: there is none, or it cannot be read.
     """
-    saved = _read(folder_of(output), output)
+    saved = read_saved(folder_of(output), output)
     if saved is None:
         raise CommandError(f"nothing unfinished of '{output}' is there to go on with", WRONG_CALL)
     return dict(saved.about["facts"])
@@ -150,9 +119,9 @@ class Unfinished:
         self._saved: Saved | None = None
         if again.fresh:
             self._claim_and_clear()
-        elif (saved := _read(self.folder, output)) is not None:
+        elif (saved := read_saved(self.folder, output)) is not None:
             if not again.resume:
-                raise _undecided(output, saved)
+                raise undecided(output, saved)
             before = saved.about["facts"]
             unlike = [name for name in sorted({*before, *facts}) if before.get(name) != facts.get(name)]
             if unlike := [name for name in unlike if not (name == "seed" and facts.get("seed") is None)]:
@@ -169,6 +138,16 @@ class Unfinished:
             self.facts["seed"] = random.SystemRandom().randrange(2**32) if seed is None else seed
         self._kept = self._saved is not None
         self._last_s, self._every_s = clock(), EVERY_S
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        """Says a line to whoever waits."""
+        return self._tell
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked to end; ``look`` does so."""
+        return self._again.stops.asked is not None
 
     @property
     def resumed(self) -> bool:
@@ -282,12 +261,13 @@ class Unfinished:
             lock.close()
 
 
-def _undecided(output: Path, saved: Saved) -> CommandError:
+def undecided(output: Path, saved: Saved) -> CommandError:
+    """Says that there is work begun of which nobody said what to do with it."""
     got_to = f"{saved.about['done']}{f' of {total}' if (total := saved.about['total']) else ''}"
     return CommandError(f"'{output}' was begun before and got to {got_to}: --resume goes on, --fresh begins anew", WRONG_CALL)
 
 
-def _read(folder: Path, output: Path) -> Saved | None:
+def read_saved(folder: Path, output: Path) -> Saved | None:
     """What was saved; None where there is nothing."""
     try:
         data = (folder / STATE).read_bytes()

@@ -122,6 +122,13 @@ def compute_with(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def threads() -> int:
+    """Threads that torch computes with."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def return_freed_memory() -> None:
     """Hand back what ``keep_freed_memory`` has kept; the next step takes anew what it needs.
 

@@ -115,6 +115,23 @@ class Size(TypedDict):
 
 
 @shape
+class Link(TypedDict):
+    """How the dream stands with the cluster that it is to be computed on."""
+
+    node: str
+    """The node that dreams; empty while this machine does."""
+    why: str
+    """Why this machine does."""
+    coding: str
+    """How keyframes cross the network, such as `jpeg 90`."""
+    mbit_per_s: float
+    round_trip_ms: float
+    keyframe_bytes: int
+    lag_s: float
+    """Seconds from a keyframe's moment until it is here."""
+
+
+@shape
 class Renderer(TypedDict):
     """How the dreaming goes."""
 
@@ -133,6 +150,8 @@ class Renderer(TypedDict):
     """Pictures that were not shown, because they held what is no number."""
     reduced: str
     """What it does without for want of memory or of a GPU; empty when nothing."""
+    link: Link | None
+    """How it stands with the cluster; null where the settings ask for none."""
 
 
 @shape

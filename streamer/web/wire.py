@@ -17,6 +17,7 @@ from streamer.messages import (
     Inspection,
     Kind,
     LayerEntry,
+    LinkStatus,
     Match,
     OutputStatus,
     Poll,
@@ -289,6 +290,19 @@ def settings(item: SettingsStatus) -> answers_desk.SettingsStanding:
     }
 
 
+def link(item: LinkStatus) -> answers_status.Link:
+    """How the dream stands with the cluster that it is to be computed on."""
+    return {
+        "node": item.node,
+        "why": item.why,
+        "coding": item.coding,
+        "mbit_per_s": round(8e-6 * item.bytes_per_s, 1),
+        "round_trip_ms": round(1e3 * item.round_trip_s, 2),
+        "keyframe_bytes": item.keyframe_bytes,
+        "lag_s": round(item.lag_s, 3),
+    }
+
+
 def status(snapshot: StatusSnapshot, links: Links) -> answers_status.Status:
     """Everything ``/api/status`` and ``/api/events`` tell."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
@@ -335,6 +349,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> answers_status.Status:
             "last_error_ago_s": _seconds(renderer.last_error_ago_s),
             "spoilt": renderer.spoilt,
             "reduced": renderer.reduced,
+            "link": None if renderer.link is None else link(renderer.link),
         },
         "sound": {
             "source": sound.source,

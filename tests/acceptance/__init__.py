@@ -20,6 +20,8 @@ python -m tests.acceptance.recording          kill -9 while recording, and a ful
 python -m tests.acceptance.secrets            stream keys appear nowhere
 python -m tests.acceptance.browser_latency    how far behind the page is
 python -m tests.acceptance.clips              how soon a clip is there after !clip, and whether it is sound
+python -m tests.acceptance.link               what an emulated network carries, against what is set (root)
+python -m tests.acceptance.ray_nodes          a Ray cluster over such a network: how soon nodes are there, and known to be gone
 
 Figures hold on a machine that has nothing else to do: those of time get worse with whatever runs beside.
 """

@@ -160,8 +160,8 @@ def main() -> None:
     from streamer.dream.worker import process
 
     class Faulty(process.WorkerProcess):
-        def __init__(self, config: Config, seed: int, factory: Any = None, *others: Any) -> None:
-            super().__init__(config, seed, factory or build, *others)
+        def __init__(self, config: Config, seed: int, factory: Any = None, *others: Any, **named: Any) -> None:
+            super().__init__(config, seed, factory or build, *others, **named)
 
     process.WorkerProcess = Faulty  # type: ignore[misc]
     from streamer import __main__ as program

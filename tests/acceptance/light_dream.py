@@ -8,7 +8,7 @@ import numpy as np
 from streamer import zoom
 from streamer.config import Config
 from streamer.dream.device import canvas_size
-from streamer.dream.interface import Dream
+from streamer.dream.interface import Dream, Tell
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Scene
@@ -77,6 +77,49 @@ class Light:
         found = None if kept is None else kept.array("momentum", np.float16, 3)
         if kept is not None and found is not None and found.shape == self.pixels.shape:
             self._momentum = self._moved(found.astype(np.float32), kept.pose)
+
+
+class Zooming(Light):
+    """A picture as detailed as a dream's that the camera comes ever nearer to, for next to nothing at any size."""
+
+    def __init__(self, size: tuple[int, int], seed: int) -> None:
+        super().__init__((36, 64), seed)
+        height, width = size
+        clouds = noise((2 * height, 2 * width), self._random, 45.0).astype(np.int16)
+        grain = self._random.normal(0.0, 7.0, (height, width, 3)).repeat(2, 0).repeat(2, 1)  # dreams are full of detail
+        self._far = np.clip(clouds + grain, 0, 255).astype(np.uint8)
+        self.resize(size)
+
+    def step(self, dt_s: float, camera_s: float | None = None) -> None:
+        self.pose = zoom.advance(self.pose, self._motion, dt_s if camera_s is None else camera_s)
+        height, width = self.size
+        scale = (2 * height / self._far.shape[0]) * 2 ** (self.pose.log_zoom % 1.0)
+        middle, far = np.array([width, height]) / 2, np.array(self._far.shape[1::-1]) / 2
+        matrix = np.column_stack([scale * np.eye(2), middle - scale * far])
+        self._shown = cv2.warpAffine(self._far, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        self.size, self._shown = size, cv2.resize(self._far, size[::-1])
+
+    def picture(self) -> np.ndarray:
+        return self._shown
+
+    def fault(self) -> str:
+        return ""
+
+    def keep(self) -> Kept:
+        momentum = np.zeros((3, *self.size), np.float16)
+        return Kept(LIGHT_NETWORK, "default", self.pose, {"momentum": momentum}, {})
+
+    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+        self.pose = pose
+        self.resize((picture.shape[0], picture.shape[1]))
+
+
+def make_zooming(config: Config, seed: int, tell: Tell) -> Dream:
+    """One of those in progress, for a worker."""
+    dreamer = Zooming(canvas_size(config.canvas, config.video, "cpu"), seed)
+    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in Shelf().entries if entry.tiny))
 
 
 def light(config: Config, seed: int) -> Dream:

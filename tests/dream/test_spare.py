@@ -17,6 +17,7 @@ class HandWorker:
     """Says what the test has it say."""
 
     sentinel = object()
+    elsewhere = None
 
     def __init__(self):
         self.connection = object()

@@ -4,7 +4,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from streamer.config import NetworkConfig
 from streamer.dream.networks.googlenet import build_googlenet
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
 from streamer.dream.networks.squeezenet import build_squeezenet
 from streamer.dream.objectives.masks import region_mask
@@ -177,3 +180,10 @@ def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp
         scale = float(wanted.square().mean().sqrt())
         assert scale > 0
         assert float((found - wanted).square().mean().sqrt()) < 1e-4 * scale
+
+
+def test_how_far_a_network_sees_is_found_in_whichever_precision_the_cpu_is_fastest():
+    network = load(NetworkConfig(name="bundled"), torch.device("cpu")).first
+    tap = Tap(network.classes_layer)
+    tiling = Tiling(lambda shown: network.look(shown, [tap]), {tap: network.stride}, 256, network.min_size)
+    assert 60 < tiling.sight.before + tiling.sight.after < 300

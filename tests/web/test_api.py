@@ -273,6 +273,7 @@ def test_status(stage: Stage) -> None:
             "restarts": 1,
             "spoilt": 0,
             "reduced": "",
+            "link": None,
             "error": "the worker was killed",
             "last_error": "",
             "last_error_ago_s": None,

@@ -16,7 +16,18 @@ from playwright.sync_api import Page, expect
 import streamer.web
 from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
-from streamer.messages import FrameCounters, PictureState, Reason, Refused, Scene, SourceStatus, Target, Unlearnt, arrange
+from streamer.messages import (
+    FrameCounters,
+    LinkStatus,
+    PictureState,
+    Reason,
+    Refused,
+    Scene,
+    SourceStatus,
+    Target,
+    Unlearnt,
+    arrange,
+)
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
@@ -265,6 +276,28 @@ def test_how_the_camera_does_is_told_on_the_desk(stage: Stage, page: Page) -> No
     assert told == {
         "kind": "camera", "name": "/dev/video2", "state": "lost", "reason": "unplugged", "size": size, "fps": 0.0, "losses": 1
     }  # fmt: skip
+
+
+def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Page) -> None:
+    away = LinkStatus("10.0.0.2", "", "jpeg 90", 11.75e6, 0.0021, 74_000, 0.058)
+
+    def tell(link: LinkStatus) -> None:
+        stage.status.snapshot = replace(stage.status.snapshot, renderer=replace(stage.status.snapshot.renderer, link=link))
+
+    tell(away)
+    page.goto(stage.server.url + "control")
+    numbers = page.locator("#numbers")
+    rows = {"Node": "10.0.0.2", "Keyframes come as": "jpeg 90", "Link": "94 Mbit/s, 2.1 ms there and back", "age": "0.06 s"}
+    for name, text in rows.items():
+        expect(numbers.locator("div", has=page.locator("dt", has_text=name)).locator("dd")).to_have_text(text)
+    assert stage.call("GET", "/api/status").json["renderer"]["link"] == {
+        "node": "10.0.0.2", "why": "", "coding": "jpeg 90", "mbit_per_s": 94.0, "round_trip_ms": 2.1,
+        "keyframe_bytes": 74_000, "lag_s": 0.058,
+    }  # fmt: skip
+    tell(LinkStatus("", "node 10.0.0.2 has been silent for 3 s"))
+    cluster = numbers.locator("div", has=page.locator("dt", has_text="Cluster")).locator("dd")
+    expect(cluster).to_have_text("node 10.0.0.2 has been silent for 3 s")
+    expect(cluster).to_have_class("bad")
 
 
 def test_logging_in_to_moderate(guarded: Stage, page: Page) -> None:

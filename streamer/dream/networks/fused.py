@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_APART: ContextVar[bool] = ContextVar("layers apart", default=False)
 
 
 class _Rectified(torch.autograd.Function):
@@ -70,10 +75,20 @@ def _bfloat16_by_mkldnn() -> bool:
         return False
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within, layers are computed one after the other: what is not a number passes through a ReLU of torch's, and no other."""
+    before = _APART.set(True)
+    try:
+        yield
+    finally:
+        _APART.reset(before)
+
+
 def _at_once(layer: nn.Conv2d, x: Tensor) -> bool:
     """Whether a convolution and its ReLU can be done in one pass."""
     plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str) and not layer.weight.requires_grad
-    return plain and x.device.type == "cpu" and x.dtype == torch.bfloat16 and _bfloat16_by_mkldnn()
+    return plain and not _APART.get() and x.device.type == "cpu" and x.dtype == torch.bfloat16 and _bfloat16_by_mkldnn()
 
 
 def rectified(layer: nn.Conv2d, x: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ DeepDream notebook 2015, 'Controlling dreams').
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,17 @@ CHUNK = 1 << 23
 """Dot products at a time: 32 MB."""
 KEPT = 16
 """Guides whose features are kept; with one more all are read anew."""
+_LENT: ContextVar[Mapping[str, np.ndarray]] = ContextVar("guides that were sent")
+
+
+@contextmanager
+def lent(pictures: Mapping[str, np.ndarray]) -> Iterator[None]:
+    """Within, take guides from these pictures, (H, W, 3) uint8 by the path that a target names, instead of reading files."""
+    before = _LENT.set(pictures)
+    try:
+        yield
+    finally:
+        _LENT.reset(before)
 
 
 class GuideFeatures(LayerObjective):
@@ -58,7 +72,9 @@ class GuideFeatures(LayerObjective):
         if key not in self._guides:
             if len(self._guides) >= KEPT:
                 self._guides.clear()
-            self._guides[key] = Guide.read(self.network, Path(target.guide).expanduser(), key[1])
+            at_hand = _LENT.get(None)
+            picture = read_image(Path(target.guide).expanduser()) if at_hand is None else at_hand[target.guide]
+            self._guides[key] = Guide.seen(self.network, picture, key[1])
         return self._guides[key]
 
 
@@ -70,13 +86,8 @@ class Guide:
         self._features = features
 
     @classmethod
-    def read(cls, network: Network, file: Path, layer: str) -> Guide:
-        """The features of a picture file, seen at the size at which the network knows its objects.
-
-        Raises:
-            SourceError: the file cannot be read.
-        """
-        picture = read_image(file)
+    def seen(cls, network: Network, picture: np.ndarray, layer: str) -> Guide:
+        """The features of a picture (H, W, 3) uint8, seen at the size at which the network knows its objects."""
         shorter, side = min(picture.shape[:2]), network.trained_px
         # Long panoramas are cut: past three times their height they would only cost time.
         height, width = (min(3 * side, max(side, round(side * edge / shorter))) for edge in picture.shape[:2])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,15 +17,28 @@ from streamer.dream.objectives.masks import Box, region_mask
 from streamer.dream.objectives.objective import Objective
 from streamer.dream.objectives.registry import OBJECTIVES
 from streamer.dream.objectives.strength import Weighted, rms, strength
-from streamer.dream.objectives.tiles import Place, Tiling
+from streamer.dream.objectives.tiles import Losses, Place, Tile, Tiling
 from streamer.messages import Region, Target
 
 TILE_PX = 1280
 """Side of the square that a network is shown at once, where the settings say nothing else."""
 KEPT_TILINGS = 16
 """Tilings that are kept, one for each scene."""
+Elsewhere = Callable[[Network, Sequence[Weighted], Sequence[Tile[Tap]]], Iterable[Sequence[Tensor | None]]]
+"""Looks at tiles with another copy of a network: does what ``SceneObjective.look`` does, in the tiles' order."""
+_ELSEWHERE: ContextVar[Elsewhere | None] = ContextVar("who looks at tiles", default=None)
 KEPT_MASKS = 256
 """Masks that are kept: canvas sizes and boxes vary little, and sizes of views a handful."""
+
+
+@contextmanager
+def tiles_elsewhere(look: Elsewhere) -> Iterator[None]:
+    """Within, have somebody else look at the tiles of large pictures."""
+    before = _ELSEWHERE.set(look)
+    try:
+        yield
+    finally:
+        _ELSEWHERE.reset(before)
 
 
 class SceneObjective:
@@ -105,20 +121,28 @@ class SceneObjective:
 
     def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[Weighted]) -> Iterator[Tensor]:
         """The gradients of several losses over the picture, given what the network is shown of it."""
-        targets = [region.target for group in groups for region, _ in group]
-        taps = frozenset(tap for each in targets for tap in (self._tap(each), self._kind(each).shared_tap(each)))
-        number = len(groups)
+        taps, number = self._taps(groups), len(groups)
         if shown.shape[-2] * shown.shape[-1] <= self._tile_px**2:
             maps = self._network.look(shown, taps)
             for left, group in zip(reversed(range(number)), groups, strict=True):
                 yield torch.autograd.grad(self._loss(maps, group), picture, retain_graph=left > 0)[0]
             return
-
-        def losses(maps: Mapping[Tap, Tensor], places: Mapping[Tap, Place]) -> list[Tensor]:
-            return [self._loss(maps, group, places) for group in groups]
-
-        for left, part in zip(reversed(range(number)), self._tiling(taps).gradients(shown, losses), strict=True):
+        look = _ELSEWHERE.get()
+        elsewhere = None if look is None else partial(look, self._network, groups)
+        gradients = self._tiling(taps).gradients(shown, self._losses(groups), elsewhere)
+        for left, part in zip(reversed(range(number)), gradients, strict=True):
             yield torch.autograd.grad(shown, picture, part, retain_graph=left > 0)[0]
+
+    def look(self, groups: Sequence[Weighted], tile: Tile[Tap]) -> list[Tensor | None]:
+        """The gradients of several losses over a tile; as ``Tiling.look`` says."""
+        return self._tiling(self._taps(groups)).look(tile, self._losses(groups))
+
+    def _taps(self, groups: Sequence[Weighted]) -> frozenset[Tap]:
+        targets = [region.target for group in groups for region, _ in group]
+        return frozenset(tap for each in targets for tap in (self._tap(each), self._kind(each).shared_tap(each)))
+
+    def _losses(self, groups: Sequence[Weighted]) -> Losses[Tap]:
+        return lambda maps, places: [self._loss(maps, group, places) for group in groups]
 
     def _tiling(self, taps: frozenset[Tap]) -> Tiling[Tap]:
         if taps not in self._tilings:

@@ -7,13 +7,16 @@ is no seam to hide: what comes out is the whole picture's gradient but for round
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
+
+from streamer.dream.networks.fused import apart
 
 Key = TypeVar("Key", bound=Hashable)
 """Names a map, for example a layer's."""
@@ -59,6 +62,23 @@ class Span:
     """Anchor after its last; None for all there are."""
 
 
+Losses = Callable[[Mapping[Key, Tensor], Mapping[Key, Place]], Sequence[Tensor]]
+"""Given pieces of the maps and where they lie, what these positions contribute to each loss; the sum over all pieces has to be
+the loss of the whole. A map may be missing where a tile has none of its positions."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile(Generic[Key]):
+    """A tile to be looked at, by whoever has the network."""
+
+    shown: Tensor
+    """(1, 3, h, w) float32: its part of the picture, with what lies around."""
+    rows: Span
+    columns: Span
+    wholes: Mapping[Key, tuple[int, int]]
+    """(height, width) of the whole maps."""
+
+
 class Tiling(Generic[Key]):
     """Looks at large pictures through a network, in tiles."""
 
@@ -95,33 +115,57 @@ class Tiling(Generic[Key]):
         return math.prod(len(list(self._spans(side))) for side in size)
 
     def gradients(
-        self, picture: Tensor, losses: Callable[[Mapping[Key, Tensor], Mapping[Key, Place]], Sequence[Tensor]]
+        self,
+        picture: Tensor,
+        losses: Losses[Key],
+        elsewhere: Callable[[Sequence[Tile[Key]]], Iterable[Sequence[Tensor | None]]] | None = None,
     ) -> list[Tensor]:
         """The gradients of some losses over the picture, (1, 3, H, W) each.
 
         Args:
             picture: (1, 3, H, W) float32.
-            losses: given pieces of the maps and where they lie, what these positions contribute to each loss; the sum over
-                all pieces has to be the loss of the whole. A map may be missing where a tile has none of its positions.
+            losses: what pieces of the maps contribute to each loss.
+            elsewhere: does for tiles, in their order, what ``look`` does; None looks at all of them here.
         """
-        found: list[Tensor] = []
         wholes: dict[Key, tuple[int, int]] = {}
         height, width = picture.shape[-2:]
         # The last corner comes first: it knows how large the whole maps are.
-        for rows in reversed(list(self._spans(height))):
-            for columns in reversed(list(self._spans(width))):
-                shown = picture[..., rows.start : rows.stop, columns.start : columns.stop].detach().requires_grad_(True)
-                pieces, places = self._pieces(self._see(shown), rows, columns, wholes)
-                if not pieces:
-                    continue
-                parts = list(losses(pieces, places))
-                if not found:
-                    found = [torch.zeros_like(picture) for _ in parts]
-                for number, part in enumerate(parts):
-                    if part.requires_grad:
-                        (gradient,) = torch.autograd.grad(part, shown, retain_graph=number + 1 < len(parts))
-                        found[number][..., rows.start : rows.stop, columns.start : columns.stop] += gradient
+        spans = [
+            (rows, columns) for rows in reversed(list(self._spans(height))) for columns in reversed(list(self._spans(width)))
+        ]
+        tiles = [
+            Tile(picture[..., rows.start : rows.stop, columns.start : columns.stop], rows, columns, wholes)
+            for rows, columns in spans
+        ]
+        corner, rest = self.look(tiles[0], losses, wholes), tiles[1:]
+        others = (self.look(tile, losses) for tile in rest) if elsewhere is None else elsewhere(rest)
+        found: list[Tensor] = []
+        for tile, gradients in zip(tiles, itertools.chain([corner], others), strict=True):
+            found = found or [torch.zeros_like(picture) for _ in gradients]
+            for whole, gradient in zip(found, gradients, strict=False):  # a tile without positions has none
+                if gradient is not None:
+                    part = whole[..., tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop]
+                    part += gradient.to(part.device)
         return found
+
+    def look(
+        self, tile: Tile[Key], losses: Losses[Key], wholes: dict[Key, tuple[int, int]] | None = None
+    ) -> list[Tensor | None]:
+        """The gradients of some losses over a tile, of its shape; None where it has nothing to do with one.
+
+        Args:
+            wholes: filled where the tile is the last corner, of which alone the sizes of the maps can be told.
+        """
+        shown = tile.shown.detach().requires_grad_(True)
+        known = dict(tile.wholes) if wholes is None else wholes
+        pieces, places = self._pieces(self._see(shown), tile.rows, tile.columns, known)
+        if not pieces:
+            return []
+        parts = list(losses(pieces, places))
+        return [
+            torch.autograd.grad(part, shown, retain_graph=number + 1 < len(parts))[0] if part.requires_grad else None
+            for number, part in enumerate(parts)
+        ]
 
     def _pieces(
         self, maps: Mapping[Key, Tensor], rows: Span, columns: Span, wholes: dict[Key, tuple[int, int]]
@@ -165,7 +209,7 @@ def _sight(see: Callable[[Tensor], Mapping[Key, Tensor]], key: Key, stride: int,
         at = width // 2 // grid * grid
         strip = torch.zeros(1, 3, max(least_px, grid), width + least_px)
         strip[..., at] = math.nan
-        with torch.no_grad():
+        with torch.no_grad(), apart():
             seen = see(strip)[key]
         spoilt = seen.isnan().any(dim=1)[0].any(dim=0).nonzero()[:, 0].tolist()
         if spoilt and spoilt[0] > 0 and spoilt[-1] < seen.shape[-1] - 1:

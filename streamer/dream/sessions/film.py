@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,6 +38,14 @@ class Dreamt:
     """When it is to be seen."""
 
 
+def film_canvas(config: Config, size: tuple[int, int], device: str) -> tuple[int, int]:
+    """(height, width) of the dream on a film of (height, width): as the settings say, never larger than the film."""
+    height, width = size
+    video = config.video.model_copy(update={"height": height, "width": width})
+    wanted = canvas_size(config.canvas, video, device)
+    return size if wanted[0] >= height or wanted[1] >= width else wanted
+
+
 class FilmDream:
     """Networks ready to dream films."""
 
@@ -59,16 +69,18 @@ class FilmDream:
         return machine(self.config, self.ensemble.name, self.device)
 
     @property
+    def wnids(self) -> Collection[str]:
+        """The classes they can dream."""
+        return self.ensemble.wnids
+
+    @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
         return self.ensemble.layer_entries
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the dream on a film of (height, width): as the settings say, never larger than the film."""
-        height, width = size
-        video = self.config.video.model_copy(update={"height": height, "width": width})
-        wanted = canvas_size(self.config.canvas, video, self.device.type)
-        return size if wanted[0] >= height or wanted[1] >= width else wanted
+        """(height, width) of the dream on a film of (height, width)."""
+        return film_canvas(self.config, size, self.device.type)
 
     def set_out(self, scene: Scene, canvas: tuple[int, int], seed: int) -> Session:
         """A dream of a scene that rides, at its beginning.
@@ -119,6 +131,10 @@ class FilmRun:
         self._session, self._steps, self._mix = session, steps, mix
         self._before_s: float | None = None
 
+    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> Riding:
+        """Dream on the pictures of the film, one after the other, of which so many are done."""
+        return Riding(self, itertools.islice(pictures, done, None))
+
     def dream(self, picture: SourcePicture) -> Dreamt:
         """Dream on the next picture, of the film's size and with a higher number and time than the one before."""
         session, before_s = self._session, picture.time_s if self._before_s is None else self._before_s
@@ -140,3 +156,27 @@ class FilmRun:
         if added.shape != image.shape:
             added = cv2.resize(added, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.add(image, np.rint(added).astype(np.int16), dtype=cv2.CV_8U))
+
+
+class Riding(Iterator[Dreamt]):
+    """Dreams on pictures as they come."""
+
+    at_rest = True
+    """It can be gone on with after any."""
+
+    def __init__(self, run: FilmRun, pictures: Iterator[SourcePicture]) -> None:
+        self._run, self._pictures = run, pictures
+        self._next: SourcePicture | None = None
+
+    def more(self) -> bool:
+        """Whether there is another picture; it is read, and not yet dreamt on."""
+        if self._next is None:
+            self._next = next(self._pictures, None)
+        return self._next is not None
+
+    def __next__(self) -> Dreamt:
+        if not self.more():
+            raise StopIteration
+        picture, self._next = self._next, None
+        assert picture is not None
+        return self._run.dream(picture)

@@ -56,29 +56,29 @@ class OfflineDream:
         """
         self._config = config
         self._device = choose_device(config.device)
-        self._ensemble: Ensemble = load(config.network, self._device)
+        self.ensemble: Ensemble = load(config.network, self._device)
         self.size = canvas_size(config.canvas, config.video, self._device.type)
         """(height, width) of the picture being dreamt."""
 
     @property
     def wnids(self) -> Collection[str]:
         """The classes it can dream."""
-        return self._ensemble.wnids
+        return self.ensemble.wnids
 
     @property
     def machine(self) -> str:
         """What its pace depends on besides the size."""
-        return machine(self._config, self._ensemble.name, self._device)
+        return machine(self._config, self.ensemble.name, self._device)
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
-        return self._ensemble.layer_entries
+        return self.ensemble.layer_entries
 
     @property
     def network(self) -> str:
         """The networks' names, as ``Ensemble.name`` joins them."""
-        return self._ensemble.name
+        return self.ensemble.name
 
     @property
     def device(self) -> str:
@@ -94,19 +94,19 @@ class OfflineDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        found = Estimate(None, memory(self._ensemble, self._device, self.size, self._config.dream.tile_px), room(self._device))
+        found = Estimate(None, memory(self.ensemble, self._device, self.size, self._config.dream.tile_px), room(self._device))
         if not trial:
             return found
         keyframes, (steps, _) = self.keyframes(lambda time_s: scene, 0), pace(self._config.dream)
         next(keyframes)
         return replace(
             found,
-            seconds=steps * step_seconds(keyframes.step, self._device, len(self._ensemble.members)),
+            seconds=steps * step_seconds(keyframes.step, self._device, len(self.ensemble.members)),
         )
 
     def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
         """A dream at its beginning; arguments as ``keyframes`` has them."""
-        return make_dreamer(self._ensemble, self._config, self.size, self._device, seed, start)
+        return make_dreamer(self.ensemble, self._config, self.size, self._device, seed, start)
 
     def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Keyframes:
         """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
@@ -130,6 +130,8 @@ class Keyframes(Iterator[Keyframe]):
     """The keyframes of a script's dream, without end; they can be gone on with from any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_number")
+    at_rest = True
+    """They can be gone on with from any."""
 
     def __init__(self, session: Session, scene_at: Callable[[float], Scene], steps: int, interval_s: float) -> None:
         self._session, self._scene_at, self._steps, self._interval_s = session, scene_at, steps, interval_s

@@ -7,7 +7,7 @@ larger picture, so that large shapes come from small pictures and fine ones from
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
-from streamer.config import Config
+from streamer.config import Config, DreamConfig
 from streamer.dream.algorithms.making import make_dreamer
 from streamer.dream.device import choose_device
 from streamer.dream.networks.ensemble import Ensemble
@@ -83,6 +83,26 @@ class Plan:
         return f"{len(self.sizes)} octaves of {steps} up to {width}x{height}"
 
 
+def make_plan(
+    settings: DreamConfig, trained_px: int, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None
+) -> Plan:
+    """How to dream a picture of (height, width).
+
+    Args:
+        trained_px: side of the pictures that the network was trained on.
+        iterations: in each octave; None for what is usual.
+        octaves: None for what the settings say; ``auto`` is as many as there is room for with ``deepdream``, else one.
+    """
+    facts, scale = ALGORITHMS[settings.algorithm], settings.octave_scale
+    if octaves is None:
+        octaves = settings.octaves if settings.octaves != "auto" else 1
+        if settings.octaves == "auto" and facts.still_octaves:
+            octaves = 1 + max(0, int(math.log(min(size) / (COARSEST * trained_px)) / math.log(scale)))
+    sizes = octave_sizes(size, octaves, scale)
+    usual = facts.still_iterations if len(sizes) == 1 else OCTAVE_ITERATIONS
+    return Plan(sizes, iterations or usual)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """A picture as far as it is dreamt."""
@@ -129,6 +149,16 @@ class StillDream:
         return machine(self.config, self.ensemble.name, self.device)
 
     @property
+    def wnids(self) -> Collection[str]:
+        """The classes they can dream."""
+        return self.ensemble.wnids
+
+    @property
+    def network(self) -> str:
+        """The networks' names, as ``Ensemble.name`` joins them."""
+        return self.ensemble.name
+
+    @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The networks' layers."""
         return self.ensemble.layer_entries
@@ -143,21 +173,8 @@ class StillDream:
         return Session.of(make, Motion(1.0, 0.0), Begun(self.ensemble.name, self.device.type, 0, size), scene)
 
     def plan(self, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None) -> Plan:
-        """How to dream a picture of (height, width).
-
-        Args:
-            iterations: in each octave; None for what is usual.
-            octaves: None for what the settings say; ``auto`` is as many as there is room for with ``deepdream``, else one.
-        """
-        settings, facts = self._asked, ALGORITHMS[self._asked.algorithm]
-        scale = settings.octave_scale
-        if octaves is None:
-            octaves = settings.octaves if settings.octaves != "auto" else 1
-            if settings.octaves == "auto" and facts.still_octaves:
-                octaves = 1 + max(0, int(math.log(min(size) / (COARSEST * self.ensemble.first.trained_px)) / math.log(scale)))
-        sizes = octave_sizes(size, octaves, scale)
-        usual = facts.still_iterations if len(sizes) == 1 else OCTAVE_ITERATIONS
-        return Plan(sizes, iterations or usual)
+        """How to dream a picture of (height, width); as ``make_plan`` says."""
+        return make_plan(self._asked, self.ensemble.first.trained_px, size, iterations, octaves)
 
     def estimate(self, scene: Scene, plan: Plan, *, trial: bool = True) -> Estimate:
         """What a plan will take; some steps are taken to find out, if the memory suffices for them.
@@ -177,11 +194,12 @@ class StillDream:
         pixel_s = step_seconds(lambda: session.apply(1000 * STEP_S), self.device, len(self.ensemble.members)) / math.prod(tried)
         return replace(found, seconds=pixel_s * plan.iterations * sum(height * width for height, width in plan.sizes))
 
-    def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int) -> Stages:
+    def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int, shown: Collection[int] | None = None) -> Stages:
         """Dream a picture, iteration by iteration.
 
         Args:
             picture: (H, W, 3) uint8 RGB, of the plan's size.
+            shown: the iterations whose pictures are wanted besides the last; None for all. Here all can be had anyway.
 
         Raises:
             DreamError: the network has not got one of the scene's targets.
@@ -195,6 +213,8 @@ class Stages(Iterator[Stage]):
     """A picture being dreamt, iteration by iteration; it can be gone on with after any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_octave", "_step")
+    at_rest = True
+    """It can be gone on with after any."""
 
     def __init__(self, session: Session, picture: np.ndarray, plan: Plan) -> None:
         self._session, self._picture, self._plan = session, picture, plan

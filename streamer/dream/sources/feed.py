@@ -30,12 +30,13 @@ class Feed:
     """
 
     def __init__(self, largest: tuple[int, int], memory: Memory | None = None) -> None:
-        self._largest = largest
+        self.largest = largest
+        """(height, width) of the largest picture."""
         self._slot_bytes = 2 * MARK.size + largest[0] * largest[1] * 3
         self._memory = memory or Memory(HEAD.size + SLOTS * self._slot_bytes)
 
     def __reduce__(self) -> tuple[type[Feed], tuple[tuple[int, int], Memory]]:
-        return Feed, (self._largest, self._memory)
+        return Feed, (self.largest, self._memory)
 
     def put(self, picture: SourcePicture) -> None:
         """Make it the newest; its number has to be above 0 and above those before.
@@ -44,8 +45,8 @@ class Feed:
             ValueError: it is larger than the largest.
         """
         height, width = picture.image.shape[:2]
-        if height * width > self._largest[0] * self._largest[1]:
-            raise ValueError(f"a picture of {width}x{height} is larger than {self._largest[1]}x{self._largest[0]}")
+        if height * width > self.largest[0] * self.largest[1]:
+            raise ValueError(f"a picture of {width}x{height} is larger than {self.largest[1]}x{self.largest[0]}")
         start = self._start(picture.number)
         mark = (picture.number, picture.time_s, height, width)
         memory = self._memory.buffer
@@ -64,7 +65,7 @@ class Feed:
             start = self._start(number)
             mark = MARK.unpack_from(memory, start)
             height, width = mark[2:]
-            if mark[0] != number or height * width > self._largest[0] * self._largest[1]:
+            if mark[0] != number or height * width > self.largest[0] * self.largest[1]:
                 continue
             image = np.ndarray((height, width, 3), np.uint8, memory, start + MARK.size).copy()
             if mark == MARK.unpack_from(memory, start) == MARK.unpack_from(memory, start + self._slot_bytes - MARK.size):

@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import numpy as np
 
-from streamer.acts import UNTUNED, Bump, Tuned
 from streamer.config import Config
 from streamer.dream.device import most_pixels
 from streamer.dream.interface import Factory
@@ -23,29 +23,27 @@ from streamer.dream.worker import work
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.kernel_memory import KernelMemory
 from streamer.dream.worker.protocol import (
-    PLENTY,
     Assignment,
     Beat,
     Begin,
     Command,
+    Elsewhere,
     Failed,
     Free,
     Haste,
     Hello,
-    Inspect,
     KeptAt,
     Left,
-    Pause,
     Prepared,
     Report,
     Resume,
     Shot,
     Stop,
-    Thrift,
 )
 from streamer.dream.worker.ring import KEPT, Ring
+from streamer.dream.worker.wishes import Wishes
 from streamer.kept import Kept
-from streamer.messages import Motion, Scene
+from streamer.messages import Motion
 from streamer.processes import deaf_to_terminals, exit_code, starved_s
 
 UNHEARD = 16
@@ -55,6 +53,8 @@ SAME_CLOCK_S = 60.0
 between them that took the time."""
 KEPT_BYTES_A_PIXEL, KEPT_BYTES = 8, 2**16
 """Room for what is kept of a dream: momentum of three channels, or what ink follows and its age; and where chance stood."""
+RELAY_NICENESS = 4
+"""By how much a process that speaks for a worker elsewhere gives way: what it does is little, and no keyframe comes without."""
 KILL_S = 1.0
 """Seconds that a worker has between being asked to end and being made to."""
 
@@ -64,46 +64,41 @@ def choose_seed(config: Config) -> int:
     return random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a worker is to do."""
-
-    motion: Motion
-    scene: Scene | None = None
-    tuned: Tuned = UNTUNED
-    """The settings that it goes by, as they differ from those it was begun with."""
-    paused: bool = False
-    bumps: int = 0
-    """How many were asked for so far."""
-    twists: int = 0
-    """Likewise."""
-    inspections: int = 0
-    """Likewise."""
-    thrift: Thrift = PLENTY
-    """How much it is to take of the machine."""
-
-
 class WorkerProcess:
     """A running worker: it prepares as soon as it is there, and dreams once it is told to begin. For one thread at a time.
 
     Args:
         feed: Pictures to ride on.
         haste: Whether it is waited for.
+        elsewhere: Where it computes; the process here then speaks for it. None: in the process itself.
+        threads: It computes with, at most; 0 for as many as suit the machine.
+        lends: Whether each slot of shared memory is the worker's again as soon as it was read; else when ``free`` says so.
 
     Raises:
         OSError, RuntimeError: the system has no process, descriptor, thread or memory left for it; nothing of it is.
     """
 
     def __init__(
-        self, config: Config, seed: int, factory: Factory | None = None, feed: Feed | None = None, haste: Haste = Haste.NOW
+        self,
+        config: Config,
+        seed: int,
+        factory: Factory | None = None,
+        feed: Feed | None = None,
+        haste: Haste = Haste.NOW,
+        elsewhere: Elsewhere | None = None,
+        *,
+        threads: int = 0,
+        lends: bool = True,
     ) -> None:
         self.seed = seed
         """Of its dream."""
+        self.elsewhere = elsewhere
+        """Where it computes."""
         self.step_s = 0.0
         """Seconds a step takes, as far as it has told."""
         self.prepared = False
         """Whether nothing but its first step is left to do once it is told to begin."""
-        self._haste = haste
+        self._haste, self._lends = haste, lends
         self._told = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
         self._sent = self._heard = 0
         self._offset_s = 0.0
@@ -119,14 +114,15 @@ class WorkerProcess:
             self.connection.close()
             theirs.close()
             raise
-        assignment = Assignment(config, seed, factory, self._ring, feed, haste)
+        assignment = Assignment(config, seed, factory, self._ring, feed, haste, elsewhere, threads)
         name = "dream" if haste is Haste.NOW else "spare"
-        self._process = spawn.Process(target=work.main, args=(theirs, assignment), name=name, daemon=True)
+        main, niceness = (work.main, work.NICENESS) if elsewhere is None else (_speak, RELAY_NICENESS)
+        self._process = spawn.Process(target=main, args=(theirs, assignment), name=name, daemon=True)
         try:
             if not work.NICE_THREADS:
                 self._start()
             else:  # it gives way from its first moment on: who starts a process hands down how nice its thread is
-                with ThreadPoolExecutor(1, initializer=work.give_way, initargs=(work.NICENESS,)) as aside:
+                with ThreadPoolExecutor(1, initializer=work.give_way, initargs=(niceness,)) as aside:
                     aside.submit(self._start).result()
         except BaseException:
             self.connection.close()
@@ -148,6 +144,12 @@ class WorkerProcess:
             level: By how many levels the canvas is to be smaller than usual.
         """
         self._told = replace(self._told, bumps=wishes.bumps, twists=wishes.twists, inspections=wishes.inspections)
+        self.go_on(resume, level)
+        if resume is not None and resume.scene is not None:  # another one is faded over to, as ever
+            self.tell(replace(self._told, scene=resume.scene))
+
+    def go_on(self, resume: Resume | None, level: int = 0) -> None:
+        """Tell it to dream from where an earlier worker got to, and nothing else."""
         left = None
         if resume is not None:
             ridden, pictures = resume.ridden, resume.picture
@@ -158,9 +160,7 @@ class WorkerProcess:
             height, width = resume.picture.shape[:2]
             kept = None if resume.kept is None else KeptAt.put(self._ring, resume.kept)
             left = Left((height, width), resume.pose, resume.time_s, on, kept, resume.kept_ago)
-        self._send(Begin(left, level))
-        if resume is not None and resume.scene is not None:  # another one is faded over to, as ever
-            self.tell(replace(self._told, scene=resume.scene))
+        self.command(Begin(left, level))
 
     @property
     def sentinel(self) -> int:
@@ -179,27 +179,10 @@ class WorkerProcess:
 
     def tell(self, wishes: Wishes) -> None:
         """Send what it has not been told yet."""
-        told = self._told
-        changes: list[Command] = []
-        if wishes.motion != told.motion:
-            changes.append(wishes.motion)
-        if wishes.tuned != told.tuned:
-            changes.append(wishes.tuned)
-        if wishes.scene is not None and wishes.scene != told.scene:
-            changes.append(wishes.scene)
-        if wishes.paused != told.paused:
-            changes.append(Pause(wishes.paused))
-        if wishes.bumps != told.bumps:
-            changes.append(Bump())
-        if wishes.twists != told.twists:
-            changes.append(Bump(twist=True))
-        if wishes.inspections != told.inspections:
-            changes.append(Inspect())
-        if wishes.thrift != told.thrift:
-            changes.append(wishes.thrift)
+        changes = wishes.after(self._told)
         if changes and self._sent - self._heard <= UNHEARD:
             for command in changes:
-                self._send(command)
+                self.command(command)
             self._sent += len(changes)
             self._told = wishes
 
@@ -223,16 +206,22 @@ class WorkerProcess:
                 self.step_s = report.step_s
                 height, width = report.size
                 picture = self._ring.read(report.slot, (height if report.ridden is None else 2 * height, width))
-                self._send(Free(report.slot))
+                if self._lends:
+                    self.free(report.slot)
                 return report, picture
         return report, None
+
+    def free(self, slot: int) -> None:
+        """A slot is the worker's again."""
+        self.command(Free(slot))
 
     def kept(self, shot: Shot) -> Kept | None:
         """What was kept of the dream with a shot just received, if it was."""
         if shot.kept is None:
             return None
         kept = shot.kept.get(self._ring)
-        self._send(Free(KEPT))
+        if self._lends:
+            self.free(KEPT)
         return kept
 
     def time_s(self, shot: Shot) -> float:
@@ -241,15 +230,16 @@ class WorkerProcess:
 
     def obituary(self) -> Failed:
         """How it ended without a word."""
+        what = "the worker" if self.elsewhere is None else "the process that speaks with the cluster"
         code = exit_code(self._process, KILL_S)
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                for_memory = self._memory.rose() if code == -9 else False
+                for_memory = self._memory.rose() if code == -9 and self.elsewhere is None else False
                 if for_memory:
                     return Failed("the system ended the worker for want of memory", "", lasting=False, cause=Cause.MEMORY)
                 hint = "; was there memory enough?" if for_memory is None else ""
-                return Failed(f"the worker was killed by {signal.Signals(-code).name}{hint}", "", lasting=False)
-        return Failed(f"the worker ended with exit code {code}", "", lasting=False)
+                return Failed(f"{what} was killed by {signal.Signals(-code).name}{hint}", "", lasting=False)
+        return Failed(f"{what} ended with exit code {code}", "", lasting=False)
 
     def dismiss(self, seconds: float) -> None:
         """Ask it to end, make it end when it has not within some seconds, and let go of all that was shared.
@@ -259,7 +249,7 @@ class WorkerProcess:
         if self._dismissed:
             return
         self._dismissed = True
-        self._send(Stop())
+        self.command(Stop())
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError, EOFError):
             while (left := deadline - time.monotonic()) > 0 and self._process.is_alive():
@@ -273,9 +263,17 @@ class WorkerProcess:
         self.connection.close()
         self._ring.close()
 
-    def _send(self, command: Command | Begin) -> None:
+    def command(self, command: Command | Begin) -> None:
+        """Send a command as it is."""
         with contextlib.suppress(OSError):  # gone: the next receive says so
             self.connection.send(command)
+
+
+def _speak(connection: Connection, assignment: Assignment) -> None:
+    """What runs in the process of a worker elsewhere. Nobody else needs what it imports."""
+    from streamer.dream.worker.remote import relay
+
+    relay.main(connection, assignment)
 
 
 @contextlib.contextmanager

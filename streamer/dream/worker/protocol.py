@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from streamer.acts import Act, Bump, Tuned
-from streamer.config import Config
+from streamer.config import Config, RendererConfig
 from streamer.dream.interface import Factory
 from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.ring import Place, Ring
 from streamer.kept import Kept
-from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture, StepView
+from streamer.messages import LayerEntry, LinkStatus, Motion, Pose, Scene, SourcePicture, StepView
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +50,15 @@ class Haste(Enum):
     """Likewise, but it only imports what it needs: the network is loaded once it is told to begin."""
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A worker on a node of a cluster, which a process here speaks for."""
+
+    settings: RendererConfig
+    avoid: tuple[str, ...] = ()
+    """Ids of nodes that it is not to be on."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
     """All a worker needs to prepare."""
@@ -62,6 +71,10 @@ class Assignment:
     feed: Feed | None = None
     """Pictures of a moving source; None where nothing is ridden on."""
     haste: Haste = Haste.NOW
+    elsewhere: Elsewhere | None = None
+    """Where the dream is computed; None for in the worker's own process."""
+    threads: int = 0
+    """To compute with; 0 for as many as suit the machine."""
 
 
 # From the renderer to the worker, besides Scene, Motion, Tuned and Bump as they are.
@@ -223,6 +236,19 @@ class Shot:
     """Number and time of the picture ridden on, which then lies in the slot below the other, at the same size."""
     kept: KeptAt | None = None
     """What was kept of the dream with it; most pictures come without."""
+    checksum: int | None = None
+    """As in ``Keyframe``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """How the link to a worker elsewhere does; comes once it is there, and each second from then on."""
+
+    node: str
+    """Id of the worker's node; empty before it has one."""
+    rooms: int
+    """Other nodes that have room for such a worker."""
+    status: LinkStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,4 +290,4 @@ class Failed:
     cause: Cause = Cause.OTHER
 
 
-Report = Hello | Busy | Prepared | Ready | Beat | Shot | Spoilt | Inspected | Trouble | Failed | logging.LogRecord
+Report = Hello | Busy | Prepared | Ready | Beat | Shot | Linked | Spoilt | Inspected | Trouble | Failed | logging.LogRecord

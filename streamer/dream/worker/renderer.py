@@ -1,4 +1,4 @@
-"""Starts, feeds, watches and restarts the process that dreams. The one place that knows where the worker runs; no torch here.
+"""Starts, feeds, watches and restarts the process that dreams; ``placement`` says where its worker runs. No torch here.
 
 A thread of its own does all of it. The dream goes on after a crash: a spare worker, which waits for that, takes up the last
 picture at the last pose, with the momentum and the chance that were kept last.
@@ -25,13 +25,16 @@ from streamer.dream.interface import Factory
 from streamer.dream.sources.feed import Feed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.patience import Patience, SilenceLimits
-from streamer.dream.worker.process import Wishes, WorkerProcess
+from streamer.dream.worker.placement import Placement, PlacementLimits
+from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import (
     Beat,
     Busy,
+    Elsewhere,
     Failed,
     Haste,
     Inspected,
+    Linked,
     Ready,
     Report,
     Resume,
@@ -43,6 +46,7 @@ from streamer.dream.worker.protocol import (
 from streamer.dream.worker.retreat import Retreat
 from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
 from streamer.dream.worker.switching import Switch, Turn, alike, can_dream, named
+from streamer.dream.worker.wishes import Wishes
 from streamer.kept import Kept
 from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
 from streamer.processes import LOOK_S, RoundClock
@@ -67,6 +71,7 @@ class Limits:
     """Workers that may fail one after the other without any getting ready before it is given up; those that the system had no
     room for do not count, since that passes."""
     spare: SpareLimits = field(default_factory=SpareLimits)
+    placement: PlacementLimits = field(default_factory=PlacementLimits)
 
 
 @dataclass(slots=True)
@@ -80,6 +85,8 @@ class _Life:
     began_s: float = 0.0
     latest_s: float = 0.0
     """When the first and the latest of them came."""
+    elsewhere: Elsewhere | None = None
+    """Where it was."""
 
 
 class Renderer:
@@ -118,7 +125,8 @@ class Renderer:
         self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
         self._first = first
         self._rounds = RoundClock(clock)
-        self._spare = Spare(self._make_spare, self._limits.spare, self._rounds)
+        self._placement = Placement(config.renderer, self._limits.placement, self._rounds)
+        self._spare = Spare(self._make_spare, self._limits.spare, self._rounds, self._lose_spare)
         # Once, so that all workers of the same settings compute alike.
         self._retreat = Retreat(self._settled(config), clock)
         self._switch = Switch(config)
@@ -208,6 +216,7 @@ class Renderer:
         return replace(
             status,
             reduced=self._retreat.told,
+            link=self._placement.told,
             last_error_ago_s=max(0.0, self._clock() - self._erred_s) if status.last_error else None,
             switching=switching,
             switch_error=error,
@@ -247,27 +256,29 @@ class Renderer:
         try:
             while not self._stopping.is_set():
                 try:
-                    hand, first, self._first = self._first or self._spare.take() or self._make(Haste.NOW), self._first, None
+                    hand, first, self._first = self._first or self._spare.take() or self._make_now(), self._first, None
                 except (OSError, RuntimeError) as error:
                     life = _Life(Failed(f"no process can be started: {why(error)}", "", lasting=False))
                 else:
                     if first is None:
                         self._begin_switch()
+                    self._placement.begin(hand.elsewhere)
                     life = self._employ(hand)
                     hopeless += 1
                 if self._stopping.is_set():
                     return
                 if life.ended is None:
-                    what = named(self._switch.meant) if self._switch.coming else "everything that had been cut back"
-                    log.info("another worker takes over, with %s", what)
+                    log.info("another worker takes over, %s", self._why_another())
                     continue
+                lost = self._placement.lost(life.elsewhere, life.ended.message)
                 if self._switch.tried:
                     self._fail_switch(life.ended)
                     continue
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
                 if self._mourn(life):
                     hopeless = 0  # there is something left to try
-                if life.ended.lasting or (not self._ready and hopeless >= self._limits.tries):
+                # What a node cannot dream another may.
+                if (life.ended.lasting and not lost) or (not self._ready and hopeless >= self._limits.tries):
                     self._give_up(life.ended.message)
                     return
                 pause_s = grown_s(self._limits.backoff_s, failures - 1, self._limits.backoff_most_s) if failures else 0.0
@@ -283,7 +294,7 @@ class Renderer:
 
     def _employ(self, hand: WorkerProcess) -> _Life:
         """Have a worker dream, and serve it until it ends, which it is made to, or is stopped."""
-        life = _Life()
+        life = _Life(elsewhere=hand.elsewhere)
         patience = Patience(
             self._limits.silence,
             self._rounds,
@@ -335,6 +346,7 @@ class Renderer:
         if isinstance(report, Shot) and report.steps:
             if not life.pictures:
                 life.began_s = self._clock()
+                self._placement.dreams()
                 self._spare.want()
                 self._show_switch()
             life.pictures += 1
@@ -365,10 +377,19 @@ class Renderer:
             self._swaps = True
             self._spare.dismiss()
             self._spare.want()
-        if not self._swaps or not self._spare.waits:
+        elif self._spare.waits and not self._swaps and self._placement.is_better(self._spare.elsewhere):
+            self._spare.dismiss()
+            self._spare.want()
+        if not self._spare.waits or not (self._swaps or self._placement.relieves(self._spare.elsewhere)):
             return False
         self._swaps = False
         return True
+
+    def _why_another(self) -> str:
+        """What the worker that takes over has more, in a few words."""
+        if self._switch.coming:
+            return f"with {named(self._switch.meant)}"
+        return "with everything that had been cut back" if self._spare.elsewhere is None else "on the cluster"
 
     def _look_at_switch(self) -> None:
         """Have a spare prepared for other settings that are asked for, or give them up where it cannot be."""
@@ -421,19 +442,32 @@ class Renderer:
         self._spare.want()
 
     def _settled(self, config: Config) -> Config:
-        return settled(config, dreaming_threads()) if self._factory is None else config
+        here = self._factory is None and config.renderer.where == "local"
+        return settled(config, dreaming_threads()) if here else config
 
-    def _make(self, haste: Haste) -> WorkerProcess:
-        return WorkerProcess(self._retreat.config, self._seed, self._factory, self._feed, haste)
+    def _make(self, haste: Haste, elsewhere: Elsewhere | None) -> WorkerProcess:
+        config = self._retreat.config
+        if elsewhere is None:
+            config = self._placement.here(config)
+        return WorkerProcess(config, self._seed, self._factory, self._feed, haste, elsewhere)
+
+    def _make_now(self) -> WorkerProcess:
+        return self._make(Haste.NOW, self._placement.next())
 
     def _make_spare(self) -> WorkerProcess:
-        """Start a spare. A second copy of a network is held in the computer's memory, but not in that of a GPU."""
-        return self._make(Haste.SPARE if self._status.device == "cpu" else Haste.SPARE_LIGHT)
+        elsewhere, haste = self._placement.spare(self._status.device)
+        return self._make(haste, elsewhere)
+
+    def _lose_spare(self, elsewhere: Elsewhere | None, failed: Failed) -> bool:
+        """A spare ended by itself; returns whether there is to be another at once, in another place."""
+        return self._placement.lost(elsewhere, failed.message) and not self._switch.coming
 
     def _take(self, hand: WorkerProcess, report: Report, picture: np.ndarray | None) -> None:
         match report:
             case Busy():
                 self._note(activity=report.what)
+            case Linked():
+                self._placement.heard(report)
             case Ready():
                 self._ready = True
                 if self._withheld is not None and can_dream(report, self._withheld):
@@ -470,7 +504,8 @@ class Renderer:
         if shot.ridden is not None:
             picture, below = picture[: shot.size[0]], picture[shot.size[0] :]
             ridden = SourcePicture(below, *shot.ridden)
-        self._latest = Keyframe(picture, shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s, ridden)
+        told = (shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s, ridden, shot.checksum)
+        self._latest = Keyframe(picture, *told)
         if kept is not None:
             self._kept = self._latest, kept
         if shot.steps:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Failed, Prepared
+from streamer.dream.worker.protocol import Elsewhere, Failed, Linked, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,17 @@ class Spare:
     Args:
         make: Starts one.
         clock: Monotonic seconds.
+        on_lost: Told where one was to compute that has ended by itself; returns whether another is to be made at once.
     """
 
-    def __init__(self, make: Callable[[], WorkerProcess], limits: SpareLimits, clock: Callable[[], float]) -> None:
-        self._make, self._limits, self._clock = make, limits, clock
+    def __init__(
+        self,
+        make: Callable[[], WorkerProcess],
+        limits: SpareLimits,
+        clock: Callable[[], float],
+        on_lost: Callable[[Elsewhere | None, Failed], bool] = lambda elsewhere, failed: False,
+    ) -> None:
+        self._make, self._limits, self._clock, self._on_lost = make, limits, clock, on_lost
         self._hand: WorkerProcess | None = None
         self._due_s = math.inf
         """When one is to be made, or is given up: nothing else happens by itself."""
@@ -54,6 +61,11 @@ class Spare:
     def left_s(self) -> float:
         """Seconds until ``look`` has something to do even so."""
         return self._due_s - self._clock()
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """Where the spare computes; None where it does here, or there is none."""
+        return None if self._hand is None else self._hand.elsewhere
 
     @property
     def waits(self) -> bool:
@@ -112,16 +124,25 @@ class Spare:
             case Prepared():
                 self._due_s = math.inf
             case logging.LogRecord():
-                logging.getLogger(report.name).handle(report)
+                logger = logging.getLogger(report.name)
+                if logger.isEnabledFor(report.levelno):
+                    logger.handle(report)
+            case Linked() if self.waits:
+                pass
             case _:
                 self._due_s = self._clock() + self._limits.loading_s
 
     def _lose(self, failed: Failed) -> None:
         assert self._hand is not None
+        elsewhere = self._hand.elsewhere
         self._hand.dismiss(0.0)
         self._hand, self.lost = None, failed
         if failed.trace:
             log.info("where the spare worker failed:\n%s", failed.trace)
+        if self._on_lost(elsewhere, failed):
+            self._due_s = self._clock()
+            log.info("the spare worker ended: %s; another is made at once", failed.message)
+            return
         self._wait_longer(f"the spare worker ended: {failed.message}")
 
     def _wait_longer(self, what: str) -> None:

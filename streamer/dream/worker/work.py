@@ -54,8 +54,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
 
     It prepares its dream at once, and begins when it is told to.
     """
-    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # a terminal sends them to all; the renderer says when to stop
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    ignore_terminals()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
     add_up_alike()  # or a replay could not give the same pixels
     spare = assignment.haste is not Haste.NOW
@@ -70,7 +69,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
         except OSError:
             os._exit(0)  # nobody is left to dream for
 
-    _log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
+    log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
     inbox, orders, begun = Inbox(), Orders(), threading.Event()
     ring, config = assignment.ring, assignment.config
     send(Hello(time.monotonic()))
@@ -82,7 +81,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
         else:
             dream, begin = _make(assignment, send), _order(orders)
         logging.getLogger().setLevel(logging.INFO)
-        dream = dream or _make(assignment, send)
+        dream = _with_threads(dream or _make(assignment, send), assignment.threads)
         largest = None if ALGORITHMS[config.dream.algorithm].screen == "ink" else largest_canvas(config.canvas, config.video)
         frame_s = 1 / config.video.fps
         budget = Budget(
@@ -123,6 +122,14 @@ def give_way(niceness: int) -> None:
 def _make(assignment: Assignment, send: Callable[[Report], None]) -> Dream:
     factory = assignment.factory or _real_factory()
     return factory(assignment.config, assignment.seed, lambda what: send(Busy(what)))
+
+
+def _with_threads(dream: Dream, threads: int) -> Dream:
+    """The dream, computing with no more than so many threads; 0 leaves it as it is."""
+    if not 0 < threads < dream.threads:
+        return dream
+    dream.compute_with(threads)
+    return dataclasses.replace(dream, threads=threads)
 
 
 def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], orders: Orders) -> tuple[Dream | None, Begin]:
@@ -243,7 +250,14 @@ class _Sender(logging.handlers.QueueHandler):
         self._send(record)
 
 
-def _log_to(send: Callable[[Report], None], level: int) -> None:
+def ignore_terminals() -> None:
+    """Leave it to the renderer to say when to stop: a terminal sends its signals to all processes."""
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def log_to(send: Callable[[Report], None], level: int) -> None:
+    """Have all that is logged in this process, from a level on, sent as reports."""
     root = logging.getLogger()
     root.handlers[:] = [_Sender(send)]
     root.setLevel(level)

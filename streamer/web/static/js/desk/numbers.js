@@ -12,6 +12,16 @@ function sourceRow({ kind, name, state, size, fps }) {
   return [kind === "camera" ? "Camera" : "Film", `${name}: ${state}${given}`, state === "lost"];
 }
 
+function linkRows({ node, why, coding, mbit_per_s: carries, round_trip_ms: trip, lag_s: lag }) {
+  if (!node) return [["Cluster", why, true]];
+  return [
+    ["Node", node],
+    ["Keyframes come as", coding || "…"],
+    ["Link", `${carries} Mbit/s, ${trip} ms there and back`],
+    ["Keyframe's age", `${lag.toFixed(2)} s`],
+  ];
+}
+
 function lastError({ error, last_error: last, last_error_ago_s: ago }) {
   return error || (last ? `${last}, ${duration(ago)} ago` : "none");
 }
@@ -42,6 +52,7 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
       ["Canvas", canvas],
       ["Steps a second", renderer.steps_per_s.toFixed(1)],
       ["Keyframe", keyframe],
+      ...(renderer.link ? linkRows(renderer.link) : []),
       ...(source ? [sourceRow(source)] : []),
     ]),
     group("Program", [

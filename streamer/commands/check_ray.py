@@ -1,0 +1,156 @@
+"""Everything that could go wrong with a dream on a cluster, looked at before it does."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Iterator, Sequence
+
+from streamer.cluster import ClusterError, connect
+from streamer.cluster_nodes import Difference, Node, compare, fitting, here
+from streamer.commands.finding import Finding, Level
+from streamer.config import Config
+from streamer.dream.device import canvas_size
+from streamer.dream.worker.budget import Budget
+from streamer.dream.worker.remote.coding import Coding
+from streamer.dream.worker.remote.link import LEAST_BITS, LEAST_BITS_PER_S, QUALITIES, SHARE, Choice, Wanted
+from streamer.link_probe import LinkFigures, probe
+from streamer.wording import counted
+
+
+def look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding]]:
+    """The cluster, its nodes, the way to each, and whether that carries the stream; each finding with its topic.
+
+    Raises:
+        ClusterError: there is no Ray here, or no cluster there.
+    """
+    with connect(address) as cluster:
+        nodes = cluster.nodes()
+        home = cluster.home
+        alive = sorted((node for node in nodes if node.alive), key=lambda node: (node.id != home, node.name))
+        yield "cluster", _cluster(address, alive, gone=len(nodes) - len(alive))
+        differences = compare(alive)
+        usable = fitting(alive, differences)
+        for node in alive:
+            for finding in _node(node, [each for each in differences if each.node == node], home, among_others=bool(usable)):
+                yield "node", finding
+        if not usable:
+            return
+        yield "room", look_for_room(usable, config)
+        for node in usable:
+            if node.id == home:
+                yield "link", Finding(Level.GOOD, f"{node.name} is this machine: nothing has to cross a network")
+                continue
+            try:
+                link = probe(cluster, node)
+            except ClusterError as error:
+                yield "link", Finding(Level.MIND, f"{node.name}: {error}")
+                continue
+            yield "link", _link(node, link)
+            yield "stream", look_at_stream(node, link, config)
+
+
+def look_at_renderer(config: Config) -> Iterator[Finding]:
+    """Whether the cluster on which the settings have it dream is there; nothing where it dreams on this machine."""
+    if config.renderer.where == "local":
+        return
+    try:
+        for _, finding in look_at_cluster(config, config.renderer.address):
+            yield finding
+    except ClusterError as error:
+        lasting = importlib.util.find_spec("ray") is None
+        meanwhile = "dreams here until then" if config.renderer.fallback == "local" else "does not start before"
+        yield Finding(Level.STOPS if lasting else Level.MIND, f"{error}; the stream {meanwhile}")
+
+
+def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
+    """Whether a stream of these settings finds a node, now or ever."""
+    gpus, cpus = config.renderer.gpus, config.renderer.cpus or 1
+    wanted = f"{gpus:g} GPU and {counted(cpus, 'CPU')}" if gpus else counted(cpus, "CPU")
+    if not any(node.gpus >= gpus and node.cpus >= cpus for node in nodes):
+        remedy = "; with 'renderer.gpus: 0' it dreams on a node's CPUs" if gpus else ""
+        return Finding(Level.STOPS, f"no node has the {wanted} that 'renderer' asks for{remedy}")
+    room = sum(_fits(node, gpus, cpus) for node in nodes)
+    if room:
+        return Finding(Level.GOOD, f"for {counted(room, 'stream')} with {wanted} each")
+    meanwhile = "and dreams here meanwhile" if config.renderer.fallback == "local" else "and does not start before"
+    return Finding(Level.MIND, f"others hold what there is: a stream that asks for {wanted} waits for it, {meanwhile}")
+
+
+def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
+    """Whether the way from a node carries what it would send, and in which coding: the one that the stream would begin with."""
+    (height, width), wanted = _wanted(config, "cuda" if config.renderer.gpus and node.gpus else "cpu")
+    bytes_per_s = 1e6 / 8 * link.mbit_back
+    needs = ", ".join(f"{mbit:.3g} {named}" for named, mbit in _needs(wanted).items())
+    ridden = ", each with the picture that it rides on," if config.source.moves else ""
+    told = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
+    coding = Choice(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
+    how = "uncompressed" if coding.kind == "none" else f"as {coding}"
+    carried = SHARE * bytes_per_s / _keyframe_bytes(coding, wanted)
+    if carried >= 0.99 * wanted.per_s:
+        return Finding(Level.GOOD, f"{told}; {node.name} can send them {how}")
+    less = "a smaller canvas or a longer dream.keyframe_s needs less"
+    if config.renderer.compress in ("none", "jpeg"):
+        less = f"with 'renderer.compress: auto' they may be more, and {less}"
+    return Finding(Level.MIND, f"{told}; {node.name} can send {carried:.2g} a second {how}: {less}")
+
+
+def _wanted(config: Config, device: str) -> tuple[tuple[int, int], Wanted]:
+    """(height, width) of keyframes, and how many of them a worker makes that is never late."""
+    size = canvas_size(config.canvas, config.video, device)
+    per_s = 1 / Budget(config.dream, size, frame_s=1 / config.video.fps).least_s
+    return size, Wanted(size[0] * size[1] * (2 if config.source.moves else 1), per_s)
+
+
+def _needs(wanted: Wanted) -> dict[str, float]:
+    """What all keyframes take in Mbit/s, by the coding in words, the largest first."""
+    bits = 8e-6 * wanted.pixels * wanted.per_s
+    jpegs = {f"as JPEG {quality}": bits * QUALITIES[quality] for quality in (max(QUALITIES), min(QUALITIES))}
+    return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * _least_h264(wanted)}
+
+
+def _keyframe_bytes(coding: Coding, wanted: Wanted) -> float:
+    """About what a keyframe takes."""
+    if coding.kind == "h264":  # it is given all that there is, and makes do with less
+        return _least_h264(wanted) / 8 / wanted.per_s
+    return wanted.pixels * (3.0 if coding.kind == "none" else QUALITIES[coding.quality])
+
+
+def _least_h264(wanted: Wanted) -> float:
+    """Bits a second below which H.264 is not worth looking at."""
+    return max(LEAST_BITS_PER_S, LEAST_BITS * wanted.pixels * wanted.per_s)
+
+
+def _fits(node: Node, gpus: float, cpus: int) -> int:
+    """How many streams a node has room for."""
+    by_cpu = math.floor(node.free_cpus / cpus + 1e-6)
+    return min(by_cpu, math.floor(node.free_gpus / gpus + 1e-6)) if gpus else by_cpu
+
+
+def _cluster(address: str, alive: Sequence[Node], *, gone: int) -> Finding:
+    gpus, cpus = sum(node.gpus for node in alive), sum(node.cpus for node in alive)
+    left = f" ({gone} more {'is' if gone == 1 else 'are'} gone)" if gone else ""
+    ours = here()
+    return Finding(
+        Level.GOOD,
+        f"{address}: {counted(len(alive), 'node')}{left} with {gpus:g} GPUs and {cpus:g} CPUs; here are zoomdream "
+        f"{ours.zoomdream}, torch {ours.torch}, Python {ours.python}, Ray {ours.ray}",
+    )
+
+
+def _node(node: Node, differences: Sequence[Difference], home: str, *, among_others: bool) -> Iterator[Finding]:
+    """What a node has; of what differs from here, each a finding."""
+    kind = f" ({node.accelerator})" if node.accelerator else ""
+    gpus = f"{node.gpus:g} GPUs{kind}, {node.free_gpus:g} free; " if node.gpus else ""
+    if all(each.fits for each in differences) and (theirs := node.versions):
+        name = f"{node.name} (this machine)" if node.id == home else node.name
+        has = f"{gpus}{node.cpus:g} CPUs, {node.free_cpus:g} free"
+        yield Finding(Level.GOOD, f"{name}: {has}; zoomdream {theirs.zoomdream}, torch {theirs.torch}, Python {theirs.python}")
+    for each in differences:
+        hopeless = not each.fits and not among_others
+        yield Finding(Level.STOPS if hopeless else Level.MIND, each.text)
+
+
+def _link(node: Node, link: LinkFigures) -> Finding:
+    rates = f"{link.mbit_back:.3g} Mbit/s from there, {link.mbit_there:.3g} to there"
+    return Finding(Level.GOOD, f"{node.name}: {1000 * link.round_trip_s:.3g} ms there and back, {rates}, as Ray goes")

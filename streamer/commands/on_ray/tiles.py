@@ -1,0 +1,75 @@
+"""One large picture dreamt here, whose tiles nodes look at in each step.
+
+Each tile crosses the network twice in float32, once as it is shown and once as its gradient, since fewer bits would give other
+pixels: 39 MB for the usual one of 1280x1280. So it is for CPUs, which look at one for seconds, and for networks of a gigabit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from streamer.commands.on_ray.crew import Call, Crew
+from streamer.commands.on_ray.node import Setup, config_of
+from streamer.commands.on_ray.parcels import pictures, sent_guides, weights
+from streamer.commands.render_facts import SETTINGS
+from streamer.config import Config
+from streamer.dream.device import be_repeatable, choose_device
+from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.loading import load
+from streamer.dream.networks.network import Network
+from streamer.dream.objectives.guide import lent
+from streamer.dream.objectives.scene import SceneObjective
+from streamer.dream.objectives.sent_tiles import SentTile, look_at, sent, taken
+from streamer.dream.objectives.strength import Weighted
+from streamer.dream.objectives.tiles import Tile
+from streamer.messages import Scene
+
+AHEAD = 2
+"""Tiles that are sent for each that is looked at, at most: more would only fill memory."""
+
+
+class TileCrew:
+    """Has nodes look at tiles with the networks that are loaded here; called as ``scene.Elsewhere`` says."""
+
+    def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, crew: Crew) -> None:
+        told = config.model_dump(mode="json", include=set(SETTINGS))
+        form, names = ensemble.first.form, ensemble.names
+        told["network"].update(weights=None, precision=form.precision, layout=form.layout)
+        if config.network.names or config.network.weights is None:
+            told["network"]["name"] = list(names) if len(names) > 1 else names[0]
+        told["device"] = crew.device
+        self._setup = Setup(json.dumps(told), crew.share.cpus, weights(config, crew), sent_guides((scene,), crew))
+        self._ensemble, self._crew = ensemble, crew
+
+    def __call__(self, network: Network, groups: Sequence[Weighted], tiles: Sequence[Tile[Tap]]) -> Iterator[Sequence[Any]]:
+        """The tiles' gradients, in order."""
+        member, left = self._ensemble.members.index(network), iter(tiles)
+        at_work: deque[Call[list[np.ndarray | None]]] = deque()
+        while True:
+            for tile in itertools.islice(left, AHEAD * self._crew.at_once - len(at_work)):
+                at_work.append(self._crew.begin(look, self._setup, member, tuple(groups), sent(tile)))
+            if not at_work:
+                return
+            yield taken(at_work.popleft().result())
+
+
+def look(setup: Setup, member: int, groups: Sequence[Weighted], tile: SentTile) -> list[np.ndarray | None]:
+    """On a node: the gradients of some losses over a tile, as one of the networks sees it."""
+    be_repeatable(setup.threads)
+    with lent(pictures(setup.guides)):
+        return look_at(_objectives(setup)[member], groups, tile)
+
+
+@lru_cache(maxsize=1)
+def _objectives(setup: Setup) -> tuple[SceneObjective, ...]:
+    config = config_of(setup)
+    ensemble = load(config.network, choose_device(config.device))
+    return tuple(SceneObjective(member, config.dream.tile_px) for member in ensemble.members)

@@ -1,0 +1,169 @@
+"""One picture dreamt where it stands, into its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamer.commands import CommandError
+from streamer.commands.bar import Tell
+from streamer.commands.batch import Job
+from streamer.commands.past_runs import Foretelling
+from streamer.commands.unfinished import Unfinished
+from streamer.config import Config
+from streamer.dream.device import canvas_size
+from streamer.dream.sessions.estimate import Estimate
+from streamer.dream.sessions.still import Plan, Stage, StillDream
+from streamer.dream.sources.noise import noise
+from streamer.dream.sources.picture import SourceError, read_image
+from streamer.dream.sources.start import starting_picture
+from streamer.media.fit import fitted
+from streamer.messages import Scene
+from streamer.video.files.movie import PICTURES, MovieWriter
+from streamer.video.files.strip import milestones, strip
+from streamer.video.flash.limiter import FlashLimiter
+
+if TYPE_CHECKING:
+    from streamer.commands.on_ray.sessions import FarStage, FarStills
+
+MOST_PX = (4320, 7680)
+"""Height and width of the largest picture, 8K; or the other way round."""
+LEAST_PX = 16
+FILM_FPS = 10
+"""Iterations shown a second, where the call says nothing else."""
+BEGIN_S, HOLD_S = 0.8, 2.0
+"""Seconds that a film of the iterations rests on the input, and on what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillOrder:
+    """What to dream on which pictures."""
+
+    subject: str
+    """What to dream, in the words of a script."""
+    images: tuple[Path, ...]
+    """Files and folders; none to begin from what the config says."""
+    output: Path
+    size: tuple[int, int] | None = None
+    """(height, width) of the pictures; None for each its own."""
+    iterations: int | None = None
+    """In each octave; None for what is usual."""
+    octaves: int | None = None
+    """None for what the config says."""
+    fps: int | None = None
+    progress: bool = False
+    """Whether to lay several moments side by side."""
+
+
+class Moments:
+    """The pictures of a strip that have been reached, by the number of iterations."""
+
+    CHANGES = ("pictures",)
+
+    def __init__(self) -> None:
+        self.pictures: dict[int, np.ndarray] = {}
+
+
+def dream_picture(
+    dream: StillDream | FarStills,
+    scene: Scene,
+    order: StillOrder,
+    job: Job,
+    work: Unfinished,
+    progress: Callable[[int, int], None],
+    tell: Tell,
+) -> int:
+    """Dream one picture into its file; gives the seed that it was dreamt with."""
+    picture = _input(dream.config, order, job, work.seed)
+    plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
+    moments = milestones(plan.steps) if order.progress else ()
+    size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
+    fps, reached = order.fps or FILM_FPS, Moments()
+    films = job.output.suffix.lower() not in PICTURES
+    with MovieWriter(job.output, size, fps, room=work.folder) as movie:  # before the trial: what cannot be written costs none
+        foretold = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
+        limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
+
+        def show(image: np.ndarray, times: int = 1) -> None:
+            for _ in range(times):
+                movie.write(image if limiter is None else limiter.limit(image, movie.frames))
+
+        def finish(stage: Stage | FarStage) -> None:
+            if moments:
+                movie.write(_strip(picture, dict.fromkeys(moments, stage.picture()) | reached.pictures))
+            else:
+                show(stage.picture(), round(HOLD_S * fps) if films else 1)
+
+        stages = dream.dream(picture, scene, plan, work.seed, None if films else moments)
+        parts = {"stages": stages, "limiter": limiter, "reached": reached}
+        with work.gently():
+            done = work.take_up(movie, parts)
+            progress(done, plan.steps)
+            foretold.begins()
+            if films and not done:
+                show(picture, max(1, round(BEGIN_S * fps)))
+            for stage in stages:
+                if stage.iteration in moments:
+                    reached.pictures[stage.iteration] = stage.picture()
+                if films:
+                    show(stage.picture())
+                progress(stage.iteration, plan.steps)
+                if stage.iteration < plan.steps and stages.at_rest:
+                    work.look(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
+            finish(stage)
+    foretold.learn(plan.steps - done)
+    return work.seed
+
+
+def _foretell(dream: StillDream | FarStills, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell) -> Foretelling:
+    """Say what a picture will take.
+
+    Raises:
+        CommandError: it does not fit into memory.
+    """
+    (height, width), octaves = plan.size, len(plan.sizes)
+    foretold = Foretelling(f"picture {width}x{height} {octaves} {ending}", dream.machine, begun_s=begun_s)
+    estimate = dream.estimate(scene, plan, trial=foretold.known_s is None)
+    one_s = None if estimate.seconds is None else estimate.seconds / plan.steps
+    estimate = replace(estimate, seconds=foretold.seconds(plan.steps, one_s) if estimate.fits else None)
+    tell(f"{scene.title}, {plan}: {estimate}")
+    if not estimate.fits:
+        raise CommandError(_too_much(estimate, plan.size, dream))
+    return foretold
+
+
+def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The input and what came of it, by the number of iterations."""
+    return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
+
+
+def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray:
+    """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
+    picture = starting_picture(config.source) if job.source is None else read_image(job.source)
+    if order.size is not None:
+        size, named = order.size, "--size is "
+    elif picture is not None:
+        size, named = (picture.shape[0], picture.shape[1]), f"'{job.source or config.source.path}' is "
+    else:
+        size, named = canvas_size(config.canvas, config.video, "cpu"), "the canvas is "
+    named, other = f"{named}{size[1]}x{size[0]}", "another" if order.size else "a"
+    if min(size) < LEAST_PX:
+        raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
+    if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
+        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
+    if picture is None:
+        return noise(size, np.random.default_rng(seed))
+    return fitted(picture, size, config.source.fit, fine=True)
+
+
+def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream | FarStills) -> str:
+    height, width = size
+    smaller = f"a --size such as {width // 4 * 2}x{height // 4 * 2}"
+    tile_px = dream.config.dream.tile_px
+    tiles = "" if tile_px <= 512 or height * width <= tile_px**2 else f", --set dream.tile_px={max(256, tile_px // 2)}"
+    return f"{width}x{height} needs {estimate.needs}; try {smaller}{tiles}, or close other programs"

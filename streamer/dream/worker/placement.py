@@ -1,0 +1,118 @@
+"""Where workers compute: here, or on a cluster. Told how they do, it says where the next one is to be; no processes here.
+
+While the cluster has none, this machine dreams if the settings say so. The cluster is tried again after growing pauses, by a
+spare worker, which takes over once it is prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamer.config import Config, RendererConfig
+from streamer.dream.device import dreaming_threads
+from streamer.dream.forms import settled
+from streamer.dream.worker.protocol import Elsewhere, Haste, Linked
+from streamer.dream.worker.spare import grown_s
+from streamer.messages import LinkStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementLimits:
+    """How often a cluster is tried."""
+
+    pause_s: float = 3.0
+    """Before it is tried again where it had no place; doubles with each time until a worker dreamt there."""
+    pause_most_s: float = 60.0
+
+
+class Placement:
+    """For one thread at a time, but for ``told``.
+
+    Args:
+        settings: Where workers are meant to be.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, settings: RendererConfig, limits: PlacementLimits, clock: Callable[[], float]) -> None:
+        self._settings, self._limits, self._clock = settings, limits, clock
+        self._failures = 0
+        self._due_s = 0.0  # from when on the cluster may be tried
+        self._linked: Linked | None = None  # of the worker at work
+        self._at_work: Elsewhere | None = None
+        self.told: LinkStatus | None = LinkStatus("", "no worker has begun there yet") if self._remote else None
+        """How it stands; None where no cluster is asked for."""
+
+    @property
+    def _remote(self) -> bool:
+        return self._settings.where == "ray"
+
+    @property
+    def _stays(self) -> bool:
+        """Whether nobody is to dream here."""
+        return self._settings.fallback == "none"
+
+    def next(self) -> Elsewhere | None:
+        """Where a worker that is waited for is to be; None for here."""
+        if not self._remote or not (self._stays or self._clock() >= self._due_s):
+            return None
+        return Elsewhere(self._settings)
+
+    def spare(self, device: str) -> tuple[Elsewhere | None, Haste]:
+        """Where the spare is to be, and how far it prepares.
+
+        Args:
+            device: what the worker at work has: a second network is held in a computer's memory, but not in that of a GPU.
+        """
+        usual = Haste.SPARE if device == "cpu" else Haste.SPARE_LIGHT
+        if not self._remote:
+            return None, usual
+        if self._at_work is None:  # here for want of another place
+            return (Elsewhere(self._settings), Haste.SPARE) if self._clock() >= self._due_s else (None, usual)
+        if self._linked is not None and self._linked.rooms and self._clock() >= self._due_s:
+            return Elsewhere(self._settings, (self._linked.node,)), Haste.SPARE
+        return (Elsewhere(self._settings) if self._stays else None), Haste.SPARE_LIGHT
+
+    def is_better(self, spare: Elsewhere | None) -> bool:
+        """Whether another spare than this one, which computes there, could be had now: on the cluster, on another node."""
+        if not self._remote or self._clock() < self._due_s:
+            return False
+        if self._at_work is None:
+            return spare is None
+        return bool(self._linked is not None and self._linked.rooms and (spare is None or not spare.avoid))
+
+    def relieves(self, spare: Elsewhere | None) -> bool:
+        """Whether a spare that is prepared is to take over from a worker that is well."""
+        return self._remote and self._at_work is None and spare is not None
+
+    def here(self, config: Config) -> Config:
+        """The settings that a worker here goes by: it makes do with what this machine has."""
+        if not self._remote:
+            return config
+        device = "auto" if config.device == "cuda" else config.device
+        return settled(config.model_copy(update={"device": device}), dreaming_threads())
+
+    def begin(self, elsewhere: Elsewhere | None) -> None:
+        """A worker begins there."""
+        self._at_work, self._linked = elsewhere, None
+
+    def heard(self, linked: Linked) -> None:
+        """How the worker at work is linked."""
+        self._linked, self.told = linked, linked.status
+
+    def dreams(self) -> None:
+        """The worker at work dreams."""
+        if self._at_work is not None:
+            self._failures = 0
+
+    def lost(self, elsewhere: Elsewhere | None, why: str) -> bool:
+        """A worker ended by itself, at work or as a spare; returns whether it was on the cluster."""
+        if elsewhere is None:
+            return False
+        self._failures += 1
+        self._due_s = self._clock() + grown_s(self._limits.pause_s, self._failures - 1, self._limits.pause_most_s)
+        if self._at_work is None or elsewhere is self._at_work:
+            self.told = LinkStatus("", why)
+        if elsewhere is self._at_work:
+            self._at_work = self._linked = None
+        return True

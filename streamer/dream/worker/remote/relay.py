@@ -1,0 +1,291 @@
+"""The process here that speaks for a worker on a cluster: to the renderer it is that worker, over the same pipe and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from streamer.cluster import Cluster, one_line
+from streamer.cluster_nodes import Node
+from streamer.dream.interface import Unfit
+from streamer.dream.sources.feed import Feed
+from streamer.dream.worker.disclosure import disclosed_config, disclosed_scene
+from streamer.dream.worker.protocol import (
+    Assignment,
+    Begin,
+    Busy,
+    Command,
+    Elsewhere,
+    Failed,
+    Haste,
+    Hello,
+    Linked,
+    Prepared,
+    Report,
+    Stop,
+)
+from streamer.dream.worker.remote import berth
+from streamer.dream.worker.remote.coding import alone
+from streamer.dream.worker.remote.delivery import Delivery
+from streamer.dream.worker.remote.files import packed
+from streamer.dream.worker.remote.gauge import Gauge
+from streamer.dream.worker.remote.letters import PART_BYTES, Hire, Letter, Parcel, Seen, Start
+from streamer.dream.worker.remote.link import measured
+from streamer.dream.worker.remote.mailbox import Mailbox
+from streamer.dream.worker.work import ignore_terminals, log_to
+from streamer.messages import Scene
+from streamer.processes import RoundClock
+
+log = logging.getLogger(__name__)
+
+FETCHES = 8
+"""Calls under way that fetch what there is: a keyframe need not wait for the answer to the one before to have come home."""
+PING_S = 0.5
+"""Seconds from one look at the other clock to the next…"""
+SILENT_S = 3.0
+"""…without an answer to which for so long the link counts as lost."""
+LOOK_S = 0.25
+TELL_S = 1.0
+"""Seconds from one report on the link to the next."""
+ROOMS_S = 5.0
+"""Seconds from one look at other nodes to the next."""
+FIRST_PINGS, PROBES, PROBE_ENOUGH_S = 8, (1, 4, 8), 0.3
+"""The link is measured by so many round trips, then by so many parts of a parcel at once; by no more once that took long."""
+PREPARE_S = 90.0
+"""Seconds to reach the cluster and to start a host; Ray itself waits much longer where nobody answers."""
+FEED_S = 0.01
+"""Seconds between looks for a newer picture to ride on."""
+FEEDS = 2
+"""Of these that may be under way. When full: the newest is waited with, and taken then."""
+LEAVE_S = 1.0
+"""Seconds to take leave of the cluster; whoever is cut off from it goes without."""
+ALONE = {"RAY_CLIENT_RECONNECT_GRACE_PERIOD": "0"}
+"""Of the environment: a link that was lost is lost, since another worker takes over, and the node is to be free at once."""
+
+
+def main(connection: Connection, assignment: Assignment) -> None:
+    """Speak for a worker elsewhere until told to stop, or until the renderer's process, the worker or the link is gone."""
+    ignore_terminals()
+    os.environ.update(ALONE)
+    lock = threading.Lock()
+
+    def send(report: Report) -> None:
+        try:
+            with lock:
+                connection.send(report)
+        except OSError:
+            os._exit(0)  # nobody is left to speak for
+
+    log_to(send, logging.INFO)
+    send(Hello(time.monotonic()))
+    assert assignment.elsewhere is not None, "that is what it is for"
+    relay = Relay(assignment, assignment.elsewhere, send)
+    threading.Thread(target=_receive, args=(connection, relay), name="commands", daemon=True).start()
+    try:
+        relay.run()
+    except (berth.NoBerth, Unfit) as error:
+        send(Failed(str(error), "", lasting=isinstance(error, Unfit)))
+    except Exception as error:  # whatever Ray raises: the renderer reports it and goes on without
+        send(Failed(f"the cluster cannot be used: {one_line(error)}", "", lasting=False))
+    relay.leave()
+
+
+def _receive(connection: Connection, relay: Relay) -> None:
+    """Take in commands; ends the process when the other side is gone, or asks to stop."""
+    while True:
+        try:
+            command = connection.recv()
+        except (EOFError, OSError):
+            command = Stop()
+        if isinstance(command, Stop):
+            relay.leave()
+        relay.mailbox.put(command)
+
+
+class Relay:
+    """Speaks for one worker."""
+
+    def __init__(self, assignment: Assignment, elsewhere: Elsewhere, send: Callable[[Report], None]) -> None:
+        self.mailbox = Mailbox()
+        self._assignment, self._elsewhere, self._send = assignment, elsewhere, send
+        self._over = threading.Event()
+        self._ended = threading.Lock()  # held by who says how it ended
+        self._cluster: Cluster | None = None
+        self._host: Any = None
+        self._delivery = Delivery(assignment.ring, self.mailbox, send, self._end)
+        self._pings = self._rooms = 0
+
+    def run(self) -> None:
+        """Find a node, have a worker dream there, and pass on what it and the renderer say, until it is over.
+
+        Raises:
+            NoBerth: there is no cluster, or no place on it.
+            Exception: what Ray raises.
+        """
+        settings, haste = self._elsewhere.settings, self._assignment.haste
+        with self._in_time():
+            self._send(Busy(f"reaching the cluster at '{settings.address}'"))
+            self._cluster = cluster = berth.reach(settings)
+        if haste is Haste.SPARE_LIGHT:  # the node is taken once it is needed: the one at work may have it until then
+            self._send(Prepared())
+            self.mailbox.begun.wait()
+            haste = Haste.NOW
+        with self._in_time():
+            self._send(Busy("looking for a node of the cluster"))
+            node = berth.choose(cluster, self._elsewhere)
+            self._send(Busy(f"starting on node {node.name}"))
+            self._host = berth.start(cluster, node, settings, self._hire(haste))
+            gauge = Gauge(self._assignment.config, node.name)
+            self._measure(gauge)
+        status = gauge.status()
+        log.info("on node %s: %.3g Mbit/s, round trip %.3g ms", node.name, 8e-6 * status.bytes_per_s, 1e3 * status.round_trip_s)
+        self._send(Linked(node.id, 0, status))
+        threads = [("letters", self._write), ("pings", self._ping), *(("fetch", self._fetch) for _ in range(FETCHES))]
+        for name, target in threads:
+            threading.Thread(target=self._guarded, args=(target, gauge, node), name=name, daemon=True).start()
+        if self._assignment.feed is not None:
+            threading.Thread(target=self._guarded, args=(self._feed, gauge, node), name="feed", daemon=True).start()
+        self._watch(gauge, node)
+
+    def _hire(self, haste: Haste) -> Hire:
+        """What the host is told."""
+        assignment, settings = self._assignment, self._elsewhere.settings
+        return Hire(
+            disclosed_config(assignment.config),
+            assignment.seed,
+            assignment.factory,
+            haste,
+            0 if settings.gpus else settings.cpus or 0,
+            None if assignment.feed is None else assignment.feed.largest,
+            packed(assignment.config),
+        )
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Give up if what is done within takes too long."""
+
+        def give_up() -> None:
+            what = f"the cluster at '{self._elsewhere.settings.address}' has not answered within {PREPARE_S:g} s"
+            self._end(Failed(what, "", lasting=False))
+            self.leave()
+
+        watchdog = threading.Timer(PREPARE_S, give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+    def leave(self) -> None:
+        """End the worker and this process, whatever else goes on."""
+        self._over.set()
+        parting = threading.Thread(target=self._part, name="leave", daemon=True)
+        parting.start()
+        parting.join(LEAVE_S)
+        os._exit(0)  # Ray has threads that would have it wait
+
+    def _part(self) -> None:
+        with contextlib.suppress(Exception):  # whatever Ray raises: the node frees itself when nobody speaks to it
+            if self._cluster is not None:
+                if self._host is not None:
+                    self._cluster.ray.kill(self._host)
+                self._cluster.close()
+
+    def _end(self, failed: Failed) -> None:
+        """Say how it ended, once."""
+        if self._ended.acquire(blocking=False):
+            self._send(failed)
+            self._over.set()
+
+    def _guarded(self, target: Callable[[Gauge, Node], None], gauge: Gauge, node: Node) -> None:
+        """Run a thread's work; whatever Ray raises means that the worker is gone."""
+        try:
+            target(gauge, node)
+        except Exception as error:
+            self._end(Failed(f"the worker on node {node.name} is gone: {one_line(error)}", "", lasting=False))
+
+    def _get(self, reference: Any) -> Any:
+        assert self._cluster is not None
+        return self._cluster.ray.get(reference)
+
+    def _measure(self, gauge: Gauge) -> None:
+        """See how far the other clock is from ours, how long the way is and how wide."""
+        for _ in range(FIRST_PINGS):
+            self._ask_the_time(gauge)
+        for parts in PROBES:  # the larger, the later and the better: TCP begins slowly
+            asked_s = time.monotonic()
+            self._get(self._host.noise.options(num_returns=parts).remote(parts))
+            took_s = time.monotonic() - asked_s
+            gauge.probed(measured(parts * PART_BYTES, took_s, gauge.trip_s))
+            if took_s > PROBE_ENOUGH_S:
+                break
+
+    def _ask_the_time(self, gauge: Gauge) -> None:
+        asked_s = time.monotonic()
+        told_s = self._get(self._host.ping.remote())
+        gauge.answered(asked_s, told_s, time.monotonic())
+
+    def _ping(self, gauge: Gauge, node: Node) -> None:
+        looked_s = -ROOMS_S
+        while not self._over.wait(PING_S):
+            self._ask_the_time(gauge)
+            self._pings += 1
+            if time.monotonic() - looked_s >= ROOMS_S:
+                looked_s = time.monotonic()
+                self._rooms = self._get(self._host.rooms.remote(*berth.needs(self._elsewhere.settings)))
+
+    def _watch(self, gauge: Gauge, node: Node) -> None:
+        """Wait for the end; tell of the link, and see that it is there."""
+        rounds = RoundClock()
+        seen, heard_s, told_s = 0, rounds(), rounds()
+        while not self._over.wait(LOOK_S):
+            rounds.look(LOOK_S)
+            if self._pings != seen:
+                seen, heard_s = self._pings, rounds()
+            elif rounds() - heard_s > SILENT_S:
+                self._end(Failed(f"node {node.name} has been silent for {SILENT_S:g} s", "", lasting=False))
+            if rounds() - told_s >= TELL_S:
+                told_s = rounds()
+                self._send(Linked(node.id, self._rooms, gauge.status()))
+
+    def _write(self, gauge: Gauge, node: Node) -> None:
+        """Hand on what the renderer says."""
+        number = 0
+        while True:
+            self._host.tell.remote(number, self._letter(self.mailbox.next(), gauge))
+            number += 1
+
+    def _letter(self, command: Command | Begin, gauge: Gauge) -> Letter:
+        if isinstance(command, Begin):
+            return Start.of(command, self._assignment.ring, gauge.theirs)
+        return disclosed_scene(command) if isinstance(command, Scene) else command
+
+    def _fetch(self, gauge: Gauge, node: Node) -> None:
+        """Fetch what the worker says, one call after the other."""
+        while not self._over.is_set():
+            ask = gauge.ask()
+            parts = self._host.fetch.options(num_returns=ask.parts).remote(ask)
+            parcel = Parcel.joined(self._get(parts if ask.parts > 1 else [parts]))
+            self._delivery(parcel, time.monotonic(), gauge)
+
+    def _feed(self, gauge: Gauge, node: Node) -> None:
+        """Hand on the newest picture to ride on."""
+        feed, seen, under_way = self._assignment.feed, 0, deque[Any]()
+        assert isinstance(feed, Feed)
+        while not self._over.wait(FEED_S):
+            picture = feed.newest(after=seen)
+            if picture is None:
+                continue
+            seen = picture.number
+            letter = Seen(alone(picture.image, gauge.coding), picture.number, picture.time_s)
+            under_way.append(self._host.see.remote(letter))
+            if len(under_way) > FEEDS:
+                self._get(under_way.popleft())

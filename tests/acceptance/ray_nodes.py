@@ -1,0 +1,267 @@
+"""Ray nodes in processes of their own, on both sides of an emulated link: this machine is the head, "far" ones join over it.
+
+    with Link(Condition(rate_mbit=100, delay_s=0.010)) as link, cluster_over(link) as cluster:
+        subprocess.run([…, "--ray", cluster.address], env={**os.environ, **cluster.environment})
+        cluster.far[0].kill()
+        cluster.add_far()
+
+A far node has a namespace of process ids to itself, so that to kill it ends all that runs on it at the same moment, as a power
+cut does. Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
+
+python -m tests.acceptance.ray_nodes          how soon nodes are there, and how soon the head knows that one is not
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.acceptance.figures import Figures, note
+from tests.acceptance.link import ROOT, Condition, Link, missing
+from tests.acceptance.stream import eventually
+
+STORE_BYTES = 200 * 2**20
+"""Memory of a node for what tasks are given and return."""
+START_S, END_S = 90.0, 15.0
+STARTED = "Ray runtime started."
+RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
+OWN_IDS = ("unshare", "--pid", "--kill-child", "--mount-proc", "--")
+"""The call that follows is the first process of a namespace, and all of them end with the one that was started."""
+AUTH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
+
+
+class RayNodeError(Exception):
+    """A node did not start; the message has what it said."""
+
+
+class RayNode:
+    """One ``ray start --block`` and all that it starts."""
+
+    def __init__(self, call: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Start it and wait until it belongs to its cluster."""
+        self.log = log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                call, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        if not eventually(lambda: STARTED in log.read_text() or self.process.poll() is not None, START_S) or self.ended:
+            self.kill()
+            raise RayNodeError(f"a node did not start: {' '.join(call)}\n{log.read_text()}")
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def kill(self) -> None:
+        """End all its processes at once, without a word to anybody."""
+        self._end(signal.SIGKILL)
+
+    def end(self) -> None:
+        """Let it leave its cluster; what is left after a while is killed."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        family = descendants(self.process.pid)
+        if number == signal.SIGKILL:
+            _kill(family)
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_S)
+        self.process.kill()
+        self.process.wait(END_S)
+        _kill(family)
+
+
+class RayNodes:
+    """A cluster: a head here, and nodes on either side of a link."""
+
+    def __init__(self, link: Link, folder: Path, *, head_cpus: int, system: Mapping[str, object]) -> None:
+        self._link, self._folder = link, folder
+        self._count = 0
+        self.far: list[RayNode] = []
+        """In the order in which they were added, the ended ones among them."""
+        self.near: list[RayNode] = []
+        self.environment = dict(zip(AUTH, ("token", secrets.token_hex(32)), strict=True))
+        """What a program needs to be let in; before it imports Ray."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
+        self._environment = {**inherited, **self.environment, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+        port, client_port = free_ports(link.near, 2)
+        self.address = f"{link.near}:{port}"
+        """For programs here, for which this machine is a node."""
+        self.client_address = f"ray://{link.near}:{client_port}"
+        """For programs on either side that are to be no part of the cluster."""
+        options = [f"--port={port}", f"--ray-client-server-port={client_port}", "--include-dashboard=false"]
+        self.head = self._start(
+            [], ["--head", *options, *([f"--system-config={json.dumps(system)}"] if system else [])], head_cpus
+        )
+
+    def add_far(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
+        """Another node on the far side."""
+        node = self._start([*self._link.inside, *OWN_IDS], [f"--address={self.address}"], cpus, resources, self._link.far)
+        self.far.append(node)
+        return node
+
+    def add_near(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
+        """Another node on this side, besides the head."""
+        node = self._start([*OWN_IDS], [f"--address={self.address}"], cpus, resources)
+        self.near.append(node)
+        return node
+
+    def _start(
+        self,
+        through: Sequence[str],
+        options: Sequence[str],
+        cpus: int,
+        resources: Mapping[str, float] | None = None,
+        address: str | None = None,
+    ) -> RayNode:
+        self._count += 1
+        folder = self._folder / str(self._count)  # short: the names of sockets below it have room for 107 letters
+        folder.mkdir()
+        call = [*through, *RAY, *options, f"--node-ip-address={address or self._link.near}", f"--temp-dir={folder}"]
+        call += [
+            f"--num-cpus={cpus}",
+            "--num-gpus=0",
+            f"--object-store-memory={STORE_BYTES}",
+            "--dashboard-agent-listen-port=0",
+        ]
+        call += [f"--resources={json.dumps(resources)}"] if resources else []
+        return RayNode(call, self._environment, folder / "start.log")
+
+    def close(self) -> None:
+        """End all nodes, the head last."""
+        for node in (*self.far, *self.near):
+            node.kill()
+        self.head.end()
+
+
+@contextlib.contextmanager
+def cluster_over(
+    link: Link,
+    *,
+    head_cpus: int = 1,
+    far_cpus: int = 1,
+    resources: Mapping[str, float] | None = None,
+    system: Mapping[str, object] | None = None,
+) -> Iterator[RayNodes]:
+    """A head here and one node on the far side; all processes and files of both are gone afterwards.
+
+    Args:
+        resources: what the far node has besides CPUs, such as ``{"dream": 1}``, to have something run there.
+        system: Ray's own settings, such as ``{"health_check_period_ms": 500}``; as users have them if not given.
+
+    Raises:
+        RayNodeError: a node did not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="zd", dir="/tmp"))
+    try:
+        cluster = RayNodes(link, folder, head_cpus=head_cpus, system=system or {})
+        try:
+            cluster.add_far(far_cpus, resources)
+            yield cluster
+        finally:
+            cluster.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports(address: str, count: int) -> list[int]:
+    """Ports of an address on which nobody listens."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((address, 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def descendants(process_id: int) -> dict[int, str]:
+    """The processes that a process has started, those that these have, and so on: when each began, by its id."""
+    parents: dict[int, int] = {}
+    began: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if fields := _fields(int(folder.name)):
+            parents[int(folder.name)], began[int(folder.name)] = int(fields[1]), fields[19]
+    found: dict[int, str] = {}
+    new = {process_id}
+    while new:
+        new = {child for child, parent in parents.items() if parent in new and child not in found}
+        found |= {child: began[child] for child in new}
+    return found
+
+
+def _kill(processes: Mapping[int, str]) -> None:
+    """Kill those that are still the same."""
+    for process_id, began in processes.items():
+        fields = _fields(process_id)
+        if fields and fields[19] == began:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+
+
+def _fields(process_id: int) -> list[str]:
+    """What /proc says of a process, from its state on; nothing if it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def main() -> None:
+    if lacking := missing():
+        sys.exit(f"{lacking}; nothing was measured")
+    figures = Figures()
+    began_s = time.monotonic()
+    with Link(Condition(rate_mbit=100, delay_s=0.010)) as link, cluster_over(link, resources={"dream": 1}) as cluster:
+        note(f"a head and a far node are there after {time.monotonic() - began_s:.1f} s, {cluster.address}")
+        os.environ.update(cluster.environment)
+        from streamer.cluster import connect
+
+        with connect(cluster.address) as reached:
+            names = [node.name for node in reached.nodes() if node.alive]
+            figures.holds("both nodes are there", sorted(names) == sorted([link.near, link.far]), ", ".join(names))
+            where = reached.ray.remote(ray_address).options(resources={"dream": 1}).remote()
+            figures.holds("what needs its resource runs on the far one", reached.ray.get(where, timeout=START_S) == link.far)
+            cluster.far[0].kill()
+            killed_s = time.monotonic()
+            figures.holds("a killed node is known to be gone", eventually(lambda: len(_alive(reached.ray)) == 1, 60.0))
+            note(f"after {time.monotonic() - killed_s:.1f} s")
+            began_s = time.monotonic()
+            cluster.add_far()
+            figures.holds("another one takes its place", len(_alive(reached.ray)) == 2)
+            note(f"after {time.monotonic() - began_s:.1f} s")
+            link.cut()
+            cut_s = time.monotonic()
+            figures.holds("a node behind a cut is known to be gone", eventually(lambda: len(_alive(reached.ray)) == 1, 90.0))
+            note(f"after {time.monotonic() - cut_s:.1f} s")
+        family = descendants(cluster.head.process.pid)
+    figures.holds(
+        "no process of the head is left", not [each for each, began in family.items() if _fields(each)[19:20] == [began]]
+    )
+    sys.exit(figures.end())
+
+
+def ray_address() -> str:
+    """The address of the node that it runs on."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
+
+
+def _alive(ray: object) -> list[object]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()

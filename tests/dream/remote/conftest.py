@@ -1,0 +1,1 @@
+from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401

@@ -1,0 +1,120 @@
+"""A worker talked to as the renderer does, whatever process or machine it is on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, RendererConfig, ZoomConfig
+from streamer.dream.worker.process import WorkerProcess
+from streamer.dream.worker.protocol import Elsewhere, Failed, Haste, Linked, Resume, Shot
+from streamer.dream.worker.wishes import Wishes
+from streamer.messages import Motion, Scene, Target, arrange
+from tests.dream import fake_dream
+from tests.dream.fake_dream import WNIDS
+
+DEADLINE_S = 90.0
+"""Far more than anything here takes."""
+CONFIG = Config(
+    canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.05), zoom=ZoomConfig(speed=2.0, rotation=0.0)
+)
+MOTION = Motion(2.0, 0.0)
+
+
+def scene(number: int = 1, wnid: str = WNIDS[0]) -> Scene:
+    return Scene(number, arrange([Target(wnid, "thing")]))
+
+
+def ray(address: str, **changes: object) -> RendererConfig:
+    """Settings for a cluster whose nodes have no GPU."""
+    return RendererConfig(where="ray", address=address, gpus=0.0, **{"compress": "none", **changes})  # type: ignore[arg-type]
+
+
+def make_known(config, seed, tell):
+    """Writes its process' id to the file that the settings name as weights, then dreams."""
+    config.network.weights.write_text(str(os.getpid()))
+    return fake_dream.make_inspectable(config, seed, tell)
+
+
+def make_known_and_deaf(config, seed, tell):
+    """Likewise, and hears nothing once it dreams."""
+    make_known(config, seed, tell)
+    return fake_dream.make_deaf(config, seed, tell)
+
+
+def known_at(file: Path) -> Config:
+    return CONFIG.model_copy(update={"network": NetworkConfig(weights=file)})
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+class Talk:
+    """Tells a worker what is wished, and keeps what it reports."""
+
+    def __init__(self, hand: WorkerProcess) -> None:
+        self.hand = hand
+        self.wishes = Wishes(MOTION, scene())
+        self.reports, self.shots, self.lags = [], [], []
+        self.ended: Failed | None = None
+        self._begun = False
+
+    def begin(self, resume: Resume | None = None, level: int = 0) -> None:
+        self.hand.begin(self.wishes, resume, level)
+        self._begun = True
+
+    def wish(self, **changes: object) -> None:
+        self.wishes = replace(self.wishes, **changes)  # type: ignore[arg-type]
+
+    def of(self, kind: type) -> list:
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    @property
+    def acts(self) -> list:
+        return [act for shot, *_ in self.shots for act in shot.acts]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Listen until something has happened, or the worker has ended."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not condition() and self.ended is None:
+            assert time.monotonic() < deadline_s, f"it did not happen; there were {self.reports[-5:]}"
+            if self._begun:
+                self.hand.tell(self.wishes)
+            if wait([self.hand.connection, self.hand.sentinel], 0.05):
+                self._hear()
+
+    def _hear(self) -> None:
+        try:
+            report, picture = self.hand.receive()
+        except (EOFError, OSError):
+            self.ended = self.hand.obituary()
+            return
+        if isinstance(report, Failed):
+            self.ended = report
+        elif isinstance(report, Shot):
+            self.lags.append(time.monotonic() - self.hand.time_s(report))
+            self.shots.append((report, picture, self.hand.kept(report)))
+        elif isinstance(report, logging.LogRecord):
+            logging.getLogger(report.name).handle(report)
+        elif not isinstance(report, Linked) or not self.of(Linked):
+            self.reports.append(report)
+
+
+def hire(where: RendererConfig | None, factory, haste=Haste.NOW, feed=None, config=CONFIG) -> Talk:
+    elsewhere = None if where is None else Elsewhere(where)
+    if where is not None:
+        config = config.model_copy(update={"renderer": where})
+    return Talk(WorkerProcess(config, 1, factory, feed, haste, elsewhere))

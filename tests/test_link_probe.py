@@ -1,0 +1,58 @@
+"""What is made of measured transfers; with a real cluster, that there are figures and that nothing is left there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streamer.cluster import ClusterError, connect
+from streamer.link_probe import LEAST_BYTES, LONG_S, LONG_TRIPS, MOST_BYTES, probe, rate_mbit
+from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
+
+
+class Line:
+    """A link that carries so many bytes a second, after so long."""
+
+    def __init__(self, bytes_per_s: float, round_trip_s: float) -> None:
+        self.bytes_per_s, self.round_trip_s = bytes_per_s, round_trip_s
+        self.sizes: list[int] = []
+
+    def transfer(self, size: int) -> float:
+        self.sizes.append(size)
+        return self.round_trip_s + size / self.bytes_per_s
+
+
+@pytest.mark.parametrize("mbit", [1.0, 20.0, 100.0])
+@pytest.mark.parametrize("round_trip_s", [0.0, 0.02, 0.08])
+def test_the_rate_of_a_slow_link(mbit: float, round_trip_s: float) -> None:
+    line = Line(mbit * 1e6 / 8, round_trip_s)
+    assert rate_mbit(line.transfer, round_trip_s) == pytest.approx(mbit)
+    long_s = max(LONG_S, LONG_TRIPS * round_trip_s)
+    assert sum(line.sizes) / line.bytes_per_s < 4 * long_s + 3 * LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
+
+
+def test_a_fast_link_is_told_by_the_largest_transfer() -> None:
+    line = Line(1e9, 0.0005)
+    assert rate_mbit(line.transfer, 0.0005) == pytest.approx(8000)
+    assert (line.sizes[:3], line.sizes[-1]) == ([LEAST_BYTES, 2 * LEAST_BYTES, 4 * LEAST_BYTES], MOST_BYTES)
+
+
+def test_what_every_transfer_takes_besides_is_none_of_the_rate() -> None:
+    line = Line(20e6 / 8, 0.3)
+    assert rate_mbit(line.transfer, 0.08) == pytest.approx(20)
+
+
+def test_transfers_that_take_all_the_same_tell_no_wonders() -> None:
+    assert rate_mbit(lambda size: 0.05, 0.08) == pytest.approx(8e-6 * (MOST_BYTES - LEAST_BYTES) / 0.015)
+
+
+def test_a_real_node_is_measured(ray_address: str) -> None:  # noqa: F811
+    with connect(ray_address) as cluster:
+        node = cluster.nodes()[1]
+        found = probe(cluster, node)
+        assert 0 < found.round_trip_s < 10
+        assert found.mbit_there > 1
+        assert found.mbit_back > 1
+        with pytest.raises(ClusterError):
+            probe(cluster, replace(node, id="e" * len(node.id)), answer_s=20.0)
