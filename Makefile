@@ -35,7 +35,7 @@ check: .make/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p streamer -p bot -p viewer_text
-	MYPYPATH=.:benchmarks:tools $(BIN)/mypy --config-file tools/mypy_scripts.ini benchmarks/*.py tools/*.py tools/*/*.py tests/acceptance/*.py
+	$(BIN)/mypy --config-file tools/mypy_scripts.ini
 
 bench: .make/dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
