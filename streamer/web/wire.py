@@ -300,6 +300,7 @@ def link(item: LinkStatus) -> answers_status.Link:
         "round_trip_ms": round(1e3 * item.round_trip_s, 2),
         "keyframe_bytes": item.keyframe_bytes,
         "lag_s": round(item.lag_s, 3),
+        "spare": item.spare,
     }
 
 
