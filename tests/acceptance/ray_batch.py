@@ -23,7 +23,7 @@ from PIL import Image
 
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import ROOT
-from tests.ray_cluster import ray_environment, started
+from tests.ray_cluster import at_work, ray_environment, started
 
 NETWORK = ["--set", "network.name=bundled", "--set", "device=cpu"]
 FASTER = 1.8
@@ -39,11 +39,11 @@ class Work:
         self.name, self.pictures = name, pictures
         self._words, self._output = words, output
 
-    def run(self, place: Path, *more: str, kill: bool = False) -> tuple[float, str]:
+    def run(self, place: Path, *more: str, kill: str = "") -> tuple[float, str]:
         """Make them in a folder; the seconds that it took, and what was told.
 
         Args:
-            kill: whether a worker is killed on the way.
+            kill: the cluster of which a worker is killed on the way.
         """
         output = place / self._output
         command = [sys.executable, "-m", "streamer", *self._words, *NETWORK, "-o", str(output), *more]
@@ -53,7 +53,7 @@ class Work:
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             if kill:
-                threading.Thread(target=self._kill, args=(place,), daemon=True).start()
+                threading.Thread(target=self._kill, args=(place, kill), daemon=True).start()
             assert process.stdout is not None
             told = process.stdout.read()
         if process.returncode:
@@ -64,25 +64,13 @@ class Work:
         """The pictures in a folder, by name."""
         return {file.name: file.read_bytes() for file in place.rglob("*.png") if not file.name.startswith(".")}
 
-    def _kill(self, place: Path) -> None:
+    def _kill(self, place: Path, address: str) -> None:
         for _ in range(36_000):
-            if len(self.made(place)) >= KILL_SHARE * self.pictures and (found := at_work()):
+            if len(self.made(place)) >= KILL_SHARE * self.pictures and (found := at_work(address, "dream_")):
                 note(f"killing worker {found[0]} with {len(self.made(place))} pictures done")
                 os.kill(found[0], signal.SIGKILL)
                 return
             time.sleep(0.1)
-
-
-def at_work() -> list[int]:
-    """The processes of workers that are at a task."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().startswith(b"ray::dream_"):
-                found.append(int(folder.name))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
 
 
 def classes(count: int) -> list[str]:
@@ -149,7 +137,7 @@ def main() -> int:
             place = folder / f"{work.name}-killed"
             place.mkdir()
             with started((1, 1)) as cluster:
-                took_s, told = work.run(place, "--ray", cluster.address, "--ray-cpus", "1", kill=True)
+                took_s, told = work.run(place, "--ray", cluster.address, "--ray-cpus", "1", kill=cluster.address)
             again = told.count("what a node was at is done again")
             note(f"a worker killed: {took_s:.1f} s")
             figures.holds(f"{work.name}: tasks done again after a worker was killed", again == 1, again)
