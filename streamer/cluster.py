@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -131,7 +132,8 @@ def connect(address: str) -> Cluster:
             _reach(found["host"].strip("[]"), int(found["port"] or CLIENT_PORT), address)
             if not found["client"]:
                 _be_a_node(address)
-        with _signals_kept():
+        with _signals_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what goes wrong is raised, too
             ray.init(reached, log_to_driver=False, logging_level=logging.CRITICAL)
     return Cluster(ray, address)
 
@@ -244,6 +246,8 @@ def _reason(error: Exception, address: str) -> str:
     names = " ".join(f"{type(each).__name__} {each}" for each in causes if each is not None)
     if re.search(r"AuthenticationError|UNAUTHENTICATED|Unauthenticated|[Aa]uthentication", names):
         return f"the cluster at '{address}' does not let this program in: {TOKEN}"
+    if address.startswith(CLIENT) and "connection timeout" in text:  # of a wrong token it says no more
+        return f"who listens at '{address}' is no head of a cluster, or does not let this program in: {TOKEN}"
     if isinstance(error, ConnectionError | TimeoutError):
         return f"no cluster at '{address}': {one_line(error)}; start one with ray start --head, or name another: {KINDS}"
     return f"the cluster at '{address}' cannot be used: {one_line(error)}"

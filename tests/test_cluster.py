@@ -77,6 +77,8 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert "does not let this program in" in told
     assert "RAY_AUTH_MODE=token" in told
     assert "RAY_AUTH_TOKEN_PATH" in told
+    told = cluster._reason(ConnectionError("ray client connection timeout"), "ray://10.0.0.1:10001")
+    assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no head of a cluster, or does not let this program in: ")
 
 
 def test_an_error_of_many_lines_becomes_one():
