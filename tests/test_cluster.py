@@ -128,7 +128,7 @@ def test_a_real_cluster_says_what_its_nodes_have(ray_address):  # noqa: F811
     assert [found.versions for found in nodes] == [here()] * 2
     assert [found.free_cpus for found in nodes] == [1.0, 1.0]
     assert len({found.name for found in nodes}) == 2, "two nodes of one machine are told apart"
-    assert compare(nodes) == ()
+    assert [each.text for each in compare(nodes) if "torch" not in each.text] == [], "which may not be installed here"
 
 
 def test_nothing_imports_ray_that_does_not_want_a_cluster():

@@ -1,6 +1,6 @@
 """An atlas and a batch of pictures on a cluster of this machine: with one worker and with two, of a thread each; one is killed.
 
-python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; on two cores some ten minutes
+python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; on two idle cores some twenty minutes
 python -m tests.acceptance.ray_batch --short    # 8 classes, 4 pictures, to see that it works
 
 Each worker is a node with one CPU. The times are those of the whole command, its start and the workers' included.
@@ -99,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="a few pictures: too few for the ratio to mean something")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--only", choices=["atlas", "pictures"])
     arguments = parser.parse_args()
     short, figures = arguments.short, Figures()
     iterations = str(8 if short else arguments.iterations)
@@ -115,7 +116,7 @@ def main() -> int:
                 4 if short else 20,
             ),
         ]
-        for work in works:
+        for work in [each for each in works if arguments.only in (None, each.name)]:
             note(f"{work.name}: {work.pictures}, {iterations} iterations each")
             here = folder / f"{work.name}-here"
             here.mkdir()

@@ -118,6 +118,8 @@ class FarStills(Elsewhere):
     """Dreams pictures; as ``StillDream`` here. Thread-safe."""
 
     def __init__(self, config: Config, crew: Crew) -> None:
+        for _ in range(crew.at_once):
+            crew.begin(node.wake)  # all of them load torch while one is asked
         super().__init__(config, crew)
         self._lock = threading.Lock()
         self._pixel_s: float | None = None
