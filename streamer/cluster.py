@@ -267,7 +267,7 @@ def _reason(error: Exception, address: str) -> str:
     if re.search(r"AuthenticationError|UNAUTHENTICATED|Unauthenticated|[Aa]uthentication", names):
         return f"the cluster at '{address}' does not let this program in: {TOKEN}"
     if "ray client connection timeout" in text:  # somebody listens, but turns it down without a word
-        return f"who listens at '{address}' is no head of a cluster, has too much to do, or does not let this program in: {TOKEN}"
+        return f"who listens at '{address}' is no cluster's head, has too much to do, or does not let this program in: {TOKEN}"
     if "Initialization failure from server" in text:
         return f"the cluster at '{address}' has no process for this program: {one_line(error)}; has its head too much to do?"
     if isinstance(error, ConnectionError | TimeoutError):

@@ -78,7 +78,7 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert "RAY_AUTH_MODE=token" in told
     assert "RAY_AUTH_TOKEN_PATH" in told
     told = cluster._reason(ConnectionError("ray client connection timeout"), "ray://10.0.0.1:10001")
-    assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no head of a cluster, has too much to do, or does not let ")
+    assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no cluster's head, has too much to do, or does not let ")
 
 
 def test_a_client_that_is_turned_down_is_told_what_may_be_amiss():
