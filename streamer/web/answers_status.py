@@ -129,6 +129,8 @@ class Link(TypedDict):
     keyframe_bytes: int
     lag_s: float
     """Seconds from a keyframe's moment until it is here."""
+    spare: str
+    """Where another worker waits to take over: `here` or `cluster`; empty while none is prepared."""
 
 
 @shape
