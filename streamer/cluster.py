@@ -77,8 +77,11 @@ class Cluster:
 
         return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)}
 
-    def nodes(self, timeout_s: float = ASK_S) -> tuple[Node, ...]:
+    def nodes(self, timeout_s: float = ASK_S, wanted: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:
         """All nodes, this machine's included; each that is alive is asked for its versions, and for what is free.
+
+        Args:
+            wanted: tells of a node as it is listed whether to ask it; others are left out.
 
         Raises:
             ClusterError: the cluster does not answer.
@@ -87,7 +90,7 @@ class Cluster:
             found = [_listed(each) for each in self.ray.nodes()]
         shared = Counter(node.address for node in found if node.alive)
         found = [replace(node, name=f"{node.address} ({node.id[:6]})") if shared[node.address] > 1 else node for node in found]
-        return self._asked(found, timeout_s)
+        return self._asked([node for node in found if wanted(node)], timeout_s)
 
     def _asked(self, nodes: Sequence[Node], timeout_s: float) -> tuple[Node, ...]:
         """The nodes with what they answered."""

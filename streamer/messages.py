@@ -706,6 +706,8 @@ class LinkStatus:
     """What a keyframe takes on the network, lately."""
     lag_s: float = 0.0
     """Seconds from a keyframe's moment until it is here, lately."""
+    spare: str = ""
+    """Where another worker waits to take over: ``here`` or ``cluster``; empty while none is prepared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,6 +290,7 @@ def link(item: LinkStatus) -> Json:
         "round_trip_ms": round(1e3 * item.round_trip_s, 2),
         "keyframe_bytes": item.keyframe_bytes,
         "lag_s": round(item.lag_s, 3),
+        "spare": item.spare,
     }
 
 

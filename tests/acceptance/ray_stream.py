@@ -59,9 +59,11 @@ class Trial:
         return self.node.startswith(self.link.far)
 
     def settle(self, seconds: float) -> None:
-        """Wait until the cluster dreams, and a while more, in which a spare is prepared."""
+        """Wait until the cluster dreams, and has a spare where it has room for one, and a while more."""
         self.stream.wait_for(lambda told: told["renderer"]["link"]["node"] and not told["renderer"]["error"], DEADLINE_S)
         time.sleep(seconds)
+        told = self.stream.wait_for(lambda told: told["renderer"]["link"]["spare"], DEADLINE_S)
+        note(f"a spare waits {told['renderer']['link']['spare']}")
 
     def survive(self, what: str, since_s: float, before: int) -> None:
         """Wait for the next dreamt picture after a fault."""
@@ -124,6 +126,7 @@ def run(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
             )
             figures.at_most(f"late of {counted['shown']} frames", counted["late"] / counted["shown"], LATE)
             cluster.add_near(1)
+            stream.wait_for(lambda told: told["renderer"]["link"]["spare"] == "cluster", DEADLINE_S)
             for _ in range(given.kills):
                 trial.settle(given.pause_s)
                 trial.kill()

@@ -278,7 +278,7 @@ def test_how_the_camera_does_is_told_on_the_desk(stage: Stage, page: Page) -> No
 
 
 def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Page) -> None:
-    away = LinkStatus("10.0.0.2", "", "jpeg 90", 11.75e6, 0.0021, 74_000, 0.058)
+    away = LinkStatus("10.0.0.2", "", "jpeg 90", 11.75e6, 0.0021, 74_000, 0.058, "cluster")
 
     def tell(link: LinkStatus) -> None:
         stage.status.snapshot = replace(stage.status.snapshot, renderer=replace(stage.status.snapshot.renderer, link=link))
@@ -291,7 +291,7 @@ def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Pag
         expect(numbers.locator("div", has=page.locator("dt", has_text=name)).locator("dd")).to_have_text(text)
     assert stage.call("GET", "/api/status").json["renderer"]["link"] == {
         "node": "10.0.0.2", "why": "", "coding": "jpeg 90", "mbit_per_s": 94.0, "round_trip_ms": 2.1,
-        "keyframe_bytes": 74_000, "lag_s": 0.058,
+        "keyframe_bytes": 74_000, "lag_s": 0.058, "spare": "cluster",
     }  # fmt: skip
     tell(LinkStatus("", "node 10.0.0.2 has been silent for 3 s"))
     cluster = numbers.locator("div", has=page.locator("dt", has_text="Cluster")).locator("dd")

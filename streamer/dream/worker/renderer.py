@@ -48,7 +48,7 @@ from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
 from streamer.dream.worker.switching import Switch, Turn, alike, can_dream, named
 from streamer.dream.worker.wishes import Wishes
 from streamer.kept import Kept
-from streamer.messages import Inspection, Keyframe, Motion, RendererStatus, Scene, SourcePicture
+from streamer.messages import Inspection, Keyframe, LinkStatus, Motion, RendererStatus, Scene, SourcePicture
 from streamer.processes import LOOK_S, RoundClock
 
 log = logging.getLogger(__name__)
@@ -216,12 +216,18 @@ class Renderer:
         return replace(
             status,
             reduced=self._retreat.told,
-            link=self._placement.told,
+            link=self._link(),
             last_error_ago_s=max(0.0, self._clock() - self._erred_s) if status.last_error else None,
             switching=switching,
             switch_error=error,
             switch_failures=failures,
         )
+
+    def _link(self) -> LinkStatus | None:
+        link, spare = self._placement.told, self._spare
+        if link is None or not spare.waits:
+            return link
+        return replace(link, spare="here" if spare.elsewhere is None else "cluster")
 
     @property
     def failure(self) -> str:

@@ -55,27 +55,33 @@ def choose(cluster: Cluster, elsewhere: Elsewhere) -> Node:
     settings, told = elsewhere.settings, set[str]()
     cpus, gpus = needs(settings)
     ours = cluster.ray.get_runtime_context().get_node_id()
+
+    def could(node: Node) -> bool:
+        """Whether it would do if nobody else used it."""
+        return node.alive and node.id not in elsewhere.avoid and node.cpus >= cpus and node.gpus >= gpus
+
+    usable: tuple[Node, ...] = ()
     for tries in range(TRIES):
         try:
-            nodes = cluster.nodes(SCAN_S)
+            nodes = cluster.nodes(SCAN_S, could)
         except ClusterError as error:
             raise NoBerth(str(error)) from error
         differences = compare(nodes)
         usable = fitting(nodes, differences)
-        if not usable:
-            reason = "; ".join(each.text for each in differences if not each.fits) or "it has no node that is alive"
+        if nodes and not usable:
+            reason = "; ".join(each.text for each in differences)
             raise NoBerth(f"no node of the cluster at '{settings.address}' can be used: {reason}")
         for text in {each.text for each in differences} - told:
             log.warning("%s", text)
             told.add(text)
-        free = [each for each in usable if each.free_cpus >= cpus and each.free_gpus >= gpus and each.id not in elsewhere.avoid]
+        free = [node for node in usable if node.free_cpus >= cpus and node.free_gpus >= gpus]
         if free:
             return min(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus))
-        if elsewhere.avoid or not _could(settings, usable):
+        if elsewhere.avoid or not usable:
             break
         if tries < TRIES - 1:  # a worker that has just ended may hold it for a moment yet
             time.sleep(TRY_S)
-    raise NoBerth(_full(settings, usable, elsewhere))
+    raise NoBerth(_full(elsewhere, usable))
 
 
 def start(cluster: Cluster, node: Node, settings: RendererConfig, hire: Hire) -> Any:
@@ -98,18 +104,21 @@ def start(cluster: Cluster, node: Node, settings: RendererConfig, hire: Hire) ->
     return host
 
 
-def _could(settings: RendererConfig, nodes: Sequence[Node]) -> bool:
-    """Whether any node would have room if nobody else used it."""
-    cpus, gpus = needs(settings)
-    return any(node.cpus >= cpus and node.gpus >= gpus for node in nodes)
-
-
-def _full(settings: RendererConfig, nodes: Sequence[Node], elsewhere: Elsewhere) -> str:
-    cpus, gpus = needs(settings)
+def _full(elsewhere: Elsewhere, usable: Sequence[Node]) -> str:
+    """That no node has room, and what those that could have it have."""
+    cpus, gpus = needs(elsewhere.settings)
     wanted = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cpus:g} CPU{'s' * (cpus != 1)}"
-    what = "no other node" if elsewhere.avoid else "no node"
+    what = f"no {'other ' if elsewhere.avoid else ''}node of the cluster at '{elsewhere.settings.address}' has {wanted}"
+    if not usable:
+        return f"{what} to lend{'; renderer.gpus: 0 dreams on their CPUs' if gpus else ''}"
     has = "; ".join(
-        f"{node.name} has {node.free_gpus:g} of {node.gpus:g} and {node.free_cpus:g} of {node.cpus:g}" for node in nodes
+        f"{node.name} has {node.free_gpus:g} of {node.gpus:g} and {node.free_cpus:g} of {node.cpus:g}" for node in usable
     )
-    cure = "" if _could(settings, nodes) else "; renderer.gpus: 0 dreams on their CPUs" if gpus else ""
-    return f"{what} of the cluster at '{settings.address}' has {wanted} free: {has}{cure}"
+    return f"{what} free: {has}"
+
+
+def lost(error: Exception, node: Node) -> str:
+    """What an error of Ray means for who speaks to a worker on a node, in one line."""
+    if type(error).__name__ in ("ActorUnavailableError", "ActorDiedError", "RayActorError", "OwnerDiedError"):
+        return f"node {node.name} is gone, or what dreamt there, or the way to it"
+    return f"the worker on node {node.name} is gone: {one_line(error)}"

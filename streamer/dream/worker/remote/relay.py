@@ -210,7 +210,7 @@ class Relay:
         try:
             target(gauge, node)
         except Exception as error:
-            self._end(Failed(f"the worker on node {node.name} is gone: {one_line(error)}", "", lasting=False))
+            self._end(Failed(berth.lost(error, node), "", lasting=False))
 
     def _get(self, reference: Any) -> Any:
         assert self._cluster is not None

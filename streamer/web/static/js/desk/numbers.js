@@ -12,13 +12,14 @@ function sourceRow({ kind, name, state, size, fps }) {
   return [kind === "camera" ? "Camera" : "Film", `${name}: ${state}${given}`, state === "lost"];
 }
 
-function linkRows({ node, why, coding, mbit_per_s: carries, round_trip_ms: trip, lag_s: lag }) {
+function linkRows({ node, why, coding, mbit_per_s: carries, round_trip_ms: trip, lag_s: lag, spare }) {
   if (!node) return [["Cluster", why, true]];
   return [
     ["Node", node],
     ["Keyframes come as", coding || "…"],
     ["Link", `${carries} Mbit/s, ${trip} ms there and back`],
     ["Keyframe's age", `${lag.toFixed(2)} s`],
+    ["Spare worker", { here: "on this machine", cluster: "on another node" }[spare] || "none yet"],
   ];
 }
 
