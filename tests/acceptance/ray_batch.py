@@ -1,6 +1,6 @@
 """An atlas and a batch of pictures on a cluster of this machine: with one worker and with two, of a thread each; one is killed.
 
-python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; on two cores some ten minutes
+python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; on two idle cores some twenty minutes
 python -m tests.acceptance.ray_batch --short    # 8 classes, 4 pictures, to see that it works
 
 Each worker is a node with one CPU. The times are those of the whole command, its start and the workers' included.
@@ -23,7 +23,7 @@ from PIL import Image
 
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import ROOT
-from tests.ray_cluster import ray_environment, started
+from tests.ray_cluster import at_work, ray_environment, started
 
 NETWORK = ["--set", "network.name=bundled", "--set", "device=cpu"]
 FASTER = 1.8
@@ -39,11 +39,11 @@ class Work:
         self.name, self.pictures = name, pictures
         self._words, self._output = words, output
 
-    def run(self, place: Path, *more: str, kill: bool = False) -> tuple[float, str]:
+    def run(self, place: Path, *more: str, kill: str = "") -> tuple[float, str]:
         """Make them in a folder; the seconds that it took, and what was told.
 
         Args:
-            kill: whether a worker is killed on the way.
+            kill: the cluster of which a worker is killed on the way.
         """
         output = place / self._output
         command = [sys.executable, "-m", "streamer", *self._words, *NETWORK, "-o", str(output), *more]
@@ -53,7 +53,7 @@ class Work:
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             if kill:
-                threading.Thread(target=self._kill, args=(place,), daemon=True).start()
+                threading.Thread(target=self._kill, args=(place, kill), daemon=True).start()
             assert process.stdout is not None
             told = process.stdout.read()
         if process.returncode:
@@ -64,25 +64,13 @@ class Work:
         """The pictures in a folder, by name."""
         return {file.name: file.read_bytes() for file in place.rglob("*.png") if not file.name.startswith(".")}
 
-    def _kill(self, place: Path) -> None:
+    def _kill(self, place: Path, address: str) -> None:
         for _ in range(36_000):
-            if len(self.made(place)) >= KILL_SHARE * self.pictures and (found := at_work()):
+            if len(self.made(place)) >= KILL_SHARE * self.pictures and (found := at_work(address, "dream_")):
                 note(f"killing worker {found[0]} with {len(self.made(place))} pictures done")
                 os.kill(found[0], signal.SIGKILL)
                 return
             time.sleep(0.1)
-
-
-def at_work() -> list[int]:
-    """The processes of workers that are at a task."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().startswith(b"ray::dream_"):
-                found.append(int(folder.name))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
 
 
 def classes(count: int) -> list[str]:
@@ -111,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="a few pictures: too few for the ratio to mean something")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--only", choices=["atlas", "pictures"])
     arguments = parser.parse_args()
     short, figures = arguments.short, Figures()
     iterations = str(8 if short else arguments.iterations)
@@ -127,7 +116,7 @@ def main() -> int:
                 4 if short else 20,
             ),
         ]
-        for work in works:
+        for work in [each for each in works if arguments.only in (None, each.name)]:
             note(f"{work.name}: {work.pictures}, {iterations} iterations each")
             here = folder / f"{work.name}-here"
             here.mkdir()
@@ -149,7 +138,7 @@ def main() -> int:
             place = folder / f"{work.name}-killed"
             place.mkdir()
             with started((1, 1)) as cluster:
-                took_s, told = work.run(place, "--ray", cluster.address, "--ray-cpus", "1", kill=True)
+                took_s, told = work.run(place, "--ray", cluster.address, "--ray-cpus", "1", kill=cluster.address)
             again = told.count("what a node was at is done again")
             note(f"a worker killed: {took_s:.1f} s")
             figures.holds(f"{work.name}: tasks done again after a worker was killed", again == 1, again)

@@ -20,11 +20,13 @@ from streamer.cluster import Cluster, connect
 from streamer.commands.atlas_folder import AtlasFolder
 from streamer.commands.on_ray import tiles
 from streamer.commands.unfinished import Unfinished
+from streamer.dream.worker.protocol import Stop
 from streamer.messages import ClassEntry
 from streamer.video.files.movie import MovieWriter
 from tests import ray_tasks
+from tests.commands.test_replay import Lived, scene
 from tests.films import write_film
-from tests.ray_cluster import ray_cluster  # noqa: F401
+from tests.ray_cluster import STORE_BYTES, at_work, ray_cluster  # noqa: F401
 from tests.video.test_soundtrack import film as clicking
 
 if TYPE_CHECKING:
@@ -86,18 +88,6 @@ def files(path: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in sorted(path.iterdir())} if path.is_dir() else {"": path.read_bytes()}
 
 
-def workers(task: str) -> list[int]:
-    """Processes that are at a task now."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().startswith(f"ray::{task}".encode()):
-                found.append(int(folder.name))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
-
-
 def test_an_atlas_is_the_same_although_a_worker_is_killed(
     far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +98,7 @@ def test_an_atlas_is_the_same_although_a_worker_is_killed(
     def kills(self: AtlasFolder, entry: ClassEntry, image: np.ndarray, seconds: float) -> None:
         put(self, entry, image, seconds)
         if not killed:
-            killed.extend(workers("dream_")[:1])
+            killed.extend(at_work(far[1], "dream_slowly")[:1])
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
@@ -122,6 +112,32 @@ def test_an_atlas_is_the_same_although_a_worker_is_killed(
     assert files(tmp_path / "there" / "pictures") == files(tmp_path / "here" / "pictures")
     assert files(tmp_path / "there" / "thumbnails") == files(tmp_path / "here" / "thumbnails")
     assert "6 of 6 classes are there already" in done(atlas(tmp_path / "there", *names)), "it was made by the same recipe"
+
+
+def test_a_node_that_is_gone_costs_only_what_it_was_at(
+    far: list[str],
+    ray_cluster: RayCluster,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["goldfish", "umbrella", "pizza", "lion", "orange", "candle", "teapot"]
+    done(atlas(tmp_path / "here", *names))
+    gone, put = [ray_cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)], AtlasFolder.put
+
+    def ends(self: AtlasFolder, entry: ClassEntry, image: np.ndarray, seconds: float) -> None:
+        put(self, entry, image, seconds)
+        while gone:
+            ray_cluster.remove_node(gone.pop(), allow_graceful=False)
+
+    monkeypatch.setattr(AtlasFolder, "put", ends)
+    monkeypatch.setattr("streamer.commands.on_ray.node.dream_whole", ray_tasks.dream_slowly)
+    try:
+        told = done(atlas(tmp_path / "there", *far, *names))
+    finally:
+        while gone:
+            ray_cluster.remove_node(gone.pop())
+    assert "3 tasks at once" in told
+    assert files(tmp_path / "there" / "pictures") == files(tmp_path / "here" / "pictures")
 
 
 def test_a_class_that_fails_three_times_is_told_and_the_others_are_made(
@@ -221,6 +237,16 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
     told = done(render("--resume", *words, "-o", output, *far))
     assert f"going on with '{output}' after" in told
     assert files(output) == files(tmp_path / "here" / name)
+
+
+def test_a_journal_is_dreamt_again_there(far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived = Lived(tmp_path / "journals", [(1002.0, scene(0, "goldfish")), (1005.0, Stop())])
+    monkeypatch.setattr("streamer.commands.on_ray.replaying.ONCE", 5)
+    for where, more in (("here", []), ("there", far)):
+        again = ["render", "--journal", str(lived.path), "-o", str(tmp_path / where), *more]
+        told = done(CliRunner().invoke(app, again))
+        assert re.search(r"(\d+) of \1 pictures compared have the same pixels", told), told
+    assert files(tmp_path / "there") == files(tmp_path / "here")
 
 
 def test_a_film_in_pieces_is_whole_and_fades(far: list[str], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 from streamer.commands.on_ray import parcels
 from streamer.commands.on_ray.crew import Crew
-from streamer.commands.on_ray.parcels import pictures, received, sent_guides, weights
+from streamer.commands.on_ray.parcels import dream_settings, pictures, received, sent_guides, weights
 from streamer.config import Config
 from streamer.dream.networks.files import NetworkError
 from streamer.messages import Scene, Target, arrange
@@ -104,6 +104,16 @@ def test_files_by_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_file_that_is_none_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="there is no such file"):
         weights(settings(name="bundled", weights=str(tmp_path / "none.safetensors")), CREW)
+
+
+def test_a_node_is_told_no_file_no_address_and_nothing_secret(tmp_path: Path) -> None:
+    source = {"kind": "camera", "path": "rtsp://ann:secret@camera/1", "mix": 0.6}
+    told = {"web": {"token": "a secret of some length"}, "network": {"weights": str(tmp_path)}, "source": source}
+    sent = dream_settings(Config.model_validate_json(json.dumps(told)), "cpu")
+    assert "secret" not in json.dumps(sent)
+    assert str(tmp_path) not in json.dumps(sent)
+    assert sent["source"]["mix"] == 0.6
+    assert Config.model_validate_json(json.dumps(sent)).source.mix == 0.6
 
 
 def test_guides_are_sent_as_pictures_by_the_name_that_the_scene_has(tmp_path: Path) -> None:

@@ -120,6 +120,10 @@ class Shown:
     image: np.ndarray | None
 
 
+def wake() -> None:
+    """Nothing but what comes with it: a process is started, and all that is imported here is."""
+
+
 def introduce(setup: Setup) -> Introduced:
     """Load the networks and tell what they are."""
     with _at_work(setup):

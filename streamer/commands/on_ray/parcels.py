@@ -16,6 +16,7 @@ import numpy as np
 
 from streamer.cluster import fetched
 from streamer.commands.on_ray.crew import Crew
+from streamer.commands.render_facts import SETTINGS
 from streamer.config import Config
 from streamer.dream.networks.caffe_squeezenet import CACHED, packaged_squeezenet
 from streamer.dream.networks.files import look
@@ -41,6 +42,15 @@ class Parcel:
     """Whether the settings name it; else it is what would be downloaded."""
     content: tuple[Any]
     """What stands for its bytes, as an array. In a tuple: a task is only brought what stands there by itself."""
+
+
+def dream_settings(config: Config, device: str) -> dict[str, Any]:
+    """What of the settings a node needs, as JSON has it: what a dream depends on, and no file or address."""
+    told = config.model_dump(mode="json", include=set(SETTINGS))
+    told["device"] = device
+    told["network"]["weights"] = None
+    told["source"].update(kind="noise", path=None)  # what it begins with is sent, and what it rides on
+    return told
 
 
 def weights(config: Config, crew: Crew) -> tuple[Parcel, ...]:

@@ -18,8 +18,7 @@ from streamer.cluster import one_line
 from streamer.commands import CommandError
 from streamer.commands.on_ray.crew import LOOK_S, LOSSES, TRIES, Crew
 from streamer.commands.on_ray.node import Setup, config_of
-from streamer.commands.on_ray.parcels import pictures, sent_guides, weights
-from streamer.commands.render_facts import SETTINGS
+from streamer.commands.on_ray.parcels import dream_settings, pictures, sent_guides, weights
 from streamer.config import Config
 from streamer.dream.device import be_repeatable, compute_with
 from streamer.dream.objectives.guide import lent
@@ -91,9 +90,7 @@ class FarReplay(Iterator[Keyframe]):
     """The keyframes of a run that a node dreams again; as ``Replay`` and its ``OfflineDream`` here."""
 
     def __init__(self, config: Config, plan: ReplayPlan, crew: Crew) -> None:
-        told = config.model_dump(mode="json", include=set(SETTINGS))
-        told["network"]["weights"] = None
-        told["device"] = crew.device
+        told = dream_settings(config, crew.device)
         scenes = tuple(scene for _, scene in plan.past.scenes())
         self._setup = Setup(json.dumps(told), crew.share.cpus, weights(config, crew), sent_guides(scenes, crew))
         self._plan, self._crew = crew.put(plan), crew

@@ -13,9 +13,8 @@ import numpy as np
 from streamer.commands.on_ray import node
 from streamer.commands.on_ray.crew import Call, Crew
 from streamer.commands.on_ray.node import Introduced, ScriptPlan, Setup, Shown, StillPlan, Stretch
-from streamer.commands.on_ray.parcels import sent_guides, weights
+from streamer.commands.on_ray.parcels import dream_settings, sent_guides, weights
 from streamer.commands.on_ray.stretches import Pace, Stretches
-from streamer.commands.render_facts import SETTINGS
 from streamer.config import Config
 from streamer.dream.sessions.estimate import Estimate
 from streamer.dream.sessions.script import pace
@@ -39,9 +38,7 @@ class Elsewhere:
         self.config = config
         self.crew = crew
         """Who does it."""
-        told = config.model_dump(mode="json", include=set(SETTINGS))
-        told["network"]["weights"] = None
-        told["device"] = crew.device
+        told = dream_settings(config, crew.device)
         parcels = weights(config, crew)
         found: Introduced = crew.call(node.introduce, Setup(json.dumps(told), crew.share.cpus, parcels))
         if not (len(parcels) == 1 and not parcels[0].network):
@@ -121,6 +118,8 @@ class FarStills(Elsewhere):
     """Dreams pictures; as ``StillDream`` here. Thread-safe."""
 
     def __init__(self, config: Config, crew: Crew) -> None:
+        for _ in range(crew.at_once):
+            crew.begin(node.wake)  # all of them load torch while one is asked
         super().__init__(config, crew)
         self._lock = threading.Lock()
         self._pixel_s: float | None = None

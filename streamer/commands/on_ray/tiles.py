@@ -17,8 +17,7 @@ import numpy as np
 
 from streamer.commands.on_ray.crew import Call, Crew
 from streamer.commands.on_ray.node import Setup, config_of
-from streamer.commands.on_ray.parcels import pictures, sent_guides, weights
-from streamer.commands.render_facts import SETTINGS
+from streamer.commands.on_ray.parcels import dream_settings, pictures, sent_guides, weights
 from streamer.config import Config
 from streamer.dream.device import be_repeatable, choose_device
 from streamer.dream.networks.ensemble import Ensemble
@@ -40,12 +39,11 @@ class TileCrew:
     """Has nodes look at tiles with the networks that are loaded here; called as ``scene.Elsewhere`` says."""
 
     def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, crew: Crew) -> None:
-        told = config.model_dump(mode="json", include=set(SETTINGS))
+        told = dream_settings(config, crew.device)
         form, names = ensemble.first.form, ensemble.names
-        told["network"].update(weights=None, precision=form.precision, layout=form.layout)
+        told["network"].update(precision=form.precision, layout=form.layout)
         if config.network.names or config.network.weights is None:
             told["network"]["name"] = list(names) if len(names) > 1 else names[0]
-        told["device"] = crew.device
         self._setup = Setup(json.dumps(told), crew.share.cpus, weights(config, crew), sent_guides((scene,), crew))
         self._ensemble, self._crew = ensemble, crew
 
