@@ -21,7 +21,7 @@ CALLS = 9
 LEAST_BYTES, MOST_BYTES = 1 << 17, 1 << 24
 """The first is more than Ray sends along with a call: what is larger is fetched by the other side, over several round trips."""
 LONG_S, LONG_TRIPS = 0.4, 8
-"""A transfer that took so long, and so many round trips, tells the rate; a shorter one is followed by one of twice the size."""
+"""A transfer that took so much longer than the first one tells the rate; another is followed by one of twice the size."""
 ANSWER_S = 30.0
 """The longest that a call may take: the first one starts a process on the node."""
 
@@ -84,7 +84,7 @@ def rate_mbit(transfer: Callable[[int], float], round_trip_s: float) -> float:
         transfer: Sends so many bytes, and returns how many seconds it took until that was known here.
     """
     size, least_s, took_s = LEAST_BYTES, transfer(LEAST_BYTES), 0.0
-    while took_s < max(LONG_S, LONG_TRIPS * round_trip_s) and size < MOST_BYTES:
+    while took_s - least_s < max(LONG_S, LONG_TRIPS * round_trip_s) and size < MOST_BYTES:
         size *= 2
         took_s = transfer(size)
     return 8e-6 * (size - LEAST_BYTES) / max(took_s - least_s, 0.3 * took_s)

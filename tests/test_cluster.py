@@ -81,7 +81,7 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no cluster's head, has too much to do, or does not let ")
 
 
-def test_a_client_that_is_turned_down_is_told_what_may_be_amiss():
+def test_a_client_for_which_there_is_no_process_is_told_what_may_be_amiss():
     error = ConnectionAbortedError(
         "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: no port"
     )

@@ -38,6 +38,8 @@ STARTED = "Ray runtime started."
 RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
 OWN_IDS = ("unshare", "--pid", "--kill-child", "--mount-proc", "--")
 """The call that follows is the first process of a namespace, and all of them end with the one that was started."""
+SIGNS = {"RAY_USAGE_STATS_ENABLED": "0", "GRPC_ENABLE_FORK_SUPPORT": "0"}
+"""Of the environment; without the second, the process that a head forks for a client may die within gRPC."""
 AUTH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
 
@@ -97,7 +99,7 @@ class RayNodes:
         """What a program needs to be let in; before it imports Ray."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
-        self._environment = {**inherited, **self.environment, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+        self._environment = {**inherited, **self.environment, **SIGNS, "PYTHONPATH": path}
         port, client_port = free_ports(link.near, 2)
         self.address = f"{link.near}:{port}"
         """For programs here, for which this machine is a node."""
