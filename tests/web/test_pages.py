@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 import streamer.web
 from streamer.commands.classes import bundled_wnids
@@ -31,7 +31,7 @@ from streamer.messages import (
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
-from tests.web.browser import COLOUR, until
+from tests.web.browser import COLOUR, WAIT_MS, until
 from tests.web.conftest import Stage
 from tests.web.fakes import REMEDY, FakeClasses
 
@@ -74,6 +74,28 @@ def test_without_media_source_pictures_take_over(moving: Stage, page: Page) -> N
     assert is_colour(picture.evaluate(PIXEL))
     first = picture.evaluate("i => i.src")
     until(page, "first => document.querySelector('#picture').src !== first", first)
+
+
+@pytest.mark.parametrize("path", ["", "control", "overlay", "how"])
+def test_a_page_whose_scripts_do_not_all_arrive_is_loaded_again(moving: Stage, page: Page, path: str) -> None:
+    """The first two times one is refused, as where the server has just too much to do."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) < 3:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route("**/js/dom.js", answer)
+    page.goto(moving.server.url + path)
+    for _ in range(WAIT_MS // 50):
+        if len(asked) == 3:
+            break
+        page.wait_for_timeout(50)
+    until(page, "() => sessionStorage.length === 0")
+    assert len(asked) == 3
 
 
 def test_pausing_lets_go_of_the_stream(moving: Stage, page: Page) -> None:

@@ -1,0 +1,26 @@
+// Loads a page again whose scripts have not all arrived, as over a bad network or from a server that has just too much to do: without
+// them it would stay dead. Pauses double, up to half a minute. No module, so that it runs before any of them is asked for.
+
+{
+  const FIRST_MS = 1000;
+  const MOST_MS = 30_000;
+  const KEY = "loaded in vain";
+
+  document.addEventListener(
+    "error",
+    (event) => {
+      if (!(event.target instanceof HTMLScriptElement)) return;
+      const pause = Number(sessionStorage.getItem(KEY)) || FIRST_MS;
+      sessionStorage.setItem(KEY, `${Math.min(2 * pause, MOST_MS)}`);
+      setTimeout(() => location.reload(), pause);
+    },
+    true, // such events do not bubble
+  );
+  document.addEventListener(
+    "load",
+    (event) => {
+      if (event.target instanceof HTMLScriptElement && event.target.type === "module") sessionStorage.removeItem(KEY);
+    },
+    true,
+  );
+}
