@@ -82,7 +82,7 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         told = stream.status()
         assert told["renderer"]["link"]["node"] == ""
         why = "a cluster needs Ray, which is not here: pip install 'zoomdream[ray]' (there is none)"
-        assert told["health"]["problems"] == [f"this machine dreams in place of the cluster: {why}"]
+        assert f"this machine dreams in place of the cluster: {why}" in told["health"]["problems"]
         assert end(stream).clean, stream.log()
 
 
