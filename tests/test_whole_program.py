@@ -16,7 +16,7 @@ from tests.acceptance.queue_faults import hung
 from tests.acceptance.reload import storm
 from tests.acceptance.shutdown import end
 from tests.acceptance.stream import ROOT, SHM, Stream, eventually
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, faults
 
 SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "queue.hold_s=1"]
 
@@ -100,7 +100,7 @@ def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path
         file.unlink()
         stream.wait_for(lambda told: told["settings"]["mistakes"] == 1, PATIENCE_S)
         told = stream.status()
-        assert (told["renderer"]["restarts"], told["health"]["problems"]) == (0, [])
+        assert (told["renderer"]["restarts"], faults(told)) == (0, [])
         assert "'video.fps' changes at the next start" in stream.log()
         assert end(stream, limit_s=PATIENCE_S).clean, stream.log()
     (journal,) = journals.glob("*.jsonl")

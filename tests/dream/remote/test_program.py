@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.shutdown import end
 from tests.acceptance.stream import ROOT, SHM, Stream
+from tests.patience import faults
 from tests.test_whole_program import SMALL, same_pixels
 
 pytestmark = [
@@ -35,7 +36,7 @@ def test_what_was_dreamt_on_a_node_is_replayed_here(tmp_path: Path, ray_address:
         told = stream.wait_for(lambda told: told["renderer"]["link"]["coding"] and told["on_air"]["since_s"] > 3, 60)
         assert told["renderer"]["link"]["coding"].startswith(compress)
         assert (told["renderer"]["link"]["node"] != "", told["renderer"]["device"]) == (True, "cpu")
-        assert told["health"]["problems"] == []
+        assert faults(told) == []
         ending = end(stream, signal.SIGTERM)
         assert ending.clean, (ending, stream.log())
     (journal,) = (tmp_path / "journals").glob("*.jsonl")
@@ -82,7 +83,7 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         told = stream.status()
         assert told["renderer"]["link"]["node"] == ""
         why = "a cluster needs Ray, which is not here: pip install 'zoomdream[ray]' (there is none)"
-        assert f"this machine dreams in place of the cluster: {why}" in told["health"]["problems"]
+        assert faults(told) == [f"this machine dreams in place of the cluster: {why}"]
         assert end(stream).clean, stream.log()
 
 
