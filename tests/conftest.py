@@ -33,7 +33,7 @@ SLOW = re.compile(
 if QUICK:
     sys.modules["torch"] = None  # type: ignore[assignment]  # so that whatever needs it is skipped
 
-from streamer.dream.device import add_up_alike  # noqa: E402
+from streamer.dream.device import add_up_alike, return_freed_memory  # noqa: E402
 from streamer.logs import CHATTY  # noqa: E402
 from tests import precision  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
@@ -133,6 +133,13 @@ def _no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
         lines = [f"{record.levelname} {record.name}: {record.getMessage()}" for record in handler.records]
         unexpected = [line for line in lines if not any(text in line for text in expected)]
         assert not unexpected, f"unexpected in the log: {unexpected}; mark the test with pytest.mark.logs if it provokes them"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _freed_memory_returned() -> Iterator[None]:
+    """A dream keeps what it has freed for its next step; the tests of other things are not to pay for that."""
+    yield
+    return_freed_memory()
 
 
 @pytest.fixture(autouse=True)
