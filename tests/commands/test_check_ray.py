@@ -109,6 +109,7 @@ def test_the_canvas_is_that_of_the_nodes_device() -> None:
         assert f"keyframes of {size} a second" in look_at_stream(node(), link(100), config(f"renderer.gpus={gpus}")).text
 
 
+@pytest.mark.torch  # a node that has none is not taken
 def test_what_differs_stops_only_where_no_node_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     class Reached:
         home = "10.0.0.3"
@@ -206,6 +207,7 @@ def test_a_stream_that_is_to_dream_on_a_cluster_needs_one(
     assert list(check_ray.look_at_renderer(config())) == []
 
 
+@pytest.mark.torch  # a node that has none is not taken
 def test_a_real_cluster(runner: CliRunner, ray_address: str) -> None:  # noqa: F811
     settings = ["--set", "renderer.gpus=0", "--set", "canvas.width=160", "--set", "dream.keyframe_s=1"]
     answer = runner.invoke(app, ["check", "--ray", ray_address, *settings])

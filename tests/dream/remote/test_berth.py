@@ -10,6 +10,7 @@ from streamer.dream.worker.protocol import Elsewhere
 from streamer.dream.worker.remote import berth
 from streamer.dream.worker.remote.berth import NoBerth, choose
 
+pytestmark = pytest.mark.torch  # a node that has none is not taken
 GPU = RendererConfig(where="ray", address="auto")
 
 

@@ -17,7 +17,9 @@ from tests.dream.fake_dream import WNIDS
 from tests.dream.remote.talk import CONFIG, DEADLINE_S, alive, hire, known_at, make_known, make_known_and_deaf, ray, scene
 
 
-@pytest.fixture(params=["here", "ray"], scope="session")
+@pytest.fixture(
+    params=["here", pytest.param("ray", marks=pytest.mark.torch)], scope="session"
+)  # a node that has none is not taken
 def where(request):
     """Settings for the place; None for this machine. The cluster is there before each test looks for what it leaves running."""
     return None if request.param == "here" else ray(request.getfixturevalue("ray_cluster").address)

@@ -18,6 +18,7 @@ from tests.dream.remote.talk import CONFIG, known_at, make_known, parent, ray, s
 from tests.dream.test_renderer import Seen, restored, until
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.torch  # a node that has none is not taken
 
 EAGER = Limits(
     backoff_s=0.01,
