@@ -92,7 +92,12 @@ def assert_nothing_ran(page: Page) -> None:
     """Give what was let in a moment to run; then look at the trap, and for anything in the page that could still run."""
     page.wait_for_timeout(500)
     assert page.evaluate("window.ran") == []
-    assert page.evaluate("document.scripts.length") == 1
+    scripts = page.evaluate("[...document.scripts].map(script => [script.getAttribute('src'), script.text])")
+    ours = {f"/static/js/{name}.js" for name in ("main", "control", "overlay", "dream")}
+    assert scripts[0] == ["/static/js/again.js", ""]
+    assert len(scripts) == 2, scripts
+    assert scripts[1][0] in ours
+    assert scripts[1][1] == ""
     assert page.locator("iframe, object, embed, base, math, style, [srcdoc], [href^='javascript:' i]").count() == 0
     handlers = "[...document.querySelectorAll('*')].flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length"
     assert page.evaluate(handlers) == 0
