@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 PART = ".part"
 """What the name of an unfinished one ends in."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | memoryview, *, alone: bool = True) -> None:
     """Write a file beside its place, and put it there.
 
-    The unfinished one always has the same name, so that one which a killed program left is written over. One writer a file.
+    Args:
+        alone: whether nobody else writes it at the same time. Then the unfinished one always has the same name, so that one
+            which a killed program left is written over; else each writer's has its own.
 
     Raises:
         OSError: it cannot be written; nothing changed then.
     """
-    part = path.with_name(f".{path.name}{PART}")
+    own = "" if alone else f".{os.getpid()}-{threading.get_ident()}"
+    part = path.with_name(f".{path.name}{own}{PART}")
     try:
         part.write_bytes(data)
         os.replace(part, path)

@@ -1,5 +1,6 @@
 """Small files are there whole or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,11 @@ def test_what_cannot_be_put_in_place_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"a\.webp"):
         write_whole(folder, b"data")
     assert [each.name for each in tmp_path.iterdir()] == ["a.webp"]
+
+
+def test_several_may_write_one_at_the_same_time(tmp_path: Path) -> None:
+    file, datas = tmp_path / "weights", [bytes([number]) * 1_000_000 for number in range(8)]
+    with ThreadPoolExecutor(len(datas)) as pool:
+        list(pool.map(lambda data: write_whole(file, data, alone=False), datas))
+    assert file.read_bytes() in datas
+    assert [each.name for each in tmp_path.iterdir()] == ["weights"]

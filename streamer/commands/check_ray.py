@@ -13,7 +13,7 @@ from streamer.config import Config
 from streamer.dream.device import canvas_size
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.remote.coding import Coding
-from streamer.dream.worker.remote.link import LEAST_BITS, LEAST_BITS_PER_S, QUALITIES, SHARE, Choice, Wanted
+from streamer.dream.worker.remote.link import QUALITIES, SHARE, Choice, Wanted
 from streamer.link_probe import LinkFigures, probe
 from streamer.wording import counted
 
@@ -106,19 +106,14 @@ def _needs(wanted: Wanted) -> dict[str, float]:
     """What all keyframes take in Mbit/s, by the coding in words, the largest first."""
     bits = 8e-6 * wanted.pixels * wanted.per_s
     jpegs = {f"as JPEG {quality}": bits * QUALITIES[quality] for quality in (max(QUALITIES), min(QUALITIES))}
-    return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * _least_h264(wanted)}
+    return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * wanted.least_bits_per_s}
 
 
 def _keyframe_bytes(coding: Coding, wanted: Wanted) -> float:
     """About what a keyframe takes."""
     if coding.kind == "h264":  # it is given all that there is, and makes do with less
-        return _least_h264(wanted) / 8 / wanted.per_s
+        return wanted.least_bits_per_s / 8 / wanted.per_s
     return wanted.pixels * (3.0 if coding.kind == "none" else QUALITIES[coding.quality])
-
-
-def _least_h264(wanted: Wanted) -> float:
-    """Bits a second below which H.264 is not worth looking at."""
-    return max(LEAST_BITS_PER_S, LEAST_BITS * wanted.pixels * wanted.per_s)
 
 
 def _fits(node: Node, gpus: float, cpus: int) -> int:

@@ -44,6 +44,11 @@ class Share:
     """And as many threads, where it dreams on a CPU."""
     gpus: float
 
+    @property
+    def options(self) -> dict[str, float]:
+        """It as options of a task or an actor."""
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus}
+
     def __str__(self) -> str:
         gpus = f"{self.gpus:g} of a GPU" if 0 < self.gpus < 1 else counted(int(self.gpus), "GPU")
         return f"{counted(self.cpus, 'CPU')}{f' and {gpus}' if self.gpus else ''}"
@@ -117,10 +122,9 @@ class Crew:
     def give(self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Give a task; what stands for its result."""
         self.check()
-        share = {"num_cpus": self.share.cpus, "num_gpus": self.share.gpus}
         with self._lock:
             if work not in self._tasks:
-                self._tasks[work] = self.cluster.ray.remote(work).options(max_retries=0, **share)
+                self._tasks[work] = self.cluster.ray.remote(work).options(max_retries=0, **self.share.options)
             reference = self._tasks[work].remote(*args, **kwargs)
             self._given.add(reference)
         return reference
@@ -128,8 +132,7 @@ class Crew:
     def actor(self, kind: type, *args: Any) -> Any:
         """Have an object of a class live on whichever node has room, until work ends."""
         self.check()
-        share = {"num_cpus": self.share.cpus, "num_gpus": self.share.gpus}
-        return self.cluster.ray.remote(kind).options(max_restarts=0, **share).remote(*args)
+        return self.cluster.ray.remote(kind).options(max_restarts=0, **self.share.options).remote(*args)
 
     def forget(self, reference: Any) -> None:
         """A task has ended."""

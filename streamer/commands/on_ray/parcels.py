@@ -6,7 +6,6 @@ Each parcel is sent when a node asks for it, which one that has the weights in i
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weights import NetworkError, cache_folder, fetch
 from streamer.dream.sources.picture import read_image
 from streamer.messages import Scene
+from streamer.whole_files import write_whole
 
 SENT = "sent"
 """Prefix of files in a node's cache that hold weights which the settings name a file for."""
@@ -134,11 +134,8 @@ def _bytes(file: Path) -> np.ndarray:
 
 def _keep(place: Path, parcel: Parcel) -> None:
     """Write a parcel, whole; several workers of a node may do so at once."""
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(memoryview(fetched(parcel.content[0])))
-        part.replace(place)
+        write_whole(place, memoryview(fetched(parcel.content[0])), alone=False)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise NetworkError(f"cannot keep {place}: {error.strerror or error}") from error

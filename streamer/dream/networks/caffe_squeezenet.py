@@ -7,14 +7,11 @@ cache as safetensors, for RGB and with torchvision's keys.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
 import logging
-import os
 import pickle
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +24,7 @@ from torch import Tensor
 from streamer.dream.networks.pickled_arrays import PickledArray, load_arrays, short
 from streamer.dream.networks.squeezenet import SQUEEZENET1_1_CAFFE
 from streamer.dream.networks.weights import NetworkError, read_weights
+from streamer.whole_files import write_whole
 
 __all__ = ["Packaged", "packaged_squeezenet"]
 
@@ -180,11 +178,4 @@ def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
     metadata = {"network": "squeezenet1_1_caffe", "source": f"{PACKAGE} {VERSION}", "source_sha256": SHA256}
     data = safetensors.torch.save(dict(tensors), metadata)
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    write_whole(file, data, alone=False)

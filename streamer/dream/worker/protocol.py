@@ -117,6 +117,14 @@ class Left:
     kept_ago: int = 0
     """How many pictures before the last one that was."""
 
+    def opened(self, ring: Ring) -> Resume:
+        """A copy of it, but for what was kept."""
+        height, width = self.size
+        if self.ridden is None:
+            return Resume(ring.read(0, self.size), self.pose, self.time_s)
+        pictures = ring.read(0, (2 * height, width))
+        return Resume(pictures[:height], self.pose, self.time_s, SourcePicture(pictures[height:], *self.ridden))
+
 
 @dataclass(frozen=True, slots=True)
 class Begin:
@@ -288,6 +296,13 @@ class Failed:
     lasting: bool
     """Whether trying again would not help."""
     cause: Cause = Cause.OTHER
+
+
+def log_again(record: logging.LogRecord) -> None:
+    """Log a line that a worker sent, if lines of its level are logged here."""
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
 
 
 Report = Hello | Busy | Prepared | Ready | Beat | Shot | Linked | Spoilt | Inspected | Trouble | Failed | logging.LogRecord

@@ -42,6 +42,7 @@ from streamer.dream.worker.protocol import (
     Spoilt,
     Thrift,
     Trouble,
+    log_again,
 )
 from streamer.dream.worker.retreat import Retreat
 from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
@@ -500,9 +501,7 @@ class Renderer:
                 assert picture is not None
                 self._deliver(hand.time_s(report), report, picture, hand.kept(report))
             case logging.LogRecord():
-                logger = logging.getLogger(report.name)
-                if logger.isEnabledFor(report.levelno):
-                    logger.handle(report)
+                log_again(report)
 
     def _deliver(self, time_s: float, shot: Shot, picture: np.ndarray, kept: Kept | None) -> None:
         number = 0 if self._latest is None else self._latest.number + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Elsewhere, Failed, Linked, Prepared
+from streamer.dream.worker.protocol import Elsewhere, Failed, Linked, Prepared, log_again
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +124,7 @@ class Spare:
             case Prepared():
                 self._due_s = math.inf
             case logging.LogRecord():
-                logger = logging.getLogger(report.name)
-                if logger.isEnabledFor(report.levelno):
-                    logger.handle(report)
+                log_again(report)
             case Linked() if self.waits:
                 pass
             case _:

@@ -29,7 +29,7 @@ from streamer.dream.worker.causes import diagnose
 from streamer.dream.worker.loop import Inbox, Worker, in_one_line
 from streamer.dream.worker.protocol import Assignment, Begin, Busy, Failed, Haste, Hello, Left, Prepared, Report, Resume, Stop
 from streamer.dream.worker.ring import Ring
-from streamer.messages import Motion, SourcePicture
+from streamer.messages import Motion
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +60,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
     spare = assignment.haste is not Haste.NOW
     if not NICE_THREADS:  # else it was started so
         give_way(NICENESS)
-    lock = threading.Lock()
-
-    def send(report: Report) -> None:
-        try:
-            with lock:
-                connection.send(report)
-        except OSError:
-            os._exit(0)  # nobody is left to dream for
-
+    send = sender(connection)
     log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
     inbox, orders, begun = Inbox(), Orders(), threading.Event()
     ring, config = assignment.ring, assignment.config
@@ -176,12 +168,7 @@ def _resume(left: Left | None, ring: Ring, dream: Dream, config: Config) -> Resu
     """Where an earlier worker got to, as far as this dream can use it."""
     if left is None:
         return None
-    height, width = left.size
-    if left.ridden is None:
-        resume = Resume(ring.read(0, left.size), left.pose, left.time_s)
-    else:
-        pictures = ring.read(0, (2 * height, width))
-        resume = Resume(pictures[:height], left.pose, left.time_s, SourcePicture(pictures[height:], *left.ridden))
+    resume = left.opened(ring)
     if left.kept is None:
         return resume
     theirs, ours = (left.kept.algorithm, left.kept.network), (config.dream.algorithm, dream.network)
@@ -254,6 +241,20 @@ def ignore_terminals() -> None:
     """Leave it to the renderer to say when to stop: a terminal sends its signals to all processes."""
     for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def sender(connection: Connection) -> Callable[[Report], None]:
+    """Says something to the renderer, from any thread; ends the process where nobody is left to dream for."""
+    lock = threading.Lock()
+
+    def send(report: Report) -> None:
+        try:
+            with lock:
+                connection.send(report)
+        except OSError:
+            os._exit(0)
+
+    return send
 
 
 def log_to(send: Callable[[Report], None], level: int) -> None:

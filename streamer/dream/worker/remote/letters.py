@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamer.config import Config
 from streamer.dream.interface import Factory
@@ -53,11 +53,8 @@ class Start:
         left = begin.left
         if left is None:
             return cls(None, begin.level)
-        height, width = left.size
-        pictures = ring.read(0, (height if left.ridden is None else 2 * height, width))
-        ridden = None if left.ridden is None else SourcePicture(pictures[height:], *left.ridden)
         kept = None if left.kept is None else left.kept.get(ring)
-        resume = Resume(pictures[:height], left.pose, theirs(left.time_s), ridden, None, kept, left.kept_ago)
+        resume = replace(left.opened(ring), time_s=theirs(left.time_s), kept=kept, kept_ago=left.kept_ago)
         return cls(resume, begin.level)
 
 

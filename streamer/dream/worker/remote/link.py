@@ -52,6 +52,11 @@ class Wanted:
     """Of each; twice the canvas' where it rides on a picture, which comes along."""
     per_s: float
 
+    @property
+    def least_bits_per_s(self) -> float:
+        """Of H.264: below, it is not worth looking at."""
+        return max(LEAST_BITS_PER_S, LEAST_BITS * self.pixels * self.per_s)
+
 
 class Line:
     """What a link carries.
@@ -152,8 +157,7 @@ class Choice:
         jpegs = [(Coding("jpeg", quality), self._size * each * wanted.pixels) for quality, each in QUALITIES.items()]
         if self._asked == "jpeg":
             return jpegs
-        least = max(LEAST_BITS_PER_S, LEAST_BITS * wanted.pixels * wanted.per_s)
-        bits_per_s = max(least, SHARE * 8 * bytes_per_s)
+        bits_per_s = max(wanted.least_bits_per_s, SHARE * 8 * bytes_per_s)
         film = (Coding("h264", 0, round(bits_per_s), wanted.per_s), bits_per_s / 8 / max(wanted.per_s, 0.1))
         if self._asked == "h264":
             return [film]

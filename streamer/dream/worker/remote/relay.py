@@ -39,7 +39,7 @@ from streamer.dream.worker.remote.gauge import Gauge
 from streamer.dream.worker.remote.letters import PART_BYTES, Hire, Letter, Parcel, Seen, Start
 from streamer.dream.worker.remote.link import measured
 from streamer.dream.worker.remote.mailbox import Mailbox
-from streamer.dream.worker.work import ignore_terminals, log_to
+from streamer.dream.worker.work import ignore_terminals, log_to, sender
 from streamer.messages import Scene
 from streamer.processes import RoundClock
 
@@ -74,15 +74,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
     """Speak for a worker elsewhere until told to stop, or until the renderer's process, the worker or the link is gone."""
     ignore_terminals()
     os.environ.update(ALONE)
-    lock = threading.Lock()
-
-    def send(report: Report) -> None:
-        try:
-            with lock:
-                connection.send(report)
-        except OSError:
-            os._exit(0)  # nobody is left to speak for
-
+    send = sender(connection)
     log_to(send, logging.INFO)
     send(Hello(time.monotonic()))
     assert assignment.elsewhere is not None, "that is what it is for"
