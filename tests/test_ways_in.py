@@ -43,7 +43,7 @@ def test_the_marks_that_are_named_are_there() -> None:
 def test_the_architecture_is_the_one_that_is_kept() -> None:
     for room in ROOMS:
         assert f"`streamer/{room}/`" in ARCHITECTURE
-    (told,) = re.findall(r"one above the other as well: (.*?)\.", ARCHITECTURE, re.DOTALL)
+    (told,) = re.findall(r"are layered too, from the bottom up: (.*?)\.", ARCHITECTURE, re.DOTALL)
     packages = [name for name in DREAM if (ROOT / "streamer" / "dream" / name).is_dir()]
     assert [name for name in re.findall(r"`(\w+)`", told) if name in packages] == packages
 
