@@ -30,7 +30,7 @@ def test_those_that_come_with_the_program_are_offered(presets: Presets) -> None:
     assert names(presets) == ["camera", "deepdream", "default", "guided", "ink", "original_2015", "wall_with_music"]
     assert not any(preset.own or preset.mistakes for preset in presets.all())
     deepdream = presets.get("deepdream")
-    assert deepdream.about.startswith("DeepDream: whatever excites a layer")
+    assert deepdream.about.startswith("DeepDream: what activates a layer")
     assert deepdream.values["dream.algorithm"] == "deepdream"
     assert deepdream.values["network.name"] == "googlenet"
     assert deepdream.at_start == {}
