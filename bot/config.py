@@ -73,7 +73,7 @@ class Section(BaseModel):
 
 
 class TwitchConfig(Section):
-    """The Twitch chat that steers the dream. With only a channel, the bot listens without an account and cannot answer."""
+    """The Twitch chat that steers the dream. With a channel only, the bot listens without an account and cannot answer."""
 
     channel: str | None = Field(
         default=None,
@@ -91,19 +91,19 @@ class TwitchConfig(Section):
         default=None,
         min_length=1,
         repr=False,
-        description="That application's secret; not needed for a device login with a public application. Better set as "
+        description="That application's secret; a device login of a public application needs none. Better given as "
         "ZOOMDREAM_TWITCH_CLIENT_SECRET.",
     )
     account: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_]{1,25}$",
         json_schema_extra={"allowed": "an account's name, 1 to 25 letters, digits and underscores, or null"},
-        description="The Twitch account that the bot uses. null: the channel's own.",
+        description="The Twitch account that the bot speaks as. null: the channel's own.",
     )
     login: Literal["device", "page"] = Field(
         default="device",
-        description="How to log in the first time. device: a code in the terminal, to enter at twitch.tv/activate. page: a "
-        "page of the bot on this machine; needs the client secret.",
+        description="How the accounts are logged in the first time. device: a code in the terminal, to be typed in at "
+        "twitch.tv/activate. page: a page of the bot on this machine; needs the client secret.",
     )
     login_port: int = Field(
         default=4343,
@@ -118,24 +118,24 @@ class TwitchConfig(Section):
     rewards: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=45)], ...], Field(max_length=50)] = Field(
         default=(),
         json_schema_extra={"allowed": "a list of titles, each 1 to 45 characters, at most 50"},
-        description="Titles of channel-point rewards with a text, which ask for a dream and come before other requests; "
-        "refunded if the request is refused, fulfilled when it is on air. The bot creates missing ones; it can't refund a "
-        "reward that you created by hand.",
+        description="Titles of channel-point rewards with a text that ask for a dream and go before other requests; refunded "
+        "when the request is refused, fulfilled when it is on air. Those that are missing are made; one made by hand cannot be "
+        "refunded by the bot.",
     )
     reward_cost: int = Field(
         default=500,
         ge=1,
         le=1_000_000,
-        description="Channel points for a reward that the bot creates; change the price later on Twitch.",
+        description="Channel points that a reward costs when the bot makes it; afterwards, its price is changed on Twitch.",
     )
     bits: bool = Field(
-        default=True, description="Whether a request cheered with bits comes before others: Cheer100 !dream jellyfish."
+        default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream jellyfish."
     )
 
     polls: bool = Field(
         default=False,
-        description="Whether moderators' polls run as Twitch's own polls, if the channel's account may (affiliates and "
-        "partners) and its login allows it; viewers then vote there instead of typing. Otherwise chat votes as usual.",
+        description="Whether moderators' polls are held as Twitch's own, where the channel's account may (affiliates and "
+        "partners) and its login allows it; viewers vote there instead of typing. Where that cannot be, chat votes as without.",
     )
 
     @field_validator("channel", "account", mode="before")
@@ -204,27 +204,27 @@ class QueueCommand(CommandConfig):
 
 
 class WhenCommand(CommandConfig):
-    """!when says when your own request comes."""
+    """!when tells when one's own request comes."""
 
     aliases: Aliases = ("pos", "position")
     user_cooldown_s: UserCooldown = 5.0
 
 
 class OopsCommand(CommandConfig):
-    """!oops takes back your latest request."""
+    """!oops takes back one's latest request."""
 
     aliases: Aliases = ("wrongsong", "undo")
 
 
 class NowCommand(CommandConfig):
-    """!now says what is on air and for whom."""
+    """!now tells what is on air and for whom."""
 
     aliases: Aliases = ("dreaming",)
     cooldown_s: Cooldown = 5.0
 
 
 class WhatCommand(CommandConfig):
-    """!what WORD says how a word is understood."""
+    """!what WORD tells what a word would match."""
 
     aliases: Aliases = ("whatis", "match")
     user_cooldown_s: UserCooldown = 2.0
@@ -239,7 +239,7 @@ class ClipCommand(CommandConfig):
 
 
 class HelpCommand(CommandConfig):
-    """!help lists what you can type."""
+    """!help tells what can be typed."""
 
     aliases: Aliases = ("dreamhelp",)
     cooldown_s: Cooldown = 10.0
@@ -258,17 +258,17 @@ class VoteskipCommand(CommandConfig):
 
 
 class PollCommand(CommandConfig):
-    """!poll fox / pizza / castle starts a vote on what comes next (moderators only); alone, it shows the votes."""
+    """!poll fox / pizza / castle lets viewers vote what comes next (moderators only); alone, it tells how it stands."""
 
     cooldown_s: Cooldown = 5.0
 
 
 class VoteCommand(CommandConfig):
-    """!vote 2 votes in a poll; so does 2 alone, or a choice's name. Its role and enabled apply to typed votes too."""
+    """!vote 2 votes in a poll; so does 2 alone, or a choice's name. Who may, and whether typing counts at all."""
 
 
 class EndPollCommand(ModeratorCommand):
-    """!endpoll ends a poll now, and the leading choice wins; !endpoll cancel ends it without a winner."""
+    """!endpoll ends a poll now with whoever leads; !endpoll cancel for nothing."""
 
     aliases: Aliases = ("pollend",)
 
@@ -282,7 +282,7 @@ class ClearCommand(ModeratorCommand):
 
 
 class RemoveCommand(ModeratorCommand):
-    """!remove USER removes all requests of a viewer; !remove #12 removes that request."""
+    """!remove USER takes out all requests of a viewer; !remove #12 that request."""
 
     aliases: Aliases = ("rm",)
 
@@ -292,33 +292,33 @@ class PromoteCommand(ModeratorCommand):
 
 
 class PauseCommand(ModeratorCommand):
-    """!pause holds what is on air; repeat it, or use !pause off, to continue."""
+    """!pause holds what is on air; said again, or as !pause off, it goes on."""
 
     aliases: Aliases = ("freeze",)
 
 
 class OpenCommand(ModeratorCommand):
-    """!open accepts requests again."""
+    """!open takes requests again."""
 
 
 class CloseCommand(ModeratorCommand):
-    """!close stops accepting requests."""
+    """!close takes no more requests."""
 
 
 class BlockCommand(ModeratorCommand):
-    """!block WORD refuses requests with that word; !block @USER refuses those of a viewer."""
+    """!block WORD refuses requests with that word; !block @USER those of a viewer."""
 
 
 class UnblockCommand(ModeratorCommand):
-    """!unblock WORD or !unblock @USER lifts a block."""
+    """!unblock WORD or !unblock @USER takes a block back."""
 
 
 class HoldCommand(ModeratorCommand):
-    """!hold 30 keeps each dream on air for that many seconds."""
+    """!hold 30 keeps each dream on air for so many seconds."""
 
 
 class ZoomCommand(ModeratorCommand):
-    """!zoom 1.05 sets how fast the camera zooms in."""
+    """!zoom 1.05 sets how fast the camera goes in."""
 
 
 class BumpCommand(ModeratorCommand):
@@ -328,19 +328,18 @@ class BumpCommand(ModeratorCommand):
 
 
 class LayerCommand(ModeratorCommand):
-    """!layer NAME dreams what excites a layer, !layer NAME:3,17-20 some of its channels; alone, it lists layers. Moderators
-    only."""
+    """!layer NAME dreams what excites a layer, !layer NAME:3,17-20 some channels; alone, it lists layers. Moderators only."""
 
     aliases: Aliases = ("layers",)
 
 
 class CommandsConfig(Section):
-    """The commands, each with its aliases, who may use it, its cooldowns, and whether it is enabled.
+    """The commands, each with its aliases, who may use it, its cooldowns, and whether it is there at all.
 
-    aliases: additional words for it; they share its cooldowns. role: who may use it, that role and those above: everyone,
+    aliases: further words for it; they share its cooldowns. role: who may use it, that role and those above: everyone,
     subscriber, vip, moderator or broadcaster. cooldown_s: seconds before anyone may use it again. user_cooldown_s: seconds
-    before the same viewer may. enabled: false removes the command. Cooldowns don't apply to moderators. The queue's rules
-    decide who may ask for how much.
+    before the same viewer may. enabled: false is as if there were no such command. Cooldowns do not hold for moderators; who
+    may ask for how much is a matter of the queue's rules.
     """
 
     dream: DreamCommand = DreamCommand()
@@ -407,7 +406,7 @@ class ChatConfig(Section):
     replies: Mapping[str, tuple[str, ...]] = Field(
         default={},
         json_schema_extra={"allowed": "a block of reply keys, each with a list of 1 to 50 texts"},
-        description="Your own wording: for a reply's key, a list of texts that replace the bot's, used in turn. "
+        description="Wording of your own: for a reply's key, a list of texts that replace the bot's, said in turn. "
         "configs/wording.yaml lists all keys with their texts and placeholders.",
     )
 
