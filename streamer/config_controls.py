@@ -11,28 +11,28 @@ from streamer.config_block import LocalPath, Section
 
 
 class ControlsConfig(Section):
-    """What changes the dream while it is on air: sliders, presets, OSC. docs/controls.md."""
+    """Controls that change the dream while it is on air: sliders, presets, OSC. docs/controls.md."""
 
     folder: LocalPath | None = Field(
         default=None,
-        description="The folder of your own presets, YAML files; the desk saves new ones there. null: the folder presets "
-        "beside the queue's file.",
+        description="The folder of your own presets, YAML files; the desk saves new ones there. null: the folder presets next "
+        "to the queue's file.",
     )
     crossfade_s: float = Field(
         default=3.0,
         ge=0,
         le=60,
-        description="Seconds in which numbers go over to those of another preset. 0: at once.",
+        description="Seconds in which numbers move to those of another preset. 0: immediately.",
     )
     osc: bool = Field(
         default=False,
-        description="Whether to listen for OSC, from light desks and controllers: pip install 'zoomdream[osc]'. It has no "
-        "passwords: whoever can send to the address changes the dream.",
+        description="Whether to accept OSC from light desks and controllers: pip install 'zoomdream[osc]'. OSC has no "
+        "passwords: anyone who can send to the address can change the dream.",
     )
     osc_host: str = Field(
         default="127.0.0.1",
         min_length=1,
         max_length=255,
-        description="Address to listen on for OSC. Another than loopback lets other machines send.",
+        description="Address to listen on for OSC. Any address other than loopback lets other machines send.",
     )
-    osc_port: int = Field(default=9000, ge=0, le=65535, description="UDP port for OSC; 0 takes a free one and logs it.")
+    osc_port: int = Field(default=9000, ge=0, le=65535, description="UDP port for OSC; 0 uses a free one and logs it.")

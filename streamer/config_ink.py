@@ -29,78 +29,78 @@ Level = Annotated[float, Field(ge=-100, le=100)]
 
 
 class InkConfig(Section):
-    """Ink on paper, for dream.algorithm: ink. Each pixel is one or the other. docs/ink.md."""
+    """Ink on paper, for dream.algorithm: ink. Each pixel is either ink or paper. docs/ink.md."""
 
     start: Literal["auto", "disc", "text", "image"] = Field(
         default="auto",
-        description="What the drawing grows from. disc: a dot in the middle of each subject's place. text: what ink.text says. "
-        "image: the picture of the source block, or of render's --image, ink where it is dark. auto: the picture if there is "
-        "one, else the text if there is one, else a disc.",
+        description="What the drawing grows from. disc: a dot in the middle of each subject's place. text: the text in "
+        "ink.text. image: the picture of the source block, or of render's --image, with ink in its dark parts. auto: the "
+        "picture if there is one, else the text if there is one, else a disc.",
     )
-    text: str = Field(default="", max_length=60, description="What to write in the middle to start from; empty for nothing.")
+    text: str = Field(default="", max_length=60, description="Text to start from, written in the middle; empty for none.")
     radius_px: float = Field(
         default=5.5, ge=1, le=1000, description="Radius of the disc to start from, in pixels of the canvas."
     )
     threshold: Annotated[float, Field(ge=0, le=255)] | Literal["auto"] = Field(
         default="auto",
-        description="Where a picture to start from is darker than this, it is ink. auto: the level that parts it best.",
+        description="Parts of a starting picture darker than this become ink. auto: the level that separates it best.",
     )
     flips: int = Field(
         default=50,
         ge=1,
         le=100_000,
-        description="Pixels that change at most in a step. More draws faster and more coarsely.",
+        description="Most pixels that change in a step. More draws faster and more coarsely.",
     )
     step_s: float = Field(
         default=0.1,
         ge=0,
         le=10,
-        description="Seconds that a whole step stands for, so that drawings grow alike on quick machines: shorter steps change "
-        "fewer pixels, longer ones let ink age by no more. 0: every step is a whole one.",
+        description="Duration of a full step in seconds, so that drawings grow at the same speed on fast machines: shorter "
+        "steps change fewer pixels; longer ones don't age the ink any further. 0: every step is a full one.",
     )
     reach_px: int = Field(
         default=3,
         ge=0,
         le=64,
-        description="How far from ink new ink may appear, in pixels. Less keeps the drawing in one piece; 0 lets it begin "
-        "anywhere.",
+        description="How far from existing ink new ink may appear, in pixels. Less keeps the drawing in one piece; 0 lets it "
+        "start anywhere.",
     )
     memory: float = Field(
         default=0.8,
         ge=0,
         lt=1,
-        description="Share of the past in the mean of gradients that is followed, each of which is of the sheet shifted and "
-        "scaled by chance. More makes calmer, bolder lines; 0 heeds only the last one.",
+        description="Share of past gradients in the running mean that the drawing follows; each gradient sees the sheet "
+        "randomly shifted and scaled. More gives calmer, bolder lines; 0 uses only the last one.",
     )
     white: Level | Literal["auto"] = Field(
         default="auto",
-        description="What the network sees for paper, in levels of 255 above its mid-grey. The further from black, the more "
-        "fine dots creep in. auto: as far above as black is below; where both are auto, 2, or 60 for the bundled network, "
-        "which overlooks what is fainter.",
+        description="What the network sees as paper, in levels of 255 above its mid-grey. The further from black, the more "
+        "fine dots appear. auto: as far above as black is below; if both are auto, 2, or 60 for the bundled network, which "
+        "misses fainter contrast.",
     )
     black: Level | Literal["auto"] = Field(
         default="auto",
-        description="What the network sees for ink, likewise; darker than white. auto: as far below mid-grey as white "
-        "is above it.",
+        description="What the network sees as ink, likewise; darker than white. auto: as far below mid-grey as white is above "
+        "it.",
     )
     fade_s: float = Field(
         default=15.0,
         ge=0,
         le=86_400,
         description="Seconds after which ink bleaches, pixel by pixel, to make room for more: drawings stay light. Longer on "
-        "machines whose steps are longer than step_s. 0: never; then drawings grow dark in the end.",
+        "machines whose steps take longer than step_s. 0: never; then drawings eventually get dark.",
     )
     wash_s: float = Field(
         default=6.0,
         ge=0,
         le=600,
-        description="Seconds in which the old drawing is washed off when the subject changes, while the new one grows; longer "
-        "on slow machines likewise. 0: it stays, and is drawn over.",
+        description="Seconds in which the old drawing is washed off when the subject changes, while the new one grows; "
+        "likewise longer on slow machines. 0: it stays, and is drawn over.",
     )
     edges: Literal["smooth", "pixels"] = Field(
         default="smooth",
-        description="How the drawing is enlarged for the video, never with greys. smooth: as a pen would draw it. pixels: each "
-        "as a square.",
+        description="How the drawing is enlarged for the video, never with greys. smooth: like pen strokes. pixels: as "
+        "squares.",
     )
     paper: Colour = Field(
         default="#ffffff",

@@ -13,24 +13,23 @@ from streamer.config_block import LocalPath, Section
 
 
 class LogConfig(Section):
-    """What the operator reads. docs/operating.md."""
+    """The operator's log. docs/operating.md."""
 
     format: Literal["text", "json"] = Field(
         default="text",
-        description="text: lines for people. json: an object a line, for programs that collect logs. --log-format goes "
-        "before it.",
+        description="text: lines for people. json: one object per line, for log collectors. --log-format overrides it.",
     )
     file: LocalPath | None = Field(
         default=None,
-        description="A file that is written besides standard error; its folder is made. A chat bot writes one of its own "
-        "beside it, with .bot in its name. null: none. --log-file goes before it.",
+        description="A file to write in addition to standard error; its folder is created. A chat bot writes its own file "
+        "next to it, with .bot in its name. null: none. --log-file overrides it.",
     )
     file_mb: int = Field(
-        default=10, ge=1, le=10_000, description="Megabytes after which that file becomes FILE.1, and a new one is begun."
+        default=10, ge=1, le=10_000, description="Megabytes after which that file becomes FILE.1, and a new one starts."
     )
     files: int = Field(
         default=5,
         ge=2,
         le=1000,
-        description="How many files there are at most, the oldest being removed; with file_mb, all room.",
+        description="Maximum number of files, the oldest being removed; together with file_mb this limits the disk space.",
     )

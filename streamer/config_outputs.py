@@ -91,37 +91,35 @@ Side = Annotated[int, Field(ge=32, le=7680, multiple_of=2)]
 
 
 class AudioConfig(Section):
-    """What is heard. One sound for all outputs that have any."""
+    """The sound, shared by all outputs that have any."""
 
     source: Literal["silence", "music", "radio"] = Field(
         default="silence",
-        description="Where the sound comes from. music: files, over and over. radio: a stream of the Internet, and silence "
-        "while it does not come.",
+        description="Where the sound comes from. music: files, in a loop. radio: an Internet radio stream, with silence while "
+        "it is interrupted.",
     )
     path: LocalPath | None = Field(
         default=None,
         json_schema_extra={"allowed": "the path of a file or folder, or null"},
-        description="For music: a file, or a folder whose files are played in the order of their names. Any format that FFmpeg "
-        "reads.",
+        description="For music: a file, or a folder whose files are played in name order. Any format that FFmpeg reads.",
     )
     url: Annotated[str, AfterValidator(_radio)] | None = Field(
         default=None,
         repr=False,
         json_schema_extra={"allowed": "an http:// or https:// address, or null"},
-        description="For radio: the address of the stream or of a playlist (.m3u, .pls), not of a page about it. User and "
-        "password in it are never shown.",
+        description="For radio: the address of the stream or of a playlist (.m3u, .pls), not of a web page about it. A user "
+        "and password in it are never shown.",
     )
-    shuffle: bool = Field(
-        default=False, description="Whether the files of a folder are played in a new random order each time."
-    )
+    shuffle: bool = Field(default=False, description="Whether to play the files of a folder in a new random order each time.")
     crossfade_s: float = Field(
-        default=2.0, ge=0, le=30, description="Seconds in which one file of music fades into the next; 0: a clean cut."
+        default=2.0, ge=0, le=30, description="Seconds in which one music file fades into the next; 0: a clean cut."
     )
     volume_db: float = Field(
         default=0.0,
         ge=-60,
         le=20,
-        description="Decibels that the sound is raised, or lowered below 0; what is too loud then is turned down for a moment.",
+        description="Decibels by which the sound is raised, or lowered below 0; peaks that are then too loud are turned down "
+        "briefly.",
     )
     bitrate_kbps: int = Field(
         default=128, ge=32, le=320, description="Kilobits per second of the sound (AAC, stereo). Twitch takes up to 160."
@@ -144,9 +142,9 @@ class _Named(Section):
     name: OutputName | None = Field(
         default=None,
         json_schema_extra=_NAME_RULE,
-        description="What status, log and metrics call it. null: its kind, with a number where there are several.",
+        description="Its name in status, log and metrics. null: its kind, with a number if there are several.",
     )
-    enabled: bool = Field(default=True, description="Whether it runs from the start; it can be switched while the stream runs.")
+    enabled: bool = Field(default=True, description="Whether it runs from the start; you can switch it while the stream runs.")
 
 
 class _Sized(_Named):
@@ -154,9 +152,9 @@ class _Sized(_Named):
 
     width: Side | None = Field(
         default=None,
-        description="Width of its own, in pixels; null: the video's. Another size costs the CPU of another encode.",
+        description="Its own width in pixels; null: the video's. Another size costs the CPU another encode.",
     )
-    height: Side | None = Field(default=None, description="Height of its own; given with the width or not at all.")
+    height: Side | None = Field(default=None, description="Its own height; set both or neither.")
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -170,7 +168,7 @@ class _Encoded(_Sized):
     """Base of the outputs with H.264 and AAC."""
 
     bitrate_kbps: Bitrate | None = Field(
-        default=None, description="Kilobits per second of its picture; null: the video's. Another costs another encode."
+        default=None, description="Kilobits per second of its video; null: the video's. Another rate costs another encode."
     )
     audio: bool = Field(default=True, description="Whether it has sound.")
 
@@ -183,15 +181,15 @@ class _Keyed(_Encoded):
         min_length=1,
         repr=False,
         json_schema_extra={"allowed": "text, not empty, or null"},
-        description="The stream's key: who has it can stream to the channel. Better kept in key_file or the environment.",
+        description="The stream key: anyone who has it can stream to the channel. Better kept in key_file or the environment.",
     )
     key_file: LocalPath | None = Field(
-        default=None, description="A file with nothing but the key, readable by its owner alone (chmod 600)."
+        default=None, description="A file with nothing but the key, readable only by its owner (chmod 600)."
     )
 
 
 class NullOutput(_Named):
-    """Encodes and throws away: for measuring."""
+    """Encodes and discards the video: for measuring."""
 
     kind: Literal["null"]
 
@@ -202,40 +200,41 @@ class FileOutput(_Encoded):
     kind: Literal["file"]
     path: Annotated[LocalPath, AfterValidator(_recording)] = Field(
         json_schema_extra={"allowed": "the path of a file ending in .mp4 or .mkv"},
-        description="Where to record, as fragmented MP4 or Matroska. May hold the time it begins, as strftime writes it: "
-        "dream-%Y%m%d-%H%M%S.mp4. What is there already is never written over: a number is added.",
+        description="Where to record, as fragmented MP4 or Matroska. May contain the start time in strftime format: "
+        "dream-%Y%m%d-%H%M%S.mp4. Existing files are never overwritten: the name gets a number.",
     )
     split_s: float = Field(
         default=0.0,
         ge=0,
         le=604_800,
-        description="Seconds after which a new file is begun, at the next keyframe; 0: never, but for Matroska, which begins "
+        description="Seconds after which a new file starts, at the next keyframe; 0: never, except for Matroska, which starts "
         "one after a week.",
     )
     keep: int = Field(
-        default=0, ge=0, le=100_000, description="How many of its files to keep, the oldest being deleted; 0: all of them."
+        default=0, ge=0, le=100_000, description="How many of its files to keep, deleting the oldest; 0: all of them."
     )
     min_free_mb: int = Field(
         default=500,
         ge=0,
         le=10_000_000,
-        description="Megabytes to leave free on the disk: recording stops below, and goes on when there is room again.",
+        description="Megabytes to leave free on the disk: recording stops below this, and resumes when there is room again.",
     )
 
 
 class HlsOutput(_Encoded):
-    """Writes an HLS playlist with segments into a folder, for a web server to hand out."""
+    """Writes an HLS playlist and segments to a folder, for a web server."""
 
     kind: Literal["hls"]
     folder: LocalPath = Field(
         json_schema_extra={"allowed": "the path of a folder"},
-        description="Where playlist (index.m3u8) and segments are written; what an earlier run left of them is replaced.",
+        description="Where to write the playlist (index.m3u8) and segments; those of an earlier run are replaced.",
     )
     segment_s: float = Field(
         default=2.0,
         ge=0.5,
         le=30,
-        description="Seconds of a segment, rounded up to whole keyframe intervals. Viewers are three segments behind.",
+        description="Length of a segment in seconds, rounded up to whole keyframe intervals. Viewers are three segments "
+        "behind.",
     )
     window: int = Field(
         default=6, ge=3, le=1000, description="Segments in the playlist; older ones are deleted a little later."
@@ -243,20 +242,20 @@ class HlsOutput(_Encoded):
 
 
 class MpegtsUdpOutput(_Encoded):
-    """Sends MPEG-TS over UDP: to one machine, or to all that listen to a multicast address."""
+    """Sends MPEG-TS over UDP: to one machine, or to everyone listening to a multicast address."""
 
     kind: Literal["mpegts_udp"]
-    audio: bool = Field(default=False, description="Whether it has sound; without, OBS shows it a second sooner.")
+    audio: bool = Field(default=False, description="Whether it has sound; without it, OBS shows the video a second sooner.")
     url: Annotated[str, AfterValidator(_udp)] = Field(
         json_schema_extra={"allowed": "udp://address:port"}, description="Where to send, for example udp://127.0.0.1:5004."
     )
 
 
 class MpegtsHttpOutput(_Encoded):
-    """Serves MPEG-TS at an address of its own, beside the page's /live.ts; encoded only while somebody watches."""
+    """Serves MPEG-TS at its own address, in addition to the page's /live.ts; encoded only while somebody watches."""
 
     kind: Literal["mpegts_http"]
-    audio: bool = Field(default=False, description="Whether it has sound; without, OBS shows it a second sooner.")
+    audio: bool = Field(default=False, description="Whether it has sound; without it, OBS shows the video a second sooner.")
     path: Annotated[str, AfterValidator(_ts_path)] = Field(
         default="/obs.ts",
         json_schema_extra={"allowed": "a path such as /obs.ts, but not /live.ts"},
@@ -265,7 +264,7 @@ class MpegtsHttpOutput(_Encoded):
 
 
 class MjpegOutput(_Sized):
-    """Serves pictures (multipart JPEG) at an address of its own, for whatever shows no video."""
+    """Serves multipart JPEG at its own address, for devices that can't play video."""
 
     kind: Literal["mjpeg"]
     path: Annotated[str, AfterValidator(_mjpg_path)] = Field(
@@ -274,73 +273,73 @@ class MjpegOutput(_Sized):
         description="Its path on the web server.",
     )
     fps: Annotated[float, Field(gt=0, le=120)] | None = Field(
-        default=None, description="Pictures a second at most; null: every frame. Fewer save CPU and network."
+        default=None, description="Most frames per second; null: every frame. Fewer save CPU and bandwidth."
     )
-    quality: int = Field(default=85, ge=1, le=100, description="JPEG quality; above 90 the pictures grow fast.")
+    quality: int = Field(default=85, ge=1, le=100, description="JPEG quality; above 90 the size grows quickly.")
 
 
 class RtmpOutput(_Keyed):
-    """Pushes to an RTMP or RTMPS server: YouTube, a relay, any other; for Twitch there is twitch_ingest."""
+    """Pushes to an RTMP or RTMPS server: YouTube, a relay, any other; for Twitch, use twitch_ingest."""
 
     kind: Literal["rtmp"]
     url: Annotated[str, AfterValidator(_rtmp)] = Field(
         repr=False,
         json_schema_extra={"allowed": "rtmp://server/app or rtmps://server/app"},
-        description="The server's address up to the key. A key that ends it works too, and is never shown.",
+        description="The server's address without the key. A key at the end works too, and is never shown.",
     )
     key_env: _KEY_ENV = Field(
         default="ZOOMDREAM_STREAM_KEY",
         json_schema_extra=_ENV_RULE,
-        description="The environment variable that holds the key, where key_file is not given.",
+        description="The environment variable with the key, used if there is no key_file.",
     )
     cbr: bool = Field(
         default=False,
-        description="Whether to send the same number of bits every second, padding what needs fewer; some servers ask for it.",
+        description="Whether to send the same number of bits every second, with padding; some servers require it.",
     )
     gop_s: Annotated[float, Field(ge=0.1, le=10)] | None = Field(
-        default=None, description="Seconds between keyframes; null: the video's. Most servers want 2."
+        default=None, description="Seconds between keyframes; null: the video's. Most servers expect 2."
     )
     reconnect_h: float = Field(
         default=480.0,
         ge=0.01,
         le=595,
-        json_schema_extra={"allowed": "a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for RTMP falls back to 0"},
-        description="Hours after which to connect anew, at a keyframe; 480 are 20 days.",
+        json_schema_extra={"allowed": "a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for RTMP wraps around to 0"},
+        description="Hours after which to reconnect, at a keyframe; 480 are 20 days.",
     )
 
 
 class TwitchIngestOutput(_Keyed):
-    """Streams to Twitch as Twitch asks for it: a keyframe every 2 s, constant bit rate, a new connection before 48 hours."""
+    """Streams to Twitch as Twitch requires: a keyframe every 2 s, constant bit rate, a new connection before 48 hours."""
 
     kind: Literal["twitch_ingest"]
     server: Annotated[str, AfterValidator(_ingest)] = Field(
         default="auto",
         repr=False,
         json_schema_extra={"allowed": "auto, or rtmp://server/app or rtmps://server/app"},
-        description="The ingest server. auto: rtmp://live.twitch.tv/app, which Twitch sends to one nearby.",
+        description="The ingest server. auto: rtmp://live.twitch.tv/app, which Twitch routes to one nearby.",
     )
     key_env: _KEY_ENV = Field(
         default="ZOOMDREAM_TWITCH_KEY",
         json_schema_extra=_ENV_RULE,
-        description="The environment variable that holds the key, where key_file is not given.",
+        description="The environment variable with the key, used if there is no key_file.",
     )
     bandwidth_test: bool = Field(
-        default=False, description="Whether to send without going live, to look at it in Twitch's inspector."
+        default=False, description="Whether to send without going live, to check the stream in Twitch's inspector."
     )
     bitrate_kbps: Bitrate | None = Field(
-        default=None, description="Kilobits per second; null: what Twitch advises for its size and rate, 6000 at most."
+        default=None, description="Kilobits per second; null: Twitch's recommendation for its size and rate, 6000 at most."
     )
     reconnect_h: float = Field(
-        default=47.5, ge=0.01, le=47.9, description="Hours after which to connect anew; Twitch ends a broadcast after 48."
+        default=47.5, ge=0.01, le=47.9, description="Hours after which to reconnect; Twitch ends a broadcast after 48."
     )
 
 
 class VirtualCameraOutput(_Sized):
-    """Is a camera to other programs on this machine; needs pyvirtualcam and a driver, see docs/outputs.md."""
+    """Acts as a camera for other programs on this machine; needs pyvirtualcam and a driver, see docs/outputs.md."""
 
     kind: Literal["virtual_camera"]
     device: str | None = Field(
-        default=None, min_length=1, description="Which virtual camera, for example /dev/video4; null: the first there is."
+        default=None, min_length=1, description="Which virtual camera, for example /dev/video4; null: the first one."
     )
 
 

@@ -11,13 +11,13 @@ from streamer.config_block import LocalPath, Section
 
 
 class SnapshotConfig(Section):
-    """The dream as it was last, from which the next start goes on. docs/reliability.md."""
+    """The last state of the dream, which the next start continues. docs/reliability.md."""
 
     enabled: bool = Field(
         default=True,
-        description="Whether to go on from there at a start, and to write it each minute and at the end: some megabytes, which "
-        "replace each other. false begins every run anew; run --fresh does so once.",
+        description="Whether to restore it at the start, and to save it every minute and at the end: some megabytes, "
+        "overwritten each time. false starts every run from scratch; run --fresh does so once.",
     )
     path: LocalPath | None = Field(
-        default=None, description="The file; null: beside the queue's, under its name with the ending .snapshot."
+        default=None, description="The file; null: next to the queue's file, with the same name and the extension .snapshot."
     )

@@ -35,8 +35,8 @@ class SourceConfig(Section):
 
     kind: Literal["noise", "image", "video", "camera"] = Field(
         default="noise",
-        description="noise: coloured clouds to dream into. image: a picture to start from. video: a film or a stream, and "
-        "camera: a camera, that the dream rides on; neither zooms then, as the picture moves by itself.",
+        description="noise: coloured noise. image: a picture to start from. video: a film or a stream, and camera: a camera, "
+        "for the dream to ride on; these two don't zoom, because the picture moves by itself.",
     )
     path: Annotated[str, Field(min_length=1), AfterValidator(_media)] | None = Field(
         default=None,
@@ -49,42 +49,43 @@ class SourceConfig(Section):
         description="Which camera: 0 is the first one.",
     )
     width: Annotated[int, Field(ge=16, le=7680)] | None = Field(
-        default=None, description="Width to ask of the camera in pixels; it may give another. null: about the video's."
+        default=None,
+        description="Width in pixels to request from the camera, which may deliver another. null: about the video's.",
     )
     height: Annotated[int, Field(ge=16, le=4320)] | None = Field(
-        default=None, description="Height to ask of the camera in pixels; like the width."
+        default=None, description="Height in pixels to request from the camera; like the width."
     )
     fps: Annotated[float, Field(ge=1, le=240)] | None = Field(
-        default=None, description="Pictures a second to ask of the camera; null: the video's."
+        default=None, description="Frames per second to request from the camera; null: the video's."
     )
     track: Annotated[int, Field(ge=1, le=999)] | None = Field(
         default=None,
-        description="Which of a film's video tracks to show, counted from 1, covers among them. null: the one that the file "
-        "flags for it, else the largest.",
+        description="Which of a film's video tracks to use, counted from 1, including covers. null: the one flagged as "
+        "default in the file, else the largest.",
     )
     fit: Fit = Field(
         default="crop",
-        description="What becomes of a picture of another shape than the video's. crop: what sticks out is cut, equally on "
-        "both sides. pad: all of it, between black bars. stretch: it is drawn out of shape.",
+        description="What to do if a picture's shape differs from the video's. crop: cut equally on both sides. pad: show all "
+        "of it, between black bars. stretch: distort it.",
     )
-    mirror: bool = Field(default=False, description="Whether left and right change places, as in a mirror.")
+    mirror: bool = Field(default=False, description="Whether to swap left and right, as in a mirror.")
     loop: bool = Field(
-        default=True, description="Whether a film begins anew when it has ended; else its last picture goes on dreaming."
+        default=True, description="Whether a film starts again when it ends; otherwise the dream continues on its last picture."
     )
     ride: bool = Field(
         default=True,
-        description="Whether the dream rides on the film's or the camera's moving picture. false: it starts from the first "
-        "picture, and zooms on by itself.",
+        description="Whether the dream rides on the moving picture of the film or camera. false: it starts from the first "
+        "picture, and zooms by itself.",
     )
     mix: float = Field(
-        default=1.0, ge=0, le=1, description="How much of the dream to show on a moving picture; 0 shows the picture alone."
+        default=1.0, ge=0, le=1, description="How visible the dream is on a moving picture; 0 shows the picture alone."
     )
     decay_s: float = Field(
         default=6.0,
         gt=0,
         le=3600,
-        description="Seconds in which what was dreamt on a moving picture fades to a third unless it is dreamt again. Less "
-        "keeps closer to the picture, more lets the dream grow over it.",
+        description="Seconds in which parts of the dream on a moving picture fade to a third unless they are renewed. Less "
+        "stays closer to the picture, more lets the dream grow over it.",
     )
 
     @property

@@ -45,27 +45,28 @@ PublicUrl = Annotated[str, AfterValidator(_public_url)]
 
 
 class WebLimits(Section):
-    """What one address may take of the page and the API, and all of them together. IPv6 counts by /64. This machine, and calls
-    with the token, may take eight times as much, connections and streams up to three quarters of all. docs/limits.md."""
+    """How much of the page and the API one address may use, and all of them together. IPv6 counts by /64. This machine, and
+    calls with the token, may use eight times as much, and up to three quarters of all connections and streams.
+    docs/limits.md."""
 
     connections: int = Field(
         default=512,
         ge=16,
         le=4000,
-        description="Open connections of all addresses together; fewer where the system gives the program few descriptors.",
+        description="Open connections of all addresses together; fewer if the system gives the program few descriptors.",
     )
     address_connections: int = Field(default=32, ge=1, le=4000, description="Of those, for one address.")
-    viewers: int = Field(default=64, ge=1, le=4000, description="Open streams of live video, of all addresses together.")
+    viewers: int = Field(default=64, ge=1, le=4000, description="Open live video streams, of all addresses together.")
     address_viewers: int = Field(default=8, ge=1, le=4000, description="Of those, for one address.")
     watchers: int = Field(
-        default=256, ge=1, le=4000, description="Open streams of events, one for each page, of all addresses together."
+        default=256, ge=1, le=4000, description="Open event streams, one for each page, of all addresses together."
     )
     address_watchers: int = Field(default=16, ge=1, le=4000, description="Of those, for one address.")
     address_waiting: int = Field(
         default=10,
         ge=1,
         le=1000,
-        description="Requests in line that were asked from one address on the page, whatever names they came under.",
+        description="Waiting requests made from one address on the page, under any names.",
     )
     address_voters: int = Field(
         default=10,
@@ -77,26 +78,26 @@ class WebLimits(Section):
         default=20.0,
         ge=0.1,
         le=10_000,
-        description="Calls a second from one address; ten seconds' worth of them may come at once.",
+        description="Calls a second from one address; ten seconds' worth of them may come in one burst.",
     )
     all_calls_per_s: float = Field(
         default=80.0,
         ge=1,
         le=10_000,
-        description="Calls a second from all addresses together; more wait for their turn, those of addresses that call much "
-        "apart from the others. As many again are kept for this machine, and for callers with the token.",
+        description="Calls a second from all addresses together; more wait for their turn, heavy callers separately from the "
+        "others. The same number again is reserved for this machine and for callers with the token.",
     )
     kilobytes_per_s: int = Field(
         default=2000,
         ge=10,
         le=1_000_000,
-        description="Kilobytes a second to and from one address besides live video and events; ten seconds' worth may go "
-        "at once.",
+        description="Kilobytes a second to and from one address, not counting live video and events; ten seconds' worth may "
+        "go in one burst.",
     )
     idle_s: float = Field(
         default=30.0,
         ge=1,
         le=3600,
-        description="Seconds after which a connection is closed on which no whole call has come. A proxy in front should keep "
-        "its own for less.",
+        description="Seconds after which a connection without a complete call is closed. Set a shorter time in a proxy in "
+        "front.",
     )

@@ -189,11 +189,11 @@ ERRORS = {
     ),
     "outputs: [{kind: rtmp, url: 'rtmp://h/app', reconnect_h: 600}]": (
         "live.yaml:1: 'outputs[0].reconnect_h' is 600; must be a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for "
-        "RTMP falls back to 0"
+        "RTMP wraps around to 0"
     ),
     "outputs: [{kind: rtmp, url: 'rtmps://h/app', reconnect_h: null}]": (
         "live.yaml:1: 'outputs[0].reconnect_h' is null; must be a number, 0.01 to 595: after 596.5 hours FFmpeg's clock for "
-        "RTMP falls back to 0"
+        "RTMP wraps around to 0"
     ),
     "outputs: [{kind: twitch_ingest, key_env: 'MY KEY'}]": (
         "live.yaml:1: 'outputs[0].key_env' is \"MY KEY\"; must be the name of an environment variable"

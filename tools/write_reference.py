@@ -28,26 +28,26 @@ from streamer.settings_rules import allowed, block_kinds, is_block  # noqa: E402
 
 WIDTH = 110
 HEADER = """\
-# Every setting of zoomdream, at its default: look things up here, and copy into a config of your own only what you change.
+# Every setting of zoomdream, at its default. Look things up here, and copy only what you change into a config of your own.
 #
 #     zoomdream run configs/reference.yaml       is the same as running with no settings changed
 #     zoomdream run my.yaml --set video.fps=30   any key can be given on the command line too
 #
-# "Live." marks what shows as soon as the file changes, while the stream runs; all else changes at the next start.
-# docs/reload.md says more.
+# "Live." marks settings that take effect as soon as you save the file, while the stream runs; all others change at the next
+# start. See docs/reload.md.
 #
 # Written by tools/write_reference.py from streamer/config.py and bot/config.py; change it there.
 """
 WORDING_HEADER = """\
-# Everything the chat bot says: copy what you want in other words into a config of your own, below chat: and replies:.
+# Everything the chat bot says. To change its wording, copy texts into a config of your own, below chat: and replies:.
 #
-#     zoomdream bot configs/wording.yaml       says what it says without
+#     zoomdream bot configs/wording.yaml       is the same as running without it
 #
-# One of a key's texts is said at a time, never the same twice in a row. In braces stands what the moment fills in:
+# The bot picks one of a key's texts each time, never the same twice in a row, and fills in the words in braces:
 #
 MEANINGS
 #
-# {user} and {prefix} may stand in every text, the others where the comment above a key names them.
+# {user} and {prefix} work in every text, the others only where the comment above a key lists them.
 #
 # Written by tools/write_reference.py from bot/wording.py; change it there.
 
