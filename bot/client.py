@@ -15,8 +15,9 @@ from typing import Any, Literal, Self
 
 import aiohttp
 
-from bot.messages import ChatState, Role
+from bot.messages import ChatState
 from bot.poll import Poll, poll_of
+from viewer_text.role import Role
 
 log = logging.getLogger(__name__)
 

@@ -11,24 +11,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bot.messages import MAX_REPLY
 from bot.wording import COMMON, WORDING
+from viewer_text.section import LocalPath, Section
 
 RoleName = Literal["everyone", "subscriber", "vip", "moderator", "broadcaster"]
 MAX_TEMPLATES = 50
-
-
-def _local(path: Path) -> Path:
-    """Expand ``~``; refuse what no file can be called."""
-    if not path.name or "\0" in str(path):
-        raise ValueError("must be the path of a file")
-    return path.expanduser()
 
 
 _PLACEHOLDER = re.compile(r"[a-z]+")
@@ -64,12 +57,6 @@ def _raise(faults: list[InitErrorDetails]) -> None:
     """Report all faults, each at its place."""
     if faults:
         raise ValidationError.from_exception_data("chat", faults)
-
-
-class Section(BaseModel):
-    """Base of every block: strict, frozen, unknown keys refused, no NaN."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
 class TwitchConfig(Section):
@@ -111,7 +98,7 @@ class TwitchConfig(Section):
         le=65_535,
         description="Port of that page on localhost; the application's redirect URL is then http://localhost:4343/oauth/callback.",
     )
-    token_file: Annotated[Path, AfterValidator(_local)] | None = Field(
+    token_file: LocalPath | None = Field(
         default=None,
         description="Where the logins are kept, readable by you alone; null: twitch_tokens.json in the user's state folder.",
     )

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from bot.messages import ChatState, Hear, Line, Role
+from bot.messages import ChatState, Hear, Line
 from viewer_text.clean import clean_name
+from viewer_text.role import Role
 
 HELP = "type as in chat; '/as NAME [everyone|subscriber|vip|moderator|broadcaster]' speaks as somebody else, Ctrl+D ends"
 

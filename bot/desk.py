@@ -16,8 +16,7 @@ from bot.parser import Parser
 from bot.poll_orders import PollOrders
 from bot.polls import Polls
 from bot.replies import Replies
-from bot.saying import echo, quote
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, echo, quote
 
 log = logging.getLogger(__name__)
 

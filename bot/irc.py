@@ -19,7 +19,8 @@ from typing import NoReturn
 
 import aiohttp
 
-from bot.messages import ChatState, Hear, Line, Role, State
+from bot.messages import ChatState, Hear, Line, State
+from viewer_text.role import Role
 
 log = logging.getLogger(__name__)
 

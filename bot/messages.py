@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
+
+from viewer_text.role import Role
 
 MAX_REPLY = 450
 """Characters of a reply; Twitch refuses more than 500."""
-
-
-class Role(StrEnum):
-    """Who speaks, weakest first; ordered by ``rank``."""
-
-    EVERYONE = "everyone"
-    SUBSCRIBER = "subscriber"
-    VIP = "vip"
-    MODERATOR = "moderator"
-    BROADCASTER = "broadcaster"
-
-    @property
-    def rank(self) -> int:
-        """0 for the weakest; a role may do whatever those of a lower rank may."""
-        return tuple(Role).index(self)
-
-    @property
-    def moderates(self) -> bool:
-        """Whether limits and cooldowns do not hold for it."""
-        return self.rank >= Role.MODERATOR.rank
 
 
 @dataclass(frozen=True, slots=True)

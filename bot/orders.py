@@ -7,8 +7,7 @@ import math
 from bot.client import ApiRefused, Client, labels_of
 from bot.messages import Line
 from bot.replies import Replies
-from bot.saying import echo
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, echo
 
 OFF = frozenset({"off", "resume", "stop", "0", "false"})
 ON = frozenset({"on", "1", "true"})

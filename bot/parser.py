@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 
 from bot.config import ChatConfig, CommandConfig
-from bot.messages import Line, Role
+from bot.messages import Line
 from viewer_text.cheers import uncheered
 from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
+from viewer_text.role import Role
 
 _MENTION = re.compile(r"@\w{1,25}")
 """Twitch puts the name of who is replied to in front, and so do people: ``@bot !dream x``, ``@bot: !dream x``."""

@@ -8,8 +8,7 @@ from bot.client import ApiRefused
 from bot.messages import Line
 from bot.polls import Polls
 from bot.replies import Replies
-from bot.saying import quote
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, quote
 
 CANCEL = frozenset({"cancel", "stop", "off"})
 _SECONDS = re.compile(r"(\d{1,5})\s*(?:s|sec|seconds?)\b[\s,:]*", re.IGNORECASE)

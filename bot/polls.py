@@ -19,8 +19,7 @@ from bot.client import ApiDown, ApiRefused, Client
 from bot.messages import Line
 from bot.poll import Poll
 from bot.replies import Replies
-from bot.saying import quote
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, quote
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,8 @@ from random import Random
 from bot.client import Change, labels_of
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
-from bot.saying import quote
 from bot.wording import WORDING
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, quote
 
 NOW_S = 5.0
 """Below, a wait is not worth telling."""

@@ -26,7 +26,7 @@ from twitchio.http import Route
 from bot.accounts import POLL_SCOPES
 from bot.admission import Admission
 from bot.faults import Fault, NeedsLogin, explain, judge
-from bot.messages import MAX_REPLY, ChatState, Hear, Line, Role, State
+from bot.messages import MAX_REPLY, ChatState, Hear, Line, State
 from bot.redact import Redactor
 from bot.rewards import Rewards, Standing
 from bot.throttle import AS_MODERATOR, AS_VIEWER, Throttle
@@ -35,6 +35,7 @@ from bot.twitch_client import SOURCE, TwitchClient, line_of
 from bot.twitch_polls import TwitchPolls
 from bot.watchdog import TROUBLE, Ear, Hearing, Pause, Revoked, Timings
 from viewer_text.cheers import uncheered
+from viewer_text.role import Role
 
 if TYPE_CHECKING:
     from bot.config import TwitchConfig

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import twitchio
 
 from bot.faults import explain
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.renewal import Renewal
+from viewer_text.role import Role
 
 if TYPE_CHECKING:
     from twitchio.authentication import RefreshTokenPayload

@@ -111,7 +111,7 @@ def test_a_new_kind_of_output(copy: Path) -> None:
 
 
 COMMAND = """
-from bot.messages import Role
+from viewer_text.role import Role
 from tests.bot.stage import play, staged
 
 async def scene():

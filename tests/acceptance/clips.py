@@ -26,12 +26,13 @@ import av
 from bot.client import Client
 from bot.config import ChatConfig
 from bot.desk import ChatDesk
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.polls import Polls
 from bot.replies import Replies
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
 from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
+from viewer_text.role import Role
 
 FIRST_BYTE_S = 1.0
 LEAST_S, MOST_S = 7.9, 9.2

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from random import Random
 
-from bot.messages import Line, Role
+from bot.messages import Line
+from viewer_text.role import Role
 
 SUBJECTS = ("volcano", "tabby cat", "pizza", "vulcano", "Ärmel", "犬", "🍕", "kit fox", "no such thing", "tree frog + goldfish")
 COMMANDS = (

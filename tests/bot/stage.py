@@ -11,12 +11,13 @@ from typing import Any
 from bot.client import Client
 from bot.config import ChatConfig
 from bot.desk import ChatDesk
-from bot.messages import Adapter, ChatState, Hear, Line, Role, State
+from bot.messages import Adapter, ChatState, Hear, Line, State
 from bot.polls import Polls
 from bot.replies import Replies
 from bot.wording import WORDING
 from tests.fakes import HandClock
 from tests.web.real import RealStage
+from viewer_text.role import Role
 
 EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
 

@@ -6,8 +6,9 @@ import io
 
 from bot.console import HELP, Console
 from bot.dispatch import Dispatcher
-from bot.messages import Line, Role
+from bot.messages import Line
 from tests.bot.stage import play, staged
+from viewer_text.role import Role
 
 
 def test_lines_are_heard_as_who_one_wants_to_be() -> None:

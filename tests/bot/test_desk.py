@@ -10,13 +10,14 @@ import pytest
 
 from bot.client import ApiDown, Client
 from bot.desk import EXAMPLES, FRESH_S, QUIET_S, ChatDesk
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.replies import Replies
 from bot.wording import WORDING
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import LayerEntry, Refused
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.stage import Stage, keyed, play, staged
+from viewer_text.role import Role
 
 # Requests
 

@@ -10,9 +10,10 @@ import pytest
 
 from bot.config import ChatConfig
 from bot.dispatch import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.parser import Parser
 from tests.bot.stage import Chat, play, staged
+from viewer_text.role import Role
 
 
 class SlowDesk:

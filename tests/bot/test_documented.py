@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.client import Client, Json
-from bot.messages import ChatState, Role
+from bot.messages import ChatState
 from tests.bot.stage import play
 from tests.video.studio import Studio, scene
 from tests.web import documented
 from tests.web.real import RealStage
+from viewer_text.role import Role
 
 NAMES = {name for name, found in vars(Client).items() if inspect.iscoroutinefunction(found) and not name.startswith("_")}
 

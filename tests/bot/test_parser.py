@@ -8,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.config import ChatConfig
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.parser import Command, Parser
-from bot.saying import echo, quote
 from tests.bot.lines import lines
-from viewer_text.clean import clean_name, clean_text
+from viewer_text.clean import clean_name, clean_text, echo, quote
+from viewer_text.role import Role
 
 
 def line(text: str, role: Role = Role.EVERYONE, **more: object) -> Line:

@@ -11,11 +11,12 @@ import pytest
 from bot import polls
 from bot.client import ApiRefused, Client
 from bot.dispatch import Dispatcher
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.polls import BATCH_BYTES, _fitting
 from streamer.messages import Poll, PollState
 from tests.bot.stage import Chat, Stage, play, staged
 from tests.patience import PATIENCE_S
+from viewer_text.role import Role
 
 
 def told(stage: Stage) -> Poll:

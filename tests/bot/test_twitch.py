@@ -21,10 +21,11 @@ from pydantic import ValidationError
 
 from bot.accounts import findings
 from bot.config import TwitchConfig
-from bot.messages import Line, Role
+from bot.messages import Line
 from bot.throttle import AS_MODERATOR, AS_VIEWER
 from tests.bot.twitch_stage import CALM, Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
+from viewer_text.role import Role
 
 
 @pytest.fixture
