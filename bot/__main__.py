@@ -21,10 +21,12 @@ from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 
-from bot.client import ApiDown, ApiRefused, Change, Client
+from bot.api_answers import RequestChange
+from bot.client import Client
 from bot.config import BotSettings
 from bot.desk import ChatDesk
 from bot.dispatch import Dispatcher
+from bot.errors import ApiDown, ApiRefused
 from bot.messages import Adapter, Settles
 from bot.polls import HoldsPolls, Polls
 from bot.replies import Replies
@@ -109,7 +111,7 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
 
 
 async def _report(
-    adapter: Adapter, client: Client, dispatcher: Dispatcher, words: Callable[[Sequence[Change]], list[str]]
+    adapter: Adapter, client: Client, dispatcher: Dispatcher, words: Callable[[Sequence[RequestChange]], list[str]]
 ) -> None:
     """Tell the streamer how the chat is connected, now and then and when it changes; tell viewers what it answers.
 

@@ -7,9 +7,11 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.client import ApiDown, ApiRefused, Change, Client, Priority, Taken, labels_of
+from bot.api_answers import AcceptedRequest, RequestChange, labels_of
+from bot.client import Client, Priority
 from bot.config import ChatConfig
 from bot.cooldowns import Cooldowns
+from bot.errors import ApiDown, ApiRefused
 from bot.messages import Line
 from bot.orders import Orders, nothing_on_air
 from bot.parser import Parser
@@ -113,7 +115,7 @@ class ChatDesk:
             if line.redemption_id is not None:
                 self._settled(line, taken[0] if taken else None)
 
-    def changes(self, changes: Sequence[Change]) -> list[str]:
+    def changes(self, changes: Sequence[RequestChange]) -> list[str]:
         """What all are told of requests that are dreamt as something else than was answered."""
         return self._replies.changes(changes)
 
@@ -218,7 +220,7 @@ class ChatDesk:
         some = whole[:: max(1, -(-len(whole) // LAYERS))]
         return self._say("layers", line, list=", ".join(map(quote, some)), count=len(names))
 
-    def _taken(self, line: Line, receipt: Taken, chosen: bool) -> str:
+    def _taken(self, line: Line, receipt: AcceptedRequest, chosen: bool) -> str:
         note = "" if chosen else self._replies.note(receipt.note)
         what = " ".join(filter(None, (self._replies.subjects(receipt.labels), note)))
         key = "random" if chosen else "queued_next" if receipt.position <= 1 else "queued"

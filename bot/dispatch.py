@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.desk import QUESTIONS, ChatDesk
+from bot.errors import BotError
 from bot.messages import Adapter, Line
 from bot.parser import Command
 from bot.polls import Polls
@@ -225,7 +226,7 @@ class Dispatcher:
             self._told_s = now_s
 
 
-class _Ended(Exception):
+class _Ended(BotError):
     """The adapter has nothing more to hear."""
 
 

@@ -7,6 +7,8 @@ from enum import Enum, auto
 import aiohttp
 from twitchio.exceptions import HTTPException, InvalidTokenException, WebsocketConnectionException
 
+from bot.errors import BotError
+
 _TOKEN_PATH = "oauth2/token"
 
 
@@ -21,7 +23,7 @@ class Fault(Enum):
     """Twitch says no to what is asked: tell the operator, and try again now and then."""
 
 
-class NeedsLogin(Exception):
+class NeedsLogin(BotError):
     """An account has to be logged in before the bot can go on."""
 
     def __init__(self, login: str, why: str) -> None:

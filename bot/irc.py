@@ -19,6 +19,7 @@ from typing import NoReturn
 
 import aiohttp
 
+from bot.errors import BotError
 from bot.messages import ChatState, Hear, Line, State
 from viewer_text.role import Role
 
@@ -143,7 +144,7 @@ class Splitter:
             self._rest += rest
 
 
-class _Reconnect(Exception):
+class _Reconnect(BotError):
     """The server asked for it, or has gone deaf."""
 
 

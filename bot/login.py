@@ -17,6 +17,7 @@ from twitchio.authentication.oauth import OAuth
 from twitchio.exceptions import DeviceCodeFlowException, HTTPException
 
 from bot.accounts import Account
+from bot.errors import BotError
 from bot.faults import Fault, explain, judge
 from bot.tokens import Token
 
@@ -29,7 +30,7 @@ _STATES = 32
 _STATE_S = 600.0
 
 
-class WrongAccount(Exception):
+class WrongAccount(BotError):
     """Somebody logged in who was not asked to."""
 
 

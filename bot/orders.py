@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from bot.client import ApiRefused, Client, labels_of
+from bot.api_answers import labels_of
+from bot.client import Client
+from bot.errors import ApiRefused
 from bot.messages import Line
 from bot.replies import Replies
 from viewer_text.clean import clean_name, echo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.client import ApiRefused
+from bot.errors import ApiRefused
 from bot.messages import Line
 from bot.polls import Polls
 from bot.replies import Replies

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
-from bot.client import ApiDown, ApiRefused, Client
+from bot.client import Client
+from bot.errors import ApiDown, ApiRefused
 from bot.messages import Line
 from bot.poll import Poll
 from bot.replies import Replies

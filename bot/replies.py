@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bot.client import Change, labels_of
+from bot.api_answers import RequestChange, labels_of
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
 from bot.wording import WORDING
@@ -101,7 +101,7 @@ class Replies:
             return self._fill("again_unknown", "", {})
         return self.wait(seconds) if seconds >= NOW_S else self._fill("again_now", "", {})
 
-    def changes(self, changes: Sequence[Change]) -> list[str]:
+    def changes(self, changes: Sequence[RequestChange]) -> list[str]:
         """What is dreamt in place of what was asked for, in as few lines as it takes."""
         entries = []
         for change in changes:

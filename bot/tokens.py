@@ -13,6 +13,8 @@ from typing import Any
 
 import platformdirs
 
+from bot.errors import BotError
+
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -20,7 +22,7 @@ VERSION = 1
 _MAX_BYTES = 1_000_000
 
 
-class TokenFileError(Exception):
+class TokenFileError(BotError):
     """The file cannot be used; the message says why and what to do, and holds no secret."""
 
 

@@ -22,6 +22,7 @@ from twitchio.eventsub.websockets import Websocket
 from twitchio.exceptions import TwitchioException
 from twitchio.http import Route
 
+from bot.errors import BotError
 from bot.faults import Fault, NeedsLogin, explain, judge
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Hearing:
     """Whether Twitch said no, so that trying again is not likely to help."""
 
 
-class Revoked(Exception):
+class Revoked(BotError):
     """Twitch took a subscription back."""
 
     def __init__(self, why: str, login: bool) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.client import MAX_BYTES, ApiDown, ApiRefused, Client
+from bot.api_transport import MAX_BYTES
+from bot.client import Client
+from bot.errors import ApiDown, ApiRefused
 from bot.messages import ChatState
 from tests.bot.stage import play, staged
 
@@ -133,7 +135,7 @@ def test_what_may_be_said_twice_is_tried_again_and_nothing_else() -> None:
             assert (await client.voteskip("ann", "irc")).votes == 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.client.log.warning", lambda *args: None)
+        patch.setattr("bot.api_transport.log.warning", lambda *args: None)
         play(scene)
 
 
@@ -145,7 +147,7 @@ def test_losing_and_finding_the_streamer_is_logged_once(caplog: pytest.LogCaptur
                     await client.bump()
             await client.bump()
 
-    caplog.set_level("INFO", "bot.client")
+    caplog.set_level("INFO", "bot.api_transport")
     play(scene)
     lost, found = caplog.messages
     assert "the streamer does not answer" in lost

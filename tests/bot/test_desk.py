@@ -8,8 +8,9 @@ from random import Random
 
 import pytest
 
-from bot.client import ApiDown, Client
+from bot.client import Client
 from bot.desk import EXAMPLES, FRESH_S, QUIET_S, ChatDesk
+from bot.errors import ApiDown
 from bot.messages import Line
 from bot.replies import Replies
 from bot.wording import WORDING

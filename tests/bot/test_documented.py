@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.client import Client, Json
+from bot.api_transport import Json
+from bot.client import Client
 from bot.messages import ChatState
 from tests.bot.stage import play
 from tests.video.studio import Studio, scene

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot import polls
-from bot.client import ApiRefused, Client
+from bot.client import Client
 from bot.dispatch import Dispatcher
+from bot.errors import ApiRefused
 from bot.messages import Line
 from bot.polls import BATCH_BYTES, _fitting
 from streamer.messages import Poll, PollState

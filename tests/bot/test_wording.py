@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from bot.client import Change
+from bot.api_answers import RequestChange
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
 from bot.replies import Replies
@@ -169,8 +169,10 @@ def test_notes_are_of_every_kind() -> None:
 
 
 def test_who_asked_is_told_of_changes_in_as_few_lines_as_it_takes() -> None:
-    changes = [Change(number, f"viewer{number}", "volcano + bubble", "alpine mountain + maypole") for number in range(30)]
-    changes.append(Change(31, "mo", "layer fire5", ""))
+    changes = [
+        RequestChange(number, f"viewer{number}", "volcano + bubble", "alpine mountain + maypole") for number in range(30)
+    ]
+    changes.append(RequestChange(31, "mo", "layer fire5", ""))
     lines = SAY.changes(changes)
     assert 2 < len(lines) < 10
     assert all(len(line) <= MAX_REPLY and "…" not in line for line in lines)
