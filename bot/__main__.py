@@ -1,7 +1,7 @@
-"""The bot as a program: an adapter to a chat, a desk that answers, a report to the streamer; until it is told to stop.
+"""The bot as a program: an adapter to a chat, a command handler, a report to the streamer; until it is told to stop.
 
-    adapter ─ lines ─▶ dispatcher ─▶ desk ─HTTP─▶ streamer
-       ▲───── replies ────┘
+    adapter ─ lines ─▶ dispatcher ─ commands ─▶ command handler ─HTTP─▶ streamer
+       ▲────── replies ─────┘
 
 ``zoomdream bot`` starts it, and so does ``zoomdream run`` for a configured channel.
 """
@@ -23,9 +23,9 @@ from random import Random
 
 from bot.api_answers import RequestChange
 from bot.client import Client
+from bot.command_handler import CommandHandler
 from bot.config import BotSettings
-from bot.desk import ChatDesk
-from bot.dispatch import Dispatcher
+from bot.dispatcher import Dispatcher
 from bot.errors import ApiDown, ApiRefused
 from bot.messages import Adapter, Settles
 from bot.polls import HoldsPolls, Polls
@@ -92,15 +92,15 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
         adapter = make(settings, client)
         replies = Replies(settings.chat, Random(), settings.layout)
         polls = Polls(client, replies, partial(adapter.say, None), adapter.polls if isinstance(adapter, HoldsPolls) else None)
-        desk = ChatDesk(client, replies, settings.chat, polls)
+        handler = CommandHandler(client, replies, settings.chat, polls)
         if ear is not None:
-            ear.take = lambda changed: desk.configure(changed.chat, changed.layout)
+            ear.take = lambda changed: handler.configure(changed.chat, changed.layout)
         if isinstance(adapter, Settles):
-            desk.settle = adapter.settled
+            handler.settle = adapter.settled
         try:
             async with asyncio.TaskGroup() as tasks:
-                dispatcher = Dispatcher(desk, adapter, polls)
-                reports = tasks.create_task(_report(adapter, client, dispatcher, desk.changes))
+                dispatcher = Dispatcher(handler, adapter, polls)
+                reports = tasks.create_task(_report(adapter, client, dispatcher, replies.changes))
                 await dispatcher.run()
                 reports.cancel()
         finally:

@@ -1,6 +1,6 @@
 """What the bot says: a text for the occasion, never the same twice in a row, with everything in words.
 
-The texts themselves are in ``wording.py`` and, where the operator likes others, in the config.
+The texts are in the commands' files, in ``all_replies.py`` and, for an operator who prefers others, in the config.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from bot.all_replies import ALL_REPLIES
 from bot.api_answers import RequestChange, labels_of
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
-from bot.wording import WORDING
 from viewer_text.clean import clean_name, quote
 
 NOW_S = 5.0
@@ -31,7 +31,7 @@ class Replies:
 
     def configure(self, config: ChatConfig, layout: str) -> None:
         """Go by other settings from now on; arguments as at the start."""
-        self._texts = {key: config.replies.get(key, said.templates) for key, said in WORDING.items()}
+        self._texts = {key: config.replies.get(key, said.templates) for key, said in ALL_REPLIES.items()}
         self._prefix, self._layout = config.prefix, layout
         self._last: dict[str, int] = {}
         """The text that was used last, for each key."""
@@ -40,7 +40,7 @@ class Replies:
         """One line of at most 450 characters.
 
         Args:
-            key: as in ``WORDING``; ``values`` are its placeholders.
+            key: as in ``ALL_REPLIES``; ``values`` are its placeholders.
             user: who is answered.
         """
         text = self._fill(key, user, values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from bot.console import HELP, Console
-from bot.dispatch import Dispatcher
+from bot.dispatcher import Dispatcher
 from bot.messages import Line
 from tests.bot.stage import play, staged
 from viewer_text.role import Role
@@ -37,7 +37,7 @@ def test_everything_typed_is_answered_before_it_ends() -> None:
         async with staged() as stage:
             shown: list[str] = []
             console = Console(io.StringIO("/as bob\n!dream volcano\n/as ann\n!dream pizza\n!when\n"), shown.append)
-            await Dispatcher(stage.desk, console, stage.polls).run()
+            await Dispatcher(stage.handler, console, stage.polls).run()
             # All of them viewers: a moderator's line is answered beside theirs, in either order.
             assert stage.waiting == ["volcano", "pizza"]
             answers = [text.partition("|")[0] for text in shown[1:] if "| " in text]

@@ -10,7 +10,7 @@ import pytest
 
 from bot import polls
 from bot.client import Client
-from bot.dispatch import Dispatcher
+from bot.dispatcher import Dispatcher
 from bot.errors import ApiRefused
 from bot.messages import Line
 from bot.polls import BATCH_BYTES, _fitting
@@ -54,7 +54,7 @@ class Room:
 async def room(chat: dict[str, object] | None = None, **queue: object) -> AsyncIterator[Room]:
     async with staged(chat, **queue) as stage:
         talk = Chat()
-        dispatcher = Dispatcher(stage.desk, talk, stage.polls)
+        dispatcher = Dispatcher(stage.handler, talk, stage.polls)
         task = asyncio.create_task(dispatcher.run())
         await talk.ready.wait()
         yield Room(stage, talk, dispatcher)

@@ -9,11 +9,12 @@ from random import Random
 
 import pytest
 
+from bot.all_replies import ALL_REPLIES
 from bot.api_answers import RequestChange
 from bot.config import ChatConfig
 from bot.messages import MAX_REPLY
 from bot.replies import Replies
-from bot.wording import MEANINGS, WORDING
+from bot.reply_templates import MEANINGS
 from streamer.config import QueueConfig
 from streamer.messages import Refused, Request, Role, Waiting
 from streamer.requests.blocks import Blocks
@@ -121,7 +122,7 @@ ODD = {
 
 def said(key: str) -> Iterator[str]:
     """Every template of a key with every mix of what may stand in it."""
-    wording = WORDING[key]
+    wording = ALL_REPLIES[key]
     messages = refusals() if key == "limited" else ["it is on air already", "say what to dream, for example: lion"]
     values = [
         messages if name == "message" else notes() if name == "note" else SPECIAL.get((key, name), VALUES[name])
@@ -132,7 +133,7 @@ def said(key: str) -> Iterator[str]:
             yield template.format(**dict(zip(wording.placeholders, chosen, strict=True)), user="ann", prefix="~")
 
 
-@pytest.mark.parametrize("key", WORDING)
+@pytest.mark.parametrize("key", ALL_REPLIES)
 def test_every_template_fits_everything_that_may_stand_in_it(key: str) -> None:
     odd = [(why, text) for text in said(key) for why, sign in ODD.items() if sign.search(text)]
     assert odd == []
@@ -152,11 +153,11 @@ def test_the_signs_of_odd_english_find_it() -> None:
 
 def test_what_was_understood_and_its_note_fit_every_answer_about_it() -> None:
     odd = []
-    for key, wording in WORDING.items():
+    for key, wording in ALL_REPLIES.items():
         if "what" not in wording.placeholders or key in ("unlearnt", "entry", "changed_entry"):
             continue
         fixed = {name: SPECIAL.get((key, name), VALUES[name])[0] for name in wording.placeholders if name != "what"}
-        for template, note, subjects, behind in product(wording.templates, notes(), WHAT, WORDING["note"].templates):
+        for template, note, subjects, behind in product(wording.templates, notes(), WHAT, ALL_REPLIES["note"].templates):
             what = f"{subjects} {behind.format(note=note)}"
             text = template.format(**fixed, what=what, user="ann", prefix="~")
             odd += [(why, text) for why, sign in ODD.items() if sign.search(text.replace(note, "something was noted"))]
@@ -182,4 +183,4 @@ def test_who_asked_is_told_of_changes_in_as_few_lines_as_it_takes() -> None:
 
 
 def test_every_placeholder_has_a_meaning_and_values() -> None:
-    assert {name for wording in WORDING.values() for name in wording.placeholders} <= set(MEANINGS)
+    assert {name for wording in ALL_REPLIES.values() for name in wording.placeholders} <= set(MEANINGS)

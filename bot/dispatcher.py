@@ -1,13 +1,13 @@
-"""Between a chat and the desk: bounded lines to wait in, moderators' first, and each line once.
+"""Between a chat and the command handler: two bounded queues, moderators first, and each line once.
 
-A chat may say a thousand things a second. What is no command is let go at once; what is waits in one of two lines:
+A chat may send a thousand lines a second. Lines that use no command are dropped at once; the others wait in one of two queues:
 
-- moderators', redemptions and cheers, up to ``PAID_WAITING``; answered by a worker of their own;
-- the others', up to ``WAITING``, and up to ``EACH`` of one viewer; messages that may be just talk get in while it is less than
-  half full.
+- the first: moderators' lines, redemptions and cheers, up to ``PAID_WAITING``; answered by a worker of their own;
+- the second: all others, up to ``WAITING``, and up to ``EACH`` of one viewer; lines that may be just talk get in while it is
+  less than half full.
 
-Full lines let newcomers go, and count them. The streamer has a picture to show: it hears at most ``PER_S`` viewers' commands a
-second, however fast the chat. Questions whose answers could not be said in time are not asked.
+A full queue drops and counts newcomers. The streamer is busy with the picture: it gets at most ``PER_S`` viewers' commands a
+second, however fast the chat. Questions whose answers would come too late are not asked.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.desk import QUESTIONS, ChatDesk
+from bot.command_handler import CommandHandler
+from bot.commands.vote import VOTE
 from bot.errors import BotError
 from bot.messages import Adapter, Line
-from bot.parser import Command
+from bot.parser import Invocation
 from bot.polls import Polls
 
 log = logging.getLogger(__name__)
@@ -64,18 +65,19 @@ class Dispatcher:
 
     def __init__(
         self,
-        desk: ChatDesk,
+        handler: CommandHandler,
         adapter: Adapter,
         polls: Polls,
         clock: Callable[[], float] = time.monotonic,
         per_s: float = PER_S,
     ) -> None:
-        self._desk, self._adapter, self._polls, self._clock, self._per_s = desk, adapter, polls, clock, per_s
+        self._handler, self._adapter, self._polls = handler, adapter, polls
+        self._clock, self._per_s = clock, per_s
         self.counters = Counters()
         self._heard_at_s: float | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._first: deque[Line] = deque()
-        self._others: deque[Line] = deque()
+        self._first: deque[tuple[Line, Invocation]] = deque()
+        self._others: deque[tuple[Line, Invocation]] = deque()
         self._of_each: Counter[str] = Counter()
         self._first_news, self._others_news = asyncio.Event(), asyncio.Event()
         self._credit, self._credit_at_s = BURST, clock()
@@ -97,33 +99,34 @@ class Dispatcher:
             self.counters.again += 1
             return
         paid = bool(line.redemption_id or line.reward_id or line.bits)
-        command = self._desk.parser(line)
-        if self._votes(line, command):
+        invocation = self._handler.parser(line)
+        if self._votes(line, invocation):
             return
-        if command is None:
+        if invocation is None:
             if line.redemption_id:
-                self._desk.drop(line)
+                self._handler.drop(line)
             return
         self.counters.commands += 1
         if paid or line.role.moderates:
             if len(self._first) < PAID_WAITING:
-                self._first.append(line)
+                self._first.append((line, invocation))
                 self._first_news.set()
                 return
-        elif len(self._others) < (WAITING // 2 if command.bare else WAITING) and self._of_each[_who(line)] < EACH:
+        elif len(self._others) < (WAITING // 2 if invocation.bare else WAITING) and self._of_each[_who(line)] < EACH:
             self._of_each[_who(line)] += 1
-            self._others.append(line)
+            self._others.append((line, invocation))
             self._others_news.set()
             return
         self._drop(line)
 
-    def _votes(self, line: Line, command: Command | None) -> bool:
-        """Whether a line is a vote in the poll; votes wait nowhere and are not answered."""
-        if command is not None and not command.bare and command.name != "vote":
+    def _votes(self, line: Line, invocation: Invocation | None) -> bool:
+        """Whether a line is a vote in the poll; votes do not wait here and are not answered."""
+        typed = invocation if invocation is not None and not invocation.bare else None
+        if typed is not None and typed.command is not VOTE:
             return False
-        if not self._desk.parser.allows("vote", line.role):
+        if not self._handler.parser.allows(VOTE.name, line.role):
             return False
-        return self._polls.take(line, line.text if command is None or command.bare else command.words)
+        return self._polls.take(line, line.text if typed is None else typed.words)
 
     async def run(self) -> None:
         """Listen and answer until cancelled."""
@@ -152,27 +155,22 @@ class Dispatcher:
         while True:
             await self._first_news.wait()
             while self._first:
-                await self._answer(self._first.popleft())
+                await self._answer(*self._first.popleft())
             self._first_news.clear()
 
     async def _answer_others(self) -> None:
         while True:
             await self._others_news.wait()
             while self._others:
-                line = self._others.popleft()
+                line, invocation = self._others.popleft()
                 self._of_each[_who(line)] -= 1
                 if not self._of_each[_who(line)]:
                     del self._of_each[_who(line)]
-                if self._asks_in_vain(line):
+                if invocation.command.is_question and len(self._speaking) >= BUSY:
                     self.counters.unsaid += 1
                     continue
-                await self._answer(line, paced=True)
+                await self._answer(line, invocation, paced=True)
             self._others_news.clear()
-
-    def _asks_in_vain(self, line: Line) -> bool:
-        """Whether a line is but a question, at a time when answers are not said."""
-        command = self._desk.parser(line)
-        return len(self._speaking) >= BUSY and command is not None and command.name in QUESTIONS
 
     async def _pace(self) -> None:
         """Wait until one more of the viewers' commands may be answered."""
@@ -185,12 +183,12 @@ class Dispatcher:
                 return
             await asyncio.sleep(min((1 - self._credit) / self._per_s, LONGEST_S))
 
-    async def _answer(self, line: Line, paced: bool = False) -> None:
+    async def _answer(self, line: Line, invocation: Invocation, *, paced: bool = False) -> None:
         self._under_way += 1
         try:
             if paced:
                 await self._pace()
-            reply = await self._desk.handle(line)
+            reply = await self._handler.handle(line, invocation)
         finally:
             self._under_way -= 1
         if reply is None:
@@ -219,7 +217,7 @@ class Dispatcher:
 
     def _drop(self, line: Line) -> None:
         self.counters.dropped += 1
-        self._desk.drop(line)
+        self._handler.drop(line)
         now_s = self._clock()
         if now_s - self._told_s >= TELL_S:
             log.warning("chat is faster than the bot can answer; commands dropped so far: %d", self.counters.dropped)

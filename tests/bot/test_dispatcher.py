@@ -1,4 +1,4 @@
-"""Bounded lines before the desk: moderators first, nothing twice, floods let go and counted."""
+"""Bounded queues before the command handler: moderators first, nothing twice, floods dropped and counted."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.config import ChatConfig
-from bot.dispatch import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
+from bot.dispatcher import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
 from bot.messages import Line
-from bot.parser import Parser
+from bot.parser import Invocation, Parser
 from tests.bot.stage import Chat, play, staged
 from viewer_text.role import Role
 
 
-class SlowDesk:
+class SlowHandler:
     """Answers when it is told to, and remembers in which order."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class SlowDesk:
         self.answered: list[str] = []
         self.dropped: list[str] = []
 
-    async def handle(self, line: Line) -> str | None:
+    async def handle(self, line: Line, invocation: Invocation) -> str | None:
         await self.go.wait()
         self.answered.append(line.text)
         return f"yes, {line.user}"
@@ -48,8 +48,8 @@ class NoPolls:
 
 
 class Scene:
-    def __init__(self, desk: SlowDesk, chat: Chat, dispatcher: Dispatcher) -> None:
-        self.desk, self.chat, self.dispatcher = desk, chat, dispatcher
+    def __init__(self, handler: SlowHandler, chat: Chat, dispatcher: Dispatcher) -> None:
+        self.handler, self.chat, self.dispatcher = handler, chat, dispatcher
         self._count = 0
 
     def hear(self, text: str, user: str = "", role: Role = Role.EVERYONE, line_id: str = "", **more: object) -> None:
@@ -61,12 +61,12 @@ class Scene:
 
 @asynccontextmanager
 async def dispatching(per_s: float = 1e6) -> AsyncIterator[Scene]:
-    desk, chat = SlowDesk(), Chat()
-    dispatcher = Dispatcher(desk, chat, NoPolls(), per_s=per_s)  # type: ignore[arg-type]
+    handler, chat = SlowHandler(), Chat()
+    dispatcher = Dispatcher(handler, chat, NoPolls(), per_s=per_s)  # type: ignore[arg-type]
     task = asyncio.create_task(dispatcher.run())
     await chat.ready.wait()
-    yield Scene(desk, chat, dispatcher)
-    desk.go.set()
+    yield Scene(handler, chat, dispatcher)
+    handler.go.set()
     await dispatcher.settle()
     chat.done.set()
     await task
@@ -75,7 +75,7 @@ async def dispatching(per_s: float = 1e6) -> AsyncIterator[Scene]:
 def test_lines_are_answered_to_who_spoke() -> None:
     async def scene() -> None:
         async with dispatching() as on:
-            on.desk.go.set()
+            on.handler.go.set()
             on.hear("!dream volcano", "ann")
             on.hear("no command at all, Bob.", "bob")
             await on.dispatcher.settle()
@@ -90,9 +90,9 @@ def test_a_line_that_comes_again_is_answered_once() -> None:
         async with dispatching() as on:
             for _ in range(3):
                 on.hear("!dream volcano", line_id="same")
-            on.desk.go.set()
+            on.handler.go.set()
             await on.dispatcher.settle()
-            assert on.desk.answered == ["!dream volcano"]
+            assert on.handler.answered == ["!dream volcano"]
             assert on.dispatcher.counters.again == 2
 
     play(scene)
@@ -111,11 +111,11 @@ def test_a_flood_is_bounded_and_moderators_pass_it() -> None:
             assert len(on.dispatcher._seen) <= SEEN
             on.hear("!skip", "mod", Role.MODERATOR)
             on.hear("Cheer100 !dream cheered", bits=100)
-            on.desk.go.set()
+            on.handler.go.set()
             await on.dispatcher.settle()
-            assert on.desk.answered.index("!skip") <= 2
-            assert on.desk.answered.index("Cheer100 !dream cheered") <= 3
-            assert len(on.desk.answered) == WAITING + 3
+            assert on.handler.answered.index("!skip") <= 2
+            assert on.handler.answered.index("Cheer100 !dream cheered") <= 3
+            assert len(on.handler.answered) == WAITING + 3
 
     play(scene)
 
@@ -129,12 +129,12 @@ def test_one_viewer_does_not_fill_the_line() -> None:
             for number in range(100):
                 on.hear(f"!dream {number}", "ann")
             on.hear("!dream pizza", "bob")
-            on.desk.go.set()
+            on.handler.go.set()
             await on.dispatcher.settle()
-            assert len(on.desk.answered) == EACH + 2
+            assert len(on.handler.answered) == EACH + 2
             on.hear("!dream again", "ann")
             await on.dispatcher.settle()
-            assert on.desk.answered[-1] == "!dream again"
+            assert on.handler.answered[-1] == "!dream again"
 
     play(scene)
 
@@ -142,15 +142,15 @@ def test_one_viewer_does_not_fill_the_line() -> None:
 def test_viewers_commands_come_to_the_streamer_at_a_pace_and_moderators_at_once() -> None:
     async def scene() -> None:
         async with dispatching(per_s=1e-6) as on:
-            on.desk.go.set()
+            on.handler.go.set()
             for number in range(int(BURST) + 5):
                 on.hear(f"!dream {number}")
             on.hear("!skip", "mod", Role.MODERATOR)
-            while len(on.desk.answered) < BURST + 1:
+            while len(on.handler.answered) < BURST + 1:
                 await asyncio.sleep(0)
             for _ in range(50):
                 await asyncio.sleep(0)
-            assert len(on.desk.answered) == BURST + 1
+            assert len(on.handler.answered) == BURST + 1
             on.dispatcher._per_s = 1e6
 
     play(scene)
@@ -159,7 +159,7 @@ def test_viewers_commands_come_to_the_streamer_at_a_pace_and_moderators_at_once(
 def test_questions_are_not_asked_when_answers_are_not_said() -> None:
     async def scene() -> None:
         async with dispatching() as on:
-            on.desk.go.set()
+            on.handler.go.set()
             on.chat.speaks.clear()
             for number in range(BUSY):
                 on.hear(f"!dream {number}")
@@ -168,10 +168,10 @@ def test_questions_are_not_asked_when_answers_are_not_said() -> None:
             on.hear("!queue")
             on.hear("!dream pizza")
             on.hear("!now", "mod", Role.MODERATOR)
-            while "!dream pizza" not in on.desk.answered:
+            while "!dream pizza" not in on.handler.answered:
                 await asyncio.sleep(0)
-            assert "!queue" not in on.desk.answered
-            assert "!now" in on.desk.answered
+            assert "!queue" not in on.handler.answered
+            assert "!now" in on.handler.answered
             assert on.dispatcher.counters.unsaid == 1
             on.chat.speaks.set()
 
@@ -186,7 +186,7 @@ def test_talk_leaves_room_for_commands() -> None:
                 on.hear(f"talk {number}")
             assert len(on.dispatcher._others) == WAITING // 2
             on.hear("!dream volcano")
-            assert on.dispatcher._others[-1].text == "!dream volcano"
+            assert on.dispatcher._others[-1][0].text == "!dream volcano"
 
     play(scene)
 
@@ -197,7 +197,7 @@ def test_points_of_lines_that_are_let_go_are_given_back() -> None:
         async with dispatching() as on:
             for number in range(PAID_WAITING + 10):
                 on.hear("volcano", line_id=f"r{number}", reward_id="r", redemption_id=f"x{number}")
-            assert on.desk.dropped == [f"r{number}" for number in range(PAID_WAITING, PAID_WAITING + 10)]
+            assert on.handler.dropped == [f"r{number}" for number in range(PAID_WAITING, PAID_WAITING + 10)]
 
     play(scene)
 
@@ -206,7 +206,7 @@ def test_with_a_real_streamer_behind_it() -> None:
     async def scene() -> None:
         async with staged() as stage:
             chat = Chat()
-            task = asyncio.create_task(Dispatcher(stage.desk, chat, stage.polls).run())
+            task = asyncio.create_task(Dispatcher(stage.handler, chat, stage.polls).run())
             await chat.ready.wait()
             assert chat.hear is not None
             for user, text in (("ann", "!dream volcano"), ("bob", "hello"), ("cid", "!dream goldfish"), ("dan", "!queue")):

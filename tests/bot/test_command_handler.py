@@ -8,16 +8,16 @@ from random import Random
 
 import pytest
 
+from bot.all_replies import ALL_REPLIES
 from bot.client import Client
-from bot.desk import EXAMPLES, FRESH_S, QUIET_S, ChatDesk
+from bot.command_handler import EXAMPLES, FRESH_S, QUIET_S, CommandHandler
 from bot.errors import ApiDown
 from bot.messages import Line
 from bot.replies import Replies
-from bot.wording import WORDING
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import LayerEntry, Refused
 from streamer.requests.vocabulary import Vocabulary
-from tests.bot.stage import Stage, keyed, play, staged
+from tests.bot.stage import Stage, answer, keyed, play, staged
 from viewer_text.role import Role
 
 # Requests
@@ -109,8 +109,8 @@ def test_the_same_message_twice_is_one_request() -> None:
     async def scene() -> None:
         async with staged() as stage:
             line = stage.line("ann", "!dream volcano")
-            await stage.desk.handle(line)
-            await stage.desk.handle(line)
+            await answer(stage.handler, line)
+            await answer(stage.handler, line)
             assert stage.waiting == ["volcano"]
 
     play(scene)
@@ -135,7 +135,7 @@ def test_unknown_words_get_near_ones_and_are_never_said_as_links_or_mentions() -
 def test_what_only_larger_networks_know_is_answered_kindly() -> None:
     async def scene() -> None:
         async with staged(known=bundled_wnids()) as stage:
-            for _ in range(len(WORDING["unlearnt"].templates)):
+            for _ in range(len(ALL_REPLIES["unlearnt"].templates)):
                 reply = await stage.tell("!dream volcano + bubble")
                 key, _, said = reply.partition("| ")
                 assert key == "unlearnt"
@@ -158,7 +158,7 @@ def test_a_refused_redemption_of_such_a_thing_is_settled_and_bare_names_of_it_ar
     async def scene() -> None:
         async with staged({"bare_words": True}, known=bundled_wnids()) as stage:
             settled: list[int | None] = []
-            stage.desk.settle = lambda line, request_id: settled.append(request_id)
+            stage.handler.settle = lambda line, request_id: settled.append(request_id)
             reply = await stage.say("ann", "volcano", reward_id="r", redemption_id="x")
             assert (reply or "").startswith("unlearnt| ")
             assert settled == [None]
@@ -193,7 +193,7 @@ def test_examples_are_what_the_network_at_work_knows() -> None:
 
 
 def test_no_text_names_a_subject_of_its_own() -> None:
-    texts = [text for said in WORDING.values() for text in said.templates]
+    texts = [text for said in ALL_REPLIES.values() for text in said.templates]
     behind = [words for text in texts for words in re.findall(r"\{prefix\}dream ([a-z ]+)", text)]
     assert "something" in behind
     for words in behind:
@@ -207,10 +207,10 @@ def test_help_and_its_examples_need_no_streamer() -> None:
 
     async def scene() -> None:
         async with staged() as stage, Client("http://127.0.0.1:9") as nobody:
-            desk = _desk(nobody, stage)
+            handler = _handler(nobody, stage)
             for _ in range(6):
-                assert (await desk.handle(stage.line("mod", "!help", Role.MODERATOR)) or "").startswith("help| ")
-                asked = await desk.handle(stage.line("mod", "!dream", Role.MODERATOR)) or ""
+                assert (await answer(handler, stage.line("mod", "!help", Role.MODERATOR)) or "").startswith("help| ")
+                asked = await answer(handler, stage.line("mod", "!dream", Role.MODERATOR)) or ""
                 assert any(label in asked for label in EXAMPLES)
             with pytest.raises(ApiDown):
                 await nobody.examples()
@@ -279,7 +279,7 @@ def test_bits_and_points_go_first_and_redemptions_are_settled() -> None:
     async def scene() -> None:
         async with staged() as stage:
             settled: list[tuple[str, int | None]] = []
-            stage.desk.settle = lambda line, request_id: settled.append((line.user, request_id))
+            stage.handler.settle = lambda line, request_id: settled.append((line.user, request_id))
             await stage.say("ann", "!dream volcano")
             await stage.say("bob", "!dream goldfish")
             await stage.say("cid", "Cheer100 !dream pizza", bits=100)
@@ -505,25 +505,25 @@ def test_cooldowns_are_shared_by_aliases_and_not_moderators() -> None:
 def test_a_streamer_that_is_away_is_told_once_in_a_while() -> None:
     async def scene() -> None:
         async with staged() as stage, Client("http://127.0.0.1:9") as nobody:
-            desk = _desk(nobody, stage)
-            assert (await desk.handle(stage.line("ann", "!dream volcano")) or "").startswith("offline| ")
-            assert await desk.handle(stage.line("bob", "!dream volcano")) is None
-            assert await desk.handle(stage.line("mod", "!skip", Role.MODERATOR)) is not None
+            handler = _handler(nobody, stage)
+            assert (await answer(handler, stage.line("ann", "!dream volcano")) or "").startswith("offline| ")
+            assert await answer(handler, stage.line("bob", "!dream volcano")) is None
+            assert await answer(handler, stage.line("mod", "!skip", Role.MODERATOR)) is not None
             stage.clock.advance(QUIET_S)
-            assert await desk.handle(stage.line("bob", "!when")) is not None
+            assert await answer(handler, stage.line("bob", "!when")) is not None
 
     play(scene)
 
 
-def _desk(client: Client, stage: Stage) -> ChatDesk:
-    return ChatDesk(client, Replies(keyed(), Random(1)), keyed(), stage.polls, stage.clock)
+def _handler(client: Client, stage: Stage) -> CommandHandler:
+    return CommandHandler(client, Replies(keyed(), Random(1)), keyed(), stage.polls, stage.clock)
 
 
 @pytest.mark.logs("give the bot the streamer's web.token")
 def test_a_missing_token_is_the_operators_to_read_not_the_chats() -> None:
     async def scene() -> None:
         async with staged(token="open sesame") as stage, Client(stage.real.server.url) as stranger:
-            reply = await _desk(stranger, stage).handle(stage.line("mod", "!skip", Role.MODERATOR))
+            reply = await answer(_handler(stranger, stage), stage.line("mod", "!skip", Role.MODERATOR))
             assert reply is not None
             assert reply.startswith("trouble| ")
             assert "token" not in reply
@@ -536,7 +536,7 @@ def test_a_fault_of_the_bots_own_never_comes_out_of_its_mouth(monkeypatch: pytes
     async def scene() -> None:
         async with staged() as stage:
             settled: list[int | None] = []
-            stage.desk.settle = lambda line, request_id: settled.append(request_id)
+            stage.handler.settle = lambda line, request_id: settled.append(request_id)
 
             async def broken(*args: object, **named: object) -> None:
                 raise RuntimeError("secret inner workings")
@@ -561,7 +561,7 @@ def test_names_that_are_not_fit_to_be_shown_are_cleaned_everywhere() -> None:
                 reply.encode()
                 stage.real.director.clear()
             line = Line("z", "<b>", "9", "!dream volcano", Role.EVERYONE, "irc")
-            assert await stage.desk.handle(line) == "<b>: volcano"
+            assert await answer(stage.handler, line) == "<b>: volcano"
 
     play(scene)
 
@@ -572,7 +572,7 @@ def test_other_settings_count_from_the_next_line_on() -> None:
             assert await stage.say("ann", "!queue") is not None
             assert await stage.say("bob", "!queue") is None, "it cools down"
             changed = keyed(prefix="?", commands={"queue": {"cooldown_s": 0.0}, "now": {"enabled": False}})
-            stage.desk.configure(changed, "left_right")
+            stage.handler.configure(changed, "left_right")
             assert await stage.say("bob", "!queue") is None, "that is no command any more"
             assert await stage.say("bob", "?queue") is None, "what cools down goes on to"
             assert await stage.say("bob", "?now") is None
