@@ -34,10 +34,10 @@ class ApiTransport:
         self._session: aiohttp.ClientSession | None = None
         self._reachable = True
         self.quiet = False
-        """Whether the log is not told when the streamer is away; at the end it may have gone first."""
+        """Whether to log nothing when the streamer is away: when both end, it may be the first."""
 
     async def __aenter__(self) -> Self:
-        # No proxy of the environment's and no cookies: the two talk with each other.
+        # No proxy from the environment and no cookies: the streamer is called directly.
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=self._timeout_s),
@@ -56,7 +56,7 @@ class ApiTransport:
     async def _call(
         self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, str] | None = None, again: bool = False
     ) -> Json:
-        """Call once, or twice if ``again`` allows it and nothing answers at first.
+        """Call once, or twice when ``again`` allows it and there is no answer at first.
 
         Raises:
             ApiRefused, ApiDown: see there.
@@ -65,7 +65,7 @@ class ApiTransport:
             try:
                 answer = await self._once(method, path, body, query)
             except ApiDown:
-                if not again or not self._reachable:  # one who was not there a moment ago is not waited for
+                if not again or not self._reachable:  # it was away a moment ago: do not wait for it
                     raise
                 await asyncio.sleep(AGAIN_S)
                 answer = await self._once(method, path, body, query)
@@ -82,7 +82,7 @@ class ApiTransport:
     async def _once(self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None) -> Json:
         assert self._session is not None, "a client is opened with 'async with'"
         try:
-            # Half a surrogate pair, as broken clients send it, is no text for JSON's UTF-8: it goes out escaped.
+            # Half a surrogate pair, as broken clients send it, cannot be encoded as UTF-8: json.dumps escapes it.
             data = None if body is None else json.dumps(body).encode()
             headers = {"Content-Type": "application/json"} if data is not None else {}
             async with self._session.request(
@@ -103,7 +103,7 @@ class ApiTransport:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise ApiDown(f"{self._url} answered {status} with something that no streamer says; is another program there?")
+            raise ApiDown(f"{self._url} answered {status} with something that no streamer answers; is another program there?")
         if status < 300:
             return answer
         raise _refusal(status, answer)
@@ -119,11 +119,11 @@ def _refusal(status: int, answer: Json) -> ApiRefused:
 
 
 class reading:  # noqa: N801  reads like a statement
-    """Within, an answer that lacks something is an ApiDown."""
+    """A block in which an answer that lacks something raises ApiDown."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
-            raise ApiDown("the streamer's answer is not understood; is it of the same version as the bot?") from error
+            raise ApiDown("the streamer's answer makes no sense; is it of the same version as the bot?") from error

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
+from bot.adapter import ChatConnection
 from bot.api_answers import AcceptedRequest, Clip, CurrentDream, Programme, QueuedRequest, RequestChange, SkipVotes, TextMatch
 from bot.api_transport import ApiTransport, Json, reading
 from bot.errors import ApiDown, ApiRefused
-from bot.messages import ChatState
 from bot.poll import Poll, poll_of
 from viewer_text.role import Role
 
@@ -38,12 +38,12 @@ class Client(ApiTransport):
         priority: Priority = "none",
         amount: int = 0,
     ) -> AcceptedRequest:
-        """Ask for a dream; a ``text`` of None lets the streamer choose."""
+        """Ask for a dream; with None as ``text``, the streamer chooses."""
         body: Json = {"user": user, "role": role.value, "source": source}
         body |= {"text": text[:MAX_WORDS]} if text is not None else {"random": True}
         body |= {"message_id": message_id[:200]} if message_id else {}
         body |= {"priority": priority, "amount": amount} if priority != "none" else {}
-        # With a message's id it is taken once, however often it arrives.
+        # With a message's id it is accepted once, however often it arrives.
         answer = await self._call("POST", "/api/requests", body, again=bool(message_id))
         with reading():
             labels = tuple(str(each["label"]) for each in answer["targets"])
@@ -52,7 +52,7 @@ class Client(ApiTransport):
             )
 
     async def match(self, text: str, role: Role) -> TextMatch:
-        """What somebody's words would be understood as."""
+        """What a text would be understood as, from somebody with that role."""
         answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS], "role": role.value}, again=True)
         with reading():
             labels = tuple(str(each["label"]) for each in answer["targets"])
@@ -65,13 +65,13 @@ class Client(ApiTransport):
             return tuple(str(each["name"]) for each in answer["layers"])
 
     async def examples(self) -> tuple[str, ...]:
-        """Subjects that can be asked for now and show well."""
+        """Subjects that the network at work knows and shows well."""
         answer = await self._call("GET", "/api/network", again=True)
         with reading():
             return tuple(str(label) for label in answer["examples"])
 
     async def programme(self) -> Programme:
-        """What is on air and what waits."""
+        """What is on air, and the queue."""
         answer = await self._call("GET", "/api/status", again=True)
         with reading():
             on_air = answer["on_air"]
@@ -82,18 +82,18 @@ class Client(ApiTransport):
                 bool(answer.get("open", True)),
             )
 
-    async def standing(self, request_id: int) -> tuple[str, str]:
+    async def request_state(self, request_id: int) -> tuple[str, str]:
         """A request's state (``queued``, ``on_air``, ``done`` or ``removed``) and title."""
         answer = await self._call("GET", f"/api/requests/{request_id}", again=True)
         with reading():
             return str(answer["state"]), str(answer["title"])
 
-    async def standings(self, ids: Collection[int]) -> Mapping[int, str]:
-        """The states of some requests; those that the streamer does not tell are missing, one it never heard of is removed."""
+    async def request_states(self, ids: Collection[int]) -> Mapping[int, str]:
+        """The states of some requests; unknown ones are ``removed``. Those that the streamer does not report are missing."""
         found: dict[int, str] = {}
         for request_id in ids:
             try:
-                found[request_id], _ = await self.standing(request_id)
+                found[request_id], _ = await self.request_state(request_id)
             except ApiRefused as refused:
                 if refused.status == 404 and refused.code == "not_found":
                     found[request_id] = "removed"
@@ -114,17 +114,17 @@ class Client(ApiTransport):
             return SkipVotes(int(answer["votes"]), int(answer["needed"]), bool(answer["skipped"]))
 
     async def poll(self) -> Poll | None:
-        """The poll that is open, or ended a few seconds ago."""
+        """The poll that is open, or that ended a few seconds ago; None when there is none."""
         return _poll(await self._call("GET", "/api/poll", again=True))
 
     async def vote(self, votes: Sequence[tuple[str, int]], source: str, poll_id: str) -> Poll:
-        """Bring viewers' votes, names and numbers, for that poll; each viewer's last one counts."""
+        """Report viewers' votes (names and numbers) in that poll; each viewer's last one counts."""
         body: Json = {"votes": [[user, choice] for user, choice in votes], "source": source, "poll": poll_id}
-        return _must(_poll(await self._call("POST", "/api/poll/votes", body, again=True)))
+        return _existing(_poll(await self._call("POST", "/api/poll/votes", body, again=True)))
 
     async def clip(self, user: str, source: str) -> Clip:
         """Keep the last seconds of what is on air."""
-        # Asked twice for the same, the streamer keeps it once.
+        # Asked twice for the same clip, the streamer keeps it once.
         answer = await self._call("POST", "/api/clips", {"user": user, "source": source}, again=True)
         with reading():
             url = answer["url"]
@@ -134,18 +134,18 @@ class Client(ApiTransport):
     # Moderators
 
     async def begin_poll(self, user: str, text: str, seconds: float | None) -> Poll:
-        """Open a poll between ``fox / pizza / castle``; without a time, as the rules say."""
+        """Open a poll between ``fox / pizza / castle``; without ``seconds``, for as long as the rules say."""
         body: Json = {"user": user, "text": text[:MAX_WORDS]} | ({} if seconds is None else {"seconds": seconds})
-        return _must(_poll(await self._call("POST", "/api/poll", body)))
+        return _existing(_poll(await self._call("POST", "/api/poll", body)))
 
     async def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> None:
-        """Tell how many votes each choice has elsewhere."""
+        """Report how many votes each choice has in the platform's own poll."""
         body: Json = {"source": source, "counts": list(counts), "poll": poll_id}
         await self._call("POST", "/api/poll/counts", body, again=True)
 
     async def end_poll(self, cancel: bool) -> Poll:
-        """End the poll now, with whoever leads or for nothing."""
-        return _must(_poll(await self._call("POST", "/api/poll/end", {"cancel": cancel})))
+        """End the poll now; the leading choice wins, unless it is cancelled."""
+        return _existing(_poll(await self._call("POST", "/api/poll/end", {"cancel": cancel})))
 
     async def skip(self) -> None:
         """End what is on air."""
@@ -158,11 +158,11 @@ class Client(ApiTransport):
             return int(answer["removed"])
 
     async def remove(self, request_id: int) -> None:
-        """Take one request out."""
+        """Remove one request."""
         await self._call("DELETE", f"/api/requests/{request_id}")
 
     async def remove_user(self, user: str) -> int:
-        """Take a viewer's requests out; returns how many there were."""
+        """Remove a viewer's requests; returns how many there were."""
         answer = await self._call("POST", "/api/remove", {"user": user})
         with reading():
             return int(answer["removed"])
@@ -172,7 +172,7 @@ class Client(ApiTransport):
         await self._call("POST", f"/api/requests/{request_id}/promote", {}, again=True)
 
     async def pause(self, paused: bool) -> None:
-        """Hold what is on air, or go on."""
+        """Hold what is on air, or continue."""
         await self._call("POST", "/api/pause", {"paused": paused}, again=True)
 
     async def rules(self, **changes: float | bool | str) -> None:
@@ -192,19 +192,19 @@ class Client(ApiTransport):
         await self._call("POST", "/api/bump", {})
 
     async def twist(self) -> None:
-        """Wake the dream by a slight twist."""
+        """Twist the middle of the dream a little."""
         await self._call("POST", "/api/twist", {})
 
     # The bot itself
 
     async def report(
-        self, state: ChatState, source: str, heard_s: float | None = None, told: int = 0
+        self, state: ChatConnection, source: str, heard_s: float | None = None, told: int = 0
     ) -> tuple[RequestChange, ...]:
-        """Tell how the chat is connected, and hear which requests of its viewers have changed.
+        """Report how the chat is connected; returns which requests of its viewers have changed.
 
         Args:
             heard_s: how many seconds ago its last message came; None for none yet.
-            told: number of the latest change that viewers were told of.
+            told: number of the latest change that viewers have been told of.
         """
         body: Json = {
             "state": state.state,
@@ -228,9 +228,9 @@ def _poll(answer: Json) -> Poll | None:
         return None if answer["poll"] is None else poll_of(answer["poll"])
 
 
-def _must(poll: Poll | None) -> Poll:
+def _existing(poll: Poll | None) -> Poll:
     if poll is None:
-        raise ApiDown("the streamer tells of no poll where there is one")
+        raise ApiDown("the streamer reports no poll where there is one")
     return poll
 
 

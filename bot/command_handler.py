@@ -10,13 +10,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from bot.adapter import ChatLine
+from bot.chat_polls import ChatPolls
 from bot.client import Client
 from bot.commands.command import NAMELESS, Context, WrongArguments
 from bot.config import ChatConfig
 from bot.errors import ApiDown, ApiRefused
-from bot.messages import Line
 from bot.parser import Invocation, Parser
-from bot.polls import Polls
 from bot.replies import Replies
 from viewer_text.clean import clean_name, echo, quote
 
@@ -33,8 +33,8 @@ MEANING_S = 600.0
 COOLDOWNS = 4096
 """Cooldowns remembered; when there are more, the one that began first is forgotten."""
 
-Settle = Callable[[Line, int | None], None]
-"""As ``Settles.settled``."""
+Settle = Callable[[ChatLine, int | None], None]
+"""As ``SettlesRedemptions.settled``."""
 
 
 class Cooldowns:
@@ -75,7 +75,7 @@ class CommandHandler:
         client: Client,
         replies: Replies,
         config: ChatConfig,
-        polls: Polls,
+        polls: ChatPolls,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock`` gives monotonic seconds."""
@@ -100,7 +100,7 @@ class CommandHandler:
         self._config, self.parser = config, Parser(config)
         self._replies.configure(config, layout)
 
-    async def handle(self, line: Line, invocation: Invocation) -> str | None:
+    async def handle(self, line: ChatLine, invocation: Invocation) -> str | None:
         """Run a command, as the parser read it from the line.
 
         Returns:
@@ -115,11 +115,11 @@ class CommandHandler:
         finally:
             self._settled(line, context.request_ids[0] if context.request_ids else None)
 
-    def drop(self, line: Line) -> None:
+    def drop(self, line: ChatLine) -> None:
         """A line is not answered at all, because too many came."""
         self._settled(line, None)
 
-    def _settled(self, line: Line, request_id: int | None) -> None:
+    def _settled(self, line: ChatLine, request_id: int | None) -> None:
         if line.redemption_id is None:
             return
         try:
@@ -127,7 +127,7 @@ class CommandHandler:
         except Exception:
             log.exception("a redemption of %s was not settled", clean_name(line.user) or NAMELESS)
 
-    def _context(self, line: Line) -> Context:
+    def _context(self, line: ChatLine) -> Context:
         usable, prefix = self.parser.usable(line.role), self._config.prefix
         return Context(line, self._client, self._replies, self._polls, self._known_subjects, usable, prefix)
 
@@ -149,7 +149,7 @@ class CommandHandler:
         except ApiRefused as refused:
             return await self._refused(context, refused, invocation.words)
 
-    def _cooldown(self, line: Line, invocation: Invocation) -> float:
+    def _cooldown(self, line: ChatLine, invocation: Invocation) -> float:
         """Seconds until a command may be used again; 0 when it may now, which begins its cooldown."""
         if line.role.moderates or line.redemption_id is not None or line.bits:
             return 0.0

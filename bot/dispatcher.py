@@ -19,12 +19,12 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.adapter import Adapter, ChatLine
+from bot.chat_polls import ChatPolls
 from bot.command_handler import CommandHandler
 from bot.commands.vote import VOTE
 from bot.errors import BotError
-from bot.messages import Adapter, Line
 from bot.parser import Invocation
-from bot.polls import Polls
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +33,17 @@ PAID_WAITING = 64
 EACH = 3
 PER_S = 20.0
 BURST = 20.0
-"""Viewers' commands that may be answered at once before that pace holds."""
+"""Viewers' commands that may be answered at once before that pace applies."""
 LONGEST_S = 0.1
-"""Between two looks at that pace."""
+"""Longest sleep while waiting for that pace."""
 SEEN = 4096
-"""Ids remembered against lines that are delivered again; the oldest are forgotten."""
+"""Ids remembered, to recognise lines that are delivered again; the oldest are forgotten."""
 SPEAKING = 64
-"""Replies under way or waiting for the throttle; beyond them, viewers' are not said."""
+"""Replies that may be sent or wait for the throttle at a time; beyond that, replies to viewers are dropped."""
 BUSY = 24
-"""Replies under way beyond which questions are not asked: the throttle gives later ones up (``throttle.WAITING``)."""
+"""Replies under way beyond which questions are not asked: the throttle drops later ones (``throttle.WAITING``)."""
 TELL_S = 60.0
-"""Seconds between two log lines about a flood."""
+"""Seconds between two warnings about a flood."""
 
 
 @dataclass(slots=True)
@@ -53,21 +53,21 @@ class Counters:
     heard: int = 0
     commands: int = 0
     again: int = 0
-    """Delivered before."""
+    """Lines that had been delivered before."""
     dropped: int = 0
-    """Commands that found the lines full."""
+    """Commands that found their queue full."""
     unsaid: int = 0
-    """Replies that were not said for want of room."""
+    """Replies that were dropped."""
 
 
 class Dispatcher:
-    """Takes lines from an adapter, and gives it the replies. For one event loop."""
+    """Takes lines from an adapter, has commands answered, and gives the adapter the replies. For one event loop."""
 
     def __init__(
         self,
         handler: CommandHandler,
         adapter: Adapter,
-        polls: Polls,
+        polls: ChatPolls,
         clock: Callable[[], float] = time.monotonic,
         per_s: float = PER_S,
     ) -> None:
@@ -76,8 +76,8 @@ class Dispatcher:
         self.counters = Counters()
         self._heard_at_s: float | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._first: deque[tuple[Line, Invocation]] = deque()
-        self._others: deque[tuple[Line, Invocation]] = deque()
+        self._first: deque[tuple[ChatLine, Invocation]] = deque()
+        self._others: deque[tuple[ChatLine, Invocation]] = deque()
         self._of_each: Counter[str] = Counter()
         self._first_news, self._others_news = asyncio.Event(), asyncio.Event()
         self._credit, self._credit_at_s = BURST, clock()
@@ -91,7 +91,7 @@ class Dispatcher:
         """Seconds since the last line, whatever it was; None before the first."""
         return None if self._heard_at_s is None else self._clock() - self._heard_at_s
 
-    def hear(self, line: Line) -> None:
+    def receive(self, line: ChatLine) -> None:
         """Take a line; never blocks."""
         self.counters.heard += 1
         self._heard_at_s = self._clock()
@@ -119,7 +119,7 @@ class Dispatcher:
             return
         self._drop(line)
 
-    def _votes(self, line: Line, invocation: Invocation | None) -> bool:
+    def _votes(self, line: ChatLine, invocation: Invocation | None) -> bool:
         """Whether a line is a vote in the poll; votes do not wait here and are not answered."""
         typed = invocation if invocation is not None and not invocation.bare else None
         if typed is not None and typed.command is not VOTE:
@@ -135,7 +135,7 @@ class Dispatcher:
                 tasks.create_task(self._polls.run())
                 tasks.create_task(self._answer_first())
                 tasks.create_task(self._answer_others())
-                await self._adapter.run(self.hear)
+                await self._adapter.run(self.receive)
                 await self.settle()
                 raise _Ended
         except* _Ended:
@@ -146,7 +146,7 @@ class Dispatcher:
             await asyncio.gather(*self._speaking, return_exceptions=True)
 
     async def settle(self) -> None:
-        """Wait until everything heard so far is answered and said."""
+        """Wait until everything received so far is answered and said."""
         while self._first or self._others or self._under_way or self._speaking:
             await asyncio.sleep(0.01)
         await self._polls.send()
@@ -183,7 +183,7 @@ class Dispatcher:
                 return
             await asyncio.sleep(min((1 - self._credit) / self._per_s, LONGEST_S))
 
-    async def _answer(self, line: Line, invocation: Invocation, *, paced: bool = False) -> None:
+    async def _answer(self, line: ChatLine, invocation: Invocation, *, paced: bool = False) -> None:
         self._under_way += 1
         try:
             if paced:
@@ -196,16 +196,16 @@ class Dispatcher:
         if len(self._speaking) >= SPEAKING and not line.role.moderates:
             self.counters.unsaid += 1
             return
-        # The throttle may take a while; requests behind this one are not to wait for it.
+        # The throttle may take a while; commands behind this one do not wait for it.
         task = asyncio.create_task(self._say(line, reply))
         self._speaking.add(task)
         task.add_done_callback(self._speaking.discard)
 
-    async def _say(self, line: Line, reply: str) -> None:
+    async def _say(self, line: ChatLine, reply: str) -> None:
         try:
             await self._adapter.say(line, reply)
         except Exception:
-            log.exception("a reply was not said")
+            log.exception("a reply could not be said")
 
     def _known(self, line_id: str) -> bool:
         if line_id in self._seen:
@@ -215,7 +215,7 @@ class Dispatcher:
             self._seen.popitem(last=False)
         return False
 
-    def _drop(self, line: Line) -> None:
+    def _drop(self, line: ChatLine) -> None:
         self.counters.dropped += 1
         self._handler.drop(line)
         now_s = self._clock()
@@ -225,8 +225,8 @@ class Dispatcher:
 
 
 class _Ended(BotError):
-    """The adapter has nothing more to hear."""
+    """The chat has ended."""
 
 
-def _who(line: Line) -> str:
+def _who(line: ChatLine) -> str:
     return line.user_id or line.user

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.adapter import ChatLine
 from bot.commands.command import ChatCommand
 from bot.commands.dream import DREAM
 from bot.config import ChatConfig
-from bot.messages import Line
 from viewer_text.cheers import uncheered
 from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
 from viewer_text.role import Role
@@ -54,7 +54,7 @@ class Parser:
                 self._commands |= {word.casefold(): command for word in (command.name, *settings.aliases)}
         self._bare = config.bare_words and DREAM.name in self._roles
 
-    def __call__(self, line: Line) -> Invocation | None:
+    def __call__(self, line: ChatLine) -> Invocation | None:
         """The command that a line uses; None for talk, for other bots' commands, and for one that the viewer may not use."""
         found = self._read(line)
         return found if found is not None and self.allows(found.command.name, line.role) else None
@@ -68,7 +68,7 @@ class Parser:
         """The names of the commands that a role may use, viewers' first."""
         return tuple(name for name in self._roles if self.allows(name, role))
 
-    def _read(self, line: Line) -> Invocation | None:
+    def _read(self, line: ChatLine) -> Invocation | None:
         text = self._message(clean(line.text, LINE_GRAPHEMES), cheered=line.bits > 0)
         if text.casefold().startswith(self._prefix):
             word, _, words = text[len(self._prefix) :].lstrip().partition(" ")

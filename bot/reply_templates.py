@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from bot.messages import MAX_REPLY
+from bot.adapter import MAX_REPLY
 
 COMMON = ("user", "prefix")
 """Placeholders of every reply: who is answered, and what commands start with."""

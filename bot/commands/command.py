@@ -15,9 +15,9 @@ from viewer_text.clean import clean_name
 from viewer_text.role import Role
 
 if TYPE_CHECKING:
+    from bot.adapter import ChatLine
+    from bot.chat_polls import ChatPolls
     from bot.client import Client
-    from bot.messages import Line
-    from bot.polls import Polls
     from bot.replies import Replies
 
 NAMELESS = "someone"
@@ -37,11 +37,11 @@ class WrongArguments(BotError):
 class Context:
     """One use of a command, and what its handler works with."""
 
-    line: Line
+    line: ChatLine
     client: Client
     """Raises ApiRefused and ApiDown; a handler catches only the refusals that it has an answer of its own for."""
     replies: Replies
-    polls: Polls
+    polls: ChatPolls
     examples: Callable[[], Awaitable[tuple[str, ...]]]
     """Gives subjects that the network at work knows."""
     usable: tuple[str, ...]

@@ -56,7 +56,7 @@ async def _already_queued(context: Context, refused: ApiRefused) -> str | None:
     request_id, position = refused.number("id"), refused.number("position")
     title = refused.body.get("title")
     if not isinstance(title, str) and request_id is not None:
-        _, title = await context.client.standing(int(request_id))
+        _, title = await context.client.request_state(int(request_id))
     if not isinstance(title, str) or position is None:  # the same message again, or it has just gone on air
         return None
     return context.say(

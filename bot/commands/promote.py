@@ -30,7 +30,7 @@ async def promote(context: Context, which: int | str) -> str:
         which = own[0]
     try:
         await context.client.promote(which)
-        _, title = await context.client.standing(which)
+        _, title = await context.client.request_state(which)
     except ApiRefused as refused:
         return not_waiting(context, refused, f"#{which}")
     return context.say("promoted", what=context.replies.subjects(labels_of(title)))

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.watchdog import Timings
+from bot.connection_monitor import TwitchTimings
 from tests.bot.twitch_stage import Stage, staged
 from tests.bot.twitch_standin import CHAT, TwitchStandIn
 
@@ -169,8 +169,8 @@ class Row:
 
 
 async def run(case: Case, folder: Path) -> Row:
-    timings, tried = Timings(), Tries()
-    logging.getLogger("bot.watchdog").addHandler(tried)
+    timings, tried = TwitchTimings(), Tries()
+    logging.getLogger("bot.connection_monitor").addHandler(tried)
     async with staged(folder, timings=timings, keepalive_s=10.0, prepare=case.prepare) as stage:
         stage.twitch.device_interval_s = 5.0
         if case.prepare is None:
@@ -209,7 +209,7 @@ async def watch(stage: Stage, states: list[str]) -> None:
 def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("bot").propagate = False
-    logging.getLogger("bot.watchdog").setLevel(logging.DEBUG)
+    logging.getLogger("bot.connection_monitor").setLevel(logging.DEBUG)
     wanted = [case for case in CASES if not sys.argv[1:] or any(part in case.name for part in sys.argv[1:])]
     print("| lost by | hears again after | tries | calls answered | state |")
     print("|---|---|---|---|---|")

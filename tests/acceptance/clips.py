@@ -23,11 +23,11 @@ from statistics import median
 
 import av
 
+from bot.adapter import ChatLine
+from bot.chat_polls import ChatPolls
 from bot.client import Client
 from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
-from bot.messages import Line
-from bot.polls import Polls
 from bot.replies import Replies
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
@@ -55,7 +55,7 @@ class Clip:
 
 async def clip(handler: CommandHandler, stream: Stream, number: int) -> Clip:
     """Say ``!clip``, and fetch what the answer names."""
-    line = Line(f"m{number}", f"viewer{number}", str(number), "!clip", Role.MODERATOR, "console")
+    line = ChatLine(f"m{number}", f"viewer{number}", str(number), "!clip", Role.MODERATOR, "console")
     began_s = time.perf_counter()
     invocation = handler.parser(line)
     assert invocation is not None
@@ -139,7 +139,7 @@ async def measure(figures: Figures, stream: Stream, count: int) -> list[Clip]:
     config, clips = ChatConfig(), []
     async with Client(stream.url) as client:
         replies = Replies(config, Random(1))
-        handler = CommandHandler(client, replies, config, Polls(client, replies, unsaid))
+        handler = CommandHandler(client, replies, config, ChatPolls(client, replies, unsaid))
         for number in range(count):
             clips.append(await clip(handler, stream, number))
             await asyncio.sleep(5.5)  # sooner, it is the same clip

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from bot.adapter import Adapter, ChatConnection, ChatLine, ConnectionState, LineReceiver
 from bot.all_replies import ALL_REPLIES
+from bot.chat_polls import ChatPolls
 from bot.client import Client
 from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
-from bot.messages import Adapter, ChatState, Hear, Line, State
-from bot.polls import Polls
 from bot.replies import Replies
 from tests.fakes import HandClock
 from tests.web.real import RealStage
@@ -22,7 +22,7 @@ from viewer_text.role import Role
 EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
 
 
-async def answer(handler: CommandHandler, line: Line) -> str | None:
+async def answer(handler: CommandHandler, line: ChatLine) -> str | None:
     """What a handler answers to a line that it is given as by the dispatcher."""
     invocation = handler.parser(line)
     return None if invocation is None else await handler.handle(line, invocation)
@@ -37,13 +37,13 @@ class Stage:
         self.announced: list[str] = []
         """What was said to all."""
         replies = Replies(chat, Random(1))
-        self.polls = Polls(client, replies, self._announce, clock=self.clock)
+        self.polls = ChatPolls(client, replies, self._announce, clock=self.clock)
         self.handler = CommandHandler(client, replies, chat, self.polls, self.clock)
         self._count = 0
 
-    def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> Line:
+    def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> ChatLine:
         self._count += 1
-        return Line(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
+        return ChatLine(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
 
     async def _announce(self, text: str) -> None:
         self.announced.append(text)
@@ -99,23 +99,23 @@ class Chat(Adapter):
     name = "irc"
 
     def __init__(self) -> None:
-        self.hear: Hear | None = None
-        self.said: list[tuple[Line | None, str]] = []
-        self.connected: State = "connected"
+        self.hear: LineReceiver | None = None
+        self.said: list[tuple[ChatLine | None, str]] = []
+        self.connected: ConnectionState = "connected"
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
         self.speaks = asyncio.Event()
         """Cleared, replies wait as for a throttle."""
         self.speaks.set()
 
-    async def run(self, hear: Hear) -> None:
-        self.hear = hear
+    async def run(self, receive: LineReceiver) -> None:
+        self.hear = receive
         self.ready.set()
         await self.done.wait()
 
-    async def say(self, line: Line | None, text: str) -> None:
+    async def say(self, line: ChatLine | None, text: str) -> None:
         await self.speaks.wait()
         self.said.append((line, text))
 
-    def state(self) -> ChatState:
-        return ChatState(self.connected, "", "bot", "streamer")
+    def state(self) -> ChatConnection:
+        return ChatConnection(self.connected, "", "bot", "streamer")

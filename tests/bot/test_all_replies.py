@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
+from bot.adapter import MAX_REPLY
 from bot.all_replies import ALL_REPLIES
 from bot.api_answers import RequestChange
 from bot.config import ChatConfig
-from bot.messages import MAX_REPLY
 from bot.replies import Replies
 from bot.reply_templates import MEANINGS
 from streamer.config import QueueConfig

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bot.adapter import ChatConnection
 from bot.api_transport import MAX_BYTES
 from bot.client import Client
 from bot.errors import ApiDown, ApiRefused
-from bot.messages import ChatState
 from tests.bot.stage import play, staged
 
 
@@ -168,12 +168,12 @@ def test_the_token_opens_what_needs_it_and_the_state_of_the_chat_arrives() -> No
     async def scene() -> None:
         async with staged(token="open sesame") as stage:
             await stage.client.bump()
-            state = ChatState("needs login", "type it in", "dreambot", "streamer")
+            state = ChatConnection("needs login", "type it in", "dreambot", "streamer")
             assert await stage.client.report(state, "twitch") == ()
             answer = await asyncio.to_thread(stage.real.call, "GET", "/api/status")
             chat = json.loads(answer.body)["chat"]
             assert (chat["state"], chat["detail"], chat["account"]) == ("needs login", "type it in", "dreambot")
             taken = await stage.client.request("ann", "volcano")
-            assert await stage.client.standings([taken.id, 999]) == {taken.id: "queued", 999: "removed"}
+            assert await stage.client.request_states([taken.id, 999]) == {taken.id: "queued", 999: "removed"}
 
     play(scene)

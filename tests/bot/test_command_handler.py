@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 
+from bot.adapter import ChatLine
 from bot.all_replies import ALL_REPLIES
 from bot.client import Client
 from bot.command_handler import EXAMPLES, FRESH_S, QUIET_S, CommandHandler
 from bot.errors import ApiDown
-from bot.messages import Line
 from bot.replies import Replies
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import LayerEntry, Refused
@@ -560,7 +560,7 @@ def test_names_that_are_not_fit_to_be_shown_are_cleaned_everywhere() -> None:
                 assert "\u202e" not in reply
                 reply.encode()
                 stage.real.director.clear()
-            line = Line("z", "<b>", "9", "!dream volcano", Role.EVERYONE, "irc")
+            line = ChatLine("z", "<b>", "9", "!dream volcano", Role.EVERYONE, "irc")
             assert await answer(stage.handler, line) == "<b>: volcano"
 
     play(scene)

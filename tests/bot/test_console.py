@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 
+from bot.adapter import ChatLine
 from bot.console import HELP, Console
 from bot.dispatcher import Dispatcher
-from bot.messages import Line
 from tests.bot.stage import play, staged
 from viewer_text.role import Role
 
 
 def test_lines_are_heard_as_who_one_wants_to_be() -> None:
     async def scene() -> None:
-        heard: list[Line] = []
+        heard: list[ChatLine] = []
         shown: list[str] = []
         console = Console(io.StringIO("!dream volcano\r\n\n/as Ann B vip\n!queue\n/as\n/as bob\nhello\n"), shown.append)
         await console.run(heard.append)

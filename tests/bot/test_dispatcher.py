@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from bot.adapter import ChatLine
 from bot.config import ChatConfig
 from bot.dispatcher import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
-from bot.messages import Line
 from bot.parser import Invocation, Parser
 from tests.bot.stage import Chat, play, staged
 from viewer_text.role import Role
@@ -25,19 +25,19 @@ class SlowHandler:
         self.answered: list[str] = []
         self.dropped: list[str] = []
 
-    async def handle(self, line: Line, invocation: Invocation) -> str | None:
+    async def handle(self, line: ChatLine, invocation: Invocation) -> str | None:
         await self.go.wait()
         self.answered.append(line.text)
         return f"yes, {line.user}"
 
-    def drop(self, line: Line) -> None:
+    def drop(self, line: ChatLine) -> None:
         self.dropped.append(line.id)
 
 
 class NoPolls:
     """There is no poll to vote in."""
 
-    def take(self, line: Line, words: str) -> bool:
+    def take(self, line: ChatLine, words: str) -> bool:
         return False
 
     async def run(self) -> None:
@@ -56,7 +56,7 @@ class Scene:
         self._count += 1
         name = user or f"user{self._count}"
         assert self.chat.hear is not None
-        self.chat.hear(Line(line_id or str(self._count), name, name, text, role, "irc", **more))  # type: ignore[arg-type]
+        self.chat.hear(ChatLine(line_id or str(self._count), name, name, text, role, "irc", **more))  # type: ignore[arg-type]
 
 
 @asynccontextmanager

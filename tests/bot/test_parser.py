@@ -7,17 +7,17 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.adapter import ChatLine
 from bot.commands.registry import BY_NAME
 from bot.config import ChatConfig
-from bot.messages import Line
 from bot.parser import Invocation, Parser
 from tests.bot.lines import lines
 from viewer_text.clean import clean_name, clean_text, echo, quote
 from viewer_text.role import Role
 
 
-def line(text: str, role: Role = Role.EVERYONE, **more: object) -> Line:
-    return Line("1", "ann", "1", text, role, "irc", **more)  # type: ignore[arg-type]
+def line(text: str, role: Role = Role.EVERYONE, **more: object) -> ChatLine:
+    return ChatLine("1", "ann", "1", text, role, "irc", **more)  # type: ignore[arg-type]
 
 
 def parser(**config: object) -> Parser:

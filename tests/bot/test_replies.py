@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from bot.adapter import MAX_REPLY
 from bot.all_replies import ALL_REPLIES
 from bot.config import ChatConfig
-from bot.messages import MAX_REPLY
 from bot.replies import Replies
 from bot.reply_templates import COMMON, MEANINGS, wrong_template
 

@@ -1,4 +1,4 @@
-"""What a chat line is, who says it, and what an adapter to a chat does; shared by all of the bot."""
+"""What a chat line is, and what an adapter to a chat does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MAX_REPLY = 450
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One message of a chat, as it came: nothing in it is cleaned yet."""
+class ChatLine:
+    """A message of a chat as it came: nothing in it is cleaned yet."""
 
     id: str
-    """The platform's id of the message, against double delivery."""
+    """The platform's id of the message; one that is delivered twice is recognised by it."""
     user: str
     """Display name."""
     user_id: str
-    """The platform's id of who speaks; never changes, unlike the name."""
+    """The platform's id of the viewer; it never changes, unlike the name."""
     text: str
     role: Role
     source: str
@@ -34,55 +34,55 @@ class Line:
     """That redemption, to fulfil or to refund it."""
 
 
-State = Literal["connecting", "connected", "needs login", "read-only", "offline"]
+ConnectionState = Literal["connecting", "connected", "needs login", "read-only", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
-class ChatState:
+class ChatConnection:
     """How an adapter is connected; shown on the control page."""
 
-    state: State
+    state: ConnectionState
     detail: str = ""
-    """One line: why, and what to do; empty while there is nothing to say."""
+    """One line: why, and what to do; empty while nothing is wrong."""
     account: str = ""
-    """The account that speaks; empty where none does."""
+    """The account that speaks; empty when the bot only listens."""
     channel: str = ""
 
 
-Hear = Callable[[Line], None]
+LineReceiver = Callable[[ChatLine], None]
 """Takes a line; never blocks and never raises."""
 
 
 class Adapter(Protocol):
-    """A chat that the bot listens to, and speaks in if it may."""
+    """The connection to a chat: the bot listens to it, and speaks in it when it may."""
 
     name: str
-    """As in ``Line.source``."""
+    """As in ``ChatLine.source``."""
 
-    async def run(self, hear: Hear) -> None:
+    async def run(self, receive: LineReceiver) -> None:
         """Listen until cancelled; reconnects by itself."""
         ...
 
-    async def say(self, line: Line | None, text: str) -> None:
+    async def say(self, line: ChatLine | None, text: str) -> None:
         """Say ``text`` (at most ``MAX_REPLY`` characters) in reply to ``line``, or to all; never raises.
 
         Waits for its turn in the throttle.
         """
         ...
 
-    def state(self) -> ChatState:
+    def state(self) -> ChatConnection:
         """How it is connected now."""
         ...
 
 
 @runtime_checkable
-class Settles(Protocol):
-    """An adapter that wants to know what became of its redemptions, to fulfil or to refund them."""
+class SettlesRedemptions(Protocol):
+    """An adapter that settles redemptions once it knows what became of them."""
 
-    def settled(self, line: Line, request_id: int | None) -> None:
+    def settled(self, line: ChatLine, request_id: int | None) -> None:
         """A line with a ``redemption_id`` was answered.
 
         Args:
-            request_id: the request that it became; None when it was refused, so that the points go back.
+            request_id: the request that it became; None when it was refused, so that the points are refunded.
         """
         ...

@@ -1,4 +1,4 @@
-"""Keeps secrets out of logs and out of everything that is told onward."""
+"""Keeps tokens and the client secret out of the log."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _SHAPES = re.compile(
     )[^&\s"']+""",
     re.VERBOSE,
 )
-"""What a secret stands behind, wherever it comes from."""
+"""What stands in front of a secret, wherever it comes from."""
 _SHORTEST = 8
-"""Characters; hiding shorter words would garble harmless text."""
+"""Characters; hiding shorter secrets would garble harmless text."""
 NOISE = "StarletteAdapter please install"
-"""In a warning that twitchio gives at every start, about something that the bot does not use."""
+"""In a warning of twitchio's at every start, about something that the bot does not use."""
 
 
-class Redactor(logging.Filter):
-    """Takes secrets out of texts, and, as a filter, out of the records of the loggers that it is attached to."""
+class TokenRedactor(logging.Filter):
+    """Removes secrets from texts, and, as a filter, from the records of the loggers that it is attached to."""
 
     def __init__(self) -> None:
         super().__init__()
         self._known: set[str] = set()
 
     def learn(self, *secrets: str | None) -> None:
-        """Hide these from now on, wherever they stand."""
+        """Hide these from now on, wherever they occur."""
         self._known |= {secret for secret in secrets if secret and len(secret) >= _SHORTEST}
 
     def __call__(self, text: object) -> str:
@@ -44,7 +44,7 @@ class Redactor(logging.Filter):
         return _SHAPES.sub(lambda match: match["key"] + HIDDEN, clean)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Clean a record, traceback included; twitchio's advertisement is dropped."""
+        """Clean a record and its traceback; drop twitchio's advertisement."""
         message = record.getMessage()
         record.msg, record.args = self(message), ()
         if record.exc_info:
@@ -54,7 +54,7 @@ class Redactor(logging.Filter):
 
     @contextmanager
     def attached(self, *roots: str) -> Iterator[None]:
-        """Clean what these loggers and those below them say, as far as they exist already."""
+        """Clean the records of these loggers and of those below them that exist already."""
         names = {
             *roots,
             *(name for name in logging.Logger.manager.loggerDict if name.startswith(tuple(f"{r}." for r in roots))),

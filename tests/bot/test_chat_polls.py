@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot import polls
+from bot import chat_polls
+from bot.adapter import ChatLine
+from bot.chat_polls import BATCH_BYTES, _fitting
 from bot.client import Client
 from bot.dispatcher import Dispatcher
 from bot.errors import ApiRefused
-from bot.messages import Line
-from bot.polls import BATCH_BYTES, _fitting
 from streamer.messages import Poll, PollState
 from tests.bot.stage import Chat, Stage, play, staged
 from tests.patience import PATIENCE_S
@@ -227,12 +227,12 @@ def test_batches_fit_into_a_call_whatever_the_names() -> None:
     size = _fitting(names)
     assert 1 <= size < 40
     assert size * len("\\ud83d") * 2 * 4 * 25 < BATCH_BYTES * 1.1
-    assert _fitting([("ann", 1)] * 1000) == polls.BATCH
+    assert _fitting([("ann", 1)] * 1000) == chat_polls.BATCH
     assert _fitting([("ann", 1)]) == 1
 
 
 def test_more_viewers_than_can_wait_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polls, "WAITING", 5)
+    monkeypatch.setattr(chat_polls, "WAITING", 5)
 
     async def scene() -> None:
         async with staged() as stage:
@@ -387,7 +387,7 @@ def test_lines_are_votes_for_the_poll_that_was_open_when_they_came() -> None:
             await stage.polls.send()
             assert counts(stage) == [0, 0]
             await looks(stage)
-            line: Line = stage.line("ann", "1")
+            line: ChatLine = stage.line("ann", "1")
             assert stage.polls.take(line, line.text)
             await stage.polls.send()
             assert counts(stage) == [1, 0]
