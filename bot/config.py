@@ -33,14 +33,14 @@ class ChatConfig(Section):
     )
     bare_words: bool = Field(
         default=False,
-        description="Whether a message that is just the exact name of something asks for it, without !dream, as in 2015. "
+        description="Whether a message that is exactly the name of something asks for it, without !dream, as in 2015. "
         "Livelier, but people say 'pizza' without meaning it.",
     )
     commands: CommandsConfig = CommandsConfig()
     replies: Mapping[str, tuple[str, ...]] = Field(
         default={},
         json_schema_extra={"allowed": "a block of reply keys, each with a list of 1 to 50 texts"},
-        description="Wording of your own: for a reply's key, a list of texts that replace the bot's, said in turn. "
+        description="Your own wording: for a reply's key, a list of texts that replace the bot's, used in turn. "
         "configs/wording.yaml lists all keys with their texts and placeholders.",
     )
 

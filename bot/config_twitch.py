@@ -39,8 +39,8 @@ class TwitchConfig(Section):
     )
     login: Literal["device", "page"] = Field(
         default="device",
-        description="How the accounts are logged in the first time. device: a code in the terminal, to be typed in at "
-        "twitch.tv/activate. page: a page of the bot on this machine; needs the client secret.",
+        description="How the accounts log in the first time. device: with a code from the terminal, entered at "
+        "twitch.tv/activate. page: on a page of the bot on this machine; needs the client secret.",
     )
     login_port: int = Field(
         default=4343,
@@ -50,20 +50,20 @@ class TwitchConfig(Section):
     )
     token_file: LocalPath | None = Field(
         default=None,
-        description="Where the logins are kept, readable by you alone; null: twitch_tokens.json in the user's state folder.",
+        description="The file of the logins, which only you can read; null: twitch_tokens.json in the user's state folder.",
     )
     rewards: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=45)], ...], Field(max_length=50)] = Field(
         default=(),
         json_schema_extra={"allowed": "a list of titles, each 1 to 45 characters, at most 50"},
-        description="Titles of channel-point rewards with a text that ask for a dream and go before other requests; refunded "
-        "when the request is refused, fulfilled when it is on air. Those that are missing are made; one made by hand cannot be "
-        "refunded by the bot.",
+        description="Titles of channel-point rewards that ask for a dream, with a text to fill in; they go before other "
+        "requests. Redemptions are refunded when the request is refused, and fulfilled when it is on air. The bot creates missing "
+        "rewards; of rewards created by hand it cannot refund anything.",
     )
     reward_cost: int = Field(
         default=500,
         ge=1,
         le=1_000_000,
-        description="Channel points that a reward costs when the bot makes it; afterwards, its price is changed on Twitch.",
+        description="Price in channel points of a reward that the bot creates; change it later on Twitch.",
     )
     bits: bool = Field(
         default=True, description="Whether a request cheered with bits goes before others: Cheer100 !dream jellyfish."
@@ -71,8 +71,8 @@ class TwitchConfig(Section):
 
     polls: bool = Field(
         default=False,
-        description="Whether moderators' polls are held as Twitch's own, where the channel's account may (affiliates and "
-        "partners) and its login allows it; viewers vote there instead of typing. Where that cannot be, chat votes as without.",
+        description="Whether moderators' polls are also Twitch's own, when the channel may have them (affiliates and partners) "
+        "and its login allows it; viewers then vote there instead of typing. Otherwise votes are counted in chat.",
     )
 
     @field_validator("channel", "account", mode="before")

@@ -1,12 +1,12 @@
-"""How long the bot is deaf after each way of losing Twitch, with the waits it really has, and whether it spins meanwhile.
+"""How long the bot is without Twitch after each way of losing it, with its real waits, and whether it spins meanwhile.
 
     python -m tests.acceptance.chat_reconnect            all of it, about five minutes
     python -m tests.acceptance.chat_reconnect 4003 move  only what has that in its name
 
-The real twitchio runs before a stand-in for Twitch on loopback that says a keepalive every ten seconds, as Twitch does. 'Hears
-again' counts from when Twitch is back (from the fault itself where Twitch never went away) to the first line of chat that
-arrives. 'Tries' are those to connect and subscribe that failed, 'calls' all that reached Twitch, 'state' what log, status
-and page say meanwhile. A revocation needs a person, who comes after half a minute here; till then only the code is asked after.
+The real twitchio runs before a stand-in for Twitch on loopback that sends a keepalive every ten seconds, as Twitch does.
+'Connected again' counts from when Twitch is back (from the fault itself when Twitch never went away) to the first line of chat
+that arrives. 'Failed tries' are those to connect and subscribe, 'calls' all that reached Twitch, 'states' what log, status and
+page say meanwhile. A revocation needs a person, who comes after half a minute here; until then the bot only asks about the code.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ CASES = [
 
 
 class Tries(logging.Handler):
-    """Counts the bot's tries to hear again."""
+    """Counts the bot's tries to connect again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ def main() -> int:
     logging.getLogger("bot").propagate = False
     logging.getLogger("bot.connection_monitor").setLevel(logging.DEBUG)
     wanted = [case for case in CASES if not sys.argv[1:] or any(part in case.name for part in sys.argv[1:])]
-    print("| lost by | hears again after | tries | calls answered | state |")
+    print("| lost by | connected again after | failed tries | calls answered | states |")
     print("|---|---|---|---|---|")
     passed = True
     for case in wanted:
