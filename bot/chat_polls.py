@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -75,9 +74,8 @@ class ChatPolls:
         replies: Replies,
         say: Say,
         platform: PlatformPolls | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._replies, self._say, self._platform, self._clock = client, replies, say, platform, clock
+        self._client, self._replies, self._say, self._platform = client, replies, say, platform
         self._poll: Poll | None = None
         self._announced: str = ""
         """The id of the poll that was announced last."""

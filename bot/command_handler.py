@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from bot.adapter import ChatLine
 from bot.chat_polls import ChatPolls
 from bot.client import Client
-from bot.commands.command import NAMELESS, Context, WrongArguments
+from bot.commands.command import NAMELESS, CommandContext, WrongArguments
 from bot.config import ChatConfig
 from bot.errors import ApiDown, ApiRefused
 from bot.parser import Invocation, Parser
@@ -127,11 +127,11 @@ class CommandHandler:
         except Exception:
             log.exception("a redemption of %s was not settled", clean_name(line.user) or NAMELESS)
 
-    def _context(self, line: ChatLine) -> Context:
+    def _context(self, line: ChatLine) -> CommandContext:
         usable, prefix = self.parser.usable(line.role), self._config.prefix
-        return Context(line, self._client, self._replies, self._polls, self._known_subjects, usable, prefix)
+        return CommandContext(line, self._client, self._replies, self._polls, self._known_subjects, usable, prefix)
 
-    async def _answer(self, context: Context, invocation: Invocation) -> str | None:
+    async def _answer(self, context: CommandContext, invocation: Invocation) -> str | None:
         if invocation.bare:
             return await self._overhear(context, invocation)
         if wait_s := self._cooldown(context.line, invocation):
@@ -139,7 +139,7 @@ class CommandHandler:
             return self._once("cooling", context, user_only=True, wait=self._replies.again(wait_s)) if told else None
         return await self._run(context, invocation)
 
-    async def _run(self, context: Context, invocation: Invocation) -> str | None:
+    async def _run(self, context: CommandContext, invocation: Invocation) -> str | None:
         try:
             return await invocation.command.run(context, invocation.command.parse(invocation.words))
         except WrongArguments as wrong:
@@ -159,7 +159,7 @@ class CommandHandler:
             {name: settings.cooldown_s, f"{name} {line.user_id or line.user}": settings.user_cooldown_s}
         )
 
-    def _once(self, key: str, context: Context, *, user_only: bool = False, **values: object) -> str | None:
+    def _once(self, key: str, context: CommandContext, *, user_only: bool = False, **values: object) -> str | None:
         """Say something, but not again and again: once in a while to all viewers, or to this one; always to moderators."""
         line = context.line
         what = f"{key} {line.user_id or line.user}" if user_only else key
@@ -174,7 +174,7 @@ class CommandHandler:
                 log.debug("the streamer gives no examples: %s", error)
         return self._examples
 
-    async def _overhear(self, context: Context, invocation: Invocation) -> str | None:
+    async def _overhear(self, context: CommandContext, invocation: Invocation) -> str | None:
         """A message that may be the name of something: a request if it is one exactly, else just talk."""
         words = invocation.words.casefold()
         if self._talk.left_s(words):
@@ -192,7 +192,7 @@ class CommandHandler:
         self._talk.take({words: MEANING_S})
         return None
 
-    async def _refused(self, context: Context, refused: ApiRefused, words: str) -> str | None:
+    async def _refused(self, context: CommandContext, refused: ApiRefused, words: str) -> str | None:
         """What to say when the streamer says no."""
         replies = self._replies
         match refused.code:

@@ -56,8 +56,8 @@ class TwitchConfig(Section):
         default=(),
         json_schema_extra={"allowed": "a list of titles, each 1 to 45 characters, at most 50"},
         description="Titles of channel-point rewards that ask for a dream, with a text to fill in; they go before other "
-        "requests. Redemptions are refunded when the request is refused, and fulfilled when it is on air. The bot creates missing "
-        "rewards; of rewards created by hand it cannot refund anything.",
+        "requests. Redemptions are refunded when the request is refused, and fulfilled when it is on air. The bot creates "
+        "missing rewards; of rewards created by hand it cannot refund anything.",
     )
     reward_cost: int = Field(
         default=500,

@@ -84,7 +84,7 @@ class Dispatcher:
         self._speaking: set[asyncio.Task[None]] = set()
         self._under_way = 0
         """Lines being answered."""
-        self._told_s = clock() - TELL_S
+        self._warned_s = clock() - TELL_S
 
     @property
     def heard_s(self) -> float | None:
@@ -137,8 +137,8 @@ class Dispatcher:
                 tasks.create_task(self._answer_others())
                 await self._adapter.run(self.receive)
                 await self.settle()
-                raise _Ended
-        except* _Ended:
+                raise _ChatEnded
+        except* _ChatEnded:
             log.info("the chat has ended")
         finally:
             for task in self._speaking:
@@ -219,12 +219,12 @@ class Dispatcher:
         self.counters.dropped += 1
         self._handler.drop(line)
         now_s = self._clock()
-        if now_s - self._told_s >= TELL_S:
+        if now_s - self._warned_s >= TELL_S:
             log.warning("chat is faster than the bot can answer; commands dropped so far: %d", self.counters.dropped)
-            self._told_s = now_s
+            self._warned_s = now_s
 
 
-class _Ended(BotError):
+class _ChatEnded(BotError):
     """The chat has ended."""
 
 

@@ -62,9 +62,6 @@ class RedemptionLedger:
         self._wake = asyncio.Event()
         self._looks = 0
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def is_new(self, redemption_id: str) -> bool:
         """Whether a redemption comes for the first time; Twitch sends some twice."""
         if redemption_id in self._seen or redemption_id in self._waiting:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
 PROMPT = "What shall I dream of? For example: king penguin + umbrella"
 """Of a reward that viewers fill in; it outlives networks, so every network knows what it names."""
 

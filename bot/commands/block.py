@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.commands.command import ChatCommand, Context, WrongArguments
+from bot.commands.command import ChatCommand, CommandContext, WrongArguments
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from viewer_text.clean import echo
@@ -28,12 +28,12 @@ def parse(words: str) -> BlockArguments:
     return BlockArguments("user" if words.startswith("@") else "word", value)
 
 
-async def block(context: Context, what: BlockArguments) -> str:
+async def block(context: CommandContext, what: BlockArguments) -> str:
     """Block it."""
     return await set_block(context, what, "barred", blocked=True)
 
 
-async def set_block(context: Context, what: BlockArguments, done: str, *, blocked: bool) -> str:
+async def set_block(context: CommandContext, what: BlockArguments, done: str, *, blocked: bool) -> str:
     """Block something, or take that back; ``done`` is the reply."""
     try:
         await context.client.block(what.kind, what.value, blocked)

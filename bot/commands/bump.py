@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
@@ -12,7 +12,7 @@ def parse(words: str) -> bool:
     return words.casefold() == "twist"
 
 
-async def bump(context: Context, twist: bool) -> str:
+async def bump(context: CommandContext, twist: bool) -> str:
     """Shake or twist the dream."""
     await (context.client.twist() if twist else context.client.bump())
     return context.say("bumped")

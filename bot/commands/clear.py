@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def clear(context: Context, _: None) -> str:
+async def clear(context: CommandContext, _: None) -> str:
     """Empty the queue."""
     count = await context.client.clear()
     return context.say("cleared", count=count) if count else context.say("cleared_none")

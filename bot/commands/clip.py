@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from viewer_text.clean import quote
 
 
-async def clip(context: Context, _: None) -> str:
+async def clip(context: CommandContext, _: None) -> str:
     """Keep them."""
     try:
         kept = await context.client.clip(context.user, context.line.source)

@@ -34,7 +34,7 @@ class WrongArguments(BotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class CommandContext:
     """One use of a command, and what its handler works with."""
 
     line: ChatLine
@@ -77,7 +77,7 @@ class ChatCommand(Generic[Arguments]):
     """What it does, as it follows name and usage: ``asks for a dream``."""
     parse: Callable[[str], Arguments] = field(repr=False)
     """Makes arguments from the words behind the name. Raises WrongArguments."""
-    run: Callable[[Context, Arguments], Awaitable[str | None]] = field(repr=False)
+    run: Callable[[CommandContext, Arguments], Awaitable[str | None]] = field(repr=False)
     """Does it; returns the reply, None for none."""
     aliases: tuple[str, ...] = field(default=(), repr=False)
     role: Role = field(default=Role.EVERYONE, repr=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.api_answers import labels_of
 from bot.commands.arguments import text
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from bot.client import Priority
 
 
-async def dream(context: Context, words: str) -> str | None:
+async def dream(context: CommandContext, words: str) -> str | None:
     """Ask for what the words name."""
     return await ask(context, words) if words else await context.say_with_examples("nothing_asked")
 
 
-async def ask(context: Context, words: str | None) -> str | None:
+async def ask(context: CommandContext, words: str | None) -> str | None:
     """Ask for a dream; with None for ``words``, the streamer chooses."""
     line = context.line
     priority: Priority = "bits" if line.bits else "points" if line.reward_id else "none"
@@ -42,7 +42,7 @@ async def ask(context: Context, words: str | None) -> str | None:
     return _accepted(context, accepted, chosen=words is None)
 
 
-def _accepted(context: Context, accepted: AcceptedRequest, chosen: bool) -> str:
+def _accepted(context: CommandContext, accepted: AcceptedRequest, chosen: bool) -> str:
     replies = context.replies
     note = "" if chosen else replies.note(accepted.note)
     what = " ".join(filter(None, (replies.subjects(accepted.labels), note)))
@@ -51,7 +51,7 @@ def _accepted(context: Context, accepted: AcceptedRequest, chosen: bool) -> str:
     return context.say(key, what=what, place=place, wait=wait, id=accepted.id)
 
 
-async def _already_queued(context: Context, refused: ApiRefused) -> str | None:
+async def _already_queued(context: CommandContext, refused: ApiRefused) -> str | None:
     """The same subjects are in the queue: the request counted as a vote for them."""
     request_id, position = refused.number("id"), refused.number("position")
     title = refused.body.get("title")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from viewer_text.role import Role
 
@@ -14,7 +14,7 @@ def parse(words: str) -> bool:
     return words.casefold() in CANCEL
 
 
-async def end(context: Context, cancel: bool) -> str:
+async def end(context: CommandContext, cancel: bool) -> str:
     """End the poll."""
     try:
         poll = await context.polls.end(cancel=cancel)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 
 
-async def help_(context: Context, _: None) -> str:
+async def help_(context: CommandContext, _: None) -> str:
     """List the commands that the viewer may use."""
     others = [f"{context.prefix}{name}" for name in context.usable if name not in ("dream", "help")]
     return await context.say_with_examples("help", commands=", ".join(others))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from bot.commands.arguments import number
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def hold(context: Context, seconds: float) -> str:
+async def hold(context: CommandContext, seconds: float) -> str:
     """Set the time on air."""
     await context.client.rules(hold_s=seconds)
     return context.say("held", seconds=f"{seconds:g} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.dream import ask
 from bot.reply_templates import reply
 from viewer_text.clean import quote
@@ -21,7 +21,7 @@ def parse(words: str) -> str:
     return _LAYER_WORD.sub("", words, count=1)
 
 
-async def layer(context: Context, name: str) -> str | None:
+async def layer(context: CommandContext, name: str) -> str | None:
     """Ask for the layer, or list some."""
     if name:
         return await ask(context, f"layer {name}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.clean import clean_name
 
 
-async def now(context: Context, _: None) -> str:
+async def now(context: CommandContext, _: None) -> str:
     """Tell what is on air."""
     on_air = (await context.client.programme()).on_air
     if on_air is None:

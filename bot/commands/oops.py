@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bot.api_answers import labels_of
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 
 
-async def oops(context: Context, _: None) -> str:
+async def oops(context: CommandContext, _: None) -> str:
     """Take it back."""
     try:
         title = await context.client.oops(context.user, context.line.source)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def open_(context: Context, _: None) -> str:
+async def open_(context: CommandContext, _: None) -> str:
     """Take requests."""
     await context.client.rules(open=True)
     return context.say("opened")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
@@ -16,7 +16,7 @@ def parse(words: str) -> bool | None:
     return False if word in OFF else True if word in ON else None
 
 
-async def pause(context: Context, paused: bool | None) -> str:
+async def pause(context: CommandContext, paused: bool | None) -> str:
     """Hold what is on air, or let it go on."""
     if paused is None:
         paused = not (await context.client.programme()).paused

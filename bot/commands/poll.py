@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.endpoll import CANCEL, end
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
@@ -35,7 +35,7 @@ def parse(words: str) -> PollArguments:
     return PollArguments(words)
 
 
-async def poll(context: Context, arguments: PollArguments) -> str | None:
+async def poll(context: CommandContext, arguments: PollArguments) -> str | None:
     """Open a poll, or tell how it stands; only moderators open and cancel polls."""
     asks = not arguments.choices and arguments.seconds is None and not arguments.cancel
     if asks:

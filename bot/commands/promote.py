@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.api_answers import labels_of
 from bot.commands.arguments import request_id
-from bot.commands.command import ChatCommand, Context, WrongArguments
+from bot.commands.command import ChatCommand, CommandContext, WrongArguments
 from bot.commands.remove import not_waiting
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
@@ -20,7 +20,7 @@ def parse(words: str) -> int | str:
     return clean_name(words.removeprefix("@")) if number is None else number
 
 
-async def promote(context: Context, which: int | str) -> str:
+async def promote(context: CommandContext, which: int | str) -> str:
     """Put it in front."""
     if isinstance(which, str):
         name = which.casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.clean import clean_name, quote
 
@@ -11,7 +11,7 @@ LISTED = 5
 """Requests that the list names."""
 
 
-async def queue(context: Context, _: None) -> str:
+async def queue(context: CommandContext, _: None) -> str:
     """List the queue."""
     programme = await context.client.programme()
     if not programme.waiting:

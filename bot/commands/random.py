@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.dream import ask
 from bot.reply_templates import reply
 
 
-async def random(context: Context, _: None) -> str | None:
+async def random(context: CommandContext, _: None) -> str | None:
     """Ask for anything."""
     return await ask(context, None)
 

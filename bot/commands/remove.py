@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.arguments import request_id
-from bot.commands.command import ChatCommand, Context, WrongArguments
+from bot.commands.command import ChatCommand, CommandContext, WrongArguments
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from viewer_text.clean import clean_name, echo
@@ -18,7 +18,7 @@ def parse(words: str) -> int | str:
     return clean_name(words.removeprefix("@")) if number is None else number
 
 
-async def remove(context: Context, which: int | str) -> str:
+async def remove(context: CommandContext, which: int | str) -> str:
     """Take them out."""
     if isinstance(which, int):
         try:
@@ -30,7 +30,7 @@ async def remove(context: Context, which: int | str) -> str:
     return context.say("removed", name=echo(which), count=count) if count else context.say("removed_none", name=echo(which))
 
 
-def not_waiting(context: Context, refused: ApiRefused, name: str) -> str:
+def not_waiting(context: CommandContext, refused: ApiRefused, name: str) -> str:
     """The reply when the request is not in the queue; any other refusal is raised again."""
     if refused.status == 404:
         return context.say("not_waiting", name=name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def skip(context: Context, _: None) -> str:
+async def skip(context: CommandContext, _: None) -> str:
     """End what is on air."""
     try:
         await context.client.skip()
@@ -18,7 +18,7 @@ async def skip(context: Context, _: None) -> str:
     return context.say("skipped")
 
 
-def nothing_on_air(context: Context, refused: ApiRefused) -> str:
+def nothing_on_air(context: CommandContext, refused: ApiRefused) -> str:
     """The reply when there is nothing to skip; any other refusal is raised again."""
     if refused.status == 404:
         return context.say("nothing_on_air")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.block import BlockArguments, parse, set_block
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def unblock(context: Context, what: BlockArguments) -> str:
+async def unblock(context: CommandContext, what: BlockArguments) -> str:
     """Take the block back."""
     return await set_block(context, what, "unbarred", blocked=False)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 
 
-async def vote(context: Context, _: None) -> str | None:
+async def vote(context: CommandContext, _: None) -> str | None:
     """Tell what there is to vote on."""
     poll = context.polls.now
     if poll is None or not poll.open:

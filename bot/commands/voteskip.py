@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.skip import nothing_on_air
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from viewer_text.clean import quote
 
 
-async def voteskip(context: Context, _: None) -> str:
+async def voteskip(context: CommandContext, _: None) -> str:
     """Count the viewer's vote."""
     try:
         vote = await context.client.voteskip(context.user, context.line.source)

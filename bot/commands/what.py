@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import text
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.clean import echo
 
 
-async def what(context: Context, words: str) -> str:
+async def what(context: CommandContext, words: str) -> str:
     """Tell what the words would be understood as."""
     if not words:
         return await context.say_with_examples("nothing_asked")

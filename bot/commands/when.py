@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.clean import clean_name
 
 
-async def when(context: Context, _: None) -> str:
+async def when(context: CommandContext, _: None) -> str:
     """Find the viewer's first request."""
     programme, name, replies = await context.client.programme(), clean_name(context.line.user).casefold(), context.replies
     for entry in programme.waiting:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from bot.commands.arguments import number
-from bot.commands.command import ChatCommand, Context
+from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
 from viewer_text.role import Role
 
 
-async def zoom(context: Context, speed: float) -> str:
+async def zoom(context: CommandContext, speed: float) -> str:
     """Set the zoom factor per second."""
     await context.client.motion(speed)
     return context.say("zoomed", speed=f"{speed:g}")

@@ -6,7 +6,8 @@
 The real twitchio runs before a stand-in for Twitch on loopback that sends a keepalive every ten seconds, as Twitch does.
 'Connected again' counts from when Twitch is back (from the fault itself when Twitch never went away) to the first line of chat
 that arrives. 'Failed tries' are those to connect and subscribe, 'calls' all that reached Twitch, 'states' what log, status and
-page say meanwhile. A revocation needs a person, who comes after half a minute here; until then the bot only asks about the code.
+page say meanwhile. A revocation needs a person, who comes after half a minute here; until then only the code is asked
+about.
 """
 
 from __future__ import annotations

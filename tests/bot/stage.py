@@ -37,7 +37,7 @@ class Stage:
         self.announced: list[str] = []
         """What was said to all."""
         replies = Replies(chat, Random(1))
-        self.polls = ChatPolls(client, replies, self._announce, clock=self.clock)
+        self.polls = ChatPolls(client, replies, self._announce)
         self.handler = CommandHandler(client, replies, chat, self.polls, self.clock)
         self._count = 0
 
