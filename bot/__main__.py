@@ -1,4 +1,4 @@
-"""The bot as a program: an adapter to a chat, a command handler, a report to the streamer; until it is told to stop.
+"""The bot as a program: connects a chat to the streamer, reports the chat's state, and runs until it is stopped.
 
     adapter ─ lines ─▶ dispatcher ─ commands ─▶ command handler ─HTTP─▶ streamer
        ▲────── replies ─────┘
@@ -21,9 +21,9 @@ from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 
-from bot.adapter import Adapter, SettlesRedemptions
+from bot.adapter import Adapter, HasPolls, SettlesRedemptions
 from bot.api_answers import RequestChange
-from bot.chat_polls import ChatPolls, HasPolls
+from bot.chat_polls import ChatPolls
 from bot.client import Client
 from bot.command_handler import CommandHandler
 from bot.config import BotSettings
@@ -111,22 +111,22 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, incomin
 
 
 async def _report(
-    adapter: Adapter, client: Client, dispatcher: Dispatcher, words: Callable[[Sequence[RequestChange]], list[str]]
+    adapter: Adapter, client: Client, dispatcher: Dispatcher, lines_about: Callable[[Sequence[RequestChange]], list[str]]
 ) -> None:
     """Report the chat's state to the streamer regularly and when it changes; tell viewers which requests have changed.
 
     Args:
-        words: makes the lines about changed requests.
+        lines_about: makes what is said about changed requests.
     """
-    told, told_s, refused, latest = None, 0.0, "", 0
+    reported, reported_s, refused, latest = None, 0.0, "", 0
     while True:
         state, now_s = adapter.state(), time.monotonic()
-        if state != told or now_s - told_s >= REPORT_S:
-            told, told_s = state, now_s
+        if state != reported or now_s - reported_s >= REPORT_S:
+            reported, reported_s = state, now_s
             try:
                 changes = await client.report(state, adapter.name, dispatcher.heard_s, latest)
                 latest = changes[-1].number if changes else latest
-                for line in words(changes):
+                for line in lines_about(changes):
                     await adapter.say(None, line)
             except ApiDown:
                 pass  # the client has logged it; the next report is soon enough

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from bot.poll import Poll
 from viewer_text.role import Role
 
 MAX_REPLY = 450
@@ -85,4 +86,33 @@ class SettlesRedemptions(Protocol):
         Args:
             request_id: the request that it became; None when it was refused, so that the points are refunded.
         """
+        ...
+
+
+class PlatformPolls(Protocol):
+    """Polls of the chat's platform, such as Twitch's, in which viewers vote instead of typing."""
+
+    name: str
+    """As in ``ChatLine.source``."""
+
+    async def begin(self, poll: Poll) -> bool:
+        """Open a poll there, or find the open one; False when that is impossible. Never raises."""
+        ...
+
+    async def look(self) -> tuple[tuple[int, ...] | None, bool]:
+        """The votes of each choice, None when unknown, and whether the poll was ended there early. Never raises."""
+        ...
+
+    async def end(self, *, cancelled: bool) -> tuple[int, ...] | None:
+        """End it; returns the votes of each choice, None when unknown. Never raises."""
+        ...
+
+
+@runtime_checkable
+class HasPolls(Protocol):
+    """An adapter to a chat whose platform has polls."""
+
+    @property
+    def polls(self) -> PlatformPolls | None:
+        """Those polls; None when they are not used."""
         ...

@@ -12,9 +12,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn
 
-from bot.adapter import ChatLine
+from bot.adapter import ChatLine, PlatformPolls
 from bot.client import Client
 from bot.errors import ApiDown, ApiRefused
 from bot.poll import Poll
@@ -34,35 +34,6 @@ BATCH, BATCH_BYTES = 400, 14_000
 
 Say = Callable[[str], Coroutine[Any, Any, None]]
 """Says something to all."""
-
-
-class PlatformPolls(Protocol):
-    """Polls of the chat's platform, such as Twitch's, in which viewers vote instead of typing."""
-
-    name: str
-    """As in ``ChatLine.source``."""
-
-    async def begin(self, poll: Poll) -> bool:
-        """Open a poll there, or find the open one; False when that is impossible. Never raises."""
-        ...
-
-    async def look(self) -> tuple[tuple[int, ...] | None, bool]:
-        """The votes of each choice, None when unknown, and whether the poll was ended there early. Never raises."""
-        ...
-
-    async def end(self, *, cancelled: bool) -> tuple[int, ...] | None:
-        """End it; returns the votes of each choice, None when unknown. Never raises."""
-        ...
-
-
-@runtime_checkable
-class HasPolls(Protocol):
-    """An adapter to a chat whose platform has polls."""
-
-    @property
-    def polls(self) -> PlatformPolls | None:
-        """Those polls; None when they are not used."""
-        ...
 
 
 class ChatPolls:

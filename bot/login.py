@@ -45,11 +45,11 @@ class DeviceCode:
     expires_s: float
 
 
-async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCode], None]) -> Token | None:
+async def by_device_code(http: OAuth, account: Account, show: Callable[[DeviceCode], None]) -> Token | None:
     """Log in by a code that a person enters at Twitch.
 
     Args:
-        tell: shows the code.
+        show: shows the code.
 
     Returns:
         The login; None when the code expired before anybody entered it.
@@ -60,7 +60,7 @@ async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCo
     """
     reply: Any = await http.device_code_flow(scopes=_scopes(account))
     interval_s, expires_s = max(float(reply["interval"]), 0.05), float(reply["expires_in"])
-    tell(DeviceCode(account.login, str(reply["verification_uri"]), str(reply["user_code"]), expires_s))
+    show(DeviceCode(account.login, str(reply["verification_uri"]), str(reply["user_code"]), expires_s))
     end_s = time.monotonic() + expires_s
     while (left_s := end_s - time.monotonic()) > 0:
         try:

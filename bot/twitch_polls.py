@@ -34,7 +34,7 @@ Account = Callable[[], "tuple[TwitchClient, str, str]"]
 
 
 class TwitchPolls:
-    """One poll at a time; as ``bot.chat_polls.PlatformPolls``. When it does not work, the log says why once, and chat votes."""
+    """One poll at a time; as ``bot.adapter.PlatformPolls``. When it does not work, the log says why once, and chat votes."""
 
     name = SOURCE
 
