@@ -1,7 +1,7 @@
-"""The bot as a program: an adapter to a chat, a desk that answers, a report to the streamer; until it is told to stop.
+"""The bot as a program: connects a chat to the streamer, reports the chat's state, and runs until it is stopped.
 
-    adapter ─ lines ─▶ dispatcher ─▶ desk ─HTTP─▶ streamer
-       ▲───── replies ────┘
+    adapter ─ lines ─▶ dispatcher ─ commands ─▶ command handler ─HTTP─▶ streamer
+       ▲────── replies ─────┘
 
 ``zoomdream bot`` starts it, and so does ``zoomdream run`` for a configured channel.
 """
@@ -21,44 +21,46 @@ from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 
-from bot.client import ApiDown, ApiRefused, Change, Client
+from bot.adapter import Adapter, HasPolls, SettlesRedemptions
+from bot.api_answers import RequestChange
+from bot.chat_polls import ChatPolls
+from bot.client import Client
+from bot.command_handler import CommandHandler
 from bot.config import BotSettings
-from bot.desk import ChatDesk
-from bot.dispatch import Dispatcher
-from bot.messages import Adapter, Settles
-from bot.polls import HoldsPolls, Polls
+from bot.dispatcher import Dispatcher
+from bot.errors import ApiDown, ApiRefused
 from bot.replies import Replies
 from bot.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
 REPORT_S = 10.0
-"""Seconds from one report of the chat's state to the next; a change is reported within ``LOOK_S``."""
+"""Seconds between two reports of the chat's state; a change is reported within ``LOOK_S``."""
 LOOK_S = 1.0
 BEAT_S = 1.0
-"""Seconds from one sign of life to the next, for who started the bot."""
+"""Seconds between two signs of life for the process that started the bot."""
 
 MakeAdapter = Callable[[BotSettings, Client], Adapter]
 
 
 @dataclass
-class Ear:
-    """Where settings go that the parent process sends while the bot runs."""
+class SettingsReceiver:
+    """Receives the settings that the parent process sends while the bot runs."""
 
-    take: Callable[[BotSettings], None] = lambda settings: None
+    receive: Callable[[BotSettings], None] = lambda settings: None
 
 
 def run(settings: BotSettings, make: MakeAdapter | None = None, parent: Connection | None = None) -> None:
-    """Listen and answer until Ctrl+C, SIGTERM or SIGHUP, or until the chat ends, as a terminal may.
+    """Listen and answer until Ctrl+C, SIGTERM or SIGHUP, or until the chat ends, as in a terminal.
 
     Args:
-        make: makes the adapter; the one that the settings call for if not given.
-        parent: a pipe whose other end another process holds: the bot ends when that is closed, and leaves Ctrl+C and SIGHUP to
-            it. ``BotSettings`` that come through it count from then on, as far as they are of the chat. None is sent through it
-            every ``BEAT_S`` while the bot is able to do anything.
+        make: makes the adapter; by default the one that the settings ask for.
+        parent: a pipe to the process that started the bot. The bot ends when the pipe is closed, and leaves Ctrl+C and SIGHUP
+            to that process. Of ``BotSettings`` that arrive it uses the chat's part. It sends None every ``BEAT_S`` while it
+            is responsive.
     """
-    ear = Ear()
-    asyncio.run(_until_told(serve(settings, make or make_adapter, ear), parent, ear))
+    incoming = SettingsReceiver()
+    asyncio.run(_run_until_stopped(serve(settings, make or make_adapter, incoming), parent, incoming))
 
 
 def make_adapter(settings: BotSettings, client: Client) -> Adapter:
@@ -78,27 +80,27 @@ def make_adapter(settings: BotSettings, client: Client) -> Adapter:
                 raise
             log.error("the bot can only listen: twitchio is not installed; install it with: pip install 'zoomdream[twitch]'")
         else:
-            return TwitchAdapter(twitch, Throttle(), client.standings)
+            return TwitchAdapter(twitch, Throttle(), client.request_states)
     from bot.irc import AnonymousIrc
 
     return AnonymousIrc(twitch.channel, settings.irc_url) if settings.irc_url else AnonymousIrc(twitch.channel)
 
 
-async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ear | None = None) -> None:
-    """Listen and answer until cancelled, or until the chat ends; ``ear`` is told where to bring other settings."""
+async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, incoming: SettingsReceiver | None = None) -> None:
+    """Listen and answer until cancelled, or until the chat ends; ``incoming`` receives changed settings."""
     async with Client(settings.api_url, settings.token) as client:
         adapter = make(settings, client)
         replies = Replies(settings.chat, Random(), settings.layout)
-        polls = Polls(client, replies, partial(adapter.say, None), adapter.polls if isinstance(adapter, HoldsPolls) else None)
-        desk = ChatDesk(client, replies, settings.chat, polls)
-        if ear is not None:
-            ear.take = lambda changed: desk.configure(changed.chat, changed.layout)
-        if isinstance(adapter, Settles):
-            desk.settle = adapter.settled
+        polls = ChatPolls(client, replies, partial(adapter.say, None), adapter.polls if isinstance(adapter, HasPolls) else None)
+        handler = CommandHandler(client, replies, settings.chat, polls)
+        if incoming is not None:
+            incoming.receive = lambda changed: handler.configure(changed.chat, changed.layout)
+        if isinstance(adapter, SettlesRedemptions):
+            handler.settle = adapter.settled
         try:
             async with asyncio.TaskGroup() as tasks:
-                dispatcher = Dispatcher(desk, adapter, polls)
-                reports = tasks.create_task(_report(adapter, client, dispatcher, desk.changes))
+                dispatcher = Dispatcher(handler, adapter, polls)
+                reports = tasks.create_task(_report(adapter, client, dispatcher, replies.changes))
                 await dispatcher.run()
                 reports.cancel()
         finally:
@@ -109,38 +111,40 @@ async def serve(settings: BotSettings, make: MakeAdapter = make_adapter, ear: Ea
 
 
 async def _report(
-    adapter: Adapter, client: Client, dispatcher: Dispatcher, words: Callable[[Sequence[Change]], list[str]]
+    adapter: Adapter, client: Client, dispatcher: Dispatcher, lines_about: Callable[[Sequence[RequestChange]], list[str]]
 ) -> None:
-    """Tell the streamer how the chat is connected, now and then and when it changes; tell viewers what it answers.
+    """Report the chat's state to the streamer regularly and when it changes; tell viewers which requests have changed.
 
     Args:
-        words: what is said of requests that have changed.
+        lines_about: makes what is said about changed requests.
     """
-    told, told_s, refused, latest = None, 0.0, "", 0
+    reported, reported_s, refused, latest = None, 0.0, "", 0
     while True:
         state, now_s = adapter.state(), time.monotonic()
-        if state != told or now_s - told_s >= REPORT_S:
-            told, told_s = state, now_s
+        if state != reported or now_s - reported_s >= REPORT_S:
+            reported, reported_s = state, now_s
             try:
                 changes = await client.report(state, adapter.name, dispatcher.heard_s, latest)
                 latest = changes[-1].number if changes else latest
-                for line in words(changes):
+                for line in lines_about(changes):
                     await adapter.say(None, line)
             except ApiDown:
-                pass  # the client has told the log; the next report is soon enough
+                pass  # the client has logged it; the next report is soon enough
             except ApiRefused as error:
                 if refused != error.code:
-                    log.warning("the streamer does not take the chat's state: %s", error.message)
+                    log.warning("the streamer does not accept the chat's state: %s", error.message)
                 refused = error.code
         await asyncio.sleep(LOOK_S)
 
 
-async def _until_told(work: Coroutine[object, object, None], parent: Connection | None, ear: Ear) -> None:
-    """Run some work until it ends, or is to end."""
+async def _run_until_stopped(
+    work: Coroutine[object, object, None], parent: Connection | None, incoming: SettingsReceiver
+) -> None:
+    """Run some work until it ends, or until a signal or the parent process ends it."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
     if parent is not None:
-        threading.Thread(target=_hear, args=(parent, loop, task, ear), name="parent", daemon=True).start()
-        threading.Thread(target=_beat, args=(parent, loop), name="heart", daemon=True).start()
+        threading.Thread(target=_receive_settings, args=(parent, loop, task, incoming), name="parent", daemon=True).start()
+        threading.Thread(target=_send_heartbeats, args=(parent, loop), name="heartbeat", daemon=True).start()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is None:
@@ -148,23 +152,25 @@ async def _until_told(work: Coroutine[object, object, None], parent: Connection 
         if parent is not None and name != "SIGTERM":
             signal.signal(number, signal.SIG_IGN)
         else:
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # elsewhere Ctrl+C is a KeyboardInterrupt
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # on Windows Ctrl+C is a KeyboardInterrupt
                 loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
-def _hear(parent: Connection, loop: asyncio.AbstractEventLoop, task: asyncio.Future[None], ear: Ear) -> None:
-    """Take what the parent process sends, until it is gone."""
-    with contextlib.suppress(RuntimeError):  # ended by itself
+def _receive_settings(
+    parent: Connection, loop: asyncio.AbstractEventLoop, task: asyncio.Future[None], incoming: SettingsReceiver
+) -> None:
+    """Receive settings from the parent process; when it is gone, end the bot."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the bot has ended
         with contextlib.suppress(EOFError, OSError):
             while True:
-                loop.call_soon_threadsafe(partial(_take, ear, parent.recv()))
+                loop.call_soon_threadsafe(partial(_apply, incoming, parent.recv()))
         loop.call_soon_threadsafe(task.cancel)
 
 
-def _beat(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
-    """Give the parent process signs of life while the loop turns; in a thread, for the pipe may be full."""
+def _send_heartbeats(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
+    """Send signs of life to the parent process while the loop turns; in a thread, as the pipe may be full."""
     turned = threading.Event()
     with contextlib.suppress(RuntimeError, OSError, ValueError):  # the loop or the pipe is closed: the bot ends
         while True:
@@ -175,8 +181,8 @@ def _beat(parent: Connection, loop: asyncio.AbstractEventLoop) -> None:
             time.sleep(BEAT_S)
 
 
-def _take(ear: Ear, settings: BotSettings) -> None:
-    ear.take(settings)
+def _apply(incoming: SettingsReceiver, settings: BotSettings) -> None:
+    incoming.receive(settings)
     log.info("the changed settings are in force for the chat")
 
 

@@ -1,4 +1,4 @@
-"""The accounts that the bot acts for, and whether they are logged in; light to import, for it is asked without a chat."""
+"""The accounts that the bot acts for, and whether they are logged in. Light to import: ``zoomdream check`` uses it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Account:
     """Its name, lower case."""
     scopes: frozenset[str]
     """What it has to allow."""
-    wished: frozenset[str] = frozenset()
-    """What it is asked for besides at a login, and need not allow."""
+    optional_scopes: frozenset[str] = frozenset()
+    """What it is asked for at a login, too, but need not allow."""
 
 
 def accounts_of(config: TwitchConfig) -> tuple[Account, ...]:
-    """The account that speaks, then the channel's if it is another and has to do with rewards or polls; none without an
+    """The account that speaks, then the channel's when it is another one and there are rewards or polls; none without an
     application."""
     if config.channel is None or config.client_id is None:
         return ()
@@ -44,7 +44,7 @@ def accounts_of(config: TwitchConfig) -> tuple[Account, ...]:
 
 
 def findings(config: TwitchConfig) -> Iterator[tuple[bool, str]]:
-    """What is in order with the chat, and (False) what is missing."""
+    """What is fine with the chat (True), and what is missing (False)."""
     if config.channel is None:
         yield True, "none; set twitch.channel to let a Twitch chat ask"
         return
@@ -65,7 +65,7 @@ def findings(config: TwitchConfig) -> Iterator[tuple[bool, str]]:
             yield False, f"{account.login} is not logged in yet; the bot's log will say how"
         elif not account.scopes <= token.scopes:
             yield False, f"{account.login} has to log in again, to allow more; the bot's log will say how"
-        elif not account.wished <= token.scopes:
+        elif not account.optional_scopes <= token.scopes:
             yield True, f"{account.login} is logged in, but its login does not allow Twitch's own polls: chat votes instead"
         else:
             yield True, f"{account.login} is logged in"

@@ -1,4 +1,4 @@
-"""A chat in the terminal: what is typed is a line, what the bot says is printed. For trying it without Twitch."""
+"""A chat in the terminal, to try the bot without Twitch: typed lines are chat lines, replies are printed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from bot.messages import ChatState, Hear, Line, Role
+from bot.adapter import ChatConnection, ChatLine, LineReceiver
 from viewer_text.clean import clean_name
+from viewer_text.role import Role
 
 HELP = "type as in chat; '/as NAME [everyone|subscriber|vip|moderator|broadcaster]' speaks as somebody else, Ctrl+D ends"
 
@@ -22,20 +23,23 @@ class Console:
     def __init__(
         self, lines: TextIO | None = None, show: Callable[[str], None] = print, user: str = "you", role: Role = Role.BROADCASTER
     ) -> None:
-        """``lines`` are read to their end, standard input if none are given; ``show`` prints one."""
+        """Args:
+        lines: read to their end; standard input by default.
+        show: prints a line.
+        """
         self._lines = lines or sys.stdin
         self._show, self._user, self._role = show, user, role
         self._count = 0
 
-    async def run(self, hear: Hear) -> None:
-        """Hear until there is nothing more to read."""
+    async def run(self, receive: LineReceiver) -> None:
+        """Read lines until there are no more."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def read() -> None:
-            # A thread, because waiting for a terminal cannot be cancelled; a daemon, so that nobody waits for it.
+            # A thread, as reading from a terminal cannot be cancelled; a daemon, so that the bot can end without it.
             for text in self._lines:
                 try:
-                    loop.call_soon_threadsafe(self._take, text.rstrip("\r\n"), hear)
+                    loop.call_soon_threadsafe(self._take, text.rstrip("\r\n"), receive)
                 except RuntimeError:  # the loop has ended
                     return
             try:
@@ -47,13 +51,14 @@ class Console:
         threading.Thread(target=read, name="console", daemon=True).start()
         await ended.wait()
 
-    def _take(self, text: str, hear: Hear) -> None:
+    def _take(self, text: str, receive: LineReceiver) -> None:
         words = text.split()
         if words and words[0] == "/as":
             self._speak_as(words[1:])
         elif words:
             self._count += 1
-            hear(Line(f"console-{id(self):x}-{self._count}", self._user, self._user.casefold(), text, self._role, self.name))
+            line_id = f"console-{id(self):x}-{self._count}"
+            receive(ChatLine(line_id, self._user, self._user.casefold(), text, self._role, self.name))
 
     def _speak_as(self, words: list[str]) -> None:
         role = words.pop().casefold() if len(words) > 1 and words[-1].casefold() in tuple(Role) else Role.EVERYONE
@@ -64,10 +69,10 @@ class Console:
         self._user, self._role = name, Role(role)
         self._show(f"you are {name}, {self._role}")
 
-    async def say(self, line: Line | None, text: str) -> None:
+    async def say(self, line: ChatLine | None, text: str) -> None:
         """Print a reply."""
         self._show(f"@{clean_name(line.user)} {text}" if line else text)
 
-    def state(self) -> ChatState:
-        """Always there."""
-        return ChatState("connected", "a terminal", self.name)
+    def state(self) -> ChatConnection:
+        """Always connected."""
+        return ChatConnection("connected", "a terminal", self.name)

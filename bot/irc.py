@@ -1,8 +1,8 @@
 """Twitch's chat without an account: anonymous IRC over a websocket, which can listen but not speak.
 
-    socket ─ frames ─▶ Splitter ─ whole lines ─▶ Message ─ PRIVMSG of our channel ─▶ Line
+    socket ─ frames ─▶ LineSplitter ─ whole lines ─▶ IrcMessage ─ PRIVMSG of our channel ─▶ ChatLine
 
-IRC's lines are those of RFC 1459 with IRCv3's tags; Twitch puts who somebody is into the tags.
+The lines follow RFC 1459 with IRCv3's tags; the tags say who the sender is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from typing import NoReturn
 
 import aiohttp
 
-from bot.messages import ChatState, Hear, Line, Role, State
+from bot.adapter import ChatConnection, ChatLine, ConnectionState, LineReceiver
+from bot.errors import BotError
+from viewer_text.role import Role
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +32,28 @@ DETAIL = "listening only: log an account in to answer and to see rewards (docs/c
 
 
 @dataclass(frozen=True, slots=True)
-class Timings:
-    """How patient it is, seconds."""
+class IrcTimings:
+    """Waits and deadlines, in seconds."""
 
     connect_s: float = 10.0
-    """Until a connection must stand, and then until the channel must be joined."""
+    """Deadline for connecting, and again for joining the channel."""
     silence_s: float = 60.0
-    """Without a word until it asks whether anybody is there."""
+    """Silence after which it sends a ping."""
     answer_s: float = 10.0
-    """Until that must be answered."""
+    """Deadline for the answer."""
     pause_s: tuple[float, float] = (1.0, 20.0)
-    """Before connecting again: at first, and at most; doubled each time, of which a random half to whole is waited."""
+    """Pause before connecting again: the first, and the longest; doubled each time, and shortened by up to half at random."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class IrcMessage:
     """One line of IRC."""
 
     command: str
     params: tuple[str, ...] = ()
     """The last one may have spaces."""
     nick: str = ""
-    """Who sent it; empty for a server that does not say."""
+    """Who sent it; empty when a server did."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +62,7 @@ _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _ACTION = re.compile(r"\x01ACTION (.*?)\x01?", re.DOTALL)
 
 
-def parse(text: str) -> Message | None:
+def parse(text: str) -> IrcMessage | None:
     """Read a line without its end; None if it holds no command."""
     tags: dict[str, str] = {}
     if text.startswith("@"):
@@ -78,7 +80,7 @@ def parse(text: str) -> Message | None:
     if not command:
         return None
     nick = prefix.partition("!")[0] if "!" in prefix else ""
-    return Message(command.upper(), (*params, trailing) if colon else tuple(params), nick, tags)
+    return IrcMessage(command.upper(), (*params, trailing) if colon else tuple(params), nick, tags)
 
 
 def role_of(tags: Mapping[str, str]) -> Role:
@@ -95,10 +97,10 @@ def role_of(tags: Mapping[str, str]) -> Role:
     return Role.EVERYONE
 
 
-def line_of(message: Message, channel: str) -> Line | None:
-    """A message of that channel (in lower case) as the bot hears it; None for anything else.
+def line_of(message: IrcMessage, channel: str) -> ChatLine | None:
+    """A message of that channel (in lower case) as a chat line; None for anything else.
 
-    A reward's text is a message like any other here: without an account its points can be neither checked nor given back.
+    A reward's text is a message like any other here: without an account its points can be neither checked nor refunded.
     """
     if message.command != "PRIVMSG" or len(message.params) != 2 or not message.nick:
         return None
@@ -111,7 +113,7 @@ def line_of(message: Message, channel: str) -> Line | None:
     if tags.get("source-room-id", tags.get("room-id")) != tags.get("room-id"):
         return None  # from another channel of a shared chat, which does not see this stream
     bits = tags.get("bits", "")
-    return Line(
+    return ChatLine(
         id=tags.get("id", ""),
         user=tags.get("display-name", "").strip() or message.nick,
         user_id=tags.get("user-id", "") or message.nick,
@@ -122,8 +124,8 @@ def line_of(message: Message, channel: str) -> Line | None:
     )
 
 
-class Splitter:
-    """Whole lines from pieces, however they are cut; remembers no more than ``MAX_LINE`` characters."""
+class LineSplitter:
+    """Joins pieces into whole lines, however they are cut; keeps at most ``MAX_LINE`` characters."""
 
     def __init__(self) -> None:
         self._rest = ""
@@ -142,12 +144,12 @@ class Splitter:
             self._rest += rest
 
 
-class _Reconnect(Exception):
-    """The server asked for it, or has gone deaf."""
+class _Reconnect(BotError):
+    """The server asked for it, or does not answer any more."""
 
 
 class AnonymousIrc:
-    """Listens to one channel, and says so in its state."""
+    """Listens to one channel; its state is ``read-only``."""
 
     name = "irc"
 
@@ -155,25 +157,25 @@ class AnonymousIrc:
         self,
         channel: str,
         url: str = URL,
-        timings: Timings | None = None,
+        timings: IrcTimings | None = None,
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._channel, self._url, self._t = channel.lower(), url, timings or Timings()
+        self._channel, self._url, self._t = channel.lower(), url, timings or IrcTimings()
         self._rng, self._clock = rng or random.Random(), clock
-        self._state: State = "connecting"
+        self._state: ConnectionState = "connecting"
         self._detail = ""
         self._joined = False
 
-    def state(self) -> ChatState:
+    def state(self) -> ChatConnection:
         """How it is connected now."""
-        return ChatState(self._state, self._detail, channel=self._channel)
+        return ChatConnection(self._state, self._detail, channel=self._channel)
 
-    async def say(self, line: Line | None, text: str) -> None:
-        """Nothing: who has not logged in cannot speak."""
+    async def say(self, line: ChatLine | None, text: str) -> None:
+        """Do nothing: without a login the bot cannot speak."""
         log.debug("unsaid: %s", text)
 
-    async def run(self, hear: Hear) -> NoReturn:
+    async def run(self, receive: LineReceiver) -> NoReturn:
         """Listen until cancelled."""
         first_s, most_s = self._t.pause_s
         pause_s = first_s
@@ -181,7 +183,7 @@ class AnonymousIrc:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session:
                 while True:
                     self._joined = False
-                    why = await self._listen(session, hear)
+                    why = await self._listen(session, receive)
                     if self._joined:
                         pause_s = first_s
                     self._set("connecting", f"{why}; trying again")
@@ -190,8 +192,8 @@ class AnonymousIrc:
         finally:
             self._set("offline")
 
-    async def _listen(self, session: aiohttp.ClientSession, hear: Hear) -> str:
-        """Listen for as long as it lasts; returns why it ended."""
+    async def _listen(self, session: aiohttp.ClientSession, receive: LineReceiver) -> str:
+        """Listen until the connection ends; returns why it ended."""
         try:
             async with asyncio.timeout(self._t.connect_s):
                 socket = await session.ws_connect(self._url, max_msg_size=1 << 20, autoping=True)
@@ -201,7 +203,7 @@ class AnonymousIrc:
             return f"Twitch's chat cannot be reached: {_told(error)}"
         try:
             await self._join(socket)
-            return await self._hear(socket, hear)
+            return await self._receive_from(socket, receive)
         except _Reconnect as error:
             return str(error)
         except (aiohttp.ClientError, OSError) as error:
@@ -220,17 +222,17 @@ class AnonymousIrc:
         ):
             await socket.send_str(f"{line}\r\n")
 
-    async def _hear(self, socket: aiohttp.ClientWebSocketResponse, hear: Hear) -> str:
-        splitter, asked = Splitter(), False
+    async def _receive_from(self, socket: aiohttp.ClientWebSocketResponse, receive: LineReceiver) -> str:
+        splitter, asked = LineSplitter(), False
         deadline_s = self._clock() + self._t.connect_s  # to have joined
         while True:
-            patience_s = self._t.answer_s if asked else self._t.silence_s
+            wait_s = self._t.answer_s if asked else self._t.silence_s
             if not self._joined:
-                patience_s = min(patience_s, deadline_s - self._clock())
-                if patience_s <= 0:
+                wait_s = min(wait_s, deadline_s - self._clock())
+                if wait_s <= 0:
                     raise _Reconnect(f"#{self._channel} could not be joined in time; is twitch.channel spelt right?")
             try:
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(wait_s):
                     frame = await socket.receive()
             except TimeoutError:
                 if asked:
@@ -245,9 +247,9 @@ class AnonymousIrc:
             text = frame.data if isinstance(frame.data, str) else frame.data.decode("utf-8", "replace")
             for each in splitter.feed(text):
                 if message := parse(each):
-                    await self._take(socket, message, hear)
+                    await self._take(socket, message, receive)
 
-    async def _take(self, socket: aiohttp.ClientWebSocketResponse, message: Message, hear: Hear) -> None:
+    async def _take(self, socket: aiohttp.ClientWebSocketResponse, message: IrcMessage, receive: LineReceiver) -> None:
         match message.command:
             case "PING":
                 await socket.send_str(f"PONG :{message.params[-1] if message.params else ''}\r\n")
@@ -260,11 +262,11 @@ class AnonymousIrc:
                 log.info("Twitch's chat says: %s", _told(message.params[-1] if message.params else ""))
             case "PRIVMSG":
                 if line := line_of(message, self._channel):
-                    hear(line)
+                    receive(line)
             case _:
                 pass
 
-    def _set(self, state: State, detail: str = "") -> None:
+    def _set(self, state: ConnectionState, detail: str = "") -> None:
         if (state, detail) != (self._state, self._detail):
             level = logging.INFO if state != "connecting" or self._state == "connecting" else logging.WARNING
             log.log(level, "chat of %s: %s%s", self._channel, state, f" ({detail})" if detail else "")
@@ -272,7 +274,7 @@ class AnonymousIrc:
 
 
 def _told(error: object) -> str:
-    """Foreign words on one short line."""
+    """Text from elsewhere, on one short line."""
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error.strerror or error.os_error
     text = "".join(character for character in str(error) if character.isprintable())

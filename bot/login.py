@@ -1,4 +1,4 @@
-"""The first login of an account: a code to type in at Twitch, or a page on this machine. For the configured accounts."""
+"""The first login of a configured account: a code to enter at Twitch, or a page on this machine."""
 
 from __future__ import annotations
 
@@ -17,54 +17,55 @@ from twitchio.authentication.oauth import OAuth
 from twitchio.exceptions import DeviceCodeFlowException, HTTPException
 
 from bot.accounts import Account
-from bot.faults import Fault, explain, judge
+from bot.errors import BotError
 from bot.tokens import Token
+from bot.twitch_errors import ErrorKind, classify, describe
 
 log = logging.getLogger(__name__)
 
 PAGE_HOST = "localhost"
-"""Twitch takes http for a redirect to this name only; nobody else can reach it."""
+"""Twitch allows http in redirects to this name only; no other machine can reach it."""
 _STATES = 32
-"""Logins begun on the page and not finished that are remembered; older ones have to begin again."""
+"""Unfinished logins on the page that are remembered; older ones have to start again."""
 _STATE_S = 600.0
 
 
-class WrongAccount(Exception):
-    """Somebody logged in who was not asked to."""
+class WrongAccount(BotError):
+    """Another account logged in than the one that was asked to, or it allowed too little."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:
-    """A code to type in at Twitch."""
+    """A code to enter at Twitch."""
 
     account: str
     address: str
-    """Where to type it in; the code may be in it already."""
+    """Where to enter it; the code may be in it already."""
     code: str
     expires_s: float
 
 
-async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCode], None]) -> Token | None:
-    """Log in by a code that a person types in at Twitch.
+async def by_device_code(http: OAuth, account: Account, show: Callable[[DeviceCode], None]) -> Token | None:
+    """Log in by a code that a person enters at Twitch.
 
     Args:
-        tell: shows the code.
+        show: shows the code.
 
     Returns:
-        The login; None when the code expired before anybody typed it in.
+        The login; None when the code expired before anybody entered it.
 
     Raises:
-        WrongAccount: another account was logged in; its leave was given back.
-        HTTPException, ClientError, OSError: as ``faults.judge`` takes them.
+        WrongAccount: another account logged in; its permission was given back.
+        HTTPException, ClientError, OSError: as ``twitch_errors.classify`` takes them.
     """
     reply: Any = await http.device_code_flow(scopes=_scopes(account))
     interval_s, expires_s = max(float(reply["interval"]), 0.05), float(reply["expires_in"])
-    tell(DeviceCode(account.login, str(reply["verification_uri"]), str(reply["user_code"]), expires_s))
+    show(DeviceCode(account.login, str(reply["verification_uri"]), str(reply["user_code"]), expires_s))
     end_s = time.monotonic() + expires_s
     while (left_s := end_s - time.monotonic()) > 0:
         try:
             async with asyncio.timeout(left_s):
-                # twitchio says int, and sleeps for what it is given
+                # twitchio says int, and sleeps for any number
                 given: Any = await http.device_code_authorization(
                     scopes=_scopes(account),
                     device_code=reply["device_code"],
@@ -74,7 +75,7 @@ async def by_device_code(http: OAuth, account: Account, tell: Callable[[DeviceCo
         except ValueError:  # a reason that twitchio does not know, such as 'expired_token' or 'access_denied'
             return None
         except DeviceCodeFlowException as error:
-            if judge(error) is not Fault.PASSING:
+            if classify(error) is not ErrorKind.TEMPORARY:
                 return None  # 'invalid device code': it expired, or it was used
         except (TimeoutError, aiohttp.ClientError, OSError):
             pass
@@ -86,13 +87,13 @@ async def accept(http: OAuth, account: Account, access: str, refresh: str) -> To
     """Check whose token it is.
 
     Raises:
-        WrongAccount: not the account's, or it allows too little; the token was given back.
+        WrongAccount: it is another account's, or allows too little; the token was given back.
     """
     valid = await http.validate_token(access)
     scopes = frozenset(valid.scopes or ())
     if (valid.login or "").lower() == account.login and valid.user_id and account.scopes <= scopes:
         return Token(account.login, valid.user_id, access, refresh, scopes)
-    with suppress(HTTPException, aiohttp.ClientError, OSError):  # giving back is a courtesy
+    with suppress(HTTPException, aiohttp.ClientError, OSError):  # giving it back is a courtesy
         await http.revoke_token(access)
     if (valid.login or "").lower() != account.login:
         raise WrongAccount(f"{valid.login or 'an application'} logged in, but {account.login} was asked to")
@@ -100,17 +101,17 @@ async def accept(http: OAuth, account: Account, access: str, refresh: str) -> To
 
 
 class LoginPage:
-    """A page on this machine that sends to Twitch and takes the answer; for the configured accounts only.
+    """A page on this machine that redirects to Twitch and receives the answer; for the configured accounts only.
 
-    Not twitchio's page, which keeps the token of whoever comes by, asks for whatever scopes the address names, and checks no
-    state.
+    Not twitchio's page, which keeps the token of anybody who visits it, asks for any scopes that the address names, and checks
+    no state.
     """
 
     def __init__(self, http: OAuth, port: int) -> None:
         self._http, self._port = http, port
         self._asked: dict[str, tuple[Account, asyncio.Future[Token]]] = {}
         self._states: dict[str, tuple[str, float]] = {}
-        """State sent along, to the account that it is for and the time of asking."""
+        """The states sent along, each with its account and the time."""
 
     def address(self, account: Account) -> str:
         """Where that account logs in."""
@@ -143,23 +144,23 @@ class LoginPage:
     async def _to_twitch(self, request: web.Request) -> web.Response:
         asked = self._asked.get(request.query.get("account", "").lower())
         if asked is None:
-            return web.Response(status=404, text="Nobody of that name is asked to log in here; the bot's log has the address.")
+            return web.Response(status=404, text="No such account is asked to log in; the bot's log has the address.")
         payload = self._http.get_authorization_url(scopes=_scopes(asked[0]), redirect_uri=self._redirect, force_verify=True)
         now_s = time.monotonic()
         self._states = {key: kept for key, kept in self._states.items() if now_s - kept[1] < _STATE_S}
         while len(self._states) >= _STATES:
             del self._states[next(iter(self._states))]
         self._states[payload.state] = (asked[0].login, now_s)
-        # Not twitchio's permanent redirect, which browsers keep: its state holds for one login.
+        # Not twitchio's permanent redirect: browsers cache it, and its state is valid for one login.
         raise web.HTTPFound(f"{payload.url}")
 
     async def _from_twitch(self, request: web.Request) -> web.Response:
         login, _ = self._states.pop(request.query.get("state", ""), ("", 0.0))
         asked = self._asked.get(login)
         if asked is None:
-            return web.Response(status=400, text="This login did not begin here, or too long ago: begin again.")
+            return web.Response(status=400, text="This login did not start here, or too long ago: start again.")
         if "code" not in request.query:
-            return web.Response(status=400, text="Twitch was told no: begin again if that was a mistake.")
+            return web.Response(status=400, text="The login was declined at Twitch: start again if that was a mistake.")
         account, answer = asked
         try:
             given = await self._http.user_access_token(request.query["code"], redirect_uri=self._redirect)
@@ -167,15 +168,15 @@ class LoginPage:
         except WrongAccount as error:
             log.warning("login refused: %s", error)
             return web.Response(
-                status=403, text=f"That was the wrong account: log in to Twitch as {account.login}, and begin again."
+                status=403, text=f"That was the wrong account: log in to Twitch as {account.login}, and start again."
             )
         except (HTTPException, aiohttp.ClientError, OSError) as error:
-            log.warning("a login could not be finished: %s", explain(error))
-            return web.Response(status=502, text="Twitch did not finish the login: begin again.")
+            log.warning("a login could not be finished: %s", describe(error))
+            return web.Response(status=502, text="Twitch did not finish the login: start again.")
         if not answer.done():
             answer.set_result(token)
         return web.Response(text=f"{account.login} is logged in. You can close this page.")
 
 
 def _scopes(account: Account) -> Scopes:
-    return Scopes(sorted(account.scopes | account.wished))
+    return Scopes(sorted(account.scopes | account.optional_scopes))

@@ -1,25 +1,27 @@
-"""Chat text to command, pure: the same line and settings give the same command, whatever else goes on.
+"""Chat text to a command and its words, pure: the same line and settings always give the same result.
 
-Takes any text: a megabyte, half an emoji, marks that turn the line around. It looks at a bounded part of it.
+Takes any text: a megabyte, half an emoji, marks that reverse the line. It looks at a bounded part of it.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from bot.config import ChatConfig, CommandConfig
-from bot.messages import Line, Role
+from bot.adapter import ChatLine
+from bot.commands.command import ChatCommand
+from bot.commands.dream import DREAM
+from bot.config import ChatConfig
 from viewer_text.cheers import uncheered
 from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
+from viewer_text.role import Role
 
 _MENTION = re.compile(r"@\w{1,25}")
 """Twitch puts the name of who is replied to in front, and so do people: ``@bot !dream x``, ``@bot: !dream x``."""
 _BEHIND_MENTION = " ,:;.-–—"
-_SUBJECTS = frozenset({"dream", "layer", "what", "poll"})
-"""Commands whose words are subjects: all of them go to the streamer, which says what it leaves out."""
 _TRAILING = ".,:;!?"
-"""Forgiven after a command's word."""
+"""Ignored after a command's name."""
 _BARE = re.compile(r"[\w'\- ]+(?:\+[\w'\- ]+){0,3}")
 """What can be a subject's name, or up to four; sentences have other characters or more words."""
 _BARE_WORDS = 5
@@ -27,57 +29,58 @@ _BARE_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """What a line asks the bot to do."""
+class Invocation:
+    """A command that a line uses."""
 
-    name: str
-    """As in ``CommandsConfig``, whatever alias was typed."""
+    command: ChatCommand[Any]
     words: str = ""
-    """What follows it, cleaned, at most 100 graphemes; 500 where it asks for something to be dreamt."""
+    """What follows the command, cleaned: at most 100 graphemes, 500 for a command that takes subjects."""
     bare: bool = False
     """No command was typed; ``words`` may be the name of something, or just talk."""
 
 
 class Parser:
-    """Knows the commands of a config."""
+    """Reads lines by a config: its prefix, aliases and roles."""
 
     def __init__(self, config: ChatConfig) -> None:
         self._prefix = config.prefix.casefold()
-        self._bare = config.bare_words and config.commands.dream.enabled
-        self._commands: dict[str, CommandConfig] = {}
-        self._names: dict[str, str] = {}
-        for name, command in config.commands.items():
-            if command.enabled:
-                self._commands[name] = command
-                self._names |= {word.casefold(): name for word in (name, *command.aliases)}
+        self._commands: dict[str, ChatCommand[Any]] = {}
+        """By name and alias."""
+        self._roles: dict[str, Role] = {}
+        """The weakest role that may use a command, by its name."""
+        for command, settings in config.commands.items():
+            if settings.enabled:
+                self._roles[command.name] = Role(settings.role)
+                self._commands |= {word.casefold(): command for word in (command.name, *settings.aliases)}
+        self._bare = config.bare_words and DREAM.name in self._roles
 
-    def __call__(self, line: Line) -> Command | None:
-        """What a line asks for; None for talk, for other bots' commands, and for what its speaker may not do."""
-        command = self._read(line)
-        return command if command is not None and self.allows(command.name, line.role) else None
+    def __call__(self, line: ChatLine) -> Invocation | None:
+        """The command that a line uses; None for talk, for other bots' commands, and for one that the viewer may not use."""
+        found = self._read(line)
+        return found if found is not None and self.allows(found.command.name, line.role) else None
 
     def allows(self, name: str, role: Role) -> bool:
         """Whether that role may use that command."""
-        command = self._commands.get(name)
-        return command is not None and role.rank >= Role(command.role).rank
+        weakest = self._roles.get(name)
+        return weakest is not None and role.rank >= weakest.rank
 
-    def offered(self, role: Role) -> tuple[str, ...]:
-        """The commands that a role may use, viewers' first."""
-        return tuple(name for name in self._commands if self.allows(name, role))
+    def usable(self, role: Role) -> tuple[str, ...]:
+        """The names of the commands that a role may use, viewers' first."""
+        return tuple(name for name in self._roles if self.allows(name, role))
 
-    def _read(self, line: Line) -> Command | None:
+    def _read(self, line: ChatLine) -> Invocation | None:
         text = self._message(clean(line.text, LINE_GRAPHEMES), cheered=line.bits > 0)
         if text.casefold().startswith(self._prefix):
             word, _, words = text[len(self._prefix) :].lstrip().partition(" ")
-            name = self._names.get(word.casefold()) or self._names.get(word.casefold().rstrip(_TRAILING))
-            if name is not None:
-                return Command(name, words.strip() if name in _SUBJECTS else clean_text(words))
+            command = self._commands.get(word.casefold()) or self._commands.get(word.casefold().rstrip(_TRAILING))
+            if command is not None:
+                return Invocation(command, words.strip() if command.takes_subjects else clean_text(words))
             if not line.reward_id:
                 return None
         if line.reward_id:
-            return Command("dream", text)
+            return Invocation(DREAM, text)
         if self._bare and _BARE.fullmatch(text) and all(len(part.split()) <= _BARE_WORDS for part in text.split("+")):
-            return Command("dream", text, bare=True)
+            return Invocation(DREAM, text, bare=True)
         return None
 
     def _message(self, text: str, *, cheered: bool) -> str:

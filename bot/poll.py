@@ -1,4 +1,4 @@
-"""A poll as the bot knows it, and what a chat line means in it. Pure."""
+"""A poll as the streamer reports it, and which choice a chat line names. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from viewer_text.clean import clean_text
 
 LONGEST = 120
-"""Characters of a line beyond which it is no vote, whatever it says."""
+"""A line with more characters is no vote."""
 _NUMBER = re.compile(r"[#!]?([1-9])[.!?)]*")
 _ENDS = " \t.,:;!?#\"'()"
-"""Forgiven around a name."""
+"""Ignored around a name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of the things that a poll is between."""
+class PollChoice:
+    """One of the choices."""
 
     number: int
     title: str
@@ -34,10 +34,10 @@ class Poll:
     id: str
     state: str
     """``open``, ``decided`` or ``cancelled``."""
-    choices: tuple[Choice, ...]
+    choices: tuple[PollChoice, ...]
     left_s: float
     user: str
-    """Who began it; empty: it began by itself."""
+    """Who opened it; empty when it opened by itself."""
     winner: int | None
     """Number of the choice that won."""
     tied: bool
@@ -69,23 +69,23 @@ def _comparable(text: str) -> str:
     return plain if _NUMBER.fullmatch(plain) else plain.strip(_ENDS)
 
 
-def poll_of(told: Mapping[str, Any]) -> Poll:
-    """A poll as the streamer tells it.
+def poll_of(answer: Mapping[str, Any]) -> Poll:
+    """Read a poll from the streamer's JSON.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: it is no poll.
     """
     choices = tuple(
-        Choice(int(each["number"]), str(each["title"]), tuple(str(name) for name in each["names"]), int(each["votes"]))
-        for each in told["choices"]
+        PollChoice(int(each["number"]), str(each["title"]), tuple(str(name) for name in each["names"]), int(each["votes"]))
+        for each in answer["choices"]
     )
-    winner = told["winner"]
+    winner = answer["winner"]
     return Poll(
-        str(told["id"]),
-        str(told["state"]),
+        str(answer["id"]),
+        str(answer["state"]),
         choices,
-        float(told["left_s"]),
-        str(told["user"]),
+        float(answer["left_s"]),
+        str(answer["user"]),
         None if winner is None else int(winner),
-        told["tied"] is True,
+        answer["tied"] is True,
     )

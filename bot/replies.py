@@ -1,6 +1,6 @@
-"""What the bot says: a text for the occasion, never the same twice in a row, with everything in words.
+"""Makes replies: chooses a template, never the same twice in a row, and fills it in, with numbers and places in words.
 
-The texts themselves are in ``wording.py`` and, where the operator likes others, in the config.
+The texts are in the commands' files, in ``all_replies.py`` and, for an operator who prefers others, in the config.
 """
 
 from __future__ import annotations
@@ -8,44 +8,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bot.client import Change, labels_of
+from bot.adapter import MAX_REPLY
+from bot.all_replies import ALL_REPLIES
+from bot.api_answers import RequestChange, labels_of
 from bot.config import ChatConfig
-from bot.messages import MAX_REPLY
-from bot.saying import quote
-from bot.wording import WORDING
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, quote
 
 NOW_S = 5.0
-"""Below, a wait is not worth telling."""
+"""A shorter wait is not worth mentioning."""
 LISTED = MAX_REPLY - 60
-"""Characters of a list that leave room for what is said around it."""
+"""Characters of a list; the rest is for the text around it."""
 _NOBODY = "you"
 
 
 class Replies:
-    """Chooses texts and fills them in."""
+    """Chooses templates and fills them in."""
 
     def __init__(self, config: ChatConfig, rng: Random, layout: str = "auto") -> None:
-        """``layout`` is the streamer's, as in ``dream.layout``: where several subjects lie."""
+        """``layout`` is the streamer's ``dream.layout``: how several subjects share the picture."""
         self._rng = rng
         self.configure(config, layout)
 
     def configure(self, config: ChatConfig, layout: str) -> None:
-        """Go by other settings from now on; arguments as at the start."""
-        self._texts = {key: config.replies.get(key, said.templates) for key, said in WORDING.items()}
+        """Use other settings from now on; arguments as for a new object."""
+        self._texts = {key: config.replies.get(key, said.templates) for key, said in ALL_REPLIES.items()}
         self._prefix, self._layout = config.prefix, layout
         self._last: dict[str, int] = {}
-        """The text that was used last, for each key."""
+        """The number of the template that was used last, by key."""
 
     def say(self, key: str, user: str = "", **values: object) -> str:
         """One line of at most 450 characters.
 
         Args:
-            key: as in ``WORDING``; ``values`` are its placeholders.
+            key: as in ``ALL_REPLIES``; ``values`` are its placeholders.
             user: who is answered.
         """
         text = self._fill(key, user, values)
-        # Chats take what starts so for a command.
+        # Chats treat a text that starts so as a command of their own.
         return _cut(" ".join(text.split()).lstrip("/.\\ "), MAX_REPLY)
 
     def _fill(self, key: str, user: str, values: dict[str, object]) -> str:
@@ -62,7 +61,7 @@ class Replies:
     # Words for things
 
     def subjects(self, labels: Sequence[str]) -> str:
-        """What lies where, for example ``tabby cat on top, pizza below``."""
+        """Subjects and their places, for example ``tabby cat on top, pizza below``."""
         labels = list(dict.fromkeys(quote(label) for label in labels))
         if len(labels) < 2 or self._layout == "whole":
             return labels[0] if labels else ""
@@ -97,13 +96,13 @@ class Replies:
         return self._fill("wait_hours", "", {"n": round(seconds / 3600)})
 
     def again(self, seconds: float | None) -> str:
-        """When another try may succeed, for example ``in about 2 minutes``; None is not known."""
+        """When another try may succeed, for example ``in about 2 minutes``; None: unknown."""
         if seconds is None:
             return self._fill("again_unknown", "", {})
         return self.wait(seconds) if seconds >= NOW_S else self._fill("again_now", "", {})
 
-    def changes(self, changes: Sequence[Change]) -> list[str]:
-        """What is dreamt in place of what was asked for, in as few lines as it takes."""
+    def changes(self, changes: Sequence[RequestChange]) -> list[str]:
+        """What some requests will show instead, in as few lines as possible."""
         entries = []
         for change in changes:
             heard, name = self.subjects(labels_of(change.asked)), clean_name(change.user) or _NOBODY
@@ -121,16 +120,16 @@ class Replies:
         return [self.say("changed", list="; ".join(line)) for line in lines]
 
     def choices(self, words: Sequence[str]) -> str:
-        """Some to choose from, for example ``lion, candle or umbrella``."""
+        """Choices, for example ``lion, candle or umbrella``."""
         *firsts, last = map(quote, words)
         return f"{', '.join(firsts)} {self._fill('or', '', {})} {last}" if firsts else last
 
     def page(self, path: str) -> str:
-        """Where a page is whose whole address is not known."""
+        """A page of which only the last part of the address is known."""
         return self._fill("page_path", "", {"path": path})
 
     def examples(self, labels: Sequence[str]) -> dict[str, str]:
-        """Placeholders of some subjects to start with, chosen anew each time.
+        """Placeholders with one or two subjects, chosen at random each time.
 
         Args:
             labels: at least one.
@@ -139,7 +138,7 @@ class Replies:
         return {"example": some[0], "pair": " + ".join(some)}
 
     def note(self, text: str) -> str:
-        """What was guessed, to be put behind what was understood; empty for nothing."""
+        """What was guessed, as it follows what was understood; empty for nothing."""
         return self._fill("note", "", {"note": quote(text)}) if text else ""
 
 

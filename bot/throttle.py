@@ -1,4 +1,4 @@
-"""How fast the bot may speak: Twitch silences whoever says more than so many messages in 30 seconds."""
+"""How fast the bot speaks: Twitch mutes an account that sends too many messages in 30 seconds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 AS_VIEWER, AS_MODERATOR = 20, 100
-"""Messages in 30 s that Twitch allows an account, and one that moderates the channel."""
+"""Messages in 30 s that Twitch allows an account, and a moderator's account."""
 WINDOW_S = 30.0
 RESERVED = 0.2
-"""Share of the messages that only moderators' replies may use, so that they never wait for the viewers'."""
+"""Share of the messages reserved for replies to moderators, so that they never wait for replies to viewers."""
 WAITING = 32
-"""Replies to viewers that may wait; later ones are not said, for they would come too late to be understood."""
+"""Replies to viewers that may wait; further ones are dropped, as they would come too late to make sense."""
 PATIENCE_S = 15.0
-"""Seconds after which a waiting reply to a viewer is not said any more."""
+"""Seconds after which a waiting reply to a viewer is dropped."""
 _TURN_S = 0.1
 
 
 class Throttle:
-    """Lets so many messages through in any 30 seconds, moderators' replies first. For one event loop."""
+    """Lets so many messages through in any 30 seconds, replies to moderators first. For one event loop."""
 
     def __init__(
         self,
@@ -29,22 +29,22 @@ class Throttle:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.per_30s = per_30s
-        """May be changed at any time, as when the account becomes a moderator."""
+        """Can be changed at any time, as when the account becomes a moderator."""
         self.dropped = 0
-        """Replies that were not said."""
+        """Replies that were dropped."""
         self._clock, self._sleep = clock, sleep
         self._said: deque[float] = deque()
         self._lines: tuple[deque[object], deque[object]] = (deque(), deque())
-        """Who waits: moderators' replies, the others."""
+        """What waits: replies to moderators, and the others."""
 
     async def wait(self, first: bool = False) -> bool:
-        """Wait until a message may be said, and count it as said.
+        """Wait until a message may be sent, and count it as sent.
 
         Args:
-            first: it answers a moderator, so it goes before what answers viewers, and is never given up.
+            first: it answers a moderator, so it goes before replies to viewers, and is never dropped.
 
         Returns:
-            Whether to say it; False when it would come too late.
+            Whether to send it; False when it would come too late.
         """
         line = self._lines[0 if first else 1]
         if not first and len(line) >= WAITING:

@@ -1,4 +1,4 @@
-"""The logins of the bot's accounts: a file of its owner's alone, written whole or not at all."""
+"""The saved logins of the bot's accounts: a file that only its owner can read, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import platformdirs
 
+from bot.errors import BotError
+
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -20,13 +22,13 @@ VERSION = 1
 _MAX_BYTES = 1_000_000
 
 
-class TokenFileError(Exception):
-    """The file cannot be used; the message says why and what to do, and holds no secret."""
+class TokenFileError(BotError):
+    """The file cannot be used; the message says why and what to do, without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One account's leave to act for it."""
+    """A login: the permission to act for an account."""
 
     login: str
     """The account's name, lower case."""
@@ -34,27 +36,27 @@ class Token:
     """Its number at Twitch."""
     access: str = field(repr=False)
     refresh: str = field(repr=False)
-    """Buys the next ``access``. A public application's is good for 30 days and for one use: to lose it means a new login."""
+    """Buys the next ``access``. A public application's is valid for 30 days and one use; losing it means a new login."""
     scopes: frozenset[str] = frozenset()
     """What the account allowed."""
 
 
 def default_path() -> Path:
-    """Where logins are kept unless the config says otherwise."""
+    """Where logins are saved unless the config says otherwise."""
     return Path(platformdirs.user_state_dir("zoomdream", appauthor=False)) / "twitch_tokens.json"
 
 
 class TokenStore:
-    """The file of logins. Read anew at every look, so that a login made by another program counts."""
+    """The file of logins. It is read for every question, so that logins made by other programs count."""
 
     def __init__(self, path: Path, client_id: str) -> None:
         """Args:
-        client_id: the application that the logins are for; another application's are left alone, and are of no use.
+        client_id: the application that the logins are for; another application's are neither used nor changed.
         """
         self.path, self._client_id = path, client_id
 
     def get(self, login: str) -> Token | None:
-        """The login of an account, if there is one.
+        """The login of an account; None when there is none.
 
         Raises:
             TokenFileError: the file is there and cannot be used.
@@ -69,10 +71,10 @@ class TokenStore:
             raise self._unusable(f"the login of {login} is incomplete") from error
 
     def put(self, token: Token) -> None:
-        """Keep a login, in place of the account's last one.
+        """Save a login, in place of the account's last one.
 
         Raises:
-            TokenFileError: it could not be written; what was there is as it was.
+            TokenFileError: it could not be written; the file is unchanged.
         """
         data = self._read()
         self._accounts(data)[token.login] = {
@@ -87,7 +89,7 @@ class TokenStore:
         """Drop an account's login.
 
         Raises:
-            TokenFileError: it could not be written; what was there is as it was.
+            TokenFileError: it could not be written; the file is unchanged.
         """
         data = self._read()
         if self._accounts(data).pop(login.lower(), None) is not None:
@@ -96,7 +98,7 @@ class TokenStore:
     def _accounts(self, data: dict[str, Any]) -> dict[str, Any]:
         accounts = data.setdefault("applications", {}).setdefault(self._client_id, {})
         if not isinstance(accounts, dict):
-            raise self._unusable("it does not hold what it should")
+            raise self._unusable("its content is not what it should be")
         return accounts
 
     def _read(self) -> dict[str, Any]:
@@ -111,7 +113,7 @@ class TokenStore:
                 f"{self.path}: cannot be read ({error.strerror}); make it readable, or name another"
             ) from error
         if mode & 0o077:
-            log.warning("%s could be read by others (mode %o); now it is its owner's alone", self.path, mode)
+            log.warning("%s could be read by others (mode %o); now only its owner can", self.path, mode)
             with suppress(OSError):
                 self.path.chmod(0o600)
         try:
@@ -119,7 +121,7 @@ class TokenStore:
         except ValueError as error:
             raise self._unusable("it is damaged") from error
         if not isinstance(data, dict) or not isinstance(data.get("applications", {}), dict):
-            raise self._unusable("it does not hold what it should")
+            raise self._unusable("its content is not what it should be")
         return data
 
     def _unusable(self, why: str) -> TokenFileError:
@@ -130,10 +132,10 @@ class TokenStore:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read: whole or not at all, and safe from a power cut once this returns.
+    """Write a file that only its owner can read: whole or not at all, and safe from a power cut once this returns.
 
     Raises:
-        TokenFileError: it could not be written; what was there is as it was.
+        TokenFileError: it could not be written; the file is unchanged.
     """
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:

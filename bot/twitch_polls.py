@@ -1,4 +1,4 @@
-"""Twitch's own polls, held for the streamer's: made over Helix, looked after there, and ended with it."""
+"""Twitch's own polls for the streamer's: opened over Helix, read every second, and ended with the streamer's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bot.faults import explain
+from bot.connection_monitor import TWITCH_ERRORS
 from bot.poll import Poll
 from bot.twitch_client import SOURCE
-from bot.watchdog import TROUBLE
+from bot.twitch_errors import describe
 
 if TYPE_CHECKING:
     import twitchio
@@ -26,36 +26,36 @@ TITLE_LENGTH = 25
 SECONDS = (15, 1800)
 """The shortest and the longest poll of Twitch's."""
 EARLIER_S = 2
-"""So much before the streamer's own poll ends Twitch's, so that all votes are there by then."""
+"""Twitch's poll ends this long before the streamer's, so that all votes are counted in time."""
 ACTIVE, TERMINATED, COMPLETED = "ACTIVE", "TERMINATED", "COMPLETED"
 
 Account = Callable[[], "tuple[TwitchClient, str, str]"]
-"""twitchio's client, the channel's user id, and why polls cannot be: empty if they can."""
+"""Gives twitchio's client, the channel's user id, and why polls are impossible: empty when they are possible."""
 
 
 class TwitchPolls:
-    """One poll at a time; as ``bot.polls.Elsewhere``. What cannot be is told to the log once, and chat votes instead."""
+    """One poll at a time; as ``bot.adapter.PlatformPolls``. When it does not work, the log says why once, and chat votes."""
 
     name = SOURCE
 
     def __init__(self, account: Account, call_s: float) -> None:
         """Args:
         account: asked at each call; raises ConnectionError while nobody is logged in.
-        call_s: for a call to succeed.
+        call_s: deadline of a call.
         """
         self._account, self._call_s = account, call_s
         self._poll: twitchio.Poll | None = None
         self._warned: set[str] = set()
 
     async def begin(self, poll: Poll) -> bool:
-        """Make a poll, or go on with the same one that an earlier run of the bot made."""
+        """Open a poll, or continue the same one that an earlier run of the bot opened."""
         self._poll = None
         seconds = min(int(poll.left_s) - EARLIER_S, SECONDS[1])
         titles = titles_of(poll)
         try:
-            client, channel_id, hindrance = self._account()
-            if hindrance:
-                self._warn(hindrance)
+            client, channel_id, obstacle = self._account()
+            if obstacle:
+                self._warn(obstacle)
                 return False
             channel = client.create_partialuser(channel_id)
             async with asyncio.timeout(self._call_s):
@@ -67,17 +67,17 @@ class TwitchPolls:
                     self._poll = latest[0]
                     return True
                 if seconds < SECONDS[0]:
-                    self._warn(f"Twitch's take {SECONDS[0]} s at least, and this one has {seconds} s left")
+                    self._warn(f"Twitch's polls take at least {SECONDS[0]} s, and this one has {seconds} s left")
                     return False
                 self._poll = await channel.create_poll(title=TITLE, choices=titles, duration=seconds)
-        except TROUBLE as error:
-            self._warn(explain(error))
+        except TWITCH_ERRORS as error:
+            self._warn(describe(error))
             return False
         log.info("a poll is open on Twitch for %d s", seconds)
         return True
 
     async def look(self) -> tuple[tuple[int, ...] | None, bool]:
-        """The votes so far, and whether somebody ended the poll on Twitch; votes are None for one that was deleted there."""
+        """The votes so far, and whether somebody ended the poll on Twitch; votes are None when it was deleted there."""
         if self._poll is None:
             return None, False
         try:
@@ -85,8 +85,8 @@ class TwitchPolls:
             async with asyncio.timeout(self._call_s):
                 channel = client.create_partialuser(channel_id)
                 found = await channel.fetch_polls(ids=[self._poll.id], first=1, max_results=1)
-        except TROUBLE as error:
-            log.warning("the votes on Twitch are not known for a moment: %s", explain(error))
+        except TWITCH_ERRORS as error:
+            log.warning("the votes on Twitch are unknown for the moment: %s", describe(error))
             return None, False
         if not found:
             return None, False
@@ -97,7 +97,7 @@ class TwitchPolls:
         return (counts_of(self._poll) if self._poll.status == TERMINATED else None), True
 
     async def end(self, *, cancelled: bool) -> tuple[int, ...] | None:
-        """Close the poll on Twitch: its result stays in view for a while, a cancelled one goes at once."""
+        """End the poll on Twitch: its result stays visible for a while, a cancelled one disappears at once."""
         if self._poll is None:
             return None
         poll, self._poll = self._poll, None
@@ -106,8 +106,8 @@ class TwitchPolls:
         try:
             async with asyncio.timeout(self._call_s):
                 return counts_of(await poll.end_poll(status="ARCHIVED" if cancelled else "TERMINATED"))
-        except TROUBLE as error:  # its time may have been over first
-            log.info("the poll on Twitch was not ended: %s", explain(error))
+        except TWITCH_ERRORS as error:  # its time may have run out first
+            log.info("the poll on Twitch was not ended: %s", describe(error))
             return None
 
     def _warn(self, why: str) -> None:

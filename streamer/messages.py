@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from viewer_text.role import Role as Role
+
 
 class Layout(StrEnum):
     """How several targets share the picture; the first named is on top or on the left."""
@@ -145,26 +147,6 @@ class RequestState(StrEnum):
     ON_AIR = "on_air"
     DONE = "done"
     REMOVED = "removed"
-
-
-class Role(StrEnum):
-    """Who asks, weakest first."""
-
-    EVERYONE = "everyone"
-    SUBSCRIBER = "subscriber"
-    VIP = "vip"
-    MODERATOR = "moderator"
-    BROADCASTER = "broadcaster"
-
-    @property
-    def rank(self) -> int:
-        """How strong it is: 0 for everyone, 4 for the broadcaster."""
-        return list(Role).index(self)
-
-    @property
-    def moderates(self) -> bool:
-        """Whether it may keep order: moderators and the broadcaster."""
-        return self.rank >= Role.MODERATOR.rank
 
 
 class Priority(StrEnum):

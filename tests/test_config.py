@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.wording import WORDING
+from bot.all_replies import ALL_REPLIES
 from streamer.config import Config, FileOutput, NullOutput, free_name, is_loopback
 from streamer.settings_file import MAX_FILE_BYTES, ConfigError, load, shipped_configs
 from streamer.settings_rules import setting_keys, takes_text
@@ -618,8 +618,8 @@ def test_the_reference_lists_every_setting_at_its_default():
 def test_the_wording_lists_everything_the_bot_says():
     write = runpy.run_path(str(ROOT / "tools" / "write_reference.py"))["wording"]
     file = shipped_configs() / "wording.yaml"
-    assert file.read_text() == write(), "configs/wording.yaml differs from bot/wording.py; run tools/write_reference.py"
-    assert load(file, (), {}).chat.replies == {key: said.templates for key, said in WORDING.items()}
+    assert file.read_text() == write(), "configs/wording.yaml differs from the bot's replies; run tools/write_reference.py"
+    assert load(file, (), {}).chat.replies == {key: said.templates for key, said in ALL_REPLIES.items()}
 
 
 def test_the_reference_is_live():

@@ -53,6 +53,8 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "assets").symlink_to(ROOT / "assets")
     shutil.copytree(ROOT / "configs", copy / "configs")
+    (copy / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "chat.md", copy / "docs")
     return copy
 
 
@@ -111,7 +113,7 @@ def test_a_new_kind_of_output(copy: Path) -> None:
 
 
 COMMAND = """
-from bot.messages import Role
+from viewer_text.role import Role
 from tests.bot.stage import play, staged
 
 async def scene():
@@ -119,20 +121,24 @@ async def scene():
         print(await stage.say("ann", "!about"))
         print(await stage.say("bob", "!whatisthis"))
         print(await stage.tell("!help"))
+    async with staged({"commands": {"about": {"role": "moderator", "aliases": ("who",)}}}) as stage:
+        print(await stage.say("ann", "!about"), (await stage.tell("!who")).partition("|")[0])
 
 play(scene)
 """
 
 
 def test_a_new_chat_command(copy: Path) -> None:
-    assert carry_out("A chat command", copy) == 3
-    said, again, helped = run(copy, COMMAND).splitlines()
+    assert carry_out("A chat command", copy) == 2
+    said, again, helped, limited = run(copy, COMMAND).splitlines()
     assert said.startswith("about| ")
     assert "!dream " in said
     assert again == "None", "it rests for a while, and its alias with it"
     assert "!about" in helped
+    assert limited == "None about", "settings decide who may use it, and by what other word"
     assert "somebody asks what this is" in reference(copy, "wording.yaml").casefold()
-    assert "    about: {aliases: [whatisthis]" in (copy / "configs" / "reference.yaml").read_text()
+    assert "    about: {aliases: [whatisthis], role: everyone" in (copy / "configs" / "reference.yaml").read_text()
+    assert "| `!about` | tells what this is | everyone | 30 | `!whatisthis` |" in (copy / "docs" / "chat.md").read_text()
 
 
 SETTING = """

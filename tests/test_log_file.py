@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.redact import Redactor as ChatRedactor
+from bot.token_redactor import TokenRedactor
 from streamer.config import Config, LogConfig
 from streamer.log_file import LogFile
 from streamer.logs import TEXT, Counting, JsonLines, LogSetup, configure_logs, in_force
@@ -69,9 +69,9 @@ def test_a_line_of_json_is_one_object_whatever_is_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [JsonLines(), logging.Formatter(TEXT)], ids=["json", "text"])
-@pytest.mark.parametrize("redactor", [ChatRedactor(), KeyRedactor()], ids=["chat", "keys"])
+@pytest.mark.parametrize("redactor", [TokenRedactor(), KeyRedactor()], ids=["chat", "keys"])
 def test_secrets_are_hidden_in_every_format(
-    tmp_path: Path, form: logging.Formatter, redactor: ChatRedactor | KeyRedactor
+    tmp_path: Path, form: logging.Formatter, redactor: TokenRedactor | KeyRedactor
 ) -> None:
     secret = "canary_5tGb6_canary"
     redactor.learn(secret)

@@ -1,9 +1,12 @@
-"""Write configs/reference.yaml, every setting live at its default, and configs/wording.yaml, everything the bot says.
+"""Write the settings, the bot's texts and the chat commands where people look them up.
+
+configs/reference.yaml has every setting live at its default, configs/wording.yaml everything the bot says, docs/chat.md a table
+of the commands.
 
     python tools/write_reference.py
 
-Meanings, limits and defaults live only in streamer/config.py and bot/config.py, the words in bot/wording.py; change them there,
-then run this.
+Meanings, limits and defaults live only in streamer/config.py, bot/config.py and bot/commands/, the bot's words in bot/commands/
+and bot/all_replies.py; change them there, then run this.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ sys.path.insert(0, str(ROOT))
 
 from pydantic_core import to_jsonable_python  # noqa: E402
 
-from bot.wording import MEANINGS, WORDING  # noqa: E402
+from bot.all_replies import ALL_REPLIES  # noqa: E402
+from bot.commands.registry import ALL  # noqa: E402
+from bot.reply_templates import MEANINGS  # noqa: E402
 from streamer.config import Config  # noqa: E402
 from streamer.settings_live import LIVE, expanded  # noqa: E402
 from streamer.settings_rules import allowed, block_kinds, is_block  # noqa: E402
 
+CHAT_PAGE = ROOT / "docs" / "chat.md"
 WIDTH = 110
 HEADER = """\
 # Every setting of zoomdream, at its default. Look things up here, and copy only what you change into a config of your own.
@@ -36,7 +42,7 @@ HEADER = """\
 # "Live." marks settings that take effect as soon as you save the file, while the stream runs; all others change at the next
 # start. See docs/reload.md.
 #
-# Written by tools/write_reference.py from streamer/config.py and bot/config.py; change it there.
+# Written by tools/write_reference.py from streamer/config.py, bot/config.py and bot/commands/; change it there.
 """
 WORDING_HEADER = """\
 # Everything the chat bot says. To change its wording, copy texts into a config of your own, below chat: and replies:.
@@ -49,7 +55,7 @@ MEANINGS
 #
 # {user} and {prefix} work in every text, the others only where the comment above a key lists them.
 #
-# Written by tools/write_reference.py from bot/wording.py; change it there.
+# Written by tools/write_reference.py from bot/commands/ and bot/all_replies.py; change it there.
 
 chat:
   replies:
@@ -65,11 +71,28 @@ def wording() -> str:
     """The text of the file of the bot's words."""
     meanings = "\n".join(f"#     {f'{{{name}}}':12} {meaning}" for name, meaning in MEANINGS.items())
     lines = [WORDING_HEADER.replace("MEANINGS", meanings)]
-    for number, (key, said) in enumerate(WORDING.items()):
+    for number, (key, said) in enumerate(ALL_REPLIES.items()):
         may = f". May have {', '.join(f'{{{name}}}' for name in said.placeholders)}" if said.placeholders else ""
         lines += ["\n" * bool(number), *_comment(f"{said.about[0].upper()}{said.about[1:]}{may}.", "    ")]
         lines += [f"    {key}:\n", *(f"      - {json.dumps(text, ensure_ascii=False)}\n" for text in said.templates)]
     return "".join(lines)
+
+
+def commands() -> str:
+    """The page on chat, with the table of commands as it is now."""
+    rows = ["| typed | does | for | seconds between uses | also as |", "|---|---|---|---|---|"]
+    for command in ALL:
+        typed = f"`!{command.name}{' ' + command.usage if command.usage else ''}`"
+        role = "everyone" if command.role.rank == 0 else f"{command.role}s"
+        waits = [(command.cooldown_s, ""), (command.user_cooldown_s, " per viewer")]
+        wait = ", ".join(f"{seconds:g}{whose}" for seconds, whose in waits if seconds)
+        also = " ".join(f"`!{alias}`" for alias in command.aliases)
+        rows.append(f"| {typed} | {command.about} | {role} | {wait} | {also} |")
+    before, start, rest = CHAT_PAGE.read_text().partition("<!-- commands: written by tools/write_reference.py -->\n")
+    _, end, after = rest.partition("<!-- end of commands -->\n")
+    if not end:
+        sys.exit(f"{CHAT_PAGE} has no place for the commands")
+    return before + start + "\n".join(rows) + "\n" + end + after
 
 
 def _block(model: type[BaseModel], indent: str, prefix: str = "") -> list[str]:
@@ -135,7 +158,8 @@ def _yaml(value: object) -> str:
 
 
 if __name__ == "__main__":
-    for name, text in (("reference.yaml", reference()), ("wording.yaml", wording())):
-        path = ROOT / "configs" / name
+    configs = ROOT / "configs"
+    written = {configs / "reference.yaml": reference(), configs / "wording.yaml": wording(), CHAT_PAGE: commands()}
+    for path, text in written.items():
         path.write_text(text)
         print(f"wrote {path}")

@@ -1,1 +1,1 @@
-"""What viewers type, made fit to be read and shown. Pure; the streamer and the bot share it, and it knows neither."""
+"""What the streamer and the bot share: viewers' roles, the cleaning of what viewers type, and the base of settings blocks."""

@@ -23,6 +23,9 @@ _LOOKED_AT = 2000
 _RAW_PER_GRAPHEME = 4
 """Characters kept for each one shown; few need more than two."""
 
+ECHO_GRAPHEMES = 40
+"""Of a viewer's words that a program repeats."""
+
 _JOINER = "\u200d"
 """Invisible, but where it makes one emoji of several: a polar bear of a bear and a snowflake."""
 _INVISIBLE = regex.compile(
@@ -37,6 +40,8 @@ _PICTURE = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?"
 _CHAIN = regex.compile(rf"((?:{_PICTURE}\u200d){{{MAX_JOINTS}}}{_PICTURE})\u200d")
 _NO_PICTURES = regex.compile(r"\P{Extended_Pictographic}+")
 _GRAPHEME = regex.compile(r"\X")
+_NOT_ECHOED = regex.compile(r"[^\p{L}\p{M}\p{N}\p{So}\p{Sk}\u200d +'&_-]+")
+_LINKING = regex.compile(r"://|(?<=\S)\.(?=\S)|[\\/@#]")
 
 
 def clean_name(name: str) -> str:
@@ -68,6 +73,16 @@ def clean(text: str, graphemes: int) -> str:
             break
     kept = [found.group() for found, _ in zip(_GRAPHEME.finditer(text), range(graphemes), strict=False)]
     return "".join(kept).strip()
+
+
+def echo(text: str) -> str:
+    """A viewer's words as a program may repeat them in chat: no address, mention or command; may be empty."""
+    return clean(_NOT_ECHOED.sub(" ", clean_text(text)), ECHO_GRAPHEMES)
+
+
+def quote(text: str) -> str:
+    """A program's words about a viewer's, as they may be said in chat: punctuation stays, addresses and mentions do not."""
+    return clean(_LINKING.sub(" ", clean(text, 3 * TEXT_GRAPHEMES)), 3 * TEXT_GRAPHEMES)
 
 
 def _normalised(found: regex.Match[str]) -> str:

@@ -21,10 +21,10 @@ from random import Random
 from typing import Any, NoReturn
 
 from bot.__main__ import run
+from bot.adapter import Adapter, ChatLine
 from bot.client import Client
 from bot.config import BotSettings, ChatConfig, TwitchConfig
 from bot.irc import AnonymousIrc
-from bot.messages import Adapter, Line
 from bot.throttle import Throttle
 from tests.acceptance.stream import Json, Stream, busy_s, cpu_s
 from tests.bot.irc_standin import IrcStandIn, irc_standin
@@ -45,7 +45,7 @@ class Speaking(AnonymousIrc):
         super().__init__(channel, url)
         self._pipe, self._throttle = pipe, Throttle()
 
-    async def say(self, line: Line | None, text: str) -> None:
+    async def say(self, line: ChatLine | None, text: str) -> None:
         assert line is not None
         if await self._throttle.wait(line.role.moderates):
             self._pipe.send((line.id, text, time.monotonic()))

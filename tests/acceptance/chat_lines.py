@@ -13,14 +13,13 @@ import regex
 from bot.config import ChatConfig
 from bot.parser import Parser
 from bot.replies import Replies
-from bot.saying import echo
 from streamer.config import QueueConfig
 from streamer.messages import Keyframe, Pose, Refused, Role
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.lines import lines
-from viewer_text.clean import clean_name
+from viewer_text.clean import clean_name, echo
 
 LIMIT_MS = 1.0
 _JOINT = r"(?<=\p{Extended_Pictographic}\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})"
@@ -53,19 +52,19 @@ def main() -> None:
         director = Director(queue, Vocabulary.load(), rules, clock=lambda: now_s)
         for number, line in enumerate(lines(given.lines, given.seed)):
             began_s = time.thread_time()
-            command = parse(line)
+            invocation = parse(line)
             parsing.append(time.thread_time() - began_s)
             now_s += 0.05
             if number % 10 == 0:
                 director.seen(Keyframe(picture, Pose(), now_s, director.tick(), number, 1))
-            if command is None:
+            if invocation is None:
                 continue
-            said = [command.words, replies.say("unknown", line.user, heard=echo(command.words))]
-            if command.name == "dream" and command.words:
+            said = [invocation.words, replies.say("unknown", line.user, heard=echo(invocation.words))]
+            if invocation.command.name == "dream" and invocation.words:
                 began_s = time.thread_time()
                 try:
                     receipt = director.submit(
-                        line.user, command.words, message_id=line.id, role=Role(line.role.value), source=line.source
+                        line.user, invocation.words, message_id=line.id, role=Role(line.role.value), source=line.source
                     )
                     taken += 1
                     said.append(replies.say("queued_next", line.user, what=receipt.title, wait="", id=receipt.id))

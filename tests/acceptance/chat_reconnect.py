@@ -1,12 +1,13 @@
-"""How long the bot is deaf after each way of losing Twitch, with the waits it really has, and whether it spins meanwhile.
+"""How long the bot is without Twitch after each way of losing it, with its real waits, and whether it spins meanwhile.
 
     python -m tests.acceptance.chat_reconnect            all of it, about five minutes
     python -m tests.acceptance.chat_reconnect 4003 move  only what has that in its name
 
-The real twitchio runs before a stand-in for Twitch on loopback that says a keepalive every ten seconds, as Twitch does. 'Hears
-again' counts from when Twitch is back (from the fault itself where Twitch never went away) to the first line of chat that
-arrives. 'Tries' are those to connect and subscribe that failed, 'calls' all that reached Twitch, 'state' what log, status
-and page say meanwhile. A revocation needs a person, who comes after half a minute here; till then only the code is asked after.
+The real twitchio runs before a stand-in for Twitch on loopback that sends a keepalive every ten seconds, as Twitch does.
+'Connected again' counts from when Twitch is back (from the fault itself when Twitch never went away) to the first line of chat
+that arrives. 'Failed tries' are those to connect and subscribe, 'calls' all that reached Twitch, 'states' what log, status and
+page say meanwhile. A revocation needs a person, who comes after half a minute here; until then only the code is asked
+about.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.watchdog import Timings
+from bot.connection_monitor import TwitchTimings
 from tests.bot.twitch_stage import Stage, staged
 from tests.bot.twitch_standin import CHAT, TwitchStandIn
 
@@ -139,7 +140,7 @@ CASES = [
 
 
 class Tries(logging.Handler):
-    """Counts the bot's tries to hear again."""
+    """Counts the bot's tries to connect again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,8 +170,8 @@ class Row:
 
 
 async def run(case: Case, folder: Path) -> Row:
-    timings, tried = Timings(), Tries()
-    logging.getLogger("bot.watchdog").addHandler(tried)
+    timings, tried = TwitchTimings(), Tries()
+    logging.getLogger("bot.connection_monitor").addHandler(tried)
     async with staged(folder, timings=timings, keepalive_s=10.0, prepare=case.prepare) as stage:
         stage.twitch.device_interval_s = 5.0
         if case.prepare is None:
@@ -209,9 +210,9 @@ async def watch(stage: Stage, states: list[str]) -> None:
 def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("bot").propagate = False
-    logging.getLogger("bot.watchdog").setLevel(logging.DEBUG)
+    logging.getLogger("bot.connection_monitor").setLevel(logging.DEBUG)
     wanted = [case for case in CASES if not sys.argv[1:] or any(part in case.name for part in sys.argv[1:])]
-    print("| lost by | hears again after | tries | calls answered | state |")
+    print("| lost by | connected again after | failed tries | calls answered | states |")
     print("|---|---|---|---|---|")
     passed = True
     for case in wanted:

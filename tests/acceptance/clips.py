@@ -1,7 +1,7 @@
 """How soon a clip is there after ``!clip``, and whether it is sound: read by PyAV, and played by Chromium.
 
-The bot's own desk answers the line, over HTTP, before a real streamer that is watched; then the clip is fetched. Besides, a
-dream that leaves the air is kept, a GIF is made, and the video's frames are counted meanwhile.
+The bot's own command handler answers the line, over HTTP, before a real streamer that is watched; then the clip is fetched.
+Besides, a dream that leaves the air is kept, a GIF is made, and the video's frames are counted meanwhile.
 
 python -m tests.acceptance.clips [--clips 10] [--shots FOLDER] [--set KEY=VALUE]
 """
@@ -23,15 +23,16 @@ from statistics import median
 
 import av
 
+from bot.adapter import ChatLine
+from bot.chat_polls import ChatPolls
 from bot.client import Client
+from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
-from bot.desk import ChatDesk
-from bot.messages import Line, Role
-from bot.polls import Polls
 from bot.replies import Replies
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
 from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
+from viewer_text.role import Role
 
 FIRST_BYTE_S = 1.0
 LEAST_S, MOST_S = 7.9, 9.2
@@ -52,11 +53,13 @@ class Clip:
     data: bytes
 
 
-async def clip(desk: ChatDesk, stream: Stream, number: int) -> Clip:
+async def clip(handler: CommandHandler, stream: Stream, number: int) -> Clip:
     """Say ``!clip``, and fetch what the answer names."""
-    line = Line(f"m{number}", f"viewer{number}", str(number), "!clip", Role.MODERATOR, "console")
+    line = ChatLine(f"m{number}", f"viewer{number}", str(number), "!clip", Role.MODERATOR, "console")
     began_s = time.perf_counter()
-    reply = await desk.handle(line) or ""
+    invocation = handler.parser(line)
+    assert invocation is not None
+    reply = await handler.handle(line, invocation) or ""
     answered_s = time.perf_counter() - began_s
     found = re.search(r"/d/[a-z2-7]{12}", reply)
     if found is None:
@@ -136,9 +139,9 @@ async def measure(figures: Figures, stream: Stream, count: int) -> list[Clip]:
     config, clips = ChatConfig(), []
     async with Client(stream.url) as client:
         replies = Replies(config, Random(1))
-        desk = ChatDesk(client, replies, config, Polls(client, replies, unsaid))
+        handler = CommandHandler(client, replies, config, ChatPolls(client, replies, unsaid))
         for number in range(count):
-            clips.append(await clip(desk, stream, number))
+            clips.append(await clip(handler, stream, number))
             await asyncio.sleep(5.5)  # sooner, it is the same clip
     return clips
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from random import Random
 
-from bot.messages import Line, Role
+from bot.adapter import ChatLine
+from viewer_text.role import Role
 
 SUBJECTS = ("volcano", "tabby cat", "pizza", "vulcano", "Ärmel", "犬", "🍕", "kit fox", "no such thing", "tree frog + goldfish")
 COMMANDS = (
@@ -70,12 +71,12 @@ def text(rng: Random) -> str:
     return rng.choice(["", " ", " "]).join(words) if kind < 0.5 else " ".join(words)
 
 
-def lines(count: int, seed: int = 1) -> Iterator[Line]:
+def lines(count: int, seed: int = 1) -> Iterator[ChatLine]:
     """So many lines."""
     rng = Random(seed)
     for number in range(count):
         user = text(rng)[:1000] if rng.random() < 0.2 else f"viewer{rng.randrange(5000)}"
-        yield Line(
+        yield ChatLine(
             id=f"{seed}-{number}" if rng.random() < 0.99 else f"{seed}-{number - 1}",
             user=user,
             user_id=str(rng.randrange(5000)),

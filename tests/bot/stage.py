@@ -1,4 +1,4 @@
-"""The bot's desk before a real streamer: director, queue, rules, vocabulary and web server as in the program."""
+"""The bot's command handler before a real streamer: director, queue, rules, vocabulary and web server as in the program."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from bot.adapter import Adapter, ChatConnection, ChatLine, ConnectionState, LineReceiver
+from bot.all_replies import ALL_REPLIES
+from bot.chat_polls import ChatPolls
 from bot.client import Client
+from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
-from bot.desk import ChatDesk
-from bot.messages import Adapter, ChatState, Hear, Line, Role, State
-from bot.polls import Polls
 from bot.replies import Replies
-from bot.wording import WORDING
 from tests.fakes import HandClock
 from tests.web.real import RealStage
+from viewer_text.role import Role
 
 EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
 
 
+async def answer(handler: CommandHandler, line: ChatLine) -> str | None:
+    """What a handler answers to a line that it is given as by the dispatcher."""
+    invocation = handler.parser(line)
+    return None if invocation is None else await handler.handle(line, invocation)
+
+
 class Stage:
-    """A streamer, and the bot's desk."""
+    """A streamer, and the bot's command handler."""
 
     def __init__(self, real: RealStage, client: Client, chat: ChatConfig) -> None:
         self.real, self.client = real, client
@@ -30,20 +37,20 @@ class Stage:
         self.announced: list[str] = []
         """What was said to all."""
         replies = Replies(chat, Random(1))
-        self.polls = Polls(client, replies, self._announce, clock=self.clock)
-        self.desk = ChatDesk(client, replies, chat, self.polls, self.clock)
+        self.polls = ChatPolls(client, replies, self._announce)
+        self.handler = CommandHandler(client, replies, chat, self.polls, self.clock)
         self._count = 0
 
-    def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> Line:
+    def line(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> ChatLine:
         self._count += 1
-        return Line(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
+        return ChatLine(f"m{self._count}", user, user.casefold(), text, role, "irc", **more)
 
     async def _announce(self, text: str) -> None:
         self.announced.append(text)
 
     async def say(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> str | None:
         """What the bot answers."""
-        return await self.desk.handle(self.line(user, text, role, **more))
+        return await answer(self.handler, self.line(user, text, role, **more))
 
     async def tell(self, text: str) -> str:
         """What it answers to the moderator, who is always answered."""
@@ -60,7 +67,7 @@ def keyed(**chat: Any) -> ChatConfig:
     """Settings under which each reply begins with its key, so that tests can tell which it was."""
     values = {
         key: tuple(f"{key}| {text}" for text in said.templates)
-        for key, said in WORDING.items()
+        for key, said in ALL_REPLIES.items()
         if not key.startswith(("place", "wait_", "top_", "left_", "corners", "entr", "or", "note", "page_"))
     } | {"waiting_already": ("waiting_already| {what}: {place}, {wait}, {votes}",)}
     return ChatConfig.model_validate({"replies": values, **chat})
@@ -68,7 +75,7 @@ def keyed(**chat: Any) -> ChatConfig:
 
 @asynccontextmanager
 async def staged(chat: Mapping[str, Any] | None = None, token: str | None = None, **queue: Any) -> AsyncIterator[Stage]:
-    """A streamer with these rules, and a desk with these settings."""
+    """A streamer with these rules, and a handler with these settings."""
     real = await asyncio.to_thread(lambda: RealStage(token, **queue))
     try:
         async with Client(real.server.url, token) as client:
@@ -92,23 +99,23 @@ class Chat(Adapter):
     name = "irc"
 
     def __init__(self) -> None:
-        self.hear: Hear | None = None
-        self.said: list[tuple[Line | None, str]] = []
-        self.connected: State = "connected"
+        self.hear: LineReceiver | None = None
+        self.said: list[tuple[ChatLine | None, str]] = []
+        self.connected: ConnectionState = "connected"
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
         self.speaks = asyncio.Event()
         """Cleared, replies wait as for a throttle."""
         self.speaks.set()
 
-    async def run(self, hear: Hear) -> None:
-        self.hear = hear
+    async def run(self, receive: LineReceiver) -> None:
+        self.hear = receive
         self.ready.set()
         await self.done.wait()
 
-    async def say(self, line: Line | None, text: str) -> None:
+    async def say(self, line: ChatLine | None, text: str) -> None:
         await self.speaks.wait()
         self.said.append((line, text))
 
-    def state(self) -> ChatState:
-        return ChatState(self.connected, "", "bot", "streamer")
+    def state(self) -> ChatConnection:
+        return ChatConnection(self.connected, "", "bot", "streamer")

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.client import MAX_BYTES, ApiDown, ApiRefused, Client
-from bot.messages import ChatState
+from bot.adapter import ChatConnection
+from bot.api_transport import MAX_BYTES
+from bot.client import Client
+from bot.errors import ApiDown, ApiRefused
 from tests.bot.stage import play, staged
 
 
@@ -133,7 +135,7 @@ def test_what_may_be_said_twice_is_tried_again_and_nothing_else() -> None:
             assert (await client.voteskip("ann", "irc")).votes == 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.client.log.warning", lambda *args: None)
+        patch.setattr("bot.api_transport.log.warning", lambda *args: None)
         play(scene)
 
 
@@ -145,7 +147,7 @@ def test_losing_and_finding_the_streamer_is_logged_once(caplog: pytest.LogCaptur
                     await client.bump()
             await client.bump()
 
-    caplog.set_level("INFO", "bot.client")
+    caplog.set_level("INFO", "bot.api_transport")
     play(scene)
     lost, found = caplog.messages
     assert "the streamer does not answer" in lost
@@ -166,12 +168,12 @@ def test_the_token_opens_what_needs_it_and_the_state_of_the_chat_arrives() -> No
     async def scene() -> None:
         async with staged(token="open sesame") as stage:
             await stage.client.bump()
-            state = ChatState("needs login", "type it in", "dreambot", "streamer")
+            state = ChatConnection("needs login", "type it in", "dreambot", "streamer")
             assert await stage.client.report(state, "twitch") == ()
             answer = await asyncio.to_thread(stage.real.call, "GET", "/api/status")
             chat = json.loads(answer.body)["chat"]
             assert (chat["state"], chat["detail"], chat["account"]) == ("needs login", "type it in", "dreambot")
             taken = await stage.client.request("ann", "volcano")
-            assert await stage.client.standings([taken.id, 999]) == {taken.id: "queued", 999: "removed"}
+            assert await stage.client.request_states([taken.id, 999]) == {taken.id: "queued", 999: "removed"}
 
     play(scene)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.all_replies import ALL_REPLIES
 from bot.client import Client
-from bot.wording import WORDING
 from tests.bot.stage import play, staged
 from tests.video.studio import HandBlocks, Studio, scene
 
@@ -43,7 +43,7 @@ def test_every_wording_holds_the_address(studio: Studio) -> None:
             for watched, key in ((True, "clipped"), (False, "clipped_picture")):
                 studio.watched = watched
                 studio.number += 1000
-                for number in range(len(WORDING[key].templates)):
+                for number in range(len(ALL_REPLIES[key].templates)):
                     studio.air(scene(100 * watched + number), 12.0)
                     reply = await stage.tell("!clipit")
                     assert reply.startswith(f"{key}| ")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 
+from bot.adapter import ChatLine
 from bot.console import HELP, Console
-from bot.dispatch import Dispatcher
-from bot.messages import Line, Role
+from bot.dispatcher import Dispatcher
 from tests.bot.stage import play, staged
+from viewer_text.role import Role
 
 
 def test_lines_are_heard_as_who_one_wants_to_be() -> None:
     async def scene() -> None:
-        heard: list[Line] = []
+        heard: list[ChatLine] = []
         shown: list[str] = []
         console = Console(io.StringIO("!dream volcano\r\n\n/as Ann B vip\n!queue\n/as\n/as bob\nhello\n"), shown.append)
         await console.run(heard.append)
@@ -36,7 +37,7 @@ def test_everything_typed_is_answered_before_it_ends() -> None:
         async with staged() as stage:
             shown: list[str] = []
             console = Console(io.StringIO("/as bob\n!dream volcano\n/as ann\n!dream pizza\n!when\n"), shown.append)
-            await Dispatcher(stage.desk, console, stage.polls).run()
+            await Dispatcher(stage.handler, console, stage.polls).run()
             # All of them viewers: a moderator's line is answered beside theirs, in either order.
             assert stage.waiting == ["volcano", "pizza"]
             answers = [text.partition("|")[0] for text in shown[1:] if "| " in text]

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.client import Client, Json
-from bot.messages import ChatState, Role
+from bot.adapter import ChatConnection
+from bot.api_transport import Json
+from bot.client import Client
 from tests.bot.stage import play
 from tests.video.studio import Studio, scene
 from tests.web import documented
 from tests.web.real import RealStage
+from viewer_text.role import Role
 
 NAMES = {name for name, found in vars(Client).items() if inspect.iscoroutinefunction(found) and not name.startswith("_")}
 
@@ -64,8 +66,8 @@ async def call_everything(client: Watched) -> list[str]:
     first = await ask(client.request, "ann", "volcano", message_id="m1", role=Role.VIP, source="twitch")
     paid = await ask(client.request, "ben", "pizza", source="twitch", priority="bits", amount=100)
     await ask(client.request, "cleo", None, source="twitch")
-    assert await ask(client.standing, first.id) == ("queued", "volcano")
-    assert await ask(client.standings, [first.id]) == {first.id: "queued"}
+    assert await ask(client.request_state, first.id) == ("queued", "volcano")
+    assert await ask(client.request_states, [first.id]) == {first.id: "queued"}
     assert (await ask(client.match, "volcano", Role.MODERATOR)).labels == ("volcano",)
     await ask(client.layers)
     assert await ask(client.examples)
@@ -91,7 +93,7 @@ async def call_everything(client: Watched) -> list[str]:
     await ask(client.motion, 1.1)
     await ask(client.bump)
     await ask(client.twist)
-    await ask(client.report, ChatState("connected", "", "dreambot", "streamer"), "twitch", 1.5, 0)
+    await ask(client.report, ChatConnection("connected", "", "dreambot", "streamer"), "twitch", 1.5, 0)
     assert (await ask(client.clip, "ann", "twitch")).title == "volcano"
     assert paid.id != first.id
     return called

@@ -11,29 +11,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.irc import MAX_LINE, AnonymousIrc, Message, Splitter, Timings, line_of, parse, role_of
-from bot.messages import Line, Role
+from bot.adapter import ChatLine
+from bot.irc import MAX_LINE, AnonymousIrc, IrcMessage, IrcTimings, LineSplitter, line_of, parse, role_of
 from tests.bot.irc_standin import IrcStandIn, irc_standin
 from tests.bot.lines import lines
 from tests.bot.stage import play
 from tests.patience import PATIENCE_S
+from viewer_text.role import Role
 
-FAST = Timings(connect_s=1.5, silence_s=0.1, answer_s=1.5, pause_s=(0.02, 0.1))
-PATIENT = Timings(connect_s=5, silence_s=60, answer_s=10, pause_s=(0.02, 0.1))
+FAST = IrcTimings(connect_s=1.5, silence_s=0.1, answer_s=1.5, pause_s=(0.02, 0.1))
+PATIENT = IrcTimings(connect_s=5, silence_s=60, answer_s=10, pause_s=(0.02, 0.1))
 
 # Reading
 
 
 READ = {
-    "PING :tmi.twitch.tv": Message("PING", ("tmi.twitch.tv",)),
-    ":tmi.twitch.tv RECONNECT": Message("RECONNECT"),
-    "ping": Message("PING"),
-    "@a=1;b=x\\sy\\:z\\\\;c;=;d= :ann!ann@x PRIVMSG #c :hi  there :)": Message(
+    "PING :tmi.twitch.tv": IrcMessage("PING", ("tmi.twitch.tv",)),
+    ":tmi.twitch.tv RECONNECT": IrcMessage("RECONNECT"),
+    "ping": IrcMessage("PING"),
+    "@a=1;b=x\\sy\\:z\\\\;c;=;d= :ann!ann@x PRIVMSG #c :hi  there :)": IrcMessage(
         "PRIVMSG", ("#c", "hi  there :)"), "ann", {"a": "1", "b": "x y;z\\", "c": "", "": "", "d": ""}
     ),
-    ":ann!ann@x   PRIVMSG   #c   :x": Message("PRIVMSG", ("#c", "x"), "ann"),
-    ":ann!ann@x PRIVMSG #c x": Message("PRIVMSG", ("#c", "x"), "ann"),
-    ":ann!ann@x PRIVMSG #c :": Message("PRIVMSG", ("#c", ""), "ann"),
+    ":ann!ann@x   PRIVMSG   #c   :x": IrcMessage("PRIVMSG", ("#c", "x"), "ann"),
+    ":ann!ann@x PRIVMSG #c x": IrcMessage("PRIVMSG", ("#c", "x"), "ann"),
+    ":ann!ann@x PRIVMSG #c :": IrcMessage("PRIVMSG", ("#c", ""), "ann"),
     "": None,
     "@a=b": None,
     ":x": None,
@@ -68,7 +69,7 @@ def test_messages_of_the_channel_become_lines() -> None:
     tags = "badges=vip/1;bits=100;display-name=Änn\\s;id=abc;user-id=7;room-id=1"
     message = parse(f"@{tags} :ann!ann@x PRIVMSG #Streamer :\x01ACTION Cheer100 !dream 🌋\x01")
     assert message is not None
-    assert line_of(message, "streamer") == Line("abc", "Änn", "7", "Cheer100 !dream 🌋", Role.VIP, "irc", bits=100)
+    assert line_of(message, "streamer") == ChatLine("abc", "Änn", "7", "Cheer100 !dream 🌋", Role.VIP, "irc", bits=100)
     assert line_of(message, "other") is None
     for other in (
         ":ann!ann@x JOIN #streamer",
@@ -82,13 +83,13 @@ def test_messages_of_the_channel_become_lines() -> None:
         assert line_of(found, "streamer") is None
     bare = parse("@bits=lots;display-name= :ann!ann@x PRIVMSG #streamer :hi")
     assert bare is not None
-    assert line_of(bare, "streamer") == Line("", "ann", "ann", "hi", Role.EVERYONE, "irc")
+    assert line_of(bare, "streamer") == ChatLine("", "ann", "ann", "hi", Role.EVERYONE, "irc")
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\r\n"), min_size=1), max_size=20), st.randoms())
 def test_lines_are_whole_however_they_are_cut(texts: list[str], random: Random) -> None:
     whole = "".join(f"{text}\r\n" for text in texts)
-    splitter, found = Splitter(), []
+    splitter, found = LineSplitter(), []
     while whole:
         cut = random.randrange(1, 9)
         found += splitter.feed(whole[:cut])
@@ -97,7 +98,7 @@ def test_lines_are_whole_however_they_are_cut(texts: list[str], random: Random) 
 
 
 def test_a_line_without_an_end_is_not_remembered() -> None:
-    splitter = Splitter()
+    splitter = LineSplitter()
     for _ in range(100):
         assert list(splitter.feed("x" * MAX_LINE)) == []
     assert list(splitter.feed("rest of it\r\nPING :a\r\n" + "y" * 2 * MAX_LINE + "\r\nPING :b\r\n")) == ["PING :a", "PING :b"]
@@ -112,7 +113,7 @@ def test_anything_can_be_read(text: str) -> None:
 
 
 def test_a_wild_chat_can_be_read() -> None:
-    splitter, heard = Splitter(), 0
+    splitter, heard = LineSplitter(), 0
     for each in lines(5_000):
         for line in splitter.feed(f"@display-name={each.user};id={each.id} :x!x@x PRIVMSG #c :{each.text}\r\n"):
             message = parse(line)
@@ -123,8 +124,8 @@ def test_a_wild_chat_can_be_read() -> None:
 # Listening
 
 
-class Ear:
-    def __init__(self, server: IrcStandIn, irc: AnonymousIrc, lines: list[Line]) -> None:
+class Listener:
+    def __init__(self, server: IrcStandIn, irc: AnonymousIrc, lines: list[ChatLine]) -> None:
         self.server, self.irc, self.lines = server, irc, lines
 
     async def until(self, so: Callable[[], object]) -> None:
@@ -142,15 +143,15 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(timings: Timings = PATIENT, **server: object) -> AsyncIterator[Ear]:
+async def listening(timings: IrcTimings = PATIENT, **server: object) -> AsyncIterator[Listener]:
     async with irc_standin() as standin:
         for name, value in server.items():
             setattr(standin, name, value)
-        heard: list[Line] = []
+        heard: list[ChatLine] = []
         irc = AnonymousIrc("Streamer", standin.url, timings, Random(1))
         task = asyncio.create_task(irc.run(heard.append))
         try:
-            yield Ear(standin, irc, heard)
+            yield Listener(standin, irc, heard)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -160,43 +161,43 @@ async def listening(timings: Timings = PATIENT, **server: object) -> AsyncIterat
 
 def test_it_joins_the_channel_without_a_name_and_says_that_it_only_listens() -> None:
     async def scene() -> None:
-        async with listening() as ear:
-            await ear.joined()
-            capability, password, nick, join = ear.server.heard
+        async with listening() as listener:
+            await listener.joined()
+            capability, password, nick, join = listener.server.heard
             assert capability == "CAP REQ :twitch.tv/tags twitch.tv/commands"
             assert password.startswith("PASS ")
             assert nick.startswith("NICK justinfan")
             assert nick.removeprefix("NICK justinfan").isdigit()
             assert join == "JOIN #streamer"
-            assert ear.irc.state().channel == "streamer"
-            assert "listening only" in ear.irc.state().detail
-            await ear.irc.say(None, "nobody hears this")
-            assert len(ear.server.heard) == 4
+            assert listener.irc.state().channel == "streamer"
+            assert "listening only" in listener.irc.state().detail
+            await listener.irc.say(None, "nobody hears this")
+            assert len(listener.server.heard) == 4
 
     play(scene)
 
 
 def test_it_hears_emoji_tags_half_lines_and_only_its_channel() -> None:
     async def scene() -> None:
-        async with listening() as ear:
-            await ear.joined()
-            await ear.server.say("Ann", "!dream elsewhere", channel="another")
-            await ear.server.send("@badges=moderator/1;display-name=M\\so\\sd;id=1;user-id=5 :mod!m@m PRIV")
-            await ear.server.send("MSG #streamer :!dream \U0001f30b + 👩‍👩‍👧")
-            await ear.server.send("\r\n:b!b@b PRIVMSG #streamer :two\r\n:c!c@c PRIVMSG #streamer :three\r\n")
-            await ear.until(lambda: len(ear.lines) == 3)
-            assert ear.lines[0] == Line("1", "M o d", "5", "!dream \U0001f30b + 👩‍👩‍👧", Role.MODERATOR, "irc")
-            assert [line.text for line in ear.lines[1:]] == ["two", "three"]
+        async with listening() as listener:
+            await listener.joined()
+            await listener.server.say("Ann", "!dream elsewhere", channel="another")
+            await listener.server.send("@badges=moderator/1;display-name=M\\so\\sd;id=1;user-id=5 :mod!m@m PRIV")
+            await listener.server.send("MSG #streamer :!dream \U0001f30b + 👩‍👩‍👧")
+            await listener.server.send("\r\n:b!b@b PRIVMSG #streamer :two\r\n:c!c@c PRIVMSG #streamer :three\r\n")
+            await listener.until(lambda: len(listener.lines) == 3)
+            assert listener.lines[0] == ChatLine("1", "M o d", "5", "!dream \U0001f30b + 👩‍👩‍👧", Role.MODERATOR, "irc")
+            assert [line.text for line in listener.lines[1:]] == ["two", "three"]
 
     play(scene)
 
 
 def test_pings_are_answered() -> None:
     async def scene() -> None:
-        async with listening() as ear:
-            await ear.joined()
-            await ear.server.send("PING :tmi.twitch.tv\r\n")
-            await ear.server.until(lambda: "PONG :tmi.twitch.tv" in ear.server.heard)
+        async with listening() as listener:
+            await listener.joined()
+            await listener.server.send("PING :tmi.twitch.tv\r\n")
+            await listener.server.until(lambda: "PONG :tmi.twitch.tv" in listener.server.heard)
 
     play(scene)
 
@@ -205,17 +206,17 @@ def test_pings_are_answered() -> None:
 @pytest.mark.parametrize("how", ["RECONNECT", "close", "cut"])
 def test_it_hears_again_after_a_reconnect(how: str) -> None:
     async def scene() -> None:
-        async with listening() as ear:
-            await ear.joined()
-            await ear.hears("one")
+        async with listening() as listener:
+            await listener.joined()
+            await listener.hears("one")
             if how == "RECONNECT":
-                await ear.server.send(":tmi.twitch.tv RECONNECT\r\n")
+                await listener.server.send(":tmi.twitch.tv RECONNECT\r\n")
             elif how == "close":
-                await ear.server.drop(4000)
+                await listener.server.drop(4000)
             else:
-                await ear.server.cut()
-            await ear.joined(2)
-            await ear.hears("two")
+                await listener.server.cut()
+            await listener.joined(2)
+            await listener.hears("two")
 
     play(scene)
 
@@ -223,14 +224,14 @@ def test_it_hears_again_after_a_reconnect(how: str) -> None:
 @pytest.mark.logs("Twitch's chat fell silent")
 def test_silence_is_asked_about_and_a_deaf_line_given_up() -> None:
     async def scene() -> None:
-        async with listening(FAST) as ear:
-            await ear.joined()
-            await ear.server.until(lambda: ear.server.heard.count("PING :zoomdream") >= 2)
-            assert ear.server.connections == 1
-            ear.server.answers_pings = False
-            await ear.joined(2)
-            ear.server.answers_pings = True
-            await ear.hears()
+        async with listening(FAST) as listener:
+            await listener.joined()
+            await listener.server.until(lambda: listener.server.heard.count("PING :zoomdream") >= 2)
+            assert listener.server.connections == 1
+            listener.server.answers_pings = False
+            await listener.joined(2)
+            listener.server.answers_pings = True
+            await listener.hears()
 
     play(scene)
 
@@ -238,13 +239,13 @@ def test_silence_is_asked_about_and_a_deaf_line_given_up() -> None:
 @pytest.mark.logs("cannot be reached", "could not be joined")
 def test_it_tries_again_and_again_with_a_growing_pause() -> None:
     async def scene() -> None:
-        async with listening(FAST, refuses=True) as ear:
-            await ear.until(lambda: "cannot be reached" in ear.irc.state().detail)
-            ear.server.refuses, ear.server.admits = False, False
-            await ear.until(lambda: "could not be joined" in ear.irc.state().detail)
-            assert ear.irc.state().state == "connecting"
-            ear.server.admits = True
-            await ear.joined()
-            await ear.hears()
+        async with listening(FAST, refuses=True) as listener:
+            await listener.until(lambda: "cannot be reached" in listener.irc.state().detail)
+            listener.server.refuses, listener.server.admits = False, False
+            await listener.until(lambda: "could not be joined" in listener.irc.state().detail)
+            assert listener.irc.state().state == "connecting"
+            listener.server.admits = True
+            await listener.joined()
+            await listener.hears()
 
     play(scene)

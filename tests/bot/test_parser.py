@@ -7,51 +7,56 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.adapter import ChatLine
+from bot.commands.registry import BY_NAME
 from bot.config import ChatConfig
-from bot.messages import Line, Role
-from bot.parser import Command, Parser
-from bot.saying import echo, quote
+from bot.parser import Invocation, Parser
 from tests.bot.lines import lines
-from viewer_text.clean import clean_name, clean_text
+from viewer_text.clean import clean_name, clean_text, echo, quote
+from viewer_text.role import Role
 
 
-def line(text: str, role: Role = Role.EVERYONE, **more: object) -> Line:
-    return Line("1", "ann", "1", text, role, "irc", **more)  # type: ignore[arg-type]
+def line(text: str, role: Role = Role.EVERYONE, **more: object) -> ChatLine:
+    return ChatLine("1", "ann", "1", text, role, "irc", **more)  # type: ignore[arg-type]
 
 
 def parser(**config: object) -> Parser:
     return Parser(ChatConfig.model_validate(config))
 
 
+def used(name: str, words: str = "", bare: bool = False) -> Invocation:
+    return Invocation(BY_NAME[name], words, bare)
+
+
 UNDERSTOOD = {
-    "!dream volcano + bubble": Command("dream", "volcano + bubble"),
-    "  !DREAM   volcano \r\n": Command("dream", "volcano"),
-    "!d volcano": Command("dream", "volcano"),
-    "! dream volcano": Command("dream", "volcano"),
-    "！dream volcano": Command("dream", "volcano"),
-    "!dream, volcano": Command("dream", "volcano"),
-    "!queue?": Command("queue"),
-    "!dream": Command("dream"),
-    "@zoomdream !dream volcano": Command("dream", "volcano"),
-    "@zoomdream, !dream volcano": Command("dream", "volcano"),
-    "@zoomdream: !dream volcano": Command("dream", "volcano"),
-    "@zoomdream : !dream volcano": Command("dream", "volcano"),
-    "@zoomdream - !dream volcano": Command("dream", "volcano"),
-    "@zoomdream!dream volcano": Command("dream", "volcano"),
-    "@zoomdream @ann !dream volcano": Command("dream", "volcano"),
-    "@zoomdream, @ann: !what vulcano": Command("what", "vulcano"),
-    "@観客, !dream volcano": Command("dream", "volcano"),
-    "@zoomdream: !queue": Command("queue"),
-    "\u200b" * 480 + "!dream volcano": Command("dream", "volcano"),
-    "!dream " + "\u200b" * 480 + "volcano": Command("dream", "volcano"),
-    "!dream 🐻‍❄️": Command("dream", "🐻‍❄"),
-    "!dream " + "king penguin + " * 20 + "pizza": Command("dream", "king penguin + " * 20 + "pizza"),
-    "!remove " + "ann " * 50: Command("remove", ("ann " * 25).strip()),
-    "\u200b\ufeff\u202e!dream vol\u200bcano\u202c": Command("dream", "volcano"),
-    "!dream\tvolcano": Command("dream", "volcano"),
-    "!dream 🍕": Command("dream", "🍕"),
-    "!what vulcano": Command("what", "vulcano"),
-    "!vs": Command("voteskip"),
+    "!dream volcano + bubble": used("dream", "volcano + bubble"),
+    "  !DREAM   volcano \r\n": used("dream", "volcano"),
+    "!d volcano": used("dream", "volcano"),
+    "! dream volcano": used("dream", "volcano"),
+    "！dream volcano": used("dream", "volcano"),
+    "!dream, volcano": used("dream", "volcano"),
+    "!queue?": used("queue"),
+    "!dream": used("dream"),
+    "@zoomdream !dream volcano": used("dream", "volcano"),
+    "@zoomdream, !dream volcano": used("dream", "volcano"),
+    "@zoomdream: !dream volcano": used("dream", "volcano"),
+    "@zoomdream : !dream volcano": used("dream", "volcano"),
+    "@zoomdream - !dream volcano": used("dream", "volcano"),
+    "@zoomdream!dream volcano": used("dream", "volcano"),
+    "@zoomdream @ann !dream volcano": used("dream", "volcano"),
+    "@zoomdream, @ann: !what vulcano": used("what", "vulcano"),
+    "@観客, !dream volcano": used("dream", "volcano"),
+    "@zoomdream: !queue": used("queue"),
+    "\u200b" * 480 + "!dream volcano": used("dream", "volcano"),
+    "!dream " + "\u200b" * 480 + "volcano": used("dream", "volcano"),
+    "!dream 🐻‍❄️": used("dream", "🐻‍❄"),
+    "!dream " + "king penguin + " * 20 + "pizza": used("dream", "king penguin + " * 20 + "pizza"),
+    "!remove " + "ann " * 50: used("remove", ("ann " * 25).strip()),
+    "\u200b\ufeff\u202e!dream vol\u200bcano\u202c": used("dream", "volcano"),
+    "!dream\tvolcano": used("dream", "volcano"),
+    "!dream 🍕": used("dream", "🍕"),
+    "!what vulcano": used("what", "vulcano"),
+    "!vs": used("voteskip"),
 }
 
 
@@ -87,38 +92,38 @@ def test_roles_decide_who_may() -> None:
     read = parser(commands={"dream": {"role": "subscriber"}})
     assert [read(line("!dream volcano", role)) is not None for role in Role] == [False, True, True, True, True]
     assert [read(line("!skip", role)) is not None for role in Role] == [False, False, False, True, True]
-    assert "skip" not in read.offered(Role.VIP)
-    assert "skip" in read.offered(Role.MODERATOR)
+    assert "skip" not in read.usable(Role.VIP)
+    assert "skip" in read.usable(Role.MODERATOR)
 
 
 def test_prefix_aliases_and_switches_are_the_operators() -> None:
     read = parser(prefix="?!", commands={"dream": {"aliases": ("Träume",)}, "random": {"enabled": False}})
-    assert read(line("?!träume volcano")) == Command("dream", "volcano")
-    assert read(line("?!TRÄUME volcano")) == Command("dream", "volcano")
+    assert read(line("?!träume volcano")) == used("dream", "volcano")
+    assert read(line("?!TRÄUME volcano")) == used("dream", "volcano")
     assert read(line("!dream volcano")) is None
     assert read(line("?!d volcano")) is None
     assert read(line("?!random")) is None
     read = parser(prefix="-")
-    assert read(line("@bot -dream volcano")) == read(line("@bot: -dream volcano")) == Command("dream", "volcano")
+    assert read(line("@bot -dream volcano")) == read(line("@bot: -dream volcano")) == used("dream", "volcano")
 
 
 def test_bits_stand_before_the_command_and_rewards_need_none() -> None:
     read = parser()
-    assert read(line("Cheer100 !dream volcano", bits=100)) == Command("dream", "volcano")
-    assert read(line("Cheer100 uni50 !dream apollo11", bits=150)) == Command("dream", "apollo11")
-    assert read(line("4Head50 ninjaHype1000 !dream volcano", bits=1050)) == Command("dream", "volcano")
-    assert read(line("@bot: Cheer100 @ann !dream volcano", bits=100)) == Command("dream", "volcano")
+    assert read(line("Cheer100 !dream volcano", bits=100)) == used("dream", "volcano")
+    assert read(line("Cheer100 uni50 !dream apollo11", bits=150)) == used("dream", "apollo11")
+    assert read(line("4Head50 ninjaHype1000 !dream volcano", bits=1050)) == used("dream", "volcano")
+    assert read(line("@bot: Cheer100 @ann !dream volcano", bits=100)) == used("dream", "volcano")
     assert read(line("100 !dream volcano", bits=100)) is None
     assert read(line("Cheer100 nice", bits=100)) is None
     assert read(line("Cheer100 !dream volcano")) is None
-    assert read(line("volcano + bubble", reward_id="r")) == Command("dream", "volcano + bubble")
-    assert read(line("!dream volcano", reward_id="r")) == Command("dream", "volcano")
+    assert read(line("volcano + bubble", reward_id="r")) == used("dream", "volcano + bubble")
+    assert read(line("!dream volcano", reward_id="r")) == used("dream", "volcano")
 
 
 def test_bare_words_only_when_wanted_and_only_what_may_be_a_name() -> None:
     assert parser()(line("tabby cat")) is None
     read = parser(bare_words=True)
-    assert read(line("tabby cat + pizza")) == Command("dream", "tabby cat + pizza", bare=True)
+    assert read(line("tabby cat + pizza")) == used("dream", "tabby cat + pizza", bare=True)
     for talk in (
         "is that a pizza?",
         "a pizza, please",

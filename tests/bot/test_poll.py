@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.poll import LONGEST, Choice, Poll, poll_of
+from bot.poll import LONGEST, Poll, PollChoice, poll_of
 
 POLL = Poll(
     "p1",
     "open",
     (
-        Choice(1, "red fox", ("red fox", "fox"), 2),
-        Choice(2, "volcano + bubble", ("volcano + bubble",), 1),
-        Choice(3, "St. Bernard", ("St. Bernard",), 0),
+        PollChoice(1, "red fox", ("red fox", "fox"), 2),
+        PollChoice(2, "volcano + bubble", ("volcano + bubble",), 1),
+        PollChoice(3, "St. Bernard", ("St. Bernard",), 0),
     ),
     20.0,
     "mod",
@@ -75,6 +75,6 @@ def test_what_the_streamer_tells_is_read():
     }
     poll = poll_of(told)
     assert (poll.open, poll.votes, poll.winner, poll.tied) == (False, 3, 2, True)
-    assert poll.choices[1] == Choice(2, "pizza", ("pizza", "pie"), 2)
+    assert poll.choices[1] == PollChoice(2, "pizza", ("pizza", "pie"), 2)
     with pytest.raises(KeyError):
         poll_of({})

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from bot.__main__ import Ear, _until_told, make_adapter, serve
+from bot.__main__ import SettingsReceiver, _run_until_stopped, make_adapter, serve
+from bot.adapter import Adapter
 from bot.client import Client
 from bot.config import BotSettings, ChatConfig, TwitchConfig
 from bot.irc import AnonymousIrc
-from bot.messages import Adapter
 from bot.twitch import TwitchAdapter
 from streamer.commands import CommandError
 from streamer.commands.bot import LOADING_S, BotProcess, command, settings
@@ -240,7 +240,7 @@ def blocked(parent: Connection, settings: BotSettings, level: str) -> None:
         await asyncio.sleep(0.1)
         time.sleep(1000)
 
-    asyncio.run(_until_told(block(), parent, Ear()))
+    asyncio.run(_run_until_stopped(block(), parent, SettingsReceiver()))
 
 
 def test_a_bot_that_was_never_started_can_be_stopped() -> None:

@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
-from bot.config import ChatConfig, wrong_template
-from bot.messages import MAX_REPLY
+from bot.adapter import MAX_REPLY
+from bot.all_replies import ALL_REPLIES
+from bot.config import ChatConfig
 from bot.replies import Replies
-from bot.wording import COMMON, MEANINGS, WORDING
+from bot.reply_templates import COMMON, MEANINGS, wrong_template
 
 
 def replies(layout: str = "auto", **overrides: list[str]) -> Replies:
@@ -18,11 +19,11 @@ def replies(layout: str = "auto", **overrides: list[str]) -> Replies:
     return Replies(config, Random(1), layout)
 
 
-@pytest.mark.parametrize("key", WORDING)
+@pytest.mark.parametrize("key", ALL_REPLIES)
 def test_every_text_of_the_bot_can_be_said(key: str) -> None:
-    said = WORDING[key]
+    said = ALL_REPLIES[key]
     assert said.templates
-    assert [wrong_template(key, text) for text in said.templates] == [""] * len(said.templates)
+    assert [wrong_template(said, text) for text in said.templates] == [""] * len(said.templates)
     assert {*said.placeholders, *COMMON} <= set(MEANINGS)
     for _ in range(10):
         text = replies().say(key, "ann", **dict.fromkeys(said.placeholders, "x"))
@@ -33,7 +34,7 @@ def test_every_text_of_the_bot_can_be_said(key: str) -> None:
 def test_requests_are_answered_in_several_ways() -> None:
     short = [
         key
-        for key, said in WORDING.items()
+        for key, said in ALL_REPLIES.items()
         if len(said.templates) < 3 and key.startswith(("queued", "voted", "unknown", "unlearnt", "when"))
     ]
     assert short == []
@@ -43,7 +44,7 @@ def test_nothing_is_said_twice_in_a_row() -> None:
     say = replies()
     heard = [say.say("queued", "ann", what="volcano", place="third", wait="soon", id=1) for _ in range(200)]
     assert all(one != next_one for one, next_one in pairwise(heard))
-    assert len(set(heard)) == len(WORDING["queued"].templates)
+    assert len(set(heard)) == len(ALL_REPLIES["queued"].templates)
 
 
 def test_what_was_understood_where_and_when() -> None:
@@ -101,7 +102,7 @@ def test_examples_are_one_thing_and_a_pair_in_changing_order() -> None:
 def test_the_longest_refusal_fits_into_a_chat_message() -> None:
     longest = "x" * 40
     near = replies().choices([longest] * 3)
-    for template in WORDING["unlearnt"].templates:
+    for template in ALL_REPLIES["unlearnt"].templates:
         assert len(template.format(what=longest, count=1000, near=near, user="u" * 25, prefix="!")) < MAX_REPLY
 
 

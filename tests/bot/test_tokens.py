@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from bot.rewards import Rewards
+from bot.connection_monitor import Pause
+from bot.redemptions import Rewards
 from bot.tokens import Token, TokenStore
-from bot.watchdog import Pause
 
 ANN = Token("ann", "7", "access", "refresh", frozenset({"chat:read"}))
 

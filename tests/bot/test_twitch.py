@@ -20,11 +20,12 @@ import pytest
 from pydantic import ValidationError
 
 from bot.accounts import findings
+from bot.adapter import ChatLine
 from bot.config import TwitchConfig
-from bot.messages import Line, Role
 from bot.throttle import AS_MODERATOR, AS_VIEWER
 from tests.bot.twitch_stage import CALM, Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
+from viewer_text.role import Role
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_it_hears_a_line_and_answers_in_its_thread(tmp_path: Path) -> None:
         async with staged(tmp_path) as stage:
             await stage.connected()
             line = await stage.hears()
-            assert line == Line(line.id, "Viewer", "2001", "!dream volcano", Role.EVERYONE, "twitch")
+            assert line == ChatLine(line.id, "Viewer", "2001", "!dream volcano", Role.EVERYONE, "twitch")
             await stage.adapter.say(line, "volcano: next, in about a minute")
             (sent,) = stage.twitch.sent
             assert (sent.login, sent.text, sent.parent) == ("dreambot", "volcano: next, in about a minute", line.id)
@@ -208,7 +209,7 @@ def test_an_expired_token_is_refreshed_and_kept_at_once(tmp_path: Path) -> None:
     play(scene)
 
 
-@pytest.mark.logs("a reply is lost", "does not hear")
+@pytest.mark.logs("a reply is lost", "no connection for")
 def test_a_call_that_is_given_up_does_not_lose_the_login(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, timings=replace(CALM, call_s=0.5)) as stage:
@@ -335,7 +336,7 @@ def test_the_login_page_takes_only_the_right_account(tmp_path: Path, unused_port
             assert (await get(f"{page}/callback?code=dreambot.user:read:chat&state=made-up"))[0] == 400
             stage.twitch.browser = "viewer"
             status, text = await get(f"{page}?account=dreambot&scopes=channel:manage:broadcast")
-            assert (status, text) == (403, "That was the wrong account: log in to Twitch as dreambot, and begin again.")
+            assert (status, text) == (403, "That was the wrong account: log in to Twitch as dreambot, and start again.")
             assert stage.twitch.revoked_by_bot == ["viewer"]
             stage.twitch.browser = "dreambot"
             status, text = await get(f"{page}?account=dreambot")
@@ -497,7 +498,7 @@ def test_a_reward_is_made_heard_fulfilled_and_refunded(tmp_path: Path) -> None:
     play(scene)
 
 
-@pytest.mark.logs("does not hear")
+@pytest.mark.logs("no connection for")
 def test_redemptions_outlive_the_bot(tmp_path: Path) -> None:
     async def scene() -> None:
         async with rewarding(tmp_path) as stage:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from bot.__main__ import make_adapter, serve
+from bot.adapter import Adapter
 from bot.client import Client
 from bot.config import BotSettings, ChatConfig, TwitchConfig
-from bot.messages import Adapter
 from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
 from streamer.messages import Scene
@@ -95,7 +95,7 @@ async def showing(
             made: list[TwitchAdapter] = []
 
             def make(settings: BotSettings, client: Client) -> Adapter:
-                made.append(TwitchAdapter(settings.twitch, Throttle(1000), client.standings, timings=CALM))
+                made.append(TwitchAdapter(settings.twitch, Throttle(1000), client.request_states, timings=CALM))
                 return made[0]
 
             settings = BotSettings(config, ChatConfig.model_validate(chat or {}), real.server.url.rstrip("/"), TOKEN)
@@ -254,7 +254,7 @@ def test_one_account_for_both(tmp_path: Path) -> None:
     play(scene)
 
 
-@pytest.mark.logs("does not hear", "may need a login", "needs login")
+@pytest.mark.logs("no connection for", "may need a login", "needs login")
 def test_a_revocation_is_told_on_the_status(tmp_path: Path) -> None:
     async def scene() -> None:
         async with showing(tmp_path) as show:

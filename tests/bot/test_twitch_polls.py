@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from bot.accounts import accounts_of, findings
+from bot.chat_polls import ChatPolls
 from bot.client import Client
 from bot.config import ChatConfig, TwitchConfig
-from bot.poll import Choice, Poll
-from bot.polls import Polls
+from bot.poll import Poll, PollChoice
 from bot.replies import Replies
 from bot.twitch_polls import TITLE, titles_of
 from streamer.messages import Poll as TruePoll
@@ -31,7 +31,7 @@ CANNOT = "Twitch's own polls cannot be used, votes are counted in chat"
 class Show:
     """Twitch, its chat's bot with polls, and a streamer."""
 
-    def __init__(self, stage: Stage, real: RealStage, polls: Polls, announced: list[str]) -> None:
+    def __init__(self, stage: Stage, real: RealStage, polls: ChatPolls, announced: list[str]) -> None:
         self.stage, self.twitch, self.real, self.polls, self.announced = stage, stage.twitch, real, polls, announced
 
     def counts(self) -> list[int]:
@@ -71,7 +71,7 @@ async def showing(tmp_path: Path, *, scope: bool = True, affiliate: bool = True,
             Client(real.server.url.rstrip("/")) as client,
         ):
             await stage.connected()
-            polls = Polls(client, Replies(keyed(), Random(1)), say, stage.adapter.polls)
+            polls = ChatPolls(client, Replies(keyed(), Random(1)), say, stage.adapter.polls)
             yield Show(stage, real, polls, announced)
     finally:
         await asyncio.to_thread(real.close)
@@ -204,7 +204,7 @@ def test_a_short_poll_and_one_beside_another_are_of_the_chat(tmp_path: Path, why
     play(scene)
 
 
-@pytest.mark.logs("the votes on Twitch are not known for a moment")
+@pytest.mark.logs("the votes on Twitch are unknown for the moment")
 def test_trouble_on_the_way_leaves_the_votes_as_they_are(tmp_path: Path) -> None:
     async def scene() -> None:
         async with showing(tmp_path) as show:
@@ -231,7 +231,7 @@ def test_polls_that_begin_by_themselves_are_not_held_on_twitch(tmp_path: Path) -
     play(scene)
 
 
-CHOICES = tuple(Choice(number, name, (name,), 0) for number, name in enumerate(("castle", "pizza"), 1))
+CHOICES = tuple(PollChoice(number, name, (name,), 0) for number, name in enumerate(("castle", "pizza"), 1))
 POLL = Poll("p", "open", CHOICES, 60.0, "mod", None, False)
 
 
@@ -257,7 +257,7 @@ def test_with_two_accounts_the_channels_is_asked_to_log_in_and_the_chat_goes_on_
 
 def test_titles_are_short_and_differ() -> None:
     names = ("a very long name of a thing indeed", "a very long name of a thing that is another", "pizza")
-    choices = tuple(Choice(number, name, (name,), 0) for number, name in enumerate(names, 1))
+    choices = tuple(PollChoice(number, name, (name,), 0) for number, name in enumerate(names, 1))
     titles = titles_of(Poll("p", "open", choices, 60.0, "mod", None, False))
     assert titles == ["1 a very long name of a…", "2 a very long name of a…", "3 pizza"]
     assert all(len(title) <= 25 for title in titles)

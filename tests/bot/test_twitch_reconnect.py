@@ -18,7 +18,7 @@ from tests.bot.twitch_stage import CALM, FAST, Stage, staged
 from tests.bot.twitch_standin import TwitchStandIn
 from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.logs("does not hear")
+pytestmark = pytest.mark.logs("no connection for")
 
 SUBSCRIBE = "POST /helix/eventsub/subscriptions"
 SOCKET = "GET /ws"

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from bot.accounts import CHAT_SCOPES, POLL_SCOPES, REWARD_SCOPES
+from bot.adapter import ChatLine, ConnectionState
 from bot.config import TwitchConfig
-from bot.messages import Line, State
+from bot.connection_monitor import TwitchTimings
 from bot.throttle import Throttle
 from bot.tokens import Token, TokenStore
 from bot.twitch import TwitchAdapter
-from bot.watchdog import Timings
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, TwitchStandIn
 from tests.patience import PATIENCE_S
 
-FAST = Timings(
+FAST = TwitchTimings(
     look_s=0.02,
     silence_s=0.6,
     call_s=1.0,
@@ -41,7 +41,7 @@ class Stage:
     twitch: TwitchStandIn
     adapter: TwitchAdapter
     tokens: Path
-    lines: list[Line] = field(default_factory=list)
+    lines: list[ChatLine] = field(default_factory=list)
     standing: dict[int, str] = field(default_factory=dict)
     """Where requests stand."""
     states: list[tuple[str, str]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Stage:
     def __post_init__(self) -> None:
         enter = self.adapter._set
 
-        def note(state: State, detail: str = "") -> None:
+        def note(state: ConnectionState, detail: str = "") -> None:
             enter(state, detail)
             self.states.append((state, detail))
 
@@ -71,7 +71,7 @@ class Stage:
     async def connected(self) -> None:
         await self.until(lambda: self.adapter.state().state == "connected" and self.twitch.hears(CHAT), "connected")
 
-    async def hears(self) -> Line:
+    async def hears(self) -> ChatLine:
         """A viewer says something, and the bot hears it."""
         message_id = await self.twitch.say("viewer", "!dream volcano")
         await self.until(lambda: any(line.id == message_id for line in self.lines), "heard")
@@ -99,7 +99,7 @@ async def staged(
     *,
     logins: tuple[str, ...] = ("dreambot",),
     secret: str | None = None,
-    timings: Timings = CALM,
+    timings: TwitchTimings = CALM,
     keepalive_s: float = 0.1,
     prepare: Callable[[TwitchStandIn], Any] | None = None,
     **config: Any,

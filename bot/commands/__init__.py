@@ -1,0 +1,1 @@
+"""The chat commands, one file for each; ``registry.py`` lists them."""
