@@ -25,9 +25,9 @@ import torch
 from PIL import Image
 
 from streamer.config import Config
-from streamer.dream.algorithms.making import make_dreamer
-from streamer.dream.algorithms.riding import RidingDream
-from streamer.dream.device import be_repeatable
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
+from streamer.dream.algorithms.flow_warping import FlowWarpedDream
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.networks import loading
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sessions.film import FilmDream
@@ -118,7 +118,7 @@ def eventful(network: Ensemble, config: Config, each: dict[str, tuple[Target, ..
 def riding(network: Ensemble, config: Config, scene: tuple[Target, ...]) -> str:
     """On a picture that moves, and one that does not."""
     dreamer = make_dreamer(network, config, SIZE, torch.device("cpu"), 5)
-    assert isinstance(dreamer, RidingDream)
+    assert isinstance(dreamer, FlowWarpedDream)
     dreamer.scene(Scene(1, arrange(scene)))
     wide = photograph(11, (SIZE[0], 2 * SIZE[1]))
     for number in range(10):
@@ -188,7 +188,7 @@ def main() -> int:
     parser.add_argument("--against", type=Path, help="another checkout, which dreams the same with its own copy of this file")
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    be_repeatable(threads=1)
+    make_torch_repeatable(threads=1)
     loading.compute_dtype = lambda device: torch.float32  # type: ignore[assignment]
     guide = HERE / "checksums_guide.png"
     Image.fromarray(photograph(3, (64, 64))).save(guide)

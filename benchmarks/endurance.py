@@ -18,7 +18,7 @@ from PIL import Image
 from recognition import SIZE
 
 from streamer import zoom
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.script import OfflineDream
 from streamer.messages import Keyframe, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
@@ -66,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     overrides = [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *options.set]
-    be_repeatable()
+    make_torch_repeatable()
     config = load_config(None, overrides)
     if options.network:
         config = config.model_copy(update={"network": network_config(options.network)})

@@ -23,7 +23,7 @@ from PIL import Image
 from streamer.config import Config
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.ensemble import Ensemble
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.scene import SceneObjective
@@ -107,14 +107,14 @@ def main() -> None:
             keep(after, file.stem, layer, "guided")
             cosines.append((objective.score(tensor(picture), region), objective.score(tensor(after), region)))
         picture = photographs[files[0]]
-        tap = Tap(layer, raw=True)
+        hook = LayerHook(layer, raw=True)
         with torch.no_grad():
-            means = torch.stack([network.look(tensor(each), [tap])[tap][0].mean((1, 2)) for each in photographs.values()])
+            means = torch.stack([network.look(tensor(each), [hook])[hook][0].mean((1, 2)) for each in photographs.values()])
         for channel in chance.choice(counts[layer], CHANNELS, replace=False).tolist():
             after = dreamt(network, config, picture, Target("", layer, layer=layer, channels=(channel,)), options.iterations)
             keep(after, layer, str(channel))
             with torch.no_grad():
-                rise = (network.look(tensor(after), [tap])[tap][0].mean((1, 2)) - means[0]) / means.std(0)
+                rise = (network.look(tensor(after), [hook])[hook][0].mean((1, 2)) - means[0]) / means.std(0)
             places.append(int((rise > rise[channel]).sum()) + 1)
         first_cosine, last_cosine = np.array(cosines).mean(0)
         first = f"{sum(place == 1 for place in places)} of {len(places)}"

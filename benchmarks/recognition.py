@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.script import OfflineDream, pace
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
@@ -99,7 +99,7 @@ COLUMNS = (
 
 def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s: Sequence[float], folder: Path) -> None:
     """Dream pairs and write ``NUMBER_MOMENT.png`` for each, and the seconds that a step takes into ``pace_NUMBER.json``."""
-    be_repeatable(threads=1)
+    make_torch_repeatable(threads=1)
     config = load_config(None, [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *overrides])
     offline = OfflineDream(config)
     words = Vocabulary.load().narrowed(offline.wnids)

@@ -32,8 +32,8 @@ from PIL import Image
 
 from streamer.config import Config, SourceConfig
 from streamer.dream.algorithms.dreamer import Dreamer
-from streamer.dream.algorithms.making import make_dreamer
-from streamer.dream.algorithms.riding import RidingDream, standing
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
+from streamer.dream.algorithms.flow_warping import FlowWarpedDream, config_for_riding
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
 from streamer.dream.sources.picture import read_image
@@ -104,9 +104,9 @@ class Ways:
         self._config, self._ensemble, self._scene, self._size = config, ensemble, scene, size
         self._device = torch.device("cpu")
 
-    def rider(self) -> RidingDream:
+    def rider(self) -> FlowWarpedDream:
         found = make_dreamer(self._ensemble, self._config, self._size, self._device, 1)
-        assert isinstance(found, RidingDream)
+        assert isinstance(found, FlowWarpedDream)
         found.scene(self._scene)
         return found
 
@@ -127,7 +127,7 @@ class Ways:
         screen = RideScreen(self._size, lambda: newest[-1], 1.0, self._config.source.decay_s)
         for number, shot in enumerate(shots, 1):
             newest.append(SourcePicture(shot.image, number, number / FPS))
-            dream.pass_by(newest[-1])
+            dream.observe(newest[-1])
             if number % LATE == 0:
                 on = newest[-1 - LATE] if number > LATE else newest[0]
                 dream.ride(on, LATE / FPS)
@@ -145,7 +145,12 @@ class Ways:
         found = []
         for number, shot in enumerate(shots):
             dream = Dreamer(
-                self._ensemble, standing(self._config), self._size, self._device, number if seed is None else seed, shot.image
+                self._ensemble,
+                config_for_riding(self._config),
+                self._size,
+                self._device,
+                number if seed is None else seed,
+                shot.image,
             )
             dream.scene(self._scene)
             for _ in range(60):

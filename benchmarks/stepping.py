@@ -293,13 +293,14 @@ def found(*places: str) -> Any:
     raise ImportError(f"this checkout has no {' and no '.join(places)}: {why}")
 
 
-PASSES = {"streamer.dream.algorithms.gradient_ascent": ("headroom", "leash")}
-"""Functions that ``--compile`` compiles besides the networks, by the modules that call them."""
+PASSES = {"streamer.dream.algorithms.gradient_ascent": ("soft_clip_step", "normalise_local_contrast", "headroom", "leash")}
+"""Functions that ``--compile`` compiles besides the networks, by the modules that call them; the last two are older names."""
 
 
 def maker() -> Callable[..., Any]:
     """The checkout's ``make_dreamer``."""
-    return found("streamer.dream.algorithms.making:make_dreamer", "streamer.dream.dreams:make_dreamer")  # type: ignore[no-any-return]
+    places = ("algorithms.dreamer_factory", "algorithms.making", "dreams")
+    return found(*(f"streamer.dream.{place}:make_dreamer" for place in places))  # type: ignore[no-any-return]
 
 
 def dream(job: Job) -> Dream:
@@ -327,7 +328,7 @@ def compiled(ensemble: Any) -> None:
         network.look = torch.compile(network.look, dynamic=False)
     for module, names in PASSES.items():
         found_module = importlib.import_module(module)
-        for name in names:
+        for name in filter(partial(hasattr, found_module), names):
             setattr(found_module, name, torch.compile(getattr(found_module, name), dynamic=False))
 
 

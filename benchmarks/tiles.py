@@ -37,7 +37,7 @@ def work(options: argparse.Namespace) -> None:
         trained = 64 if any("bundled" in setting for setting in named) else 224
         named += ["dream.jitter_px=0", "dream.view_jitter=0", f"dream.views=[{min(20.0, shorter / trained)}]"]
     dream = StillDream(load(None, named))
-    layer = options.layer or dream.ensemble.first.favourite
+    layer = options.layer or dream.ensemble.first.default_layer
     target = Target("", f"layer {layer}", layer)
     scene, plan = Scene(1, arrange([target])), Plan(((height, width),), options.steps)
     coarse = noise((max(1, height // 40), max(1, width // 40)), np.random.default_rng(1), 40.0)
@@ -53,7 +53,7 @@ def work(options: argparse.Namespace) -> None:
     found: dict[str, object] = {"seconds": round(took_s, 1), "change": round(float(np.abs(change).mean()), 2)}
     if options.worst:
         objective = SceneObjective(dream.ensemble.first, options.tile_px)
-        tiling = objective._tiling(frozenset([objective._tap(target)]))
+        tiling = objective._tiling(frozenset([objective._hook(target)]))
         found["tiles"] = tiling.count((height, width))
         for axis, side in ((0, height), (1, width)):
             across = np.abs(np.diff(change, axis=axis)).mean(axis=1 - axis)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.tokens import TokenFileError, TokenStore, default_path
 
 if TYPE_CHECKING:
-    from bot.config import TwitchConfig
+    from bot.config_twitch import TwitchConfig
 
 CHAT_SCOPES = frozenset({"user:read:chat", "user:write:chat"})
 REWARD_SCOPES = frozenset({"channel:manage:redemptions"})

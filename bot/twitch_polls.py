@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bot.connection_monitor import TWITCH_ERRORS
 from bot.poll import Poll
 from bot.twitch_client import SOURCE
-from bot.twitch_errors import describe
+from bot.twitch_errors import TWITCH_ERRORS, describe
 
 if TYPE_CHECKING:
     import twitchio

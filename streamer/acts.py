@@ -24,7 +24,7 @@ class Begun:
     kept: int | None = None
     """Then, how many keyframes before that one its momentum and its chance were kept. None: it began with none, and afresh."""
     form: str = ""
-    """In which form its network computes, as ``dream.forms`` writes it; empty where that is not known."""
+    """In which form its network computes, as ``dream.compute_formats`` writes it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bot.config import ChatConfig, TwitchConfig
+from bot.config import ChatConfig
+from bot.config_twitch import TwitchConfig
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_album import AlbumConfig
-from streamer.config_block import LocalPath, Section, broken
+from streamer.config_block import broken
 from streamer.config_controls import ControlsConfig
 from streamer.config_ink import InkConfig
 from streamer.config_journal import JournalConfig
@@ -43,6 +44,7 @@ from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
 from streamer.config_thumbnails import ThumbnailsConfig
 from streamer.config_web import Network, PublicUrl, WebLimits
+from viewer_text.section import LocalPath, Section
 
 __all__ = [
     "AlbumConfig",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from streamer.config_block import LocalPath, Section
+from viewer_text.section import LocalPath, Section
 
 
 class AlbumConfig(Section):

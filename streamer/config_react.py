@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from streamer.config_block import Section
+from viewer_text.section import Section
 
 
 class ReactConfig(Section):

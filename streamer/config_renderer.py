@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from streamer.config_block import Section
+from viewer_text.section import Section
 
 Where = Literal["local", "ray"]
 Compress = Literal["auto", "none", "jpeg", "h264"]

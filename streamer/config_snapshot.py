@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from streamer.config_block import LocalPath, Section
+from viewer_text.section import LocalPath, Section
 
 
 class SnapshotConfig(Section):

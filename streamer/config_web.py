@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from streamer.config_block import Section
+from viewer_text.section import Section
 
 
 def _network(text: str) -> str:

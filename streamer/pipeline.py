@@ -51,7 +51,8 @@ from streamer.presets import Presets
 from streamer.pulse import Pulse
 from streamer.reload import Reload
 from streamer.requests.director import Director
-from streamer.requests.queue import QueueError, RequestQueue, default_path
+from streamer.requests.queue import RequestQueue, default_path
+from streamer.requests.schema import QueueError
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_live import (
     CAMERA,

@@ -33,12 +33,12 @@ SLOW = re.compile(
 if QUICK:
     sys.modules["torch"] = None  # type: ignore[assignment]  # so that whatever needs it is skipped
 
-from streamer.dream.device import add_up_alike, return_freed_memory  # noqa: E402
+from streamer.dream.device import make_cpu_sums_repeatable, return_freed_memory  # noqa: E402
 from streamer.logs import CHATTY  # noqa: E402
 from tests import precision  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
 
-add_up_alike()  # before any test computes: MKL looks for it only once
+make_cpu_sums_repeatable()  # before any test computes: MKL looks for it only once
 os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, on a busy machine for long
 settings.register_profile("here", deadline=None)  # a busy machine is no bug
 settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.video.files.kind import Sound
 from streamer.video.files.movie import MovieWriter
 from streamer.video.files.probe import probe
@@ -132,12 +132,12 @@ def write_clip(
     return path
 
 
-def flashes(reel: FilmReel) -> list[float]:
+def flashes(reader: FilmReader) -> list[float]:
     """When a clip is seen to flash, in seconds from its first picture on; reads it to its end."""
     found, before = [], False
     try:
         while True:
-            image, time_s = reel.read()
+            image, time_s = reader.read()
             bright = image.mean() > (FLASH + DARK) / 2
             if bright and not before:
                 found.append(time_s)
@@ -164,13 +164,13 @@ def clicks(path: Path) -> list[float]:
 
 def carried_over(film: Path, into: Path) -> Path:
     """A film written anew, undreamt, as ``zoomdream render --video`` does it."""
-    with closing(FilmReel(str(film))) as reel:
-        image, time_s = reel.read()
-        with MovieWriter(into, image.shape[:2], probe(film).fps, Sound(film, None, reel.begins_s)) as movie:
+    with closing(FilmReader(str(film))) as reader:
+        image, time_s = reader.read()
+        with MovieWriter(into, image.shape[:2], probe(film).fps, Sound(film, None, reader.begins_s)) as movie:
             try:
                 while True:
                     movie.write(image, time_s)
-                    image, time_s = reel.read()
+                    image, time_s = reader.read()
             except EOFError:
-                movie.ends(reel.ends_s)
+                movie.ends(reader.ends_s)
     return into

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from streamer.dream.sources.reels import Reel
+from streamer.dream.sources.readers import VideoReader
 
 COLOURS = {"R": (200, 40, 40), "G": (40, 200, 40), "B": (40, 40, 200), "Y": (220, 200, 60)}
 """Red and green above, blue and yellow below."""
@@ -154,13 +154,13 @@ def joined(path: Path, parts: Iterable[Path]) -> Path:
     return path
 
 
-def seen(reel: Reel) -> list[np.ndarray]:
+def seen(reader: VideoReader) -> list[np.ndarray]:
     """All its pictures."""
     found = []
     try:
         while True:
-            found.append(reel.read()[0])
+            found.append(reader.read()[0])
     except EOFError:
         return found
     finally:
-        reel.close()
+        reader.close()

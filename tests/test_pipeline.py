@@ -36,7 +36,8 @@ from streamer.overload import Change, Ladder, Luxury
 from streamer.past import read
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.reload import Reload
-from streamer.requests.queue import QueueError, RequestQueue
+from streamer.requests.queue import RequestQueue
+from streamer.requests.schema import QueueError
 from streamer.settings_file import load
 from streamer.video.frames import counter
 from streamer.web.errors import PortTaken

@@ -22,7 +22,7 @@ from streamer.commands.on_ray.crew import Crew, hired
 from streamer.commands.on_ray.options import RayCall
 from streamer.commands.still_picture import LEAST_PX, MOST_PX
 from streamer.config import Config
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.estimate import duration
 from streamer.dream.sessions.still import Plan, StillDream
 from streamer.dream.sources.noise import noise
@@ -138,7 +138,7 @@ def command(
     with as_command_error():
         words = Vocabulary.load()
         named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # its mistakes come first
-        be_repeatable()
+        make_torch_repeatable()
         with hired(ray, config, teller(console), gpus=0.25) as crew:
             dream = StillDream(config) if crew is None else _far(config, crew)
             words = words.narrowed(dream.wnids)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.dream.sources.kinds import is_picture, passed_over
+from streamer.dream.sources.picture_formats import describe_skipped, is_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ def jobs(sources: Sequence[Path], output: Path) -> tuple[Job, ...]:
 
 def left_out(sources: Sequence[Path]) -> tuple[str, ...]:
     """What of folders is not dreamt, a line for each in which something is passed over."""
-    return tuple(line for source in dict.fromkeys(sources) if source.is_dir() and (line := passed_over(source)))
+    return tuple(line for source in dict.fromkeys(sources) if source.is_dir() and (line := describe_skipped(source)))
 
 
 def _files(source: Path) -> list[Path]:
     if source.is_dir():
         inside = sorted(file for file in source.iterdir() if is_picture(file) and file.is_file())
         if not inside:
-            others = passed_over(source)
+            others = describe_skipped(source)
             raise CommandError(f"there are no pictures in '{source}'{others and '; '}{others}", WRONG_CALL)
         return inside
     if not source.exists():

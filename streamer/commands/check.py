@@ -130,23 +130,27 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 def look_at_weights(config: Config) -> Iterator[Finding]:
     """Whether the network's weights are at hand and whole; nothing is downloaded."""
     from streamer.dream.device import choose_device
-    from streamer.dream.networks.files import look
     from streamer.dream.networks.loading import first_choice
     from streamer.dream.networks.loading import load as load_networks
     from streamer.dream.networks.registry import ARCHITECTURES
-    from streamer.dream.networks.weights import NetworkError, cache_folder, places
+    from streamer.dream.networks.weight_checks import check_weights
+    from streamer.dream.networks.weights import NetworkError, cache_folder, weight_folders
 
     settings = config.network
     given = settings.weights if isinstance(settings.weights, Mapping) else {}
     try:
         for name, path in given.items():  # before the rest: what is still to be downloaded hides nothing of them
-            look(path, name, tensors=True)
+            check_weights(path, name, tensors=True)
     except NetworkError as error:
         yield Finding(Level.STOPS, str(error))
         return
     for name in settings.names if not isinstance(settings.weights, Path) else ():
         downloaded = name in ARCHITECTURES and ARCHITECTURES[name].torchvision is not None
-        if downloaded and name not in given and not any(file for place in places() for file in place.glob(f"{name}-*.pth")):
+        if (
+            downloaded
+            and name not in given
+            and not any(file for place in weight_folders() for file in place.glob(f"{name}-*.pth"))
+        ):
             remedy = f"the first run downloads it, 'zoomdream fetch {name}' does so now"
             yield Finding(Level.MIND, f"{name} is not in {cache_folder()} yet; {remedy}")
             return
@@ -208,8 +212,9 @@ def look_at_port(config: Config) -> Iterator[Finding]:
 
 def look_at_queue(config: Config) -> Iterator[Finding]:
     """Whether the queue's file can be written and belongs to nobody else, and which rules in it go before the config."""
-    from streamer.requests.queue import QueueError, RequestQueue, default_path
+    from streamer.requests.queue import RequestQueue, default_path
     from streamer.requests.rules import Rulebook
+    from streamer.requests.schema import QueueError
     from streamer.requests.vocabulary import Vocabulary
 
     path = config.queue.path or default_path()
@@ -285,7 +290,7 @@ def look_at_source(config: Config) -> Iterator[Finding]:
     """The picture, the film or the camera; one that may still come does not stop the stream."""
     from streamer.dream.sources.capture import is_live
     from streamer.dream.sources.picture import SourceError
-    from streamer.dream.sources.reels import first_picture, shown_name
+    from streamer.dream.sources.readers import first_picture, shown_name
     from streamer.dream.sources.start import starting_picture
 
     source = config.source

@@ -21,11 +21,11 @@ from streamer.commands.still import targets
 from streamer.commands.still_picture import LEAST_PX, MOST_PX
 from streamer.commands.unfinished import Unfinished
 from streamer.config import Config
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.film import STEPS, FilmDream, FilmRun
-from streamer.dream.sources.animation import RecordedReel, open_film
+from streamer.dream.sources.animation import RecordedReader, open_film
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.fit import Fit, fitted
 from streamer.messages import Layout, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
@@ -80,7 +80,7 @@ def command(
         targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
-        reel = open_film(str(order.film), config.source.track)
+        reader = open_film(str(order.film), config.source.track)
         try:
             with progress_bar(console) as shown:
                 task = shown.add_task("dreaming", total=None)
@@ -89,9 +89,9 @@ def command(
                     shown.update(task, completed=done, total=total)
 
                 with hired(ray, config, teller(console)) as crew:
-                    _dream(config, order, work, reel, progress, teller(console), crew, piece_s)
+                    _dream(config, order, work, reader, progress, teller(console), crew, piece_s)
         finally:
-            reel.close()
+            reader.close()
     announce(f"{order.output} (seed {order.seed})")
 
 
@@ -99,7 +99,7 @@ def _dream(
     config: Config,
     order: FilmOrder,
     work: Unfinished,
-    reel: RecordedReel,
+    reader: RecordedReader,
     progress: Callable[[int, int | None], None],
     tell: Tell,
     crew: Crew | None,
@@ -107,19 +107,19 @@ def _dream(
 ) -> None:
     """Dream a film into its file, in pieces of so many seconds where nodes do it and the call says so."""
     source = config.source
-    pictures = _pictures(reel, order, source.fit)
+    pictures = _pictures(reader, order, source.fit)
     first = next(pictures)
-    for note in reel.notes:
+    for note in reader.notes:
         tell(f"'{order.film}': {note}")
     facts, steps = probe(order.film, source.track), order.iterations or STEPS
     count = facts.pictures(order.seconds)
     size = (first.image.shape[0], first.image.shape[1])
-    silent = None if isinstance(reel, FilmReel) else SoundChoice(None)
-    sound = Sound(order.film, order.seconds, reel.begins_s, silent)
+    silent = None if isinstance(reader, FilmReader) else SoundChoice(None)
+    sound = Sound(order.film, order.seconds, reader.begins_s, silent)
     with MovieWriter(order.output, size, facts.fps, sound, room=work.folder) as movie:
         for note in movie.notes:
             tell(f"'{order.film}': {note}")
-        be_repeatable()
+        make_torch_repeatable()
         dream = FilmDream(config) if crew is None else _far(config, crew)
         wanted = targets(order.subject, Vocabulary.load().narrowed(dream.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
@@ -158,10 +158,10 @@ def _dream(
                 done += 1
                 progress(done, None if count is None else max(count, done))
         # Where only a part is wanted, a picture beyond it has been read.
-        movie.ends(max(shown.time_s, min(reel.ends_s, order.seconds or math.inf)))
+        movie.ends(max(shown.time_s, min(reader.ends_s, order.seconds or math.inf)))
     foretold.learn(done - before)
     # What could not be decoded at its beginning is not missing at its end; and Matroska counts from 0, whenever a film begins.
-    ended_s = reel.ends_s + max(0.0, reel.begins_s, reel.begins_s - facts.begins_s)
+    ended_s = reader.ends_s + max(0.0, reader.begins_s, reader.begins_s - facts.begins_s)
     whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
     if ended_s < 0.9 * whole_s - 0.5:
         tell(f"the film ended after {ended_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
@@ -179,12 +179,12 @@ def _far(config: Config, crew: Crew) -> FarFilms:
     return FarFilms(config, crew)
 
 
-def _pictures(reel: RecordedReel, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
+def _pictures(reader: RecordedReader, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
     """The film's pictures at the size that comes out; all have that of the first."""
     size = order.size
     for number in itertools.count():
         try:
-            image, time_s = reel.read()
+            image, time_s = reader.read()
         except EOFError:
             return
         if order.seconds is not None and number and time_s >= order.seconds:

@@ -11,8 +11,8 @@ from rich.progress import Progress
 
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.dream.algorithms.prior import PriorError, fit
-from streamer.dream.sources.kinds import is_picture
 from streamer.dream.sources.picture import SourceError, read_image
+from streamer.dream.sources.picture_formats import is_picture
 
 
 def command(images: list[Path], output: Path, seed: int, console: Console, announce: Callable[[str], None]) -> None:

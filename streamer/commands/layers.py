@@ -12,7 +12,7 @@ from rich.table import Table
 from streamer.commands import WRONG_CALL, CommandError, with_near
 from streamer.config import Config, NetworkName
 from streamer.dream.device import DeviceError, canvas_size, choose_device
-from streamer.dream.networks.anatomy import Part, anatomy
+from streamer.dream.networks.layer_shapes import LayerShape, layer_shapes
 from streamer.dream.networks.loading import NetworkError, first_choice
 from streamer.dream.networks.names import JOIN
 from streamer.messages import Refused
@@ -58,16 +58,16 @@ def command(config: Config, word: str, network: str | None, console: Console, an
     )
 
 
-def _of_all(names: Sequence[str], size: tuple[int, int]) -> tuple[Part, ...]:
+def _of_all(names: Sequence[str], size: tuple[int, int]) -> tuple[LayerShape, ...]:
     """The layers of several networks; of two of one name the first, which is the one that is dreamt."""
-    found: dict[str, Part] = {}
+    found: dict[str, LayerShape] = {}
     for name in names:
-        for part in anatomy(name, size):
-            found.setdefault(part.entry.name, part if name == names[0] else replace(part, favourite=False))
+        for part in layer_shapes(name, size):
+            found.setdefault(part.entry.name, part if name == names[0] else replace(part, default_layer=False))
     return tuple(found.values())
 
 
-def _table(parts: tuple[Part, ...], size: str) -> Table:
+def _table(parts: tuple[LayerShape, ...], size: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("ask for", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -75,6 +75,6 @@ def _table(parts: tuple[Part, ...], size: str) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for part in parts:
         entry, (rows, columns) = part.entry, part.map_size
-        star = "*" if part.favourite else ""
+        star = "*" if part.default_layer else ""
         table.add_row(f"layer {entry.name}", star, str(entry.channels), f"{columns}x{rows}", str(entry.stride))
     return table

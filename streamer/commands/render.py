@@ -25,7 +25,7 @@ from streamer.commands.script import Cue, parse_script, reader
 from streamer.commands.showing import show
 from streamer.commands.unfinished import Unfinished
 from streamer.config import Config
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.script import Keyframes, OfflineDream, pace
 from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
@@ -118,7 +118,7 @@ def render(
     start = starting_picture(config.source) if order.image is None else read_image(order.image)
     size = (config.video.height, config.video.width)
     with MovieWriter(order.output, size, config.video.fps, room=work.folder) as movie:
-        be_repeatable()
+        make_torch_repeatable()
         dream = OfflineDream(config) if crew is None else _far(config, crew)
         cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
         log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])

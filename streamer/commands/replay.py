@@ -19,9 +19,9 @@ from streamer.commands.on_ray.options import RayCall
 from streamer.commands.showing import show
 from streamer.commands.unfinished import Again, Unfinished
 from streamer.config import Config, SourceConfig
-from streamer.dream.device import be_repeatable, compute_with
-from streamer.dream.forms import Form
-from streamer.dream.networks.names import split
+from streamer.dream.compute_formats import ComputeFormat
+from streamer.dream.device import compute_with, make_torch_repeatable
+from streamer.dream.networks.names import split_names
 from streamer.dream.sessions.replay import Replay
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sources.start import starting_picture
@@ -162,7 +162,7 @@ class _Again:
 
 def _here(past: Past, config: Config, seed: int, start: np.ndarray | None, from_ms: int) -> _Again:
     """Dream a run again on this machine."""
-    be_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
+    make_torch_repeatable(past.begun.threads if past.begun.device == "cpu" else 0)
     dream, resumed = OfflineDream(config), _resumed(past)
     again = Replay(
         past,
@@ -225,8 +225,8 @@ def settings(past: Past, size: tuple[int, int] | None, overrides: Sequence[str])
     if gone:
         log.warning("the run used settings that no longer exist: %s; it may come out differently", ", ".join(gone))
     height, width = past.begun.size
-    changes = [f"network.name=[{', '.join(split(past.begun.network))}]"] if config.network.name == "auto" else []
-    form = Form.of(past.begun.form)
+    changes = [f"network.name=[{', '.join(split_names(past.begun.network))}]"] if config.network.name == "auto" else []
+    form = ComputeFormat.of(past.begun.form)
     if form is not None and past.begun.device == "cpu" and config.network.precision == "auto":
         changes += [f"network.precision={form.precision}", f"network.layout={form.layout}"]
     if size is not None:

@@ -70,7 +70,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         from streamer.dream.sources.picture import SourceError
         from streamer.osc import OscError
         from streamer.pipeline import STOP_S, Pipeline, PipelineError
-        from streamer.requests.queue import QueueError
+        from streamer.requests.schema import QueueError
         from streamer.video.encoding.encode import EncoderError
         from streamer.web.errors import WebError
 
@@ -127,13 +127,13 @@ def _tell_chat(chat: BotProcess, url: str, config: Config, changed: Collection[s
 
 def _look_at_weights(config: Config) -> None:
     """See whether the weights that are named are whole, while the worker loads what reads them: that takes far longer."""
-    from streamer.dream.networks.files import QUICK_BYTES, NetworkError, look
+    from streamer.dream.networks.weight_checks import QUICK_BYTES, NetworkError, check_weights
 
     given = config.network.weights
     files = {(config.network.names or (None,))[0]: given} if isinstance(given, Path) else given or {}
     for name, file in files.items():
         try:
-            look(file, name, most_bytes=QUICK_BYTES, tensors=True)
+            check_weights(file, name, most_bytes=QUICK_BYTES, tensors=True)
         except NetworkError as error:
             raise CommandError(str(error)) from error
 
@@ -147,8 +147,8 @@ def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerPro
     Raises:
         CommandError: it is to be on a cluster and nowhere else, and there is no place for it.
     """
+    from streamer.dream.compute_formats import with_measured_format
     from streamer.dream.device import dreaming_threads
-    from streamer.dream.forms import settled
     from streamer.dream.worker.process import WorkerProcess, choose_seed
     from streamer.dream.worker.protocol import Elsewhere
 
@@ -158,7 +158,7 @@ def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerPro
         elsewhere = Elsewhere(config.renderer) if remote else None
         try:
             first = WorkerProcess(
-                config if remote else settled(config, dreaming_threads()), choose_seed(config), elsewhere=elsewhere
+                config if remote else with_measured_format(config, dreaming_threads()), choose_seed(config), elsewhere=elsewhere
             )
         except OSError as error:  # the renderer tries again, for ever
             log.warning("no process to dream in can be started yet: %s", error.strerror or error)

@@ -24,7 +24,7 @@ from streamer.commands.script import reader
 from streamer.commands.still_picture import StillOrder, dream_picture
 from streamer.commands.stops import Interrupted, exit_code
 from streamer.config import Config
-from streamer.dream.device import be_repeatable
+from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.estimate import duration
 from streamer.dream.sessions.still import StillDream
 from streamer.dream.sources.animation import animated
@@ -70,7 +70,7 @@ def command(
         begin.check([job.output for job in work])
         if begin.again.resume and len(work) > 1:
             work = _left_to_do(work, say)
-        be_repeatable()
+        make_torch_repeatable()
         with hired(ray, config, say, gpus=SHARE) as crew, progress_bar(console) as shown:
             dream = StillDream(config) if crew is None or crew.tiles else _far(config, crew)
             wanted = targets(order.subject, words.narrowed(dream.wnids), dream.layers)
@@ -202,9 +202,9 @@ def _far(config: Config, crew: Crew) -> FarStills:
 def _tiles(dream: StillDream, scene: Scene, crew: Crew) -> AbstractContextManager[None]:
     """Have nodes look at the tiles of what is dreamt here."""
     from streamer.commands.on_ray.tiles import TileCrew
-    from streamer.dream.objectives.scene import tiles_elsewhere
+    from streamer.dream.objectives.scene import tiles_computed_by
 
-    return tiles_elsewhere(TileCrew(dream.config, dream.ensemble, scene, crew))
+    return tiles_computed_by(TileCrew(dream.config, dream.ensemble, scene, crew))
 
 
 def _left_to_do(work: Sequence[Job], say: Tell) -> tuple[Job, ...]:

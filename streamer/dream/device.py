@@ -79,7 +79,7 @@ def _least(side: float) -> int:
     return max(LEAST_PX, round(side))
 
 
-def add_up_alike() -> None:
+def make_cpu_sums_repeatable() -> None:
     """Let a CPU's products of small matrices be the same from call to call; of use before torch computes for the first time.
 
     MKL shares their sums out among threads as these come, so that the last bit depends on what else the machine does, whatever
@@ -144,13 +144,13 @@ def _keeps() -> bool:
     return platform.libc_ver()[0] == "glibc" and not any(name.startswith("MALLOC_") for name in os.environ)
 
 
-def be_repeatable(threads: int = 0) -> None:
+def make_torch_repeatable(threads: int = 0) -> None:
     """Make torch give the same numbers again, at some cost on a GPU.
 
     Args:
         threads: to compute with on a CPU, where sums taken by another number of threads are other sums; 0: as many as suit it.
     """
-    add_up_alike()
+    make_cpu_sums_repeatable()
     import torch
 
     if threads:

@@ -17,7 +17,7 @@ class DreamError(Exception):
     """A scene that this network cannot dream."""
 
 
-class Unfit(Exception):
+class ConfigRejected(Exception):
     """These settings cannot be dreamt on this machine: trying again will not help. One line says why and what to do."""
 
 
@@ -94,7 +94,7 @@ class Dreaming(Protocol):
 
 
 @runtime_checkable
-class Riding(Protocol):
+class VideoRider(Protocol):
     """What a dream that rides on a moving picture offers besides."""
 
     @property
@@ -104,7 +104,7 @@ class Riding(Protocol):
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
         """Go on upon a picture, the same as before or a newer one, ``dt_s`` seconds after the last time."""
 
-    def pass_by(self, picture: SourcePicture) -> None:
+    def observe(self, picture: SourcePicture) -> None:
         """See a picture that is not ridden on, to follow what moves in between; from any thread."""
 
 
@@ -128,7 +128,7 @@ class Dream:
     device: str
     """``cpu`` or ``cuda``."""
     wnids: tuple[str, ...]
-    relieve: Callable[[], None] = lambda: None
+    free_memory: Callable[[], None] = lambda: None
     """Gives back the memory that a failed step held on a GPU."""
     threads: int = 0
     """That it computes with; 0 when that is not known."""
@@ -136,7 +136,7 @@ class Dream:
     """The network's, from the picture to the classes."""
     nearest: tuple[tuple[int, ...], ...] = ()
     """For each of ``wnids`` the others most like it to the network, best first, as indices."""
-    rehearse: Callable[[], None] = lambda: None
+    warm_up: Callable[[], None] = lambda: None
     """Dreams a little on the side and forgets it, so that the dream's first step takes no longer than those after it."""
     compute_with: Callable[[int], None] = lambda threads: None
     """Computes with so many threads from now on."""
@@ -148,7 +148,7 @@ class Dream:
     """In which form its network computes; empty when that is not known."""
 
 
-Tell = Callable[[str], None]
+PreparationCallback = Callable[[str], None]
 """Told, in a few words, what is being prepared."""
-Factory = Callable[[Config, int, Tell], Dream]
-"""Makes a dream from settings and a seed; picklable. Raises ``Unfit`` where trying again would not help."""
+DreamFactory = Callable[[Config, int, PreparationCallback], Dream]
+"""Makes a dream from settings and a seed; picklable. Raises ``ConfigRejected`` where trying again would not help."""

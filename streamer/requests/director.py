@@ -26,7 +26,6 @@ from streamer.messages import (
     Receipt,
     Refused,
     Request,
-    Role,
     Rules,
     Scene,
     Setting,
@@ -39,12 +38,14 @@ from streamer.requests.audience import Audience
 from streamer.requests.ballot import Ballot
 from streamer.requests.blocks import Blocks, comparable_name
 from streamer.requests.poll_desk import PollDesk
-from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
+from streamer.requests.queue import MessageKnown, RequestQueue
 from streamer.requests.rules import InForce, Rulebook
+from streamer.requests.schema import QueueError
 from streamer.requests.stage import Stage
 from streamer.requests.subjects import MODERATOR, Subjects, rights_of
 from streamer.requests.vocabulary import Vocabulary
 from viewer_text.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
+from viewer_text.role import Role
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from streamer.config import QueueConfig
-from streamer.messages import Priority, Reason, Refused, Role, Target, Vote, Waiting
+from streamer.messages import Priority, Reason, Refused, Target, Vote, Waiting
 from streamer.requests.blocks import Blocks
 from streamer.requests.order import viewer_of
+from viewer_text.role import Role
 
 SPARE = 10
 """Places beyond the capacity, kept for moderators and for bits, which cannot be given back."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from streamer.messages import Poll, PollChoice, PollVote, Reason, Refused, Role, Target
+from streamer.messages import Poll, PollChoice, PollVote, Reason, Refused, Target
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.polls import SHOWN_S, Polls, split
-from streamer.requests.queue import QueueError, RequestQueue
+from streamer.requests.queue import RequestQueue
 from streamer.requests.rules import InForce, Rulebook
+from streamer.requests.schema import QueueError
 from streamer.requests.stage import Stage
 from streamer.requests.subjects import rights_of
 from viewer_text.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
+from viewer_text.role import Role
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ from typing import Any, Self
 
 import platformdirs
 
-from streamer.messages import Priority, Reason, Refused, Request, RequestState, Role, Target
+from streamer.messages import Priority, Reason, Refused, Request, RequestState, Target
 from streamer.requests.rows import COLUMNS, packed_targets, request_of
 from streamer.requests.schema import QueueError as QueueError
 from streamer.requests.store import Store
+from viewer_text.role import Role
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Role, Target
+from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Target
 from streamer.requests.phrases import JOINING_WORDS
 from streamer.requests.reading import one_of
 from streamer.requests.spelling import fold, key
 from streamer.requests.vocabulary import LOADING_S, Vocabulary
+from viewer_text.role import Role
 
 SUGGESTIONS = 5
 """Layers offered in place of one that there is not."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from streamer.messages import Refused, Target
-from streamer.requests.queue import QueueError
+from streamer.requests.schema import QueueError
 from streamer.requests.subjects import OPERATOR, Subjects
 
 logger = logging.getLogger(__name__)

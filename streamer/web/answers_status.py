@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from streamer.messages import ChatState, PictureState, Priority, Role
+from streamer.messages import ChatState, PictureState, Priority
 from streamer.web.answers import Poll, Target, shape
 from streamer.web.answers_classes import Network
 from streamer.web.answers_desk import Motion, Output
+from viewer_text.role import Role
 
 
 @shape

@@ -7,7 +7,7 @@ from functools import partial
 
 from aiohttp import web
 
-from streamer.messages import ChatReport, ChatState, Priority, Role
+from streamer.messages import ChatReport, ChatState, Priority
 from streamer.web import answers, answers_classes, wire
 from streamer.web.bodies import ChatBody, EmptyBody, LoginBody, OopsBody, RequestBody, VoteskipBody, read_body
 from streamer.web.bridge import Calls
@@ -15,6 +15,7 @@ from streamer.web.errors import ApiError
 from streamer.web.places import Line
 from streamer.web.protocols import Actions, Classes, Desk, StatusReader
 from streamer.web.security import COOKIE, Gate
+from viewer_text.role import Role
 
 COMMAND = re.compile(r"^\s*!dream\b\s*", re.IGNORECASE)
 """What chat puts before a request; forgiven here."""

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from streamer.config import Rotation, ZoomSpeed
-from streamer.messages import MOST_CHOICES, BlockKind, ChatState, Priority, Role
+from streamer.messages import MOST_CHOICES, BlockKind, ChatState, Priority
 from streamer.web.errors import ApiError
+from viewer_text.role import Role
 
 MAX_BYTES = 16 * 1024
 """Longest body; the longest sensible request is well under 1 kB."""

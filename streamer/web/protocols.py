@@ -28,7 +28,6 @@ from streamer.messages import (
     Receipt,
     Reloaded,
     Request,
-    Role,
     Rules,
     Setting,
     SettingsStatus,
@@ -36,6 +35,7 @@ from streamer.messages import (
     Standing,
     StatusSnapshot,
 )
+from viewer_text.role import Role
 
 
 class PollDesk(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from streamer.messages import Role
 from streamer.web import answers, bodies
 from streamer.web import answers_classes as of_classes
 from streamer.web import answers_desk as of_desk
@@ -26,6 +25,7 @@ from streamer.web.settings import SettingsApi
 from streamer.web.site import Site
 from streamer.web.thumbnails import ThumbnailsApi
 from streamer.web.watch import Watch
+from viewer_text.role import Role
 
 HTML, JPEG, TS, MJPEG = ("text/html",), ("image/jpeg",), ("video/mp2t",), ("multipart/x-mixed-replace",)
 ENDLESS = "the answer has no end: it goes on as long as the caller takes it and the stream runs"

@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from bot.__main__ import run
 from bot.adapter import Adapter, ChatLine
 from bot.client import Client
-from bot.config import BotSettings, ChatConfig, TwitchConfig
+from bot.config import BotSettings, ChatConfig
+from bot.config_twitch import TwitchConfig
 from bot.irc import AnonymousIrc
 from bot.throttle import Throttle
 from tests.acceptance.stream import Json, Stream, busy_s, cpu_s

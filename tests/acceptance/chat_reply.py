@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from bot.__main__ import serve
-from bot.config import BotSettings, ChatConfig, TwitchConfig
+from bot.config import BotSettings, ChatConfig
+from bot.config_twitch import TwitchConfig
 from tests.acceptance.stream import Stream
 from tests.bot.twitch_stage import keep_logins
 from tests.bot.twitch_standin import CLIENT_ID, TwitchStandIn

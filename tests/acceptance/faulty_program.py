@@ -20,7 +20,7 @@ import numpy as np
 
 from streamer import zoom
 from streamer.config import Config
-from streamer.dream.interface import Dream, Tell
+from streamer.dream.interface import Dream, PreparationCallback
 from streamer.messages import Keyframe, Pose
 from tests.acceptance.light_dream import LIGHT_NETWORK, Light, light
 
@@ -66,7 +66,7 @@ FAULTS: dict[str, Callable[[Dream], None]] = {
 }
 
 
-def build(config: Config, seed: int, tell: Tell) -> Dream:
+def build(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     """The real dream, whose steps take up faults."""
     if os.environ.get(LIGHT):
         dream = light(config, seed)

@@ -8,7 +8,7 @@ import numpy as np
 from streamer import zoom
 from streamer.config import Config
 from streamer.dream.device import canvas_size
-from streamer.dream.interface import Dream, Tell
+from streamer.dream.interface import Dream, PreparationCallback
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Scene
@@ -116,7 +116,7 @@ class Zooming(Light):
         self.resize((picture.shape[0], picture.shape[1]))
 
 
-def make_zooming(config: Config, seed: int, tell: Tell) -> Dream:
+def make_zooming(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     """One of those in progress, for a worker."""
     dreamer = Zooming(canvas_size(config.canvas, config.video, "cpu"), seed)
     return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in Shelf().entries if entry.tiny))

@@ -16,9 +16,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from streamer.dream.sources.kinds import is_picture
 from streamer.dream.sources.picture import SourceError, read_image
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.picture_formats import is_picture
+from streamer.dream.sources.readers import FilmReader
 from streamer.video.files.kind import Sound
 from streamer.video.files.movie import MovieError, MovieWriter
 from streamer.video.files.probe import probe
@@ -33,20 +33,20 @@ LONG_S = 20.0
 
 def read_film(path: Path, most: int) -> str:
     """Carry a film over, undreamt, up to so many pictures; returns what was found."""
-    with tempfile.TemporaryDirectory() as folder, closing(FilmReel(str(path))) as reel:
-        image, time_s = reel.read()
+    with tempfile.TemporaryDirectory() as folder, closing(FilmReader(str(path))) as reader:
+        image, time_s = reader.read()
         facts = probe(path)
         count = 0
-        with MovieWriter(Path(folder, "a.mp4"), image.shape[:2], facts.fps, Sound(path, 10.0, reel.begins_s)) as movie:
+        with MovieWriter(Path(folder, "a.mp4"), image.shape[:2], facts.fps, Sound(path, 10.0, reader.begins_s)) as movie:
             try:
                 while count < most:
                     movie.write(image, time_s)
                     count += 1
-                    image, time_s = reel.read()
+                    image, time_s = reader.read()
             except EOFError:
                 pass
-            movie.ends(reel.ends_s)
-        return f"{image.shape[1]}x{image.shape[0]}, {count} pictures, {reel.ends_s:.2f} s"
+            movie.ends(reader.ends_s)
+        return f"{image.shape[1]}x{image.shape[0]}, {count} pictures, {reader.ends_s:.2f} s"
 
 
 def read(path: Path, most: int) -> str:

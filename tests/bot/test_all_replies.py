@@ -16,10 +16,11 @@ from bot.config import ChatConfig
 from bot.replies import Replies
 from bot.reply_templates import MEANINGS
 from streamer.config import QueueConfig
-from streamer.messages import Refused, Request, Role, Waiting
+from streamer.messages import Refused, Request, Waiting
 from streamer.requests.blocks import Blocks
 from streamer.requests.policy import Since, Wish, admit
 from streamer.requests.vocabulary import Vocabulary
+from viewer_text.role import Role
 
 WORDS = Vocabulary.load()
 SAY = Replies(ChatConfig(), Random(1))

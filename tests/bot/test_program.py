@@ -18,7 +18,8 @@ import pytest
 from bot.__main__ import SettingsReceiver, _run_until_stopped, make_adapter, serve
 from bot.adapter import Adapter
 from bot.client import Client
-from bot.config import BotSettings, ChatConfig, TwitchConfig
+from bot.config import BotSettings, ChatConfig
+from bot.config_twitch import TwitchConfig
 from bot.irc import AnonymousIrc
 from bot.twitch import TwitchAdapter
 from streamer.commands import CommandError

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from bot.accounts import findings
 from bot.adapter import ChatLine
-from bot.config import TwitchConfig
+from bot.config_twitch import TwitchConfig
 from bot.throttle import AS_MODERATOR, AS_VIEWER
 from tests.bot.twitch_stage import CALM, Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id

@@ -15,7 +15,8 @@ import pytest
 from bot.__main__ import make_adapter, serve
 from bot.adapter import Adapter
 from bot.client import Client
-from bot.config import BotSettings, ChatConfig, TwitchConfig
+from bot.config import BotSettings, ChatConfig
+from bot.config_twitch import TwitchConfig
 from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
 from streamer.messages import Scene

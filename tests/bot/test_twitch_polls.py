@@ -14,7 +14,8 @@ import pytest
 from bot.accounts import accounts_of, findings
 from bot.chat_polls import ChatPolls
 from bot.client import Client
-from bot.config import ChatConfig, TwitchConfig
+from bot.config import ChatConfig
+from bot.config_twitch import TwitchConfig
 from bot.poll import Poll, PollChoice
 from bot.replies import Replies
 from bot.twitch_polls import TITLE, titles_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.accounts import CHAT_SCOPES, POLL_SCOPES, REWARD_SCOPES
 from bot.adapter import ChatLine, ConnectionState
-from bot.config import TwitchConfig
+from bot.config_twitch import TwitchConfig
 from bot.connection_monitor import TwitchTimings
 from bot.throttle import Throttle
 from bot.tokens import Token, TokenStore

@@ -17,7 +17,7 @@ from streamer.commands.on_ray import parcels
 from streamer.commands.on_ray.crew import Crew
 from streamer.commands.on_ray.parcels import dream_settings, pictures, received, sent_guides, weights
 from streamer.config import Config
-from streamer.dream.networks.files import NetworkError
+from streamer.dream.networks.weight_checks import NetworkError
 from streamer.messages import Scene, Target, arrange
 
 
@@ -40,7 +40,7 @@ def _folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(parcels, "fetched", lambda content: content)
     monkeypatch.setattr(parcels, "cache_folder", lambda: tmp_path / "here")
-    monkeypatch.setattr("streamer.dream.networks.weights.places", lambda: (parcels.cache_folder(),))
+    monkeypatch.setattr("streamer.dream.networks.weights.weight_folders", lambda: (parcels.cache_folder(),))
 
 
 def on_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer.dream.interface import Dream, DreamError, Unfit
+from streamer.dream.interface import ConfigRejected, Dream, DreamError
 from streamer.kept import Kept
 from streamer.messages import LayerEntry, Motion, Pose, StepPicture, StepView
 from streamer.zoom import advance
@@ -107,7 +107,7 @@ def make_inspectable(config, seed, tell):
 
 
 def make_unfit(config, seed, tell):
-    raise Unfit("no network of that name")
+    raise ConfigRejected("no network of that name")
 
 
 def make_failing_start(config, seed, tell):
@@ -198,7 +198,7 @@ def make_unfit_later(config, seed, tell):
 
     def step(dreamer):
         if _open():
-            raise Unfit("the disk is gone")
+            raise ConfigRejected("the disk is gone")
 
     return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
 
@@ -212,12 +212,12 @@ def make_on_a_gpu(config, seed, tell):
 def make_rehearsing(config, seed, tell):
     """Writes down beside the gate who rehearsed."""
 
-    def rehearse():
+    def warm_up():
         new = Path(f"{os.environ[GATE]}.{os.getpid()}")
         new.write_text(str(os.getpid()))
         new.replace(f"{os.environ[GATE]}.rehearsed")  # whole at once: it is read meanwhile
 
-    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, rehearse=rehearse)
+    return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, warm_up=warm_up)
 
 
 def make_leaving(config, seed, tell):
@@ -287,7 +287,7 @@ def make_by_algorithm(config, seed, tell):
     """
     algorithm = config.dream.algorithm
     if algorithm == "ink":
-        raise Unfit("there is no ink")
+        raise ConfigRejected("there is no ink")
 
     def step(dreamer):
         dreamer.blue = 50 if algorithm == "deepdream" else 0

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from streamer.__main__ import app
 from streamer.config import SourceConfig
-from streamer.dream.sources.animation import WebPReel, animated, open_film
+from streamer.dream.sources.animation import WebPReader, animated, open_film
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import FilmReel, first_picture
+from streamer.dream.sources.readers import FilmReader, first_picture
 from streamer.video.files.probe import probe
 
 SHADES = (40, 90, 160)
@@ -29,15 +29,15 @@ def animation(path: Path, shades: tuple[int, ...] = SHADES) -> Path:
 
 
 def test_an_animated_webp_is_a_film(tmp_path: Path) -> None:
-    reel = open_film(str(animation(tmp_path / "a.webp")))
-    assert isinstance(reel, WebPReel)
-    found = [reel.read() for _ in SHADES]
+    reader = open_film(str(animation(tmp_path / "a.webp")))
+    assert isinstance(reader, WebPReader)
+    found = [reader.read() for _ in SHADES]
     assert [round(float(image[..., 0].mean())) for image, _ in found] == list(SHADES)
     assert [time_s for _, time_s in found] == pytest.approx([0, 0.1, 0.5])
-    assert reel.ends_s == pytest.approx(0.75)
+    assert reader.ends_s == pytest.approx(0.75)
     with pytest.raises(EOFError):
-        reel.read()
-    reel.close()
+        reader.read()
+    reader.close()
     facts = probe(tmp_path / "a.webp")
     assert (facts.pictures(), facts.seconds) == (3, pytest.approx(0.75))
 
@@ -50,15 +50,15 @@ def test_live_it_is_one_too(tmp_path: Path) -> None:
 def test_transparency_lies_on_grey(tmp_path: Path) -> None:
     pictures = [Image.new("RGBA", (8, 8), (255, 255, 255, alpha)) for alpha in (0, 255)]
     pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:], lossless=True)
-    reel = open_film(str(tmp_path / "a.webp"))
-    assert [int(reel.read()[0][0, 0, 0]) for _ in pictures] == [128, 255]
-    reel.close()
+    reader = open_film(str(tmp_path / "a.webp"))
+    assert [int(reader.read()[0][0, 0, 0]) for _ in pictures] == [128, 255]
+    reader.close()
 
 
 def test_others_are_ffmpegs_and_broken_ones_are_told_of(tmp_path: Path) -> None:
-    reel = open_film(str(animation(tmp_path / "a.gif")))
-    assert isinstance(reel, FilmReel)
-    reel.close()
+    reader = open_film(str(animation(tmp_path / "a.gif")))
+    assert isinstance(reader, FilmReader)
+    reader.close()
     data = animation(tmp_path / "a.webp").read_bytes()
     (tmp_path / "cut.webp").write_bytes(data[:60])
     with pytest.raises(SourceError, match=r"the film '.*cut\.webp' (cannot be read|breaks off)"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from streamer import zoom
-from streamer.dream.algorithms.canvas import Canvas, grid_for, sampled, twist_grid
+from streamer.dream.algorithms.canvas import Canvas, grid_for, sampled, swirl_grid
 from streamer.dream.sources.noise import noise
 from streamer.messages import Motion, Pose
 
@@ -57,14 +57,14 @@ def test_a_twist_turns_the_middle_and_leaves_the_border():
     dot = np.zeros((height, width, 3), np.float32)
     dot[(np.hypot(y - 44.5, x - 99.5) < 4)] = 255  # to the right of the centre
     canvas = Canvas(dot)
-    canvas.warp(twist_grid((height, width), np.radians(30), 1.0, "cpu"))
+    canvas.warp(swirl_grid((height, width), np.radians(30), 1.0, "cpu"))
     seen = canvas.picture[0, 0].numpy()
     centre_y, centre_x = (seen * y).sum() / seen.sum(), (seen * x).sum() / seen.sum()
     turn = np.degrees(np.arctan2(44.5 - centre_y, centre_x - 79.5))
     assert turn == pytest.approx(30 * np.exp(-((20 / 90) ** 2)), abs=1.0), "counter-clockwise, upwards from the right"
     edges = Canvas(np.repeat((x * 255 / width)[..., None], 3, axis=2).astype(np.float32))
     before = edges.picture.clone()
-    edges.warp(twist_grid((height, width), np.radians(12), 0.4, "cpu"))
+    edges.warp(swirl_grid((height, width), np.radians(12), 0.4, "cpu"))
     assert (edges.picture - before)[..., :, :4].abs().max() < 1.0
 
 

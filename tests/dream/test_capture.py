@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from streamer.config import SourceConfig
-from streamer.dream.sources import capture, reels
+from streamer.dream.sources import capture, readers
 from streamer.dream.sources.capture import Capture
 from streamer.dream.sources.picture import SourceError
 from streamer.messages import SourcePicture
@@ -373,7 +373,7 @@ def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: 
 
 @pytest.mark.logs("it is tried again")
 def test_a_stream_that_says_nothing_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reels, "OPEN_S", 0.3)
+    monkeypatch.setattr(readers, "OPEN_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
         reading = Capture(SourceConfig(kind="video", path=address), (48, 64), 25)

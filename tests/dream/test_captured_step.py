@@ -9,13 +9,13 @@ import torch
 from streamer.config import Config, DreamConfig, ZoomConfig
 from streamer.dream.algorithms import decorrelated
 from streamer.dream.algorithms.captured_step import MOST_REGIONS, CapturedStep, slope_of_classes
+from streamer.dream.algorithms.cuda_graphs import CudaGraphs, Work
 from streamer.dream.algorithms.dreamer import Dreamer
-from streamer.dream.algorithms.graphs import Graphs, Work
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
+from streamer.dream.objectives.region_weights import rms
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.dream.objectives.strength import rms
 from streamer.messages import Layout, Motion, Region, Scene, Target, arrange
 from tests.dream.test_dreamer import standing_out
 from tests.fakes import tiny_ensemble, tiny_network
@@ -98,7 +98,7 @@ def test_what_is_recorded_at_first_is_not_done(
         return dream.picture()
 
     expected = dreamt()
-    monkeypatch.setattr(Graphs, "records", True)
+    monkeypatch.setattr(CudaGraphs, "records", True)
     with caplog.at_level("INFO", "streamer.dream.algorithms.captured_step"):
         assert np.array_equal(dreamt(), expected)
     (line,) = [record.getMessage() for record in caplog.records]
@@ -133,7 +133,7 @@ def test_what_it_cannot_do_is_done_the_other_way(at_once: list[int]) -> None:
     for _ in range(3):
         dream.step(0.1)
     assert dream.picture().shape == (27, 48, 3)
-    assert not CapturedStep.can([(Region(A, (0, 0, 1, 1)), 1.0)] * (MOST_REGIONS + 1))
+    assert not CapturedStep.supports([(Region(A, (0, 0, 1, 1)), 1.0)] * (MOST_REGIONS + 1))
 
 
 @pytest.mark.parametrize("layout", list(Layout))
@@ -174,7 +174,7 @@ def test_the_prior_from_known_offsets_is_the_prior_of_that_part(offsets: tuple[i
 
 
 def test_elsewhere_than_on_a_gpu_work_is_done_as_it_stands() -> None:
-    graphs, done = Graphs(CPU), []
+    graphs, done = CudaGraphs(CPU), []
     for _ in range(3):
         graphs.run(Work("key", lambda: done.append(1), ()))
     assert len(done) == 3

@@ -7,12 +7,12 @@ from streamer.dream.algorithms.algorithm import Context
 from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.deepdream import DeepDream, octave_sizes
 from streamer.dream.algorithms.dreamer import Dreamer
-from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.laplacian import Laplacian
 from streamer.dream.algorithms.normalisation import make_normalisation
 from streamer.dream.algorithms.picture_steps import Decorrelation
+from streamer.dream.objectives.region_weights import rms
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.dream.objectives.strength import rms
 from streamer.messages import Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
@@ -58,7 +58,7 @@ def test_a_step_at_an_octave_changes_the_picture_by_one_on_average_and_is_as_coa
 
     def change(octave: int) -> torch.Tensor:
         dream.number = octave
-        direction, size = dream.update(canvas, OnAir(tuple(REGIONS), 0.0, leaves=False), 1.0)
+        direction, size = dream.update(canvas, SceneMix(tuple(REGIONS), 0.0, has_outgoing=False), 1.0)
         return size * direction
 
     fine, coarse = change(2), change(0)

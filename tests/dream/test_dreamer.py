@@ -7,7 +7,7 @@ import torch
 
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.dream.algorithms.decorrelated import LARGE_PX, STEP_MOST, STEP_STANDS, step_for, views_for
+from streamer.dream.algorithms.decorrelated import LARGE_PX, STEP_MATURE, STEP_MOST, auto_views, step_for
 from streamer.dream.algorithms.dreamer import ASCENTS, Dreamer
 from streamer.dream.algorithms.gradient_ascent import STEP
 from streamer.dream.interface import DreamError
@@ -111,10 +111,10 @@ def test_steps_are_larger_where_a_zoom_has_to_be_made_up_for() -> None:
 
 
 def test_steps_shrink_where_a_subject_stands() -> None:
-    young, older, stands = (step_for(64, Motion(1.06), 0.1, share) for share in (0.0, 0.5, 1.0))
+    young, older, maturity = (step_for(64, Motion(1.06), 0.1, share) for share in (0.0, 0.5, 1.0))
     assert young == STEP_MOST
-    assert older == pytest.approx((STEP_MOST + STEP_STANDS) / 2)
-    assert stands == STEP_STANDS > STEP
+    assert older == pytest.approx((STEP_MOST + STEP_MATURE) / 2)
+    assert maturity == STEP_MATURE > STEP
     assert step_for(64, Motion(1.0), 0.1, 1.0) == step_for(LARGE_PX, Motion(1.06), 0.1, 1.0) == STEP
 
 
@@ -133,7 +133,7 @@ def test_the_size_of_a_step_is_as_the_settings_say() -> None:
     assert size(1.5, step=2.5) == size(1.0, step=2.5) == 2.5
     assert size(1.0) == STEP
     assert size(1.5) == STEP_MOST
-    assert size(1.5, age_s=60.0) == STEP_STANDS
+    assert size(1.5, age_s=60.0) == STEP_MATURE
     assert size(1.5, age_s=60.0, step=2.5) == 2.5
     assert size(1.5, step=2.0, drive=1.5) == 3.0
     assert size(1.5, drive=0.5) == STEP_MOST / 2
@@ -160,7 +160,7 @@ def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
         ones = torch.ones_like(dream.canvas.picture)
         directions = []
         for uphill in (ones, ones, -ones):
-            dream._algorithm._climb = lambda picture, regions, uphill=uphill: uphill
+            dream._algorithm._objective_gradient = lambda picture, regions, uphill=uphill: uphill
             dream.step(0.0)
             directions.append(dream.canvas.momentum.clone())
         return float((directions[1] * directions[2]).sum()) < 0
@@ -357,9 +357,9 @@ def test_a_long_dream_of_long_steps_neither_clips_nor_turns_harsh_black_or_white
 
 
 def test_views_suit_the_network_and_the_canvas() -> None:
-    assert views_for(224, (270, 480)) == (1.7, 0.85)
-    assert views_for(224, (720, 1280)) == (1.7, 0.85, 720 / 224)
-    assert views_for(64, (270, 480)) == (4.2, 2.1)
+    assert auto_views(224, (270, 480)) == (1.7, 0.85)
+    assert auto_views(224, (720, 1280)) == (1.7, 0.85, 720 / 224)
+    assert auto_views(64, (270, 480)) == (4.2, 2.1)
 
 
 def test_every_algorithm_is_known_by_its_facts_and_can_be_asked_for() -> None:

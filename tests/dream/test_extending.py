@@ -103,4 +103,4 @@ def test_a_new_network_dreams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert network.name == "squeezenet1_0"
     assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 1000, 13, 13)
     assert network(torch.zeros(1, 3, architecture.min_size, architecture.min_size)).shape[2:] == (1, 1)
-    assert network.favourite == "fire6"
+    assert network.default_layer == "fire6"

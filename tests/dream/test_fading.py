@@ -1,6 +1,6 @@
 import pytest
 
-from streamer.dream.algorithms.fading import STANDS_FROM_S, STANDS_S, Fading
+from streamer.dream.algorithms.fading import MATURE_AFTER_S, MATURES_FROM_S, Fading
 from streamer.messages import Scene, Target, arrange
 
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
@@ -41,43 +41,43 @@ def test_a_step_knows_how_fresh_its_scene_is_and_whether_something_comes() -> No
     fading = Fading(1.0, 3.0)
     fading.scene(Scene(1, arrange([A])))
     first, second = fading.advance(0.5), fading.advance(0.5)
-    assert 1.0 == first.haste > second.haste > 0
-    assert first.comes
-    assert not first.leaves
+    assert 1.0 == first.freshness > second.freshness > 0
+    assert first.has_incoming
+    assert not first.has_outgoing
     fading.scene(Scene(2, ()))
-    assert fading.advance(0.5).leaves
-    assert not fading.advance(5.0).comes
+    assert fading.advance(0.5).has_outgoing
+    assert not fading.advance(5.0).has_incoming
 
 
 def test_a_scene_comes_to_stand_and_what_hastens_it_makes_it_young_again() -> None:
     fading = Fading(1.0, 0.0)
-    assert fading.advance(60.0).stands == 0.0
+    assert fading.advance(60.0).maturity == 0.0
     fading.scene(Scene(1, arrange([A])))
-    fading.advance(STANDS_FROM_S)
-    told = [fading.advance((STANDS_S - STANDS_FROM_S) / 2).stands for _ in range(4)]
+    fading.advance(MATURES_FROM_S)
+    told = [fading.advance((MATURE_AFTER_S - MATURES_FROM_S) / 2).maturity for _ in range(4)]
     assert told == [0.0, 0.5, 1.0, 1.0]
-    fading.hasten(0.5)
-    assert fading.advance(0.1).stands == 0.0
+    fading.freshen(0.5)
+    assert fading.advance(0.1).maturity == 0.0
     fading.advance(60.0)
     fading.scene(Scene(2, arrange([B])))
-    assert fading.advance(0.1).stands == 0.0
+    assert fading.advance(0.1).maturity == 0.0
 
 
 def test_what_is_dreamt_already_stands() -> None:
     fading = Fading(1.0, 3.0)
-    fading.go_on()
+    fading.resume()
     fading.scene(Scene(1, arrange([A])))
-    assert fading.advance(0.1).stands == 1.0
+    assert fading.advance(0.1).maturity == 1.0
 
 
 def test_what_is_dreamt_already_goes_on_without_haste_and_what_comes_next_has_it() -> None:
     fading = Fading(1.0, 3.0)
-    fading.go_on()
+    fading.resume()
     fading.scene(Scene(1, arrange([A])))
-    assert (shares(fading, 0.1), fading.haste) == ({"alpha": 1.0}, 0.0)
-    fading.hasten(0.5)
-    assert fading.haste == pytest.approx(0.5)
-    fading.go_on()
+    assert (shares(fading, 0.1), fading.freshness) == ({"alpha": 1.0}, 0.0)
+    fading.freshen(0.5)
+    assert fading.freshness == pytest.approx(0.5)
+    fading.resume()
     fading.scene(Scene(2, arrange([B])))
-    assert fading.haste == 1.0
+    assert fading.freshness == 1.0
     assert set(shares(fading, 0.1)) == {"alpha", "beta", "alpha-"}

@@ -7,9 +7,9 @@ import torch
 
 from streamer import zoom
 from streamer.config import Config, DreamConfig, InkConfig, ZoomConfig
-from streamer.dream.algorithms.ink import InkDreamer, turned
-from streamer.dream.algorithms.ink_start import darkness, disc, lettering, parting
-from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
+from streamer.dream.algorithms.ink import InkDreamer, pixels_to_flip
+from streamer.dream.algorithms.ink_start import dark_mask, disc_mask, otsu_threshold, text_mask
 from streamer.dream.interface import DreamError
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.messages import Motion, Pose, Region, Scene, Target, arrange
@@ -256,7 +256,7 @@ def test_the_old_drawing_is_washed_off_and_the_new_one_grows_from_a_disc() -> No
     dreamer.step(0.1)
     assert float(dreamer.ink.float().mean()) > 0.4, "the same again is no change"
     dreamer.scene(Scene(3, arrange([B])))
-    spot = torch.from_numpy(disc(SIZE, (0.5, 0.5), 5.5))
+    spot = torch.from_numpy(disc_mask(SIZE, (0.5, 0.5), 5.5))
     new = spot.clone()
     for _ in range(21):
         dreamer.step(0.1)
@@ -296,14 +296,14 @@ def test_starts() -> None:
 
 
 def test_a_disc_is_round_and_always_there() -> None:
-    spot = disc((40, 60), (0.5, 0.5), 5.5)
+    spot = disc_mask((40, 60), (0.5, 0.5), 5.5)
     assert 85 <= spot.sum() <= 101
     assert np.array_equal(spot[15:26, 25:36], spot[15:26, 25:36].T)
-    assert disc((40, 60), (1.0, 0.0), 0.1).sum() == 1
+    assert disc_mask((40, 60), (1.0, 0.0), 0.1).sum() == 1
 
 
 def test_letters_fit_the_sheet() -> None:
-    sheet = lettering((50, 120), "dream\nink")
+    sheet = text_mask((50, 120), "dream\nink")
     assert 0.02 < sheet.mean() < 0.5
     assert not sheet[[0, -1]].any()
     assert not sheet[:, [0, -1]].any()
@@ -311,18 +311,18 @@ def test_letters_fit_the_sheet() -> None:
 
 def test_a_picture_is_parted_between_its_heaps() -> None:
     grey = np.array([10.0, 20.0, 200.0, 210.0])
-    assert 20 < parting(grey) <= 200
-    assert darkness(np.full((8, 8, 3), 77, np.uint8), (4, 4), None).sum() in (0, 16), "one grey: all or nothing"
+    assert 20 < otsu_threshold(grey) <= 200
+    assert dark_mask(np.full((8, 8, 3), 77, np.uint8), (4, 4), None).sum() in (0, 16), "one grey: all or nothing"
 
 
 def test_bars_beside_a_picture_to_start_from_are_paper() -> None:
     image = np.full((40, 40, 3), 200, np.uint8)
     image[:, :20] = 60
-    ink = darkness(image, (40, 80), 128.0, "pad")
+    ink = dark_mask(image, (40, 80), 128.0, "pad")
     assert not ink[:, :20].any()
     assert ink[:, 20:40].all()
     assert not ink[:, 40:].any()
-    assert darkness(image, (40, 80), 128.0)[:, :40].all(), "cut"
+    assert dark_mask(image, (40, 80), 128.0)[:, :40].all(), "cut"
 
 
 def test_turning_over_takes_the_steepest_within_reach() -> None:
@@ -330,9 +330,9 @@ def test_turning_over_takes_the_steepest_within_reach() -> None:
     ink[2, 1] = True
     uphill = torch.full((5, 9), -1.0)
     uphill[2, 8], uphill[2, 3], uphill[2, 1] = -9.0, -5.0, 2.0
-    assert turned(ink, uphill, 2, 2).nonzero().tolist() == [[2, 1], [2, 3]]
-    assert turned(ink, uphill, 2, 0).nonzero().tolist() == [[2, 3], [2, 8]]
-    assert not turned(ink, torch.zeros(5, 9), 50, 0).any(), "no gradient, no change"
+    assert pixels_to_flip(ink, uphill, 2, 2).nonzero().tolist() == [[2, 1], [2, 3]]
+    assert pixels_to_flip(ink, uphill, 2, 0).nonzero().tolist() == [[2, 3], [2, 8]]
+    assert not pixels_to_flip(ink, torch.zeros(5, 9), 50, 0).any(), "no gradient, no change"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from torch import nn
 from streamer.config import NetworkConfig
 from streamer.dream.networks import bundled, loading
 from streamer.dream.networks.architecture import CLASSES, MEAN, STD, fill
-from streamer.dream.networks.fused import halved, peaks, rectified
+from streamer.dream.networks.fused import conv_relu, conv_relu_pool, fast_avg_pool
 from streamer.dream.networks.googlenet import build_googlenet
 from streamer.dream.networks.layers import MEAN as MEAN_OF_ALL
-from streamer.dream.networks.layers import Tap, Wide
+from streamer.dream.networks.layers import LayerHook, PadToSize
 from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.network import Network, compute_dtype
 from streamer.dream.networks.squeezenet import SQUEEZENET1_1, Fire, build_squeezenet
@@ -90,7 +90,7 @@ def test_googlenet_equals_torchvisions(tmp_path, precision, apart):
     torch.save(dense.state_dict(), file)
     network = load(NetworkConfig(weights=file), CPU).first
     assert network.dtype is precision
-    assert (network.name, network.stride, network.favourite) == ("googlenet", 32, "inception4c")
+    assert (network.name, network.stride, network.default_layer) == ("googlenet", 32, "inception4c")
     x = pictures(224, 192)
     with torch.no_grad():
         mine, theirs = network(x).mean((2, 3)), dense(torchvision_normalised(x))
@@ -159,10 +159,10 @@ def test_squeezenet_from_a_file(tmp_path):
 
 def test_a_small_map_is_widened_by_its_border():
     x = torch.arange(6.0).view(1, 1, 2, 3)
-    wide = Wide(5)(x)
+    wide = PadToSize(5)(x)
     assert wide.shape == (1, 1, 5, 5)
     assert torch.equal(wide, nn.functional.pad(x, (1, 1, 1, 2), mode="replicate"))
-    assert Wide(2)(x) is x
+    assert PadToSize(2)(x) is x
 
 
 @pytest.mark.usefixtures("precision")
@@ -192,10 +192,12 @@ def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
 def test_a_layer_before_its_relu():
     network = tiny_network()
     x = pictures(8, 12)
-    found = network.look(x, [Tap("relu1", raw=True), Tap("relu1"), Tap("conv2", raw=True), Tap("conv2")])
-    assert torch.equal(found[Tap("relu1")], found[Tap("relu1", raw=True)].relu())
-    assert found[Tap("relu1", raw=True)].min() < 0
-    assert torch.equal(found[Tap("conv2")], found[Tap("conv2", raw=True)])
+    found = network.look(
+        x, [LayerHook("relu1", raw=True), LayerHook("relu1"), LayerHook("conv2", raw=True), LayerHook("conv2")]
+    )
+    assert torch.equal(found[LayerHook("relu1")], found[LayerHook("relu1", raw=True)].relu())
+    assert found[LayerHook("relu1", raw=True)].min() < 0
+    assert torch.equal(found[LayerHook("conv2")], found[LayerHook("conv2", raw=True)])
 
 
 def test_inner_layers_of_squeezenet():
@@ -220,7 +222,7 @@ def test_inner_layers_of_squeezenet():
         assert abs(value.shape[2] - 64 / entries[name].stride) <= 1
     assert torch.equal(torch.cat([found["fire5.expand1"], found["fire5.expand3"]], 1), found["fire5"])
     assert found["fire5"].min() == 0
-    assert network.look(x, [Tap("fire5", raw=True)])[Tap("fire5", raw=True)].min() < 0
+    assert network.look(x, [LayerHook("fire5", raw=True)])[LayerHook("fire5", raw=True)].min() < 0
     assert torch.equal(found["conv10"], network(x))
 
 
@@ -316,7 +318,7 @@ def test_a_convolution_and_its_relu_in_one_are_the_same_numbers(kernel: int, str
     layer = torch.nn.Conv2d(3, 8, kernel, stride=stride, padding=padding).bfloat16().requires_grad_(False)
     layer.to(memory_format=torch.channels_last)
     x = torch.randn(1, 3, 13, 22).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
-    joined, apart = rectified(layer, x), layer(x).relu()
+    joined, apart = conv_relu(layer, x), layer(x).relu()
     slope = torch.randn_like(apart)
     assert torch.equal(joined, apart)
     (found,), (expected,) = torch.autograd.grad(joined, x, slope), torch.autograd.grad(apart, x, slope)
@@ -330,7 +332,7 @@ def test_a_convolution_its_relu_and_its_pooling_in_one_are_the_same_numbers(ceil
     layer.to(memory_format=torch.channels_last)
     pool = torch.nn.MaxPool2d(3, stride=2, ceil_mode=ceil)
     x = torch.randn(1, 3, 14, 22).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
-    joined, apart = peaks(layer, pool, x), pool(layer(x).relu())
+    joined, apart = conv_relu_pool(layer, pool, x), pool(layer(x).relu())
     slope = torch.randn_like(apart)
     assert torch.equal(joined, apart)
     (found,), (expected,) = torch.autograd.grad(joined, x, slope), torch.autograd.grad(apart, x, slope)
@@ -350,15 +352,15 @@ def test_what_is_joined_gives_what_the_layers_give_one_by_one() -> None:
 def test_a_channel_is_looked_at_alone_or_among_all() -> None:
     network = tiny_network()
     x = pictures(8, 12)
-    logits, third, mean = Tap("conv3"), Tap("conv3", channel=2), Tap("conv3", channel=MEAN_OF_ALL)
+    logits, third, mean = LayerHook("conv3"), LayerHook("conv3", channel=2), LayerHook("conv3", channel=MEAN_OF_ALL)
     alone, among = network.look(x, [third, mean]), network.look(x, [third, logits, mean])
     assert torch.equal(among[third], among[logits][:, 2:3])
     assert torch.allclose(among[mean], among[logits].mean(1, keepdim=True), atol=1e-2)
-    for tap in (third, mean):
-        assert alone[tap].shape == (1, 1, *among[logits].shape[-2:])
-        assert torch.allclose(alone[tap], among[tap], atol=0.02)
-    early = network.look(x, [Tap("relu1", channel=1), third])
-    assert torch.equal(early[Tap("relu1", channel=1)], network.activations(x, ["relu1"])["relu1"][:, 1:2])
+    for hook in (third, mean):
+        assert alone[hook].shape == (1, 1, *among[logits].shape[-2:])
+        assert torch.allclose(alone[hook], among[hook], atol=0.02)
+    early = network.look(x, [LayerHook("relu1", channel=1), third])
+    assert torch.equal(early[LayerHook("relu1", channel=1)], network.activations(x, ["relu1"])["relu1"][:, 1:2])
 
 
 @pytest.mark.parametrize("size", [(12, 20), (13, 21), (13, 20), (3, 2)])
@@ -366,7 +368,7 @@ def test_means_of_squares_have_the_gradient_that_torch_gives_them(size: tuple[in
     torch.manual_seed(1)
     layer = torch.nn.AvgPool2d(2)
     x = torch.randn(1, 4, *size).bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_(True)
-    quick, slow = halved(layer, x), layer(x)
+    quick, slow = fast_avg_pool(layer, x), layer(x)
     slope = torch.randn_like(slow)
     assert torch.equal(quick, slow)
     assert torch.equal(torch.autograd.grad(quick, x, slope)[0], torch.autograd.grad(slow, x, slope)[0])

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from streamer.config import DreamConfig
-from streamer.dream.algorithms.normalisation import Normalisations, on_the_way_back
+from streamer.dream.algorithms.normalisation import Normalisations, normalise_in_backward
 from streamer.dream.objectives.views import resized
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ def test_a_gradient_is_normalised_on_its_way_back_and_the_picture_left_alone() -
     picture = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1), requires_grad=True)
     slope = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(2)) - 0.5
     normalise = normalisations()(SIZE)
-    same = on_the_way_back(picture, normalise)
+    same = normalise_in_backward(picture, normalise)
     assert torch.equal(same, picture)
     (found,) = torch.autograd.grad((same * slope).sum(), picture)
     assert torch.equal(found, normalise(slope))
@@ -49,7 +49,7 @@ def test_decorrelated_at_the_size_seen_a_gradient_is_the_one_decorrelated_on_the
     picture = torch.zeros(1, 3, *SIZE, requires_grad=True)
     slope = torch.randn(1, 3, 40, 67, generator=torch.Generator().manual_seed(3))
     made = normalisations()
-    seen = on_the_way_back(resized(picture, (40, 67)), made((40, 67)))
+    seen = normalise_in_backward(resized(picture, (40, 67)), made((40, 67)))
     (found,) = torch.autograd.grad((seen * slope).sum(), picture)
     (plain,) = torch.autograd.grad((resized(picture, (40, 67)) * slope).sum(), picture)
     expected = made(SIZE)(plain)

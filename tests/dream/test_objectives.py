@@ -116,7 +116,7 @@ def test_a_guide_without_a_layer_takes_the_networks_favourite(tmp_path: Path) ->
     file = tmp_path / "guide.png"
     Image.fromarray(np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)).save(file)
     network, x = tiny_network(), picture()
-    named, nameless = (Target("", "guide", layer=layer, guide=str(file)) for layer in (network.favourite, ""))
+    named, nameless = (Target("", "guide", layer=layer, guide=str(file)) for layer in (network.default_layer, ""))
     objective = SceneObjective(network)
     assert torch.equal(*(objective.gradient(x, [(Region(target, WHOLE), 1.0)]) for target in (named, nameless)))
 
@@ -135,12 +135,12 @@ def test_kinds_fade_into_each_other() -> None:
     layer, name = Region(LAYER, WHOLE), Region(A, WHOLE)
     pure = {region: objective.gradient(x, [(region, 1.0)]) for region in (layer, name)}
 
-    def likeness(share: float, region: Region) -> float:
+    def similarity(share: float, region: Region) -> float:
         mixed = objective.gradient(x, [(layer, share), (name, 1 - share)])
         return float(torch.nn.functional.cosine_similarity(mixed.flatten(), pure[region].flatten(), dim=0))
 
-    assert likeness(0.9, layer) > 0.9
-    assert likeness(0.1, name) > 0.9
+    assert similarity(0.9, layer) > 0.9
+    assert similarity(0.1, name) > 0.9
 
 
 def test_what_is_to_go_is_climbed_down_from() -> None:

@@ -1,8 +1,15 @@
 import pytest
 import torch
 
-from streamer.dream.algorithms.picture_steps import LINE_KEEP, Decorrelation, headroom, leash, lines_kept, smooth
-from streamer.dream.objectives.strength import rms
+from streamer.dream.algorithms.picture_steps import (
+    LINE_KEEP,
+    Decorrelation,
+    fft_size,
+    grid_attenuation,
+    normalise_local_contrast,
+    soft_clip_step,
+)
+from streamer.dream.objectives.region_weights import rms
 
 GREYISH = torch.tensor([[1.0, 0.9, 0.8], [0.9, 1.0, 0.9], [0.8, 0.9, 1.0]])
 
@@ -34,7 +41,7 @@ def test_frequency_is_measured_in_square_pixels() -> None:
 
 @pytest.mark.parametrize(("side", "next_one"), [(270, 270), (472, 480), (1, 1), (59, 60), (1009, 1024)])
 def test_transforms_have_sides_of_small_primes(side: int, next_one: int) -> None:
-    assert smooth(side) == next_one
+    assert fft_size(side) == next_one
 
 
 def test_a_side_that_is_padded_changes_no_more_than_the_border() -> None:
@@ -50,7 +57,7 @@ def test_a_side_that_is_padded_changes_no_more_than_the_border() -> None:
 
 def test_lines_along_rows_and_columns_are_taken_off_and_other_waves_are_not() -> None:
     cycles = torch.arange(64.0)
-    kept = lines_kept(cycles[:, None], cycles[None, :])
+    kept = grid_attenuation(cycles[:, None], cycles[None, :])
     assert kept.shape == (64, 64)
     assert torch.equal(kept, kept.T)
     assert float(kept[40, 0]) == pytest.approx(LINE_KEEP)
@@ -86,7 +93,7 @@ def test_grey_passes_more_than_colour() -> None:
 def test_headroom_leaves_the_middle_alone_and_never_reaches_the_bounds() -> None:
     picture = torch.tensor([128.0, 250.0, 250.0, 3.0, 255.0]).view(1, 1, 1, 5)
     update = torch.tensor([5.0, 5.0, -5.0, -5.0, 5.0]).view(1, 1, 1, 5)
-    after = headroom(picture, -update / 2, 2.0, knee=40)
+    after = soft_clip_step(picture, -update / 2, 2.0, knee=40)
     slowed = (after - picture).flatten().tolist()
     assert slowed[0] == 5
     assert 0 < slowed[1] < 1
@@ -99,7 +106,7 @@ def test_headroom_leaves_the_middle_alone_and_never_reaches_the_bounds() -> None
 def test_no_step_is_so_large_that_it_reaches_black_or_white(step: float) -> None:
     picture = torch.linspace(2, 253, 64).view(1, 1, 8, 8)
     for direction in (1.0, -1.0):
-        after = headroom(picture, torch.full_like(picture, direction), step, knee=40)
+        after = soft_clip_step(picture, torch.full_like(picture, direction), step, knee=40)
         assert 0 < float(after.min()) < float(after.max()) < 255
         assert bool(((after - picture) * direction < 0).all())
         assert float((after - picture).abs().max()) <= step * 1.0001
@@ -107,7 +114,7 @@ def test_no_step_is_so_large_that_it_reaches_black_or_white(step: float) -> None
 
 def test_the_leash_leaves_a_natural_picture_alone() -> None:
     picture = 127.5 + 20 * wave(5)
-    kept = leash(picture, (6, 10), pull=0.2, mean_slack=50, contrast=40, chroma=20)
+    kept = normalise_local_contrast(picture, (6, 10), pull=0.2, mean_slack=50, contrast=40, chroma=20)
     assert torch.allclose(kept, picture, atol=1e-3)
 
 
@@ -118,7 +125,7 @@ def test_the_leash_pulls_back_contrast_brightness_and_colour() -> None:
 
     def settle(picture: torch.Tensor) -> torch.Tensor:
         for _ in range(200):
-            picture = leash(picture, (6, 10), pull=0.1, mean_slack=50, contrast=40, chroma=20)
+            picture = normalise_local_contrast(picture, (6, 10), pull=0.1, mean_slack=50, contrast=40, chroma=20)
         return picture
 
     assert float(settle(harsh).std()) == pytest.approx(40, abs=4)
@@ -127,4 +134,4 @@ def test_the_leash_pulls_back_contrast_brightness_and_colour() -> None:
 
 
 def test_a_picture_smaller_than_the_grid_is_held_too() -> None:
-    assert leash(torch.full((1, 3, 2, 3), 250.0), (9, 16), 0.1, 50, 40, 20).shape == (1, 3, 2, 3)
+    assert normalise_local_contrast(torch.full((1, 3, 2, 3), 250.0), (9, 16), 0.1, 50, 40, 20).shape == (1, 3, 2, 3)

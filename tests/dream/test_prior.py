@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from streamer.assets import asset
 from streamer.dream.algorithms import patch_prior
-from streamer.dream.algorithms.patch_prior import PatchPrior, falling
+from streamer.dream.algorithms.patch_prior import PatchPrior, frequency_scaling
 from streamer.dream.algorithms.picture_steps import Decorrelation
 from streamer.dream.algorithms.prior import PATCH, PriorError, PriorParameters, fit
 
@@ -120,7 +120,7 @@ def test_weights_scale_the_gradient_by_its_frequencies_as_a_transform_does() -> 
 
 
 def test_a_square_is_scaled_by_what_frequencies_are() -> None:
-    matrix = falling(16, 1.0)
+    matrix = frequency_scaling(16, 1.0)
     assert torch.allclose(matrix, matrix.T, atol=1e-5)
     x = torch.arange(16) / 16
 

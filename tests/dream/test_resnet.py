@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
-from streamer.dream.networks.resnet import MARK, RESNET50, build_resnet50, resnet_tensors
+from streamer.dream.networks.resnet import KEY_SUFFIX, RESNET50, build_resnet50, resnet_tensors
 from streamer.dream.networks.torchvision_import import torchvision
 from streamer.dream.networks.weights import NetworkError, read_weights
 
@@ -51,7 +51,7 @@ def made(tensors):
         window=RESNET50.window,
         trained_px=RESNET50.trained_px,
         min_size=RESNET50.min_size,
-        favourite=RESNET50.favourite,
+        default_layer=RESNET50.default_layer,
     )
 
 
@@ -79,8 +79,8 @@ def test_the_map(size, expected, network):
 
 def test_its_layers(network):
     entries = {entry.name: entry for entry in network.layer_entries}
-    assert network.favourite == RESNET50.favourite == "block3_3"
-    assert (entries[RESNET50.favourite].channels, entries[RESNET50.favourite].stride) == (1024, 16)
+    assert network.default_layer == RESNET50.default_layer == "block3_3"
+    assert (entries[RESNET50.default_layer].channels, entries[RESNET50.default_layer].stride) == (1024, 16)
     assert (entries["block3_1.reduce"].stride, entries["block3_1.3x3"].stride, entries["block3_2.reduce"].stride) == (8, 16, 16)
     assert entries["fc"].stride == network.stride == RESNET50.stride
     assert list(entries)[-5:] == ["block4_3.reduce", "block4_3.3x3", "block4_3.expand", "block4_3", "fc"]
@@ -96,7 +96,12 @@ def test_its_layers(network):
 
 def test_a_layer_before_its_relu(network):
     x, name = pictures(64, 64), "block2_2"
-    before, after, added, came = Tap(name, raw=True), Tap(name), Tap(f"{name}.expand", raw=True), Tap("block2_1")
+    before, after, added, came = (
+        LayerHook(name, raw=True),
+        LayerHook(name),
+        LayerHook(f"{name}.expand", raw=True),
+        LayerHook("block2_1"),
+    )
     with torch.no_grad():
         found = network.look(x, [before, after, added, came])
     assert found[before].min() < 0
@@ -169,7 +174,7 @@ def changed(key, *shape):
     [
         (without("bn1.running_var"), r"no tensor 'bn1\.running_var' of shape \(64,\); is it for another network\?"),
         (without("fc.bias"), r"no tensor 'fc\.bias' of shape \(1000,\)"),
-        (without(MARK), r"no tensor 'layer3\.5\.conv3\.weight' of shape \(1024, 256, 1, 1\)"),
+        (without(KEY_SUFFIX), r"no tensor 'layer3\.5\.conv3\.weight' of shape \(1024, 256, 1, 1\)"),
         (changed("fc.weight", 10, 2048), r"'fc\.weight' has shape \(10, 2048\), expected \(1000, 2048\)"),
         (
             changed("layer1.0.conv2.weight", 128, 128, 3, 3),

@@ -11,7 +11,7 @@ import pytest
 
 from streamer.config import CanvasConfig, Config, DreamConfig, SourceConfig
 from streamer.dream.interface import Dream
-from streamer.dream.sources.feed import Feed
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.loop import Inbox, Worker
 from streamer.dream.worker.protocol import Resume, Shot
@@ -46,7 +46,7 @@ class FakeRider(FakeDreamer):
         self.ridden = picture
         self.rides.append((picture.number, round(dt_s, 3)))
 
-    def pass_by(self, picture: SourcePicture) -> None:
+    def observe(self, picture: SourcePicture) -> None:
         self.passed.append(picture.number)
 
 
@@ -62,7 +62,7 @@ def make(config, seed, tell) -> Dream:
 class Stage:
     """A worker in this process whose every step takes 0.1 s."""
 
-    def __init__(self, feed: Feed, ring: Ring, resume: Resume | None = None) -> None:
+    def __init__(self, feed: PictureFeed, ring: Ring, resume: Resume | None = None) -> None:
         self.clock, self.dreamer, self.shots, self.inbox = HandClock(), FakeRider(), [], Inbox()
         self.ring = ring
         dream = Dream(self.dreamer, "fake", "cpu", WNIDS)
@@ -86,8 +86,8 @@ class Stage:
 
 
 @pytest.fixture
-def feed() -> Iterator[Feed]:
-    with closing(Feed(SIZE)) as feed:
+def feed() -> Iterator[PictureFeed]:
+    with closing(PictureFeed(SIZE)) as feed:
         yield feed
 
 
@@ -97,7 +97,7 @@ def ring() -> Iterator[Ring]:
         yield ring
 
 
-def test_each_step_rides_on_the_newest_picture(feed: Feed, ring: Ring) -> None:
+def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, ring: Ring) -> None:
     stage = Stage(feed, ring)
     shot, _ = stage.keyframe()
     assert shot.ridden is None, "no picture has come yet"
@@ -110,7 +110,7 @@ def test_each_step_rides_on_the_newest_picture(feed: Feed, ring: Ring) -> None:
     assert stage.dreamer.rides == [(2, 0.1)]
 
 
-def test_without_a_new_picture_the_last_goes_on_dreaming(feed: Feed, ring: Ring) -> None:
+def test_without_a_new_picture_the_last_goes_on_dreaming(feed: PictureFeed, ring: Ring) -> None:
     stage = Stage(feed, ring)
     feed.put(shown(1))
     for _ in range(3):
@@ -120,7 +120,7 @@ def test_without_a_new_picture_the_last_goes_on_dreaming(feed: Feed, ring: Ring)
     assert shot.time_s == pytest.approx(stage.clock(), abs=0.002), "though its camera stands, its time goes on"
 
 
-def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on(feed: Feed, ring: Ring) -> None:
+def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on(feed: PictureFeed, ring: Ring) -> None:
     picture = np.full((*SIZE, 3), 90, np.uint8)
     stage = Stage(feed, ring, Resume(picture, Pose(), 1.0, shown(7)))
     assert stage.dreamer.rides == [(7, 0.0)]
@@ -146,7 +146,7 @@ class Keyframes:
             return found()[0]
 
 
-def test_pictures_reach_the_worker_and_come_back_with_the_dream(feed: Feed) -> None:
+def test_pictures_reach_the_worker_and_come_back_with_the_dream(feed: PictureFeed) -> None:
     seen = Keyframes()
     renderer = Renderer(CONFIG, 1, seen, factory=make, feed=feed)
     renderer.start()

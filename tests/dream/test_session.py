@@ -30,7 +30,7 @@ class RidingFake(FakeDreamer):
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
         self.ridden = picture
 
-    def pass_by(self, picture: SourcePicture) -> None:
+    def observe(self, picture: SourcePicture) -> None:
         pass
 
 

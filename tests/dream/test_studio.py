@@ -8,7 +8,7 @@ from torch import nn
 
 from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
 from streamer.dream import device
-from streamer.dream.interface import DreamError, Unfit
+from streamer.dream.interface import ConfigRejected, DreamError
 from streamer.dream.networks.vgg import build_vgg
 from streamer.dream.worker.studio import build
 from streamer.messages import Scene, Target, arrange
@@ -55,7 +55,7 @@ def test_a_rehearsal_changes_nothing(config):
     for rehearses in (False, True):
         dream = build(config, 1, lambda what: None)
         if rehearses:
-            dream.rehearse()
+            dream.warm_up()
         dream.dreamer.scene(Scene(1, arrange([Target(WNIDS[0], "thing")])))
         for _ in range(3):
             dream.dreamer.step(0.1)
@@ -75,7 +75,7 @@ def test_a_rehearsal_changes_nothing(config):
 )
 def test_what_cannot_be_had_is_told_in_one_line(config, change, why, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(Unfit, match=why) as caught:
+    with pytest.raises(ConfigRejected, match=why) as caught:
         build(config.model_copy(update=change), 1, lambda what: None)
     assert "\n" not in str(caught.value)
 

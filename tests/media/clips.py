@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from tests.shapes import COLOURS, EXIF, quad
 
 SIZE = (120, 160)
@@ -49,15 +49,15 @@ class Seen:
 def look(path: Path) -> Seen:
     """Read a clip to its end."""
     flashes, count, shown = [], 0, np.zeros((*SIZE, 3), np.uint8)
-    with closing(FilmReel(str(path))) as reel, suppress(EOFError):
+    with closing(FilmReader(str(path))) as reader, suppress(EOFError):
         while True:
-            image, time_s = reel.read()
+            image, time_s = reader.read()
             count += 1
             if is_flash(image):
                 flashes.append(time_s)
             else:
                 shown = image
-    return Seen(flashes, (shown.shape[0], shown.shape[1]), means(shown), count, reel.ends_s)
+    return Seen(flashes, (shown.shape[0], shown.shape[1]), means(shown), count, reader.ends_s)
 
 
 def near(found: Sequence[float], wanted: Sequence[float], apart: float) -> bool:

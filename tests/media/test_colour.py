@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.colour import as_array, in_rgb
 from streamer.media.transparency import BACKDROP
 from tests.films import write_film
@@ -36,9 +36,9 @@ WIDE = {"colorspace": 9, "color_range": 1, "color_primaries": 9}
 
 def read(path: Path) -> tuple[np.ndarray, list[str]]:
     """The second picture of a film, and what is said of it."""
-    with closing(FilmReel(str(path))) as reel:
-        reel.read()
-        return reel.read()[0], list(reel.notes)
+    with closing(FilmReader(str(path))) as reader:
+        reader.read()
+        return reader.read()[0], list(reader.notes)
 
 
 def look(path: Path) -> np.ndarray:
@@ -191,8 +191,8 @@ def test_a_palette_with_a_clear_colour_lies_on_grey(tmp_path: Path) -> None:
     image.paste(0, (0, 0, 80, 120))
     image.putpalette([200, 40, 40, 0, 0, 0])
     image.save(tmp_path / "a.png", transparency=1)
-    with closing(FilmReel(str(tmp_path / "a.png"))) as reel:
-        found = seen(reel.read()[0])
+    with closing(FilmReader(str(tmp_path / "a.png"))) as reader:
+        found = seen(reader.read()[0])
     assert found == pytest.approx(np.array([QUAD[0], BACKDROP, QUAD[0], BACKDROP]), abs=1)
 
 

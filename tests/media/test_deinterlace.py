@@ -13,7 +13,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.deinterlace import deinterlaced
 
 SIZE = (96, 160)
@@ -79,10 +79,10 @@ def marked(frame: av.VideoFrame) -> av.VideoFrame:
 
 def read(path: Path) -> list[tuple[np.ndarray, float]]:
     found = []
-    with closing(FilmReel(str(path))) as reel:
+    with closing(FilmReader(str(path))) as reader:
         try:
             while True:
-                found.append(reel.read())
+                found.append(reader.read())
         except EOFError:
             return found
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.opening import address, create_file, open_file
 from streamer.video.sound.decoding import decode
 from tests.shapes import fields, quad, seen, write
@@ -50,7 +50,7 @@ def test_a_film_is_the_file_of_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(film)
     for path in (name, str(tmp_path / name)):
-        assert fields(seen(FilmReel(path))[0]) == "RG/BY"
+        assert fields(seen(FilmReader(path))[0]) == "RG/BY"
 
 
 @UNIX
@@ -61,7 +61,7 @@ def test_a_picture_among_films_is_one_picture(tmp_path: Path, monkeypatch: pytes
         Image.new("RGB", (64, 48)).save(other)
     Image.fromarray(quad((48, 64))).save(name)
     for path in (name, str(tmp_path / name)):
-        (image,) = seen(FilmReel(path))
+        (image,) = seen(FilmReader(path))
         assert fields(image) == "RG/BY"
 
 
@@ -69,7 +69,7 @@ def test_a_pattern_is_no_series_of_pictures(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 48)).save("a001.png")
     with pytest.raises(SourceError, match=r"there is no film 'a%03d\.png'"):
-        FilmReel("a%03d.png")
+        FilmReader("a%03d.png")
 
 
 @UNIX
@@ -92,7 +92,7 @@ def test_a_playlist_finds_its_parts_beside_it(tmp_path: Path, folder: str) -> No
     place.mkdir()
     write(place / "part.ts", [quad((48, 64))] * 3, form="mpegts")
     (place / "a.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.3,\npart.ts\n#EXT-X-ENDLIST\n")
-    assert len(seen(FilmReel(str(place / "a.m3u8")))) == 3
+    assert len(seen(FilmReader(str(place / "a.m3u8")))) == 3
 
 
 @UNIX
@@ -102,9 +102,9 @@ def test_a_playlist_that_cannot_find_them_says_why(tmp_path: Path, folder: str, 
     place.mkdir()
     (place / "a.m3u8").write_text("#EXTM3U\n")
     with pytest.raises(SourceError, match="a folder has # or \\? in its name"):
-        FilmReel(str(place / "a.m3u8"))
+        FilmReader(str(place / "a.m3u8"))
     (place / "a.mp4").write_bytes(film)
-    assert len(seen(FilmReel(str(place / "a.mp4")))) == 2, "films have no parts"
+    assert len(seen(FilmReader(str(place / "a.mp4")))) == 2, "films have no parts"
 
 
 def test_so_it_is_on_a_server(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_so_it_is_on_a_server(tmp_path: Path) -> None:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            (image,) = seen(FilmReel(f"http://127.0.0.1:{server.server_port}/a%20d.png"))
+            (image,) = seen(FilmReader(f"http://127.0.0.1:{server.server_port}/a%20d.png"))
         finally:
             server.shutdown()
             thread.join()

@@ -9,7 +9,7 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 from PIL import Image
 
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.orientation import AS_IT_IS, TURNS, Shape, turn_of, upright
 from tests.shapes import EXIF, MATRIX, disc, extent, fields, joined, note_in_header, quad, seen, write
 
@@ -49,7 +49,7 @@ def in_exif(path: Path, orientation: int) -> Path:
 def test_all_eight_orientations_stand_upright(
     tmp_path: Path, orientation: int, write_film: Callable[[Path, int], Path]
 ) -> None:
-    for image in seen(FilmReel(str(write_film(tmp_path / "a", orientation)))):
+    for image in seen(FilmReader(str(write_film(tmp_path / "a", orientation)))):
         assert image.shape == ((120, 160, 3) if orientation < 5 else (160, 120, 3))
         assert image.flags.c_contiguous
         assert fields(image) == EXIF[orientation]
@@ -74,7 +74,7 @@ def test_notes_outlast_what_becomes_of_the_colours(tmp_path: Path, orientation: 
             for _ in range(4):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(quad(), format="rgb24")))
             container.mux(stream.encode(None))
-        return seen(FilmReel(str(path)))[1]
+        return seen(FilmReader(str(path)))[1]
 
     interlaced = show("a.mp4", interlaced=True)
     assert interlaced.shape == ((120, 320, 3) if orientation < 5 else (320, 120, 3))
@@ -131,7 +131,7 @@ def test_a_turn_takes_each_pixel_where_the_matrix_says() -> None:
 def test_pixels_that_are_not_square_are_made_so_wherever_it_is_noted(tmp_path: Path, name: str, codec: str) -> None:
     """VP9 says nothing of it: there it is the container's word. The others' is in the pictures."""
     film = write(tmp_path / name, [disc((90, 120), 60, 4 / 3)] * 3, codec=codec, pixel=Fraction(4, 3))
-    for image in seen(FilmReel(str(film))):
+    for image in seen(FilmReader(str(film))):
         assert image.shape == (90, 160, 3)
         assert extent(image) == pytest.approx((60, 60), abs=2)
 
@@ -144,7 +144,7 @@ def test_each_picture_has_its_own_pixels(tmp_path: Path, codec: str, pixels: tup
         write(tmp_path / f"{number}.ts", [disc((90, 120), 60, float(pixel))] * 10, codec=codec, form="mpegts", pixel=pixel)
         for number, pixel in enumerate(pixels)
     ]
-    found = seen(FilmReel(str(joined(tmp_path / "a.ts", parts))))
+    found = seen(FilmReader(str(joined(tmp_path / "a.ts", parts))))
     assert [image.shape[1] for image in found] == [round(120 * pixels[0])] * 10 + [round(120 * pixels[1])] * 10
     for image in found:
         assert extent(image) == pytest.approx((60, 60), abs=2)
@@ -156,18 +156,18 @@ def test_a_container_that_corrects_the_pictures_is_believed(tmp_path: Path) -> N
     at = data.index(b"pasp") + 4
     data[at : at + 8] = (2).to_bytes(4, "big") + (1).to_bytes(4, "big")
     film.write_bytes(data)
-    for image in seen(FilmReel(str(film))):
+    for image in seen(FilmReader(str(film))):
         assert image.shape == (90, 240, 3)
 
 
 def test_a_shape_beyond_belief_is_passed_over(tmp_path: Path) -> None:
     film = write(tmp_path / "a.mp4", [disc((90, 120), 60)] * 2, pixel=Fraction(50))
-    assert seen(FilmReel(str(film)))[0].shape == (90, 120, 3)
+    assert seen(FilmReader(str(film)))[0].shape == (90, 120, 3)
 
 
 def test_wide_pixels_are_turned_with_the_picture(tmp_path: Path) -> None:
     film = write(tmp_path / "a.mp4", [disc((90, 120), 60, 2)] * 2, pixel=Fraction(2), matrix=MATRIX[6])
-    image = seen(FilmReel(str(film)))[0]
+    image = seen(FilmReader(str(film)))[0]
     assert image.shape == (240, 90, 3)
     assert extent(image) == pytest.approx((60, 60), abs=2)
 
@@ -177,6 +177,6 @@ def test_the_size_may_change_midway(tmp_path: Path) -> None:
         write(tmp_path / f"{number}.ts", [disc(size, 60)] * 6, form="mpegts")
         for number, size in enumerate(((90, 120), (120, 90)))
     ]
-    found = seen(FilmReel(str(joined(tmp_path / "a.ts", parts))))
+    found = seen(FilmReader(str(joined(tmp_path / "a.ts", parts))))
     assert [image.shape[:2] for image in found] == [(90, 120)] * 6 + [(120, 90)] * 6
     assert all(extent(image) == (60, 60) for image in found)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.timeline import MAY_JUMP, WRAP, Timeline
 from streamer.video.files.probe import probe
 from tests.films import carried_over, clicks, flashes, write_clip, write_film
@@ -73,17 +73,17 @@ MADE = {
 def test_parts_follow_each_other_and_sound_stays_with_its_pictures(name: str, tmp_path: Path) -> None:
     make, seconds = MADE[name]
     film = make(tmp_path)
-    with closing(FilmReel(str(film))) as reel:
-        seen = flashes(reel)
-        assert reel.ends_s == pytest.approx(seconds, abs=1e-3)
+    with closing(FilmReader(str(film))) as reader:
+        seen = flashes(reader)
+        assert reader.ends_s == pytest.approx(seconds, abs=1e-3)
     assert seen == pytest.approx([float(second) for second in range(round(seconds))], abs=1e-3)
     assert probe(film).seconds == pytest.approx(seconds, abs=1e-3)
     out = carried_over(film, tmp_path / "out.mp4")
     with av.open(str(out)) as made:
         video = made.streams.video[0]
         assert float(video.duration * video.time_base) == pytest.approx(seconds, abs=1 / FPS)
-    with closing(FilmReel(str(out))) as reel:
-        assert flashes(reel) == pytest.approx(seen, abs=1e-3)
+    with closing(FilmReader(str(out))) as reader:
+        assert flashes(reader) == pytest.approx(seen, abs=1e-3)
     if name == "no sound":
         return
     heard = clicks(out)
@@ -96,9 +96,9 @@ def test_parts_follow_each_other_and_sound_stays_with_its_pictures(name: str, tm
 def test_what_cannot_be_decoded_at_first_does_not_make_sound_late(tmp_path: Path) -> None:
     film = cut(write_clip(tmp_path / "a.ts", 6))
     out = carried_over(film, tmp_path / "out.mp4")
-    with closing(FilmReel(str(out))) as reel:
-        seen = flashes(reel)
-        assert 4 < reel.ends_s < 6
+    with closing(FilmReader(str(out))) as reader:
+        seen = flashes(reader)
+        assert 4 < reader.ends_s < 6
     heard = clicks(out)
     assert len(heard) == len(seen) >= 4
     assert heard == pytest.approx(seen, abs=APART_S)
@@ -109,9 +109,9 @@ def test_reordered_pictures_in_avi_come_in_order(codec: str, tmp_path: Path) -> 
     film = write_clip(tmp_path / "a.avi", codec=codec, sound="libmp3lame")
     with av.open(str(film)) as container:
         own_s = float(next(iter(container.decode(video=0))).time) - clicks(film)[0]
-    with closing(FilmReel(str(film))) as reel:
-        assert flashes(reel) == pytest.approx([0, 1, 2], abs=1e-3)
-        assert reel.ends_s == pytest.approx(3.0, abs=1e-3)
+    with closing(FilmReader(str(film))) as reader:
+        assert flashes(reader) == pytest.approx([0, 1, 2], abs=1e-3)
+        assert reader.ends_s == pytest.approx(3.0, abs=1e-3)
     heard = clicks(carried_over(film, tmp_path / "out.mp4"))
     assert heard[-1] == pytest.approx(2 - own_s, abs=APART_S)
 
@@ -130,18 +130,18 @@ def test_the_last_picture_lasts_as_long_as_it_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("heard", [True, False])
 def test_every_picture_is_seen_whatever_stands_first_in_the_file(sound_first: bool, heard: bool, tmp_path: Path) -> None:
     film = film_of_tones(tmp_path / "a.mp4", [440], sound_first=sound_first)
-    with closing(FilmReel(str(film if heard else renamed(film, "apac")))) as reel, suppress(EOFError):
+    with closing(FilmReader(str(film if heard else renamed(film, "apac")))) as reader, suppress(EOFError):
         shown = []
         while True:
-            shown.append(reel.read()[1])
+            shown.append(reader.read()[1])
     assert shown == pytest.approx([number / 10 for number in range(10)], abs=1e-6)
 
 
 def test_a_bare_stream_keeps_the_rate_that_it_tells(tmp_path: Path) -> None:
     film = write_clip(tmp_path / "a.h264", 2, 30, sound=None)
-    with closing(FilmReel(str(film))) as reel:
-        assert flashes(reel) == pytest.approx([0, 1], abs=1e-3)
-        assert reel.ends_s == pytest.approx(2.0, abs=1e-3)
+    with closing(FilmReader(str(film))) as reader:
+        assert flashes(reader) == pytest.approx([0, 1], abs=1e-3)
+        assert reader.ends_s == pytest.approx(2.0, abs=1e-3)
     facts = probe(film)
     assert (facts.fps, facts.seconds) == pytest.approx((30, 2.0))
 
@@ -164,9 +164,9 @@ def test_an_empty_packet_means_that_the_picture_stays(tmp_path: Path) -> None:
                 packet.pts = packet.dts = number
                 container.mux(packet)
     found = []
-    with closing(FilmReel(str(path))) as reel, suppress(EOFError):
+    with closing(FilmReader(str(path))) as reader, suppress(EOFError):
         while True:
-            found.append(reel.read())
+            found.append(reader.read())
     assert [time_s for _, time_s in found] == pytest.approx([number / 10 for number in range(21)], abs=0.002)
     assert [round(float(image.mean()), -1) for image, _ in found] == [60.0] * 12 + [120.0] * 8 + [160.0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import FilmReel
+from streamer.dream.sources.readers import FilmReader
 from streamer.media.opening import open_file
 from streamer.media.tracks import leave_others, picture_track
 from tests.shapes import seen, write, write_tracks
@@ -16,7 +16,7 @@ SMALL, HALF, LARGE = ((48, 64), 60), ((60, 80), 110), ((120, 160), 160)
 
 def shade(path: Path, track: int | None = None) -> tuple[tuple[int, ...], int]:
     """Size and grey of what is seen."""
-    image = seen(FilmReel(str(path), track))[0]
+    image = seen(FilmReader(str(path), track))[0]
     return image.shape[:2], round(int(image.mean()) / 10) * 10
 
 
@@ -53,7 +53,7 @@ def test_a_track_is_chosen_by_its_number(tmp_path: Path) -> None:
 def test_a_number_that_is_none_is_told_with_what_there_is(tmp_path: Path, number: int) -> None:
     film = write_tracks(tmp_path / "a.mp4", [SMALL, LARGE, ((240, 320), 200)], covers=[2])
     with pytest.raises(SourceError) as caught:
-        FilmReel(str(film), number)
+        FilmReader(str(film), number)
     tracks = "1 (64x48), 2 (160x120), 3 (320x240, a cover)"
     assert str(caught.value) == f"the film '{film}' has no video track {number}; it has {tracks}"
 
@@ -64,13 +64,13 @@ def test_what_no_decoder_reads_is_passed_over_or_named(tmp_path: Path) -> None:
     film.write_bytes(data.replace(b"avc1", b"zzz9", 2).replace(b"zzz9", b"avc1", 1))  # the first is the file's own brand
     assert shade(film) == SMALL
     with pytest.raises(SourceError, match=r"a\.mp4' holds pictures in a format that cannot be decoded"):
-        FilmReel(str(film), 1)
+        FilmReader(str(film), 1)
     with pytest.raises(SourceError, match=r"it has 1 \(unknown\), 2 \(64x48\)"):
-        FilmReel(str(film), 3)
+        FilmReader(str(film), 3)
     lone = write_tracks(tmp_path / "b.mp4", [LARGE])
     lone.write_bytes(lone.read_bytes().replace(b"avc1", b"zzz9"))
     with pytest.raises(SourceError, match="holds pictures in a format that cannot be decoded"):
-        FilmReel(str(lone))
+        FilmReader(str(lone))
 
 
 def test_of_a_stream_in_several_sizes_the_largest_is_read_alone(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_of_a_stream_in_several_sizes_the_largest_is_read_alone(tmp_path: Path) 
         (tmp_path / f"{name}.m3u8").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{parts}#EXT-X-ENDLIST\n")
     variants = [f"#EXT-X-STREAM-INF:BANDWIDTH={number}\n{name}.m3u8\n" for number, name in enumerate(named, 1)]
     (tmp_path / "all.m3u8").write_text("#EXTM3U\n" + "".join(variants))
-    assert {image.shape[:2] for image in seen(FilmReel(str(tmp_path / "all.m3u8")))} == {(120, 160)}
+    assert {image.shape[:2] for image in seen(FilmReader(str(tmp_path / "all.m3u8")))} == {(120, 160)}
     with open_file(tmp_path / "all.m3u8") as container:
         kept = picture_track(container)
         assert kept is not None

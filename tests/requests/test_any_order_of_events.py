@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Keyframe, Pose, Priority, Reason, Refused, RequestState, Role
+from streamer.messages import BlockKind, Keyframe, Pose, Priority, Reason, Refused, RequestState
 from streamer.requests.director import Director
 from streamer.requests.policy import SPARE
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
+from viewer_text.role import Role
 
 SUBJECTS = ("volcano", "bubble", "pizza", "castle", "volcano + bubble", "dog", "rifle", "nothing at all")
 USERS = ("ann", "Bob", "cid", "ＤＡＮ", "mallory")

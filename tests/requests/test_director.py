@@ -6,23 +6,13 @@ from itertools import pairwise
 import pytest
 
 from streamer.config import QueueConfig
-from streamer.messages import (
-    BlockKind,
-    Keyframe,
-    LayerEntry,
-    Layout,
-    Pose,
-    Priority,
-    Reason,
-    Refused,
-    RequestState,
-    Role,
-    SkipVote,
-)
+from streamer.messages import BlockKind, Keyframe, LayerEntry, Layout, Pose, Priority, Reason, Refused, RequestState, SkipVote
 from streamer.requests.director import Director
-from streamer.requests.queue import QueueError, RequestQueue
+from streamer.requests.queue import RequestQueue
+from streamer.requests.schema import QueueError
 from streamer.requests.vocabulary import LOADING_S, Vocabulary
 from tests.fakes import HandClock
+from viewer_text.role import Role
 
 
 class DreamClock(HandClock):

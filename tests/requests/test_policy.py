@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.config import QueueConfig
-from streamer.messages import Priority, Reason, Refused, Request, Role, Target, Vote, Waiting
+from streamer.messages import Priority, Reason, Refused, Request, Target, Vote, Waiting
 from streamer.requests import policy
 from streamer.requests.blocks import Blocks, comparable_name, comparable_word
 from streamer.requests.policy import NEVER, Since, Wish
+from viewer_text.role import Role
 
 VOLCANO, BUBBLE, PIZZA = Target("n09472597", "volcano"), Target("n09229709", "bubble"), Target("n07873807", "pizza")
 

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Keyframe, LayerEntry, PollState, PollVote, Pose, Reason, Refused, Role
+from streamer.messages import BlockKind, Keyframe, LayerEntry, PollState, PollVote, Pose, Reason, Refused
 from streamer.requests.director import Director
 from streamer.requests.polls import SHOWN_S, split
 from streamer.requests.queue import RequestQueue
 from streamer.requests.store import Store
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
+from viewer_text.role import Role
 
 
 class Studio:

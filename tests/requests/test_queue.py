@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.messages import Reason, Refused, RequestState, Role, Target
-from streamer.requests.queue import MessageKnown, QueueError, RequestQueue
+from streamer.messages import Reason, Refused, RequestState, Target
+from streamer.requests.queue import MessageKnown, RequestQueue
+from streamer.requests.schema import QueueError
+from viewer_text.role import Role
 
 VOLCANO, BUBBLE = Target("n09472597", "volcano"), Target("n09229709", "bubble")
 

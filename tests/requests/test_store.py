@@ -12,12 +12,13 @@ import textwrap
 
 import pytest
 
-from streamer.messages import Priority, RequestState, Role, Target
+from streamer.messages import Priority, RequestState, Target
 from streamer.requests import store as store_module
 from streamer.requests import store_file
 from streamer.requests.queue import MessageKnown, RequestQueue
 from streamer.requests.schema import VERSION
 from streamer.requests.store import Store
+from viewer_text.role import Role
 
 VERSION_1 = """
 CREATE TABLE requests (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamer.messages import Kind, LayerEntry, Reason, Refused, Role, Target
+from streamer.messages import Kind, LayerEntry, Reason, Refused, Target
 from streamer.requests.subjects import (
     MODERATOR,
     OPERATOR,
@@ -16,6 +16,7 @@ from streamer.requests.subjects import (
     parse,
     rights_of,
 )
+from viewer_text.role import Role
 
 LAYERS = (
     LayerEntry("conv1", 64, 2),

@@ -32,7 +32,6 @@ from streamer.messages import (
     Reloaded,
     RendererStatus,
     Request,
-    Role,
     Rules,
     Scene,
     Setting,
@@ -48,6 +47,7 @@ from streamer.messages import (
 from streamer.settings_file import ConfigError
 from tests.patience import PATIENCE_S
 from tests.web import documented
+from viewer_text.role import Role
 
 WORDS = {
     "n09472597": ("volcano",),

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from streamer.messages import Inspection, Reason, Refused, Role, StepPicture, StepView
+from streamer.messages import Inspection, Reason, Refused, StepPicture, StepView
 from tests.web.conftest import Stage
 from tests.web.fakes import KINDS, LACKING, REMEDY
+from viewer_text.role import Role
 
 
 def test_a_request_is_taken(stage: Stage) -> None:

@@ -7,20 +7,9 @@ from typing import Any
 
 import pytest
 
-from streamer.messages import (
-    Blocked,
-    BlockKind,
-    Change,
-    ChatReport,
-    ChatState,
-    Priority,
-    Reason,
-    Refused,
-    Role,
-    Target,
-    Vote,
-)
+from streamer.messages import Blocked, BlockKind, Change, ChatReport, ChatState, Priority, Reason, Refused, Target, Vote
 from tests.web.conftest import Stage
+from viewer_text.role import Role
 
 TOKEN = {"Authorization": "Bearer open sesame"}
 

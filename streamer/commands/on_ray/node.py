@@ -18,8 +18,8 @@ import numpy as np
 from streamer.commands.on_ray.parcels import Parcel, pictures, received
 from streamer.commands.unfinished import FORM
 from streamer.config import Config
-from streamer.dream.device import be_repeatable
-from streamer.dream.objectives.guide import lent
+from streamer.dream.device import make_torch_repeatable
+from streamer.dream.objectives.guide import guides_from
 from streamer.dream.sessions.estimate import Estimate
 from streamer.dream.sessions.film import Dreamt, FilmDream
 from streamer.dream.sessions.script import OfflineDream
@@ -210,8 +210,8 @@ def dream_whole(setup: Setup, scene: Scene, plan: Plan, seed: int, picture: np.n
 @contextlib.contextmanager
 def _at_work(setup: Setup) -> Iterator[None]:
     """Compute as all nodes do, with the pictures at hand that were sent."""
-    be_repeatable(setup.threads)
-    with lent(pictures(setup.guides)):
+    make_torch_repeatable(setup.threads)
+    with guides_from(pictures(setup.guides)):
         yield
 
 

@@ -18,9 +18,9 @@ from streamer.commands.on_ray.crew import Crew
 from streamer.commands.render_facts import SETTINGS
 from streamer.config import Config
 from streamer.dream.networks.caffe_squeezenet import CACHED, packaged_squeezenet
-from streamer.dream.networks.files import look
 from streamer.dream.networks.loading import PACKAGED, first_choice
 from streamer.dream.networks.registry import ARCHITECTURES
+from streamer.dream.networks.weight_checks import check_weights
 from streamer.dream.networks.weights import NetworkError, cache_folder, fetch
 from streamer.dream.sources.picture import read_image
 from streamer.messages import Scene
@@ -119,7 +119,7 @@ def _at_hand(name: str) -> Path | None:
 
 
 def _given(network: str, file: Path, crew: Crew) -> Parcel:
-    look(file)
+    check_weights(file)
     content = _bytes(file)
     name = f"{SENT}-{hashlib.sha256(content.data).hexdigest()[:16]}{file.suffix.lower()}"
     return Parcel(network, name, True, (crew.put(content),))

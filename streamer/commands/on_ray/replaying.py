@@ -20,8 +20,8 @@ from streamer.commands.on_ray.crew import LOOK_S, LOSSES, TRIES, Crew
 from streamer.commands.on_ray.node import Setup, config_of
 from streamer.commands.on_ray.parcels import dream_settings, pictures, sent_guides, weights
 from streamer.config import Config
-from streamer.dream.device import be_repeatable, compute_with
-from streamer.dream.objectives.guide import lent
+from streamer.dream.device import compute_with, make_torch_repeatable
+from streamer.dream.objectives.guide import guides_from
 from streamer.dream.sessions.replay import Replay
 from streamer.dream.sessions.script import OfflineDream
 from streamer.kept import Kept
@@ -58,7 +58,7 @@ class OnNode:
 
     def __init__(self, setup: Setup, plan: ReplayPlan) -> None:
         past = plan.past
-        be_repeatable(past.begun.threads if past.begun.device == "cpu" else setup.threads)
+        make_torch_repeatable(past.begun.threads if past.begun.device == "cpu" else setup.threads)
         self._guides = pictures(setup.guides)
         config = config_of(setup)
         self._dream = OfflineDream(config)
@@ -81,7 +81,7 @@ class OnNode:
 
     def some(self, count: int) -> Some:
         """The next keyframes; fewer at the end."""
-        with lent(self._guides):
+        with guides_from(self._guides):
             found = tuple(itertools.islice(self._keyframes, count))
         return Some(found, self._replay.compared, self._replay.alike)
 

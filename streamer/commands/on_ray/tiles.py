@@ -19,16 +19,16 @@ from streamer.commands.on_ray.crew import Call, Crew
 from streamer.commands.on_ray.node import Setup, config_of
 from streamer.commands.on_ray.parcels import dream_settings, pictures, sent_guides, weights
 from streamer.config import Config
-from streamer.dream.device import be_repeatable, choose_device
+from streamer.dream.device import choose_device, make_torch_repeatable
 from streamer.dream.networks.ensemble import Ensemble
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives.guide import lent
+from streamer.dream.objectives.guide import guides_from
+from streamer.dream.objectives.region_weights import WeightedRegions
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.dream.objectives.sent_tiles import SentTile, look_at, sent, taken
-from streamer.dream.objectives.strength import Weighted
-from streamer.dream.objectives.tiles import Tile
+from streamer.dream.objectives.tile_transfer import SentTile, pack_tile, tile_gradients, unpack_gradients
+from streamer.dream.objectives.tiling import Tile
 from streamer.messages import Scene
 
 AHEAD = 2
@@ -36,7 +36,7 @@ AHEAD = 2
 
 
 class TileCrew:
-    """Has nodes look at tiles with the networks that are loaded here; called as ``scene.Elsewhere`` says."""
+    """Has nodes look at tiles with the networks that are loaded here; called as ``scene.RemoteTiles`` says."""
 
     def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, crew: Crew) -> None:
         told = dream_settings(config, crew.device)
@@ -47,23 +47,25 @@ class TileCrew:
         self._setup = Setup(json.dumps(told), crew.share.cpus, weights(config, crew), sent_guides((scene,), crew))
         self._ensemble, self._crew = ensemble, crew
 
-    def __call__(self, network: Network, groups: Sequence[Weighted], tiles: Sequence[Tile[Tap]]) -> Iterator[Sequence[Any]]:
+    def __call__(
+        self, network: Network, groups: Sequence[WeightedRegions], tiles: Sequence[Tile[LayerHook]]
+    ) -> Iterator[Sequence[Any]]:
         """The tiles' gradients, in order."""
         member, left = self._ensemble.members.index(network), iter(tiles)
         at_work: deque[Call[list[np.ndarray | None]]] = deque()
         while True:
             for tile in itertools.islice(left, AHEAD * self._crew.at_once - len(at_work)):
-                at_work.append(self._crew.begin(look, self._setup, member, tuple(groups), sent(tile)))
+                at_work.append(self._crew.begin(look, self._setup, member, tuple(groups), pack_tile(tile)))
             if not at_work:
                 return
-            yield taken(at_work.popleft().result())
+            yield unpack_gradients(at_work.popleft().result())
 
 
-def look(setup: Setup, member: int, groups: Sequence[Weighted], tile: SentTile) -> list[np.ndarray | None]:
+def look(setup: Setup, member: int, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
     """On a node: the gradients of some losses over a tile, as one of the networks sees it."""
-    be_repeatable(setup.threads)
-    with lent(pictures(setup.guides)):
-        return look_at(_objectives(setup)[member], groups, tile)
+    make_torch_repeatable(setup.threads)
+    with guides_from(pictures(setup.guides)):
+        return tile_gradients(_objectives(setup)[member], groups, tile)
 
 
 @lru_cache(maxsize=1)

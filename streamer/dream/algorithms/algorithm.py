@@ -12,10 +12,10 @@ import torch
 from streamer.assets import asset
 from streamer.config import Config, DreamConfig
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
-from streamer.dream.objectives.turns import TurnObjective
+from streamer.dream.objectives.ensemble_objective import EnsembleObjective
 from streamer.kept import Kept
 from streamer.messages import Motion, StepPicture
 
@@ -34,9 +34,9 @@ class Context:
     ensemble: Ensemble
     settings: DreamConfig
     device: torch.device
-    chance: torch.Generator
+    generator: torch.Generator
     """Of everything random in a step; on the CPU."""
-    objective: TurnObjective
+    objective: EnsembleObjective
     natural: PriorParameters
     """What natural pictures look like at close range."""
 
@@ -44,7 +44,7 @@ class Context:
     def of(cls, ensemble: Ensemble, config: Config, device: torch.device, seed: int) -> Context:
         """Those for the settings."""
         settings = config.dream
-        objective = TurnObjective(ensemble, settings.tile_px, config.network.combine)
+        objective = EnsembleObjective(ensemble, settings.tile_px, config.network.combine)
         natural = PriorParameters.read(asset(PRIOR_FILE))
         return cls(ensemble, settings, device, torch.Generator().manual_seed(seed), objective, natural)
 
@@ -52,7 +52,7 @@ class Context:
 class Algorithm(ABC):
     """Steps of one kind. It holds nothing of the picture but what the last steps have left to the next."""
 
-    surges: ClassVar[bool] = True
+    boosts_transitions: ClassVar[bool] = True
     """Whether a new scene is hastened, and what goes climbed down from."""
 
     def __init__(self, context: Context) -> None:
@@ -70,7 +70,7 @@ class Algorithm(ABC):
         """Prepare for a canvas of (height, width), or for another picture on it: what depends on the last is dropped."""
 
     @abstractmethod
-    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+    def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
         """Move the canvas' camera on and take one step; with nothing on air only the camera moves.
 
         Args:
@@ -78,7 +78,7 @@ class Algorithm(ABC):
             camera_s: seconds by which the camera moves, which may do so once for several steps.
         """
 
-    def inspect(self, canvas: Canvas, on_air: OnAir) -> tuple[StepPicture, ...]:
+    def inspect(self, canvas: Canvas, mix: SceneMix) -> tuple[StepPicture, ...]:
         """What the next step is made of, with nothing of the dream changed by the look; empty where it cannot be shown."""
         return ()
 
@@ -87,5 +87,5 @@ class Algorithm(ABC):
         """Numbers that say how far it has got, as JSON knows them; what the canvas holds is kept with that."""
 
     @abstractmethod
-    def go_on(self, kept: Kept) -> None:
+    def resume(self, kept: Kept) -> None:
         """Go on from what ``keep`` gave."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer import zoom
-from streamer.dream.algorithms.copies import Copies
+from streamer.dream.algorithms.host_copies import HostCopier
 from streamer.dream.interface import Copy
 from streamer.kept import Kept
 from streamer.messages import Motion, Pose
@@ -50,7 +50,7 @@ def grid_for(theta: np.ndarray, size: tuple[int, int], device: torch.device | st
     return grid
 
 
-def twist_grid(size: tuple[int, int], radians: float, reach: float, device: torch.device | str) -> Tensor:
+def swirl_grid(size: tuple[int, int], radians: float, reach: float, device: torch.device | str) -> Tensor:
     """A turn of the middle against the border as a sampling grid; a point's turn falls with its distance as a bell curve.
 
     Args:
@@ -111,7 +111,7 @@ class Canvas:
         self.picture = start.permute(2, 0, 1)[None].contiguous()
         self.momentum = torch.zeros_like(self.picture)
         self.pose = pose or Pose()
-        self._copies = Copies(self.device)
+        self._copies = HostCopier(self.device)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -165,7 +165,7 @@ class Canvas:
         """The momentum as it is kept, (3, H, W) float16."""
         return {MOMENTUM: self.momentum[0].clamp(-HALF_MOST, HALF_MOST).to(torch.float16).cpu().numpy()}
 
-    def take_up(self, kept: Kept) -> None:
+    def restore_momentum(self, kept: Kept) -> None:
         """Go on with a momentum that was kept: brought to this size, and to where the camera stands now."""
         found = kept.array(MOMENTUM, np.float16, 3)
         if found is None or len(found) != 3 or not found.size or not bool(np.isfinite(found).all()):

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from streamer import zoom
 from streamer.dream.algorithms.canvas import Canvas, normalised
-from streamer.dream.algorithms.graphs import Graphs, Work
+from streamer.dream.algorithms.cuda_graphs import CudaGraphs, Work
 from streamer.dream.algorithms.normalisation import Normalisations
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.masks import region_masks
-from streamer.dream.objectives.strength import Weighted, rms
+from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import filters
 from streamer.messages import Kind, Motion
 
@@ -37,12 +37,12 @@ MOST_REGIONS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class StepFunctions:
     """What a step is made of, as ``decorrelated`` has it; what is a number there is a tensor of one here."""
 
     prior: PatchPrior
     normalisations: Normalisations
-    soften: Callable[[Tensor, Tensor], Tensor]
+    reduce_detail: Callable[[Tensor, Tensor], Tensor]
     """From a picture and the share of its detail that stays, the picture."""
     turn: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
     """From a momentum, the objective's gradient, the prior's, and the share that is kept, the next momentum."""
@@ -51,7 +51,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class StepNumbers:
     """What one step depends on."""
 
     shift: tuple[int, int]
@@ -72,23 +72,23 @@ class CapturedStep:
     def __init__(
         self,
         size: tuple[int, int],
-        parts: Parts,
-        looks: Sequence[tuple[Network, tuple[int, int]]],
-        chance: torch.Generator,
+        parts: StepFunctions,
+        network_sizes: Sequence[tuple[Network, tuple[int, int]]],
+        generator: torch.Generator,
         device: torch.device,
     ) -> None:
         """Prepare for a canvas of (height, width).
 
         Args:
             parts: what a step is made of.
-            looks: the networks, and the sizes at which each may be shown the picture.
-            chance: of the prior's offsets.
+            network_sizes: the networks, and the sizes at which each may be shown the picture.
+            generator: of the prior's offsets.
             device: where the canvas is.
         """
-        self._looks: Sequence[tuple[Network, tuple[int, int]]] = looks
+        self._network_sizes: Sequence[tuple[Network, tuple[int, int]]] = network_sizes
         height, width = size
-        self._size, self._parts, self._chance = size, parts, chance
-        self._graphs = Graphs(device)
+        self._size, self._parts, self._chance = size, parts, generator
+        self._graphs = CudaGraphs(device)
         self.picture = torch.zeros(1, 3, height, width, device=device)
         self.momentum = torch.zeros_like(self.picture)
         self._reaches = parts.prior.reach(size)
@@ -100,12 +100,12 @@ class CapturedStep:
         self._scales: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     @staticmethod
-    def can(regions: Weighted) -> bool:
+    def supports(regions: WeightedRegions) -> bool:
         """Whether it can do a step of what is on air."""
         return len(regions) <= MOST_REGIONS and all(region.target.kind == Kind.CLASS for region, _ in regions)
 
     def take(
-        self, canvas: Canvas, motion: Motion, camera_s: float, regions: Weighted, network: Network, numbers: Numbers
+        self, canvas: Canvas, motion: Motion, camera_s: float, regions: WeightedRegions, network: Network, numbers: StepNumbers
     ) -> None:
         """Move a canvas' camera on and take one step; ``canvas`` shares picture and momentum with this from then on.
 
@@ -122,7 +122,7 @@ class CapturedStep:
         matrix = zoom.sampling_matrix(canvas.pose, target, self._size, self._size)
         canvas.pose = target
         self._write(matrix, regions, network, numbers)
-        if self._graphs.records and self._looks:
+        if self._graphs.records and self._network_sizes:
             self._record_all()
         self._graphs.run(self._work(network, numbers.shown, moves))
 
@@ -136,16 +136,16 @@ class CapturedStep:
     def _record_all(self) -> None:
         """Record the step for all sizes at the first, with a camera that moves and without: later, each would stumble once."""
         begun, before = time.monotonic(), self._graphs.held()
-        looks, self._looks = self._looks, ()
-        for (network, shown), moves in itertools.product(looks, (True, False)):
+        network_sizes, self._network_sizes = self._network_sizes, ()
+        for (network, shown), moves in itertools.product(network_sizes, (True, False)):
             self._graphs.record(self._work(network, shown, moves))
         if not self._graphs.records:  # it could not be, and that has been said
             return
         self._graphs.wait()
         taken_s, taken_mb = time.monotonic() - begun, (self._graphs.held() - before) / 1e6
-        log.info("steps at %d sizes recorded for the GPU in %.1f s; they take %.0f MB", len(looks), taken_s, taken_mb)
+        log.info("steps at %d sizes recorded for the GPU in %.1f s; they take %.0f MB", len(network_sizes), taken_s, taken_mb)
 
-    def _write(self, matrix: np.ndarray, regions: Weighted, network: Network, numbers: Numbers) -> None:
+    def _write(self, matrix: np.ndarray, regions: WeightedRegions, network: Network, numbers: StepNumbers) -> None:
         """Hand over the numbers of one step, in one transfer."""
         found = [*normalised(matrix, self._size).flatten(), *numbers.shift, numbers.size, numbers.keep, numbers.detail]
         found += [float(torch.randint(most, (), generator=self._chance)) for reach in self._reaches for most in reach]
@@ -164,14 +164,16 @@ class CapturedStep:
             grid = self._grid(theta.view(2, 3))
             picture = F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(0, 255)
             momentum = F.grid_sample(momentum, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        picture = parts.soften(picture, detail)
-        uphill = self._climb(picture, network, shown, shift, regions.view(MOST_REGIONS, 6))
+        picture = parts.reduce_detail(picture, detail)
+        uphill = self._objective_gradient(picture, network, shown, shift, regions.view(MOST_REGIONS, 6))
         natural = parts.prior.gradient_at(picture, offsets.view(-1, 2).long())
         momentum = parts.turn(momentum, uphill, natural, keep)
         self.picture.copy_(parts.advance(picture, momentum, step / rms(momentum)))
         self.momentum.copy_(momentum)
 
-    def _climb(self, picture: Tensor, network: Network, shown: tuple[int, int], shift: Tensor, regions: Tensor) -> Tensor:
+    def _objective_gradient(
+        self, picture: Tensor, network: Network, shown: tuple[int, int], shift: Tensor, regions: Tensor
+    ) -> Tensor:
         """The objective's gradient over the picture, normalised."""
         rows, columns = self._matrices(shown)
         down, across = (

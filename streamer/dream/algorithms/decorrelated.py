@@ -15,15 +15,15 @@ from torch import Tensor
 
 from streamer.dream.algorithms.algorithm import Context
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.captured_step import CapturedStep, Numbers, Parts
-from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.captured_step import CapturedStep, StepFunctions, StepNumbers
+from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.gradient_ascent import STEP, GradientAscent
 from streamer.dream.algorithms.inspection import inspect
-from streamer.dream.algorithms.normalisation import Normalisations, on_the_way_back
+from streamer.dream.algorithms.normalisation import Normalisations, normalise_in_backward
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives.strength import Weighted, rms
-from streamer.dream.objectives.views import Glances, See
+from streamer.dream.objectives.region_weights import WeightedRegions, rms
+from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.messages import Motion, StepPicture
 
 POOLINGS = (1, 2)
@@ -44,7 +44,7 @@ LARGE_PX = 160
 """Side of the pictures a network was trained on from which on it knows small detail."""
 STEP_MOST = 7.0
 """Levels that a step changes at most under a zoom, where the settings leave it open."""
-STEP_STANDS = 4.2
+STEP_MATURE = 4.2
 """The same once a subject stands: the picture is to keep up with the zoom, and no longer to become another."""
 STEP_ZOOM = 1.005
 """Enlargement from step to step from which on the step is as large as it gets: ten steps a second at 5 % a second."""
@@ -64,57 +64,57 @@ class Decorrelated(GradientAscent):
         super().fit(size)
         context, settings = self.context, self.context.settings
         self._normalisations = Normalisations(settings, context.natural.colour, size, context.device)
-        self._glances = Glances(settings, size, context.chance)
+        self._sampler = ViewSampler(settings, size, context.generator)
         self._views = {
-            member.name: views_for(member.trained_px, size) if settings.views == "auto" else settings.views
+            member.name: auto_views(member.trained_px, size) if settings.views == "auto" else settings.views
             for member in context.ensemble.members
         }
         self._at_once: CapturedStep | None = None
-        looks = [
+        network_sizes = [
             (one, shown)
             for one in context.ensemble.members
             for view in self._views[one.name]
-            for shown in dict.fromkeys(self._glances.ladder(one, view))
+            for shown in dict.fromkeys(self._sampler.view_sizes(one, view))
         ]
-        if captures(context.device) and max(height * width for _, (height, width) in looks) <= settings.tile_px**2:
-            parts = Parts(self._prior, self._normalisations, self.soften, self._turn, self.advance)
-            self._at_once = CapturedStep(size, parts, looks, context.chance, context.device)
+        if captures(context.device) and max(height * width for _, (height, width) in network_sizes) <= settings.tile_px**2:
+            parts = StepFunctions(self._prior, self._normalisations, self.reduce_detail, self._turn, self.advance)
+            self._at_once = CapturedStep(size, parts, network_sizes, context.generator, context.device)
 
-    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+    def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
         """Move the camera on and take one step, at once where the device can and one network sees all that is on air."""
         at_once, turn = self._at_once, None
-        if at_once is not None and on_air.comes and at_once.can(on_air.regions):
-            turn = self.context.objective.turn(on_air.regions, self.number, self._views)
+        if at_once is not None and mix.has_incoming and at_once.supports(mix.regions):
+            turn = self.context.objective.turn(mix.regions, self.number, self._views)
         if at_once is None or turn is None:
-            super().step(canvas, on_air, motion, dt_s, camera_s)
+            super().step(canvas, mix, motion, dt_s, camera_s)
             return
-        glance = self._glances(*turn)
-        size, keep, detail = self.size(on_air, motion, dt_s), self._keep(on_air), self.detail(on_air, dt_s)
-        numbers = Numbers(glance.shift, glance.size, size, keep, detail)
-        at_once.take(canvas, motion, camera_s, on_air.regions, turn[0], numbers)
+        transform = self._sampler(*turn)
+        size, keep, detail = self.size(mix, motion, dt_s), self._keep(mix), self.detail(mix, dt_s)
+        numbers = StepNumbers(transform.shift, transform.size, size, keep, detail)
+        at_once.take(canvas, motion, camera_s, mix.regions, turn[0], numbers)
         self.number += 1
 
-    def inspect(self, canvas: Canvas, on_air: OnAir) -> tuple[StepPicture, ...]:
+    def inspect(self, canvas: Canvas, mix: SceneMix) -> tuple[StepPicture, ...]:
         """What the next step is made of."""
-        if not on_air.comes:
+        if not mix.has_incoming:
             return ()
         parts = self._views, self._normalisations, self._prior
-        return inspect(self.context, canvas.picture, canvas.momentum, on_air.regions, *parts, self.number)
+        return inspect(self.context, canvas.picture, canvas.momentum, mix.regions, *parts, self.number)
 
-    def _keep(self, on_air: OnAir) -> float:
+    def _keep(self, mix: SceneMix) -> float:
         """The share of the last direction that is kept."""
         # Where a new scene comes, the way of the old one is no guide, and large steps that go on in one direction clip.
-        return self.context.settings.momentum * (1 - on_air.haste / 2)
+        return self.context.settings.momentum * (1 - mix.freshness / 2)
 
-    def auto_step(self, motion: Motion, dt_s: float, stands: float) -> float:
+    def auto_step(self, motion: Motion, dt_s: float, maturity: float) -> float:
         """The least size of a step where the settings leave it open, in levels."""
-        return step_for(max(member.trained_px for member in self.context.ensemble.members), motion, dt_s, stands)
+        return step_for(max(member.trained_px for member in self.context.ensemble.members), motion, dt_s, maturity)
 
-    def update(self, canvas: Canvas, on_air: OnAir, size: float) -> tuple[Tensor, float | Tensor]:
+    def update(self, canvas: Canvas, mix: SceneMix, size: float) -> tuple[Tensor, float | Tensor]:
         """A step of a root mean square of ``size`` levels: uphill, natural, and on in the direction of the last."""
-        uphill = self._climb(canvas.picture, on_air.regions)
-        natural = self._prior.gradient(canvas.picture, self.context.chance)
-        canvas.momentum = self._turn(canvas.momentum, uphill, natural, self._keep(on_air))
+        uphill = self._objective_gradient(canvas.picture, mix.regions)
+        natural = self._prior.gradient(canvas.picture, self.context.generator)
+        canvas.momentum = self._turn(canvas.momentum, uphill, natural, self._keep(mix))
         return canvas.momentum, size / rms(canvas.momentum)
 
     def _turn(self, momentum: Tensor, uphill: Tensor, natural: Tensor, keep: float | Tensor) -> Tensor:
@@ -126,18 +126,18 @@ class Decorrelated(GradientAscent):
         weight = PRIOR_NOISE * self.context.settings.prior_weight
         return momentum.addcmul_(natural, (1 - keep) * weight / rms(natural))
 
-    def _climb(self, picture: Tensor, regions: Weighted) -> Tensor:
+    def _objective_gradient(self, picture: Tensor, regions: WeightedRegions) -> Tensor:
         """The objective's gradient over the picture, shifted and seen at this step's size, and normalised."""
         return self.context.objective.gradient(picture, regions, self.number, self._views, self._show)
 
-    def _show(self, network: Network, view: float) -> See:
+    def _show(self, network: Network, view: float) -> Transform:
         """How a network is shown the picture, whose gradient is normalised where it is smallest."""
-        glance = self._glances(network, view)
-        at = self._normalisations.at(glance.size)
+        transform = self._sampler(network, view)
+        at = self._normalisations.at(transform.size)
         normalise = self._normalisations(at)
-        if at == glance.size:
-            return lambda picture: on_the_way_back(glance(picture), normalise)
-        return lambda picture: glance(on_the_way_back(picture, normalise))
+        if at == transform.size:
+            return lambda picture: normalise_in_backward(transform(picture), normalise)
+        return lambda picture: transform(normalise_in_backward(picture, normalise))
 
 
 def captures(device: torch.device) -> bool:
@@ -145,7 +145,7 @@ def captures(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
+def auto_views(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
     """The sizes at which a network looks at the picture when the settings leave it open.
 
     Args:
@@ -164,7 +164,7 @@ def views_for(trained_px: int, size: tuple[int, int]) -> tuple[float, ...]:
     return tuple(views)
 
 
-def step_for(trained_px: int, motion: Motion, dt_s: float, stands: float = 0.0) -> float:
+def step_for(trained_px: int, motion: Motion, dt_s: float, maturity: float = 0.0) -> float:
     """The size of a step when the settings leave it open, in levels.
 
     What has been enlarged is blurred and too big: it has to be dreamt again, and small steps fall behind the zoom. Networks
@@ -174,10 +174,10 @@ def step_for(trained_px: int, motion: Motion, dt_s: float, stands: float = 0.0) 
         trained_px: side of the pictures the network was trained on; of several the largest.
         motion: how the camera moves.
         dt_s: seconds that it moves between two steps.
-        stands: how far the subject has come to stand, 0..1.
+        maturity: how far the subject has come to stand, 0..1.
     """
     if trained_px >= LARGE_PX:
         return STEP
     enlarged = abs(math.log(motion.speed)) * dt_s
-    most = STEP_MOST + (STEP_STANDS - STEP_MOST) * stands
+    most = STEP_MOST + (STEP_MATURE - STEP_MOST) * maturity
     return STEP + (most - STEP) * min(1.0, enlarged / math.log(STEP_ZOOM))

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.gradient_ascent import GradientAscent
 from streamer.dream.algorithms.normalisation import make_normalisation
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives.views import See
+from streamer.dream.objectives.views import Transform
 
 LEAST_PX = 90
 """Shorter side of the coarsest octave when their number is left open."""
@@ -54,21 +54,21 @@ class DeepDream(GradientAscent):
         colour = context.natural.colour
         self._normalise = [make_normalisation(settings, colour, octave, context.device) for octave in self.sizes]
 
-    def update(self, canvas: Canvas, on_air: OnAir, size: float) -> tuple[Tensor, float | Tensor]:
+    def update(self, canvas: Canvas, mix: SceneMix, size: float) -> tuple[Tensor, float | Tensor]:
         """A step whose mean absolute value is ``size`` levels at its octave; one octave each, then the next network's turn."""
         picture = canvas.picture
         turn, octave = divmod(self.number, len(self.sizes))
         at = self.sizes[octave]
         reach = min(self.context.settings.jitter_px, min(at) // 2)
-        down, right = (int(torch.randint(-reach, reach + 1, (), generator=self.context.chance)) for _ in range(2))
+        down, right = (int(torch.randint(-reach, reach + 1, (), generator=self.context.generator)) for _ in range(2))
         small = picture
         if at != self._size:
             small = F.interpolate(picture, size=at, mode="bilinear", antialias=True, align_corners=False)
 
-        def show(network: Network, view: float) -> See:
+        def show(network: Network, view: float) -> Transform:
             return lambda seen: torch.roll(seen, (down, right), (2, 3))
 
-        gradient = self.context.objective.gradient(small, on_air.regions, turn, show=show)
+        gradient = self.context.objective.gradient(small, mix.regions, turn, show=show)
         direction = self._normalise[octave](gradient)
         direction = direction / direction.abs().mean().clamp_min(1e-12)
         if at != self._size:

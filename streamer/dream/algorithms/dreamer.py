@@ -10,12 +10,12 @@ import torch
 from streamer.config import Config
 from streamer.dream.algorithms.algorithm import Algorithm, Context
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.chance import kept_chance, kept_noise, take_up
 from streamer.dream.algorithms.decorrelated import Decorrelated
 from streamer.dream.algorithms.deepdream import DeepDream
-from streamer.dream.algorithms.fading import Fading, OnAir
+from streamer.dream.algorithms.fading import Fading, SceneMix
 from streamer.dream.algorithms.original_2015 import Original2015
-from streamer.dream.algorithms.waking import HASTE, Waking
+from streamer.dream.algorithms.perturbation import WAKE_FRESHNESS, Perturbation
+from streamer.dream.algorithms.rng_state import numpy_rng_state, restore_rng, torch_rng_state
 from streamer.dream.interface import Copy
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sources.noise import noise
@@ -25,7 +25,7 @@ from streamer.messages import Motion, Pose, Scene, StepView
 
 ASCENTS: dict[str, type[Algorithm]] = {"default": Decorrelated, "deepdream": DeepDream, "original_2015": Original2015}
 """What climbs on a canvas, by ``dream.algorithm``."""
-NOTHING = OnAir((), 0.0, leaves=False)
+NOTHING = SceneMix((), 0.0, has_outgoing=False)
 """What is on air before the first step."""
 
 
@@ -54,14 +54,14 @@ class Dreamer:
             start: (H, W, 3) uint8 picture to start from, of any shape; None starts from coloured noise.
         """
         context = Context.of(ensemble, config, device, seed)
-        self._objective, self._device, self._chance = context.objective, device, context.chance
+        self._objective, self._device, self._chance = context.objective, device, context.generator
         self._whose = ensemble.name, config.dream.algorithm
         self._noise = np.random.default_rng(seed)
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._algorithm = ASCENTS[config.dream.algorithm](context)
         self._fading = Fading(config.dream.crossfade_s, self._surge(config))
-        self._waking = Waking(self._noise)
-        self._title, self._on_air = "", NOTHING
+        self._waking = Perturbation(self._noise)
+        self._title, self._mix = "", NOTHING
         begin = noise(size, self._noise) if start is None else fitted(start, size, config.source.fit, fine=True)
         self._canvas = Canvas(begin, device)
         self._algorithm.fit(self.size)
@@ -102,17 +102,17 @@ class Dreamer:
         self._algorithm.tune(config.dream, self.size)
 
     def _surge(self, config: Config) -> float:
-        return config.dream.surge if self._algorithm.surges else 0.0
+        return config.dream.surge if self._algorithm.boosts_transitions else 0.0
 
     def bump(self) -> None:
         """Wake a settled dream with a breath of coloured noise."""
         self._waking.bump(self._canvas)
-        self._fading.hasten(HASTE)
+        self._fading.freshen(WAKE_FRESHNESS)
 
     def twist(self) -> None:
         """Wake a settled dream by whirls that take things from where they lie."""
         self._waking.twist()
-        self._fading.hasten(HASTE)
+        self._fading.freshen(WAKE_FRESHNESS)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on at another canvas size, (height, width)."""
@@ -138,13 +138,13 @@ class Dreamer:
 
     def inspect(self) -> StepView | None:
         """What the next step is made of, in pictures; None where the algorithm has none, or nothing is on air."""
-        pictures = self._algorithm.inspect(self._canvas, self._on_air)
+        pictures = self._algorithm.inspect(self._canvas, self._mix)
         return StepView(self._title, self._whose[0], pictures) if pictures else None
 
     def keep(self) -> Kept:
         """What it takes besides the picture to go on from here."""
-        arrays = self._canvas.kept() | kept_chance(self._chance)
-        numbers = {**self._algorithm.keep(), **kept_noise(self._noise), "age_s": self._fading.age_s}
+        arrays = self._canvas.kept() | torch_rng_state(self._chance)
+        numbers = {**self._algorithm.keep(), **numpy_rng_state(self._noise), "age_s": self._fading.age_s}
         return Kept(*self._whose, self.pose, arrays, numbers)
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
@@ -154,11 +154,11 @@ class Dreamer:
             kept: what the other's ``keep`` gave then or a little before.
         """
         self._canvas = Canvas(picture, self._device, pose)
-        self._fading.go_on(math.inf if kept is None or "age_s" not in kept.numbers else kept.seconds("age_s"))
+        self._fading.resume(math.inf if kept is None or "age_s" not in kept.numbers else kept.seconds("age_s"))
         if kept is not None:
-            self._canvas.take_up(kept)
-            self._algorithm.go_on(kept)
-            take_up(kept, self._chance, self._noise)
+            self._canvas.restore_momentum(kept)
+            self._algorithm.resume(kept)
+            restore_rng(kept, self._chance, self._noise)
         self._algorithm.fit(self.size)
 
     def went_on(self) -> None:
@@ -171,6 +171,6 @@ class Dreamer:
         Without a scene the camera moves and the picture is left alone.
         """
         self._waking.move(self._canvas, dt_s)
-        on_air, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s
-        self._on_air = on_air
-        self._algorithm.step(self._canvas, on_air, self._motion, dt_s, camera_s)
+        mix, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s
+        self._mix = mix
+        self._algorithm.step(self._canvas, mix, self._motion, dt_s, camera_s)

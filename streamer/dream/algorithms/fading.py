@@ -13,25 +13,25 @@ SURGE_OVER = 1e-3
 """Share of a surge at which it counts as over: what it would still change cannot be seen."""
 LONG_S = 1e9
 """As good as for ever, and still a number that can be written down."""
-STANDS_FROM_S, STANDS_S = 10.0, 20.0
+MATURES_FROM_S, MATURE_AFTER_S = 10.0, 20.0
 """Age of a scene, in seconds, over which it comes to stand: before, what it asks for still grows."""
 
 
 @dataclass(frozen=True, slots=True)
-class OnAir:
+class SceneMix:
     """What is on air for one step."""
 
     regions: tuple[tuple[Region, float], ...]
     """All of them with their share: 0..1, or below 0 for what is climbed down from."""
-    haste: float
+    freshness: float
     """How fresh the scene is: 1 when it comes, falling towards 0."""
-    leaves: bool
+    has_outgoing: bool
     """Whether something is climbed down from."""
-    stands: float = 0.0
+    maturity: float = 0.0
     """How far the scene has come to stand: 0 while it is new, 1 once it has been there for long."""
 
     @property
-    def comes(self) -> bool:
+    def has_incoming(self) -> bool:
         """Whether there is something to climb, too."""
         return any(share >= 0 for _, share in self.regions)
 
@@ -54,14 +54,14 @@ class Fading:
         self._crossfade_s, self._surge = crossfade_s, surge
 
     @property
-    def haste(self) -> float:
+    def freshness(self) -> float:
         """How fresh the scene is: 1 when it comes, falling towards 0; always 0 without a surge."""
         return math.exp(-self._since_s / SURGE_S) if self._surge > 0 else 0.0
 
     @property
-    def stands(self) -> float:
+    def maturity(self) -> float:
         """How far the scene has come to stand, 0..1; what is hastened is young again."""
-        return min(1.0, max(0.0, (self._since_s - STANDS_FROM_S) / (STANDS_S - STANDS_FROM_S)))
+        return min(1.0, max(0.0, (self._since_s - MATURES_FROM_S) / (MATURE_AFTER_S - MATURES_FROM_S)))
 
     def scene(self, scene: Scene) -> None:
         """Begin to fade over to another scene; the first is there at once."""
@@ -78,26 +78,26 @@ class Fading:
         """How old the scene is, in seconds, ``LONG_S`` at most: what haste and standing go by."""
         return min(self._since_s, LONG_S)
 
-    def go_on(self, age_s: float = math.inf) -> None:
+    def resume(self, age_s: float = math.inf) -> None:
         """Before the first scene: it is dreamt already, and is so old when it comes."""
         self._goes_on_s = None if self._scenes else age_s
 
-    def hasten(self, haste: float) -> None:
+    def freshen(self, freshness: float) -> None:
         """Let the scene be at least so fresh again; what is gone stays gone."""
-        self._since_s = min(self._since_s, -SURGE_S * math.log(haste))
+        self._since_s = min(self._since_s, -SURGE_S * math.log(freshness))
 
-    def advance(self, dt_s: float) -> OnAir:
+    def advance(self, dt_s: float) -> SceneMix:
         """Let ``dt_s`` seconds pass; what is on air for the step at their end."""
-        haste, stands = self.haste, self.stands
+        freshness, maturity = self.freshness, self.maturity
         if not self._scenes:
-            return OnAir((), haste, leaves=False)
+            return SceneMix((), freshness, has_outgoing=False)
         moved = dt_s / self._crossfade_s if self._crossfade_s > 0 else 1.0
         *leaving, (scene, share) = self._scenes
         self._scenes = [(old, left - moved) for old, left in leaving if left > moved]
         self._scenes.append((scene, min(1.0, share + moved)))
-        if haste < SURGE_OVER:
+        if freshness < SURGE_OVER:
             self._left = ()
-        going = [(region, -haste) for region in self._left]
+        going = [(region, -freshness) for region in self._left]
         self._since_s += dt_s
         shown = [(region, part) for each, part in self._scenes for region in each.regions]
-        return OnAir((*shown, *going), haste, leaves=bool(self._left), stands=stands)
+        return SceneMix((*shown, *going), freshness, has_outgoing=bool(self._left), maturity=maturity)

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from streamer.dream.algorithms.algorithm import Algorithm, Context
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.fading import OnAir
-from streamer.dream.algorithms.picture_steps import headroom, leash, soften
+from streamer.dream.algorithms.fading import SceneMix
+from streamer.dream.algorithms.picture_steps import normalise_local_contrast, reduce_detail, soft_clip_step
 from streamer.kept import Kept
 from streamer.messages import Motion
 
-LEASH_CELLS = 9
-"""Cells of the leash over the picture's height."""
+CONTRAST_CELLS = 9
+"""Cells of the contrast limit over the picture's height."""
 BRIGHTNESS_SLACK = 50.0
-"""How far from mid-grey the leash lets a cell's mean go, in levels."""
+"""How far from mid-grey the contrast limit lets a cell's mean go, in levels."""
 KNEE = 40.0
 """Levels before black and white, besides a step's own size, over which steps are slowed down."""
 STEP = 3.0
@@ -31,7 +31,7 @@ SHAPE_CELLS = 5
 
 
 class GradientAscent(Algorithm):
-    """Steps of a chosen size: larger while a new scene comes, slowed down before black and white, and on a leash."""
+    """Normalised steps: larger while a new scene comes in, softly clipped at black and white, with limited local contrast."""
 
     CHANGES = ("number",)
 
@@ -41,55 +41,57 @@ class GradientAscent(Algorithm):
         """Counts the steps."""
 
     @abstractmethod
-    def update(self, canvas: Canvas, on_air: OnAir, size: float) -> tuple[Tensor, float | Tensor]:
+    def update(self, canvas: Canvas, mix: SceneMix, size: float) -> tuple[Tensor, float | Tensor]:
         """What a step takes off the picture: a direction (1, 3, H, W), and what makes it levels.
 
         Args:
             size: of the step, in levels.
         """
 
-    def size(self, on_air: OnAir, motion: Motion, dt_s: float) -> float:
+    def size(self, mix: SceneMix, motion: Motion, dt_s: float) -> float:
         """Of a step, in levels: larger while a scene is fresh, and as it is driven."""
         settings = self.context.settings
-        surge = 1 + settings.surge * on_air.haste
+        surge = 1 + settings.surge * mix.freshness
         if settings.step == "auto":
-            return motion.drive * max(STEP * surge, self.auto_step(motion, dt_s, on_air.stands))
+            return motion.drive * max(STEP * surge, self.auto_step(motion, dt_s, mix.maturity))
         return motion.drive * settings.step * surge
 
-    def detail(self, on_air: OnAir, dt_s: float) -> float:
+    def detail(self, mix: SceneMix, dt_s: float) -> float:
         """The share of the picture's detail that stays while something leaves."""
-        return math.exp(-FADING_DETAIL * self.context.settings.surge * on_air.haste * dt_s) if on_air.leaves else 1.0
+        return math.exp(-FADING_DETAIL * self.context.settings.surge * mix.freshness * dt_s) if mix.has_outgoing else 1.0
 
-    def auto_step(self, motion: Motion, dt_s: float, stands: float) -> float:
-        """The least size of a step where the settings leave it open, in levels; ``stands`` is as ``OnAir`` has it."""
+    def auto_step(self, motion: Motion, dt_s: float, maturity: float) -> float:
+        """The least size of a step where the settings leave it open, in levels; ``maturity`` is as ``SceneMix`` has it."""
         return STEP
 
-    def soften(self, picture: Tensor, detail: float | Tensor) -> Tensor:
+    def reduce_detail(self, picture: Tensor, detail: float | Tensor) -> Tensor:
         """A picture with that share of its detail."""
-        return soften(picture, self._shapes_grid, detail)
+        return reduce_detail(picture, self._shapes_grid, detail)
 
     def advance(self, picture: Tensor, direction: Tensor, size: float | Tensor) -> Tensor:
-        """A picture without some multiple of a direction, slowed down before black and white, and on the leash."""
+        """A picture without some multiple of a direction, slowed down before black and white, with limited local contrast."""
         settings = self.context.settings
-        picture = headroom(picture, direction, size, KNEE)
+        picture = soft_clip_step(picture, direction, size, KNEE)
         if settings.leash > 0:
-            picture = leash(picture, self._leash_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma)
+            picture = normalise_local_contrast(
+                picture, self._contrast_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma
+            )
         return picture.clamp_(0, 255).contiguous()
 
     def fit(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width)."""
         height, width = size
-        self._leash_grid = (LEASH_CELLS, max(1, round(LEASH_CELLS * width / height)))
+        self._contrast_grid = (CONTRAST_CELLS, max(1, round(CONTRAST_CELLS * width / height)))
         self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
 
-    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+    def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
         """Move the camera on and take one step; where nothing takes the place of what goes, only the camera moves."""
         canvas.move(motion, camera_s)
-        if not on_air.comes:
+        if not mix.has_incoming:
             return
-        if on_air.leaves:
-            canvas.picture = self.soften(canvas.picture, self.detail(on_air, dt_s))
-        direction, size = self.update(canvas, on_air, self.size(on_air, motion, dt_s))
+        if mix.has_outgoing:
+            canvas.picture = self.reduce_detail(canvas.picture, self.detail(mix, dt_s))
+        direction, size = self.update(canvas, mix, self.size(mix, motion, dt_s))
         canvas.picture = self.advance(canvas.picture, direction, size)
         self.number += 1
 
@@ -97,6 +99,6 @@ class GradientAscent(Algorithm):
         """The number of steps taken: it says whose turn is next."""
         return {"steps": self.number}
 
-    def go_on(self, kept: Kept) -> None:
+    def resume(self, kept: Kept) -> None:
         """Go on with the next one's turn."""
         self.number = kept.count("steps")

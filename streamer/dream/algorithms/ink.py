@@ -16,18 +16,18 @@ from torch import Tensor
 
 from streamer import zoom
 from streamer.config import Config
-from streamer.dream.algorithms.canvas import grid_for, normalised, twist_grid
-from streamer.dream.algorithms.chance import kept_chance, kept_noise, take_up
-from streamer.dream.algorithms.copies import Copied
+from streamer.dream.algorithms.canvas import grid_for, normalised, swirl_grid
 from streamer.dream.algorithms.fading import LONG_S, Fading
-from streamer.dream.algorithms.ink_start import darkness, disc, lettering
+from streamer.dream.algorithms.host_copies import FinishedCopy
+from streamer.dream.algorithms.ink_start import dark_mask, disc_mask, text_mask
+from streamer.dream.algorithms.rng_state import numpy_rng_state, restore_rng, torch_rng_state
 from streamer.dream.interface import Copy
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
+from streamer.dream.objectives.ensemble_objective import EnsembleObjective
 from streamer.dream.objectives.masks import Box
-from streamer.dream.objectives.strength import Weighted, rms
-from streamer.dream.objectives.turns import TurnObjective
-from streamer.dream.objectives.views import Glances, See
+from streamer.dream.objectives.region_weights import WeightedRegions, rms
+from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Region, Scene, Target
@@ -85,8 +85,8 @@ class InkDreamer:
         self._motion = Motion(config.zoom.speed, config.zoom.rotation)
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
-        self._objective = TurnObjective(ensemble, combine=config.network.combine)
-        self._glances = Glances(config.dream, size, self._chance)
+        self._objective = EnsembleObjective(ensemble, combine=config.network.combine)
+        self._sampler = ViewSampler(config.dream, size, self._chance)
         self._fading = Fading(config.dream.crossfade_s, config.dream.surge)
         self._steps = 0
         self._wanted: set[tuple[Target, Box]] = set()
@@ -145,7 +145,7 @@ class InkDreamer:
         """Go by the ``ink`` and ``dream`` blocks of other settings from the next step on; what is drawn stays."""
         self._settings, self._dream = config.ink, config.dream
         self._fading.tune(config.dream.crossfade_s, config.dream.surge)
-        self._glances = Glances(config.dream, self.size, self._chance)
+        self._sampler = ViewSampler(config.dream, self.size, self._chance)
 
     def bump(self) -> None:
         """Wake a settled drawing: some of it is washed off, and some ink splashed."""
@@ -156,7 +156,7 @@ class InkDreamer:
     def twist(self) -> None:
         """Wake a settled drawing by turning its middle a little, to one side or the other."""
         side = 1 if self._noise.random() < 0.5 else -1
-        self._resample(twist_grid(self.size, side * math.radians(TWIST_DEGREES), TWIST_REACH, self._device))
+        self._resample(swirl_grid(self.size, side * math.radians(TWIST_DEGREES), TWIST_REACH, self._device))
 
     def resize(self, size: tuple[int, int]) -> None:
         """Go on with a sheet of another size, (height, width)."""
@@ -173,7 +173,7 @@ class InkDreamer:
 
     def copy(self) -> Copy:
         """The sheet as it is now."""
-        return Copied(self.picture())
+        return FinishedCopy(self.picture())
 
     def fault(self) -> str:
         """Nothing: a pixel is ink or it is not. What the next step follows may be wrong."""
@@ -182,9 +182,9 @@ class InkDreamer:
     def keep(self) -> Kept:
         """What it takes besides the sheet to go on from here."""
         arrays = {"uphill": self.uphill.cpu().numpy().copy(), "age_s": self._age_s.cpu().numpy().copy()}
-        numbers = {"steps": self._steps, "since_s": min(self._since_s, LONG_S), **kept_noise(self._noise)}
+        numbers = {"steps": self._steps, "since_s": min(self._since_s, LONG_S), **numpy_rng_state(self._noise)}
         whose = self._ensemble.name, "ink"
-        return Kept(*whose, self.pose, arrays | kept_chance(self._chance), numbers)
+        return Kept(*whose, self.pose, arrays | torch_rng_state(self._chance), numbers)
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
         """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink, which is washed off.
@@ -205,7 +205,7 @@ class InkDreamer:
             if found is not None and found.shape == self.size and bool(np.isfinite(found).all()):
                 values.copy_(torch.from_numpy(found))
         self._steps, self._since_s = kept.count("steps"), kept.seconds("since_s")
-        take_up(kept, self._chance, self._noise)
+        restore_rng(kept, self._chance, self._noise)
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
         """Move the camera on by ``dt_s`` seconds, let old ink bleach, and turn over the pixels that matter most.
@@ -230,21 +230,25 @@ class InkDreamer:
         self.uphill = memory * self.uphill - (1 - memory) * gradient / rms(gradient)
         self._set(
             self._ink
-            ^ turned(self._ink, self.uphill, math.ceil(self._settings.flips * share), self._settings.reach_px, self._fresh())
+            ^ pixels_to_flip(
+                self._ink, self.uphill, math.ceil(self._settings.flips * share), self._settings.reach_px, self._fresh()
+            )
         )
         self._steps += 1
 
-    def _gradient(self, regions: Weighted) -> Tensor:
+    def _gradient(self, regions: WeightedRegions) -> Tensor:
         """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
-        if self._glances.size != self.size:
-            self._glances = Glances(self._dream, self.size, self._chance)
+        if self._sampler.size != self.size:
+            self._sampler = ViewSampler(self._dream, self.size, self._chance)
         views = self._dream.views
 
-        def show(network: Network, view: float) -> See:
-            see = self._glances(network, view)
-            return lambda paper: see(self._tinted(network, paper))
+        def show(network: Network, view: float) -> Transform:
+            transform = self._sampler(network, view)
+            return lambda paper: transform(self._tinted(network, paper))
 
-        each = {member.name: views_for(member.trained_px) if views == "auto" else views for member in self._ensemble.members}
+        each = {
+            member.name: auto_ink_views(member.trained_px) if views == "auto" else views for member in self._ensemble.members
+        }
         paper = self._ink[None, None].logical_not().float()
         return self._objective.gradient(paper, regions, self._steps, each, show)[0, 0]
 
@@ -252,9 +256,9 @@ class InkDreamer:
         """What is on the sheet at first; discs come with the first scene."""
         settings = self._settings
         if settings.start in ("auto", "image") and start is not None:
-            return darkness(start, size, None if settings.threshold == "auto" else settings.threshold, self._fit)
+            return dark_mask(start, size, None if settings.threshold == "auto" else settings.threshold, self._fit)
         if settings.start in ("auto", "text") and settings.text.strip():
-            return lettering(size, settings.text)
+            return text_mask(size, settings.text)
         return np.zeros(size, bool)
 
     def _plant(self, region: Region) -> None:
@@ -264,7 +268,7 @@ class InkDreamer:
         rows, columns = slice(int(y0 * height), math.ceil(y1 * height)), slice(int(x0 * width), math.ceil(x1 * width))
         if bool(self._fresh()[rows, columns].any()):
             return
-        spot = torch.from_numpy(disc(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)).to(self._device)
+        spot = torch.from_numpy(disc_mask(self.size, ((x0 + x1) / 2, (y0 + y1) / 2), self._settings.radius_px)).to(self._device)
         self._set(self._ink | spot)
         self._age_s[spot] = 0.0
 
@@ -309,12 +313,12 @@ class InkDreamer:
         self._age_s, self.uphill = read(oldest, "nearest"), read(self.uphill, "bilinear")
 
 
-def views_for(trained_px: int) -> tuple[float, ...]:
+def auto_ink_views(trained_px: int) -> tuple[float, ...]:
     """The sizes at which a network looks at the sheet, taken in turn: its shorter side as multiples of ``trained_px``."""
     return (0.7, 1.0) if trained_px >= LARGE_PX else (1.6, 3.0)
 
 
-def turned(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:
+def pixels_to_flip(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:
     """Which pixels to turn over: black ones to be lighter and white ones to be darker, from the steepest on.
 
     Args:

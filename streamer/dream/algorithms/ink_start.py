@@ -17,7 +17,7 @@ PAPER = (255, 255, 255)
 """What no ink is on."""
 
 
-def disc(size: tuple[int, int], centre: tuple[float, float], radius_px: float) -> np.ndarray:
+def disc_mask(size: tuple[int, int], centre: tuple[float, float], radius_px: float) -> np.ndarray:
     """A disc.
 
     Args:
@@ -32,7 +32,7 @@ def disc(size: tuple[int, int], centre: tuple[float, float], radius_px: float) -
     return np.asarray((columns - x) ** 2 + (rows - y) ** 2 <= radius_px**2)
 
 
-def lettering(size: tuple[int, int], text: str) -> np.ndarray:
+def text_mask(size: tuple[int, int], text: str) -> np.ndarray:
     """A text in the middle, as large as there is room for; lines end where the text says so."""
     height, width = size
     font = _font(100)
@@ -45,7 +45,7 @@ def lettering(size: tuple[int, int], text: str) -> np.ndarray:
     return np.asarray(np.asarray(plate) >= 128)
 
 
-def darkness(image: np.ndarray, size: tuple[int, int], threshold: float | None, fit: Fit = "crop") -> np.ndarray:
+def dark_mask(image: np.ndarray, size: tuple[int, int], threshold: float | None, fit: Fit = "crop") -> np.ndarray:
     """Where a picture is dark.
 
     Args:
@@ -55,10 +55,10 @@ def darkness(image: np.ndarray, size: tuple[int, int], threshold: float | None, 
         fit: what becomes of a picture of another shape; bars are paper.
     """
     grey = fitted(image, size, fit, fine=True, bars=PAPER) @ np.array([0.299, 0.587, 0.114])
-    return np.asarray(grey < (parting(grey) if threshold is None else threshold))
+    return np.asarray(grey < (otsu_threshold(grey) if threshold is None else threshold))
 
 
-def parting(grey: np.ndarray) -> float:
+def otsu_threshold(grey: np.ndarray) -> float:
     """The level that parts a grey picture's values into the two most different heaps (Otsu 1979)."""
     counts = np.bincount(np.clip(grey.round(), 0, 255).astype(np.int64).ravel(), minlength=256).astype(np.float64)
     below = np.cumsum(counts)

@@ -11,11 +11,11 @@ from torch import Tensor
 from streamer.dream.algorithms.algorithm import Context
 from streamer.dream.algorithms.normalisation import Normalisations
 from streamer.dream.algorithms.patch_prior import PatchPrior
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
-from streamer.dream.objectives.strength import Weighted, rms
-from streamer.dream.objectives.turns import Views
-from streamer.dream.objectives.views import Glances, See
+from streamer.dream.objectives.ensemble_objective import ViewsByNetwork
+from streamer.dream.objectives.region_weights import WeightedRegions, rms
+from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.messages import StepPicture
 
 WIDTH_PX = 320
@@ -34,8 +34,8 @@ def inspect(
     context: Context,
     picture: Tensor,
     momentum: Tensor,
-    regions: Weighted,
-    views: Views,
+    regions: WeightedRegions,
+    views: ViewsByNetwork,
     normalisations: Normalisations,
     prior: PatchPrior,
     number: int,
@@ -49,24 +49,24 @@ def inspect(
         number: of the step: it decides whose turn it is, and is the seed of all that is random here, so that nothing is drawn
             from what the dream draws from.
     """
-    chance = torch.Generator().manual_seed(number)
-    glances = Glances(context.settings, (picture.shape[-2], picture.shape[-1]), chance)
-    shown: list[tuple[Network, See]] = []
+    generator = torch.Generator().manual_seed(number)
+    sampler = ViewSampler(context.settings, (picture.shape[-2], picture.shape[-1]), generator)
+    shown: list[tuple[Network, Transform]] = []
 
-    def show(network: Network, view: float) -> See:
-        shown.append((network, glances(network, view)))
+    def show(network: Network, view: float) -> Transform:
+        shown.append((network, sampler(network, view)))
         return shown[-1][1]
 
     gradient = context.objective.gradient(picture, regions, number, views, show)
     natural = normalisations((picture.shape[-2], picture.shape[-1]))(gradient)
-    pull = prior.gradient(picture, chance)
-    network, see = shown[0]
+    pull = prior.gradient(picture, generator)
+    network, transform = shown[0]
     found = [StepPicture("dream", _jpeg(_small(picture)[0].permute(1, 2, 0)))]
     for name, direction in (("gradient", gradient), ("natural", natural), ("prior", pull), ("step", momentum)):
         found.append(StepPicture(name, _jpeg(_direction(direction))))
     with torch.no_grad():
-        maps = network.look(see(picture), [Tap(name) for name in _layers(network)])
-    found += [StepPicture(f"layer {tap.layer}", _jpeg(_channels(seen[0]))) for tap, seen in maps.items()]
+        maps = network.look(transform(picture), [LayerHook(name) for name in _layers(network)])
+    found += [StepPicture(f"layer {hook.layer}", _jpeg(_channels(seen[0]))) for hook, seen in maps.items()]
     return tuple(found)
 
 

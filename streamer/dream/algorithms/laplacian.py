@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamer.dream.objectives.strength import rms
+from streamer.dream.objectives.region_weights import rms
 
 LEVELS = 4
 LEAST_PX = 4

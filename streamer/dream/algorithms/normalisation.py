@@ -58,7 +58,7 @@ class Normalisations:
         return self._made[size]
 
 
-class _OnTheWayBack(torch.autograd.Function):
+class _NormaliseInBackward(torch.autograd.Function):
     """Nothing forward; backward the gradient is changed."""
 
     @staticmethod
@@ -73,7 +73,7 @@ class _OnTheWayBack(torch.autograd.Function):
         return ctx.normalise(slope), None
 
 
-def on_the_way_back(picture: Tensor, normalise: Normalisation) -> Tensor:
+def normalise_in_backward(picture: Tensor, normalise: Normalisation) -> Tensor:
     """The same picture, whose gradient is normalised on its way back through it."""
-    same: Tensor = _OnTheWayBack.apply(picture, normalise)  # type: ignore[no-untyped-call]
+    same: Tensor = _NormaliseInBackward.apply(picture, normalise)  # type: ignore[no-untyped-call]
     return same

@@ -15,9 +15,9 @@ import torch
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.dream.algorithms.algorithm import Algorithm, Context
 from streamer.dream.algorithms.canvas import Canvas
-from streamer.dream.algorithms.fading import OnAir
+from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.patch_prior import PatchPrior
-from streamer.dream.objectives.strength import rms
+from streamer.dream.objectives.region_weights import rms
 from streamer.kept import Kept
 from streamer.messages import Kind, Motion
 
@@ -37,7 +37,7 @@ NU = 0.665248
 class Original2015(Algorithm):
     """Steps of 2015, with the optimiser's state between them."""
 
-    surges = False
+    boosts_transitions = False
     CHANGES = ("_pending_s", "_count", "_mean", "_square")
 
     def __init__(self, context: Context) -> None:
@@ -54,7 +54,7 @@ class Original2015(Algorithm):
             self._mean = torch.zeros(1, 3, *size, device=self.context.device)
             self._square = torch.zeros_like(self._mean)
 
-    def step(self, canvas: Canvas, on_air: OnAir, motion: Motion, dt_s: float, camera_s: float) -> None:
+    def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
         """One step; at the first of each keyframe's ten the camera moves and the state is cleared."""
         self._pending_s += dt_s
         if self._count % STEPS == 0:
@@ -63,11 +63,11 @@ class Original2015(Algorithm):
             self._mean = torch.zeros_like(canvas.picture)
             self._square = torch.zeros_like(canvas.picture)
         self._count += 1
-        if not on_air.regions:
+        if not mix.regions:
             return
         natural = PRIOR_WEIGHT * self._prior.gradient(canvas.picture)
-        gradient = self.context.objective.gradient(canvas.picture, on_air.regions, (self._count - 1) // STEPS)
-        if any(region.target.kind is not Kind.CLASS for region, _ in on_air.regions):  # in 2015 there were only classes
+        gradient = self.context.objective.gradient(canvas.picture, mix.regions, (self._count - 1) // STEPS)
+        if any(region.target.kind is not Kind.CLASS for region, _ in mix.regions):  # in 2015 there were only classes
             gradient = gradient * (rms(natural) / rms(gradient))
         gradient = gradient + natural
         number = (self._count - 1) % STEPS + 1
@@ -82,6 +82,6 @@ class Original2015(Algorithm):
         """The number of steps taken; the optimiser's state lasts for one keyframe only."""
         return {"steps": self._count}
 
-    def go_on(self, kept: Kept) -> None:
+    def resume(self, kept: Kept) -> None:
         """Go on with the turn that was not taken to its end."""
         self._count = kept.count("steps") // STEPS * STEPS

@@ -64,7 +64,9 @@ class PatchPrior:
             fold = folded(pooling)
             wide = parameters.filters.repeat_interleave(fold, 2).repeat_interleave(fold, 3) / fold**2
             self._filters[pooling] = wide.flatten(1).to(device, dtype)
-            calm = falling(wide.shape[-1], power) * (pooling / fold) ** power if power else torch.eye(wide[0, 0].numel())
+            calm = (
+                frequency_scaling(wide.shape[-1], power) * (pooling / fold) ** power if power else torch.eye(wide[0, 0].numel())
+            )
             self._slopes[pooling] = (wide.flatten(2) @ calm).flatten(1).to(device, dtype)
 
     def __call__(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -176,7 +178,7 @@ def folded(pooling: int) -> int:
     return pooling if pooling <= MOST_FOLDED else 1
 
 
-def falling(side: int, power: float) -> Tensor:
+def frequency_scaling(side: int, power: float) -> Tensor:
     """What scales a square of pixels by 1/f to a power, f in cycles per pixel, as a symmetric matrix (side², side²)."""
     down, across = torch.fft.fftfreq(WIDE_PX)[:, None], torch.fft.rfftfreq(WIDE_PX)
     gain = torch.hypot(down, across).clamp_min(1 / LONGEST_PX).pow(-power)

@@ -45,12 +45,12 @@ class Decorrelation:
             power: of frequency, in 1/f^power.
         """
         self._size = size
-        self._fit = (smooth(size[0]), smooth(size[1]))
+        self._fit = (fft_size(size[0]), fft_size(size[1]))
         height, width = self._fit
         fy = torch.fft.fftfreq(height)[:, None] * size[0]
         fx = torch.fft.rfftfreq(width)[None, :] * size[0]  # in cycles per height too: square pixels
         frequency = torch.sqrt(fy.square() + fx.square())
-        self._gain = (frequency.clamp_min(floor_cycles).pow(-power) * lines_kept(fy, fx)).to(device)
+        self._gain = (frequency.clamp_min(floor_cycles).pow(-power) * grid_attenuation(fy, fx)).to(device)
         variances, axes = torch.linalg.eigh(colour)
         root = axes * variances.clamp_min(0).sqrt() @ axes.T
         self._colour = (root / root.diagonal().mean()).to(device)
@@ -64,7 +64,7 @@ class Decorrelation:
         return flat[None, :, :height, :width]
 
 
-def lines_kept(down: Tensor, across: Tensor) -> Tensor:
+def grid_attenuation(down: Tensor, across: Tensor) -> Tensor:
     """What is kept of each frequency where the grid of a network's poolings is taken off.
 
     The grid is of lines a few pixels apart that run along the picture's rows and columns: narrow ridges on the axes of the
@@ -82,7 +82,7 @@ def lines_kept(down: Tensor, across: Tensor) -> Tensor:
     return 1 - (1 - LINE_KEEP) * on_axis * fine
 
 
-def smooth(side: int) -> int:
+def fft_size(side: int) -> int:
     """The least side from this one on that is a product of small primes, for which a Fourier transform is fast."""
     while True:
         rest = side
@@ -94,7 +94,7 @@ def smooth(side: int) -> int:
         side += 1
 
 
-def headroom(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float) -> Tensor:
+def soft_clip_step(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float) -> Tensor:
     """Take a step against a direction, slowed down where it would run into black or white.
 
     A step outward is taken whole where its own length and ``knee`` levels are left before the bound; nearer to it, it shrinks
@@ -116,7 +116,7 @@ def headroom(picture: Tensor, direction: Tensor, size: float | Tensor, knee: flo
     return torch.addcmul(picture, steps, share, value=-1)
 
 
-def leash(
+def normalise_local_contrast(
     picture: Tensor,
     grid: tuple[int, int],
     pull: float,
@@ -168,7 +168,7 @@ def leash(
     return torch.addcmul(grey, picture, chroma_gain)
 
 
-def soften(picture: Tensor, grid: tuple[int, int], keep: float | Tensor) -> Tensor:
+def reduce_detail(picture: Tensor, grid: tuple[int, int], keep: float | Tensor) -> Tensor:
     """Take contrast from the detail of a picture and leave its large shapes.
 
     Args:

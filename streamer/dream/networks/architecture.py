@@ -30,7 +30,7 @@ class Architecture:
     """As in ``network.name``."""
     build: Callable[[], OrderedDict[str, nn.Module]]
     """Makes its layers, in order, by name; the last gives the logits."""
-    mark: str
+    key_suffix: str
     """The end of a key by which a file of its weights is known."""
     stride: int
     """Pixels from one position of the map of logits to the next."""
@@ -38,7 +38,7 @@ class Architecture:
     """Side in pixels of the square that counts as one position's own."""
     min_size: int
     """Smallest side that the layers can take, px."""
-    favourite: str
+    default_layer: str
     """The layer to dream when none is named."""
     keys: Mapping[str, str] | None = None
     """Our layers' names to those in a weights file; None: the same."""

@@ -20,9 +20,9 @@ from streamer.dream.networks.weights import NetworkError
 NAME: Final = "bundled"
 """In ``network.name``."""
 FILE = "bundled_net.safetensors"
-MARK = "fc8.weight"
+KEY_SUFFIX = "fc8.weight"
 """The end of a key by which such a file is known."""
-FAVOURITE = "relu4_2"
+DEFAULT_LAYER = "relu4_2"
 STRIDE, MIN_SIZE = 32, 32
 """Pixels."""
 

@@ -12,7 +12,7 @@ from streamer.messages import LayerEntry
 class Ensemble:
     """Networks in the order in which they are asked; each has its own classes, layers and scales.
 
-    What one network alone takes for a thing does not last where others have their turn (``dream.turns``).
+    What one network alone takes for a thing does not last where others have their turn (``objectives.ensemble_objective``).
     """
 
     def __init__(self, *members: Network) -> None:

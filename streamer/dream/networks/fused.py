@@ -12,15 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_APART: ContextVar[bool] = ContextVar("layers apart", default=False)
+_UNFUSED: ContextVar[bool] = ContextVar("layers apart", default=False)
 
 
-class _Rectified(torch.autograd.Function):
+class _ConvRelu(torch.autograd.Function):
     """A convolution and the ReLU after it in one pass over memory. The weights are frozen: they have no gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layer: nn.Conv2d) -> Tensor:
-        """As ``rectified`` says."""
+        """As ``conv_relu`` says."""
         shape = [*layer.padding], [*layer.stride], [*layer.dilation], layer.groups
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, layer.weight, layer.bias, *shape, "relu", [], "")
         ctx.layer = layer
@@ -38,12 +38,12 @@ class _Rectified(torch.autograd.Function):
         return gradient, None
 
 
-class _Peaks(torch.autograd.Function):
+class _ConvReluPool(torch.autograd.Function):
     """A convolution, the ReLU after it and a pooling by maxima after that, in one. The weights are frozen."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layer: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
-        """As ``peaks`` says."""
+        """As ``conv_relu_pool`` says."""
         shape = [*layer.padding], [*layer.stride], [*layer.dilation], layer.groups
         y = torch.ops.mkldnn._convolution_pointwise(x, layer.weight, layer.bias, *shape, "relu", [], "")
         sizes = pool.kernel_size, pool.stride, pool.padding, pool.dilation
@@ -76,38 +76,38 @@ def _bfloat16_by_mkldnn() -> bool:
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def unfused() -> Iterator[None]:
     """Within, layers are computed one after the other: what is not a number passes through a ReLU of torch's, and no other."""
-    before = _APART.set(True)
+    before = _UNFUSED.set(True)
     try:
         yield
     finally:
-        _APART.reset(before)
+        _UNFUSED.reset(before)
 
 
 def _at_once(layer: nn.Conv2d, x: Tensor) -> bool:
     """Whether a convolution and its ReLU can be done in one pass."""
     plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str) and not layer.weight.requires_grad
-    return plain and not _APART.get() and x.device.type == "cpu" and x.dtype == torch.bfloat16 and _bfloat16_by_mkldnn()
+    return plain and not _UNFUSED.get() and x.device.type == "cpu" and x.dtype == torch.bfloat16 and _bfloat16_by_mkldnn()
 
 
-def rectified(layer: nn.Conv2d, x: Tensor) -> Tensor:
+def conv_relu(layer: nn.Conv2d, x: Tensor) -> Tensor:
     """What a convolution gives, after a ReLU: the same numbers, on CPUs that multiply bfloat16 in one pass over memory."""
     if _at_once(layer, x):
-        y: Tensor = _Rectified.apply(x, layer)  # type: ignore[no-untyped-call]
+        y: Tensor = _ConvRelu.apply(x, layer)  # type: ignore[no-untyped-call]
         return y
     return F.relu_(layer(x))
 
 
-def peaks(layer: nn.Conv2d, pool: nn.MaxPool2d, x: Tensor) -> Tensor:
+def conv_relu_pool(layer: nn.Conv2d, pool: nn.MaxPool2d, x: Tensor) -> Tensor:
     """What a pooling by maxima gives of a convolution after a ReLU: the same numbers, and their gradient in less time."""
     if _at_once(layer, x):
-        y: Tensor = _Peaks.apply(x, layer, pool)  # type: ignore[no-untyped-call]
+        y: Tensor = _ConvReluPool.apply(x, layer, pool)  # type: ignore[no-untyped-call]
         return y
     return cast("Tensor", pool(F.relu_(layer(x))))
 
 
-class _Halved(torch.autograd.Function):
+class _AvgPool(torch.autograd.Function):
     """The mean of squares of 2x2, with a gradient that takes a third of the time of torch's."""
 
     @staticmethod
@@ -126,9 +126,9 @@ class _Halved(torch.autograd.Function):
         return F.pad(spread, (0, width - spread.shape[-1], 0, height - spread.shape[-2]))
 
 
-def halved(layer: nn.AvgPool2d, x: Tensor) -> Tensor:
+def fast_avg_pool(layer: nn.AvgPool2d, x: Tensor) -> Tensor:
     """What a pooling by means gives."""
     if x.device.type == "cpu" and layer.kernel_size == 2 and layer.stride == 2 and not layer.padding and not layer.ceil_mode:
-        y: Tensor = _Halved.apply(x)  # type: ignore[no-untyped-call]
+        y: Tensor = _AvgPool.apply(x)  # type: ignore[no-untyped-call]
         return y
     return cast("Tensor", layer(x))

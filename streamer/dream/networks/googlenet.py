@@ -139,11 +139,11 @@ def folded(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
 GOOGLENET = Architecture(
     "googlenet",
     build=build_googlenet,
-    mark="inception4c.branch1.conv.weight",
+    key_suffix="inception4c.branch1.conv.weight",
     stride=32,
     window=32,
     min_size=32,
-    favourite="inception4c",
+    default_layer="inception4c",
     convert=folded,
     mean=(0.5, 0.5, 0.5),  # it was trained elsewhere
     std=(0.5, 0.5, 0.5),

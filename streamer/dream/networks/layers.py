@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamer.dream.networks.fused import halved, peaks, rectified
+from streamer.dream.networks.fused import conv_relu, conv_relu_pool, fast_avg_pool
 from streamer.messages import LayerEntry
 
 MEAN = -1
 """Instead of a channel: the mean of all."""
 
 
-class Tap(NamedTuple):
+class LayerHook(NamedTuple):
     """A place in the network at which to look."""
 
     layer: str
@@ -33,7 +33,7 @@ class Tap(NamedTuple):
     """The one channel that is looked at, or ``MEAN``; None for all of them."""
 
 
-class Wide(nn.Module):
+class PadToSize(nn.Module):
     """Repeats the border of a map that is smaller than the window that follows, so that tiny canvases have one position too.
 
     Written with ``expand`` because the gradient of torch's replication padding is not deterministic on CUDA.
@@ -120,43 +120,43 @@ def entries(layers: Iterable[tuple[str, nn.Module]]) -> tuple[LayerEntry, ...]:
     return tuple(found)
 
 
-def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], taps: Collection[Tap]) -> dict[Tap, Tensor]:
+def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
     """Send a picture through a sequence of layers, no further than the last place that is looked at.
 
     Args:
         x: (N, 3, H, W), as the first layer takes it.
         layers: with their names, in order.
-        taps: all of them in these layers.
+        hooks: all of them in these layers.
 
     Returns:
-        What each tap shows, (N, C, h, w); of one channel (N, 1, h, w).
+        What each hook shows, (N, C, h, w); of one channel (N, 1, h, w).
     """
-    found: dict[Tap, Tensor] = {}
-    missing = set(taps)
+    found: dict[LayerHook, Tensor] = {}
+    missing = set(hooks)
     for name, layer in _joined(list(layers), missing):
         if not missing:
             break
-        here = {tap for tap in missing if tap.layer == name or tap.layer.startswith(f"{name}.")}
+        here = {hook for hook in missing if hook.layer == name or hook.layer.startswith(f"{name}.")}
         if not here:
             x = layer(x)
             continue
         missing -= here
-        if not missing and isinstance(layer, nn.Conv2d) and layer.groups == 1 and None not in {tap.channel for tap in here}:
+        if not missing and isinstance(layer, nn.Conv2d) and layer.groups == 1 and None not in {hook.channel for hook in here}:
             found |= _channels(layer, x, list(here))
             break
         if isinstance(layer, Block):
             whole, parts = layer.raw(x)
             x = whole.relu()
-            for tap in here:
-                seen = whole if tap.layer == name else parts[tap.layer.removeprefix(f"{name}.")]
-                found[tap] = seen if tap.raw else x if seen is whole else seen.relu()
+            for hook in here:
+                seen = whole if hook.layer == name else parts[hook.layer.removeprefix(f"{name}.")]
+                found[hook] = seen if hook.raw else x if seen is whole else seen.relu()
         else:
             given = x.clone() if isinstance(layer, nn.ReLU) and layer.inplace else x
             x = layer(x)
-            found |= {tap: given if tap.raw and isinstance(layer, nn.ReLU) else x for tap in here}
+            found |= {hook: given if hook.raw and isinstance(layer, nn.ReLU) else x for hook in here}
         if missing:
             x = x.clone()  # the next layer may work in place
-    return {tap: _of(found[tap], tap.channel) for tap in taps}
+    return {hook: _of(found[hook], hook.channel) for hook in hooks}
 
 
 def _of(seen: Tensor, channel: int | None) -> Tensor:
@@ -166,21 +166,23 @@ def _of(seen: Tensor, channel: int | None) -> Tensor:
     return seen.mean(1, keepdim=True) if channel == MEAN else seen[:, channel : channel + 1]
 
 
-def _channels(layer: nn.Conv2d, x: Tensor, taps: Sequence[Tap]) -> dict[Tap, Tensor]:
+def _channels(layer: nn.Conv2d, x: Tensor, hooks: Sequence[LayerHook]) -> dict[LayerHook, Tensor]:
     """Some channels of what a convolution gives: a thousand logits for the sake of two take a fifth of SqueezeNet's time."""
 
     def rows(weights: Tensor) -> Tensor:
-        chosen = [weights.float().mean(0) if tap.channel == MEAN else weights[tap.channel].float() for tap in taps]
+        chosen = [weights.float().mean(0) if hook.channel == MEAN else weights[hook.channel].float() for hook in hooks]
         return torch.stack(chosen).to(weights.dtype)
 
     bias = None if layer.bias is None else rows(layer.bias)
     seen = F.conv2d(x, rows(layer.weight), bias, layer.stride, layer.padding, layer.dilation)
-    return {tap: seen[:, place : place + 1] for place, tap in enumerate(taps)}
+    return {hook: seen[:, place : place + 1] for place, hook in enumerate(hooks)}
 
 
-def _joined(layers: Sequence[tuple[str, nn.Module]], taps: Collection[Tap]) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+def _joined(
+    layers: Sequence[tuple[str, nn.Module]], hooks: Collection[LayerHook]
+) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
     """Layers with their names; a convolution, its ReLU and its pooling as one where nobody looks in between."""
-    looked = {tap.layer.partition(".")[0] for tap in taps}
+    looked = {hook.layer.partition(".")[0] for hook in hooks}
     place = 0
     while place < len(layers):
         name, layer = layers[place]
@@ -188,15 +190,15 @@ def _joined(layers: Sequence[tuple[str, nn.Module]], taps: Collection[Tap]) -> I
         if isinstance(layer, nn.Conv2d) and isinstance(second, nn.ReLU) and name not in looked:
             if isinstance(third, nn.MaxPool2d) and after not in looked:
                 place += 3
-                yield last, partial(peaks, layer, third)
+                yield last, partial(conv_relu_pool, layer, third)
                 continue
-            if Tap(after, raw=True) not in taps:
+            if LayerHook(after, raw=True) not in hooks:
                 place += 2
-                yield after, partial(rectified, layer)
+                yield after, partial(conv_relu, layer)
                 continue
         if isinstance(layer, Block) and isinstance(second, nn.MaxPool2d) and name not in looked:
             place += 2
             yield after, partial(layer.pooled, pool=second)
             continue
         place += 1
-        yield name, partial(halved, layer) if isinstance(layer, nn.AvgPool2d) else layer
+        yield name, partial(fast_avg_pool, layer) if isinstance(layer, nn.AvgPool2d) else layer

@@ -143,7 +143,7 @@ def make(name: str | None, file: Path, device: torch.device, config: NetworkConf
                 min_size=bundled.MIN_SIZE,
                 dtype=dtype_for(config, device),
                 memory_format=memory_format_for(config),
-                favourite=bundled.FAVOURITE,
+                default_layer=bundled.DEFAULT_LAYER,
                 source=str(file),
             ).to(device)
             for layers in bundle.members
@@ -184,7 +184,7 @@ def _imagenet(
         min_size=architecture.min_size,
         dtype=dtype_for(config, device),
         memory_format=memory_format_for(config),
-        favourite=architecture.favourite,
+        default_layer=architecture.default_layer,
         mean=architecture.mean,
         std=architecture.std,
         source=str(file),
@@ -195,9 +195,9 @@ def _recognised(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str
     """The name of the network that a file is for."""
     if (said := metadata.get("network")) in ARCHITECTURES:
         return str(said)
-    marks = {bundled.NAME: bundled.MARK} | {name: each.mark for name, each in ARCHITECTURES.items()}
-    for name, mark in marks.items():
-        if any(key == mark or key.endswith(f".{mark}") for key in tensors):
+    marks = {bundled.NAME: bundled.KEY_SUFFIX} | {name: each.key_suffix for name, each in ARCHITECTURES.items()}
+    for name, key_suffix in marks.items():
+        if any(key == key_suffix or key.endswith(f".{key_suffix}") for key in tensors):
             return name
     raise NetworkError(f"{file}: holds none of {', '.join(marks)}; its first tensor is '{next(iter(tensors), '')}'")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamer.dream.networks.architecture import Architecture
-from streamer.dream.networks.files import NOTED_HASH, NetworkError, intact
 from streamer.dream.networks.torchvision_import import torchvision
+from streamer.dream.networks.weight_checks import NOTED_HASH, NetworkError, intact
 from streamer.dream.networks.weights import cache_folder, fetch
 
 

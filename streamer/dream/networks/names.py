@@ -8,6 +8,6 @@ JOIN = " + "
 """Between their names."""
 
 
-def split(name: str) -> Sequence[str]:
+def split_names(name: str) -> Sequence[str]:
     """The networks' names in an ensemble's."""
     return name.split(JOIN)

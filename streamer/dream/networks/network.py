@@ -20,9 +20,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from streamer.dream.forms import Form, Layout, Precision
+from streamer.dream.compute_formats import ComputeFormat, Layout, Precision
 from streamer.dream.networks.architecture import MEAN, STD
-from streamer.dream.networks.layers import Block, Tap, Wide, entries, look
+from streamer.dream.networks.layers import Block, LayerHook, PadToSize, entries, look
 from streamer.dream.networks.weights import NetworkError
 
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
@@ -46,7 +46,7 @@ class Network(nn.Module):
         trained_px: Side of the pictures it was trained on: the size at which it knows its objects.
         min_size: Smallest side the layers can take; smaller pictures get their border repeated up to it.
         memory_format: How pictures and weights lie in memory.
-        favourite: The layer to dream when none is named; None for one in the middle.
+        default_layer: The layer to dream when none is named; None for one in the middle.
         mean: Of the pictures it was trained on, RGB in 0..1.
         std: Their standard deviation.
         source: Where its weights come from, for people.
@@ -68,7 +68,7 @@ class Network(nn.Module):
         min_size: int,
         dtype: torch.dtype = torch.float32,
         memory_format: torch.memory_format = torch.channels_last,
-        favourite: str | None = None,
+        default_layer: str | None = None,
         mean: tuple[float, float, float] = MEAN,
         std: tuple[float, float, float] = STD,
         source: str = "",
@@ -78,15 +78,15 @@ class Network(nn.Module):
         self.wnids = tuple(wnids)
         self.stride, self.window, self.trained_px, self.min_size = stride, window, trained_px, min_size
         self.layers = nn.Sequential(OrderedDict(layers))
-        self.layer_entries = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, Wide))
+        self.layer_entries = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, PadToSize))
         """What can be looked at, from the picture to the classes."""
         names = [entry.name for entry in self.layer_entries]
-        self.favourite = favourite if favourite in names else names[len(names) // 2]
+        self.default_layer = default_layer if default_layer in names else names[len(names) // 2]
         """The layer to dream when none is named."""
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
         self.register_buffer("_offset", -self.mean * self.scale, persistent=False)
-        self._enlarge = Wide(min_size)
+        self._enlarge = PadToSize(min_size)
         self._adopt(dtype, memory_format)
         self.eval().requires_grad_(False)
 
@@ -106,18 +106,18 @@ class Network(nn.Module):
         return self.mean.device
 
     @property
-    def form(self) -> Form:
+    def form(self) -> ComputeFormat:
         """Its precision and layout."""
         precision: Precision = "bfloat16" if self.dtype == torch.bfloat16 else "float32"
-        return Form(precision, "channels_last" if self.memory_format == torch.channels_last else "channels_first")
+        return ComputeFormat(precision, "channels_last" if self.memory_format == torch.channels_last else "channels_first")
 
     @contextmanager
-    def trial(self) -> Iterator[Callable[[Form], None]]:
+    def trial(self) -> Iterator[Callable[[ComputeFormat], None]]:
         """Within, what is given puts the network into another form; afterwards it is as it was, to the last bit."""
         kept = [(parameter, parameter.data) for parameter in self.layers.parameters()]
         before = self.dtype, self.memory_format
 
-        def take(form: Form) -> None:
+        def take(form: ComputeFormat) -> None:
             for parameter, data in kept:
                 parameter.data = data
             self._adopt(PRECISIONS[form.precision], MEMORY_FORMATS[form.layout])
@@ -144,7 +144,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) float32 RGB in 0..255 to (N, classes, h, w) float32 logits."""
-        logits = Tap(self.classes_layer)
+        logits = LayerHook(self.classes_layer)
         return self.look(x, [logits])[logits]
 
     def activations(self, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
@@ -153,22 +153,22 @@ class Network(nn.Module):
         Raises:
             NetworkError: the network has no layer of that name.
         """
-        return {tap.layer: value for tap, value in self.look(x, [Tap(name) for name in layers]).items()}
+        return {hook.layer: value for hook, value in self.look(x, [LayerHook(name) for name in layers]).items()}
 
-    def look(self, x: Tensor, taps: Collection[Tap]) -> dict[Tap, Tensor]:
+    def look(self, x: Tensor, hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
         """What the network shows at some places, (N, C, h, w) float32 each, computed no further than needed.
 
         Args:
             x: (N, 3, H, W) float32 RGB in 0..255.
-            taps: where to look.
+            hooks: where to look.
 
         Raises:
             NetworkError: the network has no layer of that name.
         """
-        if unknown := [tap.layer for tap in taps if tap.layer not in self.layer_names]:
+        if unknown := [hook.layer for hook in hooks if hook.layer not in self.layer_names]:
             raise NetworkError(f"{self.name} has no layer '{unknown[0]}'; it has {', '.join(self.layer_names)}")
-        found = look(self.preprocess(x), self.layers.named_children(), taps)
-        return {tap: value.float() for tap, value in found.items()}
+        found = look(self.preprocess(x), self.layers.named_children(), hooks)
+        return {hook: value.float() for hook, value in found.items()}
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:

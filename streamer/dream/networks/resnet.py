@@ -23,7 +23,7 @@ STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
 EXPANSION = 4
 EPSILON = 1e-5
 """Of the batch normalisation."""
-MARK = "layer3.5.conv3.weight"
+KEY_SUFFIX = "layer3.5.conv3.weight"
 """The end of a key that every file of weights has: none of the smaller ResNets has so deep a block."""
 CONVOLUTIONS = {"reduce": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "expand": ("conv3", "bn3")}
 """Our names of a block's convolutions to torchvision's, and to those of the normalisation after each."""
@@ -146,18 +146,18 @@ def _places() -> dict[str, tuple[str, str]]:
 def _prefix(tensors: Mapping[str, Tensor]) -> str:
     """What stands before the network's keys: of those behind which most of them are found, the shortest."""
     needed = {f"{convolution}.weight" for convolution, _ in _places().values()} | {"fc.weight", "fc.bias"}
-    prefixes = {key.removesuffix(MARK) for key in tensors if key == MARK or key.endswith(f".{MARK}")}
+    prefixes = {key.removesuffix(KEY_SUFFIX) for key in tensors if key == KEY_SUFFIX or key.endswith(f".{KEY_SUFFIX}")}
     return max(sorted(prefixes, key=len), key=lambda prefix: sum(prefix + key in tensors for key in needed), default="")
 
 
 RESNET50 = Architecture(
     "resnet50",
     build=build_resnet50,
-    mark=MARK,
+    key_suffix=KEY_SUFFIX,
     stride=32,
     window=32,
     min_size=32,
-    favourite="block3_3",  # in the middle of the stage whose maps are as fine as those of inception4c and fire6
+    default_layer="block3_3",  # in the middle of the stage whose maps are as fine as those of inception4c and fire6
     convert=resnet_tensors,
     torchvision="ResNet50_Weights",
 )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from streamer.dream.networks.architecture import CLASSES, Architecture
-from streamer.dream.networks.fused import peaks, rectified
+from streamer.dream.networks.fused import conv_relu, conv_relu_pool
 from streamer.dream.networks.layers import Block
 
 
@@ -38,15 +38,15 @@ class Fire(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, h, w) to (N, 2 expand, h, w)."""
-        x = rectified(self.squeeze, x)
+        x = conv_relu(self.squeeze, x)
         if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-            return rectified(self._expand(), x)
-        return torch.cat([rectified(self.expand1x1, x), rectified(self.expand3x3, x)], 1)
+            return conv_relu(self._expand(), x)
+        return torch.cat([conv_relu(self.expand1x1, x), conv_relu(self.expand3x3, x)], 1)
 
     def pooled(self, x: Tensor, pool: nn.MaxPool2d) -> Tensor:
         """What a pooling by maxima gives of the whole."""
         if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-            return peaks(self._expand(), pool, rectified(self.squeeze, x))
+            return conv_relu_pool(self._expand(), pool, conv_relu(self.squeeze, x))
         return super().pooled(x, pool)
 
     def forget(self) -> None:
@@ -98,11 +98,11 @@ PLACES = {"conv1": 0, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9
 SQUEEZENET1_1 = Architecture(
     "squeezenet1_1",
     build=build_squeezenet,
-    mark="classifier.1.weight",
+    key_suffix="classifier.1.weight",
     stride=16,
     window=32,
     min_size=17,
-    favourite="fire6",
+    default_layer="fire6",
     keys={layer: f"features.{place}" for layer, place in PLACES.items()} | {"conv10": "classifier.1"},
     torchvision="SqueezeNet1_1_Weights",
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from streamer.dream.networks.architecture import CLASSES, Architecture
-from streamer.dream.networks.layers import Wide
+from streamer.dream.networks.layers import PadToSize
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
 """Per block (table 1, column D)."""
@@ -29,7 +29,7 @@ def build_vgg(
             inputs = width
         layers[f"pool{block}"] = nn.AvgPool2d(2) if average else nn.MaxPool2d(2)
     side = window // 32
-    layers["wide"] = Wide(side)
+    layers["wide"] = PadToSize(side)
     layers["fc6"] = nn.Conv2d(inputs, dense, side)
     layers["relu6"] = nn.ReLU(inplace=True)
     layers["fc7"] = nn.Conv2d(dense, dense, 1)
@@ -52,11 +52,11 @@ def _keys() -> dict[str, str]:
 VGG16 = Architecture(
     "vgg16",
     build=lambda: build_vgg(WIDTHS, DENSE, CLASSES, window=224),
-    mark="classifier.6.weight",
+    key_suffix="classifier.6.weight",
     stride=32,
     window=224,
     min_size=32,
-    favourite="relu4_3",
+    default_layer="relu4_3",
     keys=_keys(),
     torchvision="VGG16_Weights",
 )

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from streamer.dream.networks.checkpoint import read_checkpoint, state_dict
 from streamer.dream.networks.download import DownloadError, Progress, download
-from streamer.dream.networks.files import NetworkError, intact, look
 from streamer.dream.networks.torchvision_import import torchvision
+from streamer.dream.networks.weight_checks import NetworkError, check_weights, intact
 
 __all__ = ["NetworkError", "cache_folder", "fetch", "read_weights"]
 
@@ -52,7 +52,7 @@ def fetch(
     Raises:
         NetworkError: it is not at hand and cannot be downloaded, or not in time.
     """
-    searched = [cache] if cache is not None else list(places())
+    searched = [cache] if cache is not None else list(weight_folders())
     for place in searched:
         for found in sorted(place.glob(f"{name}-*.pth"), reverse=True):
             if intact(found):
@@ -81,7 +81,7 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("zoomdream")) / "weights"
 
 
-def places() -> tuple[Path, ...]:
+def weight_folders() -> tuple[Path, ...]:
     """The folders where a network's weights are looked for: ours, which downloads go to, and torch's own."""
     return cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"
 
@@ -105,7 +105,7 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         NetworkError: names the file and says what is wrong with it.
     """
-    look(file)
+    check_weights(file)
     try:
         match file.suffix.lower():
             case ".safetensors":

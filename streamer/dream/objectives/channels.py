@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.objectives.objective import LayerObjective, masked_mean
 from streamer.messages import Kind, Target
 
@@ -21,11 +21,11 @@ class Channels(LayerObjective):
 
     name = Kind.CHANNELS
 
-    def tap(self, target: Target) -> Tap:
+    def hook(self, target: Target) -> LayerHook:
         """The layer before its ReLU."""
-        return Tap(self.layer(target), raw=True)
+        return LayerHook(self.layer(target), raw=True)
 
-    def worth(self, seen: Tensor, target: Target) -> Tensor:
+    def value_map(self, seen: Tensor, target: Target) -> Tensor:
         """Their mean less the layer's response, (h, w)."""
         response = (seen[0].relu().square().mean(0) + 1e-6).sqrt()
         return seen[0, list(target.channels)].mean(0) - RIVALS * response

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from streamer.dream.interface import DreamError
-from streamer.dream.networks.layers import MEAN, Tap
+from streamer.dream.networks.layers import MEAN, LayerHook
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.objective import Objective
 from streamer.messages import Kind, Target
@@ -25,7 +25,7 @@ class ClassLogits(Objective):
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         self._classes = {wnid: number for number, wnid in enumerate(network.wnids)}
-        self._mean = Tap(network.classes_layer, channel=MEAN)
+        self._mean = LayerHook(network.classes_layer, channel=MEAN)
 
     def knows(self, target: Target) -> bool:
         """Whether it has the class."""
@@ -36,15 +36,15 @@ class ClassLogits(Objective):
         if target.wnid not in self._classes:
             raise DreamError(f"{self.network.name} does not know '{target.label}' ({target.wnid})")
 
-    def tap(self, target: Target) -> Tap:
+    def hook(self, target: Target) -> LayerHook:
         """The class' logits."""
-        return Tap(self.network.classes_layer, channel=self._classes[target.wnid])
+        return LayerHook(self.network.classes_layer, channel=self._classes[target.wnid])
 
-    def shared_tap(self, target: Target) -> Tap:
+    def shared_hook(self, target: Target) -> LayerHook:
         """The mean of all logits."""
         return self._mean
 
-    def worth(self, seen: Tensor, target: Target) -> Tensor:
+    def value_map(self, seen: Tensor, target: Target) -> Tensor:
         """The logit, (h, w)."""
         return seen[0, 0]
 

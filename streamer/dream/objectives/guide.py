@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from streamer.dream.interface import DreamError
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.objective import LayerObjective, masked_mean
 from streamer.dream.sources.picture import SourceError, read_image
@@ -29,17 +29,17 @@ CHUNK = 1 << 23
 """Dot products at a time: 32 MB."""
 KEPT = 16
 """Guides whose features are kept; with one more all are read anew."""
-_LENT: ContextVar[Mapping[str, np.ndarray]] = ContextVar("guides that were sent")
+_SENT_GUIDES: ContextVar[Mapping[str, np.ndarray]] = ContextVar("guides that were sent")
 
 
 @contextmanager
-def lent(pictures: Mapping[str, np.ndarray]) -> Iterator[None]:
+def guides_from(pictures: Mapping[str, np.ndarray]) -> Iterator[None]:
     """Within, take guides from these pictures, (H, W, 3) uint8 by the path that a target names, instead of reading files."""
-    before = _LENT.set(pictures)
+    before = _SENT_GUIDES.set(pictures)
     try:
         yield
     finally:
-        _LENT.reset(before)
+        _SENT_GUIDES.reset(before)
 
 
 class GuideFeatures(LayerObjective):
@@ -59,9 +59,9 @@ class GuideFeatures(LayerObjective):
         except SourceError as error:
             raise DreamError(f"the guide: {error}") from error
 
-    def worth(self, seen: Tensor, target: Target) -> Tensor:
+    def value_map(self, seen: Tensor, target: Target) -> Tensor:
         """The dot product with the guide's feature vector that is followed, (h, w)."""
-        return self._guide(target).likeness(seen[0])
+        return self._guide(target).similarity(seen[0])
 
     def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
         """The mean cosine between the picture's features and those of the guide that they follow."""
@@ -72,7 +72,7 @@ class GuideFeatures(LayerObjective):
         if key not in self._guides:
             if len(self._guides) >= KEPT:
                 self._guides.clear()
-            at_hand = _LENT.get(None)
+            at_hand = _SENT_GUIDES.get(None)
             picture = read_image(Path(target.guide).expanduser()) if at_hand is None else at_hand[target.guide]
             self._guides[key] = Guide.seen(self.network, picture, key[1])
         return self._guides[key]
@@ -98,7 +98,7 @@ class Guide:
         """The features of a picture (H, W, 3) uint8 as it is."""
         x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float().to(network.device)
         with torch.no_grad():
-            seen = network.look(x, [Tap(layer)])[Tap(layer)][0].flatten(1)
+            seen = network.look(x, [LayerHook(layer)])[LayerHook(layer)][0].flatten(1)
         every = -(-seen.shape[1] // MOST_FEATURES)
         return cls(seen[:, ::every].contiguous())
 
@@ -110,7 +110,7 @@ class Guide:
             best = torch.cat([(part.T @ self._features).argmax(1) for part in torch.split(flat, rows, 1)])
             return self._features[:, best].view_as(seen)
 
-    def likeness(self, seen: Tensor) -> Tensor:
+    def similarity(self, seen: Tensor) -> Tensor:
         """The largest dot product at each position, (h, w), for features (C, h, w); its gradient is the guide's vector."""
         return (seen * self.nearest(seen)).sum(0)
 

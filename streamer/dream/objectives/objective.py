@@ -13,7 +13,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from streamer.dream.interface import DreamError
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
 from streamer.messages import Target
 
@@ -21,7 +21,7 @@ from streamer.messages import Target
 class Objective(ABC):
     """One kind of target, as one network sees it.
 
-    Losses are ``shared_loss(map) − Σ regions weight · mean(mask · worth(map, target))``, once for each group.
+    Losses are ``shared_loss(map) − Σ regions weight · mean(mask · value_map(map, target))``, once for each group.
     """
 
     name: ClassVar[str]
@@ -49,28 +49,28 @@ class Objective(ABC):
         """
 
     @abstractmethod
-    def tap(self, target: Target) -> Tap:
+    def hook(self, target: Target) -> LayerHook:
         """Where in the network to look."""
 
     @abstractmethod
-    def worth(self, seen: Tensor, target: Target) -> Tensor:
+    def value_map(self, seen: Tensor, target: Target) -> Tensor:
         """What each position is worth, (h, w); the gradient raises its mean over the target's region.
 
         Args:
-            seen: (1, C, h, w) float32, what the tap shows, or a piece of it: a position may not depend on others.
+            seen: (1, C, h, w) float32, what the hook shows, or a piece of it: a position may not depend on others.
         """
 
-    def shared_tap(self, target: Target) -> Tap:
-        """Where in the network to look for ``shared_loss``, in the layer at which ``tap`` looks."""
-        return self.tap(target)
+    def shared_hook(self, target: Target) -> LayerHook:
+        """Where in the network to look for ``shared_loss``, in the layer at which ``hook`` looks."""
+        return self.hook(target)
 
     def shared_loss(self, seen: Tensor) -> Tensor:
-        """What is taken off once for all targets of a group, a scalar, given what ``shared_tap`` shows."""
+        """What is taken off once for all targets of a group, a scalar, given what ``shared_hook`` shows."""
         return seen.new_zeros(())
 
     def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
         """How much a whole map (1, C, h, w) shows of a target under a mask (h, w), for people; more is better."""
-        return masked_mean(self.worth(seen, target), mask)
+        return masked_mean(self.value_map(seen, target), mask)
 
 
 class LayerObjective(Objective):
@@ -82,7 +82,7 @@ class LayerObjective(Objective):
 
     def layer(self, target: Target) -> str:
         """The layer's name."""
-        return target.layer or self.network.favourite
+        return target.layer or self.network.default_layer
 
     def knows(self, target: Target) -> bool:
         """Whether it has the layer."""
@@ -99,9 +99,9 @@ class LayerObjective(Objective):
         if wrong := [channel for channel in target.channels if not 0 <= channel < count]:
             raise DreamError(f"{name}'s layer '{layer}' has no channel {wrong[0]}; they run from 0 to {count - 1}")
 
-    def tap(self, target: Target) -> Tap:
+    def hook(self, target: Target) -> LayerHook:
         """The layer as it is."""
-        return Tap(self.layer(target))
+        return LayerHook(self.layer(target))
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> float:

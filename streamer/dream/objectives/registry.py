@@ -5,9 +5,9 @@ from __future__ import annotations
 from streamer.dream.objectives.channels import Channels
 from streamer.dream.objectives.class_logits import ClassLogits
 from streamer.dream.objectives.guide import GuideFeatures
-from streamer.dream.objectives.layer_norm import LayerNorm
+from streamer.dream.objectives.layer_response import LayerResponse
 from streamer.dream.objectives.objective import Objective
 
-ALL: tuple[type[Objective], ...] = (ClassLogits, LayerNorm, Channels, GuideFeatures)
+ALL: tuple[type[Objective], ...] = (ClassLogits, LayerResponse, Channels, GuideFeatures)
 OBJECTIVES: dict[str, type[Objective]] = {each.name: each for each in ALL}
 """By the name that ``Target.kind`` gives."""

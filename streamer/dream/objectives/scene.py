@@ -11,34 +11,34 @@ import torch
 from torch import Tensor
 
 from streamer.dream.interface import DreamError
-from streamer.dream.networks.layers import Tap
+from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.masks import Box, region_mask
 from streamer.dream.objectives.objective import Objective
+from streamer.dream.objectives.region_weights import WeightedRegions, gradient_weight, rms
 from streamer.dream.objectives.registry import OBJECTIVES
-from streamer.dream.objectives.strength import Weighted, rms, strength
-from streamer.dream.objectives.tiles import Losses, Place, Tile, Tiling
+from streamer.dream.objectives.tiling import Losses, MapArea, Tile, Tiling
 from streamer.messages import Region, Target
 
 TILE_PX = 1280
 """Side of the square that a network is shown at once, where the settings say nothing else."""
 KEPT_TILINGS = 16
 """Tilings that are kept, one for each scene."""
-Elsewhere = Callable[[Network, Sequence[Weighted], Sequence[Tile[Tap]]], Iterable[Sequence[Tensor | None]]]
+RemoteTiles = Callable[[Network, Sequence[WeightedRegions], Sequence[Tile[LayerHook]]], Iterable[Sequence[Tensor | None]]]
 """Looks at tiles with another copy of a network: does what ``SceneObjective.look`` does, in the tiles' order."""
-_ELSEWHERE: ContextVar[Elsewhere | None] = ContextVar("who looks at tiles", default=None)
+_REMOTE_TILES: ContextVar[RemoteTiles | None] = ContextVar("who looks at tiles", default=None)
 KEPT_MASKS = 256
 """Masks that are kept: canvas sizes and boxes vary little, and sizes of views a handful."""
 
 
 @contextmanager
-def tiles_elsewhere(look: Elsewhere) -> Iterator[None]:
+def tiles_computed_by(look: RemoteTiles) -> Iterator[None]:
     """Within, have somebody else look at the tiles of large pictures."""
-    before = _ELSEWHERE.set(look)
+    before = _REMOTE_TILES.set(look)
     try:
         yield
     finally:
-        _ELSEWHERE.reset(before)
+        _REMOTE_TILES.reset(before)
 
 
 class SceneObjective:
@@ -59,7 +59,7 @@ class SceneObjective:
         self._kinds = {name: kind(network) for name, kind in OBJECTIVES.items()}
         self._strides = {entry.name: entry.stride for entry in network.layer_entries}
         self._masks: dict[tuple[Box, tuple[int, int]], Tensor] = {}
-        self._tilings: dict[frozenset[Tap], Tiling[Tap]] = {}
+        self._tilings: dict[frozenset[LayerHook], Tiling[LayerHook]] = {}
 
     @property
     def network(self) -> Network:
@@ -85,15 +85,15 @@ class SceneObjective:
     def gradient(
         self,
         picture: Tensor,
-        weighted: Weighted,
-        see: Callable[[Tensor], Tensor] = lambda picture: picture,
+        weighted: WeightedRegions,
+        transform: Callable[[Tensor], Tensor] = lambda picture: picture,
     ) -> Tensor:
         """The loss's gradient over the picture: against it lies what is asked for. One forward pass.
 
         Args:
             picture: (1, 3, H, W) float32 RGB in 0..255.
             weighted: what is on air; its targets have passed ``check``.
-            see: how the network is shown the picture, for example shifted and at another size; large ones in tiles.
+            transform: how the network is shown the picture, for example shifted and at another size; large ones in tiles.
 
         Returns:
             Of the picture's shape. Only its direction and its sizes relative to each other mean something.
@@ -103,59 +103,61 @@ class SceneObjective:
             kind = self._kind(region.target)
             groups.setdefault(kind.name if kind.grouped else region.target, []).append((region, share))
         picture = picture.detach().requires_grad_(True)
-        gradients = self._gradients(picture, see(picture), list(groups.values()))
+        gradients = self._gradients(picture, transform(picture), list(groups.values()))
         if len(groups) == 1:
             return next(gradients)
         total = torch.zeros_like(picture)
         for gradient, group in zip(gradients, groups.values(), strict=True):
-            total += gradient * (strength(group) / rms(gradient))
+            total += gradient * (gradient_weight(group) / rms(gradient))
         return total
 
     def score(self, picture: Tensor, region: Region) -> float:
         """How much a picture (1, 3, H, W) shows of what a region asks for, as its kind counts it; more is better."""
         kind = self._kind(region.target)
-        tap = kind.tap(region.target)
+        hook = kind.hook(region.target)
         with torch.no_grad():
-            seen = self._network.look(picture, [tap])[tap]
+            seen = self._network.look(picture, [hook])[hook]
             return kind.score(seen, region.target, self._mask(region.box, (seen.shape[-2], seen.shape[-1])))
 
-    def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[Weighted]) -> Iterator[Tensor]:
+    def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[WeightedRegions]) -> Iterator[Tensor]:
         """The gradients of several losses over the picture, given what the network is shown of it."""
-        taps, number = self._taps(groups), len(groups)
+        hooks, number = self._hooks(groups), len(groups)
         if shown.shape[-2] * shown.shape[-1] <= self._tile_px**2:
-            maps = self._network.look(shown, taps)
+            maps = self._network.look(shown, hooks)
             for left, group in zip(reversed(range(number)), groups, strict=True):
                 yield torch.autograd.grad(self._loss(maps, group), picture, retain_graph=left > 0)[0]
             return
-        look = _ELSEWHERE.get()
-        elsewhere = None if look is None else partial(look, self._network, groups)
-        gradients = self._tiling(taps).gradients(shown, self._losses(groups), elsewhere)
+        look = _REMOTE_TILES.get()
+        remote = None if look is None else partial(look, self._network, groups)
+        gradients = self._tiling(hooks).gradients(shown, self._losses(groups), remote)
         for left, part in zip(reversed(range(number)), gradients, strict=True):
             yield torch.autograd.grad(shown, picture, part, retain_graph=left > 0)[0]
 
-    def look(self, groups: Sequence[Weighted], tile: Tile[Tap]) -> list[Tensor | None]:
+    def look(self, groups: Sequence[WeightedRegions], tile: Tile[LayerHook]) -> list[Tensor | None]:
         """The gradients of several losses over a tile; as ``Tiling.look`` says."""
-        return self._tiling(self._taps(groups)).look(tile, self._losses(groups))
+        return self._tiling(self._hooks(groups)).look(tile, self._losses(groups))
 
-    def _taps(self, groups: Sequence[Weighted]) -> frozenset[Tap]:
+    def _hooks(self, groups: Sequence[WeightedRegions]) -> frozenset[LayerHook]:
         targets = [region.target for group in groups for region, _ in group]
-        return frozenset(tap for each in targets for tap in (self._tap(each), self._kind(each).shared_tap(each)))
+        return frozenset(hook for each in targets for hook in (self._hook(each), self._kind(each).shared_hook(each)))
 
-    def _losses(self, groups: Sequence[Weighted]) -> Losses[Tap]:
+    def _losses(self, groups: Sequence[WeightedRegions]) -> Losses[LayerHook]:
         return lambda maps, places: [self._loss(maps, group, places) for group in groups]
 
-    def _tiling(self, taps: frozenset[Tap]) -> Tiling[Tap]:
-        if taps not in self._tilings:
+    def _tiling(self, hooks: frozenset[LayerHook]) -> Tiling[LayerHook]:
+        if hooks not in self._tilings:
             if len(self._tilings) > KEPT_TILINGS:
                 self._tilings.clear()
-            network, strides = self._network, {tap: self._strides[tap.layer] for tap in taps}
+            network, strides = self._network, {hook: self._strides[hook.layer] for hook in hooks}
             least_px = max(network.min_size, network.window)
-            self._tilings[taps] = Tiling(
-                lambda shown: network.look(shown.to(network.device), taps), strides, self._tile_px, least_px
+            self._tilings[hooks] = Tiling(
+                lambda shown: network.look(shown.to(network.device), hooks), strides, self._tile_px, least_px
             )
-        return self._tilings[taps]
+        return self._tilings[hooks]
 
-    def _loss(self, maps: Mapping[Tap, Tensor], group: Weighted, places: Mapping[Tap, Place] | None = None) -> Tensor:
+    def _loss(
+        self, maps: Mapping[LayerHook, Tensor], group: WeightedRegions, places: Mapping[LayerHook, MapArea] | None = None
+    ) -> Tensor:
         """Of targets of one group, which look at one place.
 
         Args:
@@ -164,16 +166,16 @@ class SceneObjective:
         """
         first = group[0][0].target
         kind = self._kind(first)
-        tap = kind.shared_tap(first)
-        if tap not in maps:
+        hook = kind.shared_hook(first)
+        if hook not in maps:
             return torch.zeros((), device=self._network.device)
-        seen = maps[tap]
-        place = Place(0, 0, (seen.shape[-2], seen.shape[-1])) if places is None else places[tap]
+        seen = maps[hook]
+        place = MapArea(0, 0, (seen.shape[-2], seen.shape[-1])) if places is None else places[hook]
         loss = kind.shared_loss(seen)
-        worths = {region.target: kind.worth(maps[self._tap(region.target)], region.target) for region, _ in group}
+        value_maps = {region.target: kind.value_map(maps[self._hook(region.target)], region.target) for region, _ in group}
         for region, share in group:
             mask = place.cut(self._mask(region.box, place.whole), seen)
-            loss = loss - (share * region.weight) * (mask * worths[region.target]).mean()
+            loss = loss - (share * region.weight) * (mask * value_maps[region.target]).mean()
         return loss if places is None else loss * (seen[0, 0].numel() / (place.whole[0] * place.whole[1]))
 
     def _kind(self, target: Target) -> Objective:
@@ -181,8 +183,8 @@ class SceneObjective:
             raise DreamError(f"'{target.label}' has the objective '{target.kind}'; there are {', '.join(self._kinds)}")
         return self._kinds[target.kind]
 
-    def _tap(self, target: Target) -> Tap:
-        return self._kind(target).tap(target)
+    def _hook(self, target: Target) -> LayerHook:
+        return self._kind(target).hook(target)
 
     def _mask(self, box: Box, size: tuple[int, int]) -> Tensor:
         key = (box, size)

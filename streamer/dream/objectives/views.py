@@ -13,13 +13,13 @@ from torch import Tensor
 from streamer.config import DreamConfig
 from streamer.dream.networks.network import Network
 
-See = Callable[[Tensor], Tensor]
+Transform = Callable[[Tensor], Tensor]
 """Takes the picture, (1, 3, H, W), to what a network is shown of it."""
-Show = Callable[[Network, float], See]
+TransformFor = Callable[[Network, float], Transform]
 """How a network is shown the picture at one of its views."""
 
 
-RUNGS = 8
+SIZES_PER_VIEW = 8
 """Sizes at which a network is shown a picture at one of its views. Convolutions are planned anew for every size, and the plans
 are kept: sizes drawn freely cost a CPU a fifth of the time, a GPU most of it, and memory for a thousand plans."""
 GRAIN_PX = 8
@@ -32,7 +32,7 @@ GREY = 128.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Glance:
+class ViewTransform:
     """One look at the picture."""
 
     size: tuple[int, int]
@@ -49,48 +49,48 @@ class Glance:
         return resized(torch.roll(picture, self.shift, (2, 3)), self.size)
 
 
-class Glances:
+class ViewSampler:
     """How networks are shown a picture: shifted at random, at about a view's size, as the settings say."""
 
-    def __init__(self, settings: DreamConfig, size: tuple[int, int], chance: torch.Generator) -> None:
+    def __init__(self, settings: DreamConfig, size: tuple[int, int], generator: torch.Generator) -> None:
         """Show pictures of one size.
 
         Args:
             settings: their view and shift jitter is heeded.
             size: (height, width) of the pictures.
-            chance: of the shifts and sizes; three numbers are drawn for each glance.
+            generator: of the shifts and sizes; three numbers are drawn for each call.
         """
-        self._settings, self._chance = settings, chance
+        self._settings, self._chance = settings, generator
         self.size = size
         """(height, width) of the pictures."""
         self._side = min(size)
         self._filters: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
-    def __call__(self, network: Network, view: float) -> Glance:
-        """One glance, for a whole step.
+    def __call__(self, network: Network, view: float) -> ViewTransform:
+        """The transform for one whole step.
 
         Args:
             view: the picture's shorter side as a multiple of what the network was trained on.
         """
         reach = self._settings.jitter_px
-        size = self.ladder(network, view)[int(RUNGS * float(torch.rand((), generator=self._chance)))]
+        size = self.view_sizes(network, view)[int(SIZES_PER_VIEW * float(torch.rand((), generator=self._chance)))]
         shift = (round(reach * self._either()), round(reach * self._either()))
         if self._side < GRAINED_PX or network.device.type != "cpu" or network.dtype != torch.bfloat16:
-            return Glance(size, shift)
+            return ViewTransform(size, shift)
         if size not in self._filters:
             down, across = (filters(*sides, network.dtype) for sides in zip(self.size, size, strict=True))
             self._filters[size] = down, across
         # To shift the filters the other way comes to the same as to shift the picture.
         down, across = (torch.roll(each, -by, 1) for each, by in zip(self._filters[size], shift, strict=True))
-        return Glance(size, shift, (down, across))
+        return ViewTransform(size, shift, (down, across))
 
-    def ladder(self, network: Network, view: float) -> tuple[tuple[int, int], ...]:
+    def view_sizes(self, network: Network, view: float) -> tuple[tuple[int, int], ...]:
         """The sizes (height, width) at which a network may be shown the picture at a view, from small to large, equally often.
 
         They stand in the middles of equal parts of what the settings allow, so that their mean is the view's own size.
         """
         factor = view * network.trained_px / self._side
-        steps = [1 + self._settings.view_jitter * ((2 * rung + 1) / RUNGS - 1) for rung in range(RUNGS)]
+        steps = [1 + self._settings.view_jitter * ((2 * rung + 1) / SIZES_PER_VIEW - 1) for rung in range(SIZES_PER_VIEW)]
         height, width = self.size
         return tuple(
             (max(network.min_size, _suiting(height * factor * step)), max(network.min_size, _suiting(width * factor * step)))

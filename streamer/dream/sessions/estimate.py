@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from streamer.config import Config
-from streamer.dream import forms
+from streamer.dream import compute_formats
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 
@@ -109,7 +109,7 @@ def step_seconds(step: Callable[[], None], device: torch.device, networks: int =
 def machine(config: Config, network: str, device: torch.device) -> str:
     """What a render's pace depends on besides its size: the processor, torch, the threads, the network and its algorithm."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return f"{forms.key(config, torch.get_num_threads())} | {network} | {name} | {config.dream.algorithm}"
+    return f"{compute_formats.format_key(config, torch.get_num_threads())} | {network} | {name} | {config.dream.algorithm}"
 
 
 def held(device: torch.device) -> int:

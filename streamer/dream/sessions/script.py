@@ -10,7 +10,7 @@ import numpy as np
 from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig
-from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.interface import Dreaming
 from streamer.dream.networks.ensemble import Ensemble

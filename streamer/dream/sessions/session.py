@@ -19,7 +19,7 @@ import numpy as np
 from streamer import zoom
 from streamer.acts import UNTUNED, Act, Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config
-from streamer.dream.interface import Copy, DreamError, Dreaming, Riding
+from streamer.dream.interface import Copy, DreamError, Dreaming, VideoRider
 from streamer.dream.sessions.settled import Sleep
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
@@ -107,9 +107,9 @@ class Session:
         return self._dreamer
 
     @property
-    def rider(self) -> Riding | None:
+    def rider(self) -> VideoRider | None:
         """The dream, where it rides on a moving picture."""
-        return self._dreamer if isinstance(self._dreamer, Riding) else None
+        return self._dreamer if isinstance(self._dreamer, VideoRider) else None
 
     @property
     def scene(self) -> Scene | None:

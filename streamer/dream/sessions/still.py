@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig
-from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.device import choose_device
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load

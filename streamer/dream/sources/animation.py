@@ -12,7 +12,7 @@ from PIL import Image
 
 from streamer.config_source import is_url
 from streamer.dream.sources.picture import BROKEN, MAX_PIXELS, SourceError
-from streamer.dream.sources.reels import FilmReel, Reel
+from streamer.dream.sources.readers import FilmReader, VideoReader
 from streamer.media.animations import LEAST_MS, is_animated_webp
 from streamer.media.transparency import on_backdrop
 
@@ -20,7 +20,7 @@ SUFFIXES = (".gif", ".webp", ".png", ".apng", ".avif", ".avifs")
 """Of pictures that may move."""
 
 
-class RecordedReel(Reel, Protocol):
+class RecordedReader(VideoReader, Protocol):
     """A film that is whole, not one that comes live."""
 
     @property
@@ -28,7 +28,7 @@ class RecordedReel(Reel, Protocol):
         """When its first picture is seen, in seconds of its own clock; after the first ``read``."""
 
 
-class WebPReel:
+class WebPReader:
     """An animated WebP, by Pillow: FFmpeg reads only its first picture, if that."""
 
     live = False
@@ -54,7 +54,7 @@ class WebPReel:
         self._shown = self._pictures()
 
     def read(self) -> tuple[np.ndarray, float]:
-        """As ``Reel`` has it."""
+        """As ``VideoReader`` has it."""
         try:
             found = next(self._shown, None)
         except BROKEN as error:
@@ -64,7 +64,7 @@ class WebPReel:
         return found
 
     def close(self) -> None:
-        """As ``Reel`` has it."""
+        """As ``VideoReader`` has it."""
         self._image.close()
 
     def _pictures(self) -> Iterator[tuple[np.ndarray, float]]:
@@ -77,11 +77,11 @@ class WebPReel:
             yield np.ascontiguousarray(on_backdrop(rgb, np.asarray(layer.getchannel("A")))), begins_s
 
 
-def open_film(path: str, track: int | None = None) -> RecordedReel:
-    """Open a film, whichever can read it; arguments and errors as ``FilmReel`` has them."""
+def open_film(path: str, track: int | None = None) -> RecordedReader:
+    """Open a film, whichever can read it; arguments and errors as ``FilmReader`` has them."""
     if not is_url(path) and is_animated_webp(Path(path)):
-        return WebPReel(Path(path))
-    return FilmReel(path, track)
+        return WebPReader(Path(path))
+    return FilmReader(path, track)
 
 
 def animated(path: Path | None) -> int:

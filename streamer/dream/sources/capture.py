@@ -15,7 +15,7 @@ import numpy as np
 
 from streamer.config import SourceConfig
 from streamer.dream.sources.picture import SourceError
-from streamer.dream.sources.reels import Reel, open_reel, shown_name
+from streamer.dream.sources.readers import VideoReader, open_reader, shown_name
 from streamer.media.fit import fitted
 from streamer.messages import SourcePicture, SourceStatus
 
@@ -32,7 +32,7 @@ SILENT_S = 3.0
 RATE_OVER = 20
 """Pictures over which the rate is taken."""
 
-Open = Callable[[SourceConfig, tuple[int, int], float], Reel]
+OpenSource = Callable[[SourceConfig, tuple[int, int], float], VideoReader]
 
 
 class Capture:
@@ -51,7 +51,7 @@ class Capture:
         fps: float,
         on_picture: Callable[[SourcePicture], None] | None = None,
         *,
-        open_source: Open = open_reel,
+        open_source: OpenSource = open_reader,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Look at a file, so that one that cannot be read is told at once; a camera and a stream may still come.
@@ -71,13 +71,13 @@ class Capture:
         self._times: deque[float] = deque(maxlen=RATE_OVER)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
-        self._reel: Reel | None = None
+        self._reader: VideoReader | None = None
         if source.kind == "video" and not is_live(source):
-            self._reel = self._open(source, size, fps)
+            self._reader = self._open(source, size, fps)
             try:
-                self._take(*self._reel.read())
+                self._take(*self._reader.read())
             except (EOFError, SourceError):
-                self._reel.close()
+                self._reader.close()
                 raise
 
     def start(self) -> None:
@@ -101,8 +101,8 @@ class Capture:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(deadline_s)
-        elif self._reel is not None:
-            self._reel.close()
+        elif self._reader is not None:
+            self._reader.close()
         return not self._thread.is_alive()
 
     # From here on: the reading thread.
@@ -112,10 +112,10 @@ class Capture:
         while not self._stopping.is_set():
             taken = self._number
             try:
-                reel = self._reel or self._open(self._source, self._size, self._fps)
-                self._reel = None
-                self._play(reel)
-                if not self._source.loop and not reel.live:
+                reader = self._reader or self._open(self._source, self._size, self._fps)
+                self._reader = None
+                self._play(reader)
+                if not self._source.loop and not reader.live:
                     self._tell("ended", "")
                     return
                 continue  # from the beginning
@@ -132,7 +132,7 @@ class Capture:
             self._lose(reason)
             self._stopping.wait(pause_s)
 
-    def _play(self, reel: Reel) -> None:
+    def _play(self, reader: VideoReader) -> None:
         """Read until a film is over.
 
         Raises:
@@ -144,16 +144,16 @@ class Capture:
         try:
             while not self._stopping.is_set():
                 try:
-                    image, time_s = reel.read()
+                    image, time_s = reader.read()
                 except EOFError:
-                    if reel.live:
+                    if reader.live:
                         raise
                     if left_out is not None:  # it ends on its last picture, however late that is
                         self._take(*left_out)
-                    self._stopping.wait(began_s + reel.ends_s - self._clock())  # for its last picture
+                    self._stopping.wait(began_s + reader.ends_s - self._clock())  # for its last picture
                     return
-                self._note(reel.notes)
-                if not reel.live:
+                self._note(reader.notes)
+                if not reader.live:
                     behind_s = self._clock() - began_s - time_s
                     if behind_s < 0 and self._stopping.wait(-behind_s):
                         return
@@ -166,7 +166,7 @@ class Capture:
                         began_s += behind_s
                 self._take(image, time_s)
         finally:
-            reel.close()
+            reader.close()
 
     def _take(self, image: np.ndarray, time_s: float) -> None:
         self._given = (image.shape[0], image.shape[1])

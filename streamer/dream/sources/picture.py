@@ -11,10 +11,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from streamer.dream.sources.coded import coded_colours
-from streamer.dream.sources.deep import Deep, DeepError, Tags, from_float, is_deep, read_deep, tiff_tags, to_8_bits
-from streamer.dream.sources.kinds import AVIF_BRANDS, HEIF_BRANDS, INSTALL_HEIF, RAW, brand
-from streamer.dream.sources.profiles import Profile, ProfileError, lab_to_srgb
+from streamer.dream.sources.cicp import cicp_colours
+from streamer.dream.sources.deep_colour import (
+    DeepPicture,
+    DeepPictureError,
+    Tags,
+    from_float,
+    is_deep,
+    read_deep,
+    tiff_tags,
+    to_8_bits,
+)
+from streamer.dream.sources.icc_profiles import IccProfile, ProfileError, lab_to_srgb
+from streamer.dream.sources.picture_formats import AVIF_BRANDS, HEIF_BRANDS, INSTALL_HEIF, RAW, ftyp_brand
 from streamer.media.tone import Transfer
 from streamer.media.transparency import on_backdrop
 
@@ -57,7 +66,7 @@ def read_image(path: Path) -> np.ndarray:
             return np.require(_read(path, tags), requirements=["C", "W"])
     except Image.DecompressionBombError:
         raise SourceError(_too_large(path)) from None
-    except DeepError as error:
+    except DeepPictureError as error:
         raise SourceError(f"'{path}' {error}") from None
     except UnidentifiedImageError:
         raise SourceError(_unknown(path, tags)) from None
@@ -80,7 +89,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except UnidentifiedImageError:
-        if brand(path) not in HEIF_BRANDS:
+        if ftyp_brand(path) not in HEIF_BRANDS:
             raise
     try:
         heif = import_module("pillow_heif")
@@ -109,16 +118,16 @@ def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
     """An upright image in sRGB."""
     icc = image.info.get("icc_profile")
     if image.mode == "F":
-        return _deep_in_srgb(Deep(from_float(np.asarray(image)), None), icc, path)
+        return _deep_in_srgb(DeepPicture(from_float(np.asarray(image)), None), icc, path)
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535).astype(np.uint16)
-        return _deep_in_srgb(Deep(grey, None), icc, path)
+        return _deep_in_srgb(DeepPicture(grey, None), icc, path)
     opacity = None
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         opacity = np.asarray(layer.getchannel("A"))
         image = image.getchannel("L") if image.mode == "LA" else layer.convert("RGB")
-    coded = coded_colours(path)
+    coded = cicp_colours(path)
     if coded is not None and not (icc and coded[0] is Transfer.SDR):
         from streamer.media.cube import picture_in_srgb  # imports PyAV
 
@@ -128,10 +137,10 @@ def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
     return rgb if opacity is None else on_backdrop(rgb, opacity)
 
 
-def _deep_in_srgb(deep: Deep, icc: bytes | None, path: Path) -> np.ndarray:
+def _deep_in_srgb(deep: DeepPicture, icc: bytes | None, path: Path) -> np.ndarray:
     """A picture of 16 bits in sRGB, with 8."""
     profile = _profile(icc, "RGB" if deep.values.ndim == 3 else "L", path)
-    coded, values = coded_colours(path), deep.values
+    coded, values = cicp_colours(path), deep.values
     if values.ndim == 2 and (coded is not None or profile is None or profile.mode != "L"):
         values = np.repeat(values[:, :, None], 3, axis=2)
     if coded is not None:
@@ -143,19 +152,19 @@ def _deep_in_srgb(deep: Deep, icc: bytes | None, path: Path) -> np.ndarray:
     return rgb if deep.opacity is None else on_backdrop(rgb, deep.opacity)
 
 
-def _converted(image: Image.Image, profile: Profile | None) -> Image.Image:
+def _converted(image: Image.Image, profile: IccProfile | None) -> Image.Image:
     """An image without transparency in sRGB."""
     if profile is not None:
         return profile.applied(image if image.mode == profile.mode else image.convert(profile.mode))
     return lab_to_srgb(image) if image.mode == "LAB" else image.convert("RGB")
 
 
-def _profile(icc: object, mode: str, path: Path) -> Profile | None:
+def _profile(icc: object, mode: str, path: Path) -> IccProfile | None:
     """The profile of a picture of a Pillow mode; None where there is none, where it is sRGB, and where it cannot be used."""
     if not isinstance(icc, bytes) or not icc:
         return None
     try:
-        profile = Profile(icc)
+        profile = IccProfile(icc)
         own = mode if mode in ("CMYK", "LAB") else "L" if mode in ("1", "L") else "RGB"
         if profile.mode != own and not (profile.mode == "RGB" and own == "L"):
             raise ProfileError(f"it is for {profile.mode}, the picture is {own}")
@@ -181,7 +190,7 @@ def _unknown(path: Path, tags: Tags | None) -> str:
         return _raw(path)
     if tags is not None:
         return f"'{path}' is a TIFF of {tags.kind}, which cannot be read; save it as RGB with 8 or 16 bits per channel"
-    if brand(path) in AVIF_BRANDS:
+    if ftyp_brand(path) in AVIF_BRANDS:
         return f"'{path}' is AVIF, which this Pillow does not read: pip install -U 'pillow>=11.3'"
     return f"'{path}' is not a picture in a known format; JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP and JPEG 2000 work"
 

@@ -6,23 +6,25 @@ import time
 from collections.abc import Callable
 
 from streamer.config import Config
-from streamer.dream.sources.capture import Capture, Open
-from streamer.dream.sources.feed import Feed
-from streamer.dream.sources.reels import open_reel
+from streamer.dream.sources.capture import Capture, OpenSource
+from streamer.dream.sources.picture_feed import PictureFeed
+from streamer.dream.sources.readers import open_reader
 from streamer.messages import SourcePicture, SourceStatus
 
 
 class MovingSource:
     """The film or the camera of the settings, at the video's size, from ``start`` to ``stop``."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic, *, open_source: Open = open_reel) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float] = time.monotonic, *, open_source: OpenSource = open_reader
+    ) -> None:
         """Look at it; see ``Capture``.
 
         Raises:
             SourceError: the file cannot be read.
         """
         size = (config.video.height, config.video.width)
-        self.feed = Feed(size)
+        self.feed = PictureFeed(size)
         """What the worker takes pictures from."""
         try:
             self._capture = Capture(config.source, size, config.video.fps, self.feed.put, open_source=open_source, clock=clock)

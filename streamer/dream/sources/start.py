@@ -19,7 +19,7 @@ def starting_picture(source: SourceConfig) -> np.ndarray | None:
     if source.kind == "image" and source.path is not None:
         return read_image(Path(source.path))
     if source.kind in ("video", "camera") and not source.ride:
-        from streamer.dream.sources.reels import first_picture  # imports PyAV and OpenCV
+        from streamer.dream.sources.readers import first_picture  # imports PyAV and OpenCV
 
         return first_picture(source)
     return None

@@ -14,10 +14,10 @@ import numpy as np
 from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config
 from streamer.dream.device import return_freed_memory
-from streamer.dream.interface import Dream, DreamError, Inspectable, Unfit
+from streamer.dream.interface import ConfigRejected, Dream, DreamError, Inspectable
 from streamer.dream.sessions.session import Beginning, Session
 from streamer.dream.sessions.settled import Sleep
-from streamer.dream.sources.feed import Feed
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.budget import Budget
 from streamer.dream.worker.causes import Cause, diagnose
 from streamer.dream.worker.protocol import (
@@ -114,7 +114,7 @@ class Worker:
         motion: Motion,
         config: Config | None = None,
         resume: Resume | None = None,
-        feed: Feed | None = None,
+        feed: PictureFeed | None = None,
         sleep: Sleep | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -210,7 +210,7 @@ class Worker:
                 view = dreamer.inspect()
             except Exception as error:  # whatever it is: nobody's dream is to end for a look at it
                 if diagnose(error) is Cause.MEMORY:
-                    self._dream.relieve()
+                    self._dream.free_memory()
                 log.warning("a step cannot be shown: %s", in_one_line(error))
         self._inspect_s = self._clock() + INSPECTED * (self._clock() - began_s)
         self._send(Inspected(view))
@@ -249,7 +249,7 @@ class Worker:
         except Exception as error:
             if diagnose(error) is not Cause.MEMORY or not self._budget.out_of_memory():
                 raise
-            self._dream.relieve()
+            self._dream.free_memory()
             height, width = self._budget.size
             what = f"out of memory: dreaming on a canvas of {width}x{height} from now on ({in_one_line(error)})"
             self._send(Trouble(what, Cause.MEMORY, self._budget.level))
@@ -384,4 +384,4 @@ class Worker:
 def in_one_line(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, Unfit) else f"{type(error).__name__}: {text}".rstrip(": ")
+    return text if isinstance(error, ConfigRejected) else f"{type(error).__name__}: {text}".rstrip(": ")

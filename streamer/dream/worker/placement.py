@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamer.config import Config, RendererConfig
+from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
-from streamer.dream.forms import settled
 from streamer.dream.worker.protocol import Elsewhere, Haste, Linked
 from streamer.dream.worker.spare import grown_s
 from streamer.messages import LinkStatus
@@ -90,7 +90,7 @@ class Placement:
         if not self._remote:
             return config
         device = "auto" if config.device == "cuda" else config.device
-        return settled(config.model_copy(update={"device": device}), dreaming_threads())
+        return with_measured_format(config.model_copy(update={"device": device}), dreaming_threads())
 
     def begin(self, elsewhere: Elsewhere | None) -> None:
         """A worker begins there."""

@@ -17,8 +17,8 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.dream.device import most_pixels
-from streamer.dream.interface import Factory
-from streamer.dream.sources.feed import Feed
+from streamer.dream.interface import DreamFactory
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker import work
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.kernel_memory import KernelMemory
@@ -82,8 +82,8 @@ class WorkerProcess:
         self,
         config: Config,
         seed: int,
-        factory: Factory | None = None,
-        feed: Feed | None = None,
+        factory: DreamFactory | None = None,
+        feed: PictureFeed | None = None,
         haste: Haste = Haste.NOW,
         elsewhere: Elsewhere | None = None,
         *,

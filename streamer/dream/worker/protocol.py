@@ -12,8 +12,8 @@ import numpy as np
 
 from streamer.acts import Act, Bump, Tuned
 from streamer.config import Config, RendererConfig
-from streamer.dream.interface import Factory
-from streamer.dream.sources.feed import Feed
+from streamer.dream.interface import DreamFactory
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.ring import Place, Ring
 from streamer.kept import Kept
@@ -65,10 +65,10 @@ class Assignment:
 
     config: Config
     seed: int
-    factory: Factory | None
+    factory: DreamFactory | None
     """None for the real one."""
     ring: Ring
-    feed: Feed | None = None
+    feed: PictureFeed | None = None
     """Pictures of a moving source; None where nothing is ridden on."""
     haste: Haste = Haste.NOW
     elsewhere: Elsewhere | None = None

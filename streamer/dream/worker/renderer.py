@@ -19,10 +19,10 @@ import numpy as np
 
 from streamer.acts import Act, Tuned
 from streamer.config import Config
+from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
-from streamer.dream.forms import settled
-from streamer.dream.interface import Factory
-from streamer.dream.sources.feed import Feed
+from streamer.dream.interface import DreamFactory
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.patience import Patience, SilenceLimits
 from streamer.dream.worker.placement import Placement, PlacementLimits
@@ -111,8 +111,8 @@ class Renderer:
         seed: int,
         on_keyframe: Callable[[Keyframe], None] | None = None,
         *,
-        factory: Factory | None = None,
-        feed: Feed | None = None,
+        factory: DreamFactory | None = None,
+        feed: PictureFeed | None = None,
         first: WorkerProcess | None = None,
         latest: Keyframe | None = None,
         kept: Kept | None = None,
@@ -450,7 +450,7 @@ class Renderer:
 
     def _settled(self, config: Config) -> Config:
         here = self._factory is None and config.renderer.where == "local"
-        return settled(config, dreaming_threads()) if here else config
+        return with_measured_format(config, dreaming_threads()) if here else config
 
     def _make(self, haste: Haste, elsewhere: Elsewhere | None) -> WorkerProcess:
         config = self._retreat.config

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from streamer.config import Config, NetworkName
 from streamer.dream.device import canvas_size
-from streamer.dream.networks.names import split
+from streamer.dream.networks.names import split_names
 from streamer.dream.worker.budget import MEMORY_S, Budget
 from streamer.dream.worker.causes import Cause
 
@@ -67,7 +67,7 @@ class Retreat:
     def begun(self, network: str) -> None:
         """A worker begins to dream with these networks."""
         if not self._fewer:
-            self._networks = tuple(split(network))
+            self._networks = tuple(split_names(network))
 
     def stumbled(self, level: int) -> None:
         """A worker made its canvas smaller for want of memory, and dreams on."""

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 
 from streamer.config import Config
-from streamer.dream.algorithms.decorrelated import views_for
-from streamer.dream.algorithms.making import make_dreamer
+from streamer.dream.algorithms.decorrelated import auto_views
+from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.device import DeviceError, canvas_size, choose_device, compute_with, dreaming_threads
-from streamer.dream.interface import Dream, Tell, Unfit
-from streamer.dream.networks.likeness import nearest
+from streamer.dream.interface import ConfigRejected, Dream, PreparationCallback
+from streamer.dream.networks.class_similarity import nearest
+from streamer.dream.networks.format_benchmark import find_fastest_format
 from streamer.dream.networks.loading import NetworkError, load
-from streamer.dream.networks.probe import find_form
-from streamer.dream.objectives.views import Glances
+from streamer.dream.objectives.views import ViewSampler
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.start import starting_picture
 from streamer.messages import Scene, Target, arrange
@@ -23,11 +23,11 @@ REHEARSED = 2
 """Steps of a rehearsal: the first sets up what all others use."""
 
 
-def build(config: Config, seed: int, tell: Tell) -> Dream:
+def build(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     """The dream that the settings describe, ready for its first step.
 
     Raises:
-        Unfit: the network, the device or the starting picture is not to be had.
+        ConfigRejected: the network, the device or the starting picture is not to be had.
     """
     tell("looking for a device")
     try:
@@ -38,12 +38,12 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
         tell("loading the network")
         ensemble = load(config.network, device, progress=lambda received, total: tell(_megabytes(received, total)))
     except (DeviceError, NetworkError, SourceError) as error:
-        raise Unfit(str(error)) from error
+        raise ConfigRejected(str(error)) from error
     tell("setting up the dream")
     size = canvas_size(config.canvas, config.video, device.type)
     dreamer = make_dreamer(ensemble, config, size, device, seed, start)
 
-    def rehearse() -> None:
+    def warm_up() -> None:
         other = make_dreamer(ensemble, config, size, device, seed, start)
         other.scene(Scene(0, arrange([Target(ensemble.wnids[0], "rehearsal")])))
         for _ in range(REHEARSED):
@@ -52,20 +52,20 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     def probe(stop: Callable[[], bool]) -> None:
         if device.type == "cpu":
             network = ensemble.first
-            views = views_for(network.trained_px, size)
-            shown = Glances(config.dream, size, torch.Generator()).ladder(network, views[0])[0]
-            find_form(config, network, shown, torch.get_num_threads(), stop)
+            views = auto_views(network.trained_px, size)
+            shown = ViewSampler(config.dream, size, torch.Generator()).view_sizes(network, views[0])[0]
+            find_fastest_format(config, network, shown, torch.get_num_threads(), stop)
 
     return Dream(
         dreamer,
         ensemble.name,
         device.type,
         ensemble.wnids,
-        relieve,
+        free_memory,
         torch.get_num_threads(),
         ensemble.layer_entries,
         nearest(ensemble),
-        rehearse,
+        warm_up,
         compute_with if device.type == "cpu" else lambda threads: None,
         probe,
         torch.cuda.current_stream(device).synchronize if device.type == "cuda" else lambda: None,
@@ -73,7 +73,7 @@ def build(config: Config, seed: int, tell: Tell) -> Dream:
     )
 
 
-def relieve() -> None:
+def free_memory() -> None:
     """Give back what a failed step held on a GPU."""
     torch.cuda.empty_cache()  # nothing where there is none
 

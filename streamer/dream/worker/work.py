@@ -20,10 +20,10 @@ from pathlib import Path
 
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config
-from streamer.dream.device import add_up_alike, largest_canvas
-from streamer.dream.interface import Dream, Factory, Riding, Unfit
+from streamer.dream.device import largest_canvas, make_cpu_sums_repeatable
+from streamer.dream.interface import ConfigRejected, Dream, DreamFactory, VideoRider
 from streamer.dream.sessions.settled import Sleep
-from streamer.dream.sources.feed import Feed
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.budget import Budget, may_shrink
 from streamer.dream.worker.causes import diagnose
 from streamer.dream.worker.loop import Inbox, Worker, in_one_line
@@ -56,7 +56,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
     """
     ignore_terminals()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
-    add_up_alike()  # or a replay could not give the same pixels
+    make_cpu_sums_repeatable()  # or a replay could not give the same pixels
     spare = assignment.haste is not Haste.NOW
     if not NICE_THREADS:  # else it was started so
         give_way(NICENESS)
@@ -88,10 +88,10 @@ def main(connection: Connection, assignment: Assignment) -> None:
         resume, feed, sleep = _resume(begin.left, ring, dream, config), assignment.feed, Sleep(config.dream)
         worker = Worker(dream, budget, ring, inbox, send, motion=motion, config=config, resume=resume, feed=feed, sleep=sleep)
         begun.set()
-        if isinstance(dream.dreamer, Riding) and assignment.feed is not None:
+        if isinstance(dream.dreamer, VideoRider) and assignment.feed is not None:
             threading.Thread(target=_watch, args=(assignment.feed, dream.dreamer), name="watch", daemon=True).start()
         worker.run()
-    except Unfit as error:
+    except ConfigRejected as error:
         send(Failed(in_one_line(error), "", lasting=True))
     except Exception as error:  # whatever a step can raise: the renderer reports it and starts another worker
         send(Failed(in_one_line(error), traceback.format_exc(), lasting=False, cause=diagnose(error)))
@@ -139,7 +139,7 @@ def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], order
             return None
         dream = _make(assignment, send)
         if not wanted.is_set():
-            dream.rehearse()
+            dream.warm_up()
             dream.probe(wanted.is_set)
         return dream
 
@@ -194,7 +194,7 @@ def _first_to_go() -> Iterator[None]:
                 file.write_text(before)
 
 
-def _real_factory() -> Factory:
+def _real_factory() -> DreamFactory:
     from streamer.dream.worker.studio import build  # imports torch
 
     return build
@@ -215,14 +215,14 @@ def _receive(connection: Connection, inbox: Inbox, orders: Orders, begun: thread
             os._exit(0)
 
 
-def _watch(feed: Feed, rider: Riding) -> None:
+def _watch(feed: PictureFeed, rider: VideoRider) -> None:
     """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
     seen = 0
     while True:
         picture = feed.newest(after=seen)
         if picture is not None:
             seen = picture.number
-            rider.pass_by(picture)
+            rider.observe(picture)
         time.sleep(WATCH_S)
 
 

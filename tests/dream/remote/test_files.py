@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamer.config import Config, SourceConfig
-from streamer.dream.interface import Unfit
+from streamer.dream.interface import ConfigRejected
 from streamer.dream.sources.start import starting_picture
 from streamer.dream.worker.disclosure import disclosed_config
 from streamer.dream.worker.remote.files import packed, unpacked
@@ -31,5 +31,5 @@ def test_without_one_nothing_is_sent():
 
 
 def test_one_that_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(Unfit, match=r"the picture '.*none.png' cannot be read: No such file or directory"):
+    with pytest.raises(ConfigRejected, match=r"the picture '.*none.png' cannot be read: No such file or directory"):
         packed(starting(SourceConfig(kind="image", path=str(tmp_path / "none.png"))))

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.acts import Begun, Bump, Tuned
 from streamer.config import CanvasConfig
-from streamer.dream.sources.feed import Feed
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.protocol import Beat, Busy, Haste, Inspected, Linked, Prepared, Ready, Resume, Trouble
 from streamer.messages import Motion, SourcePicture
@@ -99,7 +99,7 @@ def test_it_goes_on_from_where_another_got_to(workers):
 
 
 def test_it_rides_on_the_newest_picture(workers):
-    with closing(Feed(test_riding_worker.SIZE)) as feed:
+    with closing(PictureFeed(test_riding_worker.SIZE)) as feed:
         talk = workers(test_riding_worker.make, feed=feed, config=test_riding_worker.CONFIG)
         talk.begin()
         for number in (1, 2):

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from streamer.config import Config
-from streamer.dream.interface import Unfit
+from streamer.dream.interface import ConfigRejected
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.start import starting_picture
 
@@ -16,7 +16,7 @@ def packed(config: Config) -> bytes | None:
     """The file of the picture that a dream of these settings starts from; None where it starts from none.
 
     Raises:
-        Unfit: it cannot be read.
+        ConfigRejected: it cannot be read.
     """
     source = config.source
     try:
@@ -24,9 +24,9 @@ def packed(config: Config) -> bytes | None:
             return Path(source.path).read_bytes()
         picture = starting_picture(source)
     except SourceError as error:
-        raise Unfit(str(error)) from error
+        raise ConfigRejected(str(error)) from error
     except OSError as error:
-        raise Unfit(f"the picture '{source.path}' cannot be read: {error.strerror or error}") from error
+        raise ConfigRejected(f"the picture '{source.path}' cannot be read: {error.strerror or error}") from error
     if picture is None:
         return None
     _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

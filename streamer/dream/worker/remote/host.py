@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from streamer.cluster import others_free
+from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
-from streamer.dream.forms import settled
-from streamer.dream.sources.feed import Feed
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import Failed, Shot
 from streamer.dream.worker.remote.coding import Packer, alone
@@ -56,8 +56,8 @@ class Host:
             self._folder = tempfile.TemporaryDirectory(prefix="zoomdream-")  # there as long as this host
             config = unpacked(config, hire.picture, Path(self._folder.name))
         if hire.factory is None:
-            config = settled(config, hire.threads or dreaming_threads())
-        self._feed = None if hire.feed is None else Feed(hire.feed)
+            config = with_measured_format(config, hire.threads or dreaming_threads())
+        self._feed = None if hire.feed is None else PictureFeed(hire.feed)
         self._hand = WorkerProcess(config, hire.seed, hire.factory, self._feed, hire.haste, threads=hire.threads, lends=False)
         self._outbox, self._packer = Outbox(), Packer()
         self._turn = threading.Lock()  # what is sent is numbered by one thread at a time

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from streamer.config import Config
-from streamer.dream.interface import Factory
+from streamer.dream.interface import DreamFactory
 from streamer.dream.worker.protocol import Begin, Command, Haste, Report, Resume, Shot
 from streamer.dream.worker.remote.coding import Coded, Coding
 from streamer.dream.worker.ring import Ring
@@ -26,7 +26,7 @@ class Hire:
 
     config: Config
     seed: int
-    factory: Factory | None
+    factory: DreamFactory | None
     haste: Haste
     threads: int = 0
     """That the worker computes with, at most; 0 for as many as suit the node."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from streamer.cluster import Cluster, one_line
 from streamer.cluster_nodes import Node
-from streamer.dream.interface import Unfit
-from streamer.dream.sources.feed import Feed
+from streamer.dream.interface import ConfigRejected
+from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.disclosure import disclosed_config, disclosed_scene
 from streamer.dream.worker.protocol import (
     Assignment,
@@ -82,8 +82,8 @@ def main(connection: Connection, assignment: Assignment) -> None:
     threading.Thread(target=_receive, args=(connection, relay), name="commands", daemon=True).start()
     try:
         relay.run()
-    except (berth.NoBerth, Unfit) as error:
-        send(Failed(str(error), "", lasting=isinstance(error, Unfit)))
+    except (berth.NoBerth, ConfigRejected) as error:
+        send(Failed(str(error), "", lasting=isinstance(error, ConfigRejected)))
     except Exception as error:  # whatever Ray raises: the renderer reports it and goes on without
         send(Failed(f"the cluster cannot be used: {one_line(error)}", "", lasting=False))
     relay.leave()
@@ -271,7 +271,7 @@ class Relay:
     def _feed(self, gauge: Gauge, node: Node) -> None:
         """Hand on the newest picture to ride on."""
         feed, seen, under_way = self._assignment.feed, 0, deque[Any]()
-        assert isinstance(feed, Feed)
+        assert isinstance(feed, PictureFeed)
         while not self._over.wait(FEED_S):
             picture = feed.newest(after=seen)
             if picture is None:

@@ -1,0 +1,242 @@
+"""A dream on a moving picture: what it adds to the picture is carried along when the picture moves.
+
+    start = new picture + carried(dream before - picture before)
+
+as the video dreams of 2015 did it with Farneback's flow. Besides, what was hidden before starts anew, and what is added is
+held: it fades in time, keeps the picture's brightness and does not grow beyond a strength. Else a still shot would brighten
+and burn out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamer.config import Config
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.interface import Copy, Dreaming, Inspectable
+from streamer.dream.sources.noise import noise
+from streamer.flow import Flow, Tracker, places, sought
+from streamer.kept import Kept
+from streamer.messages import Motion, Pose, Scene, SourcePicture, StepView
+
+CELLS = 9
+"""Cells over the picture's height in which brightness and strength are held."""
+SHADE = 10.0
+"""How far what is added may brighten or darken a cell, in levels…"""
+TINT = 14.0
+"""…and shift its colour."""
+STRENGTH = 34.0
+"""Standard deviation, in levels, beyond which what is added to a cell is pulled back."""
+BUMP_CONTRAST, BUMP_KEEP = 24.0, 0.4
+"""What wakes a settled dream: noise of that standard deviation, in levels, and the share that is kept of what was added."""
+KEPT_LEAST = 0.95
+"""A step fades no more than this, however long it took: on a slow machine nothing would ever grow."""
+PULL = 0.25
+"""Share of the excess taken off each time."""
+
+
+class PaintableDream(Dreaming, Inspectable, Protocol):
+    """A dream whose canvas can be painted on."""
+
+    @property
+    def canvas(self) -> Canvas:
+        """What is dreamt on."""
+
+
+def config_for_riding(config: Config) -> Config:
+    """The settings for a dream that rides: it does not zoom, and only what it adds is held, not the picture."""
+    return config.model_copy(
+        update={
+            "zoom": config.zoom.model_copy(update={"speed": 1.0, "rotation": 0.0}),
+            "dream": config.dream.model_copy(update={"leash": 0.0}),
+        }
+    )
+
+
+class FlowWarpedDream:
+    """A dream that rides on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
+
+    CHANGES = ("_dream", "_noise", "_grey", "_ridden")
+
+    def __init__(self, dream: PaintableDream, decay_s: float, seed: int) -> None:
+        """Ride; until the first picture comes, the dream is by itself.
+
+        Args:
+            dream: Made with the settings that ``config_for_riding`` gives.
+            decay_s: Seconds in which what was added fades to 1/e.
+            seed: Of everything random that is added here.
+        """
+        self._dream, self._decay_s = dream, decay_s
+        self._noise = np.random.default_rng(seed)
+        self._tracker = Tracker()
+        self._base: Tensor | None = None
+        """The picture ridden on, as the canvas' picture is."""
+        self._grey: np.ndarray | None = None
+        self._ridden: SourcePicture | None = None
+
+    @property
+    def ridden(self) -> SourcePicture | None:
+        """The picture ridden on, at the canvas' size; None before the first."""
+        return self._ridden
+
+    def ride(self, picture: SourcePicture, dt_s: float) -> None:
+        """Go on upon a picture, the same as before or a newer one.
+
+        Args:
+            dt_s: Seconds that what was added has had to fade.
+        """
+        canvas = self._dream.canvas
+        if self._base is None or self._grey is None:
+            self._set_base(picture)
+            assert self._base is not None
+            canvas.picture = self._base.clone()
+            return
+        added = canvas.picture - self._base
+        if self._ridden is None or picture.number != self._ridden.number:
+            before = (0 if self._ridden is None else self._ridden.number), self._grey
+            self._set_base(picture)
+            flow = self._tracker.flow(before, (picture.number, self._grey))
+            if not flow.still:
+                added, canvas.momentum = _warped(added, flow), _warped(canvas.momentum, flow)
+        added = limit_overlay(added, max(KEPT_LEAST, math.exp(-dt_s / self._decay_s)))
+        canvas.picture = (self._base + added).clamp(0, 255).contiguous()
+
+    def observe(self, picture: SourcePicture) -> None:
+        """See a picture that is not ridden on, to follow what moves in between; from any thread, a few times a second."""
+        self._tracker.see(picture.number, sought(picture.image), picture.time_s)
+
+    def _set_base(self, picture: SourcePicture) -> None:
+        height, width = self.size
+        image = picture.image
+        self._grey = sought(image)
+        if image.shape[:2] != (height, width):
+            shrinks = image.shape[1] > width
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        self._ridden = SourcePicture(image, picture.number, picture.time_s)
+        self._base = Canvas(image, self._dream.canvas.device).picture
+
+    # As Dreaming has it
+
+    @property
+    def pose(self) -> Pose:
+        """Where the camera stands."""
+        return self._dream.pose
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the canvas."""
+        return self._dream.size
+
+    def scene(self, scene: Scene) -> None:
+        """Fade over to another scene."""
+        self._dream.scene(scene)
+
+    def motion(self, motion: Motion) -> None:
+        """Only the size of steps: it is the picture that moves."""
+        self._dream.motion(Motion(1.0, 0.0, motion.drive))
+
+    def tune(self, config: Config) -> None:
+        """Go by other settings from the next step on."""
+        self._decay_s = config.source.decay_s
+        self._dream.tune(config_for_riding(config))
+
+    def bump(self) -> None:
+        """Wake a settled dream: coloured noise takes the place of most of what was added."""
+        if self._base is None:
+            self._dream.bump()
+            return
+        canvas = self._dream.canvas
+        added_noise = Canvas(noise(self.size, self._noise, BUMP_CONTRAST), canvas.device).picture - 128
+        changed = self._base + BUMP_KEEP * (canvas.picture - self._base) + added_noise
+        canvas.picture = changed.clamp(0, 255).contiguous()
+
+    def twist(self) -> None:
+        """Wake a settled dream: as ``bump``, for the picture must not be turned."""
+        self.bump()
+
+    def step(self, dt_s: float, camera_s: float | None = None) -> None:
+        """Take one step."""
+        self._dream.step(dt_s, camera_s)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Go on at another canvas size."""
+        if size == self.size:
+            return
+        self._dream.resize(size)
+        if self._ridden is not None:
+            self._set_base(self._ridden)
+
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        return self._dream.picture()
+
+    def copy(self) -> Copy:
+        """The picture as it is now, on its way to the host."""
+        return self._dream.copy()
+
+    def fault(self) -> str:
+        """What is wrong with the picture; empty when nothing is."""
+        return self._dream.fault()
+
+    def inspect(self) -> StepView | None:
+        """What the next step is made of, in pictures."""
+        return self._dream.inspect()
+
+    def keep(self) -> Kept:
+        """What it takes besides the picture to go on from here."""
+        return self._dream.keep()
+
+    def went_on(self) -> None:
+        """What was saved of a dream has been put back."""
+        if self._ridden is not None:
+            self._base = Canvas(self._ridden.image, self._dream.canvas.device).picture
+
+    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+        """Go on from an earlier picture (H, W, 3), 0..255; ``ride`` on the picture that it rode on before."""
+        self._dream.restore(picture, pose, kept)
+        if self._ridden is not None:
+            self._set_base(self._ridden)
+
+
+def limit_overlay(added: Tensor, keep: float) -> Tensor:
+    """Hold what a dream adds to a picture.
+
+    Args:
+        added: (1, 3, H, W), in levels.
+        keep: Share that is kept of all of it.
+
+    Returns:
+        The same, faded, its large shapes near the picture's own brightness and colour, its contrast near ``STRENGTH`` at most.
+    """
+    height, width = added.shape[-2:]
+    grid = (min(CELLS, height), min(max(1, round(CELLS * width / height)), width))
+
+    def spread(cells: Tensor) -> Tensor:
+        return F.interpolate(cells, size=(height, width), mode="bilinear", align_corners=False)
+
+    added = added - added.mean((1, 2, 3), keepdim=True)
+    cells = F.adaptive_avg_pool2d(added, grid)
+    luma = cells.mean(1, keepdim=True)
+    tint = cells - luma
+    excess = (luma - luma.clamp(-SHADE, SHADE)) + (tint - tint.clamp(-TINT, TINT))
+    deviation = F.adaptive_avg_pool2d((added - spread(cells)).square().mean(1, keepdim=True), grid).sqrt().clamp_min(1e-3)
+    gain = 1 - PULL * (1 - (STRENGTH / deviation).clamp_max(1.0))
+    return (added - PULL * spread(excess)) * spread(gain) * keep
+
+
+def _warped(added: Tensor, flow: Flow) -> Tensor:
+    """What lies on the picture before, (1, C, H, W), moved along to the later one; 0 where nothing is known to have come."""
+    height, width = added.shape[-2:]
+    at = torch.from_numpy(places(flow, (height, width))).to(added.device)
+    at = (at * 2 + 1) / torch.tensor([width, height], device=added.device) - 1
+    moved = F.grid_sample(added, at[None], mode="bicubic", padding_mode="border", align_corners=False)
+    trust = torch.from_numpy(flow.trust).to(added.device)[None, None]
+    trust = F.interpolate(trust, size=(height, width), mode="bilinear", align_corners=False)
+    return (moved * trust).contiguous()
