@@ -15,9 +15,9 @@ from itertools import islice
 
 from streamer.config import AudioConfig, VideoConfig
 from streamer.messages import Frame
-from streamer.video.encoding.choice import Choice, choose, noisy_pictures, usable_cpus
-from streamer.video.encoding.encode import Encoder
+from streamer.video.encoding.encoder_selection import EncoderChoice, choose_encoder, noisy_pictures, usable_cpus
 from streamer.video.encoding.encoders import Encoders
+from streamer.video.encoding.shared_encoder import Encoder
 from streamer.video.sound.audio import AudioTrack
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "medium")
@@ -43,11 +43,11 @@ def print_presets(frames: int) -> None:
         video = VideoConfig(width=width, height=height, fps=fps, bitrate_kbps=kbps, encoder="libx264")
         cells = []
         for preset in PRESETS:
-            encoders = Encoders(video, choice=Choice("libx264", preset, "the benchmark"))
+            encoders = Encoders(video, choice=EncoderChoice("libx264", preset, "the benchmark"))
             cells.append(f"{cost_s(encoders, [(encoders.main, 'packets')], frames) * 1000:.1f}")
             encoders.close()
         start_s = time.perf_counter()
-        chosen = [choose(video).preset for _ in range(5)]
+        chosen = [choose_encoder(video).preset for _ in range(5)]
         took_s = (time.perf_counter() - start_s) / 5
         counts = ", ".join(f"{preset} {chosen.count(preset)} of 5" for preset in dict.fromkeys(chosen))
         print(f"| {width}x{height} | {fps} | {' | '.join(cells)} | {counts} | {took_s:.2f} |", flush=True)
@@ -70,7 +70,7 @@ def print_sharing(frames: int) -> None:
     }
     one_s = 0.0
     for name, wanted in cases.items():
-        encoders = Encoders(video, lambda: track, choice=Choice("libx264", "superfast", "the benchmark"))
+        encoders = Encoders(video, lambda: track, choice=EncoderChoice("libx264", "superfast", "the benchmark"))
         shares = [(encoders.encoder(encoders.spec(bitrate_kbps=rate)), kind) for rate, kind in wanted]
         took_s = cost_s(encoders, shares, frames)
         one_s = one_s or took_s

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from streamer.messages import Keyframe, Pose, Scene
-from streamer.video.encoding.choice import PRESETS, noisy_pictures
+from streamer.video.encoding.encoder_selection import PRESETS, noisy_pictures
 from streamer.video.encoding.h264 import open_codec, to_yuv
 from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.flash.limiter import FlashLimiter
-from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.colour_interpolator import ColourInterpolator
 
 KEYFRAMES = 6
 
@@ -36,18 +36,18 @@ def cost_ms(make: Callable[[int], object], frames: int) -> float:
 
 def drawing(size: tuple[int, int], *, follow: bool, part: float) -> Callable[[int], object]:
     """Draws frames between keyframes a second apart."""
-    screen = Interpolator(size, residual_flow=True, offline=True)
-    screen.ease(follow=follow, part=part)
+    interpolator = ColourInterpolator(size, residual_flow=True, offline=True)
+    interpolator.reduce_load(follow=follow, part=part)
     for number, image in enumerate(islice(noisy_pictures(480, 270), KEYFRAMES)):
-        screen.push(Keyframe(image, Pose(0.07 * number, 0.0), float(number), Scene(0, ()), number, 1))
-    screen.frame(0.0)
-    screen.frame(1.01)  # compares the pair that is drawn between
-    return lambda number: screen.frame(1.02 + 0.9 * number / 1000)
+        interpolator.push(Keyframe(image, Pose(0.07 * number, 0.0), float(number), Scene(0, ()), number, 1))
+    interpolator.frame(0.0)
+    interpolator.frame(1.01)  # compares the pair that is drawn between
+    return lambda number: interpolator.frame(1.02 + 0.9 * number / 1000)
 
 
-def encoding(spec: EncodeSpec, pictures: list[np.ndarray], *, easy: bool) -> Callable[[int], object]:
+def encoding(spec: EncodeSpec, pictures: list[np.ndarray], *, low_effort: bool) -> Callable[[int], object]:
     """Encodes, conversion from RGB included."""
-    codec, images = open_codec(spec, threads=1, easy=easy), cycle(pictures)
+    codec, images = open_codec(spec, threads=1, low_effort=low_effort), cycle(pictures)
 
     def encode(number: int) -> object:
         frame = to_yuv(next(images))
@@ -77,8 +77,8 @@ def main() -> None:
     print(f"flash limiter: {cost_ms(lambda number: limiter.limit(pictures[number % 50], number), frames):.1f} ms", flush=True)
     for preset in PRESETS:
         spec = EncodeSpec(width, height, 25, 3000, 1.0, preset=preset)
-        usual, easy = (cost_ms(encoding(spec, pictures, easy=easy), frames) for easy in (False, True))
-        print(f"encoded, {preset}: {usual:.1f} ms, with less work {easy:.1f} ms", flush=True)
+        usual, low_effort = (cost_ms(encoding(spec, pictures, low_effort=low_effort), frames) for low_effort in (False, True))
+        print(f"encoded, {preset}: {usual:.1f} ms, with less work {low_effort:.1f} ms", flush=True)
 
 
 if __name__ == "__main__":

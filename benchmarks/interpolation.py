@@ -26,7 +26,7 @@ import numpy as np
 from av.filter import Graph
 
 from streamer.messages import Keyframe, Motion, Pose, Scene
-from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.zoom import advance, between, sampling_matrix
 
 SIZE = (270, 480)
@@ -50,7 +50,7 @@ Method = Callable[[Known, list[float]], Iterator[np.ndarray | None]]
 
 def ours(residual_flow: bool) -> Method:
     def method(known: Known, moments: list[float]) -> Iterator[np.ndarray | None]:
-        show = Interpolator(known.images[0].shape[:2], residual_flow, offline=True)
+        show = ColourInterpolator(known.images[0].shape[:2], residual_flow, offline=True)
         for number, (image, pose, time_s) in enumerate(zip(known.images, known.poses, known.times_s, strict=True)):
             show.push(Keyframe(image, pose, time_s, SCENE, number, 1))
         for moment in moments:
@@ -220,7 +220,7 @@ def steadiness(folder: Path) -> None:
     poses = [Pose(float(z), float(r)) for z, r in zip(data["log_zoom"], data["rotation"], strict=True)]
     for size in (SIZE, (2 * SIZE[0], 2 * SIZE[1])):
         for gap in (1, 2, 16):
-            show = Interpolator(size, True, offline=True)
+            show = ColourInterpolator(size, True, offline=True)
             for number, i in enumerate(range(0, 64, gap)):
                 show.push(Keyframe(data["images"][i], poses[i], float(data["time_s"][i]), SCENE, number, 1))
             start_s = float(data["time_s"][0])
@@ -241,7 +241,7 @@ def speed() -> None:
     rng = np.random.default_rng(0)
     print("\n| keyframes | apart | median ms of CPU a frame at 960x540 |\n|---|---|---|")
     for height, width, gap_s in ((270, 480, 0.15), (360, 640, 0.15), (540, 960, 0.15), (270, 480, 2.0), (540, 960, 2.0)):
-        show = Interpolator((540, 960), True, offline=True)
+        show = ColourInterpolator((540, 960), True, offline=True)
         for number in range(int(4 / gap_s) + 2):
             image = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 2)
             show.push(Keyframe(image, advance(Pose(), MOTION, number * gap_s), number * gap_s, SCENE, number, 1))

@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from streamer.video.sound.ear import Ear
 from streamer.video.sound.onsets import Onsets
+from streamer.video.sound.sound_analysis import SoundAnalyser
 from tests.sounds import RATE, beats_at, click, hat, kick, pad, pink, strokes
 
 NEAR_S = 0.03
@@ -96,15 +96,15 @@ def beats(seconds: float) -> None:
         struck = beats_at(seconds, bpm)
         between = [at + 30 / bpm for at in struck]
         track = strokes(seconds, struck, kick()) + strokes(seconds, between, hat()) + pink(seconds, -32)
-        ear = Ear(RATE)
-        ear.listen(True)
+        analyser = SoundAnalyser(RATE)
+        analyser.listen(True)
         began_s = time.process_time()
         found = []
         for at in range(0, len(track), PIECE):
-            ear.hear(at, track[at : at + PIECE])
-            found += ear.beats(at - 2 * PIECE, at - PIECE, APART_S * RATE)  # as it is asked, a little behind
+            analyser.analyse(at, track[at : at + PIECE])
+            found += analyser.beats(at - 2 * PIECE, at - PIECE, APART_S * RATE)  # as it is asked, a little behind
         share = (time.process_time() - began_s) / seconds
-        found += ear.beats(at - PIECE, len(track), APART_S * RATE)
+        found += analyser.beats(at - PIECE, len(track), APART_S * RATE)
         on = sum(any(abs(beat.at / RATE - stroke) <= NEAR_S for stroke in struck) for beat in found)
         print(f"| {bpm} a minute | {len(struck)} | {on} | {len(found) - on} | {share:.2%} |")
 

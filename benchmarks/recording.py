@@ -24,7 +24,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 from streamer.video.sinks.recording import FORMATS, Recording
 
 FPS, RATE, SAMPLES = 30, 48_000, 1024

@@ -40,7 +40,7 @@ from streamer.dream.sources.picture import read_image
 from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
-from streamer.video.frames.ride import RideScreen
+from streamer.video.frames.overlay_interpolator import OverlayInterpolator
 from streamer.zoom import advance, sampling_matrix
 
 FPS = 25
@@ -124,7 +124,7 @@ class Ways:
         """As the screen shows it, each dream ``LATE`` pictures late."""
         dream, found = self.rider(), []
         newest: list[SourcePicture] = []
-        screen = RideScreen(self._size, lambda: newest[-1], 1.0, self._config.source.decay_s)
+        interpolator = OverlayInterpolator(self._size, lambda: newest[-1], 1.0, self._config.source.decay_s)
         for number, shot in enumerate(shots, 1):
             newest.append(SourcePicture(shot.image, number, number / FPS))
             dream.observe(newest[-1])
@@ -134,8 +134,8 @@ class Ways:
                 for _ in range(steps):
                     dream.step(LATE / FPS / steps)
                 ridden = dream.ridden
-                screen.push(Keyframe(dream.picture(), Pose(), number / FPS, self._scene, number, steps, ridden=ridden))
-            image, _ = screen.frame(number / FPS)
+                interpolator.push(Keyframe(dream.picture(), Pose(), number / FPS, self._scene, number, steps, ridden=ridden))
+            image, _ = interpolator.frame(number / FPS)
             assert image is not None
             found.append(image)
         return found

@@ -20,7 +20,7 @@ class AlgorithmFacts:
     """Steps for a keyframe where the settings leave it open; None: as many as there is time for."""
     rides: bool = True
     """Whether it can dream on moving pictures."""
-    screen: Literal["colours", "ink"] = "colours"
+    interpolator: Literal["colours", "ink"] = "colours"
     """How its pictures are shown: colours are blended, ink is enlarged with sharp edges."""
     normalisation: Literal["decorrelated", "mean"] = "decorrelated"
     """What becomes of a gradient where ``dream.normalisation`` is auto."""
@@ -35,7 +35,7 @@ ALL = (
     AlgorithmFacts("deepdream", normalisation="mean", still_octaves=True),
     # The camera moves before the first of its ten steps, by the time of all.
     AlgorithmFacts("original_2015", steps_per_keyframe=10, still_iterations=60),
-    AlgorithmFacts("ink", rides=False, screen="ink", still_iterations=400),
+    AlgorithmFacts("ink", rides=False, interpolator="ink", still_iterations=400),
 )
 ALGORITHMS: dict[str, AlgorithmFacts] = {each.name: each for each in ALL}
 """By name."""

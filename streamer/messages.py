@@ -62,7 +62,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """Name of its objective: one of ``Kind``, or of what else the dream has."""
+        """Name of its objective: one of ``FileFormat``, or of what else the dream has."""
         if self.objective:
             return self.objective
         if self.guide:

@@ -72,19 +72,19 @@ from streamer.snapshot import Snapshot, pack
 from streamer.snapshots import Snapshots, as_keyframe, left, source_of
 from streamer.thumbnails import FOLDER, Thumbnails
 from streamer.video.album.album import Album
-from streamer.video.album.ring import Rings
-from streamer.video.channel import make_channel
-from streamer.video.encoding.choice import usable_cpus
+from streamer.video.album.clip_buffer import ClipBuffers
+from streamer.video.encoding.encoder_selection import usable_cpus
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.frames.clock import FrameClock
-from streamer.video.frames.curtain import Curtain
-from streamer.video.frames.finish import Finish
-from streamer.video.frames.screen import make_screen
+from streamer.video.frames.crossfade import CrossfadeInterpolator
+from streamer.video.frames.frame_interpolator import make_frame_interpolator
+from streamer.video.frames.post_processing import FramePostProcessor
 from streamer.video.frames.slate import Slate
-from streamer.video.frames.turning import TurningScreen
+from streamer.video.frames.splash import Splash
+from streamer.video.http_output import make_http_output
 from streamer.video.outputs import Outputs, Runner
 from streamer.video.sinks import make_sink
-from streamer.video.sound.audio import AudioTrack, Reader
+from streamer.video.sound.audio import AudioReader, AudioTrack
 from streamer.video.sound.reaction import Reaction
 from streamer.web.server import Server
 
@@ -187,30 +187,34 @@ class Pipeline:
             if self._osc is not None:
                 built.callback(self._osc.stop)
             self._dreamt = config
-            self._screen = TurningScreen(make_screen(config, newest=None if self._source is None else self._source.newest))
-            built.callback(self._screen.close)
-            self._finish, self._slate = Finish(config.video), Slate(config.video)
-            self._curtain: Curtain | None = Curtain(size, self.seed)
+            self._interpolator = CrossfadeInterpolator(
+                make_frame_interpolator(config, newest=None if self._source is None else self._source.newest)
+            )
+            built.callback(self._interpolator.close)
+            self._post_processor, self._slate = FramePostProcessor(config.video), Slate(config.video)
+            self._splash: Splash | None = Splash(size, self.seed)
             self._frame_clock = FrameClock(config.video.fps, clock)
             self._audio = AudioTrack(config.audio, clock)
             built.callback(self._audio.close)
             kept = config.album
-            rings = Rings(kept.clip_s) if kept.enabled and kept.clips != "never" else None
+            clip_buffers = ClipBuffers(kept.clip_s) if kept.enabled and kept.clips != "never" else None
             self._encoders = Encoders(
                 config.video,
                 lambda: self._audio,
-                listen=None if rings is None else rings.make,
+                listen=None if clip_buffers is None else clip_buffers.make,
                 always=kept.clips == "always",
                 clock=clock,
             )
             self._reaction = Reaction(config.audio.react, self._audio)
             self._listen(config)
-            self._listener: Reader | None = None
+            self._listener: AudioReader | None = None
             self._pulses: deque[tuple[float, Pulse]] = deque(maxlen=PULSES)
             built.callback(self._encoders.close)
             dreams = kept.folder or queue_path.parent / "dreams"
             self._album = (
-                Album(kept, dreams, rings, lambda: self._director.blocks, config.video.fps, clock) if kept.enabled else None
+                Album(kept, dreams, clip_buffers, lambda: self._director.blocks, config.video.fps, clock)
+                if kept.enabled
+                else None
             )
             self._outputs = Outputs(config.outputs, self._make_output, queue_path.parent / "recordings", clock=clock)
             self._server = Server(
@@ -271,7 +275,7 @@ class Pipeline:
         if self._resumed is not None:
             self._renderer.motion(self._actions.motion)
             if self._source is None:  # the same picture at once, which moves on until there is a new one
-                self._screen.push(self._resumed)
+                self._interpolator.push(self._resumed)
         self._renderer.start()
         if self._snapshots is not None:
             self._snapshots.start()
@@ -326,7 +330,7 @@ class Pipeline:
             ended &= self._album.close(min(ALBUM_S, left_s()))
         self._encoders.close(left_s())
         self._audio.close(left_s())
-        self._screen.close()
+        self._interpolator.close()
         if self._source is not None:
             # Who waits for a camera or a server that has gone silent cannot be called back, holds nothing, and dies with us.
             self._source.stop(min(SILENT_S, left_s()))
@@ -352,7 +356,7 @@ class Pipeline:
         if keyframe.steps:
             self._dreamt_after = restarts
         self._thumbnails.keyframe(keyframe)
-        self._screen.push(keyframe)
+        self._interpolator.push(keyframe)
         self._slate.keyframe()
 
     def _write_down(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
@@ -362,9 +366,11 @@ class Pipeline:
 
     def _take_switch(self, config: Config) -> None:
         """Called by the renderer likewise: the next keyframe is of a worker that was begun with other settings."""
-        if ALGORITHMS[config.dream.algorithm].screen != ALGORITHMS[self._dreamt.dream.algorithm].screen:
+        if ALGORITHMS[config.dream.algorithm].interpolator != ALGORITHMS[self._dreamt.dream.algorithm].interpolator:
             look = with_settings_of(self._reload.config, config, expanded(SWITCH))
-            self._screen.turn(make_screen(look, newest=None if self._source is None else self._source.newest))
+            self._interpolator.switch_to(
+                make_frame_interpolator(look, newest=None if self._source is None else self._source.newest)
+            )
         if self._journal is not None:
             told = config.model_dump(mode="json", include={"network", "dream", "ink"})
             self._journal.note("switched", {key: _told(told, key) for key in changes(self._dreamt, config)})
@@ -420,7 +426,7 @@ class Pipeline:
             self._director.died(died)
         self._react()
         scene = self._director.tick()
-        self._finish.show_poll(self._director.poll)
+        self._post_processor.show_poll(self._director.poll)
         if self._journal is not None and self._director.held != self._held:
             self._held = not self._held
             self._journal.note("held", self._held)
@@ -449,11 +455,11 @@ class Pipeline:
     def _react(self) -> None:
         """Have the dream do what the sound wants, and write down what the frames did."""
         self._write_pulses()
-        wants = self._reaction.wants(self._clock())
-        self._actions.heed(wants.pace, wants.drive)
-        for _ in range(wants.bumps):
+        adjustment = self._reaction.adjustment(self._clock())
+        self._actions.heed(adjustment.pace, adjustment.drive)
+        for _ in range(adjustment.bumps):
             self._renderer.bump()
-        if wants.subject:
+        if adjustment.subject:
             self._director.wander_on()
 
     def _write_pulses(self) -> None:
@@ -477,18 +483,18 @@ class Pipeline:
         without = self._ladder.given_up
         share = EASY_SHARE if Luxury.STEPS in without else 1.0
         self._renderer.save(Thrift(int(Luxury.THREAD in without), share))
-        self._encoders.ease(Luxury.PRESET in without)
+        self._encoders.reduce_load(Luxury.PRESET in without)
         part = min((part for luxury, part in EASY_PARTS.items() if luxury in without), default=1.0)
-        self._screen.ease(follow=Luxury.FLOW not in without, part=part)
+        self._interpolator.reduce_load(follow=Luxury.FLOW not in without, part=part)
 
     def _luxuries(self) -> set[Luxury]:
         """What this stream could do without."""
         found = {Luxury.STEPS, Luxury.SIZE, Luxury.MORE_SIZE}
         if usable_cpus() > 2 and self._renderer.status().device == "cpu":
             found.add(Luxury.THREAD)
-        if self._screen.may_follow_less:
+        if self._interpolator.can_skip_flow:
             found.add(Luxury.FLOW)
-        if self._encoders.may_ease:
+        if self._encoders.can_reduce_load:
             found.add(Luxury.PRESET)
         return found
 
@@ -497,7 +503,7 @@ class Pipeline:
         tick = self._frame_clock.wait()
         now_s = tick.due_s
         if not self._encoders.wanted and now_s - self._drawn_s < UNWATCHED_S:
-            self._screen.skip(now_s)
+            self._interpolator.skip(now_s)
             return
         repeated = False
         try:
@@ -518,18 +524,18 @@ class Pipeline:
     def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None, np.ndarray]:
         """The frame for a moment, what it shows, and the frame without captions."""
         closer, pulses = self._reaction.frame((number + 0.5) / self._config.video.fps, now_s)
-        self._screen.lean(closer)
-        image, scene = self._screen.frame(now_s)
-        if (shown_s := self._screen.shown_s) is not None:
+        self._interpolator.set_zoom_offset(closer)
+        image, scene = self._interpolator.frame(now_s)
+        if (shown_s := self._interpolator.shown_s) is not None:
             self._pulses.extend((shown_s + pulse.at_s - now_s, pulse) for pulse in pulses)
         if image is None:
-            assert self._curtain is not None, "what was shown once is there for good"
-            image = self._curtain.draw(now_s)
+            assert self._splash is not None, "what was shown once is there for good"
+            image = self._splash.draw(now_s)
         else:
-            self._curtain = None
+            self._splash = None
             image = self._slate.draw(image, now_s)
         named = None if self._slate.shown else scene
-        return self._finish.draw(image, named, now_s, number, captions=self._curtain is None), scene, image
+        return self._post_processor.draw(image, named, now_s, number, captions=self._splash is None), scene, image
 
     def take_settings(self, config: Config, changed: Collection[str]) -> None:
         """Go by another config from now on, all of it or nothing.
@@ -546,8 +552,8 @@ class Pipeline:
             except QueueError as error:
                 raise Unwelcome(str(error)) from error
         if among(changed, PICTURE):
-            self._screen.tune(config)
-            self._finish.tune(config.video)
+            self._interpolator.tune(config)
+            self._post_processor.tune(config.video)
             self._slate.tune(config.video)
         if among(changed, SOUND):
             self._audio.set_volume(config.audio.volume_db)
@@ -583,7 +589,7 @@ class Pipeline:
         unwritten, chat = self._director.trouble, self._chat.read()
         return StatusSnapshot(
             programme=self._director.programme(),
-            frames=replace(self._frame_clock.counters, limited=self._finish.limited, unencoded=encoder.dropped),
+            frames=replace(self._frame_clock.counters, limited=self._post_processor.limited, unencoded=encoder.dropped),
             fps=self._config.video.fps,
             fps_measured=self._health.fps,
             renderer=renderer,
@@ -632,7 +638,7 @@ class Pipeline:
     def _make_output(self, output: Output, name: str) -> Runner:
         """What runs for an output; it does nothing until started."""
         if isinstance(output, MpegtsHttpOutput | MjpegOutput):
-            return make_channel(output, self._encoders, name)
+            return make_http_output(output, self._encoders, name)
         return make_sink(output, self._encoders, name)
 
 

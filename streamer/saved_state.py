@@ -164,7 +164,7 @@ class Saved:
 
 
 def unpack(data: bytes) -> Saved:
-    """Read what ``ComputeFormat.pack`` wrote; nothing in it is run.
+    """Read what ``Muxer.pack`` wrote; nothing in it is run.
 
     Raises:
         SavedStateError: it is something else, of another version, or damaged.

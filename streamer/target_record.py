@@ -1,4 +1,4 @@
-"""A target as JSON: the one form in which queue and journal keep it, whatever fields a new kind adds to ``Target``."""
+"""A target as JSON: the one form in which queue and journal keep it, whatever fields a new kind adds to ``ByteWriter``."""
 
 from __future__ import annotations
 

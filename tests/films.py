@@ -12,9 +12,9 @@ import numpy as np
 from av.codec.context import Flags
 
 from streamer.dream.sources.readers import FilmReader
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
+from streamer.video.files.film_probe import probe_film
 from streamer.video.files.movie import MovieWriter
-from streamer.video.files.probe import probe
 
 
 def picture(shade: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -166,7 +166,7 @@ def carried_over(film: Path, into: Path) -> Path:
     """A film written anew, undreamt, as ``zoomdream render --video`` does it."""
     with closing(FilmReader(str(film))) as reader:
         image, time_s = reader.read()
-        with MovieWriter(into, image.shape[:2], probe(film).fps, Sound(film, None, reader.begins_s)) as movie:
+        with MovieWriter(into, image.shape[:2], probe_film(film).fps, FilmSound(film, None, reader.begins_s)) as movie:
             try:
                 while True:
                     movie.write(image, time_s)

@@ -78,11 +78,11 @@ from pathlib import Path
 import numpy as np
 from streamer.messages import Frame, Refused
 from streamer.settings_file import load
-from streamer.video.added import read_block
+from streamer.video.output_request import read_block
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.outputs import target
 from streamer.video.sinks import SinkState
-from streamer.video.sinks.kinds import make_sink
+from streamer.video.sinks.sink_factory import make_sink
 
 overrides = ["video.width=64", "video.height=48", "outputs=[{kind: still, path: stills/now.jpg, every_s: 0.1}]"]
 config = load(None, overrides, {})

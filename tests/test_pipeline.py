@@ -354,14 +354,14 @@ def test_a_frame_that_cannot_be_drawn_repeats_the_one_before(live: Live, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline.log, "exception", lambda *args: None)
-        patch.setattr(live.pipeline._screen, "frame", frame)
+        patch.setattr(live.pipeline._interpolator, "frame", frame)
         live.await_frame(lambda image: broken.is_set())
     assert live.call("api/status")["video"]["frames"]["repeated"] >= 1
 
 
 def test_what_flashes_is_held_back_and_counted(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = itertools.count()
-    monkeypatch.setattr(live.pipeline._screen, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    monkeypatch.setattr(live.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
     live.pipeline.start()
     live.await_frame(lambda image: 40 < image.mean() < 215)
     assert live.call("api/status")["video"]["frames"]["limited"] > 0
@@ -371,7 +371,7 @@ def test_what_flashes_is_shown_where_the_limiter_is_off(live: Live, config: Conf
     live.pipeline.stop(WAIT_S)
     bare = Live(config.model_copy(update={"video": config.video.model_copy(update={"flash_limiter": False})}))
     turns = itertools.count()
-    monkeypatch.setattr(bare.pipeline._screen, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
+    monkeypatch.setattr(bare.pipeline._interpolator, "frame", lambda now_s: (WHITE * (next(turns) % 2), None))
     bare.pipeline.start()
     seen = itertools.count()
     bare.await_frame(lambda image: next(seen) > 15 and image.min() > 240)
@@ -898,7 +898,7 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     caplog.set_level("INFO", "streamer.pipeline")
     live = Live(config.model_copy(update={"video": VideoConfig(width=400, height=200, captions=False, preset="veryfast")}))
     eased: list[tuple[bool, float]] = []
-    monkeypatch.setattr(live.pipeline._screen, "ease", lambda *, follow, part: eased.append((follow, part)))
+    monkeypatch.setattr(live.pipeline._interpolator, "reduce_load", lambda *, follow, part: eased.append((follow, part)))
     ladder = cast(HandLadder, live.pipeline._ladder)
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
@@ -908,13 +908,13 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     wait_until(lambda: live.call("api/status")["video"]["given_up"] == [luxury.value for luxury in Luxury])
     assert live.renderer.thrifts == [Thrift(1, 1.0)] * 3 + [Thrift(1, 0.5)] * 3
     assert eased == [(True, 1.0), (False, 1.0), (False, 1.0), (False, 1.0), (False, 2 / 3), (False, 1 / 2)]
-    assert live.pipeline._encoders.main._easy
+    assert live.pipeline._encoders.main._low_effort
     assert live.call("healthz")["given_up"] == [luxury.value for luxury in Luxury]
     ladder.coming = [Change(luxury, back=True) for luxury in reversed(Luxury)]
     wait_until(lambda: not live.call("api/status")["video"]["given_up"])
     assert live.renderer.thrifts[-1] == PLENTY
     assert eased[-1] == (True, 1.0)
-    assert not live.pipeline._encoders.main._easy
+    assert not live.pipeline._encoders.main._low_effort
     told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
     assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
     assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
@@ -935,5 +935,5 @@ def test_only_what_makes_a_difference_is_given_up(live: Live, monkeypatch: pytes
     monkeypatch.setattr(pipeline, "usable_cpus", lambda: 2)
     assert Luxury.THREAD not in live.pipeline._luxuries()
     assert Luxury.FLOW in live.pipeline._luxuries()
-    live.pipeline._screen.tune(Config(video=VideoConfig(residual_flow=False)))
+    live.pipeline._interpolator.tune(Config(video=VideoConfig(residual_flow=False)))
     assert Luxury.FLOW not in live.pipeline._luxuries()

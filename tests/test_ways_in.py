@@ -79,7 +79,7 @@ def test_what_is_quick_starts_no_process_and_needs_no_torch() -> None:
     assert not quick & {
         "test_pipeline.py",
         "dream/test_renderer.py",
-        "video/test_encode.py",
+        "video/test_shared_encoder.py",
         "web/test_pages.py",
         "bot/test_irc.py",
     }

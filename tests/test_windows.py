@@ -60,7 +60,7 @@ print("imported", len([name for name in sys.modules if ours(name)]))
 LIVE = (
     *("streamer.__main__", "streamer.commands.run", "streamer.commands.bot", "streamer.commands.check", "streamer.pipeline"),
     *("streamer.dream.worker.work", "streamer.dream.worker.studio", "streamer.dream.sessions.session", "streamer.web.server"),
-    *("streamer.video.sinks.carrier", "bot.__main__"),
+    *("streamer.video.sinks.push_process", "bot.__main__"),
 )
 OFFLINE = (
     *("streamer.commands.render", "streamer.commands.still", "streamer.commands.films", "streamer.commands.replay"),

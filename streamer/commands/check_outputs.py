@@ -106,7 +106,7 @@ def _no_camera(output: VirtualCameraOutput) -> Iterator[Problem]:
 
 
 def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[Problem]:
-    from streamer.video.sinks.secrets import KeyProblem, read_key
+    from streamer.video.sinks.secrets import StreamKeyError, read_key
 
     try:
         if read_key(output.key, output.key_file, output.key_env) is None and needed:
@@ -114,7 +114,7 @@ def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[P
                 Level.STOPS,
                 f"there is no key: put it into the environment variable {output.key_env}, or into a file named by key_file",
             )
-    except KeyProblem as error:
+    except StreamKeyError as error:
         yield Level.STOPS, str(error)
 
 

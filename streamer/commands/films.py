@@ -29,9 +29,9 @@ from streamer.dream.sources.readers import FilmReader
 from streamer.media.fit import Fit, fitted
 from streamer.messages import Layout, Scene, SourcePicture, arrange
 from streamer.requests.vocabulary import Vocabulary
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
+from streamer.video.files.film_probe import probe_film
 from streamer.video.files.movie import MovieWriter
-from streamer.video.files.probe import probe
 from streamer.video.files.sound_codecs import SoundChoice
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.wording import counted
@@ -111,12 +111,12 @@ def _dream(
     first = next(pictures)
     for note in reader.notes:
         tell(f"'{order.film}': {note}")
-    facts, steps = probe(order.film, source.track), order.iterations or STEPS
+    facts, steps = probe_film(order.film, source.track), order.iterations or STEPS
     count = facts.pictures(order.seconds)
     size = (first.image.shape[0], first.image.shape[1])
     silent = None if isinstance(reader, FilmReader) else SoundChoice(None)
-    sound = Sound(order.film, order.seconds, reader.begins_s, silent)
-    with MovieWriter(order.output, size, facts.fps, sound, room=work.folder) as movie:
+    sound = FilmSound(order.film, order.seconds, reader.begins_s, silent)
+    with MovieWriter(order.output, size, facts.fps, sound, work_folder=work.folder) as movie:
         for note in movie.notes:
             tell(f"'{order.film}': {note}")
         make_torch_repeatable()
@@ -145,7 +145,7 @@ def _dream(
             run = dream.begin_pieces(size, scene, steps, order.seed, piece_s, work)
         parts = {"run": run, "limiter": limiter}
         with work.gently():
-            done = work.take_up(movie, parts)
+            done = work.restore(movie, parts)
             progress(done, count)
             foretold.begins()
             before = done

@@ -117,7 +117,7 @@ def render(
     parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
     start = starting_picture(config.source) if order.image is None else read_image(order.image)
     size = (config.video.height, config.video.width)
-    with MovieWriter(order.output, size, config.video.fps, room=work.folder) as movie:
+    with MovieWriter(order.output, size, config.video.fps, work_folder=work.folder) as movie:
         make_torch_repeatable()
         dream = OfflineDream(config) if crew is None else _far(config, crew)
         cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
@@ -127,7 +127,7 @@ def render(
         keyframes = _keyframes(config, order, dream, cues, start)
         with closing(show(config, keyframes, captions=order.captions)) as frames, work.gently():
             parts = {"keyframes": keyframes, "frames": frames}
-            begun = work.take_up(movie, parts)
+            begun = work.restore(movie, parts)
             progress(begun, total)
             foretold.begins()
             for done in range(begun + 1, total + 1):

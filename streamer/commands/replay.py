@@ -122,10 +122,10 @@ def replay(
     whole = order.exact or begin_ms - LEAD_S * 1000 <= past.span_ms[0]
     from_ms = 0 if whole else begin_ms - round(LEAD_S * 1000)
     with (
-        MovieWriter(order.output, size, fps, room=work.folder) as movie,
+        MovieWriter(order.output, size, fps, work_folder=work.folder) as movie,
         hired(ray, config, work.tell) as crew,
     ):
-        work.take_up(movie, {})
+        work.restore(movie, {})
         again = _here(past, config, seed, start, from_ms) if crew is None else _far(past, config, seed, start, from_ms, crew)
         why_not = _why_not_the_same(past, config, again, seed, whole)
         if past.begun.resumed and not again.goes_on:

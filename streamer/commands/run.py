@@ -71,7 +71,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         from streamer.osc import OscError
         from streamer.pipeline import STOP_S, Pipeline, PipelineError
         from streamer.requests.schema import QueueError
-        from streamer.video.encoding.encode import EncoderError
+        from streamer.video.encoding.shared_encoder import EncoderError
         from streamer.web.errors import WebError
 
         try:

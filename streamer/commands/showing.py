@@ -11,8 +11,8 @@ from streamer.messages import Keyframe
 from streamer.pulse import Pulse, Pulses
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.video.frames import counter
-from streamer.video.frames.overlay import Captioner
-from streamer.video.frames.screen import make_screen
+from streamer.video.frames.captions import Captioner
+from streamer.video.frames.frame_interpolator import make_frame_interpolator
 
 
 def show(
@@ -38,7 +38,7 @@ class Show(Iterator[np.ndarray]):
     ) -> None:
         size = (config.video.height, config.video.width)
         self._video, self._keyframes, self._from_s = config.video, keyframes, from_s
-        self._screen = make_screen(config, offline=True)
+        self._screen = make_frame_interpolator(config, offline=True)
         self._limiter = FlashLimiter(size, config.video.fps) if config.video.flash_limiter else None
         self._captioner = Captioner(size) if captions else None
         self._pulses = Pulses(pulses)
@@ -52,7 +52,7 @@ class Show(Iterator[np.ndarray]):
             self._reached_s = keyframe.time_s
             if self._reached_s < self._from_s:
                 self._screen.skip(self._reached_s)
-        self._screen.lean(self._pulses.closer(time_s))
+        self._screen.set_zoom_offset(self._pulses.closer(time_s))
         image, scene = self._screen.frame(time_s)
         assert image is not None, "a keyframe was pushed"
         if self._limiter is not None:

@@ -85,7 +85,9 @@ def dream_picture(
     size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
     fps, reached = order.fps or FILM_FPS, Moments()
     films = job.output.suffix.lower() not in PICTURES
-    with MovieWriter(job.output, size, fps, room=work.folder) as movie:  # before the trial: what cannot be written costs none
+    with MovieWriter(
+        job.output, size, fps, work_folder=work.folder
+    ) as movie:  # before the trial: what cannot be written costs none
         foretold = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
         limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
 
@@ -102,7 +104,7 @@ def dream_picture(
         stages = dream.dream(picture, scene, plan, work.seed, None if films else moments)
         parts = {"stages": stages, "limiter": limiter, "reached": reached}
         with work.gently():
-            done = work.take_up(movie, parts)
+            done = work.restore(movie, parts)
             progress(done, plan.steps)
             foretold.begins()
             if films and not done:

@@ -28,7 +28,13 @@ from streamer.dream.sessions.saving import CODECS
 from streamer.saved_state import Form, Saved, SavedStateError, unpack
 from streamer.snapshot import write
 from streamer.video.files.movie import MovieWriter
-from streamer.video.saving import CLASSES
+from streamer.video.flash.grid_turns import Places, Turns
+from streamer.video.flash.light import Glance, Light
+from streamer.video.flash.meter import Change, Field, Meter
+from streamer.video.frames.captions import Patch
+from streamer.video.frames.playhead import Shot
+
+CLASSES: tuple[type, ...] = (Change, Field, Glance, Light, Meter, Patch, Places, Shot, Turns)
 
 if sys.platform != "win32":
     import fcntl
@@ -168,7 +174,7 @@ class Unfinished:
         """Within, whoever stops the program is heard by ``look``, and has to ask twice to stop it at once."""
         return self._again.stops.gently()
 
-    def take_up(self, movie: MovieWriter, parts: Mapping[str, object]) -> int:
+    def restore(self, movie: MovieWriter, parts: Mapping[str, object]) -> int:
         """Put back what was saved, if there is any; how many pictures are done.
 
         Args:
@@ -182,7 +188,7 @@ class Unfinished:
             return 0
         try:
             FORM.thaw(self._saved, parts)
-            movie.take_up(dict(self._saved.about["movie"]))
+            movie.restore(dict(self._saved.about["movie"]))
         except (SavedStateError, OSError, KeyError) as error:
             raise CommandError(f"'{self.folder}': {error}; --fresh begins anew") from error
         done = int(self._saved.about["done"])

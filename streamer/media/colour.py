@@ -9,9 +9,9 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamer.media.cube import Cube
+from streamer.media.colour_lut import ColourLut
 from streamer.media.deinterlace import deinterlaced
-from streamer.media.tone import Primaries, Transfer
+from streamer.media.tone_mapping import Primaries, Transfer
 from streamer.media.transparency import on_backdrop
 
 BT709, BT2020 = 1, 9
@@ -48,9 +48,9 @@ def in_rgb(frames: Iterable[VideoFrame], stream: VideoStream, tell: Tell) -> Ite
     Raises:
         av.FFmpegError, ValueError: a picture cannot be shown.
     """
-    screen = _Screen(tell)
+    converter = _RgbConverter(tell)
     for frame in deinterlaced(frames, stream):
-        shown = screen.show(frame)
+        shown = converter.show(frame)
         shown.pts, shown.time_base, shown.duration = frame.pts, frame.time_base, frame.duration
         yield shown
 
@@ -60,13 +60,13 @@ def as_array(frame: VideoFrame) -> np.ndarray:
     return frame.to_ndarray()
 
 
-class _Screen:
+class _RgbConverter:
     """Shows picture after picture of a track."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell: Tell | None = tell
-        self._cube: Cube | None = None
-        self._cube_for: tuple[object, ...] = ()
+        self._lut: ColourLut | None = None
+        self._lut_for: tuple[object, ...] = ()
 
     def show(self, frame: VideoFrame) -> VideoFrame:
         """The picture in ``rgb24``."""
@@ -89,13 +89,13 @@ class _Screen:
 
     def _through_table(self, frame: VideoFrame, form: str, transfer: Transfer, primaries: Primaries) -> VideoFrame:
         wanted = (transfer, primaries, frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
-        if self._cube is None or self._cube_for != wanted:
-            self._cube, self._cube_for = Cube(transfer, primaries, frame, form), wanted
+        if self._lut is None or self._lut_for != wanted:
+            self._lut, self._lut_for = ColourLut(transfer, primaries, frame, form), wanted
         if self._tell is not None and transfer is not Transfer.SDR:
             name = NAMES[transfer]
             self._tell(f"it is HDR ({name}), which is toned down to SDR: white lies at 203 cd/m², brighter light rolls off")
             self._tell = None
-        return self._cube.look_up(frame)
+        return self._lut.look_up(frame)
 
 
 def _meaning(frame: VideoFrame) -> tuple[Transfer, Primaries]:

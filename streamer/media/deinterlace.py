@@ -10,7 +10,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamer.media.graphs import buffer_for
+from streamer.media.filter_graphs import buffer_for
 
 PARITIES = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 """FFmpeg's AVFieldOrder, where it says that there are fields, and the one that is seen first."""

@@ -37,7 +37,7 @@ _UNNAMED = tuple(number for number in range(48) if number not in set(map(attrget
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class DisplayShape:
     """How a picture is meant to be seen."""
 
     pixel: float = 1.0
@@ -46,7 +46,7 @@ class Shape:
     """How it is turned and mirrored."""
 
 
-class ShapeNotes:
+class DisplayShapeReader:
     """Reads what the pictures of a track say of their shape, each for itself. For one thread.
 
     Where the container notes another shape of pixels than the first picture, it means to correct it and is believed
@@ -60,7 +60,7 @@ class ShapeNotes:
         self._kind: tuple[int, int, str] | None = None
         self._turn = AS_IT_IS
 
-    def of(self, frame: VideoFrame) -> Shape:
+    def of(self, frame: VideoFrame) -> DisplayShape:
         """How a picture of the track, in any format, is meant to be seen."""
         kind = (frame.width, frame.height, frame.format.name)
         if kind != self._kind:
@@ -76,7 +76,7 @@ class ShapeNotes:
             self._turn = turn_of(np.frombuffer(bytes(notes["DISPLAYMATRIX"]), np.int32).tolist())
         elif noted.key_frame:  # H.264 and HEVC may note it on the first of a sequence, for all of them
             self._turn = AS_IT_IS
-        return Shape(pixel, self._turn)
+        return DisplayShape(pixel, self._turn)
 
 
 def turn_of(matrix: Sequence[int]) -> Turn:
@@ -87,7 +87,7 @@ def turn_of(matrix: Sequence[int]) -> Turn:
     return max(TURNS, key=lambda turn: a * turn[0] + b * turn[1] + c * turn[2] + d * turn[3])
 
 
-def upright(image: np.ndarray, shape: Shape) -> np.ndarray:
+def upright(image: np.ndarray, shape: DisplayShape) -> np.ndarray:
     """The picture as it is meant to be seen.
 
     Args:

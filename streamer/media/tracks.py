@@ -60,7 +60,7 @@ def sound_tracks(container: InputContainer) -> list[AudioStream]:
     )
 
 
-def leave_others(container: InputContainer, kept: VideoStream) -> None:
+def discard_other_tracks(container: InputContainer, kept: VideoStream) -> None:
     """Read one track alone: of a stream that comes in several sizes, each in files of its own, the others are not fetched."""
     for stream in container.streams:
         if stream is not kept:

@@ -25,9 +25,9 @@ from streamer.config import (
     free_name,
 )
 from streamer.messages import OutputStatus, Reason, Refused
-from streamer.video.added import read_block, written_to
-from streamer.video.channel import Channel
-from streamer.video.encoding.encode import EncoderError
+from streamer.video.encoding.shared_encoder import EncoderError
+from streamer.video.http_output import HttpOutput
+from streamer.video.output_request import read_block, written_to
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
 from streamer.video.sinks.ingest import redactor
 from streamer.video.sinks.secrets import Redactor
@@ -181,11 +181,11 @@ class Outputs:
         with self._lock:
             return tuple(map(self._told, self._entries.values()))
 
-    def channel(self, path: str) -> Channel | None:
+    def http_output(self, path: str) -> HttpOutput | None:
         """The live video that an output serves at ``path`` of the web server; None if there is none that runs."""
         with self._lock:
             for entry in self._entries.values():
-                if isinstance(entry.runner, Channel) and entry.runner.path == path:
+                if isinstance(entry.runner, HttpOutput) and entry.runner.path == path:
                     return entry.runner
         return None
 

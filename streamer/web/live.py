@@ -73,11 +73,11 @@ class Live:
 
     async def output(self, request: web.Request) -> web.StreamResponse:
         """What an output serves at an address of its own."""
-        channel = self._outputs.channel(request.path)
-        if channel is None:
+        http_output = self._outputs.http_output(request.path)
+        if http_output is None:
             raise web.HTTPNotFound
-        pictures = channel.kind == "jpeg"
-        return await self._stream(request, channel.subscribe, MJPEG if pictures else TS, framed=pictures)
+        pictures = http_output.kind == "jpeg"
+        return await self._stream(request, http_output.subscribe, MJPEG if pictures else TS, framed=pictures)
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
         """The frame on air."""

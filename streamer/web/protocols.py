@@ -250,7 +250,7 @@ class Actions(Protocol):
         ...
 
 
-class Channel(Protocol):
+class HttpOutput(Protocol):
     """Live video of an output's own, at an address of its own on this server."""
 
     @property
@@ -286,7 +286,7 @@ class Outputs(Protocol):
         """Start or stop an output; raises Refused."""
         ...
 
-    def channel(self, path: str) -> Channel | None:
+    def http_output(self, path: str) -> HttpOutput | None:
         """The live video at that address of this server, ``/obs.ts`` for example; None if there is none, or it is disabled."""
         ...
 

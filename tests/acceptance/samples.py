@@ -19,9 +19,9 @@ from pathlib import Path
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.picture_formats import is_picture
 from streamer.dream.sources.readers import FilmReader
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
+from streamer.video.files.film_probe import probe_film
 from streamer.video.files.movie import MovieError, MovieWriter
-from streamer.video.files.probe import probe
 
 FILMS = frozenset({
     ".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".ogv", ".ogg", ".flv", ".f4v", ".wmv", ".asf", ".rm",
@@ -35,9 +35,9 @@ def read_film(path: Path, most: int) -> str:
     """Carry a film over, undreamt, up to so many pictures; returns what was found."""
     with tempfile.TemporaryDirectory() as folder, closing(FilmReader(str(path))) as reader:
         image, time_s = reader.read()
-        facts = probe(path)
+        facts = probe_film(path)
         count = 0
-        with MovieWriter(Path(folder, "a.mp4"), image.shape[:2], facts.fps, Sound(path, 10.0, reader.begins_s)) as movie:
+        with MovieWriter(Path(folder, "a.mp4"), image.shape[:2], facts.fps, FilmSound(path, 10.0, reader.begins_s)) as movie:
             try:
                 while count < most:
                     movie.write(image, time_s)

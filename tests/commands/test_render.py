@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from streamer.__main__ import app
 from streamer.commands import render as scripts
 from streamer.messages import Scene
-from streamer.video.frames.interpolate import Interpolator
+from streamer.video.frames.colour_interpolator import ColourInterpolator
 from tests.disks import full_disk
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -78,10 +78,10 @@ def test_captions_are_drawn_when_asked_for(render: Callable[..., Path]) -> None:
 
 
 def test_a_file_does_not_flash(render: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    def strobe(show: Interpolator, time_s: float) -> tuple[np.ndarray, Scene]:
+    def strobe(show: ColourInterpolator, time_s: float) -> tuple[np.ndarray, Scene]:
         return np.full((36, 64, 3), 255 * (round(time_s * 30) // 2 % 2), np.uint8), Scene(1, ())
 
-    monkeypatch.setattr(Interpolator, "frame", strobe)
+    monkeypatch.setattr(ColourInterpolator, "frame", strobe)
     levels = pixels(render("a", "--fps", "30", "--seconds", "1.2")).mean((1, 2, 3))
     assert np.abs(np.diff(levels[20:])).max() < 30
     bare = pixels(render("b", "--fps", "30", "--seconds", "1.2", "--set", "video.flash_limiter=false")).mean((1, 2, 3))

@@ -15,7 +15,7 @@ from streamer.config import SourceConfig
 from streamer.dream.sources.animation import WebPReader, animated, open_film
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.readers import FilmReader, first_picture
-from streamer.video.files.probe import probe
+from streamer.video.files.film_probe import probe_film
 
 SHADES = (40, 90, 160)
 LASTS_MS = (100, 400, 250)
@@ -38,7 +38,7 @@ def test_an_animated_webp_is_a_film(tmp_path: Path) -> None:
     with pytest.raises(EOFError):
         reader.read()
     reader.close()
-    facts = probe(tmp_path / "a.webp")
+    facts = probe_film(tmp_path / "a.webp")
     assert (facts.pictures(), facts.seconds) == (3, pytest.approx(0.75))
 
 

@@ -10,7 +10,7 @@ from av.bitstream import BitStreamFilterContext
 from PIL import Image
 
 from streamer.dream.sources.readers import FilmReader
-from streamer.media.orientation import AS_IT_IS, TURNS, Shape, turn_of, upright
+from streamer.media.orientation import AS_IT_IS, TURNS, DisplayShape, turn_of, upright
 from tests.shapes import EXIF, MATRIX, disc, extent, fields, joined, note_in_header, quad, seen, write
 
 
@@ -109,7 +109,7 @@ def test_what_says_nothing_of_a_turn_leaves_the_picture_as_it_is(matrix: Sequenc
 def test_a_turn_takes_each_pixel_where_the_matrix_says() -> None:
     image = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
     for a, b, c, d in TURNS:
-        shown = upright(image, Shape(1.0, (a, b, c, d)))
+        shown = upright(image, DisplayShape(1.0, (a, b, c, d)))
         assert shown.flags.c_contiguous
         left, top = min(0, 4 * a, 2 * c), min(0, 4 * b, 2 * d)
         for y in range(3):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from streamer.dream.sources.readers import FilmReader
 from streamer.media.timeline import MAY_JUMP, WRAP, Timeline
-from streamer.video.files.probe import probe
+from streamer.video.files.film_probe import probe_film
 from tests.films import carried_over, clicks, flashes, write_clip, write_film
 from tests.soundtracks import film_of_tones, renamed
 
@@ -77,7 +77,7 @@ def test_parts_follow_each_other_and_sound_stays_with_its_pictures(name: str, tm
         seen = flashes(reader)
         assert reader.ends_s == pytest.approx(seconds, abs=1e-3)
     assert seen == pytest.approx([float(second) for second in range(round(seconds))], abs=1e-3)
-    assert probe(film).seconds == pytest.approx(seconds, abs=1e-3)
+    assert probe_film(film).seconds == pytest.approx(seconds, abs=1e-3)
     out = carried_over(film, tmp_path / "out.mp4")
     with av.open(str(out)) as made:
         video = made.streams.video[0]
@@ -142,7 +142,7 @@ def test_a_bare_stream_keeps_the_rate_that_it_tells(tmp_path: Path) -> None:
     with closing(FilmReader(str(film))) as reader:
         assert flashes(reader) == pytest.approx([0, 1], abs=1e-3)
         assert reader.ends_s == pytest.approx(2.0, abs=1e-3)
-    facts = probe(film)
+    facts = probe_film(film)
     assert (facts.fps, facts.seconds) == pytest.approx((30, 2.0))
 
 

@@ -8,7 +8,7 @@ import pytest
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.readers import FilmReader
 from streamer.media.opening import open_file
-from streamer.media.tracks import leave_others, picture_track
+from streamer.media.tracks import discard_other_tracks, picture_track
 from tests.shapes import seen, write, write_tracks
 
 SMALL, HALF, LARGE = ((48, 64), 60), ((60, 80), 110), ((120, 160), 160)
@@ -85,7 +85,7 @@ def test_of_a_stream_in_several_sizes_the_largest_is_read_alone(tmp_path: Path) 
     with open_file(tmp_path / "all.m3u8") as container:
         kept = picture_track(container)
         assert kept is not None
-        leave_others(container, kept)
+        discard_other_tracks(container, kept)
         number, read = kept.index, Counter(packet.stream.index for packet in container.demux() if packet.size)
     assert read.pop(number) == 200
     assert max(read.values(), default=0) < 150, "nothing comes but what was read to find out what there is"

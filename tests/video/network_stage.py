@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
 
-from streamer.video.encoding.wire import Media, Unpacker
+from streamer.video.encoding.packet_protocol import Media, PacketUnpacker
 from streamer.video.sinks.sink import Subscribe
 from tests.video.packets import Source
 
@@ -45,7 +45,7 @@ class Tape:
     @property
     def media_bytes(self) -> int:
         """Bytes of picture and sound that were read."""
-        items = Unpacker().feed(b"".join(self.given))
+        items = PacketUnpacker().feed(b"".join(self.given))
         return sum(len(item.data) for item in items if isinstance(item, Media))
 
     def read(self, timeout: float | None = None) -> bytes | None:

@@ -10,7 +10,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 
-from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo, pack, pack_info
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo, pack, pack_info
 
 AAC_FRAME = 1024
 

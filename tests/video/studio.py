@@ -11,9 +11,9 @@ import numpy as np
 from streamer.config import AlbumConfig
 from streamer.messages import Frame, Keyframe, Pose, Scene, Target, arrange
 from streamer.video.album.album import ENCODED_S, Album
-from streamer.video.album.ring import Ring, Rings
+from streamer.video.album.clip_buffer import ClipBuffer, ClipBuffers
+from streamer.video.encoding.encoder_run import EncoderRun
 from streamer.video.encoding.spec import EncodeSpec
-from streamer.video.encoding.timeline import Timeline
 from tests.fakes import HandClock
 
 FPS = 10
@@ -33,13 +33,13 @@ def scene(number: int, *labels: str, user: str = "Mara") -> Scene:
     return Scene(number, arrange(targets), user, number if user else None)
 
 
-def encode(ring: Ring, numbers: range, spec: EncodeSpec = SPEC) -> None:
+def encode(clip_buffer: ClipBuffer, numbers: range, spec: EncodeSpec = SPEC) -> None:
     """One run of an encoder."""
-    timeline = Timeline(spec, None)
+    timeline = EncoderRun(spec, None)
     for number in numbers:
         for added in timeline.add(picture(number), number, behind=False, wanted=["packets"]):
             for piece in added.pieces:
-                ring.offer(piece, added.init)
+                clip_buffer.offer(piece, added.init)
     timeline.close()
 
 
@@ -58,13 +58,13 @@ class Studio:
 
     def __init__(self, folder: Path, *, watched: bool = True, **album: Any) -> None:
         self.clock, self.blocks, self.folder = HandClock(), HandBlocks(), folder
-        self.rings = Rings(8.0)
-        self.ring = self.rings.make(SPEC)
+        self.clip_buffers = ClipBuffers(8.0)
+        self.clip_buffer = self.clip_buffers.make(SPEC)
         self.watched = watched
         config = AlbumConfig.model_validate(album)
-        self.album = Album(config, folder, self.rings, lambda: self.blocks, FPS, self.clock, self.wall)
+        self.album = Album(config, folder, self.clip_buffers, lambda: self.blocks, FPS, self.clock, self.wall)
         self.number = 0
-        self._timeline = Timeline(SPEC, None)
+        self._encoder_run = EncoderRun(SPEC, None)
 
     def wall(self) -> float:
         return NOON + self.clock()
@@ -77,9 +77,9 @@ class Studio:
             image = picture(self.number)
             self.album.frame(Frame(image, self.number, shown), image)
             if self.watched:
-                for added in self._timeline.add(image, self.number, behind=False, wanted=["packets"]):
+                for added in self._encoder_run.add(image, self.number, behind=False, wanted=["packets"]):
                     for piece in added.pieces:
-                        self.ring.offer(piece, added.init)
+                        self.clip_buffer.offer(piece, added.init)
             self.number += 1
             self.clock.advance(1 / FPS)
 

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 from streamer.video.sinks.container import Container
 from streamer.video.sound.aac import BLOCK, AacEncoder, AacPacket
 from tests.sounds import RATE, pitch, sine

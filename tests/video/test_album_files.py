@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer.video.album.files import ERRORS, SMALL_WIDTH, jpeg, small_jpeg, write_clip, write_gif
-from streamer.video.album.ring import Cut, Ring
+from streamer.video.album.album_files import ERRORS, SMALL_WIDTH, jpeg, small_jpeg, write_clip, write_gif
+from streamer.video.album.clip_buffer import ClipBuffer, Cut
 from tests.video.studio import FPS, HEIGHT, SPEC, WIDTH, encode, picture
 
 
 @pytest.fixture
 def cut() -> Cut:
-    ring = Ring(SPEC, 8.0)
+    ring = ClipBuffer(SPEC, 8.0)
     encode(ring, range(300, 400))
     found = ring.cut(0, 395, 8.0)
     assert found is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamer.messages import Dreamt, Target
-from streamer.video.album.folder import ID, FileKind, Folder, new_id
+from streamer.video.album.album_folder import ID, AlbumFolder, FileKind, new_id
 
 KEEP, MOST = 100, 1_000_000
 
@@ -27,7 +27,7 @@ def files(size: int = 100, clip: bool = True) -> dict[FileKind, Callable[[Path],
 
 def kept(folder: Path, keep: int = KEEP, most: int = MOST) -> list[Dreamt]:
     """What a program finds there that starts now."""
-    return list(Folder(folder, keep, most).entries)
+    return list(AlbumFolder(folder, keep, most).entries)
 
 
 def test_ids_are_of_their_form_and_never_alike() -> None:
@@ -38,7 +38,7 @@ def test_ids_are_of_their_form_and_never_alike() -> None:
 
 def test_what_is_kept_is_found_again_newest_first(tmp_path: Path) -> None:
     path = tmp_path / "not" / "there yet"
-    folder = Folder(path, KEEP, MOST)
+    folder = AlbumFolder(path, KEEP, MOST)
     assert folder.entries == ()
     assert not path.exists()
     old, new, still = dream(1), dream(3), dream(2, clip_s=0.0)
@@ -55,7 +55,7 @@ def test_what_is_kept_is_found_again_newest_first(tmp_path: Path) -> None:
 
 
 def test_the_oldest_go_by_number(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, 2, MOST)
+    folder = AlbumFolder(tmp_path, 2, MOST)
     dreams = [dream(number) for number in range(4)]
     for each in dreams:
         folder.add(each, files())
@@ -66,7 +66,7 @@ def test_the_oldest_go_by_number(tmp_path: Path) -> None:
 
 
 def test_the_oldest_go_by_size_with_the_gifs_that_were_made(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, KEEP, 1000)
+    folder = AlbumFolder(tmp_path, KEEP, 1000)
     dreams = [dream(number) for number in range(3)]
     for each in dreams:
         folder.add(each, files(100))
@@ -78,14 +78,14 @@ def test_the_oldest_go_by_size_with_the_gifs_that_were_made(tmp_path: Path) -> N
 
 
 def test_the_newest_stays_however_large(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, KEEP, 100)
+    folder = AlbumFolder(tmp_path, KEEP, 100)
     for number in range(2):
         folder.add(dream(number), files(100))
     assert [each.at_s for each in folder.entries] == [1001.0]
 
 
 def test_what_is_removed_is_gone_with_all_its_files(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, KEEP, MOST)
+    folder = AlbumFolder(tmp_path, KEEP, MOST)
     one = dream(1)
     folder.add(one, files())
     changes = folder.changes
@@ -102,7 +102,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
         path.write_bytes(b"half")
         raise OSError("the disk is full")
 
-    folder = Folder(tmp_path, KEEP, MOST)
+    folder = AlbumFolder(tmp_path, KEEP, MOST)
     with pytest.raises(OSError, match="the disk is full"):
         folder.add(dream(1), {**files(), "clip": fail})
     assert folder.entries == ()
@@ -113,7 +113,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     "spoil", ["entry gone", "picture cut", "clip gone", "entry cut", "entry nonsense", "entry newer", "entry list"]
 )
 def test_after_a_crash_a_dream_is_whole_or_not_there(tmp_path: Path, spoil: str, caplog: pytest.LogCaptureFixture) -> None:
-    folder = Folder(tmp_path, KEEP, MOST)
+    folder = AlbumFolder(tmp_path, KEEP, MOST)
     whole, broken = dream(1), dream(2)
     folder.add(whole, files())
     folder.add(broken, files())
@@ -148,7 +148,7 @@ def test_names_in_entries_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCa
     assert kept(tmp_path) == []
     assert caplog.text == ""
     with pytest.raises(AssertionError):
-        Folder(tmp_path, KEEP, MOST).file("../../../etc", "picture")
+        AlbumFolder(tmp_path, KEEP, MOST).file("../../../etc", "picture")
 
 
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.Log
 
 
 def test_what_cannot_be_deleted_is_hidden_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = Folder(tmp_path, KEEP, MOST)
+    folder = AlbumFolder(tmp_path, KEEP, MOST)
     one = dream(1)
     folder.add(one, files())
     (tmp_path / f"{one.id}.gif").mkdir()  # no file can be deleted there

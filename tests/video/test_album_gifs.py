@@ -11,15 +11,15 @@ from PIL import Image
 
 from streamer.messages import Dreamt, Reason, Refused
 from streamer.video.album import gifs as module
-from streamer.video.album.files import write_clip
-from streamer.video.album.folder import FileKind, Folder, new_id
+from streamer.video.album.album_files import write_clip
+from streamer.video.album.album_folder import AlbumFolder, FileKind, new_id
+from streamer.video.album.clip_buffer import ClipBuffer
 from streamer.video.album.gifs import WAITING, Gifs
-from streamer.video.album.ring import Ring
 from tests.patience import PATIENCE_S
 from tests.video.studio import SPEC, encode
 
 
-def add(folder: Folder, clip: Callable[[Path], object] = lambda path: path.write_bytes(b"clip")) -> str:
+def add(folder: AlbumFolder, clip: Callable[[Path], object] = lambda path: path.write_bytes(b"clip")) -> str:
     """Keep a dream with such a clip; returns its id."""
     files: dict[FileKind, Callable[[Path], object]] = {
         "picture": lambda path: path.write_bytes(b"picture"),
@@ -32,8 +32,8 @@ def add(folder: Folder, clip: Callable[[Path], object] = lambda path: path.write
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path, 100, 10_000_000)
+def folder(tmp_path: Path) -> AlbumFolder:
+    return AlbumFolder(tmp_path, 100, 10_000_000)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_one_is_made_once_however_often_it_is_asked_for(folder: Folder, made: list[Path]) -> None:
+def test_one_is_made_once_however_often_it_is_asked_for(folder: AlbumFolder, made: list[Path]) -> None:
     gifs, dream_id = Gifs(folder), add(folder)
     assert [gifs.get(dream_id) for _ in range(3)] == [None] * 3
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_one_is_made_once_however_often_it_is_asked_for(folder: Folder, made: li
     assert Gifs(folder).get(dream_id) == path, "and it is there after a restart"
 
 
-def test_only_some_may_wait(folder: Folder, made: list[Path]) -> None:
+def test_only_some_may_wait(folder: AlbumFolder, made: list[Path]) -> None:
     gifs, ids = Gifs(folder), [add(folder) for _ in range(WAITING + 1)]
     assert [gifs.get(dream_id) for dream_id in ids[:-1]] == [None] * WAITING
     with pytest.raises(Refused) as caught:
@@ -76,7 +76,7 @@ def test_only_some_may_wait(folder: Folder, made: list[Path]) -> None:
     assert [clip.stem for clip in made] == ids, "in the order in which they were asked for"
 
 
-def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: Folder, made: list[Path]) -> None:
+def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: AlbumFolder, made: list[Path]) -> None:
     gifs, dream_id = Gifs(folder), add(folder)
     gifs.get(dream_id)
     folder.remove(dream_id)
@@ -85,7 +85,7 @@ def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: Folder, made: lis
 
 
 @pytest.mark.logs("a clip cannot be made a GIF")
-def test_one_that_fails_can_be_asked_for_again(folder: Folder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_fails_can_be_asked_for_again(folder: AlbumFolder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(clip: Path, path: Path, look: Callable[[], None]) -> None:
         raise OSError("the disk is full")
 
@@ -99,7 +99,7 @@ def test_one_that_fails_can_be_asked_for_again(folder: Folder, made: list[Path],
     assert gifs.get(dream_id) is not None
 
 
-def test_one_at_hand_is_given_up_at_the_end(folder: Folder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_at_hand_is_given_up_at_the_end(folder: AlbumFolder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     gifs, dream_id = Gifs(folder), add(folder)
     begun, ended = threading.Event(), []
 
@@ -121,8 +121,8 @@ def test_one_at_hand_is_given_up_at_the_end(folder: Folder, made: list[Path], mo
     assert not [file for file in folder.path.iterdir() if file.suffix in (".gif", ".part")]
 
 
-def test_a_real_one(folder: Folder) -> None:
-    ring = Ring(SPEC, 2.0)
+def test_a_real_one(folder: AlbumFolder) -> None:
+    ring = ClipBuffer(SPEC, 2.0)
     encode(ring, range(30))
     cut = ring.cut(0, 29, 2.0)
     assert cut is not None

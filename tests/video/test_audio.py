@@ -17,11 +17,11 @@ import pytest
 from streamer.config import AudioConfig
 from streamer.video.sound import feeder
 from streamer.video.sound.aac import BLOCK, AacPacket
-from streamer.video.sound.audio import AudioTrack, Reader, try_source
+from streamer.video.sound.audio import AudioReader, AudioTrack, try_source
 from streamer.video.sound.decoding import SoundError
 from streamer.video.sound.feeder import Feeder
 from streamer.video.sound.loudness import CEILING
-from streamer.video.sound.reservoir import Reservoir
+from streamer.video.sound.sound_buffer import SoundBuffer
 from tests.patience import PATIENCE_S
 from tests.sounds import RATE, click, pitch, radio_server, sends, sine, sound_bytes, stays_silent, strokes, write_sound
 
@@ -51,7 +51,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
         pause.wait(0.005)
 
 
-def read(reader: Reader, first: int, frames: int, before: Callable[[], object] = lambda: None) -> list[AacPacket]:
+def read(reader: AudioReader, first: int, frames: int, before: Callable[[], object] = lambda: None) -> list[AacPacket]:
     """What a reader gets, frame by frame."""
     packets = []
     for number in range(first, first + frames):
@@ -71,7 +71,7 @@ def full(track: AudioTrack) -> Callable[[], None]:
     """Wait until enough has been decoded that the next frame finds all its sound: the thread is no clockwork."""
 
     def wait() -> None:
-        wait_for(lambda: track._feeder is not None and track._feeder.reservoir.count > RATE)
+        wait_for(lambda: track._feeder is not None and track._feeder.sound_buffer.count > RATE)
 
     return wait
 
@@ -209,7 +209,7 @@ def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monke
             pauses.release()
             wait_for(lambda: "it answers 503" in track.status().error)
             pauses.release()
-            wait_for(lambda: track._feeder.reservoir.count > 5 * RATE)
+            wait_for(lambda: track._feeder.sound_buffer.count > 5 * RATE)
             after = read(reader, 6 * FPS, 2 * FPS)
             status = track.status()
             pauses.release()
@@ -257,15 +257,15 @@ class Endless:
 
 
 def test_a_station_that_nobody_listens_to_is_left_until_somebody_does():
-    source, reservoir = Endless(), Reservoir(RATE, 1.0, 0.1)
-    feeder = Feeder(source, reservoir, time.monotonic, idle_s=0.05)
+    source, sound_buffer = Endless(), SoundBuffer(RATE, 1.0, 0.1)
+    feeder = Feeder(source, sound_buffer, time.monotonic, idle_s=0.05)
     try:
         assert source.closed.wait(PATIENCE_S)
-        wait_for(lambda: reservoir.count == 0)
+        wait_for(lambda: sound_buffer.count == 0)
         assert source.opened == 1
 
         def heard() -> bool:
-            return bool(reservoir.take(BLOCK).any())
+            return bool(sound_buffer.take(BLOCK).any())
 
         wait_for(heard)
         assert source.opened >= 2
@@ -280,7 +280,7 @@ class Broken(Endless):
 
 
 def test_a_mistake_of_ours_is_logged_and_costs_the_sound_only(caplog):
-    feeder = Feeder(Broken(), Reservoir(RATE, 1.0, 0.1), time.monotonic)
+    feeder = Feeder(Broken(), SoundBuffer(RATE, 1.0, 0.1), time.monotonic)
     try:
         wait_for(lambda: feeder.error != "")
     finally:
@@ -366,11 +366,13 @@ def test_silence_has_no_beats_nor_does_sound_that_nobody_listens_to(tmp_path):
 def test_where_sound_breaks_off_its_beats_do_too():
     with track_of(source="music", path=Path("/nonexistent")) as track:
         track.listen(True)
-        reservoir, ear = Reservoir(RATE, 4.0, 0.1), track._ear
-        track._feeder = cast(Feeder, SimpleNamespace(reservoir=reservoir, playing="", error="", close=lambda deadline_s: None))
+        sound_buffer, analyser = SoundBuffer(RATE, 4.0, 0.1), track._analyser
+        track._feeder = cast(
+            Feeder, SimpleNamespace(sound_buffer=sound_buffer, playing="", error="", close=lambda deadline_s: None)
+        )
         samples = strokes(1.0, [0.25, 0.6], click())
-        ear.hear(reservoir.written, samples)
-        reservoir.put(samples)
+        analyser.analyse(sound_buffer.written, samples)
+        sound_buffer.put(samples)
         reader = track.reader(0.0)
         reader.until(0.5)
         assert [round(beat.at, 1) for beat in track.beats(0.4, 1.0, 0.3)] == [0.6]

@@ -9,18 +9,18 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
+from streamer.video.encoding import encoder_run
 from streamer.video.encoding import encoders as module
-from streamer.video.encoding import timeline
-from streamer.video.encoding.choice import Choice
-from streamer.video.encoding.encode import Encoder, EncoderError
+from streamer.video.encoding.encoder_selection import EncoderChoice
 from streamer.video.encoding.encoders import Encoders, EncodeSpec
-from streamer.video.encoding.forms import VideoKind
 from streamer.video.encoding.h264 import Piece
-from streamer.video.encoding.wire import MediaInfo, Unpacker
+from streamer.video.encoding.muxers import VideoKind
+from streamer.video.encoding.packet_protocol import MediaInfo, PacketUnpacker
+from streamer.video.encoding.shared_encoder import Encoder, EncoderError
 from tests.patience import PATIENCE_S
 
 VIDEO = VideoConfig(width=160, height=96, fps=10, gop_s=0.5, bitrate_kbps=400)
-CHOICE = Choice("libx264", "ultrafast", "the test says so")
+CHOICE = EncoderChoice("libx264", "ultrafast", "the test says so")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_size_of_its_own_is_encoded_only_while_somebody_wants_it(encoders: Enc
     viewers = [main.subscribe("packets"), small.subscribe("packets")]
     assert encoders.wanted
     feed(encoders, range(3), main, small)
-    infos = [Unpacker().feed(viewer.read(0) or b"")[0] for viewer in viewers]
+    infos = [PacketUnpacker().feed(viewer.read(0) or b"")[0] for viewer in viewers]
     assert [(info.width, info.height) for info in infos if isinstance(info, MediaInfo)] == [(160, 96), (80, 48)]
     assert main.status().encoded == small.status().encoded == 3
     viewers[1].close()
@@ -91,14 +91,14 @@ def test_an_encode_that_dies_ends_only_for_its_own_outputs(
 ) -> None:
     small = encoders.encoder(encoders.spec(width=80, height=48))
     lost, kept = small.subscribe("ts"), encoders.main.subscribe("ts")
-    encode = timeline.H264Run.encode
+    encode = encoder_run.H264Run.encode
 
-    def fail(run: timeline.H264Run, *rest: object) -> object:
+    def fail(run: encoder_run.H264Run, *rest: object) -> object:
         if run.spec.width == 80:
             raise ZeroDivisionError("oops")
         return encode(run, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(timeline.H264Run, "encode", fail)
+    monkeypatch.setattr(encoder_run.H264Run, "encode", fail)
     encoders.put(frame(0))
     assert lost.read(PATIENCE_S) is None
     assert lost.closed
@@ -132,21 +132,21 @@ def test_when_the_gpu_fails_in_mid_stream_the_cpu_goes_on(
 
     encoder = Encoder(EncodeSpec(160, 96, 10, 400, 0.5, preset="ultrafast"))
     encoder._spec = replace(encoder.spec, encoder="h264_nvenc", preset="p4")
-    encode = timeline.H264Run.encode
+    encode = encoder_run.H264Run.encode
     opened = []
 
-    class Run(timeline.H264Run):
+    class Run(encoder_run.H264Run):
         def __init__(self, spec: EncodeSpec) -> None:
             opened.append(spec.encoder)
             super().__init__(replace(spec, encoder="libx264", preset="ultrafast"))
             self.fails = spec.encoder == "h264_nvenc"
 
-        def encode(self, image: np.ndarray | None, number: int) -> list[timeline.Coded]:
+        def encode(self, image: np.ndarray | None, number: int) -> list[encoder_run.Coded]:
             if self.fails and number == 2:
                 raise av.FFmpegError(5, "the GPU fell off the bus")
             return encode(self, image, number)
 
-    monkeypatch.setattr(timeline, "H264Run", Run)
+    monkeypatch.setattr(encoder_run, "H264Run", Run)
     packets, web = encoder.subscribe("packets"), encoder.subscribe("mp4")
     pace = encoder.subscribe("jpeg")
     for number in range(5):

@@ -15,7 +15,7 @@ from streamer.video.sinks.ingest import (
     twitch_spec,
     udp_destination,
 )
-from streamer.video.sinks.secrets import KeyProblem
+from streamer.video.sinks.secrets import StreamKeyError
 
 KEY = "live_123_canary4Hd8sK"
 
@@ -84,7 +84,7 @@ def test_without_a_key_it_says_where_to_put_one() -> None:
         (lambda: rtmp_destination(rtmp("rtmp://a.example/live")), "ZOOMDREAM_STREAM_KEY"),
         (lambda: twitch_destination(twitch()), "ZOOMDREAM_TWITCH_KEY"),
     ):
-        with pytest.raises(KeyProblem, match=f"set 'key_file' to a file that holds it, or the environment variable {name}"):
+        with pytest.raises(StreamKeyError, match=f"set 'key_file' to a file that holds it, or the environment variable {name}"):
             destination()
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 from streamer.video.files import gif
 from streamer.video.files.movie import MovieError, MovieWriter
 from tests.disks import full_disk
-from tests.video.test_interpolate import photo
+from tests.video.test_colour_interpolator import photo
 
 SIZE = (54, 96)
 

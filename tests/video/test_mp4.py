@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamer.video.files import mp4
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
 from streamer.video.files.movie import MovieWriter
 from tests.video.test_movie import frames
 from tests.video.test_soundtrack import film as clicking
@@ -28,8 +28,8 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # it repeats itself then
 
 
-def writer(path: Path, room: Path, sound: Path | None) -> MovieWriter:
-    return MovieWriter(path, SIZE, 25, None if sound is None else Sound(sound), room=room)
+def writer(path: Path, work_folder: Path, sound: Path | None) -> MovieWriter:
+    return MovieWriter(path, SIZE, 25, None if sound is None else FilmSound(sound), work_folder=work_folder)
 
 
 def write(movie: MovieWriter, numbers: range, times: list[float] | None) -> None:
@@ -60,7 +60,7 @@ def test_whenever_it_is_killed_it_becomes_the_same(times: list[float] | None, do
     shutil.copytree(tmp_path / "killed", tmp_path / "left")
     movie.abort()
     with writer(tmp_path / "a.mp4", tmp_path / "left", sound) as movie:
-        movie.take_up(state)
+        movie.restore(state)
         assert movie.frames == done
         write(movie, range(done, len(IMAGES)), times)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
@@ -76,7 +76,7 @@ def test_what_there_is_can_be_looked_at_and_gone_on_with(tmp_path: Path) -> None
     assert so_far == tmp_path / "room" / "so_far.mp4"
     assert len(pictures(so_far)) == 6
     with writer(tmp_path / "a.mp4", tmp_path / "room", None) as movie:
-        movie.take_up(state)
+        movie.restore(state)
         write(movie, range(6, len(IMAGES)), None)
     with writer(tmp_path / "whole.mp4", tmp_path / "other", None) as movie:
         write(movie, range(len(IMAGES)), None)
@@ -91,7 +91,7 @@ def test_pieces_that_are_gone_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "room" / "000000_0.mp4").unlink()
     movie = writer(tmp_path / "a.mp4", tmp_path / "room", None)
     with pytest.raises(OSError, match="pieces of the video are missing"):
-        movie.take_up(state)
+        movie.restore(state)
     movie.abort()
 
 
@@ -113,7 +113,7 @@ def test_other_kinds_go_on_too(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     write(movie, range(6, 10), None)  # lost
     movie.abort()
     with writer(tmp_path / name, tmp_path / "killed", None) as movie:
-        movie.take_up(state)
+        movie.restore(state)
         write(movie, range(6, len(IMAGES)), None)
     wanted, found = tmp_path / f"whole_{name}", tmp_path / name
     if found.is_dir():

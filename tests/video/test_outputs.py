@@ -13,8 +13,8 @@ from streamer.config import Output, VideoConfig
 from streamer.messages import Frame, Reason, Refused
 from streamer.settings_file import read_output
 from streamer.video import outputs as module
-from streamer.video.channel import Channel
-from streamer.video.encoding.encode import Encoder
+from streamer.video.encoding.shared_encoder import Encoder
+from streamer.video.http_output import HttpOutput
 from streamer.video.outputs import Outputs, Runner, target
 from streamer.video.sinks import SinkError, SinkState, SinkStatus
 from tests.fakes import HandClock
@@ -280,41 +280,41 @@ def subscriber(encoder: Encoder, kind: str) -> Callable[[Callable[[], None]], An
 
 def test_a_channel_is_live_while_somebody_watches(encoder: Encoder) -> None:
     clock = HandClock()
-    channel = Channel("wall", "/wall.mjpg", "jpeg", subscriber(encoder, "jpeg"), clock=clock)
+    http_output = HttpOutput("wall", "/wall.mjpg", "jpeg", subscriber(encoder, "jpeg"), clock=clock)
     ready = threading.Event()
-    assert channel.status().state is SinkState.STOPPED
-    assert channel.subscribe(ready.set).closed
-    channel.start()
+    assert http_output.status().state is SinkState.STOPPED
+    assert http_output.subscribe(ready.set).closed
+    http_output.start()
     clock.advance(3)
-    assert (channel.status().state, channel.status().since_s) == (SinkState.WAITING, 3)
+    assert (http_output.status().state, http_output.status().since_s) == (SinkState.WAITING, 3)
     ready.clear()
-    share = channel.subscribe(ready.set)
+    share = http_output.subscribe(ready.set)
     feed(encoder, range(1))
     assert ready.wait(PATIENCE_S)
     picture = share.read(PATIENCE_S)
     assert picture is not None
     assert picture[:2] == b"\xff\xd8"
-    assert (channel.status().state, channel.status().delivered_bytes) == (SinkState.LIVE, len(picture))
+    assert (http_output.status().state, http_output.status().delivered_bytes) == (SinkState.LIVE, len(picture))
     share.close()
     share.close()
-    assert channel.status().state is SinkState.WAITING
-    other = channel.subscribe(ready.set)
-    assert channel.stop(PATIENCE_S)
+    assert http_output.status().state is SinkState.WAITING
+    other = http_output.subscribe(ready.set)
+    assert http_output.stop(PATIENCE_S)
     assert other.closed
     assert encoder.status().viewers == 0
 
 
 def test_a_channel_is_found_by_its_address_while_it_runs(encoder: Encoder, tmp_path: Path) -> None:
     def make(output: Output, name: str) -> Runner:
-        return Channel(name, output.path, "ts", subscriber(encoder, "ts"))  # type: ignore[union-attr]
+        return HttpOutput(name, output.path, "ts", subscriber(encoder, "ts"))  # type: ignore[union-attr]
 
     outputs = Outputs([block("mpegts_http")], make, tmp_path)
-    assert outputs.channel("/obs.ts") is None
+    assert outputs.http_output("/obs.ts") is None
     outputs.start()
-    found = outputs.channel("/obs.ts")
+    found = outputs.http_output("/obs.ts")
     assert found is not None
     assert found.kind == "ts"
-    assert outputs.channel("/other.ts") is None
+    assert outputs.http_output("/other.ts") is None
     outputs.enable("mpegts_http", False)
-    assert outputs.channel("/obs.ts") is None
+    assert outputs.http_output("/obs.ts") is None
     assert outputs.stop(PATIENCE_S)

@@ -9,8 +9,8 @@ import pytest
 
 from streamer.config_react import ReactConfig
 from streamer.pulse import RISE_S, Pulse
-from streamer.video.sound.ear import Beat
-from streamer.video.sound.reaction import BREAK_S, CALM, LEVEL_S, Reaction, Wants
+from streamer.video.sound.reaction import BREAK_S, LEVEL_S, NO_ADJUSTMENT, DreamAdjustment, Reaction
+from streamer.video.sound.sound_analysis import Beat
 
 FPS = 25
 NOW_S = 5000.0
@@ -91,14 +91,14 @@ def test_off_it_does_nothing_and_can_be_switched():
     reaction = Reaction(ReactConfig(pace=1.0, step=1.0, bump_bars=1, beats_per_bar=1), sound)
     course, pulses = run(reaction, 2.5)
     assert (set(course), pulses) == ({0.0}, [])
-    assert reaction.wants(0.0) == CALM
+    assert reaction.adjustment(0.0) == NO_ADJUSTMENT
     reaction.tune(ReactConfig(enabled=True, step=1.0))
     _, pulses = run(reaction, 2.0, 2.5)
     assert len(pulses) == 2
-    assert reaction.wants(1.0) == Wants(drive=2.0)
+    assert reaction.adjustment(1.0) == DreamAdjustment(drive=2.0)
     reaction.tune(ReactConfig())
     assert run(reaction, 2.0, 4.5)[1] == []
-    assert reaction.wants(2.0) == CALM
+    assert reaction.adjustment(2.0) == NO_ADJUSTMENT
 
 
 def test_bars_bring_bumps_and_subjects_from_the_second_on():
@@ -108,9 +108,9 @@ def test_bars_bring_bumps_and_subjects_from_the_second_on():
     for number in range(14 * FPS):
         at_s = (number + 0.5) / FPS
         assert reaction.frame(at_s, NOW_S + at_s) == (0.0, [])
-        wants = reaction.wants(NOW_S + at_s)
-        if wants.bumps or wants.subject:
-            told.append((at_s, wants.bumps, wants.subject))
+        adjustment = reaction.adjustment(NOW_S + at_s)
+        if adjustment.bumps or adjustment.subject:
+            told.append((at_s, adjustment.bumps, adjustment.subject))
     assert [at_s for at_s, _, _ in told] == pytest.approx([2.0 + 1.5 * bar for bar in range(9)], abs=0.1)
     assert [(bumps, subject) for _, bumps, subject in told] == [(1, bar % 2 == 1) for bar in range(9)]
 
@@ -120,7 +120,7 @@ def test_bars_are_counted_anew_after_a_break():
     again = [at + BREAK_S + 2 for at in first]
     reaction = reacting(HandSound(*((at, 1.0) for at in first + again)), bump_bars=1, beats_per_bar=3)
     run(reaction, 8.0)
-    assert reaction.wants(0.0).bumps == 0  # without the break the fourth beat would have begun a bar
+    assert reaction.adjustment(0.0).bumps == 0  # without the break the fourth beat would have begun a bar
 
 
 def test_loudness_comes_in_a_few_levels_and_not_often():
@@ -130,10 +130,12 @@ def test_loudness_comes_in_a_few_levels_and_not_often():
     for number in range(4 * FPS):
         sound.loud = number / (4 * FPS)
         reaction.frame(number / FPS, NOW_S + number / FPS)
-        wants = reaction.wants(NOW_S + number / FPS)
-        if not told or told[-1][1] != wants:
-            told.append((number / FPS, wants))
-    assert [wants for _, wants in told] == [Wants(1 + 0.5 * share, 1 + share) for share in (0, 0.25, 0.5, 0.75, 1)]
+        adjustment = reaction.adjustment(NOW_S + number / FPS)
+        if not told or told[-1][1] != adjustment:
+            told.append((number / FPS, adjustment))
+    assert [adjustment for _, adjustment in told] == [
+        DreamAdjustment(1 + 0.5 * share, 1 + share) for share in (0, 0.25, 0.5, 0.75, 1)
+    ]
     assert all(b[0] - a[0] >= LEVEL_S for a, b in itertools.pairwise(told[1:]))
 
 

@@ -18,11 +18,11 @@ import pytest
 
 from streamer.config import FileOutput
 from streamer.video.sinks import SinkError
-from streamer.video.sinks import pieces as pieces_module
 from streamer.video.sinks import recording as recording_module
+from streamer.video.sinks import recording_files as pieces_module
 from streamer.video.sinks.disk import MB
 from streamer.video.sinks.file import FileSink
-from streamer.video.sinks.pieces import Pieces
+from streamer.video.sinks.recording_files import RecordingFiles
 from tests.patience import PATIENCE_S
 from tests.video.packets import Source
 
@@ -300,7 +300,7 @@ def test_a_file_that_somebody_deletes_is_noticed_and_another_begun(tmp_path: Pat
 
 
 def test_an_old_file_that_cannot_be_deleted_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    pieces = Pieces(tmp_path / "dream.mp4", keep=1)
+    pieces = RecordingFiles(tmp_path / "dream.mp4", keep=1)
     file, path = pieces.create(NOON)
     file.close()
     path.unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.video.sinks.secrets import HIDDEN, KeyProblem, Redactor, read_key
+from streamer.video.sinks.secrets import HIDDEN, Redactor, StreamKeyError, read_key
 
 KEY = "live_123_canary4Hd8sK"
 
@@ -38,7 +38,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = key_file(tmp_path, mode=mode)
-    with pytest.raises(KeyProblem, match=f"can be read by others .mode {mode:o}.; run: chmod 600 {path}") as caught:
+    with pytest.raises(StreamKeyError, match=f"can be read by others .mode {mode:o}.; run: chmod 600 {path}") as caught:
         read_key(None, path, "STREAM_KEY", {})
     assert KEY not in str(caught.value)
 
@@ -55,18 +55,18 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
     ],
 )
 def test_a_file_without_a_key_is_told(tmp_path: Path, text: str | bytes, rule: str) -> None:
-    with pytest.raises(KeyProblem, match=rule) as caught:
+    with pytest.raises(StreamKeyError, match=rule) as caught:
         read_key(None, key_file(tmp_path, text), "STREAM_KEY", {})
     assert KEY not in str(caught.value)
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(KeyProblem, match="cannot be read: No such file"):
+    with pytest.raises(StreamKeyError, match="cannot be read: No such file"):
         read_key(None, tmp_path / "missing", "STREAM_KEY", {})
-    with pytest.raises(KeyProblem, match="is no file"):
+    with pytest.raises(StreamKeyError, match="is no file"):
         read_key(None, tmp_path, "STREAM_KEY", {})
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(KeyProblem, match="is no file"):
+    with pytest.raises(StreamKeyError, match="is no file"):
         read_key(None, tmp_path / "pipe", "STREAM_KEY", {})
 
 

@@ -15,8 +15,8 @@ import pytest
 from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
 from streamer.messages import Frame
 from streamer.video.encoding.encoders import Encoders
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, PacketUnpacker
 from streamer.video.encoding.subscription import Subscription
-from streamer.video.encoding.wire import VIDEO_RATE, Media, Unpacker
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.file import FileSink
@@ -202,7 +202,7 @@ def test_an_unforeseen_failure_is_told_and_final(encoders: Encoders, caplog: pyt
 
 def up_to(share: Subscription, number: int) -> list[bytes]:
     """Read the pieces up to a frame."""
-    pieces, unpacker = [], Unpacker()
+    pieces, unpacker = [], PacketUnpacker()
     while (piece := share.read(PATIENCE_S)) is not None:
         pieces.append(piece)
         if any(isinstance(media, Media) and media.pts == number * VIDEO_RATE // VIDEO.fps for media in unpacker.feed(piece)):

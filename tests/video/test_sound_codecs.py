@@ -5,9 +5,9 @@ import av
 import pytest
 
 from streamer.video.files import sound_codecs
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
 from streamer.video.files.movie import MovieWriter
-from streamer.video.files.sound_codecs import SoundChoice, choose
+from streamer.video.files.sound_codecs import SoundChoice, choose_sound_track
 from tests.soundtracks import film_of_tones, renamed, retyped, tone
 from tests.video.test_soundtrack import clicks, film, heard, put_under
 
@@ -18,13 +18,13 @@ TIMES = [number / 10 for number in range(20)]
 def test_sound_that_cannot_be_decoded_is_left_out_and_told(letters: str, tmp_path: Path) -> None:
     source = renamed(film_of_tones(tmp_path / "in.mp4", [440]), letters)
     told = f"its sound, {letters}, cannot be decoded here: the film becomes silent"
-    assert choose(source) == SoundChoice(None, told=told)
+    assert choose_sound_track(source) == SoundChoice(None, told=told)
 
 
 @pytest.mark.parametrize("undecodable", [0, 1])
 def test_of_two_tracks_the_one_that_can_be_decoded_is_taken(undecodable: int, tmp_path: Path) -> None:
     source = renamed(film_of_tones(tmp_path / "in.mp4", [440, 880]), "apac", undecodable)
-    choice = choose(source)
+    choice = choose_sound_track(source)
     assert (choice.track, choice.copied) == (2 - undecodable, True)
     assert choice.told in ("", "its sound, apac, cannot be decoded here: its other track, aac, is taken")
     assert bool(choice.told) == (undecodable == 0)
@@ -34,8 +34,8 @@ def test_of_two_tracks_the_one_that_can_be_decoded_is_taken(undecodable: int, tm
 def test_a_decoder_that_does_not_know_this_kind_of_its_codec_counts_as_none(tmp_path: Path) -> None:
     er_aac_ld = 23  # FFmpeg's decoder of AAC refuses it when it is opened
     source = retyped(film_of_tones(tmp_path / "in.mp4", [440]), er_aac_ld)
-    assert choose(source).track is None
-    assert choose(source).told == "its sound, aac, cannot be decoded here: the film becomes silent"
+    assert choose_sound_track(source).track is None
+    assert choose_sound_track(source).told == "its sound, aac, cannot be decoded here: the film becomes silent"
 
 
 def test_some_broken_packets_at_the_start_are_no_reason_to_give_a_track_up(tmp_path: Path) -> None:
@@ -48,17 +48,17 @@ def test_some_broken_packets_at_the_start_are_no_reason_to_give_a_track_up(tmp_p
         assert packet.pos is not None
         data[packet.pos + 24 : packet.pos + 188] = bytes(164)
     source.write_bytes(data)
-    assert choose(source).track == 1
+    assert choose_sound_track(source).track == 1
 
 
 def test_a_film_without_sound_is_silent_and_nothing_is_said(tmp_path: Path) -> None:
-    assert choose(film(tmp_path / "in.mp4", None)) == SoundChoice(None)
+    assert choose_sound_track(film(tmp_path / "in.mp4", None)) == SoundChoice(None)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 12000, 16000, 22050, 44100])
 def test_mp3_is_copied_at_the_rates_that_mp4_takes_and_else_encoded(rate: int, tmp_path: Path) -> None:
     source = film(tmp_path / "in.mkv", "libmp3lame", rate=rate)
-    assert choose(source).copied == (rate >= 16000)
+    assert choose_sound_track(source).copied == (rate >= 16000)
     codec, level = heard(put_under(source, tmp_path / "out.mp4", TIMES))
     assert codec == ("mp3float" if rate >= 16000 else "aac")
     assert clicks(level) == pytest.approx([0.5, 1.0, 1.5], abs=0.02)
@@ -80,7 +80,7 @@ def test_mp3_is_copied_at_the_rates_that_mp4_takes_and_else_encoded(rate: int, t
 )
 def test_what_is_copied_and_what_is_encoded_is_heard_where_it_was(name: str, codec: str, copied: bool, tmp_path: Path) -> None:
     source = film(tmp_path / name, codec, rate=48000 if codec != "adpcm_ms" else 22050)
-    assert choose(source).copied == copied
+    assert choose_sound_track(source).copied == copied
     found, level = heard(put_under(source, tmp_path / "out.mp4", TIMES))
     assert found == (codec if copied else "aac")
     assert clicks(level)[:3] == pytest.approx([0.5, 1.0, 1.5], abs=0.02)
@@ -89,7 +89,7 @@ def test_what_is_copied_and_what_is_encoded_is_heard_where_it_was(name: str, cod
 @pytest.mark.parametrize(("kind", "copied"), [(2, True), (1, False), (3, False), (4, False)])
 def test_profiles_of_aac_that_players_may_not_know_are_encoded(kind: int, copied: bool, tmp_path: Path) -> None:
     source = retyped(film_of_tones(tmp_path / "in.mp4", [440]), kind)  # LC, Main, SSR, LTP
-    assert choose(source) == SoundChoice(1, copied, "aac")
+    assert choose_sound_track(source) == SoundChoice(1, copied, "aac")
     with av.open(str(put_under(source, tmp_path / "out.mp4", TIMES[:10]))) as container:
         assert container.streams.audio[0].profile == "LC"
 
@@ -108,7 +108,7 @@ def test_sound_that_changes_its_form_midway_is_encoded(codec: str, rate: int, la
     same, other = film(tmp_path / "1.ts", codec), film(tmp_path / "2.ts", codec, rate=rate, layout=layout)
     for parts, copied in (((same, same), True), ((same, other), False)):
         (tmp_path / "in.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
-        assert choose(tmp_path / "in.ts").copied == copied
+        assert choose_sound_track(tmp_path / "in.ts").copied == copied
     found, level = heard(put_under(tmp_path / "in.ts", tmp_path / "out.mp4", [number / 10 for number in range(40)]))
     assert found == "aac"
     loud = clicks(level)
@@ -117,14 +117,14 @@ def test_sound_that_changes_its_form_midway_is_encoded(codec: str, rate: int, la
 
 def test_the_muxer_is_asked_rather_than_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_codecs, "COPIED", (*sound_codecs.COPIED, "pcm_s16le", "wavpack"))
-    assert not choose(film(tmp_path / "in.mkv", "wavpack")).copied
+    assert not choose_sound_track(film(tmp_path / "in.mkv", "wavpack")).copied
 
 
 def test_tags_in_another_encoding_do_no_harm(tmp_path: Path) -> None:
     source = film(tmp_path / "in.avi", "ac3")
     data = source.read_bytes()
     source.write_bytes(data.replace(b"Lavf", "Für ".encode("latin-1"), 1))
-    assert choose(source).copied
+    assert choose_sound_track(source).copied
 
 
 def test_tracks_of_other_kinds_beside_it_do_no_harm(tmp_path: Path) -> None:
@@ -148,18 +148,18 @@ def test_tracks_of_other_kinds_beside_it_do_no_harm(tmp_path: Path) -> None:
     for name, kinds in (("in.mov", {"video", "audio", "data"}), ("in.mkv", {"video", "audio", "attachment"})):
         with av.open(str(tmp_path / name)) as film:
             assert {stream.type for stream in film.streams} == kinds
-        choice = choose(tmp_path / name)
+        choice = choose_sound_track(tmp_path / name)
         assert (choice.copied, choice.codec, choice.told) == (True, "aac", "")
         assert tone(put_under(tmp_path / name, tmp_path / "out.mp4", TIMES[:10])) == pytest.approx(440, abs=3)
 
 
 def test_a_movie_says_once_what_is_missing(tmp_path: Path) -> None:
     source = renamed(film_of_tones(tmp_path / "in.mp4", [440]), "apac")
-    with MovieWriter(tmp_path / "out.mp4", (36, 64), 10, Sound(source)) as movie:
+    with MovieWriter(tmp_path / "out.mp4", (36, 64), 10, FilmSound(source)) as movie:
         movie.write(av.VideoFrame(64, 36, "rgb24").to_ndarray(), 0.0)
     assert movie.notes == ("its sound, apac, cannot be decoded here: the film becomes silent",)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert not container.streams.audio
-    with MovieWriter(tmp_path / "out.gif", (36, 64), 10, Sound(source)) as movie:
+    with MovieWriter(tmp_path / "out.gif", (36, 64), 10, FilmSound(source)) as movie:
         movie.write(av.VideoFrame(64, 36, "rgb24").to_ndarray(), 0.0)
     assert movie.notes == ()

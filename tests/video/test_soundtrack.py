@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from streamer.video.files.kind import Sound
+from streamer.video.files.file_format import FilmSound
 from streamer.video.files.movie import MovieWriter
 from streamer.video.files.soundtrack import _gapless
 
@@ -47,7 +47,7 @@ def film(
 
 def put_under(source: Path, path: Path, times: list[float], until_s: float | None = None) -> Path:
     """A new film with the sound of another."""
-    with MovieWriter(path, SIZE, 10, Sound(source, until_s)) as movie:
+    with MovieWriter(path, SIZE, 10, FilmSound(source, until_s)) as movie:
         for time_s in times:
             movie.write(np.full((*SIZE, 3), 90, np.uint8), time_s)
     return path

@@ -13,7 +13,7 @@ import pytest
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video.encoding.encode import Encoder
+from streamer.video.encoding.shared_encoder import Encoder
 from tests.patience import PATIENCE_S
 
 ARGS = [

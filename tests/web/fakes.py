@@ -408,7 +408,7 @@ class FakeOutputs:
         state = "connecting" if enabled else "disabled"
         self.items[name] = replace(self.items[name], state=state, reason="", enabled=enabled, retry_in_s=None)
 
-    def channel(self, path: str) -> FakeChannel | None:
+    def http_output(self, path: str) -> FakeChannel | None:
         return self.channels.get(path)
 
 

@@ -30,7 +30,7 @@ from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnails
-from streamer.video.added import read_block
+from streamer.video.output_request import read_block
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo

@@ -25,7 +25,7 @@ class Objective(ABC):
     """
 
     name: ClassVar[str]
-    """As ``Target.kind`` has it."""
+    """As ``ByteWriter.kind`` has it."""
     grouped: ClassVar[bool] = False
     """Whether all targets of the kind share one loss, since their worths have one unit and one map; else each has its own,
     whose gradient is divided by its size where several meet."""

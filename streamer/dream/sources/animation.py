@@ -13,7 +13,7 @@ from PIL import Image
 from streamer.config_source import is_url
 from streamer.dream.sources.picture import BROKEN, MAX_PIXELS, SourceError
 from streamer.dream.sources.readers import FilmReader, VideoReader
-from streamer.media.animations import LEAST_MS, is_animated_webp
+from streamer.media.animated_webp import LEAST_MS, is_animated_webp
 from streamer.media.transparency import on_backdrop
 
 SUFFIXES = (".gif", ".webp", ".png", ".apng", ".avif", ".avifs")

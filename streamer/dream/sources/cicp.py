@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamer.dream.sources.deep_colour import PNG
 from streamer.dream.sources.picture_formats import ftyp_brand
-from streamer.media.tone import Primaries, Transfer
+from streamer.media.tone_mapping import Primaries, Transfer
 
 HEAD = 1 << 16
 """Bytes in which AVIF and HEIF have their properties, before their pixels."""

@@ -24,7 +24,7 @@ from streamer.dream.sources.deep_colour import (
 )
 from streamer.dream.sources.icc_profiles import IccProfile, ProfileError, lab_to_srgb
 from streamer.dream.sources.picture_formats import AVIF_BRANDS, HEIF_BRANDS, INSTALL_HEIF, RAW, ftyp_brand
-from streamer.media.tone import Transfer
+from streamer.media.tone_mapping import Transfer
 from streamer.media.transparency import on_backdrop
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
         image = image.getchannel("L") if image.mode == "LA" else layer.convert("RGB")
     coded = cicp_colours(path)
     if coded is not None and not (icc and coded[0] is Transfer.SDR):
-        from streamer.media.cube import picture_in_srgb  # imports PyAV
+        from streamer.media.colour_lut import picture_in_srgb  # imports PyAV
 
         rgb = picture_in_srgb(np.asarray(image.convert("RGB")), *coded)
     else:
@@ -144,7 +144,7 @@ def _deep_in_srgb(deep: DeepPicture, icc: bytes | None, path: Path) -> np.ndarra
     if values.ndim == 2 and (coded is not None or profile is None or profile.mode != "L"):
         values = np.repeat(values[:, :, None], 3, axis=2)
     if coded is not None:
-        from streamer.media.cube import picture_in_srgb  # imports PyAV
+        from streamer.media.colour_lut import picture_in_srgb  # imports PyAV
 
         rgb = picture_in_srgb(values, *coded)
     else:

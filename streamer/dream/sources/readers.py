@@ -26,9 +26,9 @@ from streamer.dream.sources.opencv import silence
 from streamer.dream.sources.picture import MAX_PIXELS, SourceError
 from streamer.media.colour import as_array, in_rgb
 from streamer.media.opening import open_file, open_stream
-from streamer.media.orientation import ShapeNotes, upright
+from streamer.media.orientation import DisplayShapeReader, upright
 from streamer.media.timeline import PLAIN_FPS, followed, pictures
-from streamer.media.tracks import TrackError, leave_others, picture_track
+from streamer.media.tracks import TrackError, discard_other_tracks, picture_track
 
 log = logging.getLogger(__name__)
 
@@ -151,9 +151,9 @@ class FilmReader:
         # Decoders that share out whole pictures are late by as many; where a picture stands, the next may be long in coming.
         stream.thread_type = "SLICE" if stream.codec_context.codec.name in STANDING else "AUTO"
         self._fps = float(stream.average_rate or PLAIN_FPS)
-        self._notes = ShapeNotes(stream)
+        self._notes = DisplayShapeReader(stream)
         if self._far and container.format.name in IN_PIECES:
-            leave_others(container, stream)
+            discard_other_tracks(container, stream)
         # Sound has a say in where a film's parts begin; of a stream, all that is not seen would come over the network in vain.
         tracks = followed(container)
         if self._far or stream not in tracks:  # it may be a cover that was asked for

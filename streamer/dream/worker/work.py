@@ -74,7 +74,9 @@ def main(connection: Connection, assignment: Assignment) -> None:
             dream, begin = _make(assignment, send), _order(orders)
         logging.getLogger().setLevel(logging.INFO)
         dream = _with_threads(dream or _make(assignment, send), assignment.threads)
-        largest = None if ALGORITHMS[config.dream.algorithm].screen == "ink" else largest_canvas(config.canvas, config.video)
+        largest = (
+            None if ALGORITHMS[config.dream.algorithm].interpolator == "ink" else largest_canvas(config.canvas, config.video)
+        )
         frame_s = 1 / config.video.fps
         budget = Budget(
             config.dream,

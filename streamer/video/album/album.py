@@ -17,11 +17,11 @@ import numpy as np
 from streamer.config import AlbumConfig
 from streamer.loop import Loop
 from streamer.messages import Dreamt, Frame, Keyframe, Reason, Refused, Scene, Target
-from streamer.video.album.airing import Aired, Airing
-from streamer.video.album.files import ERRORS, jpeg, small_jpeg, write_clip
-from streamer.video.album.folder import ID, FileKind, Folder, new_id
+from streamer.video.album.album_files import ERRORS, jpeg, small_jpeg, write_clip
+from streamer.video.album.album_folder import ID, AlbumFolder, FileKind, new_id
+from streamer.video.album.clip_buffer import ClipBuffers, Cut
 from streamer.video.album.gifs import Gifs
-from streamer.video.album.ring import Cut, Rings
+from streamer.video.album.on_air_tracker import AiredDream, OnAirTracker
 from viewer_text.clean import clean_name
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.25
 """Seconds from one look for dreams that left the air to the next."""
 ENCODED_S = 2.0
-"""Seconds after which a dream's last frame is encoded, or never; its packets stay for longer than that (``ring.SLACK_S``)."""
+"""Seconds after which a dream's last frame has been encoded, if ever. Its packets stay longer (``clip_buffer.SLACK_S``)."""
 LEAVING = 8
 """Dreams that have left the air and are not kept yet. When full: the oldest is let go, and the log says so."""
 SHORTEST_S = 3.0
@@ -56,7 +56,7 @@ class Album:
         self,
         config: AlbumConfig,
         folder: Path,
-        rings: Rings | None,
+        clip_buffers: ClipBuffers | None,
         blocks: Callable[[], Blocks],
         fps: int,
         clock: Callable[[], float] = time.monotonic,
@@ -70,13 +70,13 @@ class Album:
             fps: of the frames.
             wall: the time of day, Unix.
         """
-        self._config, self._rings, self._blocks, self._fps = config, rings, blocks, fps
+        self._config, self._clip_buffers, self._blocks, self._fps = config, clip_buffers, blocks, fps
         self._clock, self._wall = clock, wall
-        self._folder = Folder(folder, config.keep, config.max_mb * 1_000_000)
-        self._airing = Airing()
+        self._folder = AlbumFolder(folder, config.keep, config.max_mb * 1_000_000)
+        self._on_air = OnAirTracker()
         self._gifs = Gifs(self._folder)
         self._lock = threading.Lock()
-        self._leaving: deque[tuple[float, float, Aired]] = deque()
+        self._leaving: deque[tuple[float, float, AiredDream]] = deque()
         """When each is to be kept, the Unix time it left, and what it is."""
         self._clipping = threading.Lock()
         self._clipped: tuple[float, int, str] | None = None
@@ -113,11 +113,11 @@ class Album:
 
     def keyframe(self, keyframe: Keyframe) -> None:
         """A keyframe came, from which the next frames are made."""
-        self._airing.keyframe(keyframe)
+        self._on_air.keyframe(keyframe)
 
     def frame(self, frame: Frame, image: np.ndarray) -> None:
-        """The next frame is on air; arguments as ``Airing.frame`` has them."""
-        left = self._airing.frame(frame, image)
+        """The next frame is on air; arguments as ``OnAirTracker.frame`` has them."""
+        left = self._on_air.frame(frame, image)
         if left is None or left.frames < SHORTEST_S * self._fps or not (left.scene.user or self._config.wandering):
             return
         with self._lock:
@@ -133,13 +133,13 @@ class Album:
                 if not self._leaving or not (ending or self._leaving[0][0] <= self._clock()):
                     return
                 _, at_s, left = self._leaving.popleft()
-            if not self._breaks(left.scene):
+            if not self._is_blocked(left.scene):
                 self._keep(left, at_s, self._cut(left.first, left.last))
 
     def _cut(self, first: int, last: int, least: int = 0) -> Cut | None:
-        return None if self._rings is None else self._rings.cut(first, last, least)
+        return None if self._clip_buffers is None else self._clip_buffers.cut(first, last, least)
 
-    def _keep(self, aired: Aired, at_s: float, cut: Cut | None, clipped_by: str = "") -> Dreamt | None:
+    def _keep(self, aired: AiredDream, at_s: float, cut: Cut | None, clipped_by: str = "") -> Dreamt | None:
         """Keep a dream; None where it cannot be written."""
         scene, height, width = aired.scene, *aired.image.shape[:2]
         targets = tuple(dict.fromkeys(region.target for region in scene.regions))
@@ -179,7 +179,7 @@ class Album:
         blocks, found = self._blocks(), self._folder.entries
         if before:
             found = found[next((at + 1 for at, dream in enumerate(found) if dream.id == before), len(found)) :]
-        return tuple(islice((dream for dream in found if not _breaks(blocks, dream)), limit))
+        return tuple(islice((dream for dream in found if not _is_blocked(blocks, dream)), limit))
 
     def dream(self, dream_id: str) -> Dreamt:
         """One that may be shown.
@@ -188,7 +188,7 @@ class Album:
             Refused: ``NOT_FOUND``.
         """
         found = self._folder.find(dream_id) if ID.fullmatch(dream_id) else None
-        if found is None or _breaks(self._blocks(), found):
+        if found is None or _is_blocked(self._blocks(), found):
             raise Refused(Reason.NOT_FOUND, "there is no such dream; it may have made room for others, or have been removed")
         return found
 
@@ -238,16 +238,16 @@ class Album:
         """
         user = clean_name(user) or NAMELESS
         with self._clipping:
-            aired, before = self._airing.now
+            aired, before = self._on_air.now
             if aired is None:
                 raise Refused(Reason.NOT_FOUND, "nothing is dreamt yet")
-            if self._breaks(aired.scene) or self._blocks().blocks(user, "", ()):
+            if self._is_blocked(aired.scene) or self._blocks().blocks(user, "", ()):
                 raise Refused(Reason.BLOCKED, "that is blocked here")
             if self._clipped is not None and self._clipped[1] == aired.scene.id and self._clock() - self._clipped[0] < AGAIN_S:
                 kept = self._folder.find(self._clipped[2])
                 if kept is not None:
                     return kept
-            first = aired.first if before is None or self._breaks(before.scene) else before.first
+            first = aired.first if before is None or self._is_blocked(before.scene) else before.first
             cut = self._cut(first, aired.last, aired.last - round(BEHIND_S * self._fps))
             dream = self._keep(aired, self._wall(), cut, user)
             if dream is None:
@@ -255,7 +255,7 @@ class Album:
             self._clipped = self._clock(), aired.scene.id, dream.id
             return dream
 
-    def _breaks(self, scene: Scene) -> bool:
+    def _is_blocked(self, scene: Scene) -> bool:
         """Whether a scene is blocked."""
         return self._blocks().blocks(scene.user, scene.title, [region.target for region in scene.regions])
 
@@ -269,7 +269,7 @@ def _files(image: np.ndarray, cut: Cut | None) -> dict[FileKind, Callable[[Path]
     return files if cut is None else files | {"clip": partial(write_clip, cut)}
 
 
-def _breaks(blocks: Blocks, dream: Dreamt) -> bool:
+def _is_blocked(blocks: Blocks, dream: Dreamt) -> bool:
     """Whether a dream may not be shown."""
     if blocks.blocks(dream.user, dream.title, dream.targets):
         return True

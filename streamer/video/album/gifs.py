@@ -11,8 +11,8 @@ from pathlib import Path
 
 from streamer.loop import Loop
 from streamer.messages import Reason, Refused
-from streamer.video.album.files import ERRORS, write_gif
-from streamer.video.album.folder import Folder
+from streamer.video.album.album_files import ERRORS, write_gif
+from streamer.video.album.album_folder import AlbumFolder
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ NICENESS = 10
 class Gifs:
     """The GIFs of a folder's clips. Thread-safe."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: AlbumFolder) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._wanted: queue.Queue[str] = queue.Queue(WAITING)

@@ -12,13 +12,13 @@ from weakref import WeakValueDictionary
 
 from streamer.config import VideoConfig
 from streamer.messages import Frame
-from streamer.video.encoding.choice import Choice, choose
-from streamer.video.encoding.encode import Encoder, EncoderError, EncoderStatus, Listener
-from streamer.video.encoding.h264 import EASY_PRESET
+from streamer.video.encoding.encoder_run import StreamSound
+from streamer.video.encoding.encoder_selection import EncoderChoice, choose_encoder
+from streamer.video.encoding.h264 import LOWEST_EFFORT_PRESET
+from streamer.video.encoding.shared_encoder import Encoder, EncoderError, EncoderStatus, Listener
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
-from streamer.video.encoding.timeline import Sound
 
-__all__ = ["Choice", "EncodeSpec", "EncoderError", "Encoders", "EncodersStatus"]
+__all__ = ["EncodeSpec", "EncoderChoice", "EncoderError", "Encoders", "EncodersStatus"]
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class EncodersStatus:
     """How all encoding goes, at one moment."""
 
-    choice: Choice
+    choice: EncoderChoice
     """Which encoder all use, and why."""
     encodes: tuple[tuple[EncodeSpec, EncoderStatus], ...]
     """Each encode that somebody holds, the main one first; those that nobody watches do nothing."""
@@ -51,9 +51,9 @@ class Encoders:
     def __init__(
         self,
         video: VideoConfig,
-        sound: Callable[[], Sound] | None = None,
+        sound: Callable[[], StreamSound] | None = None,
         *,
-        choice: Choice | None = None,
+        choice: EncoderChoice | None = None,
         listen: Callable[[EncodeSpec], Listener] | None = None,
         always: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +71,7 @@ class Encoders:
             EncoderError: there is no H.264 encoder that takes these settings.
         """
         self._video, self._sound, self._clock = video, sound, clock
-        self.choice = choose(video) if choice is None else choice
+        self.choice = choose_encoder(video) if choice is None else choice
         """Which encoder all use, and why."""
         log.info("encoding with %s, preset %s: %s", self.choice.encoder, self.choice.preset, self.choice.reason)
         if self.choice.no_gpu:
@@ -79,7 +79,7 @@ class Encoders:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         """Held while an encode is set up, which may take a while: frames go on being handed out."""
-        self._closed = self._easy = False
+        self._closed = self._low_effort = False
         self._dropped = 0
         self._others: WeakValueDictionary[EncodeSpec, Encoder] = WeakValueDictionary()
         self._listen = listen
@@ -129,7 +129,7 @@ class Encoders:
                 found = self._make(spec)
                 with self._lock:
                     self._others[spec] = found
-                    found.ease(self._easy)
+                    found.reduce_load(self._low_effort)
             return found
 
     def _make(self, spec: EncodeSpec) -> Encoder:
@@ -152,17 +152,17 @@ class Encoders:
             return Encoder(spec, self._sound, source=size, clock=self._clock)
 
     @property
-    def may_ease(self) -> bool:
+    def can_reduce_load(self) -> bool:
         """Whether any encode could do with less work."""
-        return self.choice.encoder == "libx264" and self.choice.preset != EASY_PRESET
+        return self.choice.encoder == "libx264" and self.choice.preset != LOWEST_EFFORT_PRESET
 
-    def ease(self, easy: bool) -> None:
+    def reduce_load(self, low_effort: bool) -> None:
         """Encode with as little work as may be, from the next keyframes on, or as ever again."""
         with self._lock:
-            self._easy = easy
+            self._low_effort = low_effort
             encoders = [self.main, *self._others.values()]
         for encoder in encoders:
-            encoder.ease(easy)
+            encoder.reduce_load(low_effort)
 
     def put(self, frame: Frame) -> None:
         """Hand over the frame on air; never blocks. Belongs to one thread.

@@ -35,7 +35,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class EncodedPicture:
     """One encoded picture."""
 
     data: bytes
@@ -45,7 +45,7 @@ class Coded:
     key: bool
 
 
-EASY_PRESET = "ultrafast"
+LOWEST_EFFORT_PRESET = "ultrafast"
 """x264's preset of least work."""
 IN_PARAMETER_SETS = {
     "superfast": "ref=1",
@@ -58,7 +58,7 @@ IN_PARAMETER_SETS = {
 easy one have. The offset is what x264 takes for its psychovisual optimisation, which begins with ``fast``."""
 
 
-def open_codec(spec: EncodeSpec, threads: int = 0, *, easy: bool = False) -> VideoCodecContext:
+def open_codec(spec: EncodeSpec, threads: int = 0, *, low_effort: bool = False) -> VideoCodecContext:
     """Set up an encoder for live viewers: no look-ahead, no B-frames, parameter sets before keyframes, colours tagged BT.709.
 
     Args:
@@ -90,9 +90,9 @@ def open_codec(spec: EncodeSpec, threads: int = 0, *, easy: bool = False) -> Vid
     # Who wants a constant rate wants the Main profile too, which ultrafast misses for its lack of arithmetic coding.
     constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k", "coder": "cabac"} if spec.cbr else {}
     preset, parameters = spec.preset, "scenecut=0"
-    if easy and preset != EASY_PRESET:
+    if low_effort and preset != LOWEST_EFFORT_PRESET:
         parameters += f":cabac=1:weightp=1:{IN_PARAMETER_SETS[preset]}"
-        preset = EASY_PRESET
+        preset = LOWEST_EFFORT_PRESET
     codec.options = {"preset": preset, "tune": "zerolatency", "x264-params": parameters, **constant, **rate}
     return codec
 
@@ -113,10 +113,10 @@ class H264Run:
     pictures at these places are encoded.
     """
 
-    def __init__(self, spec: EncodeSpec, *, easy: bool = False) -> None:
-        """Set up the encoder, ``easy`` for one of as little work as may be; raises av.FFmpegError."""
-        self.spec, self.easy = spec, easy
-        self._codec = open_codec(spec, easy=easy)
+    def __init__(self, spec: EncodeSpec, *, low_effort: bool = False) -> None:
+        """Set up the encoder, ``low_effort`` for one of as little work as may be; raises av.FFmpegError."""
+        self.spec, self.low_effort = spec, low_effort
+        self._codec = open_codec(spec, low_effort=low_effort)
         self._yuv: VideoFrame | None = None
         self._first = 0
         self.number: int | None = None
@@ -132,13 +132,13 @@ class H264Run:
         """Count keyframes from the picture with that number on, the next one."""
         self._first = number
 
-    def successor(self, *, easy: bool) -> H264Run:
+    def successor(self, *, low_effort: bool) -> H264Run:
         """A run that goes on from here, at a picture that is a keyframe; raises av.FFmpegError."""
-        run = H264Run(self.spec, easy=easy)
+        run = H264Run(self.spec, low_effort=low_effort)
         run._yuv = self._yuv
         return run
 
-    def encode(self, image: np.ndarray | None, number: int) -> list[Coded]:
+    def encode(self, image: np.ndarray | None, number: int) -> list[EncodedPicture]:
         """Encode a picture.
 
         Args:
@@ -156,7 +156,7 @@ class H264Run:
         found = []
         for packet in self._codec.encode(self._yuv):
             assert packet.pts is not None
-            coded = Coded(bytes(packet), packet.pts, packet.is_keyframe)
+            coded = EncodedPicture(bytes(packet), packet.pts, packet.is_keyframe)
             if not self.parameter_sets:
                 self.parameter_sets = parameter_sets(coded.data)
             found.append(coded)

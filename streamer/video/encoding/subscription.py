@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from streamer.video.encoding.forms import VideoKind
 from streamer.video.encoding.h264 import Piece, fragment_times
+from streamer.video.encoding.muxers import VideoKind
 
 ImageKind = Literal["jpeg", "rgb"]
-Kind = VideoKind | ImageKind
+SubscriptionKind = VideoKind | ImageKind
 VIDEO_KINDS: tuple[VideoKind, ...] = get_args(VideoKind)
 IMAGE_KINDS: tuple[ImageKind, ...] = get_args(ImageKind)
 KINDS: tuple[str, ...] = VIDEO_KINDS + IMAGE_KINDS
@@ -29,7 +29,7 @@ class Subscription:
     """Pieces of video for one viewer, whole pictures each, beginning where a decoder can.
 
     ``ts``: whole MPEG-TS packets, PAT and PMT first. ``mp4``: the init segment, then one fragment per picture, times from
-    0. ``packets``: what ``wire.pack_info`` makes, then one picture as ``wire.pack`` makes it; where the encoder began anew, a
+    0. ``packets``: ``packet_protocol.pack_info``, then one picture as ``pack`` writes it; where the encoder restarted, a
     picture with the info before it in one piece. ``ts+audio`` and ``packets+audio``: the same with the sound that begins before
     the end of each picture. ``jpeg``: one file per picture. ``rgb``: the bytes of one picture, (h, w, 3) uint8.
 
@@ -38,7 +38,7 @@ class Subscription:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: SubscriptionKind,
         fps: float,
         *,
         gapless: bool,

@@ -40,11 +40,11 @@ class GifSpool:
 
     def __init__(
         self,
-        room: Path,
+        work_folder: Path,
         size: tuple[int, int],
         fps: Fraction,
         *,
-        keeps: bool = False,
+        resumable: bool = False,
         look: Callable[[], None] | None = None,
     ) -> None:
         """Begin with nothing.
@@ -69,9 +69,9 @@ class GifSpool:
         self._free: list[int] = []
         self._left_out: np.ndarray | None = None
         self._last = self._lasts = Fraction(0)
-        self._keeps, self._used = keeps, 0
-        self._path = room / SPOOL
-        self._file = self._path.open("r+b" if keeps and self._path.exists() else "w+b")
+        self._resumable, self._used = resumable, 0
+        self._path = work_folder / SPOOL
+        self._file = self._path.open("r+b" if resumable and self._path.exists() else "w+b")
 
     def add(self, image: np.ndarray, time_s: float | None = None) -> None:
         """Take an (h, w, 3) uint8 frame, or leave it out to keep the rate.
@@ -134,7 +134,7 @@ class GifSpool:
 
     def _keep(self, image: np.ndarray, time: Fraction) -> None:
         if len(self._slots) >= MAX_FRAMES:
-            self._free += [] if self._keeps else self._slots[1::2]
+            self._free += [] if self._resumable else self._slots[1::2]
             del self._slots[1::2], self._times[1::2]
             self._gap *= 2
             if time < self._times[-1] + self._gap - ROUNDING:
@@ -166,7 +166,7 @@ class GifSpool:
             "left_out": left_out,
         }
 
-    def take_up(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._seen, self._used, self._slots = int(state["seen"]), int(state["used"]), list(state["slots"])
         self._times = [Fraction(time) for time in state["times"]]

@@ -16,12 +16,12 @@ from typing import Any
 import av
 import numpy as np
 
+from streamer.video.files.file_format import FileFormat, FilmSound, try_writing
 from streamer.video.files.gif import GifSpool
-from streamer.video.files.kind import Kind, Sound, rehearse
 from streamer.video.files.mp4 import Mp4
-from streamer.video.files.pictures import Avif, Folder, Jpeg, Png, WebP
-from streamer.video.files.sound_codecs import choose
-from streamer.video.files.unfinished import beside, remove
+from streamer.video.files.partial_output import beside, remove
+from streamer.video.files.pictures import Avif, Jpeg, PictureFolder, Png, WebP
+from streamer.video.files.sound_codecs import choose_sound_track
 
 KINDS = ".mp4, .gif, .png, .jpg, .webp or .avif (the last frame), or a folder, named without a suffix"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
@@ -43,7 +43,7 @@ class MovieWriter:
     """Writes one video. Used as a context, it is finished when the block ends and removed when the block fails."""
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, sound: Sound | None = None, *, room: Path | None = None
+        self, path: Path, size: tuple[int, int], fps: float, sound: FilmSound | None = None, *, work_folder: Path | None = None
     ) -> None:
         """Begin a video. One of a single frame is tried before, so that what cannot be written is found out now.
 
@@ -63,31 +63,33 @@ class MovieWriter:
         """What whoever asked for it is to be told of the film whose sound it has, each in a line: sound that cannot be had."""
         self._size = size
         self._closed = False
-        kind: type[Kind] | None = Folder if _is_folder(path) or not path.suffix else _SUFFIXES.get(path.suffix.lower())
+        kind: type[FileFormat] | None = (
+            PictureFolder if _is_folder(path) or not path.suffix else _SUFFIXES.get(path.suffix.lower())
+        )
         if kind is None:
             raise MovieError(f"'{path}': cannot write '{path.suffix}'; use {KINDS}", wrong_call=True)
         try:
             if path.exists() and path.is_dir() != kind.is_folder:
                 raise MovieError(f"'{path}' is there already, and is not a folder", wrong_call=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._own = room is None
-            self._room = beside(path) if room is None else room
-            self._made = not self._room.is_dir()
-            self._room.mkdir(exist_ok=True)
+            self._own = work_folder is None
+            self._work_folder = beside(path) if work_folder is None else work_folder
+            self._made = not self._work_folder.is_dir()
+            self._work_folder.mkdir(exist_ok=True)
         except OSError as error:
             raise MovieError(f"cannot write '{path}': {error.strerror or error}", wrong_call=True) from error
         try:
             if sound is not None and kind.has_sound:
-                choice = choose(sound.film) if sound.choice is None else sound.choice
+                choice = choose_sound_track(sound.film) if sound.choice is None else sound.choice
                 self.notes = (choice.told,) if choice.told else ()
                 sound = replace(sound, choice=choice)
             rate = Fraction(fps).limit_denominator(1001)
-            rehearse(kind, self._room, size, rate, sound)
-            self._kind = kind(self._room, size, rate, keeps=not self._own)
-            self._kind.accompany(sound)
+            try_writing(kind, self._work_folder, size, rate, sound)
+            self._kind = kind(self._work_folder, size, rate, resumable=not self._own)
+            self._kind.set_sound(sound)
         except FAULTS as error:
             if self._own or self._made:
-                remove(self._room)
+                remove(self._work_folder)
             raise MovieError(f"cannot write '{path}': {_reason(error)}") from error
 
     @property
@@ -102,9 +104,9 @@ class MovieWriter:
         except OSError as error:
             raise self._failure(error) from error
 
-    def take_up(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from there; before the first frame. Raises OSError where the room lacks something."""
-        self._kind.take_up(state)
+        self._kind.restore(state)
 
     def stop_here(self) -> Path | None:
         """Make what there is whole, where it can be looked at, and write no more; what lies in the room can be gone on with.
@@ -122,7 +124,7 @@ class MovieWriter:
             self._kind.finish_so_far()
             if self._kind.is_folder:
                 return self._kind.part
-            return self._kind.part.replace(self._room / f"so_far{self.path.suffix.lower()}")
+            return self._kind.part.replace(self._work_folder / f"so_far{self.path.suffix.lower()}")
         except (OSError, ValueError, av.FFmpegError) as error:
             raise self._failure(error) from error
         finally:
@@ -175,7 +177,7 @@ class MovieWriter:
             self._closed = True
             self._kind.give_up()
         if self._own:
-            remove(self._room)
+            remove(self._work_folder)
 
     def _failure(self, error: Exception) -> MovieError:
         return MovieError(f"cannot write '{self.path}': {_reason(error)}")
@@ -190,10 +192,10 @@ class MovieWriter:
             self.abort()
 
 
-class _Gif(Kind):
-    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
-        super().__init__(room, size, fps, keeps=keeps)
-        self._spool = GifSpool(room, size, fps, keeps=keeps)
+class _Gif(FileFormat):
+    def __init__(self, work_folder: Path, size: tuple[int, int], fps: Fraction, *, resumable: bool = False) -> None:
+        super().__init__(work_folder, size, fps, resumable=resumable)
+        self._spool = GifSpool(work_folder, size, fps, resumable=resumable)
 
     def add(self, image: np.ndarray) -> None:
         self._spool.add(image, self.time_s)
@@ -205,15 +207,15 @@ class _Gif(Kind):
     def state(self) -> dict[str, Any]:
         return {**super().state(), "spool": self._spool.state()}
 
-    def take_up(self, state: Mapping[str, Any]) -> None:
-        super().take_up(state)
-        self._spool.take_up(state["spool"])
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self._spool.restore(state["spool"])
 
     def give_up(self) -> None:
         self._spool.close()
 
 
-_SUFFIXES: dict[str, type[Kind]] = {
+_SUFFIXES: dict[str, type[FileFormat]] = {
     ".mp4": Mp4,
     ".gif": _Gif,
     ".png": Png,

@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 
 from streamer.media.opening import create_file, open_file
 from streamer.video.encoding.h264 import BT709, LIMITED_RANGE, to_yuv
-from streamer.video.files.kind import Kind, Sound
+from streamer.video.files.file_format import FileFormat, FilmSound
 from streamer.video.files.soundtrack import Soundtrack
 
 X264 = {"crf": "18", "preset": "medium"}
@@ -45,14 +45,14 @@ OPEN, TAIL = ".open", "tail"
 """End of the name of the piece at work, and name of the file of its frames."""
 
 
-class Mp4(Kind):
+class Mp4(FileFormat):
     """H.264, yuv420p, BT.709, index in front."""
 
     has_sound = True
 
-    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
+    def __init__(self, work_folder: Path, size: tuple[int, int], fps: Fraction, *, resumable: bool = False) -> None:
         """Begin a video; raises ValueError where H.264 cannot hold its size."""
-        super().__init__(room, size, fps, keeps=keeps)
+        super().__init__(work_folder, size, fps, resumable=resumable)
         if max(size) > LONGEST_PX:
             raise ValueError(f"{size[1]}x{size[0]} is too large for H.264, whose sides are at most {LONGEST_PX} pixels")
         height, width = size
@@ -60,15 +60,15 @@ class Mp4(Kind):
         self._size = height + self._pad[0], width + self._pad[1]
         self._fps, self._time_base, self._plain = fps, 1 / fps, 1
         self._length = piece_frames(self._size)
-        self._sound: Sound | None = None
+        self._sound: FilmSound | None = None
         self._done: list[Path] = []
         self._piece: _Piece | None = None
         self._held: VideoFrame | None = None
         self._last_pts = -1
-        self._tail = (room / TAIL).open("r+b" if (room / TAIL).exists() else "w+b") if keeps else None
+        self._tail = (work_folder / TAIL).open("r+b" if (work_folder / TAIL).exists() else "w+b") if resumable else None
         self._tail_pts: list[int] = []
 
-    def accompany(self, sound: Sound | None) -> None:
+    def set_sound(self, sound: FilmSound | None) -> None:
         """Take a film's sound along; its frames come at their own times then."""
         if sound is not None:
             self._plain, self._time_base, self._sound = round(self._time_base / TICK), TICK, sound
@@ -109,7 +109,7 @@ class Mp4(Kind):
         self._put_together(pieces, whole=True)
         self._let_go()
 
-    def end_rehearsal(self) -> None:
+    def end_trial(self) -> None:
         """Finish it with the first sound, and without all the rest."""
         self._finish(whole=False)
 
@@ -119,13 +119,13 @@ class Mp4(Kind):
         self._tail.flush()
         return {**super().state(), "last_pts": self._last_pts, "tail": self._tail_pts}
 
-    def take_up(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from there: pieces done since then are kept, and the one at work is encoded again as far as it had got."""
-        super().take_up(state)
+        super().restore(state)
         assert self._tail is not None, "it kept them"
-        for left in self.room.glob(f"*{OPEN}"):
+        for left in self.work_folder.glob(f"*{OPEN}"):
             left.unlink()
-        found = {int(match[1]): path for path in self.room.iterdir() if (match := PIECE.fullmatch(path.name))}
+        found = {int(match[1]): path for path in self.work_folder.iterdir() if (match := PIECE.fullmatch(path.name))}
         self._done = [found[number] for number in range(len(found)) if number in found]
         at_work = max(0, self.frames - 1) // self._length
         if len(self._done) < at_work or len(self._done) != len(found):
@@ -156,7 +156,9 @@ class Mp4(Kind):
 
     def _hold(self, frame: VideoFrame, pts: int) -> None:
         if self._piece is None:
-            self._piece = _Piece(self.room / f"{len(self._done):06}_{pts}{OPEN}", pts, self._size, self._fps, self._time_base)
+            self._piece = _Piece(
+                self.work_folder / f"{len(self._done):06}_{pts}{OPEN}", pts, self._size, self._fps, self._time_base
+            )
         frame.pts, frame.time_base = pts - self._piece.start, self._time_base
         self._held = frame
 

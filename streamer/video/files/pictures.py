@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, features
 
-from streamer.video.files.kind import Kind
+from streamer.video.files.file_format import FileFormat
 
 JPEG_QUALITY = 92
 WEBP, AVIF = {"quality": 92, "method": 4}, {"quality": 85}
@@ -22,7 +22,7 @@ WEBP, AVIF = {"quality": 92, "method": 4}, {"quality": 85}
 FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 
 
-class Png(Kind):
+class Png(FileFormat):
     """The last frame, without loss."""
 
     def add(self, image: np.ndarray) -> None:
@@ -60,13 +60,13 @@ class Avif(Png):
         self.part.write_bytes(_by_pillow("AVIF", self._last, AVIF))
 
 
-class Folder(Kind):
+class PictureFolder(FileFormat):
     """Every frame, ``frame_000001.png`` and so on."""
 
     is_folder = True
 
-    def __init__(self, room: Path, size: tuple[int, int], fps: Fraction, *, keeps: bool = False) -> None:
-        super().__init__(room, size, fps, keeps=keeps)
+    def __init__(self, work_folder: Path, size: tuple[int, int], fps: Fraction, *, resumable: bool = False) -> None:
+        super().__init__(work_folder, size, fps, resumable=resumable)
         self.part.mkdir(exist_ok=True)
 
     def add(self, image: np.ndarray) -> None:

@@ -39,7 +39,7 @@ class SoundChoice:
     """One line about sound that cannot be had; empty where nothing is missing."""
 
 
-def choose(film: Path) -> SoundChoice:
+def choose_sound_track(film: Path) -> SoundChoice:
     """Find the best sound track that can be decoded, and whether an MP4 takes it as it is.
 
     Raises:

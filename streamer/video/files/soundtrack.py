@@ -19,7 +19,7 @@ from av.packet import Packet
 from streamer.media.opening import open_file
 from streamer.media.timeline import followed, packets
 from streamer.media.tracks import picture_track
-from streamer.video.files.sound_codecs import SoundChoice, choose
+from streamer.video.files.sound_codecs import SoundChoice, choose_sound_track
 from streamer.video.sound.aac import BLOCK
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Soundtrack:
         self._film: InputContainer = open_file(film)
         self._ready: tuple[float, Packet[AudioStream]] | None = None
         self._packets: Iterator[tuple[float, Packet[AudioStream]]] = iter(())
-        choice = choose(film) if choice is None else choice
+        choice = choose_sound_track(film) if choice is None else choice
         if choice.track is None:
             return
         found = self._film.streams[choice.track]

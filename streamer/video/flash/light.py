@@ -44,7 +44,7 @@ class Glance:
     coarse: Light
 
 
-class Eye:
+class LuminanceReducer:
     """Reduces pictures of one size, (height, width), to what is judged."""
 
     def __init__(self, size: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ import math
 import cv2
 import numpy as np
 
-from streamer.video.flash.light import Eye, Glance
+from streamer.video.flash.light import Glance, LuminanceReducer
 from streamer.video.flash.meter import Meter
 
 FOLLOW_S = 1.0
@@ -37,14 +37,14 @@ class FlashLimiter:
     def __init__(self, size: tuple[int, int], fps: float) -> None:
         """Prepare for frames of ``size``, (height, width), at ``fps`` a second."""
         self._fps = fps
-        self._eye = Eye(size)
-        self._margin = max(1, round(self._eye.fine[0] * MARGIN))
+        self._reducer = LuminanceReducer(size)
+        self._margin = max(1, round(self._reducer.fine[0] * MARGIN))
         self._size = size
         self._shown: Meter | None = None
         self._source: Meter | None = None  # differs from what is shown only while that is held back
         self._image: np.ndarray | None = None
         self._number = 0
-        self._strength = np.zeros(self._eye.fine, np.float32)
+        self._strength = np.zeros(self._reducer.fine, np.float32)
         self.limited = 0
         """Frames that were changed so far."""
 
@@ -58,8 +58,8 @@ class FlashLimiter:
         Returns:
             ``image`` itself wherever possible, else a new picture between the one shown last and this one.
         """
-        looked = self._eye.look(image)
-        glance = self._eye.glance(looked)
+        looked = self._reducer.look(image)
+        glance = self._reducer.glance(looked)
         if self._shown is None or self._image is None or number <= self._number:
             self._shown, self._source = Meter(glance, self._fps), None
             return self._show(image, number)
@@ -101,15 +101,15 @@ class FlashLimiter:
         """Go from the last picture toward this one, nowhere so far that it flashes."""
         assert self._image is not None
         follow = 1 - self._strength * math.exp(-step_s / FOLLOW_S)
-        now, before = looked.copy(), self._eye.look(self._image).copy()
+        now, before = looked.copy(), self._reducer.look(self._image).copy()
         for left in reversed(range(ROUNDS)):
-            change = shown.judge(self._eye.glance(_between(before, now, follow)), held=True)
+            change = shown.judge(self._reducer.glance(_between(before, now, follow)), held=True)
             if change.danger is None:
                 break
             still = shown.around(change.danger, self._margin)
             follow *= 1 - still * (0.75 if left else 1.0)
         result = _between(self._image, image, follow)
-        shown.commit(shown.judge(self._eye.glance(self._eye.look(result))))
+        shown.commit(shown.judge(self._reducer.glance(self._reducer.look(result))))
         return result
 
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from streamer.video.flash.grid_turns import Places, Turns, above, where
 from streamer.video.flash.light import Glance
-from streamer.video.flash.places import Places, Turns, above, where
 
 AREA = 0.20
 """Part of a field that must turn at once to count; the source says a quarter."""

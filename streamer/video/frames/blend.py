@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from streamer.messages import Pose
-from streamer.video.frames.residual import Residual, read_at
+from streamer.video.frames.residual_flow import Residual, read_at
 from streamer.zoom import sampling_matrix
 
-Source = tuple[np.ndarray, Pose]
+PosedImage = tuple[np.ndarray, Pose]
 """A picture (H, W, 3) uint8, best from ``prepare``, and its pose."""
 
 BORDER = cv2.BORDER_REFLECT
@@ -51,7 +51,7 @@ class Blend:
         matrix = sampling_matrix(own, pose, _size(image), self.size)
         return cv2.warpAffine(image, matrix, self.size[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=BORDER)
 
-    def dense(self, older: Source, newer: Source, pose: Pose, fraction: float) -> np.ndarray:
+    def dense(self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float) -> np.ndarray:
         """Blend two keyframes a moment apart: a plain cross-fade but for the rim that one does not cover."""
         first, second = (self.one(image, own, pose) for image, own in (older, newer))
         result = cv2.addWeighted(first, 1 - fraction, second, fraction, 0.0)
@@ -63,7 +63,7 @@ class Blend:
         return result
 
     def sparse(
-        self, older: Source, newer: Source, pose: Pose, fraction: float, residual: Residual | None, strength: float
+        self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float, residual: Residual | None, strength: float
     ) -> np.ndarray:
         """Blend two keyframes far apart, heeding what is known of their difference as far as ``strength`` (0..1) says."""
         if residual is None or strength == 0.0:
@@ -84,7 +84,7 @@ class Blend:
         raised = (_detail_gain(look, share) - 1) * (1 - look[..., 0]) * (DETAIL_KEPT * strength)
         return self._raise_detail(blended, 1 + raised)
 
-    def _moved(self, source: Source, pose: Pose, residual: Residual, flow: np.ndarray, share: np.ndarray) -> np.ndarray:
+    def _moved(self, source: PosedImage, pose: Pose, residual: Residual, flow: np.ndarray, share: np.ndarray) -> np.ndarray:
         """A keyframe as seen from ``pose``, each place read beside its own by a (2, 4) ``share`` of the flow there and back."""
         image, own = source
         places = cv2.transform(self._grid.places, sampling_matrix(own, pose, _size(image), self.size))
@@ -92,13 +92,15 @@ class Blend:
         places = cv2.add(places, cv2.transform(flow, to_source[:, :2] @ share), dst=places)
         return read_at(image, self._enlarge("places", places, self._grid), cv2.INTER_LINEAR, BORDER)
 
-    def _weight(self, older: Source, newer: Source, pose: Pose, fraction: float | np.ndarray, grid: _Grid) -> np.ndarray:
+    def _weight(
+        self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float | np.ndarray, grid: _Grid
+    ) -> np.ndarray:
         """The newer keyframe's share on the grid: ``fraction``, but for places that only one of the two covers."""
         first, second = (self._cover(source, pose, grid) for source in (older, newer))
         weight = fraction * second
         return np.asarray(weight / (weight + (1 - fraction) * first), np.float32)
 
-    def _cover(self, source: Source, pose: Pose, grid: _Grid) -> np.ndarray:
+    def _cover(self, source: PosedImage, pose: Pose, grid: _Grid) -> np.ndarray:
         """How surely each place of the grid lies within a picture: nearly 0 at its edge and outside, 1 beyond the seam."""
         height, width = _size(source[0])
         places = cv2.transform(grid.places, sampling_matrix(source[1], pose, (height, width), self.size))
@@ -122,7 +124,7 @@ class Blend:
         pad, (height, width) = grid.cell_px, self.size
         return full[pad : pad + height, pad : pad + width]
 
-    def _rims(self, older: Source, newer: Source, pose: Pose) -> list[tuple[slice, slice]]:
+    def _rims(self, older: PosedImage, newer: PosedImage, pose: Pose) -> list[tuple[slice, slice]]:
         """The four strips around the part of the frame that both cover; none where that is all of it."""
         height, width = self.size
         part = 1.0
@@ -215,7 +217,7 @@ def _in_between(fraction: float) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack([-(1 - t) * t * both, t * t * both]), np.hstack([(1 - t) ** 2 * both, -t * (1 - t) * both])
 
 
-def _sharper(older: Source, newer: Source, fraction: float) -> float:
+def _sharper(older: PosedImage, newer: PosedImage, fraction: float) -> float:
     """The newer picture's share where the two show the same: soon all of the one that was taken closer."""
     if newer[1].log_zoom >= older[1].log_zoom:
         return 1 - (1 - fraction) ** SHARPER_POWER

@@ -11,13 +11,13 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from streamer.video.encoding.wire import VIDEO_RATE, Media, MediaInfo
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 
 WAIT_FOR_OTHER_US = 1_000_000
 """How long pictures wait for sound that does not come, in microseconds; FFmpeg's own 10 s would be lost in a crash."""
 
 
-class Target(Protocol):
+class ByteWriter(Protocol):
     """Where the container's bytes go; with ``seek`` and ``tell`` besides, the container may go back to fill in its length."""
 
     def write(self, data: bytes, /) -> int:
@@ -33,7 +33,7 @@ class Container:
     """
 
     def __init__(
-        self, target: Target, format_name: str, info: MediaInfo, options: dict[str, str], *, start: int | None = None
+        self, target: ByteWriter, format_name: str, info: MediaInfo, options: dict[str, str], *, start: int | None = None
     ) -> None:
         """Prepare; the header is written with the first picture.
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from streamer.config import FileOutput
-from streamer.video.encoding.wire import VIDEO_RATE
+from streamer.video.encoding.packet_protocol import VIDEO_RATE
 from streamer.video.sinks.backoff import BackOff
-from streamer.video.sinks.demux import Picture, Pictures
+from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
 from streamer.video.sinks.disk import DiskGuard, is_full
-from streamer.video.sinks.pieces import Pieces
 from streamer.video.sinks.recording import LONGEST_S, Recording
+from streamer.video.sinks.recording_files import RecordingFiles
 from streamer.video.sinks.sink import Sink, SinkStatus, Subscribe
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,12 @@ class FileSink(Sink):
     ) -> None:
         """Prepare to record where ``output`` says; ``bitrate_kbps`` tells how long the disk's room lasts."""
         super().__init__(name, subscribe, kind="file", back_off=back_off)
-        self._pieces = Pieces(output.path, output.keep)
+        self._files = RecordingFiles(output.path, output.keep)
         self._split = round((output.split_s or LONGEST_S.get(output.path.suffix.lower(), 0.0)) * VIDEO_RATE)
         self._now = now
         margin_mb = max(1, round(bitrate_kbps * MARGIN_S / 8000))
-        self._guard = DiskGuard(self._pieces.folder, output.min_free_mb, margin_mb, "recording")
-        self._pictures = Pictures()
+        self._guard = DiskGuard(self._files.folder, output.min_free_mb, margin_mb, "recording")
+        self._demuxer = PacketDemuxer()
         self._recording: Recording | None = None
         self._checked: int | None = None
         self.current: Path | None = None
@@ -60,14 +60,14 @@ class FileSink(Sink):
     def open(self) -> None:
         """Make the folder; the file waits for its first picture."""
         self._guard.check()
-        self._pieces.folder.mkdir(parents=True, exist_ok=True)
-        self._pictures = Pictures()
+        self._files.folder.mkdir(parents=True, exist_ok=True)
+        self._demuxer = PacketDemuxer()
         self._checked = None
 
     def deliver(self, piece: bytes) -> None:
         """Write a picture and its sound."""
         try:
-            for picture in self._pictures.feed(piece):
+            for picture in self._demuxer.feed(piece):
                 self._look_at_disk(picture.video.pts)
                 self._write(picture)
         except OSError as error:
@@ -81,7 +81,7 @@ class FileSink(Sink):
         if recording is not None:
             recording.close()
 
-    def _write(self, picture: Picture) -> None:
+    def _write(self, picture: PictureWithSound) -> None:
         recording = self._recording
         if recording is not None:
             for sound in picture.before:
@@ -91,15 +91,15 @@ class FileSink(Sink):
         for media in (picture.video, *picture.after):
             recording.mux(media)
 
-    def _splits(self, recording: Recording, picture: Picture) -> bool:
+    def _splits(self, recording: Recording, picture: PictureWithSound) -> bool:
         """Whether a new file begins with this picture."""
         if not recording.takes(picture):
             return True
         return bool(self._split) and picture.video.key and picture.video.pts - recording.start >= self._split
 
-    def _begin(self, picture: Picture) -> Recording:
+    def _begin(self, picture: PictureWithSound) -> Recording:
         self.finish()
-        file, path = self._pieces.create(self._now())
+        file, path = self._files.create(self._now())
         self._recording = Recording(file, path, picture.info, picture.video.pts)
         self.current = path
         log.info("recording to %s", path)

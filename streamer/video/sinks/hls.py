@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from streamer.config import HlsOutput
-from streamer.video.encoding.wire import VIDEO_RATE, Media
+from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media
 from streamer.video.sinks.container import Container
-from streamer.video.sinks.demux import Picture, Pictures
+from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
 from streamer.video.sinks.disk import DiskGuard, is_full
 from streamer.video.sinks.playlist import Playlist, Segment
 from streamer.video.sinks.sink import Sink, Subscribe
@@ -38,10 +38,10 @@ class _Memory:
         return len(data)
 
 
-class _Growing:
+class _OpenSegment:
     """The segment that pictures are being added to."""
 
-    def __init__(self, picture: Picture, began: datetime, *, discontinuity: bool) -> None:
+    def __init__(self, picture: PictureWithSound, began: datetime, *, discontinuity: bool) -> None:
         self.info = picture.info
         self.start = self.end = picture.video.pts
         self.began = began
@@ -82,7 +82,7 @@ class HlsSink(Sink):
         self._window, self._segment_s = output.window, output.segment_s
         self._now = now
         self._guard = DiskGuard(output.folder, 0, MARGIN_MB, "the HLS folder")
-        self._growing: _Growing | None = None
+        self._segment: _OpenSegment | None = None
         self._begin_anew("")
 
     def open(self) -> None:
@@ -98,7 +98,7 @@ class HlsSink(Sink):
     def deliver(self, piece: bytes) -> None:
         """Take a picture and its sound; a segment is written when the next begins."""
         try:
-            for picture in self._pictures.feed(piece):
+            for picture in self._demuxer.feed(piece):
                 self._take(picture)
         except OSError as error:
             self._gave_up = True
@@ -108,44 +108,44 @@ class HlsSink(Sink):
 
     def finish(self) -> None:
         """Write what there is of the last segment and tell players that it was the last; nothing after a failure."""
-        growing, self._growing = self._growing, None
-        if growing is not None and not self._gave_up:
-            self._publish(growing, growing.end, ended=True)
+        segment, self._segment = self._segment, None
+        if segment is not None and not self._gave_up:
+            self._publish(segment, segment.end, ended=True)
 
     def _begin_anew(self, earlier: str) -> None:
         self._playlist = Playlist(self._window, self._segment_s, earlier)
-        self._pictures = Pictures()
-        self._growing = None
+        self._demuxer = PacketDemuxer()
+        self._segment = None
         self._leaving: list[str] = []
         self._gave_up = False
 
-    def _take(self, picture: Picture) -> None:
-        growing = self._growing
-        if growing is not None:
+    def _take(self, picture: PictureWithSound) -> None:
+        segment = self._segment
+        if segment is not None:
             for sound in picture.before:
-                growing.mux(sound)
+                segment.mux(sound)
         begins, broken = self._begins(picture)
         if begins:
-            if growing is not None:
-                self._publish(growing, growing.end if broken else picture.video.pts)
-            growing = self._growing = _Growing(picture, self._now(), discontinuity=broken)
-        assert growing is not None
+            if segment is not None:
+                self._publish(segment, segment.end if broken else picture.video.pts)
+            segment = self._segment = _OpenSegment(picture, self._now(), discontinuity=broken)
+        assert segment is not None
         for media in (picture.video, *picture.after):
-            growing.mux(media)
+            segment.mux(media)
 
-    def _begins(self, picture: Picture) -> tuple[bool, bool]:
+    def _begins(self, picture: PictureWithSound) -> tuple[bool, bool]:
         """Whether a segment begins with this picture, and whether its time or kind does not go on from the one before."""
-        growing = self._growing
-        if growing is None or picture.info != growing.info or picture.video.pts < growing.end:
+        segment = self._segment
+        if segment is None or picture.info != segment.info or picture.video.pts < segment.end:
             return True, True
-        return picture.video.key and picture.video.pts - growing.start >= self._segment_s * VIDEO_RATE, False
+        return picture.video.key and picture.video.pts - segment.start >= self._segment_s * VIDEO_RATE, False
 
-    def _publish(self, growing: _Growing, end: int, *, ended: bool = False) -> None:
+    def _publish(self, segment: _OpenSegment, end: int, *, ended: bool = False) -> None:
         """Write a segment, then the playlist with it, then delete what nobody will fetch any more."""
         name = f"zoomdream-{self._playlist.next_number:06}.ts"
-        self._replace(name, growing.close())
-        length_s = (end - growing.start) / VIDEO_RATE
-        self._leaving += self._playlist.add(Segment(name, length_s, growing.began, growing.discontinuity))
+        self._replace(name, segment.close())
+        length_s = (end - segment.start) / VIDEO_RATE
+        self._leaving += self._playlist.add(Segment(name, length_s, segment.began, segment.discontinuity))
         self._replace(INDEX, self._playlist.text(ended=ended).encode())
         self._leaving = self._leaving[-GRACE_SEGMENTS:]
         wanted = {*self._playlist.names, *self._leaving}

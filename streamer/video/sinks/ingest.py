@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from streamer.config import MpegtsUdpOutput, RtmpOutput, TwitchIngestOutput
 from streamer.video.encoding.spec import EncodeSpec
-from streamer.video.sinks.secrets import KeyProblem, Redactor, read_key
+from streamer.video.sinks.secrets import Redactor, StreamKeyError, read_key
 
 TWITCH_SERVER = "rtmp://live.twitch.tv/app"
 """Twitch's own choice of a server nearby."""
@@ -50,7 +50,7 @@ def rtmp_destination(output: RtmpOutput) -> Destination:
     """Where an ``rtmp`` output goes: its key goes to the end of its address, unless that ends in one already.
 
     Raises:
-        KeyProblem: there is no key, or none that can be used.
+        StreamKeyError: there is no key, or none that can be used.
     """
     named = "key_env" in output.model_fields_set
     whole = len(urlsplit(output.url).path.strip("/").split("/")) > 1
@@ -69,7 +69,7 @@ def twitch_destination(output: TwitchIngestOutput) -> Destination:
     """Where a ``twitch_ingest`` output goes.
 
     Raises:
-        KeyProblem: there is no key, or none that can be used.
+        StreamKeyError: there is no key, or none that can be used.
     """
     key = read_key(output.key, output.key_file, output.key_env)
     if key is None:
@@ -131,5 +131,5 @@ def _host(name: str | None) -> str:
     return f"[{name}]" if name and ":" in name else str(name)
 
 
-def _no_key(name: str) -> KeyProblem:
-    return KeyProblem(f"there is no stream key; set 'key_file' to a file that holds it, or the environment variable {name}")
+def _no_key(name: str) -> StreamKeyError:
+    return StreamKeyError(f"there is no stream key; set 'key_file' to a file that holds it, or the environment variable {name}")

@@ -7,9 +7,9 @@ import io
 import os
 from pathlib import Path
 
-from streamer.video.encoding.wire import Media, MediaInfo
+from streamer.video.encoding.packet_protocol import Media, MediaInfo
 from streamer.video.sinks.container import Container
-from streamer.video.sinks.demux import Picture
+from streamer.video.sinks.demuxer import PictureWithSound
 from streamer.video.sinks.sink import SinkError
 
 SYNC_BYTES = 8 << 20
@@ -73,7 +73,7 @@ class Recording:
         self._whole = self._synced = 0
         self._last: int | None = None
 
-    def takes(self, picture: Picture) -> bool:
+    def takes(self, picture: PictureWithSound) -> bool:
         """Whether a picture can be added to those that are in it."""
         return picture.info == self.info and (self._last is None or picture.video.pts > self._last)
 

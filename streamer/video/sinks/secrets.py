@@ -23,7 +23,7 @@ _URL_KEY = re.compile(
 _URL_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE)
 
 
-class KeyProblem(Exception):
+class StreamKeyError(Exception):
     """There is no key that can be used; the text says where it was looked for and what to do, and holds no key."""
 
 
@@ -39,7 +39,7 @@ def read_key(key: str | None, key_file: Path | None, key_env: str, environment: 
         The key; None when none of them is there.
 
     Raises:
-        KeyProblem: the file cannot be used, or what was found is no key.
+        StreamKeyError: the file cannot be used, or what was found is no key.
     """
     if key is not None:
         return _checked(key, "'key'")
@@ -54,13 +54,13 @@ def _read(path: Path) -> str:
         # Not blocking: a pipe in its place must not hold the stream up.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise KeyProblem(f"'key_file' {path} cannot be read: {error.strerror}") from None
+        raise StreamKeyError(f"'key_file' {path} cannot be read: {error.strerror}") from None
     try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
-            raise KeyProblem(f"'key_file' {path} is no file")
+            raise StreamKeyError(f"'key_file' {path} is no file")
         if os.name == "posix" and mode & 0o077:
-            raise KeyProblem(f"'key_file' {path} can be read by others (mode {mode & 0o777:o}); run: chmod 600 {path}")
+            raise StreamKeyError(f"'key_file' {path} can be read by others (mode {mode & 0o777:o}); run: chmod 600 {path}")
         data = os.read(number, MOST_BYTES + 1)
     finally:
         os.close(number)
@@ -69,15 +69,15 @@ def _read(path: Path) -> str:
             return decoded(data).strip()
     except UnicodeDecodeError:
         pass
-    raise KeyProblem(f"'key_file' {path} holds no key: it must hold nothing but the key, as text")
+    raise StreamKeyError(f"'key_file' {path} holds no key: it must hold nothing but the key, as text")
 
 
 def _checked(key: str, where: str) -> str:
     key = key.strip().removeprefix("\ufeff")  # of a variable that was set from a file with a byte order mark
     if not key:
-        raise KeyProblem(f"{where} is empty; put the stream's key there")
+        raise StreamKeyError(f"{where} is empty; put the stream's key there")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise KeyProblem(f"{where} holds no key: a key is one word of ASCII letters, digits and signs")
+        raise StreamKeyError(f"{where} holds no key: a key is one word of ASCII letters, digits and signs")
     return key
 
 

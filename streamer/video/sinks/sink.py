@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from streamer.video.encoding.encode import EncoderError
+from streamer.video.encoding.shared_encoder import EncoderError
 from streamer.video.encoding.subscription import Subscription
 from streamer.video.sinks.backoff import BackOff
 

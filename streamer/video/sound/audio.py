@@ -1,6 +1,6 @@
 """What is heard: one track for all encodes, which each of them reads at its own pace.
 
-    music or radio ─ feeder's thread ─▶ Reservoir ─▶ volume, limiter ─▶ AAC ─▶ packets, kept a while ─▶ readers
+    music or radio ─ feeder's thread ─▶ SoundBuffer ─▶ volume, limiter ─▶ AAC ─▶ packets, kept a while ─▶ readers
 
 The readers draw it, by the time of the stream: so sound lasts exactly as long as the picture, whatever a clock says, and while
 nobody reads nothing is decoded. A source that is late, gone or broken is heard as silence, and never waited for.
@@ -19,12 +19,12 @@ import numpy as np
 
 from streamer.config import AudioConfig
 from streamer.video.sound.aac import BLOCK, AacEncoder, AacPacket
-from streamer.video.sound.ear import Beat, Ear
-from streamer.video.sound.feeder import Feeder, Source
+from streamer.video.sound.feeder import Feeder, SoundSource
 from streamer.video.sound.loudness import AHEAD, Limiter, to_factor
 from streamer.video.sound.music import Music, sound_files
 from streamer.video.sound.radio import Radio
-from streamer.video.sound.reservoir import Reservoir
+from streamer.video.sound.sound_analysis import Beat, SoundAnalyser
+from streamer.video.sound.sound_buffer import SoundBuffer
 
 KEEP_S = 10.0
 """Seconds of packets that are kept for readers behind the others. When full: the oldest go, and who is later misses them."""
@@ -90,17 +90,17 @@ class AudioTrack:
         self._ready = 0  # the sample up to which packets have been made
         self._feeder: Feeder | None = None
         self._closed = False
-        self._ear = Ear(config.rate)
+        self._analyser = SoundAnalyser(config.rate)
         self._place: tuple[int, int] | None = None  # a sample of the stream, and the source's that is heard then; None: silence
         self._clock = clock
         self.info = AudioInfo(config.rate, self._encoder.extradata, config.bitrate_kbps)
 
-    def reader(self, start_s: float) -> Reader:
+    def reader(self, start_s: float) -> AudioReader:
         """Begin to read at a time of the stream, in seconds; the first packet begins there or up to 22 ms later."""
         with self._lock:
             if self._feeder is None and not self._closed:
                 self._feeder = self._open()
-        return Reader(self, -(-round(start_s * self.info.rate) // BLOCK) * BLOCK)
+        return AudioReader(self, -(-round(start_s * self.info.rate) // BLOCK) * BLOCK)
 
     def set_volume(self, volume_db: float) -> None:
         """Raise or lower the sound by so many decibels instead, within one block: a leap would click."""
@@ -108,7 +108,7 @@ class AudioTrack:
 
     def listen(self, wanted: bool) -> None:
         """Find out beats and loudness from now on, or no more; a few seconds are under way that were not listened to."""
-        self._ear.listen(wanted)
+        self._analyser.listen(wanted)
 
     def beats(self, from_s: float, until_s: float, apart_s: float) -> list[Beat]:
         """The beats that are heard from one second of the stream on and before another, which may be a little ahead.
@@ -120,7 +120,7 @@ class AudioTrack:
         if place is None or until_s * rate - place[0] > KNOWN_S * rate:
             return []
         ahead = place[0] - place[1] + AHEAD
-        found = self._ear.beats(from_s * rate - ahead, until_s * rate - ahead, apart_s * rate)
+        found = self._analyser.beats(from_s * rate - ahead, until_s * rate - ahead, apart_s * rate)
         return [Beat((beat.at + ahead) / rate, beat.strength) for beat in found]
 
     def loudness(self, at_s: float) -> float:
@@ -128,16 +128,16 @@ class AudioTrack:
         rate, place = self.info.rate, self._place
         if place is None or at_s * rate - place[0] > KNOWN_S * rate:
             return 0.0
-        return self._ear.loudness(at_s * rate - place[0] + place[1] - AHEAD)
+        return self._analyser.loudness(at_s * rate - place[0] + place[1] - AHEAD)
 
     def status(self) -> AudioStatus:
         """What is heard now."""
         source, feeder = self._config.source, self._feeder
         if source == "silence" or feeder is None:
             return AudioStatus(source, "silence" if source == "silence" else "idle", "", 0)
-        reservoir = feeder.reservoir
+        sound_buffer = feeder.sound_buffer
         return AudioStatus(
-            source, "playing" if reservoir.playing else "waiting", feeder.playing, reservoir.breaks, feeder.error
+            source, "playing" if sound_buffer.playing else "waiting", feeder.playing, sound_buffer.breaks, feeder.error
         )
 
     def close(self, deadline_s: float = 2.0) -> None:
@@ -161,8 +161,8 @@ class AudioTrack:
         kind, source = self._config.source, open_source(self._config)
         if source is None:
             return None
-        reservoir = Reservoir(self._config.rate, CAPACITY_S[kind], START_S[kind])
-        return Feeder(source, reservoir, self._clock, IDLE_S if kind == "radio" else None, self._ear)
+        sound_buffer = SoundBuffer(self._config.rate, CAPACITY_S[kind], START_S[kind])
+        return Feeder(source, sound_buffer, self._clock, IDLE_S if kind == "radio" else None, self._analyser)
 
     def _jump(self, to: int) -> None:
         """Go on at another time: the stream was left alone for a while, or began anew."""
@@ -179,10 +179,10 @@ class AudioTrack:
             if self._feeder is not None:
                 before, self._volume = self._volume, self._wanted_volume
                 course = np.linspace(before, self._volume, BLOCK, dtype=np.float32)[:, None]
-                reservoir = self._feeder.reservoir
-                at = reservoir.at
-                samples = self._limiter.process(reservoir.take(BLOCK) * course)
-                self._place = (self._fed, at) if reservoir.playing else None
+                sound_buffer = self._feeder.sound_buffer
+                at = sound_buffer.at
+                samples = self._limiter.process(sound_buffer.take(BLOCK) * course)
+                self._place = (self._fed, at) if sound_buffer.playing else None
             packets = self._encoder.encode(samples, self._fed)
         self._fed += BLOCK
         for packet in packets:
@@ -192,7 +192,7 @@ class AudioTrack:
             self._packets.popleft()
 
 
-class Reader:
+class AudioReader:
     """One encode's place on the track; belongs to one thread."""
 
     def __init__(self, track: AudioTrack, start: int) -> None:
@@ -211,7 +211,7 @@ class Reader:
         return packets
 
 
-def open_source(config: AudioConfig) -> Source | None:
+def open_source(config: AudioConfig) -> SoundSource | None:
     """The source that a config asks for, not opened yet; None for silence."""
     if config.source == "music" and config.path is not None:
         return Music(config.path, config.rate, crossfade_s=config.crossfade_s, shuffle=config.shuffle)

@@ -11,13 +11,13 @@ import numpy as np
 
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sound.decoding import SoundError
-from streamer.video.sound.ear import Ear
-from streamer.video.sound.reservoir import Reservoir
+from streamer.video.sound.sound_analysis import SoundAnalyser
+from streamer.video.sound.sound_buffer import SoundBuffer
 
 log = logging.getLogger(__name__)
 
 
-class Source(Protocol):
+class SoundSource(Protocol):
     """Where sound comes from, read by one thread."""
 
     @property
@@ -40,11 +40,11 @@ class Feeder:
 
     def __init__(
         self,
-        source: Source,
-        reservoir: Reservoir,
+        source: SoundSource,
+        sound_buffer: SoundBuffer,
         clock: Callable[[], float],
         idle_s: float | None = None,
-        ear: Ear | None = None,
+        analyser: SoundAnalyser | None = None,
     ) -> None:
         """Start.
 
@@ -52,7 +52,7 @@ class Feeder:
             idle_s: seconds without a ``take`` after which the source is left until the next; None: never.
             ear: hears what comes into the reservoir.
         """
-        self.reservoir, self._ear = reservoir, ear
+        self.sound_buffer, self._analyser = sound_buffer, analyser
         self._source = source
         self._clock = clock
         self._idle_s = idle_s
@@ -75,7 +75,7 @@ class Feeder:
     def close(self, deadline_s: float) -> None:
         """End the thread; a connection that is being made may outlive the deadline a little, and ends by itself."""
         self._closing.set()
-        self.reservoir.close()
+        self.sound_buffer.close()
         self._source.hang_up()
         self._thread.join(deadline_s)
 
@@ -93,7 +93,7 @@ class Feeder:
             self._source.close()
             if self._closing.is_set():
                 break
-            self.reservoir.cut()
+            self.sound_buffer.cut()
             heard_s = self._clock() - self._since_s if self._since_s is not None else 0.0
             if self._closing.wait(back_off.pause_s(heard_s)):
                 break
@@ -107,10 +107,10 @@ class Feeder:
             if self._error:
                 self._error = ""
                 log.info("there is sound again")
-            start = self.reservoir.written
-            if self.reservoir.put(samples, self._idle_s):
-                if self._ear is not None:
-                    self._ear.hear(start, samples)
+            start = self.sound_buffer.written
+            if self.sound_buffer.put(samples, self._idle_s):
+                if self._analyser is not None:
+                    self._analyser.analyse(start, samples)
             elif not self._closing.is_set():
                 self._leave()
 
@@ -118,8 +118,8 @@ class Feeder:
         """Nobody listens: let the station go, and what it sent, until somebody does."""
         log.info("nobody listens to the radio any more; it is left until somebody does")
         self._source.close()
-        self.reservoir.clear()
-        self.reservoir.wait_until_taken()
+        self.sound_buffer.clear()
+        self.sound_buffer.wait_until_taken()
 
     def _fail(self, error: str) -> None:
         if self._closing.is_set():

@@ -93,7 +93,7 @@ class Station:
             raise TimeoutError
 
 
-class Dial:
+class StationConnector:
     """Opens addresses; one at a time."""
 
     def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 
 from streamer.video.sound.decoding import SoundError, decode
-from streamer.video.sound.icy import Dial, Station, reason, shown
+from streamer.video.sound.icy import Station, StationConnector, reason, shown
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Radio:
         self._url = url
         self._rate = rate
         self._timeout_s = timeout_s
-        self._dial = Dial(timeout_s, clock)
+        self._connector = StationConnector(timeout_s, clock)
         self._station: Station | None = None
         self._samples: Generator[np.ndarray, None, None] | None = None
         self._attempts = 0
@@ -91,18 +91,18 @@ class Radio:
         if self._samples is not None:
             self._samples.close()
         self._samples = self._station = None
-        self._dial.close()
+        self._connector.close()
 
     def hang_up(self) -> None:
         """End for good, from any thread: a ``read`` under way fails."""
-        self._dial.hang_up()
+        self._connector.hang_up()
 
     def _tune(self) -> Station:
         """Open the stream itself, through playlists if need be; after a failure another entry has its turn."""
         url, attempt = self._url, self._attempts
         self._attempts += 1
         for _ in range(MAX_DEPTH + 1):
-            station = self._dial.open(url)
+            station = self._connector.open(url)
             path = PurePosixPath(urlsplit(station.url).path)
             if station.content_type not in PLAYLIST_TYPES and path.suffix.lower() not in PLAYLIST_ENDINGS:
                 return station

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from streamer.config_react import ReactConfig
 from streamer.pulse import RISE_S, Pulse, Pulses
-from streamer.video.sound.ear import Beat
+from streamer.video.sound.sound_analysis import Beat
 
 LATEST_S = 0.5
 """Beats that were missed for longer than this, since no frame was made, are passed over."""
@@ -25,7 +25,7 @@ LEVEL_S = 0.5
 """…and least seconds from one to the next: each is written into the journal."""
 
 
-class Heard(Protocol):
+class SoundFeatures(Protocol):
     """The sound of the stream, by the seconds of the stream."""
 
     def beats(self, from_s: float, until_s: float, apart_s: float, /) -> list[Beat]:
@@ -36,7 +36,7 @@ class Heard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class DreamAdjustment:
     """What the dream is to do, besides what it does anyway."""
 
     pace: float = 1.0
@@ -49,13 +49,13 @@ class Wants:
     """Whether another subject is due."""
 
 
-CALM = Wants()
+NO_ADJUSTMENT = DreamAdjustment()
 
 
 class Reaction:
     """Turns sound into pulses and wants. ``frame`` belongs to one thread; the rest may be called from any."""
 
-    def __init__(self, react: ReactConfig, sound: Heard) -> None:
+    def __init__(self, react: ReactConfig, sound: SoundFeatures) -> None:
         """Go by some settings."""
         self._react, self._sound = react, sound
         self._lock = threading.Lock()
@@ -111,7 +111,7 @@ class Reaction:
         self._loudness = self._sound.loudness(heard_s)
         return self._pulses.closer(now_s), pulses
 
-    def wants(self, now_s: float) -> Wants:
+    def adjustment(self, now_s: float) -> DreamAdjustment:
         """What the dream is to do now; each bump and each change of subject is told once."""
         with self._lock:
             bumps, self._bumps = self._bumps, 0
@@ -121,8 +121,8 @@ class Reaction:
             self._level, self._levelled_s = level, now_s
         react, share = self._react, self._level / LEVELS
         if not react.enabled:
-            return CALM
-        return Wants(1 + react.pace * share, 1 + react.step * share, bumps, subject)
+            return NO_ADJUSTMENT
+        return DreamAdjustment(1 + react.pace * share, 1 + react.step * share, bumps, subject)
 
     def _rest(self) -> None:
         self._until_s, self._loudness, self._bar = None, 0.0, 0
