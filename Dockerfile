@@ -28,7 +28,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY assets assets
 COPY configs configs
-COPY viewer_text viewer_text
+COPY shared shared
 COPY bot bot
 COPY streamer streamer
 RUN pip freeze | grep -E '^torch' > /tmp/constraints.txt \

@@ -34,7 +34,7 @@ test: .make/dev
 check: .make/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict -p streamer -p bot -p viewer_text
+	$(BIN)/mypy --strict -p streamer -p bot -p shared
 	$(BIN)/mypy --config-file tools/mypy_scripts.ini
 
 bench: .make/dev
@@ -54,7 +54,7 @@ train-bundled: .make/run
 
 clean:
 	rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find streamer bot viewer_text tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find streamer bot shared tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # With what tests and checks need; enough for a run, too.
 .make/dev: pyproject.toml tools/install.py

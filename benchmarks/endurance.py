@@ -71,7 +71,7 @@ def main() -> None:
     if options.network:
         config = config.model_copy(update={"network": network_config(options.network)})
     dream = OfflineDream(config)
-    words = Vocabulary.load().narrowed(dream.wnids)
+    words = Vocabulary.load().for_network(dream.wnids)
     texts = SCENES if len(dream.wnids) >= 1000 else FEW
     scenes = [Scene(number, arrange(words.match(text).targets)) for number, text in enumerate(texts, 1)]
     seconds = options.minutes * 60

@@ -124,7 +124,7 @@ def main() -> None:
     network = load(network_config(arguments.network), torch.device("cpu")).first
     still = ["dream.algorithm=ink", "zoom.speed=1", "zoom.rotation=0", "ink.fade_s=0"]
     config = load_config(None, [*still, *arguments.set])
-    words = Vocabulary.load().narrowed(network.wnids)
+    words = Vocabulary.load().for_network(network.wnids)
     print("| subject | turned | broken | in one piece | widest gap | logit | rank | s a step |")
     print("|---|---|---|---|---|---|---|---|")
     rows = []

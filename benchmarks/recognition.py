@@ -102,7 +102,7 @@ def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s:
     make_torch_repeatable(threads=1)
     config = load_config(None, [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *overrides])
     offline = OfflineDream(config)
-    words = Vocabulary.load().narrowed(offline.wnids)
+    words = Vocabulary.load().for_network(offline.wnids)
     steps, interval_s = pace(config.dream)
     for number, pair in pairs:
         scene = Scene(1, arrange(words.match(pair).targets, Layout.TOP_BOTTOM))

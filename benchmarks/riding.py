@@ -195,7 +195,7 @@ def main() -> None:
     source = SourceConfig(kind="video", path="film")
     config = load_config(None, options.set).model_copy(update={"source": source})
     ensemble = load(network_config(options.network), torch.device("cpu"))
-    targets = Vocabulary.load().narrowed(ensemble.wnids).match(options.subject).targets
+    targets = Vocabulary.load().for_network(ensemble.wnids).match(options.subject).targets
     ways = Ways(config, ensemble, Scene(1, arrange(targets, Layout.AUTO)), size)
     torch.manual_seed(0)
     for path in options.photos:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.poll import Poll
-from viewer_text.role import Role
+from shared.role import Role
 
 MAX_REPLY = 450
 """Characters of a reply; Twitch refuses more than 500."""

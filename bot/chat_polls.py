@@ -19,7 +19,7 @@ from bot.client import Client
 from bot.errors import ApiDown, ApiRefused
 from bot.poll import Poll
 from bot.replies import Replies
-from viewer_text.clean import clean_name, quote
+from shared.clean import clean_name, quote
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bot.api_answers import AcceptedRequest, Clip, CurrentDream, Programme, Queu
 from bot.api_transport import ApiTransport, Json, reading
 from bot.errors import ApiDown, ApiRefused
 from bot.poll import Poll, poll_of
-from viewer_text.role import Role
+from shared.role import Role
 
 MAX_WORDS = 1000
 """Characters of a text that are sent; the streamer reads the first hundred or so."""

@@ -18,7 +18,7 @@ from bot.config import ChatConfig
 from bot.errors import ApiDown, ApiRefused
 from bot.parser import Invocation, Parser
 from bot.replies import Replies
-from viewer_text.clean import clean_name, echo, quote
+from shared.clean import clean_name, echo, quote
 
 log = logging.getLogger(__name__)
 

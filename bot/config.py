@@ -17,7 +17,7 @@ from bot.all_replies import ALL_REPLIES
 from bot.config_commands import CommandsConfig
 from bot.config_twitch import TwitchConfig as TwitchConfig
 from bot.reply_templates import wrong_template
-from viewer_text.section import Section, problem, raise_all
+from shared.section import Section, problem, raise_all
 
 MAX_TEMPLATES = 50
 

@@ -9,7 +9,7 @@ from pydantic import Field, create_model, model_validator
 
 from bot.commands.command import ChatCommand
 from bot.commands.registry import ALL
-from viewer_text.section import Section, problem, raise_all
+from shared.section import Section, problem, raise_all
 
 RoleName = Literal["everyone", "subscriber", "vip", "moderator", "broadcaster"]
 Aliases = Annotated[

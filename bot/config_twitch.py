@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from viewer_text.section import LocalPath, Section, problem, raise_all
+from shared.section import LocalPath, Section, problem, raise_all
 
 
 class TwitchConfig(Section):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 from bot.adapter import ChatConnection, ChatLine, LineReceiver
-from viewer_text.clean import clean_name
-from viewer_text.role import Role
+from shared.clean import clean_name
+from shared.role import Role
 
 HELP = "type as in chat; '/as NAME [everyone|subscriber|vip|moderator|broadcaster]' speaks as somebody else, Ctrl+D ends"
 

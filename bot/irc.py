@@ -21,7 +21,7 @@ import aiohttp
 
 from bot.adapter import ChatConnection, ChatLine, ConnectionState, LineReceiver
 from bot.errors import BotError
-from viewer_text.role import Role
+from shared.role import Role
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from bot.adapter import ChatLine
 from bot.commands.command import ChatCommand
 from bot.commands.dream import DREAM
 from bot.config import ChatConfig
-from viewer_text.cheers import uncheered
-from viewer_text.clean import LINE_GRAPHEMES, clean, clean_text
-from viewer_text.role import Role
+from shared.cheermotes import strip_cheermotes
+from shared.clean import LINE_GRAPHEMES, clean, clean_text
+from shared.role import Role
 
 _MENTION = re.compile(r"@\w{1,25}")
 """Twitch puts the name of who is replied to in front, and so do people: ``@bot !dream x``, ``@bot: !dream x``."""
@@ -88,7 +88,7 @@ class Parser:
         before = ""
         while text != before:
             before = text
-            text = uncheered(text) if cheered else text
+            text = strip_cheermotes(text) if cheered else text
             if mentioned := _MENTION.match(text):
                 text = text[mentioned.end() :]
                 while text[:1] in _BEHIND_MENTION and text and not text.casefold().startswith(self._prefix):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from viewer_text.clean import clean_text
+from shared.clean import clean_text
 
 LONGEST = 120
 """A line with more characters is no vote."""

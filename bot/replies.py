@@ -12,7 +12,7 @@ from bot.adapter import MAX_REPLY
 from bot.all_replies import ALL_REPLIES
 from bot.api_answers import RequestChange, labels_of
 from bot.config import ChatConfig
-from viewer_text.clean import clean_name, quote
+from shared.clean import clean_name, quote
 
 NOW_S = 5.0
 """A shorter wait is not worth mentioning."""

@@ -37,7 +37,7 @@ from bot.twitch_errors import TWITCH_ERRORS, ErrorKind, NeedsLogin, classify, de
 from bot.twitch_polls import TwitchPolls
 from bot.twitch_rewards import TwitchRewards
 from bot.twitch_timings import RetryDelay, TwitchTimings
-from viewer_text.cheers import uncheered
+from shared.cheermotes import strip_cheermotes
 
 if TYPE_CHECKING:
     from bot.config_twitch import TwitchConfig
@@ -263,7 +263,7 @@ class TwitchAdapter:
             if own or self._login != self._channel:
                 return
         if line.bits and not self._config.bits:
-            line = replace(line, bits=0, text=uncheered(line.text))
+            line = replace(line, bits=0, text=strip_cheermotes(line.text))
         self._receive(line)
 
     def on_redemption(self, reward_id: str, redemption_id: str, user_id: str, user: str, text: str) -> None:

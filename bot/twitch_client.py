@@ -13,7 +13,7 @@ from twitchio.authentication.oauth import OAuth
 
 from bot.adapter import ChatLine
 from bot.twitch_errors import describe
-from viewer_text.role import Role
+from shared.role import Role
 
 if TYPE_CHECKING:
     from twitchio.authentication import RefreshTokenPayload

@@ -20,7 +20,7 @@ from bot.redemptions import RedemptionLedger, RequestStates
 from bot.twitch_client import SOURCE
 from bot.twitch_errors import TWITCH_ERRORS, NeedsLogin, describe, first_of
 from bot.twitch_timings import RetryDelay, TwitchTimings
-from viewer_text.role import Role
+from shared.role import Role
 
 if TYPE_CHECKING:
     from bot.config_twitch import TwitchConfig

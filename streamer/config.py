@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bot.config import ChatConfig
 from bot.config_twitch import TwitchConfig
+from shared.section import LocalPath, Section
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_album import AlbumConfig
 from streamer.config_block import broken
@@ -44,7 +45,6 @@ from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
 from streamer.config_thumbnails import ThumbnailsConfig
 from streamer.config_web import Network, PublicUrl, WebLimits
-from viewer_text.section import LocalPath, Section
 
 __all__ = [
     "AlbumConfig",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from viewer_text.section import LocalPath, Section
+from shared.section import LocalPath, Section
 
 
 class AlbumConfig(Section):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pydantic_core import PydanticCustomError
 
-from viewer_text.section import LocalPath as LocalPath
-from viewer_text.section import Section as Section
-
 
 def broken(key: str, rule: str) -> PydanticCustomError:
     """The error of a block whose keys contradict each other: ``rule`` is what the value of ``key`` breaks."""

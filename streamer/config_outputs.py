@@ -15,9 +15,9 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails
 
+from shared.section import LocalPath, Section
 from streamer.config_block import broken
 from streamer.config_react import ReactConfig
-from viewer_text.section import LocalPath, Section
 
 RECORDINGS = (".mp4", ".mkv")
 """How the name of a recording may end; it decides the container."""

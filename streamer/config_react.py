@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from viewer_text.section import Section
+from shared.section import Section
 
 
 class ReactConfig(Section):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from viewer_text.section import Section
+from shared.section import Section
 
 Where = Literal["local", "ray"]
 Compress = Literal["auto", "none", "jpeg", "h264"]

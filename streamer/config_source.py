@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from shared.section import Section
 from streamer.config_block import broken
-from viewer_text.section import Section
 
 
 def _media(text: str) -> str:

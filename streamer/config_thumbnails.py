@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from viewer_text.section import LocalPath, Section
+from shared.section import LocalPath, Section
 
 
 class ThumbnailsConfig(Section):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from viewer_text.section import Section
+from shared.section import Section
 
 
 def _network(text: str) -> str:

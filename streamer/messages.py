@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from viewer_text.role import Role as Role
+from shared.role import Role
 
 
 class Layout(StrEnum):

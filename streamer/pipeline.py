@@ -157,7 +157,7 @@ class Pipeline:
             snapshot_path = config.snapshot.path or queue_path.with_suffix(".snapshot")
             self._left = None if fresh or not config.snapshot.enabled else left(snapshot_path, config)
             if self._left is not None:
-                self._director.go_on(self._left.on_air, self._left.on_air_s, held=self._left.held)
+                self._director.resume(self._left.on_air, self._left.on_air_s, held=self._left.held)
                 if self._left.motion_meant == motion:  # what the settings say since goes before
                     motion = self._left.motion
                     self._reload.resume({"zoom.speed": motion.speed, "zoom.rotation": motion.rotation})
@@ -352,7 +352,7 @@ class Pipeline:
         if self._album is not None:
             self._album.keyframe(keyframe)
         restarts = self._renderer.status().restarts
-        self._director.seen(keyframe, anew=restarts != self._dreamt_after)
+        self._director.seen(keyframe, new_worker=restarts != self._dreamt_after)
         if keyframe.steps:
             self._dreamt_after = restarts
         self._thumbnails.keyframe(keyframe)
@@ -416,14 +416,14 @@ class Pipeline:
             return  # nobody's time on air runs while the network loads
         self._keep_pace()
         if (status.wnids, status.layers) != self._known:
-            self._director.learn(self._words.narrowed(status.wnids), status.layers)
+            self._director.learn(self._words.for_network(status.wnids), status.layers)
             known = self._director.knowledge()
             if known.remedy:
                 log.info("this network knows %d of %d things; %s", known.classes, known.total, known.remedy)
             self._known = status.wnids, status.layers
-        if died := status.restarts - self._restarts:
+        if workers_died := status.restarts - self._restarts:
             self._restarts = status.restarts
-            self._director.died(died)
+            self._director.workers_died(workers_died)
         self._react()
         scene = self._director.tick()
         self._post_processor.show_poll(self._director.poll)
@@ -460,7 +460,7 @@ class Pipeline:
         for _ in range(adjustment.bumps):
             self._renderer.bump()
         if adjustment.subject:
-            self._director.wander_on()
+            self._director.skip_idle_scene()
 
     def _write_pulses(self) -> None:
         """Write down the pulses that were shown; not while a frame is made, which no disk may hold up."""

@@ -162,7 +162,7 @@ def imports(file: Path) -> Iterator[Import]:
 
 STREAMER = [found for file in sorted((ROOT / "streamer").rglob("*.py")) for found in imports(file)]
 BOT = [found for file in sorted((ROOT / "bot").rglob("*.py")) for found in imports(file)]
-VIEWER_TEXT = [found for file in sorted((ROOT / "viewer_text").rglob("*.py")) for found in imports(file)]
+VIEWER_TEXT = [found for file in sorted((ROOT / "shared").rglob("*.py")) for found in imports(file)]
 
 
 def lines(found: Iterator[Import]) -> list[str]:
@@ -235,19 +235,19 @@ def test_the_bot_and_the_streamer_never_import_each_other():
 
 def test_what_bot_and_streamer_share_knows_neither_and_needs_two_packages():
     """Text is cleaned with the standard library and ``regex``, and settings are pydantic's; nothing reads, writes or waits."""
-    allowed = {"__future__", "unicodedata", "re", "dataclasses", "collections", "enum", "typing", "regex", "viewer_text"}
+    allowed = {"__future__", "unicodedata", "re", "dataclasses", "collections", "enum", "typing", "regex", "shared"}
     of_settings = {"__future__", "pathlib", "typing", "pydantic", "pydantic_core"}
     assert VIEWER_TEXT
     assert not lines(
         each
         for each in VIEWER_TEXT
-        if each.name.partition(".")[0] not in (of_settings if each.module == "viewer_text.section" else allowed)
+        if each.name.partition(".")[0] not in (of_settings if each.module == "shared.section" else allowed)
     )
 
 
 def test_both_clean_viewers_words_by_the_one_copy():
     for users in (STREAMER, BOT):
-        assert {"viewer_text.clean"} <= {each.name for each in users}
+        assert {"shared.clean"} <= {each.name for each in users}
     copies = [
         file
         for folder in ("streamer", "bot")

@@ -22,7 +22,7 @@ class Work:
     """A network at work, which a test changes."""
 
     def __init__(self, folder: Path) -> None:
-        self.words = WORDS.narrowed(KNOWN)
+        self.words = WORDS.for_network(KNOWN)
         self.status = RendererStatus(wnids=KNOWN, nearest=LIKE)
         self.catalogue = Catalogue(lambda: self.words, lambda: self.status, Thumbnails(folder, ThumbnailsConfig()))
 

@@ -71,7 +71,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_the_api_is_documented_as_it_is_served() -> None:
     page = write_api.page()
-    assert page == write_api.PAGE.read_text(), "docs/api.md differs from streamer/web/table.py; run tools/write_api.py"
+    assert page == write_api.PAGE.read_text(), "docs/api.md differs from streamer/web/route_table.py; run tools/write_api.py"
     assert len(re.findall(r"^\| `(?:GET|POST|PATCH|DELETE) /", page, re.MULTILINE)) > 60
 
 
@@ -88,7 +88,7 @@ def said() -> list[str]:
     for file in (
         *(ROOT / "streamer").rglob("*.py"),
         *(ROOT / "bot").rglob("*.py"),
-        *(ROOT / "viewer_text").rglob("*.py"),
+        *(ROOT / "shared").rglob("*.py"),
         ROOT / "tools" / "install.py",
     ):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -49,7 +49,7 @@ def carry_out(section: str, copy: Path) -> int:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     copy = tmp_path / "copy"
-    for package in ("streamer", "bot", "viewer_text", "tools"):
+    for package in ("streamer", "bot", "shared", "tools"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "assets").symlink_to(ROOT / "assets")
     shutil.copytree(ROOT / "configs", copy / "configs")
@@ -113,7 +113,7 @@ def test_a_new_kind_of_output(copy: Path) -> None:
 
 
 COMMAND = """
-from viewer_text.role import Role
+from shared.role import Role
 from tests.bot.stage import play, staged
 
 async def scene():

@@ -27,7 +27,7 @@ def test_the_commands_that_are_named_are_there() -> None:
 
 @pytest.mark.parametrize("text", [CONTRIBUTING, ARCHITECTURE], ids=["CONTRIBUTING", "ARCHITECTURE"])
 def test_the_files_that_are_named_are_there(text: str) -> None:
-    named = re.findall(r"`((?:streamer|bot|viewer_text|tests|tools|benchmarks|configs|docs|\.ci)/[\w./]*)`", text)
+    named = re.findall(r"`((?:streamer|bot|shared|tests|tools|benchmarks|configs|docs|\.ci)/[\w./]*)`", text)
     assert len(named) > 5
     for path in named:
         assert (ROOT / path).exists(), path

@@ -22,7 +22,7 @@ import importlib, os, select, signal, socket, sys
 
 ABSENT = {absent!r}
 WANTED = {wanted!r}
-OURS = ("streamer", "bot", "viewer_text")
+OURS = ("streamer", "bot", "shared")
 
 def ours(name):
     return name.partition(".")[0] in OURS
@@ -94,7 +94,7 @@ def top_level_imports(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_no_module_begins_with_what_windows_lacks() -> None:
-    files = [file for folder in ("streamer", "bot", "viewer_text") for file in (ROOT / folder).rglob("*.py")]
+    files = [file for folder in ("streamer", "bot", "shared") for file in (ROOT / folder).rglob("*.py")]
     files.append(ROOT / "tools" / "install.py")
     found = [
         f"{file.relative_to(ROOT)}:{line} imports {name}"

@@ -2,7 +2,7 @@
 
     python tools/write_api.py
 
-Calls stand in streamer/web/table.py, what refusals mean in streamer/web/openapi.py; change them there, then run this.
+Calls stand in streamer/web/route_table.py, what refusals mean in streamer/web/openapi.py; change them there, then run this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from streamer.web.openapi import document  # noqa: E402
-from streamer.web.table import TABLE  # noqa: E402
+from streamer.web.route_table import TABLE  # noqa: E402
 
 PAGE = ROOT / "docs" / "api.md"
 MADE = re.compile(r"(<!-- made by tools/write_api.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

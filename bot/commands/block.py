@@ -8,8 +8,8 @@ from typing import Literal
 from bot.commands.command import ChatCommand, CommandContext, WrongArguments
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
-from viewer_text.clean import echo
-from viewer_text.role import Role
+from shared.clean import echo
+from shared.role import Role
 
 
 @dataclass(frozen=True, slots=True)

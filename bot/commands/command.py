@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bot.errors import BotError
 from bot.reply_templates import ReplyTemplates
-from viewer_text.clean import clean_name
-from viewer_text.role import Role
+from shared.clean import clean_name
+from shared.role import Role
 
 if TYPE_CHECKING:
     from bot.adapter import ChatLine

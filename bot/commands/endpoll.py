@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
-from viewer_text.role import Role
+from shared.role import Role
 
 CANCEL = frozenset({"cancel", "stop", "off"})
 

@@ -7,8 +7,8 @@ import re
 from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.dream import ask
 from bot.reply_templates import reply
-from viewer_text.clean import quote
-from viewer_text.role import Role
+from shared.clean import quote
+from shared.role import Role
 
 LISTED = 8
 """Layers that a list of them names, spread over the network."""

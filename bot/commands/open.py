@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.commands.arguments import no_arguments
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.role import Role
+from shared.role import Role
 
 
 async def open_(context: CommandContext, _: None) -> str:

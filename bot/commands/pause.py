@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.role import Role
+from shared.role import Role
 
 OFF = frozenset({"off", "resume", "stop", "0", "false"})
 ON = frozenset({"on", "1", "true"})

@@ -9,7 +9,7 @@ from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.endpoll import CANCEL, end
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
-from viewer_text.clean import clean_name, quote
+from shared.clean import clean_name, quote
 
 _SECONDS = re.compile(r"(\d{1,5})\s*(?:s|sec|seconds?)\b[\s,:]*", re.IGNORECASE)
 """How long the poll is open, in front of the choices."""

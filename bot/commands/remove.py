@@ -6,8 +6,8 @@ from bot.commands.arguments import request_id
 from bot.commands.command import ChatCommand, CommandContext, WrongArguments
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
-from viewer_text.clean import clean_name, echo
-from viewer_text.role import Role
+from shared.clean import clean_name, echo
+from shared.role import Role
 
 
 def parse(words: str) -> int | str:

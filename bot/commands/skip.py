@@ -6,7 +6,7 @@ from bot.commands.arguments import no_arguments
 from bot.commands.command import ChatCommand, CommandContext
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
-from viewer_text.role import Role
+from shared.role import Role
 
 
 async def skip(context: CommandContext, _: None) -> str:

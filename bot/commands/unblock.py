@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.commands.block import BlockArguments, parse, set_block
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.role import Role
+from shared.role import Role
 
 
 async def unblock(context: CommandContext, what: BlockArguments) -> str:

@@ -7,7 +7,7 @@ from bot.commands.command import ChatCommand, CommandContext
 from bot.commands.skip import nothing_on_air
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
-from viewer_text.clean import quote
+from shared.clean import quote
 
 
 async def voteskip(context: CommandContext, _: None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.commands.arguments import text
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.clean import echo
+from shared.clean import echo
 
 
 async def what(context: CommandContext, words: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.commands.arguments import no_arguments
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.clean import clean_name
+from shared.clean import clean_name
 
 
 async def when(context: CommandContext, _: None) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from bot.commands.arguments import number
 from bot.commands.command import ChatCommand, CommandContext
 from bot.reply_templates import reply
-from viewer_text.role import Role
+from shared.role import Role
 
 
 async def zoom(context: CommandContext, speed: float) -> str:

@@ -141,7 +141,7 @@ def command(
         make_torch_repeatable()
         with hired(ray, config, teller(console), gpus=0.25) as crew:
             dream = StillDream(config) if crew is None else _far(config, crew)
-            words = words.narrowed(dream.wnids)
+            words = words.for_network(dream.wnids)
             known = {entry.wnid: entry for entry in words.search("", len(dream.wnids)) if entry.available}
             wanted = [known[wnid] for wnid in sorted(known) if wnid in named or not order.names]
             if not wanted:

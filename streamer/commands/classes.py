@@ -32,7 +32,7 @@ def command(word: str, console: Console, announce: Callable[[str], None]) -> Non
     """
     bundled = bundled_wnids()
     everything = Vocabulary.load()
-    words = everything.narrowed(bundled) if bundled else everything
+    words = everything.for_network(bundled) if bundled else everything
     if not word.strip():
         entries = words.search("", limit=10_000)
         console.print(_table(entries, bundled))

@@ -121,7 +121,7 @@ def _dream(
             tell(f"'{order.film}': {note}")
         make_torch_repeatable()
         dream = FilmDream(config) if crew is None else _far(config, crew)
-        wanted = targets(order.subject, Vocabulary.load().narrowed(dream.wnids), dream.layers)
+        wanted = targets(order.subject, Vocabulary.load().for_network(dream.wnids), dream.layers)
         scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
         (height, width), named = size, "pictures, their number unknown," if count is None else counted(count, "picture")
         canvas = dream.canvas(size)

@@ -120,7 +120,7 @@ def render(
     with MovieWriter(order.output, size, config.video.fps, work_folder=work.folder) as movie:
         make_torch_repeatable()
         dream = OfflineDream(config) if crew is None else _far(config, crew)
-        cues = parse_script(order.script, order.seconds, reader(words.narrowed(dream.wnids), dream.layers))
+        cues = parse_script(order.script, order.seconds, reader(words.for_network(dream.wnids), dream.layers))
         log.info("dreaming with %s on %s at %dx%d", dream.network, dream.device, dream.size[1], dream.size[0])
         total = order.frames(config.video.fps)
         foretold = _foretell(config, order, dream, _scene(config, 1, cues[0]), work.begun_s, tell)

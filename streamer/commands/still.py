@@ -73,7 +73,7 @@ def command(
         make_torch_repeatable()
         with hired(ray, config, say, gpus=SHARE) as crew, progress_bar(console) as shown:
             dream = StillDream(config) if crew is None or crew.tiles else _far(config, crew)
-            wanted = targets(order.subject, words.narrowed(dream.wnids), dream.layers)
+            wanted = targets(order.subject, words.for_network(dream.wnids), dream.layers)
             scene = Scene(1, arrange(wanted, Layout(config.dream.layout)))
             batch = Batch(dream, scene, order, work, begin, shown, say, announce)
             if not isinstance(dream, StillDream):

@@ -55,14 +55,14 @@ class Airtime:
         self._count_up(self._clock())
         self._wait_for_it()
 
-    def keyframe(self, at_s: float, *, shows: bool, anew: bool = False) -> None:
+    def keyframe(self, at_s: float, *, shows: bool, new_worker: bool = False) -> None:
         """A keyframe came.
 
         Args:
             shows: whether of what is on air.
-            anew: whether it is the first of a new worker: nothing was dreamt since the one before, and no time passed.
+            new_worker: whether it is the first of a new worker: nothing was dreamt since the one before, and no time passed.
         """
-        if anew:
+        if new_worker:
             self._running_s = self._latest_s = None
         if shows:
             self.seen = self._shows = True
@@ -75,7 +75,7 @@ class Airtime:
             self._gaps.append(at_s - self._latest_s)
         self._latest_s = at_s
 
-    def died(self, count: int) -> None:
+    def workers_died(self, count: int) -> None:
         """So many workers ended. Time stands where the latest keyframe was, until another worker has one."""
         self._deaths += count
         self._running_s = None
@@ -100,13 +100,13 @@ class Airtime:
         return self._counted_s
 
     @property
-    def refused(self) -> bool:
+    def never_shown(self) -> bool:
         """Whether the dream goes on without what is on air: it cannot be dreamt."""
         long = self._clock() - self._began_s >= REFUSED_S
         return not self._shows and long and self._others >= REFUSED_KEYFRAMES
 
     @property
-    def deadly(self) -> bool:
+    def kills_workers(self) -> bool:
         """Whether workers keep dying over what is on air."""
         return self._deaths >= DEADLY
 

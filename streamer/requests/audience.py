@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 
-from streamer.requests.policy import Since
+from streamer.requests.policy import TimeSinceRequests
 
 REMEMBERED = 10_000
 """Viewers remembered; when full: who was heard of longest ago is forgotten."""
@@ -34,16 +34,16 @@ class Audience:
         self._put(self._asked, viewer)
         self._anyone_s = self._clock()
 
-    def forgive(self, viewer: str) -> None:
+    def reset_cooldown(self, viewer: str) -> None:
         """Somebody took a request back: the next one need not wait for that viewer's cooldown."""
         self._asked.pop(viewer, None)
 
-    def since(self, viewer: str) -> Since:
+    def since(self, viewer: str) -> TimeSinceRequests:
         """How long ago requests were taken."""
         now_s = self._clock()
-        return Since(now_s - self._anyone_s, now_s - self._asked.get(viewer, -math.inf))
+        return TimeSinceRequests(now_s - self._anyone_s, now_s - self._asked.get(viewer, -math.inf))
 
-    def there(self) -> int:
+    def count_present(self) -> int:
         """How many viewers were heard of lately."""
         latest_s = self._clock() - LATELY_S
         while self._heard and next(iter(self._heard.values())) < latest_s:

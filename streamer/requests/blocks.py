@@ -14,9 +14,9 @@ from typing import Any
 import regex
 import yaml
 
+from shared.clean import clean_name, clean_text
 from streamer.assets import asset
 from streamer.messages import Target
-from viewer_text.clean import clean_name, clean_text
 
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}\s_]")
 
@@ -99,7 +99,7 @@ def _phrases(words: frozenset[str]) -> tuple[frozenset[tuple[str, ...]], int]:
 
 
 @dataclass(frozen=True, slots=True)
-class TouchyGroup:
+class SensitiveGroup:
     """Some classes that family-safe streams leave out, for one reason."""
 
     why: str
@@ -107,7 +107,7 @@ class TouchyGroup:
 
 
 @lru_cache(maxsize=1)
-def touchy() -> tuple[TouchyGroup, ...]:
+def sensitive_groups() -> tuple[SensitiveGroup, ...]:
     """The shipped family-safe list.
 
     Raises:
@@ -115,10 +115,10 @@ def touchy() -> tuple[TouchyGroup, ...]:
     """
     groups: Iterable[Any] = yaml.safe_load(asset("family_safe.yaml").read_text(encoding="utf-8"))
     return tuple(
-        TouchyGroup(group["why"], tuple(Target(wnid, label) for wnid, label in group["classes"].items())) for group in groups
+        SensitiveGroup(group["why"], tuple(Target(wnid, label) for wnid, label in group["classes"].items())) for group in groups
     )
 
 
 def family_unsafe() -> frozenset[str]:
     """The wnids that ``queue.family_safe`` leaves out."""
-    return frozenset(target.wnid for group in touchy() for target in group.targets)
+    return frozenset(target.wnid for group in sensitive_groups() for target in group.targets)

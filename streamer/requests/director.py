@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+from shared.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import (
     BlockKind,
@@ -35,17 +37,15 @@ from streamer.messages import (
 )
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
-from streamer.requests.ballot import Ballot
 from streamer.requests.blocks import Blocks, comparable_name
-from streamer.requests.poll_desk import PollDesk
-from streamer.requests.queue import MessageKnown, RequestQueue
-from streamer.requests.rules import InForce, Rulebook
+from streamer.requests.poll_runner import PollRunner
+from streamer.requests.queue import DuplicateMessage, RequestQueue
+from streamer.requests.rules import ActiveRules, Rulebook
+from streamer.requests.scheduler import SceneScheduler
 from streamer.requests.schema import QueueError
-from streamer.requests.stage import Stage
 from streamer.requests.subjects import MODERATOR, Subjects, rights_of
 from streamer.requests.vocabulary import Vocabulary
-from viewer_text.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
-from viewer_text.role import Role
+from streamer.requests.vote_counts import SkipVotes
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +82,11 @@ class Director:
         self._lock = threading.RLock()
         self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
         self._random = Random(seed)
-        self._stage = Stage(queue, self._rulebook, Subjects(vocabulary), layout, self._random, clock)
+        self._scheduler = SceneScheduler(queue, self._rulebook, Subjects(vocabulary), layout, self._random, clock)
         self._audience = Audience(clock)
-        self._ballot = Ballot()
-        self._polls = PollDesk(queue, self._rulebook, self._stage, self._audience, clock)
-        self._obey()  # the config may block more than it did when these requests came
+        self._skip_votes = SkipVotes()
+        self._polls = PollRunner(queue, self._rulebook, self._scheduler, self._audience, clock)
+        self._apply_blocks()  # the config may block more than it did when these requests came
 
     # The programme
 
@@ -99,30 +99,30 @@ class Director:
         with self._lock:
             if self._clock() - self._mended_s >= MEND_S:
                 self._mended_s = self._clock()
-                self._queue.mend()
+                self._queue.retry_writes()
             self._polls.tick()
-            return self._stage.tick()
+            return self._scheduler.tick()
 
     @property
     def trouble(self) -> str:
         """Why requests are not kept on disk, in one line; empty while they are."""
         return self._queue.trouble
 
-    def seen(self, keyframe: Keyframe, *, anew: bool = False) -> None:
+    def seen(self, keyframe: Keyframe, *, new_worker: bool = False) -> None:
         """A keyframe came: time on air counts from the first one of a scene, and while there are more. Waits for nobody.
 
         Args:
-            anew: whether it is the first of a worker that took the place of another; what lies between is nobody's time.
+            new_worker: whether it is the first of a worker that took the place of another; what lies between is nobody's time.
         """
         if keyframe.steps:
-            self._stage.show(keyframe.scene, anew=anew)
+            self._scheduler.keyframe_shown(keyframe.scene, new_worker=new_worker)
 
-    def died(self, count: int) -> None:
+    def workers_died(self, count: int) -> None:
         """So many workers of the dream ended since this was called last."""
         with self._lock:
-            self._stage.died(count)
+            self._scheduler.workers_died(count)
 
-    def go_on(self, scene: Scene, aired_s: float, *, held: bool = False) -> None:
+    def resume(self, scene: Scene, aired_s: float, *, held: bool = False) -> None:
         """Before the first tick: go on with what was on air in an earlier run, unless it is over since, or blocked.
 
         Args:
@@ -130,10 +130,10 @@ class Director:
             held: whether a moderator held it.
         """
         with self._lock:
-            self._stage.go_on(scene, aired_s)
-            if self._stage.scene is not None:
-                self._stage.pause(held)
-            self._obey()
+            self._scheduler.resume(scene, aired_s)
+            if self._scheduler.scene is not None:
+                self._scheduler.pause(held)
+            self._apply_blocks()
 
     def skip(self) -> None:
         """End what is on air and go on to the next, also while paused.
@@ -143,7 +143,7 @@ class Director:
         """
         with self._lock:
             self._on_air()
-            self._stage.advance()
+            self._scheduler.advance()
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
         """Count a viewer's vote to end what is on air, and end it when there are enough.
@@ -154,41 +154,44 @@ class Director:
         user = clean_name(user) or NAMELESS
         with self._lock:
             scene = self._on_air()
-            policy.refuse_blocked(policy.Wish(user, "", (), source=source), self._rules.blocks)
-            if self._stage.paused:
+            policy.refuse_blocked(policy.DraftRequest(user, "", (), source=source), self._rules.blocks)
+            if self._scheduler.paused:
                 raise Refused(Reason.CLOSED, "what is on air is being held; it cannot be voted away")
             viewer = order.viewer_of(user, source)
             self._audience.heard(viewer)
-            votes, needed = self._ballot.cast(scene.id, viewer), policy.votes_needed(self._rules.config, self._audience.there())
+            votes, needed = (
+                self._skip_votes.cast(scene.id, viewer),
+                policy.votes_needed(self._rules.config, self._audience.count_present()),
+            )
             if votes >= needed:
                 logger.info("%s was voted away with %d votes", scene.title, votes)
-                self._stage.advance()
+                self._scheduler.advance()
             return SkipVote(votes, needed, votes >= needed)
 
-    def wander_on(self) -> bool:
+    def skip_idle_scene(self) -> bool:
         """Change what is on air to something else before its time, unless somebody asked for it or it is held.
 
         Returns:
             Whether it was changed; it is not before it was seen either.
         """
         with self._lock:
-            return self._stage.wander_on()
+            return self._scheduler.skip_idle_scene()
 
     def pause(self, paused: bool) -> None:
         """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
         with self._lock:
-            self._stage.pause(paused)
+            self._scheduler.pause(paused)
 
     @property
     def held(self) -> bool:
         """Whether a moderator holds what is on air."""
         with self._lock:
-            return self._stage.paused
+            return self._scheduler.paused
 
     def programme(self) -> Programme:
         """What is on air and what comes next, now."""
         with self._lock:
-            return replace(self._stage.programme(), poll=self._polls.now)
+            return replace(self._scheduler.programme(), poll=self._polls.now)
 
     @property
     def poll(self) -> Poll | None:
@@ -200,13 +203,13 @@ class Director:
     def vocabulary(self) -> Vocabulary:
         """What can be asked for now."""
         with self._lock:
-            return self._stage.vocabulary
+            return self._scheduler.vocabulary
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
         """The layers that moderators can ask for now."""
         with self._lock:
-            return self._stage.subjects.layers or ()
+            return self._scheduler.subjects.layers or ()
 
     def knowledge(self) -> Knowledge:
         """What the network at work knows, now."""
@@ -215,7 +218,7 @@ class Director:
     def learn(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] = ()) -> None:
         """Go on with another network's classes and layers; a scene with subjects that it lacks is replaced at once."""
         with self._lock:
-            self._stage.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
+            self._scheduler.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
 
     @property
     def blocks(self) -> Blocks:
@@ -229,7 +232,7 @@ class Director:
         A number that this run has not got to yet is from another run: all are told then.
         """
         with self._lock:
-            changes = self._stage.changes
+            changes = self._scheduler.changes
             return changes.since(since if since <= changes.latest else 0, source)
 
     # Viewers
@@ -269,13 +272,15 @@ class Director:
             if message_id and (earlier := next((r for r in self._queue.waiting() if r.message_id == message_id), None)):
                 return self._receipt(earlier)
             match = self._anything() if anything else self._understand(line, role)
-            wish = policy.Wish(user, match.title if anything else text, match.targets, role, source, priority, amount)
+            draft = policy.DraftRequest(user, match.title if anything else text, match.targets, role, source, priority, amount)
             viewer = order.viewer_of(user, source)
             try:
-                policy.admit(wish, self._stage.waiting(), self._rules.config, self._rules.blocks, self._audience.since(viewer))
+                policy.admit(
+                    draft, self._scheduler.waiting(), self._rules.config, self._rules.blocks, self._audience.since(viewer)
+                )
                 request = self._queue.add(
                     user,
-                    wish.text,
+                    draft.text,
                     match.targets,
                     role=role,
                     source=source,
@@ -283,13 +288,13 @@ class Director:
                     priority=priority,
                     amount=amount,
                 )
-            except MessageKnown as known:
+            except DuplicateMessage as known:
                 raise self._taken_before(known.request_id) from None
             except QueueError as error:
                 raise Refused(Reason.CLOSED, "requests cannot be saved at the moment; the streamer has been told") from error
             except Refused as refused:
                 if refused.reason is Reason.DUPLICATE:
-                    raise self._second(wish) from None
+                    raise self._vote_for_duplicate(draft) from None
                 raise
             self._audience.heard(viewer)
             self._audience.asked(viewer)
@@ -303,8 +308,8 @@ class Director:
         """
         line = clean(text, LINE_GRAPHEMES)
         with self._lock:
-            match = self._stage.subjects.match(line, rights_of(role), peek=True)
-            policy.refuse_blocked(policy.Wish(NAMELESS, clean_text(line), match.targets), self._rules.blocks)
+            match = self._scheduler.subjects.match(line, rights_of(role), peek=True)
+            policy.refuse_blocked(policy.DraftRequest(NAMELESS, clean_text(line), match.targets), self._rules.blocks)
             return match
 
     def oops(self, user: str, source: str | None = None) -> Request:
@@ -324,10 +329,10 @@ class Director:
                 if comparable_name(request.user) == name and source in (None, request.source)
             ]
             if not own:
-                on_air = self._stage.request is not None and comparable_name(self._stage.request.user) == name
+                on_air = self._scheduler.request is not None and comparable_name(self._scheduler.request.user) == name
                 raise Refused(Reason.NOT_FOUND, "it is on air already" if on_air else "you have no request waiting")
             latest = max(own, key=lambda request: request.id)
-            self._audience.forgive(order.viewer_of(latest.user, latest.source))
+            self._audience.reset_cooldown(order.viewer_of(latest.user, latest.source))
             return self._queue.remove(latest.id)
 
     def vote(self, votes: Sequence[PollVote], source: str = "web", poll_id: str | None = None) -> tuple[Poll, int]:
@@ -351,7 +356,7 @@ class Director:
             Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
         """
         with self._lock:
-            for entry in self._stage.waiting():
+            for entry in self._scheduler.waiting():
                 if entry.request.id == request_id:
                     return Standing(entry.request, entry.position, entry.eta_s)
             try:
@@ -369,7 +374,7 @@ class Director:
             seconds: how long it is open; None: as the rules say.
 
         Raises:
-            Refused: as ``PollDesk.begin`` has it.
+            Refused: as ``PollRunner.begin`` has it.
         """
         with self._lock:
             return self._polls.begin(user, text, seconds, role)
@@ -399,7 +404,7 @@ class Director:
             Refused: ``NOT_FOUND``.
         """
         with self._lock:
-            if self._stage.request and self._stage.request.id == request_id:
+            if self._scheduler.request and self._scheduler.request.id == request_id:
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is on air already; skip it instead")
             self._queue.remove(request_id)
 
@@ -427,11 +432,11 @@ class Director:
             Refused: ``NOT_FOUND``, it does not wait.
         """
         with self._lock:
-            line = self._stage.line()
+            line = self._scheduler.line()
             if all(request.id != request_id for request in line):
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting")
             self._queue.settle(order.moved(line, request_id, position))
-            return next(place for place, request in enumerate(self._stage.line(), 1) if request.id == request_id)
+            return next(place for place, request in enumerate(self._scheduler.line(), 1) if request.id == request_id)
 
     def configure(self, config: QueueConfig, layout: Layout) -> None:
         """Go by another config from now on, all of it or nothing; what moderators changed still goes before it.
@@ -441,15 +446,15 @@ class Director:
         """
         with self._lock:
             before = self._rulebook.now.config.wander_among
-            wandering = None if config.wander_among == before else self._stage.wanderer(config.wander_among)
+            idle_playlist = None if config.wander_among == before else self._scheduler.make_idle_playlist(config.wander_among)
             hidden = self._rulebook.configure(config)
-            if wandering is not None:
-                self._stage.wander_by(wandering)
-            self._stage.layout = layout
+            if idle_playlist is not None:
+                self._scheduler.use_idle_playlist(idle_playlist)
+            self._scheduler.layout = layout
             if hidden:
                 names = ", ".join(f"queue.{name}" for name in hidden)
                 logger.warning("moderators changed %s while it ran; their change overrides the config until it is reset", names)
-            self._obey()
+            self._apply_blocks()
 
     def rules(self) -> Rules:
         """The rules as they are now."""
@@ -465,7 +470,7 @@ class Director:
         with self._lock:
             self._rulebook.change(settings)
             logger.info("rules changed: %s", ", ".join(f"{name} = {value}" for name, value in settings.items()))
-            self._obey()
+            self._apply_blocks()
             return self._rulebook.told()
 
     def reset_rules(self, *, blocks: bool = False) -> Rules:
@@ -473,7 +478,7 @@ class Director:
         with self._lock:
             self._rulebook.reset(blocks=blocks)
             logger.info("rules are back to the config's")
-            self._obey()
+            self._apply_blocks()
             return self._rulebook.told()
 
     def block(self, kind: BlockKind, value: str) -> int:
@@ -487,7 +492,7 @@ class Director:
         """
         with self._lock:
             self._rulebook.block(kind, value)
-            return self._obey()
+            return self._apply_blocks()
 
     def unblock(self, kind: BlockKind, value: str) -> None:
         """Let a word, a viewer or a class in again.
@@ -497,41 +502,41 @@ class Director:
         """
         with self._lock:
             self._rulebook.unblock(kind, value)
-            self._obey()
+            self._apply_blocks()
 
     # How it does all that
 
     @property
-    def _rules(self) -> InForce:
+    def _rules(self) -> ActiveRules:
         return self._rulebook.now
 
-    def _obey(self) -> int:
+    def _apply_blocks(self) -> int:
         """Make what waits and what is on air follow the blocks; returns how many requests left the line."""
         blocks = self._rules.blocks
-        if blocks.wnids != self._stage.vocabulary.blocked:
-            subjects = self._stage.subjects
-            self._stage.subjects = Subjects(subjects.vocabulary.blocking(blocks.wnids), subjects.layers)
+        if blocks.wnids != self._scheduler.vocabulary.blocked:
+            subjects = self._scheduler.subjects
+            self._scheduler.subjects = Subjects(subjects.vocabulary.blocking(blocks.wnids), subjects.layers)
         broken = [request for request in self._queue.waiting() if blocks.blocks(request.user, request.text, request.targets)]
         for request in broken:
             self._queue.remove(request.id)
-        self._polls.obey()
+        self._polls.apply_blocks()
         if broken:
             logger.info("blocks took %d requests out of the queue", len(broken))
-        if self._stage.scene is not None:
-            user, text = (self._stage.request.user, self._stage.request.text) if self._stage.request else ("", "")
-            if blocks.blocks(user, text, [region.target for region in self._stage.scene.regions]):
-                self._stage.advance()
-        self._stage.note_changes()
+        if self._scheduler.scene is not None:
+            user, text = (self._scheduler.request.user, self._scheduler.request.text) if self._scheduler.request else ("", "")
+            if blocks.blocks(user, text, [region.target for region in self._scheduler.scene.regions]):
+                self._scheduler.advance()
+        self._scheduler.note_substitutions()
         return len(broken)
 
     def _on_air(self) -> Scene:
-        if self._stage.scene is None:
+        if self._scheduler.scene is None:
             raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
-        return self._stage.scene
+        return self._scheduler.scene
 
     def _understand(self, text: str, role: Role) -> Match:
         """What is asked for. What only moderators may ask for, viewers may yet vote for while it waits."""
-        subjects = self._stage.subjects
+        subjects = self._scheduler.subjects
         try:
             return subjects.match(text, rights_of(role))
         except Refused as refused:
@@ -541,7 +546,7 @@ class Director:
                 match = subjects.match(text, MODERATOR)
             except Refused:
                 raise refused from None
-            if policy.twin_of(policy.Wish(NAMELESS, text, match.targets), self._stage.waiting()) is None:
+            if policy.find_duplicate(policy.DraftRequest(NAMELESS, text, match.targets), self._scheduler.waiting()) is None:
                 raise
             return match
 
@@ -549,25 +554,25 @@ class Director:
         """A subject by chance, one that does not wait if there are others."""
         waiting = {request.targets for request in self._queue.waiting()}
         for _ in range(DRAWS):
-            targets = (self._stage.vocabulary.random(self._random),)
+            targets = (self._scheduler.vocabulary.random(self._random),)
             if targets not in waiting:
                 break
         return Match(targets)
 
-    def _second(self, wish: policy.Wish) -> Refused:
+    def _vote_for_duplicate(self, draft: policy.DraftRequest) -> Refused:
         """Count a wish as a vote for what waits already; returns the refusal that says so."""
-        twin = policy.twin_of(wish, self._stage.waiting())
-        assert twin is not None, "a duplicate has a twin"
-        viewer, number = order.viewer_of(wish.user, wish.source), twin.request.id
+        duplicate = policy.find_duplicate(draft, self._scheduler.waiting())
+        assert duplicate is not None, "a duplicate has a twin"
+        viewer, number = order.viewer_of(draft.user, draft.source), duplicate.request.id
         self._audience.heard(viewer)
-        own = viewer == order.viewer_of(twin.request.user, twin.request.source)
+        own = viewer == order.viewer_of(duplicate.request.user, duplicate.request.source)
         counted = not own and self._queue.vote(number, viewer)
-        if wish.priority is Priority.BITS:
-            self._queue.lift(number, wish.priority, wish.amount)
+        if draft.priority is Priority.BITS:
+            self._queue.raise_priority(number, draft.priority, draft.amount)
             counted = True
-        now = next(entry for entry in self._stage.waiting() if entry.request.id == number)
+        now = next(entry for entry in self._scheduler.waiting() if entry.request.id == number)
         vote = Vote(number, counted, now.request.votes, now.request.title, now.position, now.eta_s)
-        return Refused(Reason.DUPLICATE, policy.seconded(vote, own=own), vote=vote)
+        return Refused(Reason.DUPLICATE, policy.explain_duplicate(vote, own=own), vote=vote)
 
     def _taken_before(self, request_id: int) -> Refused:
         """What to say when a message is delivered again, after its request left the line."""
@@ -578,5 +583,5 @@ class Director:
         return Refused(Reason.DUPLICATE, "this message was taken already", vote=Vote(request_id, False, 0, title, None, None))
 
     def _receipt(self, request: Request, note: str = "") -> Receipt:
-        entry = next(entry for entry in self._stage.waiting() if entry.request.id == request.id)
+        entry = next(entry for entry in self._scheduler.waiting() if entry.request.id == request.id)
         return Receipt(request.id, entry.position, entry.eta_s, request.targets, note)

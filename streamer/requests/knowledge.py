@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from streamer.messages import Knowledge
-from streamer.requests.shelf import Shelf
+from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 
 EXAMPLES = 12
@@ -21,27 +21,27 @@ _SHOWY = (
 """What examples are taken from, as labels, first ones first: dreams of these are recognised. Pairs stand side by side."""
 
 
-def knowledge(shelf: Shelf, learnt: Set[int] | None, free: Set[int]) -> Knowledge:
+def knowledge(class_index: ClassIndex, learnt: Set[int] | None, free: Set[int]) -> Knowledge:
     """What a network knows, with examples.
 
     Args:
         learnt: its classes; None while the network is not known.
         free: what examples may be taken from; at least one class.
     """
-    showy = [index for label in _SHOWY for index in shelf.meaning(fold(label)) if index in free]
-    themed = [index for theme in shelf.themes for index in theme if index in free]
+    showy = [index for label in _SHOWY for index in class_index.meaning(fold(label)) if index in free]
+    themed = [index for theme in class_index.themes for index in theme if index in free]
     chosen = list(dict.fromkeys([*showy, *themed, *sorted(free)]))[:EXAMPLES]
-    known, total = len(learnt or ()), len(shelf.entries)
+    known, total = len(learnt or ()), len(class_index.entries)
     return Knowledge(
         classes=known,
         total=total,
-        examples=tuple(shelf.entries[index].label for index in chosen),
+        examples=tuple(class_index.entries[index].label for index in chosen),
         remedy=LARGER if 0 < known < total else "",
-        more=_more(shelf, learnt) if 0 < known < total else (),
+        more=_more(class_index, learnt) if 0 < known < total else (),
     )
 
 
-def _more(shelf: Shelf, learnt: Set[int] | None) -> tuple[str, ...]:
+def _more(class_index: ClassIndex, learnt: Set[int] | None) -> tuple[str, ...]:
     """The first few of the showy ones that the network has not learnt."""
-    showy = (index for label in _SHOWY for index in shelf.meaning(fold(label)))
-    return tuple(shelf.entries[index].label for index in showy if index not in (learnt or ()))[:MORE]
+    showy = (index for label in _SHOWY for index in class_index.meaning(fold(label)))
+    return tuple(class_index.entries[index].label for index in showy if index not in (learnt or ()))[:MORE]

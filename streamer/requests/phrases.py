@@ -14,14 +14,14 @@ from typing import Protocol
 
 import regex
 
+from shared.cheermotes import CHEER
 from streamer.requests import emoji
-from viewer_text.cheers import CHEER
 
 MOST_PIECES = 4
 """Pieces of a line that may be one name together."""
 
 
-class Joint(IntEnum):
+class Separator(IntEnum):
     """What stands before a phrase, weakest first."""
 
     ORNAMENT = 1
@@ -53,12 +53,12 @@ _JOINT = regex.compile(
     regex.VERBOSE | regex.IGNORECASE,
 )
 _KINDS = {
-    "ornament": Joint.ORNAMENT,
-    "emoji": Joint.ORNAMENT,
-    "wall": Joint.WALL,
-    "without": Joint.WITHOUT,
-    "firm": Joint.FIRM,
-    "loose": Joint.LOOSE,
+    "ornament": Separator.ORNAMENT,
+    "emoji": Separator.ORNAMENT,
+    "wall": Separator.WALL,
+    "without": Separator.WITHOUT,
+    "firm": Separator.FIRM,
+    "loose": Separator.LOOSE,
 }
 _BETWEEN_DASHES = re.compile(r"[^-]+")
 
@@ -69,7 +69,7 @@ class Phrase:
 
     words: str
     """As typed; for an emoji, that emoji."""
-    joint: Joint = Joint.FIRM
+    joint: Separator = Separator.FIRM
     emoji: bool = False
 
 
@@ -86,11 +86,11 @@ class Names(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _WordRun:
     """Words between two places where a line may be parted."""
 
     words: str
-    joint: Joint
+    joint: Separator
     start: int
     """Where it stands in the line."""
     end: int
@@ -100,35 +100,35 @@ class _Line:
     """A line, parted wherever it may be."""
 
     def __init__(self, text: str) -> None:
-        self.pieces: list[_Piece | Phrase] = []
+        self.pieces: list[_WordRun | Phrase] = []
         """Words, and emoji, in order."""
         shown = text
-        place, joint = 0, Joint.FIRM
+        place, joint = 0, Separator.FIRM
         for found in _JOINT.finditer(text):
             joint = self._take(text, place, found.start(), joint)
             place = found.end()
             assert found.lastgroup is not None, "each alternative has a name"
             kind = _KINDS[found.lastgroup]
             joint = max(joint, kind)
-            if kind is Joint.ORNAMENT:
+            if kind is Separator.ORNAMENT:
                 shown = shown[: found.start()] + " " * len(found[0]) + shown[found.end() :]
             if found.lastgroup == "emoji":
                 self.pieces.append(Phrase(found[0], joint, emoji=True))
-                joint = Joint.ORNAMENT if joint is Joint.WITHOUT else joint
+                joint = Separator.ORNAMENT if joint is Separator.WITHOUT else joint
         self._take(text, place, len(text), joint)
         self.shown = shown
         """The line with spaces in place of ornaments."""
 
-    def _take(self, text: str, start: int, end: int, joint: Joint) -> Joint:
+    def _take(self, text: str, start: int, end: int, joint: Separator) -> Separator:
         words = text[start:end]
         if not any(map(str.isalnum, words)):
             return joint
         start += len(words) - len(words.lstrip())
         words = words.strip()
-        self.pieces.append(_Piece(words, joint, start, start + len(words)))
-        return Joint.ORNAMENT
+        self.pieces.append(_WordRun(words, joint, start, start + len(words)))
+        return Separator.ORNAMENT
 
-    def joined(self, run: Sequence[_Piece]) -> str:
+    def joined(self, run: Sequence[_WordRun]) -> str:
         """Some pieces and what stands between them, without ornaments."""
         return " ".join(self.shown[run[0].start : run[-1].end].split())
 
@@ -139,12 +139,12 @@ class _Line:
             piece = self.pieces[place]
             if isinstance(piece, Phrase):
                 continue
-            if piece.joint >= Joint.WALL or len(run) == MOST_PIECES:
+            if piece.joint >= Separator.WALL or len(run) == MOST_PIECES:
                 break
             run.append(place)
         return run
 
-    def longest_name(self, run: Sequence[_Piece], names: Names) -> int:
+    def longest_name(self, run: Sequence[_WordRun], names: Names) -> int:
         """How many pieces are one name together; 1 if no more are."""
         counts = range(len(run), 1, -1)
         if found := next((count for count in counts if names.known(self.joined(run[:count]))), 0):
@@ -153,19 +153,19 @@ class _Line:
         spelt = (count for count in counts if not all(apart[:count]) and names.misspelt(self.joined(run[:count])))
         return next(spelt, 1)
 
-    def dashed(self, piece: _Piece, names: Names) -> Iterator[Phrase]:
+    def dashed(self, piece: _WordRun, names: Names) -> Iterator[Phrase]:
         """A piece, parted at dashes within it where all of what they part are names and the whole is none."""
         parts = list(_BETWEEN_DASHES.finditer(piece.words))
         if len(parts) == 1 or names.known(piece.words) or not all(names.known(part[0]) for part in parts):
             yield Phrase(piece.words, piece.joint)
             return
         at = piece.start
-        run = [_Piece(part[0], Joint.FIRM, at + part.start(), at + part.end()) for part in parts]
+        run = [_WordRun(part[0], Separator.FIRM, at + part.start(), at + part.end()) for part in parts]
         joint = piece.joint
         while run:
             count = self.longest_name(run[:MOST_PIECES], names)
             yield Phrase(self.joined(run[:count]), joint)
-            run, joint = run[count:], Joint.LOOSE
+            run, joint = run[count:], Separator.LOOSE
 
 
 def phrases(text: str, names: Names) -> Iterator[Phrase]:
@@ -180,7 +180,7 @@ def phrases(text: str, names: Names) -> Iterator[Phrase]:
             start += 1
             continue
         places = line.run(start)
-        run = [each for place in places if isinstance(each := line.pieces[place], _Piece)]
+        run = [each for place in places if isinstance(each := line.pieces[place], _WordRun)]
         count = line.longest_name(run, names)
         if count > 1:
             yield Phrase(line.joined(run[:count]), piece.joint)

@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import Priority, Reason, Refused, Target, Vote, Waiting
 from streamer.requests.blocks import Blocks
 from streamer.requests.order import viewer_of
-from viewer_text.role import Role
 
 SPARE = 10
 """Places beyond the capacity, kept for moderators and for bits, which cannot be given back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DraftRequest:
     """What somebody asks for, before it is a request."""
 
     user: str
@@ -37,7 +37,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class TimeSinceRequests:
     """How long ago requests were taken, in seconds; infinite for never."""
 
     anyone_s: float = math.inf
@@ -45,10 +45,12 @@ class Since:
     """From the viewer at hand."""
 
 
-NEVER = Since()
+NEVER = TimeSinceRequests()
 
 
-def admit(wish: Wish, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Blocks, since: Since = NEVER) -> None:
+def admit(
+    draft: DraftRequest, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Blocks, since: TimeSinceRequests = NEVER
+) -> None:
     """Let a request in.
 
     Moderators and the broadcaster are held to blocks and duplicates only. Who pays need not wait for cooldowns; bits also go
@@ -61,18 +63,18 @@ def admit(wish: Wish, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Bl
         Refused: ``BLOCKED``; ``CLOSED``; ``DUPLICATE``, the same subjects wait already, without the vote that it may count as;
             ``LIMIT``, too soon, or the queue or this viewer's share of it is full, with ``retry_s``.
     """
-    refuse_blocked(wish, blocks)
-    moderates = wish.role.moderates
+    refuse_blocked(draft, blocks)
+    moderates = draft.role.moderates
     if not rules.open and not moderates:
         raise Refused(Reason.CLOSED, "requests are closed at the moment")
-    if (twin := twin_of(wish, waiting)) is not None:
-        raise Refused(Reason.DUPLICATE, f"{twin.request.title} is already waiting, {place(twin.position)} in line")
-    if not moderates and wish.priority is Priority.NONE:
+    if (duplicate := find_duplicate(draft, waiting)) is not None:
+        raise Refused(Reason.DUPLICATE, f"{duplicate.request.title} is already waiting, {ordinal(duplicate.position)} in line")
+    if not moderates and draft.priority is Priority.NONE:
         _keep_pace(rules, since)
-    favoured = moderates or wish.priority is Priority.BITS
+    favoured = moderates or draft.priority is Priority.BITS
     if not favoured:
-        share = rules.per_user + {Role.SUBSCRIBER: rules.subscriber_bonus, Role.VIP: rules.vip_bonus}.get(wish.role, 0)
-        viewer = viewer_of(wish.user, wish.source)
+        share = rules.per_user + {Role.SUBSCRIBER: rules.subscriber_bonus, Role.VIP: rules.vip_bonus}.get(draft.role, 0)
+        viewer = viewer_of(draft.user, draft.source)
         own = [entry for entry in waiting if viewer_of(entry.request.user, entry.request.source) == viewer]
         if len(own) >= share:
             requests = "a request" if len(own) == 1 else f"{len(own)} requests"
@@ -82,25 +84,25 @@ def admit(wish: Wish, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Bl
         raise Refused(Reason.LIMIT, f"the queue is full with {requests}", retry_s=waiting[0].eta_s)
 
 
-def refuse_blocked(wish: Wish, blocks: Blocks) -> None:
+def refuse_blocked(draft: DraftRequest, blocks: Blocks) -> None:
     """Refuse what is blocked, whoever asks.
 
     Raises:
         Refused: ``BLOCKED``; which word it was is not repeated.
     """
-    if blocks.blocks_user(wish.user):
+    if blocks.blocks_user(draft.user):
         raise Refused(Reason.BLOCKED, "requests from this name are not taken here")
-    if blocks.word_in(wish.user) is not None:
+    if blocks.word_in(draft.user) is not None:
         raise Refused(Reason.BLOCKED, "that name is not shown here")
-    if any(target.wnid in blocks.wnids for target in wish.targets):
+    if any(target.wnid in blocks.wnids for target in draft.targets):
         raise Refused(Reason.BLOCKED, "that is not dreamt here")
-    if blocks.word_in(wish.text, *(target.label for target in wish.targets)) is not None:
+    if blocks.word_in(draft.text, *(target.label for target in draft.targets)) is not None:
         raise Refused(Reason.BLOCKED, "that has a word in it that is not welcome here")
 
 
-def twin_of(wish: Wish, waiting: Sequence[Waiting]) -> Waiting | None:
+def find_duplicate(draft: DraftRequest, waiting: Sequence[Waiting]) -> Waiting | None:
     """What waits already for the same subjects, in whatever order they are named."""
-    wanted = set(map(_identity, wish.targets))
+    wanted = set(map(_identity, draft.targets))
     return next((entry for entry in waiting if set(map(_identity, entry.request.targets)) == wanted), None)
 
 
@@ -109,7 +111,7 @@ def _identity(target: Target) -> Target:
     return replace(target, label="")
 
 
-def _keep_pace(rules: QueueConfig, since: Since) -> None:
+def _keep_pace(rules: QueueConfig, since: TimeSinceRequests) -> None:
     left_s = rules.user_cooldown_s - since.viewer_s
     if left_s > 0:
         raise Refused(Reason.LIMIT, f"you asked {_ago(since.viewer_s)}", retry_s=left_s)
@@ -118,9 +120,9 @@ def _keep_pace(rules: QueueConfig, since: Since) -> None:
         raise Refused(Reason.LIMIT, "requests are coming in fast", retry_s=left_s)
 
 
-def seconded(vote: Vote, *, own: bool) -> str:
+def explain_duplicate(vote: Vote, *, own: bool) -> str:
     """What a viewer is told whose request waits already."""
-    where = f", {place(vote.position)} in line" if vote.position is not None else ""
+    where = f", {ordinal(vote.position)} in line" if vote.position is not None else ""
     if vote.counted:
         return f"{vote.title} is waiting already{where}; your vote counts for it"
     if own:
@@ -138,7 +140,7 @@ def etas(count: int, until_free_s: float, hold_s: float) -> list[float]:
     return [until_free_s + position * hold_s for position in range(count)]
 
 
-def place(position: int) -> str:
+def ordinal(position: int) -> str:
     """A position in words: ``next``, ``second``, ``12th``."""
     words = {1: "next", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
     if position in words:

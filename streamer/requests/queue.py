@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import platformdirs
 
+from shared.role import Role
 from streamer.messages import Priority, Reason, Refused, Request, RequestState, Target
 from streamer.requests.rows import COLUMNS, packed_targets, request_of
 from streamer.requests.schema import QueueError as QueueError
 from streamer.requests.store import Store
-from viewer_text.role import Role
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ AIRED_S = 5.0
 """Seconds on air from one note of them to the next: what a crash interrupts has the rest, and so much more at most."""
 
 
-class MessageKnown(Exception):
+class DuplicateMessage(Exception):
     """A message was delivered before."""
 
     def __init__(self, request_id: int) -> None:
@@ -85,9 +85,9 @@ class RequestQueue:
         """Why what happens is not on disk, in one line; empty when it is."""
         return self.store.trouble
 
-    def mend(self) -> None:
+    def retry_writes(self) -> None:
         """Write what could not be written before, if it can be now; to be called every few seconds."""
-        self.store.mend()
+        self.store.retry_writes()
 
     def add(
         self,
@@ -104,7 +104,7 @@ class RequestQueue:
         """Put a request at the end; it is on disk when this returns, where there is a place on disk.
 
         Raises:
-            MessageKnown: a request with this message id was taken before, whatever became of it.
+            DuplicateMessage: a request with this message id was taken before, whatever became of it.
             QueueError: it cannot be written.
         """
         created_s = self._clock()
@@ -116,7 +116,7 @@ class RequestQueue:
                     if message_id is not None:
                         known = transaction.execute("SELECT id FROM requests WHERE message_id = ?", (message_id,)).fetchone()
                         if known:
-                            raise MessageKnown(known[0])
+                            raise DuplicateMessage(known[0])
                     inserted = transaction.execute(
                         "INSERT INTO requests"
                         " (place, state, user, text, targets, role, source, created_s, message_id, priority, amount)"
@@ -275,7 +275,7 @@ class RequestQueue:
             self.store.note(("INSERT OR IGNORE INTO votes VALUES (?, ?)", (request_id, voter)))
             return True
 
-    def lift(self, request_id: int, priority: Priority, amount: int) -> None:
+    def raise_priority(self, request_id: int, priority: Priority, amount: int) -> None:
         """Give a waiting request a higher priority, or more paid for it: amounts of the same kind add up.
 
         Raises:

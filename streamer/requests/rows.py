@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from shared.role import Role
 from streamer.messages import Priority, Request, RequestState, Target
 from streamer.target_record import as_record, from_record
-from viewer_text.role import Role
 
 COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s"
 """What a row has, in its order."""

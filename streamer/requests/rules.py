@@ -37,7 +37,7 @@ ClassesOf = Callable[[str], tuple[Target, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class ActiveRules:
     """The rules at one moment, as the policy reads them."""
 
     config: QueueConfig
@@ -68,7 +68,7 @@ class Rulebook:
         self._now = self._lay_over(self._changes)
 
     @property
-    def now(self) -> InForce:
+    def now(self) -> ActiveRules:
         """The rules in force; the same object as long as nothing changes."""
         return self._now
 
@@ -147,7 +147,7 @@ class Rulebook:
         given = {
             BlockKind.WORD: self._given.words,
             BlockKind.USER: self._given.users,
-            BlockKind.CLASS: self._given.wnids | self._touchy(self._now.config),
+            BlockKind.CLASS: self._given.wnids | self._sensitive(self._now.config),
         }[kind]
         changed = dict(self._changes.blocks)
         notes: list[tuple[str, tuple[object, ...]]] = []
@@ -173,7 +173,7 @@ class Rulebook:
         self._changes = changes
         self._now = self._lay_over(changes)
 
-    def _lay_over(self, changes: _Changes) -> InForce:
+    def _lay_over(self, changes: _Changes) -> ActiveRules:
         config = self._config.model_copy(update=dict(changes.settings))
 
         def over(kind: BlockKind, given: frozenset[str]) -> frozenset[str]:
@@ -184,12 +184,12 @@ class Rulebook:
         blocks = Blocks(
             over(BlockKind.WORD, self._given.words),
             over(BlockKind.USER, self._given.users),
-            over(BlockKind.CLASS, self._given.wnids | self._touchy(config)),
+            over(BlockKind.CLASS, self._given.wnids | self._sensitive(config)),
         )
-        return InForce(config, blocks)
+        return ActiveRules(config, blocks)
 
     @staticmethod
-    def _touchy(config: QueueConfig) -> frozenset[str]:
+    def _sensitive(config: QueueConfig) -> frozenset[str]:
         return family_unsafe() if config.family_safe else frozenset()
 
     def _blocks_of(self, config: QueueConfig) -> Blocks:

@@ -56,11 +56,11 @@ class QueueError(Exception):
     """The queue's file cannot be used, or something cannot be kept in it."""
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """A file is not what was written."""
 
 
-def examine(connection: sqlite3.Connection, name: str) -> int:
+def check_file(connection: sqlite3.Connection, name: str) -> int:
     """Look whether a file is sound; returns its version, 0 if it is new.
 
     Args:
@@ -68,7 +68,7 @@ def examine(connection: sqlite3.Connection, name: str) -> int:
 
     Raises:
         QueueError: it is another program's, or a newer version's.
-        Damaged: it is damaged.
+        DamagedFile: it is damaged.
         sqlite3.OperationalError: it cannot be read now.
     """
     version: int
@@ -86,18 +86,18 @@ def examine(connection: sqlite3.Connection, name: str) -> int:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
-                raise Damaged(str(error)) from error  # a table or a column is not there
+                raise DamagedFile(str(error)) from error  # a table or a column is not there
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
-        raise Damaged(" ".join(str(verdict).split()))
+        raise DamagedFile(" ".join(str(verdict).split()))
     return version
 
 
 def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
-    """Make what there is, of a version that ``examine`` told, what this version of the program has; all of it or nothing.
+    """Migrate a file of a version that ``check_file`` returned to this program's version, in one transaction.
 
     Raises:
-        Damaged: it cannot be done: there is something else than a file of that version has.
+        DamagedFile: it cannot be done: there is something else than a file of that version has.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -110,7 +110,7 @@ def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         connection.rollback()
-        raise Damaged(str(error)) from error
+        raise DamagedFile(str(error)) from error
 
 
 def salvage(broken: sqlite3.Connection, into: sqlite3.Connection) -> int:

@@ -15,8 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from streamer.requests.schema import VERSION, Damaged, QueueError, bring_up_to_date, examine, salvage
-from streamer.requests.store_file import acquire, code, copied, damage_told, print_of, set_aside, why
+from streamer.requests.schema import VERSION, DamagedFile, QueueError, bring_up_to_date, check_file, salvage
+from streamer.requests.store_file import (
+    acquire,
+    copied,
+    file_fingerprint,
+    one_line_error,
+    raising_damaged_file,
+    set_aside,
+    sqlite_error_code,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +102,9 @@ class Store:
         with self.lock:
             if self.closed:
                 return
-            self.mend()
+            self.retry_writes()
             if self._reason:
-                self.mend()  # by another connection
+                self.retry_writes()  # by another connection
             if self._reason and self.connection.total_changes != self._written:
                 logger.warning("%s: what could not be written is lost now: %s", self.name, self._reason)
             self.closed = True
@@ -124,7 +132,7 @@ class Store:
             with suppress(sqlite3.Error):
                 self._write(transaction)
 
-    def mend(self) -> None:
+    def retry_writes(self) -> None:
         """Write to the file what is not in it yet, if that can be done again; to be called every few seconds."""
         with self.lock:
             if self._path is None or self.closed:
@@ -140,9 +148,9 @@ class Store:
                 self._file.execute("BEGIN IMMEDIATE")  # it tells if another has the file now: a backup would wait for ever
                 self._file.execute("COMMIT")
                 self.connection.backup(self._file)  # in one transaction
-            except (OSError, sqlite3.Error, QueueError, Damaged) as error:
-                self._fall_behind(why(error))
-                if code(error) != sqlite3.SQLITE_FULL:
+            except (OSError, sqlite3.Error, QueueError, DamagedFile) as error:
+                self._fall_behind(one_line_error(error))
+                if sqlite_error_code(error) != sqlite3.SQLITE_FULL:
                     self._let_go()  # another connection may find it better, or find out what is wrong with it
             else:
                 self._reason, self._promised, self._written = "", True, self.connection.total_changes
@@ -171,7 +179,7 @@ class Store:
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 self._file.rollback()
-            self._fall_behind(why(error))
+            self._fall_behind(one_line_error(error))
             raise
         self._written = self.connection.total_changes
 
@@ -191,7 +199,7 @@ class Store:
     def _begin(self, path: Path) -> None:
         try:
             self._file = self._read_in(path)
-        except Damaged as damage:
+        except DamagedFile as damage:
             count = self._salvage(path)
             told = f"{self.name} is damaged ({damage}); {count} requests that wait in it could be read"
             try:
@@ -201,11 +209,11 @@ class Store:
                 self.connection.backup(self._file)
             except (OSError, sqlite3.Error) as error:
                 self._let_go()
-                self._fall_behind(f"it is damaged ({damage}), and no new one can be begun: {why(error)}")
+                self._fall_behind(f"it is damaged ({damage}), and no new one can be begun: {one_line_error(error)}")
                 return
         except (OSError, sqlite3.Error) as error:
             self._read_unopened(path)
-            self._fall_behind(why(error))
+            self._fall_behind(one_line_error(error))
             return
         self._promised = True
         self.note((f"PRAGMA user_version = {VERSION}", ()))  # whether it can be written is told now, not at the first request
@@ -225,11 +233,11 @@ class Store:
 
         Raises:
             QueueError: it is another program's, or a newer version's.
-            Damaged: it is damaged.
+            DamagedFile: it is damaged.
             sqlite3.OperationalError: it cannot be read now.
         """
-        with damage_told():
-            version = examine(file, self.name)
+        with raising_damaged_file():
+            version = check_file(file, self.name)
             file.backup(self.connection)
         if version != VERSION:
             bring_up_to_date(self.connection, version)
@@ -239,24 +247,24 @@ class Store:
         """Read what lies where nothing can be written; start with nothing if that cannot be, either."""
         try:
             if path.is_file():
-                self._known = print_of(path)
+                self._known = file_fingerprint(path)
                 with copied(path) as copy:
                     self._read(copy)
                 return
-        except Damaged as damage:
+        except DamagedFile as damage:
             count = self._salvage(path)
             logger.warning("%s is damaged (%s); %d requests that wait in it could be read", self.name, damage, count)
             return
         except (OSError, sqlite3.Error) as error:
             self._known = None
-            logger.warning("%s: what is in it cannot be read: %s", self.name, why(error))
+            logger.warning("%s: what is in it cannot be read: %s", self.name, one_line_error(error))
         self._empty()
 
     def _salvage(self, path: Path) -> int:
         """Read what can be read of a damaged file; returns how many requests wait in it."""
         self._empty()
         with suppress(OSError, sqlite3.Error), copied(path) as broken:
-            self._known = print_of(path)
+            self._known = file_fingerprint(path)
             return salvage(broken, self.connection)
         return 0
 
@@ -267,16 +275,16 @@ class Store:
 
     def _open_again(self, path: Path) -> sqlite3.Connection:
         """Open the file to write memory to it; one that is damaged, or has what was never read, is set aside before."""
-        before = print_of(path)
+        before = file_fingerprint(path)
         try:
             file = acquire(path, self.name)
             try:
-                with damage_told():
-                    version = examine(file, self.name)
+                with raising_damaged_file():
+                    version = check_file(file, self.name)
             except BaseException:
                 file.close()
                 raise
-        except Damaged as damage:
+        except DamagedFile as damage:
             aside = set_aside(path, self._clock())
             logger.warning("%s is damaged (%s); set aside as '%s', nothing is lost", self.name, damage, aside)
             return acquire(path, self.name)

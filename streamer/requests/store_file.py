@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from streamer.requests.schema import Damaged, QueueError
+from streamer.requests.schema import DamagedFile, QueueError
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a file, by their endings."""
@@ -27,7 +27,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
 
     Raises:
         QueueError: another process has it.
-        Damaged: it is no sound SQLite file.
+        DamagedFile: it is no sound SQLite file.
         OSError, sqlite3.OperationalError: it cannot be opened or written.
     """
     try:
@@ -36,7 +36,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
         raise OSError(error.errno, f"its folder cannot be made: {error.strerror}") from error
     connection = _connect(path)
     try:
-        with damage_told():
+        with raising_damaged_file():
             # Exclusive: no second process ever writes, and WAL needs no shared memory then.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -45,7 +45,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
             connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
         connection.close()
-        if code(error) in BUSY:
+        if sqlite_error_code(error) in BUSY:
             raise QueueError(f"{name} is in use by another process; stop that one or set another queue.path") from error
         for place, what in ((path, "it"), (path.parent, "its folder")):  # which SQLite calls an I/O error
             if place.exists() and not os.access(place, os.W_OK):
@@ -86,7 +86,7 @@ def set_aside(path: Path, now_s: float) -> Path:
     return aside
 
 
-def print_of(path: Path) -> object:
+def file_fingerprint(path: Path) -> object:
     """What differs when a file has changed; the same for all files that are not there.
 
     Raises:
@@ -97,22 +97,22 @@ def print_of(path: Path) -> object:
 
 
 @contextmanager
-def damage_told() -> Iterator[None]:
-    """Within, what SQLite finds to be no sound file is raised as Damaged."""
+def raising_damaged_file() -> Iterator[None]:
+    """Within, what SQLite finds to be no sound file is raised as DamagedFile."""
     try:
         yield
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        raise Damaged(why(error)) from error
+        raise DamagedFile(one_line_error(error)) from error
 
 
-def code(error: Exception) -> int:
+def sqlite_error_code(error: Exception) -> int:
     """SQLite's primary error code; 0 for an error of something else."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def why(error: Exception) -> str:
+def one_line_error(error: Exception) -> str:
     """An error in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from shared.role import Role
 from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Target
+from streamer.requests.phrase_meaning import one_of
 from streamer.requests.phrases import JOINING_WORDS
-from streamer.requests.reading import one_of
 from streamer.requests.spelling import fold, key
 from streamer.requests.vocabulary import LOADING_S, Vocabulary
-from viewer_text.role import Role
 
 SUGGESTIONS = 5
 """Layers offered in place of one that there is not."""
@@ -50,14 +50,14 @@ _OTHER_KIND = re.compile(rf"{_JOINT.pattern}(?=(?:layers?|guide)\s)", re.IGNOREC
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ClassWords:
     """Class words, one or several, as they were said."""
 
     said: str
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSaid:
+class LayerSubject:
     """A layer, not yet looked up."""
 
     said: str
@@ -68,7 +68,7 @@ class LayerSaid:
 
 
 @dataclass(frozen=True, slots=True)
-class GuideSaid:
+class GuideSubject:
     """A guide picture."""
 
     said: str
@@ -94,12 +94,12 @@ def rights_of(role: Role) -> Rights:
     return MODERATOR if role.moderates else VIEWER
 
 
-def parse(text: str) -> tuple[Words | LayerSaid | GuideSaid, ...]:
+def parse(text: str) -> tuple[ClassWords | LayerSubject | GuideSubject, ...]:
     """Take a line apart into subjects; runs of class words stay together, since only a vocabulary can part them."""
     return tuple(_parts(text.strip()))
 
 
-def _parts(text: str) -> Iterator[Words | LayerSaid | GuideSaid]:
+def _parts(text: str) -> Iterator[ClassWords | LayerSubject | GuideSubject]:
     place = 0
     while place < len(text):
         if joint := _JOINT.match(text, place):
@@ -107,20 +107,20 @@ def _parts(text: str) -> Iterator[Words | LayerSaid | GuideSaid]:
             continue
         if found := _GUIDE.match(text, place):
             file = found["double"] or found["single"] or found["bare"]
-            yield GuideSaid(found[0], file.strip(), found["name"] or "")
+            yield GuideSubject(found[0], file.strip(), found["name"] or "")
             place = found.end()
         elif found := _LAYER.match(text, place):
             place = found.end()
             said = _CHANNELS.match(text, place)
             if said is None:
-                yield LayerSaid(found[0], found["name"], None)
+                yield LayerSubject(found[0], found["name"], None)
             else:
                 rest = _CHANNELS_END.split(said["rest"], maxsplit=1)[0].rstrip()
                 place = said.start("rest") + len(rest)
-                yield LayerSaid(found[0] + text[found.end() : place], found["name"], f"{said['list']}{rest}".strip())
+                yield LayerSubject(found[0] + text[found.end() : place], found["name"], f"{said['list']}{rest}".strip())
         else:
             end = other.start() if (other := _OTHER_KIND.search(text, place)) else len(text)
-            yield Words(text[place:end])
+            yield ClassWords(text[place:end])
             place = end
 
 
@@ -148,7 +148,7 @@ class Subjects:
                 layer that there is not, with near ones; ``BAD_INPUT`` for channels that it does not have.
         """
         parts = parse(text)
-        if all(isinstance(part, Words) for part in parts):
+        if all(isinstance(part, ClassWords) for part in parts):
             return self.vocabulary.match(text, peek=peek)
         targets: list[Target] = []
         notes: list[str] = []
@@ -162,10 +162,10 @@ class Subjects:
             notes.append(f"only the first {MAX_TARGETS} fit")
         return Match(tuple(targets[:MAX_TARGETS]), "; ".join(dict.fromkeys(notes)), exact)
 
-    def stand_in(self, target: Target) -> Target | None:
+    def nearest_available(self, target: Target) -> Target | None:
         """The target itself if the network has it, for a class its nearest relative there; None for none, or one blocked."""
         if target.kind is Kind.CLASS:
-            return self.vocabulary.stand_in(target)
+            return self.vocabulary.nearest_available(target)
         if not target.layer or self.layers is None:
             return target
         entry = next((entry for entry in self.layers if entry.name == target.layer), None)
@@ -187,10 +187,10 @@ class Subjects:
         near = tuple(f"layer {entry.name}" for entry in found) or self._near(wanted)
         raise Refused(Reason.UNKNOWN_WORD, f"this network has no layer '{name.strip()}'{one_of(near)}", suggestions=near)
 
-    def _understand(self, part: Words | LayerSaid | GuideSaid, rights: Rights, peek: bool) -> Match:
-        if isinstance(part, Words):
+    def _understand(self, part: ClassWords | LayerSubject | GuideSubject, rights: Rights, peek: bool) -> Match:
+        if isinstance(part, ClassWords):
             return self.vocabulary.match(part.said, peek=peek)
-        if isinstance(part, GuideSaid):
+        if isinstance(part, GuideSubject):
             if not rights.guides:
                 raise Refused(Reason.FORBIDDEN, "guide pictures are set by the operator, in the config or on the command line")
             return Match((self._guide(part),))
@@ -205,7 +205,7 @@ class Subjects:
             raise Refused(Reason.FORBIDDEN, f"layers are for moderators to choose; ask for a thing, for example: {example}")
         return Match((self._layer(part),))
 
-    def _layer(self, part: LayerSaid) -> Target:
+    def _layer(self, part: LayerSubject) -> Target:
         if self.layers is None:
             name, count = part.name.strip(), None
         else:
@@ -214,7 +214,7 @@ class Subjects:
         channels = () if part.channels is None else _channels(part.channels, name, count)
         return layer_target(name, channels)
 
-    def _guide(self, part: GuideSaid) -> Target:
+    def _guide(self, part: GuideSubject) -> Target:
         layer = part.layer
         if layer and self.layers is not None:
             layer = self.layer(layer).name

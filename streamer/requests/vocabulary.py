@@ -6,15 +6,15 @@ import threading
 from collections.abc import Collection
 from random import Random
 
+from shared.clean import LINE_GRAPHEMES, TEXT_GRAPHEMES, clean, clean_text
 from streamer.messages import MAX_TARGETS, ClassEntry, ClassKind, Match, Reason, Refused, Target, Unlearnt
-from streamer.requests.answer import Answer
 from streamer.requests.blocks import family_unsafe
-from streamer.requests.hearing import Heard, hear
+from streamer.requests.class_index import ClassIndex
+from streamer.requests.interpretation import InterpretedPhrase, interpret_line
 from streamer.requests.knowledge import LARGER, knowledge
-from streamer.requests.reading import SUGGESTIONS, Reader, Reading, one_of, unknown
-from streamer.requests.shelf import Shelf
+from streamer.requests.match_builder import MatchBuilder
+from streamer.requests.phrase_meaning import SUGGESTIONS, PhraseMeaning, PhraseReader, one_of, unknown
 from streamer.requests.spelling import fold, key, variants
-from viewer_text.clean import LINE_GRAPHEMES, TEXT_GRAPHEMES, clean, clean_text
 
 PAIRS = 0.7
 """Share of pairs among the subjects that nobody asked for."""
@@ -27,7 +27,7 @@ class Vocabulary:
 
     def __init__(
         self,
-        shelf: Shelf,
+        class_index: ClassIndex,
         available: Collection[str] | None = None,
         blocked: Collection[str] = (),
         *,
@@ -45,25 +45,25 @@ class Vocabulary:
         Raises:
             ValueError: it has learnt none.
         """
-        self._shelf = shelf
-        everywhere = {entry.wnid for entry in shelf.entries if entry.tiny}
+        self._class_index = class_index
+        everywhere = {entry.wnid for entry in class_index.entries if entry.tiny}
         if loading:
             available = everywhere
-        wnids = shelf.index.keys() if available is None else shelf.index.keys() & set(available)
+        wnids = class_index.index.keys() if available is None else class_index.index.keys() & set(available)
         if not wnids:
             raise ValueError("a vocabulary needs at least one class of ImageNet-1k")
-        self._learnt = frozenset(shelf.index[wnid] for wnid in wnids)
-        self._blocked = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & set(blocked))
+        self._learnt = frozenset(class_index.index[wnid] for wnid in wnids)
+        self._blocked = frozenset(class_index.index[wnid] for wnid in class_index.index.keys() & set(blocked))
         self._available = self._learnt - self._blocked
         self._settled, self._loading = available is not None and not loading, loading
-        common = {index for index in self._available if shelf.entries[index].wnid in everywhere}
+        common = {index for index in self._available if class_index.entries[index].wnid in everywhere}
         free = (not self._settled and common) or self._available or self._learnt
-        self._touchy = frozenset(shelf.index[wnid] for wnid in shelf.index.keys() & family_unsafe())
+        self._sensitive = frozenset(class_index.index[wnid] for wnid in class_index.index.keys() & family_unsafe())
         """What is not suggested, though it may be asked for."""
-        self._free = frozenset(free - self._touchy or free)
+        self._free = frozenset(free - self._sensitive or free)
         """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
-        self._reader = Reader(shelf, self._available, self._touchy)
-        self.knowledge = knowledge(shelf, self._learnt if self._settled else None, self._free)
+        self._reader = PhraseReader(class_index, self._available, self._sensitive)
+        self.knowledge = knowledge(class_index, self._learnt if self._settled else None, self._free)
         """What the network knows, with examples."""
         self._asked: dict[tuple[int, ...], int] = {}
         self._lock = threading.Lock()
@@ -78,25 +78,25 @@ class Vocabulary:
         Raises:
             ValueError: none of them is a class of ImageNet-1k.
         """
-        return cls(Shelf(), available)
+        return cls(ClassIndex(), available)
 
-    def narrowed(self, available: Collection[str] | None) -> Vocabulary:
+    def for_network(self, available: Collection[str] | None) -> Vocabulary:
         """The same vocabulary for another network, nothing blocked."""
-        return Vocabulary(self._shelf, available)
+        return Vocabulary(self._class_index, available)
 
     def while_loading(self) -> Vocabulary:
         """The same vocabulary while it is not known yet which network it will be: what is promised now, any of them keeps."""
-        return Vocabulary(self._shelf, loading=True)
+        return Vocabulary(self._class_index, loading=True)
 
     @property
     def blocked(self) -> frozenset[str]:
         """The wnids that are not to be dreamt, whether the network has learnt them or not."""
-        return frozenset(self._shelf.entries[index].wnid for index in self._blocked)
+        return frozenset(self._class_index.entries[index].wnid for index in self._blocked)
 
     def blocking(self, blocked: Collection[str]) -> Vocabulary:
         """The same vocabulary with these classes blocked (wnids), and no others."""
-        learnt = {self._shelf.entries[index].wnid for index in self._learnt}
-        return Vocabulary(self._shelf, learnt if self._settled else None, blocked, loading=self._loading)
+        learnt = {self._class_index.entries[index].wnid for index in self._learnt}
+        return Vocabulary(self._class_index, learnt if self._settled else None, blocked, loading=self._loading)
 
     def classes_of(self, word: str) -> tuple[Target, ...]:
         """All classes that a WordNet id or a word means, whether the network has learnt them or not.
@@ -105,20 +105,20 @@ class Vocabulary:
             Refused: ``BAD_INPUT`` for no word, ``UNKNOWN_WORD`` for one that means none, with ``suggestions``.
         """
         word = clean_text(word)
-        if (index := self._shelf.index.get(word)) is not None:
+        if (index := self._class_index.index.get(word)) is not None:
             return (self._target(index),)
         folded = fold(word)
         if not folded:
             raise Refused(Reason.BAD_INPUT, f"say which class, for example: {self.knowledge.examples[0]}")
-        if found := self._shelf.meaning(folded):
+        if found := self._class_index.meaning(folded):
             return tuple(map(self._target, found))
-        near = self._shelf.labels_of(self._shelf.alike(folded, SUGGESTIONS))
+        near = self._class_index.labels_of(self._class_index.alike(folded, SUGGESTIONS))
         raise Refused(Reason.UNKNOWN_WORD, f"there is no class '{word}'" + one_of(near), suggestions=near)
 
     @property
     def kinds(self) -> tuple[ClassKind, ...]:
         """What kinds of things the classes are, in the order in which they are shown."""
-        return self._shelf.kinds
+        return self._class_index.kinds
 
     @property
     def available(self) -> tuple[Target, ...]:
@@ -140,28 +140,30 @@ class Vocabulary:
                 has; ``BLOCKED`` for a class that is blocked.
         """
         text, whole = _bounded(text)
-        answer = Answer()
-        for heard in hear(text, self._reader):
-            if len(answer.chosen) == MAX_TARGETS and (heard.reading is not None or not heard.optional):
-                answer.notes.append(f"only the first {MAX_TARGETS} fit")
+        match_builder = MatchBuilder()
+        for interpreted in interpret_line(text, self._reader):
+            if len(match_builder.chosen) == MAX_TARGETS and (
+                interpreted.phrase_meaning is not None or not interpreted.optional
+            ):
+                match_builder.notes.append(f"only the first {MAX_TARGETS} fit")
                 break
-            self._answer(heard, answer, peek)
-        if not answer.chosen:
-            raise answer.refusal or self._nothing(answer.ornament)
+            self._add_phrase(interpreted, match_builder, peek)
+        if not match_builder.chosen:
+            raise match_builder.refusal or self._nothing(match_builder.ornament)
         if not whole:
-            answer.notes.append(f"only the first {TEXT_GRAPHEMES} characters are read")
-        return Match(tuple(map(self._target, answer.chosen)), answer.note, answer.exact and whole)
+            match_builder.notes.append(f"only the first {TEXT_GRAPHEMES} characters are read")
+        return Match(tuple(map(self._target, match_builder.chosen)), match_builder.note, match_builder.exact and whole)
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
         """Find classes by part of a name or by what a word means, best first; '' lists all, available first, by label."""
-        entries = self._shelf.entries
+        entries = self._class_index.entries
         wanted = fold(clean_text(query))
         if not wanted:
             if query.strip():
                 return ()
             order = sorted(range(len(entries)), key=lambda i: (i not in self._available, entries[i].label.casefold()))
             return tuple(map(self._entry, order[:limit]))
-        meant = self._shelf.meaning(wanted) or next(iter(self._shelf.slips(wanted)), ())
+        meant = self._class_index.meaning(wanted) or next(iter(self._class_index.slips(wanted)), ())
         ranks: dict[int, tuple[int, bool, str]] = {}
         for index, entry in enumerate(entries):
             names = entry.folded
@@ -179,67 +181,75 @@ class Vocabulary:
                 continue
             ranks[index] = (rank, index not in self._available, entry.label.casefold())
         found = sorted(ranks, key=lambda index: ranks[index])
-        found += [index for index in self._shelf.alike(wanted, 5) if index not in ranks]
+        found += [index for index in self._class_index.alike(wanted, 5) if index not in ranks]
         return tuple(map(self._entry, found[:limit]))
 
     def relatives(self, wnid: str) -> tuple[str, ...]:
         """The wnids of what can be dreamt in place of a class, best first."""
-        found = self._reader.best_of([self._shelf.index[wnid]])
-        return tuple(self._shelf.entries[index].wnid for index in found)
+        found = self._reader.best_of([self._class_index.index[wnid]])
+        return tuple(self._class_index.entries[index].wnid for index in found)
 
     def random(self, rng: Random) -> Target:
         """Any class the network can dream; any that every network can, while it is not known which it will be."""
         return self._target(rng.choice(sorted(self._free)))
 
-    def wander(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
+    def idle_subjects(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
         """One or, more often, two showy available subjects that go well together: they come from different themes.
 
         Args:
             rng: decides.
             avoid: what not to choose, as far as there is anything else.
         """
-        unwanted = {self._shelf.index[target.wnid] for target in avoid if target.wnid in self._shelf.index}  # layers are none
-        themes = [[index for index in theme if index in self._free - unwanted] for theme in self._shelf.themes]
+        unwanted = {
+            self._class_index.index[target.wnid] for target in avoid if target.wnid in self._class_index.index
+        }  # layers are none
+        themes = [[index for index in theme if index in self._free - unwanted] for theme in self._class_index.themes]
         themes = [theme for theme in themes if theme] or [sorted(self._free - unwanted) or sorted(self._free)]
         count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1
         return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
 
-    def stand_in(self, target: Target) -> Target | None:
+    def nearest_available(self, target: Target) -> Target | None:
         """The target itself if the network has learnt it, or may have, else its nearest relative there; None for none, or one
         that is blocked."""
-        index = self._shelf.index.get(target.wnid)
+        index = self._class_index.index.get(target.wnid)
         if index is None or (index in self._blocked and self._available):
             return None
         if self._loading:
             return target
         return next(map(self._target, self._reader.best_of([index])), None)
 
-    def _answer(self, heard: Heard, answer: Answer, peek: bool) -> None:
+    def _add_phrase(self, interpreted: InterpretedPhrase, match_builder: MatchBuilder, peek: bool) -> None:
         """Add one thing that was said, or pass over it.
 
         Raises:
             Refused: it cannot be dreamt, and it is not to be passed over.
         """
         refused: Refused | None = None
-        if heard.reading is not None:
+        if interpreted.phrase_meaning is not None:
             try:
-                index, note = self._choose(heard.reading, answer.chosen, peek)
+                index, note = self._choose(interpreted.phrase_meaning, match_builder.chosen, peek)
             except Refused as error:
                 refused = error
-                optional = heard.emoji or (heard.optional and error.reason is not Reason.BLOCKED)
+                optional = interpreted.emoji or (interpreted.optional and error.reason is not Reason.BLOCKED)
             else:
-                answer.add(index, note, heard.reading)
-                answer.several = answer.several or any(map(self._reader.known, heard.reading.besides))
+                match_builder.add(index, note, interpreted.phrase_meaning)
+                match_builder.several = match_builder.several or any(
+                    map(self._reader.known, interpreted.phrase_meaning.besides)
+                )
                 return
         else:
-            optional = heard.optional
-            if heard.wanted and not heard.emoji and not (optional and (answer.chosen or answer.refusal)):
-                refused = self._reader.refusal(heard.said)
+            optional = interpreted.optional
+            if (
+                interpreted.wanted
+                and not interpreted.emoji
+                and not (optional and (match_builder.chosen or match_builder.refusal))
+            ):
+                refused = self._reader.refusal(interpreted.said)
         if refused is not None and not optional:
             raise refused
-        answer.refusal = answer.refusal or refused
-        answer.ornament = answer.ornament or (heard.said if heard.emoji else "")
-        answer.left_out += [] if heard.silent else [heard.said]
+        match_builder.refusal = match_builder.refusal or refused
+        match_builder.ornament = match_builder.ornament or (interpreted.said if interpreted.emoji else "")
+        match_builder.left_out += [] if interpreted.silent else [interpreted.said]
 
     def _nothing(self, ornament: str) -> Refused:
         """Why a line that names nothing is refused."""
@@ -248,29 +258,29 @@ class Vocabulary:
         pair = self.knowledge.examples[:2]
         return Refused(Reason.BAD_INPUT, "say what to dream, for example: " + " + ".join(pair), suggestions=pair)
 
-    def _choose(self, reading: Reading, taken: list[int], peek: bool) -> tuple[int, str]:
+    def _choose(self, phrase_meaning: PhraseMeaning, taken: list[int], peek: bool) -> tuple[int, str]:
         """Pick a class of those meant.
 
         Raises:
             Refused: the network has learnt none of them, or all of them are blocked.
         """
-        entries = self._shelf.entries
-        names = set(variants(fold(reading.said)))
+        entries = self._class_index.entries
+        names = set(variants(fold(phrase_meaning.said)))
         for index in taken:
-            if index in reading.classes and names & entries[index].keys:
+            if index in phrase_meaning.classes and names & entries[index].keys:
                 return index, ""
-        able = tuple(index for index in reading.classes if index in self._available)
+        able = tuple(index for index in phrase_meaning.classes if index in self._available)
         if not able:
-            if self._blocked.intersection(reading.classes):
+            if self._blocked.intersection(phrase_meaning.classes):
                 raise Refused(Reason.BLOCKED, "that is not dreamt here")
-            raise self._unlearnt(reading)
+            raise self._unlearnt(phrase_meaning)
         index = self._next_of(tuple(i for i in able if i not in taken) or able, peek)
         label = entries[index].label
-        if reading.slip:
-            return index, f"read '{reading.said}' as {label}"
+        if phrase_meaning.slip:
+            return index, f"read '{phrase_meaning.said}' as {label}"
         if len(able) > 1:
-            return index, f"'{reading.said}' means {label} this time"
-        return index, "" if names & entries[index].keys else f"took '{reading.said}' to mean {label}"
+            return index, f"'{phrase_meaning.said}' means {label} this time"
+        return index, "" if names & entries[index].keys else f"took '{phrase_meaning.said}' to mean {label}"
 
     def _next_of(self, classes: tuple[int, ...], peek: bool) -> int:
         """Each of some classes in turn, in an order that looks random and is the same in every run."""
@@ -286,15 +296,15 @@ class Vocabulary:
         Random(classes[0] * 1000 + len(classes)).shuffle(order)
         return order[turn % len(order)]
 
-    def _unlearnt(self, reading: Reading) -> Refused:
+    def _unlearnt(self, phrase_meaning: PhraseMeaning) -> Refused:
         """Why a known class is refused, and what comes nearest."""
-        suggestions = self._shelf.labels_of(self._reader.suggested(reading.classes))
+        suggestions = self._class_index.labels_of(self._reader.suggested(phrase_meaning.classes))
         if not suggestions and self._available:
             suggestions = self.knowledge.examples[:SUGGESTIONS]
-        names = set(variants(fold(reading.said)))
-        index = reading.classes[0]
-        plain = len(reading.classes) == 1 or names & self._shelf.entries[index].keys
-        label = self._shelf.entries[index].label if plain else reading.said
+        names = set(variants(fold(phrase_meaning.said)))
+        index = phrase_meaning.classes[0]
+        plain = len(phrase_meaning.classes) == 1 or names & self._class_index.entries[index].keys
+        label = self._class_index.entries[index].label if plain else phrase_meaning.said
         if self._loading:
             return Refused(
                 Reason.LOADING,
@@ -307,19 +317,19 @@ class Vocabulary:
             f"'{label}' is not among the {len(self._learnt)} things this network knows (a larger one does)"
             + one_of(suggestions),
             suggestions=suggestions,
-            unlearnt=Unlearnt(reading.said, label, len(self._learnt), LARGER),
+            unlearnt=Unlearnt(phrase_meaning.said, label, len(self._learnt), LARGER),
         )
 
     def _target(self, index: int) -> Target:
-        entry = self._shelf.entries[index]
+        entry = self._class_index.entries[index]
         return Target(entry.wnid, entry.label)
 
     def _entry(self, index: int) -> ClassEntry:
-        entry = self._shelf.entries[index]
+        entry = self._class_index.entries[index]
         available, blocked = index in self._available, index in self._blocked
         unlearnt = not (available or blocked or self._loading)
         return ClassEntry(
-            entry.wnid, entry.label, entry.names, entry.link, available, unlearnt, entry.kind, index not in self._touchy
+            entry.wnid, entry.label, entry.names, entry.link, available, unlearnt, entry.kind, index not in self._sensitive
         )
 
 

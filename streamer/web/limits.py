@@ -24,11 +24,11 @@ from typing import Protocol
 from aiohttp import web
 
 from streamer.config import WebLimits
-from streamer.web.allowances import LOCAL, Allowances, factor_of, is_local, parsed, payer
-from streamer.web.bodies import MAX_BYTES
+from streamer.web.body_schemas import MAX_BYTES
 from streamer.web.errors import ApiError
-from streamer.web.places import Line, Places, Voters
-from streamer.web.refusals import Refusals
+from streamer.web.quotas import StreamQuota, VoterQuota, WaitingQuota
+from streamer.web.refusal_counter import RefusalCounter
+from streamer.web.token_buckets import LOCAL, TokenBuckets, allowance_factor, client_key, is_local, parse_address
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +61,10 @@ TOKEN = "token"
 """Under which callers with the token count, together, once their address has no allowance left."""
 
 
-class Guest(Protocol):
+class OpenConnection(Protocol):
     """An open connection, as the limits see it."""
 
-    payer: str
+    client_key: str
     """Who pays for it."""
     idle_since_s: float | None
     """Since when no call is under way on it; None while one is."""
@@ -74,7 +74,7 @@ class Guest(Protocol):
         ...
 
 
-class Operators(Protocol):
+class TokenChecker(Protocol):
     """Who knows callers with the token."""
 
     @property
@@ -82,19 +82,19 @@ class Operators(Protocol):
         """Whether there is a token."""
         ...
 
-    def holds(self, request: web.Request) -> bool:
+    def has_token(self, request: web.Request) -> bool:
         """Whether the token came with a call."""
         ...
 
 
-class Limits:
+class VisitorLimits:
     """Counts and judges; one per server, used in its loop only, save where it says otherwise."""
 
     def __init__(
         self,
         settings: WebLimits,
         proxies: Collection[str],
-        operators: Operators,
+        token_checker: TokenChecker,
         descriptors: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -104,28 +104,28 @@ class Limits:
             proxies: addresses and networks whose X-Forwarded-For is believed.
             descriptors: how many the process may have; None if that is not known.
         """
-        self._settings, self._operators, self._clock = settings, operators, clock
+        self._settings, self._token_checker, self._clock = settings, token_checker, clock
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in proxies]
-        self._guests: set[Guest] = set()
+        self._open_connections: set[OpenConnection] = set()
         self._connections: Counter[str] = Counter()
-        self._calls = Allowances(settings.calls_per_s, clock)
-        self._bytes = Allowances(1000.0 * settings.kilobytes_per_s, clock)
-        self._light = Allowances(LIGHT * settings.calls_per_s, clock)
-        self._turns = Allowances(settings.all_calls_per_s, clock, burst_s=1.0)
+        self._calls = TokenBuckets(settings.calls_per_s, clock)
+        self._bytes = TokenBuckets(1000.0 * settings.kilobytes_per_s, clock)
+        self._light = TokenBuckets(LIGHT * settings.calls_per_s, clock)
+        self._turns = TokenBuckets(settings.all_calls_per_s, clock, burst_s=1.0)
         self.most = settings.connections
         """Connections that there is room for."""
         if descriptors is not None:
             self.most = min(self.most, max(descriptors - HELD_BACK, descriptors // 4))
-        self.refused = refused = Refusals(clock)
+        self.refused = refused = RefusalCounter(clock)
         self.viewers, self.watchers = (
-            Places(what, most, partial(self.share, each, most), refused)
+            StreamQuota(what, most, partial(self.share, each, most), refused)
             for what, most, each in (
                 ("viewers", settings.viewers, settings.address_viewers),
                 ("watchers", settings.watchers, settings.address_watchers),
             )
         )
-        self.line = Line(settings.address_waiting, refused)
-        self.voters = Voters(settings.address_voters, refused)
+        self.waiting_quota = WaitingQuota(settings.address_waiting, refused)
+        self.voters = VoterQuota(settings.address_voters, refused)
         self._hinted = False
 
     @property
@@ -136,58 +136,58 @@ class Limits:
     @property
     def open(self) -> int:
         """Open connections; may be asked from any thread."""
-        return len(self._guests)
+        return len(self._open_connections)
 
-    def share(self, each: int, most: int, payer: str) -> int:
-        """How many of ``most`` places a payer may have, where an address may have ``each``."""
-        return max(1, min(LOCAL * each, int(SHARE * most))) if is_local(payer) else min(each, most)
+    def share(self, each: int, most: int, client_key: str) -> int:
+        """How many of ``most`` places a client may have, where an address may have ``each``."""
+        return max(1, min(LOCAL * each, int(SHARE * most))) if is_local(client_key) else min(each, most)
 
     # Connections
 
-    def admits(self, address: str) -> bool:
+    def admits_connection(self, address: str) -> bool:
         """Whether a connection of that address may stay; closes an idle one of somebody else if that makes room."""
-        key = payer(address)
+        key = client_key(address)
         if not self._is_proxy(address):
-            if self._calls.owed_s(key, factor_of(key)) > SHUT_S:
+            if self._calls.owed_s(key, allowance_factor(key)) > SHUT_S:
                 self.refused("connections", key)
                 return False
             each = self.share(self._settings.address_connections, self.most, key)
             if self._connections[key] >= each:
                 self.refused("connections", key)
                 return False
-        if len(self._guests) < self.most:
+        if len(self._open_connections) < self.most:
             return True
-        victim = self._victim(key)
-        self.refused("connections", key if victim is None else victim.payer)
-        if victim is None:
+        dropped = self._connection_to_drop(key)
+        self.refused("connections", key if dropped is None else dropped.client_key)
+        if dropped is None:
             return False
-        victim.drop()
+        dropped.drop()
         return True
 
-    def _victim(self, newcomer: str) -> Guest | None:
+    def _connection_to_drop(self, newcomer: str) -> OpenConnection | None:
         """Whose connection makes room: an idle one of who has more than the newcomer would have, or that is idle for long."""
         now_s = self._clock()
-        idle = [guest for guest in self._guests if guest.idle_since_s is not None]
-        most = max((self._connections[guest.payer] for guest in idle), default=0)
+        idle = [connection for connection in self._open_connections if connection.idle_since_s is not None]
+        most = max((self._connections[connection.client_key] for connection in idle), default=0)
         if most > self._connections[newcomer] + 1:
-            idle = [guest for guest in idle if self._connections[guest.payer] == most]
+            idle = [connection for connection in idle if self._connections[connection.client_key] == most]
         else:
-            idle = [guest for guest in idle if now_s - (guest.idle_since_s or 0.0) >= SETTLED_S]
-        return min(idle, key=lambda guest: guest.idle_since_s or 0.0, default=None)
+            idle = [connection for connection in idle if now_s - (connection.idle_since_s or 0.0) >= SETTLED_S]
+        return min(idle, key=lambda connection: connection.idle_since_s or 0.0, default=None)
 
-    def enter(self, guest: Guest) -> None:
+    def enter(self, connection: OpenConnection) -> None:
         """A connection is open."""
-        self._guests.add(guest)
-        self._connections[guest.payer] += 1
+        self._open_connections.add(connection)
+        self._connections[connection.client_key] += 1
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, connection: OpenConnection) -> None:
         """A connection is gone; a second call does nothing."""
-        if guest not in self._guests:
+        if connection not in self._open_connections:
             return
-        self._guests.discard(guest)
-        self._connections[guest.payer] -= 1
-        if not self._connections[guest.payer]:
-            del self._connections[guest.payer]
+        self._open_connections.discard(connection)
+        self._connections[connection.client_key] -= 1
+        if not self._connections[connection.client_key]:
+            del self._connections[connection.client_key]
 
     # Calls
 
@@ -205,29 +205,29 @@ class Limits:
         for name in reversed(told.split(",")):
             if not self._is_proxy(found):
                 break
-            address = _bare(name)
+            address = _forwarded_address(name)
             if address is None:
                 break
             found = address
         return found
 
-    async def judge(self, request: web.Request) -> None:
+    async def admit_call(self, request: web.Request) -> None:
         """Let a call through when it is its turn, or slow it down and refuse it.
 
         Raises:
             ApiError: 429 beyond the limits, 503 when too many wait for their turn, 413 for a body too large for any call.
         """
         if request.content_length is not None and request.content_length > MAX_BYTES:
-            self.refused("bodies", payer(request.remote or ""))
+            self.refused("bodies", client_key(request.remote or ""))
             raise ApiError(413, "too_large", "the body is too large")
-        key, price = payer(request.remote or ""), _price(request.path)
-        local, factor = is_local(key), factor_of(key)
+        key, price = client_key(request.remote or ""), _call_price(request.path)
+        local, factor = is_local(key), allowance_factor(key)
         light = self._light.used(key) < 1.0
         self._light.charge(key, price if light else 0.0)
-        wait_s = self._bytes.owed_s(key, factor) or self._calls.short_s(key, price, factor)
+        wait_s = self._bytes.owed_s(key, factor) or self._calls.try_take_s(key, price, factor)
         token = (bool(wait_s) or not light) and self._has_token(request)
         if wait_s and token:
-            wait_s = self._calls.short_s(TOKEN, price, LOCAL)
+            wait_s = self._calls.try_take_s(TOKEN, price, LOCAL)
         if wait_s:
             self._refuse_call(key, price)
             self.refused("calls", key)
@@ -236,19 +236,19 @@ class Limits:
         turn = TOKEN if token else f"{'here' if local else 'elsewhere'}, {'light' if light else 'heavy'}"
         await self._turn(turn, price, 2.0 if token or (local and not light) else 1.0, key)
 
-    def malformed(self, payer: str) -> None:
+    def malformed(self, client_key: str) -> None:
         """Something came that is no call; it counts as several."""
-        self._refuse_call(payer, MALFORMED)
-        self.refused("malformed calls", payer)
+        self._refuse_call(client_key, MALFORMED)
+        self.refused("malformed calls", client_key)
 
-    def _refuse_call(self, payer: str, price: float) -> None:
-        factor = factor_of(payer)
-        if self._calls.owed_s(payer, factor) < DEBT_S:
-            self._calls.charge(payer, price, factor)
+    def _refuse_call(self, client_key: str, price: float) -> None:
+        factor = allowance_factor(client_key)
+        if self._calls.owed_s(client_key, factor) < DEBT_S:
+            self._calls.charge(client_key, price, factor)
 
     def _has_token(self, request: web.Request) -> bool:
         sent = "Authorization" in request.headers or "Cookie" in request.headers
-        return sent and self._operators.login and self._operators.holds(request)
+        return sent and self._token_checker.login and self._token_checker.has_token(request)
 
     async def _turn(self, turn: str, price: float, factor: float, key: str) -> None:
         """Wait until it is this call's turn; they come in the order in which the calls came."""
@@ -263,23 +263,23 @@ class Limits:
 
     def charge(self, address: str, size: int) -> None:
         """Bytes went to or came from an address."""
-        key = payer(address)
-        self._bytes.charge(key, size, factor_of(key))
+        key = client_key(address)
+        self._bytes.charge(key, size, allowance_factor(key))
 
     def _is_proxy(self, address: str) -> bool:
         if not self._proxies:
             return False
-        found = parsed(address)
+        found = parse_address(address)
         return found is not None and any(found in network for network in self._proxies)
 
 
-def _price(path: str) -> float:
+def _call_price(path: str) -> float:
     if path.startswith("/thumbnails/"):
         return THUMBNAIL_PRICE
     return FILE_PRICE if path.startswith(("/static/", "/d/")) else PRICES.get(path, 1.0)
 
 
-def _bare(name: str) -> str | None:
+def _forwarded_address(name: str) -> str | None:
     """The address in an entry of X-Forwarded-For, without a port; None if it is none."""
     name = name.strip().strip('"')
     if name.startswith("["):

@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from streamer.web.bridge import Calls
-from streamer.web.door import hang_up, keep_open, keep_short
+from streamer.web.connections import hang_up, limit_send_buffers, mark_endless_response
 from streamer.web.errors import ApiError
-from streamer.web.places import Places
-from streamer.web.protocols import Feed, Outputs, Video
+from streamer.web.protocols import Outputs, Subscription, Video
+from streamer.web.quotas import StreamQuota
+from streamer.web.thread_bridge import ThreadBridge
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +37,18 @@ BROWSER = "Mozilla/"
 TS, MJPEG = "video/mp2t", f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
-Subscribe = Callable[[Callable[[], None]], Feed]
+Subscribe = Callable[[Callable[[], None]], Subscription]
 """Opens a share, given what is to be called when there may be something to read."""
 
 
 class Live:
     """Handlers of ``/live.ts``, ``/live.mp4``, ``/live.mjpg`` and ``/frame.jpg``, and of the outputs' own addresses."""
 
-    def __init__(self, video: Video, outputs: Outputs, calls: Calls, places: Places) -> None:
+    def __init__(self, video: Video, outputs: Outputs, in_thread: ThreadBridge, places: StreamQuota) -> None:
         self._video = video
         self._outputs = outputs
-        self._calls = calls
-        self._places = places
+        self._in_thread = in_thread
+        self._quota = places
         self._open: set[asyncio.Event] = set()
         """One per viewer: set when there may be something to do."""
         self._ending = False
@@ -81,13 +81,13 @@ class Live:
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
         """The frame on air."""
-        picture = await self._calls(self._video.latest_jpeg)
+        picture = await self._in_thread(self._video.latest_jpeg)
         if picture is None:
             raise ApiError(503, "no_picture", "the dream is starting; there is no picture yet", retry_s=1.0)
         return web.Response(body=picture, content_type="image/jpeg")
 
     async def _video_of(self, request: web.Request, kind: str, content_type: str) -> web.StreamResponse:
-        def subscribe(on_ready: Callable[[], None]) -> Feed:
+        def subscribe(on_ready: Callable[[], None]) -> Subscription:
             return self._video.subscribe(kind, on_ready=on_ready)
 
         return await self._stream(request, subscribe, content_type, framed=kind == "jpeg")
@@ -101,8 +101,8 @@ class Live:
             return response
         if self._ending:
             raise ApiError(503, "ending", "the stream is ending", retry_s=10.0)
-        with self._places.one(request):
-            keep_open(request)
+        with self._quota.hold(request):
+            mark_endless_response(request)
             return await self._serve(request, response, subscribe, framed=framed)
 
     async def _serve(
@@ -117,30 +117,36 @@ class Live:
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(news.set)
 
-            feed = await self._calls(lambda: subscribe(on_ready))
+            subscription = await self._in_thread(lambda: subscribe(on_ready))
             try:
-                keep_short(request.transport)
+                limit_send_buffers(request.transport)
                 await response.prepare(request)
-                await self._pump(request, response, feed, news, framed=framed)
+                await self._pump(request, response, subscription, news, framed=framed)
             except ConnectionError:
                 log.debug("viewer %s of %s is gone", request.remote, request.path)
             except TimeoutError:
                 log.debug("viewer %s of %s takes nothing, and is let go", request.remote, request.path)
                 hang_up(request)
             finally:
-                feed.close()
+                subscription.close()
         finally:
             self._open.discard(news)
         return response
 
     async def _pump(
-        self, request: web.Request, response: web.StreamResponse, feed: Feed, news: asyncio.Event, *, framed: bool
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        subscription: Subscription,
+        news: asyncio.Event,
+        *,
+        framed: bool,
     ) -> None:
         lead, last = (PART if framed else b""), b""
         again = framed and request.headers.get("User-Agent", "").startswith(BROWSER)
-        while not (self._ending or feed.closed or request.transport is None or request.transport.is_closing()):
+        while not (self._ending or subscription.closed or request.transport is None or request.transport.is_closing()):
             news.clear()
-            piece = feed.read(0)
+            piece = subscription.read(0)
             if piece is None:
                 try:
                     await asyncio.wait_for(news.wait(), AGAIN_S if last else LOOK_S)

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from streamer.web.answers import Error
-from streamer.web.answers_status import Status
-from streamer.web.bodies import EmptyBody
-from streamer.web.routes import Answer, Group, Route
+from streamer.web.body_schemas import EmptyBody
+from streamer.web.response_schemas import Error
+from streamer.web.response_schemas_status import Status
+from streamer.web.routes import Group, ResponseSchema, Route
 from streamer.web.security import COOKIE, DREAMS, EVENTS, OPEN, PAGES, VIEW_COOKIE, Scope
 
 Json = dict[str, Any]
@@ -72,8 +72,8 @@ STATUSES = {
 """What each status of an answer means."""
 
 
-class Door(Protocol):
-    """Who knows how callers are told apart (``security.Gate``)."""
+class AuthSettings(Protocol):
+    """Who knows how callers are told apart (``security.Auth``)."""
 
     @property
     def login(self) -> bool:
@@ -91,12 +91,12 @@ class Door(Protocol):
         ...
 
 
-def document(groups: Iterable[Group], door: Door, version: str) -> Json:
+def document(groups: Iterable[Group], auth_settings: AuthSettings, version: str) -> Json:
     """Describe the calls of a server.
 
     Args:
         groups: those that it answers.
-        door: how its callers are known.
+        auth_settings: how its callers are known.
     """
     groups = tuple(groups)
     routes = [route for group in groups for route in group.routes]
@@ -104,7 +104,7 @@ def document(groups: Iterable[Group], door: Door, version: str) -> Json:
     paths: Json = {}
     for group in groups:
         for route in group.routes:
-            paths.setdefault(route.template, {})[route.method.lower()] = _operation(group, route, door, schemas)
+            paths.setdefault(route.template, {})[route.method.lower()] = _operation(group, route, auth_settings, schemas)
     refusals = {f"Refused{status}": _refusal(status, page=False) for status in ERRORS}
     told: Json = {
         "openapi": "3.1.0",
@@ -113,7 +113,7 @@ def document(groups: Iterable[Group], door: Door, version: str) -> Json:
         "tags": [{"name": name} for name in dict.fromkeys(group.name for group in groups)],
         "paths": paths,
         "x-files": {"/static/": "The pages' own scripts, styles and pictures."},
-        "components": {"schemas": components, "responses": refusals, "securitySchemes": _schemes(door)},
+        "components": {"schemas": components, "responses": refusals, "securitySchemes": _schemes(auth_settings)},
     }
     described: Json = _plain(told)
     return described
@@ -136,14 +136,14 @@ def refusals_of(route: Route) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _operation(group: Group, route: Route, door: Door, schemas: dict[str, Json]) -> Json:
+def _operation(group: Group, route: Route, auth_settings: AuthSettings, schemas: dict[str, Json]) -> Json:
     told: Json = {
         "tags": [group.name],
         "summary": route.summary,
         "operationId": re.sub(r"\W+", "_", f"{route.method.lower()}{route.template}").strip("_"),
         "x-who": WHO[route.scope],
-        "security": _security(route.scope, door),
-        "responses": _responses(route, door, schemas),
+        "security": _security(route.scope, auth_settings),
+        "responses": _responses(route, auth_settings, schemas),
     }
     if route.details:
         told["description"] = route.details
@@ -166,7 +166,7 @@ def _operation(group: Group, route: Route, door: Door, schemas: dict[str, Json])
     return told
 
 
-def _responses(route: Route, door: Door, schemas: dict[str, Json]) -> Json:
+def _responses(route: Route, auth_settings: AuthSettings, schemas: dict[str, Json]) -> Json:
     told: Json = {}
     page = route.method == "GET" and not route.template.startswith("/api/")
     for status in refusals_of(route):
@@ -180,13 +180,13 @@ def _responses(route: Route, door: Door, schemas: dict[str, Json]) -> Json:
             schema = {"anyOf": [schemas[_key(answer)], schemas[_key(Error)]]}
             response["content"]["application/json"] = {"schema": schema}
         told[str(status)] = response
-    if door.view_login and (route.template in PAGES or route.template.startswith(DREAMS)):
+    if auth_settings.view_login and (route.template in PAGES or route.template.startswith(DREAMS)):
         location = {"Location": {"required": True, "schema": {"type": "string"}}}
         told["303"] = {"description": STATUSES[303], "headers": location}
     return dict(sorted(told.items()))
 
 
-def _content(answer: Answer, schemas: dict[str, Json]) -> Json:
+def _content(answer: ResponseSchema, schemas: dict[str, Json]) -> Json:
     if answer is None:
         return {}
     if isinstance(answer, tuple):
@@ -202,13 +202,13 @@ def _refusal(status: int, *, page: bool) -> Json:
     return told | ({"headers": HEADERS[status]} if status in HEADERS else {})
 
 
-def _schemes(door: Door) -> Json:
+def _schemes(auth_settings: AuthSettings) -> Json:
     told: Json = {}
-    if door.login:
+    if auth_settings.login:
         about = "The token of moderators and of the chat bot: `web.token`."
         told["token"] = {"type": "http", "scheme": "bearer", "description": about}
         told["cookie"] = {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `/api/login` gives."}
-    if door.view_login:
+    if auth_settings.view_login:
         about = "The viewers' token: `web.view_token`."
         told["view_token"] = {"type": "apiKey", "in": "query", "name": "token", "description": about}
         about = "What a page gives whose address comes with the viewers' token."
@@ -216,14 +216,14 @@ def _schemes(door: Door) -> Json:
     return told
 
 
-def _security(scope: Scope, door: Door) -> list[Json]:
+def _security(scope: Scope, auth_settings: AuthSettings) -> list[Json]:
     """Any one of these will do; none: nothing is asked for, be it that only this machine can call."""
-    control: list[Json] = [{"token": []}, {"cookie": []}] if door.login else []
+    control: list[Json] = [{"token": []}, {"cookie": []}] if auth_settings.login else []
     if scope is Scope.ANY:
         return []
-    if scope is Scope.CONTROL or (scope is Scope.ASK and not door.all_write):
+    if scope is Scope.CONTROL or (scope is Scope.ASK and not auth_settings.all_write):
         return control
-    return [*control, {"view_token": []}, {"view_cookie": []}] if door.view_login else []
+    return [*control, {"view_token": []}, {"view_cookie": []}] if auth_settings.view_login else []
 
 
 class _Schema(GenerateJsonSchema):

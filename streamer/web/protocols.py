@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from shared.role import Role
 from streamer.control_status import ControlsStatus, Side
 from streamer.messages import (
     BlockKind,
@@ -35,10 +36,9 @@ from streamer.messages import (
     Standing,
     StatusSnapshot,
 )
-from viewer_text.role import Role
 
 
-class PollDesk(Protocol):
+class PollService(Protocol):
     """Keeps polls; the one that is on is in the programme."""
 
     def begin_poll(self, user: str, text: str, seconds: float | None = None, role: Role = Role.MODERATOR) -> Poll:
@@ -58,7 +58,7 @@ class PollDesk(Protocol):
         ...
 
 
-class Desk(PollDesk, Protocol):
+class RequestService(PollService, Protocol):
     """Takes requests and keeps the programme."""
 
     def submit(
@@ -145,7 +145,7 @@ class Desk(PollDesk, Protocol):
         ...
 
 
-class Picture(Protocol):
+class Thumbnail(Protocol):
     """A small picture of a class."""
 
     @property
@@ -159,7 +159,7 @@ class Picture(Protocol):
         ...
 
 
-class Classes(Protocol):
+class Catalogue(Protocol):
     """The vocabulary, and what there is to show of it."""
 
     @property
@@ -175,16 +175,16 @@ class Classes(Protocol):
         """Return what the network at work finds most like a class, best first; raises Refused."""
         ...
 
-    def thumbnails(self) -> Mapping[str, Picture]:
+    def thumbnails(self) -> Mapping[str, Thumbnail]:
         """Return the pictures there are, by wnid."""
         ...
 
-    def thumbnail(self, wnid: str) -> Picture | None:
+    def thumbnail(self, wnid: str) -> Thumbnail | None:
         """Return the picture of a class; None if there is none."""
         ...
 
 
-class Feed(Protocol):
+class Subscription(Protocol):
     """One viewer's share of the encoded video, with a buffer of its own that drops when it is not read."""
 
     @property
@@ -209,7 +209,7 @@ class Video(Protocol):
         """Type and codec of the ``mp4`` kind, for example ``video/mp4; codecs="avc1.4d401f"``."""
         ...
 
-    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> Feed:
+    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> Subscription:
         """Open a share.
 
         Args:
@@ -258,7 +258,7 @@ class HttpOutput(Protocol):
         """What its pieces are, as in ``Video.subscribe``."""
         ...
 
-    def subscribe(self, on_ready: Callable[[], None]) -> Feed:
+    def subscribe(self, on_ready: Callable[[], None]) -> Subscription:
         """Open a share; ``on_ready`` as in ``Video.subscribe``."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a route of the web server is. The app is built from these, the API's document is made of them (``table``, ``openapi``).
+"""What a route of the web server is. The app and the API's document are built from routes (``route_table``, ``openapi``).
 
 aiohttp's own ``web.RouteDef`` knows method, path and handler; here stand beside them what a call takes and what it answers.
 """
@@ -20,7 +20,7 @@ from streamer.web.security import Scope, scope_of
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[web.StreamResponse]]
 """A method of a part of the API, not bound to one yet: it takes the part and the request."""
-Answer = type[Any] | tuple[str, ...] | None
+ResponseSchema = type[Any] | tuple[str, ...] | None
 """What is answered: JSON of that shape, something of one of those media types, or nothing but headers."""
 
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")
@@ -47,7 +47,7 @@ class Route:
     path: str
     """As aiohttp takes it: parameters have patterns that JSON schema reads alike, ``/api/requests/{id:[0-9]{1,18}}``."""
     handler: Handler
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, ResponseSchema]
     """By status, where the call is granted."""
     refuses: tuple[int, ...] = ()
     """Statuses of refusals besides those that any such call may meet (``openapi`` knows them)."""

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from streamer.config import is_loopback
-from streamer.web.allowances import payer
 from streamer.web.errors import ApiError, Handler
+from streamer.web.token_buckets import client_key
 
 COOKIE = "zoomdream_control"
 COOKIE_S = 30 * 24 * 3600
@@ -104,7 +104,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-class Gate:
+class Auth:
     """Decides about each request; one per server, used in its loop only."""
 
     def __init__(
@@ -181,13 +181,13 @@ class Gate:
         if self._token is None:
             # what a proxy passes on comes from elsewhere
             return self._loopback and not any(name in request.headers for name in ("Forwarded", "X-Forwarded-For"))
-        if self.holds(request):
+        if self.has_token(request):
             return True
         if "Authorization" in request.headers:
             self.try_token(request, _bearer(request))
         return False
 
-    def holds(self, request: web.Request) -> bool:
+    def has_token(self, request: web.Request) -> bool:
         """Whether the moderators' token or a cookie for it came with a call, whatever else did."""
         if self._token is None:
             return False
@@ -206,7 +206,7 @@ class Gate:
         """
         if self._view_token is None or self._cookie_holds(self._view_token, "view", request.cookies.get(VIEW_COOKIE, "")):
             return True
-        if self.holds(request):
+        if self.has_token(request):
             return True
         offered = request.query.get("token")
         if offered is not None:
@@ -254,7 +254,7 @@ class Gate:
         right = self._token if right is None else right
         if right is not None and _equal(offered, right):
             return
-        address, now = payer(request.remote or ""), self._clock()
+        address, now = client_key(request.remote or ""), self._clock()
         recent = [then for then in self._failures.get(address, ()) if now - then < FAILURE_S]
         self._failures[address] = [*recent, now][-FAILURES - 1 :]
         self._failures.move_to_end(address)
@@ -266,7 +266,7 @@ class Gate:
 
     async def _slow_down(self, request: web.Request) -> None:
         """Let who has just guessed wait for the answer: longer with each guess of the address, and only some at once."""
-        address = payer(request.remote or "")
+        address = client_key(request.remote or "")
         if self._slowed[address] >= SLOWED:
             return
         first_s, most_s = SLOW_S

@@ -16,27 +16,27 @@ from aiohttp import web
 from streamer import descriptors
 from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
-from streamer.web.bodies import MAX_BYTES
-from streamer.web.bridge import Calls
-from streamer.web.controls import ControlsApi
-from streamer.web.door import Guard, Visit, count_bytes, take
-from streamer.web.dreams import Dreams
+from streamer.web.body_schemas import MAX_BYTES
+from streamer.web.connections import HttpConnection, LimitsMiddleware, accept_connections, count_bytes
+from streamer.web.controls_api import ControlsApi
+from streamer.web.dreams_api import DreamsApi
 from streamer.web.errors import CannotListen, PortTaken, WebError, explain
-from streamer.web.events import Events
-from streamer.web.limits import Limits
+from streamer.web.limits import VisitorLimits
 from streamer.web.live import Live
 from streamer.web.moderation import Moderation
+from streamer.web.monitoring import Monitoring
 from streamer.web.openapi import document
-from streamer.web.outputs import OutputsApi
-from streamer.web.polls import PollsApi
-from streamer.web.protocols import Actions, Album, Classes, Controls, Desk, Outputs, Settings, StatusReader, Video
+from streamer.web.outputs_api import OutputsApi
+from streamer.web.polls_api import PollsApi
+from streamer.web.protocols import Actions, Album, Catalogue, Controls, Outputs, RequestService, Settings, StatusReader, Video
+from streamer.web.route_table import TABLE
 from streamer.web.routes import bind
-from streamer.web.security import Gate, add_headers
-from streamer.web.settings import SettingsApi
+from streamer.web.security import Auth, add_headers
+from streamer.web.settings_api import SettingsApi
 from streamer.web.site import STATIC, Site
-from streamer.web.table import TABLE
-from streamer.web.thumbnails import ThumbnailsApi
-from streamer.web.watch import Watch
+from streamer.web.status_events import StatusEvents
+from streamer.web.thread_bridge import ThreadBridge
+from streamer.web.thumbnails_api import ThumbnailsApi
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,10 @@ class Server:
     def __init__(
         self,
         config: WebConfig,
-        desk: Desk,
+        request_service: RequestService,
         video: Video,
         status: StatusReader,
-        classes: Classes,
+        classes: Catalogue,
         actions: Actions,
         outputs: Outputs,
         settings: Settings,
@@ -68,7 +68,7 @@ class Server:
             controls: None for a desk without live controls.
         """
         self._config = config
-        self._desk = desk
+        self._request_service = request_service
         self._video = video
         self._status = status
         self._classes = classes
@@ -156,33 +156,35 @@ class Server:
 
     async def _serve(self, sockets: list[socket.socket]) -> None:
         self._loop = asyncio.get_running_loop()
-        calls = Calls()
+        in_thread = ThreadBridge()
         public = urlsplit(self._config.public_url or "").hostname
         names = self._config.hosts if public is None else (*self._config.hosts, public)
-        gate = Gate(self._config.host, self._config.token, names, view_token=self._config.view_token)
-        limits = Limits(self._config.limits, self._config.trusted_proxies, gate, descriptors.most())
-        live = self._live = Live(self._video, self._outputs, calls, limits.viewers)
+        auth = Auth(self._config.host, self._config.token, names, view_token=self._config.view_token)
+        limits = VisitorLimits(self._config.limits, self._config.trusted_proxies, auth, descriptors.most())
+        live = self._live = Live(self._video, self._outputs, in_thread, limits.viewers)
         try:
-            links = await read_links(self._classes, calls)
-            events = Events(self._status, links, calls, limits.watchers)
-            app = self._app(gate, limits, live, events, calls, links)
+            links = await read_links(self._classes, in_thread)
+            events = StatusEvents(self._status, links, in_thread, limits.watchers)
+            app = self._app(auth, limits, live, events, in_thread, links)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
             await runner.setup()
             server = runner.server
             assert server is not None
             stop = asyncio.create_task(self._stop.wait())
-            doors = [
-                asyncio.create_task(take(listener, limits, lambda address: Visit(server, limits, address)))
+            acceptors = [
+                asyncio.create_task(
+                    accept_connections(listener, limits, lambda address: HttpConnection(server, limits, address))
+                )
                 for listener in sockets
             ]
             log.info("serving on %s", self.url)
             if limits.most < self._config.limits.connections:
                 log.info("the system gives few descriptors: at most %d connections at once (see web.limits)", limits.most)
             self._ready.set()
-            await asyncio.wait([stop, *doors], return_when=asyncio.FIRST_COMPLETED)
-            for task in (stop, *doors):
+            await asyncio.wait([stop, *acceptors], return_when=asyncio.FIRST_COMPLETED)
+            for task in (stop, *acceptors):
                 task.cancel()
-            ended = await asyncio.gather(stop, *doors, return_exceptions=True)
+            ended = await asyncio.gather(stop, *acceptors, return_exceptions=True)
             events.end()
             live.end()
             await runner.cleanup()
@@ -190,29 +192,37 @@ class Server:
                 if isinstance(fault, Exception):
                     raise fault
         finally:
-            calls.close()
+            in_thread.close()
 
     def _app(
-        self, gate: Gate, limits: Limits, live: Live, events: Events, calls: Calls, links: dict[str, str]
+        self,
+        auth: Auth,
+        limits: VisitorLimits,
+        live: Live,
+        events: StatusEvents,
+        in_thread: ThreadBridge,
+        links: dict[str, str],
     ) -> web.Application:
-        app = web.Application(middlewares=[explain, Guard(limits).guard, gate.guard], client_max_size=MAX_BYTES)
+        app = web.Application(middlewares=[explain, LimitsMiddleware(limits).guard, auth.guard], client_max_size=MAX_BYTES)
         app.on_response_prepare.extend([add_headers, count_bytes])
         groups = tuple(group for group in TABLE if self._controls is not None or group.part is not ControlsApi)
         parts: list[object] = [
-            Api(self._desk, self._classes, self._status, self._actions, gate, calls, links, limits.line),
-            Moderation(self._desk, self._actions, gate, calls),
-            PollsApi(self._desk, gate, calls, links, limits.voters),
-            OutputsApi(self._outputs, calls),
-            SettingsApi(self._settings, calls),
-            Dreams(self._album, calls, links, self._config.public_url),
+            Api(
+                self._request_service, self._classes, self._status, self._actions, auth, in_thread, links, limits.waiting_quota
+            ),
+            Moderation(self._request_service, self._actions, auth, in_thread),
+            PollsApi(self._request_service, auth, in_thread, links, limits.voters),
+            OutputsApi(self._outputs, in_thread),
+            SettingsApi(self._settings, in_thread),
+            DreamsApi(self._album, in_thread, links, self._config.public_url),
             ThumbnailsApi(self._classes),
-            Watch(self._status, calls, limits),
-            Site(partial(document, groups, gate), self._status, calls),
+            Monitoring(self._status, in_thread, limits),
+            Site(partial(document, groups, auth), self._status, in_thread),
             live,
             events,
         ]
         if self._controls is not None:
-            parts.append(ControlsApi(self._controls, calls))
+            parts.append(ControlsApi(self._controls, in_thread))
         app.router.add_static("/static", STATIC)
         app.add_routes(bind(groups, parts))
         return app

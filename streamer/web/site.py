@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from streamer.web import wire
-from streamer.web.bridge import Calls
+from streamer.web import serializers
 from streamer.web.protocols import StatusReader
+from streamer.web.thread_bridge import ThreadBridge
 
 STATIC = Path(__file__).parent / "static"
 
@@ -18,13 +18,13 @@ STATIC = Path(__file__).parent / "static"
 class Site:
     """Handlers of the pages and of ``/api/openapi.json``."""
 
-    def __init__(self, describe: Callable[[str], wire.Json], read: StatusReader, calls: Calls) -> None:
+    def __init__(self, describe: Callable[[str], serializers.Json], read: StatusReader, in_thread: ThreadBridge) -> None:
         """Begin with nothing written.
 
         Args:
             describe: makes the document, given the program's version.
         """
-        self._describe, self._read, self._calls = describe, read, calls
+        self._describe, self._read, self._in_thread = describe, read, in_thread
         self._document, self._writing = "", threading.Lock()
 
     async def page(self, request: web.Request, name: str) -> web.StreamResponse:
@@ -33,11 +33,11 @@ class Site:
 
     async def document(self, request: web.Request) -> web.Response:
         """Tell what each call takes and answers, as an OpenAPI 3.1 document."""
-        return web.json_response(text=self._document or await self._calls(self._write))
+        return web.json_response(text=self._document or await self._in_thread(self._write))
 
     def _write(self) -> str:
         """Make the document, once: it takes a third of a second."""
         with self._writing:
             if not self._document:
-                self._document = wire.dumps(self._describe(self._read().version))
+                self._document = serializers.dumps(self._describe(self._read().version))
         return self._document

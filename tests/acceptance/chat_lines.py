@@ -13,14 +13,14 @@ import regex
 from bot.config import ChatConfig
 from bot.parser import Parser
 from bot.replies import Replies
+from shared.clean import clean_name, echo
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import Keyframe, Pose, Refused
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.lines import lines
-from viewer_text.clean import clean_name, echo
-from viewer_text.role import Role
 
 LIMIT_MS = 1.0
 _JOINT = r"(?<=\p{Extended_Pictographic}\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})"

@@ -29,10 +29,10 @@ from bot.client import Client
 from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
 from bot.replies import Replies
+from shared.role import Role
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.live_run import CHROMIUM_ARGS
 from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
-from viewer_text.role import Role
 
 FIRST_BYTE_S = 1.0
 LEAST_S, MOST_S = 7.9, 9.2

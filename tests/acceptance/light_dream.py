@@ -12,7 +12,7 @@ from streamer.dream.interface import Dream, PreparationCallback
 from streamer.dream.sources.noise import noise
 from streamer.kept import Kept
 from streamer.messages import Motion, Pose, Scene
-from streamer.requests.shelf import Shelf
+from streamer.requests.class_index import ClassIndex
 from tests.dream.fake_dream import Copied
 
 LIGHT_NETWORK = "light"
@@ -119,10 +119,10 @@ class Zooming(Light):
 def make_zooming(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     """One of those in progress, for a worker."""
     dreamer = Zooming(canvas_size(config.canvas, config.video, "cpu"), seed)
-    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in Shelf().entries if entry.tiny))
+    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in ClassIndex().entries if entry.tiny))
 
 
 def light(config: Config, seed: int) -> Dream:
     """One in progress, of what every network knows."""
     dreamer = Light(canvas_size(config.canvas, config.video, "cpu"), seed)
-    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in Shelf().entries if entry.tiny))
+    return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in ClassIndex().entries if entry.tiny))

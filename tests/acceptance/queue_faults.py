@@ -20,11 +20,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamer.past import JournalError, read
-from streamer.requests.shelf import Shelf
+from streamer.requests.class_index import ClassIndex
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import SMALL_DREAM, Json, Stream
 
-SUBJECTS = tuple(entry.label for entry in Shelf().entries if entry.tiny)
+SUBJECTS = tuple(entry.label for entry in ClassIndex().entries if entry.tiny)
 """What every network knows."""
 GAP_MS = 500.0
 DISK_MB = 6

@@ -82,7 +82,7 @@ def classes(count: int) -> list[str]:
     from streamer.requests.vocabulary import Vocabulary
 
     wnids = load(NetworkConfig(name="bundled"), torch.device("cpu")).wnids
-    entries = Vocabulary.load().narrowed(wnids).search("", len(wnids))
+    entries = Vocabulary.load().for_network(wnids).search("", len(wnids))
     return [entry.label for entry in entries if entry.available][:count]
 
 

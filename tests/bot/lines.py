@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from bot.adapter import ChatLine
-from viewer_text.role import Role
+from shared.role import Role
 
 SUBJECTS = ("volcano", "tabby cat", "pizza", "vulcano", "Ärmel", "犬", "🍕", "kit fox", "no such thing", "tree frog + goldfish")
 COMMANDS = (

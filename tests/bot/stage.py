@@ -15,9 +15,9 @@ from bot.client import Client
 from bot.command_handler import CommandHandler
 from bot.config import ChatConfig
 from bot.replies import Replies
+from shared.role import Role
 from tests.fakes import HandClock
 from tests.web.real import RealStage
-from viewer_text.role import Role
 
 EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
 

@@ -15,12 +15,12 @@ from bot.api_answers import RequestChange
 from bot.config import ChatConfig
 from bot.replies import Replies
 from bot.reply_templates import MEANINGS
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import Refused, Request, Waiting
 from streamer.requests.blocks import Blocks
-from streamer.requests.policy import Since, Wish, admit
+from streamer.requests.policy import DraftRequest, TimeSinceRequests, admit
 from streamer.requests.vocabulary import Vocabulary
-from viewer_text.role import Role
 
 WORDS = Vocabulary.load()
 SAY = Replies(ChatConfig(), Random(1))
@@ -45,14 +45,14 @@ def refusals() -> list[str]:
     rules = {"per_user": 1, "capacity": 1, "cooldown_s": 9.0, "user_cooldown_s": 9.0}
     found = []
     for user, since, rule in (
-        ("ann", Since(), ("per_user",)),
-        ("bob", Since(), ("capacity",)),
-        ("bob", Since(1.0), ("cooldown_s",)),
-        ("bob", Since(1.0, 1.0), ("user_cooldown_s",)),
+        ("ann", TimeSinceRequests(), ("per_user",)),
+        ("bob", TimeSinceRequests(), ("capacity",)),
+        ("bob", TimeSinceRequests(1.0), ("cooldown_s",)),
+        ("bob", TimeSinceRequests(1.0, 1.0), ("user_cooldown_s",)),
     ):
         config = QueueConfig(**{key: rules[key] for key in rule})  # type: ignore[arg-type]
         with pytest.raises(Refused) as caught:
-            admit(Wish(user, "pizza", pizza), waiting, config, Blocks(), since)
+            admit(DraftRequest(user, "pizza", pizza), waiting, config, Blocks(), since)
         found.append(str(caught.value))
     return found
 

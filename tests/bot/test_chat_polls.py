@@ -14,10 +14,10 @@ from bot.chat_polls import BATCH_BYTES, _fitting
 from bot.client import Client
 from bot.dispatcher import Dispatcher
 from bot.errors import ApiRefused
+from shared.role import Role
 from streamer.messages import Poll, PollState
 from tests.bot.stage import Chat, Stage, play, staged
 from tests.patience import PATIENCE_S
-from viewer_text.role import Role
 
 
 def told(stage: Stage) -> Poll:

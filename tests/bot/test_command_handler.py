@@ -14,11 +14,11 @@ from bot.client import Client
 from bot.command_handler import EXAMPLES, FRESH_S, QUIET_S, CommandHandler
 from bot.errors import ApiDown
 from bot.replies import Replies
+from shared.role import Role
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import LayerEntry, Refused
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.stage import Stage, answer, keyed, play, staged
-from viewer_text.role import Role
 
 # Requests
 

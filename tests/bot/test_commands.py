@@ -16,7 +16,7 @@ from bot.commands.command import WrongArguments
 from bot.commands.poll import PollArguments
 from bot.commands.registry import ALL, BY_NAME
 from bot.config import ChatConfig
-from viewer_text.role import Role
+from shared.role import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED_CODE = {"__init__", "arguments", "command", "registry"}

@@ -7,8 +7,8 @@ import io
 from bot.adapter import ChatLine
 from bot.console import HELP, Console
 from bot.dispatcher import Dispatcher
+from shared.role import Role
 from tests.bot.stage import play, staged
-from viewer_text.role import Role
 
 
 def test_lines_are_heard_as_who_one_wants_to_be() -> None:

@@ -12,8 +12,8 @@ from bot.adapter import ChatLine
 from bot.config import ChatConfig
 from bot.dispatcher import BURST, BUSY, EACH, PAID_WAITING, SEEN, WAITING, Dispatcher
 from bot.parser import Invocation, Parser
+from shared.role import Role
 from tests.bot.stage import Chat, play, staged
-from viewer_text.role import Role
 
 
 class SlowHandler:

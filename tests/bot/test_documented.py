@@ -11,11 +11,11 @@ from typing import Any
 from bot.adapter import ChatConnection
 from bot.api_transport import Json
 from bot.client import Client
+from shared.role import Role
 from tests.bot.stage import play
 from tests.video.studio import Studio, scene
 from tests.web import documented
 from tests.web.real import RealStage
-from viewer_text.role import Role
 
 NAMES = {name for name, found in vars(Client).items() if inspect.iscoroutinefunction(found) and not name.startswith("_")}
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bot.adapter import ChatLine
 from bot.irc import MAX_LINE, AnonymousIrc, IrcMessage, IrcTimings, LineSplitter, line_of, parse, role_of
+from shared.role import Role
 from tests.bot.irc_standin import IrcStandIn, irc_standin
 from tests.bot.lines import lines
 from tests.bot.stage import play
 from tests.patience import PATIENCE_S
-from viewer_text.role import Role
 
 FAST = IrcTimings(connect_s=1.5, silence_s=0.1, answer_s=1.5, pause_s=(0.02, 0.1))
 PATIENT = IrcTimings(connect_s=5, silence_s=60, answer_s=10, pause_s=(0.02, 0.1))

@@ -11,9 +11,9 @@ from bot.adapter import ChatLine
 from bot.commands.registry import BY_NAME
 from bot.config import ChatConfig
 from bot.parser import Invocation, Parser
+from shared.clean import clean_name, clean_text, echo, quote
+from shared.role import Role
 from tests.bot.lines import lines
-from viewer_text.clean import clean_name, clean_text, echo, quote
-from viewer_text.role import Role
 
 
 def line(text: str, role: Role = Role.EVERYONE, **more: object) -> ChatLine:

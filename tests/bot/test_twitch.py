@@ -23,9 +23,9 @@ from bot.accounts import findings
 from bot.adapter import ChatLine
 from bot.config_twitch import TwitchConfig
 from bot.throttle import AS_MODERATOR, AS_VIEWER
+from shared.role import Role
 from tests.bot.twitch_stage import CALM, Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
-from viewer_text.role import Role
 
 
 @pytest.fixture

@@ -1,30 +1,30 @@
 import pytest
 
 from streamer.config import QueueConfig
+from streamer.requests.class_index import ClassIndex
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
-from streamer.requests.shelf import Shelf
 from streamer.requests.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="session")
-def shelf():
-    return Shelf()
+def class_index():
+    return ClassIndex()
 
 
 @pytest.fixture
-def vocabulary(shelf):
-    return Vocabulary(shelf)
+def vocabulary(class_index):
+    return Vocabulary(class_index)
 
 
 @pytest.fixture
-def tiny(shelf):
+def tiny(class_index):
     """The vocabulary of a network that knows Tiny ImageNet's 200 classes: no volcano, no fox."""
-    return Vocabulary(shelf, [entry.wnid for entry in shelf.entries if entry.tiny])
+    return Vocabulary(class_index, [entry.wnid for entry in class_index.entries if entry.tiny])
 
 
 @pytest.fixture(scope="module")
-def desk(shelf):
+def shared_director(class_index):
     """A director that many examples share."""
     with RequestQueue(None) as queue:
-        yield Director(queue, Vocabulary(shelf), QueueConfig())
+        yield Director(queue, Vocabulary(class_index), QueueConfig())

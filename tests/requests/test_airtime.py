@@ -127,30 +127,30 @@ def test_what_is_not_seen_before_a_pause_is_not_seen_after_it(dream):
 
 
 def test_what_no_worker_lives_to_show_is_deadly(dream):
-    dream.airtime.died(2)
+    dream.airtime.workers_died(2)
     dream.keyframes(5, shows=False)
-    assert not dream.airtime.deadly
-    dream.airtime.died(1)
-    assert dream.airtime.deadly
+    assert not dream.airtime.kills_workers
+    dream.airtime.workers_died(1)
+    assert dream.airtime.kills_workers
     dream.keyframes(1)
-    assert not dream.airtime.deadly
-    dream.airtime.died(2)
+    assert not dream.airtime.kills_workers
+    dream.airtime.workers_died(2)
     dream.airtime.begin()
-    dream.airtime.died(1)
-    assert not dream.airtime.deadly
+    dream.airtime.workers_died(1)
+    assert not dream.airtime.kills_workers
 
 
 def test_what_never_shows_while_the_dream_goes_on_is_refused(dream):
     dream.clock.advance(10 * REFUSED_S)
-    assert not dream.airtime.refused, "nothing is dreamt at all"
+    assert not dream.airtime.never_shown, "nothing is dreamt at all"
     dream.airtime.begin()
     dream.keyframes(REFUSED_KEYFRAMES, 0.01, shows=False)
-    assert not dream.airtime.refused, "too soon to tell"
+    assert not dream.airtime.never_shown, "too soon to tell"
     dream.clock.advance(REFUSED_S)
-    assert dream.airtime.refused
+    assert dream.airtime.never_shown
     dream.keyframes(1)
-    assert not dream.airtime.refused
+    assert not dream.airtime.never_shown
     dream.airtime.begin()
     dream.clock.advance(REFUSED_S)
     dream.keyframes(REFUSED_KEYFRAMES - 1, 0.01, shows=False)
-    assert not dream.airtime.refused
+    assert not dream.airtime.never_shown

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import BlockKind, Keyframe, Pose, Priority, Reason, Refused, RequestState
 from streamer.requests.director import Director
@@ -15,7 +16,6 @@ from streamer.requests.policy import SPARE
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
-from viewer_text.role import Role
 
 SUBJECTS = ("volcano", "bubble", "pizza", "castle", "volcano + bubble", "dog", "rifle", "nothing at all")
 USERS = ("ann", "Bob", "cid", "ＤＡＮ", "mallory")
@@ -30,7 +30,7 @@ def refused_or(call, *args, **kwargs):
         return refused
 
 
-def events(shelf, folder):
+def events(class_index, folder):
     class Events(RuleBasedStateMachine):
         @initialize(order=st.sampled_from(["fifo", "random", "votes"]), fair=st.booleans())
         def open(self, order, fair):
@@ -46,7 +46,7 @@ def events(shelf, folder):
 
         def start(self):
             self.queue = RequestQueue(self.path, clock=self.clock)
-            self.director = Director(self.queue, Vocabulary(shelf), self.config, seed=1, clock=self.clock)
+            self.director = Director(self.queue, Vocabulary(class_index), self.config, seed=1, clock=self.clock)
 
         def line(self):
             return [entry.request.id for entry in self.director.programme().waiting]
@@ -125,7 +125,7 @@ def events(shelf, folder):
         @rule(count=st.integers(1, 4))
         def workers_end(self, count):
             self.by_hand = True  # what ends them again is given up
-            self.director.died(count)
+            self.director.workers_died(count)
 
         @rule()
         def skip(self):
@@ -226,8 +226,8 @@ def events(shelf, folder):
 
 @pytest.mark.logs("workers keep dying over")
 @pytest.mark.slow
-def test_any_order_of_events(shelf, tmp_path):
-    machine = events(shelf, tmp_path)
+def test_any_order_of_events(class_index, tmp_path):
+    machine = events(class_index, tmp_path)
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))
 
 
@@ -238,13 +238,19 @@ ANY = st.text(st.characters(categories=None), max_size=200) | st.text(
 
 @settings(max_examples=300, deadline=None)
 @given(user=ANY, text=ANY, source=st.sampled_from(["web", "twitch"]), message_id=ANY)
-def test_any_text_is_taken_or_refused_and_what_is_kept_is_clean(desk, user, text, source, message_id):
-    told = refused_or(desk.submit, user, text, source=source, message_id=message_id)
+def test_any_text_is_taken_or_refused_and_what_is_kept_is_clean(shared_director, user, text, source, message_id):
+    told = refused_or(shared_director.submit, user, text, source=source, message_id=message_id)
     assert not isinstance(told, Refused) or told.reason is not Reason.CLOSED
-    for call in (desk.match, desk.oops, desk.voteskip, desk.remove_user, lambda value: desk.block(BlockKind.WORD, value)):
+    for call in (
+        shared_director.match,
+        shared_director.oops,
+        shared_director.voteskip,
+        shared_director.remove_user,
+        lambda value: shared_director.block(BlockKind.WORD, value),
+    ):
         refused_or(call, text)
-    for entry in desk.programme().waiting:
+    for entry in shared_director.programme().waiting:
         for shown in (entry.request.user, entry.request.text, entry.request.title):
             assert not re.search(r"[\x00-\x1f\x7f\u200b\u202e\ud800-\udfff]", shown)
-    desk.reset_rules(blocks=True)
-    desk.clear()
+    shared_director.reset_rules(blocks=True)
+    shared_director.clear()

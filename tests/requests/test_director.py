@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import BlockKind, Keyframe, LayerEntry, Layout, Pose, Priority, Reason, Refused, RequestState, SkipVote
 from streamer.requests.director import Director
@@ -12,7 +13,6 @@ from streamer.requests.queue import RequestQueue
 from streamer.requests.schema import QueueError
 from streamer.requests.vocabulary import LOADING_S, Vocabulary
 from tests.fakes import HandClock
-from viewer_text.role import Role
 
 
 class DreamClock(HandClock):
@@ -44,12 +44,12 @@ class DreamClock(HandClock):
 class Studio:
     """A director with everything it needs, and a clock to turn."""
 
-    def __init__(self, opened, shelf, path=None, layout=Layout.AUTO, seed=0, available=None, loading=False, **config):
+    def __init__(self, opened, class_index, path=None, layout=Layout.AUTO, seed=0, available=None, loading=False, **config):
         self.clock = DreamClock()
         self.queue = opened.enter_context(RequestQueue(path, clock=lambda: 0.0))
         self.director = Director(
             self.queue,
-            Vocabulary(shelf, available, loading=loading),
+            Vocabulary(class_index, available, loading=loading),
             QueueConfig(**{"hold_s": 30.0, "wander_s": 20.0, **config}),
             layout,
             seed,
@@ -72,9 +72,9 @@ class Studio:
 
 
 @pytest.fixture
-def make(shelf):
+def make(class_index):
     with ExitStack() as opened:  # whose queue is closed even where the director refuses its settings
-        yield partial(Studio, opened, shelf)
+        yield partial(Studio, opened, class_index)
 
 
 @pytest.fixture
@@ -152,8 +152,8 @@ def test_wandering_with_a_single_class(make):
 LAYERS = (LayerEntry("fire5", 256, 8), LayerEntry("fire6", 384, 16))
 
 
-def test_moderators_ask_for_layers(studio, shelf):
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+def test_moderators_ask_for_layers(studio, class_index):
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     assert studio.director.layers == LAYERS
     assert refusal(studio.director.submit, "ann", "layer fire5").reason is Reason.FORBIDDEN
     receipt = studio.director.submit("mo", "volcano + layer Fire 5:3,1", role=Role.MODERATOR)
@@ -168,14 +168,14 @@ def test_moderators_ask_for_layers(studio, shelf):
     assert studio.director.tick().title == "volcano + layer fire5:1,3"
 
 
-def test_guides_are_nobodys_to_ask_for(studio, shelf):
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+def test_guides_are_nobodys_to_ask_for(studio, class_index):
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     for role in Role:
         assert refusal(studio.director.submit, "mo", "guide ../secret.jpg", role=role).reason is Reason.FORBIDDEN
 
 
-def test_after_a_layer_it_wanders_on(studio, shelf):
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+def test_after_a_layer_it_wanders_on(studio, class_index):
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     studio.director.submit("mo", "layer fire5", role=Role.MODERATOR)
     assert studio.director.tick().title == "layer fire5"
     assert studio.after(60).user == ""
@@ -185,7 +185,7 @@ def test_before_the_network_is_loaded_there_are_no_layers(studio):
     assert refusal(studio.director.submit, "mo", "layer fire5", role=Role.MODERATOR).reason is Reason.LOADING
 
 
-def test_what_is_promised_while_the_network_loads_any_network_keeps(make, shelf, tiny):
+def test_what_is_promised_while_the_network_loads_any_network_keeps(make, class_index, tiny):
     studio = make(loading=True)
     refused = refusal(studio.director.submit, "ann", "volcano + bubble")
     assert (refused.reason, refused.retry_s) == (Reason.LOADING, LOADING_S)
@@ -200,7 +200,7 @@ def test_what_is_promised_while_the_network_loads_any_network_keeps(make, shelf,
     seen = [studio.director.tick().title] + [studio.after(30).title for _ in range(2)]
     assert seen == promised
     assert refusal(studio.director.submit, "ann", "volcano").reason is Reason.UNLEARNT
-    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    studio.director.learn(Vocabulary(class_index, class_index.index.keys()))
     assert studio.director.submit("ann", "volcano").title == "volcano"
 
 
@@ -213,7 +213,7 @@ def test_what_waits_from_before_is_no_other_thing_while_the_network_loads(make, 
     assert second.director.programme().waiting[0].instead_of == ""
 
 
-def test_who_asked_is_told_what_another_network_makes_of_it(make, shelf, tiny):
+def test_who_asked_is_told_what_another_network_makes_of_it(make, class_index, tiny):
     studio = make()
     numbers = studio.ask(("ann", "volcano"), ("bob", "red fox + pizza"), ("cid", "goldfish"))
     studio.director.submit("dee", "castle", source="twitch")
@@ -236,7 +236,7 @@ def test_who_asked_is_told_what_another_network_makes_of_it(make, shelf, tiny):
     assert studio.director.standing(numbers[1]).request.title == "red panda + pizza"
     studio.director.learn(tiny)
     assert len(studio.director.changes(0, "web")) == 2, "once"
-    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    studio.director.learn(Vocabulary(class_index, class_index.index.keys()))
     assert [(change.asked, change.title) for change in studio.director.changes(2, "web")][-1] == (
         "red panda + pizza",
         "red fox + pizza",
@@ -245,11 +245,11 @@ def test_who_asked_is_told_what_another_network_makes_of_it(make, shelf, tiny):
 
 
 @pytest.mark.logs("left out request")
-def test_who_asked_is_told_of_what_is_left_out(make, shelf):
+def test_who_asked_is_told_of_what_is_left_out(make, class_index):
     studio = make()
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     studio.director.submit("mo", "layer fire5", role=Role.MODERATOR, source="twitch")
-    studio.director.learn(Vocabulary(shelf), [])
+    studio.director.learn(Vocabulary(class_index), [])
     studio.director.tick()
     (change,) = studio.director.changes(0, "twitch")
     assert (change.user, change.asked, change.title) == ("mo", "layer fire5", "")
@@ -262,37 +262,37 @@ def test_a_bot_that_knows_of_more_changes_than_there_are_is_told_all(make, tiny)
     assert len(studio.director.changes(99, "web")) == 1, "it was told by another run"
 
 
-def test_a_layer_that_another_network_lacks_leaves(studio, shelf, caplog):
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+def test_a_layer_that_another_network_lacks_leaves(studio, class_index, caplog):
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     studio.director.submit("mo", "layer fire5:200", role=Role.MODERATOR)
     studio.director.submit("mo", "layer fire6 + pizza", role=Role.MODERATOR)
     studio.director.tick()
-    studio.director.learn(Vocabulary(shelf), [LayerEntry("fire5", 128, 8)])
+    studio.director.learn(Vocabulary(class_index), [LayerEntry("fire5", 128, 8)])
     assert studio.director.tick().title == "pizza"
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     studio.director.submit("mo", "layer fire6", role=Role.MODERATOR)
-    studio.director.learn(Vocabulary(shelf), [])
+    studio.director.learn(Vocabulary(class_index), [])
     assert studio.after(30).user == ""
     assert "this network can dream nothing like layer fire6" in caplog.text
     caplog.clear()
 
 
-def test_layers_wait_over_a_restart(make, shelf, tmp_path):
+def test_layers_wait_over_a_restart(make, class_index, tmp_path):
     first = make(tmp_path / "queue.sqlite3")
-    first.director.learn(Vocabulary(shelf), LAYERS)
+    first.director.learn(Vocabulary(class_index), LAYERS)
     first.director.submit("mo", "volcano + layer fire5:3,17-20", role=Role.MODERATOR)
     first.queue.close()
     second = make(tmp_path / "queue.sqlite3")
-    second.director.learn(Vocabulary(shelf), LAYERS)
+    second.director.learn(Vocabulary(class_index), LAYERS)
     scene = second.director.tick()
     assert [region.target.label for region in scene.regions] == ["volcano", "layer fire5:3,17-20"]
     assert scene.regions[1].target.channels == (3, 17, 18, 19, 20)
 
 
-def test_wandering_among_what_the_operator_chose(make, shelf, tmp_path):
+def test_wandering_among_what_the_operator_chose(make, class_index, tmp_path):
     (tmp_path / "flowers.jpg").touch()
     studio = make(wander_among=("volcano", "layer fire5 + bubble", f"guide {tmp_path}/flowers.jpg at fire6"))
-    studio.director.learn(Vocabulary(shelf), LAYERS)
+    studio.director.learn(Vocabulary(class_index), LAYERS)
     titles = [studio.after(20).title for _ in range(12)]
     assert set(titles) == {"volcano", "layer fire5 + bubble", "guide flowers"}
     assert all(one != other for one, other in pairwise(titles))
@@ -312,9 +312,9 @@ def test_a_single_choice_stays_until_somebody_asks(make):
     assert studio.director.tick() is back
 
 
-def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, shelf, caplog):
+def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, class_index, caplog):
     studio = make(wander_among=("layer fire5", "volcano", "guide lost.jpg"))
-    studio.director.learn(Vocabulary(shelf), [LayerEntry("conv1", 8, 2)])
+    studio.director.learn(Vocabulary(class_index), [LayerEntry("conv1", 8, 2)])
     assert {studio.after(20).title for _ in range(5)} == {"volcano"}
     assert caplog.text.count("left out 'guide lost.jpg' of queue.wander_among: there is no picture 'lost.jpg'") == 1
     assert caplog.text.count("left out 'layer fire5' of queue.wander_among: this network has no layer 'fire5'") == 1
@@ -323,14 +323,14 @@ def test_what_the_network_cannot_dream_is_left_out_of_the_choice(make, shelf, ca
     caplog.clear()
 
 
-def test_a_choice_that_only_a_larger_network_knows_waits_for_one(make, shelf, tiny, caplog):
+def test_a_choice_that_only_a_larger_network_knows_waits_for_one(make, class_index, tiny, caplog):
     studio = make(wander_among=("volcano", "pizza", "castle + goldfish"))
     studio.director.learn(tiny)
     assert {studio.after(20).title for _ in range(5)} == {"pizza"}
     left_out = "of queue.wander_among: 'volcano' is not among the 200 things this network knows (a larger one does)"
     assert caplog.text.count(f"left out 'volcano' {left_out}") == 1
     assert caplog.text.count("left out 'castle + goldfish' of queue.wander_among: 'castle' is not among") == 1
-    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    studio.director.learn(Vocabulary(class_index, class_index.index.keys()))
     assert {studio.after(20).title for _ in range(6)} == {"volcano", "pizza", "castle + goldfish"}
     caplog.clear()
 
@@ -353,7 +353,7 @@ def test_anything_is_something_that_the_network_knows(make, tiny):
         assert {target.wnid for target in studio.director.submit("ann", anything=True).targets} <= known
 
 
-def test_what_is_known_is_told_as_it_changes(make, shelf, tiny):
+def test_what_is_known_is_told_as_it_changes(make, class_index, tiny):
     studio = make()
     assert studio.director.knowledge().classes == 0
     studio.director.learn(tiny)
@@ -361,7 +361,7 @@ def test_what_is_known_is_told_as_it_changes(make, shelf, tiny):
     example = studio.director.knowledge().examples[0]
     studio.director.block(BlockKind.CLASS, example)
     assert example not in studio.director.knowledge().examples
-    studio.director.learn(Vocabulary(shelf, shelf.index.keys()))
+    studio.director.learn(Vocabulary(class_index, class_index.index.keys()))
     assert studio.director.knowledge().classes == 1000
     assert example not in studio.director.knowledge().examples, "it stays blocked"
 
@@ -514,7 +514,7 @@ def ended(make, tmp_path, *asked, after_s=12.0, **config):
 def test_a_start_goes_on_with_what_was_wandered_to(make, tmp_path):
     was = ended(make, tmp_path)
     studio = make(path=tmp_path / "queue.sqlite3", seed=99)
-    studio.director.go_on(was.scene, 12.0)
+    studio.director.resume(was.scene, 12.0)
     assert studio.director.tick() is was.scene
     assert studio.director.programme().since_s == 12.0
     assert studio.after(7) is was.scene
@@ -525,7 +525,7 @@ def test_a_start_goes_on_with_what_was_wandered_to(make, tmp_path):
 def test_a_start_goes_on_with_the_request_that_was_on_air(make, tmp_path):
     was = ended(make, tmp_path, ("ann", "pizza"), ("bob", "volcano"), order="random")
     studio = make(path=tmp_path / "queue.sqlite3", order="random")
-    studio.director.go_on(was.scene, 3.0, held=True)
+    studio.director.resume(was.scene, 3.0, held=True)
     assert studio.director.tick() is was.scene
     assert (studio.director.held, studio.director.programme().left_s) == (True, None)
     studio.director.pause(False)
@@ -538,7 +538,7 @@ def test_a_request_that_is_over_since_is_not_dreamt_again(make, tmp_path):
     was = ended(make, tmp_path, ("ann", "pizza"))
     ended(make, tmp_path, ("bob", "volcano"), after_s=35)
     studio = make(path=tmp_path / "queue.sqlite3")
-    studio.director.go_on(was.scene, 12.0)
+    studio.director.resume(was.scene, 12.0)
     scene = studio.director.tick()
     assert (scene.title, scene.user) == ("volcano", "bob")
     assert scene.id > was.scene.id, "or the change would not be seen"
@@ -548,14 +548,14 @@ def test_an_old_wandering_gives_way_to_the_request_that_was_on_air(make, tmp_pat
     was = ended(make, tmp_path)
     ended(make, tmp_path, ("ann", "pizza"))
     studio = make(path=tmp_path / "queue.sqlite3", interrupt_wandering=False)
-    studio.director.go_on(was.scene, 2.0)
+    studio.director.resume(was.scene, 2.0)
     assert studio.director.tick().user == "ann"
 
 
 def test_what_was_on_air_and_is_blocked_since_does_not_come_back(make, tmp_path):
     was = ended(make, tmp_path, ("ann", "pizza"))
     studio = make(path=tmp_path / "queue.sqlite3", blocked_classes=("pizza",))
-    studio.director.go_on(was.scene, 12.0)
+    studio.director.resume(was.scene, 12.0)
     assert studio.director.tick().title != "pizza"
 
 
@@ -584,7 +584,7 @@ def test_a_disk_that_fails_refuses_politely_until_it_does_not(make, tmp_path, ca
     assert studio.director.submit("cid", "bubble").position == 2
 
 
-def test_a_change_of_network(make, shelf, tiny):
+def test_a_change_of_network(make, class_index, tiny):
     studio = make()
     studio.director.submit("ann", "volcano")
     studio.director.submit("bob", "red fox + pizza")
@@ -605,9 +605,9 @@ def test_layouts(make):
     assert [region.box for region in studio.director.tick().regions] == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
 
 
-def test_many_threads(make, shelf):
+def test_many_threads(make, class_index):
     studio = make(capacity=1000, per_user=1000)
-    labels = [entry.label for entry in shelf.entries[:40]]
+    labels = [entry.label for entry in class_index.entries[:40]]
     with ThreadPoolExecutor(4) as pool:
         receipts = list(pool.map(lambda label: studio.director.submit("ann", label), labels))
         list(pool.map(lambda _: studio.director.tick(), range(20)))
@@ -714,10 +714,10 @@ def test_where_a_request_stands(studio):
     assert str(refusal(studio.director.standing, 99)) == "there is no request 99"
 
 
-def test_what_the_network_cannot_dream_counts_as_removed(make, shelf, caplog):
+def test_what_the_network_cannot_dream_counts_as_removed(make, class_index, caplog):
     studio = make()
     numbers = studio.ask(("ann", "volcano"))
-    studio.director.learn(Vocabulary(shelf, ["n01440764"]))
+    studio.director.learn(Vocabulary(class_index, ["n01440764"]))
     studio.director.tick()
     assert studio.director.standing(numbers[0]).request.state is RequestState.REMOVED
     assert "left out request" in caplog.text
@@ -1017,10 +1017,10 @@ def test_a_crash_costs_no_time_on_air(studio):
     studio.after(10)
     studio.clock.dreams = False
     studio.clock.advance(1.5)
-    studio.director.died(1)
+    studio.director.workers_died(1)
     studio.clock.advance(60)
     assert studio.director.programme().left_s == 20
-    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), anew=True)
+    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
     assert studio.director.programme().left_s == 20
     studio.clock.dreams = True
     assert studio.after(19.5) is scene
@@ -1033,8 +1033,8 @@ def test_nor_does_one_after_which_it_goes_on_before_anybody_hears_of_it(studio):
     studio.after(10)
     studio.clock.dreams = False
     studio.clock.advance(1.9)
-    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), anew=True)
-    studio.director.died(1)
+    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
+    studio.director.workers_died(1)
     assert studio.director.programme().left_s == 20
 
 
@@ -1042,16 +1042,16 @@ def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, ca
     first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
     studio.director.tick()
     studio.clock.dreams = False
-    studio.director.died(2)
+    studio.director.workers_died(2)
     assert studio.director.tick().title == "volcano"
-    studio.director.died(1)
+    studio.director.workers_died(1)
     assert studio.director.tick().title == "bubble", "that may be dreamt"
     assert studio.titles() == ["volcano"]
     studio.clock.dreams = True
     scene = studio.after(30)
     assert (scene.title, scene.request_id) == ("volcano", first)
     studio.clock.dreams = False
-    studio.director.died(3)
+    studio.director.workers_died(3)
     assert studio.after(1).user == ""
     states = [studio.director.standing(number).request.state for number in (first, second)]
     assert states == [RequestState.REMOVED, RequestState.DONE]
@@ -1064,7 +1064,7 @@ def test_workers_that_end_over_anything_cost_no_request(studio, caplog):
     studio.director.tick()
     studio.clock.dreams = False
     for _ in range(30):
-        studio.director.died(1)
+        studio.director.workers_died(1)
         studio.after(10)
     studio.clock.dreams = True
     assert studio.titles() == ["bubble", "volcano"], "wandering, until anything is seen"
@@ -1078,7 +1078,7 @@ def test_a_put_aside_request_does_not_end_wandering_before_that_is_seen(studio, 
     studio.ask(("ann", "volcano"))
     studio.director.tick()
     studio.clock.dreams = False
-    studio.director.died(3)
+    studio.director.workers_died(3)
     wandering = studio.director.tick()
     assert wandering.user == ""
     assert studio.after(1) is wandering
@@ -1140,30 +1140,30 @@ def test_the_log_names_what_moderators_changed_before(make, caplog):
 
 def test_what_nobody_asked_for_can_give_way_before_its_time(studio):
     director = studio.director
-    assert not director.wander_on()  # nothing is on air
+    assert not director.skip_idle_scene()  # nothing is on air
     first = director.tick()
     studio.clock.dreams = False
-    assert not director.wander_on()  # nobody has seen it
+    assert not director.skip_idle_scene()  # nobody has seen it
     studio.clock.keyframe()
-    assert director.wander_on()
+    assert director.skip_idle_scene()
     second = director.tick()
     assert second.request_id is None
     assert second.regions != first.regions
     director.pause(True)
     studio.clock.keyframe()
-    assert not director.wander_on()
+    assert not director.skip_idle_scene()
     director.pause(False)
     studio.ask(("ann", "volcano"))
     asked = director.tick()
     studio.clock.keyframe()
-    assert not director.wander_on()
+    assert not director.skip_idle_scene()
     assert director.tick() is asked
 
 
 def test_a_single_choice_does_not_give_way(make):
     studio = make(wander_among=("volcano",))
     only = studio.after(1)
-    assert not studio.director.wander_on()
+    assert not studio.director.skip_idle_scene()
     assert studio.director.tick() is only
 
 

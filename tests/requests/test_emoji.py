@@ -5,14 +5,14 @@ import unicodedata
 import pytest
 import regex
 
+from shared.clean import clean_text
 from streamer.messages import Reason, Refused
 from streamer.requests import emoji
-from streamer.requests.shelf import Shelf
+from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold, key
 from streamer.requests.vocabulary import Vocabulary
-from viewer_text.clean import clean_text
 
-SHELF = Shelf()
+SHELF = ClassIndex()
 ALL = Vocabulary(SHELF)
 
 CHATTED = """

@@ -9,20 +9,20 @@ import pytest
 from streamer.commands.classes import bundled_wnids
 from streamer.messages import Kind, Reason, Refused, Unlearnt
 from streamer.requests.blocks import family_unsafe
+from streamer.requests.class_index import ClassIndex
 from streamer.requests.knowledge import EXAMPLES
-from streamer.requests.shelf import Shelf
 from streamer.requests.subjects import Subjects
 from streamer.requests.vocabulary import Vocabulary
 
 
 @pytest.fixture
-def whole(shelf: Shelf) -> Vocabulary:
+def whole(class_index: ClassIndex) -> Vocabulary:
     """The vocabulary of a network that knows all of ImageNet's classes."""
-    return Vocabulary(shelf, shelf.index.keys())
+    return Vocabulary(class_index, class_index.index.keys())
 
 
-def test_every_network_knows_what_the_bundled_one_does(shelf: Shelf) -> None:
-    assert bundled_wnids() == {entry.wnid for entry in shelf.entries if entry.tiny}
+def test_every_network_knows_what_the_bundled_one_does(class_index: ClassIndex) -> None:
+    assert bundled_wnids() == {entry.wnid for entry in class_index.entries if entry.tiny}
 
 
 def test_how_much_a_network_knows(vocabulary: Vocabulary, tiny: Vocabulary, whole: Vocabulary) -> None:
@@ -44,13 +44,13 @@ def test_examples_can_be_asked_for(vocabulary: Vocabulary, tiny: Vocabulary, who
     assert set(vocabulary.knowledge.examples) <= {target.label for target in tiny.available}, "any network may yet be loaded"
 
 
-def test_examples_leave_out_what_is_blocked_and_end_where_there_is_no_more(shelf: Shelf, tiny: Vocabulary) -> None:
+def test_examples_leave_out_what_is_blocked_and_end_where_there_is_no_more(class_index: ClassIndex, tiny: Vocabulary) -> None:
     first = tiny.match(tiny.knowledge.examples[0]).targets[0]
     blocking = tiny.blocking([first.wnid])
     assert first.label not in blocking.knowledge.examples
     assert (blocking.knowledge.classes, len(blocking.knowledge.examples)) == (200, EXAMPLES)
-    assert Vocabulary(shelf, ["n01440764"]).knowledge.examples == ("tench",)
-    assert Vocabulary(shelf, ["n01440764"], ["n01440764"]).knowledge.examples == ("tench",), "it is dreamt all the same"
+    assert Vocabulary(class_index, ["n01440764"]).knowledge.examples == ("tench",)
+    assert Vocabulary(class_index, ["n01440764"], ["n01440764"]).knowledge.examples == ("tench",), "it is dreamt all the same"
 
 
 def test_a_network_that_is_not_known_stays_so_when_something_is_blocked(vocabulary: Vocabulary) -> None:
@@ -80,8 +80,8 @@ def test_what_only_other_networks_know_is_not_unknown(tiny: Vocabulary, text: st
     assert len(str(refused)) < 200
 
 
-def test_with_nothing_near_there_are_examples(shelf: Shelf) -> None:
-    words = Vocabulary(shelf, ["n01440764"])
+def test_with_nothing_near_there_are_examples(class_index: ClassIndex) -> None:
+    words = Vocabulary(class_index, ["n01440764"])
     with pytest.raises(Refused) as caught:
         words.match("volcano")
     assert caught.value.suggestions == ("tench",)
@@ -111,7 +111,7 @@ def test_entries_tell_what_can_be_asked_for_and_what_only_other_networks_know(ti
 def test_chance_and_wandering_wait_for_no_network(vocabulary: Vocabulary, tiny: Vocabulary) -> None:
     known = set(tiny.available)
     assert {vocabulary.random(Random(seed)) for seed in range(100)} <= known
-    assert {target for seed in range(100) for target in vocabulary.wander(Random(seed))} <= known
+    assert {target for seed in range(100) for target in vocabulary.idle_subjects(Random(seed))} <= known
     assert vocabulary.match("volcano").targets[0].kind is Kind.CLASS, "but who names something is taken at their word"
 
 
@@ -121,7 +121,7 @@ def test_what_nobody_named_is_family_safe_whatever_may_be_asked_for(tiny: Vocabu
         unsafe = family_unsafe() & {target.wnid for target in words.available}
         assert len(unsafe) > 5
         offered = {words.random(Random(seed)) for seed in range(3000)}
-        offered |= {target for seed in range(1000) for target in words.wander(Random(seed))}
+        offered |= {target for seed in range(1000) for target in words.idle_subjects(Random(seed))}
         assert unsafe.isdisjoint(target.wnid for target in offered)
         assert {entry.wnid for entry in words.search("", 1000) if entry.available and not entry.family_safe} == unsafe
     assert whole.match("bikini").title == "bikini", "it may be asked for"
@@ -132,9 +132,9 @@ def test_what_nobody_named_is_family_safe_whatever_may_be_asked_for(tiny: Vocabu
         assert family_unsafe().isdisjoint(tiny.match(near).targets[0].wnid for near in caught.value.suggestions)
 
 
-def test_where_there_is_nothing_else_it_dreams_what_there_is(shelf: Shelf) -> None:
-    (rifle,) = (wnid for wnid in family_unsafe() if shelf.entries[shelf.index[wnid]].label == "rifle")
-    assert Vocabulary(shelf, [rifle]).random(Random(1)).label == "rifle"
+def test_where_there_is_nothing_else_it_dreams_what_there_is(class_index: ClassIndex) -> None:
+    (rifle,) = (wnid for wnid in family_unsafe() if class_index.entries[class_index.index[wnid]].label == "rifle")
+    assert Vocabulary(class_index, [rifle]).random(Random(1)).label == "rifle"
 
 
 def test_chance_takes_what_the_network_knows_and_nobody_blocked(tiny: Vocabulary, whole: Vocabulary) -> None:

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import Priority, Request, Target
 from streamer.requests.order import line_up, moved, viewer_of
-from viewer_text.role import Role
 
 FIFO = QueueConfig(fair=False)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.requests.phrases import Joint, phrases
-from viewer_text.clean import clean_text
+from shared.clean import clean_text
+from streamer.requests.phrases import Separator, phrases
 
 NAMES = {"volcano", "bubble", "pizza", "tank", "tank top", "bow", "arrow", "bow and arrow", "bow-tie", "black & gold spider"}
 NAMES |= {"hen-of-the-woods", "R.V", "king of beasts", "golden retriever", "jack-o'-lantern", "St. Bernard"}
@@ -75,11 +75,15 @@ WALL = (
 
 @pytest.mark.parametrize(
     ("text", "joint"),
-    [(text, joint) for joint in (Joint.FIRM, Joint.LOOSE, Joint.ORNAMENT, Joint.WALL) for text in globals()[joint.name]],
+    [
+        (text, joint)
+        for joint in (Separator.FIRM, Separator.LOOSE, Separator.ORNAMENT, Separator.WALL)
+        for text in globals()[joint.name]
+    ],
 )
 def test_what_parts_two_things(text, joint):
-    assert apart(text) == [("volcano", Joint.FIRM), ("bubble", joint)]
-    assert apart(f"{text} + pizza")[2:] == [("pizza", Joint.WALL)]
+    assert apart(text) == [("volcano", Separator.FIRM), ("bubble", joint)]
+    assert apart(f"{text} + pizza")[2:] == [("pizza", Separator.WALL)]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +97,8 @@ def test_what_parts_two_things(text, joint):
     ],
 )
 def test_what_is_not_wanted_is_told_apart(text):
-    assert apart(text) == [("volcano", Joint.FIRM), ("bubble", Joint.WITHOUT)]
-    assert apart(f"{text} + pizza") == [("volcano", Joint.FIRM), ("bubble", Joint.WITHOUT), ("pizza", Joint.WALL)]
+    assert apart(text) == [("volcano", Separator.FIRM), ("bubble", Separator.WITHOUT)]
+    assert apart(f"{text} + pizza") == [("volcano", Separator.FIRM), ("bubble", Separator.WITHOUT), ("pizza", Separator.WALL)]
 
 
 @pytest.mark.parametrize("name", sorted(NAMES | SLIPS))

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import Priority, Reason, Refused, Request, Target, Vote, Waiting
 from streamer.requests import policy
 from streamer.requests.blocks import Blocks, comparable_name, comparable_word
-from streamer.requests.policy import NEVER, Since, Wish
-from viewer_text.role import Role
+from streamer.requests.policy import NEVER, DraftRequest, TimeSinceRequests
 
 VOLCANO, BUBBLE, PIZZA = Target("n09472597", "volcano"), Target("n09229709", "bubble"), Target("n07873807", "pizza")
 
@@ -23,8 +23,8 @@ def crowd(count):
     return line(*((f"viewer {n}", Target(f"n{n:08d}", f"thing {n}")) for n in range(count)))
 
 
-def wish(user="ann", *targets, **more):
-    return Wish(user, more.pop("text", ""), targets or (VOLCANO,), **more)
+def draft(user="ann", *targets, **more):
+    return DraftRequest(user, more.pop("text", ""), targets or (VOLCANO,), **more)
 
 
 def refusal(waiting, asked, blocks=None, since=NEVER, **config):
@@ -38,32 +38,32 @@ def passes(waiting, asked, blocks=None, since=NEVER, **config):
 
 
 def test_lets_in():
-    passes([], wish(), capacity=1, per_user=1)
-    passes(line(("ann", VOLCANO)), wish("bob", VOLCANO, BUBBLE), capacity=2, per_user=1)
+    passes([], draft(), capacity=1, per_user=1)
+    passes(line(("ann", VOLCANO)), draft("bob", VOLCANO, BUBBLE), capacity=2, per_user=1)
 
 
 def test_the_same_subjects_in_any_order_are_a_duplicate():
     waiting = line(("ann", PIZZA), ("ann", VOLCANO, BUBBLE))
-    assert refusal(waiting, wish("bob", BUBBLE, VOLCANO)) == (
+    assert refusal(waiting, draft("bob", BUBBLE, VOLCANO)) == (
         Reason.DUPLICATE,
         "volcano + bubble is already waiting, second in line",
         None,
     )
-    assert policy.twin_of(wish("bob", BUBBLE, VOLCANO), waiting) is waiting[1]
+    assert policy.find_duplicate(draft("bob", BUBBLE, VOLCANO), waiting) is waiting[1]
 
 
 def test_a_viewers_share():
     waiting = line(("bob", BUBBLE), ("Ann", PIZZA))
-    assert refusal(waiting, wish("ANN"), per_user=1) == (
+    assert refusal(waiting, draft("ANN"), per_user=1) == (
         Reason.LIMIT,
         "you have a request waiting already",
         60.0,
     )
-    assert refusal(line(("ann", BUBBLE), ("ann", PIZZA)), wish(), per_user=2)[1].startswith("you have 2 requests")
+    assert refusal(line(("ann", BUBBLE), ("ann", PIZZA)), draft(), per_user=2)[1].startswith("you have 2 requests")
 
 
 def test_the_same_name_elsewhere_is_somebody_else():
-    passes(line(("ann", BUBBLE)), wish("ann", source="twitch"), per_user=1)
+    passes(line(("ann", BUBBLE)), draft("ann", source="twitch"), per_user=1)
 
 
 @pytest.mark.parametrize(
@@ -75,44 +75,44 @@ def test_a_larger_share_for_subscribers_and_vips(role, share):
     for count in range(8):
         waiting = line(*(("ann", Target(f"n{n:08d}", f"thing {n}")) for n in range(count)))
         if share is None or count < share:
-            passes(waiting, wish(role=role), **rules)
+            passes(waiting, draft(role=role), **rules)
         else:
-            assert refusal(waiting, wish(role=role), **rules)[0] is Reason.LIMIT
+            assert refusal(waiting, draft(role=role), **rules)[0] is Reason.LIMIT
 
 
 def test_a_full_queue():
     waiting = line(("bob", BUBBLE), ("cid", PIZZA))
-    reason, text, retry_s = refusal(waiting, wish(), capacity=2)
+    reason, text, retry_s = refusal(waiting, draft(), capacity=2)
     assert (reason, text, retry_s) == (Reason.LIMIT, "the queue is full with 2 requests", 30.0)
-    refusal(waiting, wish(priority=Priority.POINTS, amount=100), capacity=2)
+    refusal(waiting, draft(priority=Priority.POINTS, amount=100), capacity=2)
 
 
 @pytest.mark.parametrize("favour", [{"role": Role.MODERATOR}, {"role": Role.BROADCASTER}, {"priority": Priority.BITS}])
 def test_spare_places_are_few(favour):
-    passes(crowd(2 + policy.SPARE - 1), wish(**favour), capacity=2)
-    assert refusal(crowd(2 + policy.SPARE), wish(**favour), capacity=2)[0] is Reason.LIMIT
+    passes(crowd(2 + policy.SPARE - 1), draft(**favour), capacity=2)
+    assert refusal(crowd(2 + policy.SPARE), draft(**favour), capacity=2)[0] is Reason.LIMIT
 
 
 def test_closed_but_for_moderators():
-    assert refusal([], wish(role=Role.VIP), open=False) == (Reason.CLOSED, "requests are closed at the moment", None)
-    assert refusal([], wish(priority=Priority.BITS), open=False)[0] is Reason.CLOSED
-    passes([], wish(role=Role.MODERATOR), open=False)
+    assert refusal([], draft(role=Role.VIP), open=False) == (Reason.CLOSED, "requests are closed at the moment", None)
+    assert refusal([], draft(priority=Priority.BITS), open=False)[0] is Reason.CLOSED
+    passes([], draft(role=Role.MODERATOR), open=False)
 
 
 def test_cooldowns():
-    assert refusal([], wish(), since=Since(anyone_s=3, viewer_s=10), user_cooldown_s=60) == (
+    assert refusal([], draft(), since=TimeSinceRequests(anyone_s=3, viewer_s=10), user_cooldown_s=60) == (
         Reason.LIMIT,
         "you asked 10 s ago",
         50,
     )
-    assert refusal([], wish(), since=Since(anyone_s=3), cooldown_s=5) == (
+    assert refusal([], draft(), since=TimeSinceRequests(anyone_s=3), cooldown_s=5) == (
         Reason.LIMIT,
         "requests are coming in fast",
         2,
     )
-    passes([], wish(), since=Since(5, 60), cooldown_s=5, user_cooldown_s=60)
+    passes([], draft(), since=TimeSinceRequests(5, 60), cooldown_s=5, user_cooldown_s=60)
     for free in ({"role": Role.MODERATOR}, {"priority": Priority.POINTS}, {"priority": Priority.BITS}):
-        passes([], wish(**free), since=Since(0, 0), cooldown_s=5, user_cooldown_s=60)
+        passes([], draft(**free), since=TimeSinceRequests(0, 0), cooldown_s=5, user_cooldown_s=60)
 
 
 def blocks(*words, users=(), wnids=()):
@@ -123,7 +123,7 @@ def blocks(*words, users=(), wnids=()):
 def test_blocks_hold_for_everybody(role):
     paid = {"role": role, "priority": Priority.BITS}
     for kept_out in (blocks("volcano"), blocks(users=["ANN"]), blocks(wnids=[VOLCANO.wnid]), blocks("ann")):
-        assert refusal([], wish(**paid), kept_out)[0] is Reason.BLOCKED
+        assert refusal([], draft(**paid), kept_out)[0] is Reason.BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_whole_words(word, text, found):
 
 
 def test_a_refusal_never_repeats_the_word():
-    assert "slur" not in refusal([], wish(text="a slur"), blocks("slur"))[1]
+    assert "slur" not in refusal([], draft(text="a slur"), blocks("slur"))[1]
 
 
 def test_a_name_is_compared_as_it_is_read():
@@ -168,10 +168,10 @@ def test_votes_needed(seen, needed):
 
 def test_what_who_seconds_is_told():
     vote = Vote(7, True, 2, "volcano", 2, 30.0)
-    assert policy.seconded(vote, own=False) == "volcano is waiting already, second in line; your vote counts for it"
+    assert policy.explain_duplicate(vote, own=False) == "volcano is waiting already, second in line; your vote counts for it"
     again = Vote(7, False, 2, "volcano", 1, 0.0)
-    assert policy.seconded(again, own=True) == "you asked for volcano already, next in line"
-    assert policy.seconded(again, own=False) == "you voted for volcano already, next in line"
+    assert policy.explain_duplicate(again, own=True) == "you asked for volcano already, next in line"
+    assert policy.explain_duplicate(again, own=False) == "you voted for volcano already, next in line"
 
 
 def test_etas():
@@ -182,7 +182,7 @@ def test_etas():
     ("position", "words"), [(1, "next"), (2, "second"), (6, "6th"), (11, "11th"), (21, "21st"), (22, "22nd"), (113, "113th")]
 )
 def test_places_in_words(position, words):
-    assert policy.place(position) == words
+    assert policy.ordinal(position) == words
 
 
 @given(
@@ -205,7 +205,9 @@ def test_who_is_let_in_could_not_be_refused_for_more_rights(count, role, priorit
 
     def let_in(role, priority):
         try:
-            policy.admit(wish(role=role, priority=priority), crowd(count), rules, Blocks(), Since(anyone_s, viewer_s))
+            policy.admit(
+                draft(role=role, priority=priority), crowd(count), rules, Blocks(), TimeSinceRequests(anyone_s, viewer_s)
+            )
         except Refused:
             return False
         return True

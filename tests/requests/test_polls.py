@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages import BlockKind, Keyframe, LayerEntry, PollState, PollVote, Pose, Reason, Refused
+from streamer.requests.current_poll import SHOWN_S, split
 from streamer.requests.director import Director
-from streamer.requests.polls import SHOWN_S, split
 from streamer.requests.queue import RequestQueue
 from streamer.requests.store import Store
 from streamer.requests.vocabulary import Vocabulary
 from tests.fakes import HandClock
-from viewer_text.role import Role
 
 
 class Studio:
     """A director, and a clock to turn."""
 
-    def __init__(self, opened, shelf, available=None, **config):
+    def __init__(self, opened, class_index, available=None, **config):
         self.clock = HandClock()
         self.queue = opened.enter_context(RequestQueue(None, clock=lambda: 0.0))
         settings = QueueConfig.model_validate({"hold_s": 10.0, "wander_s": 20.0, "poll_s": 30.0, **config})
-        self.director = Director(self.queue, Vocabulary(shelf, available), settings, seed=1, clock=self.clock)
+        self.director = Director(self.queue, Vocabulary(class_index, available), settings, seed=1, clock=self.clock)
         self.director.tick()
 
     @property
@@ -54,9 +54,9 @@ class Studio:
 
 
 @pytest.fixture
-def make(shelf):
+def make(class_index):
     with ExitStack() as opened:
-        yield lambda available=None, **config: Studio(opened, shelf, available, **config)
+        yield lambda available=None, **config: Studio(opened, class_index, available, **config)
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ batches = st.lists(st.lists(st.tuples(viewers, st.integers(-1, 6)), max_size=8),
 
 @settings(max_examples=40, deadline=None)
 @given(batches)
-def test_batches_count_as_single_votes_do(shelf, batches):
+def test_batches_count_as_single_votes_do(class_index, batches):
     with ExitStack() as opened:
-        studio = Studio(opened, shelf)
+        studio = Studio(opened, class_index)
         studio.begin()
         last = {}
         for batch in batches:
@@ -212,8 +212,8 @@ def test_a_time_that_is_too_short_or_too_long(studio, seconds):
     assert refusal(studio.begin, seconds=seconds).reason is Reason.BAD_INPUT
 
 
-def test_layers_may_be_among_a_moderators_choices_only(studio, shelf):
-    studio.director.learn(Vocabulary(shelf), [LayerEntry("fire5", 64, 4)])
+def test_layers_may_be_among_a_moderators_choices_only(studio, class_index):
+    studio.director.learn(Vocabulary(class_index), [LayerEntry("fire5", 64, 4)])
     assert studio.begin("pizza / layer fire5").choices[1].title == "layer fire5"
     studio.director.end_poll(cancel=True)
     found = refusal(studio.director.begin_poll, "ann", "pizza / layer fire5", None, Role.EVERYONE)
@@ -276,15 +276,15 @@ def test_sums_from_elsewhere(studio):
     assert studio.poll.winner == 1
 
 
-def test_a_restart_ends_it_without_a_winner(shelf, tmp_path):
+def test_a_restart_ends_it_without_a_winner(class_index, tmp_path):
     path = tmp_path / "queue.sqlite3"
     with RequestQueue(path) as queue:
-        director = Director(queue, Vocabulary(shelf), QueueConfig(), seed=1)
+        director = Director(queue, Vocabulary(class_index), QueueConfig(), seed=1)
         director.tick()
         director.begin_poll("mod", "castle / pizza")
         director.vote([PollVote("ann", 1)])
     with RequestQueue(path) as queue:
-        director = Director(queue, Vocabulary(shelf), QueueConfig(), seed=1)
+        director = Director(queue, Vocabulary(class_index), QueueConfig(), seed=1)
         assert director.poll is None
         assert director.programme().waiting == ()
 
@@ -372,9 +372,9 @@ def test_none_begins_while_the_dream_is_held_or_after_one_was_cancelled(make):
     assert studio.poll is None
 
 
-def test_after_a_layer_too(make, shelf):
+def test_after_a_layer_too(make, class_index):
     studio = make(wander="poll")
-    studio.director.learn(Vocabulary(shelf), [LayerEntry("fire5", 64, 4)])
+    studio.director.learn(Vocabulary(class_index), [LayerEntry("fire5", 64, 4)])
     studio.director.submit("mod", "layer fire5", role=Role.MODERATOR)
     assert studio.director.tick().title == "layer fire5"
     assert studio.after(12).user == ""

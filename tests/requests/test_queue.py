@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.role import Role
 from streamer.messages import Reason, Refused, RequestState, Target
-from streamer.requests.queue import MessageKnown, RequestQueue
+from streamer.requests.queue import DuplicateMessage, RequestQueue
 from streamer.requests.schema import QueueError
-from viewer_text.role import Role
 
 VOLCANO, BUBBLE = Target("n09472597", "volcano"), Target("n09229709", "bubble")
 
@@ -74,11 +74,11 @@ def test_a_taken_request_keeps_its_turn_even_if_it_was_last(path):
 def test_a_message_counts_once_whatever_became_of_it(path):
     with opened(path) as queue:
         request = queue.add("ann", "volcano", [VOLCANO], message_id="abc")
-        with pytest.raises(MessageKnown):
+        with pytest.raises(DuplicateMessage):
             queue.add("ann", "volcano", [VOLCANO], message_id="abc")
         queue.remove(request.id)
     with opened(path) as queue:
-        with pytest.raises(MessageKnown) as caught:
+        with pytest.raises(DuplicateMessage) as caught:
             queue.add("ann", "volcano", [VOLCANO], message_id="abc")
         assert caught.value.request_id == request.id
         assert queue.waiting() == ()
@@ -198,14 +198,14 @@ def test_without_a_place_everything_is_in_memory_until_there_is_one(tmp_path, ca
     with caplog.at_level(logging.INFO), opened(tmp_path / place) as queue:
         first, _ = add(queue, "ann", "bob")
         queue.take(first.id)
-        queue.mend()
+        queue.retry_writes()
         assert queue.trouble.startswith(f"requests are kept in memory only, queue '{tmp_path / place}' cannot be written: ")
         assert [record.levelname for record in caplog.records] == ["ERROR"], "once"
         if place == ".":
             caplog.clear()
             return
         (tmp_path / "file").unlink()
-        queue.mend()
+        queue.retry_writes()
         assert queue.trouble == ""
         assert caplog.messages[-1] == f"queue '{tmp_path / place}' is written again, with all that happened meanwhile"
         add(queue, "cid")
@@ -303,5 +303,5 @@ def test_kill_9_loses_nothing(path):
         assert set(waiting[5:]) == {"late"}
         # The one being written when the kill came may be there too.
         assert promised <= len(waiting[5:]) <= promised + 1
-        with pytest.raises(MessageKnown):
+        with pytest.raises(DuplicateMessage):
             queue.add("user0", "x", [VOLCANO], message_id="0")

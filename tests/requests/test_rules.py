@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.clean import clean_text
 from streamer.config import QueueConfig
 from streamer.messages import BlockKind, Reason, Refused
-from streamer.requests.blocks import Blocks, comparable, comparable_word, family_unsafe, touchy
+from streamer.requests.blocks import Blocks, comparable, comparable_word, family_unsafe, sensitive_groups
 from streamer.requests.rules import SETTINGS, Rulebook
 from streamer.requests.schema import QueueError
 from streamer.requests.store import Store
-from viewer_text.clean import clean_text
 
 VOLCANO, REVOLVER = "n09472597", "n04086273"
 
@@ -137,11 +137,11 @@ def test_family_safe(book):
     assert rules.now.blocks.wnids == frozenset()
 
 
-def test_the_family_safe_list_names_classes_as_they_are_called(shelf):
-    listed = [target for group in touchy() for target in group.targets]
+def test_the_family_safe_list_names_classes_as_they_are_called(class_index):
+    listed = [target for group in sensitive_groups() for target in group.targets]
     assert len({target.wnid for target in listed}) == len(listed) > 30
-    assert all(shelf.entries[shelf.index[target.wnid]].label == target.label for target in listed)
-    assert all(group.why for group in touchy())
+    assert all(class_index.entries[class_index.index[target.wnid]].label == target.label for target in listed)
+    assert all(group.why for group in sensitive_groups())
 
 
 def test_what_cannot_be_blocked(book):
@@ -185,7 +185,7 @@ def test_a_disk_that_fails_changes_them_for_now(book, caplog):
         "ERROR",
         f"{rules._store.trouble}; what happens meanwhile is written as soon as it can be",
     )
-    rules._store.mend()
+    rules._store.retry_writes()
     rules._store.close()
     again = book().now
     assert (again.config.hold_s, again.blocks.words) == (60.0, frozenset(["bad"]))
@@ -208,7 +208,7 @@ def test_a_blocked_text_finds_itself_in_any_case(before, word):
 
 def test_the_docs_show_the_family_safe_list():
     told = (Path(__file__).parents[2] / "docs" / "requests.md").read_text(encoding="utf-8")
-    for group in touchy():
+    for group in sensitive_groups():
         assert f"- **{group.why}** {', '.join(target.label for target in group.targets)}.\n" in told
 
 

@@ -12,13 +12,13 @@ import textwrap
 
 import pytest
 
+from shared.role import Role
 from streamer.messages import Priority, RequestState, Target
 from streamer.requests import store as store_module
 from streamer.requests import store_file
-from streamer.requests.queue import MessageKnown, RequestQueue
+from streamer.requests.queue import DuplicateMessage, RequestQueue
 from streamer.requests.schema import VERSION
 from streamer.requests.store import Store
-from viewer_text.role import Role
 
 VERSION_1 = """
 CREATE TABLE requests (
@@ -77,7 +77,7 @@ def test_a_file_of_the_first_release_goes_on(old):
             None,
         )
         assert queue.find(1).state is RequestState.DONE
-        with pytest.raises(MessageKnown):
+        with pytest.raises(DuplicateMessage):
             queue.add("dan", "volcano", second.targets, message_id="dan")
         assert queue.vote(second.id, "web:eve")
     assert version(old) == VERSION == 4
@@ -126,9 +126,9 @@ def test_what_is_kept_of_a_request(tmp_path):
         first = queue.add("ann", "x", VOLCANO, priority=Priority.POINTS, amount=500)
         second = queue.add("bob", "x", VOLCANO)
         third = queue.add("cid", "x", VOLCANO)
-        queue.lift(second.id, Priority.BITS, 100)
-        queue.lift(second.id, Priority.BITS, 50)
-        queue.lift(second.id, Priority.POINTS, 999)
+        queue.raise_priority(second.id, Priority.BITS, 100)
+        queue.raise_priority(second.id, Priority.BITS, 50)
+        queue.raise_priority(second.id, Priority.POINTS, 999)
         assert queue.vote(third.id, "web:dan")
         assert not queue.vote(third.id, "web:dan")
         assert queue.vote(third.id, "web:eve")
@@ -322,7 +322,7 @@ def test_what_lies_where_nothing_can_be_written_is_read(tmp_path, monkeypatch, c
         queue.add("cid", "x", VOLCANO)
         assert path.read_bytes() == before
     assert "requests are kept in memory only" in queue.trouble
-    queue.mend()
+    queue.retry_writes()
     assert queue.trouble == ""
     queue.close()
     with RequestQueue(path) as queue:
@@ -341,7 +341,7 @@ def test_what_could_not_be_read_is_not_written_over(tmp_path, monkeypatch, caplo
         queue = RequestQueue(path)
         assert queue.waiting() == ()
         queue.add("bob", "x", VOLCANO)
-    queue.mend()
+    queue.retry_writes()
     queue.close()
     (aside,) = (found for found in tmp_path.glob("*.broken-*") if found.suffix.startswith(".broken"))
     with RequestQueue(aside) as queue:
@@ -356,7 +356,7 @@ def test_a_file_that_was_deleted_is_written_again(tmp_path, caplog):
     with caplog.at_level(logging.INFO), RequestQueue(path) as queue:
         queue.add("ann", "x", VOLCANO)
         shutil.rmtree(path.parent)
-        queue.mend()
+        queue.retry_writes()
         queue.add("bob", "x", VOLCANO)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         (
@@ -377,7 +377,7 @@ def test_a_file_damaged_while_it_is_open_is_written_anew(tmp_path, caplog):
         queue.store._let_go()
         path.write_bytes(b"something else" * 1000)
         queue.store._fall_behind("something is wrong")
-        queue.mend()
+        queue.retry_writes()
         assert queue.trouble == ""
         queue.add("bob", "x", VOLCANO)
     with RequestQueue(path) as queue:
@@ -395,7 +395,7 @@ def test_a_place_that_another_program_has_taken_is_left_to_it(tmp_path):
             other.add("bob", "x", VOLCANO)
             queue.store._let_go()
             queue.store._fall_behind("it was deleted")
-            queue.mend()
+            queue.retry_writes()
             assert "is in use by another process" in queue.trouble
             queue.close()
     with RequestQueue(path) as queue:
@@ -418,7 +418,7 @@ def test_damage_that_only_a_whole_check_finds(tmp_path, caplog):
     connection.close()
     with RequestQueue(path) as queue:
         assert len(queue.waiting()) == 50
-        with pytest.raises(MessageKnown):
+        with pytest.raises(DuplicateMessage):
             queue.add("ann", "x", VOLCANO, message_id="message 49")
     assert "is damaged" in caplog.text
 
@@ -458,6 +458,6 @@ def test_a_damaged_file_that_cannot_be_set_aside(tmp_path, monkeypatch):
         with RequestQueue(path) as queue:
             queue.add("ann", "x", VOLCANO)
             assert "requests are kept in memory only" in queue.trouble
-            queue.mend()
+            queue.retry_writes()
             assert queue.trouble
     assert path.read_bytes() == b"something else" * 1000

@@ -2,21 +2,21 @@
 
 import pytest
 
+from shared.role import Role
 from streamer.messages import Kind, LayerEntry, Reason, Refused, Target
 from streamer.requests.subjects import (
     MODERATOR,
     OPERATOR,
     VIEWER,
-    GuideSaid,
-    LayerSaid,
+    ClassWords,
+    GuideSubject,
+    LayerSubject,
     Subjects,
-    Words,
     guide_target,
     layer_target,
     parse,
     rights_of,
 )
-from viewer_text.role import Role
 
 LAYERS = (
     LayerEntry("conv1", 64, 2),
@@ -41,8 +41,8 @@ def labels(match):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("volcano + bubble", [Words("volcano + bubble")]),
-        ("layer fire5", [LayerSaid("layer fire5", "fire5", None)]),
+        ("volcano + bubble", [ClassWords("volcano + bubble")]),
+        ("layer fire5", [LayerSubject("layer fire5", "fire5", None)]),
         ("volcano + layer fire5:3,17-20, pizza", ["volcano", ("fire5", "3,17-20"), "pizza"]),
         ("layer fire 5 channels 3, 4 and black and gold garden spider", [("fire 5", "3, 4"), "black and gold garden spider"]),
         ("layer conv1 & layer fire6 and volcano", [("conv1", None), ("fire6", None), "volcano"]),
@@ -68,17 +68,17 @@ def labels(match):
 def test_a_line_comes_apart(text, parts):
     said = []
     for part in parse(text):
-        if isinstance(part, GuideSaid):
+        if isinstance(part, GuideSubject):
             said.append((part.file, part.layer, "guide"))
-        elif isinstance(part, LayerSaid):
+        elif isinstance(part, LayerSubject):
             said.append((part.name, part.channels))
         else:
             said.append(part.said)
     expected = []
     for part in parts:
-        if isinstance(part, Words):
+        if isinstance(part, ClassWords):
             part = part.said
-        elif isinstance(part, LayerSaid):
+        elif isinstance(part, LayerSubject):
             part = (part.name, part.channels)
         expected.append(part)
     assert said == expected
@@ -184,7 +184,7 @@ def test_while_the_network_loads_layers_are_refused(vocabulary):
     ],
 )
 def test_only_what_the_network_has_stands_in(subjects, target, there):
-    assert subjects.stand_in(target) == (target if there else None)
+    assert subjects.nearest_available(target) == (target if there else None)
 
 
 def test_roles_have_rights():

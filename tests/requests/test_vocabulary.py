@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from streamer.assets import asset
 from streamer.messages import MAX_TARGETS, Reason, Refused
-from streamer.requests.shelf import Shelf
+from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 from streamer.requests.vocabulary import Vocabulary
 
-SHELF = Shelf()
+SHELF = ClassIndex()
 ALL = Vocabulary(SHELF)
 TINY = Vocabulary(SHELF, [entry.wnid for entry in SHELF.entries if entry.tiny])
 
@@ -343,24 +343,24 @@ def test_random_is_available_and_seeded(tiny):
 
 
 def test_wandering_is_seeded_and_pairs_different_themes(tiny):
-    first, again = ([tiny.wander(rng) for _ in range(50)] for rng in (Random(5), Random(5)))
+    first, again = ([tiny.idle_subjects(rng) for _ in range(50)] for rng in (Random(5), Random(5)))
     assert first == again
     assert {len(targets) for targets in first} == {1, 2}
     assert all(len(set(targets)) == len(targets) for targets in first)
     assert {target for targets in first for target in targets} <= set(tiny.available)
 
 
-def test_wandering_avoids_what_it_can(shelf, tiny):
-    avoid = {target for _ in range(30) for target in tiny.wander(Random(0))}
-    assert all(not avoid.intersection(tiny.wander(Random(seed), avoid)) for seed in range(30))
-    lonely = Vocabulary(shelf, ["n01440764"])
-    assert [target.label for target in lonely.wander(Random(0), lonely.available)] == ["tench"]
+def test_wandering_avoids_what_it_can(class_index, tiny):
+    avoid = {target for _ in range(30) for target in tiny.idle_subjects(Random(0))}
+    assert all(not avoid.intersection(tiny.idle_subjects(Random(seed), avoid)) for seed in range(30))
+    lonely = Vocabulary(class_index, ["n01440764"])
+    assert [target.label for target in lonely.idle_subjects(Random(0), lonely.available)] == ["tench"]
 
 
 def test_stand_in(vocabulary, tiny):
     (volcano,) = vocabulary.match("volcano").targets
-    assert vocabulary.stand_in(volcano) == volcano
-    assert tiny.stand_in(volcano).label == "alpine mountain"
+    assert vocabulary.nearest_available(volcano) == volcano
+    assert tiny.nearest_available(volcano).label == "alpine mountain"
 
 
 def test_a_network_with_no_known_class_is_an_error():

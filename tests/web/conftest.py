@@ -11,7 +11,7 @@ from streamer.config import WebConfig
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
 from tests.web.browser import ARGS, WAIT_MS, chromium, moving_video
-from tests.web.fakes import Client, FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
+from tests.web.fakes import Client, FakeClasses, FakeOutputs, FakeRequestService, FakeSettings, FakeStatus, FakeVideo
 from tests.web.real import RealStage
 
 
@@ -19,20 +19,20 @@ class Stage:
     """A running server with everything it was handed."""
 
     def __init__(self, video: Any = None, album: Any = None, controls: Any = None, **config: Any) -> None:
-        self.desk = FakeDesk()
+        self.request_service = FakeRequestService()
         self.video = FakeVideo() if video is None else video
         self.outputs = FakeOutputs()
         self.settings = FakeSettings()
         self.classes = FakeClasses()
-        self.status = FakeStatus(self.desk, self.outputs, self.settings)
+        self.status = FakeStatus(self.request_service, self.outputs, self.settings)
         settings = WebConfig.model_validate({"port": 0, **config})
         self.server = Server(
             settings,
-            self.desk,
+            self.request_service,
             self.video,
             self.status,
             self.classes,
-            self.desk,
+            self.request_service,
             self.outputs,
             self.settings,
             album,
@@ -54,7 +54,7 @@ def stages() -> Iterator[Callable[..., Stage]]:
 
     yield start
     for stage in started:
-        stage.desk.release.set()
+        stage.request_service.release.set()
         assert stage.server.stop(PATIENCE_S)
     assert not [t.name for t in set(threading.enumerate()) - before if t.name.startswith("web")]
 

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from streamer.web.answers import Error
 from streamer.web.openapi import refusals_of
+from streamer.web.response_schemas import Error
+from streamer.web.route_table import TABLE
 from streamer.web.routes import Route
-from streamer.web.table import TABLE
 
 ROUTES = tuple(route for group in TABLE for route in group.routes)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from shared.role import Role
 from streamer.messages import (
     Blocked,
     BlockKind,
@@ -47,7 +48,6 @@ from streamer.messages import (
 from streamer.settings_file import ConfigError
 from tests.patience import PATIENCE_S
 from tests.web import documented
-from viewer_text.role import Role
 
 WORDS = {
     "n09472597": ("volcano",),
@@ -108,7 +108,7 @@ class FakeClasses:
         return tuple(sorted(found, key=lambda item: (not item.available, item.label.lower())))[:limit]
 
 
-class FakeDesk:
+class FakeRequestService:
     """Understands the fake classes; keeps a list."""
 
     def __init__(self) -> None:
@@ -327,7 +327,7 @@ class FakeSettings:
         self.status = replace(self.status, revision=self.status.revision + 1, **status)
 
 
-class FakeFeed:
+class FakeSubscription:
     """Hands out what the test puts in; keeps the newest eight pieces."""
 
     def __init__(self, video: FakeVideo, on_ready: Callable[[], None]) -> None:
@@ -359,12 +359,12 @@ class FakeVideo:
         self.silent = False
         """Whether new shares start empty, as before the first picture."""
         self.jpeg: bytes | None = b"\xff\xd8picture\xff\xd9"
-        self.feeds: list[tuple[str, FakeFeed]] = []
+        self.feeds: list[tuple[str, FakeSubscription]] = []
         self.opened = threading.Event()
         self.dropped = threading.Event()
 
-    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> FakeFeed:
-        feed = FakeFeed(self, on_ready)
+    def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> FakeSubscription:
+        feed = FakeSubscription(self, on_ready)
         if not self.silent:
             feed.put(f"first of {kind}".encode())
         self.feeds.append((kind, feed))
@@ -417,19 +417,30 @@ class FakeChannel:
         self.kind = kind
         self._video = video
 
-    def subscribe(self, on_ready: Callable[[], None]) -> FakeFeed:
+    def subscribe(self, on_ready: Callable[[], None]) -> FakeSubscription:
         return self._video.subscribe(f"own {self.kind}", on_ready=on_ready)
 
 
 class FakeStatus:
-    def __init__(self, desk: FakeDesk, outputs: FakeOutputs | None = None, settings: FakeSettings | None = None) -> None:
-        self.desk, self.settings = desk, settings or FakeSettings()
+    def __init__(
+        self, request_service: FakeRequestService, outputs: FakeOutputs | None = None, settings: FakeSettings | None = None
+    ) -> None:
+        self.request_service, self.settings = request_service, settings or FakeSettings()
         self.outputs = outputs
         self.failure: Exception | None = None
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51, 1, "the worker was killed", ("n09472597",))
         frames = FrameCounters(2500, 3, 2, 1, unencoded=4)
         self.snapshot = StatusSnapshot(
-            desk.programme(), frames, 25.0, 24.99, renderer, 2, 100.0, "0.1.0", frame_number=2499, knowledge=KNOWLEDGE
+            request_service.programme(),
+            frames,
+            25.0,
+            24.99,
+            renderer,
+            2,
+            100.0,
+            "0.1.0",
+            frame_number=2499,
+            knowledge=KNOWLEDGE,
         )
 
     def __call__(self) -> StatusSnapshot:
@@ -438,9 +449,9 @@ class FakeStatus:
         outputs = self.outputs.status() if self.outputs is not None else ()
         return replace(
             self.snapshot,
-            programme=self.desk.programme(),
-            motion=self.desk.motion,
-            chat=self.desk.chat,
+            programme=self.request_service.programme(),
+            motion=self.request_service.motion,
+            chat=self.request_service.chat,
             outputs=outputs,
             settings=self.settings.status,
         )

@@ -95,7 +95,9 @@ class RealStage:
         everything = {entry.wnid for entry in words.search("", 1000)}
         self.clock_s = 1000.0
         settings = QueueConfig.model_validate({"hold_s": 60.0, "interrupt_wandering": False, **queue})
-        self.director = Director(self.queue, words.narrowed(known or everything), settings, seed=1, clock=lambda: self.clock_s)
+        self.director = Director(
+            self.queue, words.for_network(known or everything), settings, seed=1, clock=lambda: self.clock_s
+        )
         self.dream = Dream()
         renderer = RendererStatus("squeezenet1_1", "cpu", (270, 480), 7.9, 0.51)
         self._snapshot = StatusSnapshot(self.director.programme(), FrameCounters(2500), 25.0, 25.0, renderer, 1, 100.0, "0.1.0")
@@ -147,7 +149,7 @@ class RealStage:
     def learn(self, network: str, wnids: Collection[str] | None) -> None:
         """Another network is loaded, and knows these; None while it loads."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=network))
-        self.director.learn(self._words.narrowed(wnids))
+        self.director.learn(self._words.for_network(wnids))
 
     def load(self) -> None:
         """The network is loading, and nobody knows yet which it will be."""

@@ -21,7 +21,7 @@ from tests.web.browser import SIZES
 from tests.web.conftest import Stage
 from tests.web.pictures import step_pictures
 from tests.web.real import RealStage
-from tests.web.test_controls import Look
+from tests.web.test_controls_api import Look
 
 pytestmark = pytest.mark.browser
 
@@ -117,13 +117,15 @@ def test_the_viewers_page_when_something_is_wrong(stage: Stage, page: Page) -> N
     page.goto(stage.server.url)
     for picture in (PictureState.STARTING, PictureState.SLOW, PictureState.INTERRUPTED):
         stage.status.snapshot = replace(stage.status.snapshot, picture=picture, problems=("something",))
-        stage.desk.show(None, "volcano" if picture is PictureState.SLOW else "pizza")
-        expect(page.locator("#now-title")).to_have_text(stage.desk.scene.title if stage.desk.scene else "")
+        stage.request_service.show(None, "volcano" if picture is PictureState.SLOW else "pizza")
+        expect(page.locator("#now-title")).to_have_text(
+            stage.request_service.scene.title if stage.request_service.scene else ""
+        )
         assert looked_at(page) == []
 
 
 def test_how_it_works(stage: Stage, page: Page) -> None:
-    stage.desk.inspection = Inspection(1, StepView("volcano", "squeezenet1_1", step_pictures()))
+    stage.request_service.inspection = Inspection(1, StepView("volcano", "squeezenet1_1", step_pictures()))
     page.goto(f"{stage.server.url}how")
     expect(page.locator("#layer-list img")).to_have_count(3)
     assert looked_at(page) == []
@@ -174,8 +176,8 @@ def test_the_way_in_to_the_desk(guarded: Stage, page: Page) -> None:
 
 
 def test_the_overlay(stage: Stage, page: Page) -> None:
-    stage.desk.show(None, "volcano")
-    stage.desk.add("Mara", "pizza")
+    stage.request_service.show(None, "volcano")
+    stage.request_service.add("Mara", "pizza")
     page.goto(f"{stage.server.url}overlay?plate=1")
     expect(page.locator("#card")).to_have_attribute("data-shown", "true")
     assert looked_at(page) == []

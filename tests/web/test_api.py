@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
+from shared.role import Role
 from streamer.messages import Inspection, Reason, Refused, StepPicture, StepView
 from tests.web.conftest import Stage
 from tests.web.fakes import KINDS, LACKING, REMEDY
-from viewer_text.role import Role
 
 
 def test_a_request_is_taken(stage: Stage) -> None:
@@ -29,7 +29,7 @@ def test_a_request_is_taken(stage: Stage) -> None:
         ],
         "note": "",
     }
-    assert stage.desk.calls == [("submit", "Mara", "volcano + pizza", None, Role.EVERYONE, "web")]
+    assert stage.request_service.calls == [("submit", "Mara", "volcano + pizza", None, Role.EVERYONE, "web")]
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_a_request_is_taken(stage: Stage) -> None:
 )
 def test_the_command_word_is_forgiven(stage: Stage, text: str, asked: str) -> None:
     stage.call("POST", "/api/requests", {"user": "Mara", "text": text})
-    assert stage.desk.calls[0][2] == asked
+    assert stage.request_service.calls[0][2] == asked
 
 
 def test_a_program_on_this_machine_may_speak_for_others(stage: Stage) -> None:
     body = {"user": "Mara", "text": "volcano", "message_id": "abc", "role": "vip", "source": "twitch"}
     assert stage.call("POST", "/api/requests", body).status == 201
-    assert stage.desk.calls == [("submit", "Mara", "volcano", "abc", Role.VIP, "twitch")]
+    assert stage.request_service.calls == [("submit", "Mara", "volcano", "abc", Role.VIP, "twitch")]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_program_on_this_machine_may_speak_for_others(stage: Stage) -> None:
     ],
 )
 def test_refusals_say_why(stage: Stage, refused: Refused, status: int, error: dict[str, Any]) -> None:
-    stage.desk.refusal = refused
+    stage.request_service.refusal = refused
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcanoe"})
     assert (answer.status, answer.error) == (status, error)
     assert answer.headers["Retry-After"] == {429: "13", 503: "10"}.get(status)
@@ -100,7 +100,7 @@ def test_what_only_other_networks_know_is_told_with_the_way_to_one(stage: Stage)
 def test_a_request_without_words_is_the_desks_to_answer(stage: Stage, text: str) -> None:
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": text})
     assert (answer.status, answer.error["message"]) == (400, "say what to dream")
-    assert stage.desk.requests == []
+    assert stage.request_service.requests == []
 
 
 def test_the_network_and_what_it_knows(stage: Stage) -> None:
@@ -135,13 +135,13 @@ def test_bad_bodies_are_explained(stage: Stage, body: object, message: str) -> N
     answer = stage.call("POST", "/api/requests", body, {"Content-Type": "application/json"})
     told = answer.error["message"].partition(" at line ")[0]
     assert (answer.status, answer.error["code"], told) == (400, "bad_input", message)
-    assert stage.desk.calls == []
+    assert stage.request_service.calls == []
 
 
 def test_a_byte_order_mark_before_a_body_is_passed_over(stage: Stage) -> None:
     body = b'\xef\xbb\xbf{"user": "Mara", "text": "volcano"}'
     assert stage.call("POST", "/api/requests", body, {"Content-Type": "application/json"}).status < 300
-    assert [call[:3] for call in stage.desk.calls] == [("submit", "Mara", "volcano")]
+    assert [call[:3] for call in stage.request_service.calls] == [("submit", "Mara", "volcano")]
 
 
 def test_only_json_of_sensible_size_is_read(stage: Stage) -> None:
@@ -163,10 +163,10 @@ def test_only_json_of_sensible_size_is_read(stage: Stage) -> None:
     ],
 )
 def test_moderation(stage: Stage, method: str, path: str, body: object, told: object, call: tuple[object, ...]) -> None:
-    stage.desk.add("Mara", "volcano")
+    stage.request_service.add("Mara", "volcano")
     answer = stage.call(method, path, body)
     assert (answer.status, answer.json) == (200, told)
-    assert stage.desk.calls == [call]
+    assert stage.request_service.calls == [call]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_wrong_turns(stage: Stage, method: str, path: str, status: int, error: o
 
 
 def test_an_unforeseen_failure_is_logged_but_not_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.desk.refusal = RuntimeError("disk on fire at /secret/place")
+    stage.request_service.refusal = RuntimeError("disk on fire at /secret/place")
     with caplog.at_level(logging.ERROR):
         answer = stage.call("POST", "/api/skip")
     assert (answer.status, answer.error) == (
@@ -198,8 +198,8 @@ def test_an_unforeseen_failure_is_logged_but_not_told(stage: Stage, caplog: pyte
 
 
 def test_status(stage: Stage) -> None:
-    stage.desk.show(None, "volcano", "pizza")
-    stage.desk.add("<b>Mara</b>", "tabby cat", source="twitch")
+    stage.request_service.show(None, "volcano", "pizza")
+    stage.request_service.add("<b>Mara</b>", "tabby cat", source="twitch")
     assert stage.call("GET", "/api/status").json == {
         "on_air": {
             "scene": 1,
@@ -317,7 +317,7 @@ def test_classes(stage: Stage) -> None:
 def test_a_step_taken_apart(stage: Stage) -> None:
     assert stage.call("GET", "/api/step").json == {"number": 0, "shown": False, "pictures": []}
     pictures = (StepPicture("dream", b"jpeg"), StepPicture("layer fire5", b"\xff\xd8"))
-    stage.desk.inspection = Inspection(3, StepView("volcano", "squeezenet1_1", pictures))
+    stage.request_service.inspection = Inspection(3, StepView("volcano", "squeezenet1_1", pictures))
     told = stage.call("GET", "/api/step").json
     assert (told["number"], told["shown"], told["title"], told["network"]) == (3, True, "volcano", "squeezenet1_1")
     assert [(each["name"], b64decode(each["jpeg"])) for each in told["pictures"]] == [
@@ -325,8 +325,8 @@ def test_a_step_taken_apart(stage: Stage) -> None:
         ("layer fire5", b"\xff\xd8"),
     ]
     assert stage.call("GET", "/api/step?after=3").json == {"number": 3, "shown": True, "pictures": []}
-    assert stage.desk.looks == 3
-    stage.desk.inspection = Inspection(4, None)
+    assert stage.request_service.looks == 3
+    stage.request_service.inspection = Inspection(4, None)
     assert stage.call("GET", "/api/step").json == {"number": 4, "shown": False, "pictures": []}
     assert stage.call("GET", "/api/step?after=x").status == 400
 

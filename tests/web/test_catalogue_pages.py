@@ -101,8 +101,8 @@ def test_a_picture_that_the_stream_takes_appears_on_the_open_page(pictured: Stag
     page.goto(pictured.server.url)
     expect(page.locator("#classes .blank")).to_have_count(4)
     pictured.classes.pictures[JELLYFISH] = picture(tmp_path, JELLYFISH)
-    pictured.desk.show(None, "jellyfish")
-    pictured.desk.since_s = 20.0
+    pictured.request_service.show(None, "jellyfish")
+    pictured.request_service.since_s = 20.0
     expect(page.locator("#classes li", has_text="jellyfish").locator("img.thumb")).to_have_js_property("naturalWidth", 112)
     expect(page.locator("#classes .blank")).to_have_count(3)
 

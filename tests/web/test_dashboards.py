@@ -53,7 +53,7 @@ def expressions() -> list[str]:
 def exported(stage: Stage) -> dict[str, set[str]]:
     """The labels of all that the program exports, by name, from the real exporter."""
     report = ChatReport(ChatState.CONNECTED, "", "bot", "anna", "twitch")
-    stage.desk.chat = report
+    stage.request_service.chat = report
     source = SourceStatus("camera", "/dev/video0", "live")
     stage.status.snapshot = replace(stage.status.snapshot, source=source)
     limits = stage.call("POST", "/api/requests", {"user": "a" * 100_000})  # something is refused

@@ -16,11 +16,11 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Locator, Page, expect
 
+from shared.role import Role
 from streamer.messages import LayerEntry, Reason, Refused
 from tests.patience import PATIENCE_S
 from tests.web.browser import until
 from tests.web.real import RealStage
-from viewer_text.role import Role
 
 pytestmark = pytest.mark.browser
 

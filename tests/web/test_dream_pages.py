@@ -86,7 +86,7 @@ def test_it_is_asked_for_again_by_keyboard(kept: Stage, studio: Studio, page: Pa
     again.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text("volcano + bubble: next, in about 18 s.")
-    assert kept.desk.requests[0].title == "volcano + bubble"
+    assert kept.request_service.requests[0].title == "volcano + bubble"
     page.goto(kept.server.url)
     expect(page.locator("#queue li.mine")).to_have_count(1)
 

@@ -147,12 +147,12 @@ def test_what_is_suggested_is_family_safe(bundled: RealStage, page: Page) -> Non
 
 def test_a_step_is_taken_apart(stage: Stage, page: Page, press: Press) -> None:
     page.goto(stage.server.url)
-    assert stage.desk.looks == 0, "nobody asked"
+    assert stage.request_service.looks == 0, "nobody asked"
     press(page, page.get_by_role("link", name="How does it work?"))
     expect(page.get_by_role("heading", name="How does it work?")).to_be_visible()
     expect(page.locator("#step-state")).to_have_text("Waiting for a step…")
     expect(page.locator("#network")).to_contain_text("Dreamt by squeezenet1_1")
-    stage.desk.inspection = Inspection(1, StepView("volcano", "squeezenet1_1", step_pictures()))
+    stage.request_service.inspection = Inspection(1, StepView("volcano", "squeezenet1_1", step_pictures()))
     expect(page.locator("#step li:visible img")).to_have_count(5)
     expect(page.locator("#layer-list figcaption")).to_have_text(["conv1", "conv3", "conv5"])
     expect(page.locator("#step-title")).to_have_text(", volcano")
@@ -164,7 +164,7 @@ def test_a_step_is_taken_apart(stage: Stage, page: Page, press: Press) -> None:
 
 
 def test_a_dream_that_cannot_be_taken_apart_says_so(stage: Stage, page: Page) -> None:
-    stage.desk.inspection = Inspection(1, None)
+    stage.request_service.inspection = Inspection(1, None)
     page.goto(f"{stage.server.url}how")
     expect(page.locator("#step-state")).to_contain_text("cannot be taken apart")
     expect(page.locator("#step")).to_be_hidden()
@@ -182,7 +182,7 @@ def test_an_unknown_address_is_a_page_with_a_way_out(stage: Stage, page: Page, p
 
 
 def test_header_and_tab_say_what_healthz_says(moving: Stage, page: Page) -> None:
-    moving.desk.show(None, "volcano")
+    moving.request_service.show(None, "volcano")
     page.goto(moving.server.url)
     header = page.locator("#state")
     expect(header).to_have_text("live")

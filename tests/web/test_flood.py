@@ -23,7 +23,7 @@ ANSWER_S = 60.0
 def test_each_wrong_call_is_refused(stages: Callable[..., Stage], what: str) -> None:
     stage = stages(token="open sesame")
     assert verdict(stage.server.port, BAD[what]) in ("4xx", "dropped")
-    assert stage.desk.calls == []
+    assert stage.request_service.calls == []
 
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name != "calls that are wrong"])

@@ -100,7 +100,7 @@ def test_events_tell_changes_and_the_time(stage: Stage) -> None:
     assert response.headers["Content-Type"] == "text/event-stream"
     told = events(response)
     assert next(told) == stage.call("GET", "/api/status").json
-    stage.desk.add("Mara", "volcano")
+    stage.request_service.add("Mara", "volcano")
     assert next(item for item in told if item["queue"])["queue"][0]["user"] == "Mara"  # type: ignore[index]
     assert next(told)["queue"]
     connection.close()

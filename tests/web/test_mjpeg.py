@@ -16,7 +16,7 @@ from PIL import Image
 from streamer.web import live
 from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
-from tests.web.fakes import FakeFeed
+from tests.web.fakes import FakeSubscription
 from tests.web.test_pages import PIXEL, until
 
 RED, GREEN, BLUE = (200, 40, 40), (40, 200, 40), (40, 40, 200)
@@ -131,7 +131,7 @@ def test_browsers_get_pictures_that_come_fast_once(viewer: Callable[[str], Viewe
         assert seen.part() == picture
 
 
-def feed_of(stage: Stage) -> FakeFeed:
+def feed_of(stage: Stage) -> FakeSubscription:
     assert stage.video.opened.wait(PATIENCE_S)
     return stage.video.feeds[-1][1]  # type: ignore[no-any-return]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from shared.role import Role
 from streamer.messages import Blocked, BlockKind, Change, ChatReport, ChatState, Priority, Reason, Refused, Target, Vote
 from tests.web.conftest import Stage
-from viewer_text.role import Role
 
 TOKEN = {"Authorization": "Bearer open sesame"}
 
@@ -76,13 +76,13 @@ def test_what_moderators_and_the_bot_can_do(
     stages: Callable[..., Stage], method: str, path: str, body: object, told: object, call: tuple[object, ...]
 ) -> None:
     stage = stages(token="open sesame")
-    stage.desk.add("Mara", "volcano")
-    stage.desk.add("Bo", "pizza")
+    stage.request_service.add("Mara", "volcano")
+    stage.request_service.add("Bo", "pizza")
     refused = stage.call(method, path, body)
-    assert (refused.status, refused.error["code"], stage.desk.calls) == (401, "unauthorized", [])
+    assert (refused.status, refused.error["code"], stage.request_service.calls) == (401, "unauthorized", [])
     answer = stage.call(method, path, body, TOKEN)
     assert (answer.status, answer.json) == (200, told)
-    assert stage.desk.calls == [call]
+    assert stage.request_service.calls == [call]
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_what_moderators_and_the_bot_can_do(
 def test_bad_bodies_are_explained(stage: Stage, method: str, path: str, body: object, message: str) -> None:
     answer = stage.call(method, path, body, {"Content-Type": "application/json"})
     assert (answer.status, answer.error) == (400, {"code": "bad_input", "message": message})
-    assert stage.desk.calls == []
+    assert stage.request_service.calls == []
 
 
 def test_the_rules_are_public_but_for_the_blocks(guarded: Stage) -> None:
-    guarded.desk.blocked = Blocked(("bad",), ("mallory",), (Target("n09472597", "volcano"),))
+    guarded.request_service.blocked = Blocked(("bad",), ("mallory",), (Target("n09472597", "volcano"),))
     told = {"open": True, "hold_s": 30.0, "changed": []}
     assert guarded.call("GET", "/api/rules").json == {**told, "blocked": None}
     blocked = {"words": ["bad"], "users": ["mallory"], "classes": [{"wnid": "n09472597", "label": "volcano"}]}
@@ -121,16 +121,16 @@ def test_the_rules_are_public_but_for_the_blocks(guarded: Stage) -> None:
 
 
 def test_a_duplicate_tells_of_its_vote(stage: Stage) -> None:
-    stage.desk.refusal = Refused(Reason.DUPLICATE, "it waits", vote=Vote(7, True, 3, "volcano", 2, 48.04))
+    stage.request_service.refusal = Refused(Reason.DUPLICATE, "it waits", vote=Vote(7, True, 3, "volcano", 2, 48.04))
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcano"})
     error = {"code": "duplicate", "message": "it waits", "voted": True, "votes": 3, "id": 7, "title": "volcano"}
     assert (answer.status, answer.error) == (409, {**error, "position": 2, "eta_s": 48.0})
-    stage.desk.refusal = Refused(Reason.DUPLICATE, "it waits", vote=Vote(7, False, 3, "volcano", None, None))
+    stage.request_service.refusal = Refused(Reason.DUPLICATE, "it waits", vote=Vote(7, False, 3, "volcano", None, None))
     assert stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcano"}).error == {**error, "voted": False}
 
 
 def test_blocked_is_forbidden(stage: Stage) -> None:
-    stage.desk.refusal = Refused(Reason.BLOCKED, "not here")
+    stage.request_service.refusal = Refused(Reason.BLOCKED, "not here")
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcano"})
     assert (answer.status, answer.error) == (403, {"code": "blocked", "message": "not here"})
 
@@ -140,7 +140,7 @@ def test_what_was_paid_and_by_chance(stage: Stage) -> None:
     assert stage.call("POST", "/api/requests", paid).status == 201
     assert stage.call("POST", "/api/requests", {"user": "Mara", "random": True}).json["title"] == "jellyfish"
     assert stage.call("POST", "/api/requests", {"user": "Mara", "text": "pizza", "amount": 100}).status == 201
-    assert stage.desk.calls == [
+    assert stage.request_service.calls == [
         ("submit", "Mara", "volcano", None, Role.EVERYONE, "web", Priority.BITS, 100),
         ("submit", "Mara", "", None, Role.EVERYONE, "web", "anything"),
         ("submit", "Mara", "pizza", None, Role.EVERYONE, "web"),
@@ -154,7 +154,7 @@ def test_only_trusted_callers_name_what_was_paid(guarded: Stage) -> None:
 
 
 def test_where_a_request_stands(stage: Stage) -> None:
-    stage.desk.add("Mara", "volcano")
+    stage.request_service.add("Mara", "volcano")
     assert stage.call("GET", "/api/requests/1").json == {
         "id": 1,
         "state": "queued",
@@ -175,7 +175,7 @@ def test_what_words_would_match(stage: Stage) -> None:
     assert answer.json["exact"] is True
     unknown = stage.call("GET", "/api/match?text=volcanoe")
     assert (unknown.status, unknown.error["suggestions"]) == (422, ["volcano", "canoe"])
-    assert stage.desk.requests == []
+    assert stage.request_service.requests == []
 
 
 def test_the_bot_tells_of_itself(guarded: Stage) -> None:
@@ -183,13 +183,13 @@ def test_the_bot_tells_of_itself(guarded: Stage) -> None:
     assert guarded.call("POST", "/api/chat", body).status == 401
     assert guarded.call("POST", "/api/chat", body, TOKEN).json == {"ok": True, "changes": []}
     report = ChatReport(ChatState.NEEDS_LOGIN, "open the page", "dreambot", "mara", "twitch")
-    assert guarded.desk.calls == [("hear_chat", report)]
+    assert guarded.request_service.calls == [("hear_chat", report)]
     told = {**body, "age_s": 0.0, "since_s": 0.0, "heard_s": None, "restarts": 0}
     assert guarded.call("GET", "/api/status").json["chat"] == told
 
 
 def test_the_bot_hears_which_requests_of_its_chat_have_changed(stage: Stage) -> None:
-    stage.desk.changed = (
+    stage.request_service.changed = (
         Change(4, 7, "Mara", "twitch", "volcano", "cliff"),
         Change(5, 8, "guest", "web", "volcano", "cliff"),
         Change(6, 9, "Jo", "twitch", "layer fire5", ""),
@@ -217,10 +217,10 @@ def test_watchers_hear_of_votes_rules_and_chat(stage: Stage) -> None:
     connection, read = events(stage)
     try:
         assert (read()["open"], read()["chat"]) == (True, None)
-        stage.desk.settings["open"] = False
+        stage.request_service.settings["open"] = False
         while read()["open"]:
             pass
-        stage.desk.chat = ChatReport(ChatState.CONNECTED, "", "dreambot", "mara", "twitch", 1.0)
+        stage.request_service.chat = ChatReport(ChatState.CONNECTED, "", "dreambot", "mara", "twitch", 1.0)
         while (chat := read()["chat"]) is None:
             pass
         assert chat["state"] == "connected"

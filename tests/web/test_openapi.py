@@ -20,8 +20,8 @@ from streamer.presets import Presets
 from streamer.reload import Reload
 from streamer.web import openapi
 from streamer.web.errors import STATUS
+from streamer.web.route_table import TABLE
 from streamer.web.security import Scope
-from streamer.web.table import TABLE
 from tests.fakes import HandClock
 from tests.web import documented
 from tests.web.conftest import Stage
@@ -38,13 +38,13 @@ GIVEN = {
 """Addresses for templates, by how they begin."""
 
 
-def door(login: bool = False, view_login: bool = False, all_write: bool = True) -> Any:
+def auth_settings(login: bool = False, view_login: bool = False, all_write: bool = True) -> Any:
     return SimpleNamespace(login=login, view_login=view_login, all_write=all_write)
 
 
 @cache
 def described(**known: bool) -> dict[str, Any]:
-    return openapi.document(TABLE, door(**known), "1.2.3")
+    return openapi.document(TABLE, auth_settings(**known), "1.2.3")
 
 
 def operations(told: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:

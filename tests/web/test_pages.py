@@ -122,7 +122,15 @@ def test_the_page_comes_back_with_the_server(moving: Stage, page: Page) -> None:
     port = moving.server.port
     assert moving.server.stop(PATIENCE_S)
     expect(page.locator("#state-text")).to_have_text("reconnecting…")
-    rooms = (moving.desk, moving.video, moving.status, FakeClasses(), moving.desk, moving.outputs, moving.settings)
+    rooms = (
+        moving.request_service,
+        moving.video,
+        moving.status,
+        FakeClasses(),
+        moving.request_service,
+        moving.outputs,
+        moving.settings,
+    )
     again = Server(WebConfig(port=port), *rooms)
     again.start()
     try:
@@ -143,17 +151,17 @@ def test_a_dream_that_is_starting_says_so(stage: Stage, page: Page) -> None:
 def test_what_is_on_air_and_what_waits(stage: Stage, page: Page) -> None:
     page.goto(stage.server.url)
     expect(page.locator("#queue-empty")).to_be_visible()
-    stage.desk.show(None, "volcano", "bubble")
+    stage.request_service.show(None, "volcano", "bubble")
     expect(page.locator("#now-kind")).to_have_text("Wandering")
     expect(page.locator("#now-title")).to_have_text("volcano + bubble")
     expect(page.get_by_role("link", name="volcano").first).to_have_attribute("href", "https://en.wikipedia.org/wiki/volcano")
     expect(page.locator("#time-left")).to_have_text("18 s left")
-    stage.desk.add("Mara", "pizza")
-    stage.desk.add("Jo", "jellyfish")
+    stage.request_service.add("Mara", "pizza")
+    stage.request_service.add("Jo", "jellyfish")
     expect(page.locator("#queue li .what")).to_have_text(["pizza", "jellyfish"])
     expect(page.locator("#queue li .who")).to_have_text(["Mara", "Jo"])
     expect(page.locator("#queue li .eta")).to_have_text(["in 18 s", "in 48 s"])
-    stage.desk.skip()
+    stage.request_service.skip()
     expect(page.locator("#queue li .what")).to_have_text(["jellyfish"])
     expect(page.locator("#now-kind")).to_have_text("On air")
     expect(page.locator("#now-for")).to_have_text("for Mara")
@@ -169,7 +177,7 @@ def test_asking(stage: Stage, page: Page) -> None:
     box.press("Enter")
     expect(page.locator("#log .told")).to_have_text("volcano + pizza: next, about 18 s from now.")
     expect(page.locator("#queue li.mine .who")).to_have_text("Ada (you)")
-    assert stage.desk.calls[-1][1:3] == ("Ada", "volcano + pizza")
+    assert stage.request_service.calls[-1][1:3] == ("Ada", "volcano + pizza")
     assert box.input_value() == ""
     page.reload()
     expect(name).to_have_value("Ada")
@@ -184,7 +192,7 @@ def test_an_unknown_word_is_answered_with_near_ones(stage: Stage, page: Page) ->
     expect(page.locator("#log .told p")).to_have_text("I don't know 'volkano'")
     page.locator("#log").get_by_role("button", name="volcano").click()
     expect(page.locator("#log .told").last).to_contain_text("volcano + pizza: next")
-    assert stage.desk.requests[0].title == "volcano + pizza"
+    assert stage.request_service.requests[0].title == "volcano + pizza"
 
 
 def test_suggestions_while_typing(stage: Stage, page: Page) -> None:
@@ -227,12 +235,12 @@ def test_what_only_larger_networks_know_is_found_dimmed_and_answered_with_what_i
     box = page.get_by_role("combobox")
     expect(box).to_have_value("canoe")
     box.fill("pizza + the canoe + volcano")
-    stage.desk.refusal = Refused(
+    stage.request_service.refusal = Refused(
         Reason.UNLEARNT, "not known here; try bubble", suggestions=("bubble",), unlearnt=Unlearnt("canoe", "canoe", 6, REMEDY)
     )
     box.press("Enter")
     expect(page.locator("#log .told p")).to_have_text("not known here; try bubble")
-    stage.desk.refusal = None
+    stage.request_service.refusal = None
     page.locator("#log").get_by_role("button", name="bubble").click()
     expect(page.locator("#log .told").last).to_contain_text("pizza + bubble + volcano: next")
 
@@ -247,8 +255,8 @@ def test_what_stands_there_before_the_network_is_known_every_network_knows(path:
 @pytest.mark.parametrize("path", ["", "control", "overlay?next=9"])
 def test_markup_from_strangers_is_text(stage: Stage, page: Page, path: str) -> None:
     nasty = Target("n00000001", NASTY)
-    stage.desk.scene = Scene(1, arrange([nasty]), NASTY, 1)
-    stage.desk.add(NASTY, "volcano")
+    stage.request_service.scene = Scene(1, arrange([nasty]), NASTY, 1)
+    stage.request_service.add(NASTY, "volcano")
     page.goto(stage.server.url + path)
     expect(page.locator("#now-title, #title")).to_have_text(NASTY)
     expect(page.locator("#now-for, #for")).to_have_text(f"for {NASTY}")
@@ -259,7 +267,7 @@ def test_markup_from_strangers_is_text(stage: Stage, page: Page, path: str) -> N
 
 def test_moderating(stage: Stage, page: Page) -> None:
     for label in ("volcano", "bubble", "pizza", "jellyfish"):
-        stage.desk.add("Mara", label)
+        stage.request_service.add("Mara", label)
     page.goto(stage.server.url + "control")
     what = page.locator("#queue .what")
     page.get_by_role("button", name="Remove bubble, asked for by Mara").click()
@@ -323,7 +331,7 @@ def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Pag
 
 
 def test_logging_in_to_moderate(guarded: Stage, page: Page) -> None:
-    guarded.desk.add("Mara", "volcano")
+    guarded.request_service.add("Mara", "volcano")
     page.goto(guarded.server.url + "control")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
@@ -338,8 +346,8 @@ def test_logging_in_to_moderate(guarded: Stage, page: Page) -> None:
 
 
 def test_the_overlay_hides_when_the_stream_is_away(stage: Stage, page: Page) -> None:
-    stage.desk.show(None, "volcano")
-    stage.desk.add("Mara", "pizza")
+    stage.request_service.show(None, "volcano")
+    stage.request_service.add("Mara", "pizza")
     page.goto(stage.server.url + "overlay")
     card = page.locator("#card")
     expect(card).to_have_attribute("data-shown", "true")

@@ -28,20 +28,20 @@ BEARER = {"Authorization": "Bearer open sesame"}
 
 @pytest.mark.parametrize(("method", "path", "body"), MODERATION)
 def test_moderation_takes_the_token(guarded: Stage, method: str, path: str, body: object) -> None:
-    guarded.desk.add("Mara", "volcano")
+    guarded.request_service.add("Mara", "volcano")
     answer = guarded.call(method, path, body)
     message = "this call needs the token: log in on /control, or send Authorization: Bearer"
     assert (answer.status, answer.error) == (401, {"code": "unauthorized", "message": message})
     wrong = guarded.call(method, path, body, {"Authorization": "Bearer open sesam"})
     assert (wrong.status, wrong.error) == (401, {"code": "wrong_token", "message": "that is not the token"})
-    assert guarded.desk.calls == []
+    assert guarded.request_service.calls == []
     assert guarded.call(method, path, body, BEARER).status == 200
 
 
 def test_viewers_need_no_token_on_loopback_but_may_not_pose_as_the_bot(guarded: Stage) -> None:
     assert guarded.call("POST", "/api/requests", ASK | {"source": "twitch", "message_id": "abc"}).status == 201
-    assert guarded.desk.calls[-1][3] is None
-    assert guarded.desk.calls[-1][5] == "web"
+    assert guarded.request_service.calls[-1][3] is None
+    assert guarded.request_service.calls[-1][5] == "web"
     answer = guarded.call("POST", "/api/requests", ASK | {"role": "moderator"})
     assert (answer.status, answer.error["code"]) == (401, "unauthorized")
     assert guarded.call("POST", "/api/requests", ASK | {"role": "moderator"}, BEARER).status == 201
@@ -139,7 +139,7 @@ def test_other_sites_cannot_write_or_listen(stage: Stage, headers: dict[str, str
         answer = stage.call(method, path, body, headers)
         message = "this call may come from this server's own pages only"
         assert (answer.status, answer.error) == (403, {"code": "bad_origin", "message": message})
-    assert stage.desk.calls == []
+    assert stage.request_service.calls == []
 
 
 def test_our_own_page_can(stage: Stage) -> None:
@@ -218,7 +218,7 @@ def test_viewing_takes_the_token_for_that(private: Stage) -> None:
     for path in ("/healthz", "/metrics", "/control", "/static/css/base.css", "/api/session"):
         assert private.call("GET", path).status == 200, path
     assert private.call("POST", "/api/requests", ASK).status == 401
-    assert private.desk.calls == []
+    assert private.request_service.calls == []
     assert private.call("GET", "/api/status?token=look+sesame").status == 200
     assert private.call("POST", "/api/requests?token=look+sesame", ASK).status == 201
     assert private.call("GET", "/api/status?token=open+sesame").error["code"] == "wrong_token"
@@ -251,7 +251,7 @@ def test_paths_in_other_writing_have_the_scope_of_what_they_reach(private: Stage
     for path in ("/%61pi/status", "/api/%73tatus", "/static%2f..%2fapi%2fstatus", "/static/../api/status", "//api/status"):
         assert private.call("GET", path).status in (401, 403, 404), path
     assert private.call("POST", "/%61pi/skip").status == 401
-    assert private.desk.calls == []
+    assert private.request_service.calls == []
 
 
 @pytest.mark.usefixtures("hasty")

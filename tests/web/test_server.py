@@ -12,13 +12,22 @@ from streamer.web.errors import CannotListen, PortTaken
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
 from tests.web.conftest import Stage
-from tests.web.fakes import FakeClasses, FakeDesk, FakeOutputs, FakeSettings, FakeStatus, FakeVideo
+from tests.web.fakes import FakeClasses, FakeOutputs, FakeRequestService, FakeSettings, FakeStatus, FakeVideo
 
 
 def make(**config: object) -> Server:
-    desk = FakeDesk()
+    request_service = FakeRequestService()
     settings = WebConfig.model_validate(config)
-    return Server(settings, desk, FakeVideo(), FakeStatus(desk), FakeClasses(), desk, FakeOutputs(), FakeSettings())
+    return Server(
+        settings,
+        request_service,
+        FakeVideo(),
+        FakeStatus(request_service),
+        FakeClasses(),
+        request_service,
+        FakeOutputs(),
+        FakeSettings(),
+    )
 
 
 def test_a_free_port_is_found_and_told(stage: Stage) -> None:
@@ -49,7 +58,7 @@ def test_a_foreign_address_is_one_clear_line() -> None:
 
 
 def test_a_hanging_desk_holds_up_no_one_else(stage: Stage) -> None:
-    stage.desk.release.clear()
+    stage.request_service.release.clear()
     connection = socket.create_connection(("127.0.0.1", stage.server.port))
     body = b'{"user": "Mara", "text": "volcano"}'
     connection.sendall(
@@ -59,7 +68,7 @@ def test_a_hanging_desk_holds_up_no_one_else(stage: Stage) -> None:
     )
     assert stage.call("GET", "/api/status").status == 200
     assert stage.call("GET", "/healthz").status == 200
-    stage.desk.release.set()
+    stage.request_service.release.set()
     assert connection.recv(12) == b"HTTP/1.1 201"
     connection.close()
 
@@ -81,7 +90,7 @@ def test_health(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_metrics(stage: Stage) -> None:
-    stage.desk.add("Mara", "volcano")
+    stage.request_service.add("Mara", "volcano")
     answer = stage.call("GET", "/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.body.decode().splitlines()
@@ -110,7 +119,7 @@ def test_metrics(stage: Stage) -> None:
 def test_metrics_of_the_chat_and_of_what_is_done_without(stage: Stage) -> None:
     assert 'zoomdream_chat_state{state="connected"} 0.0' in stage.call("GET", "/metrics").body.decode()
     report = ChatReport(ChatState.NEEDS_LOGIN, "", "", "mara", "twitch", age_s=2.0, heard_s=70.0, since_s=61.0)
-    stage.desk.chat = report
+    stage.request_service.chat = report
     changed = replace(stage.status.snapshot, chat_restarts=3, given_up=("residual flow",))
     stage.status.snapshot = changed
     lines = stage.call("GET", "/metrics").body.decode().splitlines()
@@ -132,6 +141,6 @@ def test_metrics_of_the_chat_and_of_what_is_done_without(stage: Stage) -> None:
 
 def test_two_servers_share_nothing(stages: Callable[..., Stage]) -> None:
     one, two = stages(), stages()
-    one.desk.add("Mara", "volcano")
+    one.request_service.add("Mara", "volcano")
     assert b"queue_waiting 1.0" in one.call("GET", "/metrics").body
     assert b"queue_waiting 0.0" in two.call("GET", "/metrics").body

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from shared.clean import clean_name
 from streamer.config import AlbumConfig
 from streamer.loop import Loop
 from streamer.messages import Dreamt, Frame, Keyframe, Reason, Refused, Scene, Target
@@ -22,7 +23,6 @@ from streamer.video.album.album_folder import ID, AlbumFolder, FileKind, new_id
 from streamer.video.album.clip_buffer import ClipBuffers, Cut
 from streamer.video.album.gifs import Gifs
 from streamer.video.album.on_air_tracker import AiredDream, OnAirTracker
-from viewer_text.clean import clean_name
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,87 @@
+"""Votes: to see something else than what is on air, and for one of several things to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MOST = 10_000
+"""Voters counted for one scene: far more than it can take."""
+VOTERS = 100_000
+"""Voters counted in one poll; when full: votes of further ones do not count."""
+
+
+class SkipVotes:
+    """Who wants which scene to end; a new scene starts at none. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._scene: int | None = None
+        self._voters: set[str] = set()
+
+    def cast(self, scene: int, voter: str) -> int:
+        """Count a vote against a scene, each voter's once; returns how many there are."""
+        if scene != self._scene:
+            self._scene, self._voters = scene, set()
+        if len(self._voters) < MOST:
+            self._voters.add(voter)
+        return len(self._voters)
+
+
+class PollTally:
+    """Votes for one of several choices, which count from 0: of each voter the last one. Not thread-safe."""
+
+    def __init__(self, choices: int) -> None:
+        self._choice_of: dict[str, int] = {}
+        self._counts = [0] * choices
+        self._since = [0] * choices
+        """By choice: the number of the change that brought it to its present count."""
+        self._changes = 0
+        self._outside: dict[str, tuple[int, ...]] = {}
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Votes of each choice."""
+        return tuple(self._counts)
+
+    @property
+    def leaders(self) -> tuple[int, ...]:
+        """The choices with the most votes; none without a vote. First the one that has had so many for the longest, of those
+        that came to it with the same vote the one named first."""
+        most = max(self._counts)
+        leading = [choice for choice, count in enumerate(self._counts) if count == most and most]
+        return tuple(sorted(leading, key=lambda choice: self._since[choice]))
+
+    def cast(self, voter: str, choice: int) -> bool:
+        """Count a vote, in place of the voter's last one; returns False for one voter too many."""
+        before = self._choice_of.get(voter)
+        if before is None and len(self._choice_of) >= VOTERS:
+            return False
+        if before != choice:
+            self._changes += 1
+            self._choice_of[voter] = choice
+            self._add(choice, 1)
+            if before is not None:
+                self._add(before, -1)
+        return True
+
+    def count(self, source: str, counts: Sequence[int]) -> None:
+        """Take the sums of votes that were cast elsewhere, in place of the last ones of that source.
+
+        Args:
+            counts: one for each choice.
+        """
+        before = self._outside.get(source, (0,) * len(self._counts))
+        self._outside[source] = tuple(counts)
+        self._changes += 1
+        for choice, (now, then) in enumerate(zip(counts, before, strict=True)):
+            if now != then:
+                self._add(choice, now - then)
+
+    def forget(self, prefix: str) -> None:
+        """Take back the votes of all voters whose name begins so."""
+        self._changes += 1
+        for voter in [voter for voter in self._choice_of if voter.startswith(prefix)]:
+            self._add(self._choice_of.pop(voter), -1)
+
+    def _add(self, choice: int, votes: int) -> None:
+        self._counts[choice] += votes
+        self._since[choice] = self._changes
