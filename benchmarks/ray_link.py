@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 from streamer.config import CanvasConfig, Config, DreamConfig, RendererConfig, VideoConfig, ZoomConfig
+from streamer.dream.worker.desired_state import DesiredState
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Elsewhere, Failed, Linked, Shot
-from streamer.dream.worker.wishes import Wishes
+from streamer.dream.worker.protocol import ClusterPlacement, Failed, KeyframeReady, LinkReport
 from streamer.messages import LinkStatus, Motion, Scene, Target, arrange
 from tests.acceptance.light_dream import make_zooming
 from tests.acceptance.link import Condition, Link, missing
@@ -40,33 +40,33 @@ START_S = 120.0
 class Reader:
     """Reads what a worker there sends."""
 
-    def __init__(self, hand: WorkerProcess) -> None:
-        self._hand = hand
-        self.wishes = Wishes(Motion(1.05, 0.0), Scene(1, arrange([Target("n09472597", "volcano")])))
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker = worker
+        self.desired = DesiredState(Motion(1.05, 0.0), Scene(1, arrange([Target("n09472597", "volcano")])))
         self.link = LinkStatus("")
         self.came: list[tuple[float, float, int]] = []
         """When each keyframe came, how old it was, and its scene's number."""
-        hand.begin(self.wishes, None)
+        worker.begin(self.desired, None)
 
     def read(self, until_s: float) -> Iterator[None]:
         """Listen until a moment; a yield for each report."""
         while (left_s := until_s - time.monotonic()) > 0:
-            self._hand.tell(self.wishes)
-            if not wait([self._hand.connection], min(left_s, 0.1)):
+            self._worker.tell(self.desired)
+            if not wait([self._worker.connection], min(left_s, 0.1)):
                 continue
-            report, _ = self._hand.receive()
+            report, _ = self._worker.receive()
             now_s = time.monotonic()
             assert not isinstance(report, Failed), report
-            if isinstance(report, Linked):
+            if isinstance(report, LinkReport):
                 self.link = report.status
-            elif isinstance(report, Shot):
-                self._hand.kept(report)
-                self.came.append((now_s, now_s - self._hand.time_s(report), report.scene.id))
+            elif isinstance(report, KeyframeReady):
+                self._worker.kept(report)
+                self.came.append((now_s, now_s - self._worker.time_s(report), report.scene.id))
             yield
 
     def ask(self, number: int) -> float:
         """Ask for another scene; seconds until there is a picture of it."""
-        self.wishes = Wishes(self.wishes.motion, Scene(number, arrange([Target("n09472597", "volcano")])))
+        self.desired = DesiredState(self.desired.motion, Scene(number, arrange([Target("n09472597", "volcano")])))
         asked_s = time.monotonic()
         for _ in self.read(asked_s + 20.0):
             if self.came and self.came[-1][2] == number:
@@ -85,11 +85,11 @@ def reading(address: str, size: tuple[int, int], compress: str) -> Iterator[Read
         zoom=ZoomConfig(speed=1.05),
         renderer=renderer,
     )
-    hand = WorkerProcess(config, 1, make_zooming, elsewhere=Elsewhere(renderer))
+    worker = WorkerProcess(config, 1, make_zooming, cluster_placement=ClusterPlacement(renderer))
     try:
-        yield Reader(hand)
+        yield Reader(worker)
     finally:
-        hand.dismiss(3.0)
+        worker.dismiss(3.0)
 
 
 def measure(reader: Reader, seconds: float) -> str:

@@ -32,7 +32,7 @@ import torch
 from PIL import Image
 
 from streamer.dream.device import make_torch_repeatable
-from streamer.dream.sessions.script import OfflineDream, pace
+from streamer.dream.sessions.script import OfflineDream, steps_and_interval
 from streamer.messages import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
@@ -103,7 +103,7 @@ def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s:
     config = load_config(None, [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *overrides])
     offline = OfflineDream(config)
     words = Vocabulary.load().for_network(offline.wnids)
-    steps, interval_s = pace(config.dream)
+    steps, interval_s = steps_and_interval(config.dream)
     for number, pair in pairs:
         scene = Scene(1, arrange(words.match(pair).targets, Layout.TOP_BOTTOM))
         keyframes = offline.keyframes(lambda time_s, scene=scene: scene, number)

@@ -129,7 +129,7 @@ def classes(
 ) -> None:
     """List what can be asked for; with a word, what it would match."""
     if layers:
-        from streamer.commands import layers as listing
+        from streamer.commands import layer_list as listing
 
         settings = settings_of(None, overrides)
         with told():

@@ -56,17 +56,17 @@ class Actions:
         with self._lock:
             before = self.motion
             self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
-            self._renderer.motion(self._heeding())
+            self._renderer.motion(self._current_motion())
             return self.motion
 
-    def heed(self, pace: float, drive: float) -> None:
+    def set_reaction(self, pace: float, drive: float) -> None:
         """Let the camera move so many times as fast, and steps be so many times as large, as they would be otherwise."""
         with self._lock:
             if (pace, drive) != (self._pace, self._drive):
                 self._pace, self._drive = pace, drive
-                self._renderer.motion(self._heeding())
+                self._renderer.motion(self._current_motion())
 
-    def _heeding(self) -> Motion:
+    def _current_motion(self) -> Motion:
         speed = self.motion.speed
         if self._pace != 1:
             speed = round(min(max(speed**self._pace, SLOWEST), FASTEST), 4)

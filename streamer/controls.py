@@ -103,7 +103,7 @@ class Controls:
         """Keep how it looks now as a preset; returns its file.
 
         Raises:
-            PresetThere: there is one of that name, and it is to stay.
+            PresetExists: there is one of that name, and it is to stay.
             PresetError: it cannot be written, or not under that name.
         """
         with self._lock:
@@ -167,7 +167,7 @@ class Controls:
             presets=tuple(self._entry(each) for each in self._presets.all()),
             side=self._side,
             sides_differ=self._other is not None and self._other[0] != desk,
-            fading_s=reload.gliding_s,
+            fading_s=reload.transition_left_s,
             switching=self._switching(),
             osc=self._osc(),
             folder=str(self._presets.folder),

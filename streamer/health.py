@@ -45,7 +45,7 @@ DISK_S = 10.0
 """Seconds between two looks at the disk."""
 
 
-class Lasting:
+class SustainedCondition:
     """Something that is bad once it was so for a while without a pause, and good again likewise. Not thread-safe."""
 
     def __init__(self, bad_s: float, good_s: float) -> None:
@@ -79,7 +79,7 @@ class Health:
         self._started_s = clock()
         self._keyframe_s: float | None = None
         self._samples: deque[tuple[float, int]] = deque()
-        self._slow = Lasting(RATE_SLOW_S, RATE_WELL_S)
+        self._slow = SustainedCondition(RATE_SLOW_S, RATE_WELL_S)
         self._still_s: float | None = None
         """The patience that had run out when keyframes stopped coming; None while they come."""
         self._spoilt: deque[tuple[float, int]] = deque()  # when how many more had been told of, lately

@@ -36,7 +36,7 @@ again within RELAPSE_S."""
 RELAPSE_S = 60.0
 
 
-class Luxury(StrEnum):
+class SheddableFeature(StrEnum):
     """What can be done without, what viewers miss least first; the value is its name for people and programs."""
 
     THREAD = "one thread of the dream"
@@ -48,18 +48,18 @@ class Luxury(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LoadChange:
     """Something is given up, or comes back."""
 
-    luxury: Luxury
+    feature: SheddableFeature
     back: bool
 
 
-class Ladder:
+class LoadShedder:
     """Decides what to do without. Not thread-safe."""
 
     def __init__(self) -> None:
-        self.given_up: tuple[Luxury, ...] = ()
+        self.given_up: tuple[SheddableFeature, ...] = ()
         """What is done without now, in the order in which it was given up."""
         self._before: tuple[float, FrameCounters] | None = None
         self._looks: deque[bool] = deque(maxlen=LOOKS)
@@ -67,7 +67,7 @@ class Ladder:
         self._patience_s = PATIENCE_S
         self._returned_s: float | None = None
 
-    def look(self, now_s: float, frames: FrameCounters, possible: Collection[Luxury]) -> Change | None:
+    def look(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
         """Take note of the frames so far; to be called several times a second.
 
         Args:
@@ -95,28 +95,28 @@ class Ladder:
             return self._take_back(now_s)
         return None
 
-    def _give_up(self, now_s: float, possible: Collection[Luxury], *, frames_are_missing: bool) -> Change | None:
-        for luxury in Luxury:
-            if luxury in self.given_up or luxury not in possible:
+    def _give_up(self, now_s: float, possible: Collection[SheddableFeature], *, frames_are_missing: bool) -> LoadChange | None:
+        for feature in SheddableFeature:
+            if feature in self.given_up or feature not in possible:
                 continue
-            if luxury in (Luxury.SIZE, Luxury.MORE_SIZE) and not frames_are_missing:
+            if feature in (SheddableFeature.SIZE, SheddableFeature.MORE_SIZE) and not frames_are_missing:
                 return None
             if self._returned_s is not None and now_s - self._returned_s < RELAPSE_S:
                 self._patience_s = min(2 * self._patience_s, PATIENCE_MOST_S)
             self._returned_s = None
-            self.given_up += (luxury,)
+            self.given_up += (feature,)
             self._start_again()
-            return Change(luxury, back=False)
+            return LoadChange(feature, back=False)
         return None
 
-    def _take_back(self, now_s: float) -> Change:
+    def _take_back(self, now_s: float) -> LoadChange:
         if self._returned_s is not None and now_s - self._returned_s >= RELAPSE_S:
             self._patience_s = max(PATIENCE_S, self._patience_s / 2)
         self._returned_s = now_s
-        *kept, luxury = self.given_up
+        *kept, feature = self.given_up
         self.given_up = tuple(kept)
         self._start_again()
-        return Change(luxury, back=True)
+        return LoadChange(feature, back=True)
 
     def _start_again(self) -> None:
         """What was seen before a change says nothing about the time after it."""

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from streamer.actions import Actions
-from streamer.acts import Act
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
@@ -30,10 +29,11 @@ from streamer.control_status import OscStatus, Switching
 from streamer.controls import Controls
 from streamer.dream.sources.source import MovingSource
 from streamer.dream.worker.process import WorkerProcess, choose_seed
-from streamer.dream.worker.protocol import Thrift
+from streamer.dream.worker.protocol import ResourceLimit
 from streamer.dream.worker.renderer import Renderer
+from streamer.events import DreamEvent
 from streamer.health import Health
-from streamer.journal import Journal
+from streamer.journal_writer import Journal
 from streamer.loop import Loop
 from streamer.messages import (
     Frame,
@@ -46,7 +46,7 @@ from streamer.messages import (
     StatusSnapshot,
 )
 from streamer.osc import Osc
-from streamer.overload import Ladder, Luxury
+from streamer.overload import LoadShedder, SheddableFeature
 from streamer.presets import Presets
 from streamer.pulse import Pulse
 from streamer.reload import Reload
@@ -61,7 +61,7 @@ from streamer.settings_live import (
     RULES,
     SOUND,
     SWITCH,
-    Unwelcome,
+    SettingsRefused,
     among,
     changes,
     expanded,
@@ -69,7 +69,7 @@ from streamer.settings_live import (
     with_settings_of,
 )
 from streamer.snapshot import Snapshot, pack
-from streamer.snapshots import Snapshots, as_keyframe, left, source_of
+from streamer.snapshot_writer import SnapshotWriter, as_keyframe, load_resumable, source_fingerprint
 from streamer.thumbnails import FOLDER, Thumbnails
 from streamer.video.album.album import Album
 from streamer.video.album.clip_buffer import ClipBuffers
@@ -100,7 +100,7 @@ STOP_S = 4.0
 """Seconds that all rooms together have to end, and at most those that the worker has."""
 EASY_SHARE = 0.5
 """Part of the time in which the dream takes steps, while other programs take the machine…"""
-EASY_PARTS = {Luxury.SIZE: 2 / 3, Luxury.MORE_SIZE: 1 / 2}
+EASY_PARTS = {SheddableFeature.SIZE: 2 / 3, SheddableFeature.MORE_SIZE: 1 / 2}
 """…and of the frame's sides at which frames are drawn."""
 PULSES = 100
 """Pulses of the zoom that wait to be written down, each after where on the camera's path it is. When full: the oldest go."""
@@ -155,7 +155,7 @@ class Pipeline:
                 self._queue, self._words.while_loading(), config.queue, Layout(config.dream.layout), self.seed, clock
             )
             snapshot_path = config.snapshot.path or queue_path.with_suffix(".snapshot")
-            self._left = None if fresh or not config.snapshot.enabled else left(snapshot_path, config)
+            self._left = None if fresh or not config.snapshot.enabled else load_resumable(snapshot_path, config)
             if self._left is not None:
                 self._director.resume(self._left.on_air, self._left.on_air_s, held=self._left.held)
                 if self._left.motion_meant == motion:  # what the settings say since goes before
@@ -174,7 +174,7 @@ class Pipeline:
                 first=first,
                 latest=self._resumed,
                 kept=None if self._left is None else self._left.kept,
-                on_acts=self._write_down,
+                on_events=self._write_down,
                 on_switched=self._take_switch,
                 clock=clock,
             )
@@ -234,10 +234,10 @@ class Pipeline:
         self._control = Loop("control", self._steer, every_s=TICK_S)
         self._frames = Loop("frames", self._show)
         self._health = Health(config, queue_path.parent, clock)
-        self._ladder = Ladder()
+        self._ladder = LoadShedder()
         self._journal_folder = config.journal.folder or queue_path.parent / "journals"
         self._journal: Journal | None = None
-        self._snapshots = Snapshots(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
+        self._snapshots = SnapshotWriter(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
         self._held = False
         self._restarts = self._dreamt_after = 0
         self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
@@ -359,10 +359,10 @@ class Pipeline:
         self._interpolator.push(keyframe)
         self._slate.keyframe()
 
-    def _write_down(self, keyframe: Keyframe, acts: tuple[Act, ...]) -> None:
+    def _write_down(self, keyframe: Keyframe, events: tuple[DreamEvent, ...]) -> None:
         """Called by the renderer likewise: what was done to the dream."""
         if self._journal is not None:
-            self._journal.keyframe(keyframe, acts)
+            self._journal.keyframe(keyframe, events)
 
     def _take_switch(self, config: Config) -> None:
         """Called by the renderer likewise: the next keyframe is of a worker that was begun with other settings."""
@@ -399,7 +399,7 @@ class Pipeline:
             programme.paused,
             self._actions.motion,
             Motion(self._config.zoom.speed, self._config.zoom.rotation),
-            source_of(self._config),
+            source_fingerprint(self._config),
             kept,
             None if keyframe.ridden is None else keyframe.ridden.image,
             time.time(),
@@ -456,7 +456,7 @@ class Pipeline:
         """Have the dream do what the sound wants, and write down what the frames did."""
         self._write_pulses()
         adjustment = self._reaction.adjustment(self._clock())
-        self._actions.heed(adjustment.pace, adjustment.drive)
+        self._actions.set_reaction(adjustment.pace, adjustment.drive)
         for _ in range(adjustment.bumps):
             self._renderer.bump()
         if adjustment.subject:
@@ -477,25 +477,25 @@ class Pipeline:
         if change is None:
             return
         if change.back:
-            log.info("%s: back, now that the machine has room for it", change.luxury)
+            log.info("%s: back, now that the machine has room for it", change.feature)
         else:
-            log.warning("%s: given up, because other programs take the machine and frames come late", change.luxury)
+            log.warning("%s: given up, because other programs take the machine and frames come late", change.feature)
         without = self._ladder.given_up
-        share = EASY_SHARE if Luxury.STEPS in without else 1.0
-        self._renderer.save(Thrift(int(Luxury.THREAD in without), share))
-        self._encoders.reduce_load(Luxury.PRESET in without)
-        part = min((part for luxury, part in EASY_PARTS.items() if luxury in without), default=1.0)
-        self._interpolator.reduce_load(follow=Luxury.FLOW not in without, part=part)
+        share = EASY_SHARE if SheddableFeature.STEPS in without else 1.0
+        self._renderer.save(ResourceLimit(int(SheddableFeature.THREAD in without), share))
+        self._encoders.reduce_load(SheddableFeature.PRESET in without)
+        part = min((part for feature, part in EASY_PARTS.items() if feature in without), default=1.0)
+        self._interpolator.reduce_load(follow=SheddableFeature.FLOW not in without, part=part)
 
-    def _luxuries(self) -> set[Luxury]:
+    def _luxuries(self) -> set[SheddableFeature]:
         """What this stream could do without."""
-        found = {Luxury.STEPS, Luxury.SIZE, Luxury.MORE_SIZE}
+        found = {SheddableFeature.STEPS, SheddableFeature.SIZE, SheddableFeature.MORE_SIZE}
         if usable_cpus() > 2 and self._renderer.status().device == "cpu":
-            found.add(Luxury.THREAD)
+            found.add(SheddableFeature.THREAD)
         if self._interpolator.can_skip_flow:
-            found.add(Luxury.FLOW)
+            found.add(SheddableFeature.FLOW)
         if self._encoders.can_reduce_load:
-            found.add(Luxury.PRESET)
+            found.add(SheddableFeature.PRESET)
         return found
 
     def _show(self) -> None:
@@ -523,8 +523,8 @@ class Pipeline:
 
     def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None, np.ndarray]:
         """The frame for a moment, what it shows, and the frame without captions."""
-        closer, pulses = self._reaction.frame((number + 0.5) / self._config.video.fps, now_s)
-        self._interpolator.set_zoom_offset(closer)
+        extra_octaves, pulses = self._reaction.frame((number + 0.5) / self._config.video.fps, now_s)
+        self._interpolator.set_zoom_offset(extra_octaves)
         image, scene = self._interpolator.frame(now_s)
         if (shown_s := self._interpolator.shown_s) is not None:
             self._pulses.extend((shown_s + pulse.at_s - now_s, pulse) for pulse in pulses)
@@ -544,13 +544,13 @@ class Pipeline:
             changed: the settings in which it differs from the one before, all of them live.
 
         Raises:
-            Unwelcome: the requests cannot go by it.
+            SettingsRefused: the requests cannot go by it.
         """
         if among(changed, RULES):
             try:
                 self._director.configure(config.queue, Layout(config.dream.layout))
             except QueueError as error:
-                raise Unwelcome(str(error)) from error
+                raise SettingsRefused(str(error)) from error
         if among(changed, PICTURE):
             self._interpolator.tune(config)
             self._post_processor.tune(config.video)

@@ -36,11 +36,11 @@ class PresetError(Exception):
     """A preset that cannot be had or made; one line says why."""
 
 
-class PresetThere(PresetError):
+class PresetExists(PresetError):
     """A preset has that name already."""
 
 
-class NoPreset(PresetError):
+class PresetNotFound(PresetError):
     """No preset has that name."""
 
 
@@ -86,7 +86,7 @@ class Presets:
         """One by its name.
 
         Raises:
-            NoPreset: there is none.
+            PresetNotFound: there is none.
             PresetError: it cannot be used.
         """
         for preset in self.all():
@@ -94,7 +94,7 @@ class Presets:
                 if preset.mistakes:
                     raise PresetError(preset.mistakes[0])
                 return preset
-        raise NoPreset(f"there is no preset '{name[:60]}'")
+        raise PresetNotFound(f"there is no preset '{name[:60]}'")
 
     def save(self, name: str, config: Config, keys: Collection[str], *, replace: bool = False) -> Path:
         """Write a preset that looks as a config does.
@@ -104,7 +104,7 @@ class Presets:
             replace: whether one of that name is written over.
 
         Raises:
-            PresetThere: there is one, and it is to stay.
+            PresetExists: there is one, and it is to stay.
             PresetError: it cannot be written, or not under that name.
         """
         if not SAFE.fullmatch(name) or name in DEVICES:
@@ -116,7 +116,7 @@ class Presets:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write(path, _text(name, config, keys), replace=replace)
         except FileExistsError:
-            raise PresetThere(f"there is a preset '{name}' already") from None
+            raise PresetExists(f"there is a preset '{name}' already") from None
         except OSError as error:
             raise PresetError(f"'{path}' cannot be written: {error.strerror or error}") from error
         return path

@@ -66,7 +66,7 @@ def slowness(most: float) -> float:
     return max(1.0, min(wanting / (os.cpu_count() or 1), most))
 
 
-def starved_s(pid: int | None) -> float:
+def cpu_wait_s(pid: int | None) -> float:
     """Seconds for which that thread of a process that waited longest for a core has waited in all, though it had work.
 
     Linux only; 0 elsewhere, and of a process that is gone. One that is stopped or sleeps waits for no core.
@@ -79,7 +79,7 @@ def starved_s(pid: int | None) -> float:
 
 
 @contextlib.contextmanager
-def deaf_to_terminals() -> Iterator[None]:
+def terminal_signals_blocked() -> Iterator[None]:
     """Processes started within never get SIGINT or SIGHUP, which a terminal sends to all that it has: who starts them answers.
 
     Where that cannot be arranged, not from when they see to it themselves.

@@ -24,7 +24,7 @@ class Pulse:
     octaves: float
     """By how much, as log2 of the zoom; above 0."""
 
-    def closer(self, now_s: float) -> float:
+    def extra_octaves(self, now_s: float) -> float:
         """How much closer it is at a moment, in octaves."""
         since_s = now_s - self.at_s
         if since_s < -RISE_S or since_s > OVER_S:
@@ -44,7 +44,7 @@ class Pulses:
         """Take one that is later than all others."""
         self._pulses.append(pulse)
 
-    def closer(self, now_s: float) -> float:
+    def extra_octaves(self, now_s: float) -> float:
         """How much closer the camera is at a moment, in octaves: as the strongest of the pulses has it."""
         while self._pulses and self._pulses[0].at_s < now_s - OVER_S:
             self._pulses.popleft()
@@ -52,5 +52,5 @@ class Pulses:
         for pulse in self._pulses:
             if pulse.at_s > now_s + RISE_S:
                 break
-            most = max(most, pulse.closer(now_s))
+            most = max(most, pulse.extra_octaves(now_s))
         return most

@@ -22,17 +22,17 @@ from typing import Any
 from pydantic_core import to_json, to_jsonable_python
 
 from streamer.config import Config
-from streamer.glide import STEP_S, Glide, gliding
 from streamer.messages import Reloaded, SettingsStatus
 from streamer.settings_file import ConfigError, ConfigGone, load, read_changes
-from streamer.settings_live import AT_DESK, LIVE, Unwelcome, changes, value_of, with_settings_of, with_values
+from streamer.settings_live import AT_DESK, LIVE, SettingsRefused, changes, value_of, with_settings_of, with_values
 from streamer.settings_rules import setting_keys
+from streamer.settings_transition import STEP_S, SettingsTransition, interpolable_keys
 from streamer.settings_yaml import cut
 
 log = logging.getLogger(__name__)
 
 Take = Callable[[Config, Collection[str]], None]
-"""Goes by another config from now on, in which the settings named differ; or raises ``Unwelcome`` and changes nothing."""
+"""Goes by another config from now on, in which the settings named differ; or raises ``SettingsRefused`` and changes nothing."""
 NAMED = 8
 """Settings that a line of the log names; the others are counted."""
 
@@ -59,7 +59,7 @@ class Reload:
         self._lock = threading.RLock()
         self._config = self._target = self._file = config
         self._desk: dict[str, Any] = {}
-        self._glide: Glide | None = None
+        self._transition: SettingsTransition | None = None
         self._glided_s = 0.0
         self._takers: list[Take] = []
         self._status = SettingsStatus(str(path or ""))
@@ -85,10 +85,10 @@ class Reload:
         return dict(self._desk)
 
     @property
-    def gliding_s(self) -> float:
+    def transition_left_s(self) -> float:
         """Seconds until the latest change is complete."""
-        glide = self._glide
-        return 0.0 if glide is None else glide.left_s(self._clock())
+        transition = self._transition
+        return 0.0 if transition is None else transition.left_s(self._clock())
 
     @property
     def status(self) -> SettingsStatus:
@@ -149,7 +149,7 @@ class Reload:
                 desk, target = {}, file
             try:
                 self._go_to(target, 0.0)
-            except Unwelcome as error:
+            except SettingsRefused as error:
                 raise ConfigError([f"{self.path or 'the default config'}: {error}"]) from None
             self._file, self._desk = file, desk
             log.info("settings changed: %s", ", ".join(f"{key} = {_shown(value_of(file, key))}" for key in changed))
@@ -189,7 +189,7 @@ class Reload:
             changed = changes(self._target, target)
             try:
                 self._go_to(target, fade_s, keeps=keeps)
-            except Unwelcome as error:
+            except SettingsRefused as error:
                 raise ConfigError([str(error)]) from None
             kept = {key: value_of(target, key) for key in desk}
             self._desk = {key: value for key, value in kept.items() if value != value_of(self._file, key)}
@@ -218,17 +218,17 @@ class Reload:
 
     def advance(self) -> None:
         """Move on with what is on its way; to be called several times a second."""
-        if self._glide is None:
+        if self._transition is None:
             return
         with self._lock:
-            glide, now_s = self._glide, self._clock()
-            over = glide is not None and glide.left_s(now_s) <= 0
-            if glide is None or (now_s - self._glided_s < STEP_S and not over):
+            transition, now_s = self._transition, self._clock()
+            over = transition is not None and transition.left_s(now_s) <= 0
+            if transition is None or (now_s - self._glided_s < STEP_S and not over):
                 return
             self._glided_s = now_s
             if over:
-                self._glide = None
-            self._hand_on(glide.at(now_s))
+                self._transition = None
+            self._hand_on(transition.at(now_s))
 
     def _go_to(self, target: Config, fade_s: float, *, keeps: bool = True) -> None:
         """Have everybody go by other settings, numbers in so many seconds.
@@ -236,16 +236,18 @@ class Reload:
         Args:
             keeps: whether what else is on its way stays so.
         """
-        now_s, glide = self._clock(), self._glide
+        now_s, transition = self._clock(), self._transition
         if fade_s > 0:
-            glide = Glide(self._config, target, gliding(self._config, target, changes(self._config, target)), now_s, fade_s)
+            transition = SettingsTransition(
+                self._config, target, interpolable_keys(self._config, target, changes(self._config, target)), now_s, fade_s
+            )
             self._glided_s = now_s
-        elif glide is not None:
-            keys = tuple(key for key in glide.keys if keeps and value_of(glide.after, key) == value_of(target, key))
-            glide = replace(glide, after=target, keys=keys)
-        smooth = () if glide is None else glide.keys
+        elif transition is not None:
+            keys = tuple(key for key in transition.keys if keeps and value_of(transition.after, key) == value_of(target, key))
+            transition = replace(transition, after=target, keys=keys)
+        smooth = () if transition is None else transition.keys
         self._hand_on(with_settings_of(target, self._config, smooth))
-        self._glide, self._target = glide if smooth else None, target
+        self._transition, self._target = transition if smooth else None, target
 
     def _hand_on(self, config: Config) -> None:
         if different := changes(self._config, config):

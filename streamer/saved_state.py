@@ -45,7 +45,7 @@ class Codec(Protocol):
         """The value of an array, to be put in place of an existing one, which may take it up itself."""
 
 
-class Form:
+class StateFormat:
     """How objects are written down and read.
 
     Args:
@@ -69,7 +69,7 @@ class Form:
         rest = _line({"about": about, "parts": trees}) + save(arrays)
         return _line({"zoomdream": "unfinished", "version": VERSION, "sha256": hashlib.sha256(rest).hexdigest()}) + rest
 
-    def thaw(self, saved: Saved, parts: Mapping[str, object]) -> None:
+    def thaw(self, saved: SavedState, parts: Mapping[str, object]) -> None:
         """Put back into parts, made as they were at first, what they held.
 
         Raises:
@@ -155,7 +155,7 @@ class Form:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Saved:
+class SavedState:
     """What was written down."""
 
     about: Mapping[str, Any]
@@ -163,8 +163,8 @@ class Saved:
     arrays: Mapping[str, np.ndarray]
 
 
-def unpack(data: bytes) -> Saved:
-    """Read what ``Muxer.pack`` wrote; nothing in it is run.
+def unpack(data: bytes) -> SavedState:
+    """Read what ``StateFormat.pack`` wrote; nothing in it is run.
 
     Raises:
         SavedStateError: it is something else, of another version, or damaged.
@@ -182,7 +182,7 @@ def unpack(data: bytes) -> Saved:
     second, _, packed = rest.partition(b"\n")
     try:
         told = json.loads(second)
-        return Saved(told["about"], told["parts"], {name: np.array(array) for name, array in load(packed).items()})
+        return SavedState(told["about"], told["parts"], {name: np.array(array) for name, array in load(packed).items()})
     except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise SavedStateError(f"it makes no sense: {type(error).__name__}: {str(error)[:200]}") from error
 

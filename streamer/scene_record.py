@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamer.messages import Motion, Region, Scene
-from streamer.target_record import as_record, from_record
+from streamer.target_record import target_as_record, target_from_record
 
 
 def scene_as_record(scene: Scene) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def scene_as_record(scene: Scene) -> dict[str, Any]:
     regions = []
     for region in scene.regions:
         weight = {} if region.weight == 1 else {"weight": region.weight}
-        regions.append(as_record(region.target) | {"box": region.box} | weight)
+        regions.append(target_as_record(region.target) | {"box": region.box} | weight)
     return {"id": scene.id, "user": scene.user, "request": scene.request_id, "regions": regions}
 
 
@@ -42,4 +42,4 @@ def as_motion(speed: float, rotation: float, drive: float = 1.0) -> Motion:
 
 def _region(record: Mapping[str, Any]) -> Region:
     left, top, right, bottom = (float(edge) for edge in record["box"])
-    return Region(from_record(record), (left, top, right, bottom), float(record.get("weight", 1.0)))
+    return Region(target_from_record(record), (left, top, right, bottom), float(record.get("weight", 1.0)))

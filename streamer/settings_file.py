@@ -17,9 +17,9 @@ from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
 from streamer.config import Config, Output
+from streamer.settings_characters import unspaced
 from streamer.settings_rules import allowed, allowed_entry, block_kinds, is_block, is_mapping, options, setting_keys, takes_text
-from streamer.settings_signs import unspaced
-from streamer.settings_yaml import Node, Place, Problem, Reader, Unreadable, cut, meaning
+from streamer.settings_yaml import Problem, SourcePosition, Unreadable, YamlNode, YamlReader, cut, meaning
 from streamer.text_files import decoded
 
 MAX_FILE_BYTES = 256 * 1024
@@ -70,7 +70,7 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
     root = _read_file(shipped_configs() / "default.yaml" if path is None else path, problems)
     for number, (variable, key) in enumerate(SECRETS.items()):
         if secret := environ.get(variable):
-            _put(root, key, Node(secret, Place(1, number, variable), secret))
+            _put(root, key, YamlNode(secret, SourcePosition(1, number, variable), secret))
     for number, override in enumerate(overrides):
         _apply(root, override, number, problems)
     config = _validate(root, problems)
@@ -92,7 +92,7 @@ def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) ->
     recorded = json.dumps(_still_there(settings, Config, "", gone), ensure_ascii=False)
     problems: list[Problem] = []
     try:
-        root = Reader(recorded, lambda line: Place(0, line, "recorded settings"), problems).read()
+        root = YamlReader(recorded, lambda line: SourcePosition(0, line, "recorded settings"), problems).read()
     except Unreadable as error:
         raise ConfigError([f"the recorded settings cannot be used: {error}"]) from None
     for number, override in enumerate(overrides):
@@ -120,8 +120,8 @@ def read_preset(path: Path) -> tuple[Config, tuple[str, ...]]:
     return config, tuple(key for key in setting_keys() if _is_named(root, key.split(".")))
 
 
-def _is_named(root: Node, path: Sequence[str]) -> bool:
-    node: Node | None = root
+def _is_named(root: YamlNode, path: Sequence[str]) -> bool:
+    node: YamlNode | None = root
     for key in path:
         node = node.value.get(key) if node is not None and isinstance(node.value, dict) else None
     return node is not None
@@ -138,7 +138,7 @@ def read_changes(config: Config, changes: Mapping[str, Any]) -> Config:
     """
     problems: list[Problem] = []
     known, told = set(setting_keys()), {}
-    nowhere = Place(0, 0, "")
+    nowhere = SourcePosition(0, 0, "")
     for key, value in changes.items():
         if key not in known:
             near = process.extractOne(key, known, scorer=fuzz.ratio, score_cutoff=65)
@@ -155,7 +155,7 @@ def read_changes(config: Config, changes: Mapping[str, Any]) -> Config:
             inner = inner[part]
         inner[last] = value
     try:
-        root = Reader(json.dumps(told, ensure_ascii=False), lambda line: nowhere, problems).read()
+        root = YamlReader(json.dumps(told, ensure_ascii=False), lambda line: nowhere, problems).read()
     except (Unreadable, ValueError) as error:
         raise ConfigError([f"the value {error}"]) from None
     alone = _validate(root, problems)
@@ -194,12 +194,12 @@ def read_output(block: Mapping[str, Any]) -> Output:
     config: Config | None = None
     try:
         # JSON is YAML, save for what it may write in place of a character
-        node = Reader(json.dumps(block, ensure_ascii=False), lambda line: Place(0, line, ""), problems).read()
+        node = YamlReader(json.dumps(block, ensure_ascii=False), lambda line: SourcePosition(0, line, ""), problems).read()
     except Unreadable as error:
-        problems.append(Problem(Place(0, 0, ""), f"the block {error}"))
+        problems.append(Problem(SourcePosition(0, 0, ""), f"the block {error}"))
     else:
         _hide(node)
-        root = Node({"outputs": Node([node], node.place, "a list")}, node.place, "a block")
+        root = YamlNode({"outputs": YamlNode([node], node.place, "a list")}, node.place, "a block")
         config = _validate(root, problems)
     if config is None or problems:
         raise ConfigError([problem.message.replace("'outputs[0].", "'") for problem in problems])
@@ -210,12 +210,12 @@ def read_output(block: Mapping[str, Any]) -> Output:
 # Reading
 
 
-def _read_file(path: Path, problems: list[Problem]) -> Node:
+def _read_file(path: Path, problems: list[Problem]) -> YamlNode:
     """The file's settings; empty, with a problem added, when it cannot be read."""
-    empty = Node({}, Place(0, 0, str(path)), "")
+    empty = YamlNode({}, SourcePosition(0, 0, str(path)), "")
 
-    def fail(line: int, message: str) -> Node:
-        problems.append(Problem(Place(0, line, f"{path}:{line}" if line else str(path)), message))
+    def fail(line: int, message: str) -> YamlNode:
+        problems.append(Problem(SourcePosition(0, line, f"{path}:{line}" if line else str(path)), message))
         return empty
 
     try:
@@ -232,7 +232,7 @@ def _read_file(path: Path, problems: list[Problem]) -> Node:
     except UnicodeDecodeError as error:
         return fail(data.count(b"\n", 0, error.start) + 1, "is not UTF-8 text; save it as UTF-8")
     try:
-        root = Reader(text, lambda line: Place(0, line, f"{path}:{line}"), problems).read()
+        root = YamlReader(text, lambda line: SourcePosition(0, line, f"{path}:{line}"), problems).read()
     except Unreadable as error:
         return fail(error.line, str(error))
     if root.value is None:
@@ -243,7 +243,7 @@ def _read_file(path: Path, problems: list[Problem]) -> Node:
     return root
 
 
-def _hide(node: Node) -> None:
+def _hide(node: YamlNode) -> None:
     """Let no text within the node be shown."""
     match node.value:
         case dict():
@@ -259,18 +259,18 @@ def _hide(node: Node) -> None:
 # Overriding
 
 
-def _apply(root: Node, override: str, number: int, problems: list[Problem]) -> None:
+def _apply(root: YamlNode, override: str, number: int, problems: list[Problem]) -> None:
     """Lay one ``key=value`` of the command line over the settings."""
     key, equals, value = override.partition("=")
     path = tuple(key.strip().split("."))
     field = _field(path)
     shown = f"{key}=…" if field is not None and not field.repr else cut(override)
-    place = Place(2, number, f"--set {shown}")
+    place = SourcePosition(2, number, f"--set {shown}")
     if not equals or not all(path):
         problems.append(Problem(place, "write it as key=value, for example --set video.fps=30"))
         return
     try:
-        node = Reader(value, lambda line: place, problems).read()
+        node = YamlReader(value, lambda line: place, problems).read()
     except Unreadable as error:
         problems.append(Problem(place, f"the value {error}"))
         return
@@ -278,11 +278,11 @@ def _apply(root: Node, override: str, number: int, problems: list[Problem]) -> N
     _put(root, path, node)
 
 
-def _put(root: Node, path: tuple[str, ...], node: Node) -> None:
+def _put(root: YamlNode, path: tuple[str, ...], node: YamlNode) -> None:
     block = root
     for key in path[:-1]:
         if not isinstance(getattr(block.value.get(key), "value", None), dict):
-            block.value[key] = Node({}, node.place, "a block")
+            block.value[key] = YamlNode({}, node.place, "a block")
         block = block.value[key]
     block.value[path[-1]] = node
 
@@ -290,7 +290,7 @@ def _put(root: Node, path: tuple[str, ...], node: Node) -> None:
 # Checking
 
 
-def _validate(root: Node, problems: list[Problem]) -> Config | None:
+def _validate(root: YamlNode, problems: list[Problem]) -> Config | None:
     _drop_empty(root, Config)
     swallowed = dict(_swallowed(root, Config))
     problems += swallowed.values()
@@ -307,7 +307,7 @@ def _validate(root: Node, problems: list[Problem]) -> Config | None:
             if not whole and place.key not in swallowed:  # each member of a union has its own complaint
                 found.setdefault(place.key, _describe(place, details))
         problems += found.values()
-        problems += [Problem(Place(_LAST, 0, ""), "")] * (len(errors) - len(described))
+        problems += [Problem(SourcePosition(_LAST, 0, ""), "")] * (len(errors) - len(described))
         return None
 
 
@@ -325,7 +325,7 @@ def _listed(problems: Sequence[Problem]) -> list[str]:
     return lines
 
 
-def _swallowed(block: Node, model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Problem]]:
+def _swallowed(block: YamlNode, model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Problem]]:
     """Settings that may be left open, and are, only because what should be their text is a comment."""
     for name, node in block.value.items():
         field = model.model_fields.get(name)
@@ -345,7 +345,7 @@ def _swallowed(block: Node, model: type[BaseModel], prefix: str = "") -> Iterato
             yield key, Problem(node.place, f"'{key}' is empty, for a # begins a comment; put the text in quotes{quoted}")
 
 
-def _drop_empty(block: Node, model: type[BaseModel]) -> None:
+def _drop_empty(block: YamlNode, model: type[BaseModel]) -> None:
     """Forget blocks and lists under which nothing is written: all their lines may be commented out."""
     for key, field in model.model_fields.items():
         if (node := block.value.get(key)) is None:
@@ -415,13 +415,13 @@ class _Found:
     field: FieldInfo
     model: type[BaseModel]
     """The block that the key belongs to, or the block itself at its end."""
-    node: Node
+    node: YamlNode
     """The value there, or the nearest block above it when there is none."""
     rest: Sequence[str | int] = ()
     """What of the location is left: a place within the value, or the member of a union."""
 
 
-def _follow(root: Node, location: Sequence[str | int]) -> _Found:
+def _follow(root: YamlNode, location: Sequence[str | int]) -> _Found:
     model: type[BaseModel] = Config
     field = FieldInfo(annotation=Config)
     key, name, node = "", "", root
@@ -453,7 +453,7 @@ def _inside(found: _Found, details: Any) -> _Found:
     """Follow a fault further into its key's value, to the entry of a list or mapping that it is about."""
     key, node = found.key, found.node
     for part in found.rest:
-        inner: Node | None = None
+        inner: YamlNode | None = None
         if isinstance(part, int) and isinstance(node.value, list):
             key, inner = f"{key}[{part}]", node.value[part]
         elif isinstance(part, str) and isinstance(node.value, dict):
@@ -462,7 +462,7 @@ def _inside(found: _Found, details: Any) -> _Found:
     return replace(found, key=key, node=node) if details["type"] == "fault" or key.endswith("]") else found
 
 
-def _child(found: _Found, name: str) -> tuple[str, FieldInfo, Node]:
+def _child(found: _Found, name: str) -> tuple[str, FieldInfo, YamlNode]:
     key = f"{found.key}.{name}" if found.key else name
     node = found.node.value.get(name, found.node) if isinstance(found.node.value, dict) else found.node
     return key, found.model.model_fields[name], node
@@ -481,7 +481,7 @@ def _field(path: Sequence[str]) -> FieldInfo | None:
     return field
 
 
-def _shown(node: Node, field: FieldInfo) -> str:
+def _shown(node: YamlNode, field: FieldInfo) -> str:
     """The value as written; secrets (fields with ``repr=False``) are not repeated into logs."""
     return node.shown if field.repr or not isinstance(node.value, str | int | float) else "(hidden)"
 

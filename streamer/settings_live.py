@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from streamer.acts import Tuned
 from streamer.config import Config
+from streamer.events import Tuned
 from streamer.settings_rules import setting_keys
 
 DREAM = (
@@ -160,11 +160,11 @@ LOOK = ("zoom", "dream", "ink")
 """What a preset stands for whole, with its defaults: of all other settings it changes those that it names."""
 
 
-class NotTogether(Exception):
+class IncompatibleSettings(Exception):
     """Settings that cannot be laid over others: the two contradict each other, or there is no such setting."""
 
 
-class Unwelcome(Exception):
+class SettingsRefused(Exception):
     """Settings that those who are to go by them cannot take; they go by the old ones."""
 
 
@@ -230,12 +230,14 @@ def laid_over(begun: Config, tuned: Tuned) -> Config:
     """The settings that a dream goes by: those that it was begun with, and what was changed since.
 
     Raises:
-        NotTogether: they contradict each other, or were never live.
+        IncompatibleSettings: they contradict each other, or were never live.
     """
     blocks: dict[str, dict[str, Any]] = {}
     for key, value in tuned.changes:
         if key not in DREAM:
-            raise NotTogether(f"'{key}' is no setting that a dream can change on its way; it goes on with its old settings")
+            raise IncompatibleSettings(
+                f"'{key}' is no setting that a dream can change on its way; it goes on with its old settings"
+            )
         block, _, name = key.partition(".")
         blocks.setdefault(block, {})[name] = value
     new = {}
@@ -246,5 +248,7 @@ def laid_over(begun: Config, tuned: Tuned) -> Config:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join([block, *map(str, first["loc"])])
-            raise NotTogether(f"'{where}' cannot be so: {first['msg']}; the dream goes on with its old settings") from None
+            raise IncompatibleSettings(
+                f"'{where}' cannot be so: {first['msg']}; the dream goes on with its old settings"
+            ) from None
     return begun.model_copy(update=new)

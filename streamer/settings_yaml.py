@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from streamer import settings_signs as signs
+from streamer import settings_characters as signs
 
 MAX_DEPTH = 16
 """Blocks within blocks; the settings need five."""
@@ -30,7 +30,7 @@ _WORDS: dict[str, bool | None] = {
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class SourcePosition:
     """Where a value was written; ordered as problems are to be listed."""
 
     source: int
@@ -41,12 +41,12 @@ class Place:
 
 
 @dataclass(slots=True)
-class Node:
+class YamlNode:
     """A value and where it stands."""
 
     value: Any
     """bool, int, float, str or None; list[Node]; dict[str, Node]."""
-    place: Place
+    place: SourcePosition
     shown: str
     """The value as its author wrote it."""
     comment: str = ""
@@ -67,7 +67,7 @@ class Node:
 class Problem:
     """One mistake."""
 
-    place: Place
+    place: SourcePosition
     message: str
 
     @property
@@ -85,10 +85,10 @@ class Unreadable(Exception):
         """1-based."""
 
 
-class Reader:
+class YamlReader:
     """Turns one YAML document into nodes, from parser events, so that nothing nested or aliased can grow."""
 
-    def __init__(self, text: str, place: Callable[[int], Place], problems: list[Problem]) -> None:
+    def __init__(self, text: str, place: Callable[[int], SourcePosition], problems: list[Problem]) -> None:
         """Read ``text``, whose line n is ``place(n)``; duplicate keys are added to ``problems``."""
         self._text = text
         self._place = place
@@ -97,7 +97,7 @@ class Reader:
         self._read_to = 0
         """Characters that have been read."""
 
-    def read(self) -> Node:
+    def read(self) -> YamlNode:
         """The document's value; None where there is nothing but comments.
 
         Raises:
@@ -109,7 +109,7 @@ class Reader:
             self._events = self._checked()
             next(self._events)  # the start of the stream
             if isinstance(next(self._events), yaml.StreamEndEvent):
-                return Node(None, self._place(1), "empty", signs.comment(self._text, 0))
+                return YamlNode(None, self._place(1), "empty", signs.comment(self._text, 0))
             root = self._node(next(self._events))
             next(self._events)  # the document's end
             if not isinstance(event := next(self._events), yaml.StreamEndEvent):
@@ -173,13 +173,13 @@ class Reader:
             self._read_to = event.end_mark.index if event.end_mark else self._read_to
             yield event
 
-    def _node(self, event: yaml.Event, *, key: bool = False) -> Node:
+    def _node(self, event: yaml.Event, *, key: bool = False) -> YamlNode:
         place = self._place(_line(event))
         if isinstance(event, yaml.SequenceStartEvent):
             nodes = []
             while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
                 nodes.append(self._node(event))
-            return Node(nodes, place, "a list")
+            return YamlNode(nodes, place, "a list")
         if isinstance(event, yaml.MappingStartEvent):
             return self._block(place)
         assert isinstance(event, yaml.ScalarEvent)
@@ -193,13 +193,13 @@ class Reader:
                 raise self._culprit(culprit)
             if signs.curly(event.value):
                 self._problems.append(Problem(place, "holds curly quotes; write straight ones"))
-                return Node(event.value[1:-1], place, cut(event.value))
+                return YamlNode(event.value[1:-1], place, cut(event.value))
             comment = "" if event.value else signs.comment(self._text, end)
-            return Node(meaning(event.value), place, cut(event.value) or "empty", comment)
-        return Node(event.value, place, cut(json.dumps(event.value, ensure_ascii=False)))
+            return YamlNode(meaning(event.value), place, cut(event.value) or "empty", comment)
+        return YamlNode(event.value, place, cut(json.dumps(event.value, ensure_ascii=False)))
 
-    def _block(self, place: Place) -> Node:
-        entries: dict[str, Node] = {}
+    def _block(self, place: SourcePosition) -> YamlNode:
+        entries: dict[str, YamlNode] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent):
@@ -215,7 +215,7 @@ class Reader:
                     Problem(node.place, f"'{cut(event.value)}' is given twice; it is in line {first} already")
                 )
             entries[event.value] = node
-        return Node(entries, place, "a block")
+        return YamlNode(entries, place, "a block")
 
 
 def _line(event: yaml.Event) -> int:

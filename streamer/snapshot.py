@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Scene
 from streamer.scene_record import as_motion, scene_as_record, scene_from_record
 
@@ -58,7 +58,7 @@ class Snapshot:
     """How the settings had it move."""
     source: str
     """Tells sources apart: a dream of another one is not gone on from."""
-    kept: Kept | None = None
+    kept: DreamState | None = None
     """What it takes besides the picture to go on; None where that was too much."""
     ridden: np.ndarray | None = None
     """The picture of a moving source that it rode on, at the same size."""
@@ -205,9 +205,9 @@ def _snapshot(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Snapshot:
     )
 
 
-def _kept(told: dict[str, Any], arrays: dict[str, np.ndarray]) -> Kept:
+def _kept(told: dict[str, Any], arrays: dict[str, np.ndarray]) -> DreamState:
     found = {name.removeprefix(KEPT): array for name, array in arrays.items() if name.startswith(KEPT)}
-    return Kept(str(told["network"]), str(told["algorithm"]), _pose(*told["pose"]), found, dict(told["numbers"]))
+    return DreamState(str(told["network"]), str(told["algorithm"]), _pose(*told["pose"]), found, dict(told["numbers"]))
 
 
 def _pose(log_zoom: float, rotation: float) -> Pose:

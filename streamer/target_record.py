@@ -9,13 +9,13 @@ from typing import Any
 from streamer.messages import Target
 
 
-def as_record(target: Target) -> dict[str, Any]:
+def target_as_record(target: Target) -> dict[str, Any]:
     """Its fields by name, those left out that say nothing."""
     told = {field.name: getattr(target, field.name) for field in fields(target)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items() if value}
 
 
-def from_record(record: Mapping[str, Any]) -> Target:
+def target_from_record(record: Mapping[str, Any]) -> Target:
     """The other way; names that no field has are passed over.
 
     Raises:

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from streamer.assets import asset
+from streamer.atomic_files import PART, write_atomically
 from streamer.config import ThumbnailsConfig
 from streamer.loop import Loop
 from streamer.media.thumbnail import SUFFIX, thumbnail
 from streamer.messages import Keyframe, Kind, Scene
-from streamer.whole_files import PART, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Thumbnails:
         file = self._folder / f"{wnid}{SUFFIX}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(file, thumbnail(image))
+            write_atomically(file, thumbnail(image))
             self._own = self._thinned(_there(self._folder), kept=wnid)
         except OSError as error:
             if not self.trouble:

@@ -9,7 +9,7 @@ import pytest
 from streamer.config import Config, ControlsConfig, ZoomConfig
 from streamer.control_status import OscStatus, PresetEntry, Switching
 from streamer.controls import SIDES_S, Controls
-from streamer.presets import NoPreset, Presets
+from streamer.presets import PresetNotFound, Presets
 from streamer.reload import Reload
 from streamer.settings_file import ConfigError
 from tests.fakes import HandClock
@@ -47,19 +47,19 @@ def test_a_preset_is_gone_over_to_in_the_seconds_of_the_settings(desk: Desk) -> 
     assert changed == ("video.captions", "zoom.speed", "dream.contrast")
     assert at_start == ("video.fps",)
     assert desk.reload.desk == {"zoom.speed": 1.3}, "what was changed before is of another look"
-    assert desk.reload.gliding_s == 2.0
+    assert desk.reload.transition_left_s == 2.0
     status = desk.controls.status()
     assert (status.preset, status.preset_changed, status.changed) == ("fast", False, ("zoom.speed",))
     desk.controls.change({"dream.surge": 1.0})
     assert desk.controls.status().preset_changed
     desk.controls.go_over("default", 0.0)
-    assert desk.reload.gliding_s == 0.0
+    assert desk.reload.transition_left_s == 0.0
     assert desk.reload.target.zoom.speed == 1.05, "the look of that file, not of the one that was started with"
 
 
 def test_a_preset_that_there_is_not_changes_nothing(desk: Desk) -> None:
     desk.controls.change({"zoom.speed": 1.3})
-    with pytest.raises(NoPreset):
+    with pytest.raises(PresetNotFound):
         desk.controls.go_over("evening")
     assert desk.reload.desk == {"zoom.speed": 1.3}
     assert desk.controls.status().preset == ""
@@ -101,7 +101,7 @@ def test_each_side_keeps_what_was_changed_on_it(desk: Desk) -> None:
     assert desk.controls.compare() == "a"
     status = desk.controls.status()
     assert (status.preset, status.sides_differ, desk.reload.desk) == ("", True, {"zoom.speed": 1.3})
-    assert desk.reload.gliding_s == SIDES_S
+    assert desk.reload.transition_left_s == SIDES_S
     assert desk.controls.compare("b") == "b"
     assert desk.controls.status().preset == "ink"
     assert desk.reload.target.dream.algorithm == "ink"

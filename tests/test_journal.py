@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer import journal as journal_module
-from streamer.acts import Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
+from streamer import journal_writer as journal_module
 from streamer.config import Config, JournalConfig, WebConfig
-from streamer.journal import Journal, checksum, without_secrets
+from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
+from streamer.journal_reader import JournalError, read_journal
+from streamer.journal_writer import Journal, checksum, without_secrets
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, Target
-from streamer.past import JournalError, read
 from streamer.pulse import Pulse
 from tests.fakes import HandClock
 
@@ -29,7 +29,7 @@ FIRE = Target("", "layer fire5:3,17", layer="fire5", channels=(3, 17))
 GUIDE = Target("", "guide flowers.jpg", layer="fire6", guide="flowers.jpg")
 SCENE = Scene(0, (Region(VOLCANO, (0.0, 0.0, 1.0, 1.0)),))
 MIXED = Scene(1, (Region(FIRE, (0.0, 0.0, 1.0, 0.5)), Region(GUIDE, (0.0, 0.5, 1.0, 1.0), 0.5)), "änn", 12)
-BEGUN = Begun("tiny", "cpu", 1, (36, 64))
+BEGUN = DreamStarted("tiny", "cpu", 1, (36, 64))
 
 
 class Run:
@@ -42,16 +42,16 @@ class Run:
         self.made = []
         self.rng = np.random.default_rng(1)
 
-    def keyframe(self, *acts, after_s=0.0):
-        moved_ms = sum(act.ms if isinstance(act, Stood) else act for act in acts if isinstance(act, int | Stood))
+    def keyframe(self, *events, after_s=0.0):
+        moved_ms = sum(event.ms if isinstance(event, Idle) else event for event in events if isinstance(event, int | Idle))
         self.clock.advance(moved_ms / 1000 + after_s)
         image = self.rng.integers(0, 255, (4, 6, 3), np.uint8)
         self.made.append(Keyframe(image, Pose(), self.clock.now_s, SCENE, len(self.made), 1))
-        self.journal.keyframe(self.made[-1], acts)
+        self.journal.keyframe(self.made[-1], events)
 
     @property
-    def past(self):
-        return read(self.journal.path)
+    def past_run(self):
+        return read_journal(self.journal.path)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -64,26 +64,30 @@ def test_what_is_written_is_read(tmp_path):
         (Resized((30, 50)), 40),
         (Tuned((("dream.momentum", 0.5), ("dream.views", [1.5, 3.0]))), 40),
         (Tuned(), 40),
-        (Computing(2), 40),
-        (Stood(31_000), 30_000),
-        (Stumbled(), 40),
+        (ThreadsChanged(2), 40),
+        (Idle(31_000), 30_000),
+        (StepFailed(), 40),
         (40, Reseeded(), 40, Reseeded(noise=True)),
         (replace(BEGUN, resumed=True, kept=3), SCENE, 40),
     ]
     run.clock.advance(5.25)
-    for acts in told:
-        run.keyframe(*acts)
+    for events in told:
+        run.keyframe(*events)
     run.journal.close()
-    past = run.past
-    assert (past.program, past.started, past.seed, past.complete) == ("0.1", STARTED, 7, True)
-    assert [keyframe.acts for keyframe in past.keyframes] == told
-    assert [keyframe.at_ms for keyframe in past.keyframes] == [round((made.time_s - 1000) * 1000) for made in run.made]
-    kept = [(past.checksum, made) for past, made in zip(past.keyframes, run.made, strict=True) if past.checksum is not None]
+    past_run = run.past_run
+    assert (past_run.program, past_run.started, past_run.seed, past_run.complete) == ("0.1", STARTED, 7, True)
+    assert [keyframe.events for keyframe in past_run.keyframes] == told
+    assert [keyframe.at_ms for keyframe in past_run.keyframes] == [round((made.time_s - 1000) * 1000) for made in run.made]
+    kept = [
+        (past_run.checksum, made)
+        for past_run, made in zip(past_run.keyframes, run.made, strict=True)
+        if past_run.checksum is not None
+    ]
     assert len(kept) >= 3
     assert all(number == checksum(made) for number, made in kept)
-    assert past.begun == BEGUN
-    assert list(past.scenes()) == [(5250, SCENE), (5410, MIXED), (67_690, SCENE)]
-    assert Config.model_validate_json(json.dumps(past.settings)).dream == Config().dream
+    assert past_run.begun == BEGUN
+    assert list(past_run.scenes()) == [(5250, SCENE), (5410, MIXED), (67_690, SCENE)]
+    assert Config.model_validate_json(json.dumps(past_run.settings)).dream == Config().dream
 
 
 def test_a_second_of_steps_is_one_short_line(tmp_path):
@@ -111,9 +115,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     done = subprocess.run([sys.executable, "-c", code], timeout=300, check=False)
     assert done.returncode == -signal.SIGKILL
     (path,) = tmp_path.iterdir()
-    past = read(path)
-    assert past.complete
-    assert past.span_ms[1] >= 2000
+    past_run = read_journal(path)
+    assert past_run.complete
+    assert past_run.span_ms[1] >= 2000
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
@@ -122,11 +126,11 @@ def test_a_last_line_cut_short_is_left_out_without_a_word(tmp_path, cut):
     run.keyframe(BEGUN, SCENE)
     for _ in range(50):
         run.keyframe(40)
-    whole = run.past
+    whole = run.past_run
     data = run.journal.path.read_bytes()
     run.journal.path.write_bytes(data[:-cut])
-    assert run.past.keyframes == whole.keyframes[: len(run.past.keyframes)]
-    assert len(run.past.keyframes) >= 25
+    assert run.past_run.keyframes == whole.keyframes[: len(run.past_run.keyframes)]
+    assert len(run.past_run.keyframes) >= 25
     run.journal.close()
 
 
@@ -134,9 +138,9 @@ def test_a_journal_that_an_editor_put_a_byte_order_mark_before_is_read(tmp_path)
     run = Run(tmp_path)
     run.keyframe(BEGUN, SCENE)
     run.journal.close()
-    whole = run.past
+    whole = run.past_run
     run.journal.path.write_bytes(b"\xef\xbb\xbf" + run.journal.path.read_bytes())
-    assert run.past.keyframes == whole.keyframes
+    assert run.past_run.keyframes == whole.keyframes
 
 
 @pytest.mark.logs("1 broken lines were left out")
@@ -150,12 +154,12 @@ def test_missing_steps_are_made_up_for_by_even_ones(tmp_path):
     steps = next(i for i, line in enumerate(lines) if b'"steps":"4' in line)
     lines[steps] = lines[steps][:20] + b"\n"
     run.journal.path.write_bytes(b"".join(lines))
-    past = run.past
-    assert not past.complete
-    assert past.span_ms == (0, 4000)
-    assert past.keyframes[1].acts == (100,)
-    assert past.keyframes[0].checksum is not None
-    assert all(keyframe.checksum is None for keyframe in past.keyframes[1:]), "other steps, other pixels"
+    past_run = run.past_run
+    assert not past_run.complete
+    assert past_run.span_ms == (0, 4000)
+    assert past_run.keyframes[1].events == (100,)
+    assert past_run.keyframes[0].checksum is not None
+    assert all(keyframe.checksum is None for keyframe in past_run.keyframes[1:]), "other steps, other pixels"
 
 
 def test_a_full_journal_goes_on_without_steps(tmp_path, caplog):
@@ -167,10 +171,10 @@ def test_a_full_journal_goes_on_without_steps(tmp_path, caplog):
     run.journal.close()
     assert run.journal.path.stat().st_size <= 4000
     assert "the journal is full" in caplog.text
-    past = run.past
-    assert not past.complete
-    assert past.span_ms == (0, 80_000)
-    assert [at_ms for at_ms, _ in past.scenes()] == [0, 1901 * 40]
+    past_run = run.past_run
+    assert not past_run.complete
+    assert past_run.span_ms == (0, 80_000)
+    assert [at_ms for at_ms, _ in past_run.scenes()] == [0, 1901 * 40]
 
 
 def test_older_journals_make_room(tmp_path):
@@ -216,9 +220,11 @@ def test_a_full_disk_is_told_once_and_survived(tmp_path, monkeypatch, caplog):
     assert [record.message for record in caplog.records] == [
         f"the journal '{run.journal.path}' cannot be written: No space left on device"
     ]
-    past = run.past
-    assert past.complete
-    assert [keyframe.acts for keyframe in past.keyframes] == [(BEGUN, SCENE), *[(50,)] * 200], "all that waited was written"
+    past_run = run.past_run
+    assert past_run.complete
+    assert [keyframe.events for keyframe in past_run.keyframes] == [(BEGUN, SCENE), *[(50,)] * 200], (
+        "all that waited was written"
+    )
 
 
 def test_a_disk_that_takes_parts_gets_whole_lines(tmp_path, monkeypatch):
@@ -229,8 +235,8 @@ def test_a_disk_that_takes_parts_gets_whole_lines(tmp_path, monkeypatch):
     for _ in range(100):
         run.keyframe(50)
     run.journal.close()
-    assert run.past.complete
-    assert len(run.past.keyframes) == 101
+    assert run.past_run.complete
+    assert len(run.past_run.keyframes) == 101
 
 
 @pytest.mark.logs("cannot be written: No space left on device")
@@ -249,10 +255,10 @@ def test_a_disk_that_stays_full_takes_no_more_memory_than_is_said(tmp_path, monk
     for _ in range(50):
         run.keyframe(40)
     run.journal.close()
-    past = run.past
-    assert not past.complete
-    assert past.span_ms == (0, 82_000)
-    assert [at_ms for at_ms, _ in past.scenes()] == [0, 1901 * 40], "scenes go before steps"
+    past_run = run.past_run
+    assert not past_run.complete
+    assert past_run.span_ms == (0, 82_000)
+    assert [at_ms for at_ms, _ in past_run.scenes()] == [0, 1901 * 40], "scenes go before steps"
 
 
 def test_a_journal_begins_when_there_can_be_one(tmp_path, caplog):
@@ -269,9 +275,9 @@ def test_a_journal_begins_when_there_can_be_one(tmp_path, caplog):
         run.journal.close()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"], "told once, and when it is over"
     assert run.journal.path == tmp_path / "file" / "journals" / "zoomdream-20261121-201503.jsonl"
-    assert run.past.complete
-    assert len(run.past.keyframes) == 401
-    assert run.past.started == STARTED
+    assert run.past_run.complete
+    assert len(run.past_run.keyframes) == 401
+    assert run.past_run.started == STARTED
 
 
 @pytest.mark.logs("no journal can be kept in")
@@ -290,13 +296,13 @@ def test_what_a_run_goes_on_from_lies_beside_its_journal_and_goes_with_it(tmp_pa
     run.clock.advance(4.0)
     run.keyframe(replace(BEGUN, resumed=True, kept=0), SCENE, 700, 300)
     run.journal.close()
-    assert run.past.snapshot.read_bytes() == b"a picture"
-    assert run.past.span_ms[0] == 5000, "it has come to its first keyframe by steps"
-    assert list(run.past.scenes()) == [(4000, SCENE)]
+    assert run.past_run.snapshot.read_bytes() == b"a picture"
+    assert run.past_run.span_ms[0] == 5000, "it has come to its first keyframe by steps"
+    assert list(run.past_run.scenes()) == [(4000, SCENE)]
     os.utime(run.journal.path, (0, 0))
     other = Run(tmp_path)
     other.keyframe(BEGUN, SCENE)
-    assert other.past.snapshot is None
+    assert other.past_run.snapshot is None
     assert {path.name for path in tmp_path.iterdir()} == {other.journal.path.name}
     other.journal.close()
 
@@ -321,7 +327,7 @@ def test_a_journal_goes_on_without_what_there_is_no_room_for(tmp_path, monkeypat
     run.keyframe(replace(BEGUN, resumed=True, kept=0), SCENE, 700)
     run.journal.close()
     assert [path.name for path in tmp_path.iterdir()] == [run.journal.path.name]
-    assert run.past.snapshot is not None
+    assert run.past_run.snapshot is not None
 
 
 def test_what_is_left_of_a_journal_that_somebody_removed_goes(tmp_path):
@@ -339,18 +345,18 @@ def test_notes_change_nothing(tmp_path):
     run.journal.note("held")
     run.keyframe(40)
     run.journal.close()
-    assert [keyframe.acts for keyframe in run.past.keyframes] == [(BEGUN, SCENE), (40,)]
+    assert [keyframe.events for keyframe in run.past_run.keyframes] == [(BEGUN, SCENE), (40,)]
 
 
 def test_a_run_that_changed_its_network_on_the_way_says_so(tmp_path):
     run = Run(tmp_path)
     run.keyframe(BEGUN, SCENE)
     run.keyframe(40)
-    assert not run.past.switched
+    assert not run.past_run.switched
     run.journal.note("switched", {"network.name": "googlenet"})
     run.keyframe(40)
     run.journal.close()
-    assert run.past.switched
+    assert run.past_run.switched
 
 
 def test_nothing_secret_is_written(tmp_path):
@@ -374,7 +380,7 @@ def test_many_threads_write_whole_lines(tmp_path):
         thread.join()
     run.journal.close()
     assert all(json.loads(line) for line in run.journal.path.read_text().splitlines())
-    assert run.past.complete
+    assert run.past_run.complete
 
 
 @pytest.mark.parametrize(
@@ -395,7 +401,7 @@ def test_what_cannot_be_read_says_why(tmp_path, content, says):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(JournalError) as error:
-        read(path)
+        read_journal(path)
     assert str(error.value) == says.format(path=path)
 
 
@@ -403,7 +409,7 @@ def test_a_run_that_dreamt_nothing_says_so(tmp_path):
     run = Run(tmp_path)
     run.journal.close()
     with pytest.raises(JournalError, match="ends before anything was dreamt"):
-        read(run.journal.path)
+        read_journal(run.journal.path)
 
 
 @pytest.mark.logs("broken lines were left out")
@@ -430,7 +436,7 @@ def test_lines_that_make_no_sense_are_left_out(tmp_path, line):
     run.journal.close()
     with run.journal.path.open("a") as file:
         file.write(line + "\n")
-    assert [keyframe.acts for keyframe in run.past.keyframes] == [(BEGUN, SCENE)]
+    assert [keyframe.events for keyframe in run.past_run.keyframes] == [(BEGUN, SCENE)]
 
 
 def test_started_keeps_its_zone(tmp_path):
@@ -439,7 +445,7 @@ def test_started_keeps_its_zone(tmp_path):
     run.journal.close()
     text = run.journal.path.read_text().replace("+00:00", "+02:00")
     run.journal.path.write_text(text)
-    assert run.past.started.utcoffset() == timedelta(hours=2)
+    assert run.past_run.started.utcoffset() == timedelta(hours=2)
 
 
 def test_pulses_are_read_back_and_change_nothing_else(tmp_path):
@@ -452,11 +458,11 @@ def test_pulses_are_read_back_and_change_nothing_else(tmp_path):
             run.journal.pulse(run.clock.now_s - 0.3, 0.0312345, run.clock.now_s)
     run.keyframe(40, Motion(1.1, 0.0, 1.5), 40)
     run.journal.close()
-    past = run.past
-    assert past.complete
-    assert len(past.keyframes) == len(run.made)
-    assert past.pulses == (Pulse(0.5, 0.05), *(Pulse(round(0.04 * 12 * number - 0.3, 3), 0.0312) for number in range(1, 6)))
-    assert past.keyframes[-1].acts == (40, Motion(1.1, 0.0, 1.5), 40)
+    past_run = run.past_run
+    assert past_run.complete
+    assert len(past_run.keyframes) == len(run.made)
+    assert past_run.pulses == (Pulse(0.5, 0.05), *(Pulse(round(0.04 * 12 * number - 0.3, 3), 0.0312) for number in range(1, 6)))
+    assert past_run.keyframes[-1].events == (40, Motion(1.1, 0.0, 1.5), 40)
     assert '{"at":0.5,"pulse":{"octaves":0.05,"heard":0.8}}' in run.journal.path.read_text().splitlines()
 
 
@@ -466,7 +472,7 @@ def test_a_pulse_that_no_camera_makes_is_left_out(tmp_path, caplog):
     run.journal.close()
     with run.journal.path.open("a") as file:
         file.writelines(f'{{"at":1,"pulse":{{"octaves":{value}}}}}\n' for value in ("0", "-0.1", "7", '"x"', "[1]", "0.2"))
-    assert run.past.pulses == (Pulse(1.0, 0.2),)
+    assert run.past_run.pulses == (Pulse(1.0, 0.2),)
     assert "5 broken lines were left out" in caplog.text
 
 
@@ -480,4 +486,4 @@ def test_pulses_leave_the_last_of_the_room_to_scenes(tmp_path):
     run.clock.advance(1.0)
     run.journal.close()
     assert run.journal.path.stat().st_size < 0.95e6
-    assert [scene for _, scene in run.past.scenes()] == [SCENE, MIXED]
+    assert [scene for _, scene in run.past_run.scenes()] == [SCENE, MIXED]

@@ -221,7 +221,7 @@ def test_check_looks_at_the_logs_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for file in (tmp_path / "file" / "stream.log", tmp_path):
         level, text = found(file)
-        assert level is Level.MIND
+        assert level is Level.WARNING
         assert f"the log cannot be written to '{file}'" in text
 
 

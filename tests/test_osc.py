@@ -21,7 +21,7 @@ from streamer.commands.check import Finding, Level, look_at_osc
 from streamer.config import Config, ControlsConfig
 from streamer.control_status import Side
 from streamer.osc import DATAGRAM_BYTES, EVERY_S, MESSAGES, Osc, OscError
-from streamer.presets import NoPreset
+from streamer.presets import PresetNotFound
 from streamer.settings_file import ConfigError
 from tests.fakes import HandClock
 from tests.patience import PATIENCE_S
@@ -45,7 +45,7 @@ class Desk:
 
     def go_over(self, name: str, fade_s: float | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if name == "floob":
-            raise NoPreset("there is no preset 'floob'")
+            raise PresetNotFound("there is no preset 'floob'")
         self.calls.append(("go_over", name, fade_s))
         return (), ()
 
@@ -237,11 +237,11 @@ def test_check_finds_what_would_stop_it(quiet: Stage, monkeypatch: pytest.Monkey
     assert found() == []
     assert [finding.level for finding in found(osc=True, osc_port=0)] == [Level.GOOD]
     (taken,) = found(osc=True, osc_port=quiet.osc.port)
-    assert taken.level is Level.STOPS
+    assert taken.level is Level.BLOCKER
     assert "cannot listen for OSC" in taken.text
     monkeypatch.setitem(sys.modules, "pythonosc.osc_packet", None)
     (missing,) = found(osc=True, osc_port=0)
     assert (missing.level, missing.text) == (
-        Level.STOPS,
+        Level.BLOCKER,
         "'controls.osc' needs python-osc: pip install 'zoomdream[osc]'",
     )

@@ -5,18 +5,18 @@ from collections.abc import Collection
 import pytest
 
 from streamer.messages import FrameCounters
-from streamer.overload import AGAIN, BAD, PATIENCE_MOST_S, PATIENCE_S, Ladder, Luxury
+from streamer.overload import AGAIN, BAD, PATIENCE_MOST_S, PATIENCE_S, LoadShedder, SheddableFeature
 from tests.fakes import HandClock
 
-ALL = tuple(Luxury)
+ALL = tuple(SheddableFeature)
 FPS = 25
 
 
 class Machine:
     """A machine on which frames are missing or late until enough is given up."""
 
-    def __init__(self, possible: Collection[Luxury] = ALL) -> None:
-        self.clock, self.ladder, self.possible = HandClock(), Ladder(), possible
+    def __init__(self, possible: Collection[SheddableFeature] = ALL) -> None:
+        self.clock, self.ladder, self.possible = HandClock(), LoadShedder(), possible
         self.frames = FrameCounters()
         self.told: list[str] = []
 
@@ -38,7 +38,7 @@ class Machine:
                 self.clock.advance(0.1)
                 change = self.ladder.look(self.clock.now_s, self.frames, self.possible)
                 if change is not None:
-                    self.told.append(f"{'+' if change.back else '-'}{change.luxury.name}")
+                    self.told.append(f"{'+' if change.back else '-'}{change.feature.name}")
 
 
 def test_a_stream_that_is_well_keeps_all() -> None:
@@ -74,7 +74,7 @@ def test_only_as_much_as_it_takes_and_all_of_it_comes_back_last_given_up_first()
     machine.told.clear()
     given_up = machine.ladder.given_up
     machine.run(600)
-    assert machine.told == [f"+{luxury.name}" for luxury in reversed(given_up)]
+    assert machine.told == [f"+{feature.name}" for feature in reversed(given_up)]
     assert machine.ladder.given_up == ()
 
 
@@ -85,7 +85,7 @@ def test_frames_that_are_only_late_cost_no_size() -> None:
 
 
 def test_what_makes_no_difference_here_stays() -> None:
-    machine = Machine({Luxury.STEPS, Luxury.SIZE})
+    machine = Machine({SheddableFeature.STEPS, SheddableFeature.SIZE})
     machine.run(60, dropped=5)
     assert machine.told == ["-STEPS", "-SIZE"]
 

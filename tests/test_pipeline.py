@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 from streamer import pipeline, snapshot
-from streamer.acts import Act, Begun, Tuned
 from streamer.config import (
     Config,
     FileOutput,
@@ -29,11 +28,12 @@ from streamer.config import (
     WebConfig,
     ZoomConfig,
 )
-from streamer.dream.worker.protocol import PLENTY, Thrift
-from streamer.kept import Kept
+from streamer.dream.worker.protocol import NO_LIMIT, ResourceLimit
+from streamer.dream_state import DreamState
+from streamer.events import DreamEvent, DreamStarted, Tuned
+from streamer.journal_reader import read_journal
 from streamer.messages import FrameCounters, Inspection, Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
-from streamer.overload import Change, Ladder, Luxury
-from streamer.past import read
+from streamer.overload import LoadChange, LoadShedder, SheddableFeature
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.reload import Reload
 from streamer.requests.queue import RequestQueue
@@ -62,12 +62,12 @@ class HandRenderer:
         feed: object = None,
         first: object = None,
         latest: Keyframe | None = None,
-        kept: Kept | None = None,
-        on_acts: Callable[[Keyframe, tuple[Act, ...]], None],
+        kept: DreamState | None = None,
+        on_events: Callable[[Keyframe, tuple[DreamEvent, ...]], None],
         on_switched: Callable[[Config], None],
         clock: Callable[[], float],
     ) -> None:
-        self._on_keyframe, self._on_acts, self._clock = on_keyframe, on_acts, clock
+        self._on_keyframe, self._on_events, self._clock = on_keyframe, on_events, clock
         self.on_switched = on_switched
         self.switches: list[tuple[Config, Tuned]] = []
         self.latest = latest
@@ -79,7 +79,7 @@ class HandRenderer:
         self.bumps = self.twists = self.inspections = 0
         self.motions: list[Motion] = []
         self.tuned: list[Tuned] = []
-        self.thrifts: list[Thrift] = []
+        self.thrifts: list[ResourceLimit] = []
         self.scenes: list[Scene] = []
         self.heard = threading.Condition()
 
@@ -92,7 +92,7 @@ class HandRenderer:
     def status(self) -> RendererStatus:
         return self._status
 
-    def kept(self) -> tuple[Keyframe, Kept] | None:
+    def kept(self) -> tuple[Keyframe, DreamState] | None:
         return self._kept
 
     def inspect(self) -> None:
@@ -121,8 +121,8 @@ class HandRenderer:
         if not why_not:
             self.on_switched(self.switches[-1][0])
 
-    def save(self, thrift: Thrift) -> None:
-        self.thrifts.append(thrift)
+    def save(self, resource_limit: ResourceLimit) -> None:
+        self.thrifts.append(resource_limit)
 
     def motion(self, motion: Motion) -> None:
         self.motions.append(motion)
@@ -141,9 +141,9 @@ class HandRenderer:
     def keyframe(self, image: np.ndarray, pose: Pose | None = None) -> None:
         keyframe = Keyframe(image, pose or Pose(), self._clock(), self.scenes[-1], self._number, 1)
         momentum = {"momentum": np.full((3, 36, 64), 0.5, np.float16)}
-        self._kept = keyframe, Kept("by hand", "default", keyframe.pose, momentum, {"steps": self._number})
-        begun = (Begun("by hand", "cpu", 1, (36, 64)), self.scenes[-1])
-        self._on_acts(keyframe, (40,) if self._number else begun)
+        self._kept = keyframe, DreamState("by hand", "default", keyframe.pose, momentum, {"steps": self._number})
+        begun = (DreamStarted("by hand", "cpu", 1, (36, 64)), self.scenes[-1])
+        self._on_events(keyframe, (40,) if self._number else begun)
         self._on_keyframe(keyframe)
         self._number += 1
 
@@ -626,12 +626,12 @@ def test_what_is_dreamt_is_written_down(live: Live, tmp_path: Path) -> None:
         assert time.monotonic() < end_s
         threading.Event().wait(0.02)
     assert live.pipeline.stop(WAIT_S)
-    past = read(path)
-    assert (past.seed, len(past.keyframes), past.complete) == (7, 2, True)
-    ((at_ms, scene),) = past.scenes()
+    past_run = read_journal(path)
+    assert (past_run.seed, len(past_run.keyframes), past_run.complete) == (7, 2, True)
+    ((at_ms, scene),) = past_run.scenes()
     assert (scene.user, scene.title) == ("ann", "goldfish")
     assert at_ms < WAIT_S * 1000
-    assert past.settings["video"]["width"] == 64
+    assert past_run.settings["video"]["width"] == 64
     assert '"note":{"end":true}' in path.read_text().splitlines()[-1]
 
 
@@ -870,21 +870,21 @@ def test_a_switch_that_fails_is_taken_back_at_the_desk(reloading: Reloading) -> 
     assert reloading.renderer.switches[-1][0].dream.algorithm == "default"
 
 
-class HandLadder(Ladder):
+class HandLadder(LoadShedder):
     """A ladder that gives up and takes back what a test says."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.coming: list[Change] = []
-        self.possible: set[Luxury] = set()
+        self.coming: list[LoadChange] = []
+        self.possible: set[SheddableFeature] = set()
 
-    def look(self, now_s: float, frames: FrameCounters, possible: Collection[Luxury]) -> Change | None:
+    def look(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
         self.possible = set(possible)
         if not self.coming:
             return None
         change = self.coming.pop(0)
-        kept = [luxury for luxury in self.given_up if luxury is not change.luxury]
-        self.given_up = tuple(kept) if change.back else (*kept, change.luxury)
+        kept = [feature for feature in self.given_up if feature is not change.feature]
+        self.given_up = tuple(kept) if change.back else (*kept, change.feature)
         return change
 
 
@@ -903,22 +903,22 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
     live.renderer.await_scene(lambda scene: True)
-    wait_until(lambda: ladder.possible == set(Luxury))
-    ladder.coming = [Change(luxury, back=False) for luxury in Luxury]
-    wait_until(lambda: live.call("api/status")["video"]["given_up"] == [luxury.value for luxury in Luxury])
-    assert live.renderer.thrifts == [Thrift(1, 1.0)] * 3 + [Thrift(1, 0.5)] * 3
+    wait_until(lambda: ladder.possible == set(SheddableFeature))
+    ladder.coming = [LoadChange(feature, back=False) for feature in SheddableFeature]
+    wait_until(lambda: live.call("api/status")["video"]["given_up"] == [feature.value for feature in SheddableFeature])
+    assert live.renderer.thrifts == [ResourceLimit(1, 1.0)] * 3 + [ResourceLimit(1, 0.5)] * 3
     assert eased == [(True, 1.0), (False, 1.0), (False, 1.0), (False, 1.0), (False, 2 / 3), (False, 1 / 2)]
     assert live.pipeline._encoders.main._low_effort
-    assert live.call("healthz")["given_up"] == [luxury.value for luxury in Luxury]
-    ladder.coming = [Change(luxury, back=True) for luxury in reversed(Luxury)]
+    assert live.call("healthz")["given_up"] == [feature.value for feature in SheddableFeature]
+    ladder.coming = [LoadChange(feature, back=True) for feature in reversed(SheddableFeature)]
     wait_until(lambda: not live.call("api/status")["video"]["given_up"])
-    assert live.renderer.thrifts[-1] == PLENTY
+    assert live.renderer.thrifts[-1] == NO_LIMIT
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._low_effort
     told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
     assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
     assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
-    assert len(told) == len(set(told)) == 2 * len(Luxury), "each is told once"
+    assert len(told) == len(set(told)) == 2 * len(SheddableFeature), "each is told once"
     assert live.pipeline.stop(WAIT_S)
 
 
@@ -933,7 +933,7 @@ def test_only_what_makes_a_difference_is_given_up(live: Live, monkeypatch: pytes
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
     monkeypatch.setattr(pipeline, "usable_cpus", lambda: 2)
-    assert Luxury.THREAD not in live.pipeline._luxuries()
-    assert Luxury.FLOW in live.pipeline._luxuries()
+    assert SheddableFeature.THREAD not in live.pipeline._luxuries()
+    assert SheddableFeature.FLOW in live.pipeline._luxuries()
     live.pipeline._interpolator.tune(Config(video=VideoConfig(residual_flow=False)))
-    assert Luxury.FLOW not in live.pipeline._luxuries()
+    assert SheddableFeature.FLOW not in live.pipeline._luxuries()

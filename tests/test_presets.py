@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamer.config import Config, DreamConfig, ZoomConfig
-from streamer.presets import NoPreset, PresetError, Presets, PresetThere
+from streamer.presets import PresetError, PresetExists, PresetNotFound, Presets
 from streamer.settings_file import load, read_preset
 
 
@@ -69,7 +69,7 @@ def test_the_operators_own_are_there_as_soon_as_they_are_written(presets: Preset
 
 def test_what_there_is_not_is_said(presets: Presets) -> None:
     for name in ("evening", "../ink", "reference", "wording", ""):
-        with pytest.raises(NoPreset, match="there is no preset"):
+        with pytest.raises(PresetNotFound, match="there is no preset"):
             presets.get(name)
 
 
@@ -98,7 +98,7 @@ def test_a_look_of_nothing_but_defaults_can_be_saved(presets: Presets) -> None:
 def test_nothing_is_written_over_unasked(presets: Presets, folder: Path) -> None:
     presets.save("evening", LOOK, [])
     before = (folder / "evening.yaml").read_text()
-    with pytest.raises(PresetThere, match="there is a preset 'evening' already"):
+    with pytest.raises(PresetExists, match="there is a preset 'evening' already"):
         presets.save("evening", Config(), [])
     assert (folder / "evening.yaml").read_text() == before
     presets.save("evening", Config(), [], replace=True)

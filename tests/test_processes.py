@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamer import processes
-from streamer.processes import STOPPED_S, RoundClock, exit_code, slowness, starved_s
+from streamer.processes import STOPPED_S, RoundClock, cpu_wait_s, exit_code, slowness
 from tests.fakes import HandClock
 from tests.patience import PATIENCE_S
 
@@ -97,22 +97,22 @@ def test_it_is_known_how_long_a_process_waits_for_a_core_and_one_that_is_stopped
         process.start()
     try:
         end_s, before_s = time.monotonic() + PATIENCE_S, 0.0
-        while (waited_s := starved_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have been started
+        while (waited_s := cpu_wait_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have been started
             assert time.monotonic() < end_s, waited_s
             time.sleep(0.3)
-            before_s = before_s or starved_s(poor.pid)
+            before_s = before_s or cpu_wait_s(poor.pid)
         assert poor.pid is not None
         os.kill(poor.pid, signal.SIGSTOP)
         while state(poor.pid) != "T":  # it has to get the core once more, to stop
             assert time.monotonic() < end_s
             time.sleep(0.01)
         time.sleep(0.3)
-        before_s = starved_s(poor.pid)
+        before_s = cpu_wait_s(poor.pid)
         time.sleep(0.5)
-        assert starved_s(poor.pid) == before_s
+        assert cpu_wait_s(poor.pid) == before_s
     finally:
         for process in (burner, poor):
             process.kill()
             process.join()
-    assert starved_s(poor.pid) == 0.0
-    assert starved_s(None) == 0.0
+    assert cpu_wait_s(poor.pid) == 0.0
+    assert cpu_wait_s(None) == 0.0

@@ -15,8 +15,8 @@ from streamer import pipeline
 from streamer.config import Config, QueueConfig, VideoConfig, WebConfig
 from streamer.config_outputs import AudioConfig
 from streamer.config_react import ReactConfig
+from streamer.journal_reader import RecordedRun, read_journal
 from streamer.messages import Motion
-from streamer.past import Past, read
 from tests.sounds import RATE, beats_at, kick, strokes, write_sound
 from tests.test_pipeline import GOLDFISH, PIZZA, UMBRELLA, WAIT_S, WHITE, HandRenderer, Live, Reloading
 
@@ -76,9 +76,9 @@ def beats(live: Live) -> int:
     return int(live.pipeline.status().sound.beats)
 
 
-def journal(folder: Path) -> Past:
+def journal(folder: Path) -> RecordedRun:
     (path,) = (folder / "journals").glob("*.jsonl")
-    return read(path)
+    return read_journal(path)
 
 
 def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[..., Live], song: Path, tmp_path: Path) -> None:
@@ -86,10 +86,12 @@ def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[...,
     watch(live, lambda: beats(live) >= 5)
     assert live.call("api/status")["sound"]["beats"] >= 5
     assert live.pipeline.stop(WAIT_S)
-    past = journal(tmp_path)
-    assert len(past.pulses) >= 4  # the first may have come before the first picture
-    assert past.complete
-    heard_s = [told["pulse"]["heard"] for line in past.path.read_text().splitlines() if "pulse" in (told := json.loads(line))]
+    past_run = journal(tmp_path)
+    assert len(past_run.pulses) >= 4  # the first may have come before the first picture
+    assert past_run.complete
+    heard_s = [
+        told["pulse"]["heard"] for line in past_run.path.read_text().splitlines() if "pulse" in (told := json.loads(line))
+    ]
     assert np.diff(heard_s) == pytest.approx([60 / BPM] * (len(heard_s) - 1), abs=0.03)
 
 

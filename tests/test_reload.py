@@ -15,7 +15,7 @@ from streamer.config import Config
 from streamer.messages import Reloaded
 from streamer.reload import Reload
 from streamer.settings_file import ConfigError, ConfigGone, load
-from streamer.settings_live import Unwelcome
+from streamer.settings_live import SettingsRefused
 
 FIRST = "zoom:\n  speed: 1.1\nqueue: {hold_s: 20}\n"
 
@@ -28,7 +28,7 @@ class Stage:
         self.file.write_text(text)
         self.reload = Reload(load(self.file, tuple(overrides)), self.file, tuple(overrides))
         self.taken: list[tuple[Config, tuple[str, ...]]] = []
-        self.refusal: Unwelcome | None = None
+        self.refusal: SettingsRefused | None = None
         self.reload.taken_by(self._take)
 
     def _take(self, config: Config, changed: Collection[str]) -> None:
@@ -120,7 +120,7 @@ def test_a_mistake_leaves_everything_and_is_told_once(stage: Stage, caplog: pyte
 
 
 def test_those_who_go_by_it_may_refuse(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.refusal = Unwelcome("'queue.blocked_classes' holds 'floob', which is no class")
+    stage.refusal = SettingsRefused("'queue.blocked_classes' holds 'floob', which is no class")
     text = "queue: {blocked_classes: [floob]}\n"
     assert stage.mistakes(text) == ("live.yaml: 'queue.blocked_classes' holds 'floob', which is no class",)
     assert "'floob', which is no class" in caplog.text

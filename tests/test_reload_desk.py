@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from streamer.config import Config
-from streamer.glide import STEP_S
 from streamer.reload import Reload
 from streamer.settings_file import ConfigError, load
-from streamer.settings_live import Unwelcome
+from streamer.settings_live import SettingsRefused
+from streamer.settings_transition import STEP_S
 from tests.fakes import HandClock
 
 FIRST = "zoom: {speed: 1.1}\ndream: {contrast: 50}\n"
@@ -27,7 +27,7 @@ class Stage:
         self.clock = HandClock()
         self.reload = Reload(load(self.file), self.file, (), self.clock)
         self.taken: list[tuple[Config, tuple[str, ...]]] = []
-        self.refusal: Unwelcome | None = None
+        self.refusal: SettingsRefused | None = None
         self.reload.taken_by(self._take)
 
     def _take(self, config: Config, changed: Collection[str]) -> None:
@@ -113,10 +113,10 @@ def test_settings_of_two_blocks_have_to_go_together(tmp_path: Path) -> None:
 
 
 def test_who_cannot_go_by_it_leaves_all_as_it_was(stage: Stage) -> None:
-    stage.refusal = Unwelcome("'queue.wander_among' holds 'floob'")
+    stage.refusal = SettingsRefused("'queue.wander_among' holds 'floob'")
     with pytest.raises(ConfigError, match="holds 'floob'"):
         stage.reload.change({"queue.wander_among": ["floob"], "zoom.speed": 1.3}, 2.0)
-    assert (stage.reload.desk, stage.reload.target.zoom.speed, stage.reload.gliding_s) == ({}, 1.1, 0.0)
+    assert (stage.reload.desk, stage.reload.target.zoom.speed, stage.reload.transition_left_s) == ({}, 1.1, 0.0)
 
 
 def test_an_edit_of_the_file_takes_the_desks_value_away_and_leaves_others(stage: Stage) -> None:
@@ -144,14 +144,14 @@ def test_numbers_glide_and_words_change_at_once(stage: Stage) -> None:
     config, changed = stage.taken[-1]
     assert (config.zoom.speed, config.dream.wake, changed) == (1.1, "noise", ("dream.wake",))
     assert stage.reload.target.zoom.speed == 1.3
-    assert stage.reload.gliding_s == 2.0
+    assert stage.reload.transition_left_s == 2.0
     speeds = stage.after(3.0)
     assert speeds == sorted(speeds)
     assert 1.1 < speeds[0] < 1.2
     assert speeds[-1] == 1.3
     assert len(speeds) == pytest.approx(2.0 / STEP_S, abs=1)
     assert stage.reload.config == stage.reload.target
-    assert stage.reload.gliding_s == 0.0
+    assert stage.reload.transition_left_s == 0.0
 
 
 def test_a_slider_that_is_moved_on_the_way_takes_only_its_own_way(stage: Stage) -> None:

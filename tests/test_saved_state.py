@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer.saved_state import Form, SavedStateError, unpack
+from streamer.saved_state import SavedStateError, StateFormat, unpack
 
 
 class Colour(StrEnum):
@@ -45,7 +45,7 @@ class Part:
         self.times += 1
 
 
-FORM = Form((Colour, Frozen, Held))
+FORM = StateFormat((Colour, Frozen, Held))
 VALUES = [
     None,
     True,
@@ -134,4 +134,4 @@ def test_what_is_something_else_or_damaged_is_refused() -> None:
     with pytest.raises(SavedStateError, match="does not fit"):
         FORM.thaw(unpack(FORM.pack({}, {"part": Part(1, Part())})), {"part": Part()})
     with pytest.raises(SavedStateError, match="does not fit"):
-        Form(()).thaw(unpack(FORM.pack({}, {"part": Part(Colour.RED)})), {"part": Part()})
+        StateFormat(()).thaw(unpack(FORM.pack({}, {"part": Part(Colour.RED)})), {"part": Part()})

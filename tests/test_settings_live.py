@@ -5,8 +5,8 @@ import json
 import pytest
 
 from streamer import settings_live
-from streamer.acts import Tuned
 from streamer.config import CanvasConfig, Config, DreamConfig, InkConfig, SourceConfig, VideoConfig, ZoomConfig
+from streamer.events import Tuned
 from streamer.settings_live import (
     AT_START,
     CAMERA,
@@ -16,7 +16,7 @@ from streamer.settings_live import (
     PICTURE,
     RULES,
     SOUND,
-    NotTogether,
+    IncompatibleSettings,
     among,
     changes,
     expanded,
@@ -93,7 +93,7 @@ def test_what_the_dream_is_told_lays_over_to_the_same_settings() -> None:
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(told: tuple[tuple[str, object], ...], why: str) -> None:
-    with pytest.raises(NotTogether) as caught:
+    with pytest.raises(IncompatibleSettings) as caught:
         laid_over(Config(), Tuned(told))
     assert str(caught.value).startswith(why)
     assert "\n" not in str(caught.value)

@@ -13,16 +13,16 @@ import pytest
 
 from streamer import snapshot as files
 from streamer.config import CanvasConfig, Config, SourceConfig, VideoConfig
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Region, Scene, Target
 from streamer.snapshot import Snapshot, SnapshotError, pack, read, unpack, write
-from streamer.snapshots import AGAIN_S, EVERY_S, FIRST_S, Snapshots, as_keyframe, left, source_of
+from streamer.snapshot_writer import AGAIN_S, EVERY_S, FIRST_S, SnapshotWriter, as_keyframe, load_resumable, source_fingerprint
 from tests.fakes import HandClock
 from tests.patience import PATIENCE_S
 
 RNG = np.random.default_rng(3)
 SCENE = Scene(4, (Region(Target("n01443537", "goldfish"), (0.0, 0.0, 1.0, 0.5), 0.5),), "änn", 12)
-KEPT = Kept(
+KEPT = DreamState(
     "tiny",
     "default",
     Pose(6.9, 0.5),
@@ -38,7 +38,7 @@ SNAPSHOT = Snapshot(
     True,
     Motion(1.2, -3.0),
     Motion(1.05, 0.25),
-    source_of(Config()),
+    source_fingerprint(Config()),
     KEPT,
     taken_s=1_790_000_000.0,
 )
@@ -156,7 +156,7 @@ CONFIG = Config(canvas=CanvasConfig(width=64, height=36))
 
 def kept_at(path: Path, snapshot: Snapshot = SNAPSHOT, config: Config = CONFIG) -> Snapshot | None:
     write(path, pack(snapshot))
-    return left(path, config)
+    return load_resumable(path, config)
 
 
 def test_a_start_takes_it_as_it_is_where_it_fits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,7 +167,7 @@ def test_a_start_takes_it_as_it_is_where_it_fits(tmp_path: Path, caplog: pytest.
     keyframe = as_keyframe(found, 5.0)
     assert (keyframe.number, keyframe.steps, keyframe.time_s, keyframe.scene) == (0, 0, 5.0, SCENE)
     assert caplog.text.count("the dream goes on where it was at 2026-") == 1
-    assert left(tmp_path / "none", CONFIG) is None
+    assert load_resumable(tmp_path / "none", CONFIG) is None
     assert len(caplog.records) == 1
 
 
@@ -195,20 +195,22 @@ def test_of_another_source_nothing_is_taken(tmp_path: Path, caplog: pytest.LogCa
     config = CONFIG.model_copy(update={"source": SourceConfig(kind="image", path="flowers.jpg")})
     assert kept_at(tmp_path / "a", config=config) is None
     assert "had another source: it begins anew" in caplog.text
-    assert source_of(config) != source_of(config.model_copy(update={"source": SourceConfig(kind="image", path="b.jpg")}))
+    assert source_fingerprint(config) != source_fingerprint(
+        config.model_copy(update={"source": SourceConfig(kind="image", path="b.jpg")})
+    )
 
 
 @pytest.mark.logs("cannot be read: Is a directory; the dream begins anew", "larger than any is; the dream begins anew")
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert left(tmp_path, CONFIG) is None
+    assert load_resumable(tmp_path, CONFIG) is None
     write(tmp_path / "a", pack(SNAPSHOT))
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
-    assert left(tmp_path / "a", CONFIG) is None
+    assert load_resumable(tmp_path / "a", CONFIG) is None
 
 
 def test_it_is_written_soon_each_minute_and_at_the_end(tmp_path: Path) -> None:
     clock, path, taken = HandClock(0.0), tmp_path / "a", [None, SNAPSHOT]
-    snapshots = Snapshots(path, lambda: taken[-1], clock)
+    snapshots = SnapshotWriter(path, lambda: taken[-1], clock)
 
     def written_after(seconds: float) -> bool:
         path.unlink(missing_ok=True)
@@ -233,7 +235,7 @@ def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, caplog: pytest
     caplog.set_level(logging.INFO)
     clock, blocked = HandClock(0.0), tmp_path / "file"
     blocked.write_text("")
-    snapshots = Snapshots(blocked / "a", lambda: SNAPSHOT, clock)
+    snapshots = SnapshotWriter(blocked / "a", lambda: SNAPSHOT, clock)
     snapshots.look()
     for _ in range(3):
         clock.advance(AGAIN_S)

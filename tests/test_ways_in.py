@@ -75,7 +75,7 @@ def test_each_package_says_that_it_has_types() -> None:
 def test_what_is_quick_starts_no_process_and_needs_no_torch() -> None:
     files = {str(path.relative_to(ROOT / "tests")): path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
     quick = {name for name, text in files.items() if not SLOW.search(text)}
-    assert {"test_zoom.py", "test_config.py", "requests/test_director.py", "dream/test_worker.py"} <= quick
+    assert {"test_zoom.py", "test_config.py", "requests/test_director.py", "dream/test_dream_loop.py"} <= quick
     assert not quick & {
         "test_pipeline.py",
         "dream/test_renderer.py",

@@ -59,11 +59,21 @@ print("imported", len([name for name in sys.modules if ours(name)]))
 """
 LIVE = (
     *("streamer.__main__", "streamer.commands.run", "streamer.commands.bot", "streamer.commands.check", "streamer.pipeline"),
-    *("streamer.dream.worker.work", "streamer.dream.worker.studio", "streamer.dream.sessions.session", "streamer.web.server"),
+    *(
+        "streamer.dream.worker.worker_main",
+        "streamer.dream.worker.worker_setup",
+        "streamer.dream.sessions.session",
+        "streamer.web.server",
+    ),
     *("streamer.video.sinks.push_process", "bot.__main__"),
 )
 OFFLINE = (
-    *("streamer.commands.render", "streamer.commands.still", "streamer.commands.films", "streamer.commands.replay"),
+    *(
+        "streamer.commands.render_script",
+        "streamer.commands.render_pictures",
+        "streamer.commands.render_film",
+        "streamer.commands.render_journal",
+    ),
     *("streamer.commands.fetch", "streamer.commands.styles"),
 )
 

@@ -16,10 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streamer.commands import WRONG_CALL, CommandError, refusal
 from streamer.commands.atlas_folder import AtlasFolder, Recipe
-from streamer.commands.bar import teller
-from streamer.commands.failures import as_command_error
-from streamer.commands.on_ray.crew import Crew, hired
+from streamer.commands.command_errors import as_command_error
+from streamer.commands.on_ray.node_pool import NodePool, open_node_pool
 from streamer.commands.on_ray.options import RayCall
+from streamer.commands.progress_display import teller
 from streamer.commands.still_picture import LEAST_PX, MOST_PX
 from streamer.config import Config
 from streamer.dream.device import make_torch_repeatable
@@ -32,7 +32,7 @@ from streamer.messages import ClassEntry, Refused, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from streamer.commands.on_ray.sessions import FarStills
+    from streamer.commands.on_ray.remote_sessions import RemoteStills
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it."""
@@ -60,7 +60,7 @@ class AtlasOrder:
     """None for what the config says."""
 
 
-class Pace:
+class AtlasPace:
     """Foretells how long classes take, from those that were done. All take the same steps at the same size."""
 
     def __init__(self, past: Iterable[float] = ()) -> None:
@@ -99,7 +99,7 @@ class Pace:
 class AtlasWork:
     """What all classes of an atlas are made with."""
 
-    dream: StillDream | FarStills
+    dream: StillDream | RemoteStills
     plan: Plan
     order: AtlasOrder
     source: np.ndarray | None
@@ -139,8 +139,8 @@ def command(
         words = Vocabulary.load()
         named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # its mistakes come first
         make_torch_repeatable()
-        with hired(ray, config, teller(console), gpus=0.25) as crew:
-            dream = StillDream(config) if crew is None else _far(config, crew)
+        with open_node_pool(ray, config, teller(console), gpus=0.25) as node_pool:
+            dream = StillDream(config) if node_pool is None else _far(config, node_pool)
             words = words.for_network(dream.wnids)
             known = {entry.wnid: entry for entry in words.search("", len(dream.wnids)) if entry.available}
             wanted = [known[wnid] for wnid in sorted(known) if wnid in named or not order.names]
@@ -196,10 +196,10 @@ def _made(
     work: AtlasWork, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
 ) -> _Made:
     if not isinstance(work.dream, StillDream):
-        from streamer.commands.on_ray.classes import make_classes
+        from streamer.commands.on_ray.remote_classes import make_classes
 
         return _Made(*make_classes(work.dream, work, folder, missing, console, announce))
-    pace, foretold_s, begun_s = Pace(folder.seconds), 0.0, time.monotonic()
+    pace, foretold_s, begun_s = AtlasPace(folder.seconds), 0.0, time.monotonic()
     with atlas_bar(console) as shown:
         task = shown.add_task(missing[0].label, total=len(missing), left="")
         for number, entry in enumerate(missing):
@@ -221,11 +221,11 @@ def _made(
     return _Made(time.monotonic() - begun_s, foretold_s)
 
 
-def _far(config: Config, crew: Crew) -> FarStills:
+def _far(config: Config, node_pool: NodePool) -> RemoteStills:
     """The same on nodes."""
-    from streamer.commands.on_ray.sessions import FarStills
+    from streamer.commands.on_ray.remote_sessions import RemoteStills
 
-    return FarStills(config, crew)
+    return RemoteStills(config, node_pool)
 
 
 def _recipe(work: AtlasWork, config: Config) -> Recipe:

@@ -20,11 +20,11 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from streamer.atomic_files import PART, write_atomically
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.contact_sheet import Cell, Section, contact_sheet
+from streamer.commands.contact_sheet import Cell, SheetSection, contact_sheet
 from streamer.media.thumbnail import SUFFIX, thumbnail
 from streamer.messages import ClassEntry, ClassKind
-from streamer.whole_files import PART, write_whole
 
 MANIFEST, SHEET = "atlas.json", "index.html"
 PICTURES, THUMBNAILS = "pictures", "thumbnails"
@@ -117,8 +117,8 @@ class AtlasFolder:
         Image.fromarray(image).save(file, {"jpg": "JPEG"}.get(self._recipe.format, self._recipe.format.upper()), **options)
         self._seconds[entry.wnid] = round(seconds, 2)
         try:
-            write_whole(self.path / THUMBNAILS / f"{entry.wnid}{SUFFIX}", thumbnail(image))
-            write_whole(self.picture(entry.wnid), file.getvalue())
+            write_atomically(self.path / THUMBNAILS / f"{entry.wnid}{SUFFIX}", thumbnail(image))
+            write_atomically(self.picture(entry.wnid), file.getvalue())
             self._write_manifest()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -141,10 +141,12 @@ class AtlasFolder:
                 if entry.kind == kind.name
             ]
             if cells:
-                sections.append(Section(kind.title, tuple(cells)))
+                sections.append(SheetSection(kind.title, tuple(cells)))
         known = f"{len(there)} of the {len(entries)} classes that it knows"
         try:
-            write_whole(self.sheet, contact_sheet(f"What {self._recipe.network} dreams", f"{known}. {self._recipe}", sections))
+            write_atomically(
+                self.sheet, contact_sheet(f"What {self._recipe.network} dreams", f"{known}. {self._recipe}", sections)
+            )
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -175,7 +177,7 @@ class AtlasFolder:
 
     def _write_manifest(self) -> None:
         told = {"about": "made by zoomdream atlas", "recipe": asdict(self._recipe), "seconds": self._seconds}
-        write_whole(self.path / MANIFEST, (json.dumps(told, indent=1) + "\n").encode())
+        write_atomically(self.path / MANIFEST, (json.dumps(told, indent=1) + "\n").encode())
 
     def _unwritable(self, error: OSError) -> CommandError:
         return CommandError(f"cannot write '{self.path}': {error.strerror or error}", WRONG_CALL)

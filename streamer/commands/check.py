@@ -17,10 +17,10 @@ from rich.console import Console
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.finding import Finding, Level
 from streamer.config import Config
+from streamer.plurals import counted
 from streamer.settings_file import ConfigError, load
 from streamer.settings_live import LIVE
 from streamer.settings_rules import is_block, setting_keys
-from streamer.wording import counted
 
 
 def command(path: Path | None, overrides: Sequence[str], console: Console, ray: str | None = None) -> None:
@@ -36,7 +36,7 @@ def command(path: Path | None, overrides: Sequence[str], console: Console, ray: 
 
     def tell(topic: str, finding: Finding) -> None:
         nonlocal stops
-        stops += finding.level is Level.STOPS
+        stops += finding.level is Level.BLOCKER
         console.print(f"{finding.level.value} [bold]{topic:<9}[/]", end=" ")
         console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
 
@@ -44,7 +44,7 @@ def command(path: Path | None, overrides: Sequence[str], console: Console, ray: 
         config = load(path, overrides)
     except ConfigError as error:
         for problem in error.problems:
-            tell("config", Finding(Level.STOPS, problem))
+            tell("config", Finding(Level.BLOCKER, problem))
         mistakes = counted(len(error.problems), "mistake")
         raise CommandError(f"the config has {mistakes}; nothing else was looked at", WRONG_CALL) from None
     tell("config", Finding(Level.GOOD, str(path) if path else "the default one"))
@@ -99,7 +99,7 @@ def look_at_versions(config: Config) -> Iterator[Finding]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Finding(Level.STOPS, f"{name} is not installed; install zoomdream again")
+            yield Finding(Level.BLOCKER, f"{name} is not installed; install zoomdream again")
             return
     both = ", ".join(f"{name} {version}" for name, version in found.items())
     try:
@@ -107,7 +107,7 @@ def look_at_versions(config: Config) -> Iterator[Finding]:
 
         torchvision()
     except (ImportError, OSError, RuntimeError) as error:  # a broken installation shows in any of these
-        yield Finding(Level.STOPS, f"{both}: {_line(error)}")
+        yield Finding(Level.BLOCKER, f"{both}: {_line(error)}")
         return
     yield Finding(Level.GOOD, both)  # its compiled part may be for another torch: nothing of that is needed
 
@@ -119,7 +119,7 @@ def look_at_device(config: Config) -> Iterator[Finding]:
     try:
         device = choose_device(config.device)
     except DeviceError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
         return
     height, width = canvas_size(config.canvas, config.video, device.type)
     yield Finding(
@@ -142,7 +142,7 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
         for name, path in given.items():  # before the rest: what is still to be downloaded hides nothing of them
             check_weights(path, name, tensors=True)
     except NetworkError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
         return
     for name in settings.names if not isinstance(settings.weights, Path) else ():
         downloaded = name in ARCHITECTURES and ARCHITECTURES[name].torchvision is not None
@@ -152,22 +152,22 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
             and not any(file for place in weight_folders() for file in place.glob(f"{name}-*.pth"))
         ):
             remedy = f"the first run downloads it, 'zoomdream fetch {name}' does so now"
-            yield Finding(Level.MIND, f"{name} is not in {cache_folder()} yet; {remedy}")
+            yield Finding(Level.WARNING, f"{name} is not in {cache_folder()} yet; {remedy}")
             return
     for file in sorted(cache_folder().glob("*-*.pth")):
         if not _hash_fits(file):
-            yield Finding(Level.STOPS, f"{file} is damaged: its hash is not the one in its name; delete it")
+            yield Finding(Level.BLOCKER, f"{file} is damaged: its hash is not the one in its name; delete it")
             return
     wanted = settings.model_copy(update={"download_s": 0.0})
     try:
         ensemble = load_networks(wanted, choose_device("cpu"))
     except NetworkError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
         return
     first = first_choice("cpu")
     if settings.name == "auto" and first not in ensemble.names and settings.weights is None:
         remedy = f"'zoomdream fetch {first}' does so now"
-        yield Finding(Level.MIND, f"{first} is not downloaded yet: the first run tries to, or dreams without it; {remedy}")
+        yield Finding(Level.WARNING, f"{first} is not downloaded yet: the first run tries to, or dreams without it; {remedy}")
     yield Finding(Level.GOOD, f"{ensemble.sources}, {len(ensemble.wnids)} classes")
 
 
@@ -179,7 +179,7 @@ def look_at_encoder(config: Config) -> Iterator[Finding]:
     try:
         encoders = Encoders(video)
     except EncoderError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
         return
     encoders.close()
     choice = encoders.choice
@@ -194,7 +194,7 @@ def look_at_port(config: Config) -> Iterator[Finding]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        yield Finding(Level.STOPS, f"'web.host' is '{host}': {error.strerror}")
+        yield Finding(Level.BLOCKER, f"'web.host' is '{host}': {error.strerror}")
         return
     family, kind, protocol, _, address = found[0]
     try:
@@ -205,7 +205,7 @@ def look_at_port(config: Config) -> Iterator[Finding]:
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         why = "is taken by another program, perhaps a running zoomdream" if taken else f"cannot be used: {error.strerror}"
-        yield Finding(Level.STOPS, f"port {port} on {host} {why}; choose another with --set web.port=N")
+        yield Finding(Level.BLOCKER, f"port {port} on {host} {why}; choose another with --set web.port=N")
         return
     yield Finding(Level.GOOD, f"{host} port {port} is free" if port else f"{host}, any free port")
 
@@ -223,10 +223,10 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
             waiting, trouble = len(queue.waiting()), queue.trouble
             rules = Rulebook(config.queue, queue.store, Vocabulary.load().classes_of).told()
     except QueueError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
         return
     found = f"{path}, {counted(waiting, 'request')} waiting"
-    yield Finding(Level.MIND, f"{found}; {trouble}") if trouble else Finding(Level.GOOD, found)
+    yield Finding(Level.WARNING, f"{found}; {trouble}") if trouble else Finding(Level.GOOD, found)
     yield from _look_at_wandering(config)
     if rules.changed:
         changed = ", ".join(f"{name} = {rules.settings[name]}" for name in rules.changed)
@@ -245,14 +245,14 @@ def _look_at_wandering(config: Config) -> Iterator[Finding]:
         try:
             guides = [target.guide for target in subjects.match(text, OPERATOR).targets if target.guide]
         except Refused as refused:
-            yield Finding(Level.STOPS, f"'queue.wander_among' holds '{text}': {refused}")
+            yield Finding(Level.BLOCKER, f"'queue.wander_among' holds '{text}': {refused}")
             continue
         for guide in guides:
             try:
                 height, width = read_image(Path(guide).expanduser()).shape[:2]
                 yield Finding(Level.GOOD, f"guide {guide}, {width}x{height}")
             except SourceError as error:
-                yield Finding(Level.MIND, f"'queue.wander_among' holds '{text}': {error}")
+                yield Finding(Level.WARNING, f"'queue.wander_among' holds '{text}': {error}")
 
 
 def look_at_chat(config: Config) -> Iterator[Finding]:
@@ -260,7 +260,7 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
     from bot.accounts import findings
 
     for good, text in findings(config.twitch):
-        yield Finding(Level.GOOD if good else Level.MIND, text)
+        yield Finding(Level.GOOD if good else Level.WARNING, text)
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
@@ -274,7 +274,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
         try:
             asset(name)
         except FileNotFoundError as error:
-            yield Finding(Level.STOPS, str(error))
+            yield Finding(Level.BLOCKER, str(error))
     yield from look_at_source(config)
     folders = [(config.queue.path or default_path()).parent, cache_folder()]
     disks: dict[int, tuple[Path, int]] = {}
@@ -283,7 +283,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
         disks.setdefault(there.stat().st_dev, (there, shutil.disk_usage(there).free))
     for folder, free in disks.values():
         text = f"{free / 2**30:.1f} GB free in {folder}"
-        yield Finding(Level.GOOD, text) if free >= DISK_LEAST else Finding(Level.MIND, f"only {text}; make room")
+        yield Finding(Level.GOOD, text) if free >= DISK_LEAST else Finding(Level.WARNING, f"only {text}; make room")
 
 
 def look_at_source(config: Config) -> Iterator[Finding]:
@@ -299,7 +299,7 @@ def look_at_source(config: Config) -> Iterator[Finding]:
     try:
         picture = first_picture(source) if source.moves else starting_picture(source)
     except (SourceError, EOFError) as error:
-        yield Finding(Level.MIND if source.moves and is_live(source) else Level.STOPS, str(error))
+        yield Finding(Level.WARNING if source.moves and is_live(source) else Level.BLOCKER, str(error))
         return
     assert picture is not None, "only noise has none"
     height, width = picture.shape[:2]
@@ -331,7 +331,7 @@ def look_at_log(config: Config) -> Iterator[Finding]:
 
     folder = nearest(file.parent)
     if file.is_dir() or not folder.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
-        yield Finding(Level.MIND, f"the log cannot be written to '{file}'; standard error has it all the same")
+        yield Finding(Level.WARNING, f"the log cannot be written to '{file}'; standard error has it all the same")
     else:
         yield Finding(Level.GOOD, f"{file}, up to {config.log.files} of {config.log.file_mb} MB")
 
@@ -352,7 +352,7 @@ def look_at_fonts(config: Config) -> Iterator[Finding]:
     letters = Lettering(24)
     missing = [script for script, sample in samples.items() if letters.showable(sample) != sample]
     if missing:
-        yield Finding(Level.MIND, f"no font for {', '.join(missing)} in captions; the Noto fonts have all of them")
+        yield Finding(Level.WARNING, f"no font for {', '.join(missing)} in captions; the Noto fonts have all of them")
     else:
         yield Finding(Level.GOOD, "all scripts looked for can be shown")
 
@@ -369,7 +369,7 @@ def look_at_osc(config: Config) -> Iterator[Finding]:
         with listen(wanted.osc_host, wanted.osc_port):
             yield Finding(Level.GOOD, f"can be listened for on {wanted.osc_host} port {wanted.osc_port}")
     except OscError as error:
-        yield Finding(Level.STOPS, str(error))
+        yield Finding(Level.BLOCKER, str(error))
 
 
 def look_at_renderer(config: Config) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def look_at_output(output: Output, web: WebConfig) -> Iterator[Finding]:
     if not problems:
         yield Finding(Level.GOOD, f"{name}: {_where(output, web)}{off}")
     for level, problem in problems:
-        yield Finding(level if output.enabled else Level.MIND, f"{name}: {problem}{off}")
+        yield Finding(level if output.enabled else Level.WARNING, f"{name}: {problem}{off}")
 
 
 def look_at_sound(audio: AudioConfig) -> Finding:
@@ -49,11 +49,13 @@ def look_at_sound(audio: AudioConfig) -> Finding:
 
     if audio.react.enabled and audio.source == "silence":
         text = "silence, to which audio.react cannot react; name music or a station in 'audio.source'"
-        return Finding(Level.STOPS, text)
+        return Finding(Level.BLOCKER, text)
     try:
         return Finding(Level.GOOD, try_source(audio) + "; the picture reacts to it" * audio.react.enabled)
     except SoundError as error:
-        level = Level.MIND if audio.source == "radio" else Level.STOPS  # a station may be back; a file that is not there won't
+        level = (
+            Level.WARNING if audio.source == "radio" else Level.BLOCKER
+        )  # a station may be back; a file that is not there won't
         return Finding(level, f"{error}; there would be silence until this is mended")
 
 
@@ -76,7 +78,7 @@ def _problems(output: Output) -> Iterator[Problem]:
     match output:
         case FileOutput():
             if output.path.is_dir():
-                yield Level.STOPS, f"'{output.path}' is a folder; name a file in it, such as {output.path / 'dream.mp4'}"
+                yield Level.BLOCKER, f"'{output.path}' is a folder; name a file in it, such as {output.path / 'dream.mp4'}"
                 return
             yield from _room(output.path.parent, output.min_free_mb)
         case HlsOutput():
@@ -102,7 +104,7 @@ def _no_camera(output: VirtualCameraOutput) -> Iterator[Problem]:
     try:
         open_camera(output.width or 640, output.height or 360, 30, output.device).close()
     except SinkError as error:  # a driver may be loaded later, and another program may let go of the camera
-        yield Level.MIND if importlib.util.find_spec("pyvirtualcam") else Level.STOPS, str(error)
+        yield Level.WARNING if importlib.util.find_spec("pyvirtualcam") else Level.BLOCKER, str(error)
 
 
 def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[Problem]:
@@ -111,11 +113,11 @@ def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[P
     try:
         if read_key(output.key, output.key_file, output.key_env) is None and needed:
             yield (
-                Level.STOPS,
+                Level.BLOCKER,
                 f"there is no key: put it into the environment variable {output.key_env}, or into a file named by key_file",
             )
     except StreamKeyError as error:
-        yield Level.STOPS, str(error)
+        yield Level.BLOCKER, str(error)
 
 
 def _unknown_host(url: str) -> Iterator[Problem]:
@@ -124,17 +126,17 @@ def _unknown_host(url: str) -> Iterator[Problem]:
     try:
         socket.getaddrinfo(host, None)
     except OSError as error:
-        yield Level.MIND, f"the name {host} cannot be resolved: {error.strerror}"
+        yield Level.WARNING, f"the name {host} cannot be resolved: {error.strerror}"
 
 
 def _room(folder: Path, min_free_mb: int) -> Iterator[Problem]:
     there = nearest(folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield Level.STOPS, f"'{folder}' cannot be written to: '{there}' is not a folder to write to"
+        yield Level.BLOCKER, f"'{folder}' cannot be written to: '{there}' is not a folder to write to"
         return
     free_mb = _free_mb(folder)
     if free_mb < min_free_mb:
-        yield Level.MIND, f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
+        yield Level.WARNING, f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
 
 
 def _free_mb(folder: Path) -> float:

@@ -11,11 +11,11 @@ from streamer.cluster_nodes import Difference, Node, compare, fitting, here
 from streamer.commands.finding import Finding, Level
 from streamer.config import Config
 from streamer.dream.device import canvas_size
-from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.remote.coding import Coding
-from streamer.dream.worker.remote.link import QUALITIES, SHARE, Choice, Wanted
+from streamer.dream.worker.remote.link_coding import QUALITIES, SHARE, CodingChooser, KeyframeDemand
+from streamer.dream.worker.remote.picture_coding import Coding
+from streamer.dream.worker.step_scheduler import StepScheduler
 from streamer.link_probe import LinkFigures, probe
-from streamer.wording import counted
+from streamer.plurals import counted
 
 
 def look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding]]:
@@ -44,7 +44,7 @@ def look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding
             try:
                 link = probe(cluster, node)
             except ClusterError as error:
-                yield "link", Finding(Level.MIND, f"{node.name}: {error}")
+                yield "link", Finding(Level.WARNING, f"{node.name}: {error}")
                 continue
             yield "link", _link(node, link)
             yield "stream", look_at_stream(node, link, config)
@@ -60,7 +60,7 @@ def look_at_renderer(config: Config) -> Iterator[Finding]:
     except ClusterError as error:
         lasting = importlib.util.find_spec("ray") is None
         meanwhile = "dreams here until then" if config.renderer.fallback == "local" else "does not start before"
-        yield Finding(Level.STOPS if lasting else Level.MIND, f"{error}; the stream {meanwhile}")
+        yield Finding(Level.BLOCKER if lasting else Level.WARNING, f"{error}; the stream {meanwhile}")
 
 
 def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
@@ -69,12 +69,12 @@ def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
     wanted = f"{gpus:g} GPU and {counted(cpus, 'CPU')}" if gpus else counted(cpus, "CPU")
     if not any(node.gpus >= gpus and node.cpus >= cpus for node in nodes):
         remedy = "; with 'renderer.gpus: 0' it dreams on a node's CPUs" if gpus else ""
-        return Finding(Level.STOPS, f"no node has the {wanted} that 'renderer' asks for{remedy}")
+        return Finding(Level.BLOCKER, f"no node has the {wanted} that 'renderer' asks for{remedy}")
     room = sum(_fits(node, gpus, cpus) for node in nodes)
     if room:
         return Finding(Level.GOOD, f"for {counted(room, 'stream')} with {wanted} each")
     meanwhile = "and dreams here meanwhile" if config.renderer.fallback == "local" else "and does not start before"
-    return Finding(Level.MIND, f"others hold what there is: a stream that asks for {wanted} waits for it, {meanwhile}")
+    return Finding(Level.WARNING, f"others hold what there is: a stream that asks for {wanted} waits for it, {meanwhile}")
 
 
 def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
@@ -84,7 +84,7 @@ def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
     needs = ", ".join(f"{mbit:.3g} {named}" for named, mbit in _needs(wanted).items())
     ridden = ", each with the picture that it rides on," if config.source.moves else ""
     told = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
-    coding = Choice(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
+    coding = CodingChooser(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
     how = "uncompressed" if coding.kind == "none" else f"as {coding}"
     carried = SHARE * bytes_per_s / _keyframe_bytes(coding, wanted)
     if carried >= 0.99 * wanted.per_s:
@@ -92,24 +92,24 @@ def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
     less = "a smaller canvas or a longer dream.keyframe_s needs less"
     if config.renderer.compress in ("none", "jpeg"):
         less = f"with 'renderer.compress: auto' they may be more, and {less}"
-    return Finding(Level.MIND, f"{told}; {node.name} can send {carried:.2g} a second {how}: {less}")
+    return Finding(Level.WARNING, f"{told}; {node.name} can send {carried:.2g} a second {how}: {less}")
 
 
-def _wanted(config: Config, device: str) -> tuple[tuple[int, int], Wanted]:
+def _wanted(config: Config, device: str) -> tuple[tuple[int, int], KeyframeDemand]:
     """(height, width) of keyframes, and how many of them a worker makes that is never late."""
     size = canvas_size(config.canvas, config.video, device)
-    per_s = 1 / Budget(config.dream, size, frame_s=1 / config.video.fps).least_s
-    return size, Wanted(size[0] * size[1] * (2 if config.source.moves else 1), per_s)
+    per_s = 1 / StepScheduler(config.dream, size, frame_s=1 / config.video.fps).least_s
+    return size, KeyframeDemand(size[0] * size[1] * (2 if config.source.moves else 1), per_s)
 
 
-def _needs(wanted: Wanted) -> dict[str, float]:
+def _needs(wanted: KeyframeDemand) -> dict[str, float]:
     """What all keyframes take in Mbit/s, by the coding in words, the largest first."""
     bits = 8e-6 * wanted.pixels * wanted.per_s
     jpegs = {f"as JPEG {quality}": bits * QUALITIES[quality] for quality in (max(QUALITIES), min(QUALITIES))}
     return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * wanted.least_bits_per_s}
 
 
-def _keyframe_bytes(coding: Coding, wanted: Wanted) -> float:
+def _keyframe_bytes(coding: Coding, wanted: KeyframeDemand) -> float:
     """About what a keyframe takes."""
     if coding.kind == "h264":  # it is given all that there is, and makes do with less
         return wanted.least_bits_per_s / 8 / wanted.per_s
@@ -143,7 +143,7 @@ def _node(node: Node, differences: Sequence[Difference], home: str, *, among_oth
         yield Finding(Level.GOOD, f"{name}: {has}; zoomdream {theirs.zoomdream}, torch {theirs.torch}, Python {theirs.python}")
     for each in differences:
         hopeless = not each.fits and not among_others
-        yield Finding(Level.STOPS if hopeless else Level.MIND, each.text)
+        yield Finding(Level.BLOCKER if hopeless else Level.WARNING, each.text)
 
 
 def _link(node: Node, link: LinkFigures) -> Finding:

@@ -34,14 +34,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SheetSection:
     """Some pictures under a heading."""
 
     title: str
     cells: tuple[Cell, ...]
 
 
-def contact_sheet(title: str, about: str, sections: Sequence[Section]) -> bytes:
+def contact_sheet(title: str, about: str, sections: Sequence[SheetSection]) -> bytes:
     """The file: UTF-8."""
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',

@@ -10,9 +10,9 @@ class Level(Enum):
     """How bad a finding is."""
 
     GOOD = "[green]✓[/]"
-    MIND = "[yellow]![/]"
+    WARNING = "[yellow]![/]"
     """It works with something missing, or may work later: a server that does not answer, a disk that is nearly full."""
-    STOPS = "[red]✗[/]"
+    BLOCKER = "[red]✗[/]"
     """It can never work as it is set: somebody has to change something."""
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from streamer.commands import WRONG_CALL, CommandError
-from streamer.commands.moments import run_time
-from streamer.past import JournalError, Past, read
+from streamer.commands.timestamps import run_time
+from streamer.journal_reader import JournalError, RecordedRun, read_journal
 from streamer.requests.queue import default_path
 
 
@@ -21,35 +21,35 @@ def command(path: Path | None, announce: Callable[[str], None]) -> None:
     path = path or default_path().parent / "journals"
     try:
         if not path.is_dir():
-            announce(listing(read(path)))
+            announce(listing(read_journal(path)))
             return
         found = sorted(path.glob("*.jsonl"))
         if not found:
             raise JournalError(f"there is no journal in '{path}'; journal.folder says where a stream keeps them")
         for file in found:
             try:
-                past = read(file)
-                scenes = sum(1 for _ in past.scenes())
-                announce(f"{file}  {run_time(past.span_ms[1] - past.span_ms[0])[1:]}  {scenes} scenes")
+                run = read_journal(file)
+                scenes = sum(1 for _ in run.scenes())
+                announce(f"{file}  {run_time(run.span_ms[1] - run.span_ms[0])[1:]}  {scenes} scenes")
             except JournalError as error:
                 announce(f"{file}  {error}")
     except JournalError as error:
         raise CommandError(str(error), WRONG_CALL) from error
 
 
-def listing(past: Past) -> str:
+def listing(run: RecordedRun) -> str:
     """What a run dreamt when, line by line."""
-    first, last = past.span_ms
-    begun = past.begun
+    first, last = run.span_ms
+    begun = run.begun
     lines = [
-        f"{past.path}: from {past.started + timedelta(milliseconds=first):%Y-%m-%d %H:%M:%S} for {run_time(last - first)[1:]}, "
-        f"{begun.network} on {begun.device}, canvas {begun.size[1]}x{begun.size[0]}, seed {past.seed}"
+        f"{run.path}: from {run.started + timedelta(milliseconds=first):%Y-%m-%d %H:%M:%S} for {run_time(last - first)[1:]}, "
+        f"{begun.network} on {begun.device}, canvas {begun.size[1]}x{begun.size[0]}, seed {run.seed}"
     ]
     before = None
-    for at_ms, scene in past.scenes():
+    for at_ms, scene in run.scenes():
         if scene != before:  # a new worker is told again what it is to dream
             who = f"  for {scene.user}" if scene.user else ""
-            at = past.started + timedelta(milliseconds=at_ms)
+            at = run.started + timedelta(milliseconds=at_ms)
             lines.append(f"{at:%H:%M:%S}  {run_time(at_ms)}  {scene.title}{who}")
         before = scene
     return "\n".join(lines)

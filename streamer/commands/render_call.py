@@ -11,9 +11,9 @@ from rich.console import Console
 from streamer.commands import WRONG_CALL
 from streamer.commands.call import LogOption, SetOption, fail, told
 from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, SegmentOption, TilesOption, ray_call
-from streamer.commands.render_facts import ON_RAY_FACT, Call, called
+from streamer.commands.render_facts import ON_RAY_FACT, RenderCall, call_from_facts
 from streamer.commands.render_work import FITS, perform
-from streamer.commands.stops import Stops
+from streamer.commands.stop_signals import StopSignals
 
 WHAT, WHERE, HOW, AGAIN = "What to dream", "On what", "How, and where to", "A live run again"
 LONG = "What takes long"
@@ -164,7 +164,7 @@ def render(
         return
     if steps is not None:
         fail(WRONG_CALL, f"--steps is called --iterations: --iterations {steps}")
-    call = Call(
+    call = RenderCall(
         files=tuple(files or ()),
         script=script,
         subject=subject,
@@ -195,9 +195,9 @@ def render(
         cluster = ray_call(ray, ray_gpus, ray_cpus, ray_segment, ray_tiles)
     except ValueError as error:
         fail(WRONG_CALL, str(error))
-    with told(), Stops() as stops:
-        if resume and call == Call():
-            from streamer.commands.unfinished import saved_facts
+    with told(), StopSignals() as stops:
+        if resume and call == RenderCall():
+            from streamer.commands.resumable_work import saved_facts
 
             if output is None:
                 fail(WRONG_CALL, "say what to go on with: --resume -o FILE, or the same call as before with --resume")
@@ -206,5 +206,5 @@ def render(
                 fail(
                     WRONG_CALL, f"'{output}' was begun {'with' if ON_RAY_FACT in saved else 'without'} --ray: call it so again"
                 )
-            call = called(saved)
+            call = call_from_facts(saved)
         perform(call, output, resume, fresh, stops, log_level, cluster)

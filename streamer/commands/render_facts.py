@@ -23,7 +23,7 @@ MANY_PATHS = ("files", "image")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RenderCall:
     """What ``zoomdream render`` was called with, but for where it writes to; as its options are called."""
 
     files: tuple[Path, ...] = ()
@@ -51,14 +51,14 @@ class Call:
     overrides: tuple[str, ...] = ()
 
 
-def facts(call: Call, kind: str, settings: Config, ray: RayCall | None = None) -> dict[str, Any]:
+def facts(call: RenderCall, kind: str, settings: Config, ray: RayCall | None = None) -> dict[str, Any]:
     """What makes the render of a call what it is, as JSON has it.
 
     Settings are only compared, by checksums: no secret of theirs is written down.
     """
-    usual = Call()
+    usual = RenderCall()
     found: dict[str, Any] = {"kind": kind, "seed": settings.seed if call.seed is None else call.seed}
-    for field in fields(Call):
+    for field in fields(RenderCall):
         value = getattr(call, field.name)
         if field.name != "seed" and value != getattr(usual, field.name):
             found[f"--{field.name}"] = _told(field.name, value)
@@ -73,10 +73,10 @@ def facts(call: Call, kind: str, settings: Config, ray: RayCall | None = None) -
     return found
 
 
-def called(told: Mapping[str, Any]) -> Call:
+def call_from_facts(told: Mapping[str, Any]) -> RenderCall:
     """The call of which these are the facts."""
     found: dict[str, Any] = {}
-    for field in fields(Call):
+    for field in fields(RenderCall):
         value = told.get(f"--{field.name}")
         if value is None:
             continue
@@ -85,7 +85,7 @@ def called(told: Mapping[str, Any]) -> Call:
         elif field.name in MANY_PATHS:
             value = tuple(map(Path, value))
         found[field.name] = tuple(value) if isinstance(value, list) else value
-    return Call(**found)
+    return RenderCall(**found)
 
 
 def _told(name: str, value: Any) -> Any:

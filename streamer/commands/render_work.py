@@ -8,16 +8,81 @@ from typing import get_args
 import typer
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.bar import teller
 from streamer.commands.call import fail, pixels_of, set_up_logs, settings_of
 from streamer.commands.on_ray.options import RayCall
-from streamer.commands.render_facts import Call, facts
-from streamer.commands.render_rules import all_of_use, fit_together
-from streamer.commands.stops import Stops
+from streamer.commands.progress_display import teller
+from streamer.commands.render_facts import RenderCall, facts
+from streamer.commands.stop_signals import StopSignals
 from streamer.commands.style_files import style_file
-from streamer.commands.subject import subject_of
 from streamer.config_source import Fit
 from streamer.logs import console
+
+ONLY = {
+    "--seconds": ("script", "film"),
+    "--fps": ("script", "picture", "journal"),
+    "--captions": ("script",),
+    "--iterations": ("picture", "film"),
+    "--octaves": ("picture",),
+    "--progress": ("picture",),
+    "--fit": ("picture", "film", "script"),
+    "--track": ("film",),
+    "--resume": ("script", "picture", "film"),
+    "--ray-segment": ("film",),
+    "--ray-tiles": ("picture",),
+}
+"""Options that would change nothing elsewhere, and what they go with."""
+
+
+OTHERWISE = {
+    ("--seconds", "picture"): "a picture's iterations are counted with --iterations",
+    ("--fps", "film"): "a film keeps its own rate",
+    ("--captions", "journal"): "say --set video.captions=true",
+    ("--fit", "journal"): "say --set source.fit=pad",
+    ("--resume", "journal"): "say --from, for what is missing",
+}
+"""What to do instead, where there is something."""
+
+
+def fit_together(*, script: str, subject: str, pictures: int, film: bool, journal: bool, times: bool, config: bool) -> None:
+    """End the program where a call asks for things that exclude each other."""
+    if times and not journal:
+        fail(WRONG_CALL, "--from, --to and --exact go with --journal FILE")
+    if journal and (config or script or subject or pictures or film):
+        fail(WRONG_CALL, "a journal brings its own settings and scenes; change settings with --set")
+    if script and subject:
+        fail(WRONG_CALL, "say what to dream either with --script, or with --class, --layer and --guide")
+    if film and (script or pictures):
+        fail(WRONG_CALL, "a film takes --class, --layer or --guide, and no --script or --image")
+    if script and pictures > 1:
+        fail(WRONG_CALL, "a script takes one --image to start from")
+
+
+def all_of_use(kind: str, options: list[str]) -> None:
+    """End the program where an option would change nothing: who gave it meant something by it."""
+    for option in options:
+        if kind not in ONLY[option]:
+            instead = OTHERWISE.get((option, kind), "")
+            takers = " or ".join(f"a {taker}" for taker in ONLY[option])
+            fail(WRONG_CALL, f"{option} goes with {takers}, not with a {kind}{instead and '; '}{instead}")
+
+
+def subject_of(subject: str, layer: str, guide: Path | None) -> str:
+    """A subject as ``requests.subjects`` reads it; empty when nothing was asked for.
+
+    Args:
+        subject: class words.
+        layer: a layer's name, with channels behind a colon; with a guide, what the guide is seen through.
+        guide: a picture file.
+    """
+    parts = [subject.strip()]
+    layer = layer.strip().removeprefix("layer ")
+    if guide is not None:
+        quote = "'" if '"' in str(guide) else '"'
+        parts.append(f"guide {quote}{guide}{quote}" + (f" at {layer}" if layer else ""))
+    elif layer:
+        parts.append(f"layer {layer}")
+    return " + ".join(part for part in parts if part)
+
 
 SECONDS = 30.0
 """Length of a video where the call names none."""
@@ -26,11 +91,11 @@ FITS = get_args(Fit)
 
 
 def perform(
-    call: Call,
+    call: RenderCall,
     output: Path | None,
     resume: bool,
     fresh: bool,
-    stops: Stops,
+    stops: StopSignals,
     log_level: str,
     ray: RayCall | None,
 ) -> None:
@@ -81,11 +146,13 @@ def perform(
         output = Path("dream.png" if kind == "picture" else "dream.mp4")
     if call.journal is not None:
         set_up_logs(log_level)
-        from streamer.commands import replay
-        from streamer.commands.unfinished import Again
+        from streamer.commands import render_journal
+        from streamer.commands.resumable_work import ResumeOptions
 
-        again = replay.Order(call.journal, output, pixels, call.begin, call.end, call.exact, call.seed, tuple(named))
-        replay.command(again, Again(stops), console, typer.echo, ray)
+        again = render_journal.JournalOrder(
+            call.journal, output, pixels, call.begin, call.end, call.exact, call.seed, tuple(named)
+        )
+        render_journal.command(again, ResumeOptions(stops), console, typer.echo, ray)
         return
     if pixels is not None and call.script and call.video is None:
         named += [f"video.width={pixels[1]}", f"video.height={pixels[0]}"]
@@ -93,31 +160,33 @@ def perform(
     if call.fit and kind != "film" and not images and settings.source.kind == "noise":
         fail(WRONG_CALL, "--fit goes with a picture or a film; this begins with noise, of any shape")
     set_up_logs(log_level)
-    from streamer.commands.begin import Begin
-    from streamer.commands.unfinished import Again
+    from streamer.commands.resumable_work import ResumeOptions
+    from streamer.commands.work_starter import WorkStarter
 
-    begin = Begin(facts(call, kind, settings, ray), Again(stops, resume, fresh), teller(console))
+    begin = WorkStarter(facts(call, kind, settings, ray), ResumeOptions(stops, resume, fresh), teller(console))
     if kind == "film" and call.video is not None:
-        from streamer.commands import films
+        from streamer.commands import render_film
 
         work = begin(output)
-        film = films.FilmOrder(wanted, call.video, output, work.seed, pixels, call.iterations, call.seconds)
-        films.command(settings, film, work, console, typer.echo, ray)
+        film = render_film.FilmOrder(wanted, call.video, output, work.seed, pixels, call.iterations, call.seconds)
+        render_film.command(settings, film, work, console, typer.echo, ray)
     elif kind == "script":
-        from streamer.commands import render as scripts
+        from streamer.commands import render_script as scripts
 
         work = begin(output)
-        order = scripts.Order(call.script, call.seconds or SECONDS, output, work.seed, call.captions, next(iter(images), None))
+        order = scripts.ScriptOrder(
+            call.script, call.seconds or SECONDS, output, work.seed, call.captions, next(iter(images), None)
+        )
         scripts.command(settings, order, work, console, typer.echo, ray)
     else:
-        from streamer.commands import still
+        from streamer.commands import render_pictures
         from streamer.commands.still_picture import StillOrder
 
         picture = StillOrder(wanted, images, output, pixels, call.iterations, call.octaves, call.fps, call.progress)
-        still.command(settings, picture, begin, console, typer.echo, ray)
+        render_pictures.command(settings, picture, begin, console, typer.echo, ray)
 
 
-def _kind(call: Call, pictured: bool) -> str:
+def _kind(call: RenderCall, pictured: bool) -> str:
     """What is rendered."""
     if call.journal is not None:
         return "journal"

@@ -17,12 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from streamer import descriptors
+from streamer import file_descriptors
 from streamer.commands import FAILED, WRONG_CALL, CommandError
 from streamer.config import Config
 from streamer.processes import slowness
 from streamer.reload import Reload
-from streamer.service import Service
+from streamer.service_notifier import ServiceNotifier
 from streamer.settings_live import CHAT, among
 from streamer.settings_watch import FileWatch
 
@@ -58,9 +58,9 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         CommandError: it cannot start, or it ended by itself.
     """
     stopping, reload = threading.Event(), reload or Reload(config)
-    watch, service = FileWatch(reload.path, reload.look), Service()
+    watch, service = FileWatch(reload.path, reload.look), ServiceNotifier()
     sys.setswitchinterval(SWITCH_S)
-    descriptors.raise_most()
+    file_descriptors.raise_most()
     with _signals(stopping, watch.ask), _head_start(config, stopping) as first:
         if stopping.is_set():
             return
@@ -150,15 +150,17 @@ def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerPro
     from streamer.dream.compute_formats import with_measured_format
     from streamer.dream.device import dreaming_threads
     from streamer.dream.worker.process import WorkerProcess, choose_seed
-    from streamer.dream.worker.protocol import Elsewhere
+    from streamer.dream.worker.protocol import ClusterPlacement
 
     first, remote = None, config.renderer.where == "ray"
     insists = remote and config.renderer.fallback == "none"
     if not config.source.moves or insists:
-        elsewhere = Elsewhere(config.renderer) if remote else None
+        cluster_placement = ClusterPlacement(config.renderer) if remote else None
         try:
             first = WorkerProcess(
-                config if remote else with_measured_format(config, dreaming_threads()), choose_seed(config), elsewhere=elsewhere
+                config if remote else with_measured_format(config, dreaming_threads()),
+                choose_seed(config),
+                cluster_placement=cluster_placement,
             )
         except OSError as error:  # the renderer tries again, for ever
             log.warning("no process to dream in can be started yet: %s", error.strerror or error)
@@ -180,7 +182,7 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
     Raises:
         CommandError: there is none.
     """
-    from streamer.dream.worker.protocol import Failed, Linked
+    from streamer.dream.worker.protocol import Failed, LinkReport
 
     while not stopping.is_set():
         if not first.connection.poll(LOOK_S):
@@ -188,10 +190,10 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
         try:
             report, _ = first.receive()
         except (EOFError, OSError):
-            report = first.obituary()
+            report = first.exit_reason()
         if isinstance(report, Failed):
             raise CommandError(report.message, WRONG_CALL)
-        if isinstance(report, Linked):
+        if isinstance(report, LinkReport):
             return
         if isinstance(report, logging.LogRecord) and logging.getLogger(report.name).isEnabledFor(report.levelno):
             logging.getLogger(report.name).handle(report)

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ChatRequest:
     """What a chat line asks for."""
 
     text: str
@@ -35,7 +35,7 @@ class NotSaid(CommandError):
     """A line that did not reach the queue; its message is what to tell the person who said it."""
 
 
-def wish(line: str) -> Wish:
+def wish(line: str) -> ChatRequest:
     """What a chat line asks for: ``volcano`` from ``!dream volcano`` or from ``volcano``; ``!layer fire5`` likewise.
 
     Raises:
@@ -47,12 +47,12 @@ def wish(line: str) -> Wish:
         if command.lower() == LAYER:
             if not words.strip():
                 raise ValueError(f'which layer? Say for example "{LAYER} fire5"; zoomdream classes --layers lists them')
-            return Wish(f"layer {words.strip()}", "moderator")
+            return ChatRequest(f"layer {words.strip()}", "moderator")
         if command.lower() != COMMAND:
             raise ValueError(f"'{command}' is not understood; say for example \"{COMMAND} {EXAMPLE}\"")
     if not words.strip():
         raise ValueError(f'nothing to dream; say for example "{COMMAND} {EXAMPLE}"')
-    return Wish(words.strip())
+    return ChatRequest(words.strip())
 
 
 def address(where: str) -> str:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamer.commands import CommandError
-from streamer.commands.bar import Tell
 from streamer.commands.batch import Job
-from streamer.commands.past_runs import Foretelling
-from streamer.commands.unfinished import Unfinished
+from streamer.commands.duration_history import DurationForecast
+from streamer.commands.progress_display import Tell
+from streamer.commands.resumable_work import ResumableWork
 from streamer.config import Config
 from streamer.dream.device import canvas_size
 from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.still import Plan, Stage, StillDream
+from streamer.dream.sessions.still import Plan, StillDream, StillIteration
 from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.start import starting_picture
@@ -29,7 +29,7 @@ from streamer.video.files.strip import milestones, strip
 from streamer.video.flash.limiter import FlashLimiter
 
 if TYPE_CHECKING:
-    from streamer.commands.on_ray.sessions import FarStage, FarStills
+    from streamer.commands.on_ray.remote_sessions import RemoteIteration, RemoteStills
 
 MOST_PX = (4320, 7680)
 """Height and width of the largest picture, 8K; or the other way round."""
@@ -60,7 +60,7 @@ class StillOrder:
     """Whether to lay several moments side by side."""
 
 
-class Moments:
+class StripPictures:
     """The pictures of a strip that have been reached, by the number of iterations."""
 
     CHANGES = ("pictures",)
@@ -70,11 +70,11 @@ class Moments:
 
 
 def dream_picture(
-    dream: StillDream | FarStills,
+    dream: StillDream | RemoteStills,
     scene: Scene,
     order: StillOrder,
     job: Job,
-    work: Unfinished,
+    work: ResumableWork,
     progress: Callable[[int, int], None],
     tell: Tell,
 ) -> int:
@@ -83,19 +83,19 @@ def dream_picture(
     plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
     moments = milestones(plan.steps) if order.progress else ()
     size = picture.shape[:2] if not moments else _strip(picture, dict.fromkeys(moments, picture)).shape[:2]
-    fps, reached = order.fps or FILM_FPS, Moments()
+    fps, reached = order.fps or FILM_FPS, StripPictures()
     films = job.output.suffix.lower() not in PICTURES
     with MovieWriter(
         job.output, size, fps, work_folder=work.folder
     ) as movie:  # before the trial: what cannot be written costs none
-        foretold = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
+        forecast = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
         limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
 
         def show(image: np.ndarray, times: int = 1) -> None:
             for _ in range(times):
                 movie.write(image if limiter is None else limiter.limit(image, movie.frames))
 
-        def finish(stage: Stage | FarStage) -> None:
+        def finish(stage: StillIteration | RemoteIteration) -> None:
             if moments:
                 movie.write(_strip(picture, dict.fromkeys(moments, stage.picture()) | reached.pictures))
             else:
@@ -103,10 +103,10 @@ def dream_picture(
 
         stages = dream.dream(picture, scene, plan, work.seed, None if films else moments)
         parts = {"stages": stages, "limiter": limiter, "reached": reached}
-        with work.gently():
+        with work.soft_stop():
             done = work.restore(movie, parts)
             progress(done, plan.steps)
-            foretold.begins()
+            forecast.begins()
             if films and not done:
                 show(picture, max(1, round(BEGIN_S * fps)))
             for stage in stages:
@@ -115,28 +115,30 @@ def dream_picture(
                 if films:
                     show(stage.picture())
                 progress(stage.iteration, plan.steps)
-                if stage.iteration < plan.steps and stages.at_rest:
+                if stage.iteration < plan.steps and stages.can_checkpoint:
                     work.look(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
             finish(stage)
-    foretold.learn(plan.steps - done)
+    forecast.learn(plan.steps - done)
     return work.seed
 
 
-def _foretell(dream: StillDream | FarStills, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell) -> Foretelling:
+def _foretell(
+    dream: StillDream | RemoteStills, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell
+) -> DurationForecast:
     """Say what a picture will take.
 
     Raises:
         CommandError: it does not fit into memory.
     """
     (height, width), octaves = plan.size, len(plan.sizes)
-    foretold = Foretelling(f"picture {width}x{height} {octaves} {ending}", dream.machine, begun_s=begun_s)
-    estimate = dream.estimate(scene, plan, trial=foretold.known_s is None)
+    forecast = DurationForecast(f"picture {width}x{height} {octaves} {ending}", dream.machine, begun_s=begun_s)
+    estimate = dream.estimate(scene, plan, trial=forecast.known_s is None)
     one_s = None if estimate.seconds is None else estimate.seconds / plan.steps
-    estimate = replace(estimate, seconds=foretold.seconds(plan.steps, one_s) if estimate.fits else None)
+    estimate = replace(estimate, seconds=forecast.seconds(plan.steps, one_s) if estimate.fits else None)
     tell(f"{scene.title}, {plan}: {estimate}")
     if not estimate.fits:
         raise CommandError(_too_much(estimate, plan.size, dream))
-    return foretold
+    return forecast
 
 
 def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -163,7 +165,7 @@ def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray
     return fitted(picture, size, config.source.fit, fine=True)
 
 
-def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream | FarStills) -> str:
+def _too_much(estimate: Estimate, size: tuple[int, int], dream: StillDream | RemoteStills) -> str:
     height, width = size
     smaller = f"a --size such as {width // 4 * 2}x{height // 4 * 2}"
     tile_px = dream.config.dream.tile_px

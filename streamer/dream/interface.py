@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from streamer.config import Config
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture, StepView
 
 
@@ -82,10 +82,10 @@ class Dreaming(Protocol):
     def fault(self) -> str:
         """What is wrong with the picture so that nobody should see it, in a few words; empty when nothing is."""
 
-    def keep(self) -> Kept:
+    def keep(self) -> DreamState:
         """What it takes besides the picture to go on from here."""
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         """Go on from an earlier picture (H, W, 3), 0..255, and pose; the first scene after it is the one that it shows.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.role import Role
 from streamer.messages import Priority, Request, RequestState, Target
-from streamer.target_record import as_record, from_record
+from streamer.target_record import target_as_record, target_from_record
 
 COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s"
 """What a row has, in its order."""
@@ -46,14 +46,14 @@ def packed_targets(targets: Sequence[Target]) -> str:
 def _pack(target: Target) -> dict[str, Any]:
     """A target as the file keeps it."""
     assert not target.guide, "only operators name files, and they ask for nothing here"
-    return as_record(target)
+    return target_as_record(target)
 
 
 def _unpack(kept: Any) -> Target:
     """The other way, of lists as well, as files of version 0.1 have them; raises ValueError or TypeError."""
     match kept:
         case {"label": str()}:
-            return from_record(kept)
+            return target_from_record(kept)
         case [str(wnid), str(label)] if wnid:
             return Target(wnid, label)
         case ["", str(label), str(layer), [*channels]] if layer and all(type(channel) is int for channel in channels):

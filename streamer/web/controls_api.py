@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import NetworkName
 from streamer.control_status import ControlsStatus
-from streamer.presets import NoPreset, PresetError, PresetThere
+from streamer.presets import PresetError, PresetExists, PresetNotFound
 from streamer.settings_file import ConfigError
 from streamer.web import response_schemas_moderation, serializers
 from streamer.web.body_schemas import CompareBody, ControlsBody, GoOverBody, ResetBody, SavePresetBody, read_body
@@ -74,9 +74,9 @@ class ControlsApi:
             first, *others = error.problems
             message = f"{first} (and {len(others)} more)" if others else first
             raise ApiError(422, "bad_settings", message, mistakes=error.problems) from None
-        except NoPreset as error:
+        except PresetNotFound as error:
             raise ApiError(404, "not_found", str(error)) from None
-        except PresetThere as error:
+        except PresetExists as error:
             raise ApiError(409, "duplicate", str(error)) from None
         except PresetError as error:
             raise ApiError(422, "bad_preset", str(error)) from None

@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from streamer import descriptors, resources
+from streamer import file_descriptors, resources
 from streamer.messages import ChatReport, ChatState, OutputStatus, SourceStatus, StatusSnapshot
-from streamer.overload import Luxury
+from streamer.overload import SheddableFeature
 from streamer.web.errors import ApiError, log
 from streamer.web.limits import VisitorLimits
 from streamer.web.protocols import StatusReader
@@ -42,7 +42,7 @@ class _Snapshot(Collector):
         given_up = GaugeMetricFamily(
             "zoomdream_given_up", "1 for what is done without while other programs take the machine.", labels=["what"]
         )
-        for what in Luxury:
+        for what in SheddableFeature:
             given_up.add_metric([what.name.lower()], float(what in status.given_up))
         yield given_up
         height, width = renderer.canvas or (0, 0)
@@ -132,7 +132,7 @@ class _Machine(Collector):
     """What the program takes of the machine."""
 
     def collect(self) -> Iterable[Metric]:
-        held, most = resources.held(), descriptors.most()
+        held, most = resources.held(), file_descriptors.most()
         if held is None:
             return
         memory = GaugeMetricFamily("zoomdream_memory_bytes", "Resident memory, of which processes.", labels=["process"])

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from streamer import descriptors
+from streamer import file_descriptors
 from streamer.config import WebConfig
 from streamer.web.api import Api, read_links
 from streamer.web.body_schemas import MAX_BYTES
@@ -160,7 +160,7 @@ class Server:
         public = urlsplit(self._config.public_url or "").hostname
         names = self._config.hosts if public is None else (*self._config.hosts, public)
         auth = Auth(self._config.host, self._config.token, names, view_token=self._config.view_token)
-        limits = VisitorLimits(self._config.limits, self._config.trusted_proxies, auth, descriptors.most())
+        limits = VisitorLimits(self._config.limits, self._config.trusted_proxies, auth, file_descriptors.most())
         live = self._live = Live(self._video, self._outputs, in_thread, limits.viewers)
         try:
             links = await read_links(self._classes, in_thread)

@@ -71,7 +71,7 @@ def build(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     if os.environ.get(LIGHT):
         dream = light(config, seed)
     else:
-        from streamer.dream.worker.studio import build as real
+        from streamer.dream.worker.worker_setup import build_dream as real
 
         dream = real(config, seed, tell)
     file = Path(os.environ[FOLDER], "fault")

@@ -10,7 +10,7 @@ from streamer.config import Config
 from streamer.dream.device import canvas_size
 from streamer.dream.interface import Dream, PreparationCallback
 from streamer.dream.sources.noise import noise
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Scene
 from streamer.requests.class_index import ClassIndex
 from tests.dream.fake_dream import Copied
@@ -68,10 +68,10 @@ class Light:
     def fault(self) -> str:
         return "" if np.isfinite(self.pixels).all() else "it holds what is no number"
 
-    def keep(self) -> Kept:
-        return Kept(LIGHT_NETWORK, "default", self.pose, {"momentum": self._momentum.astype(np.float16)}, {})
+    def keep(self) -> DreamState:
+        return DreamState(LIGHT_NETWORK, "default", self.pose, {"momentum": self._momentum.astype(np.float16)}, {})
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         self.size, self.pose, self.pixels = picture.shape[:2], pose, picture.astype(np.float32)
         self._momentum = np.zeros_like(self.pixels)
         found = None if kept is None else kept.array("momentum", np.float16, 3)
@@ -107,11 +107,11 @@ class Zooming(Light):
     def fault(self) -> str:
         return ""
 
-    def keep(self) -> Kept:
+    def keep(self) -> DreamState:
         momentum = np.zeros((3, *self.size), np.float16)
-        return Kept(LIGHT_NETWORK, "default", self.pose, {"momentum": momentum}, {})
+        return DreamState(LIGHT_NETWORK, "default", self.pose, {"momentum": momentum}, {})
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         self.pose = pose
         self.resize((picture.shape[0], picture.shape[1]))
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from streamer.past import JournalError, read
+from streamer.journal_reader import JournalError, read_journal
 from streamer.requests.class_index import ClassIndex
 from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import SMALL_DREAM, Json, Stream
@@ -86,7 +86,7 @@ def dreamt(folder: Path) -> set[int]:
     found = set()
     for path in folder.glob("*.jsonl"):
         try:
-            found |= {scene.request_id for _, scene in read(path).scenes() if scene.request_id is not None}
+            found |= {scene.request_id for _, scene in read_journal(path).scenes() if scene.request_id is not None}
         except JournalError as error:
             note(f"{error}")
     return found

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from streamer.past import read
+from streamer.journal_reader import read_journal
 from tests.acceptance.stream import ROOT, Stream
 
 ASKED = ((4.0, "goldfish"), (20.0, "pizza"), (36.0, "goldfish + umbrella"), (48.0, "umbrella"))
@@ -71,10 +71,10 @@ def main() -> int:
         folder = Path(name)
         seen = live(folder, settings, arguments.network, arguments.seconds, arguments.kill)
         (path,) = (folder / "journals").iterdir()
-        past = read(path)
-        first_ms, last_ms = past.span_ms
-        print(f"journal: {path.stat().st_size} bytes, {len(past.keyframes)} keyframes over {(last_ms - first_ms) / 1000:.1f} s")
-        scenes = {scene.title: at_ms / 1000 for at_ms, scene in past.scenes()}
+        run = read_journal(path)
+        first_ms, last_ms = run.span_ms
+        print(f"journal: {path.stat().st_size} bytes, {len(run.keyframes)} keyframes over {(last_ms - first_ms) / 1000:.1f} s")
+        scenes = {scene.title: at_ms / 1000 for at_ms, scene in run.scenes()}
         for at_s, title in seen:
             if title not in scenes:
                 print(f"NOT in the journal: {title}, on air after {at_s:.1f} s")

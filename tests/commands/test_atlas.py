@@ -14,8 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
-from streamer.commands.atlas import RECENT, Pace
-from streamer.commands.contact_sheet import Cell, Section, contact_sheet
+from streamer.commands.atlas import RECENT, AtlasPace
+from streamer.commands.contact_sheet import Cell, SheetSection, contact_sheet
 from streamer.media.thumbnail import SIDE_PX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,7 +181,7 @@ def test_ctrl_c_says_how_far_it_came_and_leaves_a_sheet(tmp_path: Path, monkeypa
 
 
 def test_what_is_left_is_learnt_from_what_was_done() -> None:
-    pace = Pace()
+    pace = AtlasPace()
     assert pace.left_s(10) is None
     assert pace.left_s(10, 0.25, 1.0) == pytest.approx(39.0)
     pace.learn(9.0)
@@ -193,7 +193,7 @@ def test_what_is_left_is_learnt_from_what_was_done() -> None:
     for _ in range(RECENT):
         pace.learn(6.0)
     assert pace.left_s(2) == pytest.approx(12.0), "the machine has more to do now"
-    later = Pace([3.0, 5.0])
+    later = AtlasPace([3.0, 5.0])
     assert later.left_s(1) == pytest.approx(4.0)
     later.learn(9.0)
     assert later.left_s(2) == pytest.approx(18.0), "what the machine does now counts"
@@ -201,7 +201,7 @@ def test_what_is_left_is_learnt_from_what_was_done() -> None:
 
 def test_a_sheet_is_text_whatever_the_labels_are() -> None:
     nasty = '<script>"&'
-    sheet = contact_sheet("What a <b> dreams", nasty, [Section(nasty, (Cell(nasty, 'a "b".png', "t/ä.webp"),))]).decode()
+    sheet = contact_sheet("What a <b> dreams", nasty, [SheetSection(nasty, (Cell(nasty, 'a "b".png', "t/ä.webp"),))]).decode()
     assert "<script>" not in sheet
     assert 'href="a%20%22b%22.png"' in sheet
     assert 'src="t/%C3%A4.webp"' in sheet

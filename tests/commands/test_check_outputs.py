@@ -17,7 +17,7 @@ from streamer.settings_file import read_output
 KEY = "live_canary_4711"
 
 
-GOOD, MIND, STOPS = Level
+GOOD, WARNING, BLOCKER = Level
 
 
 def looked(**block: Any) -> list[tuple[Level, str]]:
@@ -40,7 +40,7 @@ def test_what_is_well(tmp_path: Path) -> None:
 def test_keys_are_looked_for_where_they_would_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = "twitch_ingest: there is no key: put it into the environment variable ZOOMDREAM_TWITCH_KEY, "
     missing += "or into a file named by key_file"
-    assert looked(kind="twitch_ingest", server="rtmp://localhost/app") == [(STOPS, missing)]
+    assert looked(kind="twitch_ingest", server="rtmp://localhost/app") == [(BLOCKER, missing)]
     monkeypatch.setenv("ZOOMDREAM_TWITCH_KEY", KEY)
     ((level, text),) = looked(kind="twitch_ingest", server="rtmp://localhost/app")
     assert level is GOOD
@@ -49,7 +49,7 @@ def test_keys_are_looked_for_where_they_would_be_read(tmp_path: Path, monkeypatc
     key_file.write_text(KEY)
     key_file.chmod(0o644)
     ((level, text),) = looked(kind="rtmp", url="rtmp://localhost/app", key_file=str(key_file))
-    assert level is STOPS
+    assert level is BLOCKER
     assert f"run: chmod 600 {key_file}" in text
     assert KEY not in text
     key_file.chmod(0o600)
@@ -57,29 +57,32 @@ def test_keys_are_looked_for_where_they_would_be_read(tmp_path: Path, monkeypatc
     assert level is GOOD
     key_file.unlink()
     ((level, text),) = looked(kind="twitch_ingest", server="rtmp://localhost/app", key_file=str(key_file))
-    assert level is STOPS
+    assert level is BLOCKER
     assert f"'key_file' {key_file} cannot be read" in text
 
 
 def test_what_is_switched_off_has_time_to_be_mended() -> None:
     ((level, text),) = looked(kind="twitch_ingest", server="rtmp://localhost/app", enabled=False)
-    assert level is MIND
+    assert level is WARNING
     assert text.endswith(", not enabled")
 
 
 def test_hosts_folders_and_room(tmp_path: Path) -> None:
     ((level, text),) = looked(kind="rtmp", url="rtmp://no-such-host.invalid/app", key=KEY)
-    assert level is MIND
+    assert level is WARNING
     assert text.startswith("rtmp: the name no-such-host.invalid cannot be resolved: ")
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
     ((level, text),) = looked(kind="hls", folder=str(blocked / "there"))
-    assert (level, text) == (STOPS, f"hls: '{blocked / 'there'}' cannot be written to: '{blocked}' is not a folder to write to")
+    assert (level, text) == (
+        BLOCKER,
+        f"hls: '{blocked / 'there'}' cannot be written to: '{blocked}' is not a folder to write to",
+    )
     (folder := tmp_path / "b.mp4").mkdir()
     ((level, text),) = looked(kind="file", path=str(folder), min_free_mb=0)
-    assert (level, text) == (STOPS, f"file: '{folder}' is a folder; name a file in it, such as {folder / 'dream.mp4'}")
+    assert (level, text) == (BLOCKER, f"file: '{folder}' is a folder; name a file in it, such as {folder / 'dream.mp4'}")
     ((level, text),) = looked(kind="file", path=str(tmp_path / "a.mp4"), min_free_mb=10_000_000)
-    assert level is MIND
+    assert level is WARNING
     assert text.endswith(f"MB are free in '{tmp_path}'; it begins once there are 10000000")
 
 
@@ -87,16 +90,16 @@ def test_a_camera_without_its_package_can_never_work(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ((level, text),) = looked(kind="virtual_camera")
-    assert level is STOPS
+    assert level is BLOCKER
     assert "pip install 'zoomdream[virtual-camera]'" in text
 
 
 def test_sound(tmp_path: Path) -> None:
     assert look_at_sound(AudioConfig()) == Finding(GOOD, "silence")
     found = look_at_sound(AudioConfig(react=ReactConfig(enabled=True)))
-    assert found == Finding(STOPS, "silence, to which audio.react cannot react; name music or a station in 'audio.source'")
+    assert found == Finding(BLOCKER, "silence, to which audio.react cannot react; name music or a station in 'audio.source'")
     found = look_at_sound(AudioConfig(source="music", path=tmp_path / "none.mp3"))
-    assert found.level is STOPS
+    assert found.level is BLOCKER
     assert "none.mp3" in found.text
     found = look_at_sound(AudioConfig(source="radio", url="http://127.0.0.1:9/none"))
-    assert found.level is MIND
+    assert found.level is WARNING

@@ -22,7 +22,7 @@ from streamer.link_probe import LinkFigures
 from streamer.settings_file import load
 from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
 
-GOOD, MIND, STOPS = Level
+GOOD, WARNING, BLOCKER = Level
 
 
 def config(*overrides: str) -> Config:
@@ -55,17 +55,17 @@ def link(mbit: float, round_trip_s: float = 0.02) -> LinkFigures:
         (
             (),
             [node(free_gpus=0.5)],
-            MIND,
+            WARNING,
             "others hold what there is: a stream that asks for 1 GPU and 1 CPU waits for it, and",
         ),
-        (("renderer.fallback=none",), [node(free_gpus=0)], MIND, "waits for it, and does not start before"),
+        (("renderer.fallback=none",), [node(free_gpus=0)], WARNING, "waits for it, and does not start before"),
         (
             (),
             [node(gpus=0)],
-            STOPS,
+            BLOCKER,
             "no node has the 1 GPU and 1 CPU that 'renderer' asks for; with 'renderer.gpus: 0' it dreams",
         ),
-        (("renderer.gpus=0", "renderer.cpus=9"), [node()], STOPS, "no node has the 9 CPUs that 'renderer' asks for"),
+        (("renderer.gpus=0", "renderer.cpus=9"), [node()], BLOCKER, "no node has the 9 CPUs that 'renderer' asks for"),
     ],
 )
 def test_room(overrides: tuple[str, ...], nodes: Sequence[Node], level: Level, text: str) -> None:
@@ -80,8 +80,13 @@ def test_room(overrides: tuple[str, ...], nodes: Sequence[Node], level: Level, t
         ((), link(1000, 0.08), GOOD, "can send them as jpeg 95"),
         ((), link(100), GOOD, "can send them as jpeg 95"),
         ((), link(5), GOOD, "can send them as h264"),
-        ((), link(0.2), MIND, "a smaller canvas or a longer dream.keyframe_s needs less"),
-        (("renderer.compress=none",), link(20), MIND, "a second uncompressed: with 'renderer.compress: auto' they may be more"),
+        ((), link(0.2), WARNING, "a smaller canvas or a longer dream.keyframe_s needs less"),
+        (
+            ("renderer.compress=none",),
+            link(20),
+            WARNING,
+            "a second uncompressed: with 'renderer.compress: auto' they may be more",
+        ),
         (("renderer.compress=none",), link(5000), GOOD, "can send them uncompressed"),
         (("renderer.compress=h264",), link(20), GOOD, "can send them as h264"),
     ],
@@ -134,14 +139,14 @@ def test_what_differs_stops_only_where_no_node_is_left(monkeypatch: pytest.Monke
     monkeypatch.setattr(check_ray, "connect", lambda address: Reached([bad, gone]))
     (_, cluster), (topic, found) = check_ray.look_at_cluster(config(), "auto")
     assert cluster.text.startswith("auto: 1 node (1 more is gone) with 0 GPUs and 2 CPUs; here are zoomdream ")
-    assert (topic, found.level) == ("node", STOPS)
+    assert (topic, found.level) == ("node", BLOCKER)
     assert f"has zoomdream 0.0.1, this is {ours.zoomdream}: install the same on both" in found.text
     monkeypatch.setattr(check_ray, "connect", lambda address: Reached([bad, good]))
     told = list(check_ray.look_at_cluster(config("renderer.gpus=0"), "auto"))
     assert [(topic, found.level) for topic, found in told] == [
         ("cluster", GOOD),
         ("node", GOOD),
-        ("node", MIND),
+        ("node", WARNING),
         ("room", GOOD),
         ("link", GOOD),
     ]
@@ -201,9 +206,9 @@ def test_a_stream_that_is_to_dream_on_a_cluster_needs_one(
     monkeypatch.setattr(check_ray, "connect", nowhere)
     text = f"no cluster at '10.0.0.1:6379'; {meanwhile}"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert list(check_ray.look_at_renderer(wants)) == [Finding(MIND, text)]
+    assert list(check_ray.look_at_renderer(wants)) == [Finding(WARNING, text)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert list(check_ray.look_at_renderer(wants)) == [Finding(STOPS, text)]
+    assert list(check_ray.look_at_renderer(wants)) == [Finding(BLOCKER, text)]
     assert list(check_ray.look_at_renderer(config())) == []
 
 

@@ -44,5 +44,5 @@ def test_the_password_of_a_stream_is_not_shown(tmp_path: Path, address: str) -> 
 
 def test_a_film_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     (finding,) = look_at_source(Config(source=SourceConfig(kind="video", path=str(tmp_path / "lost.mp4"))))
-    assert finding.level is Level.STOPS
+    assert finding.level is Level.BLOCKER
     assert "there is no film" in finding.text

@@ -14,10 +14,10 @@ def test_subjects_and_guide_pictures_are_looked_at(tmp_path):
     found = [(finding.level, finding.text) for finding in look_at_queue(config)][1:]
     assert found == [
         (Level.GOOD, f"guide {picture}, 30x20"),
-        (Level.MIND, "'queue.wander_among' holds 'guide lost.jpg': there is no picture 'lost.jpg'"),
-        (Level.STOPS, "'queue.wander_among' holds 'qqqqq': I don't know how to dream 'qqqqq'"),
+        (Level.WARNING, "'queue.wander_among' holds 'guide lost.jpg': there is no picture 'lost.jpg'"),
+        (Level.BLOCKER, "'queue.wander_among' holds 'qqqqq': I don't know how to dream 'qqqqq'"),
         (
-            Level.STOPS,
+            Level.BLOCKER,
             "'queue.wander_among' holds 'layer fire5:x': 'x' are no channels; write for example: layer fire5:3,17-20",
         ),
     ]

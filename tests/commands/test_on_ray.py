@@ -18,13 +18,13 @@ from typer.testing import CliRunner, Result
 from streamer.__main__ import app
 from streamer.cluster import Cluster, connect
 from streamer.commands.atlas_folder import AtlasFolder
-from streamer.commands.on_ray import tiles
-from streamer.commands.unfinished import Unfinished
+from streamer.commands.on_ray import remote_tiles
+from streamer.commands.resumable_work import ResumableWork
 from streamer.dream.worker.protocol import Stop
 from streamer.messages import ClassEntry
 from streamer.video.files.movie import MovieWriter
 from tests import ray_tasks
-from tests.commands.test_replay import Lived, scene
+from tests.commands.test_render_journal import Lived, scene
 from tests.films import write_film
 from tests.ray_cluster import STORE_BYTES, at_work, ray_cluster  # noqa: F401
 from tests.video.test_soundtrack import film as clicking
@@ -66,7 +66,7 @@ def far(connection: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert address == connection.address
         yield connection
 
-    monkeypatch.setattr("streamer.commands.on_ray.crew.connect", connected)
+    monkeypatch.setattr("streamer.commands.on_ray.node_pool.connect", connected)
     return ["--ray", connection.address]
 
 
@@ -215,19 +215,19 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("streamer.commands.on_ray.sessions.FLOW_S", 0.05)
-    monkeypatch.setattr("streamer.commands.on_ray.films.FLOW_S", 0.05)
+    monkeypatch.setattr("streamer.commands.on_ray.remote_sessions.FLOW_S", 0.05)
+    monkeypatch.setattr("streamer.commands.on_ray.remote_films.FLOW_S", 0.05)
     clicking(tmp_path / "in.mp4", "aac", seconds=1.6)
     done(render(*words, "-o", tmp_path / "here" / name))
     output = tmp_path / "there" / name
     with pytest.MonkeyPatch.context() as patch:
-        look: Callable[..., None] = Unfinished.look
+        look: Callable[..., None] = ResumableWork.look
 
-        def watched(work: Unfinished, movie: MovieWriter, parts: Mapping[str, object], at: int, *more: object) -> None:
+        def watched(work: ResumableWork, movie: MovieWriter, parts: Mapping[str, object], at: int, *more: object) -> None:
             work._again.stops.asked = signal.SIGINT if at > 3 else None
             look(work, movie, parts, at, *more)
 
-        patch.setattr(Unfinished, "look", watched)
+        patch.setattr(ResumableWork, "look", watched)
         answer = render(*words, "-o", output, *far)
     assert answer.exit_code == 130, answer.output
     assert re.search(r"stopped after \d+ of 16", answer.stderr), answer.stderr
@@ -241,7 +241,7 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
 
 def test_a_journal_is_dreamt_again_there(far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lived = Lived(tmp_path / "journals", [(1002.0, scene(0, "goldfish")), (1005.0, Stop())])
-    monkeypatch.setattr("streamer.commands.on_ray.replaying.ONCE", 5)
+    monkeypatch.setattr("streamer.commands.on_ray.remote_replay.ONCE", 5)
     for where, more in (("here", []), ("there", far)):
         again = ["render", "--journal", str(lived.path), "-o", str(tmp_path / where), *more]
         told = done(CliRunner().invoke(app, again))
@@ -264,8 +264,8 @@ def test_a_film_in_pieces_is_whole_and_fades(far: list[str], tmp_path: Path) -> 
 
 
 def test_a_picture_by_tiles_is_the_same(far: list[str], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent, send = list[object](), tiles.sent
-    monkeypatch.setattr(tiles, "sent", lambda tile: sent.append(tile) or send(tile))
+    sent, send = list[object](), remote_tiles.sent
+    monkeypatch.setattr(remote_tiles, "sent", lambda tile: sent.append(tile) or send(tile))
     words = ["--layer", "conv3_2", "--iterations", "2", "--seed", "1", "--size", "240x160", "--set", "dream.tile_px=64"]
     words += ["--set", "dream.views=[3.0]"]
     done(render(photos / "a.png", *words, "-o", tmp_path / "here.png"))

@@ -12,11 +12,11 @@ pytest.importorskip("torch")
 
 from streamer.cluster import ClusterError
 from streamer.cluster_nodes import Node
-from streamer.commands.on_ray.crew import Share, share_of
 from streamer.commands.on_ray.node import Stretch
+from streamer.commands.on_ray.node_pool import TaskResources, share_of
 from streamer.commands.on_ray.options import RayCall, ray_call
-from streamer.commands.on_ray.segments import FADE_S, OVERLAP_S, Piece, Spool, blended, cut, joined
-from streamer.commands.on_ray.stretches import FIRST, Pace, Stretches
+from streamer.commands.on_ray.segments import FADE_S, OVERLAP_S, FilmSegment, Spool, blended, cut, joined
+from streamer.commands.on_ray.stretches import FIRST, Stretches, StretchPace
 from streamer.config import Config
 from streamer.messages import SourcePicture
 
@@ -28,11 +28,11 @@ def film(count: int, fps: int = 10) -> Iterator[SourcePicture]:
     return (SourcePicture(np.full((*SIZE, 3), number, np.uint8), number, number / fps) for number in range(count))
 
 
-def pieces_of(count: int, piece_s: float, room: Path) -> list[Piece]:
+def pieces_of(count: int, piece_s: float, room: Path) -> list[FilmSegment]:
     return list(cut(film(count), piece_s, SIZE, room))
 
 
-def numbers(piece: Piece) -> list[int]:
+def numbers(piece: FilmSegment) -> list[int]:
     return [number for number, _ in piece.pictures.about]
 
 
@@ -57,7 +57,7 @@ def test_a_film_that_ends_before_a_piece_has_pictures_of_its_own_has_none_of_it(
 
 
 def test_joined_every_picture_is_there_once_and_pieces_fade(tmp_path: Path) -> None:
-    def dreamt() -> Iterator[tuple[Piece, Spool]]:
+    def dreamt() -> Iterator[tuple[FilmSegment, Spool]]:
         for piece in cut(film(130), 5.0, SIZE, tmp_path):
             made = Spool(tmp_path / f"made-{piece.number}", SIZE)
             for picture in piece.pictures:
@@ -73,7 +73,7 @@ def test_joined_every_picture_is_there_once_and_pieces_fade(tmp_path: Path) -> N
     assert levels[50 - fade : 50] == [0, 20, 40, 60, 80]
     assert levels[50 : 100 - fade] == [100] * 45
     assert set(levels[100:]) == {200}
-    resting = [each.number for each in found if not each.at_rest]
+    resting = [each.number for each in found if not each.can_checkpoint]
     assert resting == [*range(45, 49), *range(95, 99)], "while something of an earlier piece is held"
     assert not list(tmp_path.iterdir())
 
@@ -104,23 +104,23 @@ def test_items_come_in_stretches_and_can_be_gone_on_with_between_them() -> None:
         ends = min(7, begins + count)
         return Known(Stretch(tuple(range(begins, ends)), str(ends).encode(), 0.5 * (ends - begins)))
 
-    items = Stretches(ask, Pace(1.5, 1))  # type: ignore[arg-type]
-    assert items.at_rest
+    items = Stretches(ask, StretchPace(1.5, 1))  # type: ignore[arg-type]
+    assert items.can_checkpoint
     assert [next(items) for _ in range(FIRST)] == [0, 1]
-    assert items.at_rest
+    assert items.can_checkpoint
     assert asked == [(None, FIRST), (b"2", 3)], "the next is asked for while the first is taken"
-    again = Stretches(ask, Pace(1.5, 1))  # type: ignore[arg-type]
+    again = Stretches(ask, StretchPace(1.5, 1))  # type: ignore[arg-type]
     again._state = items._state
     next(items)
-    assert not items.at_rest
+    assert not items.can_checkpoint
     assert list(items) == [3, 4, 5, 6]
     assert not items.more()
     assert list(again) == [2, 3, 4, 5, 6], "from where it rested"
 
 
 def test_a_stretch_holds_no_more_than_fits() -> None:
-    assert Pace(60.0, 40 << 20, one_s=0.001).items() == 1
-    pace = Pace(60.0, 1)
+    assert StretchPace(60.0, 40 << 20, one_s=0.001).items() == 1
+    pace = StretchPace(60.0, 1)
     assert pace.items() == FIRST
     pace.learn(2, 12.0)
     assert pace.items() == 10
@@ -132,22 +132,22 @@ CPU, GPU = Node("a", "a", "a", True, 4, 0), Node("b", "b", "b", True, 8, 2)
 @pytest.mark.parametrize(
     ("call", "device", "nodes", "share"),
     [
-        (RayCall("x", cpus=3), "auto", (CPU,), Share(3, 0.0)),
-        (RayCall("x"), "auto", (CPU, GPU), Share(1, 0.25)),
-        (RayCall("x", gpus=2), "cuda", (GPU,), Share(1, 2)),
-        (RayCall("x", cpus=2), "cpu", (GPU,), Share(2, 0.0)),
-        (RayCall("x", cpus=2, tiles=True), "auto", (GPU,), Share(2, 0.0)),
+        (RayCall("x", cpus=3), "auto", (CPU,), TaskResources(3, 0.0)),
+        (RayCall("x"), "auto", (CPU, GPU), TaskResources(1, 0.25)),
+        (RayCall("x", gpus=2), "cuda", (GPU,), TaskResources(1, 2)),
+        (RayCall("x", cpus=2), "cpu", (GPU,), TaskResources(2, 0.0)),
+        (RayCall("x", cpus=2, tiles=True), "auto", (GPU,), TaskResources(2, 0.0)),
     ],
 )
-def test_what_a_task_gets(call: RayCall, device: str, nodes: tuple[Node, ...], share: Share) -> None:
+def test_what_a_task_gets(call: RayCall, device: str, nodes: tuple[Node, ...], share: TaskResources) -> None:
     config = Config.model_validate({"device": device})
     assert share_of(call, config, nodes, 0.25, lambda line: pytest.fail(line)) == share
 
 
 def test_fewer_threads_than_here_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.commands.on_ray.crew.threads", lambda: 16)
+    monkeypatch.setattr("streamer.commands.on_ray.node_pool.threads", lambda: 16)
     told: list[str] = []
-    assert share_of(RayCall("x"), Config(), (CPU,), 0.25, told.append) == Share(4, 0.0)
+    assert share_of(RayCall("x"), Config(), (CPU,), 0.25, told.append) == TaskResources(4, 0.0)
     assert told == ["with 4 threads each, for no node has the 16 CPUs that would be used here: pixels may differ"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.commands.say import NotSaid, Wish, address, say, wish
+from streamer.commands.say import ChatRequest, NotSaid, address, say, wish
 
 
 class Streamer:
@@ -48,12 +48,12 @@ def streamer() -> Iterator[Streamer]:
 
 @pytest.mark.parametrize("line", ["!dream volcano", "volcano", "  !DREAM   volcano "])
 def test_a_line_with_or_without_the_command_asks_for_the_same(line: str) -> None:
-    assert wish(line) == Wish("volcano")
+    assert wish(line) == ChatRequest("volcano")
 
 
 @pytest.mark.parametrize("line", ["!layer fire5", " !LAYER  fire5 "])
 def test_a_layer_is_a_moderators_wish(line: str) -> None:
-    assert wish(line) == Wish("layer fire5", "moderator")
+    assert wish(line) == ChatRequest("layer fire5", "moderator")
 
 
 def test_a_layer_has_to_be_named() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from streamer.dream.interface import ConfigRejected, Dream, DreamError
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import LayerEntry, Motion, Pose, StepPicture, StepView
 from streamer.zoom import advance
 
@@ -77,7 +77,7 @@ class FakeDreamer:
         return self.spoilt
 
     def keep(self):
-        return Kept(
+        return DreamState(
             "fake", "default", self.pose, {"momentum": np.full((3, *self.size), self.red, np.float16)}, {"steps": self.red}
         )
 

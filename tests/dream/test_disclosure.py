@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from streamer.config import Config
 from streamer.dream.sources.start import starting_picture
-from streamer.dream.worker.disclosure import WHOLE, disclosed_config, disclosed_scene, whole_scene
+from streamer.dream.worker.disclosure import WHOLE, disclosed_config, disclosed_scene, restored_scene
 from streamer.messages import Scene, Target, arrange
 from streamer.settings_file import SECRETS, load
 from streamer.settings_rules import block_kinds, is_block
@@ -96,8 +96,8 @@ def test_a_scene_leaves_without_names_and_comes_back_with_them() -> None:
     sent = disclosed_scene(scene)
     assert b"canary" not in pickle.dumps(sent)
     assert (sent.regions, sent.request_id) == (scene.regions, None)
-    assert whole_scene(sent, {4: scene}) == scene
-    assert whole_scene(sent, {}) == sent
+    assert restored_scene(sent, {4: scene}) == scene
+    assert restored_scene(sent, {}) == sent
 
 
 def test_the_settings_are_whole_json() -> None:

@@ -13,7 +13,7 @@ from streamer.dream.algorithms.gradient_ascent import STEP
 from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Scene, Target, arrange
 from streamer.zoom import advance
 from tests.fakes import tiny_ensemble, tiny_network
@@ -286,7 +286,7 @@ def test_what_was_kept_at_another_size_is_resampled_and_what_makes_no_sense_is_l
         ({"momentum": np.full((3, 36, 64), np.nan, np.float16)}, {"steps": -1, "noise": {"bit_generator": "other"}}),
         ({"momentum": np.zeros((3, 36, 64), np.float64)}, {}),
     ):
-        dream.restore(picture, pose, Kept("tiny", "default", pose, arrays, numbers))
+        dream.restore(picture, pose, DreamState("tiny", "default", pose, arrays, numbers))
         assert float(dream.canvas.momentum.abs().max()) == 0
         dream.step(0.1)
         assert dream.fault() == ""

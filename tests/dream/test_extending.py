@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from streamer.acts import Begun
 from streamer.config import Config, DreamConfig
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.interface import DreamError
@@ -20,10 +19,11 @@ from streamer.dream.networks import loading, registry
 from streamer.dream.objectives import scene as scene_module
 from streamer.dream.objectives.objective import Objective
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.journal import Journal
+from streamer.events import DreamStarted
+from streamer.journal_reader import read_journal
+from streamer.journal_writer import Journal
 from streamer.messages import Keyframe, Pose, Scene, Target, arrange
-from streamer.past import read
-from streamer.target_record import as_record, from_record
+from streamer.target_record import target_as_record, target_from_record
 from tests.fakes import tiny_ensemble, tiny_network
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
@@ -76,13 +76,13 @@ def test_a_new_kind_of_objective_is_climbed() -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_a_new_kind_of_objective_is_kept_by_queue_and_journal(tmp_path: Path) -> None:
-    assert from_record(as_record(QUIET)) == QUIET
+    assert target_from_record(target_as_record(QUIET)) == QUIET
     journal = Journal(tmp_path, Config(), 1, "0.1", clock=lambda: 0.0, wall=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     scene = Scene(1, arrange([QUIET, LOUD]))
     picture = torch.zeros(4, 4, 3, dtype=torch.uint8).numpy()
-    journal.keyframe(Keyframe(picture, Pose(), 0.0, scene, 0, 0), (Begun("tiny", "cpu", 1, (4, 4)), scene))
+    journal.keyframe(Keyframe(picture, Pose(), 0.0, scene, 0, 0), (DreamStarted("tiny", "cpu", 1, (4, 4)), scene))
     journal.close()
-    told = [act for keyframe in read(journal.path).keyframes for act in keyframe.acts if isinstance(act, Scene)]
+    told = [event for keyframe in read_journal(journal.path).keyframes for event in keyframe.events if isinstance(event, Scene)]
     assert told == [scene]
 
 

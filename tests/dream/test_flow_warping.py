@@ -10,7 +10,7 @@ from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.algorithms.flow_warping import KEPT_LEAST, STRENGTH, FlowWarpedDream, config_for_riding, limit_overlay
 from streamer.messages import Motion, Region, Scene, SourcePicture, Target
 from tests.fakes import tiny_ensemble
-from tests.test_flow import picture
+from tests.test_optical_flow import picture
 
 pytestmark = pytest.mark.usefixtures("precision")
 

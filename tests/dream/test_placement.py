@@ -4,7 +4,7 @@ import pytest
 
 from streamer.config import Config, RendererConfig
 from streamer.dream.worker.placement import Placement, PlacementLimits
-from streamer.dream.worker.protocol import Elsewhere, Haste, Linked
+from streamer.dream.worker.protocol import ClusterPlacement, LinkReport, PrepareMode
 from streamer.messages import LinkStatus
 from tests.fakes import HandClock
 
@@ -17,14 +17,14 @@ class Stage:
         self.clock = HandClock(0.0)
         self.placement = Placement(settings, PlacementLimits(pause_s=3.0, pause_most_s=10.0), self.clock)
 
-    def work(self, rooms=0):
+    def work(self, free_nodes=0):
         """A worker begins on the cluster and dreams; returns where."""
-        elsewhere = self.placement.next()
-        assert elsewhere is not None
-        self.placement.begin(elsewhere)
-        self.placement.heard(Linked("a", rooms, LinkStatus("10.0.0.2")))
+        cluster_placement = self.placement.next()
+        assert cluster_placement is not None
+        self.placement.begin(cluster_placement)
+        self.placement.heard(LinkReport("a", free_nodes, LinkStatus("10.0.0.2")))
         self.placement.dreams()
-        return elsewhere
+        return cluster_placement
 
     def stand_in(self):
         """That worker is lost, and one begins here."""
@@ -38,8 +38,8 @@ def test_without_a_cluster_all_are_here():
     placement = Stage(RendererConfig()).placement
     placement.begin(None)
     assert (placement.next(), placement.told) == (None, None)
-    assert placement.spare("cpu") == (None, Haste.SPARE)
-    assert placement.spare("cuda") == (None, Haste.SPARE_LIGHT), "a GPU holds no second network"
+    assert placement.spare("cpu") == (None, PrepareMode.SPARE)
+    assert placement.spare("cuda") == (None, PrepareMode.SPARE_LIGHT), "a GPU holds no second network"
     assert not placement.is_better(None)
     assert not placement.relieves(None)
     assert not placement.lost(None, "killed")
@@ -47,10 +47,10 @@ def test_without_a_cluster_all_are_here():
 
 def test_the_spare_is_on_another_node_where_one_has_room():
     stage = Stage()
-    stage.work(rooms=1)
-    assert stage.placement.spare("cuda") == (Elsewhere(RAY, ("a",)), Haste.SPARE)
-    stage.placement.heard(Linked("a", 0, LinkStatus("10.0.0.2")))
-    assert stage.placement.spare("cuda") == (None, Haste.SPARE_LIGHT)
+    stage.work(free_nodes=1)
+    assert stage.placement.spare("cuda") == (ClusterPlacement(RAY, ("a",)), PrepareMode.SPARE)
+    stage.placement.heard(LinkReport("a", 0, LinkStatus("10.0.0.2")))
+    assert stage.placement.spare("cuda") == (None, PrepareMode.SPARE_LIGHT)
     assert stage.placement.told == LinkStatus("10.0.0.2")
 
 
@@ -58,7 +58,7 @@ def test_a_spare_here_makes_room_for_one_on_a_node_that_joins():
     stage = Stage()
     stage.work()
     assert not stage.placement.is_better(None)
-    stage.placement.heard(Linked("a", 1, LinkStatus("10.0.0.2")))
+    stage.placement.heard(LinkReport("a", 1, LinkStatus("10.0.0.2")))
     assert stage.placement.is_better(None)
     spare, _ = stage.placement.spare("cpu")
     assert not stage.placement.is_better(spare)
@@ -67,10 +67,10 @@ def test_a_spare_here_makes_room_for_one_on_a_node_that_joins():
 
 def test_a_spare_that_found_no_place_is_followed_by_one_here_for_a_while():
     stage = Stage()
-    stage.work(rooms=1)
+    stage.work(free_nodes=1)
     spare, _ = stage.placement.spare("cpu")
     assert stage.placement.lost(spare, "no room")
-    assert stage.placement.spare("cpu") == (None, Haste.SPARE_LIGHT)
+    assert stage.placement.spare("cpu") == (None, PrepareMode.SPARE_LIGHT)
     assert stage.placement.told == LinkStatus("10.0.0.2"), "nothing is wrong with the one at work"
     assert not stage.placement.is_better(None)
     stage.clock.advance(3.0)
@@ -83,11 +83,11 @@ def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
     assert stage.placement.told == LinkStatus("", "the node is gone")
     for pause_s in (3.0, 6.0, 10.0, 10.0):
         assert not stage.placement.is_better(None)
-        assert stage.placement.spare("cpu") == (None, Haste.SPARE)
+        assert stage.placement.spare("cpu") == (None, PrepareMode.SPARE)
         stage.clock.advance(pause_s)
         assert stage.placement.is_better(None)
-        spare, haste = stage.placement.spare("cpu")
-        assert (spare, haste) == (Elsewhere(RAY), Haste.SPARE)
+        spare, prepare_mode = stage.placement.spare("cpu")
+        assert (spare, prepare_mode) == (ClusterPlacement(RAY), PrepareMode.SPARE)
         assert stage.placement.relieves(spare)
         assert not stage.placement.is_better(spare)
         assert stage.placement.lost(spare, "no room")
@@ -103,13 +103,15 @@ def test_who_wants_nobody_to_dream_here_waits_for_the_cluster():
     stage = Stage(ALONE)
     stage.placement.lost(stage.work(), "the node is gone")
     for _ in range(5):
-        elsewhere = stage.placement.next()
-        assert elsewhere == Elsewhere(ALONE)
-        stage.placement.begin(elsewhere)
-        stage.placement.lost(elsewhere, "no cluster")
+        cluster_placement = stage.placement.next()
+        assert cluster_placement == ClusterPlacement(ALONE)
+        stage.placement.begin(cluster_placement)
+        stage.placement.lost(cluster_placement, "no cluster")
     assert stage.placement.told == LinkStatus("", "no cluster")
     stage.work()
-    assert stage.placement.spare("cuda") == (Elsewhere(ALONE), Haste.SPARE_LIGHT), "it takes a node once it is needed"
+    assert stage.placement.spare("cuda") == (ClusterPlacement(ALONE), PrepareMode.SPARE_LIGHT), (
+        "it takes a node once it is needed"
+    )
 
 
 @pytest.mark.parametrize(("asked", "given"), [("cuda", "auto"), ("auto", "auto"), ("cpu", "cpu")])

@@ -17,19 +17,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.acts import Begun, Bump, Tuned
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
+from streamer.dream.worker import degradation
 from streamer.dream.worker import process as worker_process
-from streamer.dream.worker import retreat
-from streamer.dream.worker.loop import MAX_DT_S
-from streamer.dream.worker.patience import SilenceLimits
+from streamer.dream.worker.dream_loop import MAX_DT_S
+from streamer.dream.worker.frame_slots import SLOTS
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Thrift
-from streamer.dream.worker.renderer import Limits, Renderer
-from streamer.dream.worker.ring import SLOTS
-from streamer.dream.worker.spare import SpareLimits
-from streamer.dream.worker.work import NICENESS
-from streamer.kept import Kept
+from streamer.dream.worker.protocol import ResourceLimit
+from streamer.dream.worker.renderer import Renderer, RendererLimits
+from streamer.dream.worker.spare_worker import SpareLimits
+from streamer.dream.worker.worker_main import NICENESS
+from streamer.dream.worker.worker_watchdog import SilenceLimits
+from streamer.dream_state import DreamState
+from streamer.events import Bump, DreamStarted, Tuned
 from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
@@ -38,9 +38,9 @@ from tests.patience import PATIENCE_S, until
 CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
-EAGER = Limits(backoff_s=0.01, spare=SpareLimits(after_s=1000.0))
+EAGER = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=1000.0))
 """Without a spare, however long a test takes."""
-SPARED = Limits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
+SPARED = RendererLimits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
 """All workers that dreamt at all are sound, and have a spare; a pause would never end."""
 
 
@@ -124,7 +124,7 @@ def test_all_that_is_done_is_told_with_its_keyframe():
         CONFIG,
         1,
         seen,
-        on_acts=lambda keyframe, acts: told.append((keyframe, acts)),
+        on_events=lambda keyframe, events: told.append((keyframe, events)),
         factory=fake_dream.make_raising,
         limits=EAGER,
     )
@@ -133,15 +133,15 @@ def test_all_that_is_done_is_told_with_its_keyframe():
     try:
         until(lambda: seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255 and keyframe.steps))
         renderer.twist()
-        until(lambda: any(Bump(twist=True) in acts for _, acts in told))
+        until(lambda: any(Bump(twist=True) in events for _, events in told))
     finally:
         renderer.stop()
-    begun = [act for _, acts in told for act in acts if isinstance(act, Begun)]
+    begun = [event for _, events in told for event in events if isinstance(event, DreamStarted)]
     first, second = begun
-    assert first == Begun("fake", "cpu", 0, (36, 64))
+    assert first == DreamStarted("fake", "cpu", 0, (36, 64))
     assert (second.resumed, second.kept in range(4)) == (True, True), "with the momentum of that picture, or of one before it"
     assert [keyframe for keyframe, _ in told] == seen.keyframes
-    moved_s = sum(act for _, acts in told for act in acts if isinstance(act, int)) / 1000
+    moved_s = sum(event for _, events in told for event in events if isinstance(event, int)) / 1000
     assert seen.keyframes[-1].pose.log_zoom == pytest.approx(moved_s), "steps that led to no keyframe are nobody's"
 
 
@@ -184,7 +184,7 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
 
 @pytest.mark.logs("the worker was silent for 1 s")
 def test_a_worker_that_hangs_is_replaced():
-    with running(fake_dream.make_hanging, limits=Limits(backoff_s=0.01, silence=SilenceLimits(silence_s=1.0))) as (
+    with running(fake_dream.make_hanging, limits=RendererLimits(backoff_s=0.01, silence=SilenceLimits(silence_s=1.0))) as (
         renderer,
         seen,
     ):
@@ -194,9 +194,9 @@ def test_a_worker_that_hangs_is_replaced():
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="Linux tells how long processes wait for a processor")
 def test_how_long_a_worker_waits_for_a_processor_is_known():
-    hand = WorkerProcess(CONFIG, 1, fake_dream.make_slow_to_load)
-    until(lambda: hand.starved_s > 0)
-    hand.dismiss(0.0)
+    worker = WorkerProcess(CONFIG, 1, fake_dream.make_slow_to_load)
+    until(lambda: worker.starved_s > 0)
+    worker.dismiss(0.0)
 
 
 @contextmanager
@@ -356,7 +356,7 @@ def test_workers_that_fail_soon_are_replaced_ever_later_and_have_no_spare(caplog
 
 def test_the_pause_grows_only_while_workers_die_young(caplog):
     grown_up = SLOTS - 1  # pictures of each that find a slot, however late the renderer takes them
-    limits = Limits(backoff_s=1000.0, grown_up=grown_up, spare=SpareLimits(after_s=1000.0))
+    limits = RendererLimits(backoff_s=1000.0, grown_up=grown_up, spare=SpareLimits(after_s=1000.0))
     with running(fake_dream.make_short_lived, limits=limits) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
     told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
@@ -398,8 +398,8 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smal
 @pytest.mark.logs("MemoryError: two are too many", "want of memory: it goes on without bundled")
 @pytest.mark.logs("its picture goes on, its momentum does not")
 def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypatch):
-    monkeypatch.setattr(retreat, "MEMORY_S", 0.5)
-    limits = Limits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
+    monkeypatch.setattr(degradation, "MEMORY_S", 0.5)
+    limits = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
     with running(fake_dream.make_two_networks, limits=limits) as (renderer, seen):
         until(lambda: renderer.status().network == "vgg16" and seen.where(restored))
         gate.touch()
@@ -432,7 +432,7 @@ def test_a_dream_goes_on_where_another_program_got_to():
         CONFIG,
         1,
         seen,
-        on_acts=lambda keyframe, acts: told.extend(acts),
+        on_events=lambda keyframe, events: told.extend(events),
         factory=fake_dream.make,
         limits=EAGER,
         latest=latest,
@@ -442,7 +442,7 @@ def test_a_dream_goes_on_where_another_program_got_to():
     second.start()
     until(lambda: seen.keyframes)
     second.stop()
-    (begun,) = [act for act in told if isinstance(act, Begun)]
+    (begun,) = [event for event in told if isinstance(event, DreamStarted)]
     assert (begun.resumed, begun.kept) == (True, 0)
     assert restored(seen.keyframes[0])
     assert seen.keyframes[0].number == latest.number + 1
@@ -457,11 +457,11 @@ def test_what_another_network_kept_is_told_of_and_left():
     renderer = Renderer(
         CONFIG,
         1,
-        on_acts=lambda keyframe, acts: told.extend(acts),
+        on_events=lambda keyframe, events: told.extend(events),
         factory=fake_dream.make,
         limits=EAGER,
         latest=latest,
-        kept=Kept("other", "default", Pose(), {"momentum": np.zeros((3, 36, 64), np.float16)}, {}),
+        kept=DreamState("other", "default", Pose(), {"momentum": np.zeros((3, 36, 64), np.float16)}, {}),
     )
     renderer.scene(scene())
     renderer.start()
@@ -737,7 +737,7 @@ def test_a_worker_is_told_how_much_it_may_take(tmp_path, monkeypatch):
     monkeypatch.setenv(fake_dream.GATE, str(told))
     with running(fake_dream.make_telling_its_threads) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)
-        renderer.save(Thrift(1, 0.5))
+        renderer.save(ResourceLimit(1, 0.5))
         until(lambda: told.exists() and told.read_text() == "2")
 
 

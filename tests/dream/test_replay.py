@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.acts import Begun, Bump, Reseeded, Tuned
 from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.interface import Dream
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sessions.replay import Replay
-from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.loop import Worker
-from streamer.dream.worker.protocol import Free, Pause, Resume, Shot, Stop
-from streamer.dream.worker.ring import KEPT
-from streamer.journal import Journal
-from streamer.kept import Kept
+from streamer.dream.worker.dream_loop import DreamLoop
+from streamer.dream.worker.frame_slots import STATE_SLOT
+from streamer.dream.worker.protocol import FreeSlot, KeyframeReady, Pause, Resume, Stop
+from streamer.dream.worker.step_scheduler import StepScheduler
+from streamer.dream_state import DreamState
+from streamer.events import Bump, DreamStarted, Reseeded, Tuned
+from streamer.journal_reader import read_journal
+from streamer.journal_writer import Journal
 from streamer.messages import Keyframe, Motion, Scene, Target, arrange
-from streamer.past import read
-from tests.dream.test_worker import FakeRing, Scripted
+from tests.dream.test_dream_loop import FakeRing, Scripted
 from tests.fakes import HandClock, tiny_network
 
 pytestmark = pytest.mark.usefixtures("precision")
@@ -60,7 +60,7 @@ class LiveRun:
         return Dreamer(self.network, self.config, self.size, torch.device("cpu"), 5)
 
     def work(self, script, *, resume=False, fails=(), spoils=()):
-        dreamer, ring, inbox = self.make(), FakeRing(), Scripted(self.clock, script)
+        dreamer, frame_slots, inbox = self.make(), FakeRing(), Scripted(self.clock, script)
         step = dreamer.step
 
         def stepping(dt_s, camera_s=None):
@@ -75,16 +75,16 @@ class LiveRun:
         dreamer.step = stepping
 
         def send(report):
-            if isinstance(report, Shot):
-                picture = ring.slots.pop(report.slot)
-                inbox.put(Free(report.slot))
+            if isinstance(report, KeyframeReady):
+                picture = frame_slots.slots.pop(report.slot)
+                inbox.put(FreeSlot(report.slot))
                 keyframe = Keyframe(picture, report.pose, report.time_s, report.scene, len(self.keyframes), report.steps)
                 self.keyframes.append(keyframe)
-                self.journal.keyframe(keyframe, report.acts)
+                self.journal.keyframe(keyframe, report.events)
                 if (at := report.kept) is not None:
-                    arrays = ring.slots.pop(KEPT)
-                    inbox.put(Free(KEPT))
-                    self.kept = keyframe.number, Kept(at.network, at.algorithm, at.pose, arrays, at.numbers)
+                    arrays = frame_slots.slots.pop(STATE_SLOT)
+                    inbox.put(FreeSlot(STATE_SLOT))
+                    self.kept = keyframe.number, DreamState(at.network, at.algorithm, at.pose, arrays, at.numbers)
 
         last, kept, ago = self.keyframes[-1] if resume else None, None, 0
         if resume and self.kept is not None:
@@ -93,10 +93,10 @@ class LiveRun:
             self.ago = ago
         motion = Motion(self.config.zoom.speed, self.config.zoom.rotation)
         dream = Dream(dreamer, "tiny", "cpu", WNIDS)
-        Worker(
+        DreamLoop(
             dream,
-            Budget(self.config.dream, self.size, frame_s=0.04),
-            ring,
+            StepScheduler(self.config.dream, self.size, frame_s=0.04),
+            frame_slots,
             inbox,
             send,
             motion=motion,
@@ -107,8 +107,10 @@ class LiveRun:
 
     def replay(self, **settings):
         self.journal.close()
-        self.past = read(self.journal.path)
-        return Replay(self.past, self.make, Motion(self.config.zoom.speed, self.config.zoom.rotation), self.config, **settings)
+        self.past_run = read_journal(self.journal.path)
+        return Replay(
+            self.past_run, self.make, Motion(self.config.zoom.speed, self.config.zoom.rotation), self.config, **settings
+        )
 
 
 def config(**dream):
@@ -133,7 +135,7 @@ def test_the_same_pixels_again(tmp_path, dream):
     live.work([*SCRIPT, (1010.0, Stop())])
     replay = live.replay()
     again = list(replay.keyframes())
-    assert live.past.complete
+    assert live.past_run.complete
     assert len(again) == len(live.keyframes) > 15
     assert all(map(same, live.keyframes, again))
     assert replay.alike == replay.compared >= 5
@@ -151,7 +153,7 @@ def test_the_same_pixels_again_where_settings_changed(tmp_path, dream):
     live.work(sorted([*SCRIPT, *changes, (1010.0, Stop())], key=lambda command: command[0]))
     replay = live.replay()
     again = list(replay.keyframes())
-    assert [act for keyframe in live.past.keyframes for act in keyframe.acts if isinstance(act, Tuned)] == [
+    assert [event for keyframe in live.past_run.keyframes for event in keyframe.events if isinstance(event, Tuned)] == [
         Tuned(tuple(sorted(tuned.changes))) for _, tuned in changes
     ]
     assert all(map(same, live.keyframes, again))
@@ -165,7 +167,7 @@ def test_the_same_pixels_after_a_worker_died_that_went_by_other_settings(tmp_pat
     live.work([(0.0, TUNED), (0.0, scene(1, 1, 2)), (1008.0, Stop())], resume=True)
     replay = live.replay()
     assert all(map(same, live.keyframes, list(replay.keyframes())))
-    assert live.past.complete
+    assert live.past_run.complete
 
 
 @pytest.mark.parametrize(
@@ -179,10 +181,15 @@ def test_the_same_pixels_after_a_worker_died(tmp_path, dream, step_s):
     live.work([(0.0, Motion(1.2, 5.0)), (0.0, scene(1, 1, 2)), (0.0, Bump(twist=True)), (1012.0, Stop())], resume=True)
     replay = live.replay()
     again = list(replay.keyframes())
-    assert live.past.complete
+    assert live.past_run.complete
     assert all(map(same, live.keyframes, again))
     assert len(again) == len(live.keyframes)
-    (resumed,) = [act for keyframe in live.past.keyframes for act in keyframe.acts if isinstance(act, Begun) and act.resumed]
+    (resumed,) = [
+        event
+        for keyframe in live.past_run.keyframes
+        for event in keyframe.events
+        if isinstance(event, DreamStarted) and event.resumed
+    ]
     assert resumed.kept == live.ago
 
 
@@ -204,8 +211,8 @@ def test_the_same_pixels_where_spoilt_pictures_made_the_dream_begin_anew(tmp_pat
     live = LiveRun(tmp_path, config(steps_per_keyframe=2))
     live.work([*SCRIPT[:3], (1007.0, Stop())], spoils={41})
     replay = live.replay()
-    assert Reseeded(noise=False) in [act for keyframe in live.past.keyframes for act in keyframe.acts]
-    begun_anew = next(n for n, keyframe in enumerate(live.past.keyframes) if Reseeded(noise=False) in keyframe.acts)
+    assert Reseeded(noise=False) in [event for keyframe in live.past_run.keyframes for event in keyframe.events]
+    begun_anew = next(n for n, keyframe in enumerate(live.past_run.keyframes) if Reseeded(noise=False) in keyframe.events)
     assert live.keyframes[begun_anew].steps > 2 * 3, "those before it were not shown"
     # The journal tells of no spoilt number: in a replay the dream goes on, and begins anew where it did then.
     again = list(replay.keyframes())

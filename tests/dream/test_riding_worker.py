@@ -12,11 +12,11 @@ import pytest
 from streamer.config import CanvasConfig, Config, DreamConfig, SourceConfig
 from streamer.dream.interface import Dream
 from streamer.dream.sources.picture_feed import PictureFeed
-from streamer.dream.worker.budget import Budget
-from streamer.dream.worker.loop import Inbox, Worker
-from streamer.dream.worker.protocol import Resume, Shot
+from streamer.dream.worker.dream_loop import DreamLoop, Inbox
+from streamer.dream.worker.frame_slots import FrameSlots
+from streamer.dream.worker.protocol import KeyframeReady, Resume
 from streamer.dream.worker.renderer import Renderer
-from streamer.dream.worker.ring import Ring
+from streamer.dream.worker.step_scheduler import StepScheduler
 from streamer.messages import Keyframe, Motion, Pose, Region, Scene, SourcePicture, Target
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
@@ -62,24 +62,24 @@ def make(config, seed, tell) -> Dream:
 class Stage:
     """A worker in this process whose every step takes 0.1 s."""
 
-    def __init__(self, feed: PictureFeed, ring: Ring, resume: Resume | None = None) -> None:
+    def __init__(self, feed: PictureFeed, frame_slots: FrameSlots, resume: Resume | None = None) -> None:
         self.clock, self.dreamer, self.shots, self.inbox = HandClock(), FakeRider(), [], Inbox()
-        self.ring = ring
+        self.frame_slots = frame_slots
         dream = Dream(self.dreamer, "fake", "cpu", WNIDS)
-        budget = Budget(CONFIG.dream, SIZE, frame_s=0.04)
-        self.worker = Worker(
-            dream, budget, self.ring, self.inbox, self._take, motion=STILL, resume=resume, feed=feed, clock=self.clock
+        scheduler = StepScheduler(CONFIG.dream, SIZE, frame_s=0.04)
+        self.worker = DreamLoop(
+            dream, scheduler, self.frame_slots, self.inbox, self._take, motion=STILL, resume=resume, feed=feed, clock=self.clock
         )
         self.worker._obey(SCENE)
 
     def _take(self, report) -> None:
-        if isinstance(report, Shot):
+        if isinstance(report, KeyframeReady):
             height, width = report.size
             rows = height if report.ridden is None else 2 * height
-            self.shots.append((report, self.ring.read(report.slot, (rows, width))))
+            self.shots.append((report, self.frame_slots.read(report.slot, (rows, width))))
             self.inbox.free.append(report.slot)
 
-    def keyframe(self) -> tuple[Shot, np.ndarray]:
+    def keyframe(self) -> tuple[KeyframeReady, np.ndarray]:
         self.clock.advance(0.1)
         self.worker._make_keyframe()
         return self.shots[-1]
@@ -92,13 +92,13 @@ def feed() -> Iterator[PictureFeed]:
 
 
 @pytest.fixture
-def ring() -> Iterator[Ring]:
-    with closing(Ring(2 * SIZE[0] * SIZE[1] * 3)) as ring:
-        yield ring
+def frame_slots() -> Iterator[FrameSlots]:
+    with closing(FrameSlots(2 * SIZE[0] * SIZE[1] * 3)) as frame_slots:
+        yield frame_slots
 
 
-def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, ring: Ring) -> None:
-    stage = Stage(feed, ring)
+def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, frame_slots: FrameSlots) -> None:
+    stage = Stage(feed, frame_slots)
     shot, _ = stage.keyframe()
     assert shot.ridden is None, "no picture has come yet"
     feed.put(shown(1))
@@ -110,8 +110,8 @@ def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, ring: Ring) ->
     assert stage.dreamer.rides == [(2, 0.1)]
 
 
-def test_without_a_new_picture_the_last_goes_on_dreaming(feed: PictureFeed, ring: Ring) -> None:
-    stage = Stage(feed, ring)
+def test_without_a_new_picture_the_last_goes_on_dreaming(feed: PictureFeed, frame_slots: FrameSlots) -> None:
+    stage = Stage(feed, frame_slots)
     feed.put(shown(1))
     for _ in range(3):
         shot, _ = stage.keyframe()
@@ -120,9 +120,9 @@ def test_without_a_new_picture_the_last_goes_on_dreaming(feed: PictureFeed, ring
     assert shot.time_s == pytest.approx(stage.clock(), abs=0.002), "though its camera stands, its time goes on"
 
 
-def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on(feed: PictureFeed, ring: Ring) -> None:
+def test_a_new_worker_takes_up_the_dream_with_the_picture_it_was_on(feed: PictureFeed, frame_slots: FrameSlots) -> None:
     picture = np.full((*SIZE, 3), 90, np.uint8)
-    stage = Stage(feed, ring, Resume(picture, Pose(), 1.0, shown(7)))
+    stage = Stage(feed, frame_slots, Resume(picture, Pose(), 1.0, shown(7)))
     assert stage.dreamer.rides == [(7, 0.0)]
     assert stage.dreamer.blue == 255, "restored"
 

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.config import DreamConfig
-from streamer.dream.sessions.script import pace
+from streamer.dream.sessions.script import steps_and_interval
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from streamer.dream.sessions.script import pace
     ],
 )
 def test_ten_steps_a_second_unless_told_otherwise(settings: dict, steps: int, interval_s: float) -> None:
-    assert pace(DreamConfig(**settings)) == (steps, pytest.approx(interval_s))
+    assert steps_and_interval(DreamConfig(**settings)) == (steps, pytest.approx(interval_s))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.acts import Act, Begun, Bump, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config, DreamConfig
 from streamer.dream.interface import DreamError
+from streamer.dream.sessions.convergence import ConvergenceDetector
 from streamer.dream.sessions.session import NOTHING, Session
-from streamer.dream.sessions.settled import Sleep
+from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, Tuned
 from streamer.messages import Keyframe, Motion, Pose, Scene, SourcePicture, Target, arrange
 from streamer.zoom import advance
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 
 SIZE = (36, 64)
-BEGUN = Begun("fake", "cpu", 1, SIZE)
+BEGUN = DreamStarted("fake", "cpu", 1, SIZE)
 
 
 def scene(number: int = 1, wnid: str = WNIDS[0]) -> Scene:
@@ -34,7 +34,7 @@ class RidingFake(FakeDreamer):
         pass
 
 
-def session(*events: Act, **given: object) -> Session:
+def session(*events: DreamEvent, **given: object) -> Session:
     made = Session(FakeDreamer, Motion(2.0, 0.0), **given)  # type: ignore[arg-type]
     for event in (BEGUN, *events):
         made.apply(event)
@@ -47,11 +47,11 @@ def test_a_keyframe_tells_what_led_to_it_and_when_the_camera_stood_there() -> No
     assert (first.time_s, first.number, first.steps, first.scene.id) == (100.0, 0, 0, 1)
     assert dream.events == (BEGUN, scene())
     motion = Motion(1.5, 1.0)
-    for event in (40, 60, motion, Stood(500), 100):
+    for event in (40, 60, motion, Idle(500), 100):
         dream.apply(event)
     second = dream.keyframe()
     assert (second.time_s, second.number, second.steps) == (pytest.approx(100.6), 1, 3)
-    assert dream.events == (40, 60, motion, Stood(500), 100)
+    assert dream.events == (40, 60, motion, Idle(500), 100)
     assert dream.time_s == pytest.approx(100.7)
     assert not dream.keyframe().steps
     assert dream.events == ()
@@ -69,7 +69,7 @@ def test_the_camera_moves_once_for_each_keyframe_by_all_the_time_since_it_moved(
 
 def test_what_the_camera_waits_for_is_over_when_it_stands() -> None:
     dream = session(scene())
-    for event in (100, 40, Stood(500)):
+    for event in (100, 40, Idle(500)):
         dream.apply(event)
     dream.keyframe()
     dream.apply(10)
@@ -98,17 +98,17 @@ def test_a_step_that_fails_is_no_event() -> None:
     dream.apply(BEGUN)
     with pytest.raises(MemoryError):
         dream.apply(100)
-    for event in (Stood(100), Stumbled(), Resized((18, 32))):
+    for event in (Idle(100), StepFailed(), Resized((18, 32))):
         dream.apply(event)
     assert dream.keyframe().steps == 0
     assert dream.dreamer.size == (18, 32)
-    assert dream.events == (BEGUN, Stood(100), Stumbled(), Resized((18, 32)))
+    assert dream.events == (BEGUN, Idle(100), StepFailed(), Resized((18, 32)))
 
 
 def test_a_worker_that_resumes_takes_up_the_last_keyframe() -> None:
     last = Keyframe(np.full((18, 32, 3), 7, np.uint8), Pose(3.0, 1.0), 9.0, scene(), 5, 2)
     dream = Session(FakeDreamer, Motion(2.0, 0.0), latest=last)
-    dream.apply(Begun("fake", "cpu", 1, SIZE, resumed=True))
+    dream.apply(DreamStarted("fake", "cpu", 1, SIZE, resumed=True))
     found = dream.keyframe()
     assert found.pose == last.pose
     assert found.image.shape == (*SIZE, 3)
@@ -118,7 +118,7 @@ def test_a_worker_that_resumes_takes_up_the_last_keyframe() -> None:
     assert fresh.keyframe().pose == Pose()
 
 
-class Drowsy(Sleep):
+class Drowsy(ConvergenceDetector):
     """Finds every second keyframe settled."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Drowsy(Sleep):
         self.looks += 1
         return Bump(twist=self.looks % 4 == 0) if self.looks % 2 == 0 else None
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         self.renewals += 1
 
 
@@ -150,9 +150,9 @@ def test_a_dream_that_settled_is_woken_and_that_is_an_event_of_the_next_keyframe
 
 def test_it_may_begin_in_the_middle() -> None:
     dream = Session(FakeDreamer, Motion(2.0, 0.0), at_s=10.0)
-    for event in (BEGUN, scene(1), 500, Motion(1.1, 0.0), Resized((18, 32)), scene(2), Stood(500)):
-        dream.pass_over(event)
-    dream.set_out()
+    for event in (BEGUN, scene(1), 500, Motion(1.1, 0.0), Resized((18, 32)), scene(2), Idle(500)):
+        dream.skip(event)
+    dream.start_midway()
     found = dream.keyframe()
     assert (found.scene.id, found.image.shape, found.time_s) == (2, (18, 32, 3), 11.0)
     assert dream.dreamer.moving == Motion(1.1, 0.0)  # type: ignore[attr-defined]
@@ -209,17 +209,17 @@ def test_settings_that_contradict_each_other_leave_it_as_it_was() -> None:
 def test_settings_that_were_passed_over_hold_where_a_dream_sets_out() -> None:
     dream = Session(FakeDreamer, Motion(2.0, 0.0))
     for event in (BEGUN, scene(), BOLD, BEGUN, CALM):
-        dream.pass_over(event)
-    dream.set_out()
+        dream.skip(event)
+    dream.start_midway()
     assert dream.config.dream.momentum == 0.5
     assert dream.config.dream.step == "auto"
 
 
 def test_other_settings_wake_it_otherwise() -> None:
-    dream = session(scene(), sleep=Sleep(DreamConfig(wake="off")))
+    dream = session(scene(), sleep=ConvergenceDetector(DreamConfig(wake="off")))
     dream.apply(Tuned((("dream.wake", "noise"), ("dream.wake_after_s", 0.0))))
     for _ in range(60):
-        dream.apply(Stood(250))
+        dream.apply(Idle(250))
         dream.keyframe()
     assert dream.dreamer.bumps >= 1  # type: ignore[attr-defined]
 
@@ -229,11 +229,11 @@ def test_what_was_kept_is_taken_up_where_the_event_says_so() -> None:
     kept = FakeDreamer().keep()
     for number in (None, 3):
         dream = Session(FakeDreamer, Motion(2.0, 0.0), latest=last, kept=kept)
-        dream.apply(Begun("fake", "cpu", 1, SIZE, resumed=True, kept=number))
+        dream.apply(DreamStarted("fake", "cpu", 1, SIZE, resumed=True, kept=number))
         assert dream.dreamer.taken_up is (None if number is None else kept)  # type: ignore[attr-defined]
     again = dream.keep()
     dream.keyframe()
-    dream.apply(Begun("fake", "cpu", 1, SIZE, resumed=True, kept=0))
+    dream.apply(DreamStarted("fake", "cpu", 1, SIZE, resumed=True, kept=0))
     assert dream.dreamer.taken_up is again  # type: ignore[attr-defined]
 
 

@@ -315,7 +315,7 @@ def leaning(video: Video, bpm: float, zoom: float) -> Video:
     pulses = Pulses(Pulse(60 / bpm * beat, math.log2(1 + zoom)) for beat in range(100))
 
     def frame(number: int) -> np.ndarray:
-        matrix = sampling_matrix(Pose(), Pose(pulses.closer(number / FPS)), SIZE, SIZE)
+        matrix = sampling_matrix(Pose(), Pose(pulses.extra_octaves(number / FPS)), SIZE, SIZE)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(video(number), matrix, SIZE[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
 

@@ -9,7 +9,7 @@ import pytest
 from streamer.config import Config, SourceConfig
 from streamer.messages import Keyframe, Pose, Region, Scene, SourcePicture, Target
 from streamer.video.frames.overlay_interpolator import FADE_FIRST_S, PATIENCE_S, OverlayInterpolator
-from tests.test_flow import picture
+from tests.test_optical_flow import picture
 
 SIZE = (90, 160)
 SCENE = Scene(1, (Region(Target("n1", "volcano"), (0, 0, 1, 1)),))

@@ -42,8 +42,8 @@ def run(reaction: Reaction, seconds: float, start_s: float = 0.0) -> tuple[list[
     course, pulses = [], []
     for number in range(round(start_s * FPS), round((start_s + seconds) * FPS)):
         at_s = (number + 0.5) / FPS
-        closer, fresh = reaction.frame(at_s, NOW_S + at_s)
-        course.append(closer)
+        extra_octaves, fresh = reaction.frame(at_s, NOW_S + at_s)
+        course.append(extra_octaves)
         pulses += fresh
     return course, pulses
 

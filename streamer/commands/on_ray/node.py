@@ -15,13 +15,13 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from streamer.commands.on_ray.parcels import Parcel, pictures, received
-from streamer.commands.unfinished import FORM
+from streamer.commands.on_ray.node_files import WeightsFile, pictures, received
+from streamer.commands.resumable_work import STATE_FORMAT
 from streamer.config import Config
 from streamer.dream.device import make_torch_repeatable
 from streamer.dream.objectives.guide import guides_from
 from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.film import Dreamt, FilmDream
+from streamer.dream.sessions.film import DreamtPicture, FilmDream
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sessions.still import Plan, StillDream
 from streamer.messages import Keyframe, LayerEntry, Scene, SourcePicture
@@ -43,7 +43,7 @@ class Setup:
     """What the dream depends on, as JSON; no file is named in it."""
     threads: int
     """To compute with on a CPU."""
-    parcels: tuple[Parcel, ...] = field(compare=False)
+    parcels: tuple[WeightsFile, ...] = field(compare=False)
     guides: tuple[tuple[str, tuple[Any]], ...] = field(default=(), compare=False)
 
 
@@ -188,7 +188,7 @@ def dream_script(
         return _stretch([next(keyframes) for _ in range(count)], keyframes, begun_s)
 
 
-def dream_film(setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], state: bytes | None) -> Stretch[Dreamt]:
+def dream_film(setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], state: bytes | None) -> Stretch[DreamtPicture]:
     """Dream on some more pictures of a film."""
     with _at_work(setup):
         run = _films(setup).begin(spec.size, spec.scene, spec.steps, spec.seed)
@@ -239,12 +239,12 @@ def _scripts(setup: Setup) -> OfflineDream:
 
 def _go_on(dream: object, state: bytes | None) -> None:
     if state is not None:
-        FORM.thaw(unpack(state), {PART: dream})
+        STATE_FORMAT.thaw(unpack(state), {PART: dream})
 
 
 def _stretch(items: Sequence[T], dream: object | None, begun_s: float) -> Stretch[T]:
     seconds = time.perf_counter() - begun_s
-    return Stretch(tuple(items), None if dream is None else FORM.pack({}, {PART: dream}), seconds)
+    return Stretch(tuple(items), None if dream is None else STATE_FORMAT.pack({}, {PART: dream}), seconds)
 
 
 def _own(picture: SourcePicture) -> SourcePicture:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer.commands.on_ray.crew import LOOK_S, Crew
-from streamer.dream.sessions.film import Dreamt
+from streamer.commands.on_ray.node_pool import LOOK_S, NodePool
+from streamer.dream.sessions.film import DreamtPicture
 from streamer.messages import SourcePicture
 
 LEAD_S, FADE_S = 2.0, 0.5
@@ -55,7 +55,7 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class FilmSegment:
     """A part of a film."""
 
     number: int
@@ -67,13 +67,13 @@ class Piece:
     last: bool
 
 
-def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int], room: Path) -> Iterator[Piece]:
+def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int], room: Path) -> Iterator[FilmSegment]:
     """Cut a film into pieces of so many seconds, more than ``OVERLAP_S``, each with what leads to it."""
     number, here, coming = 0, Spool(room / "piece-0", size), None
     for picture in pictures:
         ends_s = (number + 1) * piece_s
         if picture.time_s >= ends_s and coming is not None and coming.about:
-            yield Piece(number, number * piece_s, ends_s, here, last=False)
+            yield FilmSegment(number, number * piece_s, ends_s, here, last=False)
             number, here, coming = number + 1, coming, None
             ends_s += piece_s
         here.add(picture)
@@ -82,7 +82,7 @@ def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int]
             coming.add(picture)
     if coming is not None:
         coming.remove()
-    yield Piece(number, number * piece_s, (number + 1) * piece_s, here, last=True)
+    yield FilmSegment(number, number * piece_s, (number + 1) * piece_s, here, last=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +90,12 @@ class Joined:
     """A picture of a film that was dreamt in pieces."""
 
     number: int
-    dreamt: Dreamt
-    at_rest: bool
+    dreamt: DreamtPicture
+    can_checkpoint: bool
     """Whether what follows can do without what was dreamt before."""
 
 
-def joined(pieces: Iterator[tuple[Piece, Spool]]) -> Iterator[Joined]:
+def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
     """The pictures of a film from those of its dreamt pieces, in order."""
     leaving: dict[int, np.ndarray] = {}
     for piece, dreamt in pieces:
@@ -110,7 +110,7 @@ def joined(pieces: Iterator[tuple[Piece, Spool]]) -> Iterator[Joined]:
             if not piece.last and picture.time_s >= piece.ends_s - FADE_S:
                 leaving[picture.number] = image
                 continue
-            yield Joined(picture.number, Dreamt(image, picture.time_s), not coming and not leaving)
+            yield Joined(picture.number, DreamtPicture(image, picture.time_s), not coming and not leaving)
         dreamt.remove()
 
 
@@ -121,45 +121,45 @@ def blended(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
     return mixed
 
 
-class InPieces(Iterator[Dreamt]):
-    """A film that is dreamt in pieces, picture by picture; it can be gone on with where ``at_rest``."""
+class SegmentedFilm(Iterator[DreamtPicture]):
+    """A film that is dreamt in pieces, picture by picture; it can be gone on with where ``can_checkpoint``."""
 
-    def __init__(self, pieces: Pieces, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> None:
+    def __init__(self, pieces: FilmSegments, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> None:
         """Pass over so many pictures that are done."""
-        dreamt = joined(pieces.made(pictures, piece_s, done, lambda: self.at_rest))
+        dreamt = joined(pieces.made(pictures, piece_s, done, lambda: self.can_checkpoint))
         self._dreamt = (each for each in dreamt if each.number >= done)
         self._next: Joined | None = None
-        self.at_rest = True
+        self.can_checkpoint = True
 
     def more(self) -> bool:
         """Whether there is another picture; it is waited for, unless all is to end where that can be."""
         if self._next is None:
             try:
                 self._next = next(self._dreamt, None)
-            except Asked:
+            except StopRequested:
                 return True
         return self._next is not None
 
-    def __next__(self) -> Dreamt:
+    def __next__(self) -> DreamtPicture:
         if not self.more():
             raise StopIteration
         found, self._next = self._next, None
         assert found is not None
-        self.at_rest = found.at_rest
+        self.can_checkpoint = found.can_checkpoint
         return found.dreamt
 
 
-class Asked(Exception):
+class StopRequested(Exception):
     """All is to end."""
 
 
-class Pieces:
+class FilmSegments:
     """Has pieces of a film dreamt, several at once."""
 
     def __init__(
         self,
-        ride: Callable[[Iterator[SourcePicture]], Iterator[Dreamt]],
-        crew: Crew,
+        ride: Callable[[Iterator[SourcePicture]], Iterator[DreamtPicture]],
+        node_pool: NodePool,
         size: tuple[int, int],
         room: Path,
         asked: Callable[[], bool],
@@ -172,38 +172,38 @@ class Pieces:
             room: folder for what waits.
             asked: whether all is to end.
         """
-        self._ride, self._crew, self._size, self._room, self._asked = ride, crew, size, room, asked
+        self._ride, self._node_pool, self._size, self._room, self._asked = ride, node_pool, size, room, asked
 
-    def over(self, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> InPieces:
+    def over(self, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> SegmentedFilm:
         """Dream on all pictures of a film, of which so many are done, in pieces of so many seconds."""
-        return InPieces(self, pictures, piece_s, done)
+        return SegmentedFilm(self, pictures, piece_s, done)
 
     def made(
-        self, pictures: Iterator[SourcePicture], piece_s: float, done: int, at_rest: Callable[[], bool]
-    ) -> Iterator[tuple[Piece, Spool]]:
+        self, pictures: Iterator[SourcePicture], piece_s: float, done: int, can_checkpoint: Callable[[], bool]
+    ) -> Iterator[tuple[FilmSegment, Spool]]:
         """The dreamt pieces in order, but for those that are done.
 
         As many are at work at a time as there is room for, and one waits. Raises Asked where all is to end.
         """
         pieces = (piece for piece in cut(pictures, piece_s, self._size, self._room) if _left(piece, done))
-        at_work: deque[tuple[Piece, Future[Spool]]] = deque()
-        with ThreadPoolExecutor(self._crew.at_once, thread_name_prefix="ray") as pool:
+        at_work: deque[tuple[FilmSegment, Future[Spool]]] = deque()
+        with ThreadPoolExecutor(self._node_pool.at_once, thread_name_prefix="ray") as pool:
             try:
                 while True:
-                    while len(at_work) <= self._crew.at_once and (piece := next(pieces, None)) is not None:
+                    while len(at_work) <= self._node_pool.at_once and (piece := next(pieces, None)) is not None:
                         at_work.append((piece, pool.submit(self._make, piece)))
                     if not at_work:
                         return
                     piece, future = at_work.popleft()
                     while not wait([future], LOOK_S).done:
-                        if self._asked() and at_rest():
-                            raise Asked
+                        if self._asked() and can_checkpoint():
+                            raise StopRequested
                     yield piece, future.result()
             except BaseException:
-                self._crew.stop()
+                self._node_pool.stop()
                 raise
 
-    def _make(self, piece: Piece) -> Spool:
+    def _make(self, piece: FilmSegment) -> Spool:
         dreamt = Spool(self._room / f"dreamt-{piece.number}", self._size)
         for (number, time_s), shown in zip(piece.pictures.about, self._ride(iter(piece.pictures)), strict=True):
             dreamt.add(SourcePicture(shown.image, number, time_s))
@@ -211,7 +211,7 @@ class Pieces:
         return dreamt
 
 
-def _left(piece: Piece, done: int) -> bool:
+def _left(piece: FilmSegment, done: int) -> bool:
     """Whether there is something to do for a piece where so many pictures are done; else it gives its room back."""
     if piece.pictures.about[-1][0] >= done - 1:
         return True

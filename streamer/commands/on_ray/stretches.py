@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from streamer.commands.on_ray.crew import Call
 from streamer.commands.on_ray.node import Stretch
+from streamer.commands.on_ray.node_pool import NodeTask
 
 T = TypeVar("T")
 
@@ -19,11 +19,11 @@ FIRST = 2
 MOST_BYTES = 64 << 20
 """Of the pictures that a stretch brings."""
 
-Ask = Callable[[bytes | None, int], Call[Stretch[T]] | None]
+Ask = Callable[[bytes | None, int], NodeTask[Stretch[T]] | None]
 """Asks for the stretch after a state, None for the first one, of about so many items; None where there is none."""
 
 
-class Pace:
+class StretchPace:
     """How many items make a stretch of about so many seconds: learnt from those that were done. Thread-safe."""
 
     def __init__(self, stretch_s: float, item_bytes: int, one_s: float | None = None) -> None:
@@ -47,21 +47,21 @@ class Pace:
 class Stretches(Iterator[T], Generic[T]):
     """The items of a dream, of which the next stretch is dreamt while those of one are taken.
 
-    Work can be gone on with (``saved_state``) where ``at_rest``.
+    Work can be gone on with (``saved_state``) where ``can_checkpoint``.
     """
 
     CHANGES = ("_state",)
 
-    def __init__(self, ask: Ask[T], pace: Pace) -> None:
+    def __init__(self, ask: Ask[T], pace: StretchPace) -> None:
         self._ask, self._pace = ask, pace
         self._state: np.ndarray | None = None  # after the last stretch that was taken
         self._next_state: bytes | None = None
         self._items: deque[T] = deque()
-        self._coming: Call[Stretch[T]] | None = None
+        self._coming: NodeTask[Stretch[T]] | None = None
         self._begun = False
 
     @property
-    def at_rest(self) -> bool:
+    def can_checkpoint(self) -> bool:
         """Whether all that has come is taken."""
         return not self._items
 

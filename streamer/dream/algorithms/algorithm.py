@@ -16,7 +16,7 @@ from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives.ensemble_objective import EnsembleObjective
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, StepPicture
 
 PRIOR_FILE = "patch_prior.safetensors"
@@ -87,5 +87,5 @@ class Algorithm(ABC):
         """Numbers that say how far it has got, as JSON knows them; what the canvas holds is kept with that."""
 
     @abstractmethod
-    def resume(self, kept: Kept) -> None:
+    def resume(self, kept: DreamState) -> None:
         """Go on from what ``keep`` gave."""

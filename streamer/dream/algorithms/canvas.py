@@ -12,7 +12,7 @@ from torch import Tensor
 from streamer import zoom
 from streamer.dream.algorithms.host_copies import HostCopier
 from streamer.dream.interface import Copy
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose
 
 
@@ -165,7 +165,7 @@ class Canvas:
         """The momentum as it is kept, (3, H, W) float16."""
         return {MOMENTUM: self.momentum[0].clamp(-HALF_MOST, HALF_MOST).to(torch.float16).cpu().numpy()}
 
-    def restore_momentum(self, kept: Kept) -> None:
+    def restore_momentum(self, kept: DreamState) -> None:
         """Go on with a momentum that was kept: brought to this size, and to where the camera stands now."""
         found = kept.array(MOMENTUM, np.float16, 3)
         if found is None or len(found) != 3 or not found.size or not bool(np.isfinite(found).all()):

@@ -19,7 +19,7 @@ from streamer.dream.algorithms.rng_state import numpy_rng_state, restore_rng, to
 from streamer.dream.interface import Copy
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sources.noise import noise
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.media.fit import fitted
 from streamer.messages import Motion, Pose, Scene, StepView
 
@@ -141,13 +141,13 @@ class Dreamer:
         pictures = self._algorithm.inspect(self._canvas, self._mix)
         return StepView(self._title, self._whose[0], pictures) if pictures else None
 
-    def keep(self) -> Kept:
+    def keep(self) -> DreamState:
         """What it takes besides the picture to go on from here."""
         arrays = self._canvas.kept() | torch_rng_state(self._chance)
         numbers = {**self._algorithm.keep(), **numpy_rng_state(self._noise), "age_s": self._fading.age_s}
-        return Kept(*self._whose, self.pose, arrays, numbers)
+        return DreamState(*self._whose, self.pose, arrays, numbers)
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         """Go on from another Dreamer's ``state``, at that picture's size; the first scene after it is the one that it shows.
 
         Args:

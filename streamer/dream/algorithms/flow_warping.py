@@ -22,9 +22,9 @@ from streamer.config import Config
 from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.interface import Copy, Dreaming, Inspectable
 from streamer.dream.sources.noise import noise
-from streamer.flow import Flow, Tracker, places, sought
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Scene, SourcePicture, StepView
+from streamer.optical_flow import Flow, Tracker, places, search_image
 
 CELLS = 9
 """Cells over the picture's height in which brightness and strength are held."""
@@ -110,12 +110,12 @@ class FlowWarpedDream:
 
     def observe(self, picture: SourcePicture) -> None:
         """See a picture that is not ridden on, to follow what moves in between; from any thread, a few times a second."""
-        self._tracker.see(picture.number, sought(picture.image), picture.time_s)
+        self._tracker.see(picture.number, search_image(picture.image), picture.time_s)
 
     def _set_base(self, picture: SourcePicture) -> None:
         height, width = self.size
         image = picture.image
-        self._grey = sought(image)
+        self._grey = search_image(image)
         if image.shape[:2] != (height, width):
             shrinks = image.shape[1] > width
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
@@ -189,7 +189,7 @@ class FlowWarpedDream:
         """What the next step is made of, in pictures."""
         return self._dream.inspect()
 
-    def keep(self) -> Kept:
+    def keep(self) -> DreamState:
         """What it takes besides the picture to go on from here."""
         return self._dream.keep()
 
@@ -198,7 +198,7 @@ class FlowWarpedDream:
         if self._ridden is not None:
             self._base = Canvas(self._ridden.image, self._dream.canvas.device).picture
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         """Go on from an earlier picture (H, W, 3), 0..255; ``ride`` on the picture that it rode on before."""
         self._dream.restore(picture, pose, kept)
         if self._ridden is not None:

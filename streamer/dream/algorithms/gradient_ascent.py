@@ -13,7 +13,7 @@ from streamer.dream.algorithms.algorithm import Algorithm, Context
 from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.picture_steps import normalise_local_contrast, reduce_detail, soft_clip_step
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion
 
 CONTRAST_CELLS = 9
@@ -99,6 +99,6 @@ class GradientAscent(Algorithm):
         """The number of steps taken: it says whose turn is next."""
         return {"steps": self.number}
 
-    def resume(self, kept: Kept) -> None:
+    def resume(self, kept: DreamState) -> None:
         """Go on with the next one's turn."""
         self.number = kept.count("steps")

@@ -29,7 +29,7 @@ from streamer.dream.objectives.masks import Box
 from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.dream.sources.noise import noise
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion, Pose, Region, Scene, Target
 
 FAINT, STRONG = 2.0, 60.0
@@ -179,14 +179,14 @@ class InkDreamer:
         """Nothing: a pixel is ink or it is not. What the next step follows may be wrong."""
         return "" if bool(torch.isfinite(self.uphill).all()) else "what it follows holds what is no number"
 
-    def keep(self) -> Kept:
+    def keep(self) -> DreamState:
         """What it takes besides the sheet to go on from here."""
         arrays = {"uphill": self.uphill.cpu().numpy().copy(), "age_s": self._age_s.cpu().numpy().copy()}
         numbers = {"steps": self._steps, "since_s": min(self._since_s, LONG_S), **numpy_rng_state(self._noise)}
         whose = self._ensemble.name, "ink"
-        return Kept(*whose, self.pose, arrays | torch_rng_state(self._chance), numbers)
+        return DreamState(*whose, self.pose, arrays | torch_rng_state(self._chance), numbers)
 
-    def restore(self, picture: np.ndarray, pose: Pose, kept: Kept | None = None) -> None:
+    def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink, which is washed off.
 
         Args:

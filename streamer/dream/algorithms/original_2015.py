@@ -18,7 +18,7 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.objectives.region_weights import rms
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Kind, Motion
 
 STEPS = ALGORITHMS["original_2015"].steps_per_keyframe or 1
@@ -82,6 +82,6 @@ class Original2015(Algorithm):
         """The number of steps taken; the optimiser's state lasts for one keyframe only."""
         return {"steps": self._count}
 
-    def resume(self, kept: Kept) -> None:
+    def resume(self, kept: DreamState) -> None:
         """Go on with the turn that was not taken to its end."""
         self._count = kept.count("steps") // STEPS * STEPS

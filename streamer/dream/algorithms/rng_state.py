@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def numpy_rng_state(noise: np.random.Generator) -> dict[str, Any]:
     return {NOISE: dict(noise.bit_generator.state)}
 
 
-def restore_rng(kept: Kept, chance: torch.Generator, noise: np.random.Generator) -> None:
+def restore_rng(kept: DreamState, chance: torch.Generator, noise: np.random.Generator) -> None:
     """Let both generators go on from where they were kept; one whose state another version wrote goes on from its own seed."""
     state = kept.array(CHANCE, np.uint8, 1)
     try:

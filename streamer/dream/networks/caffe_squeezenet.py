@@ -21,10 +21,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from streamer.atomic_files import write_atomically
 from streamer.dream.networks.pickled_arrays import PickledArray, load_arrays, short
 from streamer.dream.networks.squeezenet import SQUEEZENET1_1_CAFFE
 from streamer.dream.networks.weights import NetworkError, read_weights
-from streamer.whole_files import write_whole
 
 __all__ = ["Packaged", "packaged_squeezenet"]
 
@@ -178,4 +178,4 @@ def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
     metadata = {"network": "squeezenet1_1_caffe", "source": f"{PACKAGE} {VERSION}", "source_sha256": SHA256}
     data = safetensors.torch.save(dict(tensors), metadata)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, data, alone=False)
+    write_atomically(file, data, alone=False)

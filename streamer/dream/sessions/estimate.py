@@ -63,7 +63,7 @@ class Estimate:
         return self.needs if self.seconds is None else f"about {duration(self.seconds)} in all, {self.needs}"
 
 
-def memory(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
+def needed_bytes(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
     """Bytes that dreaming a picture of (height, width) takes at its height, with what the program holds already.
 
     Args:
@@ -74,7 +74,7 @@ def memory(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile
     views = VIEW_SLACK * pixels * 24 if VIEW_SLACK * pixels > tile_px**2 else 0.0
     kept = max(kept_per_pixel(member) for member in ensemble.members)  # one after the other
     step = pixels * CANVAS_BYTES + views + shown * kept * WORKSPACE
-    return held(device) + SET_UP_BYTES + int(step)
+    return used_bytes(device) + SET_UP_BYTES + int(step)
 
 
 def kept_per_pixel(network: Network) -> float:
@@ -106,13 +106,13 @@ def step_seconds(step: Callable[[], None], device: torch.device, networks: int =
     return (time.perf_counter() - begun) / kinds
 
 
-def machine(config: Config, network: str, device: torch.device) -> str:
+def pace_key(config: Config, network: str, device: torch.device) -> str:
     """What a render's pace depends on besides its size: the processor, torch, the threads, the network and its algorithm."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return f"{compute_formats.format_key(config, torch.get_num_threads())} | {network} | {name} | {config.dream.algorithm}"
 
 
-def held(device: torch.device) -> int:
+def used_bytes(device: torch.device) -> int:
     """Bytes that this program holds on a device now."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
@@ -122,13 +122,13 @@ def held(device: torch.device) -> int:
         return BASE_BYTES
 
 
-def room(device: torch.device) -> int | None:
+def available_bytes(device: torch.device) -> int | None:
     """Bytes that a device could give this program in all, what it holds already included; None if that is not known."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device))
     found = [left for left in (_available(), _container()) if left is not None]
-    return held(device) + min(found) if found else None
+    return used_bytes(device) + min(found) if found else None
 
 
 def _available() -> int | None:

@@ -10,7 +10,6 @@ from functools import partial
 import cv2
 import numpy as np
 
-from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config
 from streamer.dream.algorithms.dreamer_factory import make_dreamer
@@ -18,8 +17,9 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
+from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
+from streamer.events import DreamStarted
 from streamer.messages import Keyframe, LayerEntry, Motion, Scene, SourcePicture
 
 STEPS = 2
@@ -29,7 +29,7 @@ LONGEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dreamt:
+class DreamtPicture:
     """A film's picture with the dream on it."""
 
     image: np.ndarray
@@ -66,7 +66,7 @@ class FilmDream:
     @property
     def machine(self) -> str:
         """What its pace depends on besides the size."""
-        return machine(self.config, self.ensemble.name, self.device)
+        return pace_key(self.config, self.ensemble.name, self.device)
 
     @property
     def wnids(self) -> Collection[str]:
@@ -82,7 +82,7 @@ class FilmDream:
         """(height, width) of the dream on a film of (height, width)."""
         return film_canvas(self.config, size, self.device.type)
 
-    def set_out(self, scene: Scene, canvas: tuple[int, int], seed: int) -> Session:
+    def new_dream(self, scene: Scene, canvas: tuple[int, int], seed: int) -> Session:
         """A dream of a scene that rides, at its beginning.
 
         Raises:
@@ -92,7 +92,7 @@ class FilmDream:
         if not ALGORITHMS[algorithm].rides:
             raise DreamError(f"'dream.algorithm: {algorithm}' cannot dream on films; take another")
         make = partial(make_dreamer, self.ensemble, self.config, canvas, self.device, seed)
-        return Session.of(make, Motion(1.0, 0.0), Begun(self.ensemble.name, self.device.type, 0, canvas), scene)
+        return Session.of(make, Motion(1.0, 0.0), DreamStarted(self.ensemble.name, self.device.type, 0, canvas), scene)
 
     def estimate(self, scene: Scene, first: SourcePicture, steps: int, *, trial: bool = True) -> Estimate:
         """What dreaming one picture will take; some steps are taken to find out, if the memory suffices for them.
@@ -104,11 +104,11 @@ class FilmDream:
             DreamError: the network has not got one of the scene's targets.
         """
         canvas = self.canvas((first.image.shape[0], first.image.shape[1]))
-        needed = memory(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
-        found = Estimate(None, needed, room(self.device))
+        needed = needed_bytes(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
+        found = Estimate(None, needed, available_bytes(self.device))
         if not found.fits or not trial:
             return found
-        session = self.set_out(scene, canvas, 0)
+        session = self.new_dream(scene, canvas, 0)
         session.ride(first, 0.0)
         one_s = step_seconds(lambda: session.apply(1000 / 25), self.device, len(self.ensemble.members))
         return replace(found, seconds=one_s * steps)
@@ -119,7 +119,7 @@ class FilmDream:
         Raises:
             DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
         """
-        return FilmRun(self.set_out(scene, self.canvas(size), seed), steps, self.config.source.mix)
+        return FilmRun(self.new_dream(scene, self.canvas(size), seed), steps, self.config.source.mix)
 
 
 class FilmRun:
@@ -131,11 +131,11 @@ class FilmRun:
         self._session, self._steps, self._mix = session, steps, mix
         self._before_s: float | None = None
 
-    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> Riding:
+    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> DreamtPictures:
         """Dream on the pictures of the film, one after the other, of which so many are done."""
-        return Riding(self, itertools.islice(pictures, done, None))
+        return DreamtPictures(self, itertools.islice(pictures, done, None))
 
-    def dream(self, picture: SourcePicture) -> Dreamt:
+    def dream(self, picture: SourcePicture) -> DreamtPicture:
         """Dream on the next picture, of the film's size and with a higher number and time than the one before."""
         session, before_s = self._session, picture.time_s if self._before_s is None else self._before_s
         dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
@@ -143,7 +143,7 @@ class FilmRun:
         session.ride(picture, dt_s)
         for _ in range(self._steps):
             session.apply(1000 * dt_s / self._steps)
-        return Dreamt(self._laid(picture.image, session.keyframe()), picture.time_s)
+        return DreamtPicture(self._laid(picture.image, session.keyframe()), picture.time_s)
 
     def _laid(self, image: np.ndarray, keyframe: Keyframe) -> np.ndarray:
         """What was dreamt, laid on the film's picture at that one's own size: its detail stays sharp."""
@@ -158,10 +158,10 @@ class FilmRun:
         return np.asarray(cv2.add(image, np.rint(added).astype(np.int16), dtype=cv2.CV_8U))
 
 
-class Riding(Iterator[Dreamt]):
+class DreamtPictures(Iterator[DreamtPicture]):
     """Dreams on pictures as they come."""
 
-    at_rest = True
+    can_checkpoint = True
     """It can be gone on with after any."""
 
     def __init__(self, run: FilmRun, pictures: Iterator[SourcePicture]) -> None:
@@ -174,7 +174,7 @@ class Riding(Iterator[Dreamt]):
             self._next = next(self._pictures, None)
         return self._next is not None
 
-    def __next__(self) -> Dreamt:
+    def __next__(self) -> DreamtPicture:
         if not self.more():
             raise StopIteration
         picture, self._next = self._next, None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from streamer.acts import Begun, Stumbled
 from streamer.config import Config
 from streamer.dream.interface import DreamError, Dreaming
 from streamer.dream.sessions.session import Session
-from streamer.journal import checksum
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
+from streamer.events import DreamStarted, StepFailed
+from streamer.journal_reader import RecordedRun
+from streamer.journal_writer import checksum
 from streamer.messages import Keyframe, Motion
-from streamer.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Replay:
 
     def __init__(
         self,
-        past: Past,
+        past_run: RecordedRun,
         make: Callable[[], Dreaming],
         motion: Motion,
         config: Config | None = None,
@@ -40,20 +40,20 @@ class Replay:
         sizes: bool = True,
         compute_with: Callable[[int], None] = lambda threads: None,
         latest: Keyframe | None = None,
-        kept: Kept | None = None,
+        kept: DreamState | None = None,
     ) -> None:
-        self._past = past
+        self._past_run = past_run
         self._session = Session(
             make,
             motion,
             config,
-            at_s=past.begins_ms / 1000,
+            at_s=past_run.begins_ms / 1000,
             sizes=sizes,
             compute_with=compute_with,
             latest=latest,
             kept=kept,
         )
-        self._keeps = frozenset(_keeps(past))
+        self._keeps = frozenset(_keeps(past_run))
         self.compared = self.alike = 0
         """Keyframes whose pixels the journal knows, and those of them that came out the same."""
 
@@ -64,16 +64,16 @@ class Replay:
             from_ms: what was done before this moment is passed over: the dream begins there, with what was on air.
         """
         session, begun = self._session, False
-        for number, past in enumerate(self._past.keyframes):
-            if past.at_ms < from_ms and number < len(self._past.keyframes) - 1:
-                for event in past.acts:
-                    session.pass_over(event)
+        for number, past_run in enumerate(self._past_run.keyframes):
+            if past_run.at_ms < from_ms and number < len(self._past_run.keyframes) - 1:
+                for event in past_run.events:
+                    session.skip(event)
                 continue
             if not begun and number:
-                session.set_out()
+                session.start_midway()
             begun = True
-            for event in past.acts:
-                if isinstance(event, Stumbled):
+            for event in past_run.events:
+                if isinstance(event, StepFailed):
                     log.warning("a step failed for want of memory here: from now on the pixels may differ from those shown")
                 try:
                     session.apply(event)
@@ -82,15 +82,15 @@ class Replay:
             if number in self._keeps:
                 session.keep()
             keyframe = session.keyframe()
-            if past.checksum is not None:
+            if past_run.checksum is not None:
                 self.compared += 1
-                self.alike += checksum(keyframe) == past.checksum
+                self.alike += checksum(keyframe) == past_run.checksum
             yield keyframe
 
 
-def _keeps(past: Past) -> Iterator[int]:
+def _keeps(past_run: RecordedRun) -> Iterator[int]:
     """The keyframes, by their place, with which a worker kept what a later one took up."""
-    for number, keyframe in enumerate(past.keyframes):
-        for event in keyframe.acts:
-            if isinstance(event, Begun) and event.resumed and event.kept is not None:
+    for number, keyframe in enumerate(past_run.keyframes):
+        for event in keyframe.events:
+            if isinstance(event, DreamStarted) and event.resumed and event.kept is not None:
                 yield number - 1 - event.kept

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig
 from streamer.dream.algorithms.dreamer_factory import make_dreamer
@@ -15,16 +14,17 @@ from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.interface import Dreaming
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
+from streamer.dream.sessions.convergence import ConvergenceDetector
+from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
-from streamer.dream.sessions.settled import Sleep
+from streamer.events import DreamStarted
 from streamer.messages import Keyframe, LayerEntry, Motion, Scene
 
 STEPS_PER_S = 10
 """Steps for one second of video when the settings leave it open."""
 
 
-def pace(dream: DreamConfig) -> tuple[int, float]:
+def steps_and_interval(dream: DreamConfig) -> tuple[int, float]:
     """Steps per keyframe, and seconds of video from one keyframe to the next.
 
     The algorithm of 2015 moves its camera only when its steps for a keyframe are done: all else would be the same picture.
@@ -68,7 +68,7 @@ class OfflineDream:
     @property
     def machine(self) -> str:
         """What its pace depends on besides the size."""
-        return machine(self._config, self.ensemble.name, self._device)
+        return pace_key(self._config, self.ensemble.name, self._device)
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
@@ -94,17 +94,21 @@ class OfflineDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        found = Estimate(None, memory(self.ensemble, self._device, self.size, self._config.dream.tile_px), room(self._device))
+        found = Estimate(
+            None,
+            needed_bytes(self.ensemble, self._device, self.size, self._config.dream.tile_px),
+            available_bytes(self._device),
+        )
         if not trial:
             return found
-        keyframes, (steps, _) = self.keyframes(lambda time_s: scene, 0), pace(self._config.dream)
+        keyframes, (steps, _) = self.keyframes(lambda time_s: scene, 0), steps_and_interval(self._config.dream)
         next(keyframes)
         return replace(
             found,
             seconds=steps * step_seconds(keyframes.step, self._device, len(self.ensemble.members)),
         )
 
-    def set_out(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
+    def new_dream(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
         """A dream at its beginning; arguments as ``keyframes`` has them."""
         return make_dreamer(self.ensemble, self._config, self.size, self._device, seed, start)
 
@@ -121,16 +125,16 @@ class OfflineDream:
         """
         dream = self._config.dream
         motion = Motion(self._config.zoom.speed, self._config.zoom.rotation)
-        begun = Begun(self.network, self.device, 0, self.size)
-        session = Session.of(lambda: self.set_out(seed, start), motion, begun, scene_at(0.0), Sleep(dream))
-        return Keyframes(session, scene_at, *pace(dream))
+        begun = DreamStarted(self.network, self.device, 0, self.size)
+        session = Session.of(lambda: self.new_dream(seed, start), motion, begun, scene_at(0.0), ConvergenceDetector(dream))
+        return Keyframes(session, scene_at, *steps_and_interval(dream))
 
 
 class Keyframes(Iterator[Keyframe]):
     """The keyframes of a script's dream, without end; they can be gone on with from any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_number")
-    at_rest = True
+    can_checkpoint = True
     """They can be gone on with from any."""
 
     def __init__(self, session: Session, scene_at: Callable[[float], Scene], steps: int, interval_s: float) -> None:

@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 
 from streamer import zoom
-from streamer.acts import UNTUNED, Act, Begun, Bump, Computing, Reseeded, Resized, Stood, Stumbled, Tuned
 from streamer.config import Config
 from streamer.dream.interface import Copy, DreamError, Dreaming, VideoRider
-from streamer.dream.sessions.settled import Sleep
+from streamer.dream.sessions.convergence import ConvergenceDetector
 from streamer.dream.sources.noise import noise
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
+from streamer.events import UNTUNED, Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.messages import Keyframe, Motion, Pose, Scene, SourcePicture
-from streamer.settings_live import NotTogether, laid_over
+from streamer.settings_live import IncompatibleSettings, laid_over
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ BLUR = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Beginning:
+class PendingKeyframe:
     """A keyframe whose picture is on its way."""
 
     copy: Copy
@@ -47,7 +47,7 @@ class Beginning:
     steps: int
     ridden: SourcePicture | None
     """As ``Keyframe`` has them."""
-    events: tuple[Act, ...]
+    events: tuple[DreamEvent, ...]
     """What led to it from the keyframe before."""
 
 
@@ -55,12 +55,12 @@ class Session:
     """A dream in progress. Not thread-safe.
 
     Args:
-        make: Puts the dream together; called for each ``Begun``.
+        make: Puts the dream together; called for each ``DreamStarted``.
         motion: How the camera moves at first.
         config: The settings that it is put together with; the usual ones if not given.
         at_s: When the dream begins, on the driver's clock.
-        latest: What an earlier session's last keyframe showed, taken up by a ``Begun`` that resumes.
-        kept: What was kept of that session besides, for a ``Begun`` that says so.
+        latest: What an earlier session's last keyframe showed, taken up by a ``DreamStarted`` that resumes.
+        kept: What was kept of that session besides, for a ``DreamStarted`` that says so.
         sleep: Watches keyframes for a dream that has settled; None leaves it alone.
         sizes: Whether the canvas takes the sizes that events tell; else it keeps its own.
         compute_with: Has the dream compute with so many threads.
@@ -80,8 +80,8 @@ class Session:
         *,
         at_s: float = 0.0,
         latest: Keyframe | None = None,
-        kept: Kept | None = None,
-        sleep: Sleep | None = None,
+        kept: DreamState | None = None,
+        sleep: ConvergenceDetector | None = None,
         sizes: bool = True,
         compute_with: Callable[[int], None] = lambda threads: None,
     ) -> None:
@@ -96,13 +96,13 @@ class Session:
         self._scene: Scene | None = None
         self._size: tuple[int, int] | None = None
         self._steps = self._number = self._reseeds = 0
-        self._coming: list[Act] = []
-        self.events: tuple[Act, ...] = ()
+        self._coming: list[DreamEvent] = []
+        self.events: tuple[DreamEvent, ...] = ()
         """What led from the keyframe before the last to the last."""
 
     @property
     def dreamer(self) -> Dreaming:
-        """The dream itself, from the first ``Begun`` on."""
+        """The dream itself, from the first ``DreamStarted`` on."""
         assert self._dreamer is not None, "every dream begins with a Begun"
         return self._dreamer
 
@@ -130,7 +130,7 @@ class Session:
         """Let the dream begin now: what was waited for before is not made up for."""
         self._origin_s, self._moved_ms, self._posed_ms, self._waiting_ms = at_s, 0.0, 0.0, 0.0
 
-    def apply(self, event: Act) -> None:
+    def apply(self, event: DreamEvent) -> None:
         """Let something happen to the dream.
 
         Raises:
@@ -141,7 +141,7 @@ class Session:
         match event:
             case int() | float():
                 self._step(event)
-            case Begun():
+            case DreamStarted():
                 self._begin(event)
             case Scene():
                 self._coming.append(event)
@@ -155,29 +155,29 @@ class Session:
             case Resized():
                 if self._sizes:
                     self.dreamer.resize(event.size)
-            case Stood():
+            case Idle():
                 self._moved_ms += event.ms
                 self._posed_ms, self._waiting_ms = self._moved_ms, 0.0
             case Tuned():
                 self._coming.append(event)
                 self._tune(event)
                 return
-            case Computing():
+            case ThreadsChanged():
                 self._compute_with(event.threads)
             case Reseeded():
                 self._reseed(event)
-            case Stumbled():
+            case StepFailed():
                 pass  # nobody can tell what it left behind
         self._coming.append(event)
 
-    def pass_over(self, event: Act) -> None:
+    def skip(self, event: DreamEvent) -> None:
         """Keep of an event what counts later, without dreaming it."""
         match event:
             case int() | float():
                 self._moved_ms += event
-            case Stood():
+            case Idle():
                 self._moved_ms += event.ms
-            case Begun():
+            case DreamStarted():
                 self._motion, self._size, self._tuned = self._motion_at_first, event.size, UNTUNED
             case Tuned():
                 self._tuned = event
@@ -198,8 +198,8 @@ class Session:
         """Go on from another picture, (H, W, 3) 0..255, and its pose."""
         self.dreamer.restore(picture, pose)
 
-    def keep(self) -> Kept:
-        """Keep what it takes besides the last keyframe to go on from there, for a ``Begun`` that says so."""
+    def keep(self) -> DreamState:
+        """Keep what it takes besides the last keyframe to go on from there, for a ``DreamStarted`` that says so."""
         self._kept = self.dreamer.keep()
         return self._kept
 
@@ -216,10 +216,10 @@ class Session:
         """
         return self.finish(self.begin(), watch=watch)
 
-    def begin(self) -> Beginning:
+    def begin(self) -> PendingKeyframe:
         """Begin a keyframe of the dream as it is now; steps may be taken before it is finished."""
         rider = self.rider
-        begun = Beginning(
+        begun = PendingKeyframe(
             self.dreamer.copy(),
             self.dreamer.pose,
             self._origin_s + self._posed_ms / 1000,
@@ -232,7 +232,7 @@ class Session:
         self._number, self._steps, self._coming = self._number + 1, 0, []
         return begun
 
-    def finish(self, begun: Beginning, *, watch: bool = True) -> Keyframe:
+    def finish(self, begun: PendingKeyframe, *, watch: bool = True) -> Keyframe:
         """The keyframe that was begun, waited for; the dream is woken where it has settled.
 
         Args:
@@ -248,7 +248,7 @@ class Session:
             self.apply(bump)
         return keyframe
 
-    def set_out(self) -> None:
+    def start_midway(self) -> None:
         """Begin in the middle, with what counts of the events that were passed over."""
         self._dreamer = self._make()
         if self._sizes and self._size is not None:
@@ -261,7 +261,12 @@ class Session:
 
     @classmethod
     def of(
-        cls, make: Callable[[], Dreaming], motion: Motion, begun: Begun, scene: Scene, sleep: Sleep | None = None
+        cls,
+        make: Callable[[], Dreaming],
+        motion: Motion,
+        begun: DreamStarted,
+        scene: Scene,
+        sleep: ConvergenceDetector | None = None,
     ) -> Session:
         """A session that has begun, with its first scene; its times count from 0.
 
@@ -273,7 +278,7 @@ class Session:
         session.apply(scene)
         return session
 
-    def _begin(self, begun: Begun) -> None:
+    def _begin(self, begun: DreamStarted) -> None:
         self._dreamer, self._motion, self._config = self._make(), self._motion_at_first, self._config_at_first
         own = self._dreamer.size
         self._waiting_ms, self._moved_ms = 0.0, self._posed_ms  # what came after the latest keyframe's move nobody has seen
@@ -316,7 +321,7 @@ class Session:
     def _tune(self, tuned: Tuned) -> None:
         try:
             config = laid_over(self._config_at_first, tuned)
-        except NotTogether as error:
+        except IncompatibleSettings as error:
             raise DreamError(str(error)) from None
         self._config = config
         self.dreamer.tune(config)
@@ -331,4 +336,4 @@ class Session:
             raise
         self._scene = scene
         if self._sleep is not None:
-            self._sleep.renew()
+            self._sleep.reset()

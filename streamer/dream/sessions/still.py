@@ -15,15 +15,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from streamer.acts import Begun
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig
 from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.device import choose_device
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
-from streamer.dream.sessions.estimate import Estimate, machine, memory, room, step_seconds
+from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
+from streamer.events import DreamStarted
 from streamer.messages import LayerEntry, Motion, Pose, Scene
 
 STEP_S = 0.1
@@ -104,7 +104,7 @@ def make_plan(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class StillIteration:
     """A picture as far as it is dreamt."""
 
     iteration: int
@@ -146,7 +146,7 @@ class StillDream:
     @property
     def machine(self) -> str:
         """What its pace depends on besides the size."""
-        return machine(self.config, self.ensemble.name, self.device)
+        return pace_key(self.config, self.ensemble.name, self.device)
 
     @property
     def wnids(self) -> Collection[str]:
@@ -163,14 +163,14 @@ class StillDream:
         """The networks' layers."""
         return self.ensemble.layer_entries
 
-    def set_out(self, scene: Scene, size: tuple[int, int], seed: int, start: np.ndarray | None = None) -> Session:
+    def new_dream(self, scene: Scene, size: tuple[int, int], seed: int, start: np.ndarray | None = None) -> Session:
         """A dream of a scene at its beginning.
 
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
         make = partial(make_dreamer, self.ensemble, self.config, size, self.device, seed, start)
-        return Session.of(make, Motion(1.0, 0.0), Begun(self.ensemble.name, self.device.type, 0, size), scene)
+        return Session.of(make, Motion(1.0, 0.0), DreamStarted(self.ensemble.name, self.device.type, 0, size), scene)
 
     def plan(self, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None) -> Plan:
         """How to dream a picture of (height, width); as ``make_plan`` says."""
@@ -185,16 +185,18 @@ class StillDream:
         Raises:
             DreamError: the network has not got one of the scene's targets.
         """
-        needed = memory(self.ensemble, self.device, plan.size, self.config.dream.tile_px)
-        found = Estimate(None, needed, room(self.device))
+        needed = needed_bytes(self.ensemble, self.device, plan.size, self.config.dream.tile_px)
+        found = Estimate(None, needed, available_bytes(self.device))
         if not found.fits or not trial:
             return found
         tried = trial_size(plan.size)
-        session = self.set_out(scene, tried, 0)
+        session = self.new_dream(scene, tried, 0)
         pixel_s = step_seconds(lambda: session.apply(1000 * STEP_S), self.device, len(self.ensemble.members)) / math.prod(tried)
         return replace(found, seconds=pixel_s * plan.iterations * sum(height * width for height, width in plan.sizes))
 
-    def dream(self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int, shown: Collection[int] | None = None) -> Stages:
+    def dream(
+        self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int, shown: Collection[int] | None = None
+    ) -> StillIterations:
         """Dream a picture, iteration by iteration.
 
         Args:
@@ -205,15 +207,15 @@ class StillDream:
             DreamError: the network has not got one of the scene's targets.
         """
         base = shrunk(picture, plan.sizes[0])
-        session = self.set_out(scene, plan.sizes[0], seed, np.clip(np.rint(base), 0, 255).astype(np.uint8))
-        return Stages(session, picture, plan)
+        session = self.new_dream(scene, plan.sizes[0], seed, np.clip(np.rint(base), 0, 255).astype(np.uint8))
+        return StillIterations(session, picture, plan)
 
 
-class Stages(Iterator[Stage]):
+class StillIterations(Iterator[StillIteration]):
     """A picture being dreamt, iteration by iteration; it can be gone on with after any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_octave", "_step")
-    at_rest = True
+    can_checkpoint = True
     """It can be gone on with after any."""
 
     def __init__(self, session: Session, picture: np.ndarray, plan: Plan) -> None:
@@ -221,12 +223,12 @@ class Stages(Iterator[Stage]):
         self._octave = self._step = 0
         self._base = shrunk(picture, plan.sizes[0])
 
-    def __next__(self) -> Stage:
+    def __next__(self) -> StillIteration:
         if self._step == self._plan.iterations:
             self._next_octave()
         self._session.apply(1000 * STEP_S)
         self._step += 1
-        return Stage(self._octave * self._plan.iterations + self._step, self._session, self._base, self._picture)
+        return StillIteration(self._octave * self._plan.iterations + self._step, self._session, self._base, self._picture)
 
     def went_on(self) -> None:
         """What was saved has been put back."""

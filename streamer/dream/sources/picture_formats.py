@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from streamer.wording import counted
+from streamer.plurals import counted
 
 HEIF = (".heic", ".heif", ".hif")
 """What telephones and cameras photograph in; read with the extra ``heif``."""

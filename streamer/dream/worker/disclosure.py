@@ -39,7 +39,7 @@ def disclosed_scene(scene: Scene) -> Scene:
     return replace(scene, user="", request_id=None)
 
 
-def whole_scene(scene: Scene, sent: Mapping[int, Scene]) -> Scene:
+def restored_scene(scene: Scene, sent: Mapping[int, Scene]) -> Scene:
     """A scene that came back, as it was before it was sent.
 
     Args:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from streamer.config import Config, RendererConfig
 from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
-from streamer.dream.worker.protocol import Elsewhere, Haste, Linked
-from streamer.dream.worker.spare import grown_s
+from streamer.dream.worker.protocol import ClusterPlacement, LinkReport, PrepareMode
+from streamer.dream.worker.spare_worker import doubled_pause_s
 from streamer.messages import LinkStatus
 
 
@@ -38,8 +38,8 @@ class Placement:
         self._settings, self._limits, self._clock = settings, limits, clock
         self._failures = 0
         self._due_s = 0.0  # from when on the cluster may be tried
-        self._linked: Linked | None = None  # of the worker at work
-        self._at_work: Elsewhere | None = None
+        self._linked: LinkReport | None = None  # of the worker at work
+        self._at_work: ClusterPlacement | None = None
         self.told: LinkStatus | None = LinkStatus("", "no worker has begun there yet") if self._remote else None
         """How it stands; None where no cluster is asked for."""
 
@@ -52,36 +52,36 @@ class Placement:
         """Whether nobody is to dream here."""
         return self._settings.fallback == "none"
 
-    def next(self) -> Elsewhere | None:
+    def next(self) -> ClusterPlacement | None:
         """Where a worker that is waited for is to be; None for here."""
         if not self._remote or not (self._stays or self._clock() >= self._due_s):
             return None
-        return Elsewhere(self._settings)
+        return ClusterPlacement(self._settings)
 
-    def spare(self, device: str) -> tuple[Elsewhere | None, Haste]:
+    def spare(self, device: str) -> tuple[ClusterPlacement | None, PrepareMode]:
         """Where the spare is to be, and how far it prepares.
 
         Args:
             device: what the worker at work has: a second network is held in a computer's memory, but not in that of a GPU.
         """
-        usual = Haste.SPARE if device == "cpu" else Haste.SPARE_LIGHT
+        usual = PrepareMode.SPARE if device == "cpu" else PrepareMode.SPARE_LIGHT
         if not self._remote:
             return None, usual
         if self._at_work is None:  # here for want of another place
-            return (Elsewhere(self._settings), Haste.SPARE) if self._clock() >= self._due_s else (None, usual)
-        if self._linked is not None and self._linked.rooms and self._clock() >= self._due_s:
-            return Elsewhere(self._settings, (self._linked.node,)), Haste.SPARE
-        return (Elsewhere(self._settings) if self._stays else None), Haste.SPARE_LIGHT
+            return (ClusterPlacement(self._settings), PrepareMode.SPARE) if self._clock() >= self._due_s else (None, usual)
+        if self._linked is not None and self._linked.free_nodes and self._clock() >= self._due_s:
+            return ClusterPlacement(self._settings, (self._linked.node,)), PrepareMode.SPARE
+        return (ClusterPlacement(self._settings) if self._stays else None), PrepareMode.SPARE_LIGHT
 
-    def is_better(self, spare: Elsewhere | None) -> bool:
+    def is_better(self, spare: ClusterPlacement | None) -> bool:
         """Whether another spare than this one, which computes there, could be had now: on the cluster, on another node."""
         if not self._remote or self._clock() < self._due_s:
             return False
         if self._at_work is None:
             return spare is None
-        return bool(self._linked is not None and self._linked.rooms and (spare is None or not spare.avoid))
+        return bool(self._linked is not None and self._linked.free_nodes and (spare is None or not spare.avoid))
 
-    def relieves(self, spare: Elsewhere | None) -> bool:
+    def relieves(self, spare: ClusterPlacement | None) -> bool:
         """Whether a spare that is prepared is to take over from a worker that is well."""
         return self._remote and self._at_work is None and spare is not None
 
@@ -92,11 +92,11 @@ class Placement:
         device = "auto" if config.device == "cuda" else config.device
         return with_measured_format(config.model_copy(update={"device": device}), dreaming_threads())
 
-    def begin(self, elsewhere: Elsewhere | None) -> None:
+    def begin(self, cluster_placement: ClusterPlacement | None) -> None:
         """A worker begins there."""
-        self._at_work, self._linked = elsewhere, None
+        self._at_work, self._linked = cluster_placement, None
 
-    def heard(self, linked: Linked) -> None:
+    def heard(self, linked: LinkReport) -> None:
         """How the worker at work is linked."""
         self._linked, self.told = linked, linked.status
 
@@ -105,14 +105,14 @@ class Placement:
         if self._at_work is not None:
             self._failures = 0
 
-    def lost(self, elsewhere: Elsewhere | None, why: str) -> bool:
+    def lost(self, cluster_placement: ClusterPlacement | None, why: str) -> bool:
         """A worker ended by itself, at work or as a spare; returns whether it was on the cluster."""
-        if elsewhere is None:
+        if cluster_placement is None:
             return False
         self._failures += 1
-        self._due_s = self._clock() + grown_s(self._limits.pause_s, self._failures - 1, self._limits.pause_most_s)
-        if self._at_work is None or elsewhere is self._at_work:
+        self._due_s = self._clock() + doubled_pause_s(self._limits.pause_s, self._failures - 1, self._limits.pause_most_s)
+        if self._at_work is None or cluster_placement is self._at_work:
             self.told = LinkStatus("", why)
-        if elsewhere is self._at_work:
+        if cluster_placement is self._at_work:
             self._at_work = self._linked = None
         return True

@@ -19,32 +19,32 @@ from streamer.config import Config
 from streamer.dream.device import most_pixels
 from streamer.dream.interface import DreamFactory
 from streamer.dream.sources.picture_feed import PictureFeed
-from streamer.dream.worker import work
+from streamer.dream.worker import worker_main
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.kernel_memory import KernelMemory
+from streamer.dream.worker.desired_state import DesiredState
+from streamer.dream.worker.frame_slots import STATE_SLOT, FrameSlots
+from streamer.dream.worker.oom_kills import OomKillCounter
 from streamer.dream.worker.protocol import (
     Assignment,
-    Beat,
     Begin,
+    ClusterPlacement,
     Command,
-    Elsewhere,
     Failed,
-    Free,
-    Haste,
+    FreeSlot,
+    Heartbeat,
     Hello,
-    KeptAt,
-    Left,
+    KeyframeReady,
     Prepared,
+    PrepareMode,
     Report,
     Resume,
-    Shot,
+    ResumeSlots,
     Stop,
+    StoredState,
 )
-from streamer.dream.worker.ring import KEPT, Ring
-from streamer.dream.worker.wishes import Wishes
-from streamer.kept import Kept
+from streamer.dream_state import DreamState
 from streamer.messages import Motion
-from streamer.processes import deaf_to_terminals, exit_code, starved_s
+from streamer.processes import cpu_wait_s, exit_code, terminal_signals_blocked
 
 UNHEARD = 16
 """Commands under way that a worker has not confirmed; further ones wait, and of each kind only the latest is sent then."""
@@ -84,58 +84,58 @@ class WorkerProcess:
         seed: int,
         factory: DreamFactory | None = None,
         feed: PictureFeed | None = None,
-        haste: Haste = Haste.NOW,
-        elsewhere: Elsewhere | None = None,
+        prepare_mode: PrepareMode = PrepareMode.NOW,
+        cluster_placement: ClusterPlacement | None = None,
         *,
         threads: int = 0,
-        lends: bool = True,
+        frees_slots: bool = True,
     ) -> None:
         self.seed = seed
         """Of its dream."""
-        self.elsewhere = elsewhere
+        self.cluster_placement = cluster_placement
         """Where it computes."""
         self.step_s = 0.0
         """Seconds a step takes, as far as it has told."""
         self.prepared = False
         """Whether nothing but its first step is left to do once it is told to begin."""
-        self._haste, self._lends = haste, lends
-        self._told = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
+        self._prepare_mode, self._frees_slots = prepare_mode, frees_slots
+        self._told = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
         self._sent = self._heard = 0
         self._offset_s = 0.0
         self._dismissed = False
-        self._memory = KernelMemory()
+        self._memory = OomKillCounter()
         pixels = most_pixels(config.canvas, config.video)
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         try:
-            with deaf_to_terminals():  # what keeps track of shared memory is a process that begins with the first of it
-                self._ring = Ring(pixels * (3 if feed is None else 6), pixels * KEPT_BYTES_A_PIXEL + KEPT_BYTES)
+            with terminal_signals_blocked():  # what keeps track of shared memory is a process that begins with the first of it
+                self._frame_slots = FrameSlots(pixels * (3 if feed is None else 6), pixels * KEPT_BYTES_A_PIXEL + KEPT_BYTES)
         except BaseException:
             self.connection.close()
             theirs.close()
             raise
-        assignment = Assignment(config, seed, factory, self._ring, feed, haste, elsewhere, threads)
-        name = "dream" if haste is Haste.NOW else "spare"
-        main, niceness = (work.main, work.NICENESS) if elsewhere is None else (_speak, RELAY_NICENESS)
+        assignment = Assignment(config, seed, factory, self._frame_slots, feed, prepare_mode, cluster_placement, threads)
+        name = "dream" if prepare_mode is PrepareMode.NOW else "spare"
+        main, niceness = (worker_main.main, worker_main.NICENESS) if cluster_placement is None else (_speak, RELAY_NICENESS)
         self._process = spawn.Process(target=main, args=(theirs, assignment), name=name, daemon=True)
         try:
-            if not work.NICE_THREADS:
+            if not worker_main.NICE_THREADS:
                 self._start()
             else:  # it gives way from its first moment on: who starts a process hands down how nice its thread is
-                with ThreadPoolExecutor(1, initializer=work.give_way, initargs=(niceness,)) as aside:
+                with ThreadPoolExecutor(1, initializer=worker_main.lower_priority, initargs=(niceness,)) as aside:
                     aside.submit(self._start).result()
         except BaseException:
             self.connection.close()
-            self._ring.close()
+            self._frame_slots.close()
             raise
         finally:
             theirs.close()
 
     def _start(self) -> None:
-        with deaf_to_terminals(), _main_left_alone():
+        with terminal_signals_blocked(), _main_left_alone():
             self._process.start()
 
-    def begin(self, wishes: Wishes, resume: Resume | None, level: int = 0) -> None:
+    def begin(self, desired: DesiredState, resume: Resume | None, level: int = 0) -> None:
         """Tell it to dream; to be called once, before ``tell``.
 
         Args:
@@ -143,23 +143,23 @@ class WorkerProcess:
             resume: Where an earlier worker got to, at a size that canvases of these settings have.
             level: By how many levels the canvas is to be smaller than usual.
         """
-        self._told = replace(self._told, bumps=wishes.bumps, twists=wishes.twists, inspections=wishes.inspections)
-        self.go_on(resume, level)
+        self._told = replace(self._told, bumps=desired.bumps, twists=desired.twists, inspections=desired.inspections)
+        self.resume_from(resume, level)
         if resume is not None and resume.scene is not None:  # another one is faded over to, as ever
             self.tell(replace(self._told, scene=resume.scene))
 
-    def go_on(self, resume: Resume | None, level: int = 0) -> None:
+    def resume_from(self, resume: Resume | None, level: int = 0) -> None:
         """Tell it to dream from where an earlier worker got to, and nothing else."""
         left = None
         if resume is not None:
             ridden, pictures = resume.ridden, resume.picture
             if ridden is not None:
                 pictures = np.concatenate([pictures, ridden.image])
-            self._ring.write(0, pictures)
+            self._frame_slots.write(0, pictures)
             on = None if ridden is None else (ridden.number, ridden.time_s)
             height, width = resume.picture.shape[:2]
-            kept = None if resume.kept is None else KeptAt.put(self._ring, resume.kept)
-            left = Left((height, width), resume.pose, resume.time_s, on, kept, resume.kept_ago)
+            kept = None if resume.kept is None else StoredState.put(self._frame_slots, resume.kept)
+            left = ResumeSlots((height, width), resume.pose, resume.time_s, on, kept, resume.kept_ago)
         self.command(Begin(left, level))
 
     @property
@@ -170,24 +170,24 @@ class WorkerProcess:
     @property
     def starved_s(self) -> float:
         """Seconds that it has waited for a core in all, though it had work; 0 where the system does not tell."""
-        return starved_s(self._process.pid)
+        return cpu_wait_s(self._process.pid)
 
     @property
     def lives(self) -> bool:
         """Whether the process is there."""
         return self._process.is_alive()
 
-    def tell(self, wishes: Wishes) -> None:
+    def tell(self, desired: DesiredState) -> None:
         """Send what it has not been told yet."""
-        changes = wishes.after(self._told)
+        changes = desired.after(self._told)
         if changes and self._sent - self._heard <= UNHEARD:
             for command in changes:
                 self.command(command)
             self._sent += len(changes)
-            self._told = wishes
+            self._told = desired
 
     def receive(self) -> tuple[Report, np.ndarray | None]:
-        """What it reports next, with what lies in the slot if it is a ``Shot``: the picture, and below it the one ridden on.
+        """The next report; of a ``KeyframeReady`` also what is in its slot: the picture, and below it the base picture.
 
         Raises:
             EOFError, OSError: it is gone.
@@ -199,42 +199,42 @@ class WorkerProcess:
                 offset_s = time.monotonic() - report.clock_s
                 self._offset_s = offset_s if abs(offset_s) > SAME_CLOCK_S else 0.0
             case Prepared():
-                self.prepared = self._haste is Haste.SPARE
-            case Beat():
+                self.prepared = self._prepare_mode is PrepareMode.SPARE
+            case Heartbeat():
                 self._heard, self.step_s = report.heard, report.step_s
-            case Shot():
+            case KeyframeReady():
                 self.step_s = report.step_s
                 height, width = report.size
-                picture = self._ring.read(report.slot, (height if report.ridden is None else 2 * height, width))
-                if self._lends:
+                picture = self._frame_slots.read(report.slot, (height if report.ridden is None else 2 * height, width))
+                if self._frees_slots:
                     self.free(report.slot)
                 return report, picture
         return report, None
 
     def free(self, slot: int) -> None:
         """A slot is the worker's again."""
-        self.command(Free(slot))
+        self.command(FreeSlot(slot))
 
-    def kept(self, shot: Shot) -> Kept | None:
+    def kept(self, keyframe_ready: KeyframeReady) -> DreamState | None:
         """What was kept of the dream with a shot just received, if it was."""
-        if shot.kept is None:
+        if keyframe_ready.kept is None:
             return None
-        kept = shot.kept.get(self._ring)
-        if self._lends:
-            self.free(KEPT)
+        kept = keyframe_ready.kept.get(self._frame_slots)
+        if self._frees_slots:
+            self.free(STATE_SLOT)
         return kept
 
-    def time_s(self, shot: Shot) -> float:
+    def time_s(self, keyframe_ready: KeyframeReady) -> float:
         """When a shot's camera stood there, on our monotonic clock."""
-        return shot.time_s + self._offset_s
+        return keyframe_ready.time_s + self._offset_s
 
-    def obituary(self) -> Failed:
+    def exit_reason(self) -> Failed:
         """How it ended without a word."""
-        what = "the worker" if self.elsewhere is None else "the process that speaks with the cluster"
+        what = "the worker" if self.cluster_placement is None else "the process that speaks with the cluster"
         code = exit_code(self._process, KILL_S)
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                for_memory = self._memory.rose() if code == -9 and self.elsewhere is None else False
+                for_memory = self._memory.rose() if code == -9 and self.cluster_placement is None else False
                 if for_memory:
                     return Failed("the system ended the worker for want of memory", "", lasting=False, cause=Cause.MEMORY)
                 hint = "; was there memory enough?" if for_memory is None else ""
@@ -261,7 +261,7 @@ class WorkerProcess:
         exit_code(self._process)
         self._process.close()
         self.connection.close()
-        self._ring.close()
+        self._frame_slots.close()
 
     def command(self, command: Command | Begin) -> None:
         """Send a command as it is."""

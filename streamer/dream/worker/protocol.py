@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from streamer.acts import Act, Bump, Tuned
 from streamer.config import Config, RendererConfig
 from streamer.dream.interface import DreamFactory
 from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.ring import Place, Ring
-from streamer.kept import Kept
+from streamer.dream.worker.frame_slots import ArrayPlace, FrameSlots
+from streamer.dream_state import DreamState
+from streamer.events import Bump, DreamEvent, Tuned
 from streamer.messages import LayerEntry, LinkStatus, Motion, Pose, Scene, SourcePicture, StepView
 
 
@@ -33,13 +33,13 @@ class Resume:
     """The picture that it rode on."""
     scene: Scene | None = None
     """What it dreamt of; None for what it is told first."""
-    kept: Kept | None = None
+    kept: DreamState | None = None
     """What it takes besides to go on; None for no momentum and fresh chance."""
     kept_ago: int = 0
     """How many pictures before this one that was kept."""
 
 
-class Haste(Enum):
+class PrepareMode(Enum):
     """How a worker process prepares before it is told to begin."""
 
     NOW = "now"
@@ -51,7 +51,7 @@ class Haste(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class ClusterPlacement:
     """A worker on a node of a cluster, which a process here speaks for."""
 
     settings: RendererConfig
@@ -67,11 +67,11 @@ class Assignment:
     seed: int
     factory: DreamFactory | None
     """None for the real one."""
-    ring: Ring
+    frame_slots: FrameSlots
     feed: PictureFeed | None = None
     """Pictures of a moving source; None where nothing is ridden on."""
-    haste: Haste = Haste.NOW
-    elsewhere: Elsewhere | None = None
+    prepare_mode: PrepareMode = PrepareMode.NOW
+    cluster_placement: ClusterPlacement | None = None
     """Where the dream is computed; None for in the worker's own process."""
     threads: int = 0
     """To compute with; 0 for as many as suit the machine."""
@@ -81,28 +81,28 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAt:
+class StoredState:
     """What was kept of a dream, its arrays in the ring."""
 
     network: str
     algorithm: str
     pose: Pose
     numbers: Mapping[str, Any]
-    places: tuple[Place, ...]
+    places: tuple[ArrayPlace, ...]
 
     @classmethod
-    def put(cls, ring: Ring, kept: Kept) -> KeptAt | None:
+    def put(cls, frame_slots: FrameSlots, kept: DreamState) -> StoredState | None:
         """Put it there; None where there is no room for it."""
-        places = ring.write_kept(kept.arrays)
+        places = frame_slots.write_state(kept.arrays)
         return None if places is None else cls(kept.network, kept.algorithm, kept.pose, kept.numbers, places)
 
-    def get(self, ring: Ring) -> Kept:
+    def get(self, frame_slots: FrameSlots) -> DreamState:
         """A copy of it."""
-        return Kept(self.network, self.algorithm, self.pose, ring.read_kept(self.places), self.numbers)
+        return DreamState(self.network, self.algorithm, self.pose, frame_slots.read_state(self.places), self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ResumeSlots:
     """Where an earlier worker got to: its last picture lies in the ring's first slot."""
 
     size: tuple[int, int]
@@ -112,17 +112,17 @@ class Left:
     """When the camera stood there, on the renderer's monotonic clock."""
     ridden: tuple[int, float] | None = None
     """Number and time of the picture that it rode on, which then lies in the slot below the other, at the same size."""
-    kept: KeptAt | None = None
+    kept: StoredState | None = None
     """What was kept of it; None where nothing was."""
     kept_ago: int = 0
     """How many pictures before the last one that was."""
 
-    def opened(self, ring: Ring) -> Resume:
+    def opened(self, frame_slots: FrameSlots) -> Resume:
         """A copy of it, but for what was kept."""
         height, width = self.size
         if self.ridden is None:
-            return Resume(ring.read(0, self.size), self.pose, self.time_s)
-        pictures = ring.read(0, (2 * height, width))
+            return Resume(frame_slots.read(0, self.size), self.pose, self.time_s)
+        pictures = frame_slots.read(0, (2 * height, width))
         return Resume(pictures[:height], self.pose, self.time_s, SourcePicture(pictures[height:], *self.ridden))
 
 
@@ -130,9 +130,9 @@ class Left:
 class Begin:
     """Dream, from where an earlier worker got to if there was one. Comes once, before all other commands but ``Stop``."""
 
-    left: Left | None
+    left: ResumeSlots | None
     level: int = 0
-    """By how many levels the canvas is smaller than usual, for want of memory (``budget``)."""
+    """By how many levels the canvas is smaller than usual, for want of memory (``step_scheduler``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Thrift:
+class ResourceLimit:
     """Take less of the machine, or as much as ever again."""
 
     threads_fewer: int = 0
@@ -152,7 +152,7 @@ class Thrift:
     """Part of the time that steps may take; it rests otherwise."""
 
 
-PLENTY = Thrift()
+NO_LIMIT = ResourceLimit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Free:
+class FreeSlot:
     """A slot's picture has been copied out."""
 
     slot: int
@@ -172,7 +172,7 @@ class Stop:
     """End after the step at hand."""
 
 
-Command = Scene | Motion | Tuned | Bump | Pause | Thrift | Inspect | Free | Stop
+Command = Scene | Motion | Tuned | Bump | Pause | ResourceLimit | Inspect | FreeSlot | Stop
 """Those that a worker obeys while it dreams."""
 
 
@@ -196,7 +196,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """All is there, and waits for ``Begin``."""
+    """All is there, and waits for ``WorkStarter``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +212,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """A sign of life of the dreaming loop."""
 
     step_s: float
     """Seconds a step takes; 0 before that is known."""
     heard: int
-    """Commands received so far, ``Free`` not counted."""
+    """Commands received so far, ``FreeSlot`` not counted."""
     median_s: float = 0.0
     """Median of what the latest steps took; 0 before that is known."""
     sets_up: bool = False
@@ -226,7 +226,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class KeyframeReady:
     """A picture lies in a slot of the shared memory."""
 
     slot: int
@@ -238,29 +238,29 @@ class Shot:
     scene: Scene
     steps: int
     step_s: float
-    acts: tuple[Act, ...] = ()
+    events: tuple[DreamEvent, ...] = ()
     """All that was done to the dream since the picture that was sent before."""
     ridden: tuple[int, float] | None = None
     """Number and time of the picture ridden on, which then lies in the slot below the other, at the same size."""
-    kept: KeptAt | None = None
+    kept: StoredState | None = None
     """What was kept of the dream with it; most pictures come without."""
     checksum: int | None = None
     """As in ``Keyframe``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkReport:
     """How the link to a worker elsewhere does; comes once it is there, and each second from then on."""
 
     node: str
     """Id of the worker's node; empty before it has one."""
-    rooms: int
+    free_nodes: int
     """Other nodes that have room for such a worker."""
     status: LinkStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Spoilt:
+class PictureRejected:
     """A picture that nobody should see was not sent."""
 
     message: str
@@ -276,7 +276,7 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class NonFatalError:
     """Something went wrong, and the dream goes on."""
 
     message: str
@@ -298,11 +298,24 @@ class Failed:
     cause: Cause = Cause.OTHER
 
 
-def log_again(record: logging.LogRecord) -> None:
+def forward_log_record(record: logging.LogRecord) -> None:
     """Log a line that a worker sent, if lines of its level are logged here."""
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
         logger.handle(record)
 
 
-Report = Hello | Busy | Prepared | Ready | Beat | Shot | Linked | Spoilt | Inspected | Trouble | Failed | logging.LogRecord
+Report = (
+    Hello
+    | Busy
+    | Prepared
+    | Ready
+    | Heartbeat
+    | KeyframeReady
+    | LinkReport
+    | PictureRejected
+    | Inspected
+    | NonFatalError
+    | Failed
+    | logging.LogRecord
+)

@@ -17,38 +17,38 @@ from multiprocessing.connection import wait
 
 import numpy as np
 
-from streamer.acts import Act, Tuned
 from streamer.config import Config
 from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
 from streamer.dream.interface import DreamFactory
 from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.patience import Patience, SilenceLimits
+from streamer.dream.worker.degradation import Degradation
+from streamer.dream.worker.desired_state import DesiredState
 from streamer.dream.worker.placement import Placement, PlacementLimits
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import (
-    Beat,
     Busy,
-    Elsewhere,
+    ClusterPlacement,
     Failed,
-    Haste,
+    Heartbeat,
     Inspected,
-    Linked,
+    KeyframeReady,
+    LinkReport,
+    NonFatalError,
+    PictureRejected,
+    PrepareMode,
     Ready,
     Report,
+    ResourceLimit,
     Resume,
-    Shot,
-    Spoilt,
-    Thrift,
-    Trouble,
-    log_again,
+    forward_log_record,
 )
-from streamer.dream.worker.retreat import Retreat
-from streamer.dream.worker.spare import Spare, SpareLimits, grown_s, why
-from streamer.dream.worker.switching import Switch, Turn, alike, can_dream, named
-from streamer.dream.worker.wishes import Wishes
-from streamer.kept import Kept
+from streamer.dream.worker.settings_switch import SettingsSwitch, SpareAction, can_dream, described, shares_state
+from streamer.dream.worker.spare_worker import SpareLimits, SpareWorker, doubled_pause_s, error_text
+from streamer.dream.worker.worker_watchdog import SilenceLimits, WorkerWatchdog
+from streamer.dream_state import DreamState
+from streamer.events import DreamEvent, Tuned
 from streamer.messages import Inspection, Keyframe, LinkStatus, Motion, RendererStatus, Scene, SourcePicture
 from streamer.processes import LOOK_S, RoundClock
 
@@ -59,7 +59,7 @@ RATE_OVER = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RendererLimits:
     """How patient a renderer is."""
 
     silence: SilenceLimits = field(default_factory=SilenceLimits)
@@ -76,7 +76,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Life:
+class _WorkerRun:
     """What became of a worker."""
 
     ended: Failed | None = None
@@ -86,7 +86,7 @@ class _Life:
     began_s: float = 0.0
     latest_s: float = 0.0
     """When the first and the latest of them came."""
-    elsewhere: Elsewhere | None = None
+    cluster_placement: ClusterPlacement | None = None
     """Where it was."""
 
 
@@ -115,29 +115,29 @@ class Renderer:
         feed: PictureFeed | None = None,
         first: WorkerProcess | None = None,
         latest: Keyframe | None = None,
-        kept: Kept | None = None,
-        on_acts: Callable[[Keyframe, tuple[Act, ...]], None] | None = None,
+        kept: DreamState | None = None,
+        on_events: Callable[[Keyframe, tuple[DreamEvent, ...]], None] | None = None,
         on_switched: Callable[[Config], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        limits: Limits | None = None,
+        limits: RendererLimits | None = None,
     ) -> None:
         self._seed, self._factory, self._feed = seed, factory, feed
-        self._on_acts, self._on_switched = on_acts, on_switched
-        self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or Limits()
+        self._on_events, self._on_switched = on_events, on_switched
+        self._on_keyframe, self._clock, self._limits = on_keyframe, clock, limits or RendererLimits()
         self._first = first
         self._rounds = RoundClock(clock)
         self._placement = Placement(config.renderer, self._limits.placement, self._rounds)
-        self._spare = Spare(self._make_spare, self._limits.spare, self._rounds, self._lose_spare)
+        self._spare = SpareWorker(self._make_spare, self._limits.spare, self._rounds, self._lose_spare)
         # Once, so that all workers of the same settings compute alike.
-        self._retreat = Retreat(self._settled(config), clock)
-        self._switch = Switch(config)
+        self._degradation = Degradation(self._settled(config), clock)
+        self._switch = SettingsSwitch(config)
         self._withheld: Scene | None = None  # a scene that the network to come may not have
         self._swaps = False  # whether a prepared spare is to take the place of a worker that is well
         self._stopped_s: float | None = None  # when the dream did, while it has not gone on
         self._lock = threading.Lock()  # over wishes and alarm
-        self._wishes = Wishes(Motion(config.zoom.speed, config.zoom.rotation))
-        self._alarm, self._button = multiprocessing.Pipe(duplex=False)
-        self._pressed = False
+        self._desired = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
+        self._wakeup_reader, self._wakeup_writer = multiprocessing.Pipe(duplex=False)
+        self._wakeup_sent = False
         self._status = RendererStatus(activity="starting")
         self._erred_s = 0.0  # when the last thing went wrong, if any did
         self._failure = ""
@@ -157,16 +157,16 @@ class Renderer:
 
     def scene(self, scene: Scene) -> None:
         """Dream this from now on; the same scene again changes nothing."""
-        self._wish(lambda wishes: replace(wishes, scene=scene))
+        self._change_desired(lambda desired: replace(desired, scene=scene))
 
     def motion(self, motion: Motion) -> None:
         """Move the camera differently from now on."""
-        self._wish(lambda wishes: replace(wishes, motion=motion))
+        self._change_desired(lambda desired: replace(desired, motion=motion))
 
     def tune(self, tuned: Tuned) -> None:
         """Go by other settings from the next keyframe on."""
         if not self._switch.tune(tuned):
-            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+            self._change_desired(lambda desired: replace(desired, tuned=tuned))
 
     def switch(self, config: Config, tuned: Tuned) -> None:
         """Go over to another network or algorithm, from the picture that this one has got to once a worker for it is prepared.
@@ -176,19 +176,19 @@ class Renderer:
             tuned: The settings that it is to go by, as they differ from those.
         """
         self._switch.ask(config, tuned)
-        self._wish(lambda wishes: wishes, wake=True)
+        self._change_desired(lambda desired: desired, wake=True)
 
     def bump(self) -> None:
         """Wake a settled dream by noise."""
-        self._wish(lambda wishes: replace(wishes, bumps=wishes.bumps + 1))
+        self._change_desired(lambda desired: replace(desired, bumps=desired.bumps + 1))
 
     def twist(self) -> None:
         """Wake a settled dream by a slight twist."""
-        self._wish(lambda wishes: replace(wishes, twists=wishes.twists + 1))
+        self._change_desired(lambda desired: replace(desired, twists=desired.twists + 1))
 
     def inspect(self) -> None:
         """Have the worker show what a step is made of, when it has time for that."""
-        self._wish(lambda wishes: replace(wishes, inspections=wishes.inspections + 1))
+        self._change_desired(lambda desired: replace(desired, inspections=desired.inspections + 1))
 
     def inspection(self) -> Inspection | None:
         """What the worker showed last; None before the first."""
@@ -196,17 +196,17 @@ class Renderer:
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on. Keyframes still come, of a camera that does not move."""
-        self._wish(lambda wishes: replace(wishes, paused=paused))
+        self._change_desired(lambda desired: replace(desired, paused=paused))
 
-    def save(self, thrift: Thrift) -> None:
+    def save(self, resource_limit: ResourceLimit) -> None:
         """Take so much of the machine from now on."""
-        self._wish(lambda wishes: replace(wishes, thrift=thrift))
+        self._change_desired(lambda desired: replace(desired, resource_limit=resource_limit))
 
     def latest(self) -> Keyframe | None:
         """The newest keyframe; None before the first."""
         return self._latest
 
-    def kept(self) -> tuple[Keyframe, Kept] | None:
+    def kept(self) -> tuple[Keyframe, DreamState] | None:
         """A late keyframe, and what it takes besides to go on from there; None before the first."""
         return self._kept
 
@@ -216,7 +216,7 @@ class Renderer:
         switching, error, failures = self._switch.told
         return replace(
             status,
-            reduced=self._retreat.told,
+            reduced=self._degradation.told,
             link=self._link(),
             last_error_ago_s=max(0.0, self._clock() - self._erred_s) if status.last_error else None,
             switching=switching,
@@ -228,7 +228,7 @@ class Renderer:
         link, spare = self._placement.told, self._spare
         if link is None or not spare.waits:
             return link
-        return replace(link, spare="here" if spare.elsewhere is None else "cluster")
+        return replace(link, spare="here" if spare.cluster_placement is None else "cluster")
 
     @property
     def failure(self) -> str:
@@ -239,22 +239,22 @@ class Renderer:
         """End the worker, by force when it has not ended after so many seconds; nothing of it is left afterwards."""
         self._stop_by_s = time.monotonic() + deadline_s
         self._stopping.set()
-        self._wish(lambda wishes: wishes, wake=True)
+        self._change_desired(lambda desired: desired, wake=True)
         if self._thread.ident is not None:
             self._thread.join()
         if self._first is not None:
             self._first.dismiss(0.0)
         with self._lock:
-            self._alarm.close()
-            self._button.close()
+            self._wakeup_reader.close()
+            self._wakeup_writer.close()
 
-    def _wish(self, change: Callable[[Wishes], Wishes], *, wake: bool = False) -> None:
+    def _change_desired(self, change: Callable[[DesiredState], DesiredState], *, wake: bool = False) -> None:
         """Change what the worker is to do, and wake the thread to tell it."""
         with self._lock:
-            before, self._wishes = self._wishes, change(self._wishes)
-            if (wake or self._wishes != before) and not self._pressed and not self._button.closed:
-                self._pressed = True
-                self._button.send_bytes(b"!")
+            before, self._desired = self._desired, change(self._desired)
+            if (wake or self._desired != before) and not self._wakeup_sent and not self._wakeup_writer.closed:
+                self._wakeup_sent = True
+                self._wakeup_writer.send_bytes(b"!")
 
     # From here on: the renderer's own thread.
 
@@ -263,32 +263,34 @@ class Renderer:
         try:
             while not self._stopping.is_set():
                 try:
-                    hand, first, self._first = self._first or self._spare.take() or self._make_now(), self._first, None
+                    worker, first, self._first = self._first or self._spare.take() or self._make_now(), self._first, None
                 except (OSError, RuntimeError) as error:
-                    life = _Life(Failed(f"no process can be started: {why(error)}", "", lasting=False))
+                    life = _WorkerRun(Failed(f"no process can be started: {error_text(error)}", "", lasting=False))
                 else:
                     if first is None:
                         self._begin_switch()
-                    self._placement.begin(hand.elsewhere)
-                    life = self._employ(hand)
+                    self._placement.begin(worker.cluster_placement)
+                    life = self._serve(worker)
                     hopeless += 1
                 if self._stopping.is_set():
                     return
                 if life.ended is None:
                     log.info("another worker takes over, %s", self._why_another())
                     continue
-                lost = self._placement.lost(life.elsewhere, life.ended.message)
+                lost = self._placement.lost(life.cluster_placement, life.ended.message)
                 if self._switch.tried:
                     self._fail_switch(life.ended)
                     continue
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
-                if self._mourn(life):
+                if self._record_exit(life):
                     hopeless = 0  # there is something left to try
                 # What a node cannot dream another may.
                 if (life.ended.lasting and not lost) or (not self._ready and hopeless >= self._limits.tries):
                     self._give_up(life.ended.message)
                     return
-                pause_s = grown_s(self._limits.backoff_s, failures - 1, self._limits.backoff_most_s) if failures else 0.0
+                pause_s = (
+                    doubled_pause_s(self._limits.backoff_s, failures - 1, self._limits.backoff_most_s) if failures else 0.0
+                )
                 when = f"in {pause_s:g} s" if pause_s else "at once"
                 log.warning("the dream stopped: %s; it goes on with a new worker %s", life.ended.message, when)
                 self._stopping.wait(pause_s)
@@ -299,58 +301,58 @@ class Renderer:
         finally:
             self._spare.dismiss()
 
-    def _employ(self, hand: WorkerProcess) -> _Life:
+    def _serve(self, worker: WorkerProcess) -> _WorkerRun:
         """Have a worker dream, and serve it until it ends, which it is made to, or is stopped."""
-        life = _Life(elsewhere=hand.elsewhere)
-        patience = Patience(
+        life = _WorkerRun(cluster_placement=worker.cluster_placement)
+        watchdog = WorkerWatchdog(
             self._limits.silence,
             self._rounds,
-            prepared=hand.prepared,
+            prepared=worker.prepared,
             median_s=self._median_s,
-            starved=lambda: hand.starved_s,
+            starved=lambda: worker.starved_s,
         )
         try:
             with self._lock:
-                wishes = self._wishes
-            hand.begin(wishes, self._resume(), self._retreat.level)
+                desired = self._desired
+            worker.begin(desired, self._resume(), self._degradation.level)
             while not self._stopping.is_set() and life.ended is None and not self._is_relieved():
                 with self._lock:
-                    wishes = self._wishes
-                hand.tell(replace(wishes, scene=None) if wishes.scene is self._withheld else wishes)
-                watched = [hand.connection, hand.sentinel, self._alarm, *self._spare.watched]
-                wait_s = max(0.0, min(patience.left_s, self._spare.left_s, LOOK_S))
+                    desired = self._desired
+                worker.tell(replace(desired, scene=None) if desired.scene is self._withheld else desired)
+                watched = [worker.connection, worker.sentinel, self._wakeup_reader, *self._spare.watched]
+                wait_s = max(0.0, min(watchdog.left_s, self._spare.left_s, LOOK_S))
                 ready = wait(watched, wait_s)
                 self._rounds.look(wait_s)
-                if self._alarm in ready:
-                    self._hush()
-                if hand.connection in ready:
+                if self._wakeup_reader in ready:
+                    self._clear_wakeup()
+                if worker.connection in ready:
                     try:
-                        report, picture = hand.receive()
+                        report, picture = worker.receive()
                     except (EOFError, OSError):
-                        life.ended = hand.obituary()
+                        life.ended = worker.exit_reason()
                         continue
-                    patience.heard(report)
-                    self._median_s = patience.median_s
-                    self._hear(hand, report, picture, life)
-                elif hand.sentinel in ready:
-                    life.ended = hand.obituary()
-                elif patience.left_s <= 0:
-                    life.ended = Failed(f"the worker was silent for {patience.seconds:.3g} s", "", lasting=False)
+                    watchdog.heard(report)
+                    self._median_s = watchdog.median_s
+                    self._hear(worker, report, picture, life)
+                elif worker.sentinel in ready:
+                    life.ended = worker.exit_reason()
+                elif watchdog.left_s <= 0:
+                    life.ended = Failed(f"the worker was silent for {watchdog.seconds:.3g} s", "", lasting=False)
                 self._spare.look(ready)
                 self._look_at_switch()
         finally:
             if self._stopping.is_set():
                 self._spare.dismiss()
-                hand.dismiss(max(0.0, self._stop_by_s - time.monotonic()))
+                worker.dismiss(max(0.0, self._stop_by_s - time.monotonic()))
             else:
-                hand.dismiss(0.0)
+                worker.dismiss(0.0)
         return life
 
-    def _hear(self, hand: WorkerProcess, report: Report, picture: np.ndarray | None, life: _Life) -> None:
+    def _hear(self, worker: WorkerProcess, report: Report, picture: np.ndarray | None, life: _WorkerRun) -> None:
         if isinstance(report, Failed):
             life.ended = report
             return
-        if isinstance(report, Shot) and report.steps:
+        if isinstance(report, KeyframeReady) and report.steps:
             if not life.pictures:
                 life.began_s = self._clock()
                 self._placement.dreams()
@@ -358,36 +360,36 @@ class Renderer:
                 self._show_switch()
             life.pictures += 1
             life.latest_s = self._clock()
-        self._take(hand, report, picture)
+        self._take(worker, report, picture)
 
-    def _mourn(self, life: _Life) -> bool:
+    def _record_exit(self, life: _WorkerRun) -> bool:
         """Take note of how a worker ended; returns whether the next one does without something more."""
         assert life.ended is not None
         if life.ended.trace:
             log.info("where the worker failed:\n%s", life.ended.trace)
         if not self._ready:  # it may be what they were to go on from
             self._latest, self._kept = (None if self._kept is None else self._latest), None
-        before = self._retreat.config
-        retreat = self._retreat.ended(life.ended.cause, life.latest_s - life.began_s, self._status.device)
-        if retreat:
-            log.warning("%s: %s", "want of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", retreat)
-        if self._retreat.config != before:
+        before = self._degradation.config
+        degradation = self._degradation.ended(life.ended.cause, life.latest_s - life.began_s, self._status.device)
+        if degradation:
+            log.warning("%s: %s", "want of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", degradation)
+        if self._degradation.config != before:
             self._spare.dismiss()
         self._stopped_s = self._clock() if self._stopped_s is None else self._stopped_s
         self._recent.clear()
-        self._err(life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
-        return bool(retreat)
+        self._report_error(life.ended.message, activity="starting again", steps_per_s=0.0, keyframe_s=None)
+        return bool(degradation)
 
     def _is_relieved(self) -> bool:
         """Whether another worker, which has more, is prepared to take over; one is made when more is to be tried again."""
-        if self._retreat.look():
+        if self._degradation.look():
             self._swaps = True
             self._spare.dismiss()
             self._spare.want()
-        elif self._spare.waits and not self._swaps and self._placement.is_better(self._spare.elsewhere):
+        elif self._spare.waits and not self._swaps and self._placement.is_better(self._spare.cluster_placement):
             self._spare.dismiss()
             self._spare.want()
-        if not self._spare.waits or not (self._swaps or self._placement.relieves(self._spare.elsewhere)):
+        if not self._spare.waits or not (self._swaps or self._placement.relieves(self._spare.cluster_placement)):
             return False
         self._swaps = False
         return True
@@ -395,30 +397,30 @@ class Renderer:
     def _why_another(self) -> str:
         """What the worker that takes over has more, in a few words."""
         if self._switch.coming:
-            return f"with {named(self._switch.meant)}"
-        return "with everything that had been cut back" if self._spare.elsewhere is None else "on the cluster"
+            return f"with {described(self._switch.next_config)}"
+        return "with everything that had been cut back" if self._spare.cluster_placement is None else "on the cluster"
 
     def _look_at_switch(self) -> None:
         """Have a spare prepared for other settings that are asked for, or give them up where it cannot be."""
         if self._switch.coming and self._spare.lost is not None:
             self._fail_switch(self._spare.lost)
         turn, tuned = self._switch.look()
-        if turn is Turn.NOTHING:
+        if turn is SpareAction.NOTHING:
             return
-        self._mean()
-        self._swaps = turn is Turn.PREPARE
+        self._prepare_next()
+        self._swaps = turn is SpareAction.PREPARE
         if tuned is not None:
-            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+            self._change_desired(lambda desired: replace(desired, tuned=tuned))
 
     def _begin_switch(self) -> None:
         """The worker that is about to begin may have other settings than the one before."""
-        before, tuned = self._switch.at_work, self._switch.begin(self._wishes.tuned)
+        before, tuned = self._switch.at_work, self._switch.begin(self._desired.tuned)
         if tuned is None:
             return
-        self._wish(lambda wishes: replace(wishes, tuned=tuned))
-        self._withheld, self._swaps = self._wishes.scene, False
+        self._change_desired(lambda desired: replace(desired, tuned=tuned))
+        self._withheld, self._swaps = self._desired.scene, False
         self._recent.clear()
-        if not alike(before, self._switch.at_work):
+        if not shares_state(before, self._switch.at_work):
             self._kept = None
 
     def _show_switch(self) -> None:
@@ -427,24 +429,24 @@ class Renderer:
             return
         self._switch.reached()
         if self._on_switched is not None:
-            self._on_switched(self._switch.meant)
+            self._on_switched(self._switch.next_config)
 
     def _fail_switch(self, failed: Failed) -> None:
         """Go on as before: what was asked for cannot be dreamt."""
         if failed.trace:
             log.info("where the worker failed:\n%s", failed.trace)
-        asked, tuned = named(self._switch.meant), self._switch.fail(failed.message)
+        asked, tuned = described(self._switch.next_config), self._switch.fail(failed.message)
         log.warning("the dream cannot go over to %s: %s; it goes on as before", asked, failed.message)
         if tuned is not None:
-            self._wish(lambda wishes: replace(wishes, tuned=tuned))
+            self._change_desired(lambda desired: replace(desired, tuned=tuned))
         self._withheld, self._swaps = None, False
-        self._mean()
+        self._prepare_next()
 
-    def _mean(self) -> None:
+    def _prepare_next(self) -> None:
         """Prepare spares for what the next worker is to be begun with."""
-        self._retreat.mean(self._settled(self._switch.meant))
+        self._degradation.set_config(self._settled(self._switch.next_config))
         if not self._switch.coming and self._status.network:
-            self._retreat.begun(self._status.network)
+            self._degradation.begun(self._status.network)
         self._spare.dismiss()
         self._spare.want()
 
@@ -452,82 +454,91 @@ class Renderer:
         here = self._factory is None and config.renderer.where == "local"
         return with_measured_format(config, dreaming_threads()) if here else config
 
-    def _make(self, haste: Haste, elsewhere: Elsewhere | None) -> WorkerProcess:
-        config = self._retreat.config
-        if elsewhere is None:
+    def _make(self, prepare_mode: PrepareMode, cluster_placement: ClusterPlacement | None) -> WorkerProcess:
+        config = self._degradation.config
+        if cluster_placement is None:
             config = self._placement.here(config)
-        return WorkerProcess(config, self._seed, self._factory, self._feed, haste, elsewhere)
+        return WorkerProcess(config, self._seed, self._factory, self._feed, prepare_mode, cluster_placement)
 
     def _make_now(self) -> WorkerProcess:
-        return self._make(Haste.NOW, self._placement.next())
+        return self._make(PrepareMode.NOW, self._placement.next())
 
     def _make_spare(self) -> WorkerProcess:
-        elsewhere, haste = self._placement.spare(self._status.device)
-        return self._make(haste, elsewhere)
+        cluster_placement, prepare_mode = self._placement.spare(self._status.device)
+        return self._make(prepare_mode, cluster_placement)
 
-    def _lose_spare(self, elsewhere: Elsewhere | None, failed: Failed) -> bool:
+    def _lose_spare(self, cluster_placement: ClusterPlacement | None, failed: Failed) -> bool:
         """A spare ended by itself; returns whether there is to be another at once, in another place."""
-        return self._placement.lost(elsewhere, failed.message) and not self._switch.coming
+        return self._placement.lost(cluster_placement, failed.message) and not self._switch.coming
 
-    def _take(self, hand: WorkerProcess, report: Report, picture: np.ndarray | None) -> None:
+    def _take(self, worker: WorkerProcess, report: Report, picture: np.ndarray | None) -> None:
         match report:
             case Busy():
                 self._note(activity=report.what)
-            case Linked():
+            case LinkReport():
                 self._placement.heard(report)
             case Ready():
                 self._ready = True
                 if self._withheld is not None and can_dream(report, self._withheld):
                     self._withheld = None
-                self._retreat.begun(report.network)
+                self._degradation.begun(report.network)
                 activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
                 self._note(network=report.network, device=report.device, activity=activity)
                 self._note(wnids=report.wnids, layers=report.layers, nearest=report.nearest)
-            case Trouble():
+            case NonFatalError():
                 log.warning("%s", report.message)
-                self._err(report.message)
+                self._report_error(report.message)
                 if report.cause is Cause.MEMORY:
-                    self._retreat.stumbled(report.level)
-            case Spoilt():
-                self._err(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
+                    self._degradation.stumbled(report.level)
+            case PictureRejected():
+                self._report_error(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
             case Inspected():
                 number = 1 if self._inspection is None else self._inspection.number + 1
                 self._inspection = Inspection(number, report.view)
-            case Beat():
-                if self._wishes.paused:
+            case Heartbeat():
+                if self._desired.paused:
                     self._recent.clear()
                     self._note(steps_per_s=0.0, keyframe_s=None)
-            case Shot():
+            case KeyframeReady():
                 assert picture is not None
-                self._deliver(hand.time_s(report), report, picture, hand.kept(report))
+                self._deliver(worker.time_s(report), report, picture, worker.kept(report))
             case logging.LogRecord():
-                log_again(report)
+                forward_log_record(report)
 
-    def _deliver(self, time_s: float, shot: Shot, picture: np.ndarray, kept: Kept | None) -> None:
+    def _deliver(self, time_s: float, keyframe_ready: KeyframeReady, picture: np.ndarray, kept: DreamState | None) -> None:
         number = 0 if self._latest is None else self._latest.number + 1
         ridden = None
-        if shot.ridden is not None:
-            picture, below = picture[: shot.size[0]], picture[shot.size[0] :]
-            ridden = SourcePicture(below, *shot.ridden)
-        told = (shot.pose, time_s, shot.scene, number, shot.steps, shot.step_s, ridden, shot.checksum)
+        if keyframe_ready.ridden is not None:
+            picture, below = picture[: keyframe_ready.size[0]], picture[keyframe_ready.size[0] :]
+            ridden = SourcePicture(below, *keyframe_ready.ridden)
+        told = (
+            keyframe_ready.pose,
+            time_s,
+            keyframe_ready.scene,
+            number,
+            keyframe_ready.steps,
+            keyframe_ready.step_s,
+            ridden,
+            keyframe_ready.checksum,
+        )
         self._latest = Keyframe(picture, *told)
         if kept is not None:
             self._kept = self._latest, kept
-        if shot.steps:
+        if keyframe_ready.steps:
             if self._status.error:
                 self._note(error="")  # the dream goes on
-            self._recent.append((time_s, shot.steps))
+            self._recent.append((time_s, keyframe_ready.steps))
             if self._stopped_s is not None:
                 log.info("the dream goes on, after %.2f s", self._clock() - self._stopped_s)
                 self._stopped_s = None
                 self._note(activity="")
-        self._note(canvas=shot.size)
+        self._note(canvas=keyframe_ready.size)
         if len(self._recent) > 1:
             seconds = max(self._recent[-1][0] - self._recent[0][0], 1e-9)
             steps = sum(steps for _, steps in self._recent) - self._recent[0][1]
             self._note(steps_per_s=steps / seconds, keyframe_s=seconds / (len(self._recent) - 1))
-        if self._on_acts is not None:
-            self._on_acts(self._latest, shot.acts)
+        if self._on_events is not None:
+            self._on_events(self._latest, keyframe_ready.events)
         if self._on_keyframe is not None:
             self._on_keyframe(self._latest)
 
@@ -541,19 +552,19 @@ class Renderer:
         scene = None if self._withheld is not None else latest.scene
         return Resume(latest.image, latest.pose, latest.time_s, latest.ridden, scene, kept, ago)
 
-    def _hush(self) -> None:
+    def _clear_wakeup(self) -> None:
         with self._lock:
-            self._alarm.recv_bytes()
-            self._pressed = False
+            self._wakeup_reader.recv_bytes()
+            self._wakeup_sent = False
 
     def _note(self, **changes: object) -> None:
         self._status = replace(self._status, **changes)  # type: ignore[arg-type]
 
-    def _err(self, what: str, **changes: object) -> None:
+    def _report_error(self, what: str, **changes: object) -> None:
         """Something went wrong; it counts as over when there is another picture."""
         self._erred_s = self._clock()
         self._note(error=what, last_error=what, **changes)
 
     def _give_up(self, why: str) -> None:
         self._failure = why
-        self._err(why, activity="given up", steps_per_s=0.0, keyframe_s=None)
+        self._report_error(why, activity="given up", steps_per_s=0.0, keyframe_s=None)

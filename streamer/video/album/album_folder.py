@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streamer.messages import Dreamt
-from streamer.target_record import as_record, from_record
+from streamer.target_record import target_as_record, target_from_record
 from streamer.video.files import partial_output
 
 log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ def _record(dream: Dreamt, sizes: dict[FileKind, int]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "title": dream.title,
-        "targets": [as_record(target) for target in dream.targets],
+        "targets": [target_as_record(target) for target in dream.targets],
         "user": dream.user,
         "at_s": dream.at_s,
         "size": dream.size,
@@ -223,7 +223,7 @@ def _dream(dream_id: str, record: Any) -> Dreamt:
     return Dreamt(
         dream_id,
         str(record["title"]),
-        tuple(from_record(target) for target in record["targets"]),
+        tuple(target_from_record(target) for target in record["targets"]),
         str(record["user"]),
         float(record["at_s"]),
         (height, width),

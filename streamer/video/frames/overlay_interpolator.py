@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from streamer.config import Config
-from streamer.flow import LEG_S, Flow, Tracker, carry, sought, unmoved
 from streamer.messages import Keyframe, Pose, Scene, SourcePicture
+from streamer.optical_flow import LEG_S, Flow, Tracker, search_image, unmoved, warp
 from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.zoom import sampling_matrix
 
@@ -153,7 +153,7 @@ class OverlayInterpolator:
 
     def _take(self, keyframe: Keyframe, ridden: SourcePicture, now_s: float) -> None:
         """Let a new dream take over."""
-        grey = sought(ridden.image)
+        grey = search_image(ridden.image)
         added = keyframe.image.astype(np.float32) - ridden.image
         self._before = before = self._layer
         self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), -1, ridden.number)
@@ -166,7 +166,7 @@ class OverlayInterpolator:
     def _seen(self, picture: SourcePicture) -> None:
         """Follow what moves up to a picture."""
         if picture.number != self._now[0]:
-            self._now = picture.number, sought(picture.image)
+            self._now = picture.number, search_image(picture.image)
             self._seen_s = picture.time_s
             self._tracker.see(*self._now, picture.time_s)
 
@@ -174,7 +174,7 @@ class OverlayInterpolator:
         """What a layer adds to the picture seen last."""
         if layer.number != self._now[0]:
             layer.flow, layer.number = self._tracker.flow((layer.dreamt_on, layer.grey), self._now), self._now[0]
-        return carry(layer.added, layer.flow) * np.float32(strength)
+        return warp(layer.added, layer.flow) * np.float32(strength)
 
     def _kept(self, layer: _Layer, now_s: float) -> float:
         """How much of a layer is left: all while dreams come as they use to, less once none comes any more."""

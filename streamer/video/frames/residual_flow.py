@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from streamer.flow import grid
 from streamer.messages import Pose
+from streamer.optical_flow import grid
 from streamer.zoom import between, sampling_matrix
 
 COMPARE_WIDTH = 480

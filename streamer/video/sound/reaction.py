@@ -95,7 +95,7 @@ class Reaction:
         react = self._react
         if not react.enabled:
             self._rest()
-            return self._pulses.closer(now_s), []
+            return self._pulses.extra_octaves(now_s), []
         heard_s = at_s - react.offset_s
         until_s, from_s = heard_s + RISE_S, self._until_s
         if from_s is None or not heard_s - LATEST_S <= from_s <= until_s:
@@ -109,7 +109,7 @@ class Reaction:
         for pulse in pulses:
             self._pulses.add(pulse)
         self._loudness = self._sound.loudness(heard_s)
-        return self._pulses.closer(now_s), pulses
+        return self._pulses.extra_octaves(now_s), pulses
 
     def adjustment(self, now_s: float) -> DreamAdjustment:
         """What the dream is to do now; each bump and each change of subject is told once."""

@@ -11,9 +11,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, RendererConfig, ZoomConfig
+from streamer.dream.worker.desired_state import DesiredState
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Elsewhere, Failed, Haste, Linked, Resume, Shot
-from streamer.dream.worker.wishes import Wishes
+from streamer.dream.worker.protocol import ClusterPlacement, Failed, KeyframeReady, LinkReport, PrepareMode, Resume
 from streamer.messages import Motion, Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import WNIDS
@@ -65,26 +65,26 @@ def parent(pid: int) -> int:
 class Talk:
     """Tells a worker what is wished, and keeps what it reports."""
 
-    def __init__(self, hand: WorkerProcess) -> None:
-        self.hand = hand
-        self.wishes = Wishes(MOTION, scene())
+    def __init__(self, worker: WorkerProcess) -> None:
+        self.worker = worker
+        self.desired = DesiredState(MOTION, scene())
         self.reports, self.shots, self.lags = [], [], []
         self.ended: Failed | None = None
         self._begun = False
 
     def begin(self, resume: Resume | None = None, level: int = 0) -> None:
-        self.hand.begin(self.wishes, resume, level)
+        self.worker.begin(self.desired, resume, level)
         self._begun = True
 
     def wish(self, **changes: object) -> None:
-        self.wishes = replace(self.wishes, **changes)  # type: ignore[arg-type]
+        self.desired = replace(self.desired, **changes)  # type: ignore[arg-type]
 
     def of(self, kind: type) -> list:
         return [report for report in self.reports if isinstance(report, kind)]
 
     @property
-    def acts(self) -> list:
-        return [act for shot, *_ in self.shots for act in shot.acts]
+    def events(self) -> list:
+        return [event for keyframe_ready, *_ in self.shots for event in keyframe_ready.events]
 
     def until(self, condition: Callable[[], object]) -> None:
         """Listen until something has happened, or the worker has ended."""
@@ -92,29 +92,29 @@ class Talk:
         while not condition() and self.ended is None:
             assert time.monotonic() < deadline_s, f"it did not happen; there were {self.reports[-5:]}"
             if self._begun:
-                self.hand.tell(self.wishes)
-            if wait([self.hand.connection, self.hand.sentinel], 0.05):
+                self.worker.tell(self.desired)
+            if wait([self.worker.connection, self.worker.sentinel], 0.05):
                 self._hear()
 
     def _hear(self) -> None:
         try:
-            report, picture = self.hand.receive()
+            report, picture = self.worker.receive()
         except (EOFError, OSError):
-            self.ended = self.hand.obituary()
+            self.ended = self.worker.exit_reason()
             return
         if isinstance(report, Failed):
             self.ended = report
-        elif isinstance(report, Shot):
-            self.lags.append(time.monotonic() - self.hand.time_s(report))
-            self.shots.append((report, picture, self.hand.kept(report)))
+        elif isinstance(report, KeyframeReady):
+            self.lags.append(time.monotonic() - self.worker.time_s(report))
+            self.shots.append((report, picture, self.worker.kept(report)))
         elif isinstance(report, logging.LogRecord):
             logging.getLogger(report.name).handle(report)
-        elif not isinstance(report, Linked) or not self.of(Linked):
+        elif not isinstance(report, LinkReport) or not self.of(LinkReport):
             self.reports.append(report)
 
 
-def hire(where: RendererConfig | None, factory, haste=Haste.NOW, feed=None, config=CONFIG) -> Talk:
-    elsewhere = None if where is None else Elsewhere(where)
+def worker_spec(where: RendererConfig | None, factory, prepare_mode=PrepareMode.NOW, feed=None, config=CONFIG) -> Talk:
+    cluster_placement = None if where is None else ClusterPlacement(where)
     if where is not None:
         config = config.model_copy(update={"renderer": where})
-    return Talk(WorkerProcess(config, 1, factory, feed, haste, elsewhere))
+    return Talk(WorkerProcess(config, 1, factory, feed, prepare_mode, cluster_placement))

@@ -6,15 +6,35 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from streamer.acts import Begun, Bump, Tuned
 from streamer.config import CanvasConfig
 from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.worker.causes import Cause
-from streamer.dream.worker.protocol import Beat, Busy, Haste, Inspected, Linked, Prepared, Ready, Resume, Trouble
+from streamer.dream.worker.protocol import (
+    Busy,
+    Heartbeat,
+    Inspected,
+    LinkReport,
+    NonFatalError,
+    Prepared,
+    PrepareMode,
+    Ready,
+    Resume,
+)
+from streamer.events import Bump, DreamStarted, Tuned
 from streamer.messages import Motion, SourcePicture
 from tests.dream import fake_dream, test_riding_worker
 from tests.dream.fake_dream import WNIDS
-from tests.dream.remote.talk import CONFIG, DEADLINE_S, alive, hire, known_at, make_known, make_known_and_deaf, ray, scene
+from tests.dream.remote.talk import (
+    CONFIG,
+    DEADLINE_S,
+    alive,
+    known_at,
+    make_known,
+    make_known_and_deaf,
+    ray,
+    scene,
+    worker_spec,
+)
 
 
 @pytest.fixture(
@@ -31,12 +51,12 @@ def workers(where):
     talks = []
 
     def start(*args, **named):
-        talks.append(hire(where, *args, **named))
+        talks.append(worker_spec(where, *args, **named))
         return talks[-1]
 
     yield start
     for talk in talks:
-        talk.hand.dismiss(2.0)
+        talk.worker.dismiss(2.0)
 
 
 def dreaming(workers, *args, **named):
@@ -50,31 +70,31 @@ def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
     talk = dreaming(workers, fake_dream.make_inspectable)
     assert talk.ended is None, talk.ended
     talk.wish(scene=scene(2, WNIDS[1]), bumps=1)
-    talk.until(lambda: talk.shots[-1][0].scene.id == 2 and Bump() in talk.acts)
+    talk.until(lambda: talk.shots[-1][0].scene.id == 2 and Bump() in talk.events)
     talk.wish(twists=1, tuned=Tuned((("dream.momentum", 0.1),)), inspections=1)
-    talk.until(lambda: Bump(twist=True) in talk.acts and talk.wishes.tuned in talk.acts and talk.of(Inspected))
+    talk.until(lambda: Bump(twist=True) in talk.events and talk.desired.tuned in talk.events and talk.of(Inspected))
     talk.wish(paused=True)
-    talk.until(lambda: len(talk.shots) > 2 and all(shot.steps == 0 for shot, *_ in talk.shots[-2:]))
+    talk.until(lambda: len(talk.shots) > 2 and all(keyframe_ready.steps == 0 for keyframe_ready, *_ in talk.shots[-2:]))
     assert talk.shots[-1][0].pose == talk.shots[-2][0].pose
     talk.wish(paused=False, motion=Motion(1.0, 0.0))
-    talk.until(lambda: talk.shots[-1][0].steps and Motion(1.0, 0.0) in talk.acts)
+    talk.until(lambda: talk.shots[-1][0].steps and Motion(1.0, 0.0) in talk.events)
     assert talk.ended is None
 
     (ready,) = talk.of(Ready)
     assert (ready.network, ready.device, ready.wnids) == ("fake", "cpu", WNIDS)
     assert talk.of(Inspected)[0].view.pictures[0].jpeg == b"jpeg"
-    assert talk.of(Beat)[-1].heard > 0
-    assert bool(talk.of(Linked)) == (where is not None)
-    assert isinstance(talk.acts[0], Begun)
-    for shot, picture, _ in talk.shots:
+    assert talk.of(Heartbeat)[-1].heard > 0
+    assert bool(talk.of(LinkReport)) == (where is not None)
+    assert isinstance(talk.events[0], DreamStarted)
+    for keyframe_ready, picture, _ in talk.shots:
         assert picture.shape == (36, 64, 3)
         assert np.ptp(picture.reshape(-1, 3), axis=0).max() == 0, "torn"
-        assert picture[0, 0, 1] == shot.scene.id
-        assert shot.checksum is None
-    stood = next(number for number, act in enumerate(talk.acts) if isinstance(act, Motion))
-    moved_s = sum(act for act in talk.acts[:stood] if isinstance(act, int)) / 1000
+        assert picture[0, 0, 1] == keyframe_ready.scene.id
+        assert keyframe_ready.checksum is None
+    stood = next(number for number, event in enumerate(talk.events) if isinstance(event, Motion))
+    moved_s = sum(event for event in talk.events[:stood] if isinstance(event, int)) / 1000
     assert talk.shots[-1][0].pose.log_zoom == pytest.approx(moved_s), "all that was done was told, once"
-    times = [talk.hand.time_s(shot) for shot, *_ in talk.shots]
+    times = [talk.worker.time_s(keyframe_ready) for keyframe_ready, *_ in talk.shots]
     assert times == sorted(times)
     assert -0.01 < min(talk.lags) < max(talk.lags) < DEADLINE_S, "they are on this clock"
     assert sum(kept is not None for *_, kept in talk.shots) > 1
@@ -83,19 +103,19 @@ def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
 def test_it_goes_on_from_where_another_got_to(workers):
     first = dreaming(workers, fake_dream.make)
     first.until(lambda: first.shots[-1][2] is not None)
-    shot, picture, kept = first.shots[-1]
-    left = Resume(picture, shot.pose, first.hand.time_s(shot), None, shot.scene, kept, 0)
-    first.hand.dismiss(2.0)
+    keyframe_ready, picture, kept = first.shots[-1]
+    left = Resume(picture, keyframe_ready.pose, first.worker.time_s(keyframe_ready), None, keyframe_ready.scene, kept, 0)
+    first.worker.dismiss(2.0)
     second = workers(fake_dream.make)
-    second.wishes = first.wishes
+    second.desired = first.desired
     second.begin(left)
     second.until(lambda: second.shots)
     now, restored, _ = second.shots[0]
-    (begun,) = [act for act in second.acts if isinstance(act, Begun)]
+    (begun,) = [event for event in second.events if isinstance(event, DreamStarted)]
     assert (begun.resumed, begun.kept, now.scene.id) == (True, 0, 1)
     assert (restored[0, 0, 2], restored[0, 0, 0]) == (255, picture[0, 0, 0] + now.steps)
-    went_s = second.hand.time_s(now) - left.time_s
-    assert now.pose.log_zoom - shot.pose.log_zoom == pytest.approx(went_s, abs=0.05), "the zoom made up for the gap"
+    went_s = second.worker.time_s(now) - left.time_s
+    assert now.pose.log_zoom - keyframe_ready.pose.log_zoom == pytest.approx(went_s, abs=0.05), "the zoom made up for the gap"
 
 
 def test_it_rides_on_the_newest_picture(workers):
@@ -108,7 +128,7 @@ def test_it_rides_on_the_newest_picture(workers):
             _, lying, _ = talk.shots[-1]
             assert lying.shape == (72, 64, 3)
             assert (lying[36:] == 40 * number).all(), "what was ridden on lies below"
-        talk.hand.dismiss(2.0)
+        talk.worker.dismiss(2.0)
 
 
 @pytest.mark.parametrize(
@@ -133,15 +153,15 @@ def test_want_of_memory_makes_its_canvas_smaller(workers):
     talk = workers(fake_dream.make_large, config=large)
     talk.begin()
     talk.until(lambda: talk.shots and talk.shots[-1][0].steps)
-    (trouble,) = talk.of(Trouble)
+    (trouble,) = talk.of(NonFatalError)
     assert (trouble.cause, trouble.level) == (Cause.MEMORY, 1)
     assert talk.shots[-1][1].shape == (306, 544, 3)
 
 
 def test_a_spare_prepares_and_waits(workers):
-    talk = workers(fake_dream.make, haste=Haste.SPARE)
+    talk = workers(fake_dream.make, prepare_mode=PrepareMode.SPARE)
     talk.until(lambda: talk.of(Prepared))
-    assert talk.hand.prepared
+    assert talk.worker.prepared
     assert "getting ready" in {busy.what for busy in talk.of(Busy)}
     assert not talk.of(Ready)
     talk.begin()
@@ -150,9 +170,9 @@ def test_a_spare_prepares_and_waits(workers):
 
 
 def test_a_light_spare_takes_nothing_before_it_is_needed(workers):
-    talk = workers(fake_dream.make, haste=Haste.SPARE_LIGHT)
+    talk = workers(fake_dream.make, prepare_mode=PrepareMode.SPARE_LIGHT)
     talk.until(lambda: talk.of(Prepared))
-    assert not talk.hand.prepared, "its network is yet to be loaded"
+    assert not talk.worker.prepared, "its network is yet to be loaded"
     assert "getting ready" not in {busy.what for busy in talk.of(Busy)}
     talk.begin()
     talk.until(lambda: len(talk.shots) > 2)
@@ -167,7 +187,7 @@ def test_nothing_is_left_of_one_that_is_dismissed(workers, tmp_path, factory, se
     talk.until(lambda: talk.of(Ready))
     worker = int((tmp_path / "pid").read_text())
     assert alive(worker)
-    talk.hand.dismiss(seconds)
+    talk.worker.dismiss(seconds)
     deadline_s = time.monotonic() + DEADLINE_S
     while alive(worker):
         assert time.monotonic() < deadline_s, "it outlives who dismissed it"

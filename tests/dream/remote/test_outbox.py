@@ -4,9 +4,9 @@ import logging
 
 import numpy as np
 
-from streamer.dream.worker.protocol import Beat, Busy, Shot, Trouble
-from streamer.dream.worker.remote.outbox import MOST_RECORDS, Outbox, Taken
-from streamer.dream.worker.ring import SLOTS
+from streamer.dream.worker.frame_slots import SLOTS
+from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady, NonFatalError
+from streamer.dream.worker.remote.outbox import MOST_RECORDS, Outbox, OutgoingKeyframe
 from streamer.messages import Pose, Scene
 
 
@@ -20,8 +20,8 @@ class Stage:
         """Make as many pictures as there are slots for."""
         while self.slots:
             self.made += 1
-            shot = Shot(self.slots.pop(0), (4, 4), Pose(), float(self.made), Scene(0, ()), 1, 0.1)
-            self.slots += self.outbox.put(Taken(shot, np.zeros((4, 4, 3), np.uint8), None))
+            keyframe_ready = KeyframeReady(self.slots.pop(0), (4, 4), Pose(), float(self.made), Scene(0, ()), 1, 0.1)
+            self.slots += self.outbox.put(OutgoingKeyframe(keyframe_ready, np.zeros((4, 4, 3), np.uint8), None))
             assert self.made < 1000, "there is no end to it"
 
     def acknowledge(self, pictures, window):
@@ -29,7 +29,7 @@ class Stage:
 
 
 def times(taken):
-    return [each.shot.time_s for each in taken if isinstance(each, Taken)]
+    return [each.keyframe_ready.time_s for each in taken if isinstance(each, OutgoingKeyframe)]
 
 
 def test_no_more_pictures_are_made_than_may_be_under_way():
@@ -59,13 +59,13 @@ def test_a_slot_is_lent_once():
 
 def test_one_picture_is_sent_at_a_time_with_all_that_was_said_before_it():
     outbox = Outbox()
-    for number, said in enumerate((Busy("loading"), Trouble("a"), None, Trouble("b"), None, Trouble("c"))):
-        shot = Shot(number, (4, 4), Pose(), float(number), Scene(0, ()), 1, 0.1)
-        outbox.put(said or Taken(shot, np.zeros((4, 4, 3), np.uint8), None))
+    for number, said in enumerate((Busy("loading"), NonFatalError("a"), None, NonFatalError("b"), None, NonFatalError("c"))):
+        keyframe_ready = KeyframeReady(number, (4, 4), Pose(), float(number), Scene(0, ()), 1, 0.1)
+        outbox.put(said or OutgoingKeyframe(keyframe_ready, np.zeros((4, 4, 3), np.uint8), None))
     first, second, third = (outbox.take(0.0) for _ in range(3))
-    assert [type(each).__name__ for each in first] == ["Busy", "Trouble", "Taken"]
-    assert [type(each).__name__ for each in second] == ["Trouble", "Taken"]
-    assert [type(each).__name__ for each in third] == ["Trouble"]
+    assert [type(each).__name__ for each in first] == ["Busy", "NonFatalError", "OutgoingKeyframe"]
+    assert [type(each).__name__ for each in second] == ["NonFatalError", "OutgoingKeyframe"]
+    assert [type(each).__name__ for each in third] == ["NonFatalError"]
     assert outbox.take(0.0) == []
     assert times(first) + times(second) == [2.0, 4.0]
 
@@ -73,15 +73,15 @@ def test_one_picture_is_sent_at_a_time_with_all_that_was_said_before_it():
 def test_of_signs_of_life_the_newest_waits():
     outbox = Outbox()
     for heard in range(5):
-        outbox.put(Beat(0.1, heard))
+        outbox.put(Heartbeat(0.1, heard))
     assert [beat.heard for beat in outbox.take(0.0)] == [4]
 
 
 def test_lines_for_the_log_that_nobody_fetches_have_an_end():
     outbox = Outbox()
-    outbox.put(Trouble("first"))
+    outbox.put(NonFatalError("first"))
     for number in range(MOST_RECORDS + 50):
         outbox.put(logging.LogRecord("x", logging.INFO, "", 0, f"{number}", (), None))
     trouble, *records = outbox.take(0.0)
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, NonFatalError)
     assert [records[0].getMessage(), len(records)] == ["50", MOST_RECORDS]

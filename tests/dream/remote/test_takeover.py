@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from streamer.dream.worker.patience import SilenceLimits
 from streamer.dream.worker.placement import PlacementLimits
-from streamer.dream.worker.renderer import Limits, Renderer
-from streamer.dream.worker.spare import SpareLimits
+from streamer.dream.worker.renderer import Renderer, RendererLimits
+from streamer.dream.worker.spare_worker import SpareLimits
+from streamer.dream.worker.worker_watchdog import SilenceLimits
 from tests.dream import fake_dream
 from tests.dream.remote.talk import CONFIG, known_at, make_known, parent, ray, scene
 from tests.dream.test_renderer import Seen, restored, until
@@ -20,7 +20,7 @@ from tests.dream.test_renderer import Seen, restored, until
 pytest.importorskip("ray")
 pytestmark = pytest.mark.torch  # a node that has none is not taken
 
-EAGER = Limits(
+EAGER = RendererLimits(
     backoff_s=0.01,
     silence=SilenceLimits(silence_s=1.0),
     spare=SpareLimits(after_s=1000.0),
@@ -50,11 +50,11 @@ def in_order(seen):
 
 @pytest.mark.logs("is gone, or what dreamt there, or the way to it", "it goes on with a new worker")
 def test_another_node_takes_over_when_a_host_is_killed(ray_address, tmp_path):
-    config, limits = known_at(tmp_path / "pid"), Limits(backoff_s=0.01, grown_up=0, spare=SpareLimits(after_s=0.0))
+    config, limits = known_at(tmp_path / "pid"), RendererLimits(backoff_s=0.01, grown_up=0, spare=SpareLimits(after_s=0.0))
     with running(config, ray(ray_address), limits=limits) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)
         dreaming, first = int((tmp_path / "pid").read_text()), renderer._placement._linked.node
-        until(lambda: renderer._spare.waits and renderer._spare.elsewhere is not None)
+        until(lambda: renderer._spare.waits and renderer._spare.cluster_placement is not None)
         os.kill(parent(dreaming), signal.SIGKILL)
         until(lambda: seen.where(restored) and renderer._placement._linked is not None)
         assert renderer._placement._linked.node != first

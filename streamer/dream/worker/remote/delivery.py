@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamer.acts import Act
-from streamer.dream.worker.protocol import Failed, Hello, KeptAt, Report, Shot
-from streamer.dream.worker.remote.coding import Undecodable, Unpacker
-from streamer.dream.worker.remote.gauge import Gauge
-from streamer.dream.worker.remote.letters import Parcel, Sent
+from streamer.dream.worker.frame_slots import FrameSlots
+from streamer.dream.worker.protocol import Failed, Hello, KeyframeReady, Report, StoredState
+from streamer.dream.worker.remote.link_meter import LinkMeter
 from streamer.dream.worker.remote.mailbox import Mailbox
-from streamer.dream.worker.ring import Ring
+from streamer.dream.worker.remote.picture_coding import PictureDecoder, Undecodable
+from streamer.dream.worker.remote.relay_protocol import ReportBatch, SentKeyframe
+from streamer.events import DreamEvent
 from streamer.messages import Scene
 
 log = logging.getLogger(__name__)
@@ -31,15 +31,17 @@ class Delivery:
         end: Told how the worker ended, if it did.
     """
 
-    def __init__(self, ring: Ring, mailbox: Mailbox, send: Callable[[Report], None], end: Callable[[Failed], None]) -> None:
-        self._ring, self._mailbox, self._send, self._end = ring, mailbox, send, end
+    def __init__(
+        self, frame_slots: FrameSlots, mailbox: Mailbox, send: Callable[[Report], None], end: Callable[[Failed], None]
+    ) -> None:
+        self._frame_slots, self._mailbox, self._send, self._end = frame_slots, mailbox, send, end
         self._lock = threading.Lock()
-        self._early: dict[int, tuple[Parcel, float]] = {}
+        self._early: dict[int, tuple[ReportBatch, float]] = {}
         self._next = 0
-        self._unpacker = Unpacker()
-        self._unseen: list[Shot] = []  # whose pictures could not be opened
+        self._unpacker = PictureDecoder()
+        self._unseen: list[KeyframeReady] = []  # whose pictures could not be opened
 
-    def __call__(self, parcel: Parcel, got_s: float, gauge: Gauge) -> None:
+    def __call__(self, parcel: ReportBatch, got_s: float, link_meter: LinkMeter) -> None:
         """Take a parcel that came at ``got_s``, and hand on all that is in order.
 
         It waits for a slot if need be: as long as there is none, no others are fetched.
@@ -50,46 +52,46 @@ class Delivery:
             self._early[parcel.number] = parcel, got_s
             while (found := self._early.pop(self._next, None)) is not None:
                 self._next += 1
-                self._open(*found, gauge)
+                self._open(*found, link_meter)
 
-    def _open(self, parcel: Parcel, got_s: float, gauge: Gauge) -> None:
+    def _open(self, parcel: ReportBatch, got_s: float, link_meter: LinkMeter) -> None:
         for each in parcel.held:
-            if isinstance(each, Sent):
-                gauge.came(each, parcel.sent_s, got_s)
-                self._show(each, gauge)
+            if isinstance(each, SentKeyframe):
+                link_meter.came(each, parcel.sent_s, got_s)
+                self._show(each, link_meter)
             elif isinstance(each, Failed):
                 self._end(each)
             elif not isinstance(each, Hello):
                 self._send(each)
 
-    def _show(self, sent: Sent, gauge: Gauge) -> None:
+    def _show(self, sent: SentKeyframe, link_meter: LinkMeter) -> None:
         """Hand a keyframe on."""
         try:
             picture = self._unpacker(sent.picture)
             ridden = None if sent.ridden is None else sent.ridden.opened()
         except Undecodable as error:
             log.warning("a keyframe was lost on its way: %s", error)
-            self._unseen.append(sent.shot)
-            gauge.lost()
+            self._unseen.append(sent.keyframe_ready)
+            link_meter.lost()
             return
-        shots, self._unseen = [*self._unseen, sent.shot], []
+        keyframes_ready, self._unseen = [*self._unseen, sent.keyframe_ready], []
         slot = self._mailbox.slot()
-        self._ring.write(slot, picture if ridden is None else np.concatenate([picture, ridden]))
+        self._frame_slots.write(slot, picture if ridden is None else np.concatenate([picture, ridden]))
         kept = None
         if sent.kept is not None and self._mailbox.kept_free:
-            kept = KeptAt.put(self._ring, sent.kept)
+            kept = StoredState.put(self._frame_slots, sent.kept)
             self._mailbox.kept_free = kept is None
-        shot = replace(
-            sent.shot,
+        keyframe_ready = replace(
+            sent.keyframe_ready,
             slot=slot,
-            time_s=gauge.ours(sent.shot.time_s),
-            steps=sum(each.steps for each in shots),
-            scene=self._mailbox.whole(sent.shot.scene),
-            acts=tuple(self._whole(act) for each in shots for act in each.acts),
+            time_s=link_meter.ours(sent.keyframe_ready.time_s),
+            steps=sum(each.steps for each in keyframes_ready),
+            scene=self._mailbox.whole(sent.keyframe_ready.scene),
+            events=tuple(self._whole(event) for each in keyframes_ready for event in each.events),
             kept=kept,
         )
-        self._send(shot)
-        gauge.shown(shot)
+        self._send(keyframe_ready)
+        link_meter.shown(keyframe_ready)
 
-    def _whole(self, act: Act) -> Act:
-        return self._mailbox.whole(act) if isinstance(act, Scene) else act
+    def _whole(self, event: DreamEvent) -> DreamEvent:
+        return self._mailbox.whole(event) if isinstance(event, Scene) else event

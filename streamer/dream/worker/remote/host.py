@@ -21,13 +21,22 @@ from streamer.cluster import others_free
 from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
 from streamer.dream.sources.picture_feed import PictureFeed
+from streamer.dream.worker.frame_slots import STATE_SLOT
 from streamer.dream.worker.process import WorkerProcess
-from streamer.dream.worker.protocol import Failed, Shot
-from streamer.dream.worker.remote.coding import Packer, alone
-from streamer.dream.worker.remote.files import unpacked
-from streamer.dream.worker.remote.letters import PART_BYTES, Ask, Hire, Letter, Parcel, Seen, Sent, Start
-from streamer.dream.worker.remote.outbox import Outbox, Taken
-from streamer.dream.worker.ring import KEPT
+from streamer.dream.worker.protocol import Failed, KeyframeReady
+from streamer.dream.worker.remote.outbox import Outbox, OutgoingKeyframe
+from streamer.dream.worker.remote.picture_coding import PictureEncoder, encode_independently
+from streamer.dream.worker.remote.relay_protocol import (
+    PART_BYTES,
+    FetchRequest,
+    RelayCommand,
+    RemoteBegin,
+    ReportBatch,
+    SentKeyframe,
+    SentSourcePicture,
+    WorkerSpec,
+)
+from streamer.dream.worker.remote.start_picture import with_start_picture
 
 LEASE_S = 60.0
 """Seconds without a word from the relay after which it is gone. Mostly Ray ends an actor before that, with its owner."""
@@ -37,32 +46,40 @@ NOISE = os.urandom(PART_BYTES)
 """What cannot be compressed, for measuring a link."""
 
 
-class Host:
+class WorkerHost:
     """Runs a worker for a relay elsewhere.
 
     Raises:
         OSError, RuntimeError: the node has no process, descriptor or memory left.
     """
 
-    def __init__(self, hire: Hire, leave: Callable[[], None] = lambda: os._exit(0)) -> None:
+    def __init__(self, worker_spec: WorkerSpec, leave: Callable[[], None] = lambda: os._exit(0)) -> None:
         """Start the worker; it prepares at once.
 
         Args:
             leave: Called once the relay is gone for good.
         """
         self._leave = leave
-        config = hire.config
-        if hire.picture is not None:
+        config = worker_spec.config
+        if worker_spec.picture is not None:
             self._folder = tempfile.TemporaryDirectory(prefix="zoomdream-")  # there as long as this host
-            config = unpacked(config, hire.picture, Path(self._folder.name))
-        if hire.factory is None:
-            config = with_measured_format(config, hire.threads or dreaming_threads())
-        self._feed = None if hire.feed is None else PictureFeed(hire.feed)
-        self._hand = WorkerProcess(config, hire.seed, hire.factory, self._feed, hire.haste, threads=hire.threads, lends=False)
-        self._outbox, self._packer = Outbox(), Packer()
+            config = with_start_picture(config, worker_spec.picture, Path(self._folder.name))
+        if worker_spec.factory is None:
+            config = with_measured_format(config, worker_spec.threads or dreaming_threads())
+        self._feed = None if worker_spec.feed is None else PictureFeed(worker_spec.feed)
+        self._worker = WorkerProcess(
+            config,
+            worker_spec.seed,
+            worker_spec.factory,
+            self._feed,
+            worker_spec.prepare_mode,
+            threads=worker_spec.threads,
+            frees_slots=False,
+        )
+        self._outbox, self._packer = Outbox(), PictureEncoder()
         self._turn = threading.Lock()  # what is sent is numbered by one thread at a time
         self._number = self._seen = 0
-        self._letters: dict[int, Letter] = {}
+        self._letters: dict[int, RelayCommand] = {}
         self._next_letter = 0
         self._post = threading.Lock()  # over letters, and what is sent to the worker
         self._keep_s = self._kept_at_s = 0.0
@@ -82,41 +99,41 @@ class Host:
         self._heard_s = time.monotonic()
         return [NOISE] * parts if parts > 1 else NOISE
 
-    def fetch(self, ask: Ask) -> list[bytes] | bytes:
-        """What the worker has said since, up to and with one picture, waited for: a ``Parcel`` in parts."""
+    def fetch(self, ask: FetchRequest) -> list[bytes] | bytes:
+        """What the worker has said since, up to and with one picture, waited for: a ``ReportBatch`` in parts."""
         parts = self._fetched(ask).cut(ask.parts)
         return parts if len(parts) > 1 else parts[0]
 
-    def _fetched(self, ask: Ask) -> Parcel:
+    def _fetched(self, ask: FetchRequest) -> ReportBatch:
         self._heard_s = time.monotonic()
         until_s = self._heard_s + ask.hold_s
         self._keep_s = ask.keep_s
         self._free(self._outbox.acknowledge(ask.acknowledged, ask.window))
         if not self._turn.acquire(timeout=ask.hold_s):
-            return Parcel(None, time.monotonic())
+            return ReportBatch(None, time.monotonic())
         try:
             said = self._outbox.take(max(0.0, until_s - time.monotonic()))
             if not said:
-                return Parcel(None, time.monotonic())
-            held = tuple(self._pack(each, ask) if isinstance(each, Taken) else each for each in said)
+                return ReportBatch(None, time.monotonic())
+            held = tuple(self._pack(each, ask) if isinstance(each, OutgoingKeyframe) else each for each in said)
             number, self._number = self._number, self._number + 1
-            return Parcel(number, time.monotonic(), held)
+            return ReportBatch(number, time.monotonic(), held)
         finally:
             self._turn.release()
 
-    def tell(self, number: int, letter: Letter) -> None:
+    def tell(self, number: int, letter: RelayCommand) -> None:
         """Hand the worker a letter, once all before it have been: calls may overtake one another."""
         self._heard_s = time.monotonic()
         with self._post:
             self._letters[number] = letter
             while (letter_now := self._letters.pop(self._next_letter, None)) is not None:
                 self._next_letter += 1
-                if isinstance(letter_now, Start):
-                    self._hand.go_on(letter_now.resume, letter_now.level)
+                if isinstance(letter_now, RemoteBegin):
+                    self._worker.resume_from(letter_now.resume, letter_now.level)
                 else:
-                    self._hand.command(letter_now)
+                    self._worker.command(letter_now)
 
-    def see(self, seen: Seen) -> None:
+    def see(self, seen: SentSourcePicture) -> None:
         """A newer picture to ride on."""
         assert self._feed is not None, "it was hired for a dream that rides"
         self._heard_s = time.monotonic()
@@ -126,7 +143,7 @@ class Host:
                 self._seen = picture.number
                 self._feed.put(picture)
 
-    def rooms(self, cpus: float, gpus: float) -> int:
+    def free_nodes(self, cpus: float, gpus: float) -> int:
         """Other nodes that have so much free."""
         return sum(has[0] >= cpus and has[1] >= gpus for has in others_free().values())
 
@@ -135,7 +152,7 @@ class Host:
         self._over.set()
         self._thread.join(LOOK_S)
         with self._post:
-            self._hand.dismiss(0.0)
+            self._worker.dismiss(0.0)
 
     def _listen(self) -> None:
         """Take in what the worker says, until it ends or the relay is gone."""
@@ -143,25 +160,25 @@ class Host:
             self._free_kept()
             if time.monotonic() - self._heard_s > LEASE_S:
                 with self._post:
-                    self._hand.dismiss(0.0)
+                    self._worker.dismiss(0.0)
                 self._leave()
                 return
-            if self._hand.connection not in (ready := wait([self._hand.connection, self._hand.sentinel], LOOK_S)):
+            if self._worker.connection not in (ready := wait([self._worker.connection, self._worker.sentinel], LOOK_S)):
                 if ready:
                     self._end()
                     return
                 continue
             try:
-                report, picture = self._hand.receive()
+                report, picture = self._worker.receive()
             except (EOFError, OSError):
                 self._end()
                 return
-            if isinstance(report, Shot):
+            if isinstance(report, KeyframeReady):
                 assert picture is not None
-                kept = self._hand.kept(report)
+                kept = self._worker.kept(report)
                 if kept is not None:
                     self._kept_at_s, self._kept_back = time.monotonic(), True
-                self._free(self._outbox.put(Taken(report, picture, kept)))
+                self._free(self._outbox.put(OutgoingKeyframe(report, picture, kept)))
             else:
                 self._outbox.put(report)
                 if isinstance(report, Failed):
@@ -169,25 +186,27 @@ class Host:
 
     def _end(self) -> None:
         if not self._over.is_set():
-            self._outbox.put(self._hand.obituary())
+            self._outbox.put(self._worker.exit_reason())
 
     def _free(self, slots: Sequence[int]) -> None:
         with self._post:
             for slot in slots:
-                self._hand.free(slot)
+                self._worker.free(slot)
 
     def _free_kept(self) -> None:
         """Let the worker keep what it takes to go on once more, when the link has room for it."""
         if self._kept_back and time.monotonic() - self._kept_at_s >= self._keep_s:
             self._kept_back = False
-            self._free([KEPT])
+            self._free([STATE_SLOT])
 
-    def _pack(self, taken: Taken, ask: Ask) -> Sent:
+    def _pack(self, taken: OutgoingKeyframe, ask: FetchRequest) -> SentKeyframe:
         """Code a shot."""
-        shot, picture, ridden = taken.shot, taken.picture, None
-        if shot.ridden is not None:
-            height = shot.size[0]
-            ridden, picture = alone(picture[height:], ask.coding), picture[:height]
+        keyframe_ready, picture, ridden = taken.keyframe_ready, taken.picture, None
+        if keyframe_ready.ridden is not None:
+            height = keyframe_ready.size[0]
+            ridden, picture = encode_independently(picture[height:], ask.coding), picture[:height]
         coded = self._packer(picture, ask.coding)
         checksum = None if coded.exact else zlib.crc32(np.ascontiguousarray(picture).data)
-        return Sent(replace(shot, slot=0, kept=None, checksum=checksum), coded, ask.coding, ridden, taken.kept)
+        return SentKeyframe(
+            replace(keyframe_ready, slot=0, kept=None, checksum=checksum), coded, ask.coding, ridden, taken.kept
+        )

@@ -6,9 +6,9 @@ import queue
 import threading
 from collections import deque
 
-from streamer.dream.worker.disclosure import whole_scene
-from streamer.dream.worker.protocol import Begin, Command, Free
-from streamer.dream.worker.ring import KEPT, SLOTS
+from streamer.dream.worker.disclosure import restored_scene
+from streamer.dream.worker.frame_slots import SLOTS, STATE_SLOT
+from streamer.dream.worker.protocol import Begin, Command, FreeSlot
 from streamer.messages import Scene
 
 SCENES = 64
@@ -31,9 +31,9 @@ class Mailbox:
 
     def put(self, command: Command | Begin) -> None:
         """Take in what came."""
-        if isinstance(command, Free) and command.slot == KEPT:
+        if isinstance(command, FreeSlot) and command.slot == STATE_SLOT:
             self.kept_free = True
-        elif isinstance(command, Free):
+        elif isinstance(command, FreeSlot):
             self._slots.put(command.slot)
         else:
             if isinstance(command, Scene):
@@ -48,7 +48,7 @@ class Mailbox:
 
     def whole(self, scene: Scene) -> Scene:
         """A scene that came back from the worker, as it was sent: with who asked for it."""
-        return whole_scene(scene, {each.id: each for each in tuple(self._scenes)})
+        return restored_scene(scene, {each.id: each for each in tuple(self._scenes)})
 
     def slot(self) -> int:
         """A slot of the memory shared with the renderer to write to, waited for."""

@@ -14,22 +14,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.dream.worker.protocol import Beat, Busy, Report, Shot
-from streamer.dream.worker.ring import SLOTS
-from streamer.kept import Kept
+from streamer.dream.worker.frame_slots import SLOTS
+from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady, Report
+from streamer.dream_state import DreamState
 
 MOST_RECORDS = 200
 """Lines for the log that wait. When full: the oldest go."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taken:
+class OutgoingKeyframe:
     """A shot with what lay in its slots."""
 
-    shot: Shot
+    keyframe_ready: KeyframeReady
     picture: np.ndarray
     """(H, W, 3) uint8 RGB; below it the picture that it rode on, if it did."""
-    kept: Kept | None
+    kept: DreamState | None
 
 
 class Outbox:
@@ -40,23 +40,23 @@ class Outbox:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[Report | Taken] = deque()
+        self._waiting: deque[Report | OutgoingKeyframe] = deque()
         self._lent, self._back = SLOTS, deque[int]()
         self._sent = self._acknowledged = 0
         self._window = SLOTS
 
-    def put(self, said: Report | Taken) -> list[int]:
+    def put(self, said: Report | OutgoingKeyframe) -> list[int]:
         """Take what the worker said; returns the slots that are its again."""
         with self._changed:
-            if isinstance(said, Beat | Busy):  # what it says now goes before what it said
+            if isinstance(said, Heartbeat | Busy):  # what it says now goes before what it said
                 self._drop(type(said))
             elif isinstance(said, logging.LogRecord) and self._records() >= MOST_RECORDS:
                 self._drop(logging.LogRecord)
             self._waiting.append(said)
-            if isinstance(said, Taken):
+            if isinstance(said, OutgoingKeyframe):
                 self._lent -= 1
                 self._sent += 1
-                self._back.append(said.shot.slot)
+                self._back.append(said.keyframe_ready.slot)
             self._changed.notify()
             return self._free()
 
@@ -66,15 +66,15 @@ class Outbox:
             self._acknowledged, self._window = max(self._acknowledged, pictures), max(1, window)
             return self._free()
 
-    def take(self, seconds: float) -> list[Report | Taken]:
+    def take(self, seconds: float) -> list[Report | OutgoingKeyframe]:
         """What is to be sent next, up to and with one picture; waited for, and nothing where there is nothing in time."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait(seconds)
-            taken: list[Report | Taken] = []
+            taken: list[Report | OutgoingKeyframe] = []
             while self._waiting:
                 taken.append(self._waiting.popleft())
-                if isinstance(taken[-1], Taken):
+                if isinstance(taken[-1], OutgoingKeyframe):
                     break
             return taken
 

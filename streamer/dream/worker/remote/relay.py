@@ -21,25 +21,32 @@ from streamer.dream.worker.protocol import (
     Assignment,
     Begin,
     Busy,
+    ClusterPlacement,
     Command,
-    Elsewhere,
     Failed,
-    Haste,
     Hello,
-    Linked,
+    LinkReport,
     Prepared,
+    PrepareMode,
     Report,
     Stop,
 )
-from streamer.dream.worker.remote import berth
-from streamer.dream.worker.remote.coding import alone
+from streamer.dream.worker.remote import node_selection
 from streamer.dream.worker.remote.delivery import Delivery
-from streamer.dream.worker.remote.files import packed
-from streamer.dream.worker.remote.gauge import Gauge
-from streamer.dream.worker.remote.letters import PART_BYTES, Hire, Letter, Parcel, Seen, Start
-from streamer.dream.worker.remote.link import measured
+from streamer.dream.worker.remote.link_coding import measured
+from streamer.dream.worker.remote.link_meter import LinkMeter
 from streamer.dream.worker.remote.mailbox import Mailbox
-from streamer.dream.worker.work import ignore_terminals, log_to, sender
+from streamer.dream.worker.remote.picture_coding import encode_independently
+from streamer.dream.worker.remote.relay_protocol import (
+    PART_BYTES,
+    RelayCommand,
+    RemoteBegin,
+    ReportBatch,
+    SentSourcePicture,
+    WorkerSpec,
+)
+from streamer.dream.worker.remote.start_picture import start_picture_bytes
+from streamer.dream.worker.worker_main import ignore_terminals, log_to, sender
 from streamer.messages import Scene
 from streamer.processes import RoundClock
 
@@ -77,12 +84,12 @@ def main(connection: Connection, assignment: Assignment) -> None:
     send = sender(connection)
     log_to(send, logging.INFO)
     send(Hello(time.monotonic()))
-    assert assignment.elsewhere is not None, "that is what it is for"
-    relay = Relay(assignment, assignment.elsewhere, send)
+    assert assignment.cluster_placement is not None, "that is what it is for"
+    relay = Relay(assignment, assignment.cluster_placement, send)
     threading.Thread(target=_receive, args=(connection, relay), name="commands", daemon=True).start()
     try:
         relay.run()
-    except (berth.NoBerth, ConfigRejected) as error:
+    except (node_selection.NoNodeAvailable, ConfigRejected) as error:
         send(Failed(str(error), "", lasting=isinstance(error, ConfigRejected)))
     except Exception as error:  # whatever Ray raises: the renderer reports it and goes on without
         send(Failed(f"the cluster cannot be used: {one_line(error)}", "", lasting=False))
@@ -104,59 +111,61 @@ def _receive(connection: Connection, relay: Relay) -> None:
 class Relay:
     """Speaks for one worker."""
 
-    def __init__(self, assignment: Assignment, elsewhere: Elsewhere, send: Callable[[Report], None]) -> None:
+    def __init__(self, assignment: Assignment, cluster_placement: ClusterPlacement, send: Callable[[Report], None]) -> None:
         self.mailbox = Mailbox()
-        self._assignment, self._elsewhere, self._send = assignment, elsewhere, send
+        self._assignment, self._cluster_placement, self._send = assignment, cluster_placement, send
         self._over = threading.Event()
         self._ended = threading.Lock()  # held by who says how it ended
         self._cluster: Cluster | None = None
         self._host: Any = None
-        self._delivery = Delivery(assignment.ring, self.mailbox, send, self._end)
-        self._pings = self._rooms = 0
+        self._delivery = Delivery(assignment.frame_slots, self.mailbox, send, self._end)
+        self._pings = self._free_nodes = 0
 
     def run(self) -> None:
         """Find a node, have a worker dream there, and pass on what it and the renderer say, until it is over.
 
         Raises:
-            NoBerth: there is no cluster, or no place on it.
+            NoNodeAvailable: there is no cluster, or no place on it.
             Exception: what Ray raises.
         """
-        settings, haste = self._elsewhere.settings, self._assignment.haste
+        settings, prepare_mode = self._cluster_placement.settings, self._assignment.prepare_mode
         with self._in_time():
             self._send(Busy(f"reaching the cluster at '{settings.address}'"))
-            self._cluster = cluster = berth.reach(settings)
-        if haste is Haste.SPARE_LIGHT:  # the node is taken once it is needed: the one at work may have it until then
+            self._cluster = cluster = node_selection.connect_to_cluster(settings)
+        if (
+            prepare_mode is PrepareMode.SPARE_LIGHT
+        ):  # the node is taken once it is needed: the one at work may have it until then
             self._send(Prepared())
             self.mailbox.begun.wait()
-            haste = Haste.NOW
+            prepare_mode = PrepareMode.NOW
         with self._in_time():
             self._send(Busy("looking for a node of the cluster"))
-            node = berth.choose(cluster, self._elsewhere)
+            node = node_selection.choose_node(cluster, self._cluster_placement)
             self._send(Busy(f"starting on node {node.name}"))
-            self._host = berth.start(cluster, node, settings, self._hire(haste))
-            gauge = Gauge(self._assignment.config, node.name)
-            self._measure(gauge)
-        status = gauge.status()
+            self._host = node_selection.start_host(cluster, node, settings, self._hire(prepare_mode))
+            link_meter = LinkMeter(self._assignment.config, node.name)
+            self._measure(link_meter)
+        status = link_meter.status()
         log.info("on node %s: %.3g Mbit/s, round trip %.3g ms", node.name, 8e-6 * status.bytes_per_s, 1e3 * status.round_trip_s)
-        self._send(Linked(node.id, 0, status))
+        self._send(LinkReport(node.id, 0, status))
         threads = [("letters", self._write), ("pings", self._ping), *(("fetch", self._fetch) for _ in range(FETCHES))]
         for name, target in threads:
-            threading.Thread(target=self._guarded, args=(target, gauge, node), name=name, daemon=True).start()
+            threading.Thread(target=self._guarded, args=(target, link_meter, node), name=name, daemon=True).start()
         if self._assignment.feed is not None:
-            threading.Thread(target=self._guarded, args=(self._feed, gauge, node), name="feed", daemon=True).start()
-        self._watch(gauge, node)
+            threading.Thread(target=self._guarded, args=(self._feed, link_meter, node), name="feed", daemon=True).start()
+        self._watch(link_meter, node)
 
-    def _hire(self, haste: Haste) -> Hire:
+    def _hire(self, prepare_mode: PrepareMode) -> WorkerSpec:
         """What the host is told."""
-        assignment, settings = self._assignment, self._elsewhere.settings
-        return Hire(
+        assignment, settings = self._assignment, self._cluster_placement.settings
+        return WorkerSpec(
             disclosed_config(assignment.config),
             assignment.seed,
             assignment.factory,
-            haste,
+            prepare_mode,
             0 if settings.gpus else settings.cpus or 0,
             None if assignment.feed is None else assignment.feed.largest,
-            packed(assignment.config),
+            start_picture_bytes(assignment.config),
         )
 
     @contextlib.contextmanager
@@ -164,7 +173,7 @@ class Relay:
         """Give up if what is done within takes too long."""
 
         def give_up() -> None:
-            what = f"the cluster at '{self._elsewhere.settings.address}' has not answered within {PREPARE_S:g} s"
+            what = f"the cluster at '{self._cluster_placement.settings.address}' has not answered within {PREPARE_S:g} s"
             self._end(Failed(what, "", lasting=False))
             self.leave()
 
@@ -197,44 +206,46 @@ class Relay:
             self._send(failed)
             self._over.set()
 
-    def _guarded(self, target: Callable[[Gauge, Node], None], gauge: Gauge, node: Node) -> None:
+    def _guarded(self, target: Callable[[LinkMeter, Node], None], link_meter: LinkMeter, node: Node) -> None:
         """Run a thread's work; whatever Ray raises means that the worker is gone."""
         try:
-            target(gauge, node)
+            target(link_meter, node)
         except Exception as error:
-            self._end(Failed(berth.lost(error, node), "", lasting=False))
+            self._end(Failed(node_selection.loss_text(error, node), "", lasting=False))
 
     def _get(self, reference: Any) -> Any:
         assert self._cluster is not None
         return self._cluster.ray.get(reference)
 
-    def _measure(self, gauge: Gauge) -> None:
+    def _measure(self, link_meter: LinkMeter) -> None:
         """See how far the other clock is from ours, how long the way is and how wide."""
         for _ in range(FIRST_PINGS):
-            self._ask_the_time(gauge)
+            self._ask_the_time(link_meter)
         for parts in PROBES:  # the larger, the later and the better: TCP begins slowly
             asked_s = time.monotonic()
             self._get(self._host.noise.options(num_returns=parts).remote(parts))
             took_s = time.monotonic() - asked_s
-            gauge.probed(measured(parts * PART_BYTES, took_s, gauge.trip_s))
+            link_meter.probed(measured(parts * PART_BYTES, took_s, link_meter.trip_s))
             if took_s > PROBE_ENOUGH_S:
                 break
 
-    def _ask_the_time(self, gauge: Gauge) -> None:
+    def _ask_the_time(self, link_meter: LinkMeter) -> None:
         asked_s = time.monotonic()
         told_s = self._get(self._host.ping.remote())
-        gauge.answered(asked_s, told_s, time.monotonic())
+        link_meter.answered(asked_s, told_s, time.monotonic())
 
-    def _ping(self, gauge: Gauge, node: Node) -> None:
+    def _ping(self, link_meter: LinkMeter, node: Node) -> None:
         looked_s = -ROOMS_S
         while not self._over.wait(PING_S):
-            self._ask_the_time(gauge)
+            self._ask_the_time(link_meter)
             self._pings += 1
             if time.monotonic() - looked_s >= ROOMS_S:
                 looked_s = time.monotonic()
-                self._rooms = self._get(self._host.rooms.remote(*berth.needs(self._elsewhere.settings)))
+                self._free_nodes = self._get(
+                    self._host.free_nodes.remote(*node_selection.needed_resources(self._cluster_placement.settings))
+                )
 
-    def _watch(self, gauge: Gauge, node: Node) -> None:
+    def _watch(self, link_meter: LinkMeter, node: Node) -> None:
         """Wait for the end; tell of the link, and see that it is there."""
         rounds = RoundClock()
         seen, heard_s, told_s = 0, rounds(), rounds()
@@ -246,29 +257,29 @@ class Relay:
                 self._end(Failed(f"node {node.name} has been silent for {SILENT_S:g} s", "", lasting=False))
             if rounds() - told_s >= TELL_S:
                 told_s = rounds()
-                self._send(Linked(node.id, self._rooms, gauge.status()))
+                self._send(LinkReport(node.id, self._free_nodes, link_meter.status()))
 
-    def _write(self, gauge: Gauge, node: Node) -> None:
+    def _write(self, link_meter: LinkMeter, node: Node) -> None:
         """Hand on what the renderer says."""
         number = 0
         while True:
-            self._host.tell.remote(number, self._letter(self.mailbox.next(), gauge))
+            self._host.tell.remote(number, self._letter(self.mailbox.next(), link_meter))
             number += 1
 
-    def _letter(self, command: Command | Begin, gauge: Gauge) -> Letter:
+    def _letter(self, command: Command | Begin, link_meter: LinkMeter) -> RelayCommand:
         if isinstance(command, Begin):
-            return Start.of(command, self._assignment.ring, gauge.theirs)
+            return RemoteBegin.of(command, self._assignment.frame_slots, link_meter.theirs)
         return disclosed_scene(command) if isinstance(command, Scene) else command
 
-    def _fetch(self, gauge: Gauge, node: Node) -> None:
+    def _fetch(self, link_meter: LinkMeter, node: Node) -> None:
         """Fetch what the worker says, one call after the other."""
         while not self._over.is_set():
-            ask = gauge.ask()
+            ask = link_meter.ask()
             parts = self._host.fetch.options(num_returns=ask.parts).remote(ask)
-            parcel = Parcel.joined(self._get(parts if ask.parts > 1 else [parts]))
-            self._delivery(parcel, time.monotonic(), gauge)
+            parcel = ReportBatch.joined(self._get(parts if ask.parts > 1 else [parts]))
+            self._delivery(parcel, time.monotonic(), link_meter)
 
-    def _feed(self, gauge: Gauge, node: Node) -> None:
+    def _feed(self, link_meter: LinkMeter, node: Node) -> None:
         """Hand on the newest picture to ride on."""
         feed, seen, under_way = self._assignment.feed, 0, deque[Any]()
         assert isinstance(feed, PictureFeed)
@@ -277,7 +288,7 @@ class Relay:
             if picture is None:
                 continue
             seen = picture.number
-            letter = Seen(alone(picture.image, gauge.coding), picture.number, picture.time_s)
+            letter = SentSourcePicture(encode_independently(picture.image, link_meter.coding), picture.number, picture.time_s)
             under_way.append(self._host.see.remote(letter))
             if len(under_way) > FEEDS:
                 self._get(under_way.popleft())

@@ -1,0 +1,268 @@
+"""A live run dreamt again from its journal, larger if asked, all of it or a part."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from streamer.commands.command_errors import as_command_error
+from streamer.commands.offline_frames import offline_frames_of
+from streamer.commands.on_ray.node_pool import NodePool, open_node_pool
+from streamer.commands.on_ray.options import RayCall
+from streamer.commands.progress_display import progress_bar, teller
+from streamer.commands.resumable_work import ResumableWork, ResumeOptions
+from streamer.commands.timestamps import parse_timestamp
+from streamer.config import Config, SourceConfig
+from streamer.dream.compute_formats import ComputeFormat
+from streamer.dream.device import compute_with, make_torch_repeatable
+from streamer.dream.networks.names import split_names
+from streamer.dream.sessions.replay import Replay
+from streamer.dream.sessions.script import OfflineDream
+from streamer.dream.sources.start import starting_picture
+from streamer.journal_reader import RecordedRun, read_journal
+from streamer.messages import Keyframe, Motion
+from streamer.settings_file import read_recorded
+from streamer.snapshot import Snapshot, SnapshotError
+from streamer.snapshot import read as read_snapshot
+from streamer.snapshot_writer import as_keyframe
+from streamer.video.files.movie import MovieWriter
+
+log = logging.getLogger(__name__)
+
+LEAD_S = 30.0
+"""Seconds dreamt unseen before a range: by then the dream has become what it is told to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalOrder:
+    """What to dream again."""
+
+    journal: Path
+    output: Path
+    """``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of frames."""
+    size: tuple[int, int] | None = None
+    """(height, width) of the video; None as it was."""
+    begin: str = ""
+    """The moment to begin at, as ``parse_timestamp`` reads it; empty for the first picture."""
+    end: str = ""
+    """Likewise, to end at; empty for the last picture."""
+    exact: bool = False
+    """Whether to dream all that came before the range, too: slow, and the same pixels."""
+    seed: int | None = None
+    """None for the run's own."""
+    overrides: tuple[str, ...] = ()
+    """``key=value`` settings that change those of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a replay."""
+
+    frames: int
+    compared: int
+    """Keyframes whose pixels the journal knows; 0 where they could not be the same."""
+    alike: int
+    """Those of them that came out the same."""
+    why_not: str = ""
+    """Why none could be the same; empty where they could."""
+
+
+def command(
+    order: JournalOrder, again: ResumeOptions, console: Console, announce: Callable[[str], None], ray: RayCall | None = None
+) -> None:
+    """Replay behind a progress bar.
+
+    Args:
+        ray: the cluster that is to dream; None dreams here.
+
+    Raises:
+        CommandError: the call was wrong, it failed, or it was stopped.
+    """
+    work = ResumableWork(order.output, {}, again, teller(console), resumable=False)
+    with as_command_error(), work, progress_bar(console) as shown:
+        task = shown.add_task("dreaming again", total=None)
+        outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total), ray)
+    told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
+    if outcome.why_not:
+        told = f"alike, not the same: {outcome.why_not}"
+    announce(f"{order.output} ({told})")
+
+
+def replay(
+    order: JournalOrder,
+    work: ResumableWork,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    ray: RayCall | None = None,
+) -> Outcome:
+    """Dream a run again.
+
+    Args:
+        work: keeps what is done where it is stopped.
+        progress: told the frames done and the frames in all, after each; while the dream leads in, none are done.
+
+    Raises:
+        JournalError: the journal cannot be read.
+        TimestampError: the range is none of the run's.
+        ConfigError: its settings, or those given, cannot be used.
+        SourceError: the picture that it started from cannot be read.
+        MovieError: the output cannot be written.
+        NetworkError: the network's weights cannot be had.
+        DeviceError: the device asked for is not there.
+    """
+    past_run = read_journal(order.journal)
+    begin_ms, end_ms = span(past_run, order.begin, order.end)
+    config = settings(past_run, order.size, order.overrides)
+    start = starting_picture(config.source)
+    fps, size = config.video.fps, (config.video.height, config.video.width)
+    seed = past_run.seed if order.seed is None else order.seed
+    whole = order.exact or begin_ms - LEAD_S * 1000 <= past_run.span_ms[0]
+    from_ms = 0 if whole else begin_ms - round(LEAD_S * 1000)
+    with (
+        MovieWriter(order.output, size, fps, work_folder=work.folder) as movie,
+        open_node_pool(ray, config, work.tell) as node_pool,
+    ):
+        work.restore(movie, {})
+        again = (
+            _here(past_run, config, seed, start, from_ms)
+            if node_pool is None
+            else _far(past_run, config, seed, start, from_ms, node_pool)
+        )
+        why_not = _why_not_the_same(past_run, config, again, seed, whole)
+        if past_run.begun.resumed and not again.goes_on:
+            why_not = why_not or "what it went on from is not there"
+        total = (end_ms - begin_ms) * fps // 1000 + 1
+        progress(0, total)
+        done = 0
+        captions, from_s = config.video.captions, begin_ms / 1000
+        frames = offline_frames_of(config, again.keyframes, captions=captions, from_s=from_s, pulses=past_run.pulses)
+        with closing(frames), work.soft_stop():
+            for done, image in zip(range(1, total + 1), frames, strict=False):
+                movie.write(image)
+                progress(done, total)
+                if done < total:
+                    work.look(movie, {}, done, total)
+        counts = again.counts()
+    return Outcome(done, 0 if why_not else counts[0], 0 if why_not else counts[1], why_not)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Again:
+    """A run being dreamt again, here or elsewhere."""
+
+    keyframes: Iterator[Keyframe]
+    counts: Callable[[], tuple[int, int]]
+    """Keyframes that were compared, and those that came out the same."""
+    network: str
+    device: str
+    size: tuple[int, int]
+    """(height, width) of its canvas."""
+    goes_on: bool
+    """Whether it went on from something that is there."""
+
+
+def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int) -> _Again:
+    """Dream a run again on this machine."""
+    make_torch_repeatable(past_run.begun.threads if past_run.begun.device == "cpu" else 0)
+    dream, resumed = OfflineDream(config), _resumed(past_run)
+    again = Replay(
+        past_run,
+        lambda: dream.new_dream(seed, start),
+        Motion(config.zoom.speed, config.zoom.rotation),
+        config,
+        sizes=dream.size == past_run.begun.size,
+        compute_with=compute_with,
+        latest=None if resumed is None else as_keyframe(resumed, 0.0),
+        kept=None if resumed is None else resumed.kept,
+    )
+    counts, goes_on = lambda: (again.compared, again.alike), resumed is not None
+    return _Again(again.keyframes(from_ms), counts, dream.network, dream.device, dream.size, goes_on)
+
+
+def _far(
+    past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int, node_pool: NodePool
+) -> _Again:
+    """The same on a node."""
+    from streamer.commands.on_ray.remote_replay import RemoteReplay, ReplayPlan
+
+    resumed = _resumed(past_run)
+    latest, kept = (None, None) if resumed is None else (as_keyframe(resumed, 0.0), resumed.kept)
+    far = RemoteReplay(config, ReplayPlan(past_run, seed, start, latest, kept, from_ms), node_pool)
+    counts, goes_on = lambda: (far.compared, far.alike), resumed is not None
+    return _Again(far, counts, far.network, far.device, far.size, goes_on)
+
+
+def _resumed(past_run: RecordedRun) -> Snapshot | None:
+    """What a run went on from; None where it began by itself, and, with a warning, where it cannot be read."""
+    if past_run.snapshot is None or not past_run.begun.resumed:
+        return None
+    try:
+        found = read_snapshot(past_run.snapshot)
+    except SnapshotError as error:
+        log.warning("%s: the run is dreamt from its beginning in noise", error)
+        return None
+    if found is None:
+        log.warning("'%s', which the run went on from, is not there: it is dreamt from noise", past_run.snapshot)
+    return found
+
+
+def span(past_run: RecordedRun, begin: str, end: str) -> tuple[int, int]:
+    """The range asked for, in ms since the start of the run.
+
+    Raises:
+        TimestampError: it is none of the run's.
+    """
+    first, last = past_run.span_ms
+    begin_ms = parse_timestamp(begin, "--from", past_run.started, past_run.span_ms) if begin else first
+    end_ms = parse_timestamp(end, "--to", past_run.started, past_run.span_ms, begin_ms) if end else last
+    return begin_ms, end_ms
+
+
+def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Sequence[str]) -> Config:
+    """The run's settings, for a video of another size if asked; the canvas grows with it.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
+    config, gone = read_recorded(past_run.settings)
+    if gone:
+        log.warning("the run used settings that no longer exist: %s; it may come out differently", ", ".join(gone))
+    height, width = past_run.begun.size
+    changes = [f"network.name=[{', '.join(split_names(past_run.begun.network))}]"] if config.network.name == "auto" else []
+    form = ComputeFormat.of(past_run.begun.form)
+    if form is not None and past_run.begun.device == "cpu" and config.network.precision == "auto":
+        changes += [f"network.precision={form.precision}", f"network.layout={form.layout}"]
+    if size is not None:
+        grown = size[1] / config.video.width
+        width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))
+        changes += [f"video.height={size[0]}", f"video.width={size[1]}"]
+    if not any(override.strip().startswith("canvas.") for override in overrides):
+        changes += [f"canvas.width={width}", f"canvas.height={height}"]
+    config, _ = read_recorded(past_run.settings, [*changes, *overrides])
+    if config.source.moves:
+        log.warning("the run rode on a moving picture, which no journal keeps: its scenes are dreamt from noise")
+        config = config.model_copy(update={"source": SourceConfig()})
+    return config
+
+
+def _why_not_the_same(past_run: RecordedRun, config: Config, dream: _Again, seed: int, whole: bool) -> str:
+    """Why other pixels than the run's are to be expected; empty where the same are."""
+    begun, recorded = past_run.begun, read_recorded(past_run.settings)[0]
+    unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]
+    reasons = [
+        ("some of its steps are missing", not past_run.complete),
+        ("it begins with what was on air, not with what was dreamt before; --exact does", not whole),
+        (f"it was dreamt on {begun.device}, this is {dream.device}", dream.device != begun.device),
+        (f"it was dreamt with {begun.network}, this is {dream.network}", dream.network != begun.network),
+        ("the canvas has another size", dream.size != begun.size),
+        ("it rode on a moving picture", recorded.source.moves),
+        ("its network or algorithm was changed on the way, and it is dreamt with those of its start", past_run.switched),
+        ("another seed", seed != past_run.seed),
+        (f"other settings of {', '.join(unlike)}", bool(unlike)),
+    ]
+    return "; ".join(reason for reason, holds in reasons if holds)

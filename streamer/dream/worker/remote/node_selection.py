@@ -1,0 +1,124 @@
+"""A place for a worker on a cluster: which node has one, and how a host is started there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from streamer.cluster import Cluster, ClusterError, connect, one_line
+from streamer.cluster_nodes import Node, compare, fitting
+from streamer.config_renderer import RendererConfig
+from streamer.dream.worker.protocol import ClusterPlacement
+from streamer.dream.worker.remote.relay_protocol import WorkerSpec
+
+log = logging.getLogger(__name__)
+
+SCAN_S = 10.0
+"""Seconds for all nodes to say what they have; one that has not by then is not chosen."""
+TRIES, TRY_S = 4, 0.5
+"""How often a node with room is looked for, and the seconds between."""
+START_S = 60.0
+"""Seconds for a host to start: it imports what it needs, from a disk that may be slow."""
+CALLS = 16
+"""Calls to a host that may be under way."""
+
+
+class NoNodeAvailable(Exception):
+    """There is no place for a worker; one line says why and what to do."""
+
+
+def connect_to_cluster(settings: RendererConfig) -> Cluster:
+    """Connect to the cluster.
+
+    Raises:
+        NoNodeAvailable: there is none, or it cannot be used.
+    """
+    try:
+        return connect(settings.address)
+    except ClusterError as error:
+        raise NoNodeAvailable(str(error)) from error
+
+
+def needed_resources(settings: RendererConfig) -> tuple[float, float]:
+    """CPUs and GPUs to ask for."""
+    return float(settings.cpus or 1), settings.gpus
+
+
+def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
+    """The node to start a host on: not this program's own if there is another, and the freest.
+
+    Raises:
+        NoNodeAvailable: none has room, or none fits.
+    """
+    settings, told = placement.settings, set[str]()
+    cpus, gpus = needed_resources(settings)
+    ours = cluster.ray.get_runtime_context().get_node_id()
+
+    def could(node: Node) -> bool:
+        """Whether it would do if nobody else used it."""
+        return node.alive and node.id not in placement.avoid and node.cpus >= cpus and node.gpus >= gpus
+
+    usable: tuple[Node, ...] = ()
+    for tries in range(TRIES):
+        try:
+            nodes = cluster.nodes(SCAN_S, could)
+        except ClusterError as error:
+            raise NoNodeAvailable(str(error)) from error
+        differences = compare(nodes)
+        usable = fitting(nodes, differences)
+        if nodes and not usable:
+            reason = "; ".join(each.text for each in differences)
+            raise NoNodeAvailable(f"no node of the cluster at '{settings.address}' can be used: {reason}")
+        for text in {each.text for each in differences} - told:
+            log.warning("%s", text)
+            told.add(text)
+        free = [node for node in usable if node.free_cpus >= cpus and node.free_gpus >= gpus]
+        if free:
+            return min(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus))
+        if placement.avoid or not usable:
+            break
+        if tries < TRIES - 1:  # a worker that has just ended may hold it for a moment yet
+            time.sleep(TRY_S)
+    raise NoNodeAvailable(_full(placement, usable))
+
+
+def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_spec: WorkerSpec) -> Any:
+    """Start a host on a node; returns the actor's handle.
+
+    Raises:
+        NoNodeAvailable: it could not be started.
+    """
+    from streamer.dream.worker.remote.host import WorkerHost  # what it starts is this module's own caller
+
+    cpus, gpus = needed_resources(settings)
+    options = cluster.on(node) | {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": CALLS, "max_restarts": 0}
+    try:
+        host = cluster.ray.remote(WorkerHost).options(**options).remote(worker_spec)
+        cluster.ray.get(host.ping.remote(), timeout=START_S)
+    except cluster.ray.exceptions.GetTimeoutError as error:
+        raise NoNodeAvailable(f"no worker has started on node {node.name} within {START_S:.0f} s") from error
+    except Exception as error:  # Ray raises many kinds, and as a client gRPC's own
+        raise NoNodeAvailable(f"no worker can be started on node {node.name}: {one_line(error)}") from error
+    return host
+
+
+def _full(placement: ClusterPlacement, usable: Sequence[Node]) -> str:
+    """That no node has room, and what those that could have it have."""
+    cpus, gpus = needed_resources(placement.settings)
+    wanted = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cpus:g} CPU{'s' * (cpus != 1)}"
+    what = f"no {'other ' if placement.avoid else ''}node of the cluster at '{placement.settings.address}' has {wanted}"
+    if not usable:
+        return f"{what} to lend{'; renderer.gpus: 0 dreams on their CPUs' if gpus else ''}"
+    has = "; ".join(
+        f"{node.name} has {node.free_gpus:g} of {node.gpus:g} and {node.free_cpus:g} of {node.cpus:g}" for node in usable
+    )
+    return f"{what} free: {has}"
+
+
+def loss_text(error: Exception, node: Node) -> str:
+    """What an error of Ray means for who speaks to a worker on a node, in one line."""
+    if type(error).__name__ in ("ActorUnavailableError", "ActorDiedError", "RayActorError", "OwnerDiedError"):
+        return f"node {node.name} is gone, or what dreamt there, or the way to it"
+    return f"the worker on node {node.name} is gone: {one_line(error)}"

@@ -1,0 +1,285 @@
+"""The worker process: what runs in it around the dreaming loop. Torch is imported here only once a dream is put together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import logging.handlers
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from streamer.algorithm_facts import ALGORITHMS
+from streamer.config import Config
+from streamer.dream.device import largest_canvas, make_cpu_sums_repeatable
+from streamer.dream.interface import ConfigRejected, Dream, DreamFactory, VideoRider
+from streamer.dream.sessions.convergence import ConvergenceDetector
+from streamer.dream.sources.picture_feed import PictureFeed
+from streamer.dream.worker.causes import diagnose
+from streamer.dream.worker.dream_loop import DreamLoop, Inbox, in_one_line
+from streamer.dream.worker.frame_slots import FrameSlots
+from streamer.dream.worker.protocol import (
+    Assignment,
+    Begin,
+    Busy,
+    Failed,
+    Hello,
+    Prepared,
+    PrepareMode,
+    Report,
+    Resume,
+    ResumeSlots,
+    Stop,
+)
+from streamer.dream.worker.step_scheduler import StepScheduler, may_shrink
+from streamer.messages import Motion
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 0.2
+"""Seconds between looks at a moving source that is ridden on."""
+NICENESS = 15
+"""The picture may wait, the video may not: the worker gives way to the process that shows it. With a weight of 36 to 1024 it
+gets what the video leaves, and a thirtieth of a core that other programs of the same session want all of, so that it lives."""
+SPARE_NICENESS = 4
+"""By so much more a spare gives way while it prepares, to the worker that dreams."""
+NICE_THREADS = sys.platform == "linux"
+"""Whether each thread is as nice as it likes; elsewhere a process is."""
+OOM_SCORE = 500
+"""Of 1000: how willing a spare is to be ended for want of memory, as Linux reckons it."""
+
+BeginQueue = queue.SimpleQueue[Begin | None]
+"""The order to begin, or None: all is prepared. No capacity: there is one of each."""
+
+
+def main(connection: Connection, assignment: Assignment) -> None:
+    """Run a worker in its own process until told to stop, or until the renderer's process is gone.
+
+    It prepares its dream at once, and begins when it is told to.
+    """
+    ignore_terminals()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
+    make_cpu_sums_repeatable()  # or a replay could not give the same pixels
+    spare = assignment.prepare_mode is not PrepareMode.NOW
+    if not NICE_THREADS:  # else it was started so
+        lower_priority(NICENESS)
+    send = sender(connection)
+    log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
+    inbox, orders, begun = Inbox(), BeginQueue(), threading.Event()
+    frame_slots, config = assignment.frame_slots, assignment.config
+    send(Hello(time.monotonic()))
+    threading.Thread(target=_receive, args=(connection, inbox, orders, begun), name="commands", daemon=True).start()
+    try:
+        if spare:
+            with _first_to_go():
+                dream, begin = _prepare_aside(assignment, send, orders)
+        else:
+            dream, begin = _make(assignment, send), _order(orders)
+        logging.getLogger().setLevel(logging.INFO)
+        dream = _with_threads(dream or _make(assignment, send), assignment.threads)
+        largest = (
+            None if ALGORITHMS[config.dream.algorithm].interpolator == "ink" else largest_canvas(config.canvas, config.video)
+        )
+        frame_s = 1 / config.video.fps
+        scheduler = StepScheduler(
+            config.dream,
+            dream.dreamer.size,
+            frame_s=frame_s,
+            shrinkable=may_shrink(config),
+            largest=largest,
+            level=begin.level,
+        )
+        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        resume, feed, sleep = (
+            _resume(begin.left, frame_slots, dream, config),
+            assignment.feed,
+            ConvergenceDetector(config.dream),
+        )
+        worker = DreamLoop(
+            dream, scheduler, frame_slots, inbox, send, motion=motion, config=config, resume=resume, feed=feed, sleep=sleep
+        )
+        begun.set()
+        if isinstance(dream.dreamer, VideoRider) and assignment.feed is not None:
+            threading.Thread(target=_watch, args=(assignment.feed, dream.dreamer), name="watch", daemon=True).start()
+        worker.run()
+    except ConfigRejected as error:
+        send(Failed(in_one_line(error), "", lasting=True))
+    except Exception as error:  # whatever a step can raise: the renderer reports it and starts another worker
+        send(Failed(in_one_line(error), traceback.format_exc(), lasting=False, cause=diagnose(error)))
+    finally:
+        frame_slots.close()
+
+
+def lower_priority(niceness: int) -> None:
+    """Make this thread and those that it starts nicer to others by so much; its process where threads are all alike.
+
+    On Linux also a batch job: it takes no core from another thread when it wakes, as torch's threads do all the time.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(niceness)
+    with contextlib.suppress(AttributeError, OSError):
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _make(assignment: Assignment, send: Callable[[Report], None]) -> Dream:
+    factory = assignment.factory or _real_factory()
+    return factory(assignment.config, assignment.seed, lambda what: send(Busy(what)))
+
+
+def _with_threads(dream: Dream, threads: int) -> Dream:
+    """The dream, computing with no more than so many threads; 0 leaves it as it is."""
+    if not 0 < threads < dream.threads:
+        return dream
+    dream.compute_with(threads)
+    return dataclasses.replace(dream, threads=threads)
+
+
+def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], orders: BeginQueue) -> tuple[Dream | None, Begin]:
+    """Prepare in a thread that gives way to everybody, for few may take back what they gave: the dream is not to give way so.
+
+    Returns:
+        The dream, rehearsed unless it is wanted before; None where it is left to be made now. And the order to begin.
+    """
+    wanted, threads = threading.Event(), [0]
+
+    def prepare() -> Dream | None:
+        threads[0] = threading.get_native_id()
+        if assignment.prepare_mode is PrepareMode.SPARE_LIGHT:
+            _ = assignment.factory or _real_factory()
+            return None
+        dream = _make(assignment, send)
+        if not wanted.is_set():
+            dream.warm_up()
+            dream.probe(wanted.is_set)
+        return dream
+
+    with ThreadPoolExecutor(1, initializer=lower_priority, initargs=(SPARE_NICENESS if NICE_THREADS else 0,)) as aside:
+        made = aside.submit(prepare)
+        made.add_done_callback(lambda _: orders.put(None))
+        begin = orders.get()
+        if begin is None:
+            dream = made.result()
+            send(Prepared())
+            return dream, _order(orders)
+        wanted.set()
+        with contextlib.suppress(AttributeError, OSError):  # those who may take it back do
+            os.setpriority(os.PRIO_PROCESS, threads[0], os.getpriority(os.PRIO_PROCESS, 0))
+        return made.result(), begin
+
+
+def _order(orders: BeginQueue) -> Begin:
+    """Wait to be told to begin."""
+    begin = orders.get()
+    assert begin is not None, "it is told once that all is prepared"
+    return begin
+
+
+def _resume(left: ResumeSlots | None, frame_slots: FrameSlots, dream: Dream, config: Config) -> Resume | None:
+    """Where an earlier worker got to, as far as this dream can use it."""
+    if left is None:
+        return None
+    resume = left.opened(frame_slots)
+    if left.kept is None:
+        return resume
+    theirs, ours = (left.kept.algorithm, left.kept.network), (config.dream.algorithm, dream.network)
+    if theirs != ours:
+        was, now = (f"{algorithm} with {network}" for algorithm, network in (theirs, ours))
+        log.warning("what was dreamt before was %s, this is %s: its picture goes on, its momentum does not", was, now)
+        return resume
+    return dataclasses.replace(resume, kept=left.kept.get(frame_slots), kept_ago=left.kept_ago)
+
+
+@contextlib.contextmanager
+def _first_to_go() -> Iterator[None]:
+    """Within, a system out of memory ends this process before others: better the spare than the dream at work."""
+    file, before = Path("/proc/self/oom_score_adj"), None
+    with contextlib.suppress(OSError):  # Linux only
+        before = file.read_text()
+        file.write_text(f"{OOM_SCORE}\n")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                file.write_text(before)
+
+
+def _real_factory() -> DreamFactory:
+    from streamer.dream.worker.worker_setup import build_dream  # imports torch
+
+    return build_dream
+
+
+def _receive(connection: Connection, inbox: Inbox, orders: BeginQueue, begun: threading.Event) -> None:
+    """Take in commands; ends the process when the other side is gone, or asks to stop while a dream is still being prepared."""
+    while True:
+        try:
+            command = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        if isinstance(command, Begin):
+            orders.put(command)
+            continue
+        inbox.put(command)
+        if isinstance(command, Stop) and not begun.is_set():
+            os._exit(0)
+
+
+def _watch(feed: PictureFeed, rider: VideoRider) -> None:
+    """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
+    seen = 0
+    while True:
+        picture = feed.newest(after=seen)
+        if picture is not None:
+            seen = picture.number
+            rider.observe(picture)
+        time.sleep(WATCH_S)
+
+
+class _Sender(logging.handlers.QueueHandler):
+    """Log lines to the renderer's process, where logging is set up."""
+
+    def __init__(self, send: Callable[[Report], None]) -> None:
+        super().__init__(queue.SimpleQueue())  # not used
+        self._send = send
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self._send(record)
+
+
+def ignore_terminals() -> None:
+    """Leave it to the renderer to say when to stop: a terminal sends its signals to all processes."""
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def sender(connection: Connection) -> Callable[[Report], None]:
+    """Says something to the renderer, from any thread; ends the process where nobody is left to dream for."""
+    lock = threading.Lock()
+
+    def send(report: Report) -> None:
+        try:
+            with lock:
+                connection.send(report)
+        except OSError:
+            os._exit(0)
+
+    return send
+
+
+def log_to(send: Callable[[Report], None], level: int) -> None:
+    """Have all that is logged in this process, from a level on, sent as reports."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Sender(send)]
+    root.setLevel(level)
+    logging.captureWarnings(True)

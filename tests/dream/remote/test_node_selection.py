@@ -1,0 +1,83 @@
+"""Which node a worker is started on, by what nodes say of themselves."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from streamer.cluster_nodes import Node, here
+from streamer.config import RendererConfig
+from streamer.dream.worker.protocol import ClusterPlacement
+from streamer.dream.worker.remote import node_selection
+from streamer.dream.worker.remote.node_selection import NoNodeAvailable, choose_node
+
+pytestmark = pytest.mark.torch  # a node that has none is not taken
+GPU = RendererConfig(where="ray", address="auto")
+
+
+def node(name, *, cpus=8.0, gpus=1.0, free_cpus=8.0, free_gpus=1.0, alive=True, zoomdream=None):
+    versions = here()
+    if zoomdream is not None:
+        versions = type(versions)(zoomdream, versions.python, versions.torch, versions.ray)
+    return Node(name, name, name, alive, cpus, gpus, "", free_cpus, free_gpus, versions)
+
+
+class Cluster:
+    """Has these nodes; this machine is ``home``."""
+
+    def __init__(self, *nodes):
+        self.all, self.asked = nodes, []
+        self.ray = SimpleNamespace(get_runtime_context=lambda: SimpleNamespace(get_node_id=lambda: "home"))
+
+    def nodes(self, timeout_s, wanted):
+        asked = tuple(each for each in self.all if wanted(each))
+        self.asked += [each.name for each in asked]
+        return asked
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(node_selection, "TRY_S", 0.0)
+
+
+def test_the_freest_that_is_not_this_machine():
+    cluster = Cluster(node("home", free_cpus=64), node("a", free_cpus=2), node("b", free_cpus=4))
+    assert choose_node(cluster, ClusterPlacement(GPU)).name == "b"
+    assert choose_node(cluster, ClusterPlacement(GPU, ("b",))).name == "a"
+    assert choose_node(Cluster(node("home")), ClusterPlacement(GPU)).name == "home"
+
+
+def test_who_cannot_lend_enough_is_not_asked():
+    """Nor who is to be avoided: it may be about to go, and nobody waits for its answer."""
+    cluster = Cluster(node("home", cpus=0, gpus=0), node("a", alive=False), node("b"), node("c"))
+    assert choose_node(cluster, ClusterPlacement(GPU, ("c",))).name == "b"
+    assert cluster.asked == ["b"]
+
+
+def test_part_of_a_gpu_is_enough_for_who_asks_for_part():
+    half = GPU.model_copy(update={"gpus": 0.5})
+    shared = Cluster(node("a", free_gpus=0.5))
+    assert choose_node(shared, ClusterPlacement(half)).name == "a"
+    with pytest.raises(NoNodeAvailable) as told:
+        choose_node(shared, ClusterPlacement(GPU))
+    assert str(told.value) == "no node of the cluster at 'auto' has 1 GPU and 1 CPU free: a has 0.5 of 1 and 8 of 8"
+    assert shared.asked == ["a"] * (1 + node_selection.TRIES), "a worker that has just ended may hold it for a moment yet"
+
+
+def test_where_there_is_none_it_is_said_what_to_do():
+    with pytest.raises(NoNodeAvailable) as told:
+        choose_node(Cluster(node("a", gpus=0)), ClusterPlacement(GPU))
+    assert str(told.value) == (
+        "no node of the cluster at 'auto' has 1 GPU and 1 CPU to lend; renderer.gpus: 0 dreams on their CPUs"
+    )
+    with pytest.raises(NoNodeAvailable, match="no other node of the cluster at 'auto' has 1 GPU and 1 CPU to lend"):
+        choose_node(Cluster(node("a")), ClusterPlacement(GPU, ("a",)))
+
+
+@pytest.mark.logs("node old has zoomdream 0.0.1, this is")
+def test_another_version_is_left_out_and_told():
+    old = node("old", zoomdream="0.0.1")
+    assert choose_node(Cluster(old, node("a")), ClusterPlacement(GPU)).name == "a"
+    with pytest.raises(
+        NoNodeAvailable, match=r"no node of the cluster at 'auto' can be used: node old has zoomdream 0.0.1, this is"
+    ):
+        choose_node(Cluster(old), ClusterPlacement(GPU))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from streamer import zoom
+from streamer.config import DreamConfig
+from streamer.dream.algorithms.canvas import Canvas
+from streamer.dream.sessions.convergence import LAG_S, QUIET_S, ConvergenceDetector
+from streamer.dream.sources.noise import noise
+from streamer.events import Bump
+from streamer.messages import Motion, Pose
+
+SIZE = (90, 160)
+FPS = 5
+PATTERNS = [noise(SIZE, np.random.default_rng(seed), contrast=50).astype(np.float32) for seed in range(3)]
+
+
+def trembling(first, second, share, seed):
+    """Between two pictures, with the grain of a step."""
+    grain = np.random.default_rng(seed).normal(0, 3, (*SIZE, 3))
+    return np.clip(first * (1 - share) + second * share + grain, 0, 255).astype(np.uint8)
+
+
+def watch(sleep, seconds, settles_s=4.0, start_s=0.0, patterns=(0, 1), pose=lambda time_s: Pose()):
+    """A dream that becomes another picture, quickly at first; what it is to be woken with, and when."""
+    told = []
+    for number in range(int(seconds * FPS)):
+        time_s = number / FPS
+        share = 1 - np.exp(-3 * time_s / settles_s)
+        picture = trembling(PATTERNS[patterns[0]], PATTERNS[patterns[1]], share, number)
+        if bump := sleep.look(start_s + time_s, pose(time_s), picture):
+            told.append((time_s, bump))
+    return told
+
+
+def sleeper(**settings):
+    return ConvergenceDetector(DreamConfig(**{"wake": "noise", "wake_after_s": 5.0} | settings))
+
+
+def test_a_dream_that_settled_is_woken_again_and_again():
+    ((first_s, bump), (second_s, _), *_) = watch(sleeper(), 40)
+    assert bump == Bump()
+    assert 4 + 5 - 2 < first_s < 4 + 5 + LAG_S + 4
+    assert second_s - first_s >= 5.0 + QUIET_S
+
+
+def test_one_that_changes_is_left_alone():
+    assert watch(sleeper(), 30, settles_s=200.0) == []
+
+
+@pytest.mark.parametrize(("wake", "kinds"), [("off", []), ("noise", [0, 0]), ("twist", [1, 1]), ("alternate", [1, 0])])
+def test_it_is_woken_as_the_settings_say(wake, kinds):
+    assert [int(bump.twist) for _, bump in watch(sleeper(wake=wake), 30)][:2] == kinds
+
+
+def test_the_share_decides_how_early():
+    early, late = (watch(sleeper(wake_share=share), 60, settles_s=20)[0][0] for share in (0.7, 0.3))
+    assert early < late - 3
+
+
+def test_another_scene_begins_anew():
+    sleep = sleeper(wake_after_s=3.0)
+    watch(sleep, 6)
+    sleep.reset()
+    assert sleep.change is None
+    ((first_s, _), *_) = watch(sleep, 30, settles_s=8, start_s=6.0, patterns=(1, 2))
+    assert first_s > 6
+
+
+def test_the_zoom_is_no_change():
+    motion = Motion(1.05, 3.0)
+
+    def change(told):
+        sleep, canvas = sleeper(), Canvas(PATTERNS[0])
+        for number in range(20):
+            sleep.look(number / FPS, canvas.pose if told else Pose(), canvas.array())
+            canvas.move(motion, 1 / FPS)
+        return sleep.change
+
+    assert change(told=True) < 0.2 * change(told=False), "what the resampling changes is little beside the movement"
+
+
+def test_a_canvas_of_another_shape_is_compared_with_itself_only():
+    sleep = sleeper()
+    for number in range(40):
+        picture = PATTERNS[0].astype(np.uint8)
+        sleep.look(number / FPS, zoom.advance(Pose(), Motion(1.0, 0.0), 1.0), picture[:, : 160 if number < 20 else 120])
+    assert sleep.change is not None
+    assert sleep.change < 1.0

@@ -1,0 +1,102 @@
+"""What workers are begun with when other settings are asked for; test_renderer.py has it with real processes."""
+
+from streamer.config import Config, DreamConfig, NetworkConfig
+from streamer.dream.worker.protocol import Ready
+from streamer.dream.worker.settings_switch import SettingsSwitch, SpareAction, can_dream, described, shares_state
+from streamer.events import UNTUNED, Tuned
+from streamer.messages import LayerEntry, Scene, Target, arrange
+
+FIRST = Config()
+INK = Config(dream=DreamConfig(algorithm="ink"))
+DEEP = Config(dream=DreamConfig(algorithm="deepdream"), network=NetworkConfig(name="googlenet"))
+ONE, TWO, THREE = (Tuned((("dream.contrast", float(number)),)) for number in (1, 2, 3))
+
+
+def test_nothing_is_done_unasked():
+    switch = SettingsSwitch(FIRST)
+    assert switch.look() == (SpareAction.NOTHING, None)
+    assert switch.begin(ONE) is None
+    assert not switch.tune(TWO)
+    assert (switch.told, switch.next_config, switch.tried) == (("", "", 0), FIRST, False)
+
+
+def test_a_spare_is_prepared_and_takes_over_with_the_latest_settings():
+    switch = SettingsSwitch(FIRST)
+    switch.ask(INK, ONE)
+    assert switch.told[0] == "the best network, ink"
+    assert switch.look() == (SpareAction.PREPARE, None)
+    assert switch.look() == (SpareAction.NOTHING, None)
+    assert (switch.next_config, switch.at_work) == (INK, FIRST)
+    assert switch.tune(TWO), "the old one is left alone"
+    assert switch.begin(UNTUNED) == TWO
+    assert (switch.at_work, switch.tried, switch.told[0]) == (INK, True, "the best network, ink")
+    switch.reached()
+    assert (switch.tried, switch.told) == (False, ("", "", 0))
+    assert not switch.tune(THREE)
+
+
+def test_one_that_cannot_be_prepared_is_given_up():
+    switch = SettingsSwitch(FIRST)
+    switch.ask(DEEP, ONE)
+    switch.look()
+    assert switch.fail("no weights") is None, "nobody had begun"
+    assert (switch.told, switch.next_config, switch.coming) == (("", "no weights", 1), FIRST, False)
+    switch.ask(INK, ONE)
+    switch.look()
+    switch.begin(UNTUNED)
+    switch.reached()
+    assert switch.told == ("", "", 1)
+
+
+def test_one_that_shows_nothing_is_gone_back_from():
+    switch = SettingsSwitch(FIRST)
+    switch.ask(DEEP, TWO)
+    switch.look()
+    switch.begin(ONE)
+    assert switch.fail("it died") == ONE
+    assert (switch.next_config, switch.at_work, switch.tried) == (FIRST, FIRST, False)
+
+
+def test_who_changes_their_mind_is_heard():
+    switch = SettingsSwitch(FIRST)
+    switch.ask(DEEP, ONE)
+    switch.look()
+    switch.ask(INK, TWO)
+    assert switch.look() == (SpareAction.PREPARE, None)
+    assert switch.next_config is INK
+    switch.ask(Config(), THREE)  # as it is
+    assert switch.look() == (SpareAction.STAY, THREE)
+    assert (switch.next_config, switch.told[0]) == (FIRST, "")
+    assert switch.begin(ONE) is None
+
+
+def test_what_is_asked_for_while_the_spare_takes_over_is_prepared_next():
+    switch = SettingsSwitch(FIRST)
+    switch.ask(DEEP, ONE)
+    switch.look()
+    switch.ask(INK, TWO)  # nobody has looked yet
+    assert switch.begin(UNTUNED) == TWO
+    assert switch.at_work is DEEP
+    assert switch.look() == (SpareAction.PREPARE, None)
+    assert switch.next_config is INK
+    assert switch.begin(TWO) == TWO
+    assert switch.fail("it died") == UNTUNED, "no picture has come since"
+    assert switch.next_config is FIRST
+
+
+def test_momentum_is_of_use_to_the_same_network_and_algorithm_only():
+    assert shares_state(FIRST, Config(dream=DreamConfig(tile_px=640)))
+    assert not shares_state(FIRST, INK)
+    assert not shares_state(FIRST, DEEP)
+    assert described(DEEP) == "googlenet, deepdream"
+
+
+def test_a_scene_is_dreamt_by_networks_that_have_all_of_it():
+    ready = Ready("fake", "cpu", ("n1", "n2"), (LayerEntry("fire5", 8, 4),))
+
+    def scene(*targets):
+        return Scene(1, arrange(targets))
+
+    assert can_dream(ready, scene(Target("n1", "a"), Target("", "layer fire5", "fire5")))
+    assert not can_dream(ready, scene(Target("n1", "a"), Target("n3", "c")))
+    assert not can_dream(ready, scene(Target("", "layer conv1", "conv1")))
