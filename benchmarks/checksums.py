@@ -33,7 +33,9 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sessions.film import FilmDream
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sessions.still import StillDream
-from streamer.messages import Motion, Scene, SourcePicture, Target, arrange
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.settings_file import load as load_config
 
 HERE = Path(__file__).resolve().parent

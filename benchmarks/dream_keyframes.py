@@ -16,7 +16,7 @@ import torch
 from streamer.config import Config, NetworkConfig
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.loading import load
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 
 SUBJECTS = {
     "volcano_bubble": (("n09472597", "volcano"), ("n09229709", "bubble")),

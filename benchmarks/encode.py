@@ -14,7 +14,7 @@ import time
 from itertools import islice
 
 from streamer.config import AudioConfig, VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoder_selection import EncoderChoice, choose_encoder, noisy_pictures, usable_cpus
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.shared_encoder import Encoder

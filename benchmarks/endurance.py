@@ -20,7 +20,8 @@ from recognition import SIZE
 from streamer import zoom
 from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.script import OfflineDream
-from streamer.messages import Keyframe, Scene, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.scenes import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 

@@ -15,7 +15,9 @@ from itertools import cycle, islice
 import cv2
 import numpy as np
 
-from streamer.messages import Keyframe, Pose, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 from streamer.video.encoding.encoder_selection import PRESETS, noisy_pictures
 from streamer.video.encoding.h264 import open_codec, to_yuv
 from streamer.video.encoding.spec import EncodeSpec

@@ -30,7 +30,7 @@ from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.objectives.views import resample
-from streamer.messages import Scene, arrange
+from streamer.messages.scenes import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 

@@ -25,7 +25,9 @@ import cv2
 import numpy as np
 from av.filter import Graph
 
-from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.zoom import advance, between, sampling_matrix
 

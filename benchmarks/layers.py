@@ -28,7 +28,7 @@ from streamer.dream.networks.loading import load
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.sources.picture import read_image
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.settings_file import load as load_config
 
 SHORTER_PX = 240

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from streamer.dream.worker.renderer import Renderer
-from streamer.messages import Scene, arrange
+from streamer.messages.scenes import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 

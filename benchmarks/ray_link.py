@@ -22,7 +22,9 @@ from streamer.config import CanvasConfig, Config, DreamConfig, RendererConfig, V
 from streamer.dream.worker.desired_state import DesiredState
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import ClusterPlacement, Failed, KeyframeReady, LinkReport
-from streamer.messages import LinkStatus, Motion, Scene, Target, arrange
+from streamer.messages.motion import Motion
+from streamer.messages.renderer_status import LinkStatus
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.acceptance.light_dream import make_zooming
 from tests.acceptance.link import Condition, Link, missing
 from tests.acceptance.ray_nodes import cluster_over

@@ -33,7 +33,7 @@ from PIL import Image
 
 from streamer.dream.device import make_torch_repeatable
 from streamer.dream.sessions.script import OfflineDream, steps_and_interval
-from streamer.messages import Layout, Scene, arrange
+from streamer.messages.scenes import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 

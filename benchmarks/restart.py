@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is heavy is imported once the start has been measured
-    from streamer.messages import Keyframe
+    from streamer.messages.keyframes import Keyframe
 
 SETTLE_S = 8.0
 """Seconds from the first picture to the first kill."""

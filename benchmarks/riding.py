@@ -37,7 +37,9 @@ from streamer.dream.algorithms.flow_warping import FlowWarpedDream, config_for_r
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.loading import load
 from streamer.dream.sources.picture import read_image
-from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, SourcePicture, arrange
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Layout, Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load as load_config
 from streamer.video.frames.overlay_interpolator import OverlayInterpolator

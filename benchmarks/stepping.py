@@ -171,7 +171,7 @@ class Dream:
             device: where it computes.
             busy: as ``Job`` has it.
         """
-        from streamer.messages import Scene, Target, arrange
+        from streamer.messages.scenes import Scene, Target, arrange
 
         self._networks = getattr(ensemble, "members", (ensemble,))
         self._network = self._networks[0]

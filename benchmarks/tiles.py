@@ -27,7 +27,7 @@ def work(options: argparse.Namespace) -> None:
     from streamer.dream.sessions.estimate import gigabytes
     from streamer.dream.sessions.still import Plan, StillDream
     from streamer.dream.sources.noise import noise
-    from streamer.messages import Scene, Target, arrange
+    from streamer.messages.scenes import Scene, Target, arrange
     from streamer.settings_file import load
 
     width, height = map(int, options.size.split("x"))

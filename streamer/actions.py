@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from streamer.chat import ChatBoard
 from streamer.dream.worker.renderer import Renderer
-from streamer.messages import ChatReport, Inspection, Motion
+from streamer.messages.chat_status import ChatReport
+from streamer.messages.motion import Motion
+from streamer.messages.step_view import Inspection
 from streamer.reload import Reload
 
 INSPECT_S = 10.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from streamer.messages import ClassEntry, ClassKind, Reason, Refused, RendererStatus
+from streamer.messages.network_contents import ClassEntry, ClassKind
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.renderer_status import RendererStatus
 from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnail, Thumbnails
 

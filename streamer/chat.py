@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shared.clean import clean_name, clean_text
-from streamer.messages import ChatReport, ChatState
+from streamer.messages.chat_status import ChatReport, ChatState
 
 GONE_S = 35.0
 """A bot that was silent for so long is gone; it tells of itself every 10 s."""

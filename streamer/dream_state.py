@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.messages import Pose
+from streamer.messages.motion import Pose
 
 
 @dataclass(frozen=True, slots=True, eq=False)

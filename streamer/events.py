@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from streamer.messages import Motion, Scene
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamer.config import Config, FileOutput, HlsOutput
-from streamer.messages import (
-    ChatReport,
-    ChatState,
-    FrameCounters,
-    Keyframe,
-    OutputStatus,
-    PictureState,
-    RendererStatus,
-    SourceStatus,
-)
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.renderer_status import RendererStatus
+from streamer.messages.status import FrameCounters, OutputStatus, PictureState, SourceStatus
 
 STILL_S = 10.0
 """Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""

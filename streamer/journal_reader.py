@@ -12,7 +12,7 @@ from typing import Any
 
 from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.journal_writer import SNAPSHOT, VERSION
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from streamer.pulse import Pulse
 from streamer.scene_record import as_motion, scene_from_record
 

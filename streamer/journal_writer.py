@@ -23,7 +23,9 @@ from typing import Any
 
 from streamer.config import Config
 from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
-from streamer.messages import Keyframe, Motion, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene
 from streamer.scene_record import scene_as_record
 
 log = logging.getLogger(__name__)

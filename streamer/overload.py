@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streamer.messages import FrameCounters
+from streamer.messages.status import FrameCounters
 
 log = logging.getLogger(__name__)
 

@@ -35,16 +35,11 @@ from streamer.events import DreamEvent
 from streamer.health import Health
 from streamer.journal_writer import Journal
 from streamer.loop import Loop
-from streamer.messages import (
-    Frame,
-    Keyframe,
-    LayerEntry,
-    Layout,
-    Motion,
-    Scene,
-    SoundStatus,
-    StatusSnapshot,
-)
+from streamer.messages.keyframes import Frame, Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Layout, Scene
+from streamer.messages.status import SoundStatus, StatusSnapshot
 from streamer.osc import Osc
 from streamer.overload import LoadShedder, SheddableFeature
 from streamer.presets import Presets

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic_core import to_json, to_jsonable_python
 
 from streamer.config import Config
-from streamer.messages import Reloaded, SettingsStatus
+from streamer.messages.status import Reloaded, SettingsStatus
 from streamer.settings_file import ConfigError, ConfigGone, load, read_changes
 from streamer.settings_live import AT_DESK, LIVE, SettingsRefused, changes, value_of, with_settings_of, with_values
 from streamer.settings_rules import setting_keys

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from streamer.messages import Motion, Region, Scene
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Region, Scene
 from streamer.target_record import target_as_record, target_from_record
 
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, MutableMapping
 
 from streamer.loop import Loop
-from streamer.messages import StatusSnapshot
+from streamer.messages.status import StatusSnapshot
 
 log = logging.getLogger(__name__)
 

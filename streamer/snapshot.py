@@ -21,7 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Scene
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.scene_record import as_motion, scene_as_record, scene_from_record
 
 VERSION = 1

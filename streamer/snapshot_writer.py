@@ -17,7 +17,7 @@ from streamer.config import Config
 from streamer.dream.device import canvas_size, most_pixels
 from streamer.loop import Loop
 from streamer.media.fit import fitted
-from streamer.messages import Keyframe, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
 from streamer.snapshot import Snapshot, SnapshotError
 
 log = logging.getLogger(__name__)

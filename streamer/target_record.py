@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from streamer.messages import Target
+from streamer.messages.scenes import Target
 
 
 def target_as_record(target: Target) -> dict[str, Any]:

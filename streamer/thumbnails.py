@@ -21,7 +21,8 @@ from streamer.atomic_files import PART, write_atomically
 from streamer.config import ThumbnailsConfig
 from streamer.loop import Loop
 from streamer.media.thumbnail import SUFFIX, thumbnail
-from streamer.messages import Keyframe, Kind, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.scenes import Kind, Scene
 
 log = logging.getLogger(__name__)
 

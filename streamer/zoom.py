@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from streamer.messages import Motion, Pose
+from streamer.messages.motion import Motion, Pose
 
 KEPT_OCTAVES = 0.05
 """Zoom from one pose of a kept picture to the next: 3.5 %."""

@@ -9,7 +9,7 @@ import numpy as np
 from streamer.commands.on_ray import node
 from streamer.commands.on_ray.node import Setup
 from streamer.dream.sessions.still import Plan
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 REAL = node.dream_whole
 

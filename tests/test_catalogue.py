@@ -8,7 +8,8 @@ import pytest
 
 from streamer.catalogue import Catalogue
 from streamer.config import ThumbnailsConfig
-from streamer.messages import Reason, Refused, RendererStatus
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.renderer_status import RendererStatus
 from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnails
 

@@ -1,5 +1,5 @@
 from streamer.chat import GONE_S, ChatBoard
-from streamer.messages import ChatReport, ChatState
+from streamer.messages.chat_status import ChatReport, ChatState
 from tests.fakes import HandClock
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import write_api
 from streamer.commands.classes import bundled_wnids
-from streamer.messages import Refused
+from streamer.messages.refused import Refused
 from streamer.requests.subjects import OPERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 from streamer.settings_file import load

@@ -6,19 +6,12 @@ import pytest
 
 from streamer.config import Config, FileOutput, TwitchConfig
 from streamer.health import DISK_LEAST, SPOILT_S, Health
-from streamer.messages import (
-    ChatReport,
-    ChatState,
-    FrameCounters,
-    Keyframe,
-    LinkStatus,
-    OutputStatus,
-    PictureState,
-    Pose,
-    RendererStatus,
-    Scene,
-    SourceStatus,
-)
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.renderer_status import LinkStatus, RendererStatus
+from streamer.messages.scenes import Scene
+from streamer.messages.status import FrameCounters, OutputStatus, PictureState, SourceStatus
 from tests.fakes import HandClock
 
 KEYFRAME = Keyframe(image=None, pose=Pose(), time_s=0.0, scene=Scene(0, ()), number=0, steps=1)  # type: ignore[arg-type]

@@ -19,7 +19,9 @@ from streamer.config import Config, JournalConfig, WebConfig
 from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.journal_reader import JournalError, read_journal
 from streamer.journal_writer import Journal, checksum, without_secrets
-from streamer.messages import Keyframe, Motion, Pose, Region, Scene, Target
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Region, Scene, Target
 from streamer.pulse import Pulse
 from tests.fakes import HandClock
 

@@ -1,6 +1,6 @@
 import pytest
 
-from streamer.messages import MAX_TARGETS, Layout, Region, Scene, Target, arrange
+from streamer.messages.scenes import MAX_TARGETS, Layout, Region, Scene, Target, arrange
 
 NAMES = ("volcano", "bubble", "pizza", "fox")
 

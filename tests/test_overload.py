@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pytest
 
-from streamer.messages import FrameCounters
+from streamer.messages.status import FrameCounters
 from streamer.overload import AGAIN, BAD, PATIENCE_MOST_S, PATIENCE_S, LoadShedder, SheddableFeature
 from tests.fakes import HandClock
 

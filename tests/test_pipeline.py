@@ -32,7 +32,13 @@ from streamer.dream.worker.protocol import NO_LIMIT, ResourceLimit
 from streamer.dream_state import DreamState
 from streamer.events import DreamEvent, DreamStarted, Tuned
 from streamer.journal_reader import read_journal
-from streamer.messages import FrameCounters, Inspection, Keyframe, LayerEntry, Motion, Pose, RendererStatus, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.renderer_status import RendererStatus
+from streamer.messages.scenes import Scene
+from streamer.messages.status import FrameCounters
+from streamer.messages.step_view import Inspection
 from streamer.overload import LoadChange, LoadShedder, SheddableFeature
 from streamer.pipeline import Pipeline, PipelineError
 from streamer.reload import Reload

@@ -15,7 +15,8 @@ from streamer.config import Config, QueueConfig, SourceConfig, VideoConfig, WebC
 from streamer.dream.sources import capture
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.source import MovingSource
-from streamer.messages import Keyframe, Pose, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Pose
 from tests.cameras import FakeCamera
 from tests.patience import faults
 from tests.test_pipeline import GOLDFISH, PIZZA, UMBRELLA, WAIT_S, HandRenderer, Live

@@ -16,7 +16,7 @@ from streamer.config import Config, QueueConfig, VideoConfig, WebConfig
 from streamer.config_outputs import AudioConfig
 from streamer.config_react import ReactConfig
 from streamer.journal_reader import RecordedRun, read_journal
-from streamer.messages import Motion
+from streamer.messages.motion import Motion
 from tests.sounds import RATE, beats_at, kick, strokes, write_sound
 from tests.test_pipeline import GOLDFISH, PIZZA, UMBRELLA, WAIT_S, WHITE, HandRenderer, Live, Reloading
 

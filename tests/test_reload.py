@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamer.config import Config
-from streamer.messages import Reloaded
+from streamer.messages.status import Reloaded
 from streamer.reload import Reload
 from streamer.settings_file import ConfigError, ConfigGone, load
 from streamer.settings_live import SettingsRefused

@@ -18,7 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from streamer.messages import FrameCounters, Programme, Region, RendererStatus, Scene, StatusSnapshot, Target
+from streamer.messages.programme import Programme
+from streamer.messages.renderer_status import RendererStatus
+from streamer.messages.scenes import Region, Scene, Target
+from streamer.messages.status import FrameCounters, StatusSnapshot
 from streamer.service_notifier import ServiceNotifier, line
 from tests.acceptance.stream import Stream
 from tests.conftest import BUSY

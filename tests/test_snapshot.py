@@ -14,7 +14,8 @@ import pytest
 from streamer import snapshot as files
 from streamer.config import CanvasConfig, Config, SourceConfig, VideoConfig
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Region, Scene, Target
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Region, Scene, Target
 from streamer.snapshot import Snapshot, SnapshotError, pack, read, unpack, write
 from streamer.snapshot_writer import AGAIN_S, EVERY_S, FIRST_S, SnapshotWriter, as_keyframe, load_resumable, source_fingerprint
 from tests.fakes import HandClock

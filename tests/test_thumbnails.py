@@ -16,7 +16,9 @@ from streamer.assets import asset
 from streamer.commands.classes import bundled_wnids
 from streamer.config import ThumbnailsConfig
 from streamer.media.thumbnail import SIDE_PX
-from streamer.messages import Keyframe, Pose, Scene, SourcePicture, Target, arrange
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.thumbnails import Thumbnails, alone, shipped
 from tests.patience import PATIENCE_S
 

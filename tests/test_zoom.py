@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.messages import Motion, Pose
+from streamer.messages.motion import Motion, Pose
 from streamer.zoom import advance, between, sampling_matrix
 
 SIZE = (48, 96)

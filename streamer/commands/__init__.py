@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # --help is to be there at once, without numpy
-    from streamer.messages import Refused
+    from streamer.messages.refused import Refused
 
 FAILED, WRONG_CALL, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 """Exit codes; the last two are 128 and the number of the signal, as shells have them: Ctrl+C and SIGTERM."""

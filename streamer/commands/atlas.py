@@ -28,7 +28,9 @@ from streamer.dream.sessions.still import Plan, StillDream
 from streamer.dream.sources.noise import noise
 from streamer.dream.sources.start import starting_picture
 from streamer.media.fit import fitted
-from streamer.messages import ClassEntry, Refused, Scene, Target, arrange
+from streamer.messages.network_contents import ClassEntry
+from streamer.messages.refused import Refused
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from streamer.atomic_files import PART, write_atomically
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.contact_sheet import Cell, SheetSection, contact_sheet
 from streamer.media.thumbnail import SUFFIX, thumbnail
-from streamer.messages import ClassEntry, ClassKind
+from streamer.messages.network_contents import ClassEntry, ClassKind
 
 MANIFEST, SHEET = "atlas.json", "index.html"
 PICTURES, THUMBNAILS = "pictures", "thumbnails"

@@ -236,7 +236,7 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
 def _look_at_wandering(config: Config) -> Iterator[Finding]:
     """Whether what is to be dreamt when nobody asks means something, and its guide pictures are there."""
     from streamer.dream.sources.picture import SourceError, read_image
-    from streamer.messages import Refused
+    from streamer.messages.refused import Refused
     from streamer.requests.subjects import OPERATOR, Subjects
     from streamer.requests.vocabulary import Vocabulary
 

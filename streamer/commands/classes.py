@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 
 from streamer.assets import asset
 from streamer.commands import CommandError, refusal
-from streamer.messages import ClassEntry, Refused
+from streamer.messages.network_contents import ClassEntry
+from streamer.messages.refused import Refused
 from streamer.requests.vocabulary import Vocabulary
 
 BUNDLED_FILE = "bundled_net.safetensors"

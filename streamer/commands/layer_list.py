@@ -15,7 +15,7 @@ from streamer.dream.device import DeviceError, canvas_size, choose_device
 from streamer.dream.networks.layer_shapes import LayerShape, layer_shapes
 from streamer.dream.networks.loading import NetworkError, first_choice
 from streamer.dream.networks.names import JOIN
-from streamer.messages import Refused
+from streamer.messages.refused import Refused
 from streamer.requests.subjects import MODERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from streamer.config import Config
-from streamer.messages import Keyframe
+from streamer.messages.keyframes import Keyframe
 from streamer.pulse import Pulse, Pulses
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.video.frames import counter

@@ -27,7 +27,8 @@ from streamer.dream.sources.animation import RecordedReader, open_film
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.readers import FilmReader
 from streamer.media.fit import Fit, fitted
-from streamer.messages import Layout, Scene, SourcePicture, arrange
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.scenes import Layout, Scene, arrange
 from streamer.plurals import counted
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.file_format import FilmSound

@@ -26,7 +26,8 @@ from streamer.dream.sessions.replay import Replay
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sources.start import starting_picture
 from streamer.journal_reader import RecordedRun, read_journal
-from streamer.messages import Keyframe, Motion
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
 from streamer.settings_file import read_recorded
 from streamer.snapshot import Snapshot, SnapshotError
 from streamer.snapshot import read as read_snapshot

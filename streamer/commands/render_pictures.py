@@ -29,7 +29,9 @@ from streamer.dream.sessions.estimate import duration
 from streamer.dream.sessions.still import StillDream
 from streamer.dream.sources.animation import animated
 from streamer.dream.sources.picture import SourceError
-from streamer.messages import LayerEntry, Layout, Refused, Scene, Target, arrange
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Refused
+from streamer.messages.scenes import Layout, Scene, Target, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import PICTURES, MovieError
 

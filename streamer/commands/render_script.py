@@ -30,7 +30,9 @@ from streamer.dream.sessions.script import Keyframes, OfflineDream, steps_and_in
 from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.start import starting_picture
-from streamer.messages import Keyframe, Layout, Motion, Pose, Scene, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Layout, Scene, arrange
 from streamer.plurals import counted
 from streamer.requests.vocabulary import Vocabulary
 from streamer.video.files.movie import MovieWriter

@@ -21,10 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from streamer import messages
 from streamer.commands import FAILED, WRONG_CALL, CommandError
 from streamer.commands.stop_signals import Interrupted, StopSignals, exit_code
 from streamer.dream.sessions.tensor_codecs import CODECS
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Kind, Layout, Region, Scene, Target
 from streamer.saved_state import SavedState, SavedStateError, StateFormat, unpack
 from streamer.snapshot import write
 from streamer.video.files.movie import MovieWriter
@@ -47,11 +49,8 @@ SUFFIX = ".unfinished"
 STATE, LOCK = "state", "lock"
 LONGEST_NAME = 255
 """Bytes of a file's name on most disks."""
-OWN = (
-    *(messages.Keyframe, messages.Kind, messages.Layout, messages.Motion, messages.Pose, messages.Region, messages.Scene),
-    *(messages.SourcePicture, messages.Target),
-)
-"""Classes of what passes between the rooms, which both sides hold."""
+OWN = (Keyframe, Kind, Layout, Motion, Pose, Region, Scene, SourcePicture, Target)
+"""Message classes that saved state may hold."""
 STATE_FORMAT = StateFormat((*OWN, *CLASSES), CODECS)
 
 Facts = Mapping[str, Any]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from streamer.commands import refusal
 from streamer.dream.sources.picture import SourceError, read_image
-from streamer.messages import LayerEntry, Reason, Refused, Target
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Target
 from streamer.requests.subjects import OPERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 

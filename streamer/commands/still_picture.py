@@ -23,7 +23,7 @@ from streamer.dream.sources.noise import noise
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.start import starting_picture
 from streamer.media.fit import fitted
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from streamer.video.files.movie import PICTURES, MovieWriter
 from streamer.video.files.strip import milestones, strip
 from streamer.video.flash.limiter import FlashLimiter

@@ -10,7 +10,11 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.dream_state import DreamState
-from streamer.messages import LayerEntry, Motion, Pose, Scene, SourcePicture, StepView
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
+from streamer.messages.step_view import StepView
 
 
 class DreamError(Exception):

@@ -16,7 +16,7 @@ import yaml
 
 from shared.clean import clean_name, clean_text
 from streamer.assets import asset
-from streamer.messages import Target
+from streamer.messages.scenes import Target
 
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}\s_]")
 

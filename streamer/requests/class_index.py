@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from streamer.assets import asset
-from streamer.messages import ClassKind
+from streamer.messages.network_contents import ClassKind
 from streamer.requests.emoji import plain
 from streamer.requests.spelling import MAX_KEY, allowed_errors, fold, key, variants
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
-from streamer.messages import LEAST_CHOICES, MOST_CHOICES, Poll, PollChoice, PollState, Reason, Refused
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.viewer_polls import LEAST_CHOICES, MOST_CHOICES, Poll, PollChoice, PollState
 from streamer.requests.vote_counts import PollTally
 
 SHOWN_S = 8.0

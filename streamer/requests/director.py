@@ -12,29 +12,14 @@ from random import Random
 from shared.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import (
-    BlockKind,
-    Change,
-    Keyframe,
-    Knowledge,
-    LayerEntry,
-    Layout,
-    Match,
-    Poll,
-    PollVote,
-    Priority,
-    Programme,
-    Reason,
-    Receipt,
-    Refused,
-    Request,
-    Rules,
-    Scene,
-    Setting,
-    SkipVote,
-    Standing,
-    Vote,
-)
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.network_contents import Knowledge, LayerEntry
+from streamer.messages.programme import Programme
+from streamer.messages.queue_rules import BlockKind, Rules, Setting
+from streamer.messages.refused import Reason, Refused, Vote
+from streamer.messages.requests import Match, Priority, Receipt, Request, Standing, Substitution
+from streamer.messages.scenes import Layout, Scene
+from streamer.messages.viewer_polls import Poll, PollVote, SkipVote
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.blocks import Blocks, comparable_name
@@ -226,7 +211,7 @@ class Director:
         with self._lock:
             return self._rules.blocks
 
-    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+    def changes(self, since: int, source: str) -> tuple[Substitution, ...]:
         """Requests from one place that are dreamt as something else than was answered, after the change of that number.
 
         A number that this run has not got to yet is from another run: all are told then.

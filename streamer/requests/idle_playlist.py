@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 
-from streamer.messages import Refused, Target
+from streamer.messages.refused import Refused
+from streamer.messages.scenes import Target
 from streamer.requests.schema import QueueError
 from streamer.requests.subjects import OPERATOR, Subjects
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from streamer.messages import Knowledge
+from streamer.messages.network_contents import Knowledge
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamer.messages import Refused
+from streamer.messages.refused import Refused
 from streamer.requests.phrase_meaning import PhraseMeaning
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from streamer.config import QueueConfig
-from streamer.messages import Request
+from streamer.messages.requests import Request
 from streamer.requests.blocks import comparable_name
 
 MOST_TICKETS = 50

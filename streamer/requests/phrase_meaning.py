@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.requests import filler_words
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold

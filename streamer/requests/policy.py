@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import Priority, Reason, Refused, Target, Vote, Waiting
+from streamer.messages.refused import Reason, Refused, Vote
+from streamer.messages.requests import Priority, Waiting
+from streamer.messages.scenes import Target
 from streamer.requests.blocks import Blocks
 from streamer.requests.order import viewer_of
 

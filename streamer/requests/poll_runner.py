@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from shared.clean import LINE_GRAPHEMES, clean, clean_name, clean_text
 from shared.role import Role
-from streamer.messages import Poll, PollChoice, PollVote, Reason, Refused, Target
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Target
+from streamer.messages.viewer_polls import Poll, PollChoice, PollVote
 from streamer.requests import order, policy
 from streamer.requests.audience import Audience
 from streamer.requests.current_poll import SHOWN_S, CurrentPoll, split

@@ -17,7 +17,9 @@ from typing import Any, Self
 import platformdirs
 
 from shared.role import Role
-from streamer.messages import Priority, Reason, Refused, Request, RequestState, Target
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.requests import Priority, Request, RequestState
+from streamer.messages.scenes import Target
 from streamer.requests.rows import COLUMNS, packed_targets, request_of
 from streamer.requests.schema import QueueError as QueueError
 from streamer.requests.store import Store

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.role import Role
-from streamer.messages import Priority, Request, RequestState, Target
+from streamer.messages.requests import Priority, Request, RequestState
+from streamer.messages.scenes import Target
 from streamer.target_record import target_as_record, target_from_record
 
 COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s"

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from streamer.config import QueueConfig
-from streamer.messages import Blocked, BlockKind, Reason, Refused, Rules, Setting, Target
+from streamer.messages.queue_rules import Blocked, BlockKind, Rules, Setting
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Target
 from streamer.requests.blocks import Blocks, comparable_name, comparable_word, family_unsafe
 from streamer.requests.schema import QueueError
 from streamer.requests.store import Store

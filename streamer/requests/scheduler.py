@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from streamer.messages import Layout, Programme, Request, Scene, Target, Waiting, arrange
+from streamer.messages.programme import Programme
+from streamer.messages.requests import Request, Waiting
+from streamer.messages.scenes import Layout, Scene, Target, arrange
 from streamer.requests import order, policy
 from streamer.requests.airtime import Airtime
 from streamer.requests.idle_playlist import IdlePlaylist

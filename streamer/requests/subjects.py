@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from shared.role import Role
-from streamer.messages import MAX_TARGETS, Kind, LayerEntry, Match, Reason, Refused, Target
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.requests import Match
+from streamer.messages.scenes import MAX_TARGETS, Kind, Target
 from streamer.requests.phrase_meaning import one_of
 from streamer.requests.phrases import JOINING_WORDS
 from streamer.requests.spelling import fold, key

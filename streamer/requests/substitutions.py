@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
-from streamer.messages import Change, Request
+from streamer.messages.requests import Request, Substitution
 
 KEPT = 200
 """Changes that are kept for who has not asked yet; when full: the oldest are forgotten."""
@@ -17,7 +17,7 @@ class Substitutions:
     def __init__(self) -> None:
         self._answered: dict[int, str] = {}
         """By request, the latest answer where it is not the request's own title."""
-        self._kept: deque[Change] = deque(maxlen=KEPT)
+        self._kept: deque[Substitution] = deque(maxlen=KEPT)
         self._count = 0
 
     def note(self, request: Request, title: str) -> None:
@@ -26,7 +26,7 @@ class Substitutions:
         if title == answered:
             return
         self._count += 1
-        self._kept.append(Change(self._count, request.id, request.user, request.source, answered, title))
+        self._kept.append(Substitution(self._count, request.id, request.user, request.source, answered, title))
         self._answered[request.id] = title
 
     def includes(self, request: Request) -> bool:
@@ -37,7 +37,7 @@ class Substitutions:
         """Forget what was answered to all others: they are over."""
         self._answered = {number: title for number, title in self._answered.items() if number in request_ids}
 
-    def since(self, number: int, source: str) -> tuple[Change, ...]:
+    def since(self, number: int, source: str) -> tuple[Substitution, ...]:
         """Changes after the one with that number, of requests from one place; the oldest first."""
         return tuple(change for change in self._kept if change.number > number and change.source == source)
 

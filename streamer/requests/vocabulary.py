@@ -7,7 +7,10 @@ from collections.abc import Collection
 from random import Random
 
 from shared.clean import LINE_GRAPHEMES, TEXT_GRAPHEMES, clean, clean_text
-from streamer.messages import MAX_TARGETS, ClassEntry, ClassKind, Match, Reason, Refused, Target, Unlearnt
+from streamer.messages.network_contents import ClassEntry, ClassKind
+from streamer.messages.refused import Reason, Refused, Unlearnt
+from streamer.messages.requests import Match
+from streamer.messages.scenes import MAX_TARGETS, Target
 from streamer.requests.blocks import family_unsafe
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.interpretation import InterpretedPhrase, interpret_line

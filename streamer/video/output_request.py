@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.config import Output, RtmpOutput, TwitchIngestOutput
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.settings_file import ConfigError, read_output
 
 _NOT_HERE = ("key_file", "key_env")

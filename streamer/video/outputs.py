@@ -24,7 +24,8 @@ from streamer.config import (
     VirtualCameraOutput,
     free_name,
 )
-from streamer.messages import OutputStatus, Reason, Refused
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.status import OutputStatus
 from streamer.video.encoding.shared_encoder import EncoderError
 from streamer.video.http_output import HttpOutput
 from streamer.video.output_request import read_block, written_to

@@ -8,7 +8,8 @@ from functools import partial
 from aiohttp import web
 
 from shared.role import Role
-from streamer.messages import ChatReport, ChatState, Priority
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.requests import Priority
 from streamer.web import response_schemas, response_schemas_classes, serializers
 from streamer.web.body_schemas import ChatBody, EmptyBody, LoginBody, OopsBody, RequestBody, VoteskipBody, read_body
 from streamer.web.errors import ApiError

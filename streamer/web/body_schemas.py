@@ -12,7 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from shared.role import Role
 from streamer.config import Rotation, ZoomSpeed
-from streamer.messages import MOST_CHOICES, BlockKind, ChatState, Priority
+from streamer.messages.chat_status import ChatState
+from streamer.messages.queue_rules import BlockKind
+from streamer.messages.requests import Priority
+from streamer.messages.viewer_polls import MOST_CHOICES
 from streamer.web.errors import ApiError
 
 MAX_BYTES = 16 * 1024

@@ -15,7 +15,7 @@ from string import Template
 
 from aiohttp import web
 
-from streamer.messages import Dreamt
+from streamer.messages.album_entry import AlbumEntry
 from streamer.web import response_schemas_moderation, serializers
 from streamer.web.body_schemas import ClipBody, read_body
 from streamer.web.errors import ApiError
@@ -89,7 +89,7 @@ class DreamsApi:
         """Send a file of a dream."""
         return await send_file(await self._in_thread(partial(self._there.file, request.match_info["id"], kind)))
 
-    async def _dream(self, request: web.Request) -> Dreamt:
+    async def _dream(self, request: web.Request) -> AlbumEntry:
         return await self._in_thread(partial(self._there.dream, request.match_info["id"]))
 
     @property
@@ -98,7 +98,7 @@ class DreamsApi:
             raise ApiError(404, "not_found", "dreams are not kept here; the setting is album.enabled")
         return self._album
 
-    def _told(self, dream: Dreamt) -> response_schemas_moderation.Dream:
+    def _told(self, dream: AlbumEntry) -> response_schemas_moderation.Dream:
         url = None if self._public_url is None else f"{self._public_url}/d/{dream.id}"
         return serializers.dreamt(dream, self._links, url=url, gifs=self._there.gifs)
 
@@ -110,7 +110,7 @@ class DreamsApi:
         host = request.host if _HOST.fullmatch(request.host) else "localhost"
         return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}"
 
-    def _filled(self, dream: Dreamt, base: str) -> str:
+    def _filled(self, dream: AlbumEntry, base: str) -> str:
         """The page's text."""
         title, height, width = escape(dream.title), *dream.size
         asked = f"Dreamt for {dream.user}" if dream.user else "Dreamt because nobody asked for anything"
@@ -136,7 +136,7 @@ class DreamsApi:
             offers="\n      ".join(self._offers(dream)),
         )
 
-    def _offers(self, dream: Dreamt) -> list[str]:
+    def _offers(self, dream: AlbumEntry) -> list[str]:
         """What can be had of it, as far as it is offered."""
         offers = []
         if self._there.asks_again:
@@ -150,7 +150,7 @@ class DreamsApi:
         ]
 
 
-def _picture(dream: Dreamt) -> str:
+def _picture(dream: AlbumEntry) -> str:
     """The clip, or the picture where there is none."""
     height, width = dream.size
     alt, size = escape(f"A dream of {dream.title}"), f'width="{width}" height="{height}"'
@@ -162,7 +162,7 @@ def _picture(dream: Dreamt) -> str:
     )
 
 
-def _subjects(dream: Dreamt, links: serializers.Links) -> str:
+def _subjects(dream: AlbumEntry, links: serializers.Links) -> str:
     """Its subjects, each with the page about it."""
     told = []
     for target in dream.targets:
@@ -172,7 +172,7 @@ def _subjects(dream: Dreamt, links: serializers.Links) -> str:
     return ' <span class="plus">+</span> '.join(told) or escape(dream.title)
 
 
-def _told(dream: Dreamt) -> str:
+def _told(dream: AlbumEntry) -> str:
     """For whom it was, and when."""
     at = datetime.fromtimestamp(dream.at_s, UTC)
     asked = f'for <b dir="auto">{escape(dream.user)}</b>' if dream.user else "Nobody asked for this one"

@@ -20,7 +20,7 @@ from string import Template
 
 from aiohttp import web
 
-from streamer.messages import Reason, Refused, Unlearnt, Vote
+from streamer.messages.refused import Reason, Refused, Unlearnt, Vote
 from streamer.web.response_schemas import Error, ErrorDetail
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from streamer import file_descriptors, resources
-from streamer.messages import ChatReport, ChatState, OutputStatus, SourceStatus, StatusSnapshot
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.status import OutputStatus, SourceStatus, StatusSnapshot
 from streamer.overload import SheddableFeature
 from streamer.web.errors import ApiError, log
 from streamer.web.limits import VisitorLimits

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from streamer.messages import PollVote
+from streamer.messages.viewer_polls import PollVote
 from streamer.web import response_schemas, serializers
 from streamer.web.body_schemas import CountsBody, EndPollBody, PollBody, VoteBody, VotesBody, read_body
 from streamer.web.protocols import RequestService

@@ -11,31 +11,16 @@ from typing import Any, Literal, Protocol
 
 from shared.role import Role
 from streamer.control_status import ControlsStatus, Side
-from streamer.messages import (
-    BlockKind,
-    Change,
-    ChatReport,
-    ClassEntry,
-    ClassKind,
-    Dreamt,
-    Inspection,
-    Match,
-    Motion,
-    OutputStatus,
-    Poll,
-    PollVote,
-    Priority,
-    Programme,
-    Receipt,
-    Reloaded,
-    Request,
-    Rules,
-    Setting,
-    SettingsStatus,
-    SkipVote,
-    Standing,
-    StatusSnapshot,
-)
+from streamer.messages.album_entry import AlbumEntry
+from streamer.messages.chat_status import ChatReport
+from streamer.messages.motion import Motion
+from streamer.messages.network_contents import ClassEntry, ClassKind
+from streamer.messages.programme import Programme
+from streamer.messages.queue_rules import BlockKind, Rules, Setting
+from streamer.messages.requests import Match, Priority, Receipt, Request, Standing, Substitution
+from streamer.messages.status import OutputStatus, Reloaded, SettingsStatus, StatusSnapshot
+from streamer.messages.step_view import Inspection
+from streamer.messages.viewer_polls import Poll, PollVote, SkipVote
 
 
 class PollService(Protocol):
@@ -88,7 +73,7 @@ class RequestService(PollService, Protocol):
         """Take back a viewer's latest waiting request; raises Refused."""
         ...
 
-    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+    def changes(self, since: int, source: str) -> tuple[Substitution, ...]:
         """Requests from one place that are dreamt as something else than was answered, after the change of that number."""
         ...
 
@@ -308,11 +293,11 @@ class Album(Protocol):
         """Whether the page of a dream offers to ask for the same again."""
         ...
 
-    def dreams(self, limit: int, before: str = "") -> tuple[Dreamt, ...]:
+    def dreams(self, limit: int, before: str = "") -> tuple[AlbumEntry, ...]:
         """What may be shown, newest first, at most so many; with the id of one, only older ones."""
         ...
 
-    def dream(self, dream_id: str) -> Dreamt:
+    def dream(self, dream_id: str) -> AlbumEntry:
         """One of them; raises Refused."""
         ...
 
@@ -328,7 +313,7 @@ class Album(Protocol):
         """Remove it for good; raises Refused."""
         ...
 
-    def clip(self, user: str) -> Dreamt:
+    def clip(self, user: str) -> AlbumEntry:
         """Keep the last seconds of what is on air, as somebody asks; raises Refused."""
         ...
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from streamer.messages import Reason
+from streamer.messages.refused import Reason
 from streamer.web.errors import ApiError
 from streamer.web.refusal_counter import RefusalCounter
 from streamer.web.token_buckets import REMEMBERED, allowance_factor, client_key

@@ -11,7 +11,8 @@ from typing import NotRequired
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
-from streamer.messages import PollState, RequestState
+from streamer.messages.requests import RequestState
+from streamer.messages.viewer_polls import PollState
 
 exact_schema = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
 """Marks an answer: it has no other keys, and what is written under a key is what the API's document says of it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing_extensions import TypedDict
 
 from shared.role import Role
-from streamer.messages import ChatState, PictureState, Priority
+from streamer.messages.chat_status import ChatState
+from streamer.messages.requests import Priority
+from streamer.messages.status import PictureState
 from streamer.web.response_schemas import Poll, Target, exact_schema
 from streamer.web.response_schemas_classes import Network
 from streamer.web.response_schemas_moderation import Motion, Output

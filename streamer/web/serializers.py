@@ -7,32 +7,17 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, overload
 
-from streamer.messages import (
-    Blocked,
-    Change,
-    ChatReport,
-    ClassEntry,
-    ClassKind,
-    Dreamt,
-    Inspection,
-    Kind,
-    LayerEntry,
-    LinkStatus,
-    Match,
-    OutputStatus,
-    Poll,
-    PollChoice,
-    Programme,
-    Receipt,
-    Rules,
-    Scene,
-    SettingsStatus,
-    SourceStatus,
-    Standing,
-    StatusSnapshot,
-    Target,
-    Waiting,
-)
+from streamer.messages.album_entry import AlbumEntry
+from streamer.messages.chat_status import ChatReport
+from streamer.messages.network_contents import ClassEntry, ClassKind, LayerEntry
+from streamer.messages.programme import Programme
+from streamer.messages.queue_rules import Blocked, Rules
+from streamer.messages.renderer_status import LinkStatus
+from streamer.messages.requests import Match, Receipt, Standing, Substitution, Waiting
+from streamer.messages.scenes import Kind, Scene, Target
+from streamer.messages.status import OutputStatus, SettingsStatus, SourceStatus, StatusSnapshot
+from streamer.messages.step_view import Inspection
+from streamer.messages.viewer_polls import Poll, PollChoice
 from streamer.web import response_schemas, response_schemas_classes, response_schemas_moderation, response_schemas_status
 from streamer.web.protocols import Thumbnail
 
@@ -165,7 +150,7 @@ def layer_entry(entry: LayerEntry) -> response_schemas_classes.Layer:
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
 
 
-def dreamt(item: Dreamt, links: Links, *, url: str | None, gifs: bool) -> response_schemas_moderation.Dream:
+def dreamt(item: AlbumEntry, links: Links, *, url: str | None, gifs: bool) -> response_schemas_moderation.Dream:
     """A dream that is kept; ``url`` is where people elsewhere see it, if that is known."""
     path = f"/d/{item.id}"
     return {
@@ -231,7 +216,7 @@ def _waiting(item: Waiting, links: Links) -> response_schemas_status.Waiting:
     }
 
 
-def change(item: Change) -> response_schemas.Change:
+def change(item: Substitution) -> response_schemas.Change:
     """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
     return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
 

@@ -16,7 +16,9 @@ from bot.replies import Replies
 from shared.clean import clean_name, echo
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import Keyframe, Pose, Refused
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.refused import Refused
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary

@@ -21,7 +21,8 @@ import numpy as np
 from streamer import zoom
 from streamer.config import Config
 from streamer.dream.interface import Dream, PreparationCallback
-from streamer.messages import Keyframe, Pose
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
 from tests.acceptance.light_dream import LIGHT_NETWORK, Light, light
 
 FOLDER = "ACCEPTANCE_FOLDER"

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from streamer.__main__ import app
 from streamer.config import SourceConfig
 from streamer.dream.sources.capture import Capture
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 from tests.films import clicks
 from tests.media.clips import Clip, Seen, is_flash, look, means
 from tests.media.test_clips import CLIPS

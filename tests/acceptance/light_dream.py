@@ -11,7 +11,8 @@ from streamer.dream.device import canvas_size
 from streamer.dream.interface import Dream, PreparationCallback
 from streamer.dream.sources.noise import noise
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Scene
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.requests.class_index import ClassIndex
 from tests.dream.fake_dream import Copied
 

@@ -17,7 +17,8 @@ from bot.replies import Replies
 from bot.reply_templates import MEANINGS
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import Refused, Request, Waiting
+from streamer.messages.refused import Refused
+from streamer.messages.requests import Request, Waiting
 from streamer.requests.blocks import Blocks
 from streamer.requests.policy import DraftRequest, TimeSinceRequests, admit
 from streamer.requests.vocabulary import Vocabulary

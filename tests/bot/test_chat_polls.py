@@ -15,7 +15,7 @@ from bot.client import Client
 from bot.dispatcher import Dispatcher
 from bot.errors import ApiRefused
 from shared.role import Role
-from streamer.messages import Poll, PollState
+from streamer.messages.viewer_polls import Poll, PollState
 from tests.bot.stage import Chat, Stage, play, staged
 from tests.patience import PATIENCE_S
 

@@ -16,7 +16,8 @@ from bot.errors import ApiDown
 from bot.replies import Replies
 from shared.role import Role
 from streamer.commands.classes import bundled_wnids
-from streamer.messages import LayerEntry, Refused
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Refused
 from streamer.requests.vocabulary import Vocabulary
 from tests.bot.stage import Stage, answer, keyed, play, staged
 

@@ -19,7 +19,7 @@ from bot.config import BotSettings, ChatConfig
 from bot.config_twitch import TwitchConfig
 from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from tests.acceptance.stream import SHM, Stream
 from tests.bot.twitch_stage import CALM, keep_logins
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, REDEMPTION, Sent, TwitchStandIn

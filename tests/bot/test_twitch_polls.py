@@ -19,8 +19,8 @@ from bot.config_twitch import TwitchConfig
 from bot.poll import Poll, PollChoice
 from bot.replies import Replies
 from bot.twitch_polls import TITLE, titles_of
-from streamer.messages import Poll as TruePoll
-from streamer.messages import PollState
+from streamer.messages.viewer_polls import Poll as TruePoll
+from streamer.messages.viewer_polls import PollState
 from tests.bot.stage import keyed
 from tests.bot.twitch_stage import Stage, keep_logins, staged
 from tests.bot.twitch_standin import CLIENT_ID, PollKept, TwitchStandIn

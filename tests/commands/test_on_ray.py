@@ -21,7 +21,7 @@ from streamer.commands.atlas_folder import AtlasFolder
 from streamer.commands.on_ray import remote_tiles
 from streamer.commands.resumable_work import ResumableWork
 from streamer.dream.worker.protocol import Stop
-from streamer.messages import ClassEntry
+from streamer.messages.network_contents import ClassEntry
 from streamer.video.files.movie import MovieWriter
 from tests import ray_tasks
 from tests.commands.test_render_journal import Lived, scene

@@ -18,7 +18,7 @@ from streamer.commands.on_ray.node_files import dream_settings, pictures, receiv
 from streamer.commands.on_ray.node_pool import NodePool
 from streamer.config import Config
 from streamer.dream.networks.weight_checks import NetworkError
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 
 
 class Sender:

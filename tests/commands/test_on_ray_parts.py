@@ -18,7 +18,7 @@ from streamer.commands.on_ray.options import RayCall, ray_call
 from streamer.commands.on_ray.segments import FADE_S, OVERLAP_S, FilmSegment, Spool, blended, cut, joined
 from streamer.commands.on_ray.stretches import FIRST, Stretches, StretchPace
 from streamer.config import Config
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 
 SIZE = (4, 6)
 

@@ -24,7 +24,9 @@ from streamer.dream_state import DreamState
 from streamer.events import DreamStarted
 from streamer.journal_reader import RecordedKeyframe, RecordedRun, read_journal
 from streamer.journal_writer import Journal
-from streamer.messages import Keyframe, Motion, Scene, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene, arrange
 from streamer.requests.vocabulary import Vocabulary
 from streamer.snapshot import Snapshot, pack, unpack
 from tests.disks import full_disk

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from streamer.__main__ import app
 from streamer.commands import render_script as scripts
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from tests.disks import full_disk
 

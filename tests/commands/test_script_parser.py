@@ -2,7 +2,9 @@ import pytest
 from PIL import Image
 
 from streamer.commands.script_parser import Cue, ScriptError, parse_script, reader
-from streamer.messages import Kind, LayerEntry, Reason, Refused, Target
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Kind, Target
 from streamer.requests.vocabulary import Vocabulary
 
 VOLCANO, PIZZA, BUBBLE = Target("n09472597", "volcano"), Target("n07873807", "pizza"), Target("n09229709", "bubble")

@@ -10,7 +10,9 @@ import numpy as np
 
 from streamer.dream.interface import ConfigRejected, Dream, DreamError
 from streamer.dream_state import DreamState
-from streamer.messages import LayerEntry, Motion, Pose, StepPicture, StepView
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.step_view import StepPicture, StepView
 from streamer.zoom import advance
 
 WNIDS = ("n00000001", "n00000002")

@@ -15,7 +15,7 @@ from streamer.config import Config, DreamConfig, NetworkConfig
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.networks.vgg import build_vgg
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 
 pytestmark = pytest.mark.usefixtures("precision")
 

@@ -6,7 +6,7 @@ import torch
 from streamer import zoom
 from streamer.dream.algorithms.canvas import Canvas, grid_for, sampled, swirl_grid
 from streamer.dream.sources.noise import noise
-from streamer.messages import Motion, Pose
+from streamer.messages.motion import Motion, Pose
 
 
 @pytest.fixture

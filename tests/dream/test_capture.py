@@ -18,7 +18,7 @@ from streamer.config import SourceConfig
 from streamer.dream.sources import capture, readers
 from streamer.dream.sources.capture import Capture
 from streamer.dream.sources.picture import SourceError
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 from tests.cameras import FakeCamera
 from tests.fakes import HandClock
 from tests.films import write_film

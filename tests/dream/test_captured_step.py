@@ -16,7 +16,8 @@ from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives.region_weights import rms
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.messages import Layout, Motion, Region, Scene, Target, arrange
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Layout, Region, Scene, Target, arrange
 from tests.dream.test_dreamer import standing_out
 from tests.fakes import tiny_ensemble, tiny_network
 

@@ -7,7 +7,7 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.sessions.convergence import LAG_S, QUIET_S, ConvergenceDetector
 from streamer.dream.sources.noise import noise
 from streamer.events import Bump
-from streamer.messages import Motion, Pose
+from streamer.messages.motion import Motion, Pose
 
 SIZE = (90, 160)
 FPS = 5

@@ -13,7 +13,7 @@ from streamer.dream.algorithms.normalisation import make_normalisation
 from streamer.dream.algorithms.picture_steps import Decorrelation
 from streamer.dream.objectives.region_weights import rms
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.messages import Region, Scene, Target, arrange
+from streamer.messages.scenes import Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
 pytestmark = pytest.mark.usefixtures("precision")

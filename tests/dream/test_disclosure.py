@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from streamer.config import Config
 from streamer.dream.sources.start import starting_picture
 from streamer.dream.worker.disclosure import WHOLE, disclosed_config, disclosed_scene, restored_scene
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.settings_file import SECRETS, load
 from streamer.settings_rules import block_kinds, is_block
 

@@ -28,7 +28,9 @@ from streamer.dream.worker.protocol import (
 from streamer.dream.worker.step_scheduler import StepScheduler
 from streamer.dream_state import DreamState
 from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
-from streamer.messages import Motion, Pose, Scene, StepView, Target, arrange
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene, Target, arrange
+from streamer.messages.step_view import StepView
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
 

@@ -14,7 +14,8 @@ from streamer.dream.interface import DreamError
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Scene, Target, arrange
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.zoom import advance
 from tests.fakes import tiny_ensemble, tiny_network
 

@@ -16,7 +16,7 @@ from streamer.dream.objectives.ensemble_objective import EnsembleObjective
 from streamer.dream.objectives.region_weights import rms
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.objectives.views import GRAIN_PX, GRAINED_PX, SIZES_PER_VIEW, Transform, ViewSampler
-from streamer.messages import Region, Scene, Target, arrange
+from streamer.messages.scenes import Region, Scene, Target, arrange
 from tests.fakes import tiny_network
 
 CPU = torch.device("cpu")

@@ -22,7 +22,9 @@ from streamer.dream.objectives.scene import SceneObjective
 from streamer.events import DreamStarted
 from streamer.journal_reader import read_journal
 from streamer.journal_writer import Journal
-from streamer.messages import Keyframe, Pose, Scene, Target, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.target_record import target_as_record, target_from_record
 from tests.fakes import tiny_ensemble, tiny_network
 

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.dream.algorithms.fading import MATURE_AFTER_S, MATURES_FROM_S, Fading
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 
 A, B, C = (Target(f"n0000000{i}", name) for i, name in enumerate(("alpha", "beta", "gamma"), 1))
 

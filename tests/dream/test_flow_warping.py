@@ -8,7 +8,9 @@ from streamer.config import Config, DreamConfig, SourceConfig
 from streamer.dream.algorithms.dreamer import Dreamer
 from streamer.dream.algorithms.dreamer_factory import make_dreamer
 from streamer.dream.algorithms.flow_warping import KEPT_LEAST, STRENGTH, FlowWarpedDream, config_for_riding, limit_overlay
-from streamer.messages import Motion, Region, Scene, SourcePicture, Target
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Region, Scene, Target
 from tests.fakes import tiny_ensemble
 from tests.test_optical_flow import picture
 

@@ -12,7 +12,8 @@ from streamer.dream.algorithms.ink import InkDreamer, pixels_to_flip
 from streamer.dream.algorithms.ink_start import dark_mask, disc_mask, otsu_threshold, text_mask
 from streamer.dream.interface import DreamError
 from streamer.dream.objectives.scene import SceneObjective
-from streamer.messages import Motion, Pose, Region, Scene, Target, arrange
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Region, Scene, Target, arrange
 from tests.fakes import tiny_ensemble, tiny_network
 
 pytestmark = pytest.mark.usefixtures("precision")

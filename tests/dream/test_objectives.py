@@ -12,7 +12,7 @@ from streamer.dream.objectives.masks import region_mask
 from streamer.dream.objectives.registry import OBJECTIVES
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.objectives.views import filters, resample, resized, separated
-from streamer.messages import Kind, Layout, Region, Target, arrange
+from streamer.messages.scenes import Kind, Layout, Region, Target, arrange
 from tests.fakes import tiny_network
 
 pytestmark = pytest.mark.usefixtures("precision")

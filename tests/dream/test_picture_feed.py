@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamer.dream.sources.picture_feed import PictureFeed
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 from tests.patience import PATIENCE_S
 
 

@@ -5,7 +5,7 @@ import pytest
 from streamer.config import Config, RendererConfig
 from streamer.dream.worker.placement import Placement, PlacementLimits
 from streamer.dream.worker.protocol import ClusterPlacement, LinkReport, PrepareMode
-from streamer.messages import LinkStatus
+from streamer.messages.renderer_status import LinkStatus
 from tests.fakes import HandClock
 
 RAY = RendererConfig(where="ray")

@@ -30,7 +30,9 @@ from streamer.dream.worker.worker_main import NICENESS
 from streamer.dream.worker.worker_watchdog import SilenceLimits
 from streamer.dream_state import DreamState
 from streamer.events import Bump, DreamStarted, Tuned
-from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
 from tests.patience import PATIENCE_S, until

@@ -20,7 +20,9 @@ from streamer.dream_state import DreamState
 from streamer.events import Bump, DreamStarted, Reseeded, Tuned
 from streamer.journal_reader import read_journal
 from streamer.journal_writer import Journal
-from streamer.messages import Keyframe, Motion, Scene, Target, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.dream.test_dream_loop import FakeRing, Scripted
 from tests.fakes import HandClock, tiny_network
 

@@ -17,7 +17,9 @@ from streamer.dream.worker.frame_slots import FrameSlots
 from streamer.dream.worker.protocol import KeyframeReady, Resume
 from streamer.dream.worker.renderer import Renderer
 from streamer.dream.worker.step_scheduler import StepScheduler
-from streamer.messages import Keyframe, Motion, Pose, Region, Scene, SourcePicture, Target
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Region, Scene, Target
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 from tests.fakes import HandClock
 from tests.patience import PATIENCE_S

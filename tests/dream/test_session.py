@@ -10,7 +10,9 @@ from streamer.dream.interface import DreamError
 from streamer.dream.sessions.convergence import ConvergenceDetector
 from streamer.dream.sessions.session import NOTHING, Session
 from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, Tuned
-from streamer.messages import Keyframe, Motion, Pose, Scene, SourcePicture, Target, arrange
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.zoom import advance
 from tests.dream.fake_dream import WNIDS, FakeDreamer
 

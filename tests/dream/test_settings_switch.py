@@ -4,7 +4,8 @@ from streamer.config import Config, DreamConfig, NetworkConfig
 from streamer.dream.worker.protocol import Ready
 from streamer.dream.worker.settings_switch import SettingsSwitch, SpareAction, can_dream, described, shares_state
 from streamer.events import UNTUNED, Tuned
-from streamer.messages import LayerEntry, Scene, Target, arrange
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene, Target, arrange
 
 FIRST = Config()
 INK = Config(dream=DreamConfig(algorithm="ink"))

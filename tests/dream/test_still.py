@@ -7,7 +7,7 @@ import torch
 from streamer.config import Config, DreamConfig
 from streamer.dream.sessions import still as stills
 from streamer.dream.sessions.still import Plan, StillDream, octave_sizes, resized, trial_size
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.fakes import tiny_ensemble
 
 pytestmark = pytest.mark.usefixtures("precision")

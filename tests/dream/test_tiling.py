@@ -14,7 +14,7 @@ from streamer.dream.objectives.masks import region_mask
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.objectives.tiling import MapArea, Tiling
 from streamer.dream.objectives.views import resample
-from streamer.messages import Target, arrange
+from streamer.messages.scenes import Target, arrange
 from tests.fakes import tiny_network
 
 EXACT = torch.float64

@@ -11,7 +11,7 @@ from streamer.dream import device
 from streamer.dream.interface import ConfigRejected, DreamError
 from streamer.dream.networks.vgg import build_vgg
 from streamer.dream.worker.worker_setup import build_dream
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.dream.test_renderer import running, until
 
 WNIDS = ("n00000001", "n00000002")

@@ -1,6 +1,7 @@
 from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady
 from streamer.dream.worker.worker_watchdog import SilenceLimits, WorkerWatchdog
-from streamer.messages import Pose, Scene
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 from tests.fakes import HandClock
 
 LIMITS = SilenceLimits(loading_s=300.0, silence_s=5.0, silence_steps=5.0)

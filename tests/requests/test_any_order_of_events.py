@@ -10,7 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Keyframe, Pose, Priority, Reason, Refused, RequestState
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.queue_rules import BlockKind
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.requests import Priority, RequestState
 from streamer.requests.director import Director
 from streamer.requests.policy import SPARE
 from streamer.requests.queue import RequestQueue

@@ -7,7 +7,14 @@ import pytest
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Keyframe, LayerEntry, Layout, Pose, Priority, Reason, Refused, RequestState, SkipVote
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.queue_rules import BlockKind
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.requests import Priority, RequestState
+from streamer.messages.scenes import Layout
+from streamer.messages.viewer_polls import SkipVote
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.schema import QueueError

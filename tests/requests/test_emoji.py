@@ -6,7 +6,7 @@ import pytest
 import regex
 
 from shared.clean import clean_text
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.requests import emoji
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold, key

@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from streamer.commands.classes import bundled_wnids
-from streamer.messages import Kind, Reason, Refused, Unlearnt
+from streamer.messages.refused import Reason, Refused, Unlearnt
+from streamer.messages.scenes import Kind
 from streamer.requests.blocks import family_unsafe
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.knowledge import EXAMPLES

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import Priority, Request, Target
+from streamer.messages.requests import Priority, Request
+from streamer.messages.scenes import Target
 from streamer.requests.order import line_up, moved, viewer_of
 
 FIFO = QueueConfig(fair=False)

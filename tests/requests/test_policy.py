@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import Priority, Reason, Refused, Request, Target, Vote, Waiting
+from streamer.messages.refused import Reason, Refused, Vote
+from streamer.messages.requests import Priority, Request, Waiting
+from streamer.messages.scenes import Target
 from streamer.requests import policy
 from streamer.requests.blocks import Blocks, comparable_name, comparable_word
 from streamer.requests.policy import NEVER, DraftRequest, TimeSinceRequests

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from shared.role import Role
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Keyframe, LayerEntry, PollState, PollVote, Pose, Reason, Refused
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.queue_rules import BlockKind
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.viewer_polls import PollState, PollVote
 from streamer.requests.current_poll import SHOWN_S, split
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue

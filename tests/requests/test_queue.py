@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.role import Role
-from streamer.messages import Reason, Refused, RequestState, Target
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.requests import RequestState
+from streamer.messages.scenes import Target
 from streamer.requests.queue import DuplicateMessage, RequestQueue
 from streamer.requests.schema import QueueError
 

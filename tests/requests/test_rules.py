@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from shared.clean import clean_text
 from streamer.config import QueueConfig
-from streamer.messages import BlockKind, Reason, Refused
+from streamer.messages.queue_rules import BlockKind
+from streamer.messages.refused import Reason, Refused
 from streamer.requests.blocks import Blocks, comparable, comparable_word, family_unsafe, sensitive_groups
 from streamer.requests.rules import SETTINGS, Rulebook
 from streamer.requests.schema import QueueError

@@ -13,7 +13,8 @@ import textwrap
 import pytest
 
 from shared.role import Role
-from streamer.messages import Priority, RequestState, Target
+from streamer.messages.requests import Priority, RequestState
+from streamer.messages.scenes import Target
 from streamer.requests import store as store_module
 from streamer.requests import store_file
 from streamer.requests.queue import DuplicateMessage, RequestQueue

@@ -3,7 +3,9 @@
 import pytest
 
 from shared.role import Role
-from streamer.messages import Kind, LayerEntry, Reason, Refused, Target
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Kind, Target
 from streamer.requests.subjects import (
     MODERATOR,
     OPERATOR,

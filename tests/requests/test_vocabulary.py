@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.assets import asset
-from streamer.messages import MAX_TARGETS, Reason, Refused
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import MAX_TARGETS
 from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 from streamer.requests.vocabulary import Vocabulary

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from streamer.config import AlbumConfig
-from streamer.messages import Frame, Keyframe, Pose, Scene, Target, arrange
+from streamer.messages.keyframes import Frame, Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.video.album.album import ENCODED_S, Album
 from streamer.video.album.clip_buffer import ClipBuffer, ClipBuffers
 from streamer.video.encoding.encoder_run import EncoderRun

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.video.album.album import AGAIN_S, LEAVING
 from tests.patience import PATIENCE_S
 from tests.video.studio import FPS, HEIGHT, NOON, WIDTH, HandBlocks, Studio, picture, scene

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from streamer.messages import Dreamt, Target
+from streamer.messages.album_entry import AlbumEntry
+from streamer.messages.scenes import Target
 from streamer.video.album.album_folder import ID, AlbumFolder, FileKind, new_id
 
 KEEP, MOST = 100, 1_000_000
 
 
-def dream(number: int, clip_s: float = 8.0) -> Dreamt:
+def dream(number: int, clip_s: float = 8.0) -> AlbumEntry:
     targets = (Target("n09472597", "volcano"), Target("", "layer fire5:3", layer="fire5", channels=(3,)))
-    return Dreamt(new_id(), "volcano + layer fire5:3", targets, "Mäx <b>", 1000.0 + number, (72, 128), clip_s, "Jo")
+    return AlbumEntry(new_id(), "volcano + layer fire5:3", targets, "Mäx <b>", 1000.0 + number, (72, 128), clip_s, "Jo")
 
 
 def files(size: int = 100, clip: bool = True) -> dict[FileKind, Callable[[Path], object]]:
@@ -25,7 +26,7 @@ def files(size: int = 100, clip: bool = True) -> dict[FileKind, Callable[[Path],
     return {kind: lambda path: path.write_bytes(b"x" * size) for kind in kinds}
 
 
-def kept(folder: Path, keep: int = KEEP, most: int = MOST) -> list[Dreamt]:
+def kept(folder: Path, keep: int = KEEP, most: int = MOST) -> list[AlbumEntry]:
     """What a program finds there that starts now."""
     return list(AlbumFolder(folder, keep, most).entries)
 

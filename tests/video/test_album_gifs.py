@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from streamer.messages import Dreamt, Reason, Refused
+from streamer.messages.album_entry import AlbumEntry
+from streamer.messages.refused import Reason, Refused
 from streamer.video.album import gifs as module
 from streamer.video.album.album_files import write_clip
 from streamer.video.album.album_folder import AlbumFolder, FileKind, new_id
@@ -26,7 +27,7 @@ def add(folder: AlbumFolder, clip: Callable[[Path], object] = lambda path: path.
         "small": lambda path: path.write_bytes(b"small"),
         "clip": clip,
     }
-    dream = Dreamt(new_id(), "volcano", (), "Mara", 1000.0, (72, 128), 3.0)
+    dream = AlbumEntry(new_id(), "volcano", (), "Mara", 1000.0, (72, 128), 3.0)
     folder.add(dream, files)
     return dream.id
 

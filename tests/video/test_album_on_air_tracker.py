@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamer.messages import Frame, Keyframe, Pose, Scene
+from streamer.messages.keyframes import Frame, Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 from streamer.video.album.on_air_tracker import AiredDream, OnAirTracker
 from tests.video.studio import scene
 

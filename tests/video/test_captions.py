@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.video.frames import lettering
 from streamer.video.frames.captions import FADE_IN_S, FADE_OUT_S, SAFE, Captioner
 from streamer.video.frames.lettering import Lettering

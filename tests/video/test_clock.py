@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from streamer.messages import FrameCounters
+from streamer.messages.status import FrameCounters
 from streamer.video.frames.clock import GAP_KEPT_S, FrameClock
 from tests.fakes import HandClock
 

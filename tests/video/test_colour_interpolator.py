@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from streamer.config import Config, VideoConfig
-from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.video.frames import enlarge
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.zoom import advance, sampling_matrix

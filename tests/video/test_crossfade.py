@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from streamer.config import Config
-from streamer.messages import Keyframe, Pose, Scene, Target, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.video.frames.crossfade import FADE_S, CrossfadeInterpolator
 
 OLD, NEW = (Scene(number, arrange([Target(f"n{number}", name)])) for number, name in ((1, "old"), (2, "new")))

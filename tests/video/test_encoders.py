@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding import encoder_run
 from streamer.video.encoding import encoders as module
 from streamer.video.encoding.encoder_selection import EncoderChoice

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamer.messages import Pose
+from streamer.messages.motion import Pose
 from streamer.pulse import Pulse, Pulses
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.zoom import sampling_matrix

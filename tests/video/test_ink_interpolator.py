@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from streamer.config import Config, DreamConfig, InkConfig, VideoConfig
-from streamer.messages import Keyframe, Motion, Pose, Scene, Target, arrange
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.video.frames.frame_interpolator import FrameInterpolator, make_frame_interpolator
 from streamer.video.frames.ink_interpolator import InkInterpolator

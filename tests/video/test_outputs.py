@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from streamer.config import Output, VideoConfig
-from streamer.messages import Frame, Reason, Refused
+from streamer.messages.keyframes import Frame
+from streamer.messages.refused import Reason, Refused
 from streamer.settings_file import read_output
 from streamer.video import outputs as module
 from streamer.video.encoding.shared_encoder import Encoder

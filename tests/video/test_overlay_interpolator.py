@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from streamer.config import Config, SourceConfig
-from streamer.messages import Keyframe, Pose, Region, Scene, SourcePicture, Target
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Region, Scene, Target
 from streamer.video.frames.overlay_interpolator import FADE_FIRST_S, PATIENCE_S, OverlayInterpolator
 from tests.test_optical_flow import picture
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.video.frames.playhead import CAPACITY, CATCH_UP_RATE, CROSSING_S, Playhead, View
 from streamer.zoom import advance
 

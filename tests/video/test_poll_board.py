@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.messages import Poll, PollChoice, PollState
+from streamer.messages.viewer_polls import Poll, PollChoice, PollState
 from streamer.video.frames.captions import SAFE
 from streamer.video.frames.poll_board import FADE_S, PollBoard
 from streamer.video.frames.post_processing import FramePostProcessor

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from streamer.video.frames import counter
 from streamer.video.frames.post_processing import FramePostProcessor
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.messages import Keyframe, Motion, Pose
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
 from streamer.video.frames import colour_interpolator
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.video.frames.residual_flow import Residual, compare

@@ -14,7 +14,7 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 
 from streamer.config import VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding import encoder_run, h264, shared_encoder
 from streamer.video.encoding.frame_images import letterboxed
 from streamer.video.encoding.h264 import H264Run, Piece, codec_string, fragment_times, open_codec

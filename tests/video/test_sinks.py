@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, PacketUnpacker
 from streamer.video.encoding.subscription import Subscription

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig, VirtualCameraOutput
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.sinks import Sink, SinkError, SinkState, make_sink
 from streamer.video.sinks.virtual_camera import INSTALL, open_camera

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamer.config import VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.shared_encoder import Encoder
 from tests.patience import PATIENCE_S
 

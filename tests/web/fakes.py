@@ -12,39 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shared.role import Role
-from streamer.messages import (
-    Blocked,
-    BlockKind,
-    Change,
-    ChatReport,
-    ClassEntry,
-    ClassKind,
-    FrameCounters,
-    Inspection,
-    Knowledge,
-    Match,
-    Motion,
-    OutputStatus,
-    Priority,
-    Programme,
-    Reason,
-    Receipt,
-    Refused,
-    Reloaded,
-    RendererStatus,
-    Request,
-    Rules,
-    Scene,
-    Setting,
-    SettingsStatus,
-    SkipVote,
-    Standing,
-    StatusSnapshot,
-    Target,
-    Unlearnt,
-    Waiting,
-    arrange,
-)
+from streamer.messages.chat_status import ChatReport
+from streamer.messages.motion import Motion
+from streamer.messages.network_contents import ClassEntry, ClassKind, Knowledge
+from streamer.messages.programme import Programme
+from streamer.messages.queue_rules import Blocked, BlockKind, Rules, Setting
+from streamer.messages.refused import Reason, Refused, Unlearnt
+from streamer.messages.renderer_status import RendererStatus
+from streamer.messages.requests import Match, Priority, Receipt, Request, Standing, Substitution, Waiting
+from streamer.messages.scenes import Scene, Target, arrange
+from streamer.messages.status import FrameCounters, OutputStatus, Reloaded, SettingsStatus, StatusSnapshot
+from streamer.messages.step_view import Inspection
+from streamer.messages.viewer_polls import SkipVote
 from streamer.settings_file import ConfigError
 from tests.patience import PATIENCE_S
 from tests.web import documented
@@ -127,7 +106,7 @@ class FakeRequestService:
         self.blocked = Blocked()
         self.motion = Motion()
         self.chat: ChatReport | None = None
-        self.changed: tuple[Change, ...] = ()
+        self.changed: tuple[Substitution, ...] = ()
         self.inspection: Inspection | None = None
         self.looks = 0
         self._next = 1
@@ -197,7 +176,7 @@ class FakeRequestService:
                     return request
         raise Refused(Reason.NOT_FOUND, "you have no request waiting")
 
-    def changes(self, since: int, source: str) -> tuple[Change, ...]:
+    def changes(self, since: int, source: str) -> tuple[Substitution, ...]:
         return tuple(change for change in self.changed if change.number > since and change.source == source)
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:

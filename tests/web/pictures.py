@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from streamer.messages import StepPicture
+from streamer.messages.step_view import StepPicture
 
 NAMES = ("dream", "gradient", "natural", "prior", "step", "layer conv1", "layer conv3", "layer conv5")
 

@@ -14,18 +14,14 @@ import numpy as np
 from streamer.catalogue import Catalogue
 from streamer.chat import ChatBoard
 from streamer.config import QueueConfig, ThumbnailsConfig, WebConfig
-from streamer.messages import (
-    ChatReport,
-    FrameCounters,
-    Inspection,
-    Keyframe,
-    LayerEntry,
-    Motion,
-    Pose,
-    RendererStatus,
-    Scene,
-    StatusSnapshot,
-)
+from streamer.messages.chat_status import ChatReport
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.renderer_status import RendererStatus
+from streamer.messages.scenes import Scene
+from streamer.messages.status import FrameCounters, StatusSnapshot
+from streamer.messages.step_view import Inspection
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary

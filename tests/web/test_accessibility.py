@@ -15,7 +15,10 @@ pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is no
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from streamer.messages import ChatReport, ChatState, Inspection, LayerEntry, PictureState, StepView
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.status import PictureState
+from streamer.messages.step_view import Inspection, StepView
 from tests.video.studio import Studio
 from tests.web.browser import SIZES
 from tests.web.conftest import Stage

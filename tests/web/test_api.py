@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from shared.role import Role
-from streamer.messages import Inspection, Reason, Refused, StepPicture, StepView
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.step_view import Inspection, StepPicture, StepView
 from tests.web.conftest import Stage
 from tests.web.fakes import KINDS, LACKING, REMEDY
 

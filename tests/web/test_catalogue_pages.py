@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from tests.web.conftest import Stage
 from tests.web.fakes import FakeClasses, FakePicture
 

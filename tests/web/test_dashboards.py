@@ -15,7 +15,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamer.messages import ChatReport, ChatState, SourceStatus
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.status import SourceStatus
 from tests.web.conftest import Stage
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

@@ -17,7 +17,8 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Locator, Page, expect
 
 from shared.role import Role
-from streamer.messages import LayerEntry, Reason, Refused
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.refused import Reason, Refused
 from tests.patience import PATIENCE_S
 from tests.web.browser import until
 from tests.web.real import RealStage

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.patience import PATIENCE_S
 from tests.video.studio import HEIGHT, WIDTH, HandBlocks, Studio, scene
 from tests.web.conftest import Stage

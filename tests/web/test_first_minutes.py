@@ -13,7 +13,8 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Locator, Page, expect
 
 from streamer.commands.classes import bundled_wnids
-from streamer.messages import Inspection, PictureState, StepView
+from streamer.messages.status import PictureState
+from streamer.messages.step_view import Inspection, StepView
 from streamer.requests.blocks import family_unsafe
 from tests.web.browser import SIZES
 from tests.web.conftest import Stage

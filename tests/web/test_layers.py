@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamer.messages import LayerEntry
+from streamer.messages.network_contents import LayerEntry
 from tests.web.real import RealStage
 
 TOKEN = "a long secret"

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from shared.role import Role
-from streamer.messages import Blocked, BlockKind, Change, ChatReport, ChatState, Priority, Reason, Refused, Target, Vote
+from streamer.messages.chat_status import ChatReport, ChatState
+from streamer.messages.queue_rules import Blocked, BlockKind
+from streamer.messages.refused import Reason, Refused, Vote
+from streamer.messages.requests import Priority, Substitution
+from streamer.messages.scenes import Target
 from tests.web.conftest import Stage
 
 TOKEN = {"Authorization": "Bearer open sesame"}
@@ -190,9 +194,9 @@ def test_the_bot_tells_of_itself(guarded: Stage) -> None:
 
 def test_the_bot_hears_which_requests_of_its_chat_have_changed(stage: Stage) -> None:
     stage.request_service.changed = (
-        Change(4, 7, "Mara", "twitch", "volcano", "cliff"),
-        Change(5, 8, "guest", "web", "volcano", "cliff"),
-        Change(6, 9, "Jo", "twitch", "layer fire5", ""),
+        Substitution(4, 7, "Mara", "twitch", "volcano", "cliff"),
+        Substitution(5, 8, "guest", "web", "volcano", "cliff"),
+        Substitution(6, 9, "Jo", "twitch", "layer fire5", ""),
     )
     body = {"state": "connected", "source": "twitch"}
     first = {"number": 4, "id": 7, "user": "Mara", "asked": "volcano", "title": "cliff"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from tests.web.conftest import Stage
 from tests.web.fakes import FakeChannel
 

@@ -16,18 +16,10 @@ from playwright.sync_api import Page, Route, expect
 import streamer.web
 from streamer.commands.classes import bundled_wnids
 from streamer.config import WebConfig
-from streamer.messages import (
-    FrameCounters,
-    LinkStatus,
-    PictureState,
-    Reason,
-    Refused,
-    Scene,
-    SourceStatus,
-    Target,
-    Unlearnt,
-    arrange,
-)
+from streamer.messages.refused import Reason, Refused, Unlearnt
+from streamer.messages.renderer_status import LinkStatus
+from streamer.messages.scenes import Scene, Target, arrange
+from streamer.messages.status import FrameCounters, PictureState, SourceStatus
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streamer.config import WebConfig
-from streamer.messages import ChatReport, ChatState
+from streamer.messages.chat_status import ChatReport, ChatState
 from streamer.web.errors import CannotListen, PortTaken
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamer.messages import Reloaded
+from streamer.messages.status import Reloaded
 from streamer.settings_file import ConfigError, ConfigGone
 from tests.web.conftest import Stage
 

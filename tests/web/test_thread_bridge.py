@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.web import thread_bridge
 from streamer.web.errors import ApiError
 from streamer.web.thread_bridge import ThreadBridge

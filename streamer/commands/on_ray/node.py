@@ -24,7 +24,9 @@ from streamer.dream.sessions.estimate import Estimate
 from streamer.dream.sessions.film import DreamtPicture, FilmDream
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sessions.still import Plan, StillDream
-from streamer.messages import Keyframe, LayerEntry, Scene, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
 from streamer.saved_state import unpack
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weight_checks import check_weights
 from streamer.dream.networks.weights import NetworkError, cache_folder, fetch
 from streamer.dream.sources.picture import read_image
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 SENT = "sent"
 """Prefix of files in a node's cache that hold weights which the settings name a file for."""

@@ -17,7 +17,7 @@ from streamer.commands.on_ray.concurrent_jobs import at_once
 from streamer.commands.on_ray.remote_sessions import RemoteStills
 from streamer.dream.interface import DreamError
 from streamer.dream.sessions.estimate import duration
-from streamer.messages import ClassEntry
+from streamer.messages.network_contents import ClassEntry
 
 
 def make_classes(

@@ -15,7 +15,8 @@ from streamer.commands.on_ray.stretches import Stretches, StretchPace
 from streamer.commands.resumable_work import ResumableWork
 from streamer.dream.sessions.estimate import Estimate
 from streamer.dream.sessions.film import DreamtPicture, film_canvas
-from streamer.messages import Scene, SourcePicture
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.scenes import Scene
 
 
 class RemoteFilms(RemoteNetworks):

@@ -26,7 +26,8 @@ from streamer.dream.sessions.replay import Replay
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream_state import DreamState
 from streamer.journal_reader import RecordedRun
-from streamer.messages import Keyframe, Motion
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
 
 ONCE = 16
 """Keyframes that are asked for at once, while those before them are shown."""

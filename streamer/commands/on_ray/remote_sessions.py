@@ -19,7 +19,9 @@ from streamer.config import Config
 from streamer.dream.sessions.estimate import Estimate
 from streamer.dream.sessions.script import steps_and_interval
 from streamer.dream.sessions.still import Plan, make_plan
-from streamer.messages import Keyframe, LayerEntry, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
 
 STILL_S, FLOW_S = 15.0, 4.0
 """Seconds of a stretch: of a picture's iterations, which nobody sees before the last, and of what is shown as it comes."""

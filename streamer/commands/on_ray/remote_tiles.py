@@ -29,7 +29,7 @@ from streamer.dream.objectives.region_weights import WeightedRegions
 from streamer.dream.objectives.scene import SceneObjective
 from streamer.dream.objectives.tile_transfer import SentTile, pack_tile, tile_gradients, unpack_gradients
 from streamer.dream.objectives.tiling import Tile
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 AHEAD = 2
 """Tiles that are sent for each that is looked at, at most: more would only fill memory."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from streamer.commands.on_ray.node_pool import LOOK_S, NodePool
 from streamer.dream.sessions.film import DreamtPicture
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 
 LEAD_S, FADE_S = 2.0, 0.5
 """Seconds that a piece is dreamt unseen before it comes in, and that it takes to come in."""

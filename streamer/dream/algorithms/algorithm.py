@@ -17,7 +17,8 @@ from streamer.dream.algorithms.prior import PriorParameters
 from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.objectives.ensemble_objective import EnsembleObjective
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, StepPicture
+from streamer.messages.motion import Motion
+from streamer.messages.step_view import StepPicture
 
 PRIOR_FILE = "patch_prior.safetensors"
 UNFITTED = (

@@ -13,7 +13,7 @@ from streamer import zoom
 from streamer.dream.algorithms.host_copies import HostCopier
 from streamer.dream.interface import Copy
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose
+from streamer.messages.motion import Motion, Pose
 
 
 def normalised(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

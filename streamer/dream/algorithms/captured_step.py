@@ -28,7 +28,8 @@ from streamer.dream.networks.network import Network
 from streamer.dream.objectives.masks import region_masks
 from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import filters
-from streamer.messages import Kind, Motion
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Kind
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import Transform, ViewSampler
-from streamer.messages import Motion, StepPicture
+from streamer.messages.motion import Motion
+from streamer.messages.step_view import StepPicture
 
 POOLINGS = (1, 2)
 """Coarser ones draw a checkerboard of their blocks into flat areas, which no later step takes away."""

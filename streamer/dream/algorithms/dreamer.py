@@ -21,7 +21,9 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.sources.noise import noise
 from streamer.dream_state import DreamState
 from streamer.media.fit import fitted
-from streamer.messages import Motion, Pose, Scene, StepView
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
+from streamer.messages.step_view import StepView
 
 ASCENTS: dict[str, type[Algorithm]] = {"default": Decorrelated, "deepdream": DeepDream, "original_2015": Original2015}
 """What climbs on a canvas, by ``dream.algorithm``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from streamer.messages import Region, Scene
+from streamer.messages.scenes import Region, Scene
 
 SURGE_S = 2.0
 """Seconds in which what hastens a change of scene falls to 1/e."""

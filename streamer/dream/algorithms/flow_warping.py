@@ -23,7 +23,10 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.interface import Copy, Dreaming, Inspectable
 from streamer.dream.sources.noise import noise
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Scene, SourcePicture, StepView
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
+from streamer.messages.step_view import StepView
 from streamer.optical_flow import Flow, Tracker, places, search_image
 
 CELLS = 9

@@ -14,7 +14,7 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.picture_steps import normalise_local_contrast, reduce_detail, soft_clip_step
 from streamer.dream_state import DreamState
-from streamer.messages import Motion
+from streamer.messages.motion import Motion
 
 CONTRAST_CELLS = 9
 """Cells of the contrast limit over the picture's height."""

@@ -30,7 +30,8 @@ from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.dream.sources.noise import noise
 from streamer.dream_state import DreamState
-from streamer.messages import Motion, Pose, Region, Scene, Target
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Region, Scene, Target
 
 FAINT, STRONG = 2.0, 60.0
 """Paper above mid-grey and ink below it, in levels: networks of photographs draw finest where it is faint; a network of small

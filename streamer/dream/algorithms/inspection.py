@@ -16,7 +16,7 @@ from streamer.dream.networks.network import Network
 from streamer.dream.objectives.ensemble_objective import ViewsByNetwork
 from streamer.dream.objectives.region_weights import WeightedRegions, rms
 from streamer.dream.objectives.views import Transform, ViewSampler
-from streamer.messages import StepPicture
+from streamer.messages.step_view import StepPicture
 
 WIDTH_PX = 320
 """Width of the pictures; a canvas that is smaller keeps its own."""

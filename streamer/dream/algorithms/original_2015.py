@@ -19,7 +19,8 @@ from streamer.dream.algorithms.fading import SceneMix
 from streamer.dream.algorithms.patch_prior import PatchPrior
 from streamer.dream.objectives.region_weights import rms
 from streamer.dream_state import DreamState
-from streamer.messages import Kind, Motion
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Kind
 
 STEPS = ALGORITHMS["original_2015"].steps_per_keyframe or 1
 """From one move of the camera to the next, whatever the settings make a keyframe."""

@@ -6,7 +6,7 @@ import torch
 
 from streamer.dream.networks.names import JOIN
 from streamer.dream.networks.network import Network
-from streamer.messages import LayerEntry
+from streamer.messages.network_contents import LayerEntry
 
 
 class Ensemble:

@@ -12,7 +12,7 @@ from streamer.dream.networks import bundled
 from streamer.dream.networks.layers import LayerHook, PadToSize, entries, look
 from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weights import read_weights
-from streamer.messages import LayerEntry
+from streamer.messages.network_contents import LayerEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from streamer.dream.networks.fused import conv_relu, conv_relu_pool, fast_avg_pool
-from streamer.messages import LayerEntry
+from streamer.messages.network_contents import LayerEntry
 
 MEAN = -1
 """Instead of a channel: the mean of all."""

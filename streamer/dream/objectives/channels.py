@@ -9,7 +9,7 @@ from torch import Tensor
 
 from streamer.dream.networks.layers import LayerHook
 from streamer.dream.objectives.objective import LayerObjective, masked_mean
-from streamer.messages import Kind, Target
+from streamer.messages.scenes import Kind, Target
 
 RIVALS = 2.0
 """How much the layer's response, a root mean square, counts against that of chosen channels: without it, what excites them all

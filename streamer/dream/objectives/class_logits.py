@@ -12,7 +12,7 @@ from streamer.dream.interface import DreamError
 from streamer.dream.networks.layers import MEAN, LayerHook
 from streamer.dream.networks.network import Network
 from streamer.dream.objectives.objective import Objective
-from streamer.messages import Kind, Target
+from streamer.messages.scenes import Kind, Target
 
 
 class ClassLogits(Objective):

@@ -16,7 +16,7 @@ from streamer.dream.networks.network import Network
 from streamer.dream.objectives.region_weights import WeightedRegions, gradient_weight, rms
 from streamer.dream.objectives.scene import TILE_PX, SceneObjective
 from streamer.dream.objectives.views import TransformFor
-from streamer.messages import Region, Target
+from streamer.messages.scenes import Region, Target
 
 ViewsByNetwork = Mapping[str, Sequence[float]]
 """The sizes at which a network sees the picture, taken in turn, by its name: the shorter side as multiples of what it was

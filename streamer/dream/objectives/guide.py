@@ -21,7 +21,7 @@ from streamer.dream.networks.network import Network
 from streamer.dream.objectives.objective import LayerObjective, masked_mean
 from streamer.dream.sources.picture import SourceError, read_image
 from streamer.media.fit import fitted
-from streamer.messages import Kind, Target
+from streamer.messages.scenes import Kind, Target
 
 MOST_FEATURES = 4096
 """Feature vectors of a guide that are kept, evenly spread over it: near the picture layers have ten times as many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from streamer.dream.objectives.objective import LayerObjective, masked_mean
-from streamer.messages import Kind, Target
+from streamer.messages.scenes import Kind, Target
 
 
 class LayerResponse(LayerObjective):

@@ -15,7 +15,7 @@ from torch import Tensor
 from streamer.dream.interface import DreamError
 from streamer.dream.networks.layers import LayerHook
 from streamer.dream.networks.network import Network
-from streamer.messages import Target
+from streamer.messages.scenes import Target
 
 
 class Objective(ABC):

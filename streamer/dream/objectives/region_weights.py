@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from streamer.messages import Region
+from streamer.messages.scenes import Region
 
 WeightedRegions = Sequence[tuple[Region, float]]
 """Regions, each with the share of it in the present fade: 0..1, or below 0 for what is to go."""

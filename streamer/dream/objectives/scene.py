@@ -18,7 +18,7 @@ from streamer.dream.objectives.objective import Objective
 from streamer.dream.objectives.region_weights import WeightedRegions, gradient_weight, rms
 from streamer.dream.objectives.registry import OBJECTIVES
 from streamer.dream.objectives.tiling import Losses, MapArea, Tile, Tiling
-from streamer.messages import Region, Target
+from streamer.messages.scenes import Region, Target
 
 TILE_PX = 1280
 """Side of the square that a network is shown at once, where the settings say nothing else."""

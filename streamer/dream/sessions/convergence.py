@@ -11,7 +11,7 @@ import numpy as np
 from streamer import zoom
 from streamer.config import DreamConfig
 from streamer.events import Bump
-from streamer.messages import Pose
+from streamer.messages.motion import Pose
 
 LAG_S = 2.0
 """Seconds over which change is measured: steps have a size, so a settled dream still trembles from one to the next."""

@@ -20,7 +20,10 @@ from streamer.dream.networks.loading import load
 from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.events import DreamStarted
-from streamer.messages import Keyframe, LayerEntry, Motion, Scene, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
 
 STEPS = 2
 """For each picture, where nothing else is asked for."""

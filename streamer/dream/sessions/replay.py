@@ -12,7 +12,8 @@ from streamer.dream_state import DreamState
 from streamer.events import DreamStarted, StepFailed
 from streamer.journal_reader import RecordedRun
 from streamer.journal_writer import checksum
-from streamer.messages import Keyframe, Motion
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,10 @@ from streamer.dream.sessions.convergence import ConvergenceDetector
 from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.events import DreamStarted
-from streamer.messages import Keyframe, LayerEntry, Motion, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
 
 STEPS_PER_S = 10
 """Steps for one second of video when the settings leave it open."""

@@ -23,7 +23,9 @@ from streamer.dream.sessions.convergence import ConvergenceDetector
 from streamer.dream.sources.noise import noise
 from streamer.dream_state import DreamState
 from streamer.events import UNTUNED, Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
-from streamer.messages import Keyframe, Motion, Pose, Scene, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.settings_live import IncompatibleSettings, laid_over
 
 log = logging.getLogger(__name__)

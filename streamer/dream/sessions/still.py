@@ -24,7 +24,9 @@ from streamer.dream.networks.loading import load
 from streamer.dream.sessions.estimate import Estimate, available_bytes, needed_bytes, pace_key, step_seconds
 from streamer.dream.sessions.session import Session
 from streamer.events import DreamStarted
-from streamer.messages import LayerEntry, Motion, Pose, Scene
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.scenes import Scene
 
 STEP_S = 0.1
 """Seconds of a dream that an iteration stands for: of what is told in seconds, such as how fast scenes fade."""

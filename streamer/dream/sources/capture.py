@@ -17,7 +17,8 @@ from streamer.config import SourceConfig
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.readers import VideoReader, open_reader, shown_name
 from streamer.media.fit import fitted
-from streamer.messages import SourcePicture, SourceStatus
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.status import SourceStatus
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import struct
 import numpy as np
 
 from streamer.dream.shared_memory import Memory
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 
 SLOTS = 3
 HEAD = struct.Struct("<q")

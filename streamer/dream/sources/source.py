@@ -9,7 +9,8 @@ from streamer.config import Config
 from streamer.dream.sources.capture import Capture, OpenSource
 from streamer.dream.sources.picture_feed import PictureFeed
 from streamer.dream.sources.readers import open_reader
-from streamer.messages import SourcePicture, SourceStatus
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.status import SourceStatus
 
 
 class MovingSource:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from streamer.dream.worker.protocol import NO_LIMIT, Command, Inspect, Pause, ResourceLimit
 from streamer.events import UNTUNED, Bump, Tuned
-from streamer.messages import Motion, Scene
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)

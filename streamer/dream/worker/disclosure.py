@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from streamer.config import Config, SourceConfig, VideoConfig
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 WHOLE = ("seed", "device", "network", "canvas", "zoom", "dream", "ink")
 """Settings and blocks that a worker gets as they are; paths of weights among them, for a machine that has those files."""

@@ -38,7 +38,9 @@ from streamer.dream.worker.protocol import (
 )
 from streamer.dream.worker.step_scheduler import StepScheduler
 from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
-from streamer.messages import Keyframe, Motion, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from streamer.dream.compute_formats import with_measured_format
 from streamer.dream.device import dreaming_threads
 from streamer.dream.worker.protocol import ClusterPlacement, LinkReport, PrepareMode
 from streamer.dream.worker.spare_worker import doubled_pause_s
-from streamer.messages import LinkStatus
+from streamer.messages.renderer_status import LinkStatus
 
 
 @dataclass(frozen=True, slots=True)

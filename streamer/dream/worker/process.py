@@ -43,7 +43,7 @@ from streamer.dream.worker.protocol import (
     StoredState,
 )
 from streamer.dream_state import DreamState
-from streamer.messages import Motion
+from streamer.messages.motion import Motion
 from streamer.processes import cpu_wait_s, exit_code, terminal_signals_blocked
 
 UNHEARD = 16

@@ -17,7 +17,12 @@ from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.frame_slots import ArrayPlace, FrameSlots
 from streamer.dream_state import DreamState
 from streamer.events import Bump, DreamEvent, Tuned
-from streamer.messages import LayerEntry, LinkStatus, Motion, Pose, Scene, SourcePicture, StepView
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.network_contents import LayerEntry
+from streamer.messages.renderer_status import LinkStatus
+from streamer.messages.scenes import Scene
+from streamer.messages.step_view import StepView
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,7 +49,11 @@ from streamer.dream.worker.spare_worker import SpareLimits, SpareWorker, doubled
 from streamer.dream.worker.worker_watchdog import SilenceLimits, WorkerWatchdog
 from streamer.dream_state import DreamState
 from streamer.events import DreamEvent, Tuned
-from streamer.messages import Inspection, Keyframe, LinkStatus, Motion, RendererStatus, Scene, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Motion
+from streamer.messages.renderer_status import LinkStatus, RendererStatus
+from streamer.messages.scenes import Scene
+from streamer.messages.step_view import Inspection
 from streamer.processes import LOOK_S, RoundClock
 
 log = logging.getLogger(__name__)

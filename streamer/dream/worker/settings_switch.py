@@ -13,7 +13,7 @@ from enum import Enum, auto
 from streamer.config import Config
 from streamer.dream.worker.protocol import Ready
 from streamer.events import Tuned
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 
 class SpareAction(Enum):

@@ -41,7 +41,7 @@ from streamer.dream.worker.protocol import (
     Stop,
 )
 from streamer.dream.worker.step_scheduler import StepScheduler, may_shrink
-from streamer.messages import Motion
+from streamer.messages.motion import Motion
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from streamer.dream.networks.loading import NetworkError, load
 from streamer.dream.objectives.views import ViewSampler
 from streamer.dream.sources.picture import SourceError
 from streamer.dream.sources.start import starting_picture
-from streamer.messages import Scene, Target, arrange
+from streamer.messages.scenes import Scene, Target, arrange
 
 REHEARSED = 2
 """Steps of a rehearsal: the first sets up what all others use."""

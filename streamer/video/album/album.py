@@ -17,7 +17,10 @@ import numpy as np
 from shared.clean import clean_name
 from streamer.config import AlbumConfig
 from streamer.loop import Loop
-from streamer.messages import Dreamt, Frame, Keyframe, Reason, Refused, Scene, Target
+from streamer.messages.album_entry import AlbumEntry
+from streamer.messages.keyframes import Frame, Keyframe
+from streamer.messages.refused import Reason, Refused
+from streamer.messages.scenes import Scene, Target
 from streamer.video.album.album_files import ERRORS, jpeg, small_jpeg, write_clip
 from streamer.video.album.album_folder import ID, AlbumFolder, FileKind, new_id
 from streamer.video.album.clip_buffer import ClipBuffers, Cut
@@ -139,12 +142,12 @@ class Album:
     def _cut(self, first: int, last: int, least: int = 0) -> Cut | None:
         return None if self._clip_buffers is None else self._clip_buffers.cut(first, last, least)
 
-    def _keep(self, aired: AiredDream, at_s: float, cut: Cut | None, clipped_by: str = "") -> Dreamt | None:
+    def _keep(self, aired: AiredDream, at_s: float, cut: Cut | None, clipped_by: str = "") -> AlbumEntry | None:
         """Keep a dream; None where it cannot be written."""
         scene, height, width = aired.scene, *aired.image.shape[:2]
         targets = tuple(dict.fromkeys(region.target for region in scene.regions))
         clip_s = 0.0 if cut is None else round(cut.seconds, 3)
-        dream = Dreamt(new_id(), scene.title, targets, scene.user, at_s, (height, width), clip_s, clipped_by)
+        dream = AlbumEntry(new_id(), scene.title, targets, scene.user, at_s, (height, width), clip_s, clipped_by)
         try:
             self._folder.add(dream, _files(aired.image, cut))
         except ERRORS as error:
@@ -169,7 +172,7 @@ class Album:
                 self._blocks_changes += 1
             return self._folder.changes + self._blocks_changes
 
-    def dreams(self, limit: int, before: str = "") -> tuple[Dreamt, ...]:
+    def dreams(self, limit: int, before: str = "") -> tuple[AlbumEntry, ...]:
         """What is kept and may be shown, newest first.
 
         Args:
@@ -181,7 +184,7 @@ class Album:
             found = found[next((at + 1 for at, dream in enumerate(found) if dream.id == before), len(found)) :]
         return tuple(islice((dream for dream in found if not _is_blocked(blocks, dream)), limit))
 
-    def dream(self, dream_id: str) -> Dreamt:
+    def dream(self, dream_id: str) -> AlbumEntry:
         """One that may be shown.
 
         Raises:
@@ -225,7 +228,7 @@ class Album:
             raise Refused(Reason.NOT_FOUND, "there is no such dream")
         log.info("a moderator removed %s from what was dreamt", found.title)
 
-    def clip(self, user: str) -> Dreamt:
+    def clip(self, user: str) -> AlbumEntry:
         """Keep the last seconds of what is on air, or a picture of it where no video was encoded.
 
         They may begin in the dream before, unless that is blocked.
@@ -269,7 +272,7 @@ def _files(image: np.ndarray, cut: Cut | None) -> dict[FileKind, Callable[[Path]
     return files if cut is None else files | {"clip": partial(write_clip, cut)}
 
 
-def _is_blocked(blocks: Blocks, dream: Dreamt) -> bool:
+def _is_blocked(blocks: Blocks, dream: AlbumEntry) -> bool:
     """Whether a dream may not be shown."""
     if blocks.blocks(dream.user, dream.title, dream.targets):
         return True

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from streamer.messages import Dreamt
+from streamer.messages.album_entry import AlbumEntry
 from streamer.target_record import target_as_record, target_from_record
 from streamer.video.files import partial_output
 
@@ -47,7 +47,7 @@ class AlbumFolder:
         self.path = path
         self._keep, self._most_bytes = keep, most_bytes
         self._lock = threading.Lock()
-        self._kept: dict[str, Dreamt] = {}
+        self._kept: dict[str, AlbumEntry] = {}
         """By id, oldest first."""
         self._sizes: dict[str, int] = {}
         self.changes = 0
@@ -55,12 +55,12 @@ class AlbumFolder:
         self._take_up()
 
     @property
-    def entries(self) -> tuple[Dreamt, ...]:
+    def entries(self) -> tuple[AlbumEntry, ...]:
         """All that is kept, newest first."""
         with self._lock:
             return tuple(reversed(self._kept.values()))
 
-    def find(self, dream_id: str) -> Dreamt | None:
+    def find(self, dream_id: str) -> AlbumEntry | None:
         """A dream by its id; None if there is none."""
         with self._lock:
             return self._kept.get(dream_id)
@@ -70,7 +70,7 @@ class AlbumFolder:
         assert ID.fullmatch(dream_id), "an id is made here"
         return self.path / f"{dream_id}{ENDINGS[kind]}"
 
-    def add(self, dream: Dreamt, files: dict[FileKind, Callable[[Path], object]]) -> None:
+    def add(self, dream: AlbumEntry, files: dict[FileKind, Callable[[Path], object]]) -> None:
         """Keep a dream, and remove the oldest where there are too many.
 
         Args:
@@ -168,7 +168,7 @@ class AlbumFolder:
             self._tidy(name)
         self._make_room()
 
-    def _read(self, dream_id: str) -> tuple[Dreamt, int] | None:
+    def _read(self, dream_id: str) -> tuple[AlbumEntry, int] | None:
         """A dream and its size, if all of it is there."""
         path = self._entry(dream_id)
         try:
@@ -197,7 +197,7 @@ class AlbumFolder:
                 (self.path / name).unlink()
 
 
-def _record(dream: Dreamt, sizes: dict[FileKind, int]) -> dict[str, Any]:
+def _record(dream: AlbumEntry, sizes: dict[FileKind, int]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "title": dream.title,
@@ -211,7 +211,7 @@ def _record(dream: Dreamt, sizes: dict[FileKind, int]) -> dict[str, Any]:
     }
 
 
-def _dream(dream_id: str, record: Any) -> Dreamt:
+def _dream(dream_id: str, record: Any) -> AlbumEntry:
     """The other way.
 
     Raises:
@@ -220,7 +220,7 @@ def _dream(dream_id: str, record: Any) -> Dreamt:
     if record["version"] != VERSION:
         raise ValueError(f"it is of version {str(record['version'])[:20]}, and this program reads version {VERSION}")
     height, width = (int(side) for side in record["size"])
-    return Dreamt(
+    return AlbumEntry(
         dream_id,
         str(record["title"]),
         tuple(target_from_record(target) for target in record["targets"]),

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from streamer.loop import Loop
-from streamer.messages import Reason, Refused
+from streamer.messages.refused import Reason, Refused
 from streamer.video.album.album_files import ERRORS, write_gif
 from streamer.video.album.album_folder import AlbumFolder
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamer.messages import Frame, Keyframe, Scene
+from streamer.messages.keyframes import Frame, Keyframe
+from streamer.messages.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True, eq=False)

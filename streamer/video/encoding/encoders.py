@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from streamer.config import VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoder_run import StreamSound
 from streamer.video.encoding.encoder_selection import EncoderChoice, choose_encoder
 from streamer.video.encoding.h264 import LOWEST_EFFORT_PRESET

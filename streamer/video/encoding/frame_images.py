@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from streamer.media.fit import fitted
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 
 SHAPE_TOLERANCE = 0.02
 """A picture whose shape differs by no more is stretched; others get black bars."""

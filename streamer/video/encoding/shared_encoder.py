@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from streamer.config import VideoConfig
-from streamer.messages import Frame
+from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoder_run import EncoderRun, StreamSound
 from streamer.video.encoding.frame_images import FrameImages
 from streamer.video.encoding.h264 import Piece, codec_string, open_codec, to_yuv

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from streamer.messages import Pose
+from streamer.messages.motion import Pose
 from streamer.video.frames.residual_flow import Residual, read_at
 from streamer.zoom import sampling_matrix
 

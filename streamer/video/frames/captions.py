@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from streamer.video.frames.lettering import Lettering
 
 SAFE = 0.05

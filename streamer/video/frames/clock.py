@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from streamer.messages import FrameCounters
+from streamer.messages.status import FrameCounters
 
 SLACK_S = 0.2
 """A frame is still made when at most so much time has passed since its moment: a hiccup of a busy machine costs no frame."""

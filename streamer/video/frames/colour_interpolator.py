@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 
 from streamer.config import Config
-from streamer.messages import Keyframe, Motion, Pose, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
+from streamer.messages.scenes import Scene
 from streamer.video.frames.blend import Blend, prepare
 from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.video.frames.playhead import Playhead, Shot, View

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from streamer.config import Config
-from streamer.messages import Keyframe, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.scenes import Scene
 from streamer.video.frames.frame_interpolator import FrameInterpolator
 
 FADE_S = 1.5

@@ -8,7 +8,9 @@ import numpy as np
 
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config
-from streamer.messages import Keyframe, Motion, Scene
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene
 from streamer.video.frames.colour_interpolator import ColourInterpolator
 from streamer.video.frames.ink_interpolator import InkInterpolator
 from streamer.video.frames.overlay_interpolator import Newest, OverlayInterpolator

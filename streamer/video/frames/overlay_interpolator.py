@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 
 from streamer.config import Config
-from streamer.messages import Keyframe, Pose, Scene, SourcePicture
+from streamer.messages.keyframes import Keyframe, SourcePicture
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 from streamer.optical_flow import LEG_S, Flow, Tracker, search_image, unmoved, warp
 from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.zoom import sampling_matrix

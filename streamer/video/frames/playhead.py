@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from streamer.messages import Keyframe, Motion, Pose
+from streamer.messages.keyframes import Keyframe
+from streamer.messages.motion import Motion, Pose
 from streamer.zoom import advance, between
 
 Payload = TypeVar("Payload")

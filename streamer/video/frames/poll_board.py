@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from streamer.messages import Poll, PollState
+from streamer.messages.viewer_polls import Poll, PollState
 from streamer.video.frames.captions import SAFE
 from streamer.video.frames.lettering import Lettering
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.config import VideoConfig
-from streamer.messages import Poll, Scene
+from streamer.messages.scenes import Scene
+from streamer.messages.viewer_polls import Poll
 from streamer.video.flash.limiter import FlashLimiter
 from streamer.video.frames import counter
 from streamer.video.frames.captions import Captioner

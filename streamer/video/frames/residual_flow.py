@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from streamer.messages import Pose
+from streamer.messages.motion import Pose
 from streamer.optical_flow import grid
 from streamer.zoom import between, sampling_matrix
 

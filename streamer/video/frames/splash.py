@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from streamer.messages import Pose, Region, Scene, Target
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Region, Scene, Target
 from streamer.video.frames.captions import Captioner
 from streamer.zoom import sampling_matrix
 

@@ -14,7 +14,8 @@ from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, Re
 from streamer.dream.worker.desired_state import DesiredState
 from streamer.dream.worker.process import WorkerProcess
 from streamer.dream.worker.protocol import ClusterPlacement, Failed, KeyframeReady, LinkReport, PrepareMode, Resume
-from streamer.messages import Motion, Scene, Target, arrange
+from streamer.messages.motion import Motion
+from streamer.messages.scenes import Scene, Target, arrange
 from tests.dream import fake_dream
 from tests.dream.fake_dream import WNIDS
 

@@ -15,7 +15,8 @@ from streamer.dream.worker.remote.mailbox import Mailbox
 from streamer.dream.worker.remote.picture_coding import UNCOMPRESSED, CodedPicture, Coding
 from streamer.dream.worker.remote.relay_protocol import PART_BYTES, ReportBatch, SentKeyframe
 from streamer.dream_state import DreamState
-from streamer.messages import Pose, Scene
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 from tests.fakes import HandClock
 
 SIZE = (6, 8)

@@ -21,7 +21,8 @@ from streamer.dream.worker.protocol import (
     Resume,
 )
 from streamer.events import Bump, DreamStarted, Tuned
-from streamer.messages import Motion, SourcePicture
+from streamer.messages.keyframes import SourcePicture
+from streamer.messages.motion import Motion
 from tests.dream import fake_dream, test_riding_worker
 from tests.dream.fake_dream import WNIDS
 from tests.dream.remote.talk import (

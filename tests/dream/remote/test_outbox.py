@@ -7,7 +7,8 @@ import numpy as np
 from streamer.dream.worker.frame_slots import SLOTS
 from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady, NonFatalError
 from streamer.dream.worker.remote.outbox import MOST_RECORDS, Outbox, OutgoingKeyframe
-from streamer.messages import Pose, Scene
+from streamer.messages.motion import Pose
+from streamer.messages.scenes import Scene
 
 
 class Stage:

@@ -16,7 +16,7 @@ from streamer.dream.worker.remote.mailbox import Mailbox
 from streamer.dream.worker.remote.picture_coding import PictureDecoder, Undecodable
 from streamer.dream.worker.remote.relay_protocol import ReportBatch, SentKeyframe
 from streamer.events import DreamEvent
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from streamer.dream.worker.remote.picture_coding import UNCOMPRESSED, Coding
 from streamer.dream.worker.remote.relay_protocol import MOST_PARTS, PART_BYTES, FetchRequest, SentKeyframe
 from streamer.dream.worker.remote.remote_clock import RemoteClock
 from streamer.dream_state import DreamState
-from streamer.messages import LinkStatus
+from streamer.messages.renderer_status import LinkStatus
 
 HOLD_S = 0.5
 """Seconds that a host waits for something to send before it says that there is nothing."""

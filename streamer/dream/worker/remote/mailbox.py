@@ -9,7 +9,7 @@ from collections import deque
 from streamer.dream.worker.disclosure import restored_scene
 from streamer.dream.worker.frame_slots import SLOTS, STATE_SLOT
 from streamer.dream.worker.protocol import Begin, Command, FreeSlot
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 
 SCENES = 64
 """Scenes that are remembered. When full: the oldest go; by then they have long come back."""

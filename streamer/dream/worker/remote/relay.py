@@ -47,7 +47,7 @@ from streamer.dream.worker.remote.relay_protocol import (
 )
 from streamer.dream.worker.remote.start_picture import start_picture_bytes
 from streamer.dream.worker.worker_main import ignore_terminals, log_to, sender
-from streamer.messages import Scene
+from streamer.messages.scenes import Scene
 from streamer.processes import RoundClock
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from streamer.dream.worker.frame_slots import FrameSlots
 from streamer.dream.worker.protocol import Begin, Command, KeyframeReady, PrepareMode, Report, Resume
 from streamer.dream.worker.remote.picture_coding import CodedPicture, Coding
 from streamer.dream_state import DreamState
-from streamer.messages import SourcePicture
+from streamer.messages.keyframes import SourcePicture
 
 PART_BYTES = 96 * 1024
 """What is no larger than 100 kB comes with Ray's answer itself. All else is fetched then, which takes two more round trips."""
