@@ -76,7 +76,8 @@ def reference(copy: Path, name: str = "reference.yaml") -> str:
 OUTPUT = """
 from pathlib import Path
 import numpy as np
-from streamer.messages import Frame, Refused
+from streamer.messages.keyframes import Frame
+from streamer.messages.refused import Refused
 from streamer.settings_file import load
 from streamer.video.output_request import read_block
 from streamer.video.encoding.encoders import Encoders

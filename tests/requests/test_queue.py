@@ -272,7 +272,7 @@ def test_memory_and_file_never_disagree(tmp_path_factory, moves):
 CHILD = """
 import sys
 from pathlib import Path
-from streamer.messages import Target
+from streamer.messages.scenes import Target
 from streamer.requests.queue import RequestQueue
 queue = RequestQueue(Path(sys.argv[1]))
 first = queue.add("done", "x", [Target("n09472597", "volcano")])

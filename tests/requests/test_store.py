@@ -182,7 +182,7 @@ def child(code, path):
     code = f"""
 import os, resource, signal, sys
 from pathlib import Path
-from streamer.messages import Target
+from streamer.messages.scenes import Target
 from streamer.requests.queue import QueueError, RequestQueue
 
 def room(least):
