@@ -22,7 +22,7 @@ SHARED: Mapping[str, ReplyTemplates] = MappingProxyType(
             "(note: {note})",
         ),
         "changed": reply(
-            "another network is at work, and some of the queue is dreamt as something else",
+            "another network is at work, and some requests in the queue become something else",
             "list",
             "I've switched networks: {list}",
             "new network, new plans: {list}",

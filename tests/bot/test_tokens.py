@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from bot.connection_monitor import Pause
-from bot.redemptions import Rewards
+from bot.redemptions import RedemptionLedger
 from bot.tokens import Token, TokenStore
+from bot.twitch_timings import RetryDelay
 
 ANN = Token("ann", "7", "access", "refresh", frozenset({"chat:read"}))
 
@@ -34,4 +34,5 @@ def test_redemptions_are_read_from_behind_a_byte_order_mark(tmp_path: Path, enco
     async def never(*_: object) -> dict[int, str]:
         raise AssertionError("nothing is looked up to read the file")
 
-    assert len(Rewards(path, never, never, 1.0, Pause(1.0, 1.0, Random(1)))) == 2  # type: ignore[arg-type]
+    ledger = RedemptionLedger(path, never, never, 1.0, RetryDelay((1.0, 1.0), Random(1)))  # type: ignore[arg-type]
+    assert [ledger.is_new(redemption) for redemption in ("r1", "r2", "r3")] == [False, False, True]
