@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "extending.md"
 STEP = re.compile(
-    r"^(?:In `(?P<file>[^`]+)`, before `(?P<before>[^`]+)`|A new file `(?P<new>[^`]+)`):\n\n```python\n(?P<code>.*?)^```$",
+    r"^(?:In `(?P<file>[^`]+)`, before `(?P<before>[^`]+)`|A new file `(?P<new>[^`]+)`):\n\n"
+    r"```(?:python|text)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 

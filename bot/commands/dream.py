@@ -92,7 +92,7 @@ DREAM = ChatCommand(
             "a request goes into the queue and is next",
             "what wait id",
             "{what}: you're next, {wait}",
-            "{what}! Nobody is ahead of you, {wait}",
+            "{what}! Nobody ahead of you, {wait}",
             "my eyes are closing already. {what}: next, {wait}",
             "up next: {what}, {wait}",
         ),

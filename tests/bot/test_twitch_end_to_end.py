@@ -28,7 +28,7 @@ from tests.web.real import RealStage
 
 TOKEN = "open sesame"
 TITLE = "Dream something"
-NEXT = "next|nobody ahead of you"
+NEXT = "next|Nobody ahead of you"
 
 
 class Show:

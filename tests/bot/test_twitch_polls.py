@@ -269,16 +269,16 @@ def test_what_the_accounts_have_to_allow(tmp_path: Path) -> None:
         return TwitchConfig.model_validate({"channel": "streamer", "client_id": CLIENT_ID, "polls": True, **more})
 
     (one,) = accounts_of(config())
-    assert "channel:manage:polls" in one.wished - one.scopes, "a login without goes on"
+    assert "channel:manage:polls" in one.optional_scopes - one.scopes, "a login without goes on"
     bot, channel = accounts_of(config(account="dreambot"))
-    assert (bot.login, bot.wished, channel.login, channel.scopes) == (
+    assert (bot.login, bot.optional_scopes, channel.login, channel.scopes) == (
         "dreambot",
         frozenset(),
         "streamer",
         frozenset({"channel:manage:polls"}),
     )
     _, channel = accounts_of(config(account="dreambot", rewards=("Dream",)))
-    assert (channel.scopes, channel.wished) == (
+    assert (channel.scopes, channel.optional_scopes) == (
         frozenset({"channel:manage:redemptions"}),
         frozenset({"channel:manage:polls"}),
     )
