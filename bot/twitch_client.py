@@ -65,7 +65,7 @@ class TokenSaver(Protocol):
 
 
 class SingleRefreshOAuth(OAuth):
-    """Twitch's OAuth, exchanging each refresh token once, whoever asks.
+    """Twitch's OAuth, exchanging each refresh token once, however many calls need it.
 
     A public application's refresh token is good for one use. twitchio spends it for each call that finds the access token
     expired, so that one of two concurrent calls is told 'Invalid refresh token'; and a call that is given up during its
