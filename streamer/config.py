@@ -15,8 +15,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bot.config import ChatConfig
-from bot.config_twitch import TwitchConfig
+from bot.config import ChatConfig, TwitchConfig
 from shared.section import LocalPath, Section
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.config_album import AlbumConfig

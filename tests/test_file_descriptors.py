@@ -9,10 +9,10 @@ resource = pytest.importorskip("resource", reason="limits of a process are POSIX
 
 CODE = """
 import resource
-from streamer import descriptors
+from streamer import file_descriptors
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-descriptors.raise_most()
-print(descriptors.most(), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+file_descriptors.raise_most()
+print(file_descriptors.most(), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 """
 
 

@@ -174,7 +174,7 @@ def test_a_refused_redemption_of_such_a_thing_is_settled_and_bare_names_of_it_ar
 
 def test_examples_are_what_the_network_at_work_knows() -> None:
     small = Vocabulary.load(bundled_wnids())
-    large = small.narrowed({entry.wnid for entry in small.search("", 1000)})
+    large = small.for_network({entry.wnid for entry in small.search("", 1000)})
     told = dict.fromkeys(("nothing_asked", "help", "queue_empty", "when_none"), ("{example}|{pair}",))
 
     async def scene() -> None:
