@@ -899,7 +899,7 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
-    monkeypatch.setattr(pipeline, "Ladder", HandLadder)
+    monkeypatch.setattr(pipeline, "LoadShedder", HandLadder)
     monkeypatch.setattr(pipeline, "usable_cpus", lambda: 4)
     caplog.set_level("INFO", "streamer.pipeline")
     live = Live(config.model_copy(update={"video": VideoConfig(width=400, height=200, captions=False, preset="veryfast")}))

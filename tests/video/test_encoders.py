@@ -141,7 +141,7 @@ def test_when_the_gpu_fails_in_mid_stream_the_cpu_goes_on(
             super().__init__(replace(spec, encoder="libx264", preset="ultrafast"))
             self.fails = spec.encoder == "h264_nvenc"
 
-        def encode(self, image: np.ndarray | None, number: int) -> list[encoder_run.Coded]:
+        def encode(self, image: np.ndarray | None, number: int) -> list[encoder_run.EncodedPicture]:
             if self.fails and number == 2:
                 raise av.FFmpegError(5, "the GPU fell off the bus")
             return encode(self, image, number)
