@@ -193,12 +193,12 @@ def run(output: Path, patch: str, *words: str) -> subprocess.Popen[str]:
     code = (
         "import streamer.commands.resumable_work as u, sys\n"
         "u.EVERY_S = u.MOST_EVERY_S = 0.0\n"
-        "look = u.Unfinished.look\n"
+        "look = u.ResumableWork.look\n"
         "def watched(self, movie, parts, done, *more):\n"
         "    look(self, movie, parts, done, *more)\n"
         "    print(done, flush=True)\n"
         f"    {patch}\n"
-        "u.Unfinished.look = watched\n"
+        "u.ResumableWork.look = watched\n"
         "from streamer.__main__ import main\n"
         "main()\n"
     )

@@ -448,7 +448,7 @@ def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
         from tests.video.test_network_sink import *
         sink = pushes(endless() if {held} else Tape(Source(), most=0), "rtmp://127.0.0.1:{port}/live")
         sink.start()
-        ready = lambda status: bool(sink.processes) and ({held}) == (sink._phase is network.Phase.CONNECTING)
+        ready = lambda status: bool(sink.processes) and ({held}) == (sink._phase is network_sink.Phase.CONNECTING)
         assert sink.wait_until(ready, 120)
         print(*sink.processes, flush=True)
         time.sleep(300)
