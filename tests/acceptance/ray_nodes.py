@@ -5,8 +5,9 @@
         cluster.far[0].kill()
         cluster.add_far()
 
-A far node has a namespace of process ids to itself, so that to kill it ends all that runs on it at the same moment, as a power
-cut does. Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
+A node has its own namespace of process ids, so that killing it ends everything on it at the same moment, as a power cut does.
+It is confined to the last CPU: a start of another machine would not slow down the streamer; on two cores a node's start would.
+Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
 
 python -m tests.acceptance.ray_nodes          how soon nodes are there, and how soon the head knows that one is not
 """
@@ -38,6 +39,8 @@ STARTED = "Ray runtime started."
 RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
 OWN_IDS = ("unshare", "--pid", "--kill-child", "--mount-proc", "--")
 """The call that follows is the first process of a namespace, and all of them end with the one that was started."""
+LAST_CPU = ("taskset", "--cpu-list", str(max(os.sched_getaffinity(0))))
+"""The call that follows runs on one CPU only, and so does everything that it starts."""
 SIGNS = {"RAY_USAGE_STATS_ENABLED": "0", "GRPC_ENABLE_FORK_SUPPORT": "0"}
 """Of the environment; without the second, the process that a head forks for a client may die within gRPC."""
 AUTH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
@@ -112,13 +115,15 @@ class RayNodes:
 
     def add_far(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
         """Another node on the far side."""
-        node = self._start([*self._link.inside, *OWN_IDS], [f"--address={self.address}"], cpus, resources, self._link.far)
+        node = self._start(
+            [*self._link.inside, *LAST_CPU, *OWN_IDS], [f"--address={self.address}"], cpus, resources, self._link.far
+        )
         self.far.append(node)
         return node
 
     def add_near(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
         """Another node on this side, besides the head."""
-        node = self._start([*OWN_IDS], [f"--address={self.address}"], cpus, resources)
+        node = self._start([*LAST_CPU, *OWN_IDS], [f"--address={self.address}"], cpus, resources)
         self.near.append(node)
         return node
 
