@@ -191,7 +191,7 @@ def test_a_recorded_step_is_the_step_as_it_stands(monkeypatch: pytest.MonkeyPatc
     def dreamt(recorded: bool) -> torch.Tensor:
         network = tiny_network(dtype=torch.float32).to(cuda)
         dream = Dreamer(Ensemble(network), Config(), SIZE, cuda, 1)
-        graphs = dream._algorithm._at_once._graphs
+        graphs = dream._algorithm._captured._graphs
         graphs._plain = not recorded
         dream.scene(Scene(1, arrange([A, B])))
         for number in range(30):

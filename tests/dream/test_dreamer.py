@@ -297,7 +297,7 @@ def test_a_picture_that_is_none_is_told_of() -> None:
     dream = dreamer()
     assert dream.fault() == ""
     dream.canvas.picture[0, 1, 2, 3] = float("nan")
-    assert dream.fault() == "it holds what is no number"
+    assert dream.fault() == "it holds values that are not numbers"
     for value in (float("inf"), 256.0, -1.0, -float("inf")):
         dream.canvas.picture[0, 1, 2, 3] = value
         assert dream.fault().startswith("it reaches from ")

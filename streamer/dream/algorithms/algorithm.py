@@ -1,4 +1,4 @@
-"""What an algorithm is to the dream: what one step does to the canvas."""
+"""The interface of an algorithm: what one step does to the canvas."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ UNFITTED = (
     *("crossfade_s", "surge", "step", "momentum", "wake", "wake_share", "wake_after_s"),
     *("steps_per_keyframe", "steps_per_s", "keyframe_s"),
 )
-"""Settings that nothing is prepared from: they are read at each step, or by others. For all others a GPU records steps anew."""
+"""Settings that steps or other modules read directly. A change to any other setting makes a GPU record its steps again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """What an algorithm works with."""
+    """The networks, settings and random numbers that an algorithm works with."""
 
     ensemble: Ensemble
     settings: DreamConfig
     device: torch.device
     generator: torch.Generator
-    """Of everything random in a step; on the CPU."""
+    """Source of everything random in a step; on the CPU."""
     objective: EnsembleObjective
     natural: PriorParameters
-    """What natural pictures look like at close range."""
+    """Statistics of natural pictures at close range."""
 
     @classmethod
     def of(cls, ensemble: Ensemble, config: Config, device: torch.device, seed: int) -> Context:
-        """Those for the settings."""
+        """Make the context for a configuration."""
         settings = config.dream
         objective = EnsembleObjective(ensemble, settings.tile_px, config.network.combine)
         natural = PriorParameters.read(asset(PRIOR_FILE))
@@ -51,42 +51,42 @@ class Context:
 
 
 class Algorithm(ABC):
-    """Steps of one kind. It holds nothing of the picture but what the last steps have left to the next."""
+    """Steps of one kind. The canvas holds the picture; the algorithm holds only what carries over from step to step."""
 
     boosts_transitions: ClassVar[bool] = True
-    """Whether a new scene is hastened, and what goes climbed down from."""
+    """Whether steps are larger while a new scene is fresh, and the old objective is descended while it fades out."""
 
     def __init__(self, context: Context) -> None:
-        """Get ready; ``fit`` follows before the first step."""
+        """Store the context; call ``fit`` before the first step."""
         self.context = context
 
     def tune(self, settings: DreamConfig, size: tuple[int, int]) -> None:
-        """Go by other settings from the next step on, on the same canvas of (height, width)."""
+        """Use other settings from the next step on, on the same canvas of (height, width)."""
         before, self.context = self.context.settings, replace(self.context, settings=settings)
         if settings.model_dump(exclude=set(UNFITTED)) != before.model_dump(exclude=set(UNFITTED)):
             self.fit(size)
 
     @abstractmethod
     def fit(self, size: tuple[int, int]) -> None:
-        """Prepare for a canvas of (height, width), or for another picture on it: what depends on the last is dropped."""
+        """Prepare for a canvas of (height, width), or for another picture on it; drop state that depends on the last one."""
 
     @abstractmethod
     def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
-        """Move the canvas' camera on and take one step; with nothing on air only the camera moves.
+        """Move the canvas' camera and take one step; without a scene only the camera moves.
 
         Args:
             dt_s: seconds since the last step.
-            camera_s: seconds by which the camera moves, which may do so once for several steps.
+            camera_s: seconds by which the camera moves; it may move once for several steps.
         """
 
     def inspect(self, canvas: Canvas, mix: SceneMix) -> tuple[StepPicture, ...]:
-        """What the next step is made of, with nothing of the dream changed by the look; empty where it cannot be shown."""
+        """Return pictures of the next step's components, without changing the dream; empty if the algorithm has none."""
         return ()
 
     @abstractmethod
     def keep(self) -> Mapping[str, Any]:
-        """Numbers that say how far it has got, as JSON knows them; what the canvas holds is kept with that."""
+        """Return the algorithm's progress as JSON values; the canvas saves its own state."""
 
     @abstractmethod
     def resume(self, kept: DreamState) -> None:
-        """Go on from what ``keep`` gave."""
+        """Continue from what ``keep`` returned."""

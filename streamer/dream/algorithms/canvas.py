@@ -1,4 +1,4 @@
-"""The picture being dreamt, its momentum, and its zoom."""
+"""The canvas: the picture that is being generated, its momentum, and its zoom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.messages.motion import Motion, Pose
 
 
 def normalised(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A pixel map in the coordinates of ``grid_sample``, in which the picture's edges lie at -1 and 1.
+    """Convert a pixel map to the coordinates of ``grid_sample``, in which the picture's edges are at -1 and 1.
 
     Args:
         matrix: (2, 3) from target pixels to source pixels, pixel centres at integers; both pictures of one size.
@@ -33,10 +33,10 @@ def normalised(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def grid_for(theta: np.ndarray, size: tuple[int, int], device: torch.device | str) -> Tensor:
-    """A map as a sampling grid.
+    """Return the sampling grid of an affine map.
 
     Args:
-        theta: (2, 3), as ``normalised`` gives it.
+        theta: (2, 3), as ``normalised`` returns it.
         size: (height, width).
 
     Returns:
@@ -51,15 +51,15 @@ def grid_for(theta: np.ndarray, size: tuple[int, int], device: torch.device | st
 
 
 def swirl_grid(size: tuple[int, int], radians: float, reach: float, device: torch.device | str) -> Tensor:
-    """A turn of the middle against the border as a sampling grid; a point's turn falls with its distance as a bell curve.
+    """Return a sampling grid that turns the centre; the angle falls off toward the border as a bell curve.
 
     Args:
         size: (height, width).
         radians: the turn of the centre, counter-clockwise.
-        reach: distance at which the turn is 1/e of that, in heights of the picture.
+        reach: distance from the centre at which the angle is 1/e of that, in picture heights.
 
     Returns:
-        As ``grid_for`` does.
+        (1, H, W, 2) float32, like ``grid_for``.
     """
     height, width = size
     y = (torch.arange(height, device=device, dtype=torch.float32) - (height - 1) / 2)[:, None]
@@ -71,22 +71,23 @@ def swirl_grid(size: tuple[int, int], radians: float, reach: float, device: torc
 
 
 MOMENTUM = "momentum"
-"""Under which name it is kept."""
+"""Name of the momentum in a saved state."""
 HALF_MOST = 60_000.0
-"""What float16 holds."""
+"""Largest magnitude that is saved as float16."""
 ROUNDING = 0.5
-"""Levels by which a sound picture may lie beyond black and white."""
+"""Levels by which a valid picture may exceed black and white."""
 
 
 def sampled(picture: Tensor, grid: Tensor, mode: str, padding: str) -> Tensor:
-    """What ``grid_sample`` makes of a picture, by all threads.
+    """Apply ``grid_sample`` to one picture with all threads.
 
-    It shares out pictures among them, but not one picture's rows: here bands of rows are pictures to it.
+    ``grid_sample`` distributes pictures over threads, not rows, so each band of rows is passed as a picture of its own.
 
     Args:
         picture: (1, C, H, W).
-        grid: (1, h, w, 2), as ``grid_for`` makes it.
-        mode: ``grid_sample``'s, as is ``padding``.
+        grid: (1, h, w, 2), as ``grid_for`` returns it.
+        mode: interpolation mode of ``grid_sample``.
+        padding: padding mode of ``grid_sample``.
 
     Returns:
         (1, C, h, w) contiguous.
@@ -100,7 +101,7 @@ def sampled(picture: Tensor, grid: Tensor, mode: str, padding: str) -> Tensor:
 
 
 class Canvas:
-    """float32 RGB in 0..255, (1, 3, H, W) contiguous, with the momentum of its ascent and the pose of its camera."""
+    """A picture, float32 RGB in 0..255, (1, 3, H, W) contiguous, with the momentum of its steps and the camera's pose."""
 
     CHANGES = ("picture", "momentum", "pose")
 
@@ -119,19 +120,19 @@ class Canvas:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     def move(self, motion: Motion, seconds: float) -> None:
-        """Move the camera on: picture and momentum are resampled, bicubic, reflected at the border."""
+        """Move the camera: resample picture (bicubic) and momentum (bilinear), reflected at the border."""
         target = zoom.advance(self.pose, motion, seconds)
         if target == self.pose:
             return
         theta = normalised(zoom.sampling_matrix(self.pose, target, self.size, self.size), self.size)
-        # A reflection takes half as long again as the border's own pixels; where nothing comes from outside they are the same,
-        # but for the outermost of a bicubic's neighbours.
+        # Reflection takes half as long again as repeating border pixels. When nothing comes from outside, both give the same,
+        # apart from the outermost neighbours of the bicubic kernel.
         inside = bool((np.abs(theta).sum(1) <= 1).all())
         self.warp(grid_for(theta, self.size, self.device), "border" if inside else "reflection")
         self.pose = target
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Go on at another size, (height, width)."""
+        """Resample picture and momentum to another size, (height, width)."""
         if size == self.size:
             return
         picture = F.interpolate(self.picture, size=size, mode="bicubic", antialias=True, align_corners=False)
@@ -140,33 +141,33 @@ class Canvas:
         self.momentum = momentum.contiguous()
 
     def warp(self, grid: Tensor, padding: str = "reflection") -> None:
-        """Let each pixel come from elsewhere; grid and padding are ``grid_sample``'s, as ``grid_for`` makes them."""
+        """Resample picture and momentum by a sampling grid, as ``grid_for`` returns it, with a padding of ``grid_sample``."""
         self.picture = sampled(self.picture, grid, "bicubic", padding).clamp_(0, 255)
         self.momentum = sampled(self.momentum, grid, "bilinear", padding)
 
     def array(self) -> np.ndarray:
-        """The picture as (H, W, 3) uint8, C-contiguous."""
+        """Return the picture as (H, W, 3) uint8, C-contiguous."""
         return self.copy().array()
 
     def copy(self) -> Copy:
-        """The picture as it is now, on its way to the host."""
+        """Start to copy the current picture to the host."""
         return self._copies.begin(self.picture)
 
     def fault(self) -> str:
-        """What is wrong with the picture, in a few words; empty when all of it is finite and within 0..255."""
-        low, high = (float(bound) for bound in torch.aminmax(self.picture))  # not a number where any pixel is none
+        """Say in a few words what is wrong with the picture; empty when all of it is finite and within 0..255."""
+        low, high = (float(bound) for bound in torch.aminmax(self.picture))  # NaN if any pixel is NaN
         if math.isnan(low) or math.isnan(high):
-            return "it holds what is no number"
+            return "it holds values that are not numbers"
         if low < -ROUNDING or high > 255 + ROUNDING:
             return f"it reaches from {low:.4g} to {high:.4g}, not from 0 to 255"
         return ""
 
     def kept(self) -> dict[str, np.ndarray]:
-        """The momentum as it is kept, (3, H, W) float16."""
+        """Return the momentum for a saved state, (3, H, W) float16."""
         return {MOMENTUM: self.momentum[0].clamp(-HALF_MOST, HALF_MOST).to(torch.float16).cpu().numpy()}
 
     def restore_momentum(self, kept: DreamState) -> None:
-        """Go on with a momentum that was kept: brought to this size, and to where the camera stands now."""
+        """Restore a saved momentum, resampled to this size and to the camera's current pose; ignore an invalid one."""
         found = kept.array(MOMENTUM, np.float16, 3)
         if found is None or len(found) != 3 or not found.size or not bool(np.isfinite(found).all()):
             return

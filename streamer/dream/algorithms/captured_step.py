@@ -1,8 +1,8 @@
-"""The default algorithm's step as one function of tensors that stay where they are, so that a GPU can launch it at once.
+"""The default algorithm's step as one function of tensors with fixed addresses, so that a GPU can launch it as one graph.
 
-``decorrelated`` says what a step does. Here nothing is decided by the processor once the step has begun: where the camera goes,
-the shift, what is on air and how much of it are numbers in one small tensor, so that a change of scene records nothing anew.
-Pictures are resampled by products of matrices, and gradients of classes need no loss: they are known at the map beforehand.
+See ``decorrelated`` for what a step does. Here the CPU makes no decision once the step has started: the camera's move, the
+shift, the regions and their shares are numbers in one small tensor, so a change of scene needs no new recording. Matrix
+products resample the picture. Gradients of classes need no loss: they are known at the map of logits.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ from streamer.messages.scenes import Kind
 log = logging.getLogger(__name__)
 
 MOST_REGIONS = 24
-"""Regions that a step has room for: three scenes of four, fading, and what goes of them. With more it is done the other way."""
+"""Most regions of a step: three fading scenes of four, and outgoing ones. With more, the step runs as in ``decorrelated``."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFunctions:
-    """What a step is made of, as ``decorrelated`` has it; what is a number there is a tensor of one here."""
+    """The functions of a step, those of ``decorrelated``; numbers there are tensors of one element here."""
 
     prior: PatchPrior
     normalisations: Normalisations
     reduce_detail: Callable[[Tensor, Tensor], Tensor]
-    """From a picture and the share of its detail that stays, the picture."""
+    """Maps a picture and the share of its detail that stays to the picture with less detail."""
     turn: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-    """From a momentum, the objective's gradient, the prior's, and the share that is kept, the next momentum."""
+    """Maps a momentum, the objective's gradient, the prior's and the share that is kept to the next momentum."""
     advance: Callable[[Tensor, Tensor, Tensor], Tensor]
-    """From a picture, a direction, and what multiple of it is taken off, the picture."""
+    """Maps a picture, a direction and its factor to the picture after the step."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepNumbers:
-    """What one step depends on."""
+    """The numbers that one step depends on."""
 
     shift: tuple[int, int]
-    """(down, right) by which the picture is shifted before it is shown, px."""
+    """(down, right) by which the picture is shifted before the network sees it, px."""
     shown: tuple[int, int]
-    """(height, width) at which it is shown."""
+    """(height, width) at which the network sees it."""
     size: float
-    """Of the step, levels."""
+    """Size of the step, levels."""
     keep: float
     """Share of the last direction that is kept."""
     detail: float
@@ -68,7 +68,7 @@ class StepNumbers:
 
 
 class CapturedStep:
-    """Steps of scenes of classes, each at one view of one network. Holds picture and momentum."""
+    """Steps for scenes of classes, each at one view of one network. Owns picture and momentum."""
 
     def __init__(
         self,
@@ -81,9 +81,9 @@ class CapturedStep:
         """Prepare for a canvas of (height, width).
 
         Args:
-            parts: what a step is made of.
-            network_sizes: the networks, and the sizes at which each may be shown the picture.
-            generator: of the prior's offsets.
+            parts: the functions of a step.
+            network_sizes: the networks, and the sizes at which each may see the picture.
+            generator: source of the prior's offsets.
             device: where the canvas is.
         """
         self._network_sizes: Sequence[tuple[Network, tuple[int, int]]] = network_sizes
@@ -94,7 +94,7 @@ class CapturedStep:
         self.momentum = torch.zeros_like(self.picture)
         self._reaches = parts.prior.reach(size)
         self._counts = [6, 2, 3, 2 * len(self._reaches), 6 * MOST_REGIONS]
-        """Numbers of the camera's move, the shift, the step, the prior's offsets, and what is on air."""
+        """How many numbers describe the camera's move, the shift, the step, the prior's offsets, and the regions."""
         self._numbers = torch.zeros(sum(self._counts), device=device)
         self._x = (2 * torch.arange(width, device=device) + 1) / width - 1
         self._y = ((2 * torch.arange(height, device=device) + 1) / height - 1)[:, None]
@@ -102,17 +102,17 @@ class CapturedStep:
 
     @staticmethod
     def supports(regions: WeightedRegions) -> bool:
-        """Whether it can do a step of what is on air."""
+        """Return whether a step with these regions can be captured."""
         return len(regions) <= MOST_REGIONS and all(region.target.kind == Kind.CLASS for region, _ in regions)
 
     def take(
         self, canvas: Canvas, motion: Motion, camera_s: float, regions: WeightedRegions, network: Network, numbers: StepNumbers
     ) -> None:
-        """Move a canvas' camera on and take one step; ``canvas`` shares picture and momentum with this from then on.
+        """Move a canvas' camera and take one step; from then on, ``canvas`` shares picture and momentum with this object.
 
         Args:
             camera_s: seconds by which the camera moves.
-            regions: what is on air of classes that the network knows.
+            regions: the scene's regions, of classes that the network knows.
         """
         if canvas.picture is not self.picture:
             canvas.picture = self.picture.copy_(canvas.picture)
@@ -128,26 +128,26 @@ class CapturedStep:
         self._graphs.run(self._work(network, numbers.shown, moves))
 
     def _work(self, network: Network, shown: tuple[int, int], moves: bool) -> Work:
-        """A step of one kind."""
+        """Return the work of a step for one network, size and camera."""
         self._matrices(shown)
         self._parts.normalisations(self._parts.normalisations.at(shown))
         key, changes = (id(network), shown, moves), (self.picture, self.momentum)
         return Work(key, lambda: self._compute(network, shown, moves), changes)
 
     def _record_all(self) -> None:
-        """Record the step for all sizes at the first, with a camera that moves and without: later, each would stumble once."""
-        begun, before = time.monotonic(), self._graphs.held()
+        """Record the step for all sizes at the first step, with and without a moving camera: later, each would stall once."""
+        started_s, before = time.monotonic(), self._graphs.held()
         network_sizes, self._network_sizes = self._network_sizes, ()
         for (network, shown), moves in itertools.product(network_sizes, (True, False)):
             self._graphs.record(self._work(network, shown, moves))
-        if not self._graphs.records:  # it could not be, and that has been said
+        if not self._graphs.records:  # recording failed, and ``CudaGraphs`` has logged why
             return
         self._graphs.wait()
-        taken_s, taken_mb = time.monotonic() - begun, (self._graphs.held() - before) / 1e6
+        taken_s, taken_mb = time.monotonic() - started_s, (self._graphs.held() - before) / 1e6
         log.info("steps at %d sizes recorded for the GPU in %.1f s; they take %.0f MB", len(network_sizes), taken_s, taken_mb)
 
     def _write(self, matrix: np.ndarray, regions: WeightedRegions, network: Network, numbers: StepNumbers) -> None:
-        """Hand over the numbers of one step, in one transfer."""
+        """Copy the numbers of one step to the device, in one transfer."""
         found = [*normalised(matrix, self._size).flatten(), *numbers.shift, numbers.size, numbers.keep, numbers.detail]
         found += [float(torch.randint(most, (), generator=self._chance)) for reach in self._reaches for most in reach]
         for region, share in regions:
@@ -156,7 +156,7 @@ class CapturedStep:
         self._graphs.hand_over(torch.tensor(found, dtype=torch.float32), self._numbers)
 
     def _compute(self, network: Network, shown: tuple[int, int], moves: bool) -> None:
-        """The step: from the numbers, the picture and the momentum to the next."""
+        """Compute the next picture and momentum from the numbers, the picture and the momentum."""
         parts = self._parts
         theta, shift, sizes, offsets, regions = torch.split(self._numbers, self._counts)
         step, keep, detail = sizes.unbind()
@@ -175,7 +175,7 @@ class CapturedStep:
     def _objective_gradient(
         self, picture: Tensor, network: Network, shown: tuple[int, int], shift: Tensor, regions: Tensor
     ) -> Tensor:
-        """The objective's gradient over the picture, normalised."""
+        """Return the objective's gradient over the picture, normalised."""
         rows, columns = self._matrices(shown)
         down, across = (
             matrix.index_select(1, torch.remainder(torch.arange(side, device=picture.device) + by.long(), side))
@@ -185,7 +185,7 @@ class CapturedStep:
             seen = (down @ picture.detach() @ across.T).requires_grad_(True)
             logits = network(seen)
         slope = slope_of_classes(regions, (logits.shape[1], logits.shape[2], logits.shape[3]))
-        # Of a scalar with that gradient: handed gradients of its own, autograd compares shapes by symbols.
+        # A scalar with that gradient: given output gradients, autograd would compare shapes symbolically.
         (gradient,) = torch.autograd.grad((logits[0] * slope).sum(), seen)
         normalisations = self._parts.normalisations
         at = normalisations.at(shown)
@@ -194,7 +194,7 @@ class CapturedStep:
         return normalisations(at)(down.T @ gradient @ across)
 
     def _matrices(self, shown: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """What makes rows of the picture rows of what is shown, (h, H), and columns columns, (w, W)."""
+        """Return the matrices that resample the picture's rows, (h, H), and columns, (w, W), to the shown size."""
         if shown not in self._scales:
             self._scales[shown] = tuple(  # type: ignore[assignment]
                 filters(side, to, device=self.picture.device) for side, to in zip(self._size, shown, strict=True)
@@ -202,25 +202,25 @@ class CapturedStep:
         return self._scales[shown]
 
     def _grid(self, theta: Tensor) -> Tensor:
-        """Where each pixel comes from, (1, H, W, 2)."""
+        """Return the sampling grid of an affine map, (1, H, W, 2)."""
         planes = [theta[axis, 0] * self._x + theta[axis, 1] * self._y + theta[axis, 2] for axis in (0, 1)]
         return torch.stack(planes, dim=-1)[None]
 
 
 def slope_of_classes(regions: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """The gradient of the loss of classes over the map of logits, which does not depend on it.
+    """Return the gradient of the classes' loss over the map of logits; it does not depend on the logits.
 
     The loss is that of ``objectives.class_logits`` and ``objectives.scene``.
 
     Args:
-        regions: (n, 6): box, weight, index of the class; a weight of 0 for none. What is asked for has a negative weight.
+        regions: (n, 6): box, weight, index of the class; unused rows have a weight of 0, requested classes a negative one.
         size: (classes, height, width) of the map.
 
     Returns:
-        Of that size, float32.
+        Of shape ``size``, float32.
     """
     classes, height, width = size
     boxes, weight, index = regions[:, :4], regions[:, 4:5], regions[:, 5:]
     masks = region_masks(boxes, (height, width)) * (weight[:, :, None] / (height * width))
-    chosen = (index == torch.arange(classes, device=regions.device)).float()  # a product of matrices adds up in one order only
+    chosen = (index == torch.arange(classes, device=regions.device)).float()  # a matrix product sums in a fixed order
     return (chosen.T @ masks.flatten(1)).view(size) + 1 / math.prod(size)

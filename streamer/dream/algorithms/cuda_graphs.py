@@ -1,6 +1,6 @@
-"""CUDA graphs: work that is the same each time is recorded once, and launched as one.
+"""CUDA graphs: work that is the same each time is recorded once and launched as one.
 
-A step is some hundred small kernels; told one by one, a processor takes ten times as long to tell them as a GPU to do them.
+A step is about a hundred small kernels; launched one by one, they take the CPU ten times as long to launch as the GPU to run.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ import torch
 log = logging.getLogger(__name__)
 
 WARM_UPS = 3
-"""Runs before recording: libraries choose their plans and take their memory in them."""
+"""Runs before recording, in which libraries choose their plans and allocate their memory."""
 MOST = 256
-"""Recordings that are kept; with one more all are made anew."""
+"""Most recordings; when one more is needed, all are dropped and recorded again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something that is done again and again."""
+    """Work that is repeated."""
 
     key: Hashable
-    """What it depends on besides the tensors' values."""
+    """Everything it depends on besides the tensors' values."""
     do: Callable[[], None]
     changes: Sequence[torch.Tensor]
-    """The tensors that it changes: to record it is to do it some times, which is undone."""
+    """The tensors that it changes. Recording runs the work a few times, then restores them."""
 
 
 class CudaGraphs:
-    """Does work on tensors that stay where they are; on a GPU from a recording, elsewhere as it stands.
+    """Runs work on tensors with fixed addresses: from a recording on a GPU, directly elsewhere.
 
-    The work reads its inputs from tensors and writes its results to tensors, all of which live on; it decides nothing by their
-    values. What cannot be recorded is done as it stands, and that is said once.
+    The work reads its inputs from tensors and writes its results to tensors, all of which stay alive; its control flow does not
+    depend on their values. Work that cannot be recorded runs directly, and one warning says so.
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Get ready for work on a device."""
+        """Prepare for work on a device."""
         self._device = device
         self._recorded: dict[Hashable, torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
@@ -51,7 +51,7 @@ class CudaGraphs:
         return not self._plain
 
     def run(self, work: Work) -> None:
-        """Do some work, from its recording where work is recorded."""
+        """Run work, from its recording if work is recorded."""
         self.record(work)
         if self._plain:
             work.do()
@@ -59,7 +59,7 @@ class CudaGraphs:
             self._recorded[work.key].replay()
 
     def record(self, work: Work) -> None:
-        """Record some work, unless it is recorded already, without doing it; nothing where work is done as it stands."""
+        """Record work that is not yet recorded, without a lasting effect; do nothing where work runs directly."""
         if self._plain or work.key in self._recorded:
             return
         if len(self._recorded) >= MOST:
@@ -74,33 +74,33 @@ class CudaGraphs:
             self.forget()
 
     def hand_over(self, values: torch.Tensor, to: torch.Tensor) -> None:
-        """Copy values of the host to the device, without waiting for what is under way there."""
-        if self._device.type == "cuda":  # from memory that torch gives to others only once it has been read
+        """Copy values from the host to the device, without waiting for its pending work."""
+        if self._device.type == "cuda":  # torch reuses pinned memory only after the copy
             values = values.pin_memory()
         to.copy_(values, non_blocking=True)
 
     def wait(self) -> None:
-        """Until all is done that the device was told to do."""
+        """Wait until the device has finished all its work."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
     def held(self) -> int:
-        """Bytes of the device's memory that torch holds; 0 where it does not count them."""
+        """Return how many bytes of the device's memory torch holds; 0 where it does not count them."""
         return torch.cuda.memory_reserved(self._device) if self._device.type == "cuda" else 0
 
     def forget(self) -> None:
-        """Let go of all recordings: the tensors that they know are going."""
+        """Drop all recordings, since the tensors that they use are going away."""
         self._recorded.clear()
         self._pool = None
 
     def _record(self, work: Work) -> torch.cuda.CUDAGraph:
         before = [tensor.clone() for tensor in work.changes]
-        aside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(aside):
+        side_stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        side_stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(side_stream):
             for _ in range(WARM_UPS):
                 work.do()
-        torch.cuda.current_stream(self._device).wait_stream(aside)
+        torch.cuda.current_stream(self._device).wait_stream(side_stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
             work.do()

@@ -1,8 +1,8 @@
 """DeepDream's steps: the picture at several sizes, octave by octave, each adding its detail.
 
 Per step: shift at random, gradient, ``x += step · g / mean|g|`` (Mordvintsev, Olah, Tyka 2015, 'Inceptionism', and the notebook
-published with it). There, an octave is the picture made smaller plus the detail dreamt so far; here a step is made smaller or
-larger instead, which comes to the same and leaves the picture's own detail alone whatever the order of the octaves.
+published with it). There, an octave is the shrunk picture plus the detail generated so far; here the step is shrunk or
+enlarged instead. The result is the same, and the picture's own detail is left alone in any order of the octaves.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from streamer.dream.networks.network import Network
 from streamer.dream.objectives.views import Transform
 
 LEAST_PX = 90
-"""Shorter side of the coarsest octave when their number is left open."""
+"""Shorter side of the coarsest octave when the settings leave their number open."""
 MOST_OCTAVES = 16
 
 
 def octave_sizes(size: tuple[int, int], octaves: int | str, scale: float, least_px: int) -> list[tuple[int, int]]:
-    """The sizes (height, width) at which a picture is dreamt, coarse to fine; the last is its own.
+    """Return the sizes (height, width) of the octaves, coarse to fine; the last is the picture's own.
 
     Args:
-        size: of the picture.
-        octaves: how many; fewer where the coarsest would fall under ``least_px``. ``auto``: down to ``LEAST_PX``.
-        scale: from one to the next.
-        least_px: smallest side that the network can take.
+        size: (height, width) of the picture.
+        octaves: their number; fewer if the coarsest would be smaller than ``least_px``. ``auto``: down to ``LEAST_PX``.
+        scale: factor from one octave to the next.
+        least_px: smallest side that the network accepts.
     """
     floor = least_px if octaves != "auto" else max(least_px, LEAST_PX)
     count = MOST_OCTAVES if octaves == "auto" else int(octaves)
@@ -42,7 +42,7 @@ def octave_sizes(size: tuple[int, int], octaves: int | str, scale: float, least_
 
 
 class DeepDream(GradientAscent):
-    """Octave by octave, from the coarsest on."""
+    """Steps of DeepDream, octave by octave from the coarsest."""
 
     def fit(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width)."""
@@ -55,7 +55,7 @@ class DeepDream(GradientAscent):
         self._normalise = [make_normalisation(settings, colour, octave, context.device) for octave in self.sizes]
 
     def update(self, canvas: Canvas, mix: SceneMix, size: float) -> tuple[Tensor, float | Tensor]:
-        """A step whose mean absolute value is ``size`` levels at its octave; one octave each, then the next network's turn."""
+        """Return a step with a mean absolute value of ``size`` levels at its octave; after all octaves, the next network."""
         picture = canvas.picture
         turn, octave = divmod(self.number, len(self.sizes))
         at = self.sizes[octave]

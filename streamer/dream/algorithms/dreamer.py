@@ -1,4 +1,4 @@
-"""The dream itself: a canvas, a scene, and step after step of an algorithm while the camera moves on."""
+"""The dream itself: a canvas, a scene, and the steps of an algorithm while the camera moves."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from streamer.messages.scenes import Scene
 from streamer.messages.step_view import StepView
 
 ASCENTS: dict[str, type[Algorithm]] = {"default": Decorrelated, "deepdream": DeepDream, "original_2015": Original2015}
-"""What climbs on a canvas, by ``dream.algorithm``."""
+"""The algorithms that work on a colour canvas, by ``dream.algorithm``."""
 NOTHING = SceneMix((), 0.0, has_outgoing=False)
-"""What is on air before the first step."""
+"""The scene mix before the first step."""
 
 
 class Dreamer:
@@ -45,15 +45,15 @@ class Dreamer:
         seed: int,
         start: np.ndarray | None = None,
     ) -> None:
-        """Set out on a dream.
+        """Start a dream.
 
         Args:
-            ensemble: what is run backwards.
-            config: its ``dream``, ``zoom`` and ``source.fit`` are heeded, and of ``network`` how several share the dream.
+            ensemble: the networks whose gradients are followed.
+            config: uses ``dream``, ``zoom``, ``source.fit`` and ``network.combine``.
             size: (height, width) of the canvas in pixels.
-            device: where to compute.
-            seed: of the starting noise and of everything random later.
-            start: (H, W, 3) uint8 picture to start from, of any shape; None starts from coloured noise.
+            device: the device to compute on.
+            seed: seed of the starting noise and of everything random later.
+            start: (H, W, 3) uint8 picture to start from, of any size; None starts from coloured noise.
         """
         context = Context.of(ensemble, config, device, seed)
         self._objective, self._device, self._chance = context.objective, device, context.generator
@@ -70,12 +70,12 @@ class Dreamer:
 
     @property
     def canvas(self) -> Canvas:
-        """What is dreamt on; who rides on a moving picture paints on it."""
+        """The canvas; ``FlowWarpedDream`` paints on it."""
         return self._canvas
 
     @property
     def pose(self) -> Pose:
-        """Where the camera stands."""
+        """The camera's pose."""
         return self._canvas.pose
 
     @property
@@ -84,10 +84,10 @@ class Dreamer:
         return self._canvas.size
 
     def scene(self, scene: Scene) -> None:
-        """Fade over to another scene; the first is there at once.
+        """Crossfade to another scene; the first one is shown immediately.
 
         Raises:
-            DreamError: the network has not got one of its targets.
+            DreamError: the network does not have one of its targets.
         """
         for region in scene.regions:
             self._objective.check(region.target)
@@ -99,7 +99,7 @@ class Dreamer:
         self._motion = motion
 
     def tune(self, config: Config) -> None:
-        """Go by the ``dream`` block of other settings from the next step on; algorithm and tiles stay."""
+        """Use the ``dream`` block of other settings from the next step on; algorithm and tiles stay."""
         self._fading.tune(config.dream.crossfade_s, self._surge(config))
         self._algorithm.tune(config.dream, self.size)
 
@@ -107,53 +107,53 @@ class Dreamer:
         return config.dream.surge if self._algorithm.boosts_transitions else 0.0
 
     def bump(self) -> None:
-        """Wake a settled dream with a breath of coloured noise."""
+        """Wake a converged dream with coloured noise."""
         self._waking.bump(self._canvas)
         self._fading.freshen(WAKE_FRESHNESS)
 
     def twist(self) -> None:
-        """Wake a settled dream by whirls that take things from where they lie."""
+        """Wake a converged dream: swirl the picture, so that the shapes on it move."""
         self._waking.twist()
         self._fading.freshen(WAKE_FRESHNESS)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Go on at another canvas size, (height, width)."""
+        """Change the canvas size to (height, width)."""
         if size != self.size:
             self._canvas.resize(size)
             self._algorithm.fit(self.size)
 
     def picture(self) -> np.ndarray:
-        """The dream as it is now, (H, W, 3) uint8 RGB."""
+        """Return the current picture, (H, W, 3) uint8 RGB."""
         return self._canvas.array()
 
     def copy(self) -> Copy:
-        """The dream as it is now, on its way to the host."""
+        """Start to copy the current picture to the host."""
         return self._canvas.copy()
 
     def state(self) -> tuple[np.ndarray, Pose]:
-        """What a new Dreamer needs to go on: the picture (H, W, 3) float32 and the pose."""
+        """Return what a new Dreamer needs to continue: the picture (H, W, 3) float32 and the pose."""
         return self._canvas.picture[0].permute(1, 2, 0).cpu().numpy().copy(), self.pose
 
     def fault(self) -> str:
-        """What is wrong with the picture; empty when nothing is."""
+        """Say what is wrong with the picture; empty when nothing is."""
         return self._canvas.fault()
 
     def inspect(self) -> StepView | None:
-        """What the next step is made of, in pictures; None where the algorithm has none, or nothing is on air."""
+        """Return pictures of the next step's components; None if the algorithm has none, or there is no scene."""
         pictures = self._algorithm.inspect(self._canvas, self._mix)
         return StepView(self._title, self._whose[0], pictures) if pictures else None
 
     def keep(self) -> DreamState:
-        """What it takes besides the picture to go on from here."""
+        """Return the state that is needed, besides the picture, to continue from here."""
         arrays = self._canvas.kept() | torch_rng_state(self._chance)
         numbers = {**self._algorithm.keep(), **numpy_rng_state(self._noise), "age_s": self._fading.age_s}
         return DreamState(*self._whose, self.pose, arrays, numbers)
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
-        """Go on from another Dreamer's ``state``, at that picture's size; the first scene after it is the one that it shows.
+        """Continue from another Dreamer's ``state``, at its picture's size; the next ``scene`` is the one it already shows.
 
         Args:
-            kept: what the other's ``keep`` gave then or a little before.
+            kept: what the other's ``keep`` returned then or shortly before.
         """
         self._canvas = Canvas(picture, self._device, pose)
         self._fading.resume(math.inf if kept is None or "age_s" not in kept.numbers else kept.seconds("age_s"))
@@ -164,13 +164,13 @@ class Dreamer:
         self._algorithm.fit(self.size)
 
     def went_on(self) -> None:
-        """What was saved of a dream has been put back: its canvas may have another size."""
+        """Adapt after a saved dream's attributes are restored: the canvas may have another size."""
         self._algorithm.fit(self.size)
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
-        """Move the camera on, by ``dt_s`` seconds where nothing else is said, and take one step uphill.
+        """Move the camera by ``camera_s`` seconds, by default ``dt_s``, and take one step.
 
-        Without a scene the camera moves and the picture is left alone.
+        Without a scene only the camera moves.
         """
         self._waking.move(self._canvas, dt_s)
         mix, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s

@@ -1,4 +1,4 @@
-"""Which dreamer dreams what the settings ask for."""
+"""Choose the dreamer that the settings ask for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_dreamer(
     seed: int,
     start: np.ndarray | None = None,
 ) -> Dreaming:
-    """Set out on a dream, live or offline; arguments as ``Dreamer`` has them."""
+    """Start a dream, live or offline; see ``Dreamer`` for the arguments."""
     if config.dream.algorithm == "ink":
         return InkDreamer(ensemble, config, size, device, seed, start)
     if config.source.moves:

@@ -1,4 +1,4 @@
-"""What is on air, and how much of it: scenes fade over into one another, and what is to go is climbed down from for a while."""
+"""Crossfades between scenes: each region's share in a step. The outgoing objective is descended for a while."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from dataclasses import dataclass
 from streamer.messages.scenes import Region, Scene
 
 SURGE_S = 2.0
-"""Seconds in which what hastens a change of scene falls to 1/e."""
+"""Seconds in which a scene's freshness falls to 1/e."""
 SURGE_OVER = 1e-3
-"""Share of a surge at which it counts as over: what it would still change cannot be seen."""
+"""Freshness below which the transition boost is over: the rest of it is invisible."""
 LONG_S = 1e9
-"""As good as for ever, and still a number that can be written down."""
+"""An age that stands for infinity and is still a number in JSON."""
 MATURES_FROM_S, MATURE_AFTER_S = 10.0, 20.0
-"""Age of a scene, in seconds, over which it comes to stand: before, what it asks for still grows."""
+"""Ages between which a scene matures, in seconds: before, its shapes still grow."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneMix:
-    """What is on air for one step."""
+    """The regions of one step and their shares."""
 
     regions: tuple[tuple[Region, float], ...]
-    """All of them with their share: 0..1, or below 0 for what is climbed down from."""
+    """Regions with their share: 0..1, or below 0 for those that are descended while they fade out."""
     freshness: float
-    """How fresh the scene is: 1 when it comes, falling towards 0."""
+    """How fresh the scene is: 1 when it starts, falling towards 0."""
     has_outgoing: bool
-    """Whether something is climbed down from."""
+    """Whether a region is descended."""
     maturity: float = 0.0
-    """How far the scene has come to stand: 0 while it is new, 1 once it has been there for long."""
+    """How mature the scene is: 0 while it is new, 1 once it has been shown for long."""
 
     @property
     def has_incoming(self) -> bool:
-        """Whether there is something to climb, too."""
+        """Whether a region is ascended."""
         return any(share >= 0 for _, share in self.regions)
 
 
 class Fading:
-    """The scenes that are fading, the newest last."""
+    """The scenes that fade into each other, the newest last."""
 
     CHANGES = ("_scenes", "_left", "_since_s", "_goes_on_s")
 
     def __init__(self, crossfade_s: float, surge: float) -> None:
-        """Fade over in ``crossfade_s`` seconds; with a ``surge`` of 0 nothing is climbed down from."""
+        """Crossfade in ``crossfade_s`` seconds; with a ``surge`` of 0 no old objective is descended."""
         self.tune(crossfade_s, surge)
         self._scenes: list[tuple[Scene, float]] = []
         self._left: tuple[Region, ...] = ()
@@ -50,21 +50,21 @@ class Fading:
         self._goes_on_s: float | None = None
 
     def tune(self, crossfade_s: float, surge: float) -> None:
-        """Fade otherwise from the next step on."""
+        """Use another fade time and surge from the next step on."""
         self._crossfade_s, self._surge = crossfade_s, surge
 
     @property
     def freshness(self) -> float:
-        """How fresh the scene is: 1 when it comes, falling towards 0; always 0 without a surge."""
+        """How fresh the scene is: 1 when it starts, falling towards 0; always 0 without a surge."""
         return math.exp(-self._since_s / SURGE_S) if self._surge > 0 else 0.0
 
     @property
     def maturity(self) -> float:
-        """How far the scene has come to stand, 0..1; what is hastened is young again."""
+        """How mature the scene is, 0..1; ``freshen`` makes it young again."""
         return min(1.0, max(0.0, (self._since_s - MATURES_FROM_S) / (MATURE_AFTER_S - MATURES_FROM_S)))
 
     def scene(self, scene: Scene) -> None:
-        """Begin to fade over to another scene; the first is there at once."""
+        """Start to crossfade to another scene; the first one is shown immediately."""
         wanted = {region.target for region in scene.regions}
         before = self._scenes[-1][0].regions if self._scenes else ()
         self._left = tuple(region for region in before if region.target not in wanted)
@@ -75,19 +75,19 @@ class Fading:
 
     @property
     def age_s(self) -> float:
-        """How old the scene is, in seconds, ``LONG_S`` at most: what haste and standing go by."""
+        """Age of the scene in seconds, at most ``LONG_S``; freshness and maturity depend on it."""
         return min(self._since_s, LONG_S)
 
     def resume(self, age_s: float = math.inf) -> None:
-        """Before the first scene: it is dreamt already, and is so old when it comes."""
+        """Set the age of the first scene, which the picture already shows; without effect after the first ``scene``."""
         self._goes_on_s = None if self._scenes else age_s
 
     def freshen(self, freshness: float) -> None:
-        """Let the scene be at least so fresh again; what is gone stays gone."""
+        """Make the scene at least this fresh again; regions that have faded out stay out."""
         self._since_s = min(self._since_s, -SURGE_S * math.log(freshness))
 
     def advance(self, dt_s: float) -> SceneMix:
-        """Let ``dt_s`` seconds pass; what is on air for the step at their end."""
+        """Let ``dt_s`` seconds pass and return the mix for the step at their end."""
         freshness, maturity = self.freshness, self.maturity
         if not self._scenes:
             return SceneMix((), freshness, has_outgoing=False)

@@ -1,10 +1,10 @@
-"""A dream on a moving picture: what it adds to the picture is carried along when the picture moves.
+"""A dream on a moving picture: the overlay, which the dream adds to the picture, is warped along when the picture moves.
 
-    start = new picture + carried(dream before - picture before)
+    start = new picture + warped(last dream - last picture)
 
-as the video dreams of 2015 did it with Farneback's flow. Besides, what was hidden before starts anew, and what is added is
-held: it fades in time, keeps the picture's brightness and does not grow beyond a strength. Else a still shot would brighten
-and burn out.
+The video dreams of 2015 did this with Farneback's flow. In addition, areas that were hidden before start without an overlay,
+and the overlay is limited: it fades in time, keeps the picture's brightness and does not exceed a strength. Otherwise a still
+shot would brighten and burn out.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from streamer.messages.step_view import StepView
 from streamer.optical_flow import Flow, Tracker, places, search_image
 
 CELLS = 9
-"""Cells over the picture's height in which brightness and strength are held."""
+"""Cells over the picture's height in which brightness and strength are limited."""
 SHADE = 10.0
-"""How far what is added may brighten or darken a cell, in levels…"""
+"""Largest change of a cell's brightness by the overlay, in levels."""
 TINT = 14.0
-"""…and shift its colour."""
+"""Largest shift of a cell's colour by the overlay, in levels."""
 STRENGTH = 34.0
-"""Standard deviation, in levels, beyond which what is added to a cell is pulled back."""
+"""Standard deviation, in levels, above which a cell's overlay is pulled back."""
 BUMP_CONTRAST, BUMP_KEEP = 24.0, 0.4
-"""What wakes a settled dream: noise of that standard deviation, in levels, and the share that is kept of what was added."""
+"""A bump: the standard deviation of its noise, in levels, and the share of the overlay that it keeps."""
 KEPT_LEAST = 0.95
-"""A step fades no more than this, however long it took: on a slow machine nothing would ever grow."""
+"""Smallest share of the overlay that a step keeps, however long it took: on a slow machine nothing would grow otherwise."""
 PULL = 0.25
-"""Share of the excess taken off each time."""
+"""Share of the excess that each step removes."""
 
 
 class PaintableDream(Dreaming, Inspectable, Protocol):
@@ -50,11 +50,11 @@ class PaintableDream(Dreaming, Inspectable, Protocol):
 
     @property
     def canvas(self) -> Canvas:
-        """What is dreamt on."""
+        """The canvas."""
 
 
 def config_for_riding(config: Config) -> Config:
-    """The settings for a dream that rides: it does not zoom, and only what it adds is held, not the picture."""
+    """Return the settings for a dream on a moving picture: without zoom, and with a limit on the overlay only."""
     return config.model_copy(
         update={
             "zoom": config.zoom.model_copy(update={"speed": 1.0, "rotation": 0.0}),
@@ -64,36 +64,36 @@ def config_for_riding(config: Config) -> Config:
 
 
 class FlowWarpedDream:
-    """A dream that rides on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
+    """A dream on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
 
     CHANGES = ("_dream", "_noise", "_grey", "_ridden")
 
     def __init__(self, dream: PaintableDream, decay_s: float, seed: int) -> None:
-        """Ride; until the first picture comes, the dream is by itself.
+        """Wrap a dream; until the first picture arrives, it runs by itself.
 
         Args:
-            dream: Made with the settings that ``config_for_riding`` gives.
-            decay_s: Seconds in which what was added fades to 1/e.
-            seed: Of everything random that is added here.
+            dream: made with the settings that ``config_for_riding`` returns.
+            decay_s: seconds in which the overlay fades to 1/e.
+            seed: seed of the noise of a bump.
         """
         self._dream, self._decay_s = dream, decay_s
         self._noise = np.random.default_rng(seed)
         self._tracker = Tracker()
         self._base: Tensor | None = None
-        """The picture ridden on, as the canvas' picture is."""
+        """The base picture, in the format of the canvas' picture."""
         self._grey: np.ndarray | None = None
         self._ridden: SourcePicture | None = None
 
     @property
     def ridden(self) -> SourcePicture | None:
-        """The picture ridden on, at the canvas' size; None before the first."""
+        """The base picture, at the canvas' size; None before the first."""
         return self._ridden
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        """Go on upon a picture, the same as before or a newer one.
+        """Move the dream onto a base picture, the same as before or a newer one.
 
         Args:
-            dt_s: Seconds that what was added has had to fade.
+            dt_s: seconds since the last call, in which the overlay fades.
         """
         canvas = self._dream.canvas
         if self._base is None or self._grey is None:
@@ -112,7 +112,7 @@ class FlowWarpedDream:
         canvas.picture = (self._base + added).clamp(0, 255).contiguous()
 
     def observe(self, picture: SourcePicture) -> None:
-        """See a picture that is not ridden on, to follow what moves in between; from any thread, a few times a second."""
+        """Track the motion in a picture that is not a base picture; call it from any thread, a few times a second."""
         self._tracker.see(picture.number, search_image(picture.image), picture.time_s)
 
     def _set_base(self, picture: SourcePicture) -> None:
@@ -125,11 +125,11 @@ class FlowWarpedDream:
         self._ridden = SourcePicture(image, picture.number, picture.time_s)
         self._base = Canvas(image, self._dream.canvas.device).picture
 
-    # As Dreaming has it
+    # The interface of Dreaming
 
     @property
     def pose(self) -> Pose:
-        """Where the camera stands."""
+        """The camera's pose."""
         return self._dream.pose
 
     @property
@@ -138,20 +138,20 @@ class FlowWarpedDream:
         return self._dream.size
 
     def scene(self, scene: Scene) -> None:
-        """Fade over to another scene."""
+        """Crossfade to another scene."""
         self._dream.scene(scene)
 
     def motion(self, motion: Motion) -> None:
-        """Only the size of steps: it is the picture that moves."""
+        """Use only the motion's ``drive``, which scales the steps: the camera does not move."""
         self._dream.motion(Motion(1.0, 0.0, motion.drive))
 
     def tune(self, config: Config) -> None:
-        """Go by other settings from the next step on."""
+        """Use other settings from the next step on."""
         self._decay_s = config.source.decay_s
         self._dream.tune(config_for_riding(config))
 
     def bump(self) -> None:
-        """Wake a settled dream: coloured noise takes the place of most of what was added."""
+        """Wake a converged dream: replace most of the overlay by coloured noise."""
         if self._base is None:
             self._dream.bump()
             return
@@ -161,7 +161,7 @@ class FlowWarpedDream:
         canvas.picture = changed.clamp(0, 255).contiguous()
 
     def twist(self) -> None:
-        """Wake a settled dream: as ``bump``, for the picture must not be turned."""
+        """Wake a converged dream like ``bump``: the picture itself must not turn."""
         self.bump()
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
@@ -169,7 +169,7 @@ class FlowWarpedDream:
         self._dream.step(dt_s, camera_s)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Go on at another canvas size."""
+        """Change the canvas size to (height, width)."""
         if size == self.size:
             return
         self._dream.resize(size)
@@ -177,46 +177,46 @@ class FlowWarpedDream:
             self._set_base(self._ridden)
 
     def picture(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+        """Return the current picture, (H, W, 3) uint8 RGB."""
         return self._dream.picture()
 
     def copy(self) -> Copy:
-        """The picture as it is now, on its way to the host."""
+        """Start to copy the current picture to the host."""
         return self._dream.copy()
 
     def fault(self) -> str:
-        """What is wrong with the picture; empty when nothing is."""
+        """Say what is wrong with the picture; empty when nothing is."""
         return self._dream.fault()
 
     def inspect(self) -> StepView | None:
-        """What the next step is made of, in pictures."""
+        """Return pictures of the next step's components."""
         return self._dream.inspect()
 
     def keep(self) -> DreamState:
-        """What it takes besides the picture to go on from here."""
+        """Return the state that is needed, besides the picture, to continue from here."""
         return self._dream.keep()
 
     def went_on(self) -> None:
-        """What was saved of a dream has been put back."""
+        """Rebuild the base after a saved dream's attributes are restored."""
         if self._ridden is not None:
             self._base = Canvas(self._ridden.image, self._dream.canvas.device).picture
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
-        """Go on from an earlier picture (H, W, 3), 0..255; ``ride`` on the picture that it rode on before."""
+        """Continue from an earlier picture (H, W, 3), 0..255; then call ``ride`` with the base picture it had."""
         self._dream.restore(picture, pose, kept)
         if self._ridden is not None:
             self._set_base(self._ridden)
 
 
 def limit_overlay(added: Tensor, keep: float) -> Tensor:
-    """Hold what a dream adds to a picture.
+    """Limit the overlay, which a dream adds to a picture.
 
     Args:
         added: (1, 3, H, W), in levels.
-        keep: Share that is kept of all of it.
+        keep: share of the overlay that is kept.
 
     Returns:
-        The same, faded, its large shapes near the picture's own brightness and colour, its contrast near ``STRENGTH`` at most.
+        The faded overlay; its large shapes stay near the picture's brightness and colour, its contrast at about ``STRENGTH``.
     """
     height, width = added.shape[-2:]
     grid = (min(CELLS, height), min(max(1, round(CELLS * width / height)), width))
@@ -235,7 +235,7 @@ def limit_overlay(added: Tensor, keep: float) -> Tensor:
 
 
 def _warped(added: Tensor, flow: Flow) -> Tensor:
-    """What lies on the picture before, (1, C, H, W), moved along to the later one; 0 where nothing is known to have come."""
+    """Warp an overlay (1, C, H, W) from the earlier picture to the later one; 0 where the flow is unknown."""
     height, width = added.shape[-2:]
     at = torch.from_numpy(places(flow, (height, width))).to(added.device)
     at = (at * 2 + 1) / torch.tensor([width, height], device=added.device) - 1

@@ -1,4 +1,4 @@
-"""A step along a gradient of a chosen size that keeps the picture natural; what default and deepdream have in common."""
+"""Gradient steps of a chosen size that keep the picture natural; the base of the default algorithm and of deepdream."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from streamer.messages.motion import Motion
 CONTRAST_CELLS = 9
 """Cells of the contrast limit over the picture's height."""
 BRIGHTNESS_SLACK = 50.0
-"""How far from mid-grey the contrast limit lets a cell's mean go, in levels."""
+"""How far from mid-grey the contrast limit allows a cell's mean, in levels."""
 KNEE = 40.0
-"""Levels before black and white, besides a step's own size, over which steps are slowed down."""
+"""Distance from black and white, besides a step's own size, over which steps shrink, in levels."""
 STEP = 3.0
-"""Levels that a step changes where the settings leave it open."""
+"""Size of an automatic step, levels."""
 FADING_DETAIL = 0.08
-"""Share of the detail that each second of a change takes away, per unit of surge: what comes needs room to grow in."""
+"""Share of the detail that each second of a transition removes, per unit of surge: the new scene needs room to grow."""
 SHAPE_CELLS = 5
-"""Cells over the picture's height that a change leaves as they are."""
+"""Cells over the picture's height whose means a transition leaves alone."""
 
 
 class GradientAscent(Algorithm):
-    """Normalised steps: larger while a new scene comes in, softly clipped at black and white, with limited local contrast."""
+    """Normalised steps: larger while a scene is new, softly clipped at black and white, with limited local contrast."""
 
     CHANGES = ("number",)
 
@@ -42,14 +42,14 @@ class GradientAscent(Algorithm):
 
     @abstractmethod
     def update(self, canvas: Canvas, mix: SceneMix, size: float) -> tuple[Tensor, float | Tensor]:
-        """What a step takes off the picture: a direction (1, 3, H, W), and what makes it levels.
+        """Return what a step subtracts from the picture: a direction (1, 3, H, W) and its factor, in levels.
 
         Args:
-            size: of the step, in levels.
+            size: size of the step, in levels.
         """
 
     def size(self, mix: SceneMix, motion: Motion, dt_s: float) -> float:
-        """Of a step, in levels: larger while a scene is fresh, and as it is driven."""
+        """Return the size of a step, in levels: larger while a scene is fresh, and scaled by the motion's ``drive``."""
         settings = self.context.settings
         surge = 1 + settings.surge * mix.freshness
         if settings.step == "auto":
@@ -57,19 +57,19 @@ class GradientAscent(Algorithm):
         return motion.drive * settings.step * surge
 
     def detail(self, mix: SceneMix, dt_s: float) -> float:
-        """The share of the picture's detail that stays while something leaves."""
+        """Return the share of the picture's detail that stays while a region fades out."""
         return math.exp(-FADING_DETAIL * self.context.settings.surge * mix.freshness * dt_s) if mix.has_outgoing else 1.0
 
     def auto_step(self, motion: Motion, dt_s: float, maturity: float) -> float:
-        """The least size of a step where the settings leave it open, in levels; ``maturity`` is as ``SceneMix`` has it."""
+        """Return the smallest size of an automatic step, in levels; see ``SceneMix`` for ``maturity``."""
         return STEP
 
     def reduce_detail(self, picture: Tensor, detail: float | Tensor) -> Tensor:
-        """A picture with that share of its detail."""
+        """Return a picture with this share of its detail."""
         return reduce_detail(picture, self._shapes_grid, detail)
 
     def advance(self, picture: Tensor, direction: Tensor, size: float | Tensor) -> Tensor:
-        """A picture without some multiple of a direction, slowed down before black and white, with limited local contrast."""
+        """Subtract a multiple of a direction from a picture, softly clipped at black and white, with limited local contrast."""
         settings = self.context.settings
         picture = soft_clip_step(picture, direction, size, KNEE)
         if settings.leash > 0:
@@ -85,7 +85,7 @@ class GradientAscent(Algorithm):
         self._shapes_grid = (SHAPE_CELLS, max(1, round(SHAPE_CELLS * width / height)))
 
     def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
-        """Move the camera on and take one step; where nothing takes the place of what goes, only the camera moves."""
+        """Move the camera and take one step; without an incoming region only the camera moves."""
         canvas.move(motion, camera_s)
         if not mix.has_incoming:
             return
@@ -96,9 +96,9 @@ class GradientAscent(Algorithm):
         self.number += 1
 
     def keep(self) -> Mapping[str, Any]:
-        """The number of steps taken: it says whose turn is next."""
+        """Return the number of steps taken, which determines the next network's turn."""
         return {"steps": self.number}
 
     def resume(self, kept: DreamState) -> None:
-        """Go on with the next one's turn."""
+        """Continue with the next network's turn."""
         self.number = kept.count("steps")

@@ -1,4 +1,4 @@
-"""The picture on its way from the device to the host, while the next step is under way."""
+"""Copies of the picture from the device to the host, while the next step runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamer.dream.interface import Copy
 
 
 class FinishedCopy:
-    """A picture that is there."""
+    """A picture that is on the host."""
 
     done = True
 
@@ -18,48 +18,48 @@ class FinishedCopy:
         self._picture = picture
 
     def array(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+        """Return the picture, (H, W, 3) uint8 RGB."""
         return self._picture
 
 
 class PendingCopy:
-    """A picture on its way from a GPU."""
+    """A picture that is being copied from a GPU."""
 
-    def __init__(self, host: Tensor, there: torch.cuda.Event) -> None:
-        self._host, self._there = host, there
+    def __init__(self, host: Tensor, copied: torch.cuda.Event) -> None:
+        self._host, self._copied = host, copied
 
     @property
     def done(self) -> bool:
-        """Whether it is there."""
-        return bool(self._there.query())  # type: ignore[no-untyped-call]
+        """Whether the copy is complete."""
+        return bool(self._copied.query())  # type: ignore[no-untyped-call]
 
     def array(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, waited for."""
-        self._there.synchronize()
-        found: np.ndarray = self._host.numpy()
-        return found
+        """Wait for the copy and return the picture, (H, W, 3) uint8 RGB."""
+        self._copied.synchronize()
+        picture: np.ndarray = self._host.numpy()
+        return picture
 
 
 class HostCopier:
-    """Takes pictures from a device to the host.
+    """Copies pictures from a device to the host.
 
-    A GPU copies them beside its work, on a stream of their own, into memory that the system does not move; torch gives that to
-    the next picture once nobody holds this one. On a CPU they are copied at once.
+    A GPU copies them during its other work, on a separate stream, into pinned memory; torch reuses that memory for the next
+    picture once this one is released. On a CPU they are copied immediately.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._aside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._copy_stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def begin(self, picture: Tensor) -> Copy:
-        """Set a picture (1, 3, H, W) float32 0..255 on its way, as it is now, in uint8."""
+        """Start to copy a picture (1, 3, H, W) float32 0..255 in its current state, as uint8."""
         rounded = picture[0].round().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
-        if self._aside is None:
+        if self._copy_stream is None:
             return FinishedCopy(rounded.cpu().numpy())
-        self._aside.wait_stream(torch.cuda.current_stream(rounded.device))
-        with torch.cuda.stream(self._aside):
+        self._copy_stream.wait_stream(torch.cuda.current_stream(rounded.device))
+        with torch.cuda.stream(self._copy_stream):
             host = torch.empty(rounded.shape, dtype=torch.uint8, pin_memory=True)
             host.copy_(rounded, non_blocking=True)
-            there = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            there.record(self._aside)
-        rounded.record_stream(self._aside)  # or its memory went to the next step's tensors
-        return PendingCopy(host, there)
+            copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            copied.record(self._copy_stream)
+        rounded.record_stream(self._copy_stream)  # otherwise the next step's tensors would reuse its memory
+        return PendingCopy(host, copied)

@@ -1,8 +1,8 @@
-"""Ink: each pixel is black or white, and a step turns over the few that matter most (Deep Ink, 2017).
+"""Ink: each pixel is black or white, and a step flips the few that matter most (Deep Ink, 2017).
 
-The network is shown a nearly grey picture, in which paper is a little lighter than ink. A step takes the gradient, and turns
-over, from the steepest on, black pixels that should be lighter and white ones that should be darker. Only its sign and its
-order count. A plain sheet has almost no gradient, so that drawings grow at their rim.
+The network sees a nearly grey picture, in which paper is a little lighter than ink. A step computes the gradient and flips
+black pixels that should be lighter and white ones that should be darker, those with the steepest gradient first. Only the
+gradient's sign and order matter. An empty sheet has almost no gradient, so drawings grow at their edges.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ from streamer.messages.motion import Motion, Pose
 from streamer.messages.scenes import Region, Scene, Target
 
 FAINT, STRONG = 2.0, 60.0
-"""Paper above mid-grey and ink below it, in levels: networks of photographs draw finest where it is faint; a network of small
-pictures, trained to overlook what is faint, then draws nothing but stripes."""
+"""How far paper is above mid-grey and ink below it, in levels. Networks of photographs draw finest at faint contrast; a network
+of small pictures, which is trained to overlook faint contrast, would draw only stripes."""
 LARGE_PX = 160
-"""Side of the pictures that a network was trained on from which it counts as one of photographs."""
+"""A network trained on pictures of at least this side counts as one of photographs."""
 LINE = 0.45
-"""Part of a pixel that ink must cover for the pixel to be ink, when the sheet is turned or enlarged: fine lines survive it."""
+"""Share of a pixel that ink covers for the pixel to stay ink when the sheet is turned or enlarged; fine lines survive."""
 BLEACHING = 0.25
-"""Ink that is old enough goes within about this part of the time that it stood."""
+"""Old ink fades within about this share of ``ink.fade_s``."""
 TIE_S = 0.005
-"""Ages are told apart to twice this: they are sums of many short times."""
+"""Ages that differ by less than twice this count as equal: they are sums of many short times."""
 BUMP_WASH, BUMP_DROPS = 0.5, 2.2
-"""Noise, in standard deviations, beyond which a bump washes ink off, and splashes new ink."""
+"""Noise levels, in standard deviations, at which a bump washes ink off and splashes new ink."""
 TWIST_DEGREES, TWIST_REACH = 12.0, 0.4
-"""The turn of a twist, and the picture heights from the middle at which it has fallen to 1/e."""
+"""Angle of a twist, and the distance from the centre, in picture heights, at which it falls to 1/e."""
 
 
 class InkDreamer:
     """A drawing in progress. Not thread-safe; the same seed, steps and device give the same drawings.
 
-    The sheet stands at ``zoom.kept(pose)``: whoever shows it looks from ``pose``.
+    The sheet is at the pose ``zoom.kept(pose)``; show it from ``pose``.
     """
 
     CHANGES = (
@@ -70,16 +70,15 @@ class InkDreamer:
         seed: int,
         start: np.ndarray | None = None,
     ) -> None:
-        """Take a sheet.
+        """Start a drawing.
 
         Args:
-            ensemble: what is run backwards.
-            config: its ``ink`` and ``zoom`` blocks are heeded, of ``dream`` what is said of views, shifts and changes, and
-                ``source.fit``.
+            ensemble: the networks whose gradients are followed.
+            config: uses ``ink``, ``zoom``, ``source.fit``, ``network.combine``, and views, shifts and crossfades of ``dream``.
             size: (height, width) of the sheet in pixels.
-            device: where to compute.
-            seed: of everything random.
-            start: (H, W, 3) uint8 picture whose dark parts are ink, if the settings want it.
+            device: the device to compute on.
+            seed: seed of everything random.
+            start: (H, W, 3) uint8 picture whose dark parts become ink, if ``ink.start`` allows it.
         """
         self._ensemble, self._device = ensemble, device
         self._settings, self._dream, self._fit = config.ink, config.dream, config.source.fit
@@ -92,13 +91,13 @@ class InkDreamer:
         self._steps = 0
         self._wanted: set[tuple[Target, Box]] = set()
         self._since_s = math.inf
-        """Seconds since the drawing began to be washed off."""
+        """Seconds since the old drawing started to wash off."""
         self.pose = Pose()
-        """Where the camera stands."""
+        """The camera's pose."""
         self._ink = torch.from_numpy(self._first(size, start)).to(device)
         self._age_s = torch.zeros(size, device=device)
         self.uphill = torch.zeros(size, device=device)
-        """(H, W) float32, what the last step followed: above 0 where the picture is to be lighter. Its scale means nothing."""
+        """(H, W) float32, direction of the last step: above 0 where the picture should be lighter. Its scale is arbitrary."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -107,32 +106,32 @@ class InkDreamer:
 
     @property
     def ink(self) -> Tensor:
-        """(H, W) bool, true where ink is; nobody writes to it."""
+        """(H, W) bool, true where ink is; read-only."""
         return self._ink
 
     def seen(self, network: Network) -> Tensor:
-        """(1, 3, H, W) float32, what a network is shown: mid-grey, a little lighter for paper, a little darker for ink."""
+        """Return what a network sees, (1, 3, H, W) float32: mid-grey, a little lighter for paper, a little darker for ink."""
         return self._tinted(network, self._ink[None, None].logical_not().float())
 
     def _tinted(self, network: Network, paper: Tensor) -> Tensor:
-        """A sheet (1, 1, H, W), 1 for paper and 0 for ink, in the two greys that suit a network."""
+        """Return a sheet (1, 1, H, W), 1 for paper and 0 for ink, in the two greys that suit a network."""
         white, black = self._settings.levels(FAINT if network.trained_px >= LARGE_PX else STRONG)
         return network.mean + black + (white - black) * paper
 
     def scene(self, scene: Scene) -> None:
-        """Fade over to another scene, while what was drawn before is washed off.
+        """Crossfade to another scene, while the old drawing is washed off.
 
-        A subject whose place is bare, or about to be, gets a disc to grow from.
+        A region that has no ink, or will soon have none, gets a disc for its subject to grow from.
 
         Raises:
-            DreamError: the network has not got one of its targets.
+            DreamError: the network does not have one of its targets.
         """
         for region in scene.regions:
             self._objective.check(region.target)
         wanted = {(region.target, region.box) for region in scene.regions}
         if self._wanted and wanted != self._wanted and self._settings.wash_s > 0:
             self._since_s = 0.0
-            self._age_s = self._age_s + 2 * TIE_S  # what was drawn in the last step is older than what comes
+            self._age_s = self._age_s + 2 * TIE_S  # ink of the last step is older than new ink
         self._wanted = wanted
         self._fading.scene(scene)
         for region in scene.regions:
@@ -143,24 +142,24 @@ class InkDreamer:
         self._motion = motion
 
     def tune(self, config: Config) -> None:
-        """Go by the ``ink`` and ``dream`` blocks of other settings from the next step on; what is drawn stays."""
+        """Use the ``ink`` and ``dream`` blocks of other settings from the next step on; the drawing stays."""
         self._settings, self._dream = config.ink, config.dream
         self._fading.tune(config.dream.crossfade_s, config.dream.surge)
         self._sampler = ViewSampler(config.dream, self.size, self._chance)
 
     def bump(self) -> None:
-        """Wake a settled drawing: some of it is washed off, and some ink splashed."""
+        """Wake a converged drawing: wash some of it off and splash some ink."""
         cloud = noise(self.size, self._noise, 40.0).mean(axis=-1)
         cloud = torch.from_numpy((cloud - cloud.mean()) / max(1e-6, cloud.std())).to(self._device)
         self._set((self._ink & (cloud < BUMP_WASH)) | (cloud < -BUMP_DROPS))
 
     def twist(self) -> None:
-        """Wake a settled drawing by turning its middle a little, to one side or the other."""
+        """Wake a converged drawing: turn its middle a little, to a random side."""
         side = 1 if self._noise.random() < 0.5 else -1
         self._resample(swirl_grid(self.size, side * math.radians(TWIST_DEGREES), TWIST_REACH, self._device))
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Go on with a sheet of another size, (height, width)."""
+        """Change the sheet's size to (height, width)."""
         if size == self.size:
             return
         drawn = F.interpolate(self._ink[None, None].float(), size=size, mode="bilinear", antialias=True, align_corners=False)
@@ -169,57 +168,57 @@ class InkDreamer:
         self.uphill = F.interpolate(self.uphill[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
 
     def picture(self) -> np.ndarray:
-        """The sheet at ``zoom.kept(pose)``, (H, W, 3) uint8 RGB: 0 where ink is, else 255."""
+        """Return the sheet at ``zoom.kept(pose)``, (H, W, 3) uint8 RGB: 0 where ink is, else 255."""
         return np.repeat(np.where(self._ink.cpu().numpy(), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
     def copy(self) -> Copy:
-        """The sheet as it is now."""
+        """Return a finished copy of the current sheet."""
         return FinishedCopy(self.picture())
 
     def fault(self) -> str:
-        """Nothing: a pixel is ink or it is not. What the next step follows may be wrong."""
-        return "" if bool(torch.isfinite(self.uphill).all()) else "what it follows holds what is no number"
+        """Say what is wrong: the ink itself is always valid; only the direction of the next step may not be finite."""
+        return "" if bool(torch.isfinite(self.uphill).all()) else "the direction of its steps holds values that are not numbers"
 
     def keep(self) -> DreamState:
-        """What it takes besides the sheet to go on from here."""
+        """Return the state that is needed, besides the sheet, to continue from here."""
         arrays = {"uphill": self.uphill.cpu().numpy().copy(), "age_s": self._age_s.cpu().numpy().copy()}
         numbers = {"steps": self._steps, "since_s": min(self._since_s, LONG_S), **numpy_rng_state(self._noise)}
         whose = self._ensemble.name, "ink"
         return DreamState(*whose, self.pose, arrays | torch_rng_state(self._chance), numbers)
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
-        """Go on from an earlier ``picture`` and pose; of any other picture, the dark parts are ink, which is washed off.
+        """Continue from an earlier ``picture`` and pose; dark parts of any other picture become ink that is washed off.
 
         Args:
-            kept: what ``keep`` gave then or a little before.
+            kept: what ``keep`` returned then or shortly before.
         """
         grey = np.asarray(picture, np.float32).mean(axis=-1)
         self._ink = torch.from_numpy(grey < 128).to(self._device)
         self._age_s, self.uphill = (torch.zeros(self.size, device=self._device) for _ in range(2))
         self.pose = pose
-        if kept is None and bool(((grey > 0) & (grey < 255)).any()):  # it was dreamt in colours
+        if kept is None and bool(((grey > 0) & (grey < 255)).any()):  # the picture is in colour
             self._since_s, self._age_s = 0.0, self._age_s + 2 * TIE_S
         if kept is None:
             return
         for name, values in (("uphill", self.uphill), ("age_s", self._age_s)):
-            found = kept.array(name, np.float32, 2)  # of a sheet turned or enlarged since it is a little off, and fades
+            found = kept.array(name, np.float32, 2)  # a little off if the sheet has moved since; that fades
             if found is not None and found.shape == self.size and bool(np.isfinite(found).all()):
                 values.copy_(torch.from_numpy(found))
         self._steps, self._since_s = kept.count("steps"), kept.seconds("since_s")
         restore_rng(kept, self._chance, self._noise)
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
-        """Move the camera on by ``dt_s`` seconds, let old ink bleach, and turn over the pixels that matter most.
+        """Move the camera by ``dt_s`` seconds, fade old ink, and flip the pixels that matter most.
 
-        Without a scene the camera moves and the drawing is left alone. A ``dt_s`` of 0 is a whole step without a camera; the
-        camera moves in leaps of its own, whatever ``camera_s`` is.
+        Without a scene only the camera moves. A ``dt_s`` of 0 is a whole step without camera movement. ``camera_s`` is ignored:
+        the sheet follows the camera in small leaps.
         """
         self._move(dt_s)
         regions = self._fading.advance(dt_s).regions
         if not regions:
             return
         whole_s = self._settings.step_s
-        # Slower steps let ink age by no more: on a slow machine drawings would bleach before they are drawn.
+        # Slower steps do not age ink faster: on a slow machine drawings would fade before they are finished.
         share = min(1.0, dt_s / whole_s) if whole_s > 0 and dt_s > 0 else 1.0
         self._bleach(share * whole_s if whole_s > 0 else dt_s)
         if not bool(self._fresh().any()):
@@ -238,7 +237,7 @@ class InkDreamer:
         self._steps += 1
 
     def _gradient(self, regions: WeightedRegions) -> Tensor:
-        """The objective's gradient over the sheet, (H, W), shifted and seen at this step's size."""
+        """Return the objective's gradient over the sheet, (H, W), with this step's shift and size."""
         if self._sampler.size != self.size:
             self._sampler = ViewSampler(self._dream, self.size, self._chance)
         views = self._dream.views
@@ -254,7 +253,7 @@ class InkDreamer:
         return self._objective.gradient(paper, regions, self._steps, each, show)[0, 0]
 
     def _first(self, size: tuple[int, int], start: np.ndarray | None) -> np.ndarray:
-        """What is on the sheet at first; discs come with the first scene."""
+        """Return the first ink, (H, W) bool; discs follow with the first scene."""
         settings = self._settings
         if settings.start in ("auto", "image") and start is not None:
             return dark_mask(start, size, None if settings.threshold == "auto" else settings.threshold, self._fit)
@@ -263,7 +262,7 @@ class InkDreamer:
         return np.zeros(size, bool)
 
     def _plant(self, region: Region) -> None:
-        """Set a disc into a region that has no ink, or none that is to stay."""
+        """Draw a disc in a region that has no ink, or only ink that is being washed off."""
         height, width = self.size
         x0, y0, x1, y1 = region.box
         rows, columns = slice(int(y0 * height), math.ceil(y1 * height)), slice(int(x0 * width), math.ceil(x1 * width))
@@ -274,16 +273,16 @@ class InkDreamer:
         self._age_s[spot] = 0.0
 
     def _fresh(self) -> Tensor:
-        """The ink that is to stay: while a drawing is washed off, what came since."""
+        """Return the ink that stays: while an old drawing is washed off, only newer ink."""
         return self._ink if self._since_s >= self._settings.wash_s else self._ink & (self._age_s < self._since_s + TIE_S)
 
     def _set(self, ink: Tensor) -> None:
-        """Change the drawing; ink that was there keeps its age."""
+        """Replace the ink; ink that stays keeps its age."""
         self._age_s = torch.where(self._ink & ink, self._age_s, 0.0)
         self._ink = ink
 
     def _bleach(self, dt_s: float) -> None:
-        """Let time pass, and some of the oldest ink go."""
+        """Age the ink and remove some of the oldest."""
         fade_s, wash_s = self._settings.fade_s, self._settings.wash_s
         left_s = max(wash_s - self._since_s, 0.0)
         self._age_s, self._since_s = self._age_s + dt_s, self._since_s + dt_s
@@ -296,7 +295,7 @@ class InkDreamer:
             self._set(self._ink & (torch.rand(self.size, generator=self._chance).to(self._device) >= going))
 
     def _move(self, dt_s: float) -> None:
-        """Move the camera on; the sheet follows in small leaps."""
+        """Move the camera; the sheet follows in small leaps."""
         before, self.pose = zoom.kept(self.pose), zoom.advance(self.pose, self._motion, dt_s)
         after = zoom.kept(self.pose)
         if after != before:
@@ -304,30 +303,30 @@ class InkDreamer:
             self._resample(grid_for(theta, self.size, self._device))
 
     def _resample(self, grid: Tensor) -> None:
-        """Turn or enlarge the sheet; what comes into view is bare."""
+        """Turn or enlarge the sheet; areas that come into view are empty."""
 
         def read(values: Tensor, mode: str) -> Tensor:
             return F.grid_sample(values[None, None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0, 0]
 
-        oldest = F.max_pool2d(self._age_s[None, None], 3, stride=1, padding=1)[0, 0]  # what an outline gains is as old as it
+        oldest = F.max_pool2d(self._age_s[None, None], 3, stride=1, padding=1)[0, 0]  # new outline pixels inherit its age
         self._ink = read(self._ink.float(), "bilinear") > LINE
         self._age_s, self.uphill = read(oldest, "nearest"), read(self.uphill, "bilinear")
 
 
 def auto_ink_views(trained_px: int) -> tuple[float, ...]:
-    """The sizes at which a network looks at the sheet, taken in turn: its shorter side as multiples of ``trained_px``."""
+    """Return the sizes at which a network sees the sheet, in turn: its shorter side as multiples of ``trained_px``."""
     return (0.7, 1.0) if trained_px >= LARGE_PX else (1.6, 3.0)
 
 
 def pixels_to_flip(ink: Tensor, uphill: Tensor, flips: int, reach_px: int, home: Tensor | None = None) -> Tensor:
-    """Which pixels to turn over: black ones to be lighter and white ones to be darker, from the steepest on.
+    """Choose the pixels to flip: black ones that should be lighter and white ones that should be darker, steepest first.
 
     Args:
         ink: (H, W) bool, the drawing.
-        uphill: (H, W) float32, above 0 where the picture is to be lighter.
-        flips: most that may turn.
-        reach_px: how far from ink new ink may appear, counted along rows and columns; 0 for anywhere.
-        home: (H, W) bool, the ink that this counts from; None for all of it.
+        uphill: (H, W) float32, above 0 where the picture should be lighter.
+        flips: largest number of pixels to flip.
+        reach_px: how far from ink new ink may appear, along rows and columns; 0 for anywhere.
+        home: (H, W) bool, the ink that ``reach_px`` counts from; None for all of it.
 
     Returns:
         (H, W) bool.

@@ -1,4 +1,4 @@
-"""What an ink drawing grows from: a disc, words, or the dark parts of a picture; all (H, W) bool, true where ink is."""
+"""Starts of an ink drawing: a disc, a text, or the dark parts of a picture; all (H, W) bool, true where ink is."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from PIL import Image, ImageDraw, ImageFont
 from streamer.media.fit import Fit, fitted
 
 TEXT_FONTS = ("DejaVuSans-Bold.ttf", "NotoSans-Bold.ttf", "LiberationSans-Bold.ttf", "Arial Bold.ttf", "arialbd.ttf")
-"""Tried in this order; Pillow's own comes after them."""
+"""Fonts to try, in this order; Pillow's own is the last resort."""
 TEXT_WIDTH = 0.7
-"""Of the picture's width that a text fills…"""
+"""Share of the picture's width that a text fills, unless ``TEXT_HEIGHT`` limits it first."""
 TEXT_HEIGHT = 0.3
-"""…or of its height, whichever is reached first."""
+"""Largest share of the picture's height that a text fills."""
 PAPER = (255, 255, 255)
-"""What no ink is on."""
+"""Colour of paper, RGB."""
 
 
 def disc_mask(size: tuple[int, int], centre: tuple[float, float], radius_px: float) -> np.ndarray:
-    """A disc.
+    """Return a disc.
 
     Args:
         size: (height, width) in pixels.
         centre: (x, y) in fractions of the picture.
-        radius_px: pixels whose middle lies within are ink; the one in the centre always is.
+        radius_px: pixels whose centre is within this distance are ink; the central one always is.
     """
     height, width = size
     x = min(width - 1, max(0, round(centre[0] * (width - 1))))
@@ -33,7 +33,7 @@ def disc_mask(size: tuple[int, int], centre: tuple[float, float], radius_px: flo
 
 
 def text_mask(size: tuple[int, int], text: str) -> np.ndarray:
-    """A text in the middle, as large as there is room for; lines end where the text says so."""
+    """Return a centred text, as large as there is room for; only line breaks of the text break lines."""
     height, width = size
     font = _font(100)
     plate = Image.new("L", (1, 1))
@@ -46,20 +46,20 @@ def text_mask(size: tuple[int, int], text: str) -> np.ndarray:
 
 
 def dark_mask(image: np.ndarray, size: tuple[int, int], threshold: float | None, fit: Fit = "crop") -> np.ndarray:
-    """Where a picture is dark.
+    """Return where a picture is dark.
 
     Args:
         image: (H, W, 3) uint8 RGB of any size.
-        size: (height, width) wanted.
-        threshold: level of grey, 0..255, below which is ink; None for the one that parts dark from light best.
-        fit: what becomes of a picture of another shape; bars are paper.
+        size: (height, width) of the result.
+        threshold: grey level, 0..255, below which pixels are ink; None for the one that best separates dark from light.
+        fit: how to fit a picture of another aspect ratio; bars are paper.
     """
     grey = fitted(image, size, fit, fine=True, bars=PAPER) @ np.array([0.299, 0.587, 0.114])
     return np.asarray(grey < (otsu_threshold(grey) if threshold is None else threshold))
 
 
 def otsu_threshold(grey: np.ndarray) -> float:
-    """The level that parts a grey picture's values into the two most different heaps (Otsu 1979)."""
+    """Return the level that splits a grey picture's values into the two most different groups (Otsu 1979)."""
     counts = np.bincount(np.clip(grey.round(), 0, 255).astype(np.int64).ravel(), minlength=256).astype(np.float64)
     below = np.cumsum(counts)
     sums = np.cumsum(counts * np.arange(256))
@@ -67,7 +67,7 @@ def otsu_threshold(grey: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
     best = np.nan_to_num(apart, nan=0.0, posinf=0.0)
-    peak = np.flatnonzero(best == best.max())  # between two heaps there may be many levels alike
+    peak = np.flatnonzero(best == best.max())  # many levels between two groups may be equally good
     return float((peak[0] + peak[-1]) / 2 + 0.5)
 
 

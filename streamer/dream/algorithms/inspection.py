@@ -1,4 +1,4 @@
-"""What a step of the default algorithm is made of, in pictures for people, worked out beside the dream."""
+"""Pictures of a step of the default algorithm, computed beside the dream for viewers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from streamer.dream.objectives.views import Transform, ViewSampler
 from streamer.messages.step_view import StepPicture
 
 WIDTH_PX = 320
-"""Width of the pictures; a canvas that is smaller keeps its own."""
+"""Width of the pictures; a smaller canvas keeps its own."""
 QUALITY = 82
-"""Of JPEG."""
+"""JPEG quality."""
 STRENGTH = 44.0
-"""Levels about mid-grey that the root mean square of a direction is shown as."""
+"""Levels about mid-grey at which the root mean square of a direction is shown."""
 LAYERS = (0.12, 0.5, 0.85)
-"""Which of the network's layers are shown: fractions of the way from the picture to the classes."""
+"""The layers to show, as fractions of the way from the picture to the classes."""
 TILES = (3, 4)
-"""Rows and columns of channels that are shown of each."""
+"""Rows and columns of channels to show of each layer."""
 
 
 def inspect(
@@ -40,14 +40,14 @@ def inspect(
     prior: PatchPrior,
     number: int,
 ) -> tuple[StepPicture, ...]:
-    """What the next step is made of.
+    """Return pictures of the next step's components.
 
     Args:
-        picture: (1, 3, H, W) float32 RGB in 0..255, as are the others' shapes.
-        momentum: where the last steps have led.
-        regions: what is on air; at least one region.
-        number: of the step: it decides whose turn it is, and is the seed of all that is random here, so that nothing is drawn
-            from what the dream draws from.
+        picture: (1, 3, H, W) float32 RGB in 0..255.
+        momentum: (1, 3, H, W), the direction of the last steps.
+        regions: the scene's regions; at least one.
+        number: number of the step. It determines the network's turn and seeds everything random here, so that the dream's own
+            generator is left alone.
     """
     generator = torch.Generator().manual_seed(number)
     sampler = ViewSampler(context.settings, (picture.shape[-2], picture.shape[-1]), generator)
@@ -71,13 +71,13 @@ def inspect(
 
 
 def _layers(network: Network) -> tuple[str, ...]:
-    """The layers that are shown; blocks whole, the classes not."""
+    """Return the layers to show: whole blocks, without the classes."""
     whole = [name for name in network.layer_names if "." not in name and name != network.classes_layer]
     return tuple(dict.fromkeys(whole[int(part * len(whole))] for part in LAYERS)) if whole else ()
 
 
 def _small(picture: Tensor) -> Tensor:
-    """(1, 3, H, W) at ``WIDTH_PX`` at most."""
+    """Shrink a picture (1, 3, H, W) to a width of at most ``WIDTH_PX``."""
     height, width = picture.shape[-2:]
     if width <= WIDTH_PX:
         return picture
@@ -86,13 +86,13 @@ def _small(picture: Tensor) -> Tensor:
 
 
 def _direction(direction: Tensor) -> Tensor:
-    """Against a direction goes what is asked for: (H, W, 3), grey where nothing changes."""
+    """Return a step direction as a picture, (H, W, 3): grey where nothing changes, lighter where a step adds."""
     small = _small(-direction.float())
     return (128 + small * (STRENGTH / rms(small)))[0].permute(1, 2, 0)
 
 
 def _channels(maps: Tensor) -> Tensor:
-    """The channels of a layer (C, h, w) that see most, side by side, (H, W) grey."""
+    """Tile the most active channels of a layer (C, h, w) into one picture, (H, W) grey."""
     rows, columns = TILES
     count = min(rows * columns, len(maps))
     strongest = maps.mean((1, 2)).topk(count).indices
@@ -108,10 +108,10 @@ def _channels(maps: Tensor) -> Tensor:
 
 
 def _jpeg(values: Tensor) -> bytes:
-    """(H, W, 3) RGB or (H, W) grey, 0..255, as a JPEG file."""
+    """Encode (H, W, 3) RGB or (H, W) grey, 0..255, as a JPEG file."""
     image = values.clamp(0, 255).round().to(torch.uint8).cpu().numpy()
     if image.ndim == 3:
         image = np.ascontiguousarray(image[..., ::-1])
     done, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    assert done, "OpenCV writes any picture of bytes"
+    assert done, "OpenCV encodes any uint8 picture"
     return packed.tobytes()

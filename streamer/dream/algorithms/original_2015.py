@@ -1,7 +1,7 @@
-"""The algorithm of the 2015 stream, kept as a preset and as the baseline that speed and recognisability are measured against.
+"""The algorithm of the 2015 stream, kept as a preset and as the baseline for speed and recognisability.
 
-Pixel 'Adam' with its betas swapped, ten steps to a keyframe, its state fresh at each; the prior at five poolings, every patch;
-the network sees the canvas at its own size (317070, 'Twitch plays LSD neural net', 2015).
+'Adam' on pixels with its betas swapped, ten steps per keyframe, its state reset at each; the prior at five poolings on every
+patch; the network sees the canvas at its own size (317070, 'Twitch plays LSD neural net', 2015).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from streamer.messages.motion import Motion
 from streamer.messages.scenes import Kind
 
 STEPS = ALGORITHMS["original_2015"].steps_per_keyframe or 1
-"""From one move of the camera to the next, whatever the settings make a keyframe."""
+"""Steps from one camera move to the next, independent of the settings for keyframes."""
 RATE = 5.0
-"""Of 255."""
+"""Adam's learning rate, in levels of 255."""
 KEEP_MEAN, KEEP_SQUARE = 0.1, 0.001
-"""Shares of the past in Adam's moving averages: the usual 0.9 and 0.999 stood on the gradient's side by mistake, which leaves
+"""Shares of the past in Adam's moving averages. In 2015 the usual 0.9 and 0.999 weighted the gradient by mistake, which leaves
 little more than its sign."""
 EPSILON = 1e-8
 PRIOR_WEIGHT = 10.0
@@ -36,13 +36,13 @@ NU = 0.665248
 
 
 class Original2015(Algorithm):
-    """Steps of 2015, with the optimiser's state between them."""
+    """The steps of 2015, and the optimiser's state between them."""
 
     boosts_transitions = False
     CHANGES = ("_pending_s", "_count", "_mean", "_square")
 
     def __init__(self, context: Context) -> None:
-        """Take the patch filters of this project's fit; the scale ν is that of 2015."""
+        """Use the patch filters of this project's fit, with the scale ν of 2015."""
         super().__init__(context)
         self._prior = PatchPrior(dataclasses.replace(context.natural, nu=NU), POOLINGS, stride=1, device=context.device)
         self._pending_s = 0.0
@@ -50,13 +50,13 @@ class Original2015(Algorithm):
         self._mean = self._square = torch.zeros(1, 3, 0, 0, device=context.device)
 
     def fit(self, size: tuple[int, int]) -> None:
-        """Prepare for a canvas of (height, width): at another size the optimiser begins anew."""
+        """Prepare for a canvas of (height, width); a change of size resets the optimiser."""
         if self._mean.shape[-2:] != size:
             self._mean = torch.zeros(1, 3, *size, device=self.context.device)
             self._square = torch.zeros_like(self._mean)
 
     def step(self, canvas: Canvas, mix: SceneMix, motion: Motion, dt_s: float, camera_s: float) -> None:
-        """One step; at the first of each keyframe's ten the camera moves and the state is cleared."""
+        """Take one step; before the first of each keyframe's ten, move the camera and reset the state."""
         self._pending_s += dt_s
         if self._count % STEPS == 0:
             canvas.move(motion, self._pending_s)
@@ -80,9 +80,9 @@ class Original2015(Algorithm):
         canvas.picture = moved.clamp(0, 255).contiguous()
 
     def keep(self) -> Mapping[str, Any]:
-        """The number of steps taken; the optimiser's state lasts for one keyframe only."""
+        """Return the number of steps taken; the optimiser's state lasts for one keyframe only."""
         return {"steps": self._count}
 
     def resume(self, kept: DreamState) -> None:
-        """Go on with the turn that was not taken to its end."""
+        """Restart the keyframe that was not finished."""
         self._count = kept.count("steps") // STEPS * STEPS

@@ -1,4 +1,4 @@
-"""The penalty that a fitted prior puts on a picture's patches, and its gradient."""
+"""The penalty of a fitted prior on a picture's patches, and its gradient."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from torch import Tensor
 from streamer.dream.algorithms.prior import LEVEL, PATCH, PriorParameters
 
 MOST_FOLDED = 2
-"""Largest pooling that is done by the filters."""
+"""Largest pooling that is folded into the filters."""
 BAND = 1 << 20
-"""Responses looked at together on a CPU, so that they stay in its cache."""
+"""Responses computed together on a CPU, so that they stay in its cache."""
 WIDE_PX = 512
-"""Side of the square on which answers to frequencies are worked out, large beside a patch."""
+"""Side of the square on which the frequency response is computed, large compared with a patch."""
 LONGEST_PX = 160.0
-"""Wavelength up to which gradients are scaled by their frequency."""
+"""Longest wavelength at which gradients are scaled by their frequency."""
 
 
 class PatchPrior:
     """The penalty on a picture's patches, evaluated on a random grid of them, and its gradient.
 
-    Patches that lie side by side are the rows of a matrix, and all responses to them one product: on a CPU a convolution of a
-    picture's three channels takes many times as long. Where patches overlap there is one product for each of the places at
-    which those side by side may begin.
+    Adjoining patches are the rows of a matrix, and one product computes all responses to them: on a CPU a convolution of a
+    picture's three channels takes many times as long. Overlapping patches need one product for each possible position of the
+    first patch.
 
     Args:
-        poolings: factors by which the picture is shrunk (averaged) before its patches are looked at.
-        stride: distance of the patches in pixels, a divisor of their side. With a fresh random offset every time the gradient
+        parameters: the fitted prior.
+        poolings: factors by which the picture is shrunk (averaged) before its patches are evaluated.
+        stride: distance of the patches in pixels, a divisor of their side. With a new random offset in each call, the gradient
             is on average that of all patches, at 1/stride² of the work.
-        dtype: of the products.
-        power: the gradient is scaled by 1/f to this power, as far as what comes of a patch stays within it: the weights by
-            which responses count are scaled beforehand. That takes no time, and has a cosine of 0.99 to the whole gradient's
-            transform.
+        device: the device to compute on.
+        dtype: precision of the products.
+        power: the gradient is scaled by 1/f to this power within each patch, by scaling the responses' weights beforehand.
+            This takes no time, and has a cosine of 0.99 to the transform of the whole gradient.
 
     Raises:
         ValueError: the stride does not divide the patch's side.
@@ -57,9 +58,9 @@ class PatchPrior:
         self.stride = stride
         self.nu = parameters.nu
         self._filters: dict[int, Tensor] = {}
-        """(n, 3 * side * side) by pooling: the responses' weights."""
+        """Weights of the responses by pooling, (n, 3 * side * side)."""
         self._slopes: dict[int, Tensor] = {}
-        """Of the same shape: what a response adds to the gradient of its patch."""
+        """What a response adds to the gradient of its patch, of the same shape."""
         for pooling in poolings:
             fold = folded(pooling)
             wide = parameters.filters.repeat_interleave(fold, 2).repeat_interleave(fold, 3) / fold**2
@@ -70,11 +71,11 @@ class PatchPrior:
             self._slopes[pooling] = (wide.flatten(2) @ calm).flatten(1).to(device, dtype)
 
     def __call__(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The penalty, a scalar without a gradient: the sum over poolings of the mean over patches and filters.
+        """Return the penalty, a scalar without a gradient: the sum over poolings of the mean over patches and filters.
 
         Args:
-            picture: (1, 3, H, W) float32 in 0..255. Poolings that leave less than one patch are passed over.
-            generator: where the offsets come from, on the CPU; None looks from the corner.
+            picture: (1, 3, H, W) float32 in 0..255. Poolings that leave less than one patch are skipped.
+            generator: source of the offsets, on the CPU; without one, the offsets are 0.
         """
         total = picture.new_zeros(())
         level = self._level(picture)
@@ -87,7 +88,7 @@ class PatchPrior:
         return total
 
     def gradient(self, picture: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The penalty's gradient over the picture, of its shape; as ``__call__`` takes them, a picture and a generator."""
+        """Return the penalty's gradient over the picture, of its shape; see ``__call__`` for the arguments."""
         level = self._level(picture)
         found = torch.zeros_like(level)
         for pooling, down, across in self._looks(picture, generator):
@@ -95,7 +96,7 @@ class PatchPrior:
         return found.to(picture.dtype)[None]
 
     def reach(self, size: tuple[int, int]) -> list[tuple[int, int]]:
-        """From how many rows and columns patches of a picture of (height, width) may be looked at, at each pooling."""
+        """Return the number of possible row and column offsets for a picture of (height, width), at each pooling."""
 
         def most(side: int, pooling: int) -> int:
             return max(1, min(self.stride * pooling, (side // pooling - PATCH) * pooling + 1))
@@ -103,11 +104,11 @@ class PatchPrior:
         return [(most(size[0], pooling), most(size[1], pooling)) for pooling in self.poolings]
 
     def gradient_at(self, picture: Tensor, offsets: Tensor) -> Tensor:
-        """The penalty's gradient, where the offsets are only known on the device: of as many patches, whatever these are.
+        """Return the penalty's gradient for offsets that only the device knows; their number of patches is constant.
 
         Args:
             picture: (1, 3, H, W) float32 in 0..255.
-            offsets: (poolings, 2) int64, row and column from which patches are looked at, less than ``reach``.
+            offsets: (poolings, 2) int64, row and column of the first patch, less than ``reach``.
         """
         level = self._level(picture)
         found = torch.zeros_like(level)
@@ -127,17 +128,17 @@ class PatchPrior:
         return found.to(picture.dtype)[None]
 
     def _level(self, picture: Tensor) -> Tensor:
-        """A picture (1, 3, H, W) less its level, in the products' precision, (3, H, W)."""
+        """Return a picture (1, 3, H, W) minus ``LEVEL``, in the products' precision, (3, H, W)."""
         level = torch.empty(picture.shape[1:], dtype=self._filters[self.poolings[0]].dtype, device=picture.device)
         return torch.sub(picture.detach()[0], LEVEL, out=level)
 
     def _looks(self, picture: Tensor, generator: torch.Generator | None) -> Iterator[tuple[int, slice, slice]]:
-        """Each pooling that leaves a patch, and the rows and columns that are looked at, in multiples of it."""
+        """Yield each pooling that leaves a patch, and the rows and columns to evaluate, in multiples of it."""
         size = (picture.shape[-2], picture.shape[-1])
         for pooling, reach in zip(self.poolings, self.reach(size), strict=True):
             if min(size) // pooling < PATCH:
                 continue
-            # Before the pooling, or its blocks would always lie in the same places.
+            # The offset applies before the pooling; otherwise its blocks would always be in the same places.
             first = [int(torch.randint(most, (), generator=generator)) if generator else 0 for most in reach]
             down, across = (
                 slice(begin, begin + (side - begin) // pooling * pooling) for begin, side in zip(first, size, strict=True)
@@ -145,7 +146,7 @@ class PatchPrior:
             yield pooling, down, across
 
     def _responses(self, seen: Tensor, pooling: int) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Rows and columns of a picture as ``_pooled`` gives it, and the responses (patches, filters) to what lies in them."""
+        """Yield rows and columns of a picture from ``_pooled``, and the responses (patches, filters) to the patches in them."""
         fold, filters = folded(pooling), self._filters[pooling]
         side = PATCH * fold
         for top, left in itertools.product(range(0, side, self.stride * fold), repeat=2):
@@ -159,7 +160,7 @@ class PatchPrior:
                 yield down, across, side_by_side(seen[:, down, across], side) @ filters.T
 
     def _add_pull(self, found: Tensor, level: Tensor, pooling: int) -> None:
-        """Add the gradient of one pooling's penalty over a picture as ``_level`` gives it; the pooling divides its sides."""
+        """Add the gradient of one pooling's penalty over a picture from ``_level``; the pooling divides its sides."""
         fold = folded(pooling)
         seen = _pooled(level, pooling)
         pull = found if fold == pooling else torch.zeros_like(seen)
@@ -167,39 +168,39 @@ class PatchPrior:
         slopes = self._slopes[pooling] * (2 / (patches * len(self._slopes[pooling])))
         for down, across, responses in self._responses(seen, pooling):
             slope = torch.div(responses, responses.square().add_(self.nu), out=responses)
-            there = pull[:, down, across]
-            there += put_together(slope @ slopes, there.shape, PATCH * fold)
+            area = pull[:, down, across]
+            area += put_together(slope @ slopes, area.shape, PATCH * fold)
         if fold < pooling:
             found += pull.repeat_interleave(pooling, 1).repeat_interleave(pooling, 2).div_(pooling**2)
 
 
 def folded(pooling: int) -> int:
-    """The part of a pooling that filters do, each weight repeated: a fine one takes longer than products of larger matrices."""
+    """Return the part of a pooling that filters do by repeated weights: fine pooling is slower than larger matrix products."""
     return pooling if pooling <= MOST_FOLDED else 1
 
 
 def frequency_scaling(side: int, power: float) -> Tensor:
-    """What scales a square of pixels by 1/f to a power, f in cycles per pixel, as a symmetric matrix (side², side²)."""
+    """Return the matrix (side², side²) that scales a square of pixels by 1/f to a power, f in cycles per pixel; symmetric."""
     down, across = torch.fft.fftfreq(WIDE_PX)[:, None], torch.fft.rfftfreq(WIDE_PX)
     gain = torch.hypot(down, across).clamp_min(1 / LONGEST_PX).pow(-power)
-    answer: Tensor = torch.fft.irfft2(gain.to(torch.complex64), s=(WIDE_PX, WIDE_PX))  # to one pixel
+    answer: Tensor = torch.fft.irfft2(gain.to(torch.complex64), s=(WIDE_PX, WIDE_PX))  # the response to one pixel
     apart = torch.arange(side)[:, None] - torch.arange(side)
     return answer[apart[:, None, :, None], apart[None, :, None, :]].reshape(side**2, side**2)
 
 
 def side_by_side(picture: Tensor, side: int) -> Tensor:
-    """The squares of ``side`` pixels that a picture (3, h, w) consists of, row by row, (n, 3 * side²)."""
+    """Split a picture (3, h, w) into squares of ``side`` pixels, row by row, (n, 3 * side²)."""
     _, height, width = picture.shape
     squares = picture.reshape(3, height // side, side, width // side, side)
     return squares.permute(1, 3, 0, 2, 4).reshape(-1, 3 * side**2)
 
 
 def put_together(squares: Tensor, shape: torch.Size, side: int) -> Tensor:
-    """The picture (3, h, w) that consists of some squares, as ``side_by_side`` has them."""
-    # Whole and then added: to add square by square takes a CPU three times as long.
+    """Join squares from ``side_by_side`` into a picture (3, h, w)."""
+    # Joined first and then added: adding square by square takes a CPU three times as long.
     return squares.view(shape[1] // side, -1, 3, side, side).permute(2, 0, 3, 1, 4).reshape(shape)
 
 
 def _pooled(level: Tensor, pooling: int) -> Tensor:
-    """A picture (3, h, w), shrunk unless filters do that."""
+    """Shrink a picture (3, h, w), unless the filters do that."""
     return level if folded(pooling) == pooling else F.avg_pool2d(level[None], pooling)[0]

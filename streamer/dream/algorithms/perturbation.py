@@ -1,9 +1,9 @@
-"""What wakes a dream that has settled: noise, or a twist.
+"""Perturbations that wake a converged dream: noise, or a twist.
 
-On a still picture a dream settles in some fifty steps (Mordvintsev, Olah, Tyka 2015), and finds its way back from anything
-slight: a breath of noise has dissolved in two seconds, and a turn of ten degrees changes nothing for good. So the noise takes
-the place of nearly all that was there, and a twist goes on until things lie where something else would rather be. Both are
-spread over time, so that they are seen as movements.
+On a still picture a dream converges in about fifty steps (Mordvintsev, Olah, Tyka 2015), and recovers from small changes: a
+little noise is gone in two seconds, and a turn of ten degrees has no lasting effect. So the noise replaces nearly the whole
+picture, and a twist turns so far that other shapes fit better. Both are spread over time, so that viewers see them as
+movements.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from streamer.dream.algorithms.canvas import Canvas
 from streamer.dream.sources.noise import noise
 
 NOISE_S = 1.0
-"""Seconds over which noise is breathed in."""
+"""Seconds over which noise is blended in."""
 NOISE_KEEP = 0.04
-"""Share of the picture that is left of it then, before what the dream holds against it."""
+"""Share of the picture that is left then, not counting the dream's own steps meanwhile."""
 NOISE_CONTRAST = 50.0
 """Strength of the noise, in levels."""
 TWIST_S = 2.0
 """Seconds that a twist takes."""
 TWIST_DEGREES = 90.0
-"""How far the middle of a whirl turns."""
+"""Angle by which the centre of a swirl turns."""
 TWIST_REACH = 0.45
-"""Distance from there at which it turns by 1/e of that, in lengths of the picture's shorter side."""
+"""Distance from the centre at which the angle falls to 1/e, in lengths of the picture's shorter side."""
 OVER_S = 1e-6
-"""Time left at which they count as over: it is a difference of many."""
+"""Remaining time at which a perturbation is over; rounding errors add up to less."""
 WAKE_FRESHNESS = 0.6
-"""Steps are larger while the dream wakes, as after a change of scene: by this share of what they are then."""
+"""Freshness of the scene while the dream wakes: steps are larger, as after a change of scene, by this share."""
 
 
 class Perturbation:
@@ -42,23 +42,23 @@ class Perturbation:
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
-        self._breath: torch.Tensor | None = None  # taken up from a file it lies on the CPU: ``move`` brings it to the canvas
+        self._breath: torch.Tensor | None = None  # on the CPU if restored: ``move`` brings it to the canvas' device
         self._breath_left_s = self._twist_left_s = 0.0
         self._side = 1
 
     def bump(self, canvas: Canvas) -> None:
-        """Begin to breathe in noise."""
+        """Start to blend in noise."""
         fog = noise(canvas.size, self._random, NOISE_CONTRAST)
         self._breath = torch.tensor(fog, dtype=torch.float32, device=canvas.device).permute(2, 0, 1)[None]
         self._breath_left_s = NOISE_S
 
     def twist(self) -> None:
-        """Begin to twist, to one side or the other."""
+        """Start a twist to a random side."""
         self._side = 1 if self._random.random() < 0.5 else -1
         self._twist_left_s = TWIST_S
 
     def move(self, canvas: Canvas, dt_s: float) -> None:
-        """Change the picture as ``dt_s`` seconds of what is in progress do."""
+        """Apply ``dt_s`` seconds of the perturbations in progress to the picture."""
         if self._twist_left_s > OVER_S and dt_s > 0:
             share = min(dt_s, self._twist_left_s) / TWIST_S
             self._twist_left_s -= dt_s
@@ -76,11 +76,11 @@ class Perturbation:
 
 
 def swirls_grid(size: tuple[int, int], radians: float, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Whirls side by side, as many as the picture's shape has room for, each turning against its neighbours; the border stays.
+    """Return a grid of swirls side by side, as many as fit, each turning against its neighbours; the border stays.
 
     Args:
         size: (height, width).
-        radians: how far their middles turn; the first to the left, or at the top, counter-clockwise on the screen.
+        radians: angle of their centres; the first, at the left or the top, turns counter-clockwise on the screen.
 
     Returns:
         (1, H, W, 2) float32 for ``grid_sample`` with ``align_corners=False``: where each pixel comes from.

@@ -1,4 +1,4 @@
-"""One step uphill: decorrelate the gradient, give it momentum, scale it by its size, keep the picture's contrast natural."""
+"""Parts of a step: decorrelate the gradient, clip softly at black and white, keep local contrast and detail natural."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 from streamer.dream.objectives.views import filters
 
 LINE_KEEP = 0.3
-"""Share of straight lines along rows and columns that a gradient keeps: networks draw the grid of their poolings into it."""
+"""Share of straight lines along rows and columns that a gradient keeps: it shows the grid of a network's poolings."""
 LINE_CYCLES = 2.0
-"""How near to an axis of the spectrum a line's waves lie that runs straight on over half of the picture, in cycles per picture
-height. What is no longer than an object lies wider and is kept."""
+"""Distance from an axis of the spectrum, in cycles per picture height, at which lines across half of the picture are. Lines no
+longer than an object are farther away and are kept."""
 LINES_FROM, LINES_ALL = 10.0, 20.0
-"""Cycles per picture height over which lines go from being left alone to being taken off: coarser ones are horizons and walls,
-and no network's grid at the sizes at which it sees a picture."""
+"""Frequencies, in cycles per picture height, between which lines start to be removed: coarser ones are horizons and walls, and
+no network's grid at the sizes at which it sees a picture."""
 MIDDLE = 127.5
-"""Level as far from black as from white."""
+"""The level halfway between black and white."""
 
 
 class Decorrelation:
@@ -39,10 +39,11 @@ class Decorrelation:
 
         Args:
             size: (height, width).
-            colour: (3, 3) covariance of natural colours; its square root mixes the channels. The covariance itself, which the
-                change of variables calls for, leaves colour so little of each step that dreams stay grey.
-            floor_cycles: cycles per picture height below which frequencies are not raised further.
-            power: of frequency, in 1/f^power.
+            colour: (3, 3) covariance of natural colours; its square root mixes the channels. The change of variables would use
+                the covariance itself, but that leaves so little colour in each step that dreams stay grey.
+            floor_cycles: cycles per picture height below which frequencies are not amplified further.
+            power: exponent of the frequency, in 1/f^power.
+            device: the device to compute on.
         """
         self._size = size
         self._fit = (fft_size(size[0]), fft_size(size[1]))
@@ -56,7 +57,7 @@ class Decorrelation:
         self._colour = (root / root.diagonal().mean()).to(device)
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """The same shape, (1, 3, H, W) float32."""
+        """Return the decorrelated gradient, (1, 3, H, W) float32."""
         (height, width), planes = self._size, gradient[0]
         planes = (self._colour @ planes.flatten(1)).view(planes.shape)
         spectrum = torch.fft.rfft2(planes, s=self._fit).mul_(self._gain)
@@ -65,14 +66,14 @@ class Decorrelation:
 
 
 def grid_attenuation(down: Tensor, across: Tensor) -> Tensor:
-    """What is kept of each frequency where the grid of a network's poolings is taken off.
+    """Return the factor of each frequency that removes the grid of a network's poolings.
 
-    The grid is of lines a few pixels apart that run along the picture's rows and columns: narrow ridges on the axes of the
-    spectrum, smeared along them by the sizes at which the picture is seen.
+    The grid consists of lines a few pixels apart along the picture's rows and columns: narrow ridges on the axes of the
+    spectrum, smeared along them by the different sizes at which the network sees the picture.
 
     Args:
-        down: (h, 1) cycles per picture height.
-        across: (1, w) likewise.
+        down: (h, 1) vertical frequencies, cycles per picture height.
+        across: (1, w) horizontal frequencies, cycles per picture height.
 
     Returns:
         (h, w) factors in 0..1.
@@ -83,7 +84,7 @@ def grid_attenuation(down: Tensor, across: Tensor) -> Tensor:
 
 
 def fft_size(side: int) -> int:
-    """The least side from this one on that is a product of small primes, for which a Fourier transform is fast."""
+    """Return the smallest size of at least ``side`` that is a product of small primes, for a fast Fourier transform."""
     while True:
         rest = side
         for prime in (2, 3, 5, 7):
@@ -95,22 +96,23 @@ def fft_size(side: int) -> int:
 
 
 def soft_clip_step(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float) -> Tensor:
-    """Take a step against a direction, slowed down where it would run into black or white.
+    """Take a step against a direction, shrunk where it would run into black or white.
 
-    A step outward is taken whole where its own length and ``knee`` levels are left before the bound; nearer to it, it shrinks
-    in proportion to the room left, as under a sigmoid parametrisation. So values approach 0 and 255 without clipping there,
-    however large the step.
+    A step outward is unchanged if its own length plus ``knee`` levels are left before the bound; closer to it, the step shrinks
+    in proportion to the room left, as with a sigmoid parametrisation. So values approach 0 and 255 without clipping, however
+    large the step.
 
     Args:
         picture: float32, 0..255.
-        direction: of its shape.
-        size: what the direction is multiplied by, above 0.
+        direction: same shape as ``picture``.
+        size: factor of the direction, above 0.
+        knee: levels before the bound, besides the step's length, over which the step shrinks.
 
     Returns:
         The picture after the step.
     """
     steps = direction * size
-    # By signs: on a CPU a choice between two values for each pixel takes longer than both of them.
+    # With signs: on a CPU, choosing between two values per pixel takes longer than computing both.
     room = torch.sign(direction).mul_(picture - MIDDLE).add_(MIDDLE)
     share = room.div_(steps.abs().add_(knee)).clamp_max_(1.0)
     return torch.addcmul(picture, steps, share, value=-1)
@@ -129,9 +131,9 @@ def normalise_local_contrast(
     Args:
         picture: (1, 3, H, W) float32, 0..255.
         grid: cells (rows, columns) over which statistics are taken.
-        pull: share of the excess taken off, 0..1.
-        mean_slack: how far a cell's mean may lie from mid-grey before it is pulled back, in levels.
-        contrast: standard deviation about the cell's mean above which deviation is shrunk, in levels.
+        pull: share of the excess to remove, 0..1.
+        mean_slack: how far a cell's mean may be from mid-grey before it is pulled back, in levels.
+        contrast: standard deviation about the cell's mean above which the deviation is reduced, in levels.
         chroma: the same for the distance of colours from grey.
 
     Returns:
@@ -140,7 +142,7 @@ def normalise_local_contrast(
     size = (picture.shape[-2], picture.shape[-1])
     grid = (min(grid[0], size[0]), min(grid[1], size[1]))
 
-    # To go from cells to pixels by bilinear interpolation is a product of matrices, one for each direction.
+    # Bilinear interpolation from cells to pixels is a product with one matrix per direction.
     down, across = (filters(count, side, device=picture.device) for count, side in zip(grid, size, strict=True))
 
     def spread(cells: Tensor) -> Tensor:
@@ -150,13 +152,13 @@ def normalise_local_contrast(
     luma = (red + green).add_(blue).mul_(1 / 3)
     mean_cells = F.adaptive_avg_pool2d(luma, grid)
     deviation = luma - spread(mean_cells)
-    # Every second row tells as much of a cell as all of them.
+    # Every second row describes a cell as well as all of them.
     some = 2 if size[0] >= 4 * grid[0] else 1
     deviation_cells = F.adaptive_avg_pool2d(deviation[:, :, ::some].square(), grid).sqrt().clamp_min(1e-3)
     gain = spread(1 - pull * (1 - (contrast / deviation_cells).clamp_max(1.0)))
     offset = mean_cells - 127.5
     back_cells = pull * (offset - offset.clamp(-mean_slack, mean_slack))
-    # The mean square of the distances from grey is a ninth of that between the channels, added up.
+    # The mean square of the distances from grey is a ninth of the sum of the squared differences between channels.
     red, green, blue = (channel[:, :, ::some] for channel in (red, green, blue))
     colour = (red - green).square_()
     for one, other in ((green, blue), (blue, red)):
@@ -169,7 +171,7 @@ def normalise_local_contrast(
 
 
 def reduce_detail(picture: Tensor, grid: tuple[int, int], keep: float | Tensor) -> Tensor:
-    """Take contrast from the detail of a picture and leave its large shapes.
+    """Reduce the contrast of a picture's detail and leave its large shapes.
 
     Args:
         picture: (1, 3, H, W) float32.

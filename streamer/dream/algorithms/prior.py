@@ -1,9 +1,9 @@
-"""What pictures look like at close range, fitted to photographs: a Student-t prior on whitened 8x8x3 patches.
+"""Statistics of natural pictures at close range, fitted to photographs: a Student-t prior on whitened 8x8x3 patches.
 
-A patch, less the level 128, is projected on 192 filters that make natural patches white and sparse; the penalty is the mean of
+A patch, minus the level 128, is projected on 192 filters that make natural patches white and sparse; the penalty is the mean of
 log(1 + z²/ν), the energy of a product of Student-t experts (Welling, Hinton, Osindero 2002, 'Learning Sparse Topographic
-Representations with Products of Student-t Distributions', section 2), summed over pooled copies of the picture so that coarse
-structure is held to the same statistics as fine. The same photographs give the colours that decorrelate the ascent.
+Representations with Products of Student-t Distributions', section 2), summed over pooled copies of the picture, so that coarse
+and fine structure follow the same statistics. The same photographs give the colours that decorrelate the ascent.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from torch import Tensor
 PATCH = 8
 """Side of a patch in pixels."""
 LEVEL = 128.0
-"""Grey level that patches are measured from."""
+"""Grey level that is subtracted from patches."""
 KEYS = ("filters", "nu", "colour")
 
 
 class PriorError(Exception):
-    """A prior file that cannot be read or photographs that cannot be fitted."""
+    """A prior file cannot be read, or photographs cannot be fitted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PriorParameters:
-    """What is fitted on photographs."""
+    """The parameters that are fitted to photographs."""
 
     filters: Tensor
-    """(192, 3, 8, 8) float32, for values in 0..255 less 128; responses to natural patches have unit variance."""
+    """(192, 3, 8, 8) float32, for values in 0..255 minus 128; responses to natural patches have unit variance."""
     nu: float
     """Scale of the Student-t distribution."""
     colour: Tensor
@@ -46,29 +46,29 @@ class PriorParameters:
         """Read a fitted prior.
 
         Raises:
-            PriorError: not a prior file; names the file and what is wrong.
+            PriorError: not a prior file; the message names the file and what is wrong.
         """
         try:
             with safe_open(path, "pt") as file:
                 missing = [key for key in KEYS if key not in file.keys()]  # noqa: SIM118  (not a mapping)
                 if missing:
-                    raise PriorError(f"{path}: no tensor {missing[0]!r} in it; make one with 'zoomdream fit-prior'")
+                    raise PriorError(f"{path}: no tensor {missing[0]!r}; make a prior file with 'zoomdream fit-prior'")
                 filters, nu, colour = (file.get_tensor(key).float() for key in KEYS)
         except (OSError, SafetensorError) as error:
             raise PriorError(f"{path}: cannot be read as a patch prior ({error})") from error
         if filters.shape[1:] != (3, PATCH, PATCH) or colour.shape != (3, 3):
-            raise PriorError(f"{path}: filters are {tuple(filters.shape)}, must be (n, 3, {PATCH}, {PATCH})")
+            raise PriorError(f"{path}: filters have shape {tuple(filters.shape)}; must be (n, 3, {PATCH}, {PATCH})")
         return cls(filters, float(nu), colour)
 
     def write(self, path: Path) -> None:
-        """Write as safetensors."""
+        """Write the parameters as a safetensors file."""
         save_file(
             {"filters": self.filters.contiguous(), "nu": torch.tensor(self.nu), "colour": self.colour.contiguous()}, str(path)
         )
 
 
 def _patches(pictures: Iterable[np.ndarray], per_picture: int, generator: np.random.Generator) -> np.ndarray:
-    """Random patches (n, 3, 8, 8) float32, less 128, at full size and halved; pictures smaller than a patch are passed over."""
+    """Draw random patches (n, 3, 8, 8) float32, minus 128, at full and half size; skip pictures smaller than a patch."""
     found = []
     for picture in pictures:
         full = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None] - LEVEL
@@ -94,19 +94,19 @@ def fit(
 ) -> PriorParameters:
     """Fit filters, scale and colours to photographs.
 
-    The patches are whitened by their principal components (with a floor that keeps camera noise from being blown up), then
-    turned by the rotation under which a product of Student-t experts finds them most likely (independent component analysis
-    by fixed-point iteration, Hyvärinen 1999, with the Student-t score as its nonlinearity).
+    The patches are whitened by their principal components (with a floor that keeps camera noise from being amplified), then
+    rotated so that a product of Student-t experts gives them the highest likelihood (independent component analysis by
+    fixed-point iteration, Hyvärinen 1999, with the Student-t score as its nonlinearity).
 
     Args:
         pictures: (H, W, 3) uint8 RGB photographs.
-        seed: of the choice of patches.
-        per_picture: patches taken from each.
+        seed: seed of the choice of patches.
+        per_picture: number of patches from each photograph.
         rounds: fixed-point iterations.
-        progress: told the fraction done.
+        progress: called with the fraction done, 0..1.
 
     Raises:
-        PriorError: nothing to fit.
+        PriorError: no photograph is large enough.
     """
     generator = np.random.default_rng(seed)
     patches = _patches(pictures, per_picture, generator)
