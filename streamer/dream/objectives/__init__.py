@@ -1,1 +1,1 @@
-"""What the ascent climbs: one file for each kind of target, and what puts several of them together."""
+"""Objectives: one file for each kind of target, and the modules that combine several targets."""

@@ -1,6 +1,6 @@
-"""Some channels of a layer: their mean before the ReLU, which has a gradient where they are silent.
+"""Chosen channels of a layer: their mean before the ReLU, which has a gradient even where they are inactive.
 
-Olah, Mordvintsev, Schubert 2017, 'Feature Visualization'; less the response of the whole layer.
+Olah, Mordvintsev, Schubert 2017, 'Feature Visualization'; here minus the response of the whole layer.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from streamer.dream.objectives.objective import LayerObjective, masked_mean
 from streamer.messages.scenes import Kind, Target
 
 RIVALS = 2.0
-"""How much the layer's response, a root mean square, counts against that of chosen channels: without it, what excites them all
-rises too, and others end above them. Taken position by position, so that pictures can be dreamt in tiles."""
+"""Weight of the layer's response, a root mean square, against that of the chosen channels. Without it, patterns that excite all
+channels rise too, and other channels end above the chosen ones. Computed per position, so that pictures can be tiled."""
 
 
 class Channels(LayerObjective):
-    """Chosen channels, and no others."""
+    """The objective of chosen channels of a layer."""
 
     name = Kind.CHANNELS
 
     def hook(self, target: Target) -> LayerHook:
-        """The layer before its ReLU."""
+        """Return the hook of the layer before its ReLU."""
         return LayerHook(self.layer(target), raw=True)
 
     def value_map(self, seen: Tensor, target: Target) -> Tensor:
-        """Their mean less the layer's response, (h, w)."""
+        """Return the channels' mean minus the layer's response, (h, w)."""
         response = (seen[0].relu().square().mean(0) + 1e-6).sqrt()
         return seen[0, list(target.channels)].mean(0) - RIVALS * response
 
     def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
-        """Their mean before the ReLU."""
+        """Return the channels' mean before the ReLU."""
         return masked_mean(seen[0, list(target.channels)].mean(0), mask)

@@ -1,7 +1,7 @@
-"""A class: its logit, never softmax, which rises as well by making the other classes less likely, and that paints nothing.
+"""A class: its logit rather than its softmax, which also rises when other classes become less likely, and that draws nothing.
 
-Simonyan, Vedaldi, Zisserman 2014, 'Deep Inside Convolutional Networks', section 2. The mean of all logits is taken off once: it
-is what raises every class alike, such as contrast.
+Simonyan, Vedaldi, Zisserman 2014, 'Deep Inside Convolutional Networks', section 2. The mean of all logits is subtracted once:
+it rises with everything that raises all classes alike, such as contrast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streamer.messages.scenes import Kind, Target
 
 
 class ClassLogits(Objective):
-    """Classes of a network."""
+    """The objective of a network's classes."""
 
     name = Kind.CLASS
     grouped = True
@@ -28,26 +28,26 @@ class ClassLogits(Objective):
         self._mean = LayerHook(network.classes_layer, channel=MEAN)
 
     def knows(self, target: Target) -> bool:
-        """Whether it has the class."""
+        """Return whether the network has the class."""
         return target.wnid in self._classes
 
     def check(self, target: Target) -> None:
-        """Make sure that it has the class; raises ``DreamError``."""
+        """Check that the network has the class; raise ``DreamError`` otherwise."""
         if target.wnid not in self._classes:
             raise DreamError(f"{self.network.name} does not know '{target.label}' ({target.wnid})")
 
     def hook(self, target: Target) -> LayerHook:
-        """The class' logits."""
+        """Return the hook of the class' logits."""
         return LayerHook(self.network.classes_layer, channel=self._classes[target.wnid])
 
     def shared_hook(self, target: Target) -> LayerHook:
-        """The mean of all logits."""
+        """Return the hook of the mean of all logits."""
         return self._mean
 
     def value_map(self, seen: Tensor, target: Target) -> Tensor:
-        """The logit, (h, w)."""
+        """Return the class' logit, (h, w)."""
         return seen[0, 0]
 
     def shared_loss(self, seen: Tensor) -> Tensor:
-        """The mean of all logits and places."""
+        """Return the mean over all logits and positions."""
         return seen.mean()

@@ -1,7 +1,8 @@
-"""Several networks dream one picture: whose turn it is.
+"""The objective of an ensemble: which of several networks sees the picture in a step.
 
-Of a class, each network that knows it has its turn, one a step, at each of its scales. What only one of them takes for a thing
-does not last, and what they agree on is recognised by others, too. Layers and guides belong to the first that has them.
+For a class, the networks that know it take turns, one per step, each at all of its views. Patterns that only one network takes
+for an object do not last; other networks, too, recognise the objects on which they agree. Layers and guides belong to the first
+network that has them.
 """
 
 from __future__ import annotations
@@ -19,25 +20,26 @@ from streamer.dream.objectives.views import TransformFor
 from streamer.messages.scenes import Region, Target
 
 ViewsByNetwork = Mapping[str, Sequence[float]]
-"""The sizes at which a network sees the picture, taken in turn, by its name: the shorter side as multiples of what it was
-trained on."""
+"""The sizes at which a network sees the picture, in turn, by the network's name: the shorter side as multiples of the side of
+its training pictures."""
 
 
 class EnsembleObjective:
-    """The loss of the scenes on air as the networks of an ensemble see it."""
+    """The loss of the current scenes for the networks of an ensemble."""
 
     def __init__(self, ensemble: Ensemble, tile_px: int = TILE_PX, combine: Literal["in_turn", "added"] = "in_turn") -> None:
-        """Climb what these networks see.
+        """Prepare an objective for each network.
 
         Args:
-            tile_px: of pictures with more pixels than a square of this side gradients are taken tile by tile.
-            combine: whether one network sees the picture in each step, or all of them do.
+            ensemble: the networks.
+            tile_px: gradients are computed in tiles for pictures with more pixels than a square of this side.
+            combine: whether one network sees the picture in each step, or all of them.
         """
         self._objectives = tuple(SceneObjective(network, tile_px) for network in ensemble.members)
         self._combine = combine
 
     def check(self, target: Target) -> None:
-        """Make sure that a target can be dreamt; a guide is read here.
+        """Check that a target can be rendered; read its guide.
 
         Raises:
             DreamError: no network has such a class, layer or channel, or the guide cannot be read.
@@ -52,19 +54,19 @@ class EnsembleObjective:
         views: ViewsByNetwork | None = None,
         show: TransformFor | None = None,
     ) -> Tensor:
-        """The loss's gradient over the picture in one step: against it lies what is asked for.
+        """Return the loss's gradient over the picture in one step; a step against it renders the targets.
 
-        Where networks have a part each, their gradients are divided by their size, and count by share and area.
+        If several networks take part, their gradients are divided by their size and weighted by share and area.
 
         Args:
             picture: (1, 3, H, W) float32 RGB in 0..255.
-            weighted: what is on air; its targets have passed ``check``.
-            number: counts the steps: it decides whose turn it is.
-            views: of each network; None for one each.
-            show: how they see the picture; None for as it is.
+            weighted: regions and shares; their targets have passed ``check``.
+            number: number of the step, which determines the network's turn.
+            views: the views of each network; None for one each.
+            show: returns a network's view of the picture; None for the unchanged picture.
 
         Returns:
-            Of the picture's shape. Only its direction and its sizes relative to each other mean something.
+            A gradient of the picture's shape. Its scale is arbitrary.
         """
         parts: dict[tuple[SceneObjective, float], list[tuple[Region, float]]] = {}
         for region, share in weighted:
@@ -78,11 +80,11 @@ class EnsembleObjective:
                 return gradient
             gradient = gradient * (gradient_weight(part) / rms(gradient))
             total = gradient if total is None else total + gradient
-        assert total is not None, "something is on air"
+        assert total is not None, "there is at least one region"
         return total
 
     def turn(self, weighted: WeightedRegions, number: int, views: ViewsByNetwork) -> tuple[Network, float] | None:
-        """The one network, and its view, that sees the picture for all that is on air; None where several do."""
+        """Return the only network, and its view, that sees the picture for all regions; None if there are several."""
         turns = {turn for region, _ in weighted for turn in self._turns(region.target, number, views)}
         if len(turns) != 1:
             return None
@@ -90,7 +92,7 @@ class EnsembleObjective:
         return objective.network, view
 
     def _turns(self, target: Target, number: int, views: ViewsByNetwork | None) -> list[tuple[SceneObjective, float]]:
-        """Who sees the picture for a target in one step, and at which view."""
+        """Return the objectives, and their views, that see the picture for a target in one step."""
         able = self._able(target)
         each = [[(objective, view) for view in (views[objective.network.name] if views else (1.0,))] for objective in able]
         if self._combine == "added":

@@ -1,6 +1,6 @@
-"""A picture whose features the dream is to take on.
+"""A guide: a picture whose features the dream takes on.
 
-At each position the dream's features are pulled toward that feature vector of the guide with the largest dot product (Google's
+At each position the dream's features are pulled toward the guide's feature vector with the largest dot product (Google's
 DeepDream notebook 2015, 'Controlling dreams').
 """
 
@@ -24,17 +24,17 @@ from streamer.media.fit import fitted
 from streamer.messages.scenes import Kind, Target
 
 MOST_FEATURES = 4096
-"""Feature vectors of a guide that are kept, evenly spread over it: near the picture layers have ten times as many."""
+"""Most feature vectors of a guide, evenly spread over it: layers near the picture have ten times as many."""
 CHUNK = 1 << 23
-"""Dot products at a time: 32 MB."""
+"""Dot products computed at a time: 32 MB."""
 KEPT = 16
-"""Guides whose features are kept; with one more all are read anew."""
+"""Most guides in the cache; when one more is needed, all are dropped and read again."""
 _SENT_GUIDES: ContextVar[Mapping[str, np.ndarray]] = ContextVar("guides that were sent")
 
 
 @contextmanager
 def guides_from(pictures: Mapping[str, np.ndarray]) -> Iterator[None]:
-    """Within, take guides from these pictures, (H, W, 3) uint8 by the path that a target names, instead of reading files."""
+    """In this context, take guides from these pictures, (H, W, 3) uint8 by the target's path, instead of reading files."""
     before = _SENT_GUIDES.set(pictures)
     try:
         yield
@@ -43,7 +43,7 @@ def guides_from(pictures: Mapping[str, np.ndarray]) -> Iterator[None]:
 
 
 class GuideFeatures(LayerObjective):
-    """What a layer sees in another picture."""
+    """The objective of a layer's features in another picture."""
 
     name = Kind.GUIDE
 
@@ -52,7 +52,7 @@ class GuideFeatures(LayerObjective):
         self._guides: dict[tuple[str, str], Guide] = {}
 
     def check(self, target: Target) -> None:
-        """Make sure that it has the layer, and read the picture; raises ``DreamError``."""
+        """Check that the network has the layer, and read the guide; raise ``DreamError`` otherwise."""
         super().check(target)
         try:
             self._guide(target)
@@ -60,11 +60,11 @@ class GuideFeatures(LayerObjective):
             raise DreamError(f"the guide: {error}") from error
 
     def value_map(self, seen: Tensor, target: Target) -> Tensor:
-        """The dot product with the guide's feature vector that is followed, (h, w)."""
+        """Return the dot product with the nearest feature vector of the guide, (h, w)."""
         return self._guide(target).similarity(seen[0])
 
     def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
-        """The mean cosine between the picture's features and those of the guide that they follow."""
+        """Return the mean cosine between the picture's features and their nearest ones of the guide."""
         return masked_mean(self._guide(target).cosine(seen[0]), mask)
 
     def _guide(self, target: Target) -> Guide:
@@ -72,8 +72,8 @@ class GuideFeatures(LayerObjective):
         if key not in self._guides:
             if len(self._guides) >= KEPT:
                 self._guides.clear()
-            at_hand = _SENT_GUIDES.get(None)
-            picture = read_image(Path(target.guide).expanduser()) if at_hand is None else at_hand[target.guide]
+            sent = _SENT_GUIDES.get(None)
+            picture = read_image(Path(target.guide).expanduser()) if sent is None else sent[target.guide]
             self._guides[key] = Guide.seen(self.network, picture, key[1])
         return self._guides[key]
 
@@ -82,20 +82,20 @@ class Guide:
     """The feature vectors of a guide at one layer."""
 
     def __init__(self, features: Tensor) -> None:
-        """Take the features, (C, n) float32."""
+        """Store the features, (C, n) float32."""
         self._features = features
 
     @classmethod
     def seen(cls, network: Network, picture: np.ndarray, layer: str) -> Guide:
-        """The features of a picture (H, W, 3) uint8, seen at the size at which the network knows its objects."""
+        """Compute the features of a picture (H, W, 3) uint8, scaled to the size at which the network knows its objects."""
         shorter, side = min(picture.shape[:2]), network.trained_px
-        # Long panoramas are cut: past three times their height they would only cost time.
+        # Long panoramas are cropped to three times their height: more would only cost time.
         height, width = (min(3 * side, max(side, round(side * edge / shorter))) for edge in picture.shape[:2])
         return cls.of(network, fitted(picture, (height, width), fine=True), layer)
 
     @classmethod
     def of(cls, network: Network, picture: np.ndarray, layer: str) -> Guide:
-        """The features of a picture (H, W, 3) uint8 as it is."""
+        """Compute the features of a picture (H, W, 3) uint8 at its own size."""
         x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float().to(network.device)
         with torch.no_grad():
             seen = network.look(x, [LayerHook(layer)])[LayerHook(layer)][0].flatten(1)
@@ -103,7 +103,7 @@ class Guide:
         return cls(seen[:, ::every].contiguous())
 
     def nearest(self, seen: Tensor) -> Tensor:
-        """The guide's vector with the largest dot product at each position: (C, h, w) for features (C, h, w)."""
+        """Return the guide's vector with the largest dot product at each position: (C, h, w) for features (C, h, w)."""
         with torch.no_grad():
             flat = seen.detach().flatten(1)
             rows = max(1, CHUNK // self._features.shape[1])
@@ -111,9 +111,9 @@ class Guide:
             return self._features[:, best].view_as(seen)
 
     def similarity(self, seen: Tensor) -> Tensor:
-        """The largest dot product at each position, (h, w), for features (C, h, w); its gradient is the guide's vector."""
+        """Return the largest dot product at each position, (h, w), of features (C, h, w); its gradient is that vector."""
         return (seen * self.nearest(seen)).sum(0)
 
     def cosine(self, seen: Tensor) -> Tensor:
-        """The cosine of the angle to that vector at each position, (h, w); 0 where there is nothing to compare."""
+        """Return the cosine of the angle to the nearest vector at each position, (h, w); 0 for a zero vector."""
         return torch.nn.functional.cosine_similarity(seen, self.nearest(seen), dim=0)

@@ -1,4 +1,4 @@
-"""Where a region lies in a map of the picture."""
+"""Masks of regions over a map of the picture."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ EDGE = 0.12
 
 
 def region_mask(box: Box, size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
-    """A region's soft mask over a map of the picture.
+    """Return a region's soft mask over a map of the picture.
 
     Args:
-        box: where the region lies in the picture.
+        box: the region in the picture.
         size: (height, width) of the map.
 
     Returns:
-        (height, width) float32 in 0..1: 1 inside, a half on an inner edge, 0 outside; the picture's own edges are not soft.
+        (height, width) float32 in 0..1: 1 inside, 0.5 on an inner edge, 0 outside; the picture's own edges are not soft.
     """
     return region_masks(torch.tensor([box], dtype=torch.float32, device=device), size)[0]
 
 
 def region_masks(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The masks of several regions, (n, height, width), for boxes (n, 4) that only the device knows."""
+    """Return the masks of several regions, (n, height, width), for boxes (n, 4) that only the device knows."""
 
     def ramp(low: Tensor, high: Tensor, count: int) -> Tensor:
         at = (torch.arange(count, device=boxes.device) + 0.5) / count
-        # Without numbers of the host's among the tensors: those would have to be copied, which a GPU cannot record.
+        # No Python numbers become tensors here: they would be copied from the host, which a CUDA graph cannot record.
         rise = torch.maximum(((at - low) / EDGE + 0.5).clamp(0, 1), (low <= 0).float())
         fall = torch.maximum(((high - at) / EDGE + 0.5).clamp(0, 1), (high >= 1).float())
         return torch.minimum(rise, fall)

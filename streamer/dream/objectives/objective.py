@@ -1,7 +1,7 @@
-"""What one kind of target is to a network: who can dream it, where to look, and what each position is worth.
+"""The interface of one kind of target: which networks know it, which layer it uses, and the value of each position.
 
-A kind is a subclass of ``Objective``, in a file of its own, listed in ``registry``. Shares, areas, fades, tiles and several
-kinds at once are the business of ``scene``: a kind knows nothing of them.
+A kind is a subclass of ``Objective``, in a file of its own, listed in ``registry``. ``scene`` handles shares, areas, fades,
+tiles and several kinds at once; a kind knows nothing of them.
 """
 
 from __future__ import annotations
@@ -19,77 +19,77 @@ from streamer.messages.scenes import Target
 
 
 class Objective(ABC):
-    """One kind of target, as one network sees it.
+    """One kind of target for one network.
 
     Losses are ``shared_loss(map) − Σ regions weight · mean(mask · value_map(map, target))``, once for each group.
     """
 
     name: ClassVar[str]
-    """As ``ByteWriter.kind`` has it."""
+    """Name of the kind, see ``Kind``."""
     grouped: ClassVar[bool] = False
-    """Whether all targets of the kind share one loss, since their worths have one unit and one map; else each has its own,
-    whose gradient is divided by its size where several meet."""
+    """Whether all targets of the kind share one loss, since their values have one unit and one map. Otherwise each target has a
+    loss of its own, and with several losses each gradient is divided by its size."""
     in_turn: ClassVar[bool] = False
-    """Whether every network that knows a target dreams it, one after the other; else it belongs to the first."""
+    """Whether all networks that know a target take turns; otherwise it belongs to the first one."""
 
     def __init__(self, network: Network) -> None:
-        """Prepare for a network; what is expensive waits until it is asked for."""
+        """Prepare for a network; expensive work waits until it is needed."""
         self.network = network
 
     @abstractmethod
     def knows(self, target: Target) -> bool:
-        """Whether the network has what a target asks for."""
+        """Return whether the network has the target's class, layer or channels."""
 
     @abstractmethod
     def check(self, target: Target) -> None:
-        """Make sure that a target can be dreamt; files are read here.
+        """Check that a target can be rendered; read its files.
 
         Raises:
-            DreamError: says what the network lacks, and what is near.
+            DreamError: the message says what the network lacks, and lists near matches.
         """
 
     @abstractmethod
     def hook(self, target: Target) -> LayerHook:
-        """Where in the network to look."""
+        """Return the hook of the layer that ``value_map`` needs."""
 
     @abstractmethod
     def value_map(self, seen: Tensor, target: Target) -> Tensor:
-        """What each position is worth, (h, w); the gradient raises its mean over the target's region.
+        """Return the value of each position, (h, w); the gradient raises its mean over the target's region.
 
         Args:
-            seen: (1, C, h, w) float32, what the hook shows, or a piece of it: a position may not depend on others.
+            seen: (1, C, h, w) float32, the hook's output or a piece of it: a position may not depend on others.
         """
 
     def shared_hook(self, target: Target) -> LayerHook:
-        """Where in the network to look for ``shared_loss``, in the layer at which ``hook`` looks."""
+        """Return the hook of ``shared_loss``, in the same layer as ``hook``."""
         return self.hook(target)
 
     def shared_loss(self, seen: Tensor) -> Tensor:
-        """What is taken off once for all targets of a group, a scalar, given what ``shared_hook`` shows."""
+        """Return a loss that counts once for all targets of a group, a scalar, from the output of ``shared_hook``."""
         return seen.new_zeros(())
 
     def score(self, seen: Tensor, target: Target, mask: Tensor) -> float:
-        """How much a whole map (1, C, h, w) shows of a target under a mask (h, w), for people; more is better."""
+        """Rate how well a whole map (1, C, h, w) shows a target under a mask (h, w), for display; more is better."""
         return masked_mean(self.value_map(seen, target), mask)
 
 
 class LayerObjective(Objective):
-    """A kind that looks at a layer: the one that the target names, or the network's own choice."""
+    """A kind that uses a layer: the one that the target names, or the network's default."""
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         self._entries = {entry.name: entry for entry in network.layer_entries}
 
     def layer(self, target: Target) -> str:
-        """The layer's name."""
+        """Return the layer's name."""
         return target.layer or self.network.default_layer
 
     def knows(self, target: Target) -> bool:
-        """Whether it has the layer."""
+        """Return whether the network has the layer."""
         return self.layer(target) in self._entries
 
     def check(self, target: Target) -> None:
-        """Make sure that it has the layer and the channels; raises ``DreamError``."""
+        """Check that the network has the layer and the channels; raise ``DreamError`` otherwise."""
         name, layer = self.network.name, self.layer(target)
         if layer not in self._entries:
             near = difflib.get_close_matches(layer.lower(), self._entries, 3, 0.5)
@@ -100,10 +100,10 @@ class LayerObjective(Objective):
             raise DreamError(f"{name}'s layer '{layer}' has no channel {wrong[0]}; they run from 0 to {count - 1}")
 
     def hook(self, target: Target) -> LayerHook:
-        """The layer as it is."""
+        """Return the hook of the layer's output."""
         return LayerHook(self.layer(target))
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> float:
-    """The mean of values (h, w) under a mask (h, w)."""
+    """Return the mean of values (h, w) under a mask (h, w)."""
     return float((mask * values).sum() / mask.sum())

@@ -1,4 +1,4 @@
-"""How large gradients are, and how much regions count against each other."""
+"""The size of gradients, and the weights of regions relative to each other."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 from streamer.messages.scenes import Region
 
 WeightedRegions = Sequence[tuple[Region, float]]
-"""Regions, each with the share of it in the present fade: 0..1, or below 0 for what is to go."""
+"""Regions, each with its share in the current crossfade: 0..1, or below 0 for outgoing ones."""
 
 
 def rms(tensor: Tensor) -> Tensor:
-    """Root mean square, a scalar tensor that is never 0."""
+    """Return the root mean square, a scalar tensor that is never 0."""
     root: Tensor = torch.linalg.vector_norm(tensor) / tensor.numel() ** 0.5
     return root.clamp_min(1e-12)
 
 
 def gradient_weight(group: WeightedRegions) -> float:
-    """How much some regions count against others whose gradients have other units: by their shares and their areas."""
+    """Return a group's weight against others whose gradients have other units: by its regions' shares and areas."""
     total = 0.0
     for region, share in group:
         x0, y0, x1, y1 = region.box

@@ -10,4 +10,4 @@ from streamer.dream.objectives.objective import Objective
 
 ALL: tuple[type[Objective], ...] = (ClassLogits, LayerResponse, Channels, GuideFeatures)
 OBJECTIVES: dict[str, type[Objective]] = {each.name: each for each in ALL}
-"""By the name that ``ByteWriter.kind`` gives."""
+"""The kinds by name, see ``Kind``."""

@@ -1,4 +1,4 @@
-"""The loss of the scenes on air: targets of every kind, each over its own part of the picture, and its gradient."""
+"""The loss of the current scenes, and its gradient: targets of every kind, each over its own part of the picture."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from streamer.dream.objectives.tiling import Losses, MapArea, Tile, Tiling
 from streamer.messages.scenes import Region, Target
 
 TILE_PX = 1280
-"""Side of the square that a network is shown at once, where the settings say nothing else."""
+"""Default side of the square that a network sees at once."""
 KEPT_TILINGS = 16
-"""Tilings that are kept, one for each scene."""
+"""Most tilings in the cache, one for each scene."""
 RemoteTiles = Callable[[Network, Sequence[WeightedRegions], Sequence[Tile[LayerHook]]], Iterable[Sequence[Tensor | None]]]
-"""Looks at tiles with another copy of a network: does what ``SceneObjective.look`` does, in the tiles' order."""
-_REMOTE_TILES: ContextVar[RemoteTiles | None] = ContextVar("who looks at tiles", default=None)
+"""Computes tiles with another copy of a network: like ``SceneObjective.look``, in the tiles' order."""
+_REMOTE_TILES: ContextVar[RemoteTiles | None] = ContextVar("remote tiles", default=None)
 KEPT_MASKS = 256
-"""Masks that are kept: canvas sizes and boxes vary little, and sizes of views a handful."""
+"""Most masks in the cache: there are few canvas sizes, boxes and sizes of views."""
 
 
 @contextmanager
 def tiles_computed_by(look: RemoteTiles) -> Iterator[None]:
-    """Within, have somebody else look at the tiles of large pictures."""
+    """In this context, let ``look`` compute the tiles of large pictures."""
     before = _REMOTE_TILES.set(look)
     try:
         yield
@@ -42,17 +42,18 @@ def tiles_computed_by(look: RemoteTiles) -> Iterator[None]:
 
 
 class SceneObjective:
-    """The loss of the scenes on air as one network sees it, and its gradient over the picture.
+    """The loss of the current scenes for one network, and its gradient over the picture.
 
-    Losses of different kinds have different units: where kinds, layers or guides meet, the gradient of each is divided by its
-    size, and counts by its share and its area.
+    Losses of different kinds have different units: with several kinds, layers or guides, each gradient is divided by its size
+    and weighted by share and area.
     """
 
     def __init__(self, network: Network, tile_px: int = TILE_PX) -> None:
-        """Climb what this network sees.
+        """Prepare all kinds of targets for a network.
 
         Args:
-            tile_px: of pictures with more pixels than a square of this side the gradient is taken tile by tile.
+            network: the network.
+            tile_px: the gradient is computed in tiles for pictures with more pixels than a square of this side.
         """
         self._network = network
         self._tile_px = tile_px
@@ -63,19 +64,19 @@ class SceneObjective:
 
     @property
     def network(self) -> Network:
-        """Whose objective it is."""
+        """The network of this objective."""
         return self._network
 
     def knows(self, target: Target) -> bool:
-        """Whether the network has a target's class or layer."""
+        """Return whether the network has a target's class or layer."""
         return self._kind(target).knows(target)
 
     def in_turn(self, target: Target) -> bool:
-        """Whether every network that knows the target dreams it, one after the other."""
+        """Return whether all networks that know the target take turns."""
         return self._kind(target).in_turn
 
     def check(self, target: Target) -> None:
-        """Make sure that a target can be dreamt; a guide is read here.
+        """Check that a target can be rendered; read its guide.
 
         Raises:
             DreamError: the network has no such class, layer or channel, or the guide cannot be read.
@@ -88,15 +89,15 @@ class SceneObjective:
         weighted: WeightedRegions,
         transform: Callable[[Tensor], Tensor] = lambda picture: picture,
     ) -> Tensor:
-        """The loss's gradient over the picture: against it lies what is asked for. One forward pass.
+        """Return the loss's gradient over the picture, in one forward pass; a step against it renders the targets.
 
         Args:
             picture: (1, 3, H, W) float32 RGB in 0..255.
-            weighted: what is on air; its targets have passed ``check``.
-            transform: how the network is shown the picture, for example shifted and at another size; large ones in tiles.
+            weighted: regions and shares; their targets have passed ``check``.
+            transform: the network's view of the picture, for example shifted and at another size; large views are tiled.
 
         Returns:
-            Of the picture's shape. Only its direction and its sizes relative to each other mean something.
+            A gradient of the picture's shape. Its scale is arbitrary.
         """
         groups: dict[Hashable, list[tuple[Region, float]]] = {}
         for region, share in weighted:
@@ -112,7 +113,7 @@ class SceneObjective:
         return total
 
     def score(self, picture: Tensor, region: Region) -> float:
-        """How much a picture (1, 3, H, W) shows of what a region asks for, as its kind counts it; more is better."""
+        """Rate how well a picture (1, 3, H, W) shows a region's target, in the unit of its kind; more is better."""
         kind = self._kind(region.target)
         hook = kind.hook(region.target)
         with torch.no_grad():
@@ -120,7 +121,7 @@ class SceneObjective:
             return kind.score(seen, region.target, self._mask(region.box, (seen.shape[-2], seen.shape[-1])))
 
     def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[WeightedRegions]) -> Iterator[Tensor]:
-        """The gradients of several losses over the picture, given what the network is shown of it."""
+        """Yield the gradients of several losses over the picture, given the network's view of it."""
         hooks, number = self._hooks(groups), len(groups)
         if shown.shape[-2] * shown.shape[-1] <= self._tile_px**2:
             maps = self._network.look(shown, hooks)
@@ -134,7 +135,7 @@ class SceneObjective:
             yield torch.autograd.grad(shown, picture, part, retain_graph=left > 0)[0]
 
     def look(self, groups: Sequence[WeightedRegions], tile: Tile[LayerHook]) -> list[Tensor | None]:
-        """The gradients of several losses over a tile; as ``Tiling.look`` says."""
+        """Return the gradients of several losses over a tile; see ``Tiling.look``."""
         return self._tiling(self._hooks(groups)).look(tile, self._losses(groups))
 
     def _hooks(self, groups: Sequence[WeightedRegions]) -> frozenset[LayerHook]:
@@ -158,11 +159,11 @@ class SceneObjective:
     def _loss(
         self, maps: Mapping[LayerHook, Tensor], group: WeightedRegions, places: Mapping[LayerHook, MapArea] | None = None
     ) -> Tensor:
-        """Of targets of one group, which look at one place.
+        """Return the loss of one group of targets, which use one layer.
 
         Args:
-            maps: what the network sees, or pieces of it.
-            places: where the pieces lie; they then give their part of the whole's loss. None for whole maps.
+            maps: the network's maps, or pieces of them.
+            places: the areas of the pieces, for their part of the whole loss; None for whole maps.
         """
         first = group[0][0].target
         kind = self._kind(first)

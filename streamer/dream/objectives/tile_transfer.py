@@ -1,4 +1,4 @@
-"""Tiles of large pictures on their way to another process and back, as arrays."""
+"""Tiles of large pictures as arrays, to send them to another process and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.dream.objectives.tiling import Span, Tile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentTile:
-    """A tile, as ``Tile`` has it."""
+    """A tile as arrays; see ``Tile``."""
 
     shown: np.ndarray
     """(1, 3, h, w) float32."""
@@ -27,17 +27,17 @@ class SentTile:
 
 
 def pack_tile(tile: Tile[LayerHook]) -> SentTile:
-    """A tile to be sent."""
+    """Convert a tile to arrays."""
     return SentTile(tile.shown.detach().cpu().numpy(), tile.rows, tile.columns, dict(tile.map_sizes))
 
 
 def tile_gradients(objective: SceneObjective, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
-    """The gradients of several losses over a tile that was sent, to be sent back; as ``SceneObjective.look`` says."""
+    """Return the gradients of several losses over a received tile, as arrays; see ``SceneObjective.look``."""
     shown = torch.from_numpy(np.array(tile.shown)).to(objective.network.device)
-    found = objective.look(groups, Tile(shown, tile.rows, tile.columns, tile.map_sizes))
-    return [None if each is None else each.cpu().numpy() for each in found]
+    gradients = objective.look(groups, Tile(shown, tile.rows, tile.columns, tile.map_sizes))
+    return [None if each is None else each.cpu().numpy() for each in gradients]
 
 
-def unpack_gradients(found: Sequence[np.ndarray | None]) -> list[Tensor | None]:
-    """The gradients that came back."""
-    return [None if each is None else torch.from_numpy(np.array(each)) for each in found]
+def unpack_gradients(gradients: Sequence[np.ndarray | None]) -> list[Tensor | None]:
+    """Convert received gradients to tensors."""
+    return [None if each is None else torch.from_numpy(np.array(each)) for each in gradients]

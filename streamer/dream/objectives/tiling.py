@@ -1,8 +1,8 @@
-"""The gradient of large pictures, tile by tile: the memory of a tile, and the gradient of the whole.
+"""The gradient of large pictures in tiles: exact, in the memory of one tile.
 
-An objective that is a sum over positions of the network's maps can be taken apart: each tile answers for its own positions, is
-shown the picture around them as far as they can see, and its gradient is added where it belongs. Nothing is blended, so there
-is no seam to hide: what comes out is the whole picture's gradient but for rounding.
+An objective that is a sum over positions of the network's maps splits into tiles: each tile owns some positions, sees the
+picture around them up to their receptive field, and adds its gradient in its area. Nothing is blended, so there is no seam to
+hide: the result is the whole picture's gradient, apart from rounding.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Key = TypeVar("Key", bound=Hashable)
 """Names a map, for example a layer's."""
 
 PROBE_PX = 256
-"""Width of the strip first tried to find out how far a position sees."""
+"""Width of the first strip with which the receptive field is measured."""
 PROBE_LIMIT_PX = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
 class MapArea:
-    """Where a piece of a map lies within the whole of it, in positions."""
+    """The area of a piece within a whole map, in positions."""
 
     top: int
     left: int
@@ -36,14 +36,14 @@ class MapArea:
     """(height, width) of the whole map."""
 
     def cut(self, whole: Tensor, piece: Tensor) -> Tensor:
-        """The part of something laid over the whole map, (…, height, width), that lies over the piece."""
+        """Cut the part over ``piece`` out of values over the whole map, (…, height, width)."""
         height, width = piece.shape[-2:]
         return whole[..., self.top : self.top + height, self.left : self.left + width]
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """How far a map's position sees: from ``before`` pixels before its anchor to ``after`` pixels after it."""
+    """The pixels that a map's position sees: from ``before`` pixels before its anchor to ``after`` pixels after it."""
 
     before: int
     after: int
@@ -54,25 +54,25 @@ class Span:
     """A tile along one side of the picture, in pixels."""
 
     start: int
-    """Of what the network is shown; on its grid."""
+    """First pixel that the network sees; a multiple of its grid."""
     stop: int
     first: int
-    """Anchor of the first position that the tile answers for."""
+    """Anchor of the first position that the tile owns."""
     last: int | None
-    """Anchor after its last; None for all there are."""
+    """Anchor after its last position; None for all up to the end."""
 
 
 Losses = Callable[[Mapping[Key, Tensor], Mapping[Key, MapArea]], Sequence[Tensor]]
-"""Given pieces of the maps and where they lie, what these positions contribute to each loss; the sum over all pieces has to be
-the loss of the whole. A map may be missing where a tile has none of its positions."""
+"""Maps pieces of the maps and their areas to their parts of each loss; the sum over all pieces is the loss of the whole. A map
+is missing if the tile owns none of its positions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile(Generic[Key]):
-    """A tile to be looked at, by whoever has the network."""
+    """A tile, to be computed here or by another process that has the network."""
 
     shown: Tensor
-    """(1, 3, h, w) float32: its part of the picture, with what lies around."""
+    """(1, 3, h, w) float32: its part of the picture and the surroundings."""
     rows: Span
     columns: Span
     map_sizes: Mapping[Key, tuple[int, int]]
@@ -80,40 +80,41 @@ class Tile(Generic[Key]):
 
 
 class Tiling(Generic[Key]):
-    """Looks at large pictures through a network, in tiles."""
+    """Computes gradients of large pictures in tiles."""
 
     def __init__(
         self, forward: Callable[[Tensor], Mapping[Key, Tensor]], strides: Mapping[Key, int], tile_px: int, least_px: int
     ) -> None:
-        """Find out how far the network's positions see.
+        """Measure the network's receptive field.
 
         Args:
-            forward: (1, 3, H, W) float32 picture to maps (1, C, h, w).
+            forward: maps a picture, (1, 3, H, W) float32, to maps (1, C, h, w).
             strides: pixels from one position of each map to the next; each divides the largest.
-            tile_px: side of the square that the network may be shown at once. Where its positions see nearly as far, tiles
-                are larger: each answers for half of what it is shown, at least.
-            least_px: smallest side of a picture that gives every map a position of its own.
+            tile_px: side of the square that the network may see at once. If its receptive field is nearly as large, tiles are
+                larger: each owns at least half of what it sees.
+            least_px: smallest side of a picture that gives every map a position.
+
+        Raises:
+            ValueError: a position of a map sees the whole picture.
         """
         self._forward, self._strides = forward, dict(strides)
         self._grid = max(self._strides.values())
-        sights = [_receptive_field(forward, key, stride, self._grid, least_px) for key, stride in self._strides.items()]
-        self._receptive_field = ReceptiveField(
-            max(receptive_field.before for receptive_field in sights), max(receptive_field.after for receptive_field in sights)
-        )
+        fields = [_receptive_field(forward, key, stride, self._grid, least_px) for key, stride in self._strides.items()]
+        self._receptive_field = ReceptiveField(max(field.before for field in fields), max(field.after for field in fields))
         self._tile_px = tile_px
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """How far the positions of any of the maps see, at most."""
+        """The largest receptive field of all maps."""
         return self._receptive_field
 
     @property
     def shown_px(self) -> int:
-        """Side of the largest square that the network is shown at once."""
+        """Side of the largest square that the network sees at once."""
         return self._own_px + self._receptive_field.before + self._receptive_field.after + self._grid
 
     def count(self, size: tuple[int, int]) -> int:
-        """How many tiles a picture of (height, width) takes."""
+        """Return the number of tiles of a picture of (height, width)."""
         return math.prod(len(list(self._spans(side))) for side in size)
 
     def gradients(
@@ -122,16 +123,16 @@ class Tiling(Generic[Key]):
         losses: Losses[Key],
         remote: Callable[[Sequence[Tile[Key]]], Iterable[Sequence[Tensor | None]]] | None = None,
     ) -> list[Tensor]:
-        """The gradients of some losses over the picture, (1, 3, H, W) each.
+        """Return the gradients of the losses over the picture, (1, 3, H, W) each.
 
         Args:
             picture: (1, 3, H, W) float32.
-            losses: what pieces of the maps contribute to each loss.
-            remote: does for tiles, in their order, what ``look`` does; None looks at all of them here.
+            losses: computes the pieces' parts of each loss.
+            remote: computes tiles like ``look``, in their order; None computes all of them here.
         """
         map_sizes: dict[Key, tuple[int, int]] = {}
         height, width = picture.shape[-2:]
-        # The last corner comes first: it knows how large the whole maps are.
+        # The last corner comes first: it determines the size of the whole maps.
         spans = [
             (rows, columns) for rows in reversed(list(self._spans(height))) for columns in reversed(list(self._spans(width)))
         ]
@@ -153,10 +154,12 @@ class Tiling(Generic[Key]):
     def look(
         self, tile: Tile[Key], losses: Losses[Key], map_sizes: dict[Key, tuple[int, int]] | None = None
     ) -> list[Tensor | None]:
-        """The gradients of some losses over a tile, of its shape; None where it has nothing to do with one.
+        """Return the gradients of the losses over a tile, of its shape; None for a loss that does not depend on the tile.
 
         Args:
-            map_sizes: filled where the tile is the last corner, of which alone the sizes of the maps can be told.
+            tile: the tile.
+            losses: computes the pieces' parts of each loss.
+            map_sizes: filled from the last corner, the only tile that determines the sizes of the maps; None for other tiles.
         """
         shown = tile.shown.detach().requires_grad_(True)
         known = dict(tile.map_sizes) if map_sizes is None else map_sizes
@@ -172,7 +175,7 @@ class Tiling(Generic[Key]):
     def _pieces(
         self, maps: Mapping[Key, Tensor], rows: Span, columns: Span, map_sizes: dict[Key, tuple[int, int]]
     ) -> tuple[dict[Key, Tensor], dict[Key, MapArea]]:
-        """The positions that a tile answers for, of each map that has any there."""
+        """Return the positions that a tile owns, of each map that has any there, and their areas."""
         pieces: dict[Key, Tensor] = {}
         places: dict[Key, MapArea] = {}
         for key, seen in maps.items():
@@ -190,12 +193,12 @@ class Tiling(Generic[Key]):
 
     @property
     def _own_px(self) -> int:
-        """Pixels along a side that a tile answers for, at most."""
+        """Most pixels along a side that a tile owns."""
         around = self._receptive_field.before + self._receptive_field.after
         return max(self._tile_px - around, around) // self._grid * self._grid or self._grid
 
     def _spans(self, side: int) -> Iterator[Span]:
-        """The tiles along one side, about equally long."""
+        """Yield the tiles along one side, of about equal length."""
         count = math.ceil(side / self._own_px)
         cuts = [round(side * number / count / self._grid) * self._grid for number in range(count)]
         for first, last in zip(cuts, [*cuts[1:], None], strict=True):
@@ -207,7 +210,7 @@ class Tiling(Generic[Key]):
 def _receptive_field(
     forward: Callable[[Tensor], Mapping[Key, Tensor]], key: Key, stride: int, grid: int, least_px: int
 ) -> ReceptiveField:
-    """How far a position sees: one column of a strip is not a number, and spoils whatever sees it."""
+    """Measure the receptive field: one column of a strip is NaN, and so are all positions that see it."""
     width = PROBE_PX
     while width <= PROBE_LIMIT_PX:
         at = width // 2 // grid * grid
@@ -215,8 +218,8 @@ def _receptive_field(
         strip[..., at] = math.nan
         with torch.no_grad(), unfused():
             seen = forward(strip)[key]
-        spoilt = seen.isnan().any(dim=1)[0].any(dim=0).nonzero()[:, 0].tolist()
-        if spoilt and spoilt[0] > 0 and spoilt[-1] < seen.shape[-1] - 1:
-            return ReceptiveField(before=spoilt[-1] * stride - at + stride - 1, after=at - spoilt[0] * stride + stride)
+        reached = seen.isnan().any(dim=1)[0].any(dim=0).nonzero()[:, 0].tolist()
+        if reached and reached[0] > 0 and reached[-1] < seen.shape[-1] - 1:
+            return ReceptiveField(before=reached[-1] * stride - at + stride - 1, after=at - reached[0] * stride + stride)
         width *= 2
-    raise ValueError(f"a position of '{key}' sees the whole picture: there is nothing to take apart")
+    raise ValueError(f"a position of '{key}' sees the whole picture, so the picture cannot be tiled")
