@@ -1,9 +1,9 @@
-"""In which form a network computes on a CPU: its precision, and how its pictures lie in memory.
+"""The format in which a network computes on a CPU: its precision and its memory layout.
 
-What is fastest differs from CPU to CPU and from network to network, and nobody can tell beforehand. So a worker that waits
-measures it once, in ``networks.format_benchmark``; what it found lies in the cache folder and counts from the next start on.
+The fastest format depends on the CPU and the network, and cannot be predicted. So an idle worker measures it once, with
+``networks.format_benchmark``; the result is saved in the cache folder and used from the next start on.
 
-No torch: the renderer's own process reads this.
+No torch: the renderer's own process imports this.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 Precision = Literal["float32", "bfloat16"]
 Layout = Literal["channels_last", "channels_first"]
 MARGIN = 0.85
-"""A form is taken in place of the usual one if it takes no more than this share of its time. Other programs that run meanwhile
-make less of a difference between medians of rounds that take turns."""
+"""A format replaces the usual one if it takes at most this share of its time. Other load on the machine makes less of a
+difference, since the formats take turns and medians are compared."""
 LEAST_ROUNDS = 3
-"""Rounds without which nothing is said."""
+"""Fewest rounds for a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeFormat:
-    """How a network computes."""
+    """A precision and a memory layout."""
 
     precision: Precision
     layout: Layout
@@ -42,9 +42,9 @@ class ComputeFormat:
         return f"{self.precision}, {self.layout}"
 
     @classmethod
-    def of(cls, told: object) -> ComputeFormat | None:
-        """A form from its text; None if it is none."""
-        precision, _, layout = str(told).partition(", ")
+    def of(cls, text: object) -> ComputeFormat | None:
+        """Parse a format; None if the text is no format."""
+        precision, _, layout = str(text).partition(", ")
         known = precision in get_args(Precision) and layout in get_args(Layout)
         return cls(precision, layout) if known else None  # type: ignore[arg-type]
 
@@ -53,48 +53,49 @@ COMPUTE_FORMATS = tuple(ComputeFormat(precision, layout) for precision in get_ar
 
 
 def fastest_format(times: Mapping[ComputeFormat, Sequence[float]], usual: ComputeFormat) -> ComputeFormat:
-    """The form that is faster than the usual one by a clear margin; the usual one where none is, or too little is known.
+    """Return the fastest format, or the usual one if no other is clearly faster or there are too few rounds.
 
     Args:
-        times: seconds of each form, round by round: those of one place were taken one after the other.
-        usual: one of them.
+        times: seconds of each format, round by round.
+        usual: the usual format, one of them.
     """
     found, share = usual, MARGIN
     for form, taken in times.items():
         ratios = [mine / its for mine, its in zip(taken, times[usual], strict=False)]
         if form == usual or len(ratios) < LEAST_ROUNDS:
             continue
-        # Whatever else ran, it was faster at its best, and in most rounds.
+        # Faster both in its best round and in most rounds, whatever the other load.
         if max(median(ratios), min(taken) / min(times[usual])) <= share:
             found, share = form, max(median(ratios), min(taken) / min(times[usual]))
     return found
 
 
 class FormatCache:
-    """What was measured on this machine, by what it depends on."""
+    """The measured formats of this machine, by ``format_key``."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """Look into a file; None is the one in the user's cache folder."""
+        """Use a file; None for the one in the user's cache folder."""
         self._file = CacheFile("forms.json", file)
 
     def get(self, key: str) -> ComputeFormat | None:
-        """The form for a key; None where nothing is known. A file that cannot be read counts for none."""
+        """Return the format for a key; None if there is none, or the file cannot be read."""
         return ComputeFormat.of(self._file.read().get(key))
 
     def put(self, key: str, form: ComputeFormat) -> None:
-        """Keep a form; where nothing can be written it is measured again another time."""
+        """Save a format; if the file cannot be written, a later start measures again."""
         try:
             self._file.write(self._file.read() | {key: str(form)})
         except OSError as error:
-            log.info("what was measured of the network cannot be kept in '%s': %s", self._file.path, error.strerror)
+            log.info("the measured compute format cannot be kept in '%s': %s", self._file.path, error.strerror)
 
 
 def format_key(config: Config, threads: int, file: str = "/proc/cpuinfo") -> str:
-    """What a form depends on: the CPU, torch, the threads, and the networks that are asked for.
+    """Return a text of everything that the fastest format depends on: the CPU, torch, the threads and the networks.
 
     Args:
-        threads: that compute.
-        file: where Linux describes the CPU.
+        config: uses ``network.names``.
+        threads: number of threads that compute.
+        file: the file in which Linux describes the CPU.
     """
     try:
         lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -109,15 +110,15 @@ def format_key(config: Config, threads: int, file: str = "/proc/cpuinfo") -> str
     return f"{models[0] if models else platform.processor() or platform.machine()} | torch {torch} | {threads} | {names}"
 
 
-def with_measured_format(config: Config, threads: int, found: FormatCache | None = None) -> Config:
-    """The settings with the form that was found, where they leave it open."""
+def with_measured_format(config: Config, threads: int, cache: FormatCache | None = None) -> Config:
+    """Return the settings with the measured format, if they leave precision or layout open."""
     if config.device == "cuda" or "auto" not in (config.network.precision, config.network.layout):
         return config
-    form = (found or FormatCache()).get(format_key(config, threads))
+    form = (cache or FormatCache()).get(format_key(config, threads))
     if form is None:
         return config
     changes: dict[str, object] = {}
-    # A layout was measured in one precision; in another nothing is known of it.
+    # A layout was measured in one precision; for others it is unknown.
     if config.network.precision in ("auto", form.precision):
         changes["precision"] = form.precision
         changes["layout"] = form.layout if config.network.layout == "auto" else config.network.layout

@@ -224,10 +224,13 @@ def test_a_file_that_runs_something_is_refused_by_what_reads_it_too(holder, pack
     ("layers", "why"),
     [
         ([1, 2], "holds a list, not layers by name"),
-        ({"conv1": [np.zeros(3, np.float32)]}, "holds no kernels and offsets for 'conv1'"),
-        ({"conv1": [np.zeros((3, 4), np.float32)] * 2}, "holds no kernels and offsets for 'conv1'"),
-        ({"fire2": 3}, "holds no kernels and offsets for 'fire2'"),
-        ({"fire11/squeeze1x1": [np.zeros((1, 1, 3, 4), np.float32)] * 2}, "holds a layer that SqueezeNet has not: 'fire11'"),
+        ({"conv1": [np.zeros(3, np.float32)]}, "holds no kernels and biases for 'conv1'"),
+        ({"conv1": [np.zeros((3, 4), np.float32)] * 2}, "holds no kernels and biases for 'conv1'"),
+        ({"fire2": 3}, "holds no kernels and biases for 'fire2'"),
+        (
+            {"fire11/squeeze1x1": [np.zeros((1, 1, 3, 4), np.float32)] * 2},
+            "holds a layer that SqueezeNet does not have: 'fire11'",
+        ),
     ],
 )
 def test_other_contents(layers, why, package, cache):

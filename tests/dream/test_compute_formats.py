@@ -93,31 +93,31 @@ def test_it_stops_when_told_and_when_its_time_is_over(network):
 
 
 def test_what_was_found_counts_from_the_next_start_on(tmp_path, network, monkeypatch):
-    found = FormatCache(tmp_path / "cache" / "forms.json")
-    assert with_measured_format(CONFIG, 1, found) is CONFIG
+    cache = FormatCache(tmp_path / "cache" / "forms.json")
+    assert with_measured_format(CONFIG, 1, cache) is CONFIG
     monkeypatch.setattr("streamer.dream.networks.format_benchmark.measure", lambda *_: {USUAL: [10, 10, 10], WIDE: [5, 5, 5]})
-    find_fastest_format(CONFIG, network, (48, 64), 1, found=found)
-    assert found.get(format_key(CONFIG, 1)) == WIDE
-    network_config = with_measured_format(CONFIG, 1, found).network
+    find_fastest_format(CONFIG, network, (48, 64), 1, cache=cache)
+    assert cache.get(format_key(CONFIG, 1)) == WIDE
+    network_config = with_measured_format(CONFIG, 1, cache).network
     assert (network_config.precision, network_config.layout) == ("float32", "channels_last")
     assert dtype_for(network_config, torch.device("cpu")) == torch.float32
     assert memory_format_for(network_config) == torch.channels_last
-    assert with_measured_format(CONFIG, 2, found) is CONFIG, "with other threads other things are fast"
+    assert with_measured_format(CONFIG, 2, cache) is CONFIG, "with other threads other things are fast"
     elsewhere = Config(device="cpu", network=NetworkConfig(name="vgg16"))
-    assert with_measured_format(elsewhere, 1, found) is elsewhere
+    assert with_measured_format(elsewhere, 1, cache) is elsewhere
     on_gpu = Config(device="cuda", network=NetworkConfig(name="bundled"))
-    assert with_measured_format(on_gpu, 1, found) is on_gpu
+    assert with_measured_format(on_gpu, 1, cache) is on_gpu
     monkeypatch.setattr("streamer.dream.networks.format_benchmark.measure", lambda *_: pytest.fail("it is known"))
-    find_fastest_format(CONFIG, network, (48, 64), 1, found=found)
+    find_fastest_format(CONFIG, network, (48, 64), 1, cache=cache)
 
 
 def test_settings_go_before_what_was_measured(tmp_path, network, monkeypatch):
-    found = FormatCache(tmp_path / "forms.json")
-    found.put(format_key(CONFIG, 1), OTHER)
+    cache = FormatCache(tmp_path / "forms.json")
+    cache.put(format_key(CONFIG, 1), OTHER)
 
     def of(**asked):
         config = CONFIG.model_copy(update={"network": CONFIG.network.model_copy(update=asked)})
-        return with_measured_format(config, 1, found).network
+        return with_measured_format(config, 1, cache).network
 
     assert of(precision="bfloat16").precision == "bfloat16"
     assert of(precision="bfloat16").layout == "auto", "of that precision nothing is known"
@@ -125,25 +125,25 @@ def test_settings_go_before_what_was_measured(tmp_path, network, monkeypatch):
     assert (of(layout="channels_last").precision, of(layout="channels_last").layout) == ("float32", "channels_last")
     monkeypatch.setattr("streamer.dream.networks.format_benchmark.measure", lambda *_: pytest.fail("it is not asked"))
     asked = CONFIG.model_copy(update={"network": NetworkConfig(name="bundled", precision="float32")})
-    find_fastest_format(asked, network, (48, 64), 1, found=FormatCache(tmp_path / "other.json"))
+    find_fastest_format(asked, network, (48, 64), 1, cache=FormatCache(tmp_path / "other.json"))
 
 
 def test_nothing_is_kept_of_a_machine_too_busy_to_tell(tmp_path, network, monkeypatch):
-    found = FormatCache(tmp_path / "forms.json")
+    cache = FormatCache(tmp_path / "forms.json")
     monkeypatch.setattr("streamer.dream.networks.format_benchmark.measure", lambda *_: {USUAL: [10, 10], WIDE: [5, 5]})
-    find_fastest_format(CONFIG, network, (48, 64), 1, found=found)
-    find_fastest_format(CONFIG, network, (48, 64), 1, stop=lambda: True, found=found)
-    assert found.get(format_key(CONFIG, 1)) is None
+    find_fastest_format(CONFIG, network, (48, 64), 1, cache=cache)
+    find_fastest_format(CONFIG, network, (48, 64), 1, stop=lambda: True, cache=cache)
+    assert cache.get(format_key(CONFIG, 1)) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"KEY": 3}', '{"KEY": "float16, upside_down"}', "\udcff"])
 def test_a_damaged_cache_counts_for_none_and_is_written_anew(tmp_path, text):
     file = tmp_path / "forms.json"
     file.write_bytes(text.replace("KEY", format_key(CONFIG, 1)).encode("utf-8", "surrogateescape"))
-    found = FormatCache(file)
-    assert found.get(format_key(CONFIG, 1)) is None
-    found.put(format_key(CONFIG, 1), FLAT)
-    assert found.get(format_key(CONFIG, 1)) == FLAT
+    cache = FormatCache(file)
+    assert cache.get(format_key(CONFIG, 1)) is None
+    cache.put(format_key(CONFIG, 1), FLAT)
+    assert cache.get(format_key(CONFIG, 1)) == FLAT
     assert json.loads(file.read_text())[format_key(CONFIG, 1)] == "bfloat16, channels_first"
 
 

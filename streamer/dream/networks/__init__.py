@@ -1,1 +1,1 @@
-"""The networks: their layers, their weights, and where those come from."""
+"""The networks: their layers, their weights, and the sources of the weights."""

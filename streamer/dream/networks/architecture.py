@@ -1,4 +1,4 @@
-"""What makes a network besides its weights: its layers, its facts, and how weight files fill it.
+"""The description of a network without its weights: its layers, its properties, and the layout of its weight files.
 
 One file for each network holds its ``Architecture``; ``registry`` lists them.
 """
@@ -16,55 +16,58 @@ from torch import Tensor, nn
 from streamer.dream.networks.weights import NetworkError
 
 CLASSES = 1000
-"""Of ImageNet-1k."""
+"""Number of classes of ImageNet-1k."""
 MEAN = (0.485, 0.456, 0.406)
-"""Of ImageNet's training pictures, RGB in 0..1; torchvision's networks and the bundled one expect it taken off."""
+"""Mean of ImageNet's training pictures, RGB in 0..1; torchvision's networks and the bundled ones expect it subtracted."""
 STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network of ImageNet's thousand classes, and all there is to know of it."""
+    """A network of ImageNet's thousand classes, and its properties."""
 
     name: str
-    """As in ``network.name``."""
+    """The name in ``network.name``."""
     build: Callable[[], OrderedDict[str, nn.Module]]
-    """Makes its layers, in order, by name; the last gives the logits."""
+    """Builds its layers, in order, by name; the last one computes the logits."""
     key_suffix: str
-    """The end of a key by which a file of its weights is known."""
+    """The end of a key that identifies a file of its weights."""
     stride: int
     """Pixels from one position of the map of logits to the next."""
     window: int
-    """Side in pixels of the square that counts as one position's own."""
+    """Side in pixels of the square of one position."""
     min_size: int
-    """Smallest side that the layers can take, px."""
+    """Smallest side that the layers accept, px."""
     default_layer: str
-    """The layer to dream when none is named."""
+    """The layer to use when none is named."""
     keys: Mapping[str, str] | None = None
-    """Our layers' names to those in a weights file; None: the same."""
+    """Maps our layers' names to those in a weights file; None if they are the same."""
     convert: Callable[[Mapping[str, Tensor], Path], Mapping[str, Tensor]] | None = None
-    """Makes a file's tensors those that ``keys`` speaks of; raises ``NetworkError`` where they do not fit."""
+    """Converts a file's tensors to those that ``keys`` names; raises ``NetworkError`` if they do not fit."""
     trained_px: int = 224
     """Side of the pictures it was trained on."""
     mean: tuple[float, float, float] = MEAN
-    """Of the pictures it was trained on, RGB in 0..1."""
+    """Mean of the pictures it was trained on, RGB in 0..1."""
     std: tuple[float, float, float] = STD
     torchvision: str | None = None
-    """Where torchvision keeps its weights' address; None where it has none."""
+    """torchvision's enum with the weights' URL; None if torchvision does not have the network."""
 
 
 def fill(
     layers: Mapping[str, nn.Module], tensors: Mapping[str, Tensor], file: Path, keys: Mapping[str, str] | None = None
 ) -> None:
-    """Give layers a file's tensors; dense weights (out, in * h * w) become convolutions (out, in, h, w), same numbers.
+    """Load a file's tensors into layers; dense weights (out, in * h * w) become convolutions (out, in, h, w), same numbers.
 
-    The layers may have been built on the meta device, which spares drawing random weights first.
+    The layers may be on the meta device, which avoids drawing random weights first.
 
     Args:
-        keys: Our layers' names to the file's; the same names if None.
+        layers: the layers by name.
+        tensors: the file's tensors by key.
+        file: the file, for messages.
+        keys: maps our layers' names to the file's; None if they are the same.
 
     Raises:
-        NetworkError: names the file and the first key that is missing, of another shape or not finite.
+        NetworkError: the message names the file and the first key that is missing, of another shape or not finite.
     """
     for name, layer in layers.items():
         state: dict[str, Tensor] = {}

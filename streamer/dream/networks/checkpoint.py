@@ -1,7 +1,7 @@
-"""Reads the weights out of a file that ``torch.save`` wrote, whatever else is in it, without running any of that.
+"""Reads the weights from a file that ``torch.save`` wrote, with any other contents, without running code from it.
 
-Both forms are known: the zip archive, and the sequence of pickles that torch wrote before 1.6 (2020). The objects are read
-first (``unpickling``), then the numbers of those tensors that are wanted.
+Both formats are supported: the zip archive, and the sequence of pickles that torch wrote before 1.6 (2020). The objects are
+read first (``unpickling``), then the numbers of the model's tensors.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from streamer.dream.networks.unpickling import FOREIGN, Storage, Stored, TorchUn
 T = TypeVar("T")
 
 STATE_DICTS = ("state_dict", "model", "model_state_dict")
-"""Where checkpoints keep the named tensors of their model."""
+"""Keys under which checkpoints store the named tensors of their model."""
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-"""The first two objects of the older form."""
+"""The first two objects of the older format."""
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
-    """The named tensors of a checkpoint's model, on the CPU as stored.
+    """Return the named tensors of a checkpoint's model, on the CPU as stored.
 
     Raises:
         OSError: the file cannot be read.
-        pickle.UnpicklingError: it is damaged, or holds no named tensors; one line says what.
+        pickle.UnpicklingError: the file is damaged, or holds no named tensors; a one-line message says which.
     """
     with file.open("rb") as opened:
         try:
@@ -52,13 +52,14 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
 
 
 def state_dict(loaded: object, kind: type[T]) -> dict[str, T]:
-    """The named tensors in what a file held: a state dict, or a checkpoint with one in it.
+    """Find the named tensors in the contents of a file: a state dict, or a checkpoint that contains one.
 
     Args:
-        kind: what tensors are here.
+        loaded: the contents of the file.
+        kind: the type of its tensors.
 
     Raises:
-        TypeError: there are none.
+        TypeError: there are no named tensors.
     """
     if not isinstance(loaded, Mapping):
         what = "an object of a program's own" if loaded is FOREIGN else f"a {type(loaded).__name__}"
@@ -76,7 +77,7 @@ def _tensors(named: Mapping[object, object], kind: type[T]) -> dict[str, T]:
 
 
 class _Archive(ABC):
-    """A file with objects and, apart from them, runs of numbers."""
+    """A file with objects and, separately, the numbers of their storages."""
 
     byteorder = "little"
 
@@ -85,29 +86,29 @@ class _Archive(ABC):
 
     @abstractmethod
     def load(self) -> object:
-        """The objects, tensors among them as ``Stored``."""
+        """Return the objects, with tensors as ``Stored``."""
 
     @abstractmethod
     def bytes_of(self, storage: Storage) -> bytes:
-        """A storage's numbers as they are in the file."""
+        """Return a storage's numbers as they are in the file."""
 
     def tensor(self, stored: Stored) -> Tensor:
-        """A tensor with its numbers; those that share a storage in the file share it here."""
+        """Return a tensor with its numbers; tensors that share a storage in the file share it here."""
         storage = stored.storage
         if storage not in self._read:
-            data, wide = bytearray(self.bytes_of(storage)), storage.dtype.itemsize
-            if len(data) < storage.count * wide:
-                raise pickle.UnpicklingError(f"a run of numbers ends after {len(data)} of {storage.count * wide} bytes")
+            data, itemsize = bytearray(self.bytes_of(storage)), storage.dtype.itemsize
+            if len(data) < storage.count * itemsize:
+                raise pickle.UnpicklingError(f"a storage ends after {len(data)} of {storage.count * itemsize} bytes")
             values = torch.frombuffer(data, dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
             if self.byteorder != sys.byteorder:
-                part = wide // 2 if storage.dtype.is_complex else wide
+                part = itemsize // 2 if storage.dtype.is_complex else itemsize
                 values = values.view(-1, part).flip(1).flatten()
             self._read[storage] = values.view(storage.dtype)
         return self._read[storage].as_strided(stored.size, stored.stride, stored.offset)
 
 
 class _Zip(_Archive):
-    """The form since torch 1.6: ``NAME/data.pkl``, and ``NAME/data/0`` and so on for the numbers."""
+    """The format since torch 1.6: ``NAME/data.pkl``, and ``NAME/data/0`` and so on for the numbers."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -139,13 +140,13 @@ class _Zip(_Archive):
 
 
 class _Sequence(_Archive):
-    """The form before torch 1.6: pickles one after another, the objects in the fourth, then the numbers of every storage."""
+    """The format before torch 1.6: pickles one after another, the objects in the fourth, then the numbers of every storage."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file, self._length = file, file.seek(0, os.SEEK_END)
         self._places: dict[Storage, tuple[int, int]] = {}
-        """Where each storage's numbers begin, and how many bytes they take."""
+        """Start and length in bytes of each storage's numbers."""
 
     def load(self) -> object:
         self._file.seek(0)
@@ -156,7 +157,7 @@ class _Sequence(_Archive):
             raise pickle.UnpicklingError("the machine that wrote it had its bytes in another order")
         objects = self._next()
         loaded, keys = objects.load(), self._next().load()
-        if objects.unknown:  # how wide its numbers are is not known, and so not where the next begin
+        if objects.unknown:  # without the size of its numbers, the start of the next storage is unknown
             raise pickle.UnpicklingError(f"the numbers of its storage {short(objects.unknown[0])} are of an unknown kind")
         if not isinstance(keys, list) or sorted(keys) != sorted(objects.storages):
             raise pickle.UnpicklingError("its list of storages is not that of its tensors")

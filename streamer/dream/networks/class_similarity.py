@@ -1,4 +1,4 @@
-"""Which classes are alike to a network: those whose vectors in its last layer point the same way."""
+"""Classes that are similar to a network: those whose vectors in its last layer have similar directions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 
 NEAREST = 24
-"""Classes told for each."""
+"""Number of similar classes listed for each class."""
 
 
 def nearest(ensemble: Ensemble, count: int = NEAREST) -> tuple[tuple[int, ...], ...]:
-    """For each class of an ensemble the others most like it, best first.
+    """Return the most similar classes for each class of an ensemble, best first.
 
-    Likeness is the cosine of two classes' vectors of weights in the layer that gives the logits, without the mean of all, which
-    is what they share. Of several networks the mean, over those that know both.
+    The similarity is the cosine of two classes' weight vectors in the layer of the logits, minus the mean of all vectors. With
+    several networks it is the mean over those that know both classes.
 
     Returns:
         For each of ``ensemble.wnids``, in order, up to ``count`` indices into it.
@@ -26,14 +26,14 @@ def nearest(ensemble: Ensemble, count: int = NEAREST) -> tuple[tuple[int, ...], 
     total = torch.zeros(len(places), len(places))
     known = torch.zeros_like(total)
     for member in ensemble.members:
-        there = [row for row, wnid in enumerate(member.wnids) if wnid in places]
-        at = torch.tensor([places[member.wnids[row]] for row in there])
+        rows = [row for row, wnid in enumerate(member.wnids) if wnid in places]
+        at = torch.tensor([places[member.wnids[row]] for row in rows])
         square = (at[:, None], at[None, :])
-        total[square] += cosines(member)[there][:, there]
+        total[square] += cosines(member)[rows][:, rows]
         known[square] += 1
-    likeness = torch.where(known > 0, total / known.clamp(min=1), -torch.inf)
-    likeness.fill_diagonal_(-torch.inf)
-    values, found = likeness.topk(min(count, len(places)), dim=1)
+    similarity = torch.where(known > 0, total / known.clamp(min=1), -torch.inf)
+    similarity.fill_diagonal_(-torch.inf)
+    values, found = similarity.topk(min(count, len(places)), dim=1)
     return tuple(
         tuple(int(place) for place, value in zip(row, cosine, strict=True) if value > -torch.inf)
         for row, cosine in zip(found.tolist(), values.tolist(), strict=True)
@@ -41,7 +41,7 @@ def nearest(ensemble: Ensemble, count: int = NEAREST) -> tuple[tuple[int, ...], 
 
 
 def cosines(network: Network) -> Tensor:
-    """(classes, classes) float32 on the CPU: the cosine of the vectors of each two."""
+    """Return the cosines of all pairs of classes, (classes, classes) float32 on the CPU."""
     layer = network.layers.get_submodule(network.classes_layer)
     weights = layer.weight
     assert isinstance(weights, Tensor), "logits come from a convolution"

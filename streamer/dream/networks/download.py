@@ -1,4 +1,4 @@
-"""Downloads one file: resumed where it stopped, checked by hash, moved into place at once."""
+"""Downloads one file: resumes a partial one, checks its hash, and moves it into place atomically."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 Progress = Callable[[int, int | None], None]
-"""Told (bytes so far, bytes in all or None) a few times a second."""
+"""Called with (bytes so far, bytes in all or None) a few times a second."""
 
 CHUNK = 1 << 16
 RETRIES = 3
-"""Times a connection may break without having brought a byte."""
+"""How often a connection may break without having delivered a byte."""
 _LOOK_S = 0.05
 
 
 class DownloadError(Exception):
-    """A download did not succeed; one line says why."""
+    """A download failed; a one-line message says why."""
 
 
 def download(
@@ -31,17 +31,19 @@ def download(
 ) -> None:
     """Download a file whose name ends in ``-<first digits of its SHA-256>.<suffix>``.
 
-    What arrives goes to ``<name>.part`` beside the target, where the next try goes on. A file under its own name is always
-    whole. The transfer runs in a thread, since resolving a name cannot be given a time limit; an abandoned one writes nothing
-    more.
+    Received data goes to ``<name>.part`` beside the target, where the next attempt continues. A file under its final name is
+    always complete. The transfer runs in a thread, since resolving a host name has no time limit; an abandoned transfer writes
+    nothing more.
 
     Args:
-        progress: Called in this thread.
-        limit_s: Seconds it may take in all; None for any time.
-        silence_s: Seconds without an answer or a byte after which it is given up; resolving, connecting and encrypting count.
+        url: the URL.
+        target: the file to write.
+        progress: called in this thread.
+        limit_s: time limit of the whole download; None for no limit.
+        silence_s: seconds without an answer or a byte, including name resolution and the handshake, after which it fails.
 
     Raises:
-        DownloadError: it did not work in time, or at all.
+        DownloadError: the download failed or took too long.
     """
     transfer = _Transfer(url, target.with_name(target.name + ".part"), _digits(target), silence_s)
     transfer.start()
@@ -80,11 +82,11 @@ def _digits(target: Path) -> str:
 
 
 class _Broken(Exception):
-    """The connection ended early; another may bring the rest."""
+    """The connection ended early; a new one may deliver the rest."""
 
 
 class _Transfer(threading.Thread):
-    """Fills the ``.part`` file and checks it."""
+    """The thread that fills the ``.part`` file and checks it."""
 
     def __init__(self, url: str, part: Path, digits: str, timeout_s: float) -> None:
         super().__init__(name="download", daemon=True)
@@ -136,7 +138,7 @@ class _Transfer(threading.Thread):
             self.part.unlink(missing_ok=True)
             if fresh:
                 raise DownloadError(f"what came is damaged or another file: its hash is {found[:16]}…, expected {self.digits}…")
-            fresh = True  # the old part was at fault, perhaps
+            fresh = True  # the old part may have been damaged
 
     def _receive(self, offset: int) -> None:
         request = urllib.request.Request(self.url, headers={"User-Agent": "zoomdream"})
@@ -147,12 +149,12 @@ class _Transfer(threading.Thread):
             response = urllib.request.urlopen(request, timeout=self.timeout_s)
         except urllib.error.HTTPError as error:
             with error:
-                if error.code != 416 or not offset:  # Range Not Satisfiable: the part has it all, or too much
+                if error.code != 416 or not offset:  # Range Not Satisfiable: the part is complete or too long
                     raise
                 if error.headers.get("Content-Range", "").rpartition("/")[2] == str(offset):
                     return
                 self.part.unlink(missing_ok=True)
-                raise _Broken("the server has less than was there already") from error
+                raise _Broken("the server's file is shorter than the part that was already received") from error
         with response:
             resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
             length = response.headers.get("Content-Length")

@@ -1,4 +1,4 @@
-"""Networks that dream one picture together."""
+"""Several networks that work on one picture together."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from streamer.messages.network_contents import LayerEntry
 
 
 class Ensemble:
-    """Networks in the order in which they are asked; each has its own classes, layers and scales.
+    """Networks in order of precedence; each has its own classes, layers and scales.
 
-    What one network alone takes for a thing does not last where others have their turn (``objectives.ensemble_objective``).
+    They take turns, so patterns that only one network takes for an object do not last (``objectives.ensemble_objective``).
     """
 
     def __init__(self, *members: Network) -> None:
-        """Take the networks, at least one, all on one device.
+        """Store the networks, at least one, all on one device.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no network.
         """
         if not members:
             raise ValueError("an ensemble needs at least one network")
@@ -27,7 +27,7 @@ class Ensemble:
 
     @property
     def first(self) -> Network:
-        """The network whose layers go before those of the others."""
+        """The network whose layers take precedence."""
         return self.members[0]
 
     @property
@@ -37,22 +37,22 @@ class Ensemble:
 
     @property
     def name(self) -> str:
-        """The members' names, each once: ``squeezenet1_1 + bundled``."""
+        """The members' names as one text, each once: ``squeezenet1_1 + bundled``."""
         return JOIN.join(self.names)
 
     @property
     def sources(self) -> str:
-        """The members' names and where their weights come from, in words."""
+        """The members' names and the sources of their weights, in words."""
         return JOIN.join(dict.fromkeys(f"{member.name} from {member.source}" for member in self.members))
 
     @property
     def wnids(self) -> tuple[str, ...]:
-        """The classes that at least one of them knows: the first one's in the order of its logits, then what others add."""
+        """The classes that at least one member knows: the first one's in the order of its logits, then those of others."""
         return tuple(dict.fromkeys(wnid for member in self.members for wnid in member.wnids))
 
     @property
     def layer_entries(self) -> tuple[LayerEntry, ...]:
-        """What can be looked at, from the picture to the classes, member by member; of two layers of one name the first."""
+        """The layers from the picture to the classes, member by member; of two layers with one name, the first."""
         found: dict[str, LayerEntry] = {}
         for member in self.members:
             for entry in member.layer_entries:
@@ -61,10 +61,10 @@ class Ensemble:
 
     @property
     def min_size(self) -> int:
-        """Smallest side, in pixels, that all of them can take."""
+        """Smallest side, in pixels, that all members accept."""
         return max(member.min_size for member in self.members)
 
     @property
     def device(self) -> torch.device:
-        """Where they compute."""
+        """The device that they compute on."""
         return self.first.device

@@ -1,4 +1,4 @@
-"""Which form of a network is fastest on this CPU: each goes forward and back a few times, in turn."""
+"""Measures which compute format of a network is fastest on this CPU: a few forward and backward passes of each, in turn."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from streamer.dream.networks.network import Network
 log = logging.getLogger(__name__)
 
 ROUNDS = 5
-"""Each a run of every form, one after the other: what else the machine does slows down all of them."""
+"""Rounds, each with one run of every format, so that other load on the machine slows down all of them."""
 MOST_S = 6.0
-"""Seconds after which no other run is begun."""
+"""Seconds after which no further run starts."""
 HOPELESS = 1.5
-"""A form whose first run takes so many times that of the fastest is not tried again."""
+"""A format whose first run takes more than this many times that of the usual one is not tried again."""
 
 
 def measure(
@@ -28,40 +28,40 @@ def measure(
     stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Mapping[ComputeFormat, Sequence[float]]:
-    """Time a network's forms; it is as it was before at the end.
+    """Time the formats of a network and restore its own at the end.
 
     Args:
-        network: on a CPU.
-        size: (height, width) of the pictures that it is shown.
-        stop: whether to leave it at what is known; asked before each run.
-        clock: seconds.
+        network: a network on a CPU.
+        size: (height, width) of the pictures that it sees.
+        stop: called before each run; returns whether to stop.
+        clock: a clock in seconds.
 
     Returns:
-        Seconds of each form, round by round; fewer rounds where it was stopped or took too long.
+        Seconds of each format, round by round; fewer rounds if it was stopped or took too long.
     """
-    usual, begun, fastest = network.form, clock(), 0.0
+    usual, started_s, usual_s = network.form, clock(), 0.0
     forms = [usual, *(form for form in COMPUTE_FORMATS if form != usual)]
     times: dict[ComputeFormat, list[float]] = {form: [] for form in forms}
     picture = 255 * torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1))
 
     def run() -> float:
         x = picture.clone().requires_grad_(True)
-        since = clock()
+        before_s = clock()
         torch.autograd.grad(network(x).mean(), x)
-        return clock() - since
+        return clock() - before_s
 
     with network.trial() as take:
-        for number in range(-1, ROUNDS):  # in the first of them plans are made
+        for number in range(-1, ROUNDS):  # a first round for the libraries' plans
             for form in list(forms):
-                if stop() or clock() - begun > MOST_S:
+                if stop() or clock() - started_s > MOST_S:
                     return times
                 take(form)
-                taken = run()
+                taken_s = run()
                 if number >= 0:
-                    times[form].append(taken)
+                    times[form].append(taken_s)
                 elif form == usual:
-                    fastest = taken
-                elif taken > HOPELESS * fastest:
+                    usual_s = taken_s
+                elif taken_s > HOPELESS * usual_s:
                     forms.remove(form)
     return times
 
@@ -72,24 +72,24 @@ def find_fastest_format(
     size: tuple[int, int],
     threads: int,
     stop: Callable[[], bool] = lambda: False,
-    found: FormatCache | None = None,
+    cache: FormatCache | None = None,
 ) -> None:
-    """Find out in which form a network is fastest, and keep that for later starts; nothing where it is known or not asked.
+    """Measure a network's fastest format and save it for later starts; do nothing if it is known or set.
 
     Args:
-        config: the settings; with a precision or a layout of their own nothing is to be found out.
-        network: on a CPU.
-        size: (height, width) of the pictures that it is shown.
-        threads: that compute.
-        stop: whether something else is wanted by now; then nothing is kept.
-        found: where it is kept; None for the user's cache folder.
+        config: the settings; with a precision or a layout of their own there is nothing to measure.
+        network: a network on a CPU.
+        size: (height, width) of the pictures that it sees.
+        threads: number of threads that compute.
+        stop: returns whether to stop; then nothing is saved.
+        cache: the cache to use; None for the user's cache folder.
     """
-    found, asked = found or FormatCache(), format_key(config, threads)
-    if (config.network.precision, config.network.layout) != ("auto", "auto") or found.get(asked) is not None:
+    cache, key = cache or FormatCache(), format_key(config, threads)
+    if (config.network.precision, config.network.layout) != ("auto", "auto") or cache.get(key) is not None:
         return
     times = measure(network, size, stop)
-    if stop() or len(times[network.form]) < LEAST_ROUNDS:  # so slow, or so busy, that another time is better
+    if stop() or len(times[network.form]) < LEAST_ROUNDS:  # the machine is too slow or too busy now
         return
     form = fastest_format(times, network.form)
-    found.put(asked, form)
-    log.info("%s computes fastest in %s on this machine, and will do so from the next start on", network.name, form)
+    cache.put(key, form)
+    log.info("%s computes fastest in %s on this machine, and uses that format from the next start on", network.name, form)

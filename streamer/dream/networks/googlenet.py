@@ -1,8 +1,8 @@
-"""GoogLeNet, also called Inception v1, the network of the DeepDream pictures, as torchvision has it.
+"""GoogLeNet, also called Inception v1, the network of the DeepDream pictures, in torchvision's version.
 
-Szegedy et al. 2015, 'Going deeper with convolutions'. torchvision's was trained with batch normalisation, which at rest is one
-more factor and offset for each channel: both are worked into the convolution before it, so that layers are plain convolutions
-here. Its '5x5' branch has windows of 3x3, as torchvision's has.
+Szegedy et al. 2015, 'Going deeper with convolutions'. torchvision's network was trained with batch normalisation, which at
+inference is a factor and an offset per channel: both are folded into the convolution before it, so layers are plain
+convolutions here. The '5x5' branch has 3x3 kernels, like torchvision's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streamer.dream.networks.layers import Block
 from streamer.dream.networks.weights import NetworkError
 
 EPSILON = 1e-3
-"""Of torchvision's batch normalisation in this network."""
+"""Epsilon of torchvision's batch normalisation in this network."""
 BLOCKS = {
     "inception3a": (192, 64, 96, 128, 16, 32, 32),
     "inception3b": (256, 128, 128, 192, 32, 96, 64),
@@ -41,7 +41,7 @@ BRANCHES = {
     "conv5x5": "branch3.1",
     "project": "branch4.1",
 }
-"""Our names of an Inception block's convolutions to torchvision's."""
+"""Maps our names of an Inception block's convolutions to torchvision's."""
 
 
 class Inception(Block):
@@ -59,7 +59,7 @@ class Inception(Block):
 
     @property
     def parts(self) -> Mapping[str, int]:
-        """The six convolutions, the branches' reductions before them."""
+        """The six convolutions; a branch's reduction comes before its main convolution."""
         return {
             "1x1": self.conv1x1.out_channels,
             "3x3reduce": self.reduce3x3.out_channels,
@@ -71,11 +71,11 @@ class Inception(Block):
 
     @property
     def channels(self) -> int:
-        """The four branches together."""
+        """Channels of the four branches together."""
         return sum(each.out_channels for each in (self.conv1x1, self.conv3x3, self.conv5x5, self.project))
 
     def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(N, inputs, h, w) to (N, channels, h, w) and its parts."""
+        """Map (N, inputs, h, w) to (N, channels, h, w) and its parts."""
         ones, reduce3, reduce5 = self.conv1x1(x), self.reduce3x3(x), self.reduce5x5(x)
         threes, fives = self.conv3x3(reduce3.relu()), self.conv5x5(reduce5.relu())
         pooled = self.project(self.pool(x))
@@ -84,9 +84,9 @@ class Inception(Block):
 
 
 def build_googlenet(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
-    """GoogLeNet's layers, its dense layer as a 1x1 convolution.
+    """Build GoogLeNet's layers, with its dense layer as a 1x1 convolution.
 
-    The published network takes the mean over the map before the dense layer; the mean of this one's logits is the same.
+    The published network averages the map before the dense layer; the mean of this network's logits is the same.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3),
@@ -109,10 +109,10 @@ def build_googlenet(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
 
 
 def folded(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
-    """torchvision's tensors by our names, batch normalisation worked into the convolutions.
+    """Convert torchvision's tensors to our names, with batch normalisation folded into the convolutions.
 
     Raises:
-        NetworkError: names the file and the first key that is missing or of another shape.
+        NetworkError: the message names the file and the first key that is missing or of another shape.
     """
 
     def get(key: str, *shape: int) -> Tensor:
@@ -145,7 +145,7 @@ GOOGLENET = Architecture(
     min_size=32,
     default_layer="inception4c",
     convert=folded,
-    mean=(0.5, 0.5, 0.5),  # it was trained elsewhere
+    mean=(0.5, 0.5, 0.5),  # its weights are ported and expect inputs in -1..1
     std=(0.5, 0.5, 0.5),
     torchvision="GoogLeNet_Weights",
 )

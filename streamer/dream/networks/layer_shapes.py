@@ -1,4 +1,4 @@
-"""What there is to look at in a network, and how large its maps are; neither weights nor computing needed."""
+"""The layers of a network and the sizes of their maps, without weights and without computing."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class LayerShape:
     map_size: tuple[int, int]
     """(height, width) in positions."""
     default_layer: bool
-    """Whether it is dreamt when none is named."""
+    """Whether it is the network's default layer."""
 
 
 def layer_shapes(name: str, size: tuple[int, int]) -> tuple[LayerShape, ...]:
-    """A network's layers, from the picture to the classes.
+    """Return a network's layers, from the picture to the classes.
 
     Args:
-        name: as in ``network.name``, ``auto`` excepted.
+        name: a name in ``network.name`` other than ``auto``.
         size: (height, width) of the picture, px.
 
     Raises:
@@ -47,7 +47,7 @@ def layer_shapes(name: str, size: tuple[int, int]) -> tuple[LayerShape, ...]:
 
 
 def _skeleton(name: str) -> tuple[OrderedDict[str, nn.Module], str]:
-    """A network's layers on torch's meta device, in order, by name; and the layer to dream when none is named."""
+    """Return a network's layers on torch's meta device, in order, by name, and its default layer."""
     if name == bundled.NAME:
         file = bundled.shipped()
         layers = bundled.read_bundle(file, *read_weights(file)).members[0]

@@ -1,6 +1,6 @@
-"""A network's layers by readable names: what there is, and how to look at one in passing.
+"""A network's layers by readable names, and their outputs during a forward pass.
 
-Layers in sequence are called as in their network (``conv4_2``, ``fire5``, ``inception4c``). A block, which is a layer made of
+Layers in sequence have the names of their network (``conv4_2``, ``fire5``, ``inception4c``). A block, which is a layer made of
 branches, also has parts: ``fire5.squeeze``, ``inception4c.3x3``.
 """
 
@@ -19,22 +19,22 @@ from streamer.dream.networks.fused import conv_relu, conv_relu_pool, fast_avg_po
 from streamer.messages.network_contents import LayerEntry
 
 MEAN = -1
-"""Instead of a channel: the mean of all."""
+"""Value of ``LayerHook.channel`` for the mean of all channels."""
 
 
 class LayerHook(NamedTuple):
-    """A place in the network at which to look."""
+    """A layer, or part of one, whose output is wanted."""
 
     layer: str
     """``fire5``, or a part of a block: ``fire5.squeeze``."""
     raw: bool = False
-    """Before the ReLU that ends the layer, where it has one: what is below zero shows there, and has a gradient."""
+    """Whether to take the output before the layer's final ReLU, if any: negative values show there, and have a gradient."""
     channel: int | None = None
-    """The one channel that is looked at, or ``MEAN``; None for all of them."""
+    """The only channel to take, or ``MEAN``; None for all channels."""
 
 
 class PadToSize(nn.Module):
-    """Repeats the border of a map that is smaller than the window that follows, so that tiny canvases have one position too.
+    """Repeats the border of a map that is smaller than the next layer's kernel, so that tiny canvases have one position too.
 
     Written with ``expand`` because the gradient of torch's replication padding is not deterministic on CUDA.
     """
@@ -44,7 +44,7 @@ class PadToSize(nn.Module):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) to (N, C, max(h, side), max(w, side))."""
+        """Map (N, C, h, w) to (N, C, max(h, side), max(w, side))."""
         for dim in (2, 3):
             missing = self.side - x.shape[dim]
             if missing > 0:
@@ -57,47 +57,47 @@ class PadToSize(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer made of branches, each of which ends in a ReLU; so does the whole."""
+    """A layer made of branches; each branch and the whole layer end in a ReLU."""
 
     stride = 1
-    """Positions of the map that comes in for one of the whole's."""
+    """Positions of the input map per position of the output."""
 
     @property
     @abstractmethod
     def parts(self) -> Mapping[str, int]:
-        """Channels of the parts that can be looked at, by name."""
+        """Channels of the parts that a hook can name, by name."""
 
     @property
     def part_strides(self) -> Mapping[str, int]:
-        """The same as ``stride``, of those parts in which it is another."""
+        """The strides of those parts whose stride differs from the block's."""
         return {}
 
     @property
     @abstractmethod
     def channels(self) -> int:
-        """Channels of the whole."""
+        """Channels of the whole block."""
 
     def pooled(self, x: Tensor, pool: nn.MaxPool2d) -> Tensor:
-        """What a pooling by maxima gives of the whole."""
+        """Compute the block and max pooling."""
         return cast("Tensor", pool(self(x)))
 
     def forget(self) -> None:
-        """Let go of what was made of the weights: they have changed."""
+        """Drop everything derived from the weights, after they have changed."""
 
     @abstractmethod
     def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The whole and its parts, before their ReLUs; nobody has written over them."""
+        """Return the whole block and its parts, before their ReLUs and not overwritten."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, h, w) to (N, channels, h, w)."""
+        """Map (N, inputs, h, w) to (N, channels, h, w)."""
         return self.raw(x)[0].relu_()
 
 
 def entries(layers: Iterable[tuple[str, nn.Module]]) -> tuple[LayerEntry, ...]:
-    """What there is to look at in a sequence of layers, from the picture on.
+    """List the layers and parts that a hook can name in a sequence of layers, from the picture on.
 
     Raises:
-        TypeError: a layer of a kind that no network here is made of.
+        TypeError: a layer is of an unknown type.
     """
     found: list[LayerEntry] = []
     channels, stride = 3, 1
@@ -115,21 +115,21 @@ def entries(layers: Iterable[tuple[str, nn.Module]]) -> tuple[LayerEntry, ...]:
             case nn.ReLU():
                 pass
             case _:
-                raise TypeError(f"'{name}' is a {type(layer).__name__}, of which it is not known what it does to a map")
+                raise TypeError(f"'{name}' is a {type(layer).__name__}, and its effect on the size of a map is unknown")
         found.append(LayerEntry(name, channels, stride))
     return tuple(found)
 
 
 def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
-    """Send a picture through a sequence of layers, no further than the last place that is looked at.
+    """Send a picture through a sequence of layers, up to the last hook.
 
     Args:
-        x: (N, 3, H, W), as the first layer takes it.
-        layers: with their names, in order.
-        hooks: all of them in these layers.
+        x: (N, 3, H, W), preprocessed for the first layer.
+        layers: names and layers, in order.
+        hooks: hooks of these layers.
 
     Returns:
-        What each hook shows, (N, C, h, w); of one channel (N, 1, h, w).
+        The output of each hook, (N, C, h, w); (N, 1, h, w) for one channel.
     """
     found: dict[LayerHook, Tensor] = {}
     missing = set(hooks)
@@ -151,23 +151,23 @@ def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], hooks: Collection[L
                 seen = whole if hook.layer == name else parts[hook.layer.removeprefix(f"{name}.")]
                 found[hook] = seen if hook.raw else x if seen is whole else seen.relu()
         else:
-            given = x.clone() if isinstance(layer, nn.ReLU) and layer.inplace else x
+            before = x.clone() if isinstance(layer, nn.ReLU) and layer.inplace else x
             x = layer(x)
-            found |= {hook: given if hook.raw and isinstance(layer, nn.ReLU) else x for hook in here}
+            found |= {hook: before if hook.raw and isinstance(layer, nn.ReLU) else x for hook in here}
         if missing:
             x = x.clone()  # the next layer may work in place
     return {hook: _of(found[hook], hook.channel) for hook in hooks}
 
 
 def _of(seen: Tensor, channel: int | None) -> Tensor:
-    """Of a map the channel that is asked for, unless it is there alone."""
+    """Return a hook's channel of a map, unless the map has only that one."""
     if channel is None or seen.shape[1] == 1:
         return seen
     return seen.mean(1, keepdim=True) if channel == MEAN else seen[:, channel : channel + 1]
 
 
 def _channels(layer: nn.Conv2d, x: Tensor, hooks: Sequence[LayerHook]) -> dict[LayerHook, Tensor]:
-    """Some channels of what a convolution gives: a thousand logits for the sake of two take a fifth of SqueezeNet's time."""
+    """Compute only some channels of a convolution: all thousand logits would take a fifth of SqueezeNet's time."""
 
     def rows(weights: Tensor) -> Tensor:
         chosen = [weights.float().mean(0) if hook.channel == MEAN else weights[hook.channel].float() for hook in hooks]
@@ -181,14 +181,14 @@ def _channels(layer: nn.Conv2d, x: Tensor, hooks: Sequence[LayerHook]) -> dict[L
 def _joined(
     layers: Sequence[tuple[str, nn.Module]], hooks: Collection[LayerHook]
 ) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
-    """Layers with their names; a convolution, its ReLU and its pooling as one where nobody looks in between."""
-    looked = {hook.layer.partition(".")[0] for hook in hooks}
+    """Yield layers with their names; a convolution, its ReLU and its pooling as one if there is no hook in between."""
+    hooked = {hook.layer.partition(".")[0] for hook in hooks}
     place = 0
     while place < len(layers):
         name, layer = layers[place]
         (after, second), (last, third) = [*layers[place + 1 : place + 3], ("", None), ("", None)][:2]
-        if isinstance(layer, nn.Conv2d) and isinstance(second, nn.ReLU) and name not in looked:
-            if isinstance(third, nn.MaxPool2d) and after not in looked:
+        if isinstance(layer, nn.Conv2d) and isinstance(second, nn.ReLU) and name not in hooked:
+            if isinstance(third, nn.MaxPool2d) and after not in hooked:
                 place += 3
                 yield last, partial(conv_relu_pool, layer, third)
                 continue
@@ -196,7 +196,7 @@ def _joined(
                 place += 2
                 yield after, partial(conv_relu, layer)
                 continue
-        if isinstance(layer, Block) and isinstance(second, nn.MaxPool2d) and name not in looked:
+        if isinstance(layer, Block) and isinstance(second, nn.MaxPool2d) and name not in hooked:
             place += 2
             yield after, partial(layer.pooled, pool=second)
             continue

@@ -1,4 +1,4 @@
-"""Loads what ``network.name`` asks for: one network or several, from a file, a download, a package or the program itself."""
+"""Loads the networks that ``network.name`` names, from a file, a download, a package or the program itself."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ __all__ = ["NetworkError", "load"]
 log = logging.getLogger(__name__)
 
 PACKAGED: Final = "squeezenet1_1_caffe"
-"""The network whose weights a package brings along."""
+"""The network whose weights come from a Python package."""
 
 
 def load(
     config: NetworkConfig, device: torch.device, *, progress: Progress | None = None, cache: Path | None = None
 ) -> Ensemble:
-    """The networks that the settings ask for, ready on their device.
+    """Load the networks that the settings name, on their device.
 
-    ``auto`` takes the next best, with one line that says why, where its first choice is not to be had; a network asked for by
-    name is downloaded however long it takes.
+    If its first choice is unavailable, ``auto`` takes the next best and logs the reason; a network that is set by name is
+    downloaded without a time limit.
 
     Args:
-        progress: Told of a download's progress, as ``weights.fetch`` says.
-        cache: Where downloads are kept; None for the user's cache folder.
+        config: the ``network`` block of the settings.
+        device: the device to load to.
+        progress: called with a download's progress, see ``weights.fetch``.
+        cache: folder of downloads; None for the user's cache folder.
 
     Raises:
         NetworkError: weights cannot be read or downloaded, or do not fit.
@@ -62,7 +64,7 @@ def load(
 
 
 def first_choice(device: str) -> NetworkName:
-    """The network that ``auto`` begins with on a device: ``cpu`` or ``cuda``."""
+    """Return the network that ``auto`` tries first on a device: ``cpu`` or ``cuda``."""
     return "vgg16" if device == "cuda" else "squeezenet1_1"
 
 
@@ -73,10 +75,11 @@ class _Loader:
         self._config, self._device, self._progress, self._cache = config, device, progress, cache
 
     def named(self, name: NetworkName, limit_s: float | None = None) -> list[Network]:
-        """A network by its name, from the file that the settings name for it or from wherever it is to be had.
+        """Load a network by its name, from the file in the settings, or else from its package or download.
 
         Args:
-            limit_s: Seconds that a download may take; None for any time.
+            name: a name in ``network.name``.
+            limit_s: time limit of a download, in seconds; None for no limit.
         """
         given = self._config.weights
         if isinstance(given, Mapping) and name in given:
@@ -91,9 +94,9 @@ class _Loader:
         return make(name, file, self._device, self._config)
 
     def automatic(self) -> list[Network]:
-        """All of the best that are to be had for the device, which dream better together than each alone.
+        """Load the best networks that are available for the device; together they give better pictures than each alone.
 
-        VGG-16, for which a GPU has the time, is left to itself: it has not been measured in company.
+        VGG-16, for which a GPU is fast enough, runs alone: it has not been measured together with others.
         """
         found: list[Network] = []
         missing: list[str] = []
@@ -104,29 +107,31 @@ class _Loader:
                 missing.append(f"{name}: {error}")
             if name == "vgg16" and found:
                 return found
-        always = self.named(bundled.NAME)
+        fallback = self.named(bundled.NAME)
         if found:
             for why in missing:
                 log.info("dreaming without %s", why)
         else:
             log.warning(
-                "dreaming with the bundled network alone, which knows %d things, because no other's weights are at hand: %s. "
-                "To cure it, connect and start again, or set 'network.weights'; 'network.name: bundled' silences this.",
-                len(always[0].wnids),
+                "dreaming with the bundled network alone, which knows %d things, because no other weights are available: %s. "
+                "Connect to the internet and start again, or set 'network.weights'; 'network.name: bundled' silences this.",
+                len(fallback[0].wnids),
                 "; ".join(missing),
             )
-        return found + always
+        return found + fallback
 
 
 def make(name: str | None, file: Path, device: torch.device, config: NetworkConfig | None = None) -> list[Network]:
-    """The networks of a weights file: one of ImageNet's, or as many as a bundled file holds.
+    """Make the networks of a weights file: one ImageNet network, or all networks of a bundled file.
 
     Args:
-        name: as in ``network.name``; None for whichever the file is for.
-        config: its precision and layout are heeded; None for the usual ones.
+        name: a name in ``network.name``; None to recognise it from the file.
+        file: the weights file.
+        device: the device to load to.
+        config: uses ``precision`` and ``layout``; None for the defaults.
 
     Raises:
-        NetworkError: names the file and what is wrong with it.
+        NetworkError: the message names the file and what is wrong with it.
     """
     tensors, metadata = read_weights(file)
     name = name or _recognised(file, tensors, metadata)
@@ -152,13 +157,13 @@ def make(name: str | None, file: Path, device: torch.device, config: NetworkConf
 
 
 def dtype_for(config: NetworkConfig | None, device: torch.device) -> torch.dtype:
-    """The precision that the settings ask for, or the usual one on a device."""
+    """Return the precision in the settings, or the default of a device."""
     asked = "auto" if config is None else config.precision
     return compute_dtype(device) if asked == "auto" else PRECISIONS[asked]
 
 
 def memory_format_for(config: NetworkConfig | None) -> torch.memory_format:
-    """The layout that the settings ask for, or the usual one."""
+    """Return the memory layout in the settings, or the default."""
     asked = "auto" if config is None else config.layout
     return torch.channels_last if asked == "auto" else MEMORY_FORMATS[asked]
 
@@ -192,17 +197,17 @@ def _imagenet(
 
 
 def _recognised(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """The name of the network that a file is for."""
-    if (said := metadata.get("network")) in ARCHITECTURES:
-        return str(said)
-    marks = {bundled.NAME: bundled.KEY_SUFFIX} | {name: each.key_suffix for name, each in ARCHITECTURES.items()}
-    for name, key_suffix in marks.items():
+    """Return the name of the network that a file belongs to."""
+    if (named := metadata.get("network")) in ARCHITECTURES:
+        return str(named)
+    suffixes = {bundled.NAME: bundled.KEY_SUFFIX} | {name: each.key_suffix for name, each in ARCHITECTURES.items()}
+    for name, key_suffix in suffixes.items():
         if any(key == key_suffix or key.endswith(f".{key_suffix}") for key in tensors):
             return name
-    raise NetworkError(f"{file}: holds none of {', '.join(marks)}; its first tensor is '{next(iter(tensors), '')}'")
+    raise NetworkError(f"{file}: holds none of {', '.join(suffixes)}; its first tensor is '{next(iter(tensors), '')}'")
 
 
 @lru_cache(maxsize=1)
 def imagenet_wnids() -> tuple[str, ...]:
-    """ImageNet-1k's classes in the order of their logits."""
+    """Return the WordNet ids of ImageNet-1k's classes, in the order of their logits."""
     return tuple(entry["wnid"] for entry in json.loads(asset("classes.json").read_text(encoding="utf-8"))["classes"])

@@ -1,4 +1,4 @@
-"""Weights brought into the cache ahead of time: from where torchvision has them, from a mirror, or from a folder."""
+"""Weights fetched into the cache ahead of time: from torchvision's server, a mirror, or a folder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from streamer.dream.networks.weights import cache_folder, fetch
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Weights that are at hand."""
+    """Weights in the cache."""
 
     file: Path
     new: bool
-    """Whether they were not there before."""
+    """Whether they were not in the cache before."""
 
 
 def is_url(source: str) -> bool:
-    """Whether weights come over a network, rather than from a folder or a file."""
+    """Return whether a source is a URL, rather than a folder or a file."""
     return urlsplit(source).scheme.lower() in ("http", "https")
 
 
 def obtain(architecture: Architecture, source: str | None = None, *, cache: Path | None = None) -> Fetched:
-    """Bring a network's weights into the cache, whole or not at all, checked by the hash in their name.
+    """Fetch a network's weights into the cache, completely or not at all, checked by the hash in their name.
 
     Args:
-        architecture: of a network that torchvision has.
-        source: the address of a mirror's folder or of the file itself, or such a path; None for torchvision's address.
-        cache: where to; None for the user's cache folder.
+        architecture: a network that torchvision has.
+        source: URL of a mirror's folder or of the file itself, or such a path; None for torchvision's URL.
+        cache: the target folder; None for the user's cache folder.
 
     Raises:
-        NetworkError: they are not to be had there, or are damaged; what came of a download is kept for another try.
+        NetworkError: the weights are unavailable or damaged; a partial download is kept for the next attempt.
     """
     folder = cache or cache_folder()
     before = set(folder.glob(f"{architecture.name}-*.pth"))
@@ -51,10 +51,10 @@ def obtain(architecture: Architecture, source: str | None = None, *, cache: Path
 
 
 def file_name(architecture: Architecture) -> str:
-    """What torchvision calls the weights: ``<name>-<first digits of their SHA-256>.pth``.
+    """Return torchvision's name of the weights: ``<name>-<first digits of their SHA-256>.pth``.
 
     Raises:
-        NetworkError: torchvision cannot be asked.
+        NetworkError: torchvision does not import, or does not have them.
     """
     try:
         url = getattr(torchvision().models, str(architecture.torchvision)).IMAGENET1K_V1.url
@@ -64,14 +64,14 @@ def file_name(architecture: Architecture) -> str:
 
 
 def _address(architecture: Architecture, source: str) -> str:
-    """The file's address on a mirror."""
+    """Return the file's URL on a mirror."""
     if NOTED_HASH.search(urlsplit(source).path):
         return source.partition("#")[0].partition("?")[0]
     return f"{source.rstrip('/')}/{file_name(architecture)}"
 
 
 def _copied(architecture: Architecture, source: Path, folder: Path) -> Path:
-    """A file, or the one in a folder, copied into the cache."""
+    """Copy a file, or the matching one in a folder, into the cache."""
     if not source.exists():
         raise NetworkError(f"there is no '{source}'; --from takes a folder, a file or an address that begins with http")
     if source.is_dir():

@@ -1,13 +1,13 @@
-"""How several networks that dream together are called. No torch."""
+"""The joint name of several networks that work together. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 JOIN = " + "
-"""Between their names."""
+"""Text between their names."""
 
 
 def split_names(name: str) -> Sequence[str]:
-    """The networks' names in an ensemble's."""
+    """Split an ensemble's name into those of its networks."""
     return name.split(JOIN)

@@ -1,7 +1,7 @@
-"""A network that dreams: one plain sequence of named layers that ends in a dense map of class logits.
+"""A network to dream with: one plain sequence of named layers that ends in a dense map of class logits.
 
-The map has one position per ``stride`` pixels. Fractions of a stride at the right and lower edge are dropped by the VGGs and
-make one more position with the others, whose pooling rounds up.
+The map has one position per ``stride`` pixels. VGGs drop fractions of a stride at the right and lower edge; with the other
+networks, whose pooling rounds up, they make one more position.
 
 | network | stride | window | map of 224x224 | of 472x840 | of 270x480 |
 |---|---|---|---|---|---|
@@ -33,23 +33,25 @@ PRECISIONS: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16"
 
 
 class Network(nn.Module):
-    """A frozen classifier seen as a function from pictures to maps.
+    """A frozen classifier as a function from pictures to maps.
 
-    It computes in its own ``dtype``; what goes in and comes out is float32. Gradients flow to the picture, not to the weights.
+    It computes in its own ``dtype``; input and output are float32. Gradients flow to the picture, not to the weights.
 
     Args:
-        layers: In order, by name; the last gives the logits. A ``ReLU`` may be in place.
-        wnids: The classes' WordNet ids, in the order of the logits.
-        stride: Pixels from one position of the map to the next.
-        window: Side in pixels of the square that counts as one position's own: position i stands over pixels
-            ``stride * i`` to ``stride * i + window``, and its centre is the middle of these.
-        trained_px: Side of the pictures it was trained on: the size at which it knows its objects.
-        min_size: Smallest side the layers can take; smaller pictures get their border repeated up to it.
-        memory_format: How pictures and weights lie in memory.
-        default_layer: The layer to dream when none is named; None for one in the middle.
-        mean: Of the pictures it was trained on, RGB in 0..1.
-        std: Their standard deviation.
-        source: Where its weights come from, for people.
+        name: the name in ``network.name``.
+        layers: the layers in order, by name; the last one computes the logits. A ``ReLU`` may be in place.
+        wnids: the classes' WordNet ids, in the order of the logits.
+        stride: pixels from one position of the map to the next.
+        window: side in pixels of the square of one position: position i covers pixels ``stride * i`` to
+            ``stride * i + window``, and its centre is the middle of these.
+        trained_px: side of the pictures it was trained on: the size at which it knows its objects.
+        min_size: smallest side that the layers accept; the border of smaller pictures is repeated up to it.
+        dtype: the precision in which it computes.
+        memory_format: memory layout of pictures and weights.
+        default_layer: the layer to use when none is named; None for one in the middle.
+        mean: mean of the pictures it was trained on, RGB in 0..1.
+        std: their standard deviation.
+        source: source of its weights, for display.
     """
 
     mean: Tensor
@@ -79,10 +81,10 @@ class Network(nn.Module):
         self.stride, self.window, self.trained_px, self.min_size = stride, window, trained_px, min_size
         self.layers = nn.Sequential(OrderedDict(layers))
         self.layer_entries = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, PadToSize))
-        """What can be looked at, from the picture to the classes."""
+        """The layers and parts that a hook can name, from the picture to the classes."""
         names = [entry.name for entry in self.layer_entries]
         self.default_layer = default_layer if default_layer in names else names[len(names) // 2]
-        """The layer to dream when none is named."""
+        """The layer to use when none is named."""
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(std).view(1, 3, 1, 1) * 255), persistent=False)
         self.register_buffer("_offset", -self.mean * self.scale, persistent=False)
@@ -92,28 +94,28 @@ class Network(nn.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The layers that can be looked at, in order; a block's parts stand before the block."""
+        """Names of the layers that a hook can name, in order; a block's parts come before the block."""
         return tuple(entry.name for entry in self.layer_entries)
 
     @property
     def classes_layer(self) -> str:
-        """The layer that gives the logits."""
+        """The layer that computes the logits."""
         return self.layer_entries[-1].name
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that it computes on."""
         return self.mean.device
 
     @property
     def form(self) -> ComputeFormat:
-        """Its precision and layout."""
+        """Its precision and memory layout."""
         precision: Precision = "bfloat16" if self.dtype == torch.bfloat16 else "float32"
         return ComputeFormat(precision, "channels_last" if self.memory_format == torch.channels_last else "channels_first")
 
     @contextmanager
     def trial(self) -> Iterator[Callable[[ComputeFormat], None]]:
-        """Within, what is given puts the network into another form; afterwards it is as it was, to the last bit."""
+        """Yield a function that changes the network's format; restore the network at the end, to the last bit."""
         kept = [(parameter, parameter.data) for parameter in self.layers.parameters()]
         before = self.dtype, self.memory_format
 
@@ -138,17 +140,17 @@ class Network(nn.Module):
                 layer.forget()
 
     def preprocess(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB in 0..255 to what the first layer takes: normalised, in its own precision and layout."""
+        """Convert (N, 3, H, W) RGB in 0..255 to the first layer's input: normalised, in its own precision and layout."""
         x = torch.addcmul(self._offset, self._enlarge(x), self.scale)
         return x.to(self.dtype, memory_format=self.memory_format)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) float32 RGB in 0..255 to (N, classes, h, w) float32 logits."""
+        """Map (N, 3, H, W) float32 RGB in 0..255 to (N, classes, h, w) float32 logits."""
         logits = LayerHook(self.classes_layer)
         return self.look(x, [logits])[logits]
 
     def activations(self, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """What the named layers give, (N, C, h, w) float32 each, computed no further than needed.
+        """Return the outputs of the named layers, (N, C, h, w) float32 each, and compute no further than needed.
 
         Raises:
             NetworkError: the network has no layer of that name.
@@ -156,11 +158,11 @@ class Network(nn.Module):
         return {hook.layer: value for hook, value in self.look(x, [LayerHook(name) for name in layers]).items()}
 
     def look(self, x: Tensor, hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
-        """What the network shows at some places, (N, C, h, w) float32 each, computed no further than needed.
+        """Return the outputs of the hooks, (N, C, h, w) float32 each, and compute no further than needed.
 
         Args:
             x: (N, 3, H, W) float32 RGB in 0..255.
-            hooks: where to look.
+            hooks: the hooks.
 
         Raises:
             NetworkError: the network has no layer of that name.
@@ -172,15 +174,15 @@ class Network(nn.Module):
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """The precision in which a network is fastest without losing its gradient.
+    """Return the precision in which a network is fastest without losing its gradient.
 
-    bfloat16 where the hardware multiplies it, else float32: CPUs without AVX-512 BF16 or AMX emulate it, ten times slower than
-    float32. float16 is never taken: a logit's gradient, spread over a whole map, falls below its smallest number.
+    bfloat16 if the hardware supports it, otherwise float32: CPUs without AVX-512 BF16 or AMX emulate bfloat16, ten times slower
+    than float32. Never float16: a logit's gradient, spread over a whole map, is below its smallest number.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if device.type == "cpu":
-        # torch has no public question for these two; one that it no longer answers counts as no.
+        # torch has no public function for these two; a missing one counts as False.
         answers = [getattr(torch.cpu, name, bool) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
         return torch.bfloat16 if any(answer() for answer in answers) else torch.float32
     return torch.float32

@@ -1,7 +1,7 @@
-"""Reads numpy arrays from a pickle without running anything that it names.
+"""Reads numpy arrays from a pickle without running any code that it names.
 
-A pickle is a program, which may call whatever can be imported. Here the few names that arrays are pickled under stand for
-classes of this file, numpy's own are never called, and every other name ends the reading.
+A pickle is a program that can call anything that can be imported. Here the few names that pickled arrays need map to classes
+of this file, numpy's own functions are never called, and any other name is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 DTYPES = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
-"""Numbers only: an array of objects would hold more of the pickle's making."""
+"""Numbers only: an array of objects would contain more pickled objects."""
 FAILURES = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -27,18 +27,18 @@ FAILURES = (
     TypeError,
     ValueError,
 )
-"""What a pickle that is damaged, or made to do harm, can end in where it can import nothing."""
+"""Errors that a damaged or malicious pickle can raise when it cannot import anything."""
 
 
 MEMORIES = 1 << 20
-"""Things that a pickle may number, to come back to them; a few per array are usual."""
+"""Most memo entries of a pickle; a few per array are usual."""
 
 
 def load_arrays(data: bytes) -> object:
-    """What a pickle holds: dictionaries, lists, tuples, sets, texts, numbers, and a ``PickledArray`` for each numpy array.
+    """Load a pickle: dictionaries, lists, tuples, sets, texts, numbers, and a ``PickledArray`` for each numpy array.
 
     Raises:
-        pickle.UnpicklingError: it is damaged or holds something else; one line says what.
+        pickle.UnpicklingError: it is damaged or contains something else; a one-line message says what.
     """
     file = io.BytesIO(data)
     try:
@@ -50,11 +50,11 @@ def load_arrays(data: bytes) -> object:
 
 
 def check_memories(file: BinaryIO) -> None:
-    """Read over a pickle, up to its end and back, for numbers that would make Python set aside room for billions of things.
+    """Scan a pickle for memo indices that would make Python allocate billions of entries, and seek back to its start.
 
     Raises:
-        pickle.UnpicklingError: there is one.
-        ValueError: it is damaged.
+        pickle.UnpicklingError: there is such an index.
+        ValueError: the pickle is damaged.
     """
     begin = file.tell()
     for opcode, argument, _ in pickletools.genops(file):
@@ -64,7 +64,7 @@ def check_memories(file: BinaryIO) -> None:
 
 
 class PickledDtype:
-    """Stands for ``numpy.dtype`` in a pickle: the kind of number, then its byte order."""
+    """Replaces ``numpy.dtype`` in a pickle: the type of number, then its byte order."""
 
     __slots__ = ("_code", "_order")
 
@@ -81,16 +81,16 @@ class PickledDtype:
                 raise pickle.UnpicklingError(f"holds an array of an unknown kind: {short(state)}")
 
     def numpy(self) -> np.dtype[np.generic]:
-        """The real one."""
+        """Return the numpy dtype."""
         return np.dtype(self._order + self._code)
 
 
 class PickledArray:
-    """Stands for ``numpy.ndarray`` in a pickle."""
+    """Replaces ``numpy.ndarray`` in a pickle."""
 
     __slots__ = ("values",)
     values: np.ndarray
-    """The numbers, read-only; there are none before the pickle has given them."""
+    """The numbers, read-only; unset until the pickle has set them."""
 
     def __setstate__(self, state: object) -> None:
         match state:
@@ -103,7 +103,7 @@ class PickledArray:
 
 
 class _Reconstruct:
-    """Stands for the function with which numpy makes an empty array, to be filled next."""
+    """Replaces numpy's function that makes an empty array, which the pickle fills next."""
 
     __slots__ = ()
 
@@ -133,7 +133,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def short(value: object) -> str:
-    """Something from a foreign file, as it can stand in one line of a message; deep or endless things are cut short."""
+    """Format an object from an untrusted file for one line of a message; deep or endless ones are abbreviated."""
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = 80
     return brief.repr(value)

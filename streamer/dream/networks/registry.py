@@ -1,4 +1,4 @@
-"""The networks of ImageNet that can dream, besides the bundled ones.
+"""The ImageNet networks, besides the bundled ones.
 
 To add one, write a file with its ``Architecture`` and list it here and in ``config.NetworkName``.
 """
@@ -13,4 +13,4 @@ from streamer.dream.networks.vgg import VGG16
 
 ALL = (VGG16, SQUEEZENET1_1, SQUEEZENET1_1_CAFFE, GOOGLENET, RESNET50)
 ARCHITECTURES: dict[str, Architecture] = {each.name: each for each in ALL}
-"""By name."""
+"""The networks by name."""

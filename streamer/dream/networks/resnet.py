@@ -1,8 +1,8 @@
-"""ResNet-50 (He et al. 2016, 'Deep residual learning for image recognition'), as torchvision has it.
+"""ResNet-50 (He et al. 2016, 'Deep residual learning for image recognition'), in torchvision's version.
 
-torchvision's halves the map in a block's 3x3 convolution, where the paper did so in the 1x1 before it. Batch normalisation,
-which at rest is one more factor and offset for each channel, is worked into the convolution before it. Blocks are called by
-stage and place, both from 1: ``block3_4`` is torchvision's ``layer3.3``, the fourth of the paper's conv4_x.
+torchvision's network halves the map in a block's 3x3 convolution; the paper's does so in the 1x1 before it. Batch
+normalisation, which at inference is a factor and an offset per channel, is folded into the convolution before it. Block names
+are stage and position, both from 1: ``block3_4`` is torchvision's ``layer3.3``, the fourth of the paper's conv4_x.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from streamer.dream.networks.layers import Block
 from streamer.dream.networks.weights import NetworkError
 
 STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
-"""Blocks, and channels of their 3x3 convolutions, in each of the four stages (table 1); a block gives four times as many."""
+"""Blocks, and channels of their 3x3 convolutions, of the four stages (table 1); a block's output has four times as many."""
 EXPANSION = 4
 EPSILON = 1e-5
-"""Of the batch normalisation."""
+"""Epsilon of the batch normalisation."""
 KEY_SUFFIX = "layer3.5.conv3.weight"
-"""The end of a key that every file of weights has: none of the smaller ResNets has so deep a block."""
+"""The end of a key that every file of its weights has: no smaller ResNet has so many blocks."""
 CONVOLUTIONS = {"reduce": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "expand": ("conv3", "bn3")}
-"""Our names of a block's convolutions to torchvision's, and to those of the normalisation after each."""
+"""Maps our names of a block's convolutions to torchvision's names of each convolution and the normalisation after it."""
 SHORTCUT = ("downsample.0", "downsample.1")
 
 
 class Bottleneck(Block):
-    """Reduce the channels by 1x1, look around by 3x3, expand by 1x1, and add that to what came in (figure 5, right).
+    """A bottleneck block: 1x1 reduction, 3x3 convolution and 1x1 expansion, added to the input (figure 5, right).
 
     Args:
-        inputs: channels of what comes in.
+        inputs: channels of the input.
         width: channels of the reduction.
-        stride: positions of the map that comes in for one of what goes out.
+        stride: positions of the input map per position of the output.
     """
 
     def __init__(self, inputs: int, width: int, stride: int = 1) -> None:
@@ -47,25 +47,25 @@ class Bottleneck(Block):
         self.expand = nn.Conv2d(width, EXPANSION * width, 1)
         fits = stride == 1 and inputs == EXPANSION * width
         self.shortcut = None if fits else nn.Conv2d(inputs, EXPANSION * width, 1, stride=stride)
-        """Brings what comes in to the size and channels of what goes out; None where they are the same."""
+        """Converts the input to the size and channels of the output; None if they are the same."""
 
     @property
     def parts(self) -> Mapping[str, int]:
-        """The three convolutions; the last is what is added, without what came in."""
+        """The three convolutions; the last one without the block's input."""
         return {"reduce": self.reduce.out_channels, "3x3": self.middle.out_channels, "expand": self.expand.out_channels}
 
     @property
     def part_strides(self) -> Mapping[str, int]:
-        """The reduction's map is still as fine as what comes in."""
+        """The stride of the reduction, whose map has the size of the input."""
         return {"reduce": 1}
 
     @property
     def channels(self) -> int:
-        """Of the sum."""
+        """Channels of the sum."""
         return self.expand.out_channels
 
     def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(N, inputs, h, w) to (N, channels, ceil(h / stride), ceil(w / stride)) and its parts."""
+        """Map (N, inputs, h, w) to (N, channels, ceil(h / stride), ceil(w / stride)) and its parts."""
         reduce = self.reduce(x)
         middle = self.middle(reduce.relu())
         expand = self.expand(middle.relu())
@@ -74,9 +74,9 @@ class Bottleneck(Block):
 
 
 def build_resnet50(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
-    """ResNet-50's layers, its dense layer as a 1x1 convolution.
+    """Build ResNet-50's layers, with its dense layer as a 1x1 convolution.
 
-    The published network takes the mean over the map before the dense layer; the mean of this one's logits is the same.
+    The published network averages the map before the dense layer; the mean of this network's logits is the same.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3),
@@ -93,16 +93,17 @@ def build_resnet50(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
 
 
 def resnet_tensors(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
-    """A state dict's tensors by our names, batch normalisation worked into the convolutions.
+    """Convert a state dict's tensors to our names, with batch normalisation folded into the convolutions.
 
-    Keys may be torchvision's, or stand behind a prefix, as those of networks trained to be robust do (Engstrom et al. 2019,
-    Salman et al. 2020: ``module.model.``, and the same once more for the attack). What else is there does not matter.
+    Keys are torchvision's, optionally with a prefix, as in adversarially robust networks (Engstrom et al. 2019, Salman et al.
+    2020: ``module.model.``, and the same network once more for the attack). Other keys are ignored.
 
     Args:
-        file: where they are from, for messages.
+        tensors: the state dict.
+        file: its file, for messages.
 
     Raises:
-        NetworkError: names the file and the first key that is missing or of another shape.
+        NetworkError: the message names the file and the first key that is missing or of another shape.
     """
     prefix = _prefix(tensors)
     with torch.device("meta"):
@@ -132,7 +133,7 @@ def resnet_tensors(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tenso
 
 
 def _places() -> dict[str, tuple[str, str]]:
-    """Our names of the convolutions to torchvision's, and to those of the normalisation after each."""
+    """Map our names of the convolutions to torchvision's names of each convolution and the normalisation after it."""
     places = {"conv1": ("conv1", "bn1")}
     for stage, (count, _) in enumerate(STAGES, 1):
         for place in range(1, count + 1):
@@ -144,7 +145,7 @@ def _places() -> dict[str, tuple[str, str]]:
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> str:
-    """What stands before the network's keys: of those behind which most of them are found, the shortest."""
+    """Return the prefix of the network's keys: the shortest of those with the most known keys."""
     needed = {f"{convolution}.weight" for convolution, _ in _places().values()} | {"fc.weight", "fc.bias"}
     prefixes = {key.removesuffix(KEY_SUFFIX) for key in tensors if key == KEY_SUFFIX or key.endswith(f".{KEY_SUFFIX}")}
     return max(sorted(prefixes, key=len), key=lambda prefix: sum(prefix + key in tensors for key in needed), default="")

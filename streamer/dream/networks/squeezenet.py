@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 (Iandola et al. 2016), as torchvision trained it and as its authors did."""
+"""SqueezeNet 1.1 (Iandola et al. 2016), for torchvision's weights and for those of its authors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fire(Block):
         self.squeeze = nn.Conv2d(inputs, squeeze, 1)
         self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
-        self._both: list[nn.Conv2d] = []  # in a list, so that it is no part of the weights
+        self._both: list[nn.Conv2d] = []  # in a list, so that torch does not register it as a submodule
 
     @property
     def parts(self) -> Mapping[str, int]:
@@ -33,28 +33,28 @@ class Fire(Block):
 
     @property
     def channels(self) -> int:
-        """Both expansions together."""
+        """Channels of both expansions together."""
         return 2 * self.expand1x1.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, h, w) to (N, 2 expand, h, w)."""
+        """Map (N, inputs, h, w) to (N, 2 expand, h, w)."""
         x = conv_relu(self.squeeze, x)
         if x.device.type == "cpu" and x.dtype == torch.bfloat16:
             return conv_relu(self._expand(), x)
         return torch.cat([conv_relu(self.expand1x1, x), conv_relu(self.expand3x3, x)], 1)
 
     def pooled(self, x: Tensor, pool: nn.MaxPool2d) -> Tensor:
-        """What a pooling by maxima gives of the whole."""
+        """Compute the block and max pooling."""
         if x.device.type == "cpu" and x.dtype == torch.bfloat16:
             return conv_relu_pool(self._expand(), pool, conv_relu(self.squeeze, x))
         return super().pooled(x, pool)
 
     def forget(self) -> None:
-        """Let go of both expansions as one."""
+        """Drop the merged convolution of both expansions."""
         self._both.clear()
 
     def _expand(self) -> nn.Conv2d:
-        """Both expansions as one 3x3 convolution: its zeros cost less than one more way through memory."""
+        """Return both expansions as one 3x3 convolution: its zeros cost less than another pass over memory."""
         if not self._both:
             one, three = self.expand1x1, self.expand3x3
             with torch.device("meta"):
@@ -68,7 +68,7 @@ class Fire(Block):
         return self._both[0]
 
     def raw(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(N, inputs, h, w) to (N, 2 expand, h, w) and its parts."""
+        """Map (N, inputs, h, w) to (N, 2 expand, h, w) and its parts."""
         squeeze = self.squeeze(x)
         x = squeeze.relu()
         expand1, expand3 = self.expand1x1(x), self.expand3x3(x)
@@ -76,10 +76,10 @@ class Fire(Block):
 
 
 def build_squeezenet(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
-    """SqueezeNet 1.1's layers up to conv10.
+    """Build SqueezeNet 1.1's layers up to conv10.
 
-    The published network goes on with a ReLU and the mean over the map. Both are left out: where a logit is below zero the ReLU
-    would stop the gradient, and a class that is not in the picture yet could never grow.
+    The published network continues with a ReLU and the mean over the map. Both are left out: the ReLU would stop the gradient
+    of negative logits, and a class that is not yet in the picture could never appear.
     """
     fires = {2: (64, 16, 64), 3: (128, 16, 64), 4: (128, 32, 128), 5: (256, 32, 128)}
     fires |= {6: (256, 48, 192), 7: (384, 48, 192), 8: (384, 64, 256), 9: (512, 64, 256)}
@@ -93,7 +93,7 @@ def build_squeezenet(classes: int = CLASSES) -> OrderedDict[str, nn.Module]:
 
 
 PLACES = {"conv1": 0, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12}
-"""Of our layers in torchvision's sequence."""
+"""Indices of our layers in torchvision's sequence."""
 
 SQUEEZENET1_1 = Architecture(
     "squeezenet1_1",
@@ -113,4 +113,4 @@ SQUEEZENET1_1_CAFFE = replace(
     std=(1 / 255, 1 / 255, 1 / 255),
     torchvision=None,
 )
-"""With its authors' weights of 2016, which Caffe trained on values in 0..255 less their mean."""
+"""SqueezeNet 1.1 with its authors' weights of 2016, trained in Caffe on values in 0..255 minus their mean."""

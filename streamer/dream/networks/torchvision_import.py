@@ -1,8 +1,8 @@
-"""Imports torchvision beside a torch it was not built for.
+"""Imports torchvision even if it was built for another torch.
 
-torch's CPU wheel beside a torchvision built for CUDA (or the other way round) is a common pair, and ``import torchvision`` then
-ends in 'operator torchvision::nms does not exist': its binary extension does not load, and registering a shape rule for a
-missing operator fails. Only object detection needs these operators; naming them beforehand lets everything else import.
+torch's CPU wheel with a torchvision built for CUDA (or the other way round) is a common pair, and ``import torchvision`` then
+fails with 'operator torchvision::nms does not exist': its binary extension does not load, and registering a shape rule for a
+missing operator fails. Only object detection needs these operators; declaring them first lets everything else import.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def torchvision() -> ModuleType:
-    """The torchvision module.
+    """Import torchvision and return the module.
 
     Raises:
-        ImportError: it is not installed, or does not import for another reason than that.
+        ImportError: it is not installed, or does not import for another reason.
     """
     if module := sys.modules.get("torchvision"):
         return module

@@ -1,8 +1,8 @@
-"""Unpickles what ``torch.save`` pickled without running anything that it names.
+"""Unpickles files of ``torch.save`` without running any code that they name.
 
-A pickle is a program, which may call whatever can be imported; published checkpoints hold optimisers, settings and functions
-beside the weights. Here a few names stand for functions of this file, which tell where a tensor's numbers are. Every other name
-stands for one object that swallows whatever is done to it. Nothing is imported.
+A pickle is a program that can call anything that can be imported; published checkpoints contain optimisers, settings and
+functions beside the weights. Here a few names map to functions of this file, which record where a tensor's numbers are. Every
+other name maps to one object that accepts and ignores any operation. Nothing is imported.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ DTYPES = {
     "ComplexFloatStorage": torch.complex64,
     "ComplexDoubleStorage": torch.complex128,
 }
-"""Kinds of numbers by the names of torch's storages."""
+"""Data types by the names of torch's storages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A run of numbers in a file."""
+    """A storage: a sequence of numbers in a file."""
 
     key: str
-    """What the file calls it."""
+    """Its name in the file."""
     dtype: torch.dtype
     count: int
-    """Of numbers, not of bytes."""
+    """Number of elements, not of bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A tensor that is still in its file: where its numbers are in a storage, counted in numbers."""
+    """A tensor that is still in its file: the position of its numbers in a storage, in elements."""
 
     storage: Storage
     offset: int
@@ -55,7 +55,7 @@ class Stored:
 
 
 class _Swallowing(type):
-    """What the one foreign object does when it is called or given items; it always stays itself."""
+    """Defines calls and item assignment of the foreign object: both have no effect."""
 
     def __call__(cls, *_: object, **__: object) -> Any:
         return cls
@@ -65,9 +65,9 @@ class _Swallowing(type):
 
 
 class _Foreign(metaclass=_Swallowing):
-    """Stands for every name that is not known, for what calling it gives, and for what that is filled with.
+    """Replaces every unknown name, the result of calling it, and the contents of that result.
 
-    It is a class because a pickle may want to make an instance, in three ways, and gets the class back by each.
+    It is a class because a pickle can create instances in three ways; each of them returns the class itself.
     """
 
     def __new__(cls, *_: object, **__: object) -> Any:
@@ -84,7 +84,7 @@ FOREIGN: Any = _Foreign
 
 
 class _Dict(dict[object, object]):
-    """Stands for ``OrderedDict``; torch gives a state dict's one more attribute, which is not needed."""
+    """Replaces ``OrderedDict``; the additional attribute of torch's state dicts is ignored."""
 
     __slots__ = ()
 
@@ -94,7 +94,7 @@ class _Dict(dict[object, object]):
 
 
 class _Function:
-    """A function of ours that a name in the pickle stands for; the pickle can call it, but not change it."""
+    """A function of this file that replaces a name in the pickle; the pickle can call it but not change it."""
 
     __slots__ = ("_function",)
 
@@ -109,7 +109,7 @@ class _Function:
 
 
 def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> object:
-    """``torch._utils._rebuild_tensor_v2``: a tensor as a view of a storage."""
+    """Replace ``torch._utils._rebuild_tensor_v2``: return a tensor as a view of a storage."""
     if not isinstance(storage, Storage):
         return FOREIGN
     sizes, strides = _numbers(size), _numbers(stride)
@@ -123,12 +123,12 @@ def _tensor(storage: object, offset: object, size: object, stride: object, *_: o
 
 
 def _parameter(tensor: object, *_: object) -> object:
-    """``torch._utils._rebuild_parameter``: a tensor that can be trained."""
+    """Replace ``torch._utils._rebuild_parameter``: return a trainable tensor as a plain one."""
     return tensor
 
 
 def _of_a_class(function: object, _kind: object, arguments: object, *_: object) -> object:
-    """``torch._tensor._rebuild_from_type_v2``: a tensor with attributes, or of a subclass; neither matters here."""
+    """Replace ``torch._tensor._rebuild_from_type_v2``: return a tensor without its attributes and subclass."""
     return function(*arguments) if isinstance(function, _Function) and isinstance(arguments, tuple) else FOREIGN
 
 
@@ -139,7 +139,7 @@ def _numbers(values: object) -> tuple[int, ...]:
 
 
 def _size(sides: object = ()) -> object:
-    """``torch.Size``."""
+    """Replace ``torch.Size``."""
     return sides
 
 
@@ -155,31 +155,31 @@ _NAMES: dict[tuple[str, str], object] = {
 
 
 class TorchUnpickler(pickle.Unpickler):
-    """Gives what a pickle holds, with ``Stored`` for tensors and ``FOREIGN`` for whatever is not known."""
+    """Loads a pickle, with ``Stored`` for tensors and ``FOREIGN`` for unknown objects."""
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, encoding="utf-8", errors="replace")  # texts of Python 2
+        super().__init__(file, encoding="utf-8", errors="replace")  # for texts from Python 2
         self._file = file
         self.storages: dict[str, Storage] = {}
-        """By what the file calls them."""
+        """The storages by their names in the file."""
         self.unknown: list[str] = []
-        """Those of which it is not known how wide their numbers are."""
+        """Names of the storages with an unknown data type."""
 
     def load(self) -> object:
-        """The next pickle in the file.
+        """Load the next pickle in the file.
 
         Raises:
-            pickle.UnpicklingError: it is damaged, as are those that raise any other of ``pickled_arrays.FAILURES``.
+            pickle.UnpicklingError: it is damaged; so are pickles that raise any other of ``pickled_arrays.FAILURES``.
         """
         check_memories(self._file)
         return super().load()
 
     def find_class(self, module: str, name: str) -> object:
-        """What a name in the pickle stands for."""
+        """Return the replacement of a name in the pickle."""
         return _NAMES.get((module, name), FOREIGN)
 
     def persistent_load(self, pid: object) -> object:
-        """A storage, which is not in the pickle itself."""
+        """Return a storage; its numbers are not in the pickle itself."""
         match pid:
             case ("storage", torch.dtype() as dtype, str(key), _, int(count), *view) if count >= 0 and not any(view):
                 return self.storages.setdefault(key, Storage(key, dtype, count))

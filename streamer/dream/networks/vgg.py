@@ -1,4 +1,4 @@
-"""VGG-16 with its dense layers as convolutions, and its layout for any widths (Simonyan & Zisserman 2015)."""
+"""VGG-16 with its dense layers as convolutions, and the same layout with other widths (Simonyan & Zisserman 2015)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamer.dream.networks.architecture import CLASSES, Architecture
 from streamer.dream.networks.layers import PadToSize
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
-"""Per block (table 1, column D)."""
+"""Number of convolutions per block (table 1, column D)."""
 WIDTHS = (64, 128, 256, 512, 512)
 DENSE = 4096
 
@@ -19,7 +19,7 @@ DENSE = 4096
 def build_vgg(
     widths: Sequence[int], dense: int, classes: int, *, window: int, average: bool = False
 ) -> OrderedDict[str, nn.Module]:
-    """VGG-16's layers with fc6 as a convolution over all of a ``window``-pixel input's map, fc7 and fc8 as 1x1 ones."""
+    """Build VGG-16's layers, with fc6 as a convolution over the map of a ``window``-pixel input, fc7 and fc8 as 1x1 ones."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     inputs = 3
     for block, (width, count) in enumerate(zip(widths, CONVOLUTIONS, strict=True), 1):
@@ -39,7 +39,7 @@ def build_vgg(
 
 
 def _keys() -> dict[str, str]:
-    """Our layers' names to those in torchvision's state dict."""
+    """Map our layers' names to those in torchvision's state dict."""
     keys, place = {}, 0
     for block, count in enumerate(CONVOLUTIONS, 1):
         for i in range(1, count + 1):

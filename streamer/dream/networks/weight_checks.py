@@ -1,6 +1,6 @@
-"""What can be told of a weights file without torch, which takes seconds to load: whether it is there, whole, and what it says.
+"""Checks of a weights file without torch, which takes seconds to load: whether it exists, is complete and looks right.
 
-Nothing in a file is run, and of its numbers only checksums are looked at.
+No code in the file is run, and its numbers are only checked by checksums.
 """
 
 from __future__ import annotations
@@ -21,35 +21,36 @@ CLASSIFIERS = {
     "vgg16": ("classifier.6.weight", (1000, 4096)),
     "resnet50": ("fc.weight", (1000, 2048)),
 }
-"""The last layer of some networks: one trained anew for other classes differs there."""
+"""The last layer of some networks: networks retrained for other classes differ there."""
 QUICK_BYTES = 100 << 20
-"""Files up to this size are read whole within a moment."""
+"""Files up to this size are read completely in a moment."""
 NOTED_HASH = re.compile(r"-(?=[0-9]*[a-f])([0-9a-f]{8,64})\.[a-z]+$")
-"""Beginning of its SHA-256 in a file's name, as torchvision has it; eight digits alone may be a date."""
+"""The first digits of its SHA-256 in a file's name, like torchvision's; eight decimal digits alone may be a date."""
 _ZIP = b"PK\x03\x04"
-"""How a file begins that ``torch.save`` wrote…"""
+"""The first bytes of a file that ``torch.save`` wrote."""
 _NUMBER = 0x1950A86A20F9469CFC6C
 _LEGACY = (_NUMBER.to_bytes(10, "little"), str(_NUMBER).encode())
-"""…and what stands at the beginning of one from before 1.6, whichever form its pickles have."""
+"""Bytes near the start of a file from before torch 1.6, in both pickle protocols."""
 _BEGINNING = 64
 _REBUILT = b"_rebuild_"
-"""Stands in the pickle of every tensor: the name of what makes it."""
+"""Part of the pickle of every tensor: the name of the function that makes it."""
 
 
 class NetworkError(Exception):
-    """A network cannot be had: its weights are missing, damaged, for another network, or not to be downloaded."""
+    """A network is unavailable: its weights are missing, damaged, for another network, or cannot be downloaded."""
 
 
 def check_weights(file: Path, name: str | None = None, *, most_bytes: float = math.inf, tensors: bool = False) -> None:
-    """Find out what is wrong with a weights file, as far as that shows without torch.
+    """Check a weights file, as far as possible without torch.
 
     Args:
-        name: The network that it is meant for, if that is known.
-        most_bytes: Files larger than this are not read whole: their checksums are not compared.
-        tensors: Whether to see to it that there are some. Who reads the file can say what is there instead.
+        file: the weights file.
+        name: its network, if known.
+        most_bytes: larger files are not read completely, and their checksums are not compared.
+        tensors: whether to check that the file contains tensors; a later reader has a more precise message.
 
     Raises:
-        NetworkError: names the file and what is wrong with it.
+        NetworkError: the message names the file and what is wrong with it.
     """
     try:
         with file.open("rb") as opened:
@@ -70,9 +71,10 @@ def check_weights(file: Path, name: str | None = None, *, most_bytes: float = ma
 
 
 def intact(file: Path, name: str = "") -> bool:
-    """Whether a file is the one whose hash its name, or the name that it is to have, notes; True if that notes none.
+    """Return whether a file has the hash in its name, or in ``name`` if given; True if there is no hash.
 
-    Raises OSError.
+    Raises:
+        OSError: the file cannot be read.
     """
     with file.open("rb") as opened:
         return _wrong_hash(name or file.name, opened) is None
@@ -93,7 +95,7 @@ def _look_at_safetensors(file: Path, name: str | None) -> None:
 
 
 def _look_at_torch(file: Path, opened: BufferedReader, whole: bool, tensors: bool) -> None:
-    """The two forms that there are, and whether there is a tensor in it."""
+    """Check a file of ``torch.save``, in both formats, and whether it contains a tensor."""
     begins = opened.read(_BEGINNING)
     if any(number in begins for number in _LEGACY):
         opened.seek(0)
@@ -117,10 +119,10 @@ def _look_at_torch(file: Path, opened: BufferedReader, whole: bool, tensors: boo
 
 
 def _compare_checksum(file: Path, archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> None:
-    """Read a record through: torch writes a checksum for each, and compares none when it reads."""
+    """Read a record and compare its checksum: torch writes checksums but does not compare them when it reads."""
     if record.compress_type != zipfile.ZIP_STORED:  # a small file could fill the memory
         raise _damaged(file, f"'{record.filename}' in it is compressed, which torch never does")
-    record.CRC = record.CRC or None  # type: ignore[assignment]  # 0: torch was told to write none; zipfile then compares none
+    record.CRC = record.CRC or None  # type: ignore[assignment]  # 0: torch wrote none; with None, zipfile compares none
     try:
         with archive.open(record) as part:
             while part.read(1 << 20):
@@ -148,7 +150,7 @@ def _wrong_hash(name: str, opened: BufferedReader) -> str | None:
 
 
 def _holds(opened: BufferedReader, wanted: bytes) -> bool:
-    """Whether something stands in a file, however long that is."""
+    """Return whether a file contains some bytes; read it in pieces."""
     before = b""
     for piece in _pieces(opened):
         if wanted in before + piece:

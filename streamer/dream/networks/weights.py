@@ -1,4 +1,4 @@
-"""Weight files: where they come from, and what is in them."""
+"""Weight files: download, cache and contents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["NetworkError", "cache_folder", "fetch", "read_weights"]
 log = logging.getLogger(__name__)
 
 HURRIED_S, PATIENT_S = 5.0, 30.0
-"""Seconds of silence after which a server counts as gone: where the bundled network can step in, and where nothing can."""
+"""Seconds of silence after which a server counts as gone: if the bundled network can replace it, and if nothing can."""
 
 
 def fetch(
@@ -39,18 +39,18 @@ def fetch(
     cache: Path | None = None,
     url: str | None = None,
 ) -> Path:
-    """The weights file of a torchvision network: from the cache, ours or torch's own, or else downloaded.
+    """Return the weights file of a torchvision network: from our cache, torch's own, or else downloaded.
 
     Args:
-        name: torchvision's, with which its files' names begin: ``vgg16``.
-        enum: where torchvision keeps the address: ``VGG16_Weights``.
-        limit_s: Seconds a download may take; what came by then is kept for the next time. 0 downloads nothing, None waits.
-        progress: Told of the download, which shows a bar too if there is a terminal.
-        cache: Folder of downloads; None for the user's cache folder.
-        url: None for torchvision's; its last part is ``<name>-<first digits of the SHA-256>.pth``.
+        name: torchvision's name, with which its file names start: ``vgg16``.
+        enum: torchvision's enum with the URL: ``VGG16_Weights``.
+        limit_s: time limit of a download in seconds, after which the partial file is kept; 0 downloads nothing, None waits.
+        progress: called with the download's progress; on a terminal there is a progress bar too.
+        cache: folder of downloads; None for the user's cache folder.
+        url: its last part is ``<name>-<first digits of the SHA-256>.pth``; None for torchvision's URL.
 
     Raises:
-        NetworkError: it is not at hand and cannot be downloaded, or not in time.
+        NetworkError: it is not in the cache and cannot be downloaded in time.
     """
     searched = [cache] if cache is not None else list(weight_folders())
     for place in searched:
@@ -59,36 +59,36 @@ def fetch(
                 return found
             log.warning("%s is damaged: its hash is not the one in its name; it is ignored", found)
     if limit_s == 0:
-        raise NetworkError(f"{searched[0]} does not hold them and 'network.download_s' is 0")
+        raise NetworkError(f"'{searched[0]}' does not contain them and 'network.download_s' is 0")
     try:
         url = url or str(getattr(torchvision().models, enum).IMAGENET1K_V1.url)
         target = searched[0] / url.rpartition("/")[2]
         with bar(f"downloading {name}") as show:
 
-            def tell(received: int, total: int | None) -> None:
+            def report(received: int, total: int | None) -> None:
                 show(received, total)
                 if progress is not None:
                     progress(received, total)
 
-            download(url, target, progress=tell, limit_s=limit_s, silence_s=PATIENT_S if limit_s is None else HURRIED_S)
+            download(url, target, progress=report, limit_s=limit_s, silence_s=PATIENT_S if limit_s is None else HURRIED_S)
     except (ImportError, DownloadError) as error:
         raise NetworkError(str(error)) from error
     return target
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights are kept."""
+    """Return the folder of downloaded weights."""
     return Path(platformdirs.user_cache_dir("zoomdream")) / "weights"
 
 
 def weight_folders() -> tuple[Path, ...]:
-    """The folders where a network's weights are looked for: ours, which downloads go to, and torch's own."""
+    """Return the folders to search for weights: ours, which downloads go to, and torch's own."""
     return cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Progress]:
-    """A progress bar on standard error; nothing where that is no terminal."""
+    """Show a progress bar on standard error; do nothing if that is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True) as shown:
@@ -97,13 +97,13 @@ def bar(what: str) -> Iterator[Progress]:
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """A file's tensors by key, on the CPU as stored, and its metadata (empty but for safetensors).
+    """Read a file's tensors by key, on the CPU as stored, and its metadata (empty except for safetensors).
 
-    Safetensors are the safe form: ``weights_only``, with which the others are read, was bypassed before (CVE-2025-32434,
-    CVE-2026-24747). What it refuses, such as a checkpoint with its optimiser and settings, ``checkpoint`` reads.
+    Safetensors is the safe format: ``weights_only``, with which other files are read, has been bypassed before (CVE-2025-32434,
+    CVE-2026-24747). ``checkpoint`` reads files that it rejects, such as a checkpoint with its optimiser and settings.
 
     Raises:
-        NetworkError: names the file and says what is wrong with it.
+        NetworkError: the message names the file and what is wrong with it.
     """
     check_weights(file)
     try:
@@ -120,15 +120,15 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise NetworkError(f"{file}: damaged or truncated, or not such a file: {reason}") from error
-    raise AssertionError("the name was looked at")
+    raise AssertionError("check_weights accepts no other suffix")
 
 
 def _named_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a file that ``torch.save`` wrote; nothing in it is run."""
+    """Return the tensors of a file that ``torch.save`` wrote, without running code from it."""
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # another than torch's own is no fault
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # a protocol other than torch's is harmless
             loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # it names more than tensors
+    except pickle.UnpicklingError:  # it contains more than tensors
         return read_checkpoint(file)
     return state_dict(loaded, Tensor)
