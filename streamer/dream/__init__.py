@@ -1,1 +1,1 @@
-"""What is dreamt: networks, objective, prior, ascent, canvas, worker. The only importer of torch."""
+"""The dream: networks, objectives, algorithms, sources and the worker. The only package that imports torch."""

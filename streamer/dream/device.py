@@ -1,4 +1,4 @@
-"""Where to dream, and how large a picture that place can keep up with. Imports torch only when asked for a device."""
+"""The device to compute on, the canvas size that it can handle, and torch's threads and memory. Imports torch lazily."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     import torch
 
 AUTO_WIDTH = {"cpu": 480, "cuda": 1280}
-"""Canvas widths, in pixels, that a device's ordinary models hold at several keyframes a second."""
+"""Canvas widths, in pixels, at which ordinary models of a device reach several keyframes per second."""
 LEAST_PX = 32
 VIDEO_CORES = 1
-"""CPU cores left to the process that shows the dream. Threads that wait for one which has lost its core make the dream many
-times slower than one thread fewer: 4.1 s a step instead of 0.35 s, on two cores with another busy process."""
+"""CPU cores left to the process that encodes the video. If one thread loses its core, all others wait for it, and the dream is
+many times slower than with one thread fewer: 4.1 s a step instead of 0.35 s, on two cores with another busy process."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's mallopt(3)."""
+"""Parameters of glibc's mallopt(3)."""
 MOST_MMAP_THRESHOLD = 32 << 20
-"""The largest that glibc takes. What is larger is handed back all the same."""
+"""The largest value that glibc accepts; larger blocks are still returned to the system."""
 KEPT_BYTES = 256 << 20
-"""Freed memory that a process keeps at most. No step takes that much at the canvas sizes that a CPU keeps up with."""
+"""Most freed memory that a process keeps. No step needs that much at the canvas sizes that a CPU can handle."""
 
 
 class DeviceError(Exception):
-    """The device asked for is not there."""
+    """The device in the settings is unavailable."""
 
 
 def choose_device(setting: str) -> torch.device:
-    """The device that the setting ``device`` stands for: ``auto``, ``cpu`` or ``cuda``.
+    """Return the device for the setting ``device``: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        DeviceError: it is ``cuda`` and this machine, or this build of torch, has none.
+        DeviceError: it is ``cuda``, but this machine has no GPU or torch is built without CUDA.
     """
     import torch
 
@@ -47,10 +47,12 @@ def choose_device(setting: str) -> torch.device:
 
 
 def canvas_size(canvas: CanvasConfig, video: VideoConfig, device: str) -> tuple[int, int]:
-    """(height, width) of the picture to dream.
+    """Return the (height, width) of the canvas.
 
     Args:
-        device: ``cpu`` or ``cuda``, for what is ``auto``. An automatic canvas has the video's shape and is never larger.
+        canvas: the ``canvas`` block of the settings.
+        video: the ``video`` block of the settings.
+        device: ``cpu`` or ``cuda``; it determines an automatic size, which has the video's shape and is never larger.
     """
     match canvas.width, canvas.height:
         case int(width), int(height):
@@ -64,12 +66,12 @@ def canvas_size(canvas: CanvasConfig, video: VideoConfig, device: str) -> tuple[
 
 
 def largest_canvas(canvas: CanvasConfig, video: VideoConfig) -> tuple[int, int] | None:
-    """(height, width) up to which a canvas may grow with time to spare: the video's; None where the settings fix its size."""
+    """Return the (height, width) up to which a canvas may grow: the video's; None if the settings fix its size."""
     return (video.height, video.width) if canvas.width == canvas.height == "auto" else None
 
 
 def most_pixels(canvas: CanvasConfig, video: VideoConfig) -> int:
-    """Pixels of the largest canvas that these settings can have, on whatever device."""
+    """Return the pixels of the largest canvas that these settings allow, on any device."""
     largest = largest_canvas(canvas, video)
     sizes = [*(canvas_size(canvas, video, device) for device in AUTO_WIDTH), *([largest] if largest else [])]
     return max(height * width for height, width in sizes)
@@ -80,16 +82,16 @@ def _least(side: float) -> int:
 
 
 def make_cpu_sums_repeatable() -> None:
-    """Let a CPU's products of small matrices be the same from call to call; of use before torch computes for the first time.
+    """Make a CPU's small matrix products repeatable; call it before torch computes for the first time.
 
-    MKL shares their sums out among threads as these come, so that the last bit depends on what else the machine does, whatever
-    torch is told of deterministic algorithms (Intel, 'Conditional Numerical Reproducibility').
+    MKL distributes their sums over threads as these become free, so the last bit depends on the load of the machine, even with
+    torch's deterministic algorithms (Intel, 'Conditional Numerical Reproducibility').
     """
     os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
 def cores() -> int:
-    """CPU cores this process may use: in a container often fewer than the machine has."""
+    """Return the number of CPU cores this process may use: in a container often fewer than the machine has."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
@@ -97,16 +99,16 @@ def cores() -> int:
 
 
 def dreaming_threads() -> int:
-    """Threads that a live dream computes with on a CPU."""
+    """Return the number of threads for a live dream on a CPU."""
     return max(1, cores() - VIDEO_CORES)
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, up to ``KEPT_BYTES``, instead of handing it back to the system at once.
+    """Let this process keep up to ``KEPT_BYTES`` of freed memory instead of returning it to the system immediately.
 
-    A step on a CPU makes and drops dozens of tensors of some megabytes. glibc hands such memory back with each of them, and to
-    have it mapped anew, page by page, takes as long as to compute with it. Without glibc, or where the environment tells it
-    what to do, nothing changes.
+    A step on a CPU creates and frees dozens of tensors of some megabytes. glibc returns each of them to the system, and mapping
+    the memory again, page by page, takes as long as computing with it. Without glibc, or if the environment configures malloc,
+    nothing changes.
     """
     if not _keeps():
         return
@@ -116,39 +118,39 @@ def keep_freed_memory() -> None:
 
 
 def compute_with(threads: int) -> None:
-    """Have torch compute with so many threads from now on."""
+    """Set the number of threads that torch computes with."""
     import torch
 
     torch.set_num_threads(threads)
 
 
 def threads() -> int:
-    """Threads that torch computes with."""
+    """Return the number of threads that torch computes with."""
     import torch
 
     return torch.get_num_threads()
 
 
 def return_freed_memory() -> None:
-    """Hand back what ``keep_freed_memory`` has kept; the next step takes anew what it needs.
+    """Return the memory that ``keep_freed_memory`` keeps to the system; the next step allocates what it needs.
 
-    Of use every minute: tensors of dozens of sizes leave holes between one another that fit none of those to come, so that the
-    heap grows for hours. It takes a hundredth of a second.
+    Call it about every minute: tensors of dozens of sizes leave holes that fit no later tensor, so the heap grows for hours.
+    It takes 10 ms.
     """
     if _keeps():
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _keeps() -> bool:
-    """Whether the C library can be told what to keep, and nobody else has told it."""
+    """Return whether the C library is glibc and the environment does not configure its malloc."""
     return platform.libc_ver()[0] == "glibc" and not any(name.startswith("MALLOC_") for name in os.environ)
 
 
 def make_torch_repeatable(threads: int = 0) -> None:
-    """Make torch give the same numbers again, at some cost on a GPU.
+    """Make torch's results repeatable, at some cost on a GPU.
 
     Args:
-        threads: to compute with on a CPU, where sums taken by another number of threads are other sums; 0: as many as suit it.
+        threads: number of threads on a CPU, on which the rounding of sums depends; 0 keeps torch's number.
     """
     make_cpu_sums_repeatable()
     import torch
@@ -157,6 +159,6 @@ def make_torch_repeatable(threads: int = 0) -> None:
         torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is first used
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Of use only where memory is read before it is written. Torch's hints for types leave it out.
+    # Needed only if memory is read before it is written. setattr, since torch's type hints omit it.
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
     torch.backends.cudnn.benchmark = False

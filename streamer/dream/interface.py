@@ -1,4 +1,4 @@
-"""What a dream offers to whoever drives it, and its errors. No torch: the renderer's own process reads this, too."""
+"""The interface of a dream, and its errors. No torch: the renderer's own process imports this, too."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from streamer.messages.step_view import StepView
 
 
 class DreamError(Exception):
-    """A scene that this network cannot dream."""
+    """The network cannot render this scene."""
 
 
 class ConfigRejected(Exception):
-    """These settings cannot be dreamt on this machine: trying again will not help. One line says why and what to do."""
+    """This machine cannot run these settings; trying again will not help. One line says why and what to do."""
 
 
 class Copy(Protocol):
-    """A picture on its way to the host."""
+    """A picture that is being copied to the host."""
 
     @property
     def done(self) -> bool:
-        """Whether it is there."""
+        """Whether the copy is complete."""
 
     def array(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, waited for; nobody writes to it."""
+        """Wait for the copy and return it, (H, W, 3) uint8 RGB, read-only."""
 
 
 class Dreaming(Protocol):
@@ -41,91 +41,93 @@ class Dreaming(Protocol):
 
     @property
     def pose(self) -> Pose:
-        """Where the camera stands."""
+        """The camera's pose."""
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the canvas."""
 
     def scene(self, scene: Scene) -> None:
-        """Fade over to another scene.
+        """Crossfade to another scene.
 
         Raises:
-            DreamError: the network has not got one of its targets.
+            DreamError: the network does not have one of its targets.
         """
 
     def motion(self, motion: Motion) -> None:
         """Move the camera differently from now on."""
 
     def tune(self, config: Config) -> None:
-        """Go by other settings from the next step on, as far as they are live (``settings_live``)."""
+        """Use other settings from the next step on, as far as they are live (``settings_live``)."""
 
     def bump(self) -> None:
-        """Wake a settled dream by noise."""
+        """Wake a converged dream with noise."""
 
     def twist(self) -> None:
-        """Wake a settled dream by a slight twist."""
+        """Wake a converged dream with a twist of the picture."""
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
-        """Move the camera on and take one step.
+        """Move the camera and take one step.
 
         Args:
-            dt_s: Seconds since the last step.
-            camera_s: Seconds by which the camera moves; None for as many. Dreams whose camera has times of its own go by these.
+            dt_s: seconds since the last step.
+            camera_s: seconds by which the camera moves; None for ``dt_s``. Ink, whose camera moves in leaps, ignores it.
         """
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Go on at another canvas size."""
+        """Change the canvas size to (height, width)."""
 
     def picture(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+        """Return the current picture, (H, W, 3) uint8 RGB."""
 
     def copy(self) -> Copy:
-        """The picture as it is now, on its way to the host."""
+        """Start to copy the current picture to the host."""
 
     def fault(self) -> str:
-        """What is wrong with the picture so that nobody should see it, in a few words; empty when nothing is."""
+        """Say in a few words why the picture is not fit to be shown; empty when it is."""
 
     def keep(self) -> DreamState:
-        """What it takes besides the picture to go on from here."""
+        """Return the state that is needed, besides the picture, to continue from here."""
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
-        """Go on from an earlier picture (H, W, 3), 0..255, and pose; the first scene after it is the one that it shows.
+        """Continue from an earlier picture (H, W, 3), 0..255, and pose; the next ``scene`` is the one it already shows.
 
         Args:
-            kept: what ``keep`` gave then or a little before; None for no momentum and fresh chance.
+            picture: the earlier picture.
+            pose: its pose.
+            kept: what ``keep`` returned then or shortly before; None for no momentum and the current random state.
         """
 
 
 @runtime_checkable
 class VideoRider(Protocol):
-    """What a dream that rides on a moving picture offers besides."""
+    """The additional interface of a dream on a moving picture."""
 
     @property
     def ridden(self) -> SourcePicture | None:
-        """The picture ridden on, at the canvas' size; None before the first."""
+        """The base picture, at the canvas' size; None before the first."""
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        """Go on upon a picture, the same as before or a newer one, ``dt_s`` seconds after the last time."""
+        """Move the dream onto a base picture, the same as before or a newer one, ``dt_s`` seconds after the last call."""
 
     def observe(self, picture: SourcePicture) -> None:
-        """See a picture that is not ridden on, to follow what moves in between; from any thread."""
+        """Track the motion in a picture that is not a base picture; call it from any thread."""
 
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """What a dream offers besides that can show what its steps are made of."""
+    """The additional interface of a dream that can show the components of its steps."""
 
     def inspect(self) -> StepView | None:
-        """What a step from here is made of, worked out on the side: the dream goes on as if nothing had been asked.
+        """Return pictures of the next step's components, without an effect on the dream; None if there is nothing to show.
 
-        Takes about two steps' time. None where there is nothing to show.
+        It takes about as long as two steps.
         """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dream:
-    """A dream in progress and what is to be known about it."""
+    """A dream in progress, its properties and its machine."""
 
     dreamer: Dreaming
     network: str
@@ -133,26 +135,26 @@ class Dream:
     """``cpu`` or ``cuda``."""
     wnids: tuple[str, ...]
     free_memory: Callable[[], None] = lambda: None
-    """Gives back the memory that a failed step held on a GPU."""
+    """Frees the memory that a failed step held on a GPU."""
     threads: int = 0
-    """That it computes with; 0 when that is not known."""
+    """Number of threads that it computes with; 0 if unknown."""
     layers: tuple[LayerEntry, ...] = ()
-    """The network's, from the picture to the classes."""
+    """The network's layers, from the picture to the classes."""
     nearest: tuple[tuple[int, ...], ...] = ()
-    """For each of ``wnids`` the others most like it to the network, best first, as indices."""
+    """For each of ``wnids``, the classes that are most similar to the network, best first, as indices."""
     warm_up: Callable[[], None] = lambda: None
-    """Dreams a little on the side and forgets it, so that the dream's first step takes no longer than those after it."""
+    """Takes a few steps and discards them, so that the dream's first step takes no longer than later ones."""
     compute_with: Callable[[int], None] = lambda threads: None
-    """Computes with so many threads from now on."""
+    """Sets the number of threads that it computes with."""
     probe: Callable[[Callable[[], bool]], None] = lambda stop: None
-    """Measures in which form its network is fastest here, unless that is known, for later starts; told whether to stop."""
+    """Measures the network's fastest compute format for later starts, unless it is known; the argument says when to stop."""
     wait: Callable[[], None] = lambda: None
-    """Waits until all steps are done that the device was told to take; copies may still be under way."""
+    """Waits until the device has finished all its steps; copies may still be in progress."""
     form: str = ""
-    """In which form its network computes; empty when that is not known."""
+    """The network's compute format; empty if unknown."""
 
 
 PreparationCallback = Callable[[str], None]
-"""Told, in a few words, what is being prepared."""
+"""Called with a few words about the preparation in progress."""
 DreamFactory = Callable[[Config, int, PreparationCallback], Dream]
-"""Makes a dream from settings and a seed; picklable. Raises ``ConfigRejected`` where trying again would not help."""
+"""Makes a dream from settings and a seed; picklable. Raises ``ConfigRejected`` if trying again would not help."""

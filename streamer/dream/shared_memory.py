@@ -1,4 +1,4 @@
-"""Memory that this process shares with one that it starts. It has no name, so nothing of it is left however they die."""
+"""Memory that this process shares with a child process. It has no name, so nothing is left over even if both are killed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class Memory:
-    """A block of shared memory, all zeros at first; pickled as an argument of a new process, it is the same one there."""
+    """A block of shared memory, initially zero; pickled as an argument of a new process, it is the same memory there."""
 
     def __init__(self, size: int, source: int | str | None = None) -> None:
         self._size = size
-        if sys.platform == "win32":  # memory there has a name, which goes with its last user
+        if sys.platform == "win32":  # memory has a name there, which disappears with its last user
             self._source = source or f"zoomdream-{secrets.token_hex(8)}"
             self.buffer = mmap.mmap(-1, size, tagname=str(self._source))
         else:
@@ -28,7 +28,7 @@ class Memory:
         return _received, (self._size, source)
 
     def close(self) -> None:
-        """Let go of it; it is gone when both sides have."""
+        """Release the memory; it is freed when both processes have released it."""
         self.buffer.close()
         if isinstance(self._source, int):
             os.close(self._source)
@@ -36,7 +36,7 @@ class Memory:
 
 
 def _anonymous_file(size: int) -> int:
-    """A descriptor of memory, or where the system has no such thing of a file without a name."""
+    """Return a descriptor of anonymous memory, or of an unnamed file if the system has no such memory."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("zoomdream")
     else:
