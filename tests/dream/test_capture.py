@@ -346,8 +346,8 @@ def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server
     ("name", "says"),
     [
         ("none.mp4", "cannot be read: Server returned 404"),
-        ("long.mp4", r"breaks off: .*; if it is an MP4, its server may give whole files only"),
-        ("text.mp4", "it is no film in a known format"),
+        ("long.mp4", r"breaks off: .*; if it is an MP4, its server may deliver whole files only"),
+        ("text.mp4", "it is not a film in a known format"),
     ],
 )
 def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: Station, name: str, says: str) -> None:

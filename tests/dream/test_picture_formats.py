@@ -108,7 +108,7 @@ def test_heif_is_read(tmp_path: Path) -> None:
 
 def test_a_raw_file_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "a.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(100))
-    with pytest.raises(SourceError, match=r"a\.cr3' is a camera's raw file, of which there is only a preview"):
+    with pytest.raises(SourceError, match=r"a\.cr3' is a camera's raw file, of which only the preview can be read"):
         read_image(tmp_path / "a.cr3")
 
 

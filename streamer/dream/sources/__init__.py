@@ -1,1 +1,1 @@
-"""What a dream starts from or rides on: noise, pictures, films and cameras. No torch here."""
+"""Sources of a dream, as its start or its base: noise, pictures, films and cameras. No torch here."""

@@ -1,4 +1,4 @@
-"""Animations that are pictures by their names: GIF, which FFmpeg reads, and WebP, which Pillow has to read."""
+"""Animations with the suffix of a picture: FFmpeg reads GIF, Pillow reads WebP."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from streamer.media.animated_webp import LEAST_MS, is_animated_webp
 from streamer.media.transparency import on_backdrop
 
 SUFFIXES = (".gif", ".webp", ".png", ".apng", ".avif", ".avifs")
-"""Of pictures that may move."""
+"""Suffixes of pictures that may be animated."""
 
 
 class RecordedReader(VideoReader, Protocol):
-    """A film that is whole, not one that comes live."""
+    """A recorded film, as opposed to a live one."""
 
     @property
     def begins_s(self) -> float:
-        """When its first picture is seen, in seconds of its own clock; after the first ``read``."""
+        """Time of its first picture, in seconds of its own clock; valid after the first ``read``."""
 
 
 class WebPReader:
-    """An animated WebP, by Pillow: FFmpeg reads only its first picture, if that."""
+    """An animated WebP, read by Pillow: FFmpeg reads at most its first picture."""
 
     live = False
     notes: Sequence[str] = ()
     begins_s = 0.0
 
     def __init__(self, path: Path) -> None:
-        """Open it.
+        """Open the file.
 
         Raises:
             SourceError: it cannot be read.
         """
         self._path = path
         self.ends_s = 0.0
-        """Seconds from the beginning at which the picture read last is over."""
+        """End of the last picture that was read, in seconds from the start."""
         try:
             self._image = Image.open(path)
         except (*BROKEN, Image.DecompressionBombError) as error:
@@ -51,12 +51,12 @@ class WebPReader:
         if self._image.width * self._image.height > MAX_PIXELS:
             self._image.close()
             raise SourceError(f"the film '{path}' cannot be read: it is larger than {MAX_PIXELS // 1_000_000} megapixels")
-        self._shown = self._pictures()
+        self._remaining = self._pictures()
 
     def read(self) -> tuple[np.ndarray, float]:
-        """As ``VideoReader`` has it."""
+        """Return the next picture and its time; see ``VideoReader.read``."""
         try:
-            found = next(self._shown, None)
+            found = next(self._remaining, None)
         except BROKEN as error:
             raise SourceError(f"the film '{self._path}' breaks off: {error or type(error).__name__}") from None
         if found is None:
@@ -64,7 +64,7 @@ class WebPReader:
         return found
 
     def close(self) -> None:
-        """As ``VideoReader`` has it."""
+        """Close the file."""
         self._image.close()
 
     def _pictures(self) -> Iterator[tuple[np.ndarray, float]]:
@@ -78,14 +78,14 @@ class WebPReader:
 
 
 def open_film(path: str, track: int | None = None) -> RecordedReader:
-    """Open a film, whichever can read it; arguments and errors as ``FilmReader`` has them."""
+    """Open a film with the reader that supports it; see ``FilmReader`` for arguments and errors."""
     if not is_url(path) and is_animated_webp(Path(path)):
         return WebPReader(Path(path))
     return FilmReader(path, track)
 
 
 def animated(path: Path | None) -> int:
-    """How many pictures a picture file holds; 1 where it does not move, or cannot be read, which who reads it will say."""
+    """Return the number of pictures in a picture file; 1 if it is not animated or cannot be read (its reader reports that)."""
     if path is None or path.suffix.lower() not in SUFFIXES:
         return 1
     try:

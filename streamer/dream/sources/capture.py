@@ -1,6 +1,6 @@
-"""Reads a moving source, for days: the newest picture is always at hand, and a source that is gone is sought again.
+"""Reads a moving source for days: keeps its newest picture, and reopens a lost source.
 
-One thread reads. Of pictures that nobody took, the newest wins: there is a place for one.
+One thread reads. There is room for one picture, and the newest wins.
 """
 
 from __future__ import annotations
@@ -23,26 +23,29 @@ from streamer.messages.status import SourceStatus
 log = logging.getLogger(__name__)
 
 BACKOFF_S, BACKOFF_MOST_S = 0.5, 10.0
-"""Pause before a source is sought again; doubles up to the most, and is back at the least once pictures come."""
+"""Pause before a source is reopened; it doubles up to the maximum, and is reset when pictures arrive."""
 LATE_S = 0.1
-"""A film's picture so much behind its time is passed over…"""
+"""A film's picture is skipped if it is later than this."""
 PASSED_MOST = 8
-"""…but not more than so many one after the other, or a slow machine would show none."""
+"""Most pictures skipped in a row; without a limit, a slow machine would show none."""
 SILENT_S = 3.0
-"""Seconds without a picture at which a live source counts as lost, whatever it says."""
+"""Seconds without a picture after which a live source counts as lost, whatever its driver reports."""
 RATE_OVER = 20
-"""Pictures over which the rate is taken."""
+"""Number of pictures over which the frame rate is measured."""
 
 OpenSource = Callable[[SourceConfig, tuple[int, int], float], VideoReader]
 
 
 class Capture:
-    """A moving source being read. ``newest`` and ``status`` may be called from any thread.
+    """A moving source that is being read. Call ``newest`` and ``status`` from any thread.
 
     Args:
-        size: (height, width) of the pictures wanted; those of another shape are brought to it as ``source.fit`` says.
-        fps: Pictures a second that are worth having.
-        on_picture: Called with each new picture, in the reading thread; has to be quick.
+        source: the ``source`` block of the settings.
+        size: (height, width) of the resulting pictures; ``source.fit`` says how others are fitted.
+        fps: the useful frame rate.
+        on_picture: called with each new picture, in the reading thread; must return quickly.
+        open_source: opens the source.
+        clock: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Capture:
         open_source: OpenSource = open_reader,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look at a file, so that one that cannot be read is told at once; a camera and a stream may still come.
+        """Open a file and read its first picture, to report errors immediately; cameras and streams are opened later.
 
         Raises:
             SourceError: the file cannot be read.
@@ -82,15 +85,15 @@ class Capture:
                 raise
 
     def start(self) -> None:
-        """Begin to read; returns at once."""
+        """Start to read; return immediately."""
         self._thread.start()
 
     def newest(self) -> SourcePicture | None:
-        """The newest picture; None before the first. It stays when the source is gone."""
+        """Return the newest picture, also after the source is lost; None before the first."""
         return self._newest
 
     def status(self) -> SourceStatus:
-        """How the source does."""
+        """Return the state of the source."""
         state, reason, times = self._state, self._reason, tuple(self._times)
         if state == "live" and is_live(self._source) and times and self._clock() - times[-1] > SILENT_S:
             state, reason = "lost", f"no picture for {self._clock() - times[-1]:.0f} s"
@@ -98,7 +101,7 @@ class Capture:
         return SourceStatus(self._source.kind, self._name, state, reason, self._given, rate, self._losses)
 
     def stop(self, deadline_s: float = 2.0) -> bool:
-        """End it; returns whether it ended in time. A driver that hangs is left behind."""
+        """Stop reading and return whether the thread ended in time; a driver that hangs is abandoned."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(deadline_s)
@@ -106,7 +109,7 @@ class Capture:
             self._reader.close()
         return not self._thread.is_alive()
 
-    # From here on: the reading thread.
+    # Methods from here on run in the reading thread.
 
     def _run(self) -> None:
         pause_s = BACKOFF_S
@@ -117,14 +120,14 @@ class Capture:
                 self._reader = None
                 self._play(reader)
                 if not self._source.loop and not reader.live:
-                    self._tell("ended", "")
+                    self._set_state("ended", "")
                     return
                 continue  # from the beginning
             except EOFError:
                 reason = "the stream ended"
             except SourceError as error:
                 reason = str(error)
-            except Exception as error:  # of a driver or a decoder: it must not end what runs for days
+            except Exception as error:  # a driver's or decoder's error must not end the thread
                 log.exception("reading the source failed")
                 reason = f"{type(error).__name__}: {error}"
             if self._stopping.is_set():
@@ -134,14 +137,14 @@ class Capture:
             self._stopping.wait(pause_s)
 
     def _play(self, reader: VideoReader) -> None:
-        """Read until a film is over.
+        """Read until a film ends.
 
         Raises:
-            EOFError: a stream is over.
-            SourceError: it cannot be read any more.
+            EOFError: a stream ended.
+            SourceError: the source cannot be read any more.
         """
-        began_s, passed = self._clock(), 0
-        left_out: tuple[np.ndarray, float] | None = None
+        began_s, skipped = self._clock(), 0
+        last_skipped: tuple[np.ndarray, float] | None = None
         try:
             while not self._stopping.is_set():
                 try:
@@ -149,21 +152,21 @@ class Capture:
                 except EOFError:
                     if reader.live:
                         raise
-                    if left_out is not None:  # it ends on its last picture, however late that is
-                        self._take(*left_out)
-                    self._stopping.wait(began_s + reader.ends_s - self._clock())  # for its last picture
+                    if last_skipped is not None:  # a film ends on its last picture, however late that is
+                        self._take(*last_skipped)
+                    self._stopping.wait(began_s + reader.ends_s - self._clock())  # show the last picture to its end
                     return
                 self._note(reader.notes)
                 if not reader.live:
                     behind_s = self._clock() - began_s - time_s
                     if behind_s < 0 and self._stopping.wait(-behind_s):
                         return
-                    passed = passed + 1 if behind_s > LATE_S else 0
-                    if 0 < passed <= PASSED_MOST:
-                        left_out = image, time_s
+                    skipped = skipped + 1 if behind_s > LATE_S else 0
+                    if 0 < skipped <= PASSED_MOST:
+                        last_skipped = image, time_s
                         continue
-                    passed, left_out = 0, None
-                    if behind_s > 1:  # the machine slept, or is far too slow: no race to catch up
+                    skipped, last_skipped = 0, None
+                    if behind_s > 1:  # the machine slept, or is far too slow: do not try to catch up
                         began_s += behind_s
                 self._take(image, time_s)
         finally:
@@ -179,18 +182,18 @@ class Capture:
         self._newest = picture = SourcePicture(image, self._number, now_s)
         self._times.append(now_s)
         if self._state != "live":
-            self._tell("live", "")
+            self._set_state("live", "")
         if self._on_picture is not None:
             self._on_picture(picture)
 
-    def _tell(self, state: str, reason: str) -> None:
+    def _set_state(self, state: str, reason: str) -> None:
         self._state, self._reason = state, reason
         if state == "live":
             assert self._given is not None
             log.info("%s %s gives pictures of %dx%d", self._source.kind, self._name, *self._given[::-1])
 
     def _note(self, notes: Sequence[str]) -> None:
-        """Log what is new about the source: a film that begins anew says the same again."""
+        """Log new notes of the source: a film that starts again repeats its notes."""
         for note in notes:
             if note not in self._noted:
                 self._noted.add(note)
@@ -198,12 +201,12 @@ class Capture:
 
     def _lose(self, reason: str) -> None:
         if self._state != "lost":
-            log.warning("%s; it is tried again, and the last picture goes on dreaming meanwhile", reason)
+            log.warning("%s; retrying. The dream continues on the last picture meanwhile", reason)
         self._losses += self._state == "live"
         self._times.clear()
         self._state, self._reason = "lost", reason
 
 
 def is_live(source: SourceConfig) -> bool:
-    """Whether pictures come by themselves, from a camera or over a network."""
+    """Return whether a source is live: a camera or a URL."""
     return source.kind == "camera" or (source.path is not None and "://" in source.path)

@@ -1,4 +1,4 @@
-"""Colours that a picture notes by number, as films do (ITU-T H.273): AVIF and HEIF in a ``colr`` box, PNG in ``cICP``."""
+"""Colour spaces that a picture names by number, like films (ITU-T H.273): AVIF and HEIF in a ``colr`` box, PNG in ``cICP``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from streamer.dream.sources.picture_formats import ftyp_brand
 from streamer.media.tone_mapping import Primaries, Transfer
 
 HEAD = 1 << 16
-"""Bytes in which AVIF and HEIF have their properties, before their pixels."""
+"""Bytes at the start of AVIF and HEIF that contain their properties, before the pixels."""
 BOX = b"colrnclx"
 
 
 def cicp_colours(path: Path) -> tuple[Transfer, Primaries] | None:
-    """What the numbers say, where that is not sRGB or near to it; None where it is, or where there are none."""
+    """Return a picture's transfer function and primaries from its numbers; None if there are none, or if they mean sRGB."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if head.startswith(PNG):

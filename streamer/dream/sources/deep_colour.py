@@ -1,4 +1,4 @@
-"""Picture files with more than 8 bits a channel, which Pillow would cut to 8 or not read: PNG and TIFF, by OpenCV."""
+"""PNG and TIFF files with more than 8 bits per channel, read by OpenCV: Pillow reduces them to 8 bits or cannot read them."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_DEPTH_AT = 24
-"""Where a PNG's header has its bits a channel."""
+"""Offset of the bits per channel in a PNG's header."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How TIFF begins: either order of bytes, with offsets of 32 bits and of 64."""
+"""First bytes of a TIFF: either byte order, with offsets of 32 or 64 bits."""
 SIGNED, FLOATING = 2, 3
-"""TIFF's sample formats, where they are not whole numbers from 0 on."""
+"""TIFF's sample formats other than unsigned integers."""
 SHALLOW = 8
-"""Bits a channel that Pillow keeps."""
+"""Bits per channel that Pillow keeps."""
 CAMERA_PREVIEW = 1
-"""Bit of TIFF's kind of picture that says it is a smaller copy of another."""
+"""Bit of TIFF's subfile type that marks a smaller copy of another picture."""
 
 
 class DeepPictureError(Exception):
-    """A kind of picture that cannot be shown; the message says which, to follow the file's name."""
+    """A picture of this type cannot be shown; the message says why and follows the file's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeepPicture:
-    """A picture of 16 bits."""
+    """A picture with 16 bits per channel."""
 
     values: np.ndarray
-    """(H, W) or (H, W, 3) uint16, grey or RGB, with the file's own colours."""
+    """(H, W) or (H, W, 3) uint16, grey or RGB, in the file's own colour space."""
     opacity: np.ndarray | None
-    """(H, W) uint8; None where nothing is clear."""
+    """(H, W) uint8; None if all of it is opaque."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a TIFF says of its first picture."""
+    """The tags of a TIFF's first picture."""
 
     width: int
     height: int
     bits: int
     channels: int
-    """Those that are clear or masks included."""
+    """Number of channels, including opacity and masks."""
     numbers: int
-    """TIFF's sample format: 1, ``SIGNED`` or ``FLOATING``."""
+    """TIFF's sample format: 1 (unsigned), ``SIGNED`` or ``FLOATING``."""
     meaning: int
-    """TIFF's photometric interpretation: 0 grey from white on, 1 grey, 2 RGB."""
+    """TIFF's photometric interpretation: 0 grey with white at 0, 1 grey, 2 RGB."""
     premultiplied: bool
     """Whether colours are already multiplied by their opacity."""
     preview: bool
-    """Whether it is a small copy of another that lies deeper in the file, as in a camera's raw file."""
+    """Whether it is a small copy of another picture in the file, as in a camera's raw file."""
     icc: bytes | None
 
     @property
     def kind(self) -> str:
-        """In words."""
+        """The type of the picture, in words."""
         colours = {0: "grey", 1: "grey", 2: "RGB", 3: "a palette", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
         numbers = {SIGNED: "signed ", FLOATING: "floating-point "}.get(self.numbers, "")
         return f"{colours.get(self.meaning, 'unknown colours')} with {self.bits} {numbers}bits and {self.channels} channels"
 
 
 def tiff_tags(path: Path) -> Tags | None:
-    """What a file says of itself as a TIFF; None if it is none, or is broken."""
+    """Read a file's tags; None if it is not a TIFF, or is broken."""
     try:
         with path.open("rb") as file:
             head = file.read(8)
@@ -95,7 +95,7 @@ def tiff_tags(path: Path) -> Tags | None:
 
 
 def is_deep(path: Path, tags: Tags | None) -> bool:
-    """Whether a PNG or a TIFF is grey or RGB with values of which Pillow would lose something."""
+    """Return whether a file is a grey or RGB PNG or TIFF that loses precision in Pillow."""
     if tags is None:
         return _bytes_at(path, 0, 8) == PNG and _bytes_at(path, PNG_DEPTH_AT, 1) == b"\x10"
     grey_or_rgb = (tags.meaning in (0, 1) and tags.channels == 1) or (tags.meaning == 2 and tags.channels in (3, 4))
@@ -103,12 +103,12 @@ def is_deep(path: Path, tags: Tags | None) -> bool:
 
 
 def read_deep(path: Path, tags: Tags | None) -> DeepPicture:
-    """Read a picture that is deep. A TIFF comes the right way up, a PNG as it lies in the file.
+    """Read a deep picture. A TIFF is rotated upright, a PNG is not.
 
     Raises:
-        DeepPictureError: it cannot be shown: what its numbers mean is not known, or they cannot be read.
+        DeepPictureError: its numbers have an unknown meaning or cannot be read.
     """
-    import cv2  # not before it is needed: it takes a while
+    import cv2  # lazily, since the import is slow
 
     from streamer.dream.sources.opencv import silence
 
@@ -124,15 +124,15 @@ def read_deep(path: Path, tags: Tags | None) -> DeepPicture:
         found = None
     if found is None or found.dtype == np.uint8:
         if tags is None:
-            raise DeepPictureError("is a PNG that is broken")
+            raise DeepPictureError("is a broken PNG")
         raise DeepPictureError(
             f"is broken, or a TIFF of a kind that cannot be read: {tags.kind}; save it as RGB with 8 or 16 bits"
         )
     if found.ndim == 3:
-        found = np.concatenate([found[..., 2::-1], found[..., 3:]], axis=2)  # OpenCV has blue first
+        found = np.concatenate([found[..., 2::-1], found[..., 3:]], axis=2)  # OpenCV's order is BGR
     if tags is not None and tags.numbers == FLOATING:
         found = from_float(found, clip=tags.icc is not None)
-    elif tags is not None and tags.bits < 16:  # the lower bits are left empty
+    elif tags is not None and tags.bits < 16:  # OpenCV leaves the lower bits empty
         found = np.rint(found * np.float32(65_535 / (((1 << tags.bits) - 1) << (16 - tags.bits)))).astype(np.uint16)
     if tags is not None and tags.meaning == 0:
         found = 65_535 - found
@@ -146,16 +146,17 @@ def read_deep(path: Path, tags: Tags | None) -> DeepPicture:
 
 
 def from_float(values: np.ndarray, *, clip: bool = False) -> np.ndarray:
-    """Floating-point values from 0 to 1, as uint16.
+    """Convert floating-point values from 0 to 1 to uint16.
 
     Args:
-        clip: Whether what lies beyond may be cut off: then a profile tells what the values mean.
+        values: the values, of any shape.
+        clip: whether to clip values outside 0..1, because a profile defines their meaning.
 
     Raises:
-        DeepPictureError: some are none, or lie beyond 0 to 1 so that nobody can know their white.
+        DeepPictureError: some values are not finite, or outside 0..1, so that their white level is unknown.
     """
     if not np.isfinite(values).all():
-        raise DeepPictureError("holds floating-point values that are no numbers; save it with values from 0 to 1")
+        raise DeepPictureError("holds floating-point values that are not numbers; save it with values from 0 to 1")
     least, most = float(values.min(initial=0)), float(values.max(initial=0))
     if not clip and (least < -0.001 or most > 1.001):
         raise DeepPictureError(
@@ -165,7 +166,7 @@ def from_float(values: np.ndarray, *, clip: bool = False) -> np.ndarray:
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """16 bits as 8, rounded."""
+    """Convert 16 bits to 8, rounded."""
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

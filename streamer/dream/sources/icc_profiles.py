@@ -1,7 +1,7 @@
-"""Colours that a picture's ICC profile describes, as sRGB, by LittleCMS.
+"""Conversion from the colours of an ICC profile to sRGB, with LittleCMS.
 
-The intent is relative colorimetric with black point compensation, as in most programs that show photographs: what sRGB has,
-too, is exact, and white and black are the screen's.
+The intent is relative colorimetric with black point compensation, as in most programs that show photographs: colours within
+sRGB are exact, and white and black are the screen's.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from PIL import Image, ImageCms
 
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 SAME = 2
-"""Levels by which profiles of sRGB differ from each other, for they are rounded in several ways."""
+"""Levels by which sRGB profiles differ from each other, because of rounding."""
 LEAST_CONTRAST = 64
-"""Levels between the lightest and the darkest colour of a profile below which it is not to be believed."""
+"""Smallest difference, in levels, between the lightest and darkest colour of a usable profile."""
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-"""Pillow's names for the colours that a profile describes."""
+"""Pillow's modes by the colour space of a profile."""
 BAND = 1 << 20
-"""Pixels converted at a time, where they have 16 bits."""
+"""Pixels of 16 bits that are converted at a time."""
 
 
 class ProfileError(Exception):
-    """A profile that cannot be used; the message says why."""
+    """A profile cannot be used; the message says why."""
 
 
 class IccProfile:
-    """The way from the colours that a profile describes to sRGB."""
+    """A conversion from a profile's colours to sRGB."""
 
     def __init__(self, icc: bytes) -> None:
         """Read a profile.
 
         Raises:
-            ProfileError: it is broken, of an unknown kind, or makes all colours alike.
+            ProfileError: it is broken, has an unknown colour space, or makes all colours alike.
         """
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             space = source.profile.xcolor_space.strip()
             if space not in MODES:
-                raise ProfileError(f"it describes {space}")
+                raise ProfileError(f"its colour space {space} is not supported")
             self.mode = MODES[space]
             """``RGB``, ``L``, ``CMYK`` or ``LAB``."""
             self._transform = _transform(source, self.mode)
@@ -49,18 +49,19 @@ class IccProfile:
         if np.ptp(found) < LEAST_CONTRAST:
             raise ProfileError("it makes all colours alike")
         self.is_srgb = self.mode == "RGB" and int(np.abs(found - given).max()) <= SAME
-        """Whether it changes nothing."""
+        """Whether the conversion changes nothing."""
 
     def applied(self, image: Image.Image) -> Image.Image:
-        """An image of ``mode`` in sRGB."""
+        """Convert an image of ``mode`` to sRGB."""
         return self._transform.apply(image)
 
     def applied_deep(self, values: np.ndarray) -> np.ndarray:
-        """A picture of 16 bits in sRGB. Each value is interpolated between the 256 that LittleCMS is asked about, so that
-        none is lost where a profile is steep.
+        """Convert a picture of 16 bits per channel to sRGB.
+
+        Values are interpolated between the 256 levels that LittleCMS converts, so that none is lost where a profile is steep.
 
         Args:
-            values: (H, W, 3) uint16 where ``mode`` is ``RGB``, (H, W) where it is ``L``.
+            values: (H, W, 3) uint16 if ``mode`` is ``RGB``, (H, W) if it is ``L``.
 
         Returns:
             (H, W, 3) uint8.
@@ -76,12 +77,12 @@ class IccProfile:
         return found
 
     def _between(self, values: np.ndarray) -> np.ndarray:
-        """Tetrahedral interpolation: from the colour below along the axis that has the furthest to go, and so on."""
+        """Interpolate in a tetrahedron: from the lower corner along the axis with the largest fraction, and so on."""
         low = (values // 257).astype(np.uint8)
         part = (values - low * np.uint16(257)).astype(np.float32) / 257
         most, least = part.max(-1, keepdims=True), part.min(-1, keepdims=True)
         middle = part.sum(-1, keepdims=True) - most - least
-        # Where two parts are alike, the corner between them counts for nothing.
+        # If two fractions are equal, the corner between them has weight 0.
         corners = (low, low + (part >= most), low + (part > least), np.minimum(low, 254) + np.uint8(1))
         shares = (1 - most, most - middle, middle - least, least)
         found = np.zeros(values.shape, np.float32)
@@ -90,7 +91,7 @@ class IccProfile:
         return np.rint(found).astype(np.uint8)
 
     def _sample(self) -> tuple[np.ndarray, np.ndarray]:
-        """Colours all over the range, (1, n, C) int, and what becomes of them, (1, n, 3)."""
+        """Return a grid of colours, (1, n, C) int, and the converted ones, (1, n, 3)."""
         channels = len(Image.new(self.mode, (1, 1)).getbands())
         steps = np.linspace(0, 255, 9).astype(np.uint8)
         given = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1).reshape(1, -1, channels)
@@ -100,7 +101,7 @@ class IccProfile:
 
 
 def lab_to_srgb(image: Image.Image) -> Image.Image:
-    """An image of mode ``LAB`` in sRGB, where no profile says otherwise: CIE Lab under D50, as TIFF has it."""
+    """Convert an image of mode ``LAB`` without a profile to sRGB: CIE Lab under D50, as in TIFF."""
     return _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB").apply(image)
 
 

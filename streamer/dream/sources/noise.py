@@ -1,4 +1,4 @@
-"""Coloured noise: clouds to dream into."""
+"""Coloured noise to start a dream from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import numpy as np
 
 
 def noise(size: tuple[int, int], rng: np.random.Generator, contrast: float = 24.0) -> np.ndarray:
-    """Coloured noise with the 1/f spectrum of natural pictures about mid-grey: clouds to dream into.
+    """Return coloured noise about mid-grey with the 1/f spectrum of natural pictures, which looks like clouds.
 
     Args:
         size: (height, width).
-        contrast: standard deviation of each channel, of 255.
+        rng: the random number generator.
+        contrast: standard deviation of each channel, in levels of 255.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
     h, w = size
     frequency = np.hypot(np.fft.fftfreq(h)[:, None] * h, np.fft.rfftfreq(w)[None, :] * w)
-    amplitude = 1 / np.maximum(frequency, 3.0)  # a floor, or one blob fills the picture
+    amplitude = 1 / np.maximum(frequency, 3.0)  # with a floor; otherwise one blob fills the picture
     amplitude[0, 0] = 0
     spectrum = np.fft.rfft2(rng.standard_normal((4, h, w))) * amplitude
     planes = np.fft.irfft2(spectrum, s=(h, w))

@@ -1,4 +1,4 @@
-"""OpenCV without lines of its own on the terminal."""
+"""Silences OpenCV's own output on the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 
 
 def silence() -> None:
-    """Have OpenCV say nothing about broken files and missing devices, which are told otherwise."""
+    """Silence OpenCV's messages about broken files and missing devices, which zoomdream reports itself."""
     if hasattr(cv2, "setLogLevel"):  # until version 4
         cv2.setLogLevel(0)
     else:

@@ -1,4 +1,4 @@
-"""Picture files: reading them as they are meant to be seen."""
+"""Reads picture files as they are meant to be seen."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ from streamer.media.transparency import on_backdrop
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 100_000_000
-"""Largest picture decoded: 300 MB of RGB. A small file can claim far more than a machine can hold."""
+"""Most pixels of a picture: 300 MB of RGB. A small file can claim more than the memory can hold."""
 ORIENTATION = 0x0112
-"""EXIF's tag for the way up."""
+"""EXIF's tag of the orientation."""
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
-"""What Pillow's decoders raise."""
+"""Exceptions that Pillow's decoders raise."""
 
 
 class SourceError(Exception):
-    """A picture that cannot be dreamt upon; its message names the file and what to do."""
+    """A source cannot be read; the message names it and says what to do."""
 
 
 def read_image(path: Path) -> np.ndarray:
     """Read a picture file as it is meant to be seen.
 
-    The EXIF rotation is applied, transparency is laid on grey, all kinds of pictures become RGB, and colours sRGB: by the ICC
-    profile, or by what AVIF, HEIF and PNG note in numbers, HDR toned down. 16 bits become 8 after that. Of an animation the
-    first picture is taken. A profile that cannot be used is passed over with a line in the log.
+    The EXIF rotation is applied, transparency becomes grey, all pictures become RGB, and colours become sRGB: by the ICC
+    profile, or by the colour numbers of AVIF, HEIF and PNG, with HDR tone-mapped. Then 16 bits become 8. Of an animation, only
+    the first picture is read. A profile that cannot be used is ignored, with a warning in the log.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous and writable, at the file's own size.
 
     Raises:
-        SourceError: no such file, not a picture, broken, of a kind that cannot be read, or larger than ``MAX_PIXELS``.
+        SourceError: no such file, not a picture, broken, in an unsupported format, or larger than ``MAX_PIXELS``.
     """
     if path.is_dir():
         raise SourceError(f"'{path}' is a folder; name a picture file in it")
@@ -60,7 +60,7 @@ def read_image(path: Path) -> np.ndarray:
         raise SourceError(f"there is no picture '{path}'")
     try:
         with warnings.catch_warnings():
-            # Pillow warns about large pictures and about odd metadata; the size is judged below, the rest does not matter here.
+            # Pillow warns about large pictures, which are checked below, and about odd metadata, which does not matter here.
             warnings.simplefilter("ignore")
             tags = tiff_tags(path)
             return np.require(_read(path, tags), requirements=["C", "W"])
@@ -80,12 +80,12 @@ def _read(path: Path, tags: Tags | None) -> np.ndarray:
     if is_deep(path, tags):
         return _read_deep(path, tags)
     with _opened(path) as image:
-        _judge_size(path, *image.size)
+        _check_size(path, *image.size)
         return _in_srgb(ImageOps.exif_transpose(image), path)
 
 
 def _opened(path: Path) -> Image.Image:
-    """The file, with nothing but its header read."""
+    """Open a file and read only its header."""
     try:
         return Image.open(path)
     except UnidentifiedImageError:
@@ -100,14 +100,14 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _read_deep(path: Path, tags: Tags | None) -> np.ndarray:
-    """A PNG or a TIFF with more than 8 bits a channel."""
+    """Read a PNG or a TIFF with more than 8 bits per channel."""
     if tags is not None:
-        _judge_size(path, tags.width, tags.height)
+        _check_size(path, tags.width, tags.height)
         icc, orientation = tags.icc, 1
     else:
         with Image.open(path) as image:
-            _judge_size(path, *image.size)
-            image.load()  # OpenCV would not say that something is missing
+            _check_size(path, *image.size)
+            image.load()  # OpenCV does not report a truncated file
             icc, orientation = image.info.get("icc_profile"), image.getexif().get(ORIENTATION, 1)
     shown = Image.fromarray(_deep_in_srgb(read_deep(path, tags), icc, path))
     shown.getexif()[ORIENTATION] = orientation
@@ -115,7 +115,7 @@ def _read_deep(path: Path, tags: Tags | None) -> np.ndarray:
 
 
 def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
-    """An upright image in sRGB."""
+    """Convert an upright image to sRGB."""
     icc = image.info.get("icc_profile")
     if image.mode == "F":
         return _deep_in_srgb(DeepPicture(from_float(np.asarray(image)), None), icc, path)
@@ -138,7 +138,7 @@ def _in_srgb(image: Image.Image, path: Path) -> np.ndarray:
 
 
 def _deep_in_srgb(deep: DeepPicture, icc: bytes | None, path: Path) -> np.ndarray:
-    """A picture of 16 bits in sRGB, with 8."""
+    """Convert a picture of 16 bits per channel to sRGB with 8."""
     profile = _profile(icc, "RGB" if deep.values.ndim == 3 else "L", path)
     coded, values = cicp_colours(path), deep.values
     if values.ndim == 2 and (coded is not None or profile is None or profile.mode != "L"):
@@ -153,14 +153,14 @@ def _deep_in_srgb(deep: DeepPicture, icc: bytes | None, path: Path) -> np.ndarra
 
 
 def _converted(image: Image.Image, profile: IccProfile | None) -> Image.Image:
-    """An image without transparency in sRGB."""
+    """Convert an image without transparency to sRGB."""
     if profile is not None:
         return profile.applied(image if image.mode == profile.mode else image.convert(profile.mode))
     return lab_to_srgb(image) if image.mode == "LAB" else image.convert("RGB")
 
 
 def _profile(icc: object, mode: str, path: Path) -> IccProfile | None:
-    """The profile of a picture of a Pillow mode; None where there is none, where it is sRGB, and where it cannot be used."""
+    """Return the profile of a picture of a Pillow mode; None if there is none, if it is sRGB, or if it cannot be used."""
     if not isinstance(icc, bytes) or not icc:
         return None
     try:
@@ -174,7 +174,7 @@ def _profile(icc: object, mode: str, path: Path) -> IccProfile | None:
     return None if profile.is_srgb else profile
 
 
-def _judge_size(path: Path, width: int, height: int) -> None:
+def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise SourceError(_too_large(path, width, height))
 
@@ -185,7 +185,7 @@ def _too_large(path: Path, width: int = 0, height: int = 0) -> str:
 
 
 def _unknown(path: Path, tags: Tags | None) -> str:
-    """Why a file is not read that Pillow does not know."""
+    """Say why a file that Pillow does not recognise is not read."""
     if path.suffix.lower() in RAW:
         return _raw(path)
     if tags is not None:
@@ -196,4 +196,4 @@ def _unknown(path: Path, tags: Tags | None) -> str:
 
 
 def _raw(path: Path) -> str:
-    return f"'{path}' is a camera's raw file, of which there is only a preview to be read; convert it to TIFF or JPEG first"
+    return f"'{path}' is a camera's raw file, of which only the preview can be read; convert it to TIFF or JPEG first"

@@ -1,8 +1,8 @@
-"""The newest picture of a moving source, from this process to the worker, through shared memory.
+"""Passes the newest picture of a moving source from this process to the worker, through shared memory.
 
-Nobody waits: one side writes whenever it has a picture, the other takes the newest when it wants one. Pictures lie in turn in
-three slots, each between two copies of its number. A reader that finds them different, because the writer came round meanwhile,
-takes the one that is newest by then.
+Neither side waits: one writes each new picture, the other reads the newest when it needs one. Pictures are written to three
+slots in turn, each between two copies of its number. If the reader finds different numbers, because the writer has reused the
+slot meanwhile, it reads the picture that is newest then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRIES = 8
 
 
 class PictureFeed:
-    """One writer, one reader; pickled as an argument of a new process, it is the same one there.
+    """A channel with one writer and one reader; pickled as an argument of a new process, it is the same channel there.
 
     Args:
         largest: (height, width) of the largest picture.
@@ -39,10 +39,10 @@ class PictureFeed:
         return PictureFeed, (self.largest, self._memory)
 
     def put(self, picture: SourcePicture) -> None:
-        """Make it the newest; its number has to be above 0 and above those before.
+        """Write the newest picture; its number must be above 0 and above all earlier ones.
 
         Raises:
-            ValueError: it is larger than the largest.
+            ValueError: it is larger than ``largest``.
         """
         height, width = picture.image.shape[:2]
         if height * width > self.largest[0] * self.largest[1]:
@@ -56,7 +56,7 @@ class PictureFeed:
         HEAD.pack_into(memory, 0, picture.number)
 
     def newest(self, after: int = 0) -> SourcePicture | None:
-        """A copy of the newest picture; None when there is none with a number above ``after``."""
+        """Return a copy of the newest picture; None if there is none with a number above ``after``."""
         memory = self._memory.buffer
         for _ in range(TRIES):
             (number,) = HEAD.unpack_from(memory, 0)
@@ -70,10 +70,10 @@ class PictureFeed:
             image = np.ndarray((height, width, 3), np.uint8, memory, start + MARK.size).copy()
             if mark == MARK.unpack_from(memory, start) == MARK.unpack_from(memory, start + self._slot_bytes - MARK.size):
                 return SourcePicture(image, number, mark[1])
-        return None  # it is written faster than it can be read: the one before will do
+        return None  # written faster than it can be read: the caller keeps the last one
 
     def close(self) -> None:
-        """Let go of the memory; it is gone when both sides have."""
+        """Release the memory; it is freed when both processes have released it."""
         self._memory.close()
 
     def _start(self, number: int) -> int:

@@ -1,4 +1,4 @@
-"""A moving source for a dream to ride on: read here, shown here, and handed to the worker. No torch here."""
+"""A film or camera under a dream: read and shown by this process, and passed to the worker. No torch here."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class MovingSource:
     def __init__(
         self, config: Config, clock: Callable[[], float] = time.monotonic, *, open_source: OpenSource = open_reader
     ) -> None:
-        """Look at it; see ``Capture``.
+        """Open the source; see ``Capture``.
 
         Raises:
             SourceError: the file cannot be read.
         """
         size = (config.video.height, config.video.width)
         self.feed = PictureFeed(size)
-        """What the worker takes pictures from."""
+        """The feed that the worker reads pictures from."""
         try:
             self._capture = Capture(config.source, size, config.video.fps, self.feed.put, open_source=open_source, clock=clock)
         except BaseException:
@@ -34,20 +34,20 @@ class MovingSource:
             raise
 
     def start(self) -> None:
-        """Begin to read; returns at once."""
+        """Start to read; return immediately."""
         self._capture.start()
 
     def newest(self) -> SourcePicture | None:
-        """The newest picture; None before the first."""
+        """Return the newest picture; None before the first."""
         return self._capture.newest()
 
     def status(self) -> SourceStatus:
-        """How it does."""
+        """Return the state of the source."""
         return self._capture.status()
 
     def stop(self, deadline_s: float = 2.0) -> bool:
-        """End it; returns whether it ended in time. A second call does nothing."""
+        """Stop reading and return whether it ended in time. A second call does nothing."""
         ended = self._capture.stop(deadline_s)
-        if ended:  # what hangs may still write
+        if ended:  # a thread that hangs may still write
             self.feed.close()
         return ended

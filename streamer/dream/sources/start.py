@@ -1,4 +1,4 @@
-"""Where a dream starts: from a picture, from the first one of a film or a camera, or from noise."""
+"""The start of a dream: a picture, the first one of a film or a camera, or noise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from streamer.dream.sources.picture import read_image
 
 
 def starting_picture(source: SourceConfig) -> np.ndarray | None:
-    """The picture that a dream starts from, (H, W, 3) uint8 RGB; None for noise, and where it rides on a moving one.
+    """Return the picture that a dream starts from, (H, W, 3) uint8 RGB; None for noise or a dream on a moving source.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the source cannot be read.
     """
     if source.kind == "image" and source.path is not None:
         return read_image(Path(source.path))
