@@ -132,7 +132,7 @@ def threads() -> int:
 
 
 def return_freed_memory() -> None:
-    """Return the memory that ``keep_freed_memory`` keeps to the system; the next step allocates what it needs.
+    """Give the memory that ``keep_freed_memory`` keeps back to the system; the next step allocates what it needs.
 
     Call it about every minute: tensors of dozens of sizes leave holes that fit no later tensor, so the heap grows for hours.
     It takes 10 ms.

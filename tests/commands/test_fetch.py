@@ -64,7 +64,7 @@ def test_another_file_is_not_kept(host: FakeHost, cache: Path) -> None:
     host.body = BODY[::-1]
     answer = fetch("vgg16", "--from", mirror(host))
     assert answer.exit_code == 1
-    assert f"what came is damaged or another file: its hash is {hashlib.sha256(host.body).hexdigest()[:16]}" in answer.stderr
+    assert f"the download is damaged or another file: its hash is {hashlib.sha256(host.body).hexdigest()[:16]}" in answer.stderr
     assert list(cache.iterdir()) == []
 
 

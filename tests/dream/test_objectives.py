@@ -24,7 +24,7 @@ CHANNEL = Target("", "layer relu2:5", layer="relu2", channels=(5,))
 
 
 def colours() -> Network:
-    """Its classes are red, green and blue; every pixel is a position."""
+    """A network with the classes red, green and blue, in which every pixel is a position."""
     layer = nn.Conv2d(3, 3, 1, bias=False)
     layer.weight.data = torch.eye(3).view(3, 3, 1, 1)
     wnids = ("n00000001", "n00000002", "n00000003")
@@ -190,5 +190,6 @@ def test_products_of_matrices_scale_pictures_and_gradients_as_torch_does(
 
 def test_every_kind_has_its_objective_and_others_are_refused_by_name() -> None:
     assert set(OBJECTIVES) == set(Kind)
-    with pytest.raises(DreamError, match="'loud conv2' has the objective 'loud'; there are class, layer, channels, guide"):
+    refusal = "'loud conv2' has the unknown objective 'loud'; there are class, layer, channels, guide"
+    with pytest.raises(DreamError, match=refusal):
         SceneObjective(tiny_network()).check(Target("", "loud conv2", layer="conv2", objective="loud"))

@@ -1,4 +1,4 @@
-"""What shows of a weights file without torch; torch only makes the files here."""
+"""Checks of weight files without torch; torch only makes the files here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TENSORS = {KEY: torch.arange(1.0, 1.0 + math.prod(SHAPE)).reshape(SHAPE), "bias"
 
 @pytest.fixture(params=["safetensors", "zip", "legacy", "legacy in protocol 4"])
 def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A good file of each form."""
+    """A valid file in each format."""
     file = tmp_path / ("whole.safetensors" if request.param == "safetensors" else "whole.pth")
     if request.param == "safetensors":
         save_file(TENSORS, file)
@@ -66,7 +66,7 @@ def test_a_truncated_file_is_told(whole: Path, share: float) -> None:
 def test_a_byte_that_is_not_as_it_was_is_told_where_there_is_a_checksum(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "whole.pth")
     file = spoilt(tmp_path / "whole.pth", lambda data: data.__setitem__(len(data) // 2, data[len(data) // 2] ^ 0x10))
-    assert not torch.equal(torch.load(file, weights_only=True)[KEY], TENSORS[KEY])  # torch sees nothing of it
+    assert not torch.equal(torch.load(file, weights_only=True)[KEY], TENSORS[KEY])  # torch does not notice it
     refused(file, "'whole/data/0' in it has another checksum than is noted there")
     with pytest.raises(NetworkError, match="checksum"):
         check_weights(file)
@@ -99,7 +99,7 @@ def test_the_hash_in_a_name_counts(tmp_path: Path) -> None:
         if good:
             check_weights(file)
         else:
-            refused(file, f"damaged or another file: its SHA-256 begins with {digits[:8]}, its name says otherwise")
+            refused(file, f"damaged or another file: its SHA-256 starts with {digits[:8]}, unlike its name")
         file.rename(tmp_path / "a.safetensors")
 
 
@@ -107,7 +107,7 @@ def test_a_network_for_other_classes_is_told(tmp_path: Path) -> None:
     save_file({KEY: torch.zeros(10, 512, 1, 1)}, tmp_path / "ten.safetensors")
     why = r"'classifier.1.weight' has shape \(10, 512, 1, 1\), expected \(1000, 512, 1, 1\); is it for another network\?"
     refused(tmp_path / "ten.safetensors", why)
-    check_weights(tmp_path / "ten.safetensors", "resnet50")  # which has no such layer: who reads it says more
+    check_weights(tmp_path / "ten.safetensors", "resnet50")  # which has no such layer: the reader reports more
 
 
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS))

@@ -1,1 +1,1 @@
-"""What a step does: one file for each algorithm, and what they share."""
+"""Algorithms, which compute the steps of a dream: one file for each, and the parts that they share."""

@@ -84,7 +84,7 @@ class CapturedStep:
             parts: the functions of a step.
             network_sizes: the networks, and the sizes at which each may see the picture.
             generator: source of the prior's offsets.
-            device: where the canvas is.
+            device: the device of the canvas.
         """
         self._network_sizes: Sequence[tuple[Network, tuple[int, int]]] = network_sizes
         height, width = size

@@ -47,7 +47,7 @@ LARGE_PX = 160
 STEP_MOST = 7.0
 """Largest size of an automatic step under a zoom, levels."""
 STEP_MATURE = 4.2
-"""The same for a mature scene: the picture keeps up with the zoom and no longer changes into another."""
+"""Largest size of an automatic step for a mature scene, levels: it keeps up with the zoom but does not change the subject."""
 STEP_ZOOM = 1.005
 """Enlargement per step at which the automatic step reaches its largest size: ten steps a second at 5 % a second."""
 

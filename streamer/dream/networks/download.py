@@ -58,7 +58,7 @@ def download(
         if limit_s is not None and now - began > limit_s:
             transfer.abandon()
             raise DownloadError(
-                f"{url} takes longer than {limit_s:g} s; the {seen / 1e6:.1f} MB that came are kept for another try"
+                f"{url} takes longer than {limit_s:g} s; the {seen / 1e6:.1f} MB received so far are kept for the next attempt"
             )
         if now - alive > silence_s:
             transfer.abandon()
@@ -137,7 +137,7 @@ class _Transfer(threading.Thread):
                 return
             self.part.unlink(missing_ok=True)
             if fresh:
-                raise DownloadError(f"what came is damaged or another file: its hash is {found[:16]}…, expected {self.digits}…")
+                raise DownloadError(f"the download is damaged or another file: its hash is {found[:16]}…, not {self.digits}…")
             fresh = True  # the old part may have been damaged
 
     def _receive(self, offset: int) -> None:

@@ -94,7 +94,7 @@ class _Loader:
         return make(name, file, self._device, self._config)
 
     def automatic(self) -> list[Network]:
-        """Load the best networks that are available for the device; together they give better pictures than each alone.
+        """Load the best networks that are available for the device; they make better pictures together than each alone.
 
         VGG-16, for which a GPU is fast enough, runs alone: it has not been measured together with others.
         """

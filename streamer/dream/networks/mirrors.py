@@ -59,7 +59,7 @@ def file_name(architecture: Architecture) -> str:
     try:
         url = getattr(torchvision().models, str(architecture.torchvision)).IMAGENET1K_V1.url
     except (ImportError, AttributeError) as error:
-        raise NetworkError(f"torchvision does not say what {architecture.name}'s weights are called: {error}") from error
+        raise NetworkError(f"torchvision does not name {architecture.name}'s weights: {error}") from error
     return str(url).rpartition("/")[2]
 
 

@@ -24,7 +24,7 @@ EXPANSION = 4
 EPSILON = 1e-5
 """Epsilon of the batch normalisation."""
 KEY_SUFFIX = "layer3.5.conv3.weight"
-"""The end of a key that every file of its weights has: no smaller ResNet has so many blocks."""
+"""The end of a key that every file of its weights has: this block of smaller ResNets has no third convolution."""
 CONVOLUTIONS = {"reduce": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "expand": ("conv3", "bn3")}
 """Maps our names of a block's convolutions to torchvision's names of each convolution and the normalisation after it."""
 SHORTCUT = ("downsample.0", "downsample.1")

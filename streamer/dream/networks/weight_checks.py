@@ -135,8 +135,7 @@ def _compare_hash(file: Path, opened: BufferedReader) -> None:
     found = _wrong_hash(file.name, opened)
     if found is not None:
         raise NetworkError(
-            f"{file}: damaged or another file: its SHA-256 begins with {found[:8]}, its name says otherwise; "
-            "get it again, or call it something else"
+            f"{file}: damaged or another file: its SHA-256 starts with {found[:8]}, unlike its name; get it again, or rename it"
         )
 
 

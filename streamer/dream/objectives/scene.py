@@ -181,7 +181,7 @@ class SceneObjective:
 
     def _kind(self, target: Target) -> Objective:
         if target.kind not in self._kinds:
-            raise DreamError(f"'{target.label}' has the objective '{target.kind}'; there are {', '.join(self._kinds)}")
+            raise DreamError(f"'{target.label}' has the unknown objective '{target.kind}'; there are {', '.join(self._kinds)}")
         return self._kinds[target.kind]
 
     def _hook(self, target: Target) -> LayerHook:
