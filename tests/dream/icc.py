@@ -1,4 +1,4 @@
-"""ICC profiles made from what is published of them (ICC.1:2001, version 2.4)."""
+"""ICC profiles made from the published specification (ICC.1:2001, version 2.4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Space = tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]
 
 
 def to_xyz(space: Space) -> np.ndarray:
-    """The (3, 3) matrix from light to XYZ under D50."""
+    """The (3, 3) matrix from linear light to XYZ under D50."""
     *colours, white = ([x / y, 1, (1 - x - y) / y] for x, y in space[:4])
     matrix = np.array(colours).T
     matrix = matrix * np.linalg.solve(matrix, np.array(white))
@@ -29,7 +29,7 @@ def to_xyz(space: Space) -> np.ndarray:
 
 
 def encode(srgb: np.ndarray, space: Space) -> np.ndarray:
-    """Values of a space, 0..1, for colours in sRGB, 0..1, that it has."""
+    """Convert colours in sRGB, 0..1, to values of another colour space, 0..1, that contains them."""
     light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     srgb_space = (*LINEAR[:4], None)
     found = np.clip(light @ (np.linalg.inv(to_xyz(space)) @ to_xyz(srgb_space)).T, 0, 1)

@@ -1,4 +1,4 @@
-"""Animations that are pictures by their names."""
+"""Animations with the suffix of a picture."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ NAMES = ("conv1", "conv10", *(f"fire{n}/{part}" for n in range(2, 10) for part i
 
 
 def caffes_layers():
-    """As the package has them, with far fewer channels: kernels (height, width, in, out), and offsets."""
+    """Layers like the package's, with far fewer channels: kernels (height, width, in, out) and biases."""
     chance = np.random.default_rng(7)
     sides = {name: 3 if name == "conv1" or name.endswith("3x3") else 1 for name in NAMES}
     shapes = {name: (side, side, 3 if name == "conv1" else 2, 4) for name, side in sides.items()}
@@ -27,7 +27,7 @@ def caffes_layers():
 
 
 class Package:
-    """A package of that name in a folder of its own; whoever imports it leaves a mark."""
+    """A package of that name in a folder of its own, which writes a file if it is imported."""
 
     def __init__(self, folder, patch):
         self.folder, self._patch = folder, patch
@@ -49,7 +49,7 @@ class Package:
         importlib.invalidate_caches()
 
     def publish(self, data):
-        """Make this the file that is known."""
+        """Make this the expected file."""
         self.file.write_bytes(data)
         self._patch.setattr(caffe_squeezenet, "SIZE", len(data))
         self._patch.setattr(caffe_squeezenet, "SHA256", hashlib.sha256(data).hexdigest())
@@ -116,7 +116,7 @@ def test_it_goes_without_a_cache(package, cache):
 
 
 def test_a_full_disk_leaves_nothing_behind(package, cache):
-    """A limit on the size of files ends the writing as a full disk does."""
+    """A limit on the size of files fails a write like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
@@ -213,7 +213,7 @@ def test_nothing_is_unpickled_before_the_hash_is_right(package, cache, monkeypat
 
 @pytest.mark.parametrize("holder", [list, lambda call: {"conv1": call}, lambda call: caffes_layers() | {"conv10": call}])
 def test_a_file_that_runs_something_is_refused_by_what_reads_it_too(holder, package, cache, tmp_path):
-    """Even if its hash were the right one."""
+    """The reader refuses the file even if its hash is the expected one."""
     marker = tmp_path / "marker"
     package.publish(pickle.dumps(holder([Call(str(marker))]), 3))
     assert "squeezenet_weights.pkl: refused: names 'posix.mkdir'" in refused(cache)
@@ -239,7 +239,7 @@ def test_other_contents(layers, why, package, cache):
 
 
 def test_the_real_one_is_what_is_expected_of_it(cache):
-    """With these very tensors 100 of 160 photographs of ImageNet were recognised at once, 128 in five guesses."""
+    """With exactly these tensors, the top-1 result was right for 100 of 160 ImageNet photographs, the top-5 for 128."""
     try:
         importlib.metadata.distribution("ndf")
     except importlib.metadata.PackageNotFoundError:

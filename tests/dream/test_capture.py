@@ -31,7 +31,7 @@ CAMERA = SourceConfig(kind="camera", device=3)
 
 
 class Seen:
-    """Takes pictures as they come."""
+    """Records pictures in order of arrival."""
 
     def __init__(self) -> None:
         self.pictures: list[SourcePicture] = []
@@ -173,7 +173,7 @@ def test_a_film_plays_at_its_own_pace_and_begins_anew(tmp_path: Path) -> None:
     shown: list[tuple[int, float]] = []
 
     def enough() -> bool:
-        """Whether it began anew, and its long picture was seen to give way to the next; a busy machine leaves some out."""
+        """Whether the film started again after its long picture was shown; a busy machine skips some pictures."""
         shown[:] = [(round(int(picture.image[24, 32, 0]) / 40), picture.time_s) for picture in list(seen.pictures)]
         numbers = [number for number, _ in shown]
         return len(numbers) >= 6 and (2, 3) in pairwise(numbers) and any(after < before for before, after in pairwise(numbers))
@@ -269,7 +269,7 @@ def write_motion_jpeg(path: Path, shade: int) -> None:
 
 @pytest.mark.logs("it is tried again")
 def test_a_device_that_vanishes_is_opened_anew_by_opencv(tmp_path: Path) -> None:
-    """OpenCV reads a file as it reads a device: its end is a cable pulled out, without it there is no camera."""
+    """OpenCV reads a file like a device: its end is like an unplugged cable, a missing file like a missing camera."""
     device, seen = tmp_path / "video0.avi", Seen()
     write_motion_jpeg(device, 50)
     reading = Capture(CAMERA.model_copy(update={"device": str(device)}), (48, 64), 25, seen)
@@ -291,7 +291,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 
 class Station:
-    """A server of films that can be stopped and started again at the same address."""
+    """A film server that can be stopped and restarted at the same address."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, 0
@@ -322,7 +322,7 @@ def station(tmp_path: Path) -> Iterator[Station]:
 def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server(
     tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "LATE_S", PATIENCE_S)  # none is passed over, however late it is on a busy machine
+    monkeypatch.setattr(capture, "LATE_S", PATIENCE_S)  # skip none, however late it is on a busy machine
     write_film(tmp_path / "a.mp4", times_s=[0.0, 0.05, 0.8, 0.85])
     seen = Seen()
     film = SourceConfig(kind="video", path=f"http://127.0.0.1:{station.port}/a.mp4?key=abc")
@@ -351,7 +351,7 @@ def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server
     ],
 )
 def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: Station, name: str, says: str) -> None:
-    """Python's server knows no ranges, and the index of an MP4 lies at its end unless it is asked for elsewhere."""
+    """Python's server does not support ranges, and by default the index of an MP4 is at its end."""
     (tmp_path / "text.mp4").write_text("not a film" * 1000)
     chance = np.random.default_rng(0)
     with av.open(str(tmp_path / "long.mp4"), "w") as container:

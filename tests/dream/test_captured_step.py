@@ -1,4 +1,4 @@
-"""The step for GPUs, done on the CPU, beside the one that all else takes."""
+"""The step for GPUs, run on the CPU and compared with the usual one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZE = (36, 64)
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Lets every device take steps at once; counts them."""
+    """Lets every device take captured steps, and counts them."""
     taken: list[int] = []
     take = CapturedStep.take
 
@@ -52,12 +52,12 @@ def picture(*size: int, seed: int = 1) -> torch.Tensor:
 
 
 def test_without_a_prior_it_is_the_other_step(at_once: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but the prior's offsets is the same, to rounding, through zoom, turn, fades and surges."""
+    """Everything except the prior's offsets is the same, apart from rounding, with zoom, turns, fades and surges."""
 
     def dreamt(captured: bool) -> tuple[np.ndarray, torch.Tensor]:
         monkeypatch.setattr(decorrelated, "captures", lambda device: captured)
         dream = dreamer(Ensemble(tiny_network(dtype=torch.float32)), prior_weight=0.0, jitter_px=3)
-        # Both draw the same numbers for views and shifts, for the prior draws none.
+        # Both draw the same numbers for views and shifts, since the prior draws none.
         monkeypatch.setattr(PatchPrior, "gradient", lambda self, picture, generator: torch.ones_like(picture))
         monkeypatch.setattr(PatchPrior, "reach", lambda self, size: [])
         monkeypatch.setattr(PatchPrior, "gradient_at", lambda self, picture, offsets: torch.ones_like(picture))
@@ -125,7 +125,7 @@ def test_what_it_cannot_do_is_done_the_other_way(at_once: list[int]) -> None:
     dream.step(0.1)
     assert not at_once
     dream.scene(Scene(2, arrange([A])))
-    for _ in range(12):  # the layer fades, and is climbed down from for a while
+    for _ in range(12):  # the layer fades out, and its objective is descended for a while
         dream.step(2.0)
     assert len(at_once) > 4
     dream.resize((27, 48))

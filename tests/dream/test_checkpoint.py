@@ -19,7 +19,7 @@ FORMS = pytest.mark.parametrize("archive", [True, False], ids=["zip", "before 1.
 
 
 class Call:
-    """Pickled as a call."""
+    """Pickles as a call of a function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -49,7 +49,7 @@ def save(content, file, archive=True, **options):
 
 
 def rewritten(file, **records):
-    """A zip with other contents in it; None takes one out."""
+    """A copy of a zip with changed entries; None removes one."""
     with zipfile.ZipFile(file) as source:
         kept = {name.partition("/")[2]: source.read(name) for name in source.namelist()}
     with zipfile.ZipFile(file, "w") as target:
@@ -131,7 +131,7 @@ def test_the_other_order_of_bytes(tmp_path):
     file = save(tensors, tmp_path / "a.pt")
     swapped = {}
     with zipfile.ZipFile(file) as source:
-        # torch numbers the runs as it meets them; "turned" and "part" lie in that of "whole"
+        # torch numbers storages in order; "turned" and "part" share that of "whole"
         for kind, name in ((np.float32, "whole"), (np.complex64, "complex"), (np.int64, "one number"), (np.float16, "half")):
             number = max(0, list(tensors).index(name) - 2)
             swapped[f"data__{number}"] = np.frombuffer(source.read(f"a/data/{number}"), kind).byteswap().tobytes()
@@ -213,7 +213,7 @@ def test_a_checkpoint_that_is_nothing_but_a_call(archive, tmp_path):
 
 
 def test_those_calls_would_be_run_otherwise(tmp_path):
-    """Else the two tests above could not fail."""
+    """Without this, the two tests above could not fail."""
     file = save({"model": A, "schedule": Call(os.mkdir, str(tmp_path / "marker"))}, tmp_path / "a.pt")
     torch.load(file, weights_only=False)
     assert (tmp_path / "marker").is_dir()
@@ -272,7 +272,7 @@ def test_a_file_that_is_cut_short_anywhere(archive, tmp_path):
 
 @FORMS
 def test_a_file_with_a_wrong_byte_anywhere(archive, tmp_path):
-    """It is read or refused, and refused in words."""
+    """A damaged file is either read or refused with a message."""
     whole = save({"model": A, "schedule": Slots(1)}, tmp_path / "whole.pt", archive).read_bytes()
     file = tmp_path / "changed.pt"
     reasons = []
@@ -364,7 +364,7 @@ def test_a_memory_of_billions_of_things(tmp_path):
 
 
 def test_storages_of_an_unknown_kind_in_the_older_form(tmp_path):
-    """Where its numbers end, and with that where all that follow begin, is not known."""
+    """The end of its numbers is unknown, and so is the start of all later ones."""
     file = save({"a": torch.rand(2), "model": Slots(1)}, tmp_path / "a.pt", archive=False)
     file.write_bytes(file.read_bytes().replace(b"ctorch\nFloatStorage", b"ctorch\nXloatStorage"))
     with pytest.raises(pickle.UnpicklingError, match=r"the numbers of its storage '\d+' are of an unknown kind"):

@@ -1,4 +1,4 @@
-"""In which form networks compute on a CPU: what is measured, kept and heeded."""
+"""The compute formats of networks on a CPU: measuring, saving and using them."""
 
 import json
 from importlib.metadata import version
@@ -40,9 +40,9 @@ def network():
         ({USUAL: [10, 10, 10], FLAT: [9, 9, 9]}, USUAL),
         ({USUAL: [10, 10, 10], FLAT: [5, 5]}, USUAL),
         ({USUAL: [10, 10], FLAT: [5, 5]}, USUAL),
-        ({USUAL: [30, 30, 30, 10, 30], FLAT: [20, 20, 20, 10, 20]}, USUAL),  # at its best it is no faster
-        ({USUAL: [10, 40, 10, 10, 10], FLAT: [9, 9, 30, 9, 9]}, USUAL),  # a hiccup of the usual one
-        ({USUAL: [10, 40, 90, 10, 20], FLAT: [6, 30, 50, 6, 80]}, FLAT),  # of a busy machine
+        ({USUAL: [30, 30, 30, 10, 30], FLAT: [20, 20, 20, 10, 20]}, USUAL),  # its best round is no faster
+        ({USUAL: [10, 40, 10, 10, 10], FLAT: [9, 9, 30, 9, 9]}, USUAL),  # one slow round of the usual format
+        ({USUAL: [10, 40, 90, 10, 20], FLAT: [6, 30, 50, 6, 80]}, FLAT),  # a busy machine
     ],
 )
 def test_another_form_is_taken_only_by_a_clear_margin(times, expected):

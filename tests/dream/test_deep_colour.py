@@ -1,4 +1,4 @@
-"""Pictures with more than 8 bits a channel, and TIFF of every kind, through ``read_image``."""
+"""Pictures with more than 8 bits per channel, and TIFFs of every type, read with ``read_image``."""
 
 from __future__ import annotations
 

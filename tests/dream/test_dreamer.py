@@ -32,7 +32,7 @@ def dreamer(seed: int = 1, **settings) -> Dreamer:
 
 
 def standing_out(dream: Dreamer, network: Network) -> float:
-    """How much each class of a dream of ``SCENE`` stands out in its half."""
+    """How much each class of ``SCENE`` stands out in its half of the picture."""
     logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
     return float(logits[0, :4].mean() + logits[1, 5:].mean() - 2 * logits.mean())
 
@@ -40,7 +40,7 @@ def standing_out(dream: Dreamer, network: Network) -> float:
 @pytest.mark.parametrize("algorithm", ["default", "original_2015"])
 def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
     network = tiny_network()
-    network.layers.conv3.weight.data *= 1000  # a random network's opinions are faint beside the prior of 2015
+    network.layers.conv3.weight.data *= 1000  # a random network's gradients are faint beside the prior of 2015
     config = Config(dream=DreamConfig(algorithm=algorithm))
     dream = Dreamer(Ensemble(network), config, SIZE, torch.device("cpu"), 1)
     dream.scene(SCENE)
@@ -106,7 +106,7 @@ def stirred(dream: Dreamer) -> float:
 def test_steps_are_larger_where_a_zoom_has_to_be_made_up_for() -> None:
     still, slow, usual, fast = (step_for(64, Motion(speed, 1.0), 0.1) for speed in (1.0, 1.02, 1.06, 1.5))
     assert still == STEP < slow < usual == fast == STEP_MOST
-    assert step_for(64, Motion(1 / 1.02), 0.1) == pytest.approx(slow)  # out as in
+    assert step_for(64, Motion(1 / 1.02), 0.1) == pytest.approx(slow)  # zooming out needs the same steps as zooming in
     assert step_for(64, Motion(1.02), 0.05) < slow
     assert step_for(LARGE_PX, Motion(1.5), 0.1) == STEP
 
@@ -155,7 +155,7 @@ def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
 
 def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
     def turned(surge: float) -> bool:
-        """Whether one step the other way, as a scene comes, turns a direction that two steps made."""
+        """Whether one step of a new, opposite scene reverses the direction of two steps before it."""
         dream = dreamer(momentum=0.85, prior_weight=0.0, surge=surge)
         dream.scene(SCENE)
         ones = torch.ones_like(dream.canvas.picture)
@@ -373,7 +373,7 @@ TUNINGS = {"momentum": 0.1, "prior_weight": 5.0, "step": 9.0, "views": (1.0, 2.0
 
 @pytest.mark.parametrize("algorithm", ["default", "deepdream"])
 def test_other_settings_show_from_the_next_step_on(algorithm: str) -> None:
-    """As if it had been begun with them: at the first step nothing else has happened."""
+    """New settings before the first step have the same effect as starting with them."""
     first = dreamer(algorithm=algorithm)
     first.scene(SCENE)
     first.tune(Config(dream=DreamConfig(algorithm=algorithm, **TUNINGS)))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Several networks dream one picture: who sees it in which step, and what each answers for."""
+"""An ensemble of networks: which of them sees the picture in which step, and for which targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exercises of docs/extending.md, done as it says."""
+"""The exercises of docs/extending.md, followed step by step."""
 
 from __future__ import annotations
 

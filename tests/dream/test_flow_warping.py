@@ -17,7 +17,7 @@ from tests.test_optical_flow import picture
 pytestmark = pytest.mark.usefixtures("precision")
 
 SIZE = (48, 80)
-CONFIG = Config(  # the prior lets the tiny network, all noise, dream something large enough to be followed
+CONFIG = Config(  # with the prior, the tiny random network makes shapes that are large enough to be tracked
     dream=DreamConfig(views=(1.5,), jitter_px=2, surge=0.0, prior_weight=0.8),
     source=SourceConfig(kind="video", path="a.mp4", decay_s=4.0),
 )
@@ -51,7 +51,7 @@ def test_the_camera_stands_whatever_it_is_told() -> None:
     pose = dream.pose
     dream.step(0.5)
     assert dream.pose == pose
-    assert dream._dream._motion == Motion(1.0, 0.0, 1.5)  # its steps are driven all the same
+    assert dream._dream._motion == Motion(1.0, 0.0, 1.5)  # ``drive`` still scales its steps
 
 
 def test_what_is_dreamt_is_carried_along() -> None:
@@ -69,7 +69,7 @@ def test_what_is_dreamt_is_carried_along() -> None:
     after = dream.picture().astype(float) - base.image
     inner = (slice(4, -4), slice(12, -4))
     moved = np.roll(before, 4, axis=1)
-    # How bright it is as a whole is held near the picture's own, and is not carried.
+    # The mean brightness is kept near the picture's own, and is not warped.
     assert (after - moved)[inner].std((0, 1)).mean() < 0.1 * (after - before)[inner].std((0, 1)).mean()
 
 
@@ -86,7 +86,7 @@ def test_a_cut_starts_anew() -> None:
 
 
 def test_the_same_picture_again_is_dreamt_on() -> None:
-    """As when the camera is gone."""
+    """The same picture comes again and again when the camera is lost."""
     dream = rider()
     dream.scene(SCENE)
     changes = []

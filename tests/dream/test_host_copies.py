@@ -1,4 +1,4 @@
-"""Pictures on their way from the device to the host."""
+"""Copies of pictures from the device to the host."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_a_copy_is_the_picture_as_it_was_whatever_comes_after(device):
     for _ in range(5):
         taken.append(copies.begin(picture))
         picture.mul_(0.5)
-        torch.rand((1, 3, 45, 83), device=device)  # would like the memory
+        torch.rand((1, 3, 45, 83), device=device)  # competes for the memory
         taken.append(copies.begin(picture))
         picture.mul_(2)
     assert all(np.array_equal(copy.array(), expected) for copy in taken[::2])

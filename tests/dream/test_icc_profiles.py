@@ -1,4 +1,4 @@
-"""Photographs whose colours an ICC profile describes, through ``read_image``."""
+"""Photographs with an ICC profile, read with ``read_image``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_colours_become_srgb(tmp_path: Path, name: str, ending: str) -> None:
     options = {"lossless": True} if ending == "webp" else {"quality": 100, "subsampling": 0} if ending == "jpg" else {}
     image.save(tmp_path / f"a.{ending}", icc_profile=rgb_profile(SPACES[name]), **options)
     found = read_image(tmp_path / f"a.{ending}")[8, 8::16].astype(int)
-    # A step of 8 bits in a wide space is more than one here, and in a linear one far more where it is dark.
+    # One level of 8 bits in a wide colour space is more than one level in sRGB, and far more in dark areas of a linear space.
     assert found == pytest.approx(COLOURS[0], abs=5 if name == "linear" else 3)
 
 
@@ -119,7 +119,7 @@ def test_a_palette_has_a_profile_too(tmp_path: Path) -> None:
 
 
 def inks() -> np.ndarray:
-    """Lab of none or all of cyan, magenta, yellow and black, about as offset printing has it."""
+    """Lab colours of all combinations of full cyan, magenta, yellow and black, roughly as in offset printing."""
     found = np.empty((2, 2, 2, 2, 3))
     for cyan, magenta, yellow, black in np.ndindex(2, 2, 2, 2):
         kept = (1 - 0.42 * cyan) * (1 - 0.5 * magenta) * (1 - 0.06 * yellow) * (1 - black)

@@ -1,4 +1,4 @@
-"""Which networks the settings bring together, and what takes the place of those that are not to be had."""
+"""The networks that the settings choose, and the replacements of those that are unavailable."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def give_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
-    """The lines of a level; the record is emptied."""
+    """Return the log lines of a level and clear the record."""
     lines = [record.getMessage() for record in caplog.records if record.levelno == level]
     caplog.clear()
     return lines

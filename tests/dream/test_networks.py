@@ -83,7 +83,7 @@ def test_googlenet_equals_torchvisions(tmp_path, precision, apart):
     dense = torchvision().models.googlenet(weights=None, aux_logits=False, transform_input=True, init_weights=False).eval()
     chance = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        for name, tensor in dense.state_dict().items():  # moments of a network that has learnt
+        for name, tensor in dense.state_dict().items():  # batch statistics like those of a trained network
             if ".bn." in name and tensor.is_floating_point():
                 tensor.uniform_(0.5, 1.5, generator=chance)
     file = tmp_path / "googlenet.pth"

@@ -20,7 +20,7 @@ ARRAYS = {
 
 
 class Call:
-    """Pickled as a call."""
+    """Pickles as a call of a function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -30,7 +30,7 @@ class Call:
 
 
 def naming(module, name, *rest):
-    """A pickle that names something and then goes on by hand."""
+    """A pickle that names an object, followed by handwritten opcodes."""
     return b"\x80\x03c" + f"{module}\n{name}\n".encode() + b"".join(rest) + b"."
 
 
@@ -87,7 +87,7 @@ def test_anything_else_is_refused_and_not_run(data, why, tmp_path, monkeypatch):
 
 
 def test_those_calls_would_be_run_otherwise(tmp_path, monkeypatch):
-    """Else the test above could not fail."""
+    """Without this, the test above could not fail."""
     monkeypatch.chdir(tmp_path)
     pickle.loads(REFUSED["a call beside arrays"][0])
     assert (tmp_path / "marker").is_dir()

@@ -1,4 +1,4 @@
-"""Kinds of picture files, and the colours that some of them note by number."""
+"""Picture formats, and the colour numbers of some of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.dream.sources.picture import SourceError, read_image
 from streamer.dream.sources.picture_formats import describe_skipped, is_picture
 from tests.media.patches import BT2020_FROM_BT709, hlg, linear, pq, srgb
 
-Image.init()  # finds out what there is
+Image.init()  # loads all plugins
 COLOUR = (200, 40, 40)
 SRGB_13, PQ, HLG = 13, 16, 18
 
@@ -113,7 +113,7 @@ def test_a_raw_file_is_called_one(tmp_path: Path) -> None:
 
 
 def coded(path: Path, values: np.ndarray, primaries: int, transfer: int, *, deep: bool = False) -> Path:
-    """A picture of values, 0..1, that notes its colours by number."""
+    """A picture of values, 0..1, with colour numbers."""
     if path.suffix == ".png":
         rounded = np.rint(values * 65_535).astype(np.uint16) if deep else np.rint(values * 255).astype(np.uint8)
         _, data = cv2.imencode(".png", rounded[..., ::-1])

@@ -71,7 +71,7 @@ def test_a_grid_is_taken_out_of_a_gradient_and_an_object_stays() -> None:
     down, across = torch.meshgrid(torch.arange(240.0), torch.arange(240.0), indexing="ij")
 
     def passed(along: float, reach_px: float) -> float:
-        """How much of 30 waves per height passes that run that many degrees from the rows and fade over a distance."""
+        """The share of 30 waves per height that passes, for waves at an angle to the rows that fade over a distance."""
         angle = torch.deg2rad(torch.tensor(along))
         waves = torch.sin(2 * torch.pi * 30 / 240 * (down * angle.sin() + across * angle.cos()))
         fades = torch.exp(-((down - 120).square() + (across - 120).square()) / (2 * reach_px**2))

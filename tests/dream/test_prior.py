@@ -91,7 +91,7 @@ def test_bands_give_the_penalty_and_gradient_of_the_whole(
     prior = PatchPrior(parameters, poolings, stride)
     assert float(prior(picture)) == pytest.approx(float(expected.detach()), rel=1e-5)
     gradient = prior.gradient(picture)
-    # The same in plain float32 is off by 2.5e-5 of the largest, for the filters whiten: they take differences of large numbers.
+    # Plain float32 alone is off by 2.5e-5 of the largest value: whitening filters take differences of large numbers.
     assert (gradient - slope).abs().max() < 4e-5 * slope.abs().max()
 
 

@@ -15,7 +15,7 @@ FILE = Path("resnet.pt")
 
 @pytest.fixture(scope="module")
 def theirs():
-    """torchvision's network with random weights, and the moments of one that has learnt."""
+    """torchvision's network with random weights, and batch statistics like those of a trained network."""
     chance = torch.Generator().manual_seed(5)
     with torch.device("meta"):
         model = torchvision().models.resnet50(weights=None)
@@ -117,11 +117,11 @@ def test_every_layer_has_a_gradient(network):
 
 
 class Schedule:
-    """Some object of the training's own."""
+    """A class of the training program."""
 
 
 def robust(state, prefixes):
-    """As the library of Engstrom et al. keeps it: the network twice, beside what takes off the mean."""
+    """A file like those of Engstrom et al.'s library: the network twice, and the normalisation of the input."""
     extras = {f"module.normalizer.{key}": torch.zeros(3, 1, 1) for key in ("new_mean", "new_std")}
     return extras | {f"{prefix}{key}": tensor for prefix in prefixes for key, tensor in state.items()}
 

@@ -45,7 +45,7 @@ def see_deep(network: nn.Sequential):
 
 
 def parts(pieces: dict[str, Tensor], places: dict[str, MapArea]) -> list[Tensor]:
-    """Two losses: classes by region less the mean of all, and the L2 norm of an early layer over the picture's left half."""
+    """Two losses: classes by region minus the mean of all, and the L2 norm of an early layer over the left half."""
     classes = norm = torch.zeros(())
     if "late" in pieces:
         piece, place = pieces["late"], places["late"]
@@ -94,7 +94,7 @@ def test_a_network_of_the_project_is_taken_apart_as_well() -> None:
 
 
 def test_without_enough_around_it_a_tile_would_not_do() -> None:
-    """The comparison above can fail: half of what a position sees is too little."""
+    """The comparison above can fail: half of the receptive field is too little."""
     see = see_deep(deep_network())
     picture = torch.rand(1, 3, 150, 217, generator=torch.Generator().manual_seed(1)) * 255
     tiling = Tiling(see, {"early": 4, "late": 8}, 56, least_px=40)
@@ -149,7 +149,7 @@ def googlenet() -> Network:
         layers = build_googlenet(4)
         for part in nn.ModuleList(layers.values()).modules():
             if isinstance(part, nn.Conv2d):
-                nn.init.kaiming_normal_(part.weight)  # so deep, the usual small weights leave nothing but rounding
+                nn.init.kaiming_normal_(part.weight)  # smaller weights would leave only rounding errors
     return Network(
         "googlenet", layers, ["n1", "n2", "n3", "n4"], stride=32, window=32, trained_px=224, min_size=32, dtype=EXACT
     )
@@ -161,7 +161,7 @@ def googlenet() -> Network:
     ids=["squeezenet", "googlenet", "tiny"],
 )
 def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp_path) -> None:
-    """As a dream asks for them: mixed by region, shifted, resampled, some of it climbed down from."""
+    """Gradients as in a dream: mixed by region, shifted, resampled, with some objectives descended."""
     net = network()
     guide = tmp_path / "guide.png"
     Image.fromarray((torch.rand(40, 50, 3, generator=torch.Generator().manual_seed(2)) * 255).byte().numpy()).save(guide)

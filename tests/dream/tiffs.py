@@ -77,7 +77,7 @@ def tiff(
 
 
 def _packed(image: np.ndarray, bits: int) -> bytes:
-    """Rows of numbers of a few bits, the highest first, each row from a byte on."""
+    """Pack rows of numbers of a few bits, highest bit first, each row starting at a byte."""
     rows = image.reshape(image.shape[0], -1)
     single = (rows[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1
     return np.packbits(single.reshape(len(rows), -1).astype(np.uint8), axis=1).tobytes()
