@@ -117,7 +117,7 @@ def test_the_last_layers_are_those_of_the_networks(name: str) -> None:
     shape = next(parameter for layer in reversed(layers.values()) for parameter in layer.parameters()).shape
     key, expected = CLASSIFIERS[name]
     assert (shape[0], shape.numel()) == (expected[0], math.prod(expected))
-    assert key == "fc.weight" or key.endswith(ARCHITECTURES[name].mark)
+    assert key == "fc.weight" or key.endswith(ARCHITECTURES[name].key_suffix)
 
 
 class Evil:
