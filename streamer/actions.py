@@ -50,8 +50,7 @@ class Actions:
         """Move the camera differently from now on, None for as before; returns how it moves then."""
         wanted = {"zoom.speed": speed, "zoom.rotation": rotation}
         self._reload.change({key: value for key, value in wanted.items() if value is not None})
-        zoom = self._reload.target.zoom
-        return Motion(zoom.speed, zoom.rotation)
+        return Motion.from_config(self._reload.target.zoom)
 
     def turn(self, speed: float | None, rotation: float | None) -> Motion:
         """Have the renderer move the camera so; arguments and returns likewise."""

@@ -20,6 +20,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from streamer.cluster_nodes import Node, Versions
+from streamer.errors import ZoomdreamError
 
 AUTO = "auto"
 """The address of the cluster that has a node on this machine; ``RAY_ADDRESS`` names another."""
@@ -41,8 +42,10 @@ REACH_S, ASK_S = 5.0, 30.0
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s\[\]:/]+)(?::(?P<port>\d{1,5}))?")
 
 
-class ClusterError(Exception):
+class ClusterError(ZoomdreamError):
     """A cluster that cannot be used; its message is one line that says what to do."""
+
+    wrong_call = True
 
 
 class Cluster:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from streamer.errors import ZoomdreamError
 from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.journal_writer import SNAPSHOT, VERSION
 from streamer.messages.scenes import Scene
@@ -27,8 +28,10 @@ MAX_SIDE_PX = 16_384
 MAX_OCTAVES = 1.0
 
 
-class JournalError(Exception):
+class JournalError(ZoomdreamError):
     """A file that cannot be dreamt again; its message names it and says why."""
+
+    wrong_call = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from streamer.control_status import OscStatus, Side
+from streamer.errors import ZoomdreamError
 from streamer.presets import PresetError
 from streamer.settings_file import ConfigError
 from streamer.settings_live import AT_DESK
@@ -45,8 +46,10 @@ ALIKE_S = 10.0
 """Seconds between two lines of the log about what is ignored."""
 
 
-class OscError(Exception):
+class OscError(ZoomdreamError):
     """OSC cannot be listened for; one line says why and what to do."""
+
+    wrong_call = True
 
 
 class Controls(Protocol):

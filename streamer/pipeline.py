@@ -31,6 +31,7 @@ from streamer.dream.sources.source import MovingSource
 from streamer.dream.worker.process import WorkerProcess, choose_seed
 from streamer.dream.worker.protocol import ResourceLimit
 from streamer.dream.worker.renderer import Renderer
+from streamer.errors import ZoomdreamError
 from streamer.events import DreamEvent
 from streamer.health import Health
 from streamer.journal_writer import Journal
@@ -107,7 +108,7 @@ SILENT_S = 0.5
 """Seconds of them that are given to who reads a camera or a stream."""
 
 
-class PipelineError(Exception):
+class PipelineError(ZoomdreamError):
     """The stream cannot go on; one line says why."""
 
 
@@ -141,7 +142,7 @@ class Pipeline:
         self._reload = reload or Reload(config)
         self.seed = choose_seed(config) if first is None else first.seed
         self._size = size = (config.video.height, config.video.width)
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        motion = Motion.from_config(config.zoom)
         with ExitStack() as built:
             queue_path = config.queue.path or default_path()
             self._queue = built.enter_context(RequestQueue(queue_path))
@@ -393,7 +394,7 @@ class Pipeline:
             programme.since_s,
             programme.paused,
             self._actions.motion,
-            Motion(self._config.zoom.speed, self._config.zoom.rotation),
+            Motion.from_config(self._config.zoom),
             source_fingerprint(self._config),
             kept,
             None if keyframe.ridden is None else keyframe.ridden.image,

@@ -18,6 +18,7 @@ import yaml
 from pydantic_core import to_jsonable_python
 
 from streamer.config import Config
+from streamer.errors import ZoomdreamError
 from streamer.settings_file import ConfigError, read_preset, shipped_configs
 from streamer.settings_live import AT_DESK, LOOK, expanded, value_of
 from streamer.settings_rules import setting_keys
@@ -32,7 +33,7 @@ DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{number}" for port in
 """Names that Windows keeps for itself."""
 
 
-class PresetError(Exception):
+class PresetError(ZoomdreamError):
     """A preset that cannot be had or made; one line says why."""
 
 

@@ -23,12 +23,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from streamer.errors import ZoomdreamError
+
 VERSION = 1
 """Of the format; others are not read."""
 CONTAINERS: Mapping[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
-class SavedStateError(Exception):
+class SavedStateError(ZoomdreamError):
     """What was saved cannot be gone on with; one line says why."""
 
 

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from streamer.dream_state import DreamState
+from streamer.errors import ZoomdreamError
 from streamer.messages.motion import Motion, Pose
 from streamer.messages.scenes import Scene
 from streamer.scene_record import as_motion, scene_as_record, scene_from_record
@@ -34,7 +35,7 @@ KEPT = "kept."
 """Before the names of what is kept of a dream besides its picture."""
 
 
-class SnapshotError(Exception):
+class SnapshotError(ZoomdreamError):
     """A file that cannot be gone on from; its message names it and says why."""
 
 

@@ -8,6 +8,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from streamer.config import CanvasConfig, VideoConfig
+from streamer.errors import ZoomdreamError
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ KEPT_BYTES = 256 << 20
 """Freed memory that a process keeps at most. No step takes that much at the canvas sizes that a CPU keeps up with."""
 
 
-class DeviceError(Exception):
+class DeviceError(ZoomdreamError):
     """The device asked for is not there."""
 
 

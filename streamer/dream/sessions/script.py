@@ -127,7 +127,7 @@ class OfflineDream:
             DreamError: the network has not got one of the first scene's targets.
         """
         dream = self._config.dream
-        motion = Motion(self._config.zoom.speed, self._config.zoom.rotation)
+        motion = Motion.from_config(self._config.zoom)
         begun = DreamStarted(self.network, self.device, 0, self.size)
         session = Session.of(lambda: self.new_dream(seed, start), motion, begun, scene_at(0.0), ConvergenceDetector(dream))
         return Keyframes(session, scene_at, *steps_and_interval(dream))

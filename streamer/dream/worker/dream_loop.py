@@ -37,6 +37,7 @@ from streamer.dream.worker.protocol import (
     StoredState,
 )
 from streamer.dream.worker.step_scheduler import StepScheduler
+from streamer.errors import ZoomdreamError
 from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.messages.keyframes import Keyframe
 from streamer.messages.motion import Motion
@@ -62,7 +63,7 @@ RESEEDS = 3
 """How often it is begun anew, at first from its last good picture, then from noise, before another worker is to try."""
 
 
-class UnusablePictureError(Exception):
+class UnusablePictureError(ZoomdreamError):
     """Whatever it begins from, the dream becomes no picture; its message says what is wrong with it."""
 
 

@@ -99,7 +99,7 @@ class WorkerProcess:
         self.prepared = False
         """Whether nothing but its first step is left to do once it is told to begin."""
         self._prepare_mode, self._frees_slots = prepare_mode, frees_slots
-        self._told = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
+        self._told = DesiredState(Motion.from_config(config.zoom))
         self._sent = self._heard = 0
         self._offset_s = 0.0
         self._dismissed = False

@@ -139,7 +139,7 @@ class Renderer:
         self._swaps = False  # whether a prepared spare is to take the place of a worker that is well
         self._stopped_s: float | None = None  # when the dream did, while it has not gone on
         self._lock = threading.Lock()  # over wishes and alarm
-        self._desired = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
+        self._desired = DesiredState(Motion.from_config(config.zoom))
         self._wakeup_reader, self._wakeup_writer = multiprocessing.Pipe(duplex=False)
         self._wakeup_sent = False
         self._status = RendererStatus(activity="starting")

@@ -98,7 +98,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
             largest=largest,
             level=begin.level,
         )
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        motion = Motion.from_config(config.zoom)
         resume, feed, sleep = (
             _resume(begin.left, frame_slots, dream, config),
             assignment.feed,

@@ -12,6 +12,7 @@ from streamer.cluster_nodes import Node, compare, fitting
 from streamer.config_renderer import RendererConfig
 from streamer.dream.worker.protocol import ClusterPlacement
 from streamer.dream.worker.remote.relay_protocol import WorkerSpec
+from streamer.errors import ZoomdreamError
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ CALLS = 16
 """Calls to a host that may be under way."""
 
 
-class NoNodeAvailable(Exception):
+class NoNodeAvailable(ZoomdreamError):
     """There is no place for a worker; one line says why and what to do."""
 
 
