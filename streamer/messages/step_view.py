@@ -11,7 +11,7 @@ class StepPicture:
 
     name: str
     """``dream``: the picture that the step changes; ``gradient``: the network's raw gradient; ``natural``: the normalised
-    gradient; ``prior``: the gradient of the image prior; ``step``: the resulting change; ``layer fire5``: a layer's response."""
+    gradient; ``prior``: the gradient of the prior; ``step``: the resulting change; ``layer fire5``: a layer's response."""
     jpeg: bytes
     """A JPEG file."""
 
