@@ -85,7 +85,7 @@ def test_a_film_begins_anew_where_something_changes(change):
 def test_after_a_loss_only_a_new_run_can_be_opened():
     pack, unpack = PictureEncoder(), PictureDecoder()
     pack(dream((72, 128)), FILM)  # never comes
-    with pytest.raises(Undecodable, match="goes on from a picture that never came"):
+    with pytest.raises(Undecodable, match="depends on a picture that never arrived"):
         unpack(pack(dream((72, 128)), FILM))
     unpack(pack(dream((72, 128)), Coding("h264", 0, 2_000_000, 25.0, 1)))
 

@@ -48,7 +48,7 @@ def in_order(seen):
     return all(after.pose.log_zoom >= before.pose.log_zoom - 1e-6 for before, after in itertools.pairwise(begun))
 
 
-@pytest.mark.logs("is gone, or what dreamt there, or the way to it", "continuing with a new worker")
+@pytest.mark.logs("its worker or the connection to it is gone", "continuing with a new worker")
 def test_another_node_takes_over_when_a_host_is_killed(ray_address, tmp_path):
     config, limits = known_at(tmp_path / "pid"), RendererLimits(backoff_s=0.01, grown_up=0, spare=SpareLimits(after_s=0.0))
     with running(config, ray(ray_address), limits=limits) as (renderer, seen):
