@@ -229,7 +229,7 @@ def test_the_bot_and_the_streamer_never_import_each_other():
         for each in STREAMER
         if inside(each.name, "bot")
         and each.runs
-        and not (each.module == "streamer.config" and each.name in ("bot.config", "bot.config_twitch"))
+        and not (each.module == "streamer.config" and each.name == "bot.config")
         and (each.at_start or each.module not in ("streamer.commands.bot", "streamer.commands.check"))
     )
 

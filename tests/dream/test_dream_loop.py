@@ -485,7 +485,7 @@ def test_a_dream_that_stays_spoilt_begins_from_noise_and_then_ends():
     with pytest.raises(UnusablePictureError, match="the picture stays unusable after restarts: it holds what is no number"):
         stage.run()
     told = [trouble.message.rpartition(" from ")[2] for trouble in stage.reports(NonFatalError)]
-    assert told == ["its last good picture, blurred", *["noise, for its last good picture did not help"] * 2]
+    assert told == ["its last good picture, blurred", *["noise, since its last good picture did not help"] * 2]
 
 
 def test_a_step_that_sets_things_up_is_announced():

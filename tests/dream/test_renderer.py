@@ -362,7 +362,7 @@ def test_the_pause_grows_only_while_workers_die_young(caplog):
     with running(fake_dream.make_short_lived, limits=limits) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
     told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
-    assert told[:3] == ["at once"] * 3
+    assert told[:3] == ["immediately"] * 3
 
 
 @pytest.mark.logs("RuntimeError: CUDA error", "the GPU fails: the CPU renders from now on")
@@ -391,16 +391,16 @@ def test_want_of_memory_makes_the_canvas_smaller_for_those_to_come_too():
 
 @pytest.mark.logs("the system killed the worker: out of memory", "the canvas is one size smaller from now on")
 def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smaller_one(monkeypatch):
-    monkeypatch.setattr(worker_process.KernelMemory, "rose", lambda self: True)
+    monkeypatch.setattr(worker_process.OomKillCounter, "rose", lambda self: True)
     with running(fake_dream.make_killed, config=LARGE) as (_, seen):
         until(lambda: seen.where(restored))
     assert {keyframe.image.shape for keyframe in seen.where(restored)} == {(306, 544, 3)}
 
 
 @pytest.mark.logs("MemoryError: two are too many", "out of memory: continuing without bundled")
-@pytest.mark.logs("its picture goes on, its momentum does not")
+@pytest.mark.logs("its picture is kept, its momentum is not")
 def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypatch):
-    monkeypatch.setattr(degradation, "MEMORY_S", 0.5)
+    monkeypatch.setattr(degradation, "MEMORY_RETRY_S", 0.5)
     limits = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
     with running(fake_dream.make_two_networks, limits=limits) as (renderer, seen):
         until(lambda: renderer.status().network == "vgg16" and seen.where(restored))

@@ -102,7 +102,7 @@ def test_an_estimate_tells_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
     assert found.seconds is not None
     assert found.seconds > 0
     assert "GB" in str(found)
-    monkeypatch.setattr(stills, "room", lambda device: 10_000_000)
+    monkeypatch.setattr(stills, "available_bytes", lambda device: 10_000_000)
     steps = SimpleNamespace(taken=0)
     monkeypatch.setattr(stills, "step_seconds", lambda *call: setattr(steps, "taken", 1))
     short = dream().estimate(SCENE, PLAN)
@@ -113,10 +113,10 @@ def test_an_estimate_tells_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
 
 def test_more_pixels_and_more_tiles_need_more_memory() -> None:
     network, device = tiny_ensemble(), torch.device("cpu")
-    sizes = [stills.memory(network, device, size, 256) for size in ((100, 100), (1080, 1920), (4320, 7680))]
+    sizes = [stills.needed_bytes(network, device, size, 256) for size in ((100, 100), (1080, 1920), (4320, 7680))]
     assert sizes == sorted(sizes)
     assert sizes[2] - sizes[1] > 200 * (4320 * 7680 - 1080 * 1920)
-    assert stills.memory(network, device, (2000, 2000), 2048) > stills.memory(network, device, (2000, 2000), 512)
+    assert stills.needed_bytes(network, device, (2000, 2000), 2048) > stills.needed_bytes(network, device, (2000, 2000), 512)
 
 
 @pytest.mark.parametrize(
