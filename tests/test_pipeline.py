@@ -537,7 +537,7 @@ def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
         Pipeline(config)
 
 
-@pytest.mark.logs("no journal can be kept in", "requests are kept in memory only", "what could not be written is lost now")
+@pytest.mark.logs("no journal can be created in", "requests are kept in memory only", "what could not be written is lost now")
 def test_a_stream_without_a_place_for_its_queue_runs_on_memory_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
@@ -732,7 +732,7 @@ def test_without_a_journal_nothing_is_written(live: Live, config: Config, tmp_pa
     assert not (tmp_path / "journals").exists()
 
 
-@pytest.mark.logs("no journal can be kept in")
+@pytest.mark.logs("no journal can be created in")
 def test_a_stream_goes_on_where_no_journal_can_be_kept(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")

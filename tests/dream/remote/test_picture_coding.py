@@ -99,7 +99,7 @@ def test_what_is_broken_is_told(kind, data):
 
 def test_a_picture_of_another_size_than_told_is_none():
     coded = encode_independently(dream((72, 128)), Coding("jpeg", 90))
-    with pytest.raises(Undecodable, match="no JPEG of 64x36"):
+    with pytest.raises(Undecodable, match="not a JPEG of 64x36"):
         CodedPicture("jpeg", (36, 64), coded.data).opened()
 
 

@@ -83,7 +83,7 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         told = stream.status()
         assert told["renderer"]["link"]["node"] == ""
         why = "a cluster needs Ray, which is not installed: pip install 'zoomdream[ray]' (there is none)"
-        assert faults(told) == [f"this machine dreams in place of the cluster: {why}"]
+        assert faults(told) == [f"this machine renders instead of the cluster: {why}"]
         assert end(stream).clean, stream.log()
 
 
