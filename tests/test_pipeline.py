@@ -280,7 +280,7 @@ def test_which_network_dreams_is_told_with_what_it_knows(live: Live, caplog: pyt
     told = live.call("api/status")["network"]
     assert (told["name"], told["classes"]) == ("by hand", 3)
     assert sorted(told["examples"]) == ["goldfish", "pizza", "umbrella"]
-    assert caplog.text.count(f"this network knows 3 of 1000 things; {told['remedy']}") == 1
+    assert caplog.text.count(f"this network knows 3 of 1000 classes; {told['remedy']}") == 1
 
 
 def test_keyframes_come_to_be_video(live: Live) -> None:
@@ -504,7 +504,7 @@ def test_a_renderer_that_gave_up_ends_the_run(live: Live) -> None:
 def test_a_thread_that_gave_up_ends_the_run(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     live.pipeline.start()
     monkeypatch.setattr(live.pipeline._frames, "_failure", RuntimeError("no more frames"))
-    with pytest.raises(PipelineError, match="the frames thread fails again and again: no more frames"):
+    with pytest.raises(PipelineError, match="the frames thread fails repeatedly: no more frames"):
         live.pipeline.run(threading.Event())
 
 
@@ -894,7 +894,7 @@ class HandLadder(LoadShedder):
         return change
 
 
-@pytest.mark.logs("given up, because other programs take the machine")
+@pytest.mark.logs("given up, because other programs use the machine")
 def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -922,8 +922,8 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._low_effort
     told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
-    assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
-    assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
+    assert told[0] == "one thread of the dream: given up, because other programs use the machine and frames come late"
+    assert told[-1] == "one thread of the dream: restored, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(SheddableFeature), "each is told once"
     assert live.pipeline.stop(WAIT_S)
 

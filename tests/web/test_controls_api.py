@@ -269,7 +269,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
     expect(presets.get_by_role("button", name="evening")).to_have_attribute("aria-pressed", "true")
     name.fill("evening")
     save.click()
-    expect(page.locator("#outcome.bad")).to_have_text("there is a preset 'evening' already")
+    expect(page.locator("#outcome.bad")).to_have_text("there is already a preset 'evening'")
     expect(save).to_have_text("Write over it")
     save.click()
     expect(page.locator("#outcome")).to_have_text("Saved as evening.")
