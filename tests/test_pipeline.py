@@ -670,7 +670,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     told = again.call("api/status")
     assert told["on_air"]["left_s"] < 30
     assert told["motion"]["speed"] == 1.3
-    assert "the dream goes on where it was at " in caplog.text
+    assert "the dream resumes from " in caplog.text
     before = (tmp_path / "queue.snapshot").read_bytes()
     assert again.pipeline.stop(WAIT_S)
     assert (tmp_path / "queue.snapshot").read_bytes() == before, "nothing new was dreamt"
@@ -686,7 +686,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     assert slower.pipeline.stop(WAIT_S)
 
 
-@pytest.mark.logs("is damaged: its checksum is not that of what is in it; the dream begins anew, and it is replaced")
+@pytest.mark.logs("is damaged: its checksum does not match its contents; the dream starts anew, and the file is replaced")
 def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
@@ -707,7 +707,7 @@ def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, 
     assert snapshot.read(path) is not None
 
 
-@pytest.mark.logs("a restart would not go on from this dream: '")
+@pytest.mark.logs("a restart would not resume this dream: '")
 def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
@@ -720,7 +720,7 @@ def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: L
     assert other.pipeline._snapshots is not None
     other.pipeline._snapshots._write_last()
     problems = other.call("api/status")["health"]["problems"]
-    assert f"a restart would not go on from this dream: '{path}' cannot be written: File exists" in problems
+    assert f"a restart would not resume this dream: '{path}' cannot be written: File exists" in problems
     assert other.pipeline.stop(WAIT_S)
 
 
