@@ -1,4 +1,4 @@
-"""What the web may do to the dream while it is on air, and where it brings what the chat bot tells."""
+"""The actions of the web API on the running dream, and its entrance for the chat bot's reports."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from streamer.messages.step_view import Inspection
 from streamer.reload import Reload
 
 INSPECT_S = 10.0
-"""Seconds from one look at a step to the next, however many ask for one."""
+"""Least seconds between inspections, however many are requested."""
 SLOWEST, FASTEST = 0.2, 5.0
-"""Factors of zoom per second between which the sound makes the camera faster; as the settings have them."""
+"""Range of zoom factors per second when the sound speeds up the camera; the same as for ``zoom.speed``."""
 
 
 class Actions:
-    """Bumps, twists, looks at a step, the camera, and the chat's report. Thread-safe."""
+    """Bumps, twists, inspections, the camera, and the chat bot's report. Thread-safe."""
 
     def __init__(self, renderer: Renderer, motion: Motion, chat: ChatBoard, reload: Reload, clock: Callable[[], float]) -> None:
         self._renderer, self._chat, self._reload, self._clock = renderer, chat, reload, clock
@@ -27,10 +27,10 @@ class Actions:
         self._inspected_s = -INSPECT_S
         self._pace = self._drive = 1.0
         self.motion = motion
-        """How the camera is to move, but for what the sound adds."""
+        """The camera's motion without the effect of the sound."""
 
     def bump(self) -> None:
-        """Shake the dream awake by noise."""
+        """Wake the dream by noise."""
         self._renderer.bump()
 
     def twist(self) -> None:
@@ -38,7 +38,7 @@ class Actions:
         self._renderer.twist()
 
     def inspect(self) -> Inspection | None:
-        """What a step is made of, as it was shown last; a newer one is asked for where that is due."""
+        """Return the latest inspection of a step, None before the first; request a new one if that is due."""
         with self._lock:
             now_s = self._clock()
             if now_s - self._inspected_s >= INSPECT_S:
@@ -47,14 +47,13 @@ class Actions:
         return self._renderer.inspection()
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
-        """Move the camera differently from now on, None for as before; returns how it moves then."""
+        """Change the camera's speed and rotation, None keeps the current value; return the new motion."""
         wanted = {"zoom.speed": speed, "zoom.rotation": rotation}
         self._reload.change({key: value for key, value in wanted.items() if value is not None})
-        zoom = self._reload.target.zoom
-        return Motion(zoom.speed, zoom.rotation)
+        return Motion.from_config(self._reload.target.zoom)
 
     def turn(self, speed: float | None, rotation: float | None) -> Motion:
-        """Have the renderer move the camera so; arguments and returns likewise."""
+        """Pass a change of the camera's motion to the renderer; arguments and result as in ``move_camera``."""
         with self._lock:
             before = self.motion
             self.motion = Motion(before.speed if speed is None else speed, before.rotation if rotation is None else rotation)
@@ -62,7 +61,7 @@ class Actions:
             return self.motion
 
     def set_reaction(self, pace: float, drive: float) -> None:
-        """Let the camera move so many times as fast, and steps be so many times as large, as they would be otherwise."""
+        """Set the factors by which the sound changes the camera's speed and the size of the dream's steps."""
         with self._lock:
             if (pace, drive) != (self._pace, self._drive):
                 self._pace, self._drive = pace, drive
@@ -75,5 +74,5 @@ class Actions:
         return Motion(speed, self.motion.rotation, self._drive)
 
     def hear_chat(self, report: ChatReport) -> None:
-        """Take what the chat bot tells of itself."""
+        """Take a report of the chat bot."""
         self._chat.hear(report)

@@ -1,7 +1,7 @@
-"""What is to be known of the dreaming algorithms without dreaming: their names, their pace, their screen, their sources.
+"""Facts about the algorithms that are known without torch: names, steps, interpolators and sources.
 
-``dream.algorithms`` holds what a step of each does. To add one, list it here and in ``dream.algorithms.dreamer``, and name it
-in ``config.DreamConfig.algorithm``.
+``dream.algorithms`` implements them. To add one, list it here and in ``dream.algorithms.dreamer``, and name it in
+``config.DreamConfig.algorithm``.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ class AlgorithmFacts:
     """Facts of one algorithm."""
 
     name: str
-    """As in ``dream.algorithm``."""
+    """Its value of ``dream.algorithm``."""
     steps_per_keyframe: int | None = None
-    """Steps for a keyframe where the settings leave it open; None: as many as there is time for."""
+    """Steps per keyframe if the settings leave it open; None for as many as there is time for."""
     rides: bool = True
-    """Whether it can dream on moving pictures."""
+    """Whether it can follow a moving source."""
     interpolator: Literal["colours", "ink"] = "colours"
-    """How its pictures are shown: colours are blended, ink is enlarged with sharp edges."""
+    """How its pictures are interpolated: colours are blended, ink is enlarged with sharp edges."""
     normalisation: Literal["decorrelated", "mean"] = "decorrelated"
-    """What becomes of a gradient where ``dream.normalisation`` is auto."""
+    """How gradients are normalised if ``dream.normalisation`` is auto."""
     still_iterations: int = 40
-    """Steps for a picture at a single size, where nothing else is asked for."""
+    """Default iterations for a still picture at a single size."""
     still_octaves: bool = False
-    """Whether a picture is dreamt at several sizes where their number is left open."""
+    """Whether a still picture is rendered in several octaves if their number is left open."""
 
 
 ALL = (
     AlgorithmFacts("default"),
     AlgorithmFacts("deepdream", normalisation="mean", still_octaves=True),
-    # The camera moves before the first of its ten steps, by the time of all.
+    # The camera moves before the first of the ten steps, by the time of all of them.
     AlgorithmFacts("original_2015", steps_per_keyframe=10, still_iterations=60),
     AlgorithmFacts("ink", rides=False, interpolator="ink", still_iterations=400),
 )
 ALGORITHMS: dict[str, AlgorithmFacts] = {each.name: each for each in ALL}
-"""By name."""
+"""The facts of each algorithm, by name."""

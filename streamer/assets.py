@@ -1,4 +1,4 @@
-"""Where the shipped data files lie: the repository's ``assets/`` in a checkout, ``streamer/_assets`` in an installed wheel."""
+"""Finds the shipped data files: in ``assets/`` of a checkout, in ``streamer/_assets`` of an installed wheel."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _FOLDERS = (_PACKAGE / "_assets", _PACKAGE.parent / "assets")
 
 
 def asset(name: str) -> Path:
-    """The path of a shipped data file, for example ``asset("classes.json")``.
+    """Return the path of a shipped data file, for example ``asset("classes.json")``.
 
     Raises:
-        FileNotFoundError: the installation lacks it.
+        FileNotFoundError: it is missing from the installation.
     """
     for folder in _FOLDERS:
         if (path := folder / name).is_file():

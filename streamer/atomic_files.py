@@ -1,4 +1,4 @@
-"""Small files that are put in place whole: whoever looks finds the old one or the new one, whatever ends the program."""
+"""Writes small files atomically: readers find the old file or the new one, even if the program is killed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import threading
 from pathlib import Path
 
 PART = ".part"
-"""What the name of an unfinished one ends in."""
+"""Ending of the name of an unfinished file."""
 
 
 def write_atomically(path: Path, data: bytes | memoryview, *, alone: bool = True) -> None:
-    """Write a file beside its place, and put it there.
+    """Write a temporary file in the same folder, then move it to ``path``.
 
     Args:
-        alone: whether nobody else writes it at the same time. Then the unfinished one always has the same name, so that one
-            which a killed program left is written over; else each writer's has its own.
+        alone: whether there is only one writer. The temporary file then always has the same name, so that one left by a killed
+            program is overwritten; else each writer uses its own.
 
     Raises:
-        OSError: it cannot be written; nothing changed then.
+        OSError: the file cannot be written; the old one is unchanged.
     """
     own = "" if alone else f".{os.getpid()}-{threading.get_ident()}"
     part = path.with_name(f".{path.name}{own}{PART}")

@@ -1,4 +1,4 @@
-"""What was measured on this machine, as JSON in the user's cache folder: nothing is lost that could not be measured again."""
+"""Caches measurements of this machine as JSON in the user's cache folder; all of them can be repeated."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import platformdirs
 
 
 class CacheFile:
-    """A file of values by keys. Several programs may use it: each finds it whole, and the last to write has its way."""
+    """A file of values by key. Several programs may use it: it is always complete, and the last writer wins."""
 
     def __init__(self, name: str, file: Path | None = None) -> None:
-        """Look into a file; None is the one of that name in the user's cache folder."""
+        """Use ``file``, or if None the file of that name in the user's cache folder."""
         self.path = file or Path(platformdirs.user_cache_dir("zoomdream")) / name
 
     def read(self) -> dict[str, object]:
-        """All that is in it; nothing where it cannot be read."""
+        """Return its values; empty if it cannot be read."""
         try:
-            told = json.loads(self.path.read_text(encoding="utf-8"))
+            values = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return told if isinstance(told, dict) else {}
+        return values if isinstance(values, dict) else {}
 
     def write(self, values: Mapping[str, object]) -> None:
-        """Put these in place of all that is in it.
+        """Replace its contents with these values.
 
         Raises:
-            OSError: it cannot be written; nothing changed then.
+            OSError: it cannot be written; the old contents are unchanged.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)

@@ -1,4 +1,4 @@
-"""What the page's catalogue shows: the vocabulary of the network at work, pictures of its classes, and which are alike."""
+"""The page's catalogue: the current network's vocabulary, pictures of its classes, and similar classes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from streamer.requests.vocabulary import Vocabulary
 from streamer.thumbnails import Thumbnail, Thumbnails
 
 MOST = 1000
-"""Classes there are."""
+"""Number of ImageNet classes."""
 
 
 class Catalogue:
-    """The classes of whichever network is in use. Thread-safe.
+    """The classes of the current network. Thread-safe.
 
     Args:
-        vocabulary: Gives what can be asked for now.
-        renderer: Gives how the dreaming goes: its network's classes, and which are alike to it.
+        vocabulary: Returns the current vocabulary.
+        renderer: Returns the renderer's status, with the network's classes and their similarities.
     """
 
     def __init__(
@@ -29,17 +29,17 @@ class Catalogue:
 
     @property
     def kinds(self) -> tuple[ClassKind, ...]:
-        """What kinds of things there are, in the order in which they are shown."""
+        """The kinds of classes, in the order in which they are shown."""
         return self._vocabulary().kinds
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """Find classes by part of a name or by what a word means, best first; '' lists all, available first, by label."""
+        """Find classes by part of a name or by meaning, best first; '' lists all, available ones first, by label."""
         return self._vocabulary().search(query, limit)
 
     def like(self, wnid: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """What can be asked for that the network at work finds most like a class, best first, without that one.
+        """Return the available classes that are most similar to a class for the current network, best first.
 
-        Of a class that the network has not learnt, what is told for it when it is asked for. None while the network loads.
+        For a class that the network does not know, return those that are suggested instead. Empty while the network loads.
 
         Raises:
             Refused: ``NOT_FOUND``, there is no such class.
@@ -58,9 +58,9 @@ class Catalogue:
         return tuple(entries[other] for other in found if other in entries and entries[other].available)[:limit]
 
     def thumbnails(self) -> Mapping[str, Thumbnail]:
-        """Pictures of classes, by wnid."""
+        """Return the pictures of classes, by WordNet id."""
         return self._thumbnails.all()
 
     def thumbnail(self, wnid: str) -> Thumbnail | None:
-        """The picture of a class; None if there is none."""
+        """Return the picture of a class; None if there is none."""
         return self._thumbnails.of(wnid)

@@ -1,4 +1,4 @@
-"""What the chat bot last told of itself: it is a process of its own, and only heard of."""
+"""Keeps the latest report of the chat bot, which is a separate process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.clean import clean_name, clean_text
 from streamer.messages.chat_status import ChatReport, ChatState
 
 GONE_S = 35.0
-"""A bot that was silent for so long is gone; it tells of itself every 10 s."""
+"""Seconds of silence after which the bot counts as gone; it reports every 10 s."""
 
 
 class ChatBoard:
@@ -21,7 +21,7 @@ class ChatBoard:
         self._lock = threading.Lock()
         self._latest: ChatReport | None = None
         self.restarts = 0
-        """Times the bot that the stream started ended or hung, and was started again; who starts it counts."""
+        """Number of times the stream restarted its bot because it ended or hung; the pipeline counts."""
         self._told_s = self._since_s = 0.0
 
     def hear(self, report: ChatReport) -> None:
@@ -39,7 +39,7 @@ class ChatBoard:
             self._latest, self._told_s = report, now_s
 
     def read(self) -> ChatReport | None:
-        """The latest report with its age; who has been silent for long is gone. None before the first."""
+        """Return the latest report with its age, in state ``GONE`` after a long silence; None before the first."""
         with self._lock:
             if self._latest is None:
                 return None

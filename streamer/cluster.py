@@ -1,6 +1,6 @@
-"""A Ray cluster: how to reach one, and what its nodes say of themselves. Nothing here starts one.
+"""Connects to a Ray cluster and asks its nodes for their versions and resources. It never starts a cluster.
 
-Ray is the extra ``ray`` and is imported when a cluster is asked for, never before.
+Ray is the extra ``ray``; it is imported only when a cluster is used.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from streamer.cluster_nodes import Node, Versions
+from streamer.errors import ZoomdreamError
 
 AUTO = "auto"
-"""The address of the cluster that has a node on this machine; ``RAY_ADDRESS`` names another."""
+"""The address of the cluster that has a node on this machine; ``RAY_ADDRESS`` can name another."""
 CLIENT = "ray://"
-"""Begins the address of a cluster of which this machine is no node."""
+"""Prefix of the address of a cluster that this machine is not a node of."""
 CLIENT_PORT = 10001
-"""Where a head listens for those, unless it was told otherwise."""
-KINDS = "auto, HOST:PORT where this machine is a node of the cluster, or ray://HOST:10001 where it is none"
+"""Default port on which a head listens for Ray clients."""
+KINDS = "auto, HOST:PORT if this machine is a node of the cluster, or ray://HOST:10001 if it is not"
 INSTALL = "pip install 'zoomdream[ray]'"
 TOKEN = (
-    "its token has to be here too: RAY_AUTH_MODE=token, and the token in ~/.ray/auth_token, in the file that "
+    "it needs its token here too: RAY_AUTH_MODE=token, and the token in ~/.ray/auth_token, in the file that "
     "RAY_AUTH_TOKEN_PATH names, or in RAY_AUTH_TOKEN"
 )
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
-"""Of the environment, which Ray reads when it is imported: it tells nobody of its use, and prints no line of its nodes here."""
+"""Environment variables that Ray reads when it is imported: it sends no usage statistics and prints no lines of its nodes."""
 REACH_S, ASK_S = 5.0, 30.0
-"""Seconds for a connection to an address, and for all nodes to say what they have: each first starts a process."""
+"""Seconds to connect to an address, and for all nodes to report what they have: each first starts a process."""
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s\[\]:/]+)(?::(?P<port>\d{1,5}))?")
 
 
-class ClusterError(Exception):
-    """A cluster that cannot be used; its message is one line that says what to do."""
+class ClusterError(ZoomdreamError):
+    """A cluster cannot be used; the message, one line, says what to do."""
+
+    wrong_call = True
 
 
 class Cluster:
@@ -50,9 +53,9 @@ class Cluster:
 
     def __init__(self, ray: ModuleType, address: str) -> None:
         self.ray = ray
-        """The package, for those who give work to the cluster: only what is connected should have imported it."""
+        """The ray package, for callers that give work to the cluster, so that they need not import it."""
         self.address = address
-        """As it was asked for."""
+        """The requested address."""
 
     def __enter__(self) -> Cluster:
         return self
@@ -61,27 +64,27 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """Leave the cluster; what this program has running there ends."""
+        """Disconnect; this program's tasks and actors on the cluster end."""
         self.ray.shutdown()
 
     @property
     def home(self) -> str:
-        """Id of the node that this machine is; empty where it is none of this cluster's."""
+        """Node id of this machine; empty if it is not a node of this cluster."""
         from ray.util.client import ray as client
 
         return "" if client.is_connected() else str(self.ray.get_runtime_context().get_node_id())
 
     def on(self, node: Node) -> dict[str, Any]:
-        """Options of a task or an actor that needs no CPU and runs on one node, or fails."""
+        """Return options for a task or actor that needs no CPU and runs on this node or fails."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)}
 
     def nodes(self, timeout_s: float = ASK_S, wanted: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:
-        """All nodes, this machine's included; each that is alive is asked for its versions, and for what is free.
+        """Return all nodes, including this machine's; ask each node that is alive for its versions and free resources.
 
         Args:
-            wanted: tells of a node as it is listed whether to ask it; others are left out.
+            wanted: returns whether to ask a listed node; the others are left out.
 
         Raises:
             ClusterError: the cluster does not answer.
@@ -93,7 +96,7 @@ class Cluster:
         return self._asked([node for node in found if wanted(node)], timeout_s)
 
     def _asked(self, nodes: Sequence[Node], timeout_s: float) -> tuple[Node, ...]:
-        """The nodes with what they answered."""
+        """Return the nodes with their answers."""
         question = self.ray.remote(_question())
         with _told(self.address):
             asked = {node.id: question.options(**self.on(node), max_retries=0).remote() for node in nodes if node.alive}
@@ -116,24 +119,24 @@ class Cluster:
 
 
 def connect(address: str) -> Cluster:
-    """Reach a cluster.
+    """Connect to a cluster.
 
-    It is told no usage statistics, starts no dashboard and logs nothing here. Ray's token is read from where Ray looks for it.
+    Ray sends no usage statistics, starts no dashboard and logs nothing here. It reads its token from its usual places.
 
     Args:
-        address: ``auto`` for the one that has a node on this machine, ``host:port`` if this machine is a node of it, or
-            ``ray://host:port`` if it is none.
+        address: ``auto`` for the cluster with a node on this machine, ``host:port`` if this machine is a node of it, or
+            ``ray://host:port`` if it is not.
 
     Raises:
-        ClusterError: there is no such address, no Ray here or no cluster there, or other versions of Ray or Python, or it
-            wants another token.
+        ClusterError: the address is invalid, Ray is not installed, there is no cluster, its versions of Ray or Python differ,
+            or it requires another token.
     """
     found = _ADDRESS.fullmatch(address.strip())
     if found is None or (not found["client"] and not found["port"] and address.strip() != AUTO):
-        raise ClusterError(f"'{address}' is no address of a cluster; must be {KINDS}")
+        raise ClusterError(f"'{address}' is not the address of a cluster; must be {KINDS}")
     ray = _package(client=bool(found["client"]))
     if ray.is_initialized():
-        raise ClusterError("this program is connected to a cluster already")
+        raise ClusterError("this program is already connected to a cluster")
     with _told(address):
         reached = _local(address) if address.strip() == AUTO else address.strip()
         found = _ADDRESS.fullmatch(reached)
@@ -143,13 +146,13 @@ def connect(address: str) -> Cluster:
             if not found["client"]:
                 _be_a_node(address)
         with _signals_kept(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it raises as well
+            warnings.simplefilter("ignore")  # Ray warns of what it also raises
             ray.init(reached, log_to_driver=False, logging_level=logging.CRITICAL)
     return Cluster(ray, address)
 
 
 def others_free() -> dict[str, tuple[float, float]]:
-    """CPUs and GPUs that nobody holds, by the ids of the nodes besides this one; for what runs on a node."""
+    """Return the free CPUs and GPUs of all other nodes, by node id; call this on a node."""
     import ray
     from ray._private.state import available_resources_per_node
 
@@ -159,14 +162,14 @@ def others_free() -> dict[str, tuple[float, float]]:
 
 
 def fetched(reference: Any) -> Any:
-    """In a task: what somebody put into the cluster, given what stands for it. Its arrays cannot be written to."""
+    """Return the object behind a reference, inside a task. Its arrays are read-only."""
     import ray
 
     return ray.get(reference)
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of Ray says, shortened to a line: it may bring whole tracebacks of other machines."""
+    """Shorten the message of a Ray error to one line: it may contain whole tracebacks of other machines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
@@ -175,24 +178,24 @@ def one_line(error: BaseException) -> str:
 
 
 def _package(*, client: bool) -> ModuleType:
-    """Ray, as quiet as it can be told to be before it is imported."""
+    """Import Ray, made as quiet as possible."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
-        raise ClusterError(f"a cluster needs Ray, which is not here: {INSTALL} ({error})") from error
+        raise ClusterError(f"a cluster needs Ray, which is not installed: {INSTALL} ({error})") from error
     if client:
         try:
             import grpc  # noqa: F401
         except ImportError as error:
-            raise ClusterError(f"an address with {CLIENT} needs grpcio, which is not here: {INSTALL}") from error
+            raise ClusterError(f"an address with {CLIENT} needs grpcio, which is not installed: {INSTALL}") from error
     package: ModuleType = ray
     return package
 
 
 def _local(address: str) -> str:
-    """The address behind ``auto``; without one Ray would start a cluster."""
+    """Return the address behind ``auto``; without one Ray would start a cluster."""
     from ray._private.services import canonicalize_bootstrap_address
 
     if (named := os.environ.get("RAY_ADDRESS", "")).startswith(CLIENT):
@@ -204,31 +207,31 @@ def _local(address: str) -> str:
 
 
 def _reach(host: str, port: int, address: str) -> None:
-    """See at once whether somebody listens: Ray itself waits for a minute, and may then end the program."""
+    """Check immediately whether the port is open: Ray itself waits for a minute, and may then end the program."""
     try:
         socket.create_connection((host, port), REACH_S).close()
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ClusterError(
-            f"no cluster at '{address}': {why} ({host}:{port}); is it started there, with ray start --head, and the port open?"
+            f"no cluster at '{address}': {why} ({host}:{port}); has ray start --head run there, and is the port open?"
         ) from error
 
 
 def _be_a_node(address: str) -> None:
-    """See that a node runs on this machine, which Ray would wait for."""
+    """Check that a node runs on this machine; Ray itself would wait for one."""
     from ray._private import services
 
     find: Callable[[], Collection[str]] | None = getattr(services, "find_node_ids", None)
     if find is not None and not find():
         raise ClusterError(
-            f"this machine is no node of the cluster at '{address}': join it with ray start --address={address}, or reach it "
+            f"this machine is not a node of the cluster at '{address}': join it with ray start --address={address}, or connect "
             f"from outside with {CLIENT}HOST:{CLIENT_PORT}"
         )
 
 
 @contextlib.contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Keep what SIGTERM does: Ray sets it anew."""
+    """Keep the handler of SIGTERM, which Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -244,7 +247,7 @@ def _signals_kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(address: str) -> Iterator[None]:
-    """Turn what Ray raises into a line that says what to do."""
+    """Turn Ray's exceptions into a ``ClusterError`` that says what to do."""
     try:
         yield
     except ClusterError:
@@ -260,31 +263,31 @@ def _reason(error: Exception, address: str) -> str:
         (_, their_ray), (_, their_python), (_, our_ray), (_, our_python) = (found + [("", "?")] * 4)[:4]
         return (
             f"the cluster at '{address}' has Ray {their_ray} with Python {their_python}, this is Ray {our_ray} with Python "
-            f"{our_python}: take the same on both"
+            f"{our_python}: use the same on both"
         )
     causes = [error, error.__cause__, error.__context__]
     names = " ".join(f"{type(each).__name__} {each}" for each in causes if each is not None)
     if re.search(r"AuthenticationError|UNAUTHENTICATED|Unauthenticated|[Aa]uthentication", names):
-        return f"the cluster at '{address}' does not let this program in: {TOKEN}"
-    if "ray client connection timeout" in text:  # somebody listens, but turns it down without a word
-        return f"who listens at '{address}' is no cluster's head, has too much to do, or does not let this program in: {TOKEN}"
+        return f"the cluster at '{address}' refuses this program: {TOKEN}"
+    if "ray client connection timeout" in text:  # the port is open, but the connection is dropped without an answer
+        return f"the server at '{address}' is not the head of a cluster, is overloaded, or refuses this program: {TOKEN}"
     if "Initialization failure from server" in text:
-        return f"the cluster at '{address}' has no process for this program: {one_line(error)}; has its head too much to do?"
+        return f"the cluster at '{address}' has no process for this program: {one_line(error)}; is its head overloaded?"
     if isinstance(error, ConnectionError | TimeoutError):
         return f"no cluster at '{address}': {one_line(error)}; start one with ray start --head, or name another: {KINDS}"
     return f"the cluster at '{address}' cannot be used: {one_line(error)}"
 
 
-def _listed(told: Mapping[str, Any]) -> Node:
-    """A node as Ray lists it."""
-    resources: Mapping[str, float] = told.get("Resources") or {}
+def _listed(entry: Mapping[str, Any]) -> Node:
+    """Return the node of an entry in Ray's list."""
+    resources: Mapping[str, float] = entry.get("Resources") or {}
     kinds = [name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")]
-    address = str(told["NodeManagerAddress"])
+    address = str(entry["NodeManagerAddress"])
     return Node(
-        id=str(told["NodeID"]),
+        id=str(entry["NodeID"]),
         name=address,
         address=address,
-        alive=bool(told["Alive"]),
+        alive=bool(entry["Alive"]),
         cpus=float(resources.get("CPU", 0.0)),
         gpus=float(resources.get("GPU", 0.0)),
         accelerator=kinds[0] if kinds else "",
@@ -292,7 +295,7 @@ def _listed(told: Mapping[str, Any]) -> Node:
 
 
 def _question() -> Callable[[], dict[str, Any]]:
-    """What a node is asked. Being a function in a function, it is sent whole: the node may have another zoomdream, or none."""
+    """Return the task that asks a node. As an inner function it is pickled by value: the node may have no zoomdream."""
 
     def answer() -> dict[str, Any]:
         import importlib.metadata

@@ -1,4 +1,4 @@
-"""What the nodes of a Ray cluster have, and whether that goes with what is here."""
+"""The nodes of a Ray cluster, and whether their versions are compatible with this program's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What is installed somewhere; empty where a package is not."""
+    """Installed versions; empty for a package that is not installed."""
 
     zoomdream: str
     python: str
@@ -23,57 +23,58 @@ class Node:
     """A machine of a cluster, or one of several nodes on a machine."""
 
     id: str
-    """Ray's, in hexadecimal digits."""
+    """Ray's node id, in hexadecimal digits."""
     name: str
-    """Its address, with the beginning of its id where nodes share one."""
+    """Its address, followed by the first digits of its id if nodes share the address."""
     address: str
     alive: bool
     cpus: float
-    """What it lends, in CPUs as Ray counts them…"""
+    """Number of CPUs that it offers, as Ray counts them."""
     gpus: float
-    """…and in GPUs."""
+    """Number of GPUs that it offers."""
     accelerator: str = ""
-    """Kind of its GPUs as Ray names it, such as ``H200``; empty where it has none, or says nothing."""
+    """Ray's name for the kind of its GPUs, such as ``H200``; empty if it has none or the kind is unknown."""
     free_cpus: float = 0.0
+    """Number of free CPUs when it was asked."""
     free_gpus: float = 0.0
-    """What of that nobody holds, when it was asked."""
+    """Number of free GPUs when it was asked."""
     versions: Versions | None = None
-    """None where it is not alive, or did not say."""
+    """None if it is not alive or did not answer."""
     problem: str = ""
-    """Why it did not."""
+    """Why it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a node has other than this program, in words."""
+    """A difference between a node and this program, in words."""
 
     node: Node
     text: str
     fits: bool
-    """Whether the node is of use all the same."""
+    """Whether the node can be used anyway."""
 
 
 def here() -> Versions:
-    """What is installed here."""
+    """Return the versions that are installed here."""
     return Versions(**{name: _version(name) for name in ("zoomdream", "torch", "ray")}, python=platform.python_version())
 
 
 def compare(nodes: Sequence[Node], ours: Versions | None = None) -> tuple[Difference, ...]:
-    """What the nodes that are alive have other than this program, node by node.
+    """Return the differences between the nodes that are alive and this program, node by node.
 
     Args:
-        ours: what to compare with; None for what is here.
+        ours: the versions to compare with; None for the installed ones.
 
     Returns:
-        Nothing of a node that has the same. A node that does not fit has no zoomdream or no torch, another zoomdream, or
-        another Python than 3.11 is to 3.12; with another torch its pixels may be others.
+        Nothing for a node with the same versions. A node does not fit without zoomdream or torch, or with another zoomdream,
+        Ray, or minor version of Python; with another torch it fits, but its pixels may differ.
     """
     ours = ours or here()
     return tuple(difference for node in nodes if node.alive for difference in _differences(node, ours))
 
 
 def fitting(nodes: Sequence[Node], differences: Sequence[Difference]) -> tuple[Node, ...]:
-    """The nodes that are alive and have no difference that rules them out."""
+    """Return the nodes that are alive and have no difference that rules them out."""
     ruled_out = {each.node.id for each in differences if not each.fits}
     return tuple(node for node in nodes if node.alive and node.id not in ruled_out)
 
@@ -81,7 +82,7 @@ def fitting(nodes: Sequence[Node], differences: Sequence[Difference]) -> tuple[N
 def _differences(node: Node, ours: Versions) -> Iterator[Difference]:
     theirs, named = node.versions, f"node {node.name}"
     if theirs is None:
-        yield Difference(node, f"{named} does not say what it has: {node.problem or 'no answer'}", fits=False)
+        yield Difference(node, f"{named} does not report its versions: {node.problem or 'no answer'}", fits=False)
         return
     if not theirs.zoomdream:
         yield Difference(node, f"{named} has no zoomdream; install {ours.zoomdream} there", fits=False)
@@ -89,17 +90,17 @@ def _differences(node: Node, ours: Versions) -> Iterator[Difference]:
         text = f"{named} has zoomdream {theirs.zoomdream}, this is {ours.zoomdream}: install the same on both"
         yield Difference(node, text, fits=False)
     if not theirs.torch:
-        yield Difference(node, f"{named} has no torch; zoomdream's installation there is not whole", fits=False)
+        yield Difference(node, f"{named} has no torch; the installation of zoomdream there is incomplete", fits=False)
     elif _release(theirs.torch) != _release(ours.torch):
         yield Difference(node, f"{named} has torch {theirs.torch}, this is {ours.torch}: its pixels may differ", fits=True)
     if _release(theirs.python, 2) != _release(ours.python, 2):
-        yield Difference(node, f"{named} has Python {theirs.python}, this is {ours.python}: take the same on both", fits=False)
+        yield Difference(node, f"{named} has Python {theirs.python}, this is {ours.python}: use the same on both", fits=False)
     if theirs.ray != ours.ray:
         yield Difference(node, f"{named} has Ray {theirs.ray}, this is {ours.ray}: install the same on both", fits=False)
 
 
 def _release(version: str, parts: int = 3) -> tuple[str, ...]:
-    """``2.13.0`` of ``2.13.0+cu130``, which computes alike; of two parts ``3.11``."""
+    """Return the first parts of a version without its build, such as ``2.13.0`` of ``2.13.0+cu130``, as strings."""
     return tuple(version.partition("+")[0].split(".")[:parts])
 
 

@@ -1,4 +1,4 @@
-"""The frozen types that tell how the live controls stand; what else the rooms exchange is in ``messages``."""
+"""Status types of the live controls; the other types that packages exchange are in ``messages``."""
 
 from __future__ import annotations
 
@@ -7,73 +7,75 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Side = Literal["a", "b"]
-"""One of the two sets of changes that the desk compares."""
+"""One of the two sets of changes that the controls compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switching:
-    """How a change stands that takes a new worker."""
+    """Status of a switch to other settings that takes a new worker."""
 
     busy: str = ""
-    """What is being gone over to, for example ``googlenet, deepdream``; empty while nothing is."""
+    """The target of the switch, for example ``googlenet, deepdream``; empty when there is none."""
     error: str = ""
-    """Why the last one failed, in one line; empty when it did not."""
+    """Why the last switch failed, in one line; empty if it did not."""
     failures: int = 0
-    """How many failed so far."""
+    """Number of failed switches."""
 
 
 @dataclass(frozen=True, slots=True)
 class OscStatus:
-    """How the listener for OSC does."""
+    """Status of the OSC listener."""
 
     address: str
-    """Where it listens, for example ``127.0.0.1:9000``."""
+    """The address it listens on, for example ``127.0.0.1:9000``."""
     heard: int = 0
-    """Messages that were heeded."""
+    """Number of messages that were applied."""
     ignored: int = 0
-    """Datagrams and messages that were not, for they make no sense here."""
+    """Number of datagrams and messages that were ignored because they are invalid."""
     last_mistake: str = ""
-    """Why the last of those was not; empty before the first."""
+    """Why the last of them was ignored; empty before the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PresetEntry:
-    """A preset as the desk offers it."""
+    """A preset as the control page lists it."""
 
     name: str
     about: str
+    """Its description, in one line."""
     own: bool
     """Whether it is the operator's; else it comes with the program."""
     switches: bool
-    """Whether it takes another network or algorithm than the one at work."""
+    """Whether it needs another network or algorithm than the current one."""
     at_start: tuple[str, ...]
-    """Settings, dotted, in which it differs from what runs and which only a start can change."""
+    """Dotted settings that differ from the running ones and take effect only at a start."""
     mistakes: tuple[str, ...]
-    """Why it cannot be used, one line each; empty where it can."""
+    """Why it cannot be used, one line each; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ControlsStatus:
-    """How the live controls stand, at one moment."""
+    """Status of the live controls, at one moment."""
 
     settings: Mapping[str, Any]
-    """What the desk can change, dotted, with the values that the stream is to go by."""
+    """The dotted settings that the controls can change, with their target values."""
     file: Mapping[str, Any]
-    """The same without the desk's changes."""
+    """The same settings without the changes of the controls."""
     changed: tuple[str, ...]
-    """Those that the desk changed."""
+    """The settings that the controls have changed."""
     preset: str
-    """The latest preset; empty for none."""
+    """The latest preset; empty if none was applied."""
     preset_changed: bool
-    """Whether something was changed since."""
+    """Whether settings have changed since it was applied."""
     presets: tuple[PresetEntry, ...]
     side: Side
+    """The current side of A/B."""
     sides_differ: bool
-    """Whether the other side of A/B has anything else."""
+    """Whether the two sides of A/B differ."""
     fading_s: float
-    """Seconds until numbers have gone over to the latest values."""
+    """Seconds until numbers have reached their target values."""
     switching: Switching
     osc: OscStatus | None
-    """None where nobody listens for OSC."""
+    """None if OSC is off."""
     folder: str
-    """Where presets are saved."""
+    """The folder in which presets are saved."""

@@ -1,6 +1,6 @@
-"""The live controls: what the desk and a controller do to the settings while the stream runs, and how these stand.
+"""The live controls: changes of settings from the control page and OSC controllers while the stream runs.
 
-Everything goes through ``Reload``, which checks it and hands it on. Here are presets, the two sides of A/B, and what is told.
+All changes go through ``Reload``, which checks and applies them. This module adds presets, the two sides of A/B, and a status.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from streamer.settings_rules import setting_keys
 log = logging.getLogger(__name__)
 
 Look = tuple[Mapping[str, Any], tuple[str, Mapping[str, Any]] | None]
-"""What the desk has changed, and the latest preset with what it changed."""
+"""The changed settings, and the latest preset with its changes."""
 SIDES_S = 0.5
-"""Seconds in which numbers go from one side of A/B to the other: soon enough to compare."""
+"""Seconds for numbers to fade from one side of A/B to the other: short enough to compare."""
 
 
 class Controls:
-    """Changes the settings for whoever sits at the desk. Thread-safe.
+    """Changes the settings on behalf of the control page and OSC. Thread-safe.
 
     Args:
-        reload: Keeps the settings.
-        presets: What can be gone over to.
-        switching: Tells how a change stands that takes a new worker.
-        osc: Tells how the listener for OSC does; None where there is none.
+        reload: Holds the settings.
+        presets: The available presets.
+        switching: Returns the status of a switch that takes a new worker.
+        osc: Returns the status of the OSC listener; None without one.
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class Controls:
         self._lock = threading.Lock()
         self._preset: tuple[str, Mapping[str, Any]] | None = None
         self._side: Side = "a"
-        self._other: Look | None = None  # what is on the other side; None for the same
-        self._settled: Look = ({}, None)  # what a switch that fails is taken back to
+        self._other: Look | None = None  # the other side; None if it is the same
+        self._settled: Look = ({}, None)  # restored when a switch fails
         self._told = Switching()
 
     def change(self, values: Mapping[str, Any], fade_s: float = 0.0) -> tuple[str, ...]:
-        """Change settings, all or none; returns those that differ from before, dotted.
+        """Change settings, all or none; return the dotted settings that have changed.
 
         Raises:
-            ConfigError: with all mistakes found, or with why they cannot be.
+            ConfigError: with all mistakes found, or with the reason why they cannot be applied.
         """
-        if strange := [key for key in values if key in _ALL and key not in _OFFERED]:
-            raise ConfigError([f"'{key}' is not changed here" for key in strange])
+        if excluded := [key for key in values if key in _ALL and key not in _OFFERED]:
+            raise ConfigError([f"'{key}' cannot be changed here" for key in excluded])
         with self._lock:
             self._settle()
             return self._reload.change(values, fade_s)
 
     def reset(self, keys: Collection[str] | None = None) -> tuple[str, ...]:
-        """Take back what was changed at the desk, or of that some settings; returns those that differ from before, dotted.
+        """Undo all changes of the controls, or those of some settings; return the dotted settings that have changed.
 
         Raises:
-            ConfigError: they cannot be so now.
+            ConfigError: the result is not valid now.
         """
         with self._lock:
             self._settle()
@@ -77,17 +77,17 @@ class Controls:
             return changed
 
     def go_over(self, name: str, fade_s: float | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Go over to a preset.
+        """Apply a preset.
 
         Args:
-            fade_s: seconds for its numbers; None for those of the settings.
+            fade_s: seconds for numbers to fade; None for ``controls.crossfade_s``.
 
         Returns:
-            The settings that differ from before, and those that differ from the preset, for only a start can change them.
+            The settings that have changed, and those that still differ from the preset because only a start changes them.
 
         Raises:
-            PresetError: there is none of that name, or it cannot be used.
-            ConfigError: it cannot be gone over to now.
+            PresetError: there is no preset of that name, or it cannot be used.
+            ConfigError: it cannot be applied now.
         """
         preset = self._presets.get(name)
         with self._lock:
@@ -96,15 +96,15 @@ class Controls:
             changed = self._reload.change(preset.values, fade_s, anew=True)
             self._preset = name, self._reload.desk
             self._reload.touch()
-            log.info("went over to the preset %s", name)
+            log.info("applied the preset %s", name)
             return changed, self._lacking(preset)
 
     def save(self, name: str, *, replace: bool = False) -> str:
-        """Keep how it looks now as a preset; returns its file.
+        """Save the current look as a preset; return its file.
 
         Raises:
-            PresetExists: there is one of that name, and it is to stay.
-            PresetError: it cannot be written, or not under that name.
+            PresetExists: there is a preset of that name, and ``replace`` is false.
+            PresetError: it cannot be written, or the name is not allowed.
         """
         with self._lock:
             desk = self._reload.desk
@@ -115,10 +115,10 @@ class Controls:
         return str(path)
 
     def compare(self, side: Side | None = None) -> Side:
-        """Go to one side of A/B, None for the other one; it is as it was left. Returns the side.
+        """Go to a side of A/B, None for the other one, with its last settings; return the side.
 
         Raises:
-            ConfigError: it cannot be so any more.
+            ConfigError: its settings are not valid any more.
         """
         with self._lock:
             self._settle()
@@ -132,29 +132,29 @@ class Controls:
             return self._side
 
     def look(self) -> None:
-        """Take back what could not be switched to; to be called several times a second."""
+        """Undo a switch that has failed; call this several times a second."""
         with self._lock:
-            told = self._switching()  # as it is with the desk as it is
-            before, self._told = self._told, told
-            if told != before:
+            now = self._switching()
+            before, self._told = self._told, now
+            if now != before:
                 self._reload.touch()
-            if told.failures != before.failures:
+            if now.failures != before.failures:
                 desk, self._preset = self._settled
                 try:
                     self._reload.change(desk, anew=True)
                 except ConfigError as error:
-                    log.warning("what the desk changed cannot be taken back: %s", error.problems[0])
-            elif not told.busy:
+                    log.warning("the changes of the controls cannot be undone: %s", error.problems[0])
+            elif not now.busy:
                 self._settled = self._reload.desk, self._preset
 
     def _settle(self) -> None:
-        """Before the desk changes: what it shows now is what a switch that fails is taken back to, unless one is under way."""
+        """Before a change, remember the current settings for a switch that fails, unless one is in progress."""
         now = self._switching()
         if not now.busy and now.failures == self._told.failures:
             self._settled = self._reload.desk, self._preset
 
     def status(self) -> ControlsStatus:
-        """How the controls stand."""
+        """Return the status of the controls."""
         reload = self._reload
         target, file, desk = reload.target, reload.file, reload.desk
         preset = self._preset
@@ -179,13 +179,13 @@ class Controls:
         return PresetEntry(preset.name, preset.about, preset.own, bool(switches), self._lacking(preset), preset.mistakes)
 
     def _lacking(self, preset: Preset) -> tuple[str, ...]:
-        """What of a preset only a start can change, and differs from what runs."""
+        """Return the settings of a preset that differ from the running ones and take effect only at a start."""
         now = self._reload.target
         return tuple(key for key, value in preset.at_start.items() if value_of(now, key) != value)
 
 
 _ALL = tuple(setting_keys())
 _SHOWN = tuple(key for key in _ALL if key in AT_DESK and key.partition(".")[0] not in ("queue", "chat"))
-"""Settings that are told of; rules of the queue and the chat have calls of their own."""
+"""Settings that the status lists; the queue's rules and the chat have their own API calls."""
 _OFFERED = frozenset(_SHOWN) - {"network.weights"}
-"""Those that callers may set: files are for operators to name, in presets."""
+"""Settings that callers may change: only operators name files, in presets."""

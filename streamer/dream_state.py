@@ -1,4 +1,4 @@
-"""What a dream needs besides its picture to go on as if nothing had happened. Kept by the worker, and in snapshots."""
+"""The state that a dream needs besides its picture to resume seamlessly. The worker and snapshots keep it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from streamer.messages.motion import Pose
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DreamState:
-    """The inner state of a dream at a moment: its momentum, and where its chance stood.
+    """The inner state of a dream at a moment: its momentum and its random state.
 
-    Whoever takes it up uses what fits, and does without the rest.
+    A dream that resumes from it uses what fits and ignores the rest.
     """
 
     network: str
-    """Name of the ensemble whose it is."""
+    """Name of the ensemble that rendered it."""
     algorithm: str
-    """As in ``dream.algorithm``."""
+    """Value of ``dream.algorithm``."""
     pose: Pose
-    """Where the camera stood."""
+    """The camera's pose."""
     arrays: Mapping[str, np.ndarray]
-    """By name, as the algorithm has them; momentum as float16, so that it takes no more room than two pictures."""
+    """The algorithm's arrays, by name; momentum is float16, so that it takes no more space than two pictures."""
     numbers: Mapping[str, Any]
-    """Likewise, whatever JSON knows."""
+    """The algorithm's other values, by name; any JSON."""
 
     def array(self, name: str, dtype: type, dimensions: int) -> np.ndarray | None:
-        """An array by its name, if there is one of that type and so many dimensions."""
+        """Return an array by name; None unless it has that dtype and number of dimensions."""
         found = self.arrays.get(name)
         return found if found is not None and found.dtype == dtype and found.ndim == dimensions else None
 
     def count(self, name: str) -> int:
-        """A whole number from 0 on by its name; 0 where there is none."""
+        """Return a non-negative integer by name; 0 if there is none."""
         found = self.numbers.get(name)
         return found if type(found) is int and found >= 0 else 0
 
     def seconds(self, name: str) -> float:
-        """A number from 0 on by its name, infinity included; 0 where there is none."""
+        """Return a non-negative number by name, possibly infinite; 0 if there is none."""
         found = self.numbers.get(name)
         return float(found) if isinstance(found, int | float) and found >= 0 else 0.0

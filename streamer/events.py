@@ -1,4 +1,4 @@
-"""What is done to a dream, in the order in which it is done: enough to dream it again, to the pixel on the same device."""
+"""The events of a dream in order: enough to replay it, pixel for pixel on the same device."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from streamer.messages.scenes import Scene
 
 @dataclass(frozen=True, slots=True)
 class DreamStarted:
-    """A worker has put its dream together."""
+    """A worker has built its dream."""
 
     network: str
     device: str
     """``cpu`` or ``cuda``."""
     threads: int
-    """That it computes with: sums taken in another order are other sums. 0: not known."""
+    """Number of threads it computes with, since the order of a sum changes its value; 0 if unknown."""
     size: tuple[int, int]
     """(height, width) of the canvas."""
     resumed: bool = False
-    """Whether it took up the latest keyframe of the worker before it."""
+    """Whether it resumed from the last keyframe of the previous worker."""
     kept: int | None = None
-    """Then, how many keyframes before that one its momentum and its chance were kept. None: it began with none, and afresh."""
+    """If it resumed, number of keyframes between the saved state and that keyframe; None without momentum and random state."""
     form: str = ""
-    """In which form its network computes, as ``dream.compute_formats`` writes it; empty where that is not known."""
+    """Compute format of its network, as ``dream.compute_formats`` writes it; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bump:
-    """A settled dream is woken."""
+    """A converged dream is woken."""
 
     twist: bool = False
-    """By a slight twist; else by noise."""
+    """Whether by a slight twist; else by noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +53,33 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """A step failed halfway, for want of memory: nobody can tell what it left behind."""
+    """A step ran out of memory halfway; its effect on the picture is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadsChanged:
-    """The dream computes with so many threads from here on: sums taken in another order are other sums."""
+    """The dream computes with this number of threads from now on; the order of a sum changes its value."""
 
     threads: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The dream goes by other settings from here on."""
+    """The dream uses other settings from now on."""
 
     changes: tuple[tuple[str, Any], ...] = ()
-    """Where they differ from those that it was begun with: dotted keys, such as ``dream.momentum``, and values as JSON knows
-    them. None: it goes by those again."""
+    """Differences from the settings it was started with, as dotted keys and JSON values. Empty: it uses those again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reseeded:
-    """The picture was spoilt, several times in a row: the dream begins anew where the camera stands."""
+    """The picture was unusable several times in a row: the dream restarts at the current pose."""
 
     noise: bool = False
-    """From noise; else from its last good picture, blurred."""
+    """Whether from noise; else from its last good picture, blurred."""
 
 
 UNTUNED = Tuned()
 
 DreamEvent = float | DreamStarted | Scene | Motion | Bump | Resized | Idle | StepFailed | ThreadsChanged | Tuned | Reseeded
-"""A number is a step: the camera moves on by so many milliseconds, live by whole ones, then the picture uphill."""
+"""A number is a step: the camera moves by this many milliseconds, whole ones in a live run, then the picture ascends."""

@@ -1,4 +1,4 @@
-"""How many files, pipes and connections the system lets this process have open; None where it does not say."""
+"""The limit of open files, pipes and connections of this process."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import contextlib
 import sys
 
 MOST = 4096
-"""What a program needs at most; far more would only make a leak take longer to show."""
+"""The most that the program needs; a much higher limit would only hide a leak for longer."""
 
 if sys.platform != "win32":
     import resource
 
     def most() -> int | None:
-        """Descriptors that may be open at once."""
+        """Return the number of descriptors that may be open; None if there is no limit or it is unknown."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return None if soft == resource.RLIM_INFINITY else soft
 
     def raise_most() -> None:
-        """Have as many as the system allows, up to MOST; processes started from now on have as many."""
+        """Raise the limit as far as the system allows, up to ``MOST``; processes started from now on inherit it."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = MOST if hard == resource.RLIM_INFINITY else min(MOST, hard)
         if soft != resource.RLIM_INFINITY and soft < wanted:
-            with contextlib.suppress(OSError, ValueError):  # macOS gives fewer than it says: it stays as it was
+            with contextlib.suppress(OSError, ValueError):  # macOS may allow fewer than it reports: the limit stays
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 else:
 
     def most() -> int | None:
-        """Descriptors that may be open at once."""
+        """Return the number of descriptors that may be open; None if there is no limit or it is unknown."""
         return None
 
     def raise_most() -> None:
-        """Have as many as the system allows, up to MOST; processes started from now on have as many."""
+        """Do nothing: Windows has no such limit."""

@@ -1,4 +1,4 @@
-"""Whether the stream is well, and if not, why: one line for each thing that an operator should look at."""
+"""Checks the health of the stream: one line for each problem that an operator should look at."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from streamer.messages.renderer_status import RendererStatus
 from streamer.messages.status import FrameCounters, OutputStatus, PictureState, SourceStatus
 
 STILL_S = 10.0
-"""Seconds without a keyframe that are a problem, unless keyframes are known to take long…"""
+"""Seconds without a keyframe after which that is a problem, unless ``STILL_INTERVALS`` is longer."""
 STILL_INTERVALS = 4.0
-"""…then so many of their intervals."""
+"""Number of keyframe intervals without a keyframe after which that is a problem."""
 START_S = 60.0
-"""Seconds from start to the first keyframe that are a problem, besides the time allowed for a download."""
+"""Seconds from start to the first keyframe after which that is a problem, in addition to the time allowed for a download."""
 RATE_S = 5.0
 """Seconds over which the frame rate is measured."""
 RATE_LEAST = 0.95
-"""Part of the frame rate below which viewers notice."""
+"""Share of the frame rate below which viewers notice."""
 RATE_SLOW_S = 3.0
-"""Seconds below it that are a problem…"""
+"""Seconds below that rate after which it is a problem."""
 RATE_WELL, RATE_WELL_S = 0.98, 10.0
-"""…which is over when the rate was at least this part for so many seconds."""
+"""Share of the frame rate, and for how many seconds it must be reached until the problem is over."""
 CHAT_S = 60.0
-"""Seconds without the chat that are a problem."""
+"""Seconds without the chat after which that is a problem."""
 SPOILT_S = 60.0
-"""Seconds for which a picture that was not fit to be shown is a problem."""
+"""Seconds for which an unusable picture counts as a problem."""
 DISK_LEAST = 200 * 2**20
 """Free bytes below which the queue and recordings are in danger."""
 DISK_S = 10.0
-"""Seconds between two looks at the disk."""
+"""Seconds between checks of the disk."""
 
 
 class SustainedCondition:
-    """Something that is bad once it was so for a while without a pause, and good again likewise. Not thread-safe."""
+    """A condition that turns bad or good only after it was so for some time without a break. Not thread-safe."""
 
     def __init__(self, bad_s: float, good_s: float) -> None:
-        """``bad_s`` and ``good_s``: for how long."""
+        """Set the seconds after which it turns bad, and good again."""
         self.is_bad = False
         self._needed_s = {True: bad_s, False: good_s}
         self._since_s: float | None = None
 
     def see(self, now_s: float, *, bad: bool, good: bool) -> None:
-        """Take note of how it is now: bad, good, or neither."""
+        """Note the current observation: bad, good, or neither."""
         turns = good if self.is_bad else bad
         if not turns:
             self._since_s = None
@@ -60,10 +60,10 @@ class SustainedCondition:
 
 
 class Health:
-    """Collects signs of life and judges them. Thread-safe."""
+    """Collects signs of life and derives problems from them. Thread-safe."""
 
     def __init__(self, config: Config, state_folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin to watch; ``state_folder`` is where the queue lies."""
+        """Start watching; ``state_folder`` is the folder of the queue."""
         self._config, self._clock = config, clock
         recordings = [output.path.parent for output in config.outputs if isinstance(output, FileOutput)]
         lists = [output.folder for output in config.outputs if isinstance(output, HlsOutput)]
@@ -75,19 +75,19 @@ class Health:
         self._samples: deque[tuple[float, int]] = deque()
         self._slow = SustainedCondition(RATE_SLOW_S, RATE_WELL_S)
         self._still_s: float | None = None
-        """The patience that had run out when keyframes stopped coming; None while they come."""
-        self._spoilt: deque[tuple[float, int]] = deque()  # when how many more had been told of, lately
+        """The time limit in seconds that was exceeded when keyframes stopped; None while they come."""
+        self._spoilt: deque[tuple[float, int]] = deque()  # times and numbers of recent unusable pictures
         self._spoilt_before = 0
         self._disk: tuple[str, ...] = ()
         self._disk_s: float | None = None
 
     def keyframe(self, keyframe: Keyframe) -> None:
-        """A keyframe came."""
+        """Note that a keyframe came."""
         with self._lock:
             self._keyframe_s, self._still_s = self._clock(), None
 
     def sample(self, frames: FrameCounters) -> None:
-        """Take note of the frames so far; to be called a few times a second."""
+        """Note the frame counters; call this a few times a second."""
         with self._lock:
             now_s = self._clock()
             self._samples.append((now_s, frames.shown))
@@ -99,7 +99,7 @@ class Health:
 
     @property
     def fps(self) -> float:
-        """Frames per second over the last seconds; 0 before that can be told."""
+        """Frames per second over the last ``RATE_S``; 0 before that is known."""
         with self._lock:
             return self._fps()
 
@@ -122,17 +122,17 @@ class Health:
         *,
         slate: bool = False,
     ) -> tuple[str, ...]:
-        """Why the stream is unwell, most urgent first; empty when all is well. The words stay the same while the reason does.
+        """Return the problems of the stream, most urgent first. The text of a problem stays the same while it lasts.
 
         Args:
-            encoder: what went wrong with the encoding last; empty when nothing did.
-            outputs: how each does.
-            sound: why there is none though there should be; empty when there is.
-            source: the film or the camera that the dream rides on; None where there is none.
-            queue: why requests are not kept on disk; empty when they are.
-            chat: what the chat bot told last.
-            snapshot: as ``queue``, why a restart would not go on from this dream.
-            slate: whether viewers see that the dream is being repaired.
+            encoder: the last error of the encoder; empty if there was none.
+            outputs: status of each output.
+            sound: why there is no sound although there should be; empty if there is.
+            source: status of the moving source; None without one.
+            queue: why requests are not saved on disk; empty if they are.
+            chat: latest report of the chat bot.
+            snapshot: why a restart would not resume this dream; empty if it would.
+            slate: whether viewers see the slate in place of the dream.
         """
         still = self._standstill(renderer) or self._interruption(renderer)
         found = [still, self._slowness(), f"encoding fails: {encoder}" if encoder else ""]
@@ -145,7 +145,7 @@ class Health:
         return tuple(problem for problem in (*found, *self._full_disks()) if problem)
 
     def picture(self, renderer: RendererStatus, *, slate: bool = False) -> PictureState:
-        """What viewers see, by the same signs as ``problems``: what is not as it should be is among those."""
+        """Return what viewers see; any state except ``STARTING`` and ``LIVE`` also shows in ``problems``."""
         still = bool(self._standstill(renderer) or self._interruption(renderer))
         with self._lock:
             if self._keyframe_s is None:
@@ -155,7 +155,7 @@ class Health:
             return PictureState.SLOW if self._slow.is_bad else PictureState.LIVE
 
     def _interruption(self, renderer: RendererStatus) -> str:
-        """Whether a dream that was there is being started again."""
+        """Return the problem that a dream is being restarted; empty if it is not."""
         with self._lock:
             began = self._keyframe_s is not None
         why = f": {renderer.error}" if renderer.error else ""
@@ -178,7 +178,7 @@ class Health:
             return "" if self._still_s is None else f"no new picture for more than {self._still_s:.0f} s{why}"
 
     def _unfit(self, renderer: RendererStatus) -> str:
-        """How many pictures were not fit to be shown lately."""
+        """Return the problem of recent unusable pictures; empty if there were none."""
         with self._lock:
             now_s = self._clock()
             if more := renderer.spoilt - self._spoilt_before:
@@ -187,18 +187,18 @@ class Health:
             while self._spoilt and now_s - self._spoilt[0][0] >= SPOILT_S:
                 self._spoilt.popleft()
             lately = sum(count for _, count in self._spoilt)
-        return f"{lately} pictures of the dream were not fit to be shown in the last minute" if lately else ""
+        return f"{lately} pictures of the dream were unusable in the last minute" if lately else ""
 
     def _slowness(self) -> str:
         with self._lock:
-            return f"frames come slower than the {self._config.video.fps} a second asked for" if self._slow.is_bad else ""
+            return f"frames come slower than the configured {self._config.video.fps} per second" if self._slow.is_bad else ""
 
     def _silence(self, chat: ChatReport | None) -> str:
-        """What is wrong with the chat that the settings ask for."""
+        """Return the problem with the chat that the settings ask for; empty if there is none."""
         if self._config.twitch.channel is None:
             return ""
         if chat is None:
-            return "nothing has been heard from the chat bot yet" if self._clock() - self._started_s > CHAT_S else ""
+            return "the chat bot has not reported yet" if self._clock() - self._started_s > CHAT_S else ""
         if chat.state in (ChatState.CONNECTED, ChatState.READ_ONLY) or chat.since_s <= CHAT_S:
             return ""
         return f"the chat is not well ({chat.state}){f': {chat.detail}' if chat.detail else ''}"
@@ -214,15 +214,15 @@ class Health:
 
 
 def _stand_in(renderer: RendererStatus) -> str:
-    """Why this machine dreams although a cluster is to; empty where it does not."""
+    """Return the problem that this machine renders although a cluster should; empty if it does not."""
     link = renderer.link
     if link is None or link.node or not renderer.network or renderer.activity:
         return ""
-    return f"this machine dreams in place of the cluster: {link.why}"
+    return f"this machine renders instead of the cluster: {link.why}"
 
 
 def nearest(folder: Path) -> Path:
-    """The folder itself, or what is there of it if it is yet to be made."""
+    """Return the folder, or its nearest parent that exists."""
     folder = folder.absolute()
     return next((path for path in (folder, *folder.parents) if path.exists()), folder)
 
@@ -231,5 +231,5 @@ def _shortage(folder: Path) -> str:
     try:
         free = shutil.disk_usage(nearest(folder)).free
     except OSError as error:
-        return f"the folder '{folder}' cannot be looked at: {error.strerror}"
+        return f"the folder '{folder}' cannot be checked: {error.strerror}"
     return f"less than {DISK_LEAST / 2**20:.0f} MB are free in '{folder}'" if free < DISK_LEAST else ""

@@ -1,4 +1,4 @@
-"""A journal read back: what a live run dreamt, when, and how to dream it again."""
+"""Reads the journal of a live run: its scenes and times, and the events to replay it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from streamer.errors import ZoomdreamError
 from streamer.events import Bump, DreamEvent, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.journal_writer import SNAPSHOT, VERSION
 from streamer.messages.scenes import Scene
@@ -19,70 +20,72 @@ from streamer.scene_record import as_motion, scene_from_record
 log = logging.getLogger(__name__)
 
 LINE_BYTES = 2**20
-"""Far above any line that is written; below what takes a broken file long."""
+"""Longest line that is read: far above any that is written, so that a broken file is read quickly."""
 FILL_MS = 100
-"""Length of the steps that stand in for those that are missing: ten a second, as in a render."""
+"""Length of the steps that replace missing ones: ten per second, as in a render."""
 MAX_STEP_MS = 60_000
 MAX_SIDE_PX = 16_384
 MAX_OCTAVES = 1.0
 
 
-class JournalError(Exception):
-    """A file that cannot be dreamt again; its message names it and says why."""
+class JournalError(ZoomdreamError):
+    """A journal cannot be replayed; the message names it and says why."""
+
+    wrong_call = True
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedKeyframe:
-    """A keyframe as it was made."""
+    """A keyframe of the run."""
 
     at_ms: int
-    """Its moment, since the start of the run."""
+    """Its time since the start of the run."""
     events: tuple[DreamEvent, ...]
-    """What was done to the dream since the keyframe before."""
+    """The events since the previous keyframe."""
     checksum: int | None = None
-    """``journal_writer.checksum`` of its pixels, where it was kept."""
+    """``journal_writer.checksum`` of its pixels, if it was recorded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedRun:
-    """A run as its journal tells it."""
+    """A run as recorded in its journal."""
 
     path: Path
     program: str
-    """The version of the program that ran."""
+    """Version of the program."""
     started: datetime
-    """With the zone of the machine it ran on."""
+    """Start time, in the time zone of the machine it ran on."""
     seed: int
     settings: Mapping[str, Any]
-    """Those that make the picture, as JSON."""
+    """The settings that determine the picture, as JSON."""
     keyframes: tuple[RecordedKeyframe, ...]
     complete: bool
-    """Whether every step is known; else even steps stand in for the missing ones."""
+    """Whether every step is known; else even steps replace the missing ones."""
     snapshot: Path | None = None
-    """Where what the run went on from is kept; None where it began by itself."""
+    """File of the snapshot that the run resumed from; None if it started a new dream."""
     switched: bool = False
-    """Whether its network or algorithm was changed on the way."""
+    """Whether its network or algorithm was switched during the run."""
     pulses: tuple[Pulse, ...] = ()
-    """Those of the zoom, their times in seconds since the start of the run."""
+    """Pulses of the zoom, with times in seconds since the start of the run."""
 
     @property
     def begun(self) -> DreamStarted:
-        """How the dream was first put together."""
+        """How the dream was first built."""
         return next(event for event in self.keyframes[0].events if isinstance(event, DreamStarted))
 
     @property
     def span_ms(self) -> tuple[int, int]:
-        """The moments of the first and the last keyframe, since the start of the run."""
+        """Times of the first and the last keyframe since the start of the run, in ms."""
         return self.keyframes[0].at_ms, self.keyframes[-1].at_ms
 
     @property
     def begins_ms(self) -> int:
-        """The moment the dream began, since the start of the run: steps may lead to its first keyframe."""
+        """Start of the dream since the start of the run, in ms; steps may precede its first keyframe."""
         first = self.keyframes[0]
         return first.at_ms - sum(map(duration_ms, first.events))
 
     def scenes(self) -> Iterator[tuple[int, Scene]]:
-        """What was dreamt, each with the moment it began, in ms since the start of the run."""
+        """Yield the scenes, each with its start in ms since the start of the run."""
         at_ms = self.begins_ms
         for keyframe in self.keyframes:
             for event in keyframe.events:
@@ -92,17 +95,17 @@ class RecordedRun:
 
 
 def duration_ms(event: DreamEvent) -> int:
-    """How much time passed while it was done."""
+    """Return how much dream time an event takes, in ms."""
     if isinstance(event, int | float):
         return round(event)
     return event.ms if isinstance(event, Idle) else 0
 
 
 def read_journal(path: Path) -> RecordedRun:
-    """Read a journal, also of a run that was killed, or that still goes on.
+    """Read a journal, also of a run that was killed or is still running.
 
     Raises:
-        JournalError: there is no such file, it is not a journal, a newer program wrote it, or nothing was dreamt.
+        JournalError: there is no such file, it is not a journal, a newer program wrote it, or it has no keyframe.
     """
     try:
         with path.open("rb") as file:
@@ -117,7 +120,7 @@ def read_journal(path: Path) -> RecordedRun:
     if book.skipped:
         log.warning("'%s': %d broken lines were left out", path, book.skipped)
     if not book.keyframes or not any(isinstance(event, DreamStarted) for event in book.keyframes[0].events):
-        raise JournalError(f"the journal '{path}' ends before anything was dreamt")
+        raise JournalError(f"the journal '{path}' ends before the first keyframe")
     program, started, seed, settings, resumed = run
     snapshot = path.with_suffix(SNAPSHOT) if resumed else None
     return RecordedRun(
@@ -154,27 +157,27 @@ def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, A
 
 
 class _JournalParser:
-    """Puts the lines of a journal together to keyframes."""
+    """Assembles keyframes from the lines of a journal."""
 
     def __init__(self) -> None:
         self.keyframes: list[RecordedKeyframe] = []
         self.pulses: list[Pulse] = []
         self.complete = True
         self.skipped = 0
-        """Lines that make no sense; the last one of a killed program's journal does not count."""
+        """Number of invalid lines; a truncated last line of a killed program does not count."""
         self._pending: list[DreamEvent] = []
         self._at_ms: int | None = None
         self._full = False
         self.switched = False
 
     def add(self, line: bytes) -> None:
-        """Take the next line; one that is broken is left out."""
+        """Add the next line; skip it if it is invalid."""
         if not line.strip():
             return
         try:
-            told = json.loads(line)
-            at_ms = round(told.pop("at") * 1000)
-            ((name, value),) = [(key, value) for key, value in told.items() if key != "crc"]
+            entry = json.loads(line)
+            at_ms = round(entry.pop("at") * 1000)
+            ((name, value),) = [(key, value) for key, value in entry.items() if key != "crc"]
             if name == "note":
                 self._note(value, at_ms)
                 return
@@ -192,7 +195,7 @@ class _JournalParser:
         if events is not None:
             self._do(events)
             return
-        crc = told.get("crc")
+        crc = entry.get("crc")
         for number, group in enumerate(groups, 1):
             for ms in group:
                 self._do(ms)
@@ -211,7 +214,7 @@ class _JournalParser:
         self._pending = []
 
     def _catch_up(self, at_ms: int) -> bool:
-        """Fill what is missing before a moment with even steps; returns whether that moment makes sense."""
+        """Fill missing time before ``at_ms`` with even steps; return whether ``at_ms`` is valid."""
         if self._at_ms is None:
             self._at_ms = at_ms
         if at_ms < self._at_ms:
@@ -233,24 +236,24 @@ class _JournalParser:
 
 
 def _groups(steps: str) -> list[list[int]]:
-    """The steps of a line, by keyframe; the last group leads to no keyframe yet."""
+    """Return the steps of a line, grouped by keyframe; the last group has no keyframe yet."""
     groups = [[int(ms) for ms in group.split()] for group in steps.split(";")]
     if not all(0 <= ms <= MAX_STEP_MS for group in groups for ms in group):
-        raise ValueError("a step of such a length is never taken")
+        raise ValueError("a step cannot be that long")
     return groups
 
 
 def _event(name: str, value: Any) -> DreamEvent:
-    """An event of the journal as the act it was.
+    """Return the event of a journal entry.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError: the entry is not a valid event.
     """
     match name:
         case "begun":
             size, kept = _size(value["canvas"]), value.get("kept")
             if kept is not None and int(kept) < 0:
-                raise ValueError("nothing is kept in advance")
+                raise ValueError("the state cannot be newer than the keyframe")
             return DreamStarted(
                 str(value["network"]),
                 str(value["device"]),
@@ -270,30 +273,30 @@ def _event(name: str, value: Any) -> DreamEvent:
             return Resized(_size(value))
         case "stood_ms":
             if int(value) < 0:
-                raise ValueError("time never goes back")
+                raise ValueError("time cannot go back")
             return Idle(int(value))
         case "stumbled":
             return StepFailed()
         case "threads":
             if int(value) < 1:
-                raise ValueError("nothing is computed by nobody")
+                raise ValueError("there must be a thread")
             return ThreadsChanged(int(value))
         case "reseeded":
             return Reseeded(noise=value == "noise")
         case "settings":
             return Tuned(tuple(sorted(value.items())))
-    raise ValueError(f"'{name}' is no event")
+    raise ValueError(f"'{name}' is not an event")
 
 
 def _pulse(value: Any, at_ms: int) -> Pulse:
     octaves = float(value["octaves"])
     if not 0 < octaves <= MAX_OCTAVES:
-        raise ValueError("the camera never comes so close")
+        raise ValueError("a pulse cannot be that large")
     return Pulse(at_ms / 1000, octaves)
 
 
 def _size(value: Any) -> tuple[int, int]:
     width, height = (int(side) for side in value)
     if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
-        raise ValueError("a canvas is never of that size")
+        raise ValueError("a canvas cannot have that size")
     return height, width

@@ -1,8 +1,8 @@
-"""The journal of a live run: one line of JSON for each thing that was done to its dream, so that it can be dreamt again.
+"""Writes the journal of a live run: one line of JSON for each event of its dream, so that it can be replayed.
 
 The first line is the run: version, seed, and the settings that make the picture. Each further line has one event and ``at``,
 its time in seconds from the start. ``read_journal`` reads the format. Lines are written immediately, so a killed program loses
-its last second at most. Readers skip a truncated line, and fill missing time with even steps. When the disk is full, lines wait
+at most its last second. Readers skip a truncated line, and fill missing time with even steps. When the disk is full, lines wait
 in memory.
 """
 
@@ -31,29 +31,29 @@ from streamer.scene_record import scene_as_record
 log = logging.getLogger(__name__)
 
 VERSION = 1
-"""Of the format; readers refuse what is newer."""
+"""Version of the format; readers refuse newer ones."""
 LINE_MS = 1000
-"""Time of the dream whose steps share a line: what a killed program loses at most."""
+"""Dream time whose steps share a line: the most that a killed program loses."""
 STEPS_SHARE = 0.9
-"""Share of the room that steps may take; the rest is kept for scenes, which are small."""
+"""Share of the space that steps may take; the rest is reserved for scenes, which are small."""
 UNWRITTEN_BYTES = 4 * 2**20
-"""Bytes that wait while they cannot be written: the better part of a day, mostly. When full: what is new is left out, steps
-sooner than the rest."""
+"""Bytes that wait in memory while they cannot be written, usually most of a day. When full, new lines are dropped, steps
+first."""
 OPEN_S = 10.0
-"""Seconds from one try to begin a file to the next."""
+"""Seconds between attempts to create a file."""
 TIDY_BYTES = 2**20
-"""Bytes written from one look at the room to the next."""
+"""Bytes written between checks of the space."""
 SNAPSHOT = ".snapshot"
-"""Ending of the file beside a journal that holds what its run went on from."""
+"""Ending of the file beside a journal that holds the snapshot its run resumed from."""
 PICTURE_BLOCKS = ("device", "network", "canvas", "video", "zoom", "dream", "source", "ink")
-"""Settings that make the picture. All others are left out: nobody needs them to dream again, and some are secret."""
+"""Settings that determine the picture. All others are left out: a replay does not need them, and some are secret."""
 _NAME = re.compile(r"zoomdream-\d{8}-\d{6}(-\d+)?\.jsonl")
 _CREDENTIALS = re.compile(r"(?<=:/)(/?)[^/@\s]*@")
 _QUERY = re.compile(r"(?<=\?).*", re.S)
 
 
 class Journal:
-    """Writes the journal of one run. Thread-safe; what cannot be written is warned of, and waits."""
+    """Writes the journal of one run. Thread-safe. Lines that cannot be written wait, with a warning in the log."""
 
     def __init__(
         self,
@@ -66,28 +66,29 @@ class Journal:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        """Begin a journal of its own in a folder, after making room there as ``config.journal`` says.
+        """Create a journal in a folder, after making space there as ``config.journal`` says.
 
-        Where there can be no file, there is one as soon as there can be.
+        If the file cannot be created, this is retried later.
 
         Args:
             program: the program's version.
-            snapshot: what the run goes on from, as ``snapshot.pack`` gives it; it is kept beside the journal. Empty: nothing.
-            clock: the keyframes' clock.
-            wall: the time of day, with its zone.
+            snapshot: the snapshot that the run resumes from, as ``snapshot.pack`` returns it, to save beside the journal; empty
+                for a new dream.
+            clock: the clock of keyframes.
+            wall: returns the local time, with its zone.
         """
         self._clock, self._folder, self._snapshot = clock, folder, snapshot
         self._keep_s = config.journal.keep_days * 86_400.0
         self._room = config.journal.max_mb * 1_000_000
         self._lock = threading.Lock()
         self._started_s, self._started = clock(), wall()
-        self._at_ms: int | None = None  # of the dream, since the start; None before it began
+        self._at_ms: int | None = None  # dream time since the start; None before it starts
         self._steps, self._line_ms, self._crc = "", 0, 0
         self._size = self._tidied = 0
         self._unwritten = bytearray()
         self._full = self._failing = self._closed = False
         self.path: Path | None = None
-        """Where it is written; None until there can be a file."""
+        """The file; None until it is created."""
         self._descriptor = -1
         self._tried_s = clock() - OPEN_S
         settings = without_secrets(config.model_dump(mode="json", include=set(PICTURE_BLOCKS)))
@@ -102,9 +103,9 @@ class Journal:
         self._write({"zoomdream": "journal", "version": VERSION, **run})
 
     def keyframe(self, keyframe: Keyframe, events: tuple[DreamEvent, ...]) -> None:
-        """A keyframe was made, by doing this since the one before."""
+        """Record a keyframe and the events since the previous one."""
         with self._lock:
-            if self._at_ms is None:  # that of a dream which goes on has come to this by steps
+            if self._at_ms is None:  # if the dream was resumed, steps precede its first keyframe
                 lasted_ms = sum(_duration_ms(event) for event in events)
                 self._at_ms = max(0, round((keyframe.time_s - self._started_s) * 1000) - lasted_ms)
             for event in events:
@@ -117,26 +118,26 @@ class Journal:
                 self._end_steps()
 
     def note(self, event: str, value: object = True) -> None:
-        """Something else happened that whoever reads it should know; it changes nothing when it is dreamt again."""
+        """Record something else for readers; it has no effect on a replay."""
         with self._lock:
             at_ms = round((self._clock() - self._started_s) * 1000)
             self._write({"at": at_ms / 1000, "note": {event: value}})
 
     def pulse(self, at_s: float, octaves: float, heard_s: float) -> None:
-        """The camera came closer for a moment, in the frames alone.
+        """Record a pulse of the zoom, which only the frames show.
 
         Args:
-            at_s: where on its path it was closest, as a moment of the keyframes' clock.
-            octaves: by how much.
+            at_s: the point on the camera path where it was strongest, as a time of the keyframes' clock.
+            octaves: its strength.
             heard_s: when that was, on the same clock.
         """
         with self._lock:
             if self._size <= self._room * STEPS_SHARE:
-                told = {"octaves": round(octaves, 4), "heard": round(heard_s - self._started_s, 3)}
-                self._write({"at": round(at_s - self._started_s, 3), "pulse": told})
+                about = {"octaves": round(octaves, 4), "heard": round(heard_s - self._started_s, 3)}
+                self._write({"at": round(at_s - self._started_s, 3), "pulse": about})
 
     def close(self) -> None:
-        """Write what is left, and let go of the file; a second call does nothing."""
+        """Write the remaining lines and close the file; a second call does nothing."""
         with self._lock:
             if self._closed:
                 return
@@ -147,7 +148,7 @@ class Journal:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
-    # How it is written
+    # Writing
 
     def _add(self, event: DreamEvent) -> None:
         assert self._at_ms is not None
@@ -195,14 +196,14 @@ class Journal:
         self._flush()
 
     def _flush(self) -> None:
-        """Write what waits, if that can be done."""
+        """Write the waiting lines, if possible."""
         if self._descriptor < 0 and not self._begin_file():
             return
         try:
             while self._unwritten:
                 self._wrote(os.write(self._descriptor, self._unwritten))
         except OSError as error:
-            with suppress(OSError):  # a part of it may be there
+            with suppress(OSError):  # part of it may have been written
                 self._wrote(os.fstat(self._descriptor).st_size - self._size)
             if not self._failing:
                 log.warning("the journal '%s' cannot be written: %s", self.path, error.strerror or error)
@@ -217,7 +218,7 @@ class Journal:
         self._size += count
 
     def _begin_file(self) -> bool:
-        """Make the file, if there can be one; returns whether there is. It is not tried all the time."""
+        """Try to create the file, at most once in ``OPEN_S``; return whether it exists."""
         if self._clock() - self._tried_s < OPEN_S:
             return False
         self._tried_s = self._clock()
@@ -230,7 +231,7 @@ class Journal:
             if not self._failing:
                 why = error.strerror or error
                 log.warning(
-                    "no journal can be kept in '%s': %s; it is begun when there can be one, see journal.folder",
+                    "no journal can be created in '%s': %s; retrying every 10 s, see journal.folder",
                     self._folder,
                     why,
                 )
@@ -240,24 +241,24 @@ class Journal:
         return True
 
     def _keep_snapshot(self, path: Path) -> None:
-        """Write what the run goes on from beside the journal, if it does."""
+        """Save the snapshot that the run resumed from beside the journal, if there is one."""
         try:
-            path.unlink(missing_ok=True)  # one of that name is left of a journal that somebody removed
+            path.unlink(missing_ok=True)  # left over from a journal that was deleted
             if self._snapshot:
                 path.write_bytes(self._snapshot)
         except OSError as error:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             why = error.strerror or error
-            log.warning("what the run goes on from cannot be kept as '%s': %s; its replay begins in noise", path, why)
+            log.warning("the run's starting snapshot cannot be saved as '%s': %s; a replay will start from noise", path, why)
         self._snapshot = b""
 
     def _tidy(self) -> None:
-        """Remove older journals that are too old, or too many for the room there is, and what is left of others."""
+        """Remove journals that are too old or exceed the space, and snapshots without a journal."""
         self._tidied = self._size
         others = []
         for path in self._folder.iterdir():
-            with suppress(OSError):  # gone since
+            with suppress(OSError):  # deleted meanwhile
                 if path.suffix == SNAPSHOT and not path.with_suffix(".jsonl").exists():
                     path.unlink()
                 elif _NAME.fullmatch(path.name) and path != self.path:
@@ -274,12 +275,12 @@ class Journal:
 
 
 def checksum(keyframe: Keyframe) -> int:
-    """A number that two keyframes share only if the same pixels were dreamt."""
+    """Return the CRC-32 of a keyframe's pixels before any lossy compression."""
     return zlib.crc32(keyframe.image.data) if keyframe.checksum is None else keyframe.checksum
 
 
 def without_secrets(value: Any) -> Any:
-    """Settings as JSON without what stands in addresses to be kept to oneself: names, passwords and keys."""
+    """Return settings as JSON without the user names, passwords and keys in URLs."""
     if isinstance(value, dict):
         return {key: without_secrets(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -290,7 +291,7 @@ def without_secrets(value: Any) -> Any:
 
 
 def _size(path: Path) -> int:
-    """A file's size in bytes; 0 where there is none."""
+    """Return a file's size in bytes; 0 if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -298,7 +299,7 @@ def _size(path: Path) -> int:
 
 
 def _duration_ms(event: DreamEvent) -> int:
-    """How long it takes on the dream's clock."""
+    """Return how much dream time an event takes, in ms."""
     if isinstance(event, int | float):
         return round(event)
     return event.ms if isinstance(event, Idle) else 0
@@ -313,10 +314,10 @@ def _new_file(folder: Path, started: datetime) -> tuple[Path, int]:
 
 
 def _name_and_value(event: DreamEvent) -> tuple[str, object]:
-    """An act's name and value in the journal."""
+    """Return an event's name and value in the journal."""
     match event:
         case DreamStarted():
-            told = {
+            started = {
                 "network": event.network,
                 "device": event.device,
                 "threads": event.threads,
@@ -324,7 +325,7 @@ def _name_and_value(event: DreamEvent) -> tuple[str, object]:
                 "resumed": event.resumed,
                 "form": event.form,
             }
-            return "begun", told if event.kept is None else told | {"kept": event.kept}
+            return "begun", started if event.kept is None else started | {"kept": event.kept}
         case Scene():
             return "scene", scene_as_record(event)
         case Motion():
@@ -344,4 +345,4 @@ def _name_and_value(event: DreamEvent) -> tuple[str, object]:
             return "reseeded", "noise" if event.noise else "blurred"
         case Tuned():
             return "settings", dict(event.changes)
-    raise AssertionError(f"{event!r} is no event")
+    raise AssertionError(f"{event!r} is not an event")

@@ -1,6 +1,6 @@
-"""How far away a node of a cluster is, and how much gets there: measured by short calls and by as many bytes as pictures have.
+"""Measures the round trip and the throughput to a node of a cluster, by short calls and by transfers as large as pictures.
 
-What is measured is the way as Ray goes it, its own work included, from this program to a process on the node and back.
+The measurement includes Ray's own overhead, from this program to a process on the node and back.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from streamer.cluster import Cluster, ClusterError, one_line
 from streamer.cluster_nodes import Node
 
 CALLS = 9
-"""Round trips whose median counts: the first ones may meet a process that has just begun."""
+"""Number of round trips; their median counts, since the first may meet a process that has just started."""
 LEAST_BYTES, MOST_BYTES = 1 << 17, 1 << 24
-"""The first is more than Ray sends along with a call: what is larger is fetched by the other side, over several round trips."""
+"""Smallest and largest transfer. Both exceed what Ray sends along with a call; the receiver fetches such data separately."""
 LONG_S, LONG_TRIPS = 0.4, 8
-"""A transfer that took so much longer than the first one tells the rate; another is followed by one of twice the size."""
+"""A transfer gives the rate once it takes longer than the first by this time and this number of round trips; until then, the
+size doubles."""
 ANSWER_S = 30.0
-"""The longest that a call may take: the first one starts a process on the node."""
+"""Timeout of a call; the first one starts a process on the node."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkFigures:
-    """A link as a program on this side sees it."""
+    """Figures of a link, measured from this machine."""
 
     round_trip_s: float
-    """From a short call to its answer."""
+    """Seconds from a short call to its answer."""
     mbit_there: float
-    """Million bits a second from here…"""
+    """Throughput from this machine to the node, in Mbit/s."""
     mbit_back: float
-    """…and to here."""
+    """Throughput from the node to this machine, in Mbit/s."""
 
 
 def probe(
     cluster: Cluster, node: Node, *, answer_s: float = ANSWER_S, clock: Callable[[], float] = time.monotonic
 ) -> LinkFigures:
-    """Measure the link to a node; takes some seconds, and ten over a link of 1 Mbit/s.
+    """Measure the link to a node; this takes some seconds, ten over a link of 1 Mbit/s.
 
     Raises:
         ClusterError: the node does not answer.
@@ -63,7 +64,7 @@ def probe(
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as a client it finds so much data too much for a call
+            warnings.simplefilter("ignore")  # a Ray client warns of such large arguments
             call(lambda: there.take.remote(b""))
             round_trip_s = median(call(lambda: there.take.remote(b"")) for _ in range(CALLS))
             return LinkFigures(round_trip_s, rate_mbit(send, round_trip_s), rate_mbit(fetch, round_trip_s))
@@ -76,12 +77,12 @@ def probe(
 
 
 def rate_mbit(transfer: Callable[[int], float], round_trip_s: float) -> float:
-    """Million bits a second of ever larger transfers, until one takes long enough to tell.
+    """Return the throughput in Mbit/s, from transfers of increasing size until one takes long enough to measure.
 
-    The last is compared with the first: what both take besides, such as round trips, is none of the link's rate.
+    The result uses the difference between the last and the first, which removes overhead such as round trips.
 
     Args:
-        transfer: Sends so many bytes, and returns how many seconds it took until that was known here.
+        transfer: Transfers this number of bytes, and returns the seconds until it was confirmed.
     """
     size, least_s, took_s = LEAST_BYTES, transfer(LEAST_BYTES), 0.0
     while took_s - least_s < max(LONG_S, LONG_TRIPS * round_trip_s) and size < MOST_BYTES:
@@ -91,13 +92,13 @@ def rate_mbit(transfer: Callable[[int], float], round_trip_s: float) -> float:
 
 
 def _far_side() -> type:
-    """What runs on the node. Being a class in a function, it is sent whole: the node may have another zoomdream, or none."""
+    """Return the class of the actor on the node. As an inner class it is pickled by value: the node may have no zoomdream."""
 
     class FarSide:
         def __init__(self, size: int) -> None:
             import os
 
-            self.data = os.urandom(size)  # nothing on the way can make it smaller
+            self.data = os.urandom(size)  # incompressible
 
         def take(self, data: bytes) -> int:
             return len(data)

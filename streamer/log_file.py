@@ -1,4 +1,4 @@
-"""The log's file: rotated by size, and no reason to stop when the disk is full."""
+"""The log file: rotated by size; a full disk does not stop the program."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pathlib import Path
 
 
 class LogFile(logging.handlers.RotatingFileHandler):
-    """Writes whole lines to a file, and begins another when it is long.
+    """Writes complete lines to a file, and starts another file when it is full.
 
-    What cannot be written is said once to another handler, which has all the lines anyway; they are counted here, and
-    written of when there is room again. A file that somebody removes is made anew.
+    When a line cannot be written, one warning goes to another handler, which gets all lines anyway. Lost lines are counted, and
+    the count is written once there is space again. A file that was deleted is created again.
 
     Args:
-        most_bytes: of one file.
-        files: at most, the one being written and the older ones: ``FILE.1``, ``FILE.2``…
-        elsewhere: where trouble with the file is told.
+        most_bytes: largest size of one file.
+        files: most files, including older ones: ``FILE.1``, ``FILE.2``…
+        elsewhere: handler for warnings about the file.
     """
 
     def __init__(self, path: Path, most_bytes: int, files: int, elsewhere: logging.Handler) -> None:
         super().__init__(path, maxBytes=most_bytes, backupCount=files - 1, delay=True)
         self._elsewhere = elsewhere
         self._lost = 0
-        """Lines that could not be written since the last that could."""
+        """Number of lines lost since the last one that was written."""
         self._why = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; called with this handler's lock held."""
+        """Write a record. Called with this handler's lock held."""
         before = self._lost
         super().emit(record)
         if before and self._lost == before:
@@ -43,7 +43,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
             self._elsewhere.handle(again)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Count a line that could not be written, and say so if it is the first."""
+        """Count a line that could not be written, and warn if it is the first."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
@@ -51,11 +51,11 @@ class LogFile(logging.handlers.RotatingFileHandler):
         self._lost += 1
         if self._lost == 1:
             self._why = error.strerror or str(error)
-            text = "the log cannot be written to '%s': %s; it goes on here, and there once that is mended"
+            text = "the log cannot be written to '%s': %s; it continues here, and there once that is fixed"
             self._elsewhere.handle(_record(text, self.baseFilename, self._why))
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - likewise
-        """Whether another file is begun."""
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's name
+        """Return whether to start another file."""
         if self.stream is not None and isinstance(self.stream, _Lines) and self.stream.removed:
             self.stream.close()
             self.stream = self._open()
@@ -67,7 +67,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
 
 
 class _Lines(io.TextIOWrapper):
-    """A text file in which each text is there at once and whole, or not at all."""
+    """A text file in which each write takes effect immediately and completely, or not at all."""
 
     def __init__(self, file: io.FileIO) -> None:
         super().__init__(io.BufferedWriter(file), encoding="utf-8", errors="backslashreplace")
@@ -75,11 +75,15 @@ class _Lines(io.TextIOWrapper):
 
     @property
     def removed(self) -> bool:
-        """Whether nobody could find what is written."""
+        """Whether the file has been deleted."""
         return os.fstat(self._file.fileno()).st_nlink == 0
 
     def write(self, text: str) -> int:
-        """Append a text; raises OSError, and nothing of it is there then."""
+        """Append a text.
+
+        Raises:
+            OSError: it cannot be written; the file is unchanged.
+        """
         rest = memoryview(text.encode("utf-8", "backslashreplace"))
         before = os.fstat(self._file.fileno()).st_size
         try:
@@ -92,7 +96,7 @@ class _Lines(io.TextIOWrapper):
         return len(text)
 
     def tell(self) -> int:
-        """How long the file is, in bytes."""
+        """Return the file's size in bytes."""
         return os.fstat(self._file.fileno()).st_size
 
 

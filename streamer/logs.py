@@ -1,6 +1,6 @@
-"""What the operator reads: lines for people or JSON, in a file besides if so wished; set up by the command line alone.
+"""Configures the log: text or JSON lines, optionally also in a file. Only the command line sets it up.
 
-A fault that comes back a thousand times a second is told once and counted from then on: a full disk helps nobody find it.
+A message that repeats a thousand times a second is written once and then counted, so that it does not fill the disk.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from streamer.log_file import LogFile
 LEVELS = ("debug", "info", "warning", "error")
 
 console = Console(stderr=True)
-"""Where logs and progress bars go, so that they keep out of each other's way."""
+"""Shared by logs and progress bars, so that they do not overwrite each other."""
 
 CHATTY = ("aiohttp", "asyncio", "libav", "matplotlib", "PIL", "torch", "twitchio", "urllib3", "watchfiles")
-"""Libraries whose details are of no use to an operator."""
+"""Libraries whose INFO lines do not help an operator."""
 AGAIN_S = 1.0
-"""A line that comes back sooner is counted instead of written."""
+"""A line that repeats within this time is counted instead of written."""
 ALIKE = 20
-"""Lines from one place in the code within AGAIN_S, whatever they say; further ones are counted."""
+"""Most lines from one place in the code within ``AGAIN_S``, whatever their text; further ones are counted."""
 TOLD_S = 10.0
-"""How often counts are written."""
+"""Seconds between written counts."""
 REMEMBERED = 256
-"""Lines and places whose last time is known; the oldest is forgotten first, and its count written."""
+"""Most lines and places to remember. When full, the oldest is dropped and its count written."""
 
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -45,31 +45,32 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LogSetup:
-    """How the log is written."""
+    """Configuration of the log."""
 
     level: str = "info"
-    """The least that is; in any case."""
+    """The lowest level that is written, in lower or upper case."""
     format: Literal["text", "json"] = "text"
     file: Path | None = None
-    """Written besides standard error."""
+    """File to write in addition to standard error."""
     file_mb: int = 10
+    """Largest size of one file, MB."""
     files: int = 5
-    """How many there are of that size, older ones among them."""
+    """Most files, including older ones."""
 
     def of_the_bot(self) -> LogSetup:
-        """The same for the chat bot, a process of its own: two that write and rotate one file would lose lines."""
+        """Return the same for the chat bot's process with a file of its own: two processes that rotate one file lose lines."""
         return self if self.file is None else replace(self, file=self.file.with_suffix(f".bot{self.file.suffix}"))
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``, ``exception`` where there is one.
+    """One JSON object per line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``, and ``exception`` if any.
 
-    A line that counts others has ``repeated`` and ``seconds`` besides. Secrets are taken out before, of the record.
+    A line with a count also has ``repeated`` and ``seconds``. Secrets are removed earlier, from the record.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; what it says is in one line, whatever is in it."""
-        told: dict[str, object] = {
+        """Format a record as one line, whatever it contains."""
+        entry: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -78,13 +79,13 @@ class JsonLines(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
-            told["exception"] = record.exc_text
-        told |= {name: getattr(record, name) for name in ("repeated", "seconds") if hasattr(record, name)}
-        return json.dumps(told, ensure_ascii=False)
+            entry["exception"] = record.exc_text
+        entry |= {name: getattr(record, name) for name in ("repeated", "seconds") if hasattr(record, name)}
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def configure_logs(setup: LogSetup) -> None:
-    """Send logs to standard error, in colour on a terminal, and to a file if so wished."""
+    """Send logs to standard error, in colour on a terminal, and to a file if configured."""
     handler: logging.Handler
     formatter = JsonLines() if setup.format == "json" else logging.Formatter(TEXT)
     if console.is_terminal and setup.format == "text":
@@ -105,7 +106,7 @@ def configure_logs(setup: LogSetup) -> None:
 
 
 def in_force() -> LogSetup:
-    """How the log is written now; of a program that set up none, the defaults at the level it has."""
+    """Return the current configuration; if none was set up, the defaults at the current level."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, Counting) and handler.setup is not None:
             return handler.setup
@@ -125,7 +126,7 @@ class _Both(logging.Handler):
 
     def flush(self) -> None:
         for target in self._targets:
-            with contextlib.suppress(ValueError):  # likewise closed
+            with contextlib.suppress(ValueError):  # its stream is closed
                 target.flush()
 
     def close(self) -> None:
@@ -136,38 +137,39 @@ class _Both(logging.Handler):
 
 @dataclass(slots=True)
 class _Seen:
-    """A line, or a place in the code that logs."""
+    """Counts of a line, or of a place in the code that logs."""
 
     record: logging.LogRecord
-    """The latest that was not written."""
+    """The latest record that was not written."""
     since_s: float
-    """Since when it is counted."""
+    """Start of the count."""
     last_s: float
+    """Time of the latest record."""
     written: int = 1
-    """How many were written since then."""
+    """Number of records written since the start of the count."""
     counted: int = 0
-    """How many were not."""
+    """Number of records not written since then."""
 
 
 class Counting(logging.Handler):
-    """Passes records on to another handler, and counts those that come back too fast; those below INFO pass as they are."""
+    """Passes records on to another handler, and counts those that repeat too fast. Records below INFO are never counted."""
 
     def __init__(self, target: logging.Handler, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.setup: LogSetup | None = None
-        """What it was made for; None where somebody else made it."""
+        """The configuration it belongs to; None if ``configure_logs`` did not make it."""
         self._target, self._clock = target, clock
         self._seen: OrderedDict[Hashable, _Seen] = OrderedDict()
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write it or count it; called with this handler's lock held."""
+        """Write a record or count it. Called with this handler's lock held."""
         if record.levelno < logging.INFO:
             self._target.handle(record)
             return
         try:
             text = record.getMessage()
-        except Exception:  # a wrong call of a logger: the target tells of it
+        except Exception:  # wrong arguments to a logger: the target reports them
             self._target.handle(record)
             return
         line, place = (record.name, record.levelno, text), (record.pathname, record.lineno)
@@ -179,11 +181,11 @@ class Counting(logging.Handler):
         with self._alone():
             for key, seen in self._seen.items():
                 self._tell(key, seen)
-        with contextlib.suppress(ValueError):  # the stream is closed: who lent it is gone
+        with contextlib.suppress(ValueError):  # the stream is closed
             self._target.flush()
 
     def close(self) -> None:
-        """Write what is left, and end with the target."""
+        """Write the remaining counts, and close the target."""
         with self._alone():
             if self._timer is not None:
                 self._timer.cancel()
@@ -204,7 +206,7 @@ class Counting(logging.Handler):
             return True
         self._seen.move_to_end(key)
         if most > 1 and now_s - seen.since_s >= AGAIN_S and not seen.counted:
-            seen.since_s, seen.written = now_s, 0  # so many are written each second
+            seen.since_s, seen.written = now_s, 0  # the limit applies to each second
         seen.last_s = now_s
         if seen.written < most:
             seen.written += 1
@@ -218,7 +220,7 @@ class Counting(logging.Handler):
         return False
 
     def _tell(self, key: Hashable, seen: _Seen) -> None:
-        """Write a count, and begin to count anew."""
+        """Write a count, and start counting again."""
         if not seen.counted:
             return
         now_s = self._clock()
@@ -226,7 +228,7 @@ class Counting(logging.Handler):
         text = seen.record.getMessage().partition("\n")[0]
         how = "the same line" if same else "lines like it"
         seconds = max(1.0, now_s - seen.since_s)
-        told = logging.LogRecord(
+        count = logging.LogRecord(
             seen.record.name,
             seen.record.levelno,
             seen.record.pathname,
@@ -235,9 +237,9 @@ class Counting(logging.Handler):
             (text, how, seen.counted, seconds),
             None,
         )
-        told.repeated, told.seconds = seen.counted, round(seconds, 1)
+        count.repeated, count.seconds = seen.counted, round(seconds, 1)
         seen.counted, seen.written, seen.since_s = 0, 1, now_s
-        self._target.handle(told)
+        self._target.handle(count)
 
     def _wake_later(self) -> None:
         if self._timer is not None:
@@ -246,7 +248,7 @@ class Counting(logging.Handler):
         timer.daemon = True
         try:
             timer.start()
-        except RuntimeError:  # no thread to be had, or the program ends: the next line tells, or the end
+        except RuntimeError:  # no thread is available, or the program ends: the next line or the end writes the counts
             return
         self._timer = timer
 

@@ -1,4 +1,4 @@
-"""A thread that does one thing again and again, and whose failures do not go unseen."""
+"""A thread that repeats a step, and reports its failures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 MAX_FAILURES, WITHIN_S = 10, 60.0
-"""A loop that fails this often within this time gives up: what is wrong then will not pass."""
+"""A loop that fails this often within this many seconds ends, since the cause is permanent."""
 PAUSE_S = 0.5
-"""Rest after a failure."""
+"""Seconds to wait after a failure."""
 
 
 class Loop:
-    """Calls a step until it is stopped. A step that raises is logged and called again after a pause; too often, and it ends."""
+    """Calls a step until it is stopped. If a step raises, it logs the error, waits and goes on; after too many it ends."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class Loop:
         """Prepare the thread.
 
         Args:
-            name: the thread's, and what failures are logged under.
-            step: what to do; it returns before long, or stopping takes long.
-            every_s: rest after each step; 0 for steps that wait themselves.
-            pause_s: rest after a failure.
+            name: name of the thread, also in log lines.
+            step: the function to call; it must return soon, or stopping takes long.
+            every_s: seconds to wait after each step; 0 for steps that wait themselves.
+            pause_s: seconds to wait after a failure.
         """
         self.name = name
         self._step = step
@@ -47,15 +47,15 @@ class Loop:
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the loop; None while it runs, or when it was stopped."""
+        """The exception that ended the loop; None while it runs or if it was stopped."""
         return self._failure
 
     def start(self) -> None:
-        """Begin; a loop starts once."""
+        """Start the thread; a loop can start only once."""
         self._thread.start()
 
     def stop(self, deadline_s: float = 1.0) -> bool:
-        """End after the step at hand; returns whether it did within ``deadline_s``. Harmless before ``start``, and twice."""
+        """Stop after the current step; return whether it ended within ``deadline_s``. Safe before ``start``, and twice."""
         self._stopping.set()
         if self._thread.ident is None:
             return True
@@ -70,7 +70,7 @@ class Loop:
             try:
                 self._step()
             except Exception as error:
-                log.exception("%s failed, and goes on", self.name)
+                log.exception("%s failed and continues", self.name)
                 now_s = self._clock()
                 self._failed_at.append(now_s)
                 if len(self._failed_at) == MAX_FAILURES and now_s - self._failed_at[0] <= WITHIN_S:

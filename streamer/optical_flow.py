@@ -1,8 +1,8 @@
-"""What moves from one picture to the next, and where that can be believed. Pure: NumPy and OpenCV; shared by dream and video.
+"""Optical flow between pictures, and where it can be trusted. Pure: NumPy and OpenCV; shared by dream and video.
 
-Dense inverse search finds the motion both ways (Kroeger et al. 2016, 'Fast Optical Flow using Dense Inverse Search'); where the
-way there and back does not end where it began, something was hidden or came into view (Sundaram, Brox and Keutzer 2010, 'Dense
-point trajectories', section 3.1).
+Dense inverse search finds the motion in both directions (Kroeger et al. 2016, 'Fast Optical Flow using Dense Inverse Search').
+Where forward and backward flow disagree, something was hidden or came into view (Sundaram, Brox and Keutzer 2010, 'Dense point
+trajectories', section 3.1).
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ import cv2
 import numpy as np
 
 WIDTH = 256
-"""Width at which motion is sought, pixels; finer finds little more in a camera's picture, at four times the cost."""
+"""Width in pixels at which flow is computed; twice that finds little more in a camera's picture, at four times the cost."""
 LEAST_SIDE = 16
-"""Pixels below which nothing is sought."""
+"""Side in pixels below which no flow is computed."""
 SLACK_PX2 = 0.5
 SLACK = 0.01
-"""A round trip may miss by SLACK_PX2 and SLACK of the motion's square (Sundaram et al.), in squared pixels."""
+"""The forward-backward error may be SLACK_PX2 plus SLACK times the squared motion (Sundaram et al.), in squared pixels."""
 UNLIKE = 14.0
-"""Smoothed difference, in levels, between a place and where it is said to come from, at which the match is doubted."""
+"""Smoothed difference, in levels, between a pixel and its source from which on the match is doubtful."""
 UNLIKE_PX = 1.5
+"""Sigma of that smoothing, px."""
 TREMBLE_PX = 0.08
-"""Motion that is nowhere larger is a camera's noise: the picture stands."""
+"""Motion that is nowhere larger is camera noise: the picture counts as still."""
 LEG_S = 0.4
-"""Seconds of a leg: long enough that few are joined, short enough that most is found again."""
+"""Seconds of a leg: long enough that few legs are joined, short enough that most points are found again."""
 ANCHORS = 32
 BORDER = cv2.BORDER_REPLICATE
 
@@ -37,9 +38,9 @@ class Flow:
     """The motion from an earlier to a later picture, as maps over the later one."""
 
     back: np.ndarray
-    """(h, w, 2) float32: from each place of the later picture to where it was in the earlier, (x, y) in pixels of the map."""
+    """(h, w, 2) float32: displacement from each pixel of the later picture to its place in the earlier, (x, y), map pixels."""
     trust: np.ndarray
-    """(h, w) float32, 0..1: 0 where that is not known: hidden before, outside the picture, or changed."""
+    """(h, w) float32, 0..1; 0 where the flow is unknown: hidden before, outside the picture, or changed."""
 
     @property
     def still(self) -> bool:
@@ -48,16 +49,16 @@ class Flow:
 
 
 class FlowFinder:
-    """Finds motion between pictures as ``search_image`` makes them. For one thread."""
+    """Computes flow between pictures that ``search_image`` returns. Not thread-safe."""
 
     def __init__(self, *, fine: bool = True) -> None:
-        """``fine`` also follows small things that move by themselves, at twice the time."""
+        """Set up the search; ``fine`` also follows small moving objects, in twice the time."""
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         if fine:
             self._search.setFinestScale(1)
 
     def between(self, earlier: np.ndarray, later: np.ndarray) -> Flow:
-        """The motion from one picture to a later one of the same size, (h, w) uint8."""
+        """Return the flow from one picture to a later one of the same size, both (h, w) uint8."""
         if earlier is later or np.array_equal(earlier, later):
             return unmoved(later.shape)
         if min(later.shape) < LEAST_SIDE:
@@ -79,7 +80,7 @@ class FlowFinder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """A picture on the way, and the motion to it from the anchor before."""
+    """A picture in between, and the flow to it from the previous anchor."""
 
     number: int
     grey: np.ndarray
@@ -88,9 +89,9 @@ class _Anchor:
 
 
 class Tracker:
-    """Follows motion over seconds, in legs: from picture to picture errors add up, over a long stretch nothing is found again.
+    """Follows motion over seconds, in legs: over short steps errors add up, over long ones points are not found again.
 
-    Thread-safe; numbers and times of the pictures seen rise.
+    Thread-safe. Numbers and times of the pictures must increase.
     """
 
     def __init__(self) -> None:
@@ -100,7 +101,7 @@ class Tracker:
         self._leg: tuple[int, Flow] | None = None
 
     def see(self, number: int, grey: np.ndarray, time_s: float) -> None:
-        """Pass by a picture, as ``search_image`` makes it; at least one in ``LEG_S`` seconds is worth passing."""
+        """Add a picture that ``search_image`` returned; call this at least once per ``LEG_S``."""
         with self._lock:
             if not self._anchors:
                 self._anchors.append(_Anchor(number, grey, time_s, unmoved(grey.shape)))
@@ -108,7 +109,7 @@ class Tracker:
                 self._anchors.append(_Anchor(number, grey, time_s, self._from_last(number, grey)))
 
     def flow(self, earlier: tuple[int, np.ndarray], later: tuple[int, np.ndarray]) -> Flow:
-        """The motion between two pictures, numbers and greys, by way of what was seen in between."""
+        """Return the flow between two pictures, given by number and grey picture, over the anchors in between."""
         if earlier[1].shape != later[1].shape:
             earlier = earlier[0], cv2.resize(earlier[1], later[1].shape[::-1], interpolation=cv2.INTER_AREA)
         with self._lock:
@@ -126,14 +127,14 @@ class Tracker:
             return joined(flow, self._finder.between(last.grey, later[1]))
 
     def _from_last(self, number: int, grey: np.ndarray) -> Flow:
-        """The motion from the last anchor; of one picture it is sought but once."""
+        """Return the flow from the last anchor; it is computed once per picture."""
         if self._leg is None or self._leg[0] != number:
             self._leg = number, self._finder.between(self._anchors[-1].grey, grey)
         return self._leg[1]
 
 
 def joined(first: Flow, second: Flow) -> Flow:
-    """The motion over two stretches, the end of the first being the beginning of the second; maps of one size."""
+    """Concatenate two flows of the same size; the second starts where the first ends."""
     if first.still or second.still:
         return second if first.still else first
     at = grid(second.back.shape) + second.back
@@ -142,7 +143,7 @@ def joined(first: Flow, second: Flow) -> Flow:
 
 
 def search_image(image: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) uint8 RGB as motion is sought in it: (h, w) uint8, small and grey."""
+    """Reduce a picture (H, W, 3) uint8 RGB to the form in which flow is computed: (h, w) uint8, small and grey."""
     height, width = image.shape[:2]
     if width > WIDTH:
         image = cv2.resize(image, (WIDTH, max(1, round(height * WIDTH / width))), interpolation=cv2.INTER_AREA)
@@ -150,12 +151,12 @@ def search_image(image: np.ndarray) -> np.ndarray:
 
 
 def unmoved(size: tuple[int, ...]) -> Flow:
-    """The motion of what stands still, over a map of (h, w)."""
+    """Return the flow without motion, as a map of (h, w)."""
     return Flow(np.zeros((*size[:2], 2), np.float32), np.ones(size[:2], np.float32))
 
 
 def places(flow: Flow, size: tuple[int, int]) -> np.ndarray:
-    """Where each pixel of a later picture of (height, width) was in the earlier one, (height, width, 2) float32, (x, y)."""
+    """Return where each pixel of a later picture of (height, width) was in the earlier: (height, width, 2) float32, (x, y)."""
     height, width = size
     h, w = flow.trust.shape
     back = cv2.resize(flow.back, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -164,7 +165,7 @@ def places(flow: Flow, size: tuple[int, int]) -> np.ndarray:
 
 
 def warp(picture: np.ndarray, flow: Flow) -> np.ndarray:
-    """Move what lies on the earlier picture along to the later one; 0 where nothing is known to have come.
+    """Warp a layer on the earlier picture to the later one; 0 where the flow is unknown.
 
     Args:
         picture: (H, W, C) float32, C up to 4, of any size.
@@ -178,7 +179,7 @@ def warp(picture: np.ndarray, flow: Flow) -> np.ndarray:
 
 
 def grid(size: tuple[int, ...]) -> np.ndarray:
-    """The places of a map's own pixels, (h, w, 2) float32, (x, y)."""
+    """Return the coordinates of a map's pixels, (h, w, 2) float32, (x, y)."""
     height, width = size[:2]
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     return np.stack(np.meshgrid(x, y), -1)
@@ -189,6 +190,6 @@ def _read(maps: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _alike(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """How much two pictures, (h, w) uint8, agree at each place: (h, w) float32, 0..1."""
+    """Return how much two pictures, (h, w) uint8, agree at each pixel: (h, w) float32, 0..1."""
     apart = cv2.GaussianBlur(cv2.absdiff(earlier, later).astype(np.float32), (0, 0), UNLIKE_PX)
     return np.asarray(np.clip(2 - apart / UNLIKE, 0, 1))

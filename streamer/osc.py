@@ -1,13 +1,13 @@
 """Remote control by OSC, Open Sound Control 1.0 over UDP, for light desks and controllers. The only importer of python-osc.
 
     /zoomdream/zoom/speed 1.1         any number, word or switch of the live controls, dots as slashes
-    /zoomdream/preset "ink" 5.0       go over to a preset; the seconds may be left out
-    /zoomdream/reset                  take back what was changed
+    /zoomdream/preset "ink" 5.0       apply a preset; the seconds are optional
+    /zoomdream/reset                  undo all changes
     /zoomdream/compare "b"            one side of A/B; without a side, the other one
-    /zoomdream/bump                   wake a settled dream; /zoomdream/twist likewise
+    /zoomdream/bump                   wake a converged dream by noise; /zoomdream/twist by a twist
 
-OSC has neither answers nor passwords: what makes no sense is counted, and the last mistake kept. A fader sends hundreds of
-values a second, of which the newest counts.
+OSC has neither answers nor passwords: invalid messages are counted, and the last mistake is kept. A fader sends hundreds of
+values per second, of which the newest counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from streamer.control_status import OscStatus, Side
+from streamer.errors import ZoomdreamError
 from streamer.presets import PresetError
 from streamer.settings_file import ConfigError
 from streamer.settings_live import AT_DESK
@@ -30,47 +31,49 @@ log = logging.getLogger(__name__)
 
 ROOT = "/zoomdream/"
 DATAGRAM_BYTES = 8192
-"""Far above any message meant for here."""
+"""Largest datagram that is read; valid messages are far smaller."""
 MESSAGES = 64
-"""Messages of one datagram that are heeded; more are counted as ignored."""
+"""Most messages of one datagram that are applied; more are counted as ignored."""
 EVERY_S = 0.05
-"""Seconds between changes of settings: of what comes meanwhile the newest value of each counts."""
+"""Seconds between changes of settings; of the values in between, the newest of each setting counts."""
 PENDING = 64
-"""Settings whose newest values wait for that. When full: others are ignored."""
+"""Most settings whose newest values wait. When full, others are ignored."""
 LOOK_S = 0.25
-"""Longest wait for a datagram, so that stopping takes no longer."""
+"""Longest wait for a datagram, and so the time that stopping may take."""
 COMMANDS = frozenset({"reset", "bump", "twist", "preset", "compare"})
-"""Addresses that are no settings."""
+"""Addresses that are not settings."""
 ALIKE_S = 10.0
-"""Seconds between two lines of the log about what is ignored."""
+"""Seconds between log lines about ignored messages."""
 
 
-class OscError(Exception):
-    """OSC cannot be listened for; one line says why and what to do."""
+class OscError(ZoomdreamError):
+    """OSC is unavailable; the message, one line, says why and what to do."""
+
+    wrong_call = True
 
 
 class Controls(Protocol):
-    """What messages change."""
+    """The controls that messages change."""
 
     def change(self, values: Mapping[str, Any], fade_s: float = 0.0) -> tuple[str, ...]:
-        """Change settings, dotted; raises ``ConfigError``."""
+        """Change dotted settings; raise ``ConfigError``."""
         ...
 
     def reset(self) -> tuple[str, ...]:
-        """Take back what was changed; raises ``ConfigError``."""
+        """Undo all changes; raise ``ConfigError``."""
         ...
 
     def go_over(self, name: str, fade_s: float | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Go over to a preset; raises ``ConfigError`` or ``PresetError``."""
+        """Apply a preset; raise ``ConfigError`` or ``PresetError``."""
         ...
 
     def compare(self, side: Side | None = None) -> Side:
-        """Go to a side of A/B; raises ``ConfigError``."""
+        """Go to a side of A/B; raise ``ConfigError``."""
         ...
 
 
 def parser() -> Callable[[bytes], Any]:
-    """What makes messages of a datagram.
+    """Return the function that parses a datagram.
 
     Raises:
         OscError: python-osc is missing.
@@ -83,10 +86,10 @@ def parser() -> Callable[[bytes], Any]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A UDP socket that datagrams come to.
+    """Return a UDP socket bound to the address.
 
     Raises:
-        OscError: the address cannot be had.
+        OscError: the address is unavailable.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
@@ -99,22 +102,22 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = error.strerror or error
         raise OscError(
-            f"cannot listen for OSC on {host} port {port}: {why}; look at controls.osc_host and controls.osc_port"
+            f"cannot listen for OSC on {host} port {port}: {why}; check controls.osc_host and controls.osc_port"
         ) from None
     return listening
 
 
 class Osc:
-    """Listens, in a thread of its own, from ``start`` to ``stop``.
+    """Listens in a thread of its own, from ``start`` to ``stop``.
 
     Args:
         host: The address to listen on.
         port: The UDP port; 0 takes a free one.
-        wake: Bumps the dream, or with True twists it.
+        wake: Called with False to bump the dream, with True to twist it.
         clock: Monotonic seconds.
 
     Raises:
-        OscError: python-osc is missing, or the address cannot be had.
+        OscError: python-osc is missing, or the address is unavailable.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class Osc:
         self._warned_s = -ALIKE_S
         self._socket = listen(host, port)
         self.port: int = self._socket.getsockname()[1]
-        """The port listened on."""
+        """The port it listens on."""
         self._status = OscStatus(f"{host}:{self.port}")
         logging.getLogger().addFilter(_not_of_the_parser)
         self._stopping = threading.Event()
@@ -140,16 +143,16 @@ class Osc:
 
     @property
     def status(self) -> OscStatus:
-        """How it does."""
+        """Status of the listener."""
         return self._status
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         log.info("listening for OSC on %s", self._status.address)
         self._thread.start()
 
     def stop(self, deadline_s: float = 1.0) -> bool:
-        """End; returns whether it did in time. Harmless before ``start``, and twice."""
+        """Stop; return whether the thread ended within ``deadline_s``. Safe before ``start``, and twice."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(deadline_s)
@@ -167,29 +170,29 @@ class Osc:
                 datagram = self._socket.recv(DATAGRAM_BYTES + 1)
             except TimeoutError:
                 pass
-            except OSError as error:  # some systems tell here that nobody heard what was sent
+            except OSError as error:  # some systems report here that an earlier datagram was not delivered
                 log.debug("OSC: %s", error)
                 self._stopping.wait(EVERY_S)
             try:
                 if datagram:
                     self.hear(datagram)
                 self.flush()
-            except Exception:  # ours: it would end unseen with this thread
-                log.exception("an OSC message could not be heeded")
+            except Exception:  # a bug here would end this thread unnoticed
+                log.exception("an OSC message could not be applied")
                 self._pending.clear()
 
     def hear(self, datagram: bytes) -> None:
-        """Take in a datagram; settings that it changes are changed by ``flush``."""
+        """Handle a datagram; ``flush`` applies the settings that it changes."""
         if len(datagram) > DATAGRAM_BYTES:
             self._ignore("a datagram is too large")
             return
-        if len(datagram) % 4:  # the parser would make up what is missing
-            self._ignore("a datagram is no OSC (its length)")
+        if len(datagram) % 4:  # the parser would invent the missing bytes
+            self._ignore("a datagram is not OSC (its length)")
             return
         try:
             messages = [timed.message for timed in self._packet(datagram).messages]
-        except Exception as error:  # whatever its parser stumbles over: bytes from anywhere come here
-            self._ignore(f"a datagram is no OSC ({type(error).__name__})")
+        except Exception as error:  # the parser may raise anything on arbitrary bytes
+            self._ignore(f"a datagram is not OSC ({type(error).__name__})")
             return
         if not messages:
             self._ignore("a datagram holds no message")
@@ -199,7 +202,7 @@ class Osc:
             self._ignore("a datagram holds too many messages")
 
     def flush(self) -> None:
-        """Change the settings that are due, each by itself: one that cannot be is no reason to leave out others."""
+        """Apply the pending settings if that is due, each by itself, so that an invalid one does not affect others."""
         if not self._pending or self._clock() - self._changed_s < EVERY_S:
             return
         pending, self._pending = self._pending, {}
@@ -235,7 +238,7 @@ class Osc:
                     self._ignore("too many settings at once")
             case _:
                 known = key in AT_DESK or key in COMMANDS
-                self._ignore(f"'{address[:60]}' {'takes other arguments' if known else 'is no address here'}")
+                self._ignore(f"'{address[:60]}' {'takes other arguments' if known else 'is not a known address'}")
 
     def _do(self, what: Callable[[], object]) -> None:
         try:
@@ -256,12 +259,12 @@ class Osc:
 
 
 def _not_of_the_parser(record: logging.LogRecord) -> bool:
-    """Keeps out what python-osc logs, by the root logger, of each datagram that it cannot read: those are counted."""
+    """Filter out what python-osc logs, with the root logger, for each invalid datagram: those are counted here."""
     return not record.module.startswith("osc_")
 
 
 def _plain(value: bool | int | float | str) -> bool | int | float | str:
-    """A value as it was meant: faders send everything as floats of 32 bits."""
+    """Return a value as it was meant: faders send everything as 32-bit floats."""
     if not isinstance(value, float):
         return value
     return int(value) if value.is_integer() else float(f"{value:.7g}")

@@ -1,8 +1,7 @@
-"""What the stream does without while other programs take the machine, so that the video keeps its rate.
+"""Load shedding: what the stream gives up while other programs use the machine, so that the video keeps its rate.
 
-One thing after the other is given up, what viewers miss least first, and comes back one at a time, last given up first, when
-all has been well for a while. What came back too early waits twice as long the next time. Pure: told what became of the frames,
-a ladder answers with what to give up.
+Features are given up one at a time, least missed by viewers first, and come back in reverse order once all has been well for a
+while. A feature that came back too early waits twice as long the next time. Pure: it decides from the frame counters.
 """
 
 from __future__ import annotations
@@ -18,26 +17,27 @@ from streamer.messages.status import FrameCounters
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-"""Seconds over which frames are judged at once."""
+"""Seconds per observation of the frames."""
 LOOKS = 10
-"""How many of those are looked back on."""
+"""Number of latest observations that count."""
 BAD = 4
-"""So many bad ones among them, and something is given up…"""
+"""Bad observations among them after which the first feature is given up."""
 AGAIN = 3
-"""…or so many since something was given up, and the next thing is."""
+"""Bad observations since the last change after which the next feature is given up."""
 MISSING, LATE = 0.02, 0.25
-"""Part of the frames that was not made, or not in time, in a bad second. Late frames reach viewers, so that they cost no
-picture size."""
+"""Shares of missing and of late frames above which an observation is bad. Late frames still reach viewers, so they do not
+reduce the picture size."""
 WELL_LATE = 0.1
-"""Part of the frames that may be late where all is well."""
+"""Largest share of late frames while all is well."""
 PATIENCE_S, PATIENCE_MOST_S = 15.0, 600.0
-"""Seconds of being well after which something comes back: at first, and at most; twice as long each time that it was given up
-again within RELAPSE_S."""
+"""Seconds of being well until a feature comes back, at first and at most; doubles each time one is given up again within
+``RELAPSE_S``."""
 RELAPSE_S = 60.0
+"""Seconds within which giving up again counts as a relapse."""
 
 
 class SheddableFeature(StrEnum):
-    """What can be done without, what viewers miss least first; the value is its name for people and programs."""
+    """What can be given up, least missed by viewers first; the value is its name for people and programs."""
 
     THREAD = "one thread of the dream"
     FLOW = "residual flow"
@@ -49,18 +49,19 @@ class SheddableFeature(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadChange:
-    """Something is given up, or comes back."""
+    """A feature is given up, or comes back."""
 
     feature: SheddableFeature
     back: bool
+    """Whether it comes back."""
 
 
 class LoadShedder:
-    """Decides what to do without. Not thread-safe."""
+    """Decides what to give up. Not thread-safe."""
 
     def __init__(self) -> None:
         self.given_up: tuple[SheddableFeature, ...] = ()
-        """What is done without now, in the order in which it was given up."""
+        """The features given up now, in the order in which they were given up."""
         self._before: tuple[float, FrameCounters] | None = None
         self._looks: deque[bool] = deque(maxlen=LOOKS)
         self._well_s = 0.0
@@ -68,11 +69,11 @@ class LoadShedder:
         self._returned_s: float | None = None
 
     def look(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
-        """Take note of the frames so far; to be called several times a second.
+        """Note the frame counters and return a change, if one is due; call this several times a second.
 
         Args:
             now_s: monotonic seconds.
-            possible: what would make a difference here, if it was given up.
+            possible: the features that would make a difference on this machine.
         """
         if self._before is None:
             self._before = now_s, frames
@@ -84,7 +85,7 @@ class LoadShedder:
         shown, late = frames.shown - before.shown, frames.late - before.late
         dropped = frames.dropped - before.dropped
         if frames.stopped != before.stopped or shown + dropped <= 0:
-            return None  # nobody ran, or nothing was due: that says nothing
+            return None  # the program was stopped, or no frame was due: nothing to observe
         missing = (dropped + frames.unencoded - before.unencoded) / (shown + dropped)
         late_part = late / max(1, shown)
         self._looks.append(missing > MISSING or late_part > LATE)
@@ -119,6 +120,6 @@ class LoadShedder:
         return LoadChange(feature, back=True)
 
     def _start_again(self) -> None:
-        """What was seen before a change says nothing about the time after it."""
+        """Forget the observations, which say nothing about the time after a change."""
         self._looks.clear()
         self._well_s = 0.0

@@ -1,9 +1,9 @@
-"""The live stream put together: builds the rooms, moves what one makes to the next, and ends them all.
+"""The live stream: builds all parts, passes data between them, and ends them.
 
-    director ─ scenes ─▶ renderer ─ keyframes ─▶ screen ─ frames ─▶ encoder ─▶ web and sinks
+    director ─ scenes ─▶ renderer ─ keyframes ─▶ interpolator ─ frames ─▶ encoder ─▶ web and sinks
 
-Threads here: ``control`` tells the renderer what is on air, ``frames`` makes the video at its rate. Who calls ``run`` watches
-them.
+Threads here: ``control`` passes the scene on air to the renderer, ``frames`` makes the video at its rate. The caller of ``run``
+watches both.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from streamer.dream.sources.source import MovingSource
 from streamer.dream.worker.process import WorkerProcess, choose_seed
 from streamer.dream.worker.protocol import ResourceLimit
 from streamer.dream.worker.renderer import Renderer
+from streamer.errors import ZoomdreamError
 from streamer.events import DreamEvent
 from streamer.health import Health
 from streamer.journal_writer import Journal
@@ -86,29 +87,29 @@ from streamer.web.server import Server
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
-"""Seconds from one look at the programme to the next."""
+"""Seconds between updates of the programme."""
 WATCH_S = 0.25
-"""Seconds from one look at the threads to the next."""
+"""Seconds between checks of the threads."""
 UNWATCHED_S = 1.0
-"""Seconds from one frame drawn to the next while nobody watches: ``/frame.jpg`` is no older than this then."""
+"""Seconds between frames while nobody watches; the largest age of ``/frame.jpg`` then."""
 STOP_S = 4.0
-"""Seconds that all rooms together have to end, and at most those that the worker has."""
+"""Seconds for all parts to end, and the most that the worker has."""
 EASY_SHARE = 0.5
-"""Part of the time in which the dream takes steps, while other programs take the machine…"""
+"""Share of the time for steps of the dream while ``STEPS`` is given up."""
 EASY_PARTS = {SheddableFeature.SIZE: 2 / 3, SheddableFeature.MORE_SIZE: 1 / 2}
-"""…and of the frame's sides at which frames are drawn."""
+"""Factor on the sides of frames while these features are given up."""
 PULSES = 100
-"""Pulses of the zoom that wait to be written down, each after where on the camera's path it is. When full: the oldest go."""
+"""Pulses of the zoom, each with its place on the camera path, that wait for the journal. When full, the oldest are dropped."""
 SNAPSHOT_S = 1.0
-"""Seconds of them that are given to the last snapshot."""
+"""Seconds of ``STOP_S`` for the last snapshot."""
 ALBUM_S = 1.0
-"""Seconds of them that are given to the dreams that have just left the air."""
+"""Seconds of ``STOP_S`` for saving the last dreams to the album."""
 SILENT_S = 0.5
-"""Seconds of them that are given to who reads a camera or a stream."""
+"""Seconds of ``STOP_S`` for the reader of a camera or a stream."""
 
 
-class PipelineError(Exception):
-    """The stream cannot go on; one line says why."""
+class PipelineError(ZoomdreamError):
+    """The stream cannot continue; the message, one line, says why."""
 
 
 class Pipeline:
@@ -123,25 +124,25 @@ class Pipeline:
         reload: Reload | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Build the rooms; nothing is served or dreamt yet.
+        """Build all parts; nothing is served or rendered yet.
 
         Args:
-            first: A worker that is preparing already, for these settings without a moving source. Ended with the pipeline; who
-                started it has to when this raises.
-            fresh: Whether to begin anew, whatever an earlier run got to.
-            reload: Reads the config again and hands on what changed; None where it never changes.
+            first: A worker that is already preparing, for these settings without a moving source. It ends with the pipeline;
+                if this raises, the caller ends it.
+            fresh: Whether to start a new dream instead of resuming the last run's.
+            reload: Reads the config again and applies changes; None if it never changes.
 
         Raises:
             QueueError: the queue's file cannot be used.
             EncoderError: there is no encoder for this video.
-            SourceError: the film that the dream is to ride on cannot be read.
-            OscError: there can be no listening for OSC.
+            SourceError: the film of the moving source cannot be read.
+            OscError: OSC is unavailable.
         """
         self._config, self._clock = config, clock
         self._reload = reload or Reload(config)
         self.seed = choose_seed(config) if first is None else first.seed
         self._size = size = (config.video.height, config.video.width)
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        motion = Motion.from_config(config.zoom)
         with ExitStack() as built:
             queue_path = config.queue.path or default_path()
             self._queue = built.enter_context(RequestQueue(queue_path))
@@ -153,7 +154,7 @@ class Pipeline:
             self._left = None if fresh or not config.snapshot.enabled else load_resumable(snapshot_path, config)
             if self._left is not None:
                 self._director.resume(self._left.on_air, self._left.on_air_s, held=self._left.held)
-                if self._left.motion_meant == motion:  # what the settings say since goes before
+                if self._left.motion_meant == motion:  # settings that have changed since take precedence
                     motion = self._left.motion
                     self._reload.resume({"zoom.speed": motion.speed, "zoom.rotation": motion.rotation})
             self._source = MovingSource(config, clock) if config.source.moves else None
@@ -246,7 +247,7 @@ class Pipeline:
 
     @property
     def url(self) -> str:
-        """Where the page is, once started."""
+        """The page's URL, once started."""
         return self._server.url
 
     @property
@@ -257,19 +258,19 @@ class Pipeline:
     # Start, run, stop
 
     def start(self) -> None:
-        """Serve at once, and dream as soon as the network is loaded.
+        """Serve immediately, and render as soon as the network is loaded.
 
         Raises:
             WebError: the page cannot be served at its address.
         """
         self._started_s = self._clock()
-        self._server.start()  # first, so that a taken port is told before anything is dreamt
+        self._server.start()  # first, so that a port in use is reported before anything is rendered
         self._journal = self._open_journal()
         if self._source is not None:
             self._source.start()
         if self._resumed is not None:
             self._renderer.motion(self._actions.motion)
-            if self._source is None:  # the same picture at once, which moves on until there is a new one
+            if self._source is None:  # show the last picture immediately; it keeps zooming until there is a new one
                 self._interpolator.push(self._resumed)
         self._renderer.start()
         if self._snapshots is not None:
@@ -288,19 +289,19 @@ class Pipeline:
         """Watch until ``stopping`` is set.
 
         Raises:
-            PipelineError: a part of the stream ended for good.
+            PipelineError: a part of the stream has failed permanently.
         """
         while not stopping.wait(WATCH_S):
             for loop in (self._frames, self._control):
                 if loop.failure is not None:
-                    raise PipelineError(f"the {loop.name} thread fails again and again: {loop.failure}")
+                    raise PipelineError(f"the {loop.name} thread fails repeatedly: {loop.failure}")
             if not self._server.alive:
                 raise PipelineError("the web server died; the log says why")
             if reason := self._renderer.failure:
                 raise PipelineError(reason)
 
     def stop(self, deadline_s: float = STOP_S) -> bool:
-        """End everything, what viewers see first; returns whether all of it ended in time. A second call does nothing."""
+        """End all parts, those that viewers see first; return whether all ended in time. A second call does nothing."""
         if self._stopped:
             return True
         self._stopped = True
@@ -310,7 +311,7 @@ class Pipeline:
         def left_s() -> float:
             return max(0.1, end_s - self._clock())
 
-        # The worker may be in a long step: it is asked at once, in the background, and waited for last.
+        # The worker may be in a long step: it is asked to end now, in the background, and waited for last.
         dream = threading.Thread(
             target=self._renderer.stop, args=(min(deadline_s, STOP_S) - 0.5,), name="stop-renderer", daemon=True
         )
@@ -327,7 +328,7 @@ class Pipeline:
         self._audio.close(left_s())
         self._interpolator.close()
         if self._source is not None:
-            # Who waits for a camera or a server that has gone silent cannot be called back, holds nothing, and dies with us.
+            # A thread that waits for a silent camera or server cannot be interrupted; it ends with the program.
             self._source.stop(min(SILENT_S, left_s()))
         if self._snapshots is not None:
             ended &= self._snapshots.close(min(SNAPSHOT_S, left_s()))
@@ -339,10 +340,10 @@ class Pipeline:
         self._queue.close()
         return ended and not dream.is_alive()
 
-    # What moves
+    # Data flow
 
     def _take_keyframe(self, keyframe: Keyframe) -> None:
-        """Called by the renderer, in a thread of its own."""
+        """Take a keyframe; called in the renderer's thread."""
         self._health.keyframe(keyframe)
         if self._album is not None:
             self._album.keyframe(keyframe)
@@ -355,24 +356,24 @@ class Pipeline:
         self._slate.keyframe()
 
     def _write_down(self, keyframe: Keyframe, events: tuple[DreamEvent, ...]) -> None:
-        """Called by the renderer likewise: what was done to the dream."""
+        """Record events in the journal; called in the renderer's thread."""
         if self._journal is not None:
             self._journal.keyframe(keyframe, events)
 
     def _take_switch(self, config: Config) -> None:
-        """Called by the renderer likewise: the next keyframe is of a worker that was begun with other settings."""
+        """Prepare for the first keyframe of a worker with other settings; called in the renderer's thread."""
         if ALGORITHMS[config.dream.algorithm].interpolator != ALGORITHMS[self._dreamt.dream.algorithm].interpolator:
             look = with_settings_of(self._reload.config, config, expanded(SWITCH))
             self._interpolator.switch_to(
                 make_frame_interpolator(look, newest=None if self._source is None else self._source.newest)
             )
         if self._journal is not None:
-            told = config.model_dump(mode="json", include={"network", "dream", "ink"})
-            self._journal.note("switched", {key: _told(told, key) for key in changes(self._dreamt, config)})
+            values = config.model_dump(mode="json", include={"network", "dream", "ink"})
+            self._journal.note("switched", {key: _value_at(values, key) for key in changes(self._dreamt, config)})
         self._dreamt = config
 
     def _open_journal(self) -> Journal | None:
-        """The run's journal; None where none is wanted."""
+        """Return the run's journal; None if it is disabled."""
         if not self._config.journal.enabled:
             self._left = None
             return None
@@ -380,7 +381,7 @@ class Pipeline:
         return Journal(self._journal_folder, self._config, self.seed, version(), snapshot=resumed, clock=self._clock)
 
     def _take_snapshot(self) -> Snapshot | None:
-        """The dream as it is, for the next start to go on from; None before there is anything new."""
+        """Return a snapshot from which the next start can resume; None before there is anything new."""
         found, programme = self._renderer.kept(), self._director.programme()
         if found is None or found[0] is self._resumed or programme.scene is None:
             return None
@@ -393,7 +394,7 @@ class Pipeline:
             programme.since_s,
             programme.paused,
             self._actions.motion,
-            Motion(self._config.zoom.speed, self._config.zoom.rotation),
+            Motion.from_config(self._config.zoom),
             source_fingerprint(self._config),
             kept,
             None if keyframe.ridden is None else keyframe.ridden.image,
@@ -401,20 +402,20 @@ class Pipeline:
         )
 
     def _steer(self) -> None:
-        """Tell the renderer what is on air."""
+        """Pass the scene on air to the renderer, and do what else is due."""
         self._reload.advance()
         self._controls.look()
         self._health.sample(self._frame_clock.counters)
         self._play()
         status = self._renderer.status()
         if not status.wnids:
-            return  # nobody's time on air runs while the network loads
+            return  # time on air does not count while the network loads
         self._keep_pace()
         if (status.wnids, status.layers) != self._known:
             self._director.learn(self._words.for_network(status.wnids), status.layers)
             known = self._director.knowledge()
             if known.remedy:
-                log.info("this network knows %d of %d things; %s", known.classes, known.total, known.remedy)
+                log.info("this network knows %d of %d classes; %s", known.classes, known.total, known.remedy)
             self._known = status.wnids, status.layers
         if workers_died := status.restarts - self._restarts:
             self._restarts = status.restarts
@@ -430,14 +431,14 @@ class Pipeline:
             self._scene = scene
 
     def _listen(self, config: Config) -> None:
-        """Listen to the sound if the picture is to react to it."""
+        """Analyse the sound if the picture reacts to it."""
         wanted = config.audio.react.enabled
         self._audio.listen(wanted)
         if wanted and self._config.audio.source == "silence":
-            log.warning("audio.react is on, and there is nothing to react to: audio.source is silence")
+            log.warning("audio.react is on, but there is nothing to react to: audio.source is silence")
 
     def _play(self) -> None:
-        """Have the sound played where the picture reacts to it and is watched, though no output may want any."""
+        """Play the sound if the picture reacts to it and is watched, even if no output uses it."""
         silent = self._config.audio.source == "silence"
         if silent or not self._reaction.enabled or self._on_air is None or not self._encoders.wanted:
             self._listener = None
@@ -448,7 +449,7 @@ class Pipeline:
         self._listener.until(now_s)
 
     def _react(self) -> None:
-        """Have the dream do what the sound wants, and write down what the frames did."""
+        """Apply the sound's effect to the dream, and record that on frames."""
         self._write_pulses()
         adjustment = self._reaction.adjustment(self._clock())
         self._actions.set_reaction(adjustment.pace, adjustment.drive)
@@ -458,23 +459,23 @@ class Pipeline:
             self._director.skip_idle_scene()
 
     def _write_pulses(self) -> None:
-        """Write down the pulses that were shown; not while a frame is made, which no disk may hold up."""
-        with suppress(IndexError):  # there are no more
+        """Write the shown pulses to the journal. Not in the frames thread, which must not wait for a disk."""
+        with suppress(IndexError):  # the queue is empty
             while True:
                 at_s, pulse = self._pulses.popleft()
                 if self._journal is not None:
                     self._journal.pulse(at_s, pulse.octaves, pulse.at_s)
 
     def _keep_pace(self) -> None:
-        """Do without something while other programs take the machine, and have it back afterwards."""
+        """Give up features while other programs use the machine, and restore them afterwards."""
         frames = replace(self._frame_clock.counters, unencoded=self._encoders.status().dropped)
         change = self._ladder.look(self._clock(), frames, self._luxuries())
         if change is None:
             return
         if change.back:
-            log.info("%s: back, now that the machine has room for it", change.feature)
+            log.info("%s: restored, now that the machine has room for it", change.feature)
         else:
-            log.warning("%s: given up, because other programs take the machine and frames come late", change.feature)
+            log.warning("%s: given up, because other programs use the machine and frames come late", change.feature)
         without = self._ladder.given_up
         share = EASY_SHARE if SheddableFeature.STEPS in without else 1.0
         self._renderer.save(ResourceLimit(int(SheddableFeature.THREAD in without), share))
@@ -483,7 +484,7 @@ class Pipeline:
         self._interpolator.reduce_load(follow=SheddableFeature.FLOW not in without, part=part)
 
     def _luxuries(self) -> set[SheddableFeature]:
-        """What this stream could do without."""
+        """Return the features that this stream could give up."""
         found = {SheddableFeature.STEPS, SheddableFeature.SIZE, SheddableFeature.MORE_SIZE}
         if usable_cpus() > 2 and self._renderer.status().device == "cpu":
             found.add(SheddableFeature.THREAD)
@@ -506,7 +507,7 @@ class Pipeline:
         except Exception:
             if self._image is None:
                 raise
-            log.exception("a frame could not be drawn; the one before is shown again")
+            log.exception("a frame could not be drawn; the previous one is repeated")
             repeated = True
             self._frame_clock.count_repeated()
         self._drawn_s = now_s
@@ -517,14 +518,14 @@ class Pipeline:
             self._album.frame(frame, bare)
 
     def _draw(self, now_s: float, number: int) -> tuple[np.ndarray, Scene | None, np.ndarray]:
-        """The frame for a moment, what it shows, and the frame without captions."""
+        """Return the frame for a time, the scene it shows, and the frame without captions."""
         extra_octaves, pulses = self._reaction.frame((number + 0.5) / self._config.video.fps, now_s)
         self._interpolator.set_zoom_offset(extra_octaves)
         image, scene = self._interpolator.frame(now_s)
         if (shown_s := self._interpolator.shown_s) is not None:
             self._pulses.extend((shown_s + pulse.at_s - now_s, pulse) for pulse in pulses)
         if image is None:
-            assert self._splash is not None, "what was shown once is there for good"
+            assert self._splash is not None, "there is a picture once the splash has ended"
             image = self._splash.draw(now_s)
         else:
             self._splash = None
@@ -533,13 +534,13 @@ class Pipeline:
         return self._post_processor.draw(image, named, now_s, number, captions=self._splash is None), scene, image
 
     def take_settings(self, config: Config, changed: Collection[str]) -> None:
-        """Go by another config from now on, all of it or nothing.
+        """Apply another config, all of it or nothing.
 
         Args:
-            changed: the settings in which it differs from the one before, all of them live.
+            changed: the settings that differ from the previous one, all of them live.
 
         Raises:
-            SettingsRefused: the requests cannot go by it.
+            SettingsRefused: the queue cannot apply it.
         """
         if among(changed, RULES):
             try:
@@ -564,20 +565,20 @@ class Pipeline:
             self._actions.turn(speed, rotation)
 
     def _switching(self) -> Switching:
-        """How a change of the network or the algorithm stands."""
+        """Return the status of a switch of the network or the algorithm."""
         status = self._renderer.status()
         return Switching(status.switching, status.switch_error, status.switch_failures)
 
     def _hearing(self) -> OscStatus | None:
-        """How the listener for OSC does."""
+        """Return the status of the OSC listener; None without one."""
         return None if self._osc is None else self._osc.status
 
     def chat_restarted(self) -> None:
-        """The chat bot that belongs to this stream was started again."""
+        """Count a restart of this stream's chat bot."""
         self._chat.restarts += 1
 
     def status(self) -> StatusSnapshot:
-        """Everything that pages, metrics and health checks tell, now."""
+        """Return everything that pages, metrics and health checks show."""
         renderer, encoder, outputs = self._renderer.status(), self._encoders.status(), self._outputs.status()
         sound = self._audio.status()
         source = None if self._source is None else self._source.status()
@@ -614,11 +615,11 @@ class Pipeline:
 
     @property
     def _unkept(self) -> str:
-        """Why a restart would not go on from this dream; empty when it would, or is not to."""
+        """Why a restart would not resume this dream; empty if it would, or if snapshots are disabled."""
         return "" if self._snapshots is None else self._snapshots.trouble
 
     def _make_osc(self) -> Osc | None:
-        """What listens for OSC; None where nobody is to."""
+        """Return the OSC listener; None if it is off."""
         controls = self._config.controls
         if not controls.osc:
             return None
@@ -627,25 +628,25 @@ class Pipeline:
             self._renderer.twist() if twist else self._renderer.bump()
 
         if not is_loopback(controls.osc_host):
-            log.warning("OSC is listened for on %s: whoever can send there changes the dream", controls.osc_host)
+            log.warning("OSC listens on %s: everyone who can send packets there can change the dream", controls.osc_host)
         return Osc(controls.osc_host, controls.osc_port, self._controls, wake)
 
     def _make_output(self, output: Output, name: str) -> Runner:
-        """What runs for an output; it does nothing until started."""
+        """Return the runner of an output; it does nothing until started."""
         if isinstance(output, MpegtsHttpOutput | MjpegOutput):
             return make_http_output(output, self._encoders, name)
         return make_sink(output, self._encoders, name)
 
 
-def _told(config: Mapping[str, Any], key: str) -> Any:
-    """A setting of a config as JSON, by its dotted key."""
+def _value_at(config: Mapping[str, Any], key: str) -> Any:
+    """Return a setting of a config in JSON form, by its dotted key."""
     for part in key.split("."):
         config = config[part]
     return config
 
 
 def version() -> str:
-    """The program's version; empty where it is not installed."""
+    """Return the program's version; empty if it is not installed."""
     try:
         return metadata.version("zoomdream")
     except metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""Presets: configs that can be gone over to while the stream runs. Those that come with the program, and the operator's own.
+"""Presets: configs that can be applied while the stream runs, both shipped ones and the operator's own.
 
-A preset stands for a look: its camera, dream and ink as the file has them, defaults included. Of all other settings it changes
-those that it names.
+A preset defines a look: all settings of ``zoom``, ``dream`` and ``ink``, including defaults. It changes other settings only if
+it names them.
 """
 
 from __future__ import annotations
@@ -18,75 +18,76 @@ import yaml
 from pydantic_core import to_jsonable_python
 
 from streamer.config import Config
+from streamer.errors import ZoomdreamError
 from streamer.settings_file import ConfigError, read_preset, shipped_configs
 from streamer.settings_live import AT_DESK, LOOK, expanded, value_of
 from streamer.settings_rules import setting_keys
 
 NO_PRESETS = frozenset({"reference", "wording"})
-"""Configs that come with the program to be read, not run."""
+"""Shipped configs that are documentation, not presets."""
 MOST = 200
-"""Presets of one folder that are offered, the first by name."""
+"""Most presets per folder; the first by name are listed."""
 SAFE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-"""Names that files have on every system, and that nobody takes for a path."""
+"""Names that are valid file names on every system and cannot be mistaken for a path."""
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))})
-"""Names that Windows keeps for itself."""
+"""Names that Windows reserves."""
 
 
-class PresetError(Exception):
-    """A preset that cannot be had or made; one line says why."""
+class PresetError(ZoomdreamError):
+    """A preset cannot be used or saved; the message, one line, says why."""
 
 
 class PresetExists(PresetError):
-    """A preset has that name already."""
+    """There is already a preset of that name."""
 
 
 class PresetNotFound(PresetError):
-    """No preset has that name."""
+    """There is no preset of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A preset as it is offered."""
+    """A preset as it was read."""
 
     name: str
     about: str
-    """The first line of the file's comment; empty where it has none."""
+    """First line of the file's leading comment; empty if it has none."""
     own: bool
-    """Whether it is the operator's."""
+    """Whether it is the operator's; else it comes with the program."""
     values: Mapping[str, Any]
-    """What it changes: dotted keys and values, as the config holds them. Empty where it cannot be used."""
+    """The settings that it changes: dotted keys, and values as the config holds them. Empty if it cannot be used."""
     at_start: Mapping[str, Any]
-    """What it names besides and only a start can change."""
+    """The other settings that it names, which take effect only at a start."""
     mistakes: tuple[str, ...] = ()
-    """Why it cannot be used, one line each; empty where it can."""
+    """Why it cannot be used, one line each; empty if it can."""
 
 
 class Presets:
-    """The presets of two folders. Thread-safe: it only keeps what it has read."""
+    """The presets of two folders. Thread-safe: it only caches what it has read."""
 
     def __init__(self, folder: Path, shipped: Path | None = None) -> None:
-        """Look into a folder.
+        """Set the folders.
 
         Args:
-            folder: the operator's; it need not be there.
-            shipped: that of the program; None for where that is.
+            folder: the operator's folder; it may not exist.
+            shipped: the program's folder; None for the usual one.
         """
         self.folder = folder
         self._shipped = shipped or shipped_configs()
         self._read: dict[Path, tuple[tuple[int, int], Preset]] = {}
 
     def all(self) -> tuple[Preset, ...]:
-        """Those that there are now, the program's first, by name."""
+        """Return the current presets, the program's first, by name."""
         found = [*self._of(self._shipped, own=False)]
         taken = {preset.name for preset in found}
         found += [preset for preset in self._of(self.folder, own=True) if preset.name not in taken]
         return tuple(found)
 
     def get(self, name: str) -> Preset:
-        """One by its name.
+        """Return a preset by name.
 
         Raises:
-            PresetNotFound: there is none.
+            PresetNotFound: there is no preset of that name.
             PresetError: it cannot be used.
         """
         for preset in self.all():
@@ -97,26 +98,28 @@ class Presets:
         raise PresetNotFound(f"there is no preset '{name[:60]}'")
 
     def save(self, name: str, config: Config, keys: Collection[str], *, replace: bool = False) -> Path:
-        """Write a preset that looks as a config does.
+        """Save the look of a config as a preset; return its file.
 
         Args:
-            keys: settings outside of the look, dotted, that it is to name.
-            replace: whether one of that name is written over.
+            keys: dotted settings outside the look to include.
+            replace: whether to overwrite an existing preset of that name.
 
         Raises:
-            PresetExists: there is one, and it is to stay.
-            PresetError: it cannot be written, or not under that name.
+            PresetExists: there is a preset of that name, and ``replace`` is false.
+            PresetError: it cannot be written, or the name is not allowed.
         """
         if not SAFE.fullmatch(name) or name in DEVICES:
-            raise PresetError("a preset's name has 1 to 40 small letters, digits, - and _, and begins with a letter or a digit")
+            raise PresetError(
+                "a preset's name has 1 to 40 lower-case letters, digits, - and _, and starts with a letter or digit"
+            )
         if name in NO_PRESETS or any(preset.name == name for preset in self._of(self._shipped, own=False)):
-            raise PresetError(f"'{name}' comes with the program; take another name")
+            raise PresetError(f"'{name}' comes with the program; choose another name")
         path = self.folder / f"{name}.yaml"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write(path, _text(name, config, keys), replace=replace)
         except FileExistsError:
-            raise PresetExists(f"there is a preset '{name}' already") from None
+            raise PresetExists(f"there is already a preset '{name}'") from None
         except OSError as error:
             raise PresetError(f"'{path}' cannot be written: {error.strerror or error}") from error
         return path
@@ -136,7 +139,7 @@ class Presets:
         return list(found.values())
 
     def _look_at(self, path: Path, own: bool) -> Preset | None:
-        """What is in a file; None where there is none."""
+        """Return the preset in a file, cached until the file changes; None if there is no file."""
         try:
             stat = path.stat()
         except OSError:
@@ -151,13 +154,13 @@ class Presets:
 def _preset(path: Path, own: bool) -> Preset:
     try:
         if not path.is_file():
-            raise ConfigError([f"{path}: is no file"])
+            raise ConfigError([f"{path}: is not a file"])
         config, named = read_preset(path)
     except ConfigError as error:
         return Preset(path.stem, "", own, {}, {}, error.problems)
     values = {key: value_of(config, key) for key in setting_keys() if key in _LOOK or (key in named and key in AT_DESK)}
     at_start = {key: value_of(config, key) for key in named if key not in values}
-    if named and at_start.keys() == set(named):  # there is nothing in it for the desk
+    if named and at_start.keys() == set(named):  # it has nothing that the controls can change
         return Preset(path.stem, "", own, {}, at_start)
     return Preset(path.stem, _about(path), own, values, at_start)
 
@@ -166,7 +169,7 @@ _LOOK = expanded(LOOK) & AT_DESK
 
 
 def _about(path: Path) -> str:
-    """The first line of the comment that a file begins with, without its sign."""
+    """Return the first line of the comment that a file starts with, without the ``#``."""
     with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig") as file:
         first = file.readline(400).strip()
         if first.startswith("#"):
@@ -175,26 +178,26 @@ def _about(path: Path) -> str:
 
 
 def _text(name: str, config: Config, keys: Collection[str]) -> str:
-    """A preset's file: what differs from the defaults."""
-    told: dict[str, Any] = {}
+    """Return the text of a preset's file, with the differences from the defaults."""
+    blocks_by_name: dict[str, Any] = {}
     usual = Config()
     named = {key: value_of(config, key) for key in setting_keys() if key in _LOOK or key in keys}
     for key, value in named.items():
         if key in keys or value != value_of(usual, key):
             *blocks, last = key.split(".")
-            inner = told
+            inner = blocks_by_name
             for block in blocks:
                 inner = inner.setdefault(block, {})
             inner[last] = to_jsonable_python(value)
-    head = f"# {name}: saved at the desk on {date.today():%Y-%m-%d}.\n#\n#     zoomdream run {name}.yaml\n\n"
-    return head + (yaml.safe_dump(told, sort_keys=False, allow_unicode=True) if told else "{}\n")
+    head = f"# {name}: saved on the control page on {date.today():%Y-%m-%d}.\n#\n#     zoomdream run {name}.yaml\n\n"
+    return head + (yaml.safe_dump(blocks_by_name, sort_keys=False, allow_unicode=True) if blocks_by_name else "{}\n")
 
 
 def _write(path: Path, text: str, *, replace: bool) -> None:
-    """Put a file in its place; one that was there stays whole until then.
+    """Write a file; an existing one is replaced atomically.
 
     Raises:
-        FileExistsError: there is one, and it is to stay.
+        FileExistsError: the file exists, and ``replace`` is false.
         OSError: it cannot be written.
     """
     beside = path.with_name(f".{path.stem}.new")

@@ -1,4 +1,4 @@
-"""How processes begin and end."""
+"""Helpers for starting, watching and ending processes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LOOK_S = 1.0
-"""Seconds waited at once by who counts the silence of a process: a stop of the program costs no more than that."""
+"""Longest single wait while counting the silence of a process, so that a stop of the program counts for at most this long."""
 STOPPED_S = 1.0
-"""Who wakes so much later than at the latest was stopped meanwhile, as by SIGSTOP, and most likely all that it watches, too."""
+"""A wait that ends this much too late means that the program was stopped (SIGSTOP), most likely with all that it watches."""
 HEARD_S = 1.0
-"""Within which another thread that has heard of a process's end writes it down."""
+"""Seconds within which another thread that has reaped a process stores its exit code."""
 
 
 def exit_code(process: BaseProcess, seconds: float | None = None) -> int | None:
-    """The exit code of a process, waited for; None when it has not ended in time.
+    """Wait for the exit code of a process and return it; None if it does not end within ``seconds``.
 
-    Whoever starts a process hears of all that have ended, in whichever thread. While that is being done, ``join`` comes back
-    before the code is known.
+    Starting a process in any thread reaps all that have ended. While another thread does that, ``join`` may return before the
+    code is known.
     """
     process.join(seconds)
     deadline = time.monotonic() + HEARD_S
@@ -32,22 +32,22 @@ def exit_code(process: BaseProcess, seconds: float | None = None) -> int | None:
 
 
 class RoundClock:
-    """Seconds of a loop that waits in rounds: the time of its latest ``look``, less the rounds in which it did not run itself.
+    """Clock of a loop that waits in rounds: the time of its latest ``look``, without rounds in which the program was stopped.
 
-    All that a round reads is one time, so that a stop of the program counts for nothing wherever in the round it comes.
+    The time is constant within a round, so that a stop of the program does not count, whenever it happens.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with the time of ``clock``, in monotonic seconds."""
+        """Start at the time of ``clock``, in monotonic seconds."""
         self._clock = clock
         self._now_s = self._looked_s = clock()
 
     def __call__(self) -> float:
-        """The time of the latest look."""
+        """Return the time of the latest look."""
         return self._now_s
 
     def look(self, waited_s: float) -> None:
-        """A round is over, which waited for up to so many seconds; if it took much longer, it does not count."""
+        """End a round that waited for up to ``waited_s``; if it took much longer, it does not count."""
         looked_s, self._looked_s = self._looked_s, self._clock()
         took_s = self._looked_s - looked_s
         if took_s <= max(0.0, waited_s) + STOPPED_S:
@@ -55,21 +55,21 @@ class RoundClock:
 
 
 def slowness(most: float) -> float:
-    """How many times as long as usual things may take now, because more wants to run than there are cores for.
+    """Return by what factor things may take longer now, because more threads want to run than there are cores.
 
-    Between 1 and ``most``; 1 where the system does not tell.
+    The factor is between 1 and ``most``; 1 if the system does not report its load.
     """
     try:
         wanting = os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows knows no load
+    except (AttributeError, OSError):  # Windows has no load average
         return 1.0
     return max(1.0, min(wanting / (os.cpu_count() or 1), most))
 
 
 def cpu_wait_s(pid: int | None) -> float:
-    """Seconds for which that thread of a process that waited longest for a core has waited in all, though it had work.
+    """Return the total seconds for which a process's most delayed thread was runnable but waited for a CPU.
 
-    Linux only; 0 elsewhere, and of a process that is gone. One that is stopped or sleeps waits for no core.
+    Linux only; 0 elsewhere, and for a process that has ended. Stopped and sleeping threads do not wait for a CPU.
     """
     try:
         tasks = [(task / "schedstat").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
@@ -80,9 +80,9 @@ def cpu_wait_s(pid: int | None) -> float:
 
 @contextlib.contextmanager
 def terminal_signals_blocked() -> Iterator[None]:
-    """Processes started within never get SIGINT or SIGHUP, which a terminal sends to all that it has: who starts them answers.
+    """Block SIGINT and SIGHUP in processes started within: a terminal sends them to all processes, but only the parent reacts.
 
-    Where that cannot be arranged, not from when they see to it themselves.
+    On systems without signal masks, such processes have to ignore these signals themselves.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

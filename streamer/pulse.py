@@ -1,4 +1,4 @@
-"""Pulses of the zoom: on a beat the camera comes closer for a moment, on its path and off it. Pure; no pictures here."""
+"""Pulses of the zoom: on a beat the camera briefly moves closer than its path. Pure; no pictures here."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 RISE_S = 0.06
-"""Seconds before a pulse's moment in which the camera comes closer: at the moment itself it is closest…"""
+"""Seconds in which the camera moves closer, before a pulse's time, at which it is closest."""
 FALL_S = 0.15
-"""…and then goes back, in so many seconds to a third: well before the next of 180 beats a minute."""
+"""Time constant of the way back, in seconds: short enough for 180 beats per minute."""
 OVER_S = 7 * FALL_S
-"""Seconds after which nobody sees it any more."""
+"""Seconds after which the pulse is invisible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The camera comes closer."""
+    """A short move of the camera towards the picture."""
 
     at_s: float
-    """When it is closest."""
+    """Time at which the camera is closest."""
     octaves: float
-    """By how much, as log2 of the zoom; above 0."""
+    """Additional zoom at that time, as log2; above 0."""
 
     def extra_octaves(self, now_s: float) -> float:
-        """How much closer it is at a moment, in octaves."""
+        """Return the additional zoom at a time, in octaves."""
         since_s = now_s - self.at_s
         if since_s < -RISE_S or since_s > OVER_S:
             return 0.0
@@ -35,17 +35,17 @@ class Pulse:
 
 
 class Pulses:
-    """Pulses in the order of their moments. Asked of moments that do not go back, it keeps only those that are not over."""
+    """Pulses in order of time. Ask it for increasing times: it drops pulses that are over."""
 
     def __init__(self, pulses: Iterable[Pulse] = ()) -> None:
         self._pulses = deque(sorted(pulses, key=lambda pulse: pulse.at_s))
 
     def add(self, pulse: Pulse) -> None:
-        """Take one that is later than all others."""
+        """Add a pulse that is later than all others."""
         self._pulses.append(pulse)
 
     def extra_octaves(self, now_s: float) -> float:
-        """How much closer the camera is at a moment, in octaves: as the strongest of the pulses has it."""
+        """Return the additional zoom at a time, in octaves: that of the strongest pulse."""
         while self._pulses and self._pulses[0].at_s < now_s - OVER_S:
             self._pulses.popleft()
         most = 0.0

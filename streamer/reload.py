@@ -1,10 +1,10 @@
-"""The settings that the stream goes by, and how they change while it runs: by the config file read again, and by the desk.
+"""The current settings, and their changes while the stream runs: by an edited config file, and by the live controls.
 
-A file is heeded whole or not at all. What is live shows at once, what is not is named and waits for the next start; a mistake
-leaves the settings from before, is told to the log and kept for the page.
+A file is applied completely or not at all. Live settings take effect immediately; others are named in the log and wait for the
+next start. If the file has mistakes, the previous settings stay; the log and the page show the mistakes.
 
-What the desk changes is laid over the file until the stream ends, or is taken back. Of a setting that both change the last word
-counts: an edit of the file takes the desk's value away, and leaves it where it left the setting alone.
+Changes of the controls override the file until the stream ends or they are undone. If both change a setting, the last change
+counts: editing a setting in the file removes its override, other overrides stay.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from streamer.settings_yaml import cut
 log = logging.getLogger(__name__)
 
 Take = Callable[[Config, Collection[str]], None]
-"""Goes by another config from now on, in which the settings named differ; or raises ``SettingsRefused`` and changes nothing."""
+"""Applies another config, in which the named settings differ; or raises ``SettingsRefused`` and changes nothing."""
 NAMED = 8
-"""Settings that a line of the log names; the others are counted."""
+"""Most settings that a log line names; the others are counted."""
 
 
 class Reload:
-    """Keeps the settings, and hands on what changes. Thread-safe; one change at a time."""
+    """Holds the settings, and applies changes. Thread-safe; one change at a time."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Reload:
         overrides: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with a config as it was read.
+        """Start with a config as it was read.
 
         Args:
-            path: the file; None where none was named.
-            overrides: what the command line laid over it, and lays over it each time.
+            path: the file; None if none was given.
+            overrides: the command line's overrides, which apply each time.
             clock: monotonic seconds.
         """
         self.path = path
@@ -66,22 +66,22 @@ class Reload:
 
     @property
     def config(self) -> Config:
-        """The settings that the stream goes by; some may be on their way to those of ``target``."""
+        """The current settings; some may be fading to those of ``target``."""
         return self._config
 
     @property
     def target(self) -> Config:
-        """The settings that it is to go by."""
+        """The target settings."""
         return self._target
 
     @property
     def file(self) -> Config:
-        """Those that it would go by if nothing had been changed at the desk."""
+        """The settings without the changes of the controls."""
         return self._file
 
     @property
     def desk(self) -> Mapping[str, Any]:
-        """What the desk changed: dotted keys and values, as the config holds them."""
+        """The changes of the controls: dotted keys, and values as the config holds them."""
         return dict(self._desk)
 
     @property
@@ -92,36 +92,36 @@ class Reload:
 
     @property
     def status(self) -> SettingsStatus:
-        """How the file stands to them."""
+        """Status of the config file."""
         return self._status
 
     def taken_by(self, take: Take) -> None:
-        """Hand changes to somebody. Whoever may refuse them comes first: what others took before is not taken back."""
+        """Register a receiver of changes. One that may refuse them must come first: there is no rollback for earlier ones."""
         self._takers.append(take)
 
     # The file
 
     def look(self) -> None:
-        """The file may have changed: heed it. What comes of it is told to the log, and by ``status``."""
-        with contextlib.suppress(ConfigError):  # told
+        """Read the file if it changed, and apply it. The result goes to the log and to ``status``."""
+        with contextlib.suppress(ConfigError):  # already reported
             self.reload()
 
     def reload(self) -> Reloaded:
-        """Read the file and heed it.
+        """Read the file and apply it.
 
         Raises:
-            ConfigError: it is not heeded, with all its mistakes; ``ConfigGone`` when it is not there.
+            ConfigError: it is not applied, with all its mistakes; ``ConfigGone`` when it is missing.
         """
         with self._lock:
             try:
-                self._refuse_what_is_no_config()
-                return self._heed(load(self.path, self._overrides))
+                self._check_file()
+                return self._apply(load(self.path, self._overrides))
             except ConfigError as error:
-                self._tell(error)
+                self._report(error)
                 raise
 
-    def _refuse_what_is_no_config(self) -> None:
-        """Refuse what is not there, what would be read as a config of nothing but defaults, and what would never end."""
+    def _check_file(self) -> None:
+        """Refuse a missing file, an empty one, which would mean all defaults, and a pipe, whose reading may never end."""
         if self.path is None:
             return
         try:
@@ -129,13 +129,13 @@ class Reload:
         except FileNotFoundError:
             raise ConfigGone([f"{self.path}: the file is gone"]) from None
         except (OSError, ValueError):
-            return  # whoever reads it says what is wrong
+            return  # reading it reports what is wrong
         if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-            raise ConfigError([f"{self.path}: is a pipe or a device, which is read at the start only"])
+            raise ConfigError([f"{self.path}: is a pipe or a device, which is only read at start"])
         if not found.st_size:
-            raise ConfigError([f"{self.path}: is empty, as a file half written is; a config that changes nothing is {{}}"])
+            raise ConfigError([f"{self.path}: is empty, like a half-written file; write {{}} for a config without changes"])
 
-    def _heed(self, config: Config) -> Reloaded:
+    def _apply(self, config: Config) -> Reloaded:
         different = changes(self._file, config)
         changed = tuple(key for key in different if key in LIVE)
         waiting = tuple(key for key in different if key not in LIVE)
@@ -145,7 +145,7 @@ class Reload:
             try:
                 target = _laid(file, desk)
             except ConfigError as error:
-                log.warning("what the desk changed does not go with the config, and is taken back: %s", error.problems[0])
+                log.warning("the changes of the controls contradict the config and are undone: %s", error.problems[0])
                 desk, target = {}, file
             try:
                 self._go_to(target, 0.0)
@@ -154,35 +154,37 @@ class Reload:
             self._file, self._desk = file, desk
             log.info("settings changed: %s", ", ".join(f"{key} = {_shown(value_of(file, key))}" for key in changed))
         elif self._status.mistakes:
-            log.info("the config is in order again")
+            log.info("the config has no mistakes any more")
         if waiting and waiting != self._status.at_next_start:
             *firsts, last = (f"'{key}'" for key in waiting)
             names = f"{', '.join(firsts)} and {last} change" if firsts else f"{last} changes"
             log.warning("%s at the next start", names)
-        self._turn_to(replace(self._status, mistakes=(), at_next_start=waiting, reloads=self._status.reloads + bool(changed)))
+        self._set_status(
+            replace(self._status, mistakes=(), at_next_start=waiting, reloads=self._status.reloads + bool(changed))
+        )
         return Reloaded(changed, waiting)
 
-    # The desk
+    # The controls
 
     def change(self, values: Mapping[str, Any], fade_s: float = 0.0, *, anew: bool = False) -> tuple[str, ...]:
-        """Change settings at the desk, all or none.
+        """Change settings with the controls, all or none.
 
         Args:
-            values: dotted keys, and values as JSON has them or as a config holds them.
-            fade_s: seconds in which numbers go over to theirs.
-            anew: whether all else that the desk changed before is taken back.
+            values: dotted keys, and values as in JSON or as a config holds them.
+            fade_s: seconds in which numbers fade to their new values.
+            anew: whether to undo all other changes of the controls.
 
         Returns:
-            The settings that differ from before, in the order of the reference.
+            The settings that have changed, in the order of the reference.
 
         Raises:
-            ConfigError: with all mistakes found, or with why they cannot be; nothing is changed.
+            ConfigError: with all mistakes found, or with the reason why they cannot be applied; nothing is changed.
         """
         return self._change(values, fade_s, anew=anew, keeps=not anew)
 
     def _change(self, values: Mapping[str, Any], fade_s: float, *, anew: bool, keeps: bool) -> tuple[str, ...]:
-        if strange := [key for key in values if key in _ALL and key not in AT_DESK]:
-            raise ConfigError([f"'{key}' changes at a start only" for key in strange])
+        if at_start := [key for key in values if key in _ALL and key not in AT_DESK]:
+            raise ConfigError([f"'{key}' only changes at a start" for key in at_start])
         with self._lock:
             desk = {**({} if anew else self._desk), **values}
             target = _laid(self._file, desk)
@@ -196,28 +198,28 @@ class Reload:
             if changed:
                 named = ", ".join(f"{key} = {_shown(value_of(target, key))}" for key in changed[:NAMED])
                 more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-                log.info("changed at the desk: %s%s", named, more)
+                log.info("changed by the controls: %s%s", named, more)
             self.touch()
             return changed
 
     def reset(self, keys: Collection[str] | None = None, fade_s: float = 0.0) -> tuple[str, ...]:
-        """Take back what the desk changed, or of that some settings; arguments and returns as ``change`` has them."""
+        """Undo all changes of the controls, or those of some settings; see ``change``."""
         with self._lock:
             left = {} if keys is None else {key: value for key, value in self._desk.items() if key not in keys}
             return self._change(left, fade_s, anew=True, keeps=keys is not None)
 
     def resume(self, values: Mapping[str, Any]) -> None:
-        """Begin with what the desk had changed in an earlier run, checked then; before anybody goes by the settings."""
+        """Restore changes of the controls from an earlier run, which were checked then. Call this before settings are used."""
         self._desk = {key: value for key, value in values.items() if value != value_of(self._file, key)}
         self._config = self._target = with_values(self._file, self._desk)
 
     def touch(self) -> None:
-        """Have those who follow ``status`` look again: something about the controls has changed besides the settings."""
+        """Increase the revision of ``status``, because something about the controls has changed besides the settings."""
         with self._lock:
-            self._turn_to(self._status, anew=True)
+            self._set_status(self._status, anew=True)
 
     def advance(self) -> None:
-        """Move on with what is on its way; to be called several times a second."""
+        """Continue a transition; call this several times a second."""
         if self._transition is None:
             return
         with self._lock:
@@ -231,10 +233,10 @@ class Reload:
             self._hand_on(transition.at(now_s))
 
     def _go_to(self, target: Config, fade_s: float, *, keeps: bool = True) -> None:
-        """Have everybody go by other settings, numbers in so many seconds.
+        """Apply other settings; numbers fade to their new values in ``fade_s``.
 
         Args:
-            keeps: whether what else is on its way stays so.
+            keeps: whether a transition of other settings continues.
         """
         now_s, transition = self._clock(), self._transition
         if fade_s > 0:
@@ -255,16 +257,16 @@ class Reload:
                 take(config, different)
             self._config = config
 
-    # What is told
+    # Status
 
-    def _tell(self, error: ConfigError) -> None:
+    def _report(self, error: ConfigError) -> None:
         if error.problems == self._status.mistakes:
             return
         for problem in error.problems:
             log.warning("the config has mistakes, so the previous settings stay in force: %s", problem)
-        self._turn_to(replace(self._status, mistakes=error.problems))
+        self._set_status(replace(self._status, mistakes=error.problems))
 
-    def _turn_to(self, status: SettingsStatus, *, anew: bool = False) -> None:
+    def _set_status(self, status: SettingsStatus, *, anew: bool = False) -> None:
         if anew or status != self._status:
             self._status = replace(status, revision=self._status.revision + 1)
 
@@ -273,7 +275,7 @@ _ALL = frozenset(setting_keys())
 
 
 def _laid(file: Config, desk: Mapping[str, Any]) -> Config:
-    """The desk's values over those of the file.
+    """Return the file's settings with the controls' values on top.
 
     Raises:
         ConfigError: with all mistakes found.
@@ -282,5 +284,5 @@ def _laid(file: Config, desk: Mapping[str, Any]) -> Config:
 
 
 def _shown(value: Any) -> str:
-    """A setting's value about as it is written."""
+    """Return a setting's value roughly as it is written in a file."""
     return cut(value if isinstance(value, str) else to_json(value).decode())

@@ -1,4 +1,4 @@
-"""What this program takes of the machine, as Linux tells it; nothing elsewhere."""
+"""Measures the resources that this program uses. Linux only; elsewhere they are unknown."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What it holds at one moment."""
+    """Resources in use, at one moment."""
 
     memory_bytes: int
-    """Of this process, resident."""
+    """Resident memory of this process."""
     children_bytes: int
-    """Of all processes that it has started, and those that they have: dreaming, the chat bot, connections to servers. What they
-    share is counted in each."""
+    """Resident memory of all descendants, such as workers and the chat bot. Shared memory counts in each."""
     children: int
-    """How many these are."""
+    """Number of descendants."""
     threads: int
     descriptors: int
 
 
 def held() -> Resources | None:
-    """What the program holds now; None where the system does not tell."""
+    """Return the resources in use now; None if the system does not report them."""
     try:
         children = list(_descendants(os.getpid()))
         return Resources(
@@ -34,18 +33,18 @@ def held() -> Resources | None:
             sum(map(_resident_of_any, children)),
             len(children),
             len(list(PROC.joinpath("self", "task").iterdir())),
-            len(list(PROC.joinpath("self", "fd").iterdir())) - 1,  # that of the folder being read
+            len(list(PROC.joinpath("self", "fd").iterdir())) - 1,  # without the folder being read
         )
     except OSError:
         return None
 
 
 def _descendants(process: int) -> Iterator[int]:
-    """All processes below one; those that begin or end meanwhile may be missing."""
+    """Yield all descendants of a process; those that start or end meanwhile may be missing."""
     for file in PROC.glob(f"{process}/task/*/children"):
         try:
             found = [int(number) for number in file.read_text().split()]
-        except OSError:  # gone since
+        except OSError:  # it has ended meanwhile
             continue
         for child in found:
             yield child

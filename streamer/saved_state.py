@@ -1,11 +1,10 @@
-"""Work in progress written down, to go on with it later as if nothing had happened. Reading it runs nothing.
+"""Saves work in progress, to resume it later seamlessly. Reading a file executes nothing.
 
-An object that takes part names in ``CHANGES`` the attributes that change while it works. It is made again as it was made at
-first, and these are put back. They hold numbers, texts, arrays, containers of them, objects that take part, and objects of
-classes that the caller names; what else there is to keep, such as tensors, a ``Codec`` makes arrays of.
+A participating class lists in ``CHANGES`` the attributes that change while it works. To resume, the caller builds the object as
+before, and these attributes are restored. They may hold numbers, strings, arrays, containers of these, participating objects,
+and objects of classes that the caller names. A ``Codec`` converts other values, such as tensors, to arrays.
 
-The form is that of snapshots: two lines of JSON, of which the first has a checksum of the rest, then arrays as safetensors lays
-them out.
+The format is that of snapshots: two lines of JSON, the first with a checksum of the rest, then arrays in safetensors format.
 """
 
 from __future__ import annotations
@@ -23,34 +22,36 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from streamer.errors import ZoomdreamError
+
 VERSION = 1
-"""Of the format; others are not read."""
+"""Version of the format; other versions are refused."""
 CONTAINERS: Mapping[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
-class SavedStateError(Exception):
-    """What was saved cannot be gone on with; one line says why."""
+class SavedStateError(ZoomdreamError):
+    """A saved state cannot be resumed; the message, one line, says why."""
 
 
 class Codec(Protocol):
-    """Makes arrays of what this module does not know."""
+    """Converts values of other types to arrays and back."""
 
     name: str
-    """Tells codecs apart."""
+    """Identifies the codec in a file."""
 
     def encode(self, value: object) -> np.ndarray | None:
-        """The value as an array; None if it is another's."""
+        """Return the value as an array; None if it is not of this codec's type."""
 
     def decode(self, array: np.ndarray, existing: object) -> object:
-        """The value of an array, to be put in place of an existing one, which may take it up itself."""
+        """Return the value of an array, which replaces ``existing``; it may be the existing object, updated."""
 
 
 class StateFormat:
-    """How objects are written down and read.
+    """Converts objects to bytes and back.
 
     Args:
-        classes: those of which objects may be held; they are made without running anything of theirs.
-        codecs: for what else there is.
+        classes: classes whose objects may occur; they are restored without running their code.
+        codecs: codecs for other types.
     """
 
     def __init__(self, classes: Sequence[type], codecs: Sequence[Codec] = ()) -> None:
@@ -59,10 +60,10 @@ class StateFormat:
         self._codecs = tuple(codecs)
 
     def pack(self, about: Mapping[str, Any], parts: Mapping[str, object]) -> bytes:
-        """Write down parts by their names, and beside them something about them, as JSON has it.
+        """Return named parts, and JSON about them, as bytes.
 
         Raises:
-            TypeError: a part holds what nobody knows to write.
+            TypeError: a part holds a value of an unknown type.
         """
         arrays: dict[str, np.ndarray] = {}
         trees = {name: self._freeze(part, arrays) for name, part in parts.items()}
@@ -70,21 +71,21 @@ class StateFormat:
         return _line({"zoomdream": "unfinished", "version": VERSION, "sha256": hashlib.sha256(rest).hexdigest()}) + rest
 
     def thaw(self, saved: SavedState, parts: Mapping[str, object]) -> None:
-        """Put back into parts, made as they were at first, what they held.
+        """Restore the saved state into parts that were built as before.
 
         Raises:
-            SavedStateError: they are others, or something is missing.
+            SavedStateError: the parts differ, or something is missing.
         """
         try:
             for name, part in parts.items():
                 self._thaw(part, saved.trees[name], saved.arrays)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise SavedStateError(f"what was saved does not fit: {type(error).__name__}: {str(error)[:200]}") from error
+            raise SavedStateError(f"the saved state does not fit: {type(error).__name__}: {str(error)[:200]}") from error
 
     def _freeze(self, value: object, arrays: dict[str, np.ndarray]) -> Any:
         if isinstance(value, Enum):
             return {"enum": type(self._known(value)).__name__, "value": value.value}
-        if isinstance(value, np.ndarray | np.generic):  # numpy's numbers are not Python's: they compute otherwise
+        if isinstance(value, np.ndarray | np.generic):  # keep numpy's scalars, which compute differently from Python's
             return {"array": _put(np.asarray(value), arrays), "scalar": isinstance(value, np.generic)}
         if value is None or isinstance(value, bool | int | float | str):
             return value
@@ -110,7 +111,7 @@ class StateFormat:
 
     def _known(self, value: object) -> object:
         if self._classes.get(type(value).__name__) is not type(value):
-            raise TypeError(f"nobody knows to write a {type(value).__name__} down")
+            raise TypeError(f"a {type(value).__name__} cannot be saved")
         return value
 
     def _thaw(self, existing: Any, tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
@@ -137,7 +138,7 @@ class StateFormat:
                 return codec.decode(arrays[key], existing)
             case {"changes": dict(parts)}:
                 if set(parts) != set(type(existing).CHANGES):
-                    raise TypeError(f"a {type(existing).__name__} changes otherwise")
+                    raise TypeError(f"a {type(existing).__name__} has other attributes")
                 for name, each in parts.items():
                     setattr(existing, name, self._thaw(getattr(existing, name), each, arrays))
                 if (done := getattr(existing, "went_on", None)) is not None:
@@ -151,12 +152,12 @@ class StateFormat:
         for name, make in CONTAINERS.items():
             if name in tree:
                 return make([self._thaw(None, each, arrays) for each in tree[name]])
-        raise TypeError(f"nobody knows to read {str(tree)[:40]}")
+        raise TypeError(f"{str(tree)[:40]} cannot be read")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class SavedState:
-    """What was written down."""
+    """The contents of a saved file."""
 
     about: Mapping[str, Any]
     trees: Mapping[str, Any]
@@ -164,27 +165,27 @@ class SavedState:
 
 
 def unpack(data: bytes) -> SavedState:
-    """Read what ``StateFormat.pack`` wrote; nothing in it is run.
+    """Read the result of ``StateFormat.pack``; this executes nothing in it.
 
     Raises:
         SavedStateError: it is something else, of another version, or damaged.
     """
     first, _, rest = data.partition(b"\n")
     try:
-        told = json.loads(first)
-        known = isinstance(told, dict) and told.get("zoomdream") == "unfinished"
+        header = json.loads(first)
+        known = isinstance(header, dict) and header.get("zoomdream") == "unfinished"
     except (ValueError, RecursionError):
         known = False
-    if not known or told.get("version") != VERSION:
+    if not known or header.get("version") != VERSION:
         raise SavedStateError("another version of zoomdream wrote it" if known else "zoomdream did not write it")
-    if told.get("sha256") != hashlib.sha256(rest).hexdigest():
-        raise SavedStateError("it is damaged: its checksum is not that of what is in it")
+    if header.get("sha256") != hashlib.sha256(rest).hexdigest():
+        raise SavedStateError("it is damaged: its checksum does not match its contents")
     second, _, packed = rest.partition(b"\n")
     try:
-        told = json.loads(second)
-        return SavedState(told["about"], told["parts"], {name: np.array(array) for name, array in load(packed).items()})
+        body = json.loads(second)
+        return SavedState(body["about"], body["parts"], {name: np.array(array) for name, array in load(packed).items()})
     except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise SavedStateError(f"it makes no sense: {type(error).__name__}: {str(error)[:200]}") from error
+        raise SavedStateError(f"it is invalid: {type(error).__name__}: {str(error)[:200]}") from error
 
 
 def _fields(value: object) -> dict[str, object]:
@@ -195,7 +196,7 @@ def _fields(value: object) -> dict[str, object]:
 
 def _put(array: np.ndarray, arrays: dict[str, np.ndarray]) -> str:
     name = f"a{len(arrays)}"
-    arrays[name] = np.ascontiguousarray(array).reshape(array.shape)  # of a number it makes an array of one
+    arrays[name] = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray gives a scalar a dimension
     return name
 
 

@@ -1,4 +1,4 @@
-"""A scene as JSON, and how the camera moves: the one form in which journal and snapshot keep them."""
+"""Converts scenes and motions to JSON and back, in the common format of journal and snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamer.target_record import target_as_record, target_from_record
 
 
 def scene_as_record(scene: Scene) -> dict[str, Any]:
-    """Its number, whose it is, and its regions."""
+    """Return a scene as JSON: its id, viewer, request and regions."""
     regions = []
     for region in scene.regions:
         weight = {} if region.weight == 1 else {"weight": region.weight}
@@ -20,10 +20,10 @@ def scene_as_record(scene: Scene) -> dict[str, Any]:
 
 
 def scene_from_record(record: Mapping[str, Any]) -> Scene:
-    """The other way.
+    """Return the scene of a record.
 
     Raises:
-        ValueError, KeyError, TypeError: it is no scene.
+        ValueError, KeyError, TypeError: the record is not a scene.
     """
     regions = tuple(_region(region) for region in record["regions"])
     request = record["request"]
@@ -31,13 +31,13 @@ def scene_from_record(record: Mapping[str, Any]) -> Scene:
 
 
 def as_motion(speed: float, rotation: float, drive: float = 1.0) -> Motion:
-    """How the camera moves, as it was written down.
+    """Return the motion of recorded values.
 
     Raises:
-        ValueError: it never moves so.
+        ValueError: the values are out of range.
     """
     if not 0.01 <= speed <= 100 or not abs(rotation) <= 3600 or not 0.01 <= drive <= 100:
-        raise ValueError("the camera never moves so")
+        raise ValueError("the camera cannot move like that")
     return Motion(float(speed), float(rotation), float(drive))
 
 

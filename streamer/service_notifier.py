@@ -1,7 +1,7 @@
-"""What a service manager is told, such as systemd: that the stream runs, that it lives, how it does, and that it ends.
+"""Notifies a service manager such as systemd that the stream is ready, alive, in which state it is, and that it stops.
 
-The protocol is one datagram for each message, to the socket that ``NOTIFY_SOCKET`` names (systemd, sd_notify(3)). Nothing here
-happens where there is none.
+The protocol is one datagram per message, to the socket that ``NOTIFY_SOCKET`` names (systemd, sd_notify(3)). Without that
+variable, nothing happens.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from streamer.messages.status import StatusSnapshot
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-"""Longest time from one look at the frames to the next; a frame is made at least as often, though nobody watches."""
+"""Longest time between checks of the frame number; a frame is made at least as often, even if nobody watches."""
 LOOKS = 4
-"""Looks within the time after which the watchdog bites."""
+"""Number of checks within the watchdog's timeout."""
 STATUS_S = 5.0
-"""Seconds from one line about the state to the next."""
+"""Seconds between status lines."""
 SEND_S = 1.0
-"""Longest that a datagram may wait for room."""
+"""Longest time in seconds that sending a datagram may block."""
 
 
 class ServiceNotifier:
-    """Tells a service manager. The watchdog is fed only while frames advance: a stream that stands still is started again.
+    """Notifies a service manager. The watchdog is fed only while frames advance, so a frozen stream is restarted.
 
     Args:
-        environment: Where the manager says how it is reached. It is taken out of there: none of our processes speaks for us.
+        environment: Holds the manager's variables. They are removed, so that no child process notifies it.
     """
 
     def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -45,16 +45,16 @@ class ServiceNotifier:
         self._seen: int | None = None
         self._told = ""
         self._unheard = False
-        # Apart from each other: a status that hangs is no reason to start the stream again.
+        # Two threads, since a hanging status is no reason to restart the stream.
         self._pulse = Loop("service", self._look, every_s=self._look_s)
         self._reports = Loop("service-status", self._report, every_s=STATUS_S)
 
     def start(self, frame: Callable[[], int | None], read: Callable[[], StatusSnapshot]) -> None:
-        """Say that the stream is ready once there is a frame, and feed the watchdog from then on.
+        """Report that the stream is ready once there is a frame, and feed the watchdog from then on.
 
         Args:
-            frame: The number of the frame on air; None before the first.
-            read: Everything that is told of the stream.
+            frame: Returns the number of the frame on air; None before the first.
+            read: Returns the status of the stream.
         """
         self._frame, self._read = frame, read
         if self._socket is not None:
@@ -62,11 +62,11 @@ class ServiceNotifier:
             self._reports.start()
 
     def stopping(self) -> None:
-        """Say that the stream ends."""
+        """Report that the stream stops."""
         self._send("STOPPING=1\nSTATUS=ending")
 
     def stop(self, deadline_s: float = 1.0) -> bool:
-        """Tell nothing more; whether that was done within the deadline."""
+        """Stop notifying; return whether the threads ended within ``deadline_s``."""
         ended = self._pulse.stop(deadline_s)
         ended &= self._reports.stop(deadline_s)
         if self._socket is not None and ended:
@@ -87,10 +87,10 @@ class ServiceNotifier:
     def _report(self) -> None:
         if self._seen is None or self._read is None:
             return
-        told = line(self._read())
-        if told != self._told:
-            self._told = told
-            self._send(f"STATUS={told}")
+        text = line(self._read())
+        if text != self._told:
+            self._told = text
+            self._send(f"STATUS={text}")
 
     def _send(self, message: str) -> None:
         if self._socket is None:
@@ -99,14 +99,14 @@ class ServiceNotifier:
             self._socket.send(message.encode("utf-8", "replace"))
         except OSError as error:
             if not self._unheard:  # once, not each second
-                log.warning("the service manager cannot be told: %s", error.strerror or error)
+                log.warning("the service manager cannot be notified: %s", error.strerror or error)
             self._unheard = True
         else:
             self._unheard = False
 
 
 def line(status: StatusSnapshot) -> str:
-    """How the stream does, in one line."""
+    """Return the state of the stream, in one line."""
     scene, waiting = status.programme.scene, len(status.programme.waiting)
     dreaming = status.renderer.activity or (f"dreaming {scene.title}" if scene is not None else "dreaming nothing yet")
     parts = [f"{status.fps_measured:.0f} of {status.fps:g} frames a second", dreaming, f"{waiting} waiting"]
@@ -117,13 +117,13 @@ def line(status: StatusSnapshot) -> str:
 
 
 def _reach(address: str) -> socket.socket | None:
-    """A socket to the manager; None where there is none, or none of a kind that is known."""
+    """Return a socket to the manager; None if there is no manager, or its address is of an unknown kind."""
     if not address:
         return None
     if address[0] not in "/@" or not hasattr(socket, "AF_UNIX"):
-        log.warning("NOTIFY_SOCKET is '%s', which is no known kind of socket; the service manager is told nothing", address)
+        log.warning("NOTIFY_SOCKET is '%s', which is an unknown kind of socket; the service manager is not notified", address)
         return None
-    target = f"\0{address[1:]}" if address[0] == "@" else address  # @ stands for the names that are no files
+    target = f"\0{address[1:]}" if address[0] == "@" else address  # @ means a name in Linux's abstract namespace
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         sender.settimeout(SEND_S)

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
 from streamer.config import Config, Output
+from streamer.errors import ZoomdreamError
 from streamer.settings_characters import unspaced
 from streamer.settings_rules import allowed, allowed_entry, block_kinds, is_block, is_mapping, options, setting_keys, takes_text
 from streamer.settings_yaml import Problem, SourcePosition, Unreadable, YamlNode, YamlReader, cut, meaning
@@ -37,8 +38,10 @@ MOST_MISTAKES = 100
 _PACKAGE = Path(__file__).resolve().parent
 
 
-class ConfigError(Exception):
+class ConfigError(ZoomdreamError):
     """A config that cannot be used; ``problems`` are its mistakes, one line each, in the order of the file."""
+
+    wrong_call = True
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from streamer.config import Config
+from streamer.errors import ZoomdreamError
 from streamer.events import Tuned
 from streamer.settings_rules import setting_keys
 
@@ -160,11 +161,11 @@ LOOK = ("zoom", "dream", "ink")
 """What a preset stands for whole, with its defaults: of all other settings it changes those that it names."""
 
 
-class IncompatibleSettings(Exception):
+class IncompatibleSettings(ZoomdreamError):
     """Settings that cannot be laid over others: the two contradict each other, or there is no such setting."""
 
 
-class SettingsRefused(Exception):
+class SettingsRefused(ZoomdreamError):
     """Settings that those who are to go by them cannot take; they go by the old ones."""
 
 

@@ -1,8 +1,8 @@
-"""The dream as it is at a moment, in a file: picture, momentum, chance, camera, and what is on air.
+"""Snapshots: the dream at a moment in a file, with its picture, momentum, random state, camera and the scene on air.
 
-Two lines of JSON, then arrays as safetensors lays them out; nothing in it is ever run. The first line says what it is and has a
-checksum of all that follows. It is written beside its place and then moved there, so that the old one is whole until the new
-one is.
+The format is two lines of JSON, then arrays in safetensors format; reading it executes nothing. The first line identifies the
+format and has a checksum of the rest. A file is written under another name and then moved, so that there is always a complete
+one.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from streamer.dream_state import DreamState
+from streamer.errors import ZoomdreamError
 from streamer.messages.motion import Motion, Pose
 from streamer.messages.scenes import Scene
 from streamer.scene_record import as_motion, scene_as_record, scene_from_record
 
 VERSION = 1
-"""Of the format; others are not read."""
+"""Version of the format; other versions are refused."""
 MOST_BYTES = 128 * 2**20
-"""Of a file. Momentum is left out of what would be larger, as of a canvas beyond 4K."""
+"""Largest file. If it would be larger, as for a canvas beyond 4K, momentum is left out."""
 MAX_SIDE_PX = 16_384
 KEPT = "kept."
-"""Before the names of what is kept of a dream besides its picture."""
+"""Prefix of the names of the arrays of the dream's state."""
 
 
-class SnapshotError(Exception):
-    """A file that cannot be gone on from; its message names it and says why."""
+class SnapshotError(ZoomdreamError):
+    """A snapshot cannot be resumed from; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,29 +47,29 @@ class Snapshot:
     """(H, W, 3) uint8 RGB."""
     pose: Pose
     scene: Scene
-    """What the picture shows."""
+    """The scene that the picture shows."""
     on_air: Scene
-    """What is on air: the same, unless it has just changed."""
+    """The scene on air: the same, unless it has just changed."""
     on_air_s: float
-    """Seconds that the dream was seen to dream that."""
+    """Seconds for which keyframes have shown the scene on air."""
     held: bool
-    """Whether a moderator holds it."""
+    """Whether a moderator has paused the programme."""
     motion: Motion
-    """How the camera moves."""
+    """The camera's motion."""
     motion_meant: Motion
-    """How the settings had it move."""
+    """The motion that the settings defined."""
     source: str
-    """Tells sources apart: a dream of another one is not gone on from."""
+    """Fingerprint of the source; a dream with another source does not resume from this."""
     kept: DreamState | None = None
-    """What it takes besides the picture to go on; None where that was too much."""
+    """The dream's state; None if it was too large."""
     ridden: np.ndarray | None = None
-    """The picture of a moving source that it rode on, at the same size."""
+    """The source picture that it was rendered on, at the same size; None without a moving source."""
     taken_s: float = 0.0
     """Unix time."""
 
 
 def pack(snapshot: Snapshot) -> bytes:
-    """A snapshot as it stands in a file, of at most ``MOST_BYTES``."""
+    """Return a snapshot as the contents of a file, at most ``MOST_BYTES``."""
     arrays, about = {"picture": np.ascontiguousarray(snapshot.picture)}, _about(snapshot)
     if snapshot.ridden is not None:
         arrays["ridden"] = np.ascontiguousarray(snapshot.ridden)
@@ -89,38 +90,38 @@ def pack(snapshot: Snapshot) -> bytes:
 
 
 def unpack(data: bytes, name: str = "the snapshot") -> Snapshot:
-    """The other way.
+    """Return the snapshot in a file's contents.
 
     Args:
-        name: what to call it in a message.
+        name: its name in messages.
 
     Raises:
-        SnapshotError: it is none, of another version, or damaged.
+        SnapshotError: it is not a snapshot, has another version, or is damaged.
     """
     first, _, rest = data.partition(b"\n")
     try:
-        told = json.loads(first)
-        known = isinstance(told, dict) and told.get("zoomdream") == "snapshot"
+        header = json.loads(first)
+        known = isinstance(header, dict) and header.get("zoomdream") == "snapshot"
     except (ValueError, RecursionError):
         known = False
     if not known:
-        raise SnapshotError(f"{name} is no snapshot of zoomdream: its first line does not say so")
-    if told.get("version") != VERSION:
-        raise SnapshotError(f"{name} is of version {str(told.get('version'))[:20]}, and this program reads version {VERSION}")
-    if told.get("sha256") != hashlib.sha256(rest).hexdigest():
-        raise SnapshotError(f"{name} is damaged: its checksum is not that of what is in it")
+        raise SnapshotError(f"{name} is not a snapshot of zoomdream: its first line does not say so")
+    if header.get("version") != VERSION:
+        raise SnapshotError(f"{name} has version {str(header.get('version'))[:20]}, and this program reads version {VERSION}")
+    if header.get("sha256") != hashlib.sha256(rest).hexdigest():
+        raise SnapshotError(f"{name} is damaged: its checksum does not match its contents")
     second, _, packed = rest.partition(b"\n")
     try:
         return _snapshot(json.loads(second), {key: np.array(array) for key, array in load(packed).items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, SafetensorError) as error:
-        raise SnapshotError(f"{name} makes no sense: {type(error).__name__}: {str(error)[:200]}") from error
+        raise SnapshotError(f"{name} is invalid: {type(error).__name__}: {str(error)[:200]}") from error
 
 
 def read(path: Path) -> Snapshot | None:
-    """Read a file; None where there is none.
+    """Read a file; return None if there is none.
 
     Raises:
-        SnapshotError: it cannot be read, or as ``unpack`` says.
+        SnapshotError: it cannot be read; see also ``unpack``.
     """
     name = f"the snapshot '{path}'"
     try:
@@ -131,15 +132,15 @@ def read(path: Path) -> Snapshot | None:
     except OSError as error:
         raise SnapshotError(f"{name} cannot be read: {error.strerror or error}") from error
     if len(data) > MOST_BYTES:
-        raise SnapshotError(f"{name} is larger than any is")
+        raise SnapshotError(f"{name} is larger than any snapshot")
     return unpack(data, name)
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put it in its place, all of it or nothing; when this returns, it outlives a crash of the machine.
+    """Write a file atomically; when this returns, the file survives a crash of the machine.
 
     Raises:
-        OSError: it cannot be written; what was there is as it was.
+        OSError: it cannot be written; the old file is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
@@ -153,7 +154,7 @@ def write(path: Path, data: bytes) -> None:
         with suppress(OSError):
             beside.unlink()
         raise
-    with suppress(OSError):  # not every system lets a folder be opened
+    with suppress(OSError):  # not every system can open a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -188,7 +189,7 @@ def _snapshot(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Snapshot:
         if not 1 <= min(image.shape[:2]) <= max(image.shape[:2]) <= MAX_SIDE_PX:
             raise ValueError(f"a picture of {image.shape}")
     if ridden is not None and ridden.shape != picture.shape:
-        raise ValueError("it rode on a picture of another size")
+        raise ValueError("its source picture has another size")
     motion, meant = (as_motion(*about[name]) for name in ("motion", "motion_meant"))
     return Snapshot(
         picture,
@@ -206,12 +207,12 @@ def _snapshot(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Snapshot:
     )
 
 
-def _kept(told: dict[str, Any], arrays: dict[str, np.ndarray]) -> DreamState:
+def _kept(entry: dict[str, Any], arrays: dict[str, np.ndarray]) -> DreamState:
     found = {name.removeprefix(KEPT): array for name, array in arrays.items() if name.startswith(KEPT)}
-    return DreamState(str(told["network"]), str(told["algorithm"]), _pose(*told["pose"]), found, dict(told["numbers"]))
+    return DreamState(str(entry["network"]), str(entry["algorithm"]), _pose(*entry["pose"]), found, dict(entry["numbers"]))
 
 
 def _pose(log_zoom: float, rotation: float) -> Pose:
     if not np.isfinite([log_zoom, rotation]).all():
-        raise ValueError("the camera stands nowhere")
+        raise ValueError("the camera's pose is not finite")
     return Pose(float(log_zoom), float(rotation))

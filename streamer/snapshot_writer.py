@@ -1,4 +1,4 @@
-"""Going on from a snapshot at the start of a run, and keeping one while it lasts."""
+"""Resumes from a snapshot at the start of a run, and writes snapshots during the run."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from streamer.snapshot import Snapshot, SnapshotError
 log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
-"""Seconds from one snapshot to the next."""
+"""Seconds between snapshots."""
 FIRST_S = 5.0
-"""Seconds from the first picture to the first one: a program may be ended before its first minute is over."""
+"""Seconds from the first picture to the first snapshot: a program may be stopped within its first minute."""
 AGAIN_S = 10.0
-"""Seconds until it is tried again where it could not be written."""
+"""Seconds until the next attempt if a snapshot could not be written."""
 LOOK_S = 0.5
 ALIKE = 0.02
-"""Share by which shapes of canvases may differ and count as the same: their sides are rounded."""
+"""Relative difference of aspect ratios that count as equal, since sides are rounded."""
 
 
 class SnapshotWriter:
-    """Writes what there is to be written each minute and at the end, in a thread of its own. Thread-safe.
+    """Writes a snapshot each minute and at the end, in a thread of its own. Thread-safe.
 
     Args:
         path: The file.
-        take: Gives the dream as it is; None while there is nothing to go on from.
+        take: Returns a snapshot; None while there is nothing to resume from.
         clock: Monotonic seconds.
     """
 
@@ -48,14 +48,14 @@ class SnapshotWriter:
         self._lock = threading.Lock()
         self._loop = Loop("snapshot", self.look, every_s=LOOK_S)
         self.trouble = ""
-        """Why a restart would not go on from this dream, in one line; empty when it would, or while nothing is dreamt."""
+        """Why a restart would not resume this dream, in one line; empty if it would, or before the first picture."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._loop.start()
 
     def look(self) -> None:
-        """Write what is due."""
+        """Write a snapshot if one is due."""
         now_s = self._clock()
         if self._due_s is not None and now_s < self._due_s:
             return
@@ -68,7 +68,7 @@ class SnapshotWriter:
         self._due_s = now_s + (EVERY_S if self._write(taken) else AGAIN_S)
 
     def close(self, seconds: float) -> bool:
-        """Write the last one; returns whether that was done within some seconds, for a disk may hang."""
+        """Write the last snapshot; return whether that was done within ``seconds``, since a disk may hang."""
         ended = self._loop.stop(seconds)
         last = threading.Thread(target=self._write_last, name="last snapshot", daemon=True)
         last.start()
@@ -86,33 +86,33 @@ class SnapshotWriter:
             except OSError as error:
                 if not self.trouble:
                     why = error.strerror or error
-                    self.trouble = f"a restart would not go on from this dream: '{self._path}' cannot be written: {why}"
-                    log.warning("%s; the stream goes on, and it is written when it can be", self.trouble)
+                    self.trouble = f"a restart would not resume this dream: '{self._path}' cannot be written: {why}"
+                    log.warning("%s; the stream continues, retrying every %g s", self.trouble, AGAIN_S)
                 return False
             if self.trouble:
-                log.info("'%s' is written again", self._path)
+                log.info("'%s' can be written again", self._path)
             self.trouble = ""
             return True
 
 
 def load_resumable(path: Path, config: Config) -> Snapshot | None:
-    """What an earlier run got to, made to fit the settings; None where it cannot be gone on from. A line tells in any case."""
+    """Return the last run's snapshot, fitted to the settings, and log a line; None if it cannot be resumed from."""
     try:
         found = files.read(path)
     except SnapshotError as error:
-        log.warning("%s; the dream begins anew, and it is replaced", error)
+        log.warning("%s; the dream starts anew, and the file is replaced", error)
         return None
     if found is None:
         return None
     when = f"{datetime.fromtimestamp(found.taken_s).astimezone():%Y-%m-%d %H:%M:%S}"
     if found.source != source_fingerprint(config):
-        log.info("the dream of %s had another source: it begins anew", when)
+        log.info("the dream of %s had another source: a new one starts", when)
         return None
-    log.info("the dream goes on where it was at %s", when)
+    log.info("the dream resumes from %s", when)
     size, wanted = found.picture.shape[:2], canvas_size(config.canvas, config.video, "cpu")
     unlike = abs(size[0] * wanted[1] / (size[1] * wanted[0]) - 1) > ALIKE
     if unlike or size[0] * size[1] > most_pixels(config.canvas, config.video):
-        log.warning("its picture had %dx%d pixels, and goes on at %dx%d, without its momentum", *size[::-1], *wanted[::-1])
+        log.warning("its picture is scaled from %dx%d to %dx%d, and loses its momentum", *size[::-1], *wanted[::-1])
         fit = config.source.fit
         ridden = None if found.ridden is None else fitted(found.ridden, wanted, fit)
         found = replace(found, picture=fitted(found.picture, wanted, fit, fine=True), ridden=ridden, kept=None)
@@ -120,12 +120,12 @@ def load_resumable(path: Path, config: Config) -> Snapshot | None:
 
 
 def as_keyframe(snapshot: Snapshot, time_s: float) -> Keyframe:
-    """A snapshot as the first keyframe of a run, seen at a moment."""
+    """Return a snapshot as the first keyframe of a run, at ``time_s``."""
     ridden = None if snapshot.ridden is None else SourcePicture(snapshot.ridden, 0, 0.0)
     return Keyframe(snapshot.picture, snapshot.pose, time_s, snapshot.scene, 0, 0, ridden=ridden)
 
 
 def source_fingerprint(config: Config) -> str:
-    """What tells a dream's source from others; no word of it can be read from that."""
-    told = config.source.model_dump(mode="json", include={"kind", "path", "device", "ride"})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    """Return a hash that identifies a dream's source without disclosing it."""
+    source = config.source.model_dump(mode="json", include={"kind", "path", "device", "ride"})
+    return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()

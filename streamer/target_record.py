@@ -1,4 +1,4 @@
-"""A target as JSON: the one form in which queue and journal keep it, whatever fields a new kind adds to ``ByteWriter``."""
+"""Converts targets to JSON and back, for queue and journal; new fields of ``Target`` need no change here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from streamer.messages.scenes import Target
 
 
 def target_as_record(target: Target) -> dict[str, Any]:
-    """Its fields by name, those left out that say nothing."""
-    told = {field.name: getattr(target, field.name) for field in fields(target)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items() if value}
+    """Return a target's non-empty fields, by name."""
+    values = {field.name: getattr(target, field.name) for field in fields(target)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value}
 
 
 def target_from_record(record: Mapping[str, Any]) -> Target:
-    """The other way; names that no field has are passed over.
+    """Return the target of a record; unknown names are ignored.
 
     Raises:
-        ValueError: it is no target: a field is missing or of another type. Nothing else is raised, whatever it holds.
+        ValueError: a field is missing or of another type. No other exception is raised, whatever the record holds.
     """
     known: dict[str, Any] = {}
     for field in fields(Target):
@@ -35,5 +35,5 @@ def target_from_record(record: Mapping[str, Any]) -> Target:
         known[field.name] = value
     target = Target(**known)
     if not target.label or not (target.wnid or target.layer or target.guide or target.objective):
-        raise ValueError(f"{str(dict(record))[:100]} is no target")
+        raise ValueError(f"{str(dict(record))[:100]} is not a target")
     return target

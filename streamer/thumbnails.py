@@ -1,7 +1,7 @@
-"""Pictures of classes: those that are shipped, and those that the stream takes of its own dreams.
+"""Pictures of classes: shipped ones, and those that the stream takes from its own dreams.
 
-A picture is taken of a keyframe, so that no caption is in it and the frames' thread has nothing to do with it, once its subject
-has been dreamt alone for some seconds. A thread of its own makes it small and writes it.
+A picture is taken from a keyframe once its subject has been shown alone for some seconds: keyframes have no captions, and the
+frames thread is not involved. A separate thread scales and writes it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 
 FOLDER = "thumbnails"
 MADE_BY = "atlas.json"
-"""In the shipped folder: what the thumbnails were made by."""
+"""File in the shipped folder that records how the thumbnails were made."""
 NAME = re.compile(rf"(n\d{{8}}){re.escape(SUFFIX)}")
 WAITING = 1
-"""Pictures that may wait to be written. When there is one, another is left out: its subject will be on air again."""
+"""Most pictures that wait to be written. When full, new ones are dropped: their subjects will be on air again."""
 
 LOOK_S = 1.0
-"""Seconds from one look whether it is to end to the next."""
+"""Longest wait for a picture, so that stopping takes no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ class Thumbnail:
 
     file: Path
     version: int
-    """Another number for another picture at the same place."""
+    """Changes when the file gets another picture."""
 
 
 class Thumbnails:
-    """Knows the pictures there are and takes new ones. ``keyframe`` belongs to one thread; the rest is thread-safe."""
+    """Lists the existing pictures and takes new ones. Call ``keyframe`` from one thread; the rest is thread-safe."""
 
     def __init__(self, folder: Path, settings: ThumbnailsConfig) -> None:
-        """Look for what is there.
+        """List the existing pictures.
 
         Args:
-            folder: of the pictures that the stream takes; made when there is one.
+            folder: folder for the pictures that the stream takes; created with the first.
         """
         self._folder, self._settings = folder, settings
         self._shipped = shipped()
@@ -64,15 +64,15 @@ class Thumbnails:
         self._since_s = 0.0
         self._taken = False
         self.trouble = ""
-        """Why they cannot be kept, in one line; empty while they can."""
+        """Why pictures cannot be saved, in one line; empty while they can."""
 
     def start(self) -> None:
-        """Begin to take pictures, if the settings say so."""
+        """Start taking pictures, if the settings enable it."""
         if self._settings.enabled:
             self._loop.start()
 
     def close(self, deadline_s: float = 1.0) -> bool:
-        """Write what was taken, and end; returns whether that was done within ``deadline_s``."""
+        """Write the waiting picture, and stop; return whether that was done within ``deadline_s``."""
         with suppress(queue.Full):
             self._waiting.put_nowait(None)
         ended = self._loop.stop(deadline_s)
@@ -81,15 +81,15 @@ class Thumbnails:
         return ended
 
     def all(self) -> Mapping[str, Thumbnail]:
-        """The pictures there are, by wnid; the shipped ones go before those of the stream's own."""
+        """Return all pictures, by WordNet id; shipped ones take precedence over the stream's own."""
         return {**self._own, **self._shipped}
 
     def of(self, wnid: str) -> Thumbnail | None:
-        """The picture of a class; None if there is none."""
+        """Return the picture of a class; None if there is none."""
         return self._shipped.get(wnid) or self._own.get(wnid)
 
     def keyframe(self, keyframe: Keyframe) -> None:
-        """See a keyframe, and take it when its time has come. Quick: for whoever has keyframes to deliver."""
+        """Take a picture of this keyframe if one is due. Returns quickly, so it does not delay the caller."""
         if not self._settings.enabled:
             return
         if keyframe.scene.id != self._scene:
@@ -107,7 +107,7 @@ class Thumbnails:
             taken = self._waiting.get(timeout=LOOK_S)
         except queue.Empty:
             return
-        if taken is None:  # it is to end
+        if taken is None:  # it should stop
             return
         wnid, image = taken
         file = self._folder / f"{wnid}{SUFFIX}"
@@ -117,15 +117,15 @@ class Thumbnails:
             self._own = self._thinned(_there(self._folder), kept=wnid)
         except OSError as error:
             if not self.trouble:
-                self.trouble = f"pictures of what was dreamt cannot be kept in '{self._folder}': {error.strerror or error}"
-                log.warning("%s; the stream goes on, and the next one is tried again", self.trouble)
+                self.trouble = f"thumbnails cannot be saved in '{self._folder}': {error.strerror or error}"
+                log.warning("%s; the stream continues, and the next one is tried again", self.trouble)
             return
         if self.trouble:
-            log.info("pictures of what was dreamt are kept again")
+            log.info("thumbnails are saved again")
         self.trouble = ""
 
     def _thinned(self, there: Mapping[str, Thumbnail], kept: str) -> dict[str, Thumbnail]:
-        """Remove the oldest pictures until the rest is within the settings' bounds; returns what is left."""
+        """Remove the oldest pictures until the rest is within the configured limits; return what is left."""
         newest_first = sorted(there, key=lambda wnid: (wnid != kept, -there[wnid].version))
         left: dict[str, Thumbnail] = {}
         size, most = 0, self._settings.max_mb * 1_000_000
@@ -140,7 +140,7 @@ class Thumbnails:
 
 
 def shipped() -> dict[str, Thumbnail]:
-    """The pictures that come with the program, by wnid; none where the installation lacks them."""
+    """Return the shipped pictures, by WordNet id; empty if the installation has none."""
     try:
         return _there(asset(f"{FOLDER}/{MADE_BY}").parent)
     except FileNotFoundError:
@@ -148,7 +148,7 @@ def shipped() -> dict[str, Thumbnail]:
 
 
 def alone(scene: Scene) -> str | None:
-    """The wnid of the class that fills a scene; None where there is anything else in it."""
+    """Return the WordNet id of the class that fills a scene; None if the scene has anything else."""
     targets = {region.target for region in scene.regions}
     if len(targets) != 1:
         return None
@@ -157,7 +157,7 @@ def alone(scene: Scene) -> str | None:
 
 
 def _there(folder: Path) -> dict[str, Thumbnail]:
-    """The pictures in a folder, by wnid; an unfinished one that a killed program left is removed."""
+    """Return the pictures in a folder, by WordNet id; remove unfinished files that a killed program left."""
     found = {}
     with suppress(OSError):
         for file in folder.iterdir():

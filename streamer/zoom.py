@@ -9,13 +9,13 @@ import numpy as np
 from streamer.messages.motion import Motion, Pose
 
 KEPT_OCTAVES = 0.05
-"""Zoom from one pose of a kept picture to the next: 3.5 %."""
+"""Zoom between the poses at which two-valued pictures are rendered: 3.5 %."""
 KEPT_RADIANS = math.radians(1.0)
-"""Turn likewise."""
+"""Rotation between these poses."""
 
 
 def advance(pose: Pose, motion: Motion, seconds: float) -> Pose:
-    """Move the camera for some seconds; negative seconds move it back."""
+    """Return the pose after some seconds of motion; negative seconds move back."""
     return Pose(
         log_zoom=pose.log_zoom + math.log2(motion.speed) * seconds,
         rotation=pose.rotation + math.radians(motion.rotation) * seconds,
@@ -23,9 +23,9 @@ def advance(pose: Pose, motion: Motion, seconds: float) -> Pose:
 
 
 def between(first: Pose, second: Pose, fraction: float) -> Pose:
-    """The pose a fraction of the way from ``first`` to ``second``.
+    """Return the pose a fraction of the way from ``first`` to ``second``.
 
-    Exact for constant motion; a fraction below 0 or above 1 goes on beyond the two.
+    Exact for constant motion; a fraction below 0 or above 1 extrapolates.
     """
     return Pose(
         log_zoom=first.log_zoom + (second.log_zoom - first.log_zoom) * fraction,
@@ -34,14 +34,14 @@ def between(first: Pose, second: Pose, fraction: float) -> Pose:
 
 
 def sampling_matrix(source: Pose, target: Pose, source_size: tuple[int, int], target_size: tuple[int, int]) -> np.ndarray:
-    """Where to read: the affine map from pixels of the target picture to pixels of the source picture.
+    """Return the affine map from pixels of the target picture to pixels of the source picture.
 
-    A picture taken at ``source`` is to be seen from ``target``. Pixel centres are at integer coordinates (OpenCV's convention);
-    both pictures show the same field of view, the width setting the scale, so their sizes may differ.
+    It shows a picture taken at the pose ``source`` from the pose ``target``. Pixel centres are at integer coordinates (OpenCV's
+    convention). Both pictures have the same field of view, whose scale the width determines, so their sizes may differ.
 
     Args:
-        source_size: (height, width) of the picture at hand.
-        target_size: (height, width) of the picture wanted.
+        source_size: (height, width) of the source picture.
+        target_size: (height, width) of the target picture.
 
     Returns:
         (2, 3) float64, for ``cv2.warpAffine(source, matrix, (W, H), flags=... | cv2.WARP_INVERSE_MAP)``.
@@ -61,10 +61,10 @@ def sampling_matrix(source: Pose, target: Pose, source_size: tuple[int, int], ta
 
 
 def kept(pose: Pose) -> Pose:
-    """The pose at which a picture of only two values stands while the camera passes by ``pose``.
+    """Return the pose at which a two-valued picture is kept while the camera is at ``pose``.
 
-    Such a picture loses a little whenever it is turned or enlarged, so that is done seldom, and the camera looks at it from
-    close by in between: it shows all that the camera sees, save for slivers in the corners while turning.
+    Such a picture loses a little whenever it is rotated or enlarged, so that is done rarely, and in between the camera is close
+    to its pose: it covers the camera's view except for slivers in the corners while rotating.
     """
     return Pose(
         log_zoom=math.floor(pose.log_zoom / KEPT_OCTAVES + 1e-9) * KEPT_OCTAVES,

@@ -47,7 +47,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None
 """Then all that needs it is skipped, and the rest is tested: ``.ci/run`` does so with further versions of Python."""
 collect_ignore = ["tools"] if WITHOUT_TORCH else []  # the training: nothing in it goes without
-BUSY = ("given up, because other programs take the machine",)
+BUSY = ("given up, because other programs use the machine",)
 """What the log of a program that is well may hold wherever a machine has much else to do."""
 
 

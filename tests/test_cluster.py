@@ -33,19 +33,19 @@ def free_port() -> int:
 def test_what_is_no_address(address):
     with pytest.raises(ClusterError) as told:
         connect(address)
-    assert str(told.value) == f"'{address}' is no address of a cluster; must be {KINDS}"
+    assert str(told.value) == f"'{address}' is not the address of a cluster; must be {KINDS}"
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ClusterError, match=r"a cluster needs Ray, which is not here: pip install 'zoomdream\[ray\]'"):
+    with pytest.raises(ClusterError, match=r"a cluster needs Ray, which is not installed: pip install 'zoomdream\[ray\]'"):
         connect("auto")
 
 
 def test_without_grpcio_a_client_cannot_be(monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setitem(sys.modules, "grpc", None)
-    with pytest.raises(ClusterError, match=r"an address with ray:// needs grpcio, which is not here: pip install"):
+    with pytest.raises(ClusterError, match=r"an address with ray:// needs grpcio, which is not installed: pip install"):
         connect("ray://127.0.0.1:10001")
 
 
@@ -68,17 +68,17 @@ def test_another_version_of_ray_is_told_in_a_line():
     )
     assert cluster._reason(error, "10.0.0.1:6379") == (
         "the cluster at '10.0.0.1:6379' has Ray 2.52.0 with Python 3.12.1, this is Ray 2.60.0 with Python 3.11.2: "
-        "take the same on both"
+        "use the same on both"
     )
 
 
 def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     told = cluster._reason(ConnectionError("StatusCode.UNAUTHENTICATED: Invalid token"), "10.0.0.1:6379")
-    assert "does not let this program in" in told
+    assert "refuses this program" in told
     assert "RAY_AUTH_MODE=token" in told
     assert "RAY_AUTH_TOKEN_PATH" in told
     told = cluster._reason(ConnectionError("ray client connection timeout"), "ray://10.0.0.1:10001")
-    assert told.startswith("who listens at 'ray://10.0.0.1:10001' is no cluster's head, has too much to do, or does not let ")
+    assert told.startswith("the server at 'ray://10.0.0.1:10001' is not the head of a cluster, is overloaded, or refuses ")
 
 
 def test_a_client_for_which_there_is_no_process_is_told_what_may_be_amiss():
@@ -86,7 +86,7 @@ def test_a_client_for_which_there_is_no_process_is_told_what_may_be_amiss():
         "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: no port"
     )
     told = cluster._reason(error, "ray://10.0.0.1:10001")
-    assert told.endswith("has no process for this program: RuntimeError: no port; has its head too much to do?")
+    assert told.endswith("has no process for this program: RuntimeError: no port; is its head overloaded?")
 
 
 def test_an_error_of_many_lines_becomes_one():
@@ -103,11 +103,11 @@ def test_an_error_of_many_lines_becomes_one():
     [
         (replace(OURS, zoomdream="0.1.0"), "has zoomdream 0.1.0, this is 0.2.0: install the same on both", False),
         (replace(OURS, zoomdream=""), "has no zoomdream; install 0.2.0 there", False),
-        (replace(OURS, torch=""), "has no torch; zoomdream's installation there is not whole", False),
+        (replace(OURS, torch=""), "has no torch; the installation of zoomdream there is incomplete", False),
         (replace(OURS, torch="2.12.1"), "has torch 2.12.1, this is 2.13.0+cpu: its pixels may differ", True),
-        (replace(OURS, python="3.12.2"), "has Python 3.12.2, this is 3.11.2: take the same on both", False),
+        (replace(OURS, python="3.12.2"), "has Python 3.12.2, this is 3.11.2: use the same on both", False),
         (replace(OURS, ray="2.59.0"), "has Ray 2.59.0, this is 2.60.0: install the same on both", False),
-        (None, "does not say what it has: no answer", False),
+        (None, "does not report its versions: no answer", False),
     ],
 )
 def test_what_differs_is_said_in_words(versions, text, fits):
@@ -130,7 +130,7 @@ def test_a_real_cluster_says_what_its_nodes_have(ray_address):  # noqa: F811
     with connect(ray_address) as reached:
         assert signal.getsignal(signal.SIGTERM) == before
         nodes = reached.nodes()
-        with pytest.raises(ClusterError, match="connected to a cluster already"):
+        with pytest.raises(ClusterError, match="already connected to a cluster"):
             connect(ray_address)
     assert [(found.alive, found.cpus, found.gpus) for found in nodes] == [(True, 1.0, 0.0)] * 2
     assert [found.versions for found in nodes] == [here()] * 2

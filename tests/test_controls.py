@@ -74,7 +74,7 @@ def test_what_a_preset_takes_is_told_before(desk: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["queue.hold_s", "chat.prefix", "web.port", "network.weights", "video.fps", "audio.path"])
 def test_callers_change_neither_rules_nor_files_nor_what_takes_a_start(desk: Desk, key: str) -> None:
-    with pytest.raises(ConfigError, match=f"'{key}' is not changed here"):
+    with pytest.raises(ConfigError, match=f"'{key}' cannot be changed here"):
         desk.controls.change({key: "x"})
     assert key not in desk.controls.status().settings or key == "network.weights"
 

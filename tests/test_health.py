@@ -65,7 +65,7 @@ def test_the_rate_is_measured_over_the_last_seconds(tmp_path: Path, clock: HandC
         clock.advance(0.1)
     health.keyframe(KEYFRAME)
     assert health.fps == pytest.approx(20)
-    assert health.problems(WELL, "", []) == ("frames come slower than the 25 a second asked for",)
+    assert health.problems(WELL, "", []) == ("frames come slower than the configured 25 per second",)
 
 
 def problems_at(health: Health, clock: HandClock, rates: list[float], seconds: float, shown: float = 0.0) -> set[str]:
@@ -81,7 +81,7 @@ def problems_at(health: Health, clock: HandClock, rates: list[float], seconds: f
 
 
 def test_a_rate_that_wavers_is_told_in_the_same_words_until_it_is_well_for_a_while(tmp_path: Path, clock: HandClock) -> None:
-    health, slow = Health(Config(), tmp_path, clock), "frames come slower than the 25 a second asked for"
+    health, slow = Health(Config(), tmp_path, clock), "frames come slower than the configured 25 per second"
     assert problems_at(health, clock, [25], 10) == {""}
     assert problems_at(health, clock, [22, 25], 30, 250) == {"", slow}
     assert problems_at(health, clock, [22, 24.5, 25], 30, 955) == {slow}
@@ -107,7 +107,7 @@ def test_a_chat_that_is_asked_for_and_not_there(tmp_path: Path, clock: HandClock
     gone = chat(ChatState.GONE, 61)
     assert with_chat.problems(WELL, "", []) == without.problems(WELL, "", [], chat=gone) == ()
     clock.advance(61)
-    assert with_chat.problems(RendererStatus(), "", []) == ("nothing has been heard from the chat bot yet",)
+    assert with_chat.problems(RendererStatus(), "", []) == ("the chat bot has not reported yet",)
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTED, 1e6)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=chat(ChatState.CONNECTING, 59)) == ()
     assert with_chat.problems(RendererStatus(), "", [], chat=gone) == ("the chat is not well (gone)",)
@@ -131,7 +131,7 @@ def test_encoder_outputs_and_disks(tmp_path: Path, clock: HandClock, monkeypatch
         "output rec is retrying: disk full",
         "no sound: no file",
         f"less than 200 MB are free in '{tmp_path}'",
-        f"the folder '{tmp_path / 'away' / 'far'}' cannot be looked at: Permission denied",
+        f"the folder '{tmp_path / 'away' / 'far'}' cannot be checked: Permission denied",
     )
 
 
@@ -157,11 +157,11 @@ def test_spoilt_pictures_are_a_problem_for_a_minute(tmp_path):
         return health.problems(RendererStatus(keyframe_s=0.3, spoilt=spoilt), "", [])
 
     assert told(0) == ()
-    assert told(2) == ("2 pictures of the dream were not fit to be shown in the last minute",)
+    assert told(2) == ("2 pictures of the dream were unusable in the last minute",)
     clock.advance(SPOILT_S - 1)
-    assert told(5) == ("5 pictures of the dream were not fit to be shown in the last minute",)
+    assert told(5) == ("5 pictures of the dream were unusable in the last minute",)
     clock.advance(1.0)
-    assert told(5) == ("3 pictures of the dream were not fit to be shown in the last minute",)
+    assert told(5) == ("3 pictures of the dream were unusable in the last minute",)
     clock.advance(SPOILT_S)
     assert health._unfit(RendererStatus(spoilt=5)) == ""
 
@@ -204,6 +204,6 @@ def test_a_machine_that_dreams_in_place_of_a_cluster_is_told_of(tmp_path):
     }
     assert told == {
         away: (),
-        lost: ("this machine dreams in place of the cluster: the node is gone",),
+        lost: ("this machine renders instead of the cluster: the node is gone",),
         LinkStatus("", "not yet"): (),
     }

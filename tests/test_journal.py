@@ -282,7 +282,7 @@ def test_a_journal_begins_when_there_can_be_one(tmp_path, caplog):
     assert run.past_run.started == STARTED
 
 
-@pytest.mark.logs("no journal can be kept in")
+@pytest.mark.logs("no journal can be created in")
 def test_a_journal_that_never_had_a_place_ends_quietly(tmp_path):
     (tmp_path / "file").write_text("")
     run = Run(tmp_path / "file")
@@ -318,7 +318,7 @@ def test_snapshots_count_among_what_journals_may_take(tmp_path):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".jsonl", ".snapshot"]
 
 
-@pytest.mark.logs("what the run goes on from cannot be kept as '", "No space left on device; its replay begins in noise")
+@pytest.mark.logs("the run's starting snapshot cannot be saved as '", "No space left on device; a replay will start from noise")
 def test_a_journal_goes_on_without_what_there_is_no_room_for(tmp_path, monkeypatch):
     def full(path, data):
         path.touch()
@@ -410,7 +410,7 @@ def test_what_cannot_be_read_says_why(tmp_path, content, says):
 def test_a_run_that_dreamt_nothing_says_so(tmp_path):
     run = Run(tmp_path)
     run.journal.close()
-    with pytest.raises(JournalError, match="ends before anything was dreamt"):
+    with pytest.raises(JournalError, match="ends before the first keyframe"):
         read_journal(run.journal.path)
 
 

@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_of_once_and_written_again_when_there_is_room(tmp_pa
         log.info("after")
         log.info("later")
     full, again = said_elsewhere(handler)
-    assert full == f"the log cannot be written to '{path}': File too large; it goes on here, and there once that is mended"
+    assert full == f"the log cannot be written to '{path}': File too large; it continues here, and there once that is fixed"
     assert again == f"the log is written to '{path}' again; 50 lines are missing there: File too large"
     assert path.read_text().splitlines() == ["before", "after", again, "later"]
 

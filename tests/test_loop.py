@@ -41,7 +41,7 @@ def test_a_failing_step_is_logged_and_tried_again(caplog: pytest.LogCaptureFixtu
     assert recovered.wait(PATIENCE_S)
     assert loop.stop(PATIENCE_S)
     assert loop.failure is None
-    assert [record.getMessage() for record in caplog.records] == ["hiccup failed, and goes on"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["hiccup failed and continues"] * 2
 
 
 def test_a_step_that_always_fails_ends_the_loop_and_says_why(caplog: pytest.LogCaptureFixture) -> None:

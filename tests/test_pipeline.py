@@ -280,7 +280,7 @@ def test_which_network_dreams_is_told_with_what_it_knows(live: Live, caplog: pyt
     told = live.call("api/status")["network"]
     assert (told["name"], told["classes"]) == ("by hand", 3)
     assert sorted(told["examples"]) == ["goldfish", "pizza", "umbrella"]
-    assert caplog.text.count(f"this network knows 3 of 1000 things; {told['remedy']}") == 1
+    assert caplog.text.count(f"this network knows 3 of 1000 classes; {told['remedy']}") == 1
 
 
 def test_keyframes_come_to_be_video(live: Live) -> None:
@@ -504,7 +504,7 @@ def test_a_renderer_that_gave_up_ends_the_run(live: Live) -> None:
 def test_a_thread_that_gave_up_ends_the_run(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     live.pipeline.start()
     monkeypatch.setattr(live.pipeline._frames, "_failure", RuntimeError("no more frames"))
-    with pytest.raises(PipelineError, match="the frames thread fails again and again: no more frames"):
+    with pytest.raises(PipelineError, match="the frames thread fails repeatedly: no more frames"):
         live.pipeline.run(threading.Event())
 
 
@@ -537,7 +537,7 @@ def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
         Pipeline(config)
 
 
-@pytest.mark.logs("no journal can be kept in", "requests are kept in memory only", "what could not be written is lost now")
+@pytest.mark.logs("no journal can be created in", "requests are kept in memory only", "what could not be written is lost now")
 def test_a_stream_without_a_place_for_its_queue_runs_on_memory_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
@@ -670,7 +670,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     told = again.call("api/status")
     assert told["on_air"]["left_s"] < 30
     assert told["motion"]["speed"] == 1.3
-    assert "the dream goes on where it was at " in caplog.text
+    assert "the dream resumes from " in caplog.text
     before = (tmp_path / "queue.snapshot").read_bytes()
     assert again.pipeline.stop(WAIT_S)
     assert (tmp_path / "queue.snapshot").read_bytes() == before, "nothing new was dreamt"
@@ -686,7 +686,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     assert slower.pipeline.stop(WAIT_S)
 
 
-@pytest.mark.logs("is damaged: its checksum is not that of what is in it; the dream begins anew, and it is replaced")
+@pytest.mark.logs("is damaged: its checksum does not match its contents; the dream starts anew, and the file is replaced")
 def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
@@ -707,7 +707,7 @@ def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, 
     assert snapshot.read(path) is not None
 
 
-@pytest.mark.logs("a restart would not go on from this dream: '")
+@pytest.mark.logs("a restart would not resume this dream: '")
 def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
@@ -720,7 +720,7 @@ def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: L
     assert other.pipeline._snapshots is not None
     other.pipeline._snapshots._write_last()
     problems = other.call("api/status")["health"]["problems"]
-    assert f"a restart would not go on from this dream: '{path}' cannot be written: File exists" in problems
+    assert f"a restart would not resume this dream: '{path}' cannot be written: File exists" in problems
     assert other.pipeline.stop(WAIT_S)
 
 
@@ -732,7 +732,7 @@ def test_without_a_journal_nothing_is_written(live: Live, config: Config, tmp_pa
     assert not (tmp_path / "journals").exists()
 
 
-@pytest.mark.logs("no journal can be kept in")
+@pytest.mark.logs("no journal can be created in")
 def test_a_stream_goes_on_where_no_journal_can_be_kept(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
@@ -894,7 +894,7 @@ class HandLadder(LoadShedder):
         return change
 
 
-@pytest.mark.logs("given up, because other programs take the machine")
+@pytest.mark.logs("given up, because other programs use the machine")
 def test_what_is_given_up_is_done_without_told_and_taken_back(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -922,8 +922,8 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._low_effort
     told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
-    assert told[0] == "one thread of the dream: given up, because other programs take the machine and frames come late"
-    assert told[-1] == "one thread of the dream: back, now that the machine has room for it"
+    assert told[0] == "one thread of the dream: given up, because other programs use the machine and frames come late"
+    assert told[-1] == "one thread of the dream: restored, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(SheddableFeature), "each is told once"
     assert live.pipeline.stop(WAIT_S)
 

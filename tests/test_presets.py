@@ -80,7 +80,7 @@ def test_one_is_saved_with_what_differs_and_read_back_the_same(presets: Presets,
     path = presets.save("evening", LOOK, ["video.captions"])
     assert path == folder / "evening.yaml"
     text = path.read_text()
-    assert text.startswith("# evening: saved at the desk on ")
+    assert text.startswith("# evening: saved on the control page on ")
     assert text[text.index("\n\n") :] == (
         "\n\nvideo:\n  captions: true\nzoom:\n  speed: 1.2\ndream:\n  surge: 1.0\n  views:\n  - 2.0\n  - 1.0\n"
     )
@@ -98,7 +98,7 @@ def test_a_look_of_nothing_but_defaults_can_be_saved(presets: Presets) -> None:
 def test_nothing_is_written_over_unasked(presets: Presets, folder: Path) -> None:
     presets.save("evening", LOOK, [])
     before = (folder / "evening.yaml").read_text()
-    with pytest.raises(PresetExists, match="there is a preset 'evening' already"):
+    with pytest.raises(PresetExists, match="there is already a preset 'evening'"):
         presets.save("evening", Config(), [])
     assert (folder / "evening.yaml").read_text() == before
     presets.save("evening", Config(), [], replace=True)

@@ -147,7 +147,7 @@ def test_it_is_switched_while_the_stream_runs(song: Path, tmp_path: Path, monkey
     assert live.pipeline.stop(WAIT_S)
 
 
-@pytest.mark.logs("audio.react is on, and there is nothing to react to: audio.source is silence")
+@pytest.mark.logs("audio.react is on, but there is nothing to react to: audio.source is silence")
 def test_a_sound_that_is_silence_by_its_settings_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
     live = Reloading(tmp_path, "audio: {react: {enabled: true}}\nvideo: {captions: false}\n")

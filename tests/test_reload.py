@@ -116,7 +116,7 @@ def test_a_mistake_leaves_everything_and_is_told_once(stage: Stage, caplog: pyte
     caplog.set_level(logging.INFO)
     assert stage.write(FIRST) == Reloaded()
     assert stage.reload.status.mistakes == ()
-    assert caplog.records[-1].getMessage() == "the config is in order again"
+    assert caplog.records[-1].getMessage() == "the config has no mistakes any more"
 
 
 def test_those_who_go_by_it_may_refuse(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
@@ -148,7 +148,7 @@ HALF = "x: " + "{a: " * 20_000
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("", "live.yaml: is empty, as a file half written is; a config that changes nothing is {}"),
+        ("", "live.yaml: is empty, like a half-written file; write {} for a config without changes"),
         (BRACKETS, "live.yaml:1: is nested more than 16 deep; the settings need five levels"),
         (f"zoom: {BRACKETS}{']' * 20_000}", "live.yaml:1: is nested more than 16 deep; the settings need five levels"),
         (HALF, "live.yaml:1: is nested more than 16 deep; the settings need five levels"),
@@ -184,7 +184,7 @@ def test_the_largest_files_are_read_in_bounded_time(stage: Stage, many: str) -> 
 def test_what_is_no_file_is_refused_and_not_waited_for(stage: Stage) -> None:
     stage.file.unlink()
     os.mkfifo(stage.file)
-    with pytest.raises(ConfigError, match="is a pipe or a device, which is read at the start only"):
+    with pytest.raises(ConfigError, match="is a pipe or a device, which is only read at start"):
         stage.reload.reload()
     stage.file.unlink()
     stage.file.mkdir()

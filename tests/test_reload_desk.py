@@ -64,7 +64,7 @@ def test_a_change_is_handed_on_and_laid_over_the_file(stage: Stage, caplog: pyte
     assert stage.reload.file.zoom.speed == 1.1
     assert stage.reload.status.revision == revision + 1, "pages look again"
     assert [record.getMessage() for record in caplog.records] == [
-        "changed at the desk: zoom.speed = 1.3, dream.views = [2.0,1.0]"
+        "changed by the controls: zoom.speed = 1.3, dream.views = [2.0,1.0]"
     ]
 
 
@@ -81,8 +81,8 @@ def test_what_is_as_in_the_file_is_no_change(stage: Stage) -> None:
     [
         ({"zoom.speed": 9, "dream.contrast": "much"}, ("'zoom.speed' is 9; must be above 0.2 and up to 5", "dream.contrast")),
         ({"zoom.sped": 1.0}, ("there is no setting 'zoom.sped'; did you mean 'zoom.speed'?",)),
-        ({"web.port": 1}, ("'web.port' changes at a start only",)),
-        ({"video.fps": 30, "outputs": []}, ("'video.fps' changes at a start only", "'outputs' changes at a start only")),
+        ({"web.port": 1}, ("'web.port' only changes at a start",)),
+        ({"video.fps": 30, "outputs": []}, ("'video.fps' only changes at a start", "'outputs' only changes at a start")),
         ({"ink.black": 50.0, "ink.white": 0.0}, ("'ink.black' is 50.0; must be below white; they are 50 and 0",)),
         ({"dream.layout": "pile"}, ("'dream.layout' is \"pile\"; must be auto, whole,",)),
         ({"dream.views": []}, ("'dream.views'",)),
@@ -130,7 +130,7 @@ def test_an_edit_of_the_file_takes_the_desks_value_away_and_leaves_others(stage:
     assert len(stage.taken) == 2, "it goes by that already"
 
 
-@pytest.mark.logs("what the desk changed does not go with the config, and is taken back")
+@pytest.mark.logs("the changes of the controls contradict the config and are undone")
 def test_what_does_not_go_with_the_edited_file_is_taken_back(stage: Stage) -> None:
     stage.write(f"{FIRST}ink: {{white: 60.0, black: -60.0}}\n")
     stage.reload.change({"ink.black": 50.0, "zoom.speed": 1.3})

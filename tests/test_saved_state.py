@@ -116,7 +116,7 @@ def test_parts_are_taken_up_where_they_stand() -> None:
 
 
 def test_what_nobody_knows_is_refused_when_it_is_written() -> None:
-    with pytest.raises(TypeError, match="nobody knows to write a object down"):
+    with pytest.raises(TypeError, match="a object cannot be saved"):
         FORM.pack({}, {"part": Part(object())})
 
 

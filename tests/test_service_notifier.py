@@ -186,7 +186,7 @@ def test_a_manager_that_is_gone_is_told_of_once(tmp_path: Path, caplog: pytest.L
     frames.await_looks(4)
     service.stopping()
     assert service.stop(PATIENCE_S)
-    assert [record.getMessage() for record in caplog.records] == ["the service manager cannot be told: Connection refused"]
+    assert [record.getMessage() for record in caplog.records] == ["the service manager cannot be notified: Connection refused"]
 
 
 @pytest.mark.torch

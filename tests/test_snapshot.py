@@ -136,7 +136,7 @@ def about(**changes: object) -> dict[str, object]:
         (forged(arrays=b""), "a makes no sense"),
         (forged(arrays=b"\xff" * 100), "a makes no sense"),
         (forged(about(pose=[float("nan"), 0])), "the camera stands nowhere"),
-        (forged(about(motion=[0, 0])), "the camera never moves so"),
+        (forged(about(motion=[0, 0])), "the camera cannot move like that"),
         (forged(about(scene={"id": 1})), "a makes no sense"),
         (forged(about(kept=7)), "a makes no sense"),
         (forged(arrays=files.save({"picture": np.zeros((4, 4), np.uint8)})), "a picture of uint8"),
@@ -167,12 +167,12 @@ def test_a_start_takes_it_as_it_is_where_it_fits(tmp_path: Path, caplog: pytest.
     assert found.kept is not None
     keyframe = as_keyframe(found, 5.0)
     assert (keyframe.number, keyframe.steps, keyframe.time_s, keyframe.scene) == (0, 0, 5.0, SCENE)
-    assert caplog.text.count("the dream goes on where it was at 2026-") == 1
+    assert caplog.text.count("the dream resumes from 2026-") == 1
     assert load_resumable(tmp_path / "none", CONFIG) is None
     assert len(caplog.records) == 1
 
 
-@pytest.mark.logs("its picture had 64x36 pixels, and goes on at ")
+@pytest.mark.logs("its picture is scaled from 64x36 to ")
 @pytest.mark.parametrize("canvas", [(36, 64), (40, 50), (72, 64)])
 def test_a_picture_of_another_shape_or_too_large_is_resampled(tmp_path: Path, canvas: tuple[int, int]) -> None:
     config = Config(canvas=CanvasConfig(width=canvas[0], height=canvas[1]))
@@ -195,13 +195,13 @@ def test_of_another_source_nothing_is_taken(tmp_path: Path, caplog: pytest.LogCa
     caplog.set_level(logging.INFO)
     config = CONFIG.model_copy(update={"source": SourceConfig(kind="image", path="flowers.jpg")})
     assert kept_at(tmp_path / "a", config=config) is None
-    assert "had another source: it begins anew" in caplog.text
+    assert "had another source: a new one starts" in caplog.text
     assert source_fingerprint(config) != source_fingerprint(
         config.model_copy(update={"source": SourceConfig(kind="image", path="b.jpg")})
     )
 
 
-@pytest.mark.logs("cannot be read: Is a directory; the dream begins anew", "larger than any is; the dream begins anew")
+@pytest.mark.logs("cannot be read: Is a directory; the dream starts anew", "larger than any snapshot; the dream starts anew")
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_resumable(tmp_path, CONFIG) is None
     write(tmp_path / "a", pack(SNAPSHOT))
@@ -241,9 +241,7 @@ def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, caplog: pytest
     for _ in range(3):
         clock.advance(AGAIN_S)
         snapshots.look()
-        assert (
-            snapshots.trouble == f"a restart would not go on from this dream: '{blocked / 'a'}' cannot be written: File exists"
-        )
+        assert snapshots.trouble == f"a restart would not resume this dream: '{blocked / 'a'}' cannot be written: File exists"
     blocked.unlink()
     clock.advance(AGAIN_S)
     snapshots.look()

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.config import Config, ZoomConfig
 from streamer.messages.motion import Motion, Pose
 from streamer.zoom import advance, between, sampling_matrix
 
@@ -118,3 +119,8 @@ def test_far_along_the_path_precision_holds():
     far = 1e6
     matrix = sampling_matrix(Pose(far, far), Pose(far + 1, far), SIZE, SIZE)
     assert matrix == pytest.approx(sampling_matrix(Pose(0, 0), Pose(1, 0), SIZE, SIZE), abs=1e-6)
+
+
+def test_a_motion_is_made_of_the_zoom_settings():
+    assert Motion.from_config(Config().zoom) == Motion(speed=1.05, rotation=0.25)
+    assert Motion.from_config(ZoomConfig(speed=0.9, rotation=-3.0)) == Motion(speed=0.9, rotation=-3.0, drive=1.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from streamer.errors import ZoomdreamError
+
 if TYPE_CHECKING:  # --help is to be there at once, without numpy
     from streamer.messages.refused import Refused
 
@@ -12,7 +14,7 @@ FAILED, WRONG_CALL, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 """Exit codes; the last two are 128 and the number of the signal, as shells have them: Ctrl+C and SIGTERM."""
 
 
-class CommandError(Exception):
+class CommandError(ZoomdreamError):
     """A command that cannot go on; its message is the one line that its caller is told."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:

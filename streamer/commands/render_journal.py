@@ -174,7 +174,7 @@ def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | 
     again = Replay(
         past_run,
         lambda: dream.new_dream(seed, start),
-        Motion(config.zoom.speed, config.zoom.rotation),
+        Motion.from_config(config.zoom),
         config,
         sizes=dream.size == past_run.begun.size,
         compute_with=compute_with,

@@ -170,7 +170,7 @@ def _foretell(
 def _frame_s(config: Config, size: tuple[int, int], interval_s: float, scene: Scene) -> float:
     """Seconds that a frame takes to be drawn out of keyframes, (height, width) large, so many seconds apart."""
     picture = noise(size, np.random.default_rng(0))
-    motion, count = Motion(config.zoom.speed, config.zoom.rotation), max(2, math.ceil(TRIED / (interval_s * config.video.fps)))
+    motion, count = Motion.from_config(config.zoom), max(2, math.ceil(TRIED / (interval_s * config.video.fps)))
     keyframes = [
         Keyframe(picture, advance(Pose(), motion, number * interval_s), number * interval_s, scene, number, 1)
         for number in range(count + 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from streamer.commands import refusal
 from streamer.dream.sources.picture import SourceError, read_image
+from streamer.errors import ZoomdreamError
 from streamer.messages.network_contents import LayerEntry
 from streamer.messages.refused import Reason, Refused
 from streamer.messages.scenes import Target
@@ -33,8 +34,10 @@ class Cue:
     targets: tuple[Target, ...]
 
 
-class ScriptError(Exception):
+class ScriptError(ZoomdreamError):
     """A script that cannot be played; its message names the place in it."""
+
+    wrong_call = True
 
     def __init__(self, message: str, *, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from streamer.errors import ZoomdreamError
+
 SLACK = timedelta(seconds=60)
 """A time of day without seconds, as one remembers it, may lie so far outside the run."""
 _WALL = re.compile(r"(?:(?P<day>\d{4}-\d\d-\d\d)[ T])?(?P<hours>[01]?\d|2[0-3]):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d))?")
 _RUN = re.compile(r"\+(?:(?:(?P<hours>\d{1,4}):(?P<sixty>[0-5]\d)|(?P<minutes>\d{1,6})):)?(?P<seconds>\d{1,7}(?:\.\d{1,3})?)")
 
 
-class TimestampError(Exception):
+class TimestampError(ZoomdreamError):
     """A moment that cannot be read, or that the run did not have."""
+
+    wrong_call = True
 
 
 def parse_timestamp(text: str, option: str, started: datetime, span_ms: tuple[int, int], after_ms: int = -1) -> int:

@@ -8,6 +8,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from streamer.config import CanvasConfig, VideoConfig
+from streamer.errors import ZoomdreamError
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ KEPT_BYTES = 256 << 20
 """Most freed memory that a process keeps. No step needs that much at the canvas sizes that a CPU can handle."""
 
 
-class DeviceError(Exception):
+class DeviceError(ZoomdreamError):
     """The device in the settings is unavailable."""
 
 

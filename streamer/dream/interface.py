@@ -10,6 +10,7 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.dream_state import DreamState
+from streamer.errors import ZoomdreamError
 from streamer.messages.keyframes import SourcePicture
 from streamer.messages.motion import Motion, Pose
 from streamer.messages.network_contents import LayerEntry
@@ -17,11 +18,13 @@ from streamer.messages.scenes import Scene
 from streamer.messages.step_view import StepView
 
 
-class DreamError(Exception):
+class DreamError(ZoomdreamError):
     """The network cannot render this scene."""
 
+    wrong_call = True
 
-class ConfigRejected(Exception):
+
+class ConfigRejected(ZoomdreamError):
     """This machine cannot run these settings; trying again will not help. One line says why and what to do."""
 
 

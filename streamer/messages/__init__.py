@@ -1,1 +1,1 @@
-"""What passes between the packages: frozen dataclasses, enums and the exception for refusals, by topic."""
+"""The types that packages exchange, by topic: frozen dataclasses, enums and the exception for refusals."""

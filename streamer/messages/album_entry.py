@@ -1,4 +1,4 @@
-"""A dream, or a moment of one, of which the album keeps a picture."""
+"""An entry of the album of past dreams."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from streamer.messages.scenes import Target
 
 @dataclass(frozen=True, slots=True)
 class AlbumEntry:
-    """A dream that was on air, or a moment of one, of which a picture is kept."""
+    """A picture that the album keeps: of a dream that was on air, or of a moment that a viewer clipped."""
 
     id: str
-    """Twelve letters and digits that nobody can guess."""
+    """Twelve random letters and digits, which cannot be guessed."""
     title: str
     targets: tuple[Target, ...]
     user: str
-    """Who asked for it; empty when nobody did."""
+    """The viewer who requested it; empty if nobody did."""
     at_s: float
-    """Unix time at which it left the air, or was clipped."""
+    """Unix time when it left the air or was clipped."""
     size: tuple[int, int]
     """(height, width) of its picture, px."""
     clip_s: float = 0.0
-    """Seconds of its clip; 0 where there is only the picture."""
+    """Length of its clip in seconds; 0 if there is only a picture."""
     clipped_by: str = ""
-    """Who asked for it to be kept while it was on air; empty: it left the air."""
+    """The viewer who clipped it while it was on air; empty if it was kept when it left the air."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ChatState(StrEnum):
-    """How the chat bot stands with the chat."""
+    """State of the chat bot's connection."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -15,24 +15,24 @@ class ChatState(StrEnum):
     READ_ONLY = "read-only"
     OFFLINE = "offline"
     GONE = "gone"
-    """It has not told of itself for a while; only concluded here, never told."""
+    """The bot has not reported for a while. The streamer sets this state; the bot never reports it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReport:
-    """What a chat bot tells of itself."""
+    """The chat bot's report on itself."""
 
     state: ChatState
     detail: str
-    """More about the state, for the operator."""
+    """Details about the state, for the operator."""
     account: str
-    """Who it speaks as; empty when it cannot speak."""
+    """The account it speaks as; empty when it cannot speak."""
     channel: str
     source: str
-    """Where it hears: ``twitch``, ``irc``, ``console``."""
+    """What it listens to: ``twitch``, ``irc`` or ``console``."""
     age_s: float = 0.0
-    """Seconds since it told so."""
+    """Seconds since the report."""
     heard_s: float | None = None
-    """Seconds since the last message in the chat; None while none came."""
+    """Seconds since the last chat message; None before the first."""
     since_s: float = 0.0
-    """Seconds that it has been in this state; only concluded here, never told."""
+    """Seconds it has been in this state. The streamer measures this; the bot does not report it."""

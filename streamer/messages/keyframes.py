@@ -1,4 +1,4 @@
-"""The pictures that are handed on: of a moving source, of the dream (keyframes), of the video (frames)."""
+"""The pictures that packages exchange: of a moving source, of the dream (keyframes) and of the video (frames)."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from streamer.messages.scenes import Scene
 
 @dataclass(frozen=True, slots=True, eq=False)  # == on arrays is ambiguous
 class SourcePicture:
-    """One picture of a moving source: of a film or a camera."""
+    """One picture of a moving source, which is a film or a camera."""
 
     image: np.ndarray
-    """(H, W, 3) uint8 RGB, C-contiguous; nobody writes to it."""
+    """(H, W, 3) uint8 RGB, C-contiguous; read-only by convention."""
     number: int
-    """Rises with every picture of a run; gaps are pictures left out."""
+    """Increases with every picture of a run; gaps are skipped pictures."""
     time_s: float
-    """When it was to be seen; of a file, seconds from its beginning."""
+    """Presentation time; for a file, seconds from its beginning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keyframe:
-    """One dreamt picture and where the camera stood when it was dreamt."""
+    """One rendered picture of the dream and the camera pose it was rendered at."""
 
     image: np.ndarray
-    """(H, W, 3) uint8 RGB, sRGB 0..255, C-contiguous; nobody writes to it."""
+    """(H, W, 3) uint8 RGB, sRGB 0..255, C-contiguous; read-only by convention."""
     pose: Pose
     time_s: float
-    """The moment on the camera path; offline, seconds of video."""
+    """Time on the camera path; offline, seconds of video."""
     scene: Scene
     number: int
     """Counts from 0 within a run, across restarts of the worker."""
     steps: int
-    """Ascent steps taken since the keyframe before."""
+    """Ascent steps since the previous keyframe."""
     step_s: float = 0.0
-    """Mean wall seconds a step took."""
+    """Mean wall-clock seconds per step."""
     ridden: SourcePicture | None = None
-    """The picture of a moving source that it was dreamt on, at its own size; None where nothing is ridden on."""
+    """The source picture that it was rendered on, at the keyframe's size; None without a moving source."""
     checksum: int | None = None
-    """CRC-32 of the pixels as they were dreamt, where the picture has lost something on its way; None where it has not."""
+    """CRC-32 of the original pixels if lossy compression changed them on the way here, else None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +49,10 @@ class Frame:
     """One picture of the video."""
 
     image: np.ndarray
-    """(H, W, 3) uint8 RGB, C-contiguous; nobody writes to it."""
+    """(H, W, 3) uint8 RGB, C-contiguous; read-only by convention."""
     number: int
     """Position in the video: its presentation time is ``number / fps``; gaps are dropped frames."""
     scene: Scene | None
-    """What it shows; None before the first keyframe."""
+    """The scene it shows; None before the first keyframe."""
     repeated: bool = False
-    """Whether it is the picture before once more, because no new one was ready in time."""
+    """Whether it repeats the previous picture because no new one was ready in time."""

@@ -1,4 +1,4 @@
-"""What a network can be asked for: its layers, its classes and their kinds."""
+"""The contents of a network that viewers can request: its layers, and its classes by kind."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class LayerEntry:
     """Readable and unique within the network, for example ``fire5`` or ``inception4c``."""
     channels: int
     stride: int
-    """Pixels from one position of its map to the next."""
+    """Distance in input pixels between neighbouring positions of its feature map."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassKind:
-    """What kind of thing some classes are."""
+    """A kind that groups classes."""
 
     name: str
     """For example ``birds``."""
     title: str
-    """What viewers read."""
+    """The name that viewers read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +32,33 @@ class ClassEntry:
 
     wnid: str
     label: str
-    """Its shortest usual name, what viewers read."""
+    """Its shortest common name, which viewers read."""
     names: tuple[str, ...]
-    """All its names, the label among them."""
+    """All its names, including the label."""
     link: str
     """A page about it."""
     available: bool
-    """Whether it can be asked for: the network at work has learnt it, and nobody blocks it."""
+    """Whether it can be requested: the current network knows it, and it is not blocked."""
     unlearnt: bool
-    """Whether only another network could have it dreamt: this one has not learnt it, and nobody blocks it."""
+    """Whether only another network could render it: the current one does not know it, and it is not blocked."""
     kind: str
     """Name of its ``ClassKind``."""
     family_safe: bool = True
-    """Whether it may be suggested to anybody; whether it may be asked for is another matter."""
+    """Whether it may be suggested to everyone. It may be available even if not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the network at work knows, at one moment."""
+    """What the current network knows, at one moment."""
 
     classes: int = 0
-    """How many of ImageNet's classes; 0 until the network is loaded."""
+    """Number of ImageNet classes that it knows; 0 until the network is loaded."""
     total: int = 0
-    """How many there are."""
+    """Number of ImageNet classes."""
     examples: tuple[str, ...] = ()
-    """Labels that show well and can be asked for now; the first two make a pair. Until the network is loaded, every network
-    knows them."""
+    """Labels that look good and can be requested now; the first two go well together. Until the network is loaded, these are
+    labels that every network knows."""
     remedy: str = ""
-    """How the operator gets a network that knows all classes, in one line; empty where this one does."""
+    """How the operator gets a network that knows all classes, in one line; empty if this one does."""
     more: tuple[str, ...] = ()
     """Labels of some classes that only such a network knows."""

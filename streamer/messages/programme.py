@@ -1,4 +1,4 @@
-"""What is on air and what comes next, at one moment."""
+"""The programme: the scene on air and the requests that follow."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from streamer.messages.viewer_polls import Poll
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """What is on air and what comes next, at one moment."""
+    """The scene on air and the requests that follow, at one moment."""
 
     scene: Scene | None
     since_s: float
-    """Seconds for which the dream was seen to dream the scene."""
+    """Seconds for which keyframes have shown the scene."""
     left_s: float | None
-    """Seconds it will stay if the dream goes on; None while paused, or while wandering that a request would end at once."""
+    """Seconds until it ends if the dream continues; None while paused, or while an idle scene would end with the next
+    request."""
     waiting: tuple[Waiting, ...]
     paused: bool
     open: bool = True
-    """Whether viewers may ask."""
+    """Whether viewers may send requests."""
     poll: Poll | None = None
-    """The poll that is open, or ended a few seconds ago."""
+    """The poll that is open or ended a few seconds ago."""
     instead_of: str = ""
-    """As ``Waiting.instead_of``, of what is on air."""
+    """``Waiting.instead_of`` of the request on air."""

@@ -1,4 +1,4 @@
-"""The queue's rules as they are now, and the words, users and classes that are blocked."""
+"""The queue's current rules, and the blocked words, users and classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from streamer.messages.scenes import Target
 
 
 class BlockKind(StrEnum):
-    """What can be kept out of the line."""
+    """What moderators can block from the queue."""
 
     WORD = "word"
-    """A word or a phrase, wherever it stands in a request or in the name of who asks."""
+    """A word or phrase, anywhere in a request or in the sender's name."""
     USER = "user"
     CLASS = "class"
 
@@ -23,7 +23,7 @@ Setting = bool | int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What is kept out of the line; words and users as they are compared, in alphabetical order."""
+    """Blocked words, users and classes. Words and users are in their normalised form, in alphabetical order."""
 
     words: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
@@ -32,10 +32,10 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The queue's rules as they are now."""
+    """The queue's current rules."""
 
     settings: Mapping[str, Setting]
-    """By the names of ``QueueConfig``."""
+    """Values by field name of ``QueueConfig``."""
     changed: tuple[str, ...]
-    """Settings that were changed while it ran, and differ from the config for that."""
+    """Settings that were changed at run time and therefore differ from the config."""
     blocked: Blocked

@@ -1,4 +1,4 @@
-"""Why requests and commands are refused, and the exception that says so."""
+"""The exception for refused requests and commands, and the reasons it gives."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why something was refused; the web maps each to a status code."""
+    """Why something was refused; the web package maps each reason to an HTTP status."""
 
     UNKNOWN_WORD = "unknown_word"
     UNLEARNT = "unlearnt"
-    """There is such a class, but the network at work has not learnt it."""
+    """The class exists, but the current network does not know it."""
     DUPLICATE = "duplicate"
     LIMIT = "limit"
     CLOSED = "closed"
     BLOCKED = "blocked"
     FORBIDDEN = "forbidden"
-    """Others may, the one who asks may not."""
+    """Others may do this, but not the sender."""
     NOT_FOUND = "not_found"
     LOADING = "loading"
-    """The network is still loading: whether it can be dreamt is known in a moment."""
+    """The network is still loading, so it is not yet known whether the request can be fulfilled."""
     BAD_INPUT = "bad_input"
     BAD_OUTPUT = "bad_output"
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What became of a request for something that waits already: it counts as a vote for that one."""
+    """The result of requesting something that is already in the queue: the request counts as a vote for it."""
 
     request_id: int
     counted: bool
-    """False for one's own request, and for a second vote."""
+    """False for the viewer's own request, and for a second vote."""
     votes: int
-    """All votes for it now."""
+    """Its total number of votes."""
     title: str
     position: int | None
-    """Where it stands now; None when it has left the line."""
+    """Its position in the queue; None if it has left the queue."""
     eta_s: float | None
 
 
@@ -45,17 +45,17 @@ class Unlearnt:
     """A subject that only other networks know."""
 
     said: str
-    """As it was typed."""
+    """The text that was typed."""
     label: str
-    """What it is called; what was typed, where that means several classes."""
+    """The name of the class; the typed text if that means several classes."""
     known: int
-    """Classes that the network at work has learnt."""
+    """Number of classes that the current network knows."""
     remedy: str
     """How the operator gets a network that knows it, in one line."""
 
 
 class Refused(Exception):
-    """A request or command that cannot be granted, for a reason its sender can understand."""
+    """A request or command is refused; the message tells its sender why."""
 
     def __init__(
         self,
@@ -74,6 +74,6 @@ class Refused(Exception):
         self.retry_s = retry_s
         """Seconds after which another try may succeed."""
         self.vote = vote
-        """With ``DUPLICATE``: the request that waits already."""
+        """With ``DUPLICATE``: the vote for the request that is already in the queue."""
         self.unlearnt = unlearnt
-        """With ``UNLEARNT``: what the network has not learnt."""
+        """With ``UNLEARNT``: the subject that the network does not know."""

@@ -9,63 +9,64 @@ from streamer.messages.network_contents import LayerEntry
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """How the dream stands with the cluster that it is to be computed on."""
+    """Status of the link to the cluster that the settings ask for."""
 
     node: str
-    """The node that dreams; empty while this machine does."""
+    """The node that renders; empty while this machine does."""
     why: str = ""
-    """Why this machine does, in one line."""
+    """Why this machine renders, in one line."""
     coding: str = ""
-    """How keyframes cross the network, such as ``jpeg 90``; empty before that is known."""
+    """How keyframes are encoded for the network, such as ``jpeg 90``; empty until the first arrives."""
     bytes_per_s: float = 0.0
-    """What the link carries, as far as it was measured; 0 before that."""
+    """Measured throughput of the link; 0 before the first measurement."""
     round_trip_s: float = 0.0
     keyframe_bytes: int = 0
-    """What a keyframe takes on the network, lately."""
+    """Mean size of recent keyframes on the network."""
     lag_s: float = 0.0
-    """Seconds from a keyframe's moment until it is here, lately."""
+    """Median seconds from the time of recent keyframes until their arrival."""
     spare: str = ""
-    """Where another worker waits to take over: ``here`` or ``cluster``; empty while none is prepared."""
+    """Where the spare worker runs: ``here`` or ``cluster``; empty while none is prepared."""
 
 
 @dataclass(frozen=True, slots=True)
 class RendererStatus:
-    """How the dreaming goes."""
+    """Status of the renderer and its worker."""
 
     network: str = ""
     """Name of the network in use; empty until it is loaded."""
     device: str = ""
     """``cpu`` or ``cuda``; empty until it is chosen."""
     canvas: tuple[int, int] | None = None
-    """(height, width) of the picture being dreamt, px."""
+    """(height, width) of the canvas, px; None before the first keyframe."""
     steps_per_s: float = 0.0
     keyframe_s: float | None = None
-    """Seconds from one keyframe to the next, lately; None before the second."""
+    """Mean seconds between recent keyframes; None before the second."""
     restarts: int = 0
-    """Times the worker died and was started again."""
+    """Number of times the worker failed and was restarted."""
     error: str = ""
-    """What is wrong, in one line; empty once there is another picture."""
+    """The current error, in one line; empty again after the next keyframe."""
     wnids: tuple[str, ...] = ()
-    """What the network can dream, in its own order; empty until it is loaded."""
+    """WordNet ids of the classes that the network knows, in its own order; empty until it is loaded."""
     layers: tuple[LayerEntry, ...] = ()
-    """Its layers, from the picture to the classes; empty until it is loaded."""
+    """Its layers, from input to output; empty until it is loaded."""
     nearest: tuple[tuple[int, ...], ...] = ()
-    """For each of ``wnids`` the others most like it to the network, best first, as indices; empty until it is loaded."""
+    """For each of ``wnids``, the indices of the classes most similar to it for the network, best first; empty until it is
+    loaded."""
     activity: str = ""
-    """What keeps it from dreaming, for example ``loading the network``; empty while it dreams."""
+    """What the renderer does before it can render, for example ``loading the network``; empty while it renders."""
     spoilt: int = 0
-    """Pictures that were not shown, because they held what is no number or reached beyond black and white."""
+    """Number of unusable pictures, which were not shown: they held non-finite values or values far outside the range."""
     reduced: str = ""
-    """What it does without for want of memory or of a GPU that works, and until when; empty when nothing."""
+    """What is reduced for lack of memory or of a working GPU, and until when; empty when nothing is."""
     last_error: str = ""
-    """The last thing that went wrong, whether it still is or not; empty when nothing did."""
+    """The last error, whether it persists or not; empty if there was none."""
     last_error_ago_s: float | None = None
-    """Seconds since that; None when nothing did."""
+    """Seconds since the last error; None if there was none."""
     switching: str = ""
-    """The network and algorithm that it is about to go over to; empty while it stays with what it has."""
+    """The network and algorithm that it is switching to; empty when it is not switching."""
     switch_error: str = ""
-    """Why it did not go over to what was asked for last, in one line; empty when it did."""
+    """Why the last switch failed, in one line; empty if it succeeded."""
     switch_failures: int = 0
-    """How often it did not."""
+    """Number of failed switches."""
     link: LinkStatus | None = None
-    """How it stands with the cluster; None where the settings ask for none."""
+    """Status of the link to the cluster; None if the settings ask for none."""

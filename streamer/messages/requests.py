@@ -1,4 +1,4 @@
-"""Viewers' requests: their states, roles and payments, how they are understood, and where they stand in the queue."""
+"""Viewers' requests: their states, priorities, interpretation and positions in the queue."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from streamer.messages.scenes import Target
 
 
 class RequestState(StrEnum):
-    """Where a request stands.
+    """State of a request.
 
-    Only these moves happen: queued → on_air → done, queued → removed, on_air → queued after a crash or when workers ended
-    over it, and on_air → removed for what was ended before anything of it was dreamt.
+    The possible transitions are queued → on_air → done, queued → removed, on_air → queued after a crash or when workers failed
+    on it, and on_air → removed if it ends before any keyframe shows it.
     """
 
     QUEUED = "queued"
@@ -23,47 +23,47 @@ class RequestState(StrEnum):
 
 
 class Priority(StrEnum):
-    """What was paid for a request to come sooner."""
+    """What the viewer paid for an earlier position."""
 
     NONE = "none"
     POINTS = "points"
-    """Channel points; given back when it is refused."""
+    """Channel points; refunded if the request is refused."""
     BITS = "bits"
-    """Bits; they are spent whatever comes of it."""
+    """Bits; not refunded."""
 
     @property
     def rank(self) -> int:
-        """How far in front it stands: 0 for nothing paid, 2 for bits."""
+        """Rank in the queue, higher first: 0 for no payment, 2 for bits."""
         return list(Priority).index(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A viewer's wish, as the queue keeps it."""
+    """A viewer's request, as the queue stores it."""
 
     id: int
     user: str
     """Display name, cleaned: no control, bidi or zero-width characters, at most 25 graphemes."""
     text: str
-    """What was asked for, cleaned likewise, at most 100 graphemes; without the command word."""
+    """The request's text without the command word, cleaned in the same way, at most 100 graphemes."""
     targets: tuple[Target, ...]
     role: Role
     source: str
     """Where it came from: ``web``, ``say``, ``twitch``…"""
     created_s: float
-    """Unix time: it outlives the process."""
+    """Unix time, since it outlives the process."""
     state: RequestState = RequestState.QUEUED
     message_id: str | None = None
-    """The chat message's id, against double delivery."""
+    """The chat message's id, to detect double delivery."""
     priority: Priority = Priority.NONE
     amount: int = 0
     """Points or bits paid."""
     votes: int = 0
-    """Viewers who asked for the same since."""
+    """Number of viewers who requested the same thing afterwards."""
     settled: int | None = None
-    """Where a moderator has put it: lower stands in front, and all of these before the rest. None: the rules decide."""
+    """Position set by a moderator: lower comes first, and all of these come before the rest. None: the rules decide."""
     aired_s: float = 0.0
-    """Seconds that the dream was seen to dream it, as far as is known: more than 0 in line if the program ended meanwhile."""
+    """Seconds for which keyframes have shown it. A queued request has more than 0 if the program ended while it was on air."""
 
     @property
     def title(self) -> str:
@@ -73,14 +73,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a viewer's words were understood as."""
+    """The interpretation of a viewer's words."""
 
     targets: tuple[Target, ...]
-    """1 to ``MAX_TARGETS`` different ones, in the order named."""
+    """1 to ``MAX_TARGETS`` different targets, in the order named."""
     note: str = ""
-    """What was guessed or chosen, for the viewer; empty when nothing was."""
+    """A note for the viewer on what was guessed or chosen; empty if nothing was."""
     exact: bool = True
-    """Whether the words were names and nothing else: no slip of the pen, not found within a sentence."""
+    """Whether the words were exact names and nothing else: no typing mistakes, no surrounding sentence."""
 
     @property
     def title(self) -> str:
@@ -90,16 +90,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a viewer is told when a request is taken."""
+    """The answer to an accepted request."""
 
     id: int
     position: int
     """1 is next."""
     eta_s: float
-    """Seconds until it is expected on air; 0 when at once."""
+    """Seconds until it is expected on air; 0 means immediately."""
     targets: tuple[Target, ...]
     note: str = ""
-    """What was guessed, for example ``read 'volcanoe' as volcano``; empty when nothing was."""
+    """A note on what was guessed, for example ``read 'volcanoe' as volcano``; empty if nothing was."""
 
     @property
     def title(self) -> str:
@@ -109,35 +109,35 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request in line."""
+    """A request in the queue."""
 
     request: Request
     position: int
     """1 is next."""
     eta_s: float
     instead_of: str = ""
-    """What was asked for, where the network at work has not learnt it and its nearest relatives are dreamt; else empty."""
+    """The requested subject, if the current network does not know it and similar classes are shown instead; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A request that is dreamt as something else than was answered when it came, because the network is another."""
+    """A request that shows something other than its answer announced, because the network has changed."""
 
     number: int
-    """Counts the changes of a run from 1."""
+    """Number of the substitution within a run, from 1."""
     request_id: int
     user: str
     source: str
     """Where it came from, as in ``Request``."""
     asked: str
-    """What was answered last, for example ``volcano``."""
+    """The subject that was announced last, for example ``volcano``."""
     title: str
-    """What is dreamt in place of it; empty for nothing: it was left out."""
+    """The subject that is shown instead; empty if the request was left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a request stands; one that does not wait has no position."""
+    """A request and its position in the queue; requests that are not queued have no position."""
 
     request: Request
     position: int | None = None

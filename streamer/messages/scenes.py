@@ -1,4 +1,4 @@
-"""What is dreamt: targets, the regions of the picture that they fill, and the scenes made of these."""
+"""Scenes: targets, and the regions of the picture that they fill."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 
 
 class Layout(StrEnum):
-    """How several targets share the picture; the first named is on top or on the left."""
+    """How several targets share the picture; the first is at the top or on the left."""
 
     AUTO = "auto"
-    """One target: whole. Two: top and bottom. Three or four: quarters."""
+    """Whole for one target, top and bottom for two, quarters for three or four."""
     WHOLE = "whole"
     TOP_BOTTOM = "top_bottom"
     LEFT_RIGHT = "left_right"
@@ -19,42 +19,42 @@ class Layout(StrEnum):
 
 
 MAX_TARGETS = 4
-"""Targets in one scene: the four quarters."""
+"""Maximum number of targets in one scene, one for each quarter."""
 
 
 class Kind(StrEnum):
-    """What a target makes of the picture."""
+    """The kind of a target, by what it maximises."""
 
     CLASS = "class"
-    """Something the network recognises."""
+    """The response of a class."""
     LAYER = "layer"
-    """Whatever excites a layer."""
+    """The response of a layer."""
     CHANNELS = "channels"
-    """Whatever excites some channels of a layer."""
+    """The response of some channels of a layer."""
     GUIDE = "guide"
-    """What a layer sees in another picture."""
+    """The similarity to a layer's response to another picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to dream: a class, named so that every network can look it up, a layer's response, or a picture's likeness."""
+    """One thing to show: a class by its WordNet id, which works with every network, a layer's response, or a guide picture."""
 
     wnid: str
     """WordNet id of the class, for example ``n09472597``; empty for the other kinds."""
     label: str
-    """What viewers read, for example ``volcano`` or ``layer fire5``."""
+    """The name that viewers read, for example ``volcano`` or ``layer fire5``."""
     layer: str = ""
-    """The network's layer whose response counts; empty for a class."""
+    """Name of the layer whose response is maximised; empty for a class."""
     channels: tuple[int, ...] = ()
-    """Which of the layer's channels; empty for all of them."""
+    """Channels of the layer; empty for all of them."""
     guide: str = ""
-    """File of the picture that the layer's response is to follow; only operators name files."""
+    """File of the guide picture, whose response in the layer is imitated; only operators can name files."""
     objective: str = ""
-    """Name of the objective that is to be climbed; empty: the one that the other fields speak of."""
+    """Name of the objective to ascend; if empty, the other fields determine it."""
 
     @property
     def kind(self) -> str:
-        """Name of its objective: one of ``FileFormat``, or of what else the dream has."""
+        """Name of its objective: one of ``Kind``, or of the dream's other objectives."""
         if self.objective:
             return self.objective
         if self.guide:
@@ -66,40 +66,40 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A target and the part of the picture it is to fill."""
+    """A target and the part of the picture that it fills."""
 
     target: Target
     box: tuple[float, float, float, float]
-    """(x0, y0, x1, y1) in fractions of the picture; its edges are softened by the objective."""
+    """(x0, y0, x1, y1) as fractions of the picture; the objective softens its edges."""
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is to be dreamt, for whom."""
+    """What the dream shows, and whose request it is."""
 
     id: int
-    """Rises by one with every scene of a run."""
+    """Number within a run; increases by one with every scene."""
     regions: tuple[Region, ...]
     user: str = ""
-    """Who asked for it; empty when nobody did."""
+    """The viewer who requested it; empty if nobody did."""
     request_id: int | None = None
-    """The request it fulfils; None while wandering."""
+    """The request that it fulfils; None for idle scenes."""
 
     @property
     def title(self) -> str:
-        """What viewers read, for example ``volcano + bubble``; a target in several regions is named once."""
+        """The name that viewers read, for example ``volcano + bubble``; a target in several regions is named once."""
         return " + ".join(dict.fromkeys(region.target.label for region in self.regions))
 
 
 def arrange(targets: Sequence[Target], layout: Layout = Layout.AUTO) -> tuple[Region, ...]:
-    """Place targets in the picture.
+    """Arrange targets in the picture.
 
-    Targets that a layout has no room for are left out; a layout with more places than targets repeats them in order, so that
-    two targets in quarters lie on the diagonals.
+    A layout omits the targets that it has no room for. If it has more places than targets, it repeats them in order, so that
+    two targets in quarters are on the diagonals.
 
     Raises:
-        ValueError: no target, or more than ``MAX_TARGETS``.
+        ValueError: there is no target, or there are more than ``MAX_TARGETS``.
     """
     if not 1 <= len(targets) <= MAX_TARGETS:
         raise ValueError(f"a scene has 1 to {MAX_TARGETS} targets, not {len(targets)}")

@@ -1,4 +1,4 @@
-"""Status of frames, outputs, sound, source and settings, and the snapshot of all that pages and metrics show."""
+"""Status of frames, outputs, sound, source and settings, and the snapshot that pages and metrics show."""
 
 from __future__ import annotations
 
@@ -14,141 +14,141 @@ from streamer.messages.renderer_status import RendererStatus
 
 @dataclass(frozen=True, slots=True)
 class FrameCounters:
-    """Frames of the video since the start; each is counted once, save that a late frame is also shown."""
+    """Numbers of video frames since the start. Each frame is counted once, but late frames also count as shown."""
 
     shown: int = 0
     late: int = 0
-    """Shown after their moment."""
+    """Shown after their time."""
     repeated: int = 0
-    """The picture before once more, because no new one was ready."""
+    """Repeats of the previous picture, because no new one was ready."""
     dropped: int = 0
-    """Left out, to keep the pace after a stall."""
+    """Skipped to catch up after a stall."""
     limited: int = 0
-    """Changed so that they don't flash."""
+    """Changed by the flash limiter."""
     stopped: int = 0
-    """Left out because the whole program did not run, as after SIGSTOP; not among the dropped."""
+    """Skipped because the whole program was stopped, as by SIGSTOP; not counted as dropped."""
     unencoded: int = 0
-    """Shown, and left out of the video by an encoder that was behind; counted once for each encode."""
+    """Shown, but dropped by an encoder that was behind; counted once per encoder."""
 
 
 class PictureState(StrEnum):
-    """What viewers see, in one word; pages and ``/healthz`` go by the same one."""
+    """What viewers see, in one word; pages and ``/healthz`` use the same state."""
 
     STARTING = "starting"
     """There is no dream yet."""
     LIVE = "live"
     SLOW = "slow"
-    """Fewer frames a second than are asked for, for so long that viewers notice."""
+    """The frame rate has been too low for so long that viewers notice."""
     INTERRUPTED = "interrupted"
-    """What was dreamt last goes on moving; the dream does not."""
+    """The last picture keeps moving, but the dream does not change."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """How one output does, at one moment; nothing in it is secret."""
+    """Status of one output, at one moment; it contains no secrets."""
 
     name: str
     kind: str
-    """As in its block, for example ``rtmp``."""
+    """Kind as in its config block, for example ``rtmp``."""
     state: str
     """``connecting``, ``waiting``, ``live``, ``retrying``, ``failed``, ``stopped``, or ``disabled``."""
     reason: str
     """Why it is not live, in one line; empty when it is."""
     delivered_bytes: int
-    """Since it was added."""
+    """Bytes delivered since it was added."""
     dropped: int
-    """Pictures left out because it was too slow."""
+    """Number of pictures dropped because it was too slow."""
     failures: int
     since_s: float
     """Seconds it has been in this state."""
     retry_in_s: float | None
-    """Seconds to the next try; None unless it is retrying."""
+    """Seconds until the next attempt; None unless it is retrying."""
     target: str
-    """Where it goes, in words for people, keys left out; of a recording the file, not the pattern that names it."""
+    """Where it goes, for people, without keys; for a recording the file, not the name pattern."""
     enabled: bool = True
     public: bool = False
-    """Whether it brings the picture before viewers elsewhere, such as Twitch's."""
+    """Whether it shows the picture to viewers elsewhere, such as on Twitch."""
 
     @property
     def failing(self) -> bool:
-        """Whether it cannot deliver, which somebody should look at."""
+        """Whether it cannot deliver, which needs attention."""
         return self.state in ("retrying", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class SoundStatus:
-    """What is heard, at one moment."""
+    """Status of the sound, at one moment."""
 
     source: str = "silence"
     """``silence``, ``music`` or ``radio``."""
     state: str = "silence"
-    """``silence`` as configured; ``idle`` until somebody listens; ``waiting`` for sound that should be there; ``playing``."""
+    """``silence`` as configured; ``idle`` until somebody listens; ``waiting`` for missing sound; ``playing``."""
     playing: str = ""
-    """The file, or what the station says it plays."""
+    """The file, or the title that the station reports."""
     dropouts: int = 0
-    """How often sound gave way to silence."""
+    """Number of times that sound was interrupted by silence."""
     error: str = ""
     """Why there is no sound, in one line; empty while there is."""
     beats: int = 0
-    """Beats that the picture has reacted to."""
+    """Number of beats that the picture has reacted to."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How the moving source does that the dream rides on, at one moment."""
+    """Status of the moving source, at one moment."""
 
     kind: str
     """``video`` or ``camera``."""
     name: str
-    """The file, the device, or the stream's URL without what is secret in it."""
+    """The file, the device, or the stream's URL without secrets."""
     state: str
-    """``connecting``, ``live``, ``lost`` while it is sought again, or ``ended``."""
+    """``connecting``, ``live``, ``lost`` while it reconnects, or ``ended``."""
     reason: str = ""
     """Why it is not live, in one line; empty when it is."""
     size: tuple[int, int] | None = None
-    """(height, width) of the pictures it gives; None before the first."""
+    """(height, width) of its pictures; None before the first."""
     fps: float = 0.0
-    """Pictures a second lately."""
+    """Recent pictures per second."""
     losses: int = 0
-    """How often it was lost."""
+    """Number of times it was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What came of reading the config file again; settings are dotted keys, in the order of the reference."""
+    """The result of reading the config file again; settings are dotted keys, in the order of the reference."""
 
     changed: tuple[str, ...] = ()
-    """Those that show now."""
+    """Settings that have taken effect."""
     at_next_start: tuple[str, ...] = ()
-    """Those that differ from what runs, and change at the next start."""
+    """Settings that differ from the running ones and take effect at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsStatus:
-    """How the config file stands to what runs, at one moment."""
+    """Status of the config file, at one moment."""
 
     file: str = ""
-    """The file; empty where none was named."""
+    """The file; empty if none was given."""
     mistakes: tuple[str, ...] = ()
-    """Why it is not heeded as it is now, one line each; empty when it is."""
+    """Why its current contents are not applied, one line each; empty if they are."""
     at_next_start: tuple[str, ...] = ()
-    """As in ``Reloaded``."""
+    """See ``Reloaded``."""
     reloads: int = 0
-    """How often something changed while the stream ran."""
+    """Number of reloads that changed settings."""
     revision: int = 0
-    """Counts the changes of all this."""
+    """Increases with every change of this status."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """Everything that pages, metrics and health checks tell, at one moment."""
+    """Everything that pages, metrics and health checks show, at one moment."""
 
     programme: Programme
     frames: FrameCounters
     fps: float
-    """Frames per second asked for."""
+    """Configured frames per second."""
     fps_measured: float
-    """Frames per second lately; 0 before the first."""
+    """Recent frames per second; 0 before the first."""
     renderer: RendererStatus
     viewers: int
     """Open streams of live video."""
@@ -157,31 +157,31 @@ class StatusSnapshot:
     problems: tuple[str, ...] = ()
     """Why the stream is unhealthy, one line each; empty when all is well."""
     motion: Motion = Motion()
-    """How the camera is to move."""
+    """The camera's motion."""
     chat: ChatReport | None = None
-    """What the chat bot last told; None before it told anything."""
+    """Latest report of the chat bot; None before the first."""
     outputs: tuple[OutputStatus, ...] = ()
     """In the order in which they were added."""
     picture: PictureState = PictureState.LIVE
-    """What viewers see; where it is slow or interrupted, ``problems`` says so, too."""
+    """What viewers see; if it is slow or interrupted, ``problems`` says so, too."""
     frame_number: int | None = None
     """``Frame.number`` of the frame on air; None before the first."""
     longest_gap_s: float = 0.0
-    """Most seconds from one frame of the video to the next within the last ten, or a little more."""
+    """Longest time in seconds between two frames within about the last ten seconds."""
     slate: bool = False
-    """Whether viewers see the slate in place of the dream, which is gone for long."""
+    """Whether viewers see the slate, because the dream has been interrupted for long."""
     sound: SoundStatus = SoundStatus()
     encoder: str = ""
-    """What encodes, and how, for example ``libx264 veryfast``."""
+    """Encoder and preset, for example ``libx264 veryfast``."""
     source: SourceStatus | None = None
-    """The film or the camera that the dream rides on; None where there is none."""
+    """Status of the moving source; None without one."""
     settings: SettingsStatus = SettingsStatus()
     knowledge: Knowledge = Knowledge()
     unwritten: str = ""
-    """Why requests are not kept on disk, and what that means, in one line; empty while they are."""
+    """Why requests are not saved on disk, and what that means, in one line; empty if they are."""
     given_up: tuple[str, ...] = ()
-    """What the stream does without while other programs take the machine, first given up first."""
+    """Features given up while other programs use the machine, in the order in which they were given up."""
     chat_restarts: int = 0
-    """Times the chat bot that the stream started ended or hung, and was started again."""
+    """Number of times the stream restarted its chat bot because it ended or hung."""
     dreamt: int = 0
-    """Counts the changes of what is kept of past dreams, and of what of it is shown."""
+    """Increases with every change of the album, or of what it shows."""

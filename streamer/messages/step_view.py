@@ -1,4 +1,4 @@
-"""A look at one step of the dream: the pictures that it is made of."""
+"""An inspection of one step of the dream: pictures of its components."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepPicture:
-    """One of the pictures of which a step of the dream is made."""
+    """A picture of one component of a step."""
 
     name: str
-    """``dream``, what it changes; ``gradient``, what the network asks for, as it comes; ``natural``, that made natural;
-    ``prior``, what keeps it a picture; ``step``, where all of that leads; or ``layer fire5``, what a layer sees."""
+    """``dream``: the picture that the step changes; ``gradient``: the network's raw gradient; ``natural``: the normalised
+    gradient; ``prior``: the gradient of the prior; ``step``: the resulting change; ``layer fire5``: a layer's response."""
     jpeg: bytes
     """A JPEG file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepView:
-    """What one step of the dream is made of."""
+    """The components of one step of the dream."""
 
     title: str
-    """What is dreamt."""
+    """Title of the scene."""
     network: str
-    """Whose gradient it is."""
+    """Name of the network that gave the gradient."""
     pictures: tuple[StepPicture, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """A look at a step, as the worker answered it."""
+    """The worker's answer to an inspection."""
 
     number: int
-    """Counts the answers of a run from 1."""
+    """Number of the answer within a run, from 1."""
     view: StepView | None
-    """None where the algorithm at work has nothing to show."""
+    """None if the current algorithm has nothing to show."""

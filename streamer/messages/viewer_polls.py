@@ -1,4 +1,4 @@
-"""Polls between dreams, and votes of viewers, votes to skip among them."""
+"""Polls for the next dream, and viewers' votes, including votes to skip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamer.messages.scenes import Target
 
 @dataclass(frozen=True, slots=True)
 class SkipVote:
-    """The count of those who want to see something else."""
+    """The number of viewers who vote to skip the scene on air."""
 
     votes: int
     needed: int
@@ -19,57 +19,57 @@ class SkipVote:
 
 
 LEAST_CHOICES, MOST_CHOICES = 2, 5
-"""Choices of a poll; Twitch's own polls have as many."""
+"""Range of the number of choices in a poll; the same as for Twitch's own polls."""
 
 
 class PollState(StrEnum):
-    """Where a poll stands."""
+    """State of a poll."""
 
     OPEN = "open"
     DECIDED = "decided"
-    """It ended, with a winner if anybody voted."""
+    """It ended, with a winner if anyone voted."""
     CANCELLED = "cancelled"
-    """It ended and counts for nothing."""
+    """It ended without effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollChoice:
-    """One of the things that a poll is between."""
+    """One choice of a poll."""
 
     number: int
-    """What is typed for it, from 1."""
+    """The number that viewers type for it, from 1."""
     title: str
     """The understood subjects, for example ``volcano + bubble``."""
     targets: tuple[Target, ...]
     names: tuple[str, ...]
-    """What may be typed in place of the number: the title, and what whoever began the poll called it."""
+    """What viewers can type instead of the number: the title, and the text that the poll was started with."""
     votes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A poll of what is to be dreamt, at one moment."""
+    """A poll for the next dream, at one moment."""
 
     id: str
-    """Differs from all others, those of earlier runs too."""
+    """Unique, also across runs."""
     choices: tuple[PollChoice, ...]
     state: PollState
     left_s: float
     """Seconds until it ends by itself; 0 once it has ended."""
     length_s: float
-    """Seconds that it is open."""
+    """Seconds for which it is open in total."""
     user: str
-    """Who began it; empty: it began by itself, as nobody asked for anything."""
+    """The user who started it; empty if it started by itself because there were no requests."""
     winner: int | None = None
-    """Number of the choice that won; None while it is open, and when nobody voted."""
+    """Number of the winning choice; None while it is open, and if nobody voted."""
     tied: bool = False
-    """Whether others had as many votes as the winner, which had them first."""
+    """Whether other choices have as many votes as the winner, which reached that number first."""
     outside: str = ""
-    """Where votes are counted of which only the sums are told, for example ``twitch``; empty for nowhere."""
+    """Service that counts votes of its own and reports only their sums, for example ``twitch``; empty if there is none."""
 
     @property
     def votes(self) -> int:
-        """All votes."""
+        """Total number of votes."""
         return sum(choice.votes for choice in self.choices)
 
 
@@ -78,6 +78,6 @@ class PollVote:
     """A viewer's vote in a poll."""
 
     user: str
-    """As it came."""
+    """The name as received."""
     choice: int
-    """The choice's number."""
+    """Number of the choice."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
+from streamer.errors import ZoomdreamError
+
 VERSION = 4
 """Of the schema, kept in SQLite's ``user_version``."""
 
@@ -52,7 +54,7 @@ _PROBES = {
 TABLES = ("requests", "votes", "rules", "blocks")
 
 
-class QueueError(Exception):
+class QueueError(ZoomdreamError):
     """The queue's file cannot be used, or something cannot be kept in it."""
 
 

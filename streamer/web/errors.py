@@ -20,6 +20,7 @@ from string import Template
 
 from aiohttp import web
 
+from streamer.errors import ZoomdreamError
 from streamer.messages.refused import Reason, Refused, Unlearnt, Vote
 from streamer.web.response_schemas import Error, ErrorDetail
 
@@ -42,8 +43,10 @@ STATUS = {
 }
 
 
-class WebError(Exception):
+class WebError(ZoomdreamError):
     """The server cannot start as it was asked to; the message is one line for the operator."""
+
+    wrong_call = True
 
 
 class PortTaken(WebError):

@@ -31,7 +31,7 @@ SETTINGS = (
 )
 LATE, AGAIN_S, CUT_S = 0.001, 3.0, 20.0
 DEADLINE_S = 120.0
-GOES_ON = re.compile(r"the dream goes on, after ([\d.]+) s")
+GOES_ON = re.compile(r"the dream continues after ([\d.]+) s")
 
 
 def gaps(viewer: Viewer) -> tuple[int, int]:

@@ -118,7 +118,7 @@ def mutated(chance: random.Random, good: bytes) -> bytes:
 def expected(file: Path, overrides: list[str]) -> Config | tuple[str, ...]:
     """The config that a file holds, or its mistakes."""
     if not file.stat().st_size:
-        return (f"{file}: is empty, as a file half written is; a config that changes nothing is {{}}",)
+        return (f"{file}: is empty, like a half-written file; write {{}} for a config without changes",)
     try:
         return load(file, overrides, {})
     except ConfigError as error:

@@ -45,7 +45,7 @@ def test_nothing_imports_ray_without_being_asked_to(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (["--ray-gpus", "1"], "--ray-gpus goes with --ray ADDRESS"),
-        (["--ray", "there"], "'there' is no address of a cluster; must be auto, HOST:PORT"),
+        (["--ray", "there"], "'there' is not the address of a cluster; must be auto, HOST:PORT"),
         (["--ray", "127.0.0.1:1"], "no cluster at '127.0.0.1:1': Connection refused"),
         (["--ray", "{address}", "--ray-cpus", "9"], "has room for a task of 9 CPUs: the largest has 1 CPUs and 0 GPUs"),
         (["--ray", "{address}", "--ray-gpus", "0.5"], "'device' is cpu, and --ray-gpus asks for GPUs"),

@@ -152,7 +152,7 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
     assert answer.exit_code == 1
     last = answer.stderr.splitlines()[-1]
     assert last.startswith("zoomdream: 7680x4320 needs about ")
-    assert "(1.5 GB are there); try a --size such as 3840x2160" in last
+    assert "(1.5 GB available); try a --size such as 3840x2160" in last
     assert not (tmp_path / "a.png").exists()
 
 

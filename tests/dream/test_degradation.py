@@ -23,14 +23,14 @@ def test_want_of_memory_takes_canvas_then_networks_one_at_a_time():
     assert done == [
         "the canvas is one size smaller from now on",
         "the canvas is one size smaller from now on",
-        "it goes on without bundled",
-        "it goes on without squeezenet1_1",
+        "continuing without bundled",
+        "continuing without squeezenet1_1",
         "",
         "",
     ]
     assert (stage.degradation.level, stage.degradation.config.network.name) == (2, ("vgg16",))
     assert stage.degradation.told == (
-        "too little memory: a smaller canvas and no squeezenet1_1 and bundled; more is tried again in 10 min"
+        "too little memory: a smaller canvas and no squeezenet1_1 and bundled; next attempt with more in 10 min"
     )
 
 
@@ -69,7 +69,7 @@ def test_three_failures_of_the_gpu_in_a_row_are_too_many():
     assert stage.ends(Cause.DEVICE, MEMORY_RETRY_S, "cuda") == "", "it did well for long"
     assert stage.ends(Cause.DEVICE, device="cuda") == ""
     assert stage.degradation.config == CONFIG
-    assert stage.ends(Cause.DEVICE, device="cuda") == "the CPU dreams from now on"
+    assert stage.ends(Cause.DEVICE, device="cuda") == "the CPU renders from now on"
     assert stage.degradation.config.device == "cpu"
     assert stage.degradation.told.startswith("the GPU failed 3 times in a row")
     assert stage.ends(Cause.DEVICE) == ""

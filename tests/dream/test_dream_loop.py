@@ -473,8 +473,7 @@ def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
     stage = Stage([(0.0, scene()), (3.0, Stop())], step=spoil({5, 6, 7}), steps_per_keyframe=1).run()
     (trouble,) = stage.reports(NonFatalError)
     assert trouble.message == (
-        "3 pictures in a row were not fit to be seen, it holds what is no number: "
-        "the dream begins anew from its last good picture, blurred"
+        "3 unusable pictures in a row, it holds what is no number: the dream restarts from its last good picture, blurred"
     )
     assert events(stage).count(Reseeded(noise=False)) == 1
     after = next(shot for shot in stage.reports(KeyframeReady) if Reseeded() in shot.events)
@@ -483,10 +482,10 @@ def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
 
 def test_a_dream_that_stays_spoilt_begins_from_noise_and_then_ends():
     stage = Stage([(0.0, scene()), (30.0, Stop())], step=spoil(range(5, 1000)), steps_per_keyframe=1)
-    with pytest.raises(UnusablePictureError, match="the picture is spoilt, begun anew or not: it holds what is no number"):
+    with pytest.raises(UnusablePictureError, match="the picture stays unusable after restarts: it holds what is no number"):
         stage.run()
     told = [trouble.message.rpartition(" from ")[2] for trouble in stage.reports(NonFatalError)]
-    assert told == ["its last good picture, blurred", *["noise, for its last good picture did not help"] * 2]
+    assert told == ["its last good picture, blurred", *["noise, since its last good picture did not help"] * 2]
 
 
 def test_a_step_that_sets_things_up_is_announced():

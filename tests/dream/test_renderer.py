@@ -119,7 +119,7 @@ def test_scenes_in_keyframes_out():
     assert status.keyframe_s is not None
 
 
-@pytest.mark.logs("it goes on with a new worker")
+@pytest.mark.logs("continuing with a new worker")
 def test_all_that_is_done_is_told_with_its_keyframe():
     told, seen = [], Seen()
     renderer = Renderer(
@@ -158,7 +158,7 @@ def test_pause_keeps_the_camera_still_and_keyframes_coming():
         until(lambda: seen.keyframes[-1].steps > 0)
 
 
-@pytest.mark.logs("it goes on with a new worker")
+@pytest.mark.logs("continuing with a new worker")
 @pytest.mark.parametrize(
     ("factory", "error"),
     [
@@ -274,7 +274,7 @@ def restored(keyframe):
     return keyframe.image[0, 0, 2] == 255 and keyframe.steps
 
 
-@pytest.mark.logs("the worker was killed by SIGKILL; it goes on with a new worker at once")
+@pytest.mark.logs("the worker was killed by SIGKILL; continuing with a new worker immediately")
 def test_a_spare_takes_the_place_of_a_killed_worker_at_once(gate, caplog):
     caplog.set_level(logging.INFO)
     with running(fake_dream.make_rehearsing, limits=SPARED) as (renderer, seen):
@@ -293,10 +293,10 @@ def test_a_spare_takes_the_place_of_a_killed_worker_at_once(gate, caplog):
     begun = [keyframe for keyframe in seen.keyframes if keyframe.steps]
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
     assert all(after.pose.log_zoom >= before.pose.log_zoom for before, after in itertools.pairwise(begun))
-    assert caplog.text.count("the dream goes on, after") == 3
+    assert caplog.text.count("the dream continues after") == 3
 
 
-@pytest.mark.logs("the spare worker ended: the worker was killed by SIGKILL; another is made in 0.01 s")
+@pytest.mark.logs("the spare worker ended: the worker was killed by SIGKILL; starting another in 0.01 s")
 def test_a_spare_that_is_killed_is_replaced_and_missed_by_nobody():
     with running(fake_dream.make, limits=SPARED) as (renderer, seen):
         until(lambda: renderer._spare.waits)
@@ -316,7 +316,7 @@ def test_stop_does_not_wait_for_a_spare_that_loads(gate):
         assert not multiprocessing.active_children()
 
 
-@pytest.mark.logs("it goes on with a new worker at once")
+@pytest.mark.logs("continuing with a new worker immediately")
 def test_a_spare_that_loads_is_taken_too(gate):
     with running(fake_dream.make_slow_spare, limits=SPARED) as (renderer, seen):
         until(lambda: workers("spare"))
@@ -337,7 +337,7 @@ def test_no_spare_is_kept_where_the_settings_cannot_be_dreamt(gate):
         assert (renderer.failure, renderer.status().restarts) == ("the disk is gone", 0)
 
 
-@pytest.mark.logs("it goes on with a new worker at once")
+@pytest.mark.logs("continuing with a new worker immediately")
 def test_a_gpu_holds_no_second_network(gate):
     with running(fake_dream.make_on_a_gpu, limits=SPARED) as (renderer, seen):
         until(lambda: renderer._spare.waits)
@@ -362,16 +362,16 @@ def test_the_pause_grows_only_while_workers_die_young(caplog):
     with running(fake_dream.make_short_lived, limits=limits) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
     told = [record.getMessage().rpartition("worker ")[2] for record in caplog.records if record.levelno == logging.WARNING]
-    assert told[:3] == ["at once"] * 3
+    assert told[:3] == ["immediately"] * 3
 
 
-@pytest.mark.logs("RuntimeError: CUDA error", "the GPU fails: the CPU dreams from now on")
+@pytest.mark.logs("RuntimeError: CUDA error", "the GPU fails: the CPU renders from now on")
 def test_after_three_failures_of_the_gpu_the_cpu_dreams():
     with running(fake_dream.make_without_a_gpu_that_works) as (renderer, seen):
         until(lambda: renderer.status().device == "cpu" and seen.where(restored) and seen.keyframes[-1].image[0, 0, 0] > 20)
         status = renderer.status()
     assert status.restarts == 3
-    assert status.reduced == "the GPU failed 3 times in a row: the CPU dreams until the program is started again"
+    assert status.reduced == "the GPU failed 3 times in a row: the CPU renders until the program is restarted"
 
 
 LARGE = CONFIG.model_copy(update={"canvas": CanvasConfig(width=640, height=360)})
@@ -382,14 +382,14 @@ LARGE = CONFIG.model_copy(update={"canvas": CanvasConfig(width=640, height=360)}
 def test_want_of_memory_makes_the_canvas_smaller_for_those_to_come_too():
     with running(fake_dream.make_large, config=LARGE) as (renderer, seen):
         until(lambda: seen.where(lambda keyframe: keyframe.image.shape == (306, 544, 3) and keyframe.steps))
-        assert renderer.status().reduced == "too little memory: a smaller canvas; more is tried again in 10 min"
+        assert renderer.status().reduced == "too little memory: a smaller canvas; next attempt with more in 10 min"
         assert renderer.status().restarts == 0
         os.kill(workers("dream")[0], signal.SIGKILL)
         until(lambda: seen.where(restored))
     assert {keyframe.image.shape for keyframe in seen.where(restored)} == {(306, 544, 3)}
 
 
-@pytest.mark.logs("the system ended the worker for want of memory", "the canvas is one size smaller from now on")
+@pytest.mark.logs("the system killed the worker: out of memory", "the canvas is one size smaller from now on")
 def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smaller_one(monkeypatch):
     monkeypatch.setattr(worker_process.OomKillCounter, "rose", lambda self: True)
     with running(fake_dream.make_killed, config=LARGE) as (_, seen):
@@ -397,8 +397,8 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smal
     assert {keyframe.image.shape for keyframe in seen.where(restored)} == {(306, 544, 3)}
 
 
-@pytest.mark.logs("MemoryError: two are too many", "want of memory: it goes on without bundled")
-@pytest.mark.logs("its picture goes on, its momentum does not")
+@pytest.mark.logs("MemoryError: two are too many", "out of memory: continuing without bundled")
+@pytest.mark.logs("its picture is kept, its momentum is not")
 def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypatch):
     monkeypatch.setattr(degradation, "MEMORY_RETRY_S", 0.5)
     limits = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
@@ -411,9 +411,7 @@ def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypat
         assert renderer.failure == ""
 
 
-@pytest.mark.logs(
-    "3 pictures in a row were not fit to be seen, it holds what is no number: the dream begins anew from its last"
-)
+@pytest.mark.logs("3 unusable pictures in a row, it holds what is no number: the dream restarts from its last")
 def test_spoilt_pictures_are_counted_and_not_shown():
     with running(fake_dream.make_spoilt) as (renderer, seen):
         until(lambda: seen.where(restored))
@@ -452,7 +450,7 @@ def test_a_dream_goes_on_where_another_program_got_to():
     assert seen.keyframes[0].pose.log_zoom > latest.pose.log_zoom
 
 
-@pytest.mark.logs("what was dreamt before was default with other, this is default with fake")
+@pytest.mark.logs("the previous dream used default with other, this one uses default with fake")
 def test_what_another_network_kept_is_told_of_and_left():
     latest = Keyframe(np.full((36, 64, 3), 9, np.uint8), Pose(), time.monotonic(), scene(), 0, 0)
     told = []
@@ -527,7 +525,7 @@ def test_a_subject_that_the_other_network_lacks_is_waited_for():
         assert (renderer.status().error, renderer.status().restarts) == ("", 0)
 
 
-@pytest.mark.logs("the spare worker ended: there is no ink", "the dream cannot go over to", "it goes on as before")
+@pytest.mark.logs("the spare worker ended: there is no ink", "cannot switch to", "the dream continues as before")
 def test_what_cannot_be_prepared_leaves_the_dream_as_it_is(caplog):
     with running(fake_dream.make_by_algorithm, limits=SPARED) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 2)
@@ -541,10 +539,10 @@ def test_what_cannot_be_prepared_leaves_the_dream_as_it_is(caplog):
         renderer.scene(scene(2, WNIDS[1]))
         until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50))
         assert renderer.status().switch_error == ""
-    assert "the dream cannot go over to the best network, ink: there is no ink; it goes on as before" in caplog.text
+    assert "cannot switch to the best network, ink: there is no ink; the dream continues as before" in caplog.text
 
 
-@pytest.mark.logs("the dream cannot go over to the best network, original_2015: RuntimeError: it is not 2015")
+@pytest.mark.logs("cannot switch to the best network, original_2015: RuntimeError: it is not 2015")
 def test_what_fails_before_its_first_picture_is_gone_back_from():
     with running(fake_dream.make_by_algorithm, limits=SPARED) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 2)
@@ -568,7 +566,7 @@ def test_who_goes_back_before_it_is_prepared_has_what_there_was(gate):
         assert renderer.status().switch_failures == 0
 
 
-@pytest.mark.logs("RuntimeError: out of luck", "it goes on with a new worker")
+@pytest.mark.logs("RuntimeError: out of luck", "continuing with a new worker")
 def test_a_dream_that_was_and_never_begins_again_is_given_up_too():
     latest = Keyframe(np.full((36, 64, 3), 9, np.uint8), Pose(), time.monotonic(), scene(), 0, 0)
     renderer = Renderer(CONFIG, 1, factory=fake_dream.make_failing_start, limits=EAGER, latest=latest)

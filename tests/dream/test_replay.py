@@ -233,7 +233,7 @@ def test_the_same_pixels_when_the_canvas_changed_its_size(tmp_path):
     assert own[-1].image.shape == (80, 120, 3)
 
 
-@pytest.mark.logs("a step failed for want of memory here")
+@pytest.mark.logs("a step ran out of memory here")
 def test_a_step_that_failed_is_told_and_survived(tmp_path):
     live = LiveRun(tmp_path, config(), size=(80, 120))
     live.work([(1000.0, scene(0, 0)), (1002.0, Stop())], fails=(10,))

@@ -117,7 +117,7 @@ def test_those_that_end_are_replaced_ever_later_until_one_was_of_use():
     assert stage.spare.left_s == 10.0
 
 
-@pytest.mark.logs("the spare worker ended: it was silent for 100 s; another is made in 10 s, the dream goes on")
+@pytest.mark.logs("the spare worker ended: it was silent for 100 s; starting another in 10 s, the dream continues")
 def test_one_that_loads_without_a_sign_of_life_is_given_up():
     stage = Stage()
     stage.spare.want()
@@ -130,8 +130,8 @@ def test_one_that_loads_without_a_sign_of_life_is_given_up():
     assert stage.made[0].dismissed
 
 
-@pytest.mark.logs("the spare worker cannot be started: Too many open files; another is made in 10 s, the dream goes on")
-@pytest.mark.logs("the spare worker cannot be started: can't start new thread; another is made in 20 s, the dream goes on")
+@pytest.mark.logs("the spare worker cannot be started: Too many open files; starting another in 10 s, the dream continues")
+@pytest.mark.logs("the spare worker cannot be started: can't start new thread; starting another in 20 s, the dream continues")
 def test_one_that_the_system_has_no_room_for_is_tried_again_later():
     stage = Stage()
     stage.spare.want()

@@ -108,7 +108,7 @@ def test_an_estimate_tells_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
     short = dream().estimate(SCENE, PLAN)
     assert not short.fits
     assert not steps.taken, "no step is taken that could not be afforded"
-    assert "10 MB are there" in str(short)
+    assert "10 MB available" in str(short)
 
 
 def test_more_pixels_and_more_tiles_need_more_memory() -> None:

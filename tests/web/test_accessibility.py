@@ -135,7 +135,7 @@ def test_how_it_works(stage: Stage, page: Page) -> None:
 
 
 def test_the_desk(busy: RealStage, page: Page) -> None:
-    busy.tell(problems=("frames come slower than the 25 a second asked for",), given_up=("residual flow",))
+    busy.tell(problems=("frames come slower than the configured 25 per second",), given_up=("residual flow",))
     busy.call("POST", "/api/blocks", {"kind": "user", "value": "troll"})
     busy.call("POST", "/api/blocks", {"kind": "class", "value": "beer"})
     page.goto(f"{busy.server.url}control")

@@ -269,7 +269,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
     expect(presets.get_by_role("button", name="evening")).to_have_attribute("aria-pressed", "true")
     name.fill("evening")
     save.click()
-    expect(page.locator("#outcome.bad")).to_have_text("there is a preset 'evening' already")
+    expect(page.locator("#outcome.bad")).to_have_text("there is already a preset 'evening'")
     expect(save).to_have_text("Write over it")
     save.click()
     expect(page.locator("#outcome")).to_have_text("Saved as evening.")
@@ -303,12 +303,12 @@ def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
 def test_what_other_hands_change_is_shown_and_osc_is_told_of(look: Look, desk: Any) -> None:
     page = desk(SIZES[0])
     expect(page.locator("#look-osc")).to_be_hidden()
-    look.osc = OscStatus("127.0.0.1:9000", 7, 2, "'/x' is no address here")
+    look.osc = OscStatus("127.0.0.1:9000", 7, 2, "'/x' is not a known address")
     look.controls.change({"dream.surge": 6.0, "dream.step": 5.0})
     look.tell()
     expect(page.get_by_label("Surge", exact=True)).to_have_value("6")
     expect(page.get_by_label("Step", exact=True)).to_have_value("5")
-    expect(page.locator("#look-osc")).to_have_text("OSC on 127.0.0.1:9000: 7 heeded, 2 ignored ('/x' is no address here).")
+    expect(page.locator("#look-osc")).to_have_text("OSC on 127.0.0.1:9000: 7 heeded, 2 ignored ('/x' is not a known address).")
 
 
 @pytest.mark.browser

@@ -194,7 +194,7 @@ def test_header_and_tab_say_what_healthz_says(moving: Stage, page: Page) -> None
         moving.status.snapshot = replace(moving.status.snapshot, picture=picture, problems=problems, fps_measured=fps)
         return moving.call("GET", "/healthz").status
 
-    assert turn(PictureState.SLOW, "frames come slower than the 25 a second asked for", 13.2) == 503
+    assert turn(PictureState.SLOW, "frames come slower than the configured 25 per second", 13.2) == 503
     expect(page.locator("#state-text")).to_have_text("slow")
     expect(header).to_contain_text("13 of 25 frames a second")
     expect(page).to_have_title("slow · zoomdream")

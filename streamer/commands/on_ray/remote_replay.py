@@ -67,7 +67,7 @@ class OnNode:
         self._replay = Replay(
             past_run,
             lambda: self._dream.new_dream(plan.seed, start),
-            Motion(config.zoom.speed, config.zoom.rotation),
+            Motion.from_config(config.zoom),
             config,
             sizes=self._dream.size == past_run.begun.size,
             compute_with=compute_with,

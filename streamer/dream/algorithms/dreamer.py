@@ -59,7 +59,7 @@ class Dreamer:
         self._objective, self._device, self._chance = context.objective, device, context.generator
         self._whose = ensemble.name, config.dream.algorithm
         self._noise = np.random.default_rng(seed)
-        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._motion = Motion.from_config(config.zoom)
         self._algorithm = ASCENTS[config.dream.algorithm](context)
         self._fading = Fading(config.dream.crossfade_s, self._surge(config))
         self._waking = Perturbation(self._noise)

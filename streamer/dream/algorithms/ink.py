@@ -82,7 +82,7 @@ class InkDreamer:
         """
         self._ensemble, self._device = ensemble, device
         self._settings, self._dream, self._fit = config.ink, config.dream, config.source.fit
-        self._motion = Motion(config.zoom.speed, config.zoom.rotation)
+        self._motion = Motion.from_config(config.zoom)
         self._chance = torch.Generator().manual_seed(seed)
         self._noise = np.random.default_rng(seed)
         self._objective = EnsembleObjective(ensemble, combine=config.network.combine)

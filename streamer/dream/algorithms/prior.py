@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from streamer.errors import ZoomdreamError
+
 PATCH = 8
 """Side of a patch in pixels."""
 LEVEL = 128.0
@@ -26,7 +28,7 @@ LEVEL = 128.0
 KEYS = ("filters", "nu", "colour")
 
 
-class PriorError(Exception):
+class PriorError(ZoomdreamError):
     """A prior file cannot be read, or photographs cannot be fitted."""
 
 

@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from streamer.errors import ZoomdreamError
+
 Progress = Callable[[int, int | None], None]
 """Called with (bytes so far, bytes in all or None) a few times a second."""
 
@@ -22,7 +24,7 @@ RETRIES = 3
 _LOOK_S = 0.05
 
 
-class DownloadError(Exception):
+class DownloadError(ZoomdreamError):
     """A download failed; a one-line message says why."""
 
 

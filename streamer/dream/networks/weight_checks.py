@@ -15,6 +15,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from streamer.errors import ZoomdreamError
+
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 CLASSIFIERS = {
     "squeezenet1_1": ("classifier.1.weight", (1000, 512, 1, 1)),
@@ -36,7 +38,7 @@ _REBUILT = b"_rebuild_"
 """Part of the pickle of every tensor: the name of the function that makes it."""
 
 
-class NetworkError(Exception):
+class NetworkError(ZoomdreamError):
     """A network is unavailable: its weights are missing, damaged, for another network, or cannot be downloaded."""
 
 

@@ -1,1 +1,1 @@
-"""One dream from its beginning to its end, and what drives it: a script, a journal, a picture, a film."""
+"""One dream from start to end, and its drivers: the live worker, a script, a journal, a picture, a film."""

@@ -1,4 +1,4 @@
-"""Notices that a dream has settled: seen from where the camera stands, it changes far less than when its scene began."""
+"""Detects that the image has converged: with the zoom removed, it changes far less than when its scene began."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from streamer.events import Bump
 from streamer.messages.motion import Pose
 
 LAG_S = 2.0
-"""Seconds over which change is measured: steps have a size, so a settled dream still trembles from one to the next."""
+"""Seconds over which change is measured. Steps have a finite size, so even a converged image trembles from step to step."""
 LOOKS = 8
-"""Looks within that time that are kept; keyframes may come faster."""
+"""Pictures that are kept within that time; keyframes may come faster."""
 WIDTH_PX = 128
-"""Width at which pictures are turned to the same pose; they are compared at a quarter of it, where grain does not count."""
+"""Width at which pictures are warped to the same pose; they are compared at a quarter of it, to ignore grain."""
 MARGIN = 6
-"""One part of so many at each border is not compared: the zoom takes it away."""
+"""Inverse of the share of each border that is not compared, since it zooms out of view."""
 SMOOTHING = 0.3
 QUIET_S = 4.0
-"""Seconds after a wake or a change of scene in which a dream counts as moved, whatever is measured."""
+"""Seconds after a wake-up in which the dream counts as moving, whatever is measured."""
 
 Wake = Literal["off", "noise", "twist", "alternate"]
 
 
 class ConvergenceDetector:
-    """Watches one dream's keyframes and says when to wake it. Pure: it knows the time only as it is told."""
+    """Watches one dream's keyframes and decides when to wake it. Pure: times are arguments."""
 
     CHANGES = ("_looks", "_change", "_liveliest", "_moved_s", "_twist_next")
 
@@ -42,46 +42,46 @@ class ConvergenceDetector:
         self._twist_next = True
 
     def tune(self, settings: DreamConfig) -> None:
-        """Go by other settings from now on."""
+        """Use other settings from now on."""
         self._wake: Wake = settings.wake
         self._share, self._after_s = settings.wake_share, settings.wake_after_s
 
     @property
     def change(self) -> float | None:
-        """Root mean square change within ``LAG_S``, in levels, the zoom taken off; None before it is known."""
+        """RMS change within ``LAG_S``, in levels, with the zoom removed; None before it is known."""
         return self._change
 
     @property
     def peak_change(self) -> float:
-        """The most of that since the scene began."""
+        """The largest change since the scene began."""
         return self._liveliest
 
     def reset(self) -> None:
-        """Another scene has begun: what is lively is found out anew."""
+        """Start again for another scene."""
         self._looks.clear()
         self._change, self._liveliest, self._moved_s = None, 0.0, None
 
     def look(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
-        """See a keyframe.
+        """Measure a keyframe.
 
         Args:
             picture: (H, W, 3) uint8 RGB.
 
         Returns:
-            What to wake the dream with, when it has settled for long enough.
+            What to wake the dream with if it has been converged for long enough, else None.
         """
         if self._wake == "off" or (self._looks and time_s - self._looks[-1][0] < LAG_S / LOOKS):
             return None
         if self._moved_s is None:
             self._moved_s = time_s
-        seen = _small(picture)
-        if self._looks and self._looks[0][2].shape != seen.shape:  # the canvas took another shape
+        small = _small(picture)
+        if self._looks and self._looks[0][2].shape != small.shape:  # the canvas has another aspect ratio
             self._looks.clear()
         while len(self._looks) > 1 and self._looks[1][0] <= time_s - LAG_S:
             self._looks.popleft()
         if self._looks and self._looks[0][0] <= time_s - LAG_S:
-            self._measure(_difference(self._looks[0][2], self._looks[0][1], seen, pose))
-        self._looks.append((time_s, pose, seen))
+            self._measure(_difference(self._looks[0][2], self._looks[0][1], small, pose))
+        self._looks.append((time_s, pose, small))
         if self._change is None or self._change > self._share * self._liveliest:
             self._moved_s = max(self._moved_s, time_s)
             return None
@@ -104,7 +104,7 @@ def _small(picture: np.ndarray) -> np.ndarray:
 
 
 def _difference(before: np.ndarray, old: Pose, after: np.ndarray, new: Pose) -> float:
-    """Root mean square difference of two small pictures in levels, both seen from the new pose."""
+    """Return the RMS difference of two small pictures in levels, both warped to the new pose."""
     height, width = after.shape[:2]
     matrix = zoom.sampling_matrix(old, new, (height, width), (height, width))
     moved = cv2.warpAffine(

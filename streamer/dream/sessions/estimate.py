@@ -1,4 +1,4 @@
-"""What a dream of some size will take, before it is begun: memory by counting, time by taking a step or two."""
+"""Estimates the cost of a dream before it starts: memory by counting, time by timing a few steps."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import Network
 
 CANVAS_BYTES = 200
-"""Per pixel of the canvas at the height of a step: picture, momentum, gradients and their spectra, the leash's maps; measured
-by ``benchmarks/tiles.py``, with some air."""
+"""Peak bytes per canvas pixel in a step: picture, momentum, gradients and their spectra, the maps of the contrast
+normalisation; measured by ``benchmarks/tiles.py``, with some margin."""
 WORKSPACE = 2.0
-"""What a network needs at once on its way back, as a multiple of the activations it keeps; measured likewise."""
+"""Peak memory of a network's backward pass, as a multiple of the activations it keeps; measured in the same way."""
 VIEW_SLACK = 1.6
-"""The area of a randomly enlarged view, against the canvas's, at most."""
+"""Largest area of a randomly enlarged view, relative to the canvas."""
 SET_UP_BYTES = 250_000_000
-"""What is taken once, at the first step: plans, buffers, code."""
+"""Bytes that the first step allocates once: plans, buffers, code."""
 LEAST_TILE_PX = 512
-"""Smaller tiles are mostly what lies around them, and are shown more than they are asked to."""
+"""Smallest tile to count with: smaller ones consist mostly of their margins, so the network sees more than the tile."""
 BASE_BYTES = 450_000_000
-"""What the program itself holds once torch is loaded; only told where the system does not say."""
+"""Bytes of the program itself once torch is loaded; used if the system does not report them."""
 LOOK_PX = 256
 """Side of the picture on which a network's activations are counted."""
 VIEWS = 3
-"""Kinds of steps that an algorithm takes in turn with each network, at most: so many are timed."""
+"""Most kinds of steps that an algorithm takes in turn with each network; this many are timed."""
 SHARE = 0.9
-"""Of the free memory that may be counted on."""
+"""Share of the free memory that may be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a dream will take."""
+    """The estimated cost of a dream."""
 
     seconds: float | None
-    """None where it was not measured: the memory does not suffice, or it is known from earlier."""
+    """None if not measured: memory is too small, or the pace is known from earlier."""
     bytes: int
-    """Of memory on the device that dreams, everything that the program holds there included."""
+    """Memory on the device, including everything that the program already holds there."""
     free_bytes: int | None
-    """What the device has left for it, what the program holds included; None if that cannot be found out."""
+    """Memory of the device that the program can use, including what it already holds; None if unknown."""
 
     @property
     def fits(self) -> bool:
-        """Whether the memory suffices, as far as is known."""
+        """Whether there is enough memory, as far as is known."""
         return self.free_bytes is None or self.bytes <= SHARE * self.free_bytes
 
     @property
     def needs(self) -> str:
-        """Words for the memory."""
-        free = "" if self.free_bytes is None else f" ({gigabytes(self.free_bytes)} are there)"
+        """The memory needed, in words."""
+        free = "" if self.free_bytes is None else f" ({gigabytes(self.free_bytes)} available)"
         return f"about {gigabytes(self.bytes)} of memory{free}"
 
     def __str__(self) -> str:
@@ -64,10 +64,10 @@ class Estimate:
 
 
 def needed_bytes(ensemble: Ensemble, device: torch.device, size: tuple[int, int], tile_px: int) -> int:
-    """Bytes that dreaming a picture of (height, width) takes at its height, with what the program holds already.
+    """Return the peak bytes for a picture of (height, width), including what the program already holds.
 
     Args:
-        tile_px: side of the square that the network is shown at once.
+        tile_px: side of the square tiles that the network sees.
     """
     pixels = size[0] * size[1]
     shown = min(max(tile_px, LEAST_TILE_PX) ** 2 * 1.0, VIEW_SLACK * pixels)
@@ -78,7 +78,7 @@ def needed_bytes(ensemble: Ensemble, device: torch.device, size: tuple[int, int]
 
 
 def kept_per_pixel(network: Network) -> float:
-    """Bytes that the network keeps, for its way back, of each pixel it is shown."""
+    """Return the bytes that the network keeps for its backward pass, per input pixel."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
@@ -96,24 +96,24 @@ def kept_per_pixel(network: Network) -> float:
 
 
 def step_seconds(step: Callable[[], None], device: torch.device, networks: int = 1) -> float:
-    """How long a step takes, as the mean of as many as there are kinds of them with so many networks."""
-    begun = time.perf_counter()
+    """Return the mean seconds per step, over as many steps as there are kinds of them with ``networks`` networks."""
+    began_s = time.perf_counter()
     kinds = VIEWS * networks
     for _ in range(kinds):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - begun) / kinds
+    return (time.perf_counter() - began_s) / kinds
 
 
 def pace_key(config: Config, network: str, device: torch.device) -> str:
-    """What a render's pace depends on besides its size: the processor, torch, the threads, the network and its algorithm."""
+    """Return a key for what a render's pace depends on besides its size: CPU, torch, threads, network and algorithm."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return f"{compute_formats.format_key(config, torch.get_num_threads())} | {network} | {name} | {config.dream.algorithm}"
 
 
 def used_bytes(device: torch.device) -> int:
-    """Bytes that this program holds on a device now."""
+    """Return the bytes that this program currently holds on a device."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
     try:
@@ -123,7 +123,7 @@ def used_bytes(device: torch.device) -> int:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Bytes that a device could give this program in all, what it holds already included; None if that is not known."""
+    """Return the total bytes that this program can use on a device, including what it holds; None if unknown."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device))
@@ -132,7 +132,7 @@ def available_bytes(device: torch.device) -> int | None:
 
 
 def _available() -> int | None:
-    """Of the machine's memory."""
+    """Return the available bytes of the machine's memory; None if unknown."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -146,7 +146,7 @@ def _available() -> int | None:
 
 
 def _container() -> int | None:
-    """Of the container's memory, where there is a limit."""
+    """Return the available bytes of the container's memory; None if it has no limit."""
     for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
         try:
             folder = Path("/sys/fs/cgroup")
@@ -159,7 +159,7 @@ def _container() -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """Words for a time, as exact as an estimate can be: ``8 s``, ``3.2 min``, ``1.5 h``."""
+    """Format a duration with the precision of an estimate: ``8 s``, ``3.2 min``, ``1.5 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
@@ -168,5 +168,5 @@ def duration(seconds: float) -> str:
 
 
 def gigabytes(count: float) -> str:
-    """Words for an amount of memory."""
+    """Format an amount of memory."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{math.ceil(count / 1e6)} MB"

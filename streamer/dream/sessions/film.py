@@ -1,4 +1,4 @@
-"""A film dreamt picture by picture: the dream rides on it, as it does live, without a deadline."""
+"""Renders a film picture by picture: the dream follows its motion, as it does live, without a deadline."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from streamer.messages.network_contents import LayerEntry
 from streamer.messages.scenes import Scene
 
 STEPS = 2
-"""For each picture, where nothing else is asked for."""
+"""Steps per picture if the command does not set them."""
 LONGEST_S = 1.0
-"""Seconds that a picture counts for what fades, at most."""
+"""Longest time between two pictures that counts for fading, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +36,13 @@ class DreamtPicture:
     """A film's picture with the dream on it."""
 
     image: np.ndarray
-    """(H, W, 3) uint8 RGB, of the film's picture's size."""
+    """(H, W, 3) uint8 RGB, of the same size as the film's picture."""
     time_s: float
-    """When it is to be seen."""
+    """Presentation time in seconds."""
 
 
 def film_canvas(config: Config, size: tuple[int, int], device: str) -> tuple[int, int]:
-    """(height, width) of the dream on a film of (height, width): as the settings say, never larger than the film."""
+    """Return the (height, width) of the canvas for a film of (height, width): as the settings say, at most the film's."""
     height, width = size
     video = config.video.model_copy(update={"height": height, "width": width})
     wanted = canvas_size(config.canvas, video, device)
@@ -50,17 +50,17 @@ def film_canvas(config: Config, size: tuple[int, int], device: str) -> tuple[int
 
 
 class FilmDream:
-    """Networks ready to dream films."""
+    """Networks ready to render films."""
 
     def __init__(self, config: Config) -> None:
         """Load the networks.
 
         Raises:
-            NetworkError: its weights cannot be had.
-            DeviceError: the device asked for is not there.
+            NetworkError: the weights are unavailable.
+            DeviceError: the requested device does not exist.
         """
         film = {"kind": "video", "ride": True}
-        # Nothing stands in the dream's way at first: in haste it would only flicker.
+        # No transition boost: there is no earlier scene to replace, and the boost would only flicker.
         dream = config.dream.model_copy(update={"surge": 0.0})
         self.config = config.model_copy(update={"source": config.source.model_copy(update=film), "dream": dream})
         self.device = choose_device(config.device)
@@ -68,12 +68,12 @@ class FilmDream:
 
     @property
     def machine(self) -> str:
-        """What its pace depends on besides the size."""
+        """What the pace depends on besides the size; see ``pace_key``."""
         return pace_key(self.config, self.ensemble.name, self.device)
 
     @property
     def wnids(self) -> Collection[str]:
-        """The classes they can dream."""
+        """WordNet ids of the networks' classes."""
         return self.ensemble.wnids
 
     @property
@@ -82,14 +82,14 @@ class FilmDream:
         return self.ensemble.layer_entries
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the dream on a film of (height, width)."""
+        """Return the (height, width) of the canvas for a film of (height, width)."""
         return film_canvas(self.config, size, self.device.type)
 
     def new_dream(self, scene: Scene, canvas: tuple[int, int], seed: int) -> Session:
-        """A dream of a scene that rides, at its beginning.
+        """Return a new dream of a scene that follows a film.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
+            DreamError: the network does not have one of the scene's targets, or the algorithm cannot follow a film.
         """
         algorithm = self.config.dream.algorithm
         if not ALGORITHMS[algorithm].rides:
@@ -98,13 +98,13 @@ class FilmDream:
         return Session.of(make, Motion(1.0, 0.0), DreamStarted(self.ensemble.name, self.device.type, 0, canvas), scene)
 
     def estimate(self, scene: Scene, first: SourcePicture, steps: int, *, trial: bool = True) -> Estimate:
-        """What dreaming one picture will take; some steps are taken to find out, if the memory suffices for them.
+        """Estimate the cost of one picture; this takes some steps if there is enough memory for them.
 
         Args:
-            trial: whether to find out how long it takes.
+            trial: whether to measure the time.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         canvas = self.canvas((first.image.shape[0], first.image.shape[1]))
         needed = needed_bytes(self.ensemble, self.device, canvas, self.config.dream.tile_px) + 10 * first.image.nbytes
@@ -117,16 +117,16 @@ class FilmDream:
         return replace(found, seconds=one_s * steps)
 
     def begin(self, size: tuple[int, int], scene: Scene, steps: int, seed: int) -> FilmRun:
-        """Set out on a film of pictures of (height, width), with so many steps for each.
+        """Start a film of pictures of (height, width), with ``steps`` steps for each.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets, or the algorithm does not ride.
+            DreamError: the network does not have one of the scene's targets, or the algorithm cannot follow a film.
         """
         return FilmRun(self.new_dream(scene, self.canvas(size), seed), steps, self.config.source.mix)
 
 
 class FilmRun:
-    """A film being dreamt; it can be gone on with after any picture (``saved_state``)."""
+    """A film being rendered; it can be saved and resumed after any picture (``saved_state``)."""
 
     CHANGES = ("_session", "_before_s")
 
@@ -135,11 +135,11 @@ class FilmRun:
         self._before_s: float | None = None
 
     def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> DreamtPictures:
-        """Dream on the pictures of the film, one after the other, of which so many are done."""
+        """Render on the film's pictures in turn, skipping the first ``done``, which are finished."""
         return DreamtPictures(self, itertools.islice(pictures, done, None))
 
     def dream(self, picture: SourcePicture) -> DreamtPicture:
-        """Dream on the next picture, of the film's size and with a higher number and time than the one before."""
+        """Render on the next picture, of the film's size and with a higher number and time than the previous one."""
         session, before_s = self._session, picture.time_s if self._before_s is None else self._before_s
         dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
         self._before_s = picture.time_s
@@ -149,8 +149,8 @@ class FilmRun:
         return DreamtPicture(self._laid(picture.image, session.keyframe()), picture.time_s)
 
     def _laid(self, image: np.ndarray, keyframe: Keyframe) -> np.ndarray:
-        """What was dreamt, laid on the film's picture at that one's own size: its detail stays sharp."""
-        assert keyframe.ridden is not None, "it rides"
+        """Add the change that the dream made to the film's picture at full size, so that its detail stays sharp."""
+        assert keyframe.ridden is not None, "the dream follows a film"
         mix = self._mix
         dreamt = keyframe.image
         if mix == 1 and dreamt.shape == image.shape:
@@ -162,17 +162,17 @@ class FilmRun:
 
 
 class DreamtPictures(Iterator[DreamtPicture]):
-    """Dreams on pictures as they come."""
+    """Renders on pictures as they come."""
 
     can_checkpoint = True
-    """It can be gone on with after any."""
+    """Whether it can be saved and resumed after every picture."""
 
     def __init__(self, run: FilmRun, pictures: Iterator[SourcePicture]) -> None:
         self._run, self._pictures = run, pictures
         self._next: SourcePicture | None = None
 
     def more(self) -> bool:
-        """Whether there is another picture; it is read, and not yet dreamt on."""
+        """Return whether there is another picture; this reads it."""
         if self._next is None:
             self._next = next(self._pictures, None)
         return self._next is not None

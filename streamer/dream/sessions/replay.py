@@ -1,4 +1,4 @@
-"""A past run dreamt again, event by event as its journal tells."""
+"""Renders a past run again, event by event from its journal."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ log = logging.getLogger(__name__)
 
 
 class Replay:
-    """Does again what was done to a dream.
+    """Repeats the events of a past run.
 
     Args:
-        make: Puts the dream together as the run's worker did.
-        motion: How the camera moved at the start.
-        config: The settings at the start; the usual ones if not given.
-        sizes: Whether the canvas takes the sizes it had; else it keeps its own.
-        compute_with: Has the dream compute with so many threads.
-        latest: What the run went on from; None where it began by itself.
-        kept: What was kept of that besides.
+        make: Builds the dream as the run's worker did.
+        motion: The camera's motion at the start.
+        config: The settings at the start; the defaults if not given.
+        sizes: Whether the canvas takes the recorded sizes; else it keeps its own.
+        compute_with: Sets the number of threads that the dream computes with.
+        latest: The keyframe that the run resumed from; None if it started a new dream.
+        kept: The dream's state at that keyframe.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Replay:
         )
         self._keeps = frozenset(_keeps(past_run))
         self.compared = self.alike = 0
-        """Keyframes whose pixels the journal knows, and those of them that came out the same."""
+        """Keyframes whose checksum is in the journal, and those of them whose pixels are the same."""
 
     def keyframes(self, from_ms: int = 0) -> Iterator[Keyframe]:
-        """Dream the run again; keyframes' times are seconds since its start.
+        """Render the run again; the times of keyframes are seconds since its start.
 
         Args:
-            from_ms: what was done before this moment is passed over: the dream begins there, with what was on air.
+            from_ms: events before this moment are skipped: the dream starts there, with the scene that was on air.
         """
         session, begun = self._session, False
         for number, past_run in enumerate(self._past_run.keyframes):
@@ -75,10 +75,10 @@ class Replay:
             begun = True
             for event in past_run.events:
                 if isinstance(event, StepFailed):
-                    log.warning("a step failed for want of memory here: from now on the pixels may differ from those shown")
+                    log.warning("a step ran out of memory here: from now on the pixels may differ from those shown")
                 try:
                     session.apply(event)
-                except DreamError as error:  # it was so when the run was live
+                except DreamError as error:  # the live run had the same error
                     log.warning("%s", error)
             if number in self._keeps:
                 session.keep()
@@ -90,7 +90,7 @@ class Replay:
 
 
 def _keeps(past_run: RecordedRun) -> Iterator[int]:
-    """The keyframes, by their place, with which a worker kept what a later one took up."""
+    """Yield the indices of the keyframes whose state a later worker resumed from."""
     for number, keyframe in enumerate(past_run.keyframes):
         for event in keyframe.events:
             if isinstance(event, DreamStarted) and event.resumed and event.kept is not None:

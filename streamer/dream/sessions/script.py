@@ -1,4 +1,4 @@
-"""The dream without a deadline: keyframes at exact moments of a video, the same for the same seed on the same device."""
+"""Renders keyframes of a script without a deadline, at exact times of a video; repeatable for a seed and a device."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from streamer.messages.network_contents import LayerEntry
 from streamer.messages.scenes import Scene
 
 STEPS_PER_S = 10
-"""Steps for one second of video when the settings leave it open."""
+"""Steps per second of video if the settings leave it open."""
 
 
 def steps_and_interval(dream: DreamConfig) -> tuple[int, float]:
-    """Steps per keyframe, and seconds of video from one keyframe to the next.
+    """Return the steps per keyframe, and the seconds of video between keyframes.
 
-    The algorithm of 2015 moves its camera only when its steps for a keyframe are done: all else would be the same picture.
+    The algorithm of 2015 moves its camera only after all steps of a keyframe, so it has a default number of its own.
     """
     asked: int | str = dream.steps_per_keyframe
     if asked == "auto":
@@ -48,29 +48,29 @@ def steps_and_interval(dream: DreamConfig) -> tuple[int, float]:
 
 
 class OfflineDream:
-    """Networks ready to dream a video."""
+    """Networks ready to render a video."""
 
     def __init__(self, config: Config) -> None:
         """Load the networks.
 
         Raises:
-            NetworkError: its weights cannot be had.
-            DeviceError: the device asked for is not there.
+            NetworkError: the weights are unavailable.
+            DeviceError: the requested device does not exist.
         """
         self._config = config
         self._device = choose_device(config.device)
         self.ensemble: Ensemble = load(config.network, self._device)
         self.size = canvas_size(config.canvas, config.video, self._device.type)
-        """(height, width) of the picture being dreamt."""
+        """(height, width) of the canvas."""
 
     @property
     def wnids(self) -> Collection[str]:
-        """The classes it can dream."""
+        """WordNet ids of the networks' classes."""
         return self.ensemble.wnids
 
     @property
     def machine(self) -> str:
-        """What its pace depends on besides the size."""
+        """What the pace depends on besides the size; see ``pace_key``."""
         return pace_key(self._config, self.ensemble.name, self._device)
 
     @property
@@ -89,13 +89,13 @@ class OfflineDream:
         return self._device.type
 
     def estimate(self, scene: Scene, *, trial: bool = True) -> Estimate:
-        """What a keyframe will take; some are dreamt to find out.
+        """Estimate the cost of a keyframe.
 
         Args:
-            trial: whether to find out how long it takes.
+            trial: whether to take some steps to measure the time.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         found = Estimate(
             None,
@@ -112,37 +112,37 @@ class OfflineDream:
         )
 
     def new_dream(self, seed: int, start: np.ndarray | None = None) -> Dreaming:
-        """A dream at its beginning; arguments as ``keyframes`` has them."""
+        """Return a new dream; for the arguments see ``keyframes``."""
         return make_dreamer(self.ensemble, self._config, self.size, self._device, seed, start)
 
     def keyframes(self, scene_at: Callable[[float], Scene], seed: int, start: np.ndarray | None = None) -> Keyframes:
-        """Dream for ever, one keyframe after the other; the first, at 0 s, is what the dream starts from.
+        """Render keyframes without end; the first, at 0 s, is the starting picture.
 
         Args:
-            scene_at: what is to be dreamt at a second of the video.
+            scene_at: returns the scene at a second of the video.
             seed: of everything random.
             start: (H, W, 3) uint8 picture to start from, of any size; None for coloured noise.
 
         Raises:
-            DreamError: the network has not got one of the first scene's targets.
+            DreamError: the network does not have one of the first scene's targets.
         """
         dream = self._config.dream
-        motion = Motion(self._config.zoom.speed, self._config.zoom.rotation)
+        motion = Motion.from_config(self._config.zoom)
         begun = DreamStarted(self.network, self.device, 0, self.size)
         session = Session.of(lambda: self.new_dream(seed, start), motion, begun, scene_at(0.0), ConvergenceDetector(dream))
         return Keyframes(session, scene_at, *steps_and_interval(dream))
 
 
 class Keyframes(Iterator[Keyframe]):
-    """The keyframes of a script's dream, without end; they can be gone on with from any of them (``saved_state``)."""
+    """The keyframes of a script, without end; they can be saved and resumed after any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_number")
     can_checkpoint = True
-    """They can be gone on with from any."""
+    """Whether they can be saved and resumed after every keyframe."""
 
     def __init__(self, session: Session, scene_at: Callable[[float], Scene], steps: int, interval_s: float) -> None:
         self._session, self._scene_at, self._steps, self._interval_s = session, scene_at, steps, interval_s
-        self._number = -1  # of the last
+        self._number = -1  # of the last keyframe
 
     def __next__(self) -> Keyframe:
         if self._number >= 0:
@@ -151,11 +151,11 @@ class Keyframes(Iterator[Keyframe]):
         return replace(self._session.keyframe(), time_s=self._number * self._interval_s)
 
     def step(self) -> None:
-        """Take a step aside, to see how long it takes."""
+        """Take one step, to time it."""
         self._session.apply(1000 * self._interval_s / self._steps)
 
     def _dream_on(self) -> None:
-        """From one keyframe to the next."""
+        """Take the steps from one keyframe to the next."""
         for step in range(self._steps):
             scene = self._scene_at(self._number * self._interval_s + step * self._interval_s / self._steps)
             if scene != self._session.scene:

@@ -1,10 +1,10 @@
-"""One dream from its beginning to its end: what happens to it, event by event, and its keyframes.
+"""One dream from start to end: its events, in order, and its keyframes.
 
-Who drives it only decides which events come, and when a keyframe is due: the live worker by the clock, a script by moments of a
-video, a replay by a journal, a picture and a film by their own count. The same events give the same pixels.
+A driver decides which events come and when a keyframe is due: the live worker by the clock, a script by times of a video, a
+replay by a journal, a picture and a film by their own count. The same events give the same pixels.
 
-The camera moves at the first step of each keyframe, by all the time since it last moved. To resample the picture takes a fourth
-of the time of a small network and blurs it a little each time, and between keyframes nobody sees it.
+The camera moves at the first step of each keyframe, by all the time since it last moved. Resampling the picture takes a quarter
+of the time of a small network and blurs the picture a little, and between keyframes it would not be visible.
 """
 
 from __future__ import annotations
@@ -31,48 +31,47 @@ from streamer.settings_live import IncompatibleSettings, laid_over
 log = logging.getLogger(__name__)
 
 NOTHING = Scene(0, ())
-"""What keyframes show before the first scene."""
+"""The scene of keyframes before the first scene."""
 BLUR = 40
-"""A picture begun anew is blurred over one part of so many of its height: shapes and colours stay, detail is dreamt again."""
+"""Divides the picture's height to give the blur radius of a restart, which keeps shapes and colours but not detail."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingKeyframe:
-    """A keyframe whose picture is on its way."""
+    """A keyframe whose picture is being copied. For its other fields see ``Keyframe``."""
 
     copy: Copy
-    """Its picture."""
+    """The copy of its picture."""
     pose: Pose
     time_s: float
     scene: Scene
     number: int
     steps: int
     ridden: SourcePicture | None
-    """As ``Keyframe`` has them."""
     events: tuple[DreamEvent, ...]
-    """What led to it from the keyframe before."""
+    """The events since the previous keyframe."""
 
 
 class Session:
     """A dream in progress. Not thread-safe.
 
     Args:
-        make: Puts the dream together; called for each ``DreamStarted``.
-        motion: How the camera moves at first.
-        config: The settings that it is put together with; the usual ones if not given.
-        at_s: When the dream begins, on the driver's clock.
-        latest: What an earlier session's last keyframe showed, taken up by a ``DreamStarted`` that resumes.
-        kept: What was kept of that session besides, for a ``DreamStarted`` that says so.
-        sleep: Watches keyframes for a dream that has settled; None leaves it alone.
-        sizes: Whether the canvas takes the sizes that events tell; else it keeps its own.
-        compute_with: Has the dream compute with so many threads.
+        make: Builds the dream; called for each ``DreamStarted``.
+        motion: The camera's motion at first.
+        config: The settings that the dream is built with; the defaults if not given.
+        at_s: Start of the dream, on the driver's clock.
+        latest: The last keyframe of an earlier session, for a ``DreamStarted`` that resumes from it.
+        kept: The dream's state at that keyframe, for a ``DreamStarted`` that resumes with it.
+        sleep: Detects that the dream has converged; None never wakes it.
+        sizes: Whether the canvas takes the sizes of the events; else it keeps its own.
+        compute_with: Sets the number of threads that the dream computes with.
     """
 
     CHANGES = (
         *("_moved_ms", "_posed_ms", "_waiting_ms", "_motion", "_scene", "_steps", "_number", "_reseeds"),
         *("_dreamer", "_sleep"),
     )
-    """Offline, where nothing is resumed by acts: what led to a keyframe is not asked for."""
+    """The state saved by offline renders, which do not record events."""
 
     def __init__(
         self,
@@ -100,45 +99,45 @@ class Session:
         self._steps = self._number = self._reseeds = 0
         self._coming: list[DreamEvent] = []
         self.events: tuple[DreamEvent, ...] = ()
-        """What led from the keyframe before the last to the last."""
+        """The events between the last two keyframes."""
 
     @property
     def dreamer(self) -> Dreaming:
         """The dream itself, from the first ``DreamStarted`` on."""
-        assert self._dreamer is not None, "every dream begins with a Begun"
+        assert self._dreamer is not None, "every dream begins with a DreamStarted"
         return self._dreamer
 
     @property
     def rider(self) -> VideoRider | None:
-        """The dream, where it rides on a moving picture."""
+        """The dream if it follows a moving source, else None."""
         return self._dreamer if isinstance(self._dreamer, VideoRider) else None
 
     @property
     def scene(self) -> Scene | None:
-        """What is dreamt; None before the first."""
+        """The current scene; None before the first."""
         return self._scene
 
     @property
     def config(self) -> Config:
-        """The settings that it goes by."""
+        """The current settings."""
         return self._config
 
     @property
     def time_s(self) -> float:
-        """How far the dream has got, on the driver's clock."""
+        """The dream's time, on the driver's clock."""
         return self._origin_s + self._moved_ms / 1000
 
     def start_at(self, at_s: float) -> None:
-        """Let the dream begin now: what was waited for before is not made up for."""
+        """Set the start of the dream to now, so that the time before does not count."""
         self._origin_s, self._moved_ms, self._posed_ms, self._waiting_ms = at_s, 0.0, 0.0, 0.0
 
     def apply(self, event: DreamEvent) -> None:
-        """Let something happen to the dream.
+        """Apply an event to the dream.
 
         Raises:
-            DreamError: the network has not got one of a scene's targets, or settings do not go together; the dream goes on as
-                before.
-            Exception: what a step raises; it is not counted then.
+            DreamError: the network does not have one of a scene's targets, or settings contradict each other; the dream
+                continues as before.
+            Exception: raised by a step; the step is not counted.
         """
         match event:
             case int() | float():
@@ -169,11 +168,11 @@ class Session:
             case Reseeded():
                 self._reseed(event)
             case StepFailed():
-                pass  # nobody can tell what it left behind
+                pass  # its effect on the picture is unknown
         self._coming.append(event)
 
     def skip(self, event: DreamEvent) -> None:
-        """Keep of an event what counts later, without dreaming it."""
+        """Apply only what matters later of an event, without rendering."""
         match event:
             case int() | float():
                 self._moved_ms += event
@@ -192,29 +191,29 @@ class Session:
         self._posed_ms = self._moved_ms
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        """Go on upon a picture of a moving source, the same as before or a newer one, ``dt_s`` seconds after the last time."""
-        assert self.rider is not None, "asked of dreams that ride"
+        """Move the dream onto a picture of a moving source, the same or a newer one, ``dt_s`` seconds after the last call."""
+        assert self.rider is not None, "only dreams with a moving source can do this"
         self.rider.ride(picture, dt_s)
 
     def restore(self, picture: np.ndarray, pose: Pose) -> None:
-        """Go on from another picture, (H, W, 3) 0..255, and its pose."""
+        """Continue from another picture, (H, W, 3) 0..255, and its pose."""
         self.dreamer.restore(picture, pose)
 
     def keep(self) -> DreamState:
-        """Keep what it takes besides the last keyframe to go on from there, for a ``DreamStarted`` that says so."""
+        """Save and return the dream's state at the last keyframe, for a ``DreamStarted`` that resumes with it."""
         self._kept = self.dreamer.keep()
         return self._kept
 
     @property
     def fault(self) -> str:
-        """What is wrong with the picture so that it should be no keyframe; empty when nothing is."""
+        """Why the picture is unusable as a keyframe; empty if it is usable."""
         return self.dreamer.fault()
 
     def keyframe(self, *, watch: bool = True) -> Keyframe:
-        """The dream as it is now; it is woken where it has settled.
+        """Return a keyframe of the dream as it is now; wake the dream if it has converged.
 
         Args:
-            watch: whether it may be woken.
+            watch: whether the dream may be woken.
         """
         return self.finish(self.begin(), watch=watch)
 
@@ -235,10 +234,10 @@ class Session:
         return begun
 
     def finish(self, begun: PendingKeyframe, *, watch: bool = True) -> Keyframe:
-        """The keyframe that was begun, waited for; the dream is woken where it has settled.
+        """Wait for a keyframe that was begun and return it; wake the dream if it has converged.
 
         Args:
-            watch: whether it may be woken.
+            watch: whether the dream may be woken.
         """
         self._latest = keyframe = Keyframe(
             begun.copy.array(), begun.pose, begun.time_s, begun.scene, begun.number, begun.steps, ridden=begun.ridden
@@ -246,12 +245,12 @@ class Session:
         self.events = begun.events
         pose = keyframe.pose
         if self._sleep is not None and watch and (bump := self._sleep.look(keyframe.time_s, pose, keyframe.image)):
-            log.info("the dream had settled: woken by %s", "a twist" if bump.twist else "noise")
+            log.info("the dream had converged: woken by %s", "a twist" if bump.twist else "noise")
             self.apply(bump)
         return keyframe
 
     def start_midway(self) -> None:
-        """Begin in the middle, with what counts of the events that were passed over."""
+        """Start in the middle of a run, with the state that the skipped events lead to."""
         self._dreamer = self._make()
         if self._sizes and self._size is not None:
             self._dreamer.resize(self._size)
@@ -270,10 +269,10 @@ class Session:
         scene: Scene,
         sleep: ConvergenceDetector | None = None,
     ) -> Session:
-        """A session that has begun, with its first scene; its times count from 0.
+        """Return a session that has started, with its first scene; its times count from 0.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         session = cls(make, motion, sleep=sleep)
         session.apply(begun)
@@ -283,7 +282,7 @@ class Session:
     def _begin(self, begun: DreamStarted) -> None:
         self._dreamer, self._motion, self._config = self._make(), self._motion_at_first, self._config_at_first
         own = self._dreamer.size
-        self._waiting_ms, self._moved_ms = 0.0, self._posed_ms  # what came after the latest keyframe's move nobody has seen
+        self._waiting_ms, self._moved_ms = 0.0, self._posed_ms  # time after the last keyframe's move was never visible
         if begun.resumed and self._latest is not None:
             if self.rider is not None and self._latest.ridden is not None:
                 self.rider.ride(self._latest.ridden, 0.0)
@@ -298,11 +297,11 @@ class Session:
         self._moved_ms += ms
         self._steps += 1
         still = self.rider is not None or (self._motion.speed == 1 and self._motion.rotation == 0)
-        if still or self.dreamer.pose != before:  # it moves once for several steps
+        if still or self.dreamer.pose != before:  # the camera moves once for several steps
             self._posed_ms = self._moved_ms
 
     def _reseed(self, event: Reseeded) -> None:
-        """Begin anew where the camera stands, with chance as it is: the same again would only be spoilt again."""
+        """Restart at the current pose. The random state continues, since the same numbers would fail again."""
         size, pose, latest = self.dreamer.size, self.dreamer.pose, self._latest
         self._reseeds += 1
         if event.noise or latest is None:
@@ -334,7 +333,7 @@ class Session:
         try:
             self.dreamer.scene(scene)
         except DreamError:
-            self._scene = self._scene or scene  # better a picture without it than none
+            self._scene = self._scene or scene  # a picture without the target is better than none
             raise
         self._scene = scene
         if self._sleep is not None:

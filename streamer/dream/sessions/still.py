@@ -1,7 +1,7 @@
-"""A picture dreamt where it stands: octaves from coarse to fine, each handing what it dreamt on to the next.
+"""Renders a still picture: octaves from coarse to fine, each passing its detail on to the next.
 
-As DeepDream did it in 2015: the picture is shrunk, dreamt, and what was added, the detail, is enlarged and laid on the next
-larger picture, so that large shapes come from small pictures and fine ones from large ones.
+This is DeepDream's method of 2015: the dream runs on a reduced picture, and the detail it adds is enlarged and added to the
+next larger picture, so that large shapes come from small pictures and fine ones from large ones.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from streamer.messages.network_contents import LayerEntry
 from streamer.messages.scenes import Scene
 
 STEP_S = 0.1
-"""Seconds of a dream that an iteration stands for: of what is told in seconds, such as how fast scenes fade."""
+"""Seconds of dream time per iteration, for settings in seconds such as the speed of fading."""
 LEAST_PX = 48
-"""Shorter side under which an octave is left out: nothing can be seen in less."""
+"""Shorter side below which an octave is left out: a network cannot see anything in it."""
 OCTAVE_ITERATIONS = 10
-"""In each of several octaves, where nothing else is asked for; as DeepDream had it."""
+"""Default iterations in each of several octaves; the same as in DeepDream."""
 COARSEST = 0.6
-"""Shorter side of the coarsest octave, where their number is left open, as a share of what the network was trained on."""
+"""Shorter side of the coarsest octave if their number is open, relative to the size that the network was trained on."""
 TRIAL_PX = 1920 * 1080
-"""Pixels of the picture on which steps are timed, at most: in 8K three of them would be minutes of silence. Past this, steps
-take as long as their pixels: 4K was measured at 4.2 times full HD."""
+"""Most pixels of the picture on which steps are timed: in 8K three of them would take minutes. Beyond this, the time is
+proportional to the pixels: 4K takes 4.2 times as long as full HD (measured)."""
 
 
 def octave_sizes(size: tuple[int, int], octaves: int, scale: float) -> tuple[tuple[int, int], ...]:
-    """The (height, width) of each octave, smallest first; the last is the size itself.
+    """Return the (height, width) of each octave, smallest first; the last is ``size``.
 
     Args:
-        octaves: how many; those that would be too small to see anything in are left out.
-        scale: how much larger each is than the one before.
+        octaves: number of octaves; those smaller than ``LEAST_PX`` are left out.
+        scale: size ratio from each octave to the next.
     """
     shrunk = [(round(size[0] / scale**n), round(size[1] / scale**n)) for n in range(1, octaves)]
     return (*reversed([small for small in shrunk if min(small) >= LEAST_PX]), size)
 
 
 def trial_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The (height, width) at which the steps of a picture are timed: its own, or one of the same shape of ``TRIAL_PX``."""
+    """Return the (height, width) at which a picture's steps are timed: its own, reduced to ``TRIAL_PX`` if it is larger."""
     shrunk = min(1.0, math.sqrt(TRIAL_PX / math.prod(size)))
     return round(size[0] * shrunk), round(size[1] * shrunk)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """At which sizes a picture is dreamt, and for how long."""
+    """The sizes at which a picture is rendered, and the iterations."""
 
     sizes: tuple[tuple[int, int], ...]
     """(height, width) of the octaves, smallest first; the last is the picture's own."""
     iterations: int
-    """Steps in each octave."""
+    """Iterations in each octave."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Iterations in all."""
+        """Total number of iterations."""
         return len(self.sizes) * self.iterations
 
     def __str__(self) -> str:
@@ -88,12 +88,12 @@ class Plan:
 def make_plan(
     settings: DreamConfig, trained_px: int, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None
 ) -> Plan:
-    """How to dream a picture of (height, width).
+    """Return the plan for a picture of (height, width).
 
     Args:
         trained_px: side of the pictures that the network was trained on.
-        iterations: in each octave; None for what is usual.
-        octaves: None for what the settings say; ``auto`` is as many as there is room for with ``deepdream``, else one.
+        iterations: iterations in each octave; None for the default.
+        octaves: number of octaves; None for the settings, where ``auto`` means as many as fit for ``deepdream``, else one.
     """
     facts, scale = ALGORITHMS[settings.algorithm], settings.octave_scale
     if octaves is None:
@@ -107,16 +107,16 @@ def make_plan(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StillIteration:
-    """A picture as far as it is dreamt."""
+    """A picture after an iteration."""
 
     iteration: int
-    """Over all octaves, from 1."""
+    """Number of the iteration over all octaves, from 1."""
     _session: Session
     _base: np.ndarray
     _whole: np.ndarray
 
     def picture(self) -> np.ndarray:
-        """The picture now, (H, W, 3) uint8 RGB, at its full size; only until the next stage is asked for."""
+        """Return the picture, (H, W, 3) uint8 RGB, at full size; valid only until the next iteration."""
         dreamt = self._session.dreamer.picture()
         if dreamt.shape == self._whole.shape:
             return dreamt
@@ -126,17 +126,17 @@ class StillIteration:
 
 
 class StillDream:
-    """Networks ready to dream pictures."""
+    """Networks ready to render still pictures."""
 
     def __init__(self, config: Config) -> None:
         """Load the networks.
 
         Raises:
-            NetworkError: its weights cannot be had.
-            DeviceError: the device asked for is not there.
+            NetworkError: the weights are unavailable.
+            DeviceError: the requested device does not exist.
         """
         still = {"speed": 1.0, "rotation": 0.0}
-        # A picture has nothing before it that would have to be got rid of.
+        # No transition boost: a picture has no earlier scene to replace.
         dream = {"surge": 0.0, "octaves": 1}
         self._asked = config.dream
         self.config = config.model_copy(
@@ -147,12 +147,12 @@ class StillDream:
 
     @property
     def machine(self) -> str:
-        """What its pace depends on besides the size."""
+        """What the pace depends on besides the size; see ``pace_key``."""
         return pace_key(self.config, self.ensemble.name, self.device)
 
     @property
     def wnids(self) -> Collection[str]:
-        """The classes they can dream."""
+        """WordNet ids of the networks' classes."""
         return self.ensemble.wnids
 
     @property
@@ -166,26 +166,26 @@ class StillDream:
         return self.ensemble.layer_entries
 
     def new_dream(self, scene: Scene, size: tuple[int, int], seed: int, start: np.ndarray | None = None) -> Session:
-        """A dream of a scene at its beginning.
+        """Return a new dream of a scene.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         make = partial(make_dreamer, self.ensemble, self.config, size, self.device, seed, start)
         return Session.of(make, Motion(1.0, 0.0), DreamStarted(self.ensemble.name, self.device.type, 0, size), scene)
 
     def plan(self, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None) -> Plan:
-        """How to dream a picture of (height, width); as ``make_plan`` says."""
+        """Return the plan for a picture of (height, width); see ``make_plan``."""
         return make_plan(self._asked, self.ensemble.first.trained_px, size, iterations, octaves)
 
     def estimate(self, scene: Scene, plan: Plan, *, trial: bool = True) -> Estimate:
-        """What a plan will take; some steps are taken to find out, if the memory suffices for them.
+        """Estimate the cost of a plan; this takes some steps if there is enough memory for them.
 
         Args:
-            trial: whether to find out how long it takes.
+            trial: whether to measure the time.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         needed = needed_bytes(self.ensemble, self.device, plan.size, self.config.dream.tile_px)
         found = Estimate(None, needed, available_bytes(self.device))
@@ -199,14 +199,15 @@ class StillDream:
     def dream(
         self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int, shown: Collection[int] | None = None
     ) -> StillIterations:
-        """Dream a picture, iteration by iteration.
+        """Render a picture, iteration by iteration.
 
         Args:
             picture: (H, W, 3) uint8 RGB, of the plan's size.
-            shown: the iterations whose pictures are wanted besides the last; None for all. Here all can be had anyway.
+            shown: the iterations whose pictures the caller needs besides the last; None for all. Not used here, since all of
+                them are available.
 
         Raises:
-            DreamError: the network has not got one of the scene's targets.
+            DreamError: the network does not have one of the scene's targets.
         """
         base = shrunk(picture, plan.sizes[0])
         session = self.new_dream(scene, plan.sizes[0], seed, np.clip(np.rint(base), 0, 255).astype(np.uint8))
@@ -214,11 +215,11 @@ class StillDream:
 
 
 class StillIterations(Iterator[StillIteration]):
-    """A picture being dreamt, iteration by iteration; it can be gone on with after any of them (``saved_state``)."""
+    """A picture being rendered, iteration by iteration; it can be saved and resumed after any of them (``saved_state``)."""
 
     CHANGES = ("_session", "_octave", "_step")
     can_checkpoint = True
-    """It can be gone on with after any."""
+    """Whether it can be saved and resumed after every iteration."""
 
     def __init__(self, session: Session, picture: np.ndarray, plan: Plan) -> None:
         self._session, self._picture, self._plan = session, picture, plan
@@ -233,11 +234,11 @@ class StillIterations(Iterator[StillIteration]):
         return StillIteration(self._octave * self._plan.iterations + self._step, self._session, self._base, self._picture)
 
     def went_on(self) -> None:
-        """What was saved has been put back."""
+        """Recompute the base picture after the saved state was restored."""
         self._base = shrunk(self._picture, self._plan.sizes[self._octave])
 
     def _next_octave(self) -> None:
-        """Hand the detail on to the next larger picture."""
+        """Pass the detail on to the next larger picture."""
         if self._octave + 1 == len(self._plan.sizes):
             raise StopIteration
         detail = self._session.dreamer.picture().astype(np.float32) - self._base
@@ -248,12 +249,12 @@ class StillIterations(Iterator[StillIteration]):
 
 
 def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture (H, W, 3) uint8 at (height, width), as float32."""
+    """Scale an (H, W, 3) uint8 picture to (height, width); return it as float32."""
     return resized(picture.astype(np.float32), size)
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale (h, w, 3) float32 values to (height, width), smoothly, anti-aliased where they shrink."""
+    """Scale (h, w, 3) float32 values to (height, width): bicubic, anti-aliased when shrinking."""
     if picture.shape[:2] == size:
         return picture
     planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]

@@ -1,4 +1,4 @@
-"""Dreams in progress as ``saved_state`` writes them down: what is torch's as arrays."""
+"""Codecs for ``saved_state`` that turn torch's objects of a dream in progress into arrays."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from streamer.saved_state import Codec
 
 
 class TensorCodec:
-    """Tensors, put back where they were."""
+    """Saves tensors, and restores them on their device."""
 
     name = "tensor"
 
     def encode(self, value: object) -> np.ndarray | None:
-        """Its values; a tensor that is no part of a gradient."""
+        """Return a tensor's values; None if ``value`` is not a tensor."""
         return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else None
 
     def decode(self, array: np.ndarray, existing: object) -> object:
-        """A tensor of its own, on the device of the one before; on the CPU where there was none."""
-        made = torch.from_numpy(array).clone()  # in torch's own memory, whose alignment its kernels count on
+        """Return a new tensor on the device of the existing one; on the CPU if there is none."""
+        made = torch.from_numpy(array).clone()  # in memory that torch allocates, since its kernels rely on the alignment
         return made.to(existing.device) if isinstance(existing, torch.Tensor) else made
 
 
 class GeneratorCodec:
-    """Where torch's generators stand."""
+    """Saves and restores the state of torch's random generators."""
 
     name = "chance"
 
     def encode(self, value: object) -> np.ndarray | None:
-        """Its state."""
+        """Return a generator's state; None if ``value`` is not a generator."""
         return value.get_state().numpy() if isinstance(value, torch.Generator) else None
 
     def decode(self, array: np.ndarray, existing: object) -> object:
-        """The generator that is there, put where it stood: others share it."""
+        """Restore the state of the existing generator, which other objects share, and return it."""
         if not isinstance(existing, torch.Generator):
-            raise TypeError("there is no generator to put where it stood")
+            raise TypeError("there is no generator to restore the state of")
         return existing.set_state(torch.from_numpy(array.copy()))
 
 

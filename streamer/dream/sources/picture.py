@@ -24,6 +24,7 @@ from streamer.dream.sources.deep_colour import (
 )
 from streamer.dream.sources.icc_profiles import IccProfile, ProfileError, lab_to_srgb
 from streamer.dream.sources.picture_formats import AVIF_BRANDS, HEIF_BRANDS, INSTALL_HEIF, RAW, ftyp_brand
+from streamer.errors import ZoomdreamError
 from streamer.media.tone_mapping import Transfer
 from streamer.media.transparency import on_backdrop
 
@@ -37,8 +38,10 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 """Exceptions that Pillow's decoders raise."""
 
 
-class SourceError(Exception):
+class SourceError(ZoomdreamError):
     """A source cannot be read; the message names it and says what to do."""
+
+    wrong_call = True
 
 
 def read_image(path: Path) -> np.ndarray:

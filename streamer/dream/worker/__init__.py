@@ -1,1 +1,1 @@
-"""The process that dreams, and who starts, feeds and watches it."""
+"""The worker process, which renders the dream, and the renderer, which starts, feeds and watches it."""

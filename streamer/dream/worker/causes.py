@@ -1,7 +1,7 @@
-"""Why a step or a worker failed, as far as that decides what to do about it. No torch: its errors are known by their names.
+"""Classifies failures of steps and workers by what to do about them. No torch: its errors are recognised by name.
 
-What torch says for want of memory depends on who asked for it: its own allocators, C++ (``std::bad_alloc``), oneDNN, cuBLAS,
-cuDNN. Of CUDA's errors all but that one leave the process without a device.
+When memory runs out, the message depends on the library that allocated it: torch's own allocators, C++ (``std::bad_alloc``),
+oneDNN, cuBLAS or cuDNN. After any other CUDA error the process can no longer use the GPU.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from enum import Enum
 
 
 class Cause(Enum):
-    """What kind of failure it was."""
+    """The cause of a failure."""
 
     OTHER = "other"
     MEMORY = "memory"
-    """There was not enough of it; less work may cure it."""
+    """Out of memory; a smaller canvas or fewer networks may fit."""
     DEVICE = "device"
-    """The GPU, its driver or its libraries: only a new process may use it again."""
+    """The GPU, its driver or its libraries failed; only a new process can use the GPU again."""
 
 
 NO_MEMORY = (
@@ -28,13 +28,13 @@ NO_MEMORY = (
     "bad_alloc",
     "alloc_failed",
 )
-"""What a RuntimeError for want of memory says, in small letters."""
+"""Parts of the message of a RuntimeError that mean out of memory, in lower case."""
 DEVICE = ("cuda error", "cuda driver", "cudnn", "cublas", "cusolver", "cufft", "nvrtc", "device-side assert", "nvml")
-"""What one of a GPU says."""
+"""Parts of the message of a RuntimeError that mean a GPU failure, in lower case."""
 
 
 def diagnose(error: BaseException) -> Cause:
-    """The kind of a failure."""
+    """Return the cause of a failure."""
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, MemoryError) or "OutOfMemoryError" in names or getattr(error, "errno", None) == errno.ENOMEM:
         return Cause.MEMORY

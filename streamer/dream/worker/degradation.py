@@ -1,8 +1,8 @@
-"""What the dream does without so that its workers live: some of the canvas, a network, the GPU. Pure: told why they ended.
+"""Decides what the dream gives up so that its workers survive: canvas size, a network or the GPU. Pure.
 
-Want of memory takes one step at a time: the canvas gets smaller, and where it is at its least, the last of several networks is
-left out. After a while without, the latest of these is taken back. CUDA's errors need a new process; after three of them in a
-row the processor dreams until the program is started again.
+Each time memory runs out, the canvas gets one level smaller; at its minimum, the last of several networks is left out. After
+``MEMORY_RETRY_S`` the latest of these measures is undone. A CUDA error takes a new process; after three of them in a row the
+CPU renders until the program is restarted.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.step_scheduler import MEMORY_RETRY_S, StepScheduler
 
 DEVICE_FAILURES = 3
-"""Of a GPU, one after the other, before the processor takes over."""
+"""GPU failures in a row after which the CPU takes over."""
 
 
 class Degradation:
-    """What is done without now.
+    """The current reductions.
 
     Args:
-        config: The settings as they are meant.
+        config: The settings without reductions.
         clock: Monotonic seconds.
     """
 
@@ -34,15 +34,15 @@ class Degradation:
         self._since_s = 0.0
         self._cpu = False
         self.level = 0
-        """By how many levels the canvas is smaller than usual."""
+        """Number of levels by which the canvas is smaller than usual."""
 
     def set_config(self, config: Config) -> None:
-        """Go by other settings from the next worker on, with all of their networks."""
+        """Use other settings, with all of their networks, from the next worker on."""
         self._wanted_config, self._networks, self._fewer = config, (), 0
 
     @property
     def config(self) -> Config:
-        """The settings to dream by."""
+        """The settings with the reductions applied."""
         config = self._wanted_config
         if self._cpu:
             config = config.model_copy(update={"device": "cpu"})
@@ -53,32 +53,32 @@ class Degradation:
 
     @property
     def told(self) -> str:
-        """What is done without and why, in one line; empty when nothing is."""
+        """The reductions and their reasons, in one line; empty when there are none."""
         parts = []
         if self._cpu:
-            parts.append(f"the GPU failed {DEVICE_FAILURES} times in a row: the CPU dreams until the program is started again")
+            parts.append(f"the GPU failed {DEVICE_FAILURES} times in a row: the CPU renders until the program is restarted")
         if self.level or self._fewer:
             less = ["a smaller canvas"] if self.level else []
             less += [f"no {' and '.join(self._networks[-self._fewer :])}"] if self._fewer else []
             left_s = max(0.0, self._since_s + MEMORY_RETRY_S - self._clock())
-            parts.append(f"too little memory: {' and '.join(less)}; more is tried again in {left_s / 60:.0f} min")
+            parts.append(f"too little memory: {' and '.join(less)}; next attempt with more in {left_s / 60:.0f} min")
         return "; ".join(parts)
 
     def begun(self, network: str) -> None:
-        """A worker begins to dream with these networks."""
+        """Note the networks that a worker has started with."""
         if not self._fewer:
             self._networks = tuple(split_names(network))
 
     def stumbled(self, level: int) -> None:
-        """A worker made its canvas smaller for want of memory, and dreams on."""
+        """Note that a worker ran out of memory, made its canvas smaller and continues."""
         self.level, self._since_s = max(0, level), self._clock()
 
     def ended(self, cause: Cause, dreamt_s: float, device: str) -> str:
-        """A worker ended; what is done without from now on, in a few words, empty when nothing more is.
+        """Decide on a further reduction after a worker has failed; return it in a few words, empty if there is none.
 
         Args:
-            dreamt_s: how long it had dreamt.
-            device: where; empty if it did not come so far.
+            dreamt_s: seconds for which the worker rendered.
+            device: the device it used; empty if it failed before it chose one.
         """
         if cause is Cause.DEVICE:
             if device == "cpu":
@@ -87,7 +87,7 @@ class Degradation:
             if self._failures < DEVICE_FAILURES or self._cpu:
                 return ""
             self._cpu, self.level = True, 0
-            return "the CPU dreams from now on"
+            return "the CPU renders from now on"
         self._failures = 0
         if cause is not Cause.MEMORY:
             return ""
@@ -96,13 +96,13 @@ class Degradation:
             return "the canvas is one size smaller from now on"
         if len(self._networks) - self._fewer > 1:
             self._fewer, self._since_s = self._fewer + 1, self._clock()
-            return f"it goes on without {self._networks[-self._fewer]}"
+            return f"continuing without {self._networks[-self._fewer]}"
         return ""
 
     def look(self) -> bool:
-        """Take back what was long enough done without; returns whether that takes a new worker.
+        """Undo the latest reduction if it is old enough; return whether that takes a new worker.
 
-        A canvas grows by itself, in the worker.
+        A larger canvas takes none: the worker enlarges it by itself.
         """
         if not (self.level or self._fewer) or self._clock() - self._since_s < MEMORY_RETRY_S:
             return False
@@ -114,7 +114,7 @@ class Degradation:
         return False
 
     def _smaller(self, device: str) -> bool:
-        """Whether there is a smaller canvas."""
+        """Return whether the canvas can be made smaller."""
         config = self._wanted_config
         size = canvas_size(config.canvas, config.video, "cpu" if self._cpu else device)
         return StepScheduler(config.dream, size, frame_s=1 / config.video.fps, level=self.level).out_of_memory()

@@ -1,4 +1,4 @@
-"""What a worker is to do, and which commands tell it so."""
+"""The state that a worker should reach, and the commands that lead there."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from streamer.messages.scenes import Scene
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """What a worker is to do."""
+    """The state that a worker should reach."""
 
     motion: Motion
     scene: Scene | None = None
     tuned: Tuned = UNTUNED
-    """The settings that it goes by, as they differ from those it was begun with."""
+    """The live settings that differ from those the worker was started with."""
     paused: bool = False
     bumps: int = 0
-    """How many were asked for so far."""
+    """Number of bumps requested so far."""
     twists: int = 0
-    """Likewise."""
+    """Number of twists requested so far."""
     inspections: int = 0
-    """Likewise."""
+    """Number of inspections requested so far."""
     resource_limit: ResourceLimit = NO_LIMIT
-    """How much it is to take of the machine."""
+    """How much of the machine the worker may use."""
 
-    def after(self, told: DesiredState) -> list[Command]:
-        """The commands for what a worker that was told that has not been told yet."""
+    def after(self, sent: DesiredState) -> list[Command]:
+        """Return the commands that bring a worker from the state that was last sent to this one."""
         changes: list[Command] = []
-        if self.motion != told.motion:
+        if self.motion != sent.motion:
             changes.append(self.motion)
-        if self.tuned != told.tuned:
+        if self.tuned != sent.tuned:
             changes.append(self.tuned)
-        if self.scene is not None and self.scene != told.scene:
+        if self.scene is not None and self.scene != sent.scene:
             changes.append(self.scene)
-        if self.paused != told.paused:
+        if self.paused != sent.paused:
             changes.append(Pause(self.paused))
-        if self.bumps != told.bumps:
+        if self.bumps != sent.bumps:
             changes.append(Bump())
-        if self.twists != told.twists:
+        if self.twists != sent.twists:
             changes.append(Bump(twist=True))
-        if self.inspections != told.inspections:
+        if self.inspections != sent.inspections:
             changes.append(Inspect())
-        if self.resource_limit != told.resource_limit:
+        if self.resource_limit != sent.resource_limit:
             changes.append(self.resource_limit)
         return changes

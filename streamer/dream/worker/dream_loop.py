@@ -1,4 +1,4 @@
-"""The dreaming loop of the worker process: commands in, keyframes out."""
+"""The main loop of the worker process: commands in, keyframes out."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from streamer.dream.worker.protocol import (
     StoredState,
 )
 from streamer.dream.worker.step_scheduler import StepScheduler
+from streamer.errors import ZoomdreamError
 from streamer.events import Bump, DreamStarted, Idle, Reseeded, Resized, StepFailed, ThreadsChanged, Tuned
 from streamer.messages.keyframes import Keyframe
 from streamer.messages.motion import Motion
@@ -45,39 +46,39 @@ from streamer.messages.scenes import Scene
 log = logging.getLogger(__name__)
 
 MAX_DT_S = 30.0
-"""The longest stretch the camera is moved at once: after a longer silence the picture would be one blurred spot."""
+"""Longest time by which one step moves the camera: after a longer silence the picture would be a blur."""
 BEAT_S = 0.25
-"""Seconds between signs of life while nothing else is to be said."""
+"""Seconds between heartbeats."""
 TIDY_S = 60.0
-"""Seconds after which freed memory is handed back."""
+"""Seconds between returns of freed memory to the system."""
 STILL_S = 0.5
-"""Seconds between pictures while paused, which tell that the camera stands."""
+"""Seconds between keyframes while paused; they show that the camera stands still."""
 KEEP_S = 0.25
-"""Seconds from one picture with which momentum and chance are sent, for another worker to go on from, to the next."""
+"""Seconds between keyframes that carry momentum and random state, from which another worker can resume."""
 SPOILT = 3
-"""Pictures that may be spoilt one after the other before the dream is begun anew."""
+"""Unusable pictures in a row after which the dream restarts."""
 INSPECTED = 50
-"""So many times as long as a look at a step took nobody gets another: it costs the dream a fiftieth of its time at most."""
+"""After an inspection the next one waits this many times its duration, so inspecting costs at most a fiftieth of the time."""
 RESEEDS = 3
-"""How often it is begun anew, at first from its last good picture, then from noise, before another worker is to try."""
+"""Restarts, first from the last good picture, then from noise, before the worker fails."""
 
 
-class UnusablePictureError(Exception):
-    """Whatever it begins from, the dream becomes no picture; its message says what is wrong with it."""
+class UnusablePictureError(ZoomdreamError):
+    """The dream gives unusable pictures whatever it restarts from; the message says what is wrong with them."""
 
 
 class Inbox:
-    """What the renderer sent, in order; slots that were given back lie apart."""
+    """Commands from the renderer, in order, and the free slots."""
 
     def __init__(self) -> None:
         self.free: deque[int] = deque(range(SLOTS))
-        """Slots of the ring to write to."""
+        """Slots that can be written to."""
         self.kept_free = True
-        """Whether the place for what is kept can be written to."""
+        """Whether the state slot can be written to."""
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()  # no capacity: the renderer sends little before a beat
 
     def put(self, command: Command) -> None:
-        """Take in a command, in any thread."""
+        """Add a command; may be called from any thread."""
         if isinstance(command, FreeSlot) and command.slot == STATE_SLOT:
             self.kept_free = True
         elif isinstance(command, FreeSlot):
@@ -86,7 +87,7 @@ class Inbox:
             self._commands.put(command)
 
     def take(self, timeout_s: float) -> Command | None:
-        """The next command, waited for if need be; None when there is none in time."""
+        """Return the next command; wait for it up to ``timeout_s``, then return None."""
         try:
             return self._commands.get(timeout=timeout_s) if timeout_s > 0 else self._commands.get_nowait()
         except queue.Empty:
@@ -94,15 +95,15 @@ class Inbox:
 
 
 class DreamLoop:
-    """Drives a session by the clock.
+    """Drives a session in real time.
 
     Args:
-        motion: How the camera moves at first.
-        config: The settings that it was begun with; the usual ones if not given.
-        resume: Where an earlier worker got to.
-        feed: Pictures to ride on.
-        sleep: Watches for a dream that has settled; None leaves it alone.
-        clock: Monotonic seconds, the pictures' time.
+        motion: The camera's motion at first.
+        config: The settings at first; the defaults if not given.
+        resume: Where an earlier worker stopped; None for a new dream.
+        feed: Pictures of a moving source.
+        sleep: Detects that the dream has converged; None never wakes it.
+        clock: Monotonic seconds, the time of keyframes.
     """
 
     def __init__(
@@ -127,10 +128,10 @@ class DreamLoop:
         self._tuned: Tuned | None = None  # settings that wait for the next keyframe
         self._beaten_s = self._tidied_s = began_s = clock()
         self._kept_s = began_s - KEEP_S
-        self._sets_up = False  # whether the next step does
+        self._sets_up = False  # whether the next step sets something up
         self._spoilt = self._reseeds = 0  # in a row
-        self._inspect = False  # whether somebody wants to see what a step is made of
-        self._inspect_s = began_s  # from when on there is time for that
+        self._inspect = False  # whether an inspection was requested
+        self._inspect_s = began_s  # earliest time for it
         self._fresh = resume is None
         latest = kept = kept_ago = None
         if resume is not None:
@@ -147,17 +148,17 @@ class DreamLoop:
             sleep=sleep,
             compute_with=dream.compute_with,
         )
-        self._coming: tuple[PendingKeyframe, StoredState | None] | None = None  # a keyframe whose picture is on its way
+        self._coming: tuple[PendingKeyframe, StoredState | None] | None = None  # a keyframe whose picture is being copied
         self._threads = dream.threads
         begun = DreamStarted(dream.network, dream.device, dream.threads, scheduler.size, not self._fresh, kept_ago, dream.form)
         self._session.apply(begun)
 
     def run(self) -> None:
-        """Dream until told to stop.
+        """Render until ``Stop`` arrives.
 
         Raises:
-            Exception: what a step raised, unless a smaller canvas cures it.
-            UnusablePictureError: the dream was begun anew several times, and its pictures are still none to be seen.
+            Exception: raised by a step, unless a smaller canvas helps.
+            UnusablePictureError: the pictures are still unusable after several restarts.
         """
         dream = self._dream
         self._send(Ready(dream.network, dream.device, dream.wnids, dream.layers, dream.nearest))
@@ -166,7 +167,7 @@ class DreamLoop:
         if self._fresh:
             self._session.start_at(self._clock())
             self._publish()
-            self._deliver()  # the first step prepares a lot
+            self._deliver()  # now, since the first step takes long
         while not self._stopped:
             began = self._clock()
             if self._paused:
@@ -190,7 +191,7 @@ class DreamLoop:
             if self._stopped or self._paused:
                 return
             self._step()
-            self._deliver()  # it was copied meanwhile
+            self._deliver()  # the copy was made during the step
         self._publish()
         if self._clock() - self._tidied_s >= TIDY_S:
             return_freed_memory()
@@ -200,17 +201,17 @@ class DreamLoop:
             self._resize()
 
     def _show_step(self) -> None:
-        """Show what a step is made of, where somebody asked and there is time; the dream is not changed by it."""
+        """Inspect a step if that was requested and is due; this does not change the dream."""
         began_s = self._clock()
         if not self._inspect or self._stopped or began_s < self._inspect_s:
             return
         self._inspect, dreamer, view = False, self._dream.dreamer, None
         if isinstance(dreamer, Inspectable):
-            self._deliver()  # nobody's picture waits for it
+            self._deliver()  # so that no picture waits for the inspection
             self._set_up()
             try:
                 view = dreamer.inspect()
-            except Exception as error:  # whatever it is: nobody's dream is to end for a look at it
+            except Exception as error:  # no failed inspection may end the dream
                 if diagnose(error) is Cause.MEMORY:
                     self._dream.free_memory()
                 log.warning("a step cannot be shown: %s", in_one_line(error))
@@ -218,7 +219,7 @@ class DreamLoop:
         self._send(Inspected(view))
 
     def _tune(self) -> None:
-        """Go by the settings that came since the last keyframe, if any did."""
+        """Apply the settings that came since the last keyframe, if any did."""
         tuned, self._tuned = self._tuned, None
         if tuned is None:
             return
@@ -235,7 +236,7 @@ class DreamLoop:
         self._set_up()
 
     def _set_up(self) -> None:
-        """Tell that the next step may take long."""
+        """Report that the next step may take long."""
         self._sets_up = True
         self._beat()
 
@@ -263,7 +264,7 @@ class DreamLoop:
             self._scheduler.took(self._clock() - now)
 
     def _ride(self, dt_s: float) -> None:
-        """Go on upon the newest picture of a moving source."""
+        """Move the dream onto the newest picture of a moving source."""
         rider = self._session.rider
         if rider is None or self._feed is None:
             return
@@ -273,15 +274,15 @@ class DreamLoop:
             self._session.ride(picture, dt_s)
 
     def _whole_ms(self, until_s: float) -> int:
-        """Milliseconds from where the dream has got to up to a moment: whole ones, so that they can be told exactly."""
+        """Return the milliseconds from the dream's time to ``until_s``: whole ones, which the journal records exactly."""
         return max(0, math.floor((until_s - self._session.time_s) * 1000))
 
     def _stand(self) -> None:
-        """Let time pass without the camera."""
+        """Let time pass without moving the camera."""
         self._session.apply(Idle(self._whole_ms(self._clock())))
 
     def _publish(self) -> None:
-        """Send the picture, unless all slots are taken: then a later one is newer."""
+        """Begin to send a keyframe, unless all slots are taken: a later picture is newer anyway."""
         self._deliver()
         if self._session.scene is None or not self._inbox.free or self._is_spoilt():
             return
@@ -291,7 +292,7 @@ class DreamLoop:
             self._deliver()
 
     def _deliver(self) -> None:
-        """Send the picture that is on its way, if there is one; by now it should have come."""
+        """Send the pending keyframe, if there is one; its picture should be copied by now."""
         coming, self._coming = self._coming, None
         if coming is None:
             return
@@ -301,7 +302,7 @@ class DreamLoop:
         height, width = image.shape[:2]
         self._frame_slots.write(slot, image if ridden is None else np.concatenate([image, ridden.image]))
         on = None if ridden is None else (ridden.number, ridden.time_s)
-        told = (
+        about = (
             keyframe.pose,
             keyframe.time_s,
             keyframe.scene,
@@ -310,10 +311,10 @@ class DreamLoop:
             self._session.events,
             on,
         )
-        self._send(KeyframeReady(slot, (height, width), *told, kept))
+        self._send(KeyframeReady(slot, (height, width), *about, kept))
 
     def _is_spoilt(self) -> bool:
-        """Whether nobody should see the picture. That is told, and too often in a row the dream is begun anew."""
+        """Return whether the picture is unusable; if so report it, and restart the dream after several in a row."""
         fault = self._session.fault
         if not fault:
             self._spoilt = self._reseeds = 0
@@ -324,17 +325,15 @@ class DreamLoop:
             return True
         self._spoilt, self._reseeds = 0, self._reseeds + 1
         if self._reseeds > RESEEDS:
-            raise UnusablePictureError(f"the picture is spoilt, begun anew or not: {fault}")
+            raise UnusablePictureError(f"the picture stays unusable after restarts: {fault}")
         noise = self._reseeds > 1
-        source = "noise, for its last good picture did not help" if noise else "its last good picture, blurred"
-        self._send(
-            NonFatalError(f"{SPOILT} pictures in a row were not fit to be seen, {fault}: the dream begins anew from {source}")
-        )
+        source = "noise, since its last good picture did not help" if noise else "its last good picture, blurred"
+        self._send(NonFatalError(f"{SPOILT} unusable pictures in a row, {fault}: the dream restarts from {source}"))
         self._session.apply(Reseeded(noise))
         return True
 
     def _keep(self) -> StoredState | None:
-        """Put what it takes to go on from this picture where another worker will find it, if that is due."""
+        """Store the state from which another worker can resume at this picture, if that is due."""
         if not self._inbox.kept_free or self._clock() - self._kept_s < KEEP_S:
             return None
         kept = StoredState.put(self._frame_slots, self._session.keep())
@@ -347,7 +346,7 @@ class DreamLoop:
         self._beaten_s = self._clock()
 
     def _listen(self, seconds: float) -> None:
-        """Obey what there is, and what comes within some seconds; give signs of life."""
+        """Obey the commands that wait or come within ``seconds``; send heartbeats."""
         until = self._clock() + seconds
         while not self._stopped:
             now = self._clock()
@@ -357,7 +356,7 @@ class DreamLoop:
             if command is not None:
                 self._obey(command)
                 if isinstance(command, Scene | Pause):
-                    return  # no reason to rest any longer
+                    return  # no reason to wait any longer
             elif now >= until:
                 return
 
@@ -385,7 +384,7 @@ class DreamLoop:
                 self._stopped = True
 
     def _save(self, resource_limit: ResourceLimit) -> None:
-        """Take so much of the machine from now on."""
+        """Use this much of the machine from now on."""
         self._scheduler.save(resource_limit.share)
         threads = max(1, self._dream.threads - resource_limit.threads_fewer)
         if self._dream.threads and threads != self._threads:
@@ -394,6 +393,6 @@ class DreamLoop:
 
 
 def in_one_line(error: BaseException) -> str:
-    """An exception in one line."""
+    """Return an exception's type and message in one line."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ConfigRejected) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,8 +1,8 @@
-"""Pictures from one process to another through shared memory.
+"""Passes pictures from one process to another through shared memory.
 
-A slot belongs to the worker until it says, over the pipe, that a picture lies in it, and again once the renderer says that it
-was copied out: nobody ever reads what is being written. When the renderer lags and all slots are taken, pictures are left out,
-and the next one after that is the newest.
+A slot belongs to the worker until it reports, over the pipe, that the slot holds a picture, and again once the renderer reports
+that it has copied the picture: so nothing is read while it is written. When the renderer lags and all slots are taken, pictures
+are skipped, and the next one sent is the newest.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from streamer.dream.shared_memory import Memory
 
 SLOTS = 3
-"""One being written, one on its way, one being read."""
+"""Number of slots: one being written, one in transit, one being read."""
 
 
 STATE_SLOT = SLOTS
-"""Number of the place for what is kept of a dream besides its pictures; given back as slots are."""
+"""Number of the slot for the dream's state; it is freed like the other slots."""
 ALIGNMENT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayPlace:
-    """Where an array lies in the place for what is kept."""
+    """Where an array is in the state slot."""
 
     name: str
     offset: int
@@ -34,11 +34,13 @@ class ArrayPlace:
 
 
 class FrameSlots:
-    """Slots of equal size in one block of shared memory; pickled as an argument of a new process, it is the same one there.
+    """Slots of equal size, and one for the dream's state, in a block of shared memory.
+
+    Pickled as an argument of a new process, it refers to the same memory there.
 
     Args:
-        slot_bytes: The largest picture a slot holds.
-        kept_bytes: The most that is kept besides.
+        slot_bytes: Size of the largest picture.
+        kept_bytes: Size of the state slot.
     """
 
     def __init__(self, slot_bytes: int, kept_bytes: int = 0, memory: Memory | None = None) -> None:
@@ -49,7 +51,7 @@ class FrameSlots:
         return FrameSlots, (self.slot_bytes, self.kept_bytes, self._memory)
 
     def write(self, slot: int, image: np.ndarray) -> None:
-        """Put an (H, W, 3) uint8 picture into a slot.
+        """Write an (H, W, 3) uint8 picture to a slot.
 
         Raises:
             ValueError: it does not fit.
@@ -59,11 +61,11 @@ class FrameSlots:
         np.ndarray(image.shape, np.uint8, self._memory.buffer, slot * self.slot_bytes)[...] = image
 
     def read(self, slot: int, size: tuple[int, int]) -> np.ndarray:
-        """A copy, (H, W, 3) uint8, of the (height, width) picture in a slot."""
+        """Return a copy, (H, W, 3) uint8, of the picture of (height, width) in a slot."""
         return np.ndarray((*size, 3), np.uint8, self._memory.buffer, slot * self.slot_bytes).copy()
 
     def write_state(self, arrays: Mapping[str, np.ndarray]) -> tuple[ArrayPlace, ...] | None:
-        """Put arrays into the place for what is kept; where they lie, or None where there is no room for them."""
+        """Write arrays to the state slot; return where they are, or None if they do not fit."""
         places, end = [], 0
         for name, array in arrays.items():
             places.append(ArrayPlace(name, end, array.shape, array.dtype.str))
@@ -75,13 +77,13 @@ class FrameSlots:
         return tuple(places)
 
     def read_state(self, places: tuple[ArrayPlace, ...]) -> dict[str, np.ndarray]:
-        """Copies of the arrays that lie there, by name."""
+        """Return copies of arrays in the state slot, by name."""
         return {place.name: self._at(place).copy() for place in places}
 
     def _at(self, place: ArrayPlace) -> np.ndarray:
-        offset = SLOTS * self.slot_bytes + place.offset  # numpy minds no crooked address
+        offset = SLOTS * self.slot_bytes + place.offset  # may be unaligned, which numpy allows
         return np.ndarray(place.shape, np.dtype(place.dtype), self._memory.buffer, offset)
 
     def close(self) -> None:
-        """Let go of the memory; it is gone when both sides have."""
+        """Release the memory; it is freed once both sides have done so."""
         self._memory.close()

@@ -1,4 +1,4 @@
-"""Whether the system ended processes for want of memory, as Linux counts it; elsewhere nobody can tell."""
+"""Reads the kernel's count of out-of-memory kills. Linux only; elsewhere it is unknown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LOOK_S = 1.0
-"""Seconds from one look at the counters to the next while a process lives: what is counted after the last was its end."""
+"""Seconds between reads of the counter while a process lives. A kill after the last read is taken for the end of it."""
 _COUNT = re.compile(r"^oom_kill (\d+)$", re.M)
 
 
 class OomKillCounter:
-    """Watches the counter of processes that were ended for want of memory, in this process's group, or else on the machine.
+    """Watches the number of out-of-memory kills in this process's control group, or else on the machine.
 
     Args:
-        root: Where the file systems ``/proc`` and ``/sys`` are found.
+        root: The folder that contains ``proc`` and ``sys``.
         clock: Monotonic seconds.
     """
 
@@ -28,12 +28,12 @@ class OomKillCounter:
         self._looked_s = clock()
 
     def look(self) -> None:
-        """The process lives: what is counted so far was not its end. It is cheap to call often."""
+        """Take the current count as the baseline while the process is alive. Cheap to call often."""
         if self._clock() - self._looked_s >= LOOK_S:
             self._looked_s, self._before = self._clock(), self._seen()
 
     def rose(self) -> bool | None:
-        """Whether a process was ended for want of memory since the last look; None where that cannot be known."""
+        """Return whether a process was killed since the baseline because memory ran out; None if that is unknown."""
         before, self._before = self._before, self._seen()
         return None if before is None or self._before is None else self._before > before
 
@@ -49,7 +49,7 @@ def _count(file: Path) -> int | None:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Where it may be counted, the narrowest first: control groups of version 2, of version 1, the machine."""
+    """Yield the files that may hold the counter, narrowest scope first: control groups v2, v1, then the machine."""
     groups = root / "sys/fs/cgroup"
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -57,7 +57,7 @@ def _files(root: Path) -> Iterator[Path]:
         lines = []
     for line in lines:
         _, kinds, path = (*line.split(":", 2), "", "")[:3]
-        if not kinds:  # in a container the group may be the root of what is seen
+        if not kinds:  # in a container the group may be the visible root
             yield from (groups / place / "memory.events" for place in (path.lstrip("/"), ""))
         elif "memory" in kinds.split(","):
             yield from (groups / "memory" / place / "memory.oom_control" for place in (path.lstrip("/"), ""))

@@ -1,7 +1,7 @@
-"""Where workers compute: here, or on a cluster. Told how they do, it says where the next one is to be; no processes here.
+"""Decides where the next worker runs: on this machine or on a cluster. Pure: it learns how the workers do, and starts none.
 
-While the cluster has none, this machine dreams if the settings say so. The cluster is tried again after growing pauses, by a
-spare worker, which takes over once it is prepared.
+While no worker runs on the cluster, this machine renders if the settings allow it. A spare worker tries the cluster again after
+increasing pauses, and takes over once it is prepared.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from streamer.messages.renderer_status import LinkStatus
 
 @dataclass(frozen=True, slots=True)
 class PlacementLimits:
-    """How often a cluster is tried."""
+    """How often the cluster is tried."""
 
     pause_s: float = 3.0
-    """Before it is tried again where it had no place; doubles with each time until a worker dreamt there."""
+    """Seconds before the next try after a failure; doubles with each failure until a worker renders there."""
     pause_most_s: float = 60.0
+    """Longest pause."""
 
 
 class Placement:
-    """For one thread at a time, but for ``told``.
+    """Where the current and the next workers run. Not thread-safe, except for reading ``told``.
 
     Args:
-        settings: Where workers are meant to be.
+        settings: Where workers should run.
         clock: Monotonic seconds.
     """
 
@@ -40,8 +41,8 @@ class Placement:
         self._due_s = 0.0  # from when on the cluster may be tried
         self._linked: LinkReport | None = None  # of the worker at work
         self._at_work: ClusterPlacement | None = None
-        self.told: LinkStatus | None = LinkStatus("", "no worker has begun there yet") if self._remote else None
-        """How it stands; None where no cluster is asked for."""
+        self.told: LinkStatus | None = LinkStatus("", "no worker has started there yet") if self._remote else None
+        """Status of the link; None if the settings ask for no cluster."""
 
     @property
     def _remote(self) -> bool:
@@ -49,32 +50,32 @@ class Placement:
 
     @property
     def _stays(self) -> bool:
-        """Whether nobody is to dream here."""
+        """Whether this machine must not render."""
         return self._settings.fallback == "none"
 
     def next(self) -> ClusterPlacement | None:
-        """Where a worker that is waited for is to be; None for here."""
+        """Return the place of a worker that is needed now; None for this machine."""
         if not self._remote or not (self._stays or self._clock() >= self._due_s):
             return None
         return ClusterPlacement(self._settings)
 
     def spare(self, device: str) -> tuple[ClusterPlacement | None, PrepareMode]:
-        """Where the spare is to be, and how far it prepares.
+        """Return the place of the spare, None for this machine, and how far it prepares.
 
         Args:
-            device: what the worker at work has: a second network is held in a computer's memory, but not in that of a GPU.
+            device: the active worker's device. RAM has room for a second network, a GPU's memory may not.
         """
         usual = PrepareMode.SPARE if device == "cpu" else PrepareMode.SPARE_LIGHT
         if not self._remote:
             return None, usual
-        if self._at_work is None:  # here for want of another place
+        if self._at_work is None:  # this machine is the fallback
             return (ClusterPlacement(self._settings), PrepareMode.SPARE) if self._clock() >= self._due_s else (None, usual)
         if self._linked is not None and self._linked.free_nodes and self._clock() >= self._due_s:
             return ClusterPlacement(self._settings, (self._linked.node,)), PrepareMode.SPARE
         return (ClusterPlacement(self._settings) if self._stays else None), PrepareMode.SPARE_LIGHT
 
     def is_better(self, spare: ClusterPlacement | None) -> bool:
-        """Whether another spare than this one, which computes there, could be had now: on the cluster, on another node."""
+        """Return whether a better spare than the given one is possible now: on the cluster, or on another node."""
         if not self._remote or self._clock() < self._due_s:
             return False
         if self._at_work is None:
@@ -82,31 +83,31 @@ class Placement:
         return bool(self._linked is not None and self._linked.free_nodes and (spare is None or not spare.avoid))
 
     def relieves(self, spare: ClusterPlacement | None) -> bool:
-        """Whether a spare that is prepared is to take over from a worker that is well."""
+        """Return whether a prepared spare should replace a healthy worker: it is on the cluster, the worker is not."""
         return self._remote and self._at_work is None and spare is not None
 
     def here(self, config: Config) -> Config:
-        """The settings that a worker here goes by: it makes do with what this machine has."""
+        """Return the settings for a worker on this machine, adapted to its hardware."""
         if not self._remote:
             return config
         device = "auto" if config.device == "cuda" else config.device
         return with_measured_format(config.model_copy(update={"device": device}), dreaming_threads())
 
     def begin(self, cluster_placement: ClusterPlacement | None) -> None:
-        """A worker begins there."""
+        """Note where the worker that starts now runs."""
         self._at_work, self._linked = cluster_placement, None
 
     def heard(self, linked: LinkReport) -> None:
-        """How the worker at work is linked."""
+        """Note the latest link report of the active worker."""
         self._linked, self.told = linked, linked.status
 
     def dreams(self) -> None:
-        """The worker at work dreams."""
+        """Note that the active worker renders."""
         if self._at_work is not None:
             self._failures = 0
 
     def lost(self, cluster_placement: ClusterPlacement | None, why: str) -> bool:
-        """A worker ended by itself, at work or as a spare; returns whether it was on the cluster."""
+        """Note that the active worker or the spare has failed; return whether it was on the cluster."""
         if cluster_placement is None:
             return False
         self._failures += 1

@@ -1,4 +1,4 @@
-"""One worker process: its birth, the pipe and the shared memory to it, its end."""
+"""One worker process: its start, the pipe and the shared memory to it, and its end."""
 
 from __future__ import annotations
 
@@ -47,35 +47,35 @@ from streamer.messages.motion import Motion
 from streamer.processes import cpu_wait_s, exit_code, terminal_signals_blocked
 
 UNHEARD = 16
-"""Commands under way that a worker has not confirmed; further ones wait, and of each kind only the latest is sent then."""
+"""Unconfirmed commands allowed; more wait, and then only the latest of each kind is sent."""
 SAME_CLOCK_S = 60.0
-"""Monotonic clocks of two processes that differ by less are one and the same, as on Linux, macOS and Windows: it is the message
-between them that took the time."""
+"""If the monotonic clocks of two processes differ by less, they are the same clock, as on Linux, macOS and Windows: the message
+took that time."""
 KEPT_BYTES_A_PIXEL, KEPT_BYTES = 8, 2**16
-"""Room for what is kept of a dream: momentum of three channels, or what ink follows and its age; and where chance stood."""
+"""Size of the state slot: momentum of three channels, or the map that ink follows and its age; and the random state."""
 RELAY_NICENESS = 4
-"""By how much a process that speaks for a worker elsewhere gives way: what it does is little, and no keyframe comes without."""
+"""Niceness of a relay process: it uses little CPU time, and every keyframe passes through it."""
 KILL_S = 1.0
-"""Seconds that a worker has between being asked to end and being made to."""
+"""Seconds to wait for the exit code of a worker that is ending."""
 
 
 def choose_seed(config: Config) -> int:
-    """The seed of a run: that of the settings, or any."""
+    """Return the seed of a run: that of the settings, else a random one."""
     return random.SystemRandom().randrange(2**32) if config.seed is None else config.seed
 
 
 class WorkerProcess:
-    """A running worker: it prepares as soon as it is there, and dreams once it is told to begin. For one thread at a time.
+    """A running worker: it prepares as soon as it starts, and renders once ``begin`` is called. Not thread-safe.
 
     Args:
-        feed: Pictures to ride on.
-        haste: Whether it is waited for.
-        elsewhere: Where it computes; the process here then speaks for it. None: in the process itself.
-        threads: It computes with, at most; 0 for as many as suit the machine.
-        lends: Whether each slot of shared memory is the worker's again as soon as it was read; else when ``free`` says so.
+        feed: Pictures of a moving source, to render on.
+        prepare_mode: How it prepares before ``begin``.
+        cluster_placement: Where it computes; the local process is then a relay. None: in the local process.
+        threads: The most threads to compute with; 0 for as many as suit the machine.
+        frees_slots: Whether each slot of shared memory is freed as soon as it was read; else the caller calls ``free``.
 
     Raises:
-        OSError, RuntimeError: the system has no process, descriptor, thread or memory left for it; nothing of it is.
+        OSError, RuntimeError: the system has no process, descriptor, thread or memory left; nothing is left behind.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class WorkerProcess:
         frees_slots: bool = True,
     ) -> None:
         self.seed = seed
-        """Of its dream."""
+        """Seed of the dream."""
         self.cluster_placement = cluster_placement
-        """Where it computes."""
+        """Where it computes; None for the local process."""
         self.step_s = 0.0
-        """Seconds a step takes, as far as it has told."""
+        """Seconds per step, as last reported; 0 before."""
         self.prepared = False
-        """Whether nothing but its first step is left to do once it is told to begin."""
+        """Whether only the first step remains to be done after ``begin``."""
         self._prepare_mode, self._frees_slots = prepare_mode, frees_slots
-        self._told = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
+        self._told = DesiredState(Motion.from_config(config.zoom))
         self._sent = self._heard = 0
         self._offset_s = 0.0
         self._dismissed = False
@@ -108,7 +108,7 @@ class WorkerProcess:
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         try:
-            with terminal_signals_blocked():  # what keeps track of shared memory is a process that begins with the first of it
+            with terminal_signals_blocked():  # the first block of shared memory starts Python's resource tracker process
                 self._frame_slots = FrameSlots(pixels * (3 if feed is None else 6), pixels * KEPT_BYTES_A_PIXEL + KEPT_BYTES)
         except BaseException:
             self.connection.close()
@@ -121,7 +121,7 @@ class WorkerProcess:
         try:
             if not worker_main.NICE_THREADS:
                 self._start()
-            else:  # it gives way from its first moment on: who starts a process hands down how nice its thread is
+            else:  # a process inherits the niceness of the thread that starts it
                 with ThreadPoolExecutor(1, initializer=worker_main.lower_priority, initargs=(niceness,)) as aside:
                     aside.submit(self._start).result()
         except BaseException:
@@ -136,20 +136,20 @@ class WorkerProcess:
             self._process.start()
 
     def begin(self, desired: DesiredState, resume: Resume | None, level: int = 0) -> None:
-        """Tell it to dream; to be called once, before ``tell``.
+        """Start rendering; call this once, before ``tell``.
 
         Args:
-            wishes: What is wanted of it; the bumps, twists and inspections so far are not made up for.
-            resume: Where an earlier worker got to, at a size that canvases of these settings have.
-            level: By how many levels the canvas is to be smaller than usual.
+            desired: The desired state; the bumps, twists and inspections up to now are not repeated.
+            resume: Where an earlier worker stopped, at a size that canvases of these settings have; None for a new dream.
+            level: Number of levels by which the canvas is smaller than usual.
         """
         self._told = replace(self._told, bumps=desired.bumps, twists=desired.twists, inspections=desired.inspections)
         self.resume_from(resume, level)
-        if resume is not None and resume.scene is not None:  # another one is faded over to, as ever
+        if resume is not None and resume.scene is not None:  # a different desired scene then fades in as usual
             self.tell(replace(self._told, scene=resume.scene))
 
     def resume_from(self, resume: Resume | None, level: int = 0) -> None:
-        """Tell it to dream from where an earlier worker got to, and nothing else."""
+        """Start rendering from where an earlier worker stopped, without sending a desired state."""
         left = None
         if resume is not None:
             ridden, pictures = resume.ridden, resume.picture
@@ -164,21 +164,21 @@ class WorkerProcess:
 
     @property
     def sentinel(self) -> int:
-        """Something ``multiprocessing.connection.wait`` can wait for: its death."""
+        """Handle that becomes ready when the process ends, for ``multiprocessing.connection.wait``."""
         return self._process.sentinel
 
     @property
     def starved_s(self) -> float:
-        """Seconds that it has waited for a core in all, though it had work; 0 where the system does not tell."""
+        """Total seconds for which it was runnable but waited for a CPU; 0 if the system does not report that."""
         return cpu_wait_s(self._process.pid)
 
     @property
     def lives(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is alive."""
         return self._process.is_alive()
 
     def tell(self, desired: DesiredState) -> None:
-        """Send what it has not been told yet."""
+        """Send the commands that lead to the desired state, unless too many are unconfirmed."""
         changes = desired.after(self._told)
         if changes and self._sent - self._heard <= UNHEARD:
             for command in changes:
@@ -187,10 +187,11 @@ class WorkerProcess:
             self._told = desired
 
     def receive(self) -> tuple[Report, np.ndarray | None]:
-        """The next report; of a ``KeyframeReady`` also what is in its slot: the picture, and below it the base picture.
+        """Return the next report; with a ``KeyframeReady`` also the contents of its slot: the picture, and below it the base
+        picture if there is one.
 
         Raises:
-            EOFError, OSError: it is gone.
+            EOFError, OSError: the process has ended.
         """
         report: Report = self.connection.recv()
         self._memory.look()
@@ -212,11 +213,11 @@ class WorkerProcess:
         return report, None
 
     def free(self, slot: int) -> None:
-        """A slot is the worker's again."""
+        """Give a slot back to the worker."""
         self.command(FreeSlot(slot))
 
     def kept(self, keyframe_ready: KeyframeReady) -> DreamState | None:
-        """What was kept of the dream with a shot just received, if it was."""
+        """Return the dream's state that came with the keyframe just received; None if none did."""
         if keyframe_ready.kept is None:
             return None
         kept = keyframe_ready.kept.get(self._frame_slots)
@@ -225,24 +226,24 @@ class WorkerProcess:
         return kept
 
     def time_s(self, keyframe_ready: KeyframeReady) -> float:
-        """When a shot's camera stood there, on our monotonic clock."""
+        """Return a keyframe's time on this process's monotonic clock."""
         return keyframe_ready.time_s + self._offset_s
 
     def exit_reason(self) -> Failed:
-        """How it ended without a word."""
-        what = "the worker" if self.cluster_placement is None else "the process that speaks with the cluster"
+        """Return why it ended, if it did not report that itself."""
+        what = "the worker" if self.cluster_placement is None else "the process that talks to the cluster"
         code = exit_code(self._process, KILL_S)
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
                 for_memory = self._memory.rose() if code == -9 and self.cluster_placement is None else False
                 if for_memory:
-                    return Failed("the system ended the worker for want of memory", "", lasting=False, cause=Cause.MEMORY)
-                hint = "; was there memory enough?" if for_memory is None else ""
+                    return Failed("the system killed the worker: out of memory", "", lasting=False, cause=Cause.MEMORY)
+                hint = "; was there enough memory?" if for_memory is None else ""
                 return Failed(f"{what} was killed by {signal.Signals(-code).name}{hint}", "", lasting=False)
         return Failed(f"{what} ended with exit code {code}", "", lasting=False)
 
     def dismiss(self, seconds: float) -> None:
-        """Ask it to end, make it end when it has not within some seconds, and let go of all that was shared.
+        """Ask it to end, kill it if it has not ended after ``seconds``, and release the pipe and the shared memory.
 
         A second call does nothing.
         """
@@ -254,7 +255,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError, EOFError):
             while (left := deadline - time.monotonic()) > 0 and self._process.is_alive():
                 if self.connection.poll(min(left, 0.05)):
-                    self.connection.recv()  # or it would wait for ever for room in the pipe
+                    self.connection.recv()  # or the worker would block on a full pipe
         self._process.join(max(0.0, deadline - time.monotonic()))
         if self._process.is_alive():
             self._process.kill()
@@ -264,13 +265,13 @@ class WorkerProcess:
         self._frame_slots.close()
 
     def command(self, command: Command | Begin) -> None:
-        """Send a command as it is."""
-        with contextlib.suppress(OSError):  # gone: the next receive says so
+        """Send a command."""
+        with contextlib.suppress(OSError):  # the process has ended: the next receive raises
             self.connection.send(command)
 
 
 def _speak(connection: Connection, assignment: Assignment) -> None:
-    """What runs in the process of a worker elsewhere. Nobody else needs what it imports."""
+    """Run a relay, in the local process of a worker on a cluster. Imported here, since no other process needs it."""
     from streamer.dream.worker.remote import relay
 
     relay.main(connection, assignment)
@@ -278,7 +279,7 @@ def _speak(connection: Connection, assignment: Assignment) -> None:
 
 @contextlib.contextmanager
 def _main_left_alone() -> Iterator[None]:
-    """Processes started within do not run the program's own file once more: a worker needs nothing of it."""
+    """Keep processes started within from running the program's main file again: a worker does not need it."""
     main = sys.modules["__main__"]
     file = main.__dict__.pop("__file__", None)
     try:

@@ -1,4 +1,4 @@
-"""What the renderer and its worker process tell each other over their pipe. Frozen and picklable; no torch."""
+"""Messages between the renderer and its worker process, sent over a pipe. Frozen and picklable; no torch."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ from streamer.messages.step_view import StepView
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resume:
-    """Where an earlier worker got to."""
+    """Where an earlier worker stopped: the point to resume from."""
 
     picture: np.ndarray
     """(H, W, 3) uint8 RGB."""
     pose: Pose
     time_s: float
-    """When the camera stood there, on the renderer's monotonic clock."""
+    """Time of that pose, on the renderer's monotonic clock."""
     ridden: SourcePicture | None = None
-    """The picture that it rode on."""
+    """The source picture that it was rendered on."""
     scene: Scene | None = None
-    """What it dreamt of; None for what it is told first."""
+    """The scene it showed; None for the first scene that is sent."""
     kept: DreamState | None = None
-    """What it takes besides to go on; None for no momentum and fresh chance."""
+    """The dream's saved state; None to start without momentum and with a new random state."""
     kept_ago: int = 0
-    """How many pictures before this one that was kept."""
+    """Number of pictures between the saved state and this picture."""
 
 
 class PrepareMode(Enum):
-    """How a worker process prepares before it is told to begin."""
+    """How a worker process prepares before ``Begin``."""
 
     NOW = "now"
-    """It is waited for."""
+    """As fast as possible, since the stream waits for it."""
     SPARE = "spare"
-    """Another one dreams meanwhile: quietly, with what the processor has left, up to the first step."""
+    """Up to the first step, at low priority, while another worker renders."""
     SPARE_LIGHT = "spare, light"
-    """Likewise, but it only imports what it needs: the network is loaded once it is told to begin."""
+    """Only imports, at low priority; the network is loaded after ``Begin``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPlacement:
-    """A worker on a node of a cluster, which a process here speaks for."""
+    """A place on a node of a cluster, for a worker that a local relay process represents."""
 
     settings: RendererConfig
     avoid: tuple[str, ...] = ()
-    """Ids of nodes that it is not to be on."""
+    """Ids of nodes not to use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,20 +74,20 @@ class Assignment:
     """None for the real one."""
     frame_slots: FrameSlots
     feed: PictureFeed | None = None
-    """Pictures of a moving source; None where nothing is ridden on."""
+    """Pictures of a moving source; None without one."""
     prepare_mode: PrepareMode = PrepareMode.NOW
     cluster_placement: ClusterPlacement | None = None
-    """Where the dream is computed; None for in the worker's own process."""
+    """Where the dream is computed; None for the worker's own process."""
     threads: int = 0
-    """To compute with; 0 for as many as suit the machine."""
+    """Number of threads to compute with; 0 for as many as suit the machine."""
 
 
-# From the renderer to the worker, besides Scene, Motion, Tuned and Bump as they are.
+# From the renderer to the worker, besides Scene, Motion, Tuned and Bump.
 
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """What was kept of a dream, its arrays in the ring."""
+    """The state of a dream, with its arrays in the state slot of the shared memory."""
 
     network: str
     algorithm: str
@@ -97,33 +97,33 @@ class StoredState:
 
     @classmethod
     def put(cls, frame_slots: FrameSlots, kept: DreamState) -> StoredState | None:
-        """Put it there; None where there is no room for it."""
+        """Write the state to the slot; return None if it does not fit."""
         places = frame_slots.write_state(kept.arrays)
         return None if places is None else cls(kept.network, kept.algorithm, kept.pose, kept.numbers, places)
 
     def get(self, frame_slots: FrameSlots) -> DreamState:
-        """A copy of it."""
+        """Return a copy of the state."""
         return DreamState(self.network, self.algorithm, self.pose, frame_slots.read_state(self.places), self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeSlots:
-    """Where an earlier worker got to: its last picture lies in the ring's first slot."""
+    """``Resume`` for a pipe: its picture is in the first slot of the shared memory."""
 
     size: tuple[int, int]
     """(height, width)."""
     pose: Pose
     time_s: float
-    """When the camera stood there, on the renderer's monotonic clock."""
+    """Time of that pose, on the renderer's monotonic clock."""
     ridden: tuple[int, float] | None = None
-    """Number and time of the picture that it rode on, which then lies in the slot below the other, at the same size."""
+    """Number and time of the source picture, which is in the slot below the other, at the same size."""
     kept: StoredState | None = None
-    """What was kept of it; None where nothing was."""
+    """The dream's saved state; None if there is none."""
     kept_ago: int = 0
-    """How many pictures before the last one that was."""
+    """Number of pictures between the saved state and the last picture."""
 
     def opened(self, frame_slots: FrameSlots) -> Resume:
-        """A copy of it, but for what was kept."""
+        """Return a copy without the saved state."""
         height, width = self.size
         if self.ridden is None:
             return Resume(frame_slots.read(0, self.size), self.pose, self.time_s)
@@ -133,28 +133,28 @@ class ResumeSlots:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Dream, from where an earlier worker got to if there was one. Comes once, before all other commands but ``Stop``."""
+    """Start rendering, from where an earlier worker stopped if there was one. Sent once, before any command but ``Stop``."""
 
     left: ResumeSlots | None
     level: int = 0
-    """By how many levels the canvas is smaller than usual, for want of memory (``step_scheduler``)."""
+    """Number of levels by which the canvas is smaller than usual because memory ran out (``step_scheduler``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stand still, or go on."""
+    """Pause or continue."""
 
     paused: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceLimit:
-    """Take less of the machine, or as much as ever again."""
+    """Use less of the machine, or as much as usual again."""
 
     threads_fewer: int = 0
-    """Threads that it does not compute with; one is left in any case."""
+    """Number of threads to give up; at least one is always left."""
     share: float = 1.0
-    """Part of the time that steps may take; it rests otherwise."""
+    """Share of the time that steps may take; the worker waits the rest of it."""
 
 
 NO_LIMIT = ResourceLimit()
@@ -162,23 +162,23 @@ NO_LIMIT = ResourceLimit()
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """Show what a step is made of, once there is time; optional: a dream that cannot answers with nothing."""
+    """Inspect a step when there is time; a dream that cannot do that answers without pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreeSlot:
-    """A slot's picture has been copied out."""
+    """A slot's contents have been copied, so that the worker can write to it again."""
 
     slot: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End after the step at hand."""
+    """End after the current step."""
 
 
 Command = Scene | Motion | Tuned | Bump | Pause | ResourceLimit | Inspect | FreeSlot | Stop
-"""Those that a worker obeys while it dreams."""
+"""Commands that a worker obeys while it renders."""
 
 
 # From the worker to the renderer.
@@ -186,53 +186,54 @@ Command = Scene | Motion | Tuned | Bump | Pause | ResourceLimit | Inspect | Free
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The process runs."""
+    """The process has started."""
 
     clock_s: float
-    """The worker's monotonic clock as it says so."""
+    """The worker's monotonic clock when it sends this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Preparing; a sign of life."""
+    """The worker is preparing; a sign of life."""
 
     what: str
+    """What it does, for example ``loading the network``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """All is there, and waits for ``WorkStarter``."""
+    """Everything is prepared; the worker waits for ``Begin``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The dream begins."""
+    """The dream starts."""
 
     network: str
     device: str
     wnids: tuple[str, ...]
     layers: tuple[LayerEntry, ...] = ()
     nearest: tuple[tuple[int, ...], ...] = ()
-    """As in ``Dream``."""
+    """See ``Dream``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A sign of life of the dreaming loop."""
+    """A sign of life from the worker's main loop."""
 
     step_s: float
-    """Seconds a step takes; 0 before that is known."""
+    """Seconds per step; 0 before that is known."""
     heard: int
     """Commands received so far, ``FreeSlot`` not counted."""
     median_s: float = 0.0
-    """Median of what the latest steps took; 0 before that is known."""
+    """Median seconds of the latest steps; 0 before that is known."""
     sets_up: bool = False
-    """Whether the next step sets up what those after it use, which may take long."""
+    """Whether the next step also sets something up, which may take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyframeReady:
-    """A picture lies in a slot of the shared memory."""
+    """A slot of the shared memory holds a new keyframe."""
 
     slot: int
     size: tuple[int, int]
@@ -244,32 +245,32 @@ class KeyframeReady:
     steps: int
     step_s: float
     events: tuple[DreamEvent, ...] = ()
-    """All that was done to the dream since the picture that was sent before."""
+    """Everything that happened to the dream since the last keyframe that was sent."""
     ridden: tuple[int, float] | None = None
-    """Number and time of the picture ridden on, which then lies in the slot below the other, at the same size."""
+    """Number and time of the source picture, which is in the slot below the other, at the same size."""
     kept: StoredState | None = None
-    """What was kept of the dream with it; most pictures come without."""
+    """The dream's state at this keyframe; most keyframes come without it."""
     checksum: int | None = None
-    """As in ``Keyframe``."""
+    """See ``Keyframe``."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkReport:
-    """How the link to a worker elsewhere does; comes once it is there, and each second from then on."""
+    """Status of the link to a worker on a cluster; sent once it is up, and every second from then on."""
 
     node: str
     """Id of the worker's node; empty before it has one."""
     free_nodes: int
-    """Other nodes that have room for such a worker."""
+    """Number of other nodes that have room for such a worker."""
     status: LinkStatus
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRejected:
-    """A picture that nobody should see was not sent."""
+    """An unusable picture was not sent."""
 
     message: str
-    """What is wrong with it."""
+    """What is wrong with the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,17 +278,17 @@ class Inspected:
     """The answer to ``Inspect``."""
 
     view: StepView | None
-    """None where there is nothing to show."""
+    """None if there is nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class NonFatalError:
-    """Something went wrong, and the dream goes on."""
+    """Something went wrong, and the dream continues."""
 
     message: str
     cause: Cause = Cause.OTHER
     level: int = 0
-    """By how many levels the canvas is smaller than usual from now on, where the cause is want of memory."""
+    """If memory ran out: number of levels by which the canvas is smaller than usual from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,14 +298,14 @@ class Failed:
     message: str
     """One line."""
     trace: str
-    """Where, for the log."""
+    """The traceback, for the log; may be empty."""
     lasting: bool
-    """Whether trying again would not help."""
+    """Whether the error would occur again with another worker, so that retrying does not help."""
     cause: Cause = Cause.OTHER
 
 
 def forward_log_record(record: logging.LogRecord) -> None:
-    """Log a line that a worker sent, if lines of its level are logged here."""
+    """Log a record that a worker sent, if its level is enabled here."""
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
         logger.handle(record)

@@ -1,7 +1,7 @@
-"""Starts, feeds, watches and restarts the process that dreams; ``placement`` says where its worker runs. No torch here.
+"""Starts, feeds, watches and restarts the worker process; ``placement`` decides where it runs. No torch here.
 
-A thread of its own does all of it. The dream goes on after a crash: a spare worker, which waits for that, takes up the last
-picture at the last pose, with the momentum and the chance that were kept last.
+All of this happens in one thread. The dream continues after a crash: a spare worker, which waits for that, resumes from the
+last picture and pose, with the momentum and the random state that were saved last.
 """
 
 from __future__ import annotations
@@ -59,54 +59,56 @@ from streamer.processes import LOOK_S, RoundClock
 log = logging.getLogger(__name__)
 
 RATE_OVER = 10
-"""Keyframes over which rates are taken."""
+"""Number of keyframes over which rates are averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class RendererLimits:
-    """How patient a renderer is."""
+    """Timeouts and retry limits of a renderer."""
 
     silence: SilenceLimits = field(default_factory=SilenceLimits)
     backoff_s: float = 0.5
-    """Pause before a restart where a worker died young; doubles with each until one does not."""
+    """Pause in seconds after a worker that failed early; doubles each time until one does not."""
     backoff_most_s: float = 30.0
+    """Longest pause."""
     grown_up: int = 3
-    """A worker that dreamt so many pictures did not die young: the next one begins at once."""
+    """A worker that rendered this many pictures has not failed early: the next one starts immediately."""
     tries: int = 3
-    """Workers that may fail one after the other without any getting ready before it is given up; those that the system had no
-    room for do not count, since that passes."""
+    """Workers that may fail in a row before any was ready; then the renderer gives up. Those that the system could not start do
+    not count, since that passes."""
     spare: SpareLimits = field(default_factory=SpareLimits)
     placement: PlacementLimits = field(default_factory=PlacementLimits)
 
 
 @dataclass(slots=True)
 class _WorkerRun:
-    """What became of a worker."""
+    """The record of one worker."""
 
     ended: Failed | None = None
-    """How it ended; None while it has not, or where it was told to."""
+    """How it failed; None while it runs, or if it was stopped on purpose."""
     pictures: int = 0
-    """That it dreamt."""
+    """Number of pictures it has rendered."""
     began_s: float = 0.0
+    """When the first of them came."""
     latest_s: float = 0.0
-    """When the first and the latest of them came."""
+    """When the latest of them came."""
     cluster_placement: ClusterPlacement | None = None
-    """Where it was."""
+    """Where it ran; None for this machine."""
 
 
 class Renderer:
-    """Dreams in a process of its own. Methods may be called from any thread.
+    """Renders the dream in a worker process. Methods may be called from any thread.
 
     Args:
-        on_keyframe: Called with each keyframe, in the renderer's thread; has to be quick. None: ask ``latest``.
-        on_acts: Called likewise just before, with the keyframe and all that was done to the dream since the one before it.
+        on_keyframe: Called with each keyframe, in the renderer's thread; must be quick. None: the caller polls ``latest``.
+        on_events: Called in the same way just before, with the keyframe and the events since the previous one.
         factory: Makes the dream, in the worker; picklable. None for the real one.
-        feed: Pictures of a moving source for the dream to ride on.
-        first: The first worker, started before with the same settings, seed and feed; it is ended with this renderer.
-        latest: The last picture of a program that ran before, at a size that canvases of these settings have: the dream goes on
-            from there. None for a new one.
-        kept: What was kept with that.
-        on_switched: Called likewise before the first keyframe of a worker that was begun with other settings, with these.
+        feed: Pictures of a moving source for the dream.
+        first: The first worker, already started with the same settings, seed and feed; it ends with this renderer.
+        latest: The last keyframe of an earlier run, at a size that canvases of these settings have: the dream resumes from it.
+            None for a new dream.
+        kept: The dream's state at that keyframe.
+        on_switched: Called in the same way before the first keyframe of a worker with other settings, with these settings.
     """
 
     def __init__(
@@ -132,35 +134,35 @@ class Renderer:
         self._rounds = RoundClock(clock)
         self._placement = Placement(config.renderer, self._limits.placement, self._rounds)
         self._spare = SpareWorker(self._make_spare, self._limits.spare, self._rounds, self._lose_spare)
-        # Once, so that all workers of the same settings compute alike.
+        # Measured once, so that all workers with the same settings compute alike.
         self._degradation = Degradation(self._settled(config), clock)
         self._switch = SettingsSwitch(config)
-        self._withheld: Scene | None = None  # a scene that the network to come may not have
-        self._swaps = False  # whether a prepared spare is to take the place of a worker that is well
-        self._stopped_s: float | None = None  # when the dream did, while it has not gone on
-        self._lock = threading.Lock()  # over wishes and alarm
-        self._desired = DesiredState(Motion(config.zoom.speed, config.zoom.rotation))
+        self._withheld: Scene | None = None  # a scene that the next network may not know
+        self._swaps = False  # whether a prepared spare should replace a healthy worker
+        self._stopped_s: float | None = None  # when the dream stopped; None while it runs
+        self._lock = threading.Lock()  # over _desired and the wake-up pipe
+        self._desired = DesiredState(Motion.from_config(config.zoom))
         self._wakeup_reader, self._wakeup_writer = multiprocessing.Pipe(duplex=False)
         self._wakeup_sent = False
         self._status = RendererStatus(activity="starting")
-        self._erred_s = 0.0  # when the last thing went wrong, if any did
+        self._erred_s = 0.0  # time of the last error, if there was one
         self._failure = ""
         self._inspection: Inspection | None = None
         self._latest = latest
         self._kept = None if latest is None or kept is None else (latest, kept)
-        self._median_s = 0.0  # of what steps took lately
-        self._ready = False  # whether any worker ever was
+        self._median_s = 0.0  # of recent step times
+        self._ready = False  # whether any worker was ever ready
         self._recent: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)  # time and steps of the latest keyframes
         self._stopping = threading.Event()
         self._stop_by_s = 0.0
         self._thread = threading.Thread(target=self._run, name="renderer", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once. Keyframes come when the network is loaded and a scene is set."""
+        """Start and return immediately. Keyframes come once the network is loaded and a scene is set."""
         self._thread.start()
 
     def scene(self, scene: Scene) -> None:
-        """Dream this from now on; the same scene again changes nothing."""
+        """Show this scene from now on; setting the same scene again changes nothing."""
         self._change_desired(lambda desired: replace(desired, scene=scene))
 
     def motion(self, motion: Motion) -> None:
@@ -168,54 +170,54 @@ class Renderer:
         self._change_desired(lambda desired: replace(desired, motion=motion))
 
     def tune(self, tuned: Tuned) -> None:
-        """Go by other settings from the next keyframe on."""
+        """Apply other live settings from the next keyframe on."""
         if not self._switch.tune(tuned):
             self._change_desired(lambda desired: replace(desired, tuned=tuned))
 
     def switch(self, config: Config, tuned: Tuned) -> None:
-        """Go over to another network or algorithm, from the picture that this one has got to once a worker for it is prepared.
+        """Switch to another network or algorithm: once a worker for it is prepared, it continues from the latest picture.
 
         Args:
-            config: What that worker is begun with.
-            tuned: The settings that it is to go by, as they differ from those.
+            config: The settings that the new worker starts with.
+            tuned: Live settings on top of these.
         """
         self._switch.ask(config, tuned)
         self._change_desired(lambda desired: desired, wake=True)
 
     def bump(self) -> None:
-        """Wake a settled dream by noise."""
+        """Wake a converged dream by noise."""
         self._change_desired(lambda desired: replace(desired, bumps=desired.bumps + 1))
 
     def twist(self) -> None:
-        """Wake a settled dream by a slight twist."""
+        """Wake a converged dream by a slight twist."""
         self._change_desired(lambda desired: replace(desired, twists=desired.twists + 1))
 
     def inspect(self) -> None:
-        """Have the worker show what a step is made of, when it has time for that."""
+        """Ask the worker for an inspection of a step, when it has time for that."""
         self._change_desired(lambda desired: replace(desired, inspections=desired.inspections + 1))
 
     def inspection(self) -> Inspection | None:
-        """What the worker showed last; None before the first."""
+        """Return the latest inspection; None before the first."""
         return self._inspection
 
     def pause(self, paused: bool) -> None:
-        """Stand still, or go on. Keyframes still come, of a camera that does not move."""
+        """Pause or continue. While paused, keyframes still come, but the camera does not move."""
         self._change_desired(lambda desired: replace(desired, paused=paused))
 
     def save(self, resource_limit: ResourceLimit) -> None:
-        """Take so much of the machine from now on."""
+        """Limit the worker to this much of the machine from now on."""
         self._change_desired(lambda desired: replace(desired, resource_limit=resource_limit))
 
     def latest(self) -> Keyframe | None:
-        """The newest keyframe; None before the first."""
+        """Return the newest keyframe; None before the first."""
         return self._latest
 
     def kept(self) -> tuple[Keyframe, DreamState] | None:
-        """A late keyframe, and what it takes besides to go on from there; None before the first."""
+        """Return a recent keyframe and the dream's state at it, to resume from; None before the first."""
         return self._kept
 
     def status(self) -> RendererStatus:
-        """How the dreaming goes."""
+        """Return the renderer's status."""
         status = self._status
         switching, error, failures = self._switch.told
         return replace(
@@ -236,11 +238,11 @@ class Renderer:
 
     @property
     def failure(self) -> str:
-        """Why the dream was given up, in one line; empty while there is hope. Only other settings help then."""
+        """Why the renderer has given up, in one line; empty while it has not. Only other settings help then."""
         return self._failure
 
     def stop(self, deadline_s: float = 3.0) -> None:
-        """End the worker, by force when it has not ended after so many seconds; nothing of it is left afterwards."""
+        """End the worker, by force if it has not ended after ``deadline_s``, and release all that it used."""
         self._stop_by_s = time.monotonic() + deadline_s
         self._stopping.set()
         self._change_desired(lambda desired: desired, wake=True)
@@ -253,7 +255,7 @@ class Renderer:
             self._wakeup_writer.close()
 
     def _change_desired(self, change: Callable[[DesiredState], DesiredState], *, wake: bool = False) -> None:
-        """Change what the worker is to do, and wake the thread to tell it."""
+        """Change the desired state, and wake the thread to send it to the worker."""
         with self._lock:
             before, self._desired = self._desired, change(self._desired)
             if (wake or self._desired != before) and not self._wakeup_sent and not self._wakeup_writer.closed:
@@ -288,25 +290,25 @@ class Renderer:
                 failures = 0 if life.pictures >= self._limits.grown_up else failures + 1
                 if self._record_exit(life):
                     hopeless = 0  # there is something left to try
-                # What a node cannot dream another may.
+                # Another node may be able to render what this one cannot.
                 if (life.ended.lasting and not lost) or (not self._ready and hopeless >= self._limits.tries):
                     self._give_up(life.ended.message)
                     return
                 pause_s = (
                     doubled_pause_s(self._limits.backoff_s, failures - 1, self._limits.backoff_most_s) if failures else 0.0
                 )
-                when = f"in {pause_s:g} s" if pause_s else "at once"
-                log.warning("the dream stopped: %s; it goes on with a new worker %s", life.ended.message, when)
+                when = f"in {pause_s:g} s" if pause_s else "immediately"
+                log.warning("the dream stopped: %s; continuing with a new worker %s", life.ended.message, when)
                 self._stopping.wait(pause_s)
                 self._note(restarts=self._status.restarts + 1)
-        except Exception as error:  # ours, or that of who takes the keyframes: it would end unseen with this thread
+        except Exception as error:  # a bug here or in a callback: it would end this thread unnoticed
             log.exception("the renderer itself failed")
             self._give_up(f"{type(error).__name__}: {error}")
         finally:
             self._spare.dismiss()
 
     def _serve(self, worker: WorkerProcess) -> _WorkerRun:
-        """Have a worker dream, and serve it until it ends, which it is made to, or is stopped."""
+        """Run a worker until it fails, is relieved or the renderer stops; end it and return its record."""
         life = _WorkerRun(cluster_placement=worker.cluster_placement)
         watchdog = WorkerWatchdog(
             self._limits.silence,
@@ -367,16 +369,16 @@ class Renderer:
         self._take(worker, report, picture)
 
     def _record_exit(self, life: _WorkerRun) -> bool:
-        """Take note of how a worker ended; returns whether the next one does without something more."""
+        """Record how a worker ended; return whether the next one runs with a further reduction."""
         assert life.ended is not None
         if life.ended.trace:
             log.info("where the worker failed:\n%s", life.ended.trace)
-        if not self._ready:  # it may be what they were to go on from
+        if not self._ready:  # the state they resumed from may be the cause
             self._latest, self._kept = (None if self._kept is None else self._latest), None
         before = self._degradation.config
         degradation = self._degradation.ended(life.ended.cause, life.latest_s - life.began_s, self._status.device)
         if degradation:
-            log.warning("%s: %s", "want of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", degradation)
+            log.warning("%s: %s", "out of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", degradation)
         if self._degradation.config != before:
             self._spare.dismiss()
         self._stopped_s = self._clock() if self._stopped_s is None else self._stopped_s
@@ -385,7 +387,7 @@ class Renderer:
         return bool(degradation)
 
     def _is_relieved(self) -> bool:
-        """Whether another worker, which has more, is prepared to take over; one is made when more is to be tried again."""
+        """Return whether a better worker is ready to take over; prepare one when a reduction can be undone."""
         if self._degradation.look():
             self._swaps = True
             self._spare.dismiss()
@@ -399,25 +401,25 @@ class Renderer:
         return True
 
     def _why_another(self) -> str:
-        """What the worker that takes over has more, in a few words."""
+        """Return the advantage of the worker that takes over, in a few words."""
         if self._switch.coming:
             return f"with {described(self._switch.next_config)}"
-        return "with everything that had been cut back" if self._spare.cluster_placement is None else "on the cluster"
+        return "without the earlier reductions" if self._spare.cluster_placement is None else "on the cluster"
 
     def _look_at_switch(self) -> None:
-        """Have a spare prepared for other settings that are asked for, or give them up where it cannot be."""
+        """Prepare a spare for a requested switch, or give the switch up if that spare has failed."""
         if self._switch.coming and self._spare.lost is not None:
             self._fail_switch(self._spare.lost)
-        turn, tuned = self._switch.look()
-        if turn is SpareAction.NOTHING:
+        action, tuned = self._switch.look()
+        if action is SpareAction.NOTHING:
             return
         self._prepare_next()
-        self._swaps = turn is SpareAction.PREPARE
+        self._swaps = action is SpareAction.PREPARE
         if tuned is not None:
             self._change_desired(lambda desired: replace(desired, tuned=tuned))
 
     def _begin_switch(self) -> None:
-        """The worker that is about to begin may have other settings than the one before."""
+        """Prepare for a worker that may start with other settings than the previous one."""
         before, tuned = self._switch.at_work, self._switch.begin(self._desired.tuned)
         if tuned is None:
             return
@@ -428,7 +430,7 @@ class Renderer:
             self._kept = None
 
     def _show_switch(self) -> None:
-        """The first picture of a worker is there."""
+        """Complete a switch, if there is one, at a worker's first picture."""
         if not self._switch.tried:
             return
         self._switch.reached()
@@ -436,18 +438,18 @@ class Renderer:
             self._on_switched(self._switch.next_config)
 
     def _fail_switch(self, failed: Failed) -> None:
-        """Go on as before: what was asked for cannot be dreamt."""
+        """Give up a switch and continue with the old settings."""
         if failed.trace:
             log.info("where the worker failed:\n%s", failed.trace)
-        asked, tuned = described(self._switch.next_config), self._switch.fail(failed.message)
-        log.warning("the dream cannot go over to %s: %s; it goes on as before", asked, failed.message)
+        wanted, tuned = described(self._switch.next_config), self._switch.fail(failed.message)
+        log.warning("cannot switch to %s: %s; the dream continues as before", wanted, failed.message)
         if tuned is not None:
             self._change_desired(lambda desired: replace(desired, tuned=tuned))
         self._withheld, self._swaps = None, False
         self._prepare_next()
 
     def _prepare_next(self) -> None:
-        """Prepare spares for what the next worker is to be begun with."""
+        """Prepare spares for the settings of the next worker."""
         self._degradation.set_config(self._settled(self._switch.next_config))
         if not self._switch.coming and self._status.network:
             self._degradation.begun(self._status.network)
@@ -472,7 +474,7 @@ class Renderer:
         return self._make(prepare_mode, cluster_placement)
 
     def _lose_spare(self, cluster_placement: ClusterPlacement | None, failed: Failed) -> bool:
-        """A spare ended by itself; returns whether there is to be another at once, in another place."""
+        """Handle the failure of a spare; return whether to start another immediately, in another place."""
         return self._placement.lost(cluster_placement, failed.message) and not self._switch.coming
 
     def _take(self, worker: WorkerProcess, report: Report, picture: np.ndarray | None) -> None:
@@ -486,7 +488,7 @@ class Renderer:
                 if self._withheld is not None and can_dream(report, self._withheld):
                     self._withheld = None
                 self._degradation.begun(report.network)
-                activity = "" if self._stopped_s is None else "starting again"  # until there is another picture
+                activity = "" if self._stopped_s is None else "starting again"  # until the next picture
                 self._note(network=report.network, device=report.device, activity=activity)
                 self._note(wnids=report.wnids, layers=report.layers, nearest=report.nearest)
             case NonFatalError():
@@ -495,7 +497,7 @@ class Renderer:
                 if report.cause is Cause.MEMORY:
                     self._degradation.stumbled(report.level)
             case PictureRejected():
-                self._report_error(f"a picture was not fit to be seen: {report.message}", spoilt=self._status.spoilt + 1)
+                self._report_error(f"an unusable picture was skipped: {report.message}", spoilt=self._status.spoilt + 1)
             case Inspected():
                 number = 1 if self._inspection is None else self._inspection.number + 1
                 self._inspection = Inspection(number, report.view)
@@ -515,7 +517,7 @@ class Renderer:
         if keyframe_ready.ridden is not None:
             picture, below = picture[: keyframe_ready.size[0]], picture[keyframe_ready.size[0] :]
             ridden = SourcePicture(below, *keyframe_ready.ridden)
-        told = (
+        about = (
             keyframe_ready.pose,
             time_s,
             keyframe_ready.scene,
@@ -525,15 +527,15 @@ class Renderer:
             ridden,
             keyframe_ready.checksum,
         )
-        self._latest = Keyframe(picture, *told)
+        self._latest = Keyframe(picture, *about)
         if kept is not None:
             self._kept = self._latest, kept
         if keyframe_ready.steps:
             if self._status.error:
-                self._note(error="")  # the dream goes on
+                self._note(error="")  # the dream continues
             self._recent.append((time_s, keyframe_ready.steps))
             if self._stopped_s is not None:
-                log.info("the dream goes on, after %.2f s", self._clock() - self._stopped_s)
+                log.info("the dream continues after %.2f s", self._clock() - self._stopped_s)
                 self._stopped_s = None
                 self._note(activity="")
         self._note(canvas=keyframe_ready.size)
@@ -565,7 +567,7 @@ class Renderer:
         self._status = replace(self._status, **changes)  # type: ignore[arg-type]
 
     def _report_error(self, what: str, **changes: object) -> None:
-        """Something went wrong; it counts as over when there is another picture."""
+        """Record an error; the next picture clears it."""
         self._erred_s = self._clock()
         self._note(error=what, last_error=what, **changes)
 

@@ -1,7 +1,7 @@
-"""Going over to a worker with other settings: which ones are asked for, prepared, tried. No processes here.
+"""Keeps track of a switch to a worker with other settings: which ones are requested, prepared and tried. No processes here.
 
-The worker at work dreams on until one with the new settings is prepared. What was asked for counts as reached with the first
-picture of that one; when it does not come so far, the old settings hold.
+The active worker keeps rendering until one with the new settings is prepared. The switch succeeds with the first keyframe of
+that worker; if there is none, the old settings stay.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from streamer.messages.scenes import Scene
 
 
 class SpareAction(Enum):
-    """What is to be done about the spare worker."""
+    """What the renderer should do about the spare worker."""
 
     NOTHING = auto()
     PREPARE = auto()
-    """One with ``SettingsSwitch.next_config`` is to be prepared, and to take over."""
+    """Prepare one with ``SettingsSwitch.next_config``, which then takes over."""
     STAY = auto()
-    """One for the settings at work is to wait again."""
+    """Prepare one with the current settings, which waits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +33,10 @@ class _Wanted:
 
 
 class SettingsSwitch:
-    """Keeps what workers are begun with. ``ask``, ``tune`` and ``told`` may be called from any thread, the rest from one."""
+    """The settings that workers start with. ``ask``, ``tune`` and ``told`` are thread-safe; call the rest from one thread."""
 
     def __init__(self, config: Config) -> None:
-        """Begin with the settings of the first worker."""
+        """Start with the settings of the first worker."""
         self._lock = threading.Lock()
         self._at_work = config
         self._wanted: _Wanted | None = None
@@ -46,38 +46,38 @@ class SettingsSwitch:
 
     @property
     def at_work(self) -> Config:
-        """What the worker at work was begun with."""
+        """The settings that the active worker was started with."""
         return self._at_work
 
     @property
     def next_config(self) -> Config:
-        """What the next worker is to be begun with."""
+        """The settings for the next worker."""
         return self._coming or self._at_work
 
     @property
     def coming(self) -> bool:
-        """Whether a worker with other settings is to take over."""
+        """Whether a worker with other settings is being prepared."""
         return self._coming is not None
 
     @property
     def tried(self) -> bool:
-        """Whether the worker at work has other settings than the one before, and has yet to show a picture."""
+        """Whether the active worker has new settings and has not sent a keyframe yet."""
         return self._before is not None
 
     @property
     def told(self) -> tuple[str, str, int]:
-        """What is being gone over to, why the last try failed, and how many did; texts are empty where there is nothing."""
+        """The target of the switch, the error of the last one and the number of failures; texts are empty if there is none."""
         with self._lock:
             config = self._wanted.config if self._wanted else self._at_work if self._before else None
             return "" if config is None else described(config), self._error, self._failures
 
     def ask(self, config: Config, tuned: Tuned) -> None:
-        """Go over to these settings, and to others of those that are live with them."""
+        """Request a switch to these settings, with these live settings on top."""
         with self._lock:
             self._wanted = _Wanted(config, tuned)
 
     def tune(self, tuned: Tuned) -> bool:
-        """Take live settings for the worker to come; returns whether one is to come."""
+        """Set the live settings of a requested switch; return whether there is one."""
         with self._lock:
             if self._wanted is None:
                 return False
@@ -85,7 +85,7 @@ class SettingsSwitch:
             return True
 
     def look(self) -> tuple[SpareAction, Tuned | None]:
-        """What is to be done for what is asked; and with ``STAY`` the live settings to go by."""
+        """Return what to do about the request; with ``STAY`` also the live settings to use."""
         with self._lock:
             wanted = self._wanted
             if wanted is None or wanted.config is self._coming:
@@ -98,10 +98,10 @@ class SettingsSwitch:
             return SpareAction.PREPARE, None
 
     def begin(self, tuned: Tuned) -> Tuned | None:
-        """The next worker begins; returns the live settings that it is to go by, None for those of the one before.
+        """Note that the next worker starts; return its live settings, None to keep those of the previous worker.
 
         Args:
-            tuned: those of the one before.
+            tuned: live settings of the previous worker.
         """
         with self._lock:
             if self._coming is None:
@@ -113,12 +113,12 @@ class SettingsSwitch:
             return tuned if wanted is None else wanted.tuned
 
     def reached(self) -> None:
-        """A picture came."""
+        """Note the first keyframe of the new worker: the switch has succeeded."""
         with self._lock:
             self._before, self._error = None, ""
 
     def fail(self, why: str) -> Tuned | None:
-        """What was asked for cannot be; returns the live settings to go by, where a worker had begun with others."""
+        """Note that the switch has failed; return the live settings to restore, None if no worker had started with others."""
         with self._lock:
             before, self._before = self._before, None
             self._wanted = self._coming = None
@@ -130,17 +130,17 @@ class SettingsSwitch:
 
 
 def described(config: Config) -> str:
-    """The network and the algorithm of some settings, in a few words."""
+    """Return the network and the algorithm of the settings, in a few words."""
     return f"{' + '.join(config.network.names) or 'the best network'}, {config.dream.algorithm}"
 
 
 def shares_state(one: Config, other: Config) -> bool:
-    """Whether what a dream of some settings kept, such as momentum, is of use to one of others."""
+    """Return whether a dream with one config can use the saved state, such as momentum, of a dream with the other."""
     return (one.network.name, one.dream.algorithm) == (other.network.name, other.dream.algorithm)
 
 
 def can_dream(ready: Ready, scene: Scene) -> bool:
-    """Whether the network of a worker that is ready has all of a scene's subjects."""
+    """Return whether the network of a worker that is ready has all of a scene's targets."""
     layers = {layer.name for layer in ready.layers}
     targets = [region.target for region in scene.regions]
     return all((not each.wnid or each.wnid in ready.wnids) and (not each.layer or each.layer in layers) for each in targets)

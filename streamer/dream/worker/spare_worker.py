@@ -1,4 +1,4 @@
-"""The worker that waits to take the place of another. No torch here."""
+"""The spare worker, which waits to replace the active one. No torch here."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpareLimits:
-    """When there is a spare."""
+    """When a spare starts, and when it is given up."""
 
     after_s: float = 2.0
-    """Seconds that a worker has dreamt before the first spare is made: at a start all are busy enough."""
+    """Seconds that a worker renders before the first spare starts, since the machine is busy at start."""
     loading_s: float = 300.0
-    """Without a sign of life before it is prepared."""
+    """Longest silence of a spare that is preparing."""
     pause_s: float = 10.0
-    """Before another is made where a spare ended; doubles with each until one was of use."""
+    """Seconds before the next spare after one has failed; doubles with each failure until one takes over."""
     pause_most_s: float = 600.0
+    """Longest pause."""
 
 
 class SpareWorker:
-    """None or one worker that is prepared and waits; made late, watched, and made again when it ends. For one thread at a time.
+    """Keeps at most one prepared spare worker; starts it late, watches it, and replaces it when it ends. Not thread-safe.
 
     Args:
         make: Starts one.
         clock: Monotonic seconds.
-        on_lost: Told where one was to compute that has ended by itself; returns whether another is to be made at once.
+        on_lost: Called with the place and the failure of a spare that has failed; returns whether to start another immediately.
     """
 
     def __init__(
@@ -46,42 +47,42 @@ class SpareWorker:
         self._make, self._limits, self._clock, self._on_lost = make, limits, clock, on_lost
         self._worker: WorkerProcess | None = None
         self._due_s = math.inf
-        """When one is to be made, or is given up: nothing else happens by itself."""
+        """When to start a spare, or to give up the one that prepares; infinite when there is nothing to do."""
         self._failures = 0
         self._first = True
         self.lost: Failed | None = None
-        """How the latest one ended by itself; None where none has since one was taken."""
+        """How the last spare failed; None if none has failed since one was taken."""
 
     @property
     def watched(self) -> list[Any]:
-        """What ``multiprocessing.connection.wait`` is to wait for besides; ``look`` then."""
+        """Handles for ``multiprocessing.connection.wait``; call ``look`` when one is ready."""
         return [] if self._worker is None else [self._worker.connection, self._worker.sentinel]
 
     @property
     def left_s(self) -> float:
-        """Seconds until ``look`` has something to do even so."""
+        """Seconds until ``look`` has something to do even if no handle is ready."""
         return self._due_s - self._clock()
 
     @property
     def cluster_placement(self) -> ClusterPlacement | None:
-        """Where the spare computes; None where it does here, or there is none."""
+        """Where the spare runs; None for this machine or if there is no spare."""
         return None if self._worker is None else self._worker.cluster_placement
 
     @property
     def waits(self) -> bool:
-        """Whether there is one that has done all it can before it is taken."""
+        """Whether there is a fully prepared spare."""
         return self._worker is not None and self._due_s == math.inf
 
     def want(self) -> None:
-        """A worker dreams: in a while there is to be a spare for it."""
+        """Start a spare after a while, since a worker renders now."""
         if self._worker is None and self._due_s == math.inf:
             self._due_s = self._clock() + (self._limits.after_s if self._first else 0.0)
 
     def look(self, ready: list[Any]) -> None:
-        """Do what is due, and hear what it says.
+        """Do what is due, and handle the spare's reports.
 
         Args:
-            ready: What was waited for and came.
+            ready: The handles that are ready.
         """
         if self._worker is None:
             if self.left_s <= 0:
@@ -102,7 +103,7 @@ class SpareWorker:
             self._lose(Failed(f"it was silent for {self._limits.loading_s:g} s", "", lasting=False))
 
     def take(self) -> WorkerProcess | None:
-        """The spare, prepared or about to be, for others to care for from now on; None if there is none that lives."""
+        """Return the spare, prepared or not, and stop watching it; None if there is none alive."""
         worker, self._worker, self._due_s, self.lost = self._worker, None, math.inf, None
         if worker is not None and not worker.lives:
             worker.dismiss(0.0)
@@ -111,7 +112,7 @@ class SpareWorker:
         return worker
 
     def dismiss(self) -> None:
-        """End it at once; there is none then, until one is wanted."""
+        """End the spare immediately; there is none until the next ``want``."""
         worker = self.take()
         if worker is not None:
             worker.dismiss(0.0)
@@ -139,7 +140,7 @@ class SpareWorker:
             log.info("where the spare worker failed:\n%s", failed.trace)
         if self._on_lost(cluster_placement, failed):
             self._due_s = self._clock()
-            log.info("the spare worker ended: %s; another is made at once", failed.message)
+            log.info("the spare worker ended: %s; starting another immediately", failed.message)
             return
         self._wait_longer(f"the spare worker ended: {failed.message}")
 
@@ -147,14 +148,14 @@ class SpareWorker:
         pause_s = doubled_pause_s(self._limits.pause_s, self._failures, self._limits.pause_most_s)
         self._failures += 1
         self._due_s = self._clock() + pause_s
-        log.warning("%s; another is made in %g s, the dream goes on", what, pause_s)
+        log.warning("%s; starting another in %g s, the dream continues", what, pause_s)
 
 
 def doubled_pause_s(first_s: float, failures: int, most_s: float) -> float:
-    """A pause that doubles with each failure; the exponent is bounded, or after days of them no float could hold it."""
+    """Return a pause that doubles with each failure; the exponent is bounded, since after days it would overflow a float."""
     return min(first_s * 2.0 ** min(failures, 64), most_s)
 
 
 def error_text(error: OSError | RuntimeError) -> str:
-    """Why the system started no process, in its own words."""
+    """Return the system's message on why it started no process."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

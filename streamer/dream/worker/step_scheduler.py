@@ -1,8 +1,8 @@
-"""How much to dream per keyframe, so that keyframes come at an even pace: steps first, canvas size second.
+"""Chooses steps per keyframe and the canvas size so that keyframes come at an even pace: steps first, canvas size second.
 
-With time to spare there are more steps, then a larger canvas where the settings leave its size open.
+With time to spare it takes more steps, then a larger canvas if the settings leave its size open.
 
-Pure: told how long steps took, it answers with numbers.
+Pure: it computes these numbers from step durations.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from streamer.algorithm_facts import ALGORITHMS
 from streamer.config import Config, DreamConfig
 
 AUTO_STEPS = 2
-"""Steps per keyframe aimed at where the settings leave all open: a keyframe costs the video about as much as a step."""
+"""Target for steps per keyframe if the settings leave everything open: a keyframe costs the video about as much as a step."""
 AUTO_MAX_S = 2.0
-"""Longest interval that ``auto`` accepts before it makes the canvas smaller."""
+"""Longest keyframe interval that ``auto`` accepts before it shrinks the canvas."""
 MAX_STEPS_PER_S = 25.0
-"""More steps than this change the picture faster than the eye follows, and flicker; a fast machine rests in between."""
+"""More steps than this change the picture faster than the eye can follow, and flicker; a fast machine idles in between."""
 MAX_STEPS = 1000
 SHRINK = 0.85
-"""Factor on the canvas's sides from one level to the next: each takes about 0.7 of the time."""
+"""Factor on the canvas's sides from one level to the next: each level takes about 0.7 of the time."""
 LEVELS = 5
 MIN_SIDE = 64
-"""Shorter side, px, below which the budget does not go; a canvas asked for may be smaller."""
+"""Shorter side, px, below which the scheduler does not shrink a canvas; the settings may ask for a smaller one."""
 WARM_UP = 2
-"""Steps at start and after a change of size that are not counted: they set things up."""
+"""Steps at start and after a change of size that are not timed, since they set things up."""
 SMOOTHING = 0.2
 SPARE = 0.7
 """Share of the time that steps on a canvas larger than usual may take."""
 PATIENCE_S = 10.0
-"""Seconds of headroom before the canvas grows again; doubles each time that proves too early."""
+"""Seconds of headroom before the canvas grows again; doubles each time this proves too early."""
 MEMORY_RETRY_S = 600.0
 """Seconds for which a canvas that did not fit into memory is not tried again."""
 LATEST = 31
-"""Steps whose median tells how long one takes, whatever a few of them did."""
+"""Number of latest steps whose median is the typical duration of a step, robust to a few outliers."""
 
 
 class StepScheduler:
     """Decides steps per keyframe and canvas size from how long steps take.
 
     Args:
-        dream: Its ``steps_per_keyframe`` and ``keyframe_s`` are heeded.
+        dream: Uses its ``steps_per_keyframe``, ``steps_per_s``, ``keyframe_s`` and ``algorithm``.
         size: (height, width) of the canvas at its full size.
-        frame_s: Seconds a frame of the video lasts: keyframes need not come faster.
-        shrinkable: Whether time may make the canvas smaller. Memory may in any case.
+        frame_s: Seconds per video frame: keyframes need not come faster.
+        shrinkable: Whether the canvas may shrink when steps are slow. It may always shrink when memory runs out.
         largest: (height, width) up to which the canvas may grow with time to spare; None for no further than ``size``.
-        level: By how many levels the canvas is smaller at first, because more did not fit into memory.
+        level: Number of levels by which the canvas is smaller at first, because more did not fit into memory.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class StepScheduler:
         self._heed(dream)
         self._level = 0
         self._floor = self._highest  # levels below this did not fit into memory
-        self._barred_s = 0.0  # for so long yet
+        self._barred_s = 0.0  # seconds left until one of them is tried again
         self._step_s: float | None = None
         self._latest: deque[float] = deque(maxlen=LATEST)
         self._warming = WARM_UP
@@ -83,12 +83,12 @@ class StepScheduler:
             self.out_of_memory()
 
     def tune(self, config: Config) -> None:
-        """Go by other settings from the next keyframe on; the canvas keeps its size until time tells."""
+        """Use other settings from the next keyframe on; the canvas changes its size only when step times call for it."""
         self._shrinkable = may_shrink(config)
         self._heed(config.dream)
 
     def save(self, share: float) -> None:
-        """Let steps take no more than this part of the time from the next keyframe on; 1 is all of it."""
+        """Limit steps to this share of the time from the next keyframe on; 1 is all of it."""
         self._share = share
 
     def _heed(self, dream: DreamConfig) -> None:
@@ -110,34 +110,34 @@ class StepScheduler:
 
     @property
     def step_s(self) -> float:
-        """Seconds a step takes, smoothed; 0 before it is known."""
+        """Seconds per step, smoothed; 0 before it is known."""
         return self._step_s or 0.0
 
     @property
     def median_s(self) -> float:
-        """Seconds that the middle one of the latest steps took; 0 before it is known."""
+        """Median seconds of the latest steps; 0 before it is known."""
         return median(self._latest) if self._latest else 0.0
 
     @property
     def level(self) -> int:
-        """By how many levels the canvas is smaller than usual; below 0 where it is larger."""
+        """Number of levels by which the canvas is smaller than usual; negative if it is larger."""
         return self._level
 
     @property
     def target_s(self) -> float:
-        """Seconds aimed at between keyframes."""
+        """Target for the seconds between keyframes."""
         if self._asked_s is not None:
             return self._asked_s
         return min(max(self._frame_s, (self._fixed or AUTO_STEPS) * self.step_s), AUTO_MAX_S)
 
     @property
     def least_s(self) -> float:
-        """Seconds that the keyframe now being made has to take at least; a faster worker rests."""
+        """Least seconds for the current keyframe; a faster worker waits."""
         least_s = max(self._frame_s, self._steps / self._most_per_s) if self._asked_s is None else self._asked_s
         return least_s if self._share >= 1 else max(least_s, self._steps * self.step_s / self._share)
 
     def took(self, seconds: float) -> None:
-        """A step took so long."""
+        """Record the duration of a step."""
         if self._warming:
             self._warming -= 1
             return
@@ -148,7 +148,7 @@ class StepScheduler:
             self._step_s += SMOOTHING * (min(seconds, 3 * self._step_s) - self._step_s)
 
     def keyframe(self) -> bool:
-        """A keyframe is done: decide on the next one.
+        """Plan the next keyframe after one is done.
 
         Returns:
             Whether the canvas's size changed.
@@ -160,7 +160,7 @@ class StepScheduler:
         return self._try_again() or (self._shrinkable and self._choose_level(self._step_s))
 
     def out_of_memory(self) -> bool:
-        """The canvas did not fit: go to a smaller one, for ``MEMORY_RETRY_S`` at least.
+        """Shrink the canvas because it did not fit into memory, for ``MEMORY_RETRY_S`` at least.
 
         Returns:
             Whether there is a smaller one.
@@ -172,14 +172,14 @@ class StepScheduler:
         return True
 
     def _try_again(self) -> bool:
-        """Let a larger canvas be once it was long enough that it did not fit; returns whether it is tried at once."""
+        """Allow the next larger canvas again after ``MEMORY_RETRY_S``; return whether the canvas grows immediately."""
         if self._floor == self._highest:
             return False
         self._barred_s -= max(self.least_s, self._steps * self.step_s)
         if self._barred_s > 0:
             return False
         self._floor, self._barred_s = self._floor - 1, MEMORY_RETRY_S
-        if self._shrinkable:  # it grows when there is time for more, too
+        if self._shrinkable:  # it grows only when there is time for that, too
             return False
         self._move(self._level - 1)
         return True
@@ -213,15 +213,15 @@ class StepScheduler:
         return False
 
     def _easy(self, step_s: float, limit_s: float) -> bool:
-        """Whether there would be time enough for a canvas on which a step takes so long."""
+        """Return whether there is enough time for a canvas on which a step takes ``step_s``."""
         if self._share < 1:
-            return False  # what it rests is for others
+            return False  # the time it leaves is for other programs
         if self._level > 0:
             return (self._fixed or 1) * step_s < 0.8 * limit_s
         return self._busy(step_s) < SPARE
 
     def _busy(self, step_s: float) -> float:
-        """The share of the time that as many steps as there may be would take."""
+        """Return the share of the keyframe's least time that its steps take."""
         return step_s * self._steps / self.least_s
 
     def _can_shrink(self) -> bool:
@@ -240,5 +240,5 @@ class StepScheduler:
 
 
 def may_shrink(config: Config) -> bool:
-    """Whether a canvas of these settings may be made smaller for want of time."""
+    """Return whether these settings allow a smaller canvas when steps are slow."""
     return config.dream.keyframe_s != "auto" or config.canvas.width == config.canvas.height == "auto"

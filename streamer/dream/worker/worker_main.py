@@ -1,4 +1,4 @@
-"""The worker process: what runs in it around the dreaming loop. Torch is imported here only once a dream is put together."""
+"""The worker process: sets up, prepares a dream and runs the main loop. Torch is imported only when the dream is built."""
 
 from __future__ import annotations
 
@@ -46,34 +46,34 @@ from streamer.messages.motion import Motion
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.2
-"""Seconds between looks at a moving source that is ridden on."""
+"""Seconds between polls of a moving source."""
 NICENESS = 15
-"""The picture may wait, the video may not: the worker gives way to the process that shows it. With a weight of 36 to 1024 it
-gets what the video leaves, and a thirtieth of a core that other programs of the same session want all of, so that it lives."""
+"""The worker's niceness: the dream may wait, the video may not. With a weight of 36 to 1024 the worker gets the CPU time that
+the video leaves, and a thirtieth of a core that other programs of the same session use fully, so that it stays alive."""
 SPARE_NICENESS = 4
-"""By so much more a spare gives way while it prepares, to the worker that dreams."""
+"""Extra niceness of a spare while it prepares, so that the active worker comes first."""
 NICE_THREADS = sys.platform == "linux"
-"""Whether each thread is as nice as it likes; elsewhere a process is."""
+"""Whether niceness applies to each thread; elsewhere it applies to the process."""
 OOM_SCORE = 500
-"""Of 1000: how willing a spare is to be ended for want of memory, as Linux reckons it."""
+"""Of 1000: adjustment of Linux's OOM score for a spare, so that it is killed first when memory runs out."""
 
 BeginQueue = queue.SimpleQueue[Begin | None]
-"""The order to begin, or None: all is prepared. No capacity: there is one of each."""
+"""Holds ``Begin``, or None when everything is prepared. No capacity: at most one of each is sent."""
 
 
 def main(connection: Connection, assignment: Assignment) -> None:
-    """Run a worker in its own process until told to stop, or until the renderer's process is gone.
+    """Run a worker in its own process until ``Stop``, or until the renderer's process is gone.
 
-    It prepares its dream at once, and begins when it is told to.
+    It prepares its dream immediately, and starts rendering at ``Begin``.
     """
     ignore_terminals()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait asleep, and leave the cores to the video
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads sleep while they wait, to leave cores for the video
     make_cpu_sums_repeatable()  # or a replay could not give the same pixels
     spare = assignment.prepare_mode is not PrepareMode.NOW
-    if not NICE_THREADS:  # else it was started so
+    if not NICE_THREADS:  # else it was started with its niceness
         lower_priority(NICENESS)
     send = sender(connection)
-    log_to(send, logging.ERROR if spare else logging.INFO)  # what a spare finds out, the one at work has told
+    log_to(send, logging.ERROR if spare else logging.INFO)  # a spare would repeat what the active worker has logged
     inbox, orders, begun = Inbox(), BeginQueue(), threading.Event()
     frame_slots, config = assignment.frame_slots, assignment.config
     send(Hello(time.monotonic()))
@@ -98,7 +98,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
             largest=largest,
             level=begin.level,
         )
-        motion = Motion(config.zoom.speed, config.zoom.rotation)
+        motion = Motion.from_config(config.zoom)
         resume, feed, sleep = (
             _resume(begin.left, frame_slots, dream, config),
             assignment.feed,
@@ -113,16 +113,16 @@ def main(connection: Connection, assignment: Assignment) -> None:
         worker.run()
     except ConfigRejected as error:
         send(Failed(in_one_line(error), "", lasting=True))
-    except Exception as error:  # whatever a step can raise: the renderer reports it and starts another worker
+    except Exception as error:  # a step can raise anything: the renderer reports it and starts another worker
         send(Failed(in_one_line(error), traceback.format_exc(), lasting=False, cause=diagnose(error)))
     finally:
         frame_slots.close()
 
 
 def lower_priority(niceness: int) -> None:
-    """Make this thread and those that it starts nicer to others by so much; its process where threads are all alike.
+    """Raise the niceness of this thread, and of those that it starts, by ``niceness``; on other systems, of the process.
 
-    On Linux also a batch job: it takes no core from another thread when it wakes, as torch's threads do all the time.
+    On Linux, also make it a batch job: such threads do not preempt others when they wake, as torch's threads do all the time.
     """
     with contextlib.suppress(AttributeError, OSError):
         os.nice(niceness)
@@ -137,7 +137,7 @@ def _make(assignment: Assignment, send: Callable[[Report], None]) -> Dream:
 
 
 def _with_threads(dream: Dream, threads: int) -> Dream:
-    """The dream, computing with no more than so many threads; 0 leaves it as it is."""
+    """Return the dream, limited to this number of threads; 0 leaves it unchanged."""
     if not 0 < threads < dream.threads:
         return dream
     dream.compute_with(threads)
@@ -145,10 +145,10 @@ def _with_threads(dream: Dream, threads: int) -> Dream:
 
 
 def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], orders: BeginQueue) -> tuple[Dream | None, Begin]:
-    """Prepare in a thread that gives way to everybody, for few may take back what they gave: the dream is not to give way so.
+    """Prepare in a low-priority thread: a process that lowered its priority can seldom raise it again for the dream.
 
     Returns:
-        The dream, rehearsed unless it is wanted before; None where it is left to be made now. And the order to begin.
+        The dream, warmed up unless ``Begin`` comes earlier, or None if it still has to be made; and ``Begin``.
     """
     wanted, threads = threading.Event(), [0]
 
@@ -172,20 +172,20 @@ def _prepare_aside(assignment: Assignment, send: Callable[[Report], None], order
             send(Prepared())
             return dream, _order(orders)
         wanted.set()
-        with contextlib.suppress(AttributeError, OSError):  # those who may take it back do
+        with contextlib.suppress(AttributeError, OSError):  # raise the priority again where that is allowed
             os.setpriority(os.PRIO_PROCESS, threads[0], os.getpriority(os.PRIO_PROCESS, 0))
         return made.result(), begin
 
 
 def _order(orders: BeginQueue) -> Begin:
-    """Wait to be told to begin."""
+    """Wait for ``Begin``."""
     begin = orders.get()
-    assert begin is not None, "it is told once that all is prepared"
+    assert begin is not None, "None is sent once, and was received before"
     return begin
 
 
 def _resume(left: ResumeSlots | None, frame_slots: FrameSlots, dream: Dream, config: Config) -> Resume | None:
-    """Where an earlier worker got to, as far as this dream can use it."""
+    """Return where an earlier worker stopped, without the saved state if this dream cannot use it."""
     if left is None:
         return None
     resume = left.opened(frame_slots)
@@ -194,14 +194,14 @@ def _resume(left: ResumeSlots | None, frame_slots: FrameSlots, dream: Dream, con
     theirs, ours = (left.kept.algorithm, left.kept.network), (config.dream.algorithm, dream.network)
     if theirs != ours:
         was, now = (f"{algorithm} with {network}" for algorithm, network in (theirs, ours))
-        log.warning("what was dreamt before was %s, this is %s: its picture goes on, its momentum does not", was, now)
+        log.warning("the previous dream used %s, this one uses %s: its picture is kept, its momentum is not", was, now)
         return resume
     return dataclasses.replace(resume, kept=left.kept.get(frame_slots), kept_ago=left.kept_ago)
 
 
 @contextlib.contextmanager
 def _first_to_go() -> Iterator[None]:
-    """Within, a system out of memory ends this process before others: better the spare than the dream at work."""
+    """Within this context, Linux kills this process first when memory runs out: better the spare than the active worker."""
     file, before = Path("/proc/self/oom_score_adj"), None
     with contextlib.suppress(OSError):  # Linux only
         before = file.read_text()
@@ -221,7 +221,7 @@ def _real_factory() -> DreamFactory:
 
 
 def _receive(connection: Connection, inbox: Inbox, orders: BeginQueue, begun: threading.Event) -> None:
-    """Take in commands; ends the process when the other side is gone, or asks to stop while a dream is still being prepared."""
+    """Receive commands; end the process when the renderer is gone, or at ``Stop`` while the dream is still being prepared."""
     while True:
         try:
             command = connection.recv()
@@ -236,7 +236,7 @@ def _receive(connection: Connection, inbox: Inbox, orders: BeginQueue, begun: th
 
 
 def _watch(feed: PictureFeed, rider: VideoRider) -> None:
-    """Let a dream whose steps are long see what moves meanwhile, as long as the process lives."""
+    """Show the source's pictures to the dream during long steps, as long as the process lives."""
     seen = 0
     while True:
         picture = feed.newest(after=seen)
@@ -247,7 +247,7 @@ def _watch(feed: PictureFeed, rider: VideoRider) -> None:
 
 
 class _Sender(logging.handlers.QueueHandler):
-    """Log lines to the renderer's process, where logging is set up."""
+    """Sends log records to the renderer's process, where logging is configured."""
 
     def __init__(self, send: Callable[[Report], None]) -> None:
         super().__init__(queue.SimpleQueue())  # not used
@@ -258,13 +258,13 @@ class _Sender(logging.handlers.QueueHandler):
 
 
 def ignore_terminals() -> None:
-    """Leave it to the renderer to say when to stop: a terminal sends its signals to all processes."""
+    """Ignore the signals of a terminal, which sends them to all processes: the renderer decides when to stop."""
     for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def sender(connection: Connection) -> Callable[[Report], None]:
-    """Says something to the renderer, from any thread; ends the process where nobody is left to dream for."""
+    """Return a function that sends reports to the renderer, from any thread; it ends the process if the renderer is gone."""
     lock = threading.Lock()
 
     def send(report: Report) -> None:
@@ -278,7 +278,7 @@ def sender(connection: Connection) -> Callable[[Report], None]:
 
 
 def log_to(send: Callable[[Report], None], level: int) -> None:
-    """Have all that is logged in this process, from a level on, sent as reports."""
+    """Send all log records of this process, from ``level`` on, as reports."""
     root = logging.getLogger()
     root.handlers[:] = [_Sender(send)]
     root.setLevel(level)

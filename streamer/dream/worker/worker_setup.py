@@ -1,4 +1,4 @@
-"""Puts a live dream together from the settings: device, network, canvas, starting picture."""
+"""Builds a live dream from the settings: device, network, canvas, starting picture."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from streamer.dream.sources.start import starting_picture
 from streamer.messages.scenes import Scene, Target, arrange
 
 REHEARSED = 2
-"""Steps of a rehearsal: the first sets up what all others use."""
+"""Steps of a warm-up: the first sets up what the others use."""
 
 
 def build_dream(config: Config, seed: int, tell: PreparationCallback) -> Dream:
-    """The dream that the settings describe, ready for its first step.
+    """Build the dream that the settings describe, ready for its first step.
+
+    Args:
+        tell: Called with what is being done, before each stage.
 
     Raises:
-        ConfigRejected: the network, the device or the starting picture is not to be had.
+        ConfigRejected: the network, the device or the starting picture is unavailable.
     """
     tell("looking for a device")
     try:
@@ -74,8 +77,8 @@ def build_dream(config: Config, seed: int, tell: PreparationCallback) -> Dream:
 
 
 def free_memory() -> None:
-    """Give back what a failed step held on a GPU."""
-    torch.cuda.empty_cache()  # nothing where there is none
+    """Release the GPU memory that a failed step held."""
+    torch.cuda.empty_cache()  # does nothing without a GPU
 
 
 def _megabytes(received: int, total: int | None) -> str:

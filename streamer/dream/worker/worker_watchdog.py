@@ -1,4 +1,4 @@
-"""How long a worker may be silent. Pure: told what was heard and when, it says how long to wait yet."""
+"""Decides how long a worker may be silent. Pure: it computes from the worker's reports and the clock how long to wait."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from streamer.dream.worker.protocol import Heartbeat, KeyframeReady, Report
 
 @dataclass(frozen=True, slots=True)
 class SilenceLimits:
-    """How long is too long."""
+    """How long a worker may be silent."""
 
     loading_s: float = 300.0
-    """Before the first step is done, and while a step sets up what others use; downloads give signs of life."""
+    """Seconds before the first step is done, and while a step sets something up; downloads give signs of life."""
     silence_s: float = 5.0
-    """Afterwards; more where steps take long:"""
+    """Seconds afterwards, unless ``silence_steps`` gives more."""
     silence_steps: float = 5.0
-    """so many of their median."""
+    """Multiple of the median step duration."""
     starved_s: float = 60.0
-    """Time in which it waited for a processor does not count, where the system tells; of that no more than this."""
+    """Time for which the worker waited for a CPU does not count, up to this many seconds, if the system reports it."""
 
 
 class WorkerWatchdog:
-    """The patience with one worker.
+    """Watches the silence of one worker.
 
     Args:
         prepared: Whether it has nothing left to load.
-        median_s: What steps took the worker before it.
-        starved: Tells for how many seconds it has waited for a processor in all, though it had work.
-        clock: Monotonic seconds in which the program ran.
+        median_s: Median step duration of the previous worker, in seconds.
+        starved: Returns the total seconds for which it was runnable but waited for a CPU.
+        clock: Monotonic seconds, without the time for which the program was stopped.
     """
 
     def __init__(
@@ -44,25 +44,25 @@ class WorkerWatchdog:
         self._limits, self._clock, self._starved = limits, clock, starved
         self._heard_s, self._starved_s = clock(), starved()
         self.median_s = median_s
-        """Seconds that the middle one of its latest steps took."""
+        """Median seconds of its latest steps."""
         self._loads = not prepared
         self._began = False
 
     @property
     def seconds(self) -> float:
-        """How long it may be silent as it is now."""
+        """Seconds for which it may be silent in its current state."""
         if self._loads:
             return self._limits.loading_s
         return max(self._limits.silence_s, self._limits.silence_steps * self.median_s)
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left of that."""
+        """Seconds left until it has been silent for too long."""
         starved_s = min(self._starved() - self._starved_s, self._limits.starved_s)
         return self._heard_s + self.seconds + starved_s - self._clock()
 
     def heard(self, report: Report) -> None:
-        """It said something."""
+        """Note a report from the worker."""
         self._heard_s, self._starved_s = self._clock(), self._starved()
         if isinstance(report, KeyframeReady) and report.steps:
             self._began, self._loads = True, False

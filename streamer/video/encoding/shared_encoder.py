@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from streamer.config import VideoConfig
+from streamer.errors import ZoomdreamError
 from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoder_run import EncoderRun, StreamSound
 from streamer.video.encoding.frame_images import FrameImages
@@ -38,7 +39,7 @@ SMOOTHING = 0.05
 """Weight of the newest frame in the moving mean of the encode time."""
 
 
-class EncoderError(Exception):
+class EncoderError(ZoomdreamError):
     """The encoder cannot work."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
+from streamer.errors import ZoomdreamError
 from streamer.video.files.file_format import FileFormat, FilmSound, try_writing
 from streamer.video.files.gif import GifSpool
 from streamer.video.files.mp4 import Mp4
@@ -30,7 +31,7 @@ FAULTS = (OSError, ValueError, av.FFmpegError)
 """What PyAV raises while a video is opened; that a codec is missing is a ValueError."""
 
 
-class MovieError(Exception):
+class MovieError(ZoomdreamError):
     """The video cannot be written; one line says why."""
 
     def __init__(self, message: str, *, wrong_call: bool = False) -> None:

@@ -64,7 +64,7 @@ def make_frame_interpolator(config: Config, *, offline: bool = False, newest: Ne
     size = (config.video.height, config.video.width)
     if newest is not None:
         return OverlayInterpolator(size, newest, config.source.mix, config.source.decay_s)
-    motion = Motion(config.zoom.speed, config.zoom.rotation)
+    motion = Motion.from_config(config.zoom)
     if ALGORITHMS[config.dream.algorithm].interpolator == "ink":
         return InkInterpolator(size, config.ink, motion=motion, offline=offline)
     return ColourInterpolator(size, config.video.residual_flow, motion=motion, offline=offline)

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from streamer.errors import ZoomdreamError
 from streamer.text_files import decoded
 
 HIDDEN = "[hidden]"
@@ -23,7 +24,7 @@ _URL_KEY = re.compile(
 _URL_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE)
 
 
-class StreamKeyError(Exception):
+class StreamKeyError(ZoomdreamError):
     """There is no key that can be used; the text says where it was looked for and what to do, and holds no key."""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from streamer.errors import ZoomdreamError
 from streamer.video.encoding.shared_encoder import EncoderError
 from streamer.video.encoding.subscription import Subscription
 from streamer.video.sinks.backoff import BackOff
@@ -65,7 +66,7 @@ class SinkStatus:
     """Of a recording, the file that is written, or was written last."""
 
 
-class SinkError(Exception):
+class SinkError(ZoomdreamError):
     """A sink cannot deliver at the moment; another try may succeed."""
 
 

@@ -13,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
 
+from streamer.errors import ZoomdreamError
 from streamer.media.codecs import codec_names, has_decoder
 from streamer.media.opening import ANY_TAGS, open_file
 from streamer.media.tracks import sound_tracks
@@ -27,7 +28,7 @@ PROBE = {"probesize": "131072", "analyzeduration": "2000000"}
 """What may be read of a live stream before the first sample: 128 KiB, 2 s."""
 
 
-class SoundError(Exception):
+class SoundError(ZoomdreamError):
     """There is no sound to be had; one line says why, without any password."""
 
 

@@ -105,7 +105,7 @@ def test_what_was_kept_comes_when_there_is_a_place_for_it(stage):
     assert stage.shots[2].kept is not None
 
 
-@pytest.mark.logs("a keyframe was lost on its way: it goes on from a picture that never came")
+@pytest.mark.logs("a keyframe was lost in transit: it depends on a picture that never arrived")
 def test_nothing_that_was_done_is_lost_with_a_picture(stage):
     before = stage.link_meter.ask().coding
     stage.come(0, sent(0, coded=CodedPicture("h264", SIZE, b"", key=False)), Ready("fake", "cpu", ()))

@@ -85,7 +85,7 @@ def test_a_film_begins_anew_where_something_changes(change):
 def test_after_a_loss_only_a_new_run_can_be_opened():
     pack, unpack = PictureEncoder(), PictureDecoder()
     pack(dream((72, 128)), FILM)  # never comes
-    with pytest.raises(Undecodable, match="goes on from a picture that never came"):
+    with pytest.raises(Undecodable, match="depends on a picture that never arrived"):
         unpack(pack(dream((72, 128)), FILM))
     unpack(pack(dream((72, 128)), Coding("h264", 0, 2_000_000, 25.0, 1)))
 
@@ -99,7 +99,7 @@ def test_what_is_broken_is_told(kind, data):
 
 def test_a_picture_of_another_size_than_told_is_none():
     coded = encode_independently(dream((72, 128)), Coding("jpeg", 90))
-    with pytest.raises(Undecodable, match="no JPEG of 64x36"):
+    with pytest.raises(Undecodable, match="not a JPEG of 64x36"):
         CodedPicture("jpeg", (36, 64), coded.data).opened()
 
 

@@ -60,7 +60,7 @@ def test_without_ray_it_ends_with_2_and_says_how_to_get_it(tmp_path: Path, monke
     done = call(tmp_path, "renderer.where=ray", "renderer.fallback=none")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line == "zoomdream: a cluster needs Ray, which is not here: pip install 'zoomdream[ray]' (there is none)"
+    assert line == "zoomdream: a cluster needs Ray, which is not installed: pip install 'zoomdream[ray]' (there is none)"
 
 
 def test_a_dream_here_never_imports_ray(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         stream.wait_for_picture()
         told = stream.status()
         assert told["renderer"]["link"]["node"] == ""
-        why = "a cluster needs Ray, which is not here: pip install 'zoomdream[ray]' (there is none)"
-        assert faults(told) == [f"this machine dreams in place of the cluster: {why}"]
+        why = "a cluster needs Ray, which is not installed: pip install 'zoomdream[ray]' (there is none)"
+        assert faults(told) == [f"this machine renders instead of the cluster: {why}"]
         assert end(stream).clean, stream.log()
 
 

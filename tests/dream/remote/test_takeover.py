@@ -48,7 +48,7 @@ def in_order(seen):
     return all(after.pose.log_zoom >= before.pose.log_zoom - 1e-6 for before, after in itertools.pairwise(begun))
 
 
-@pytest.mark.logs("is gone, or what dreamt there, or the way to it", "it goes on with a new worker")
+@pytest.mark.logs("its worker or the connection to it is gone", "continuing with a new worker")
 def test_another_node_takes_over_when_a_host_is_killed(ray_address, tmp_path):
     config, limits = known_at(tmp_path / "pid"), RendererLimits(backoff_s=0.01, grown_up=0, spare=SpareLimits(after_s=0.0))
     with running(config, ray(ray_address), limits=limits) as (renderer, seen):
@@ -63,7 +63,7 @@ def test_another_node_takes_over_when_a_host_is_killed(ray_address, tmp_path):
     assert in_order(seen)
 
 
-@pytest.mark.logs("no cluster at 'auto'", "it goes on with a new worker")
+@pytest.mark.logs("no cluster at 'auto'", "continuing with a new worker")
 def test_this_machine_stands_in_while_there_is_no_cluster(ray_address, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
@@ -83,7 +83,7 @@ def test_this_machine_stands_in_while_there_is_no_cluster(ray_address, tmp_path,
     assert in_order(seen)
 
 
-@pytest.mark.logs("the worker was silent for 1 s", "it goes on with a new worker")
+@pytest.mark.logs("the worker was silent for 1 s", "continuing with a new worker")
 def test_one_that_hangs_there_is_replaced(ray_address):
     with running(CONFIG, ray(ray_address), fake_dream.make_hanging) as (renderer, seen):
         until(lambda: seen.where(restored))
@@ -91,7 +91,7 @@ def test_one_that_hangs_there_is_replaced(ray_address):
     assert in_order(seen)
 
 
-@pytest.mark.logs("no network of that name", "it goes on with a new worker")
+@pytest.mark.logs("no network of that name", "continuing with a new worker")
 def test_what_no_node_can_dream_is_given_up_here_too(ray_address):
     with running(CONFIG, ray(ray_address), fake_dream.make_unfit) as (renderer, _):
         until(lambda: renderer.failure)

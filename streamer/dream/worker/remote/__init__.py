@@ -2,7 +2,7 @@
 
     renderer ─ pipe, shared memory ─ relay ─ network ─ host ─ pipe, shared memory ─ worker
 
-The relay is a process beside the renderer's, the host an actor on the node, and the worker an ordinary one, which the host has
-started: all that is said of a worker here holds there. Ray is spoken to by the relay alone, since it ends the process that it
-is in when it loses its cluster for a minute. Nothing here imports Ray.
+The relay is a process on the renderer's machine, the host is a Ray actor on the node, and the worker is an ordinary one that
+the host starts: it works as on this machine. Only the relay talks to Ray, because Ray ends a process that has lost its cluster
+for a minute. Nothing here imports Ray.
 """

@@ -1,4 +1,4 @@
-"""Parcels of a host opened in their order, and what is in them handed to the renderer."""
+"""Opens the batches of a host in order, and passes their contents to the renderer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """May be called from several threads: calls for parcels overtake one another.
+    """Passes the contents of batches on. Thread-safe, since batches may arrive out of order in several threads.
 
     Args:
-        ring: Shared with the renderer.
-        mailbox: Tells which of its slots are free.
-        send: Tells the renderer.
-        end: Told how the worker ended, if it did.
+        frame_slots: Shared with the renderer.
+        mailbox: Knows which of its slots are free.
+        send: Sends a report to the renderer.
+        end: Called with the failure of the worker, if it fails.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Delivery:
         self._early: dict[int, tuple[ReportBatch, float]] = {}
         self._next = 0
         self._unpacker = PictureDecoder()
-        self._unseen: list[KeyframeReady] = []  # whose pictures could not be opened
+        self._unseen: list[KeyframeReady] = []  # keyframes whose pictures could not be decoded
 
     def __call__(self, parcel: ReportBatch, got_s: float, link_meter: LinkMeter) -> None:
-        """Take a parcel that came at ``got_s``, and hand on all that is in order.
+        """Take a batch that came at ``got_s``, and pass on all batches that are next in order.
 
-        It waits for a slot if need be: as long as there is none, no others are fetched.
+        It waits for a free slot: until there is one, no other batch is fetched.
         """
         if parcel.number is None:
             return
@@ -65,12 +65,12 @@ class Delivery:
                 self._send(each)
 
     def _show(self, sent: SentKeyframe, link_meter: LinkMeter) -> None:
-        """Hand a keyframe on."""
+        """Pass a keyframe on."""
         try:
             picture = self._unpacker(sent.picture)
             ridden = None if sent.ridden is None else sent.ridden.opened()
         except Undecodable as error:
-            log.warning("a keyframe was lost on its way: %s", error)
+            log.warning("a keyframe was lost in transit: %s", error)
             self._unseen.append(sent.keyframe_ready)
             link_meter.lost()
             return

@@ -1,4 +1,4 @@
-"""Keyframes as H.264 for one reader: each picture comes out at once, and only the first needs none before it."""
+"""Keyframes as H.264 for one reader: each picture is output immediately, and only the first is an IDR picture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from av.video.frame import VideoFrame
 from streamer.dream.worker.remote.picture_coding import Undecodable
 
 ENDLESS = 1_000_000
-"""Pictures from one that needs none before it to the next: whoever lost one asks for another run."""
+"""Interval between IDR pictures, in pictures: practically none, since a reader that lost one asks for a new run."""
 BUFFER_S = 0.25
-"""Seconds of the rate that a picture may take at most beyond its share."""
+"""Size of the rate-control buffer, in seconds at the target rate."""
 TICKS = 90_000
-"""Of a second, for times that nobody reads."""
+"""Ticks per second of the presentation times, which nothing reads."""
 
 
 class H264Encoder:
@@ -25,13 +25,13 @@ class H264Encoder:
 
     Args:
         size: (height, width) of the pictures.
-        bits_per_s: What they may take together.
-        pictures_per_s: How many share that.
+        bits_per_s: Target rate.
+        pictures_per_s: Number of pictures per second at that rate.
     """
 
     def __init__(self, size: tuple[int, int], bits_per_s: int, pictures_per_s: float) -> None:
         height, width = size
-        self._pad = ((0, height % 2), (0, width % 2), (0, 0))  # halved colour needs even sides
+        self._pad = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
         codec = CodecContext.create("libx264", "w")
         assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height, codec.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
@@ -43,18 +43,18 @@ class H264Encoder:
         self._codec, self._number, self._apart = codec, 0, max(1, round(TICKS / max(1.0, pictures_per_s)))
 
     def compress(self, image: np.ndarray) -> tuple[bytes, bool]:
-        """An (H, W, 3) uint8 RGB picture, and whether it needs none before it."""
+        """Encode an (H, W, 3) uint8 RGB picture; return its data and whether it is an IDR picture."""
         frame = VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(image, self._pad, "edge")), format="rgb24")
         yuv = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
         yuv.pts = self._number * self._apart
         self._number += 1
         packets = list(self._codec.encode(yuv))
-        assert packets, "without look-ahead each picture comes out at once"
+        assert packets, "without look-ahead each picture is output immediately"
         return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
 
 
 class H264Decoder:
-    """Expands what one ``H264Encoder`` made, all of it, in order."""
+    """Decodes the output of one ``H264Encoder``, all of it, in order."""
 
     def __init__(self) -> None:
         codec = CodecContext.create("h264", "r")
@@ -64,15 +64,15 @@ class H264Decoder:
         self._codec = codec
 
     def expand(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of that (height, width).
+        """Decode a picture of (height, width) to (H, W, 3) uint8 RGB.
 
         Raises:
-            Undecodable: it is broken.
+            Undecodable: the data is broken.
         """
         try:
             frames = self._codec.decode(av.Packet(data))
         except av.FFmpegError as error:
-            raise Undecodable(f"it is no H.264: {error.strerror}") from error
+            raise Undecodable(f"it is not H.264: {error.strerror}") from error
         if not frames or frames[-1].height < size[0] or frames[-1].width < size[1]:
             raise Undecodable("it holds no picture of that size")
         rgb = frames[-1].reformat(format="rgb24", src_colorspace="ITU709", src_color_range="MPEG", threads=1)

@@ -1,6 +1,6 @@
-"""The actor on a node: starts a worker there, hands it what the relay sends, and the relay what it says.
+"""The Ray actor on a node: starts a worker there and passes messages between it and the relay.
 
-Its methods are called from several threads at once, one for each call that is under way.
+Each call runs in a thread of its own, so several may run at the same time.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ from streamer.dream.worker.remote.relay_protocol import (
 from streamer.dream.worker.remote.start_picture import with_start_picture
 
 LEASE_S = 60.0
-"""Seconds without a word from the relay after which it is gone. Mostly Ray ends an actor before that, with its owner."""
+"""Seconds of silence after which the relay counts as gone. Ray usually ends an actor earlier, together with its owner."""
 LOOK_S = 1.0
-"""Seconds between looks at that."""
+"""Seconds between checks of that."""
 NOISE = os.urandom(PART_BYTES)
-"""What cannot be compressed, for measuring a link."""
+"""Incompressible data, to measure a link."""
 
 
 class WorkerHost:
-    """Runs a worker for a relay elsewhere.
+    """Runs a worker for a relay on another machine.
 
     Raises:
         OSError, RuntimeError: the node has no process, descriptor or memory left.
     """
 
     def __init__(self, worker_spec: WorkerSpec, leave: Callable[[], None] = lambda: os._exit(0)) -> None:
-        """Start the worker; it prepares at once.
+        """Start the worker; it prepares immediately.
 
         Args:
-            leave: Called once the relay is gone for good.
+            leave: Called once the relay is gone.
         """
         self._leave = leave
         config = worker_spec.config
         if worker_spec.picture is not None:
-            self._folder = tempfile.TemporaryDirectory(prefix="zoomdream-")  # there as long as this host
+            self._folder = tempfile.TemporaryDirectory(prefix="zoomdream-")  # exists as long as this host
             config = with_start_picture(config, worker_spec.picture, Path(self._folder.name))
         if worker_spec.factory is None:
             config = with_measured_format(config, worker_spec.threads or dreaming_threads())
@@ -77,30 +77,30 @@ class WorkerHost:
             frees_slots=False,
         )
         self._outbox, self._packer = Outbox(), PictureEncoder()
-        self._turn = threading.Lock()  # what is sent is numbered by one thread at a time
+        self._turn = threading.Lock()  # one thread at a time numbers batches
         self._number = self._seen = 0
         self._letters: dict[int, RelayCommand] = {}
         self._next_letter = 0
-        self._post = threading.Lock()  # over letters, and what is sent to the worker
+        self._post = threading.Lock()  # over letters, and sending to the worker
         self._keep_s = self._kept_at_s = 0.0
-        self._kept_back = False  # whether the place for what is kept is held back
+        self._kept_back = False  # whether the worker must not use the state slot
         self._heard_s = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="worker", daemon=True)
         self._thread.start()
 
     def ping(self) -> float:
-        """This machine's monotonic clock."""
+        """Return this machine's monotonic clock."""
         self._heard_s = time.monotonic()
         return self._heard_s
 
     def noise(self, parts: int) -> list[bytes] | bytes:
-        """So many times ``PART_BYTES`` bytes that cannot be compressed."""
+        """Return ``parts`` times ``PART_BYTES`` incompressible bytes."""
         self._heard_s = time.monotonic()
         return [NOISE] * parts if parts > 1 else NOISE
 
     def fetch(self, ask: FetchRequest) -> list[bytes] | bytes:
-        """What the worker has said since, up to and with one picture, waited for: a ``ReportBatch`` in parts."""
+        """Wait for reports of the worker; return them up to and including one picture, as a ``ReportBatch`` in parts."""
         parts = self._fetched(ask).cut(ask.parts)
         return parts if len(parts) > 1 else parts[0]
 
@@ -122,7 +122,7 @@ class WorkerHost:
             self._turn.release()
 
     def tell(self, number: int, letter: RelayCommand) -> None:
-        """Hand the worker a letter, once all before it have been: calls may overtake one another."""
+        """Pass a command to the worker once all with lower numbers were passed: calls may arrive out of order."""
         self._heard_s = time.monotonic()
         with self._post:
             self._letters[number] = letter
@@ -134,8 +134,8 @@ class WorkerHost:
                     self._worker.command(letter_now)
 
     def see(self, seen: SentSourcePicture) -> None:
-        """A newer picture to ride on."""
-        assert self._feed is not None, "it was hired for a dream that rides"
+        """Take a newer picture of the moving source."""
+        assert self._feed is not None, "the worker was started for a moving source"
         self._heard_s = time.monotonic()
         picture = seen.opened()
         with self._post:
@@ -144,7 +144,7 @@ class WorkerHost:
                 self._feed.put(picture)
 
     def free_nodes(self, cpus: float, gpus: float) -> int:
-        """Other nodes that have so much free."""
+        """Return the number of other nodes that have this much free."""
         return sum(has[0] >= cpus and has[1] >= gpus for has in others_free().values())
 
     def stop(self) -> None:
@@ -155,7 +155,7 @@ class WorkerHost:
             self._worker.dismiss(0.0)
 
     def _listen(self) -> None:
-        """Take in what the worker says, until it ends or the relay is gone."""
+        """Receive the worker's reports until it ends or the relay is gone."""
         while not self._over.is_set():
             self._free_kept()
             if time.monotonic() - self._heard_s > LEASE_S:
@@ -194,13 +194,13 @@ class WorkerHost:
                 self._worker.free(slot)
 
     def _free_kept(self) -> None:
-        """Let the worker keep what it takes to go on once more, when the link has room for it."""
+        """Free the state slot, so that the worker saves its state again, when the link has room for it."""
         if self._kept_back and time.monotonic() - self._kept_at_s >= self._keep_s:
             self._kept_back = False
             self._free([STATE_SLOT])
 
     def _pack(self, taken: OutgoingKeyframe, ask: FetchRequest) -> SentKeyframe:
-        """Code a shot."""
+        """Encode a keyframe."""
         keyframe_ready, picture, ridden = taken.keyframe_ready, taken.picture, None
         if keyframe_ready.ridden is not None:
             height = keyframe_ready.size[0]

@@ -1,7 +1,7 @@
-"""What a link carries, and which coding gives the keyframes that are wanted over it. Pure.
+"""Measures the throughput of a link and chooses the coding that gives the wanted keyframe rate over it. Pure.
 
-What keyframes take on their way is measured as they come: each occupies the link from when it left, or from when the one before
-it was through, until it is here, less the time that the way itself takes.
+Arriving keyframes are the measurement: each occupies the link from its departure, or from the arrival of the previous one,
+until its arrival, less the latency of the link.
 """
 
 from __future__ import annotations
@@ -16,92 +16,94 @@ from streamer.config_renderer import Compress
 from streamer.dream.worker.remote.picture_coding import Coding
 
 SHARE = 0.7
-"""Part of what a link carries that keyframes may take: the rest is for what else crosses it, and for errors of measurement."""
+"""Share of the link's throughput for keyframes; the rest is for other traffic and measurement errors."""
 ROOM = 0.85
-"""A better coding is taken only if it needs no more than this part of that…"""
+"""A better coding is chosen only if it needs no more than this part of that share for ``BETTER_S``."""
 BETTER_S = 5.0
-"""…for so many seconds; a worse one at once."""
+"""Seconds for which there must be room before a better coding is chosen; a worse one is chosen immediately."""
 LEAST_S = 0.002
-"""What crosses in less time than this has met no limit: it tells of one that is no lower."""
+"""Transfers shorter than this are too quick to measure; they only give a lower bound."""
 CALL_S = 0.002
-"""That a keyframe takes besides, on any link: it is packed, handed over, and unpacked."""
+"""Overhead of a keyframe in seconds on any link: pickling, handing over and unpickling."""
 SMOOTHING = 0.15
-"""Weight of the latest keyframe in what is measured."""
+"""Weight of the latest keyframe in the average size."""
 PROMPT_S = 0.02
-"""As they are, pictures are sent only if one crosses within this time…"""
+"""Pictures are sent uncompressed only if one crosses the link within this time and the round trip is at most ``NEAR_S``."""
 NEAR_S = 0.03
-"""…and the round trip is no longer than that: elsewhere a lag that nobody needs costs more than a loss that nobody sees."""
+"""On slower links the additional lag costs more than an invisible loss of quality."""
 MOST_WINDOW = 8
+"""Most keyframes in flight."""
 QUALITIES = {95: 0.75, 90: 0.50, 85: 0.36, 80: 0.30}
-"""Of JPEG, with bytes a pixel of a dream takes; below, H.264 looks better for as many."""
+"""JPEG qualities and the bytes per pixel that dreams take; at fewer bytes, H.264 looks better."""
 LEAST_BITS_PER_S, LEAST_BITS = 200_000, 0.02
-"""Of H.264: in all, and for a pixel of each keyframe."""
+"""Lowest rate of H.264: in total, and per pixel of each keyframe."""
 STEP = 1.25
-"""By so much another rate of H.264 has to differ to be worth a picture that needs none before it."""
+"""Ratio by which a new H.264 rate must differ to be worth an IDR picture."""
 CODE_S = 0.004
-"""That a keyframe is under way beyond what the link takes: it is coded, handed over, unpacked."""
+"""Seconds that a keyframe is in flight in addition to its transfer: encoding, handing over, decoding."""
 LATELY = 24
-"""Keyframes by which all this is told."""
+"""Number of recent keyframes over which measurements are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyframeDemand:
-    """The keyframes that are wanted."""
+    """The wanted keyframes."""
 
     pixels: int
-    """Of each; twice the canvas' where it rides on a picture, which comes along."""
+    """Pixels per keyframe; twice the canvas's with a moving source, whose picture is sent too."""
     per_s: float
+    """Keyframes per second."""
 
     @property
     def least_bits_per_s(self) -> float:
-        """Of H.264: below, it is not worth looking at."""
+        """Lowest rate of H.264 that still looks acceptable."""
         return max(LEAST_BITS_PER_S, LEAST_BITS * self.pixels * self.per_s)
 
 
 class Throughput:
-    """What a link carries.
+    """Measures the throughput of a link.
 
     Args:
-        bytes_per_s: As it was first measured.
-        trip_s: Tells how long the shortest round trip takes.
+        bytes_per_s: The first estimate.
+        trip_s: Returns the shortest round trip in seconds.
     """
 
     def __init__(self, bytes_per_s: float, trip_s: Callable[[], float]) -> None:
         self._trip_s = trip_s
         self._through_s = -math.inf
-        self._carried: deque[tuple[int, float]] = deque(maxlen=LATELY)  # bytes, and the seconds that they took
+        self._carried: deque[tuple[int, float]] = deque(maxlen=LATELY)  # bytes and transfer seconds
         self.probed(bytes_per_s)
 
     def probed(self, bytes_per_s: float) -> None:
-        """So much came through while nothing else did."""
+        """Set the throughput that was measured while nothing else crossed the link."""
         self.bytes_per_s = bytes_per_s
         self._carried.extend([(round(bytes_per_s * LEAST_S), LEAST_S)] * LATELY)
 
     def carried(self, count: int, sent_s: float, got_s: float) -> None:
-        """So many bytes came, all times on one clock."""
+        """Record the arrival of ``count`` bytes; both times are on the same clock."""
         behind = sent_s + self._trip_s() / 2 + CALL_S <= self._through_s
         began_s = self._through_s if behind else sent_s + self._trip_s() / 2 + CALL_S
         self._through_s = max(self._through_s, got_s)
         took_s = max(got_s - began_s, LEAST_S)
-        if took_s == LEAST_S and behind:  # they came together, and share the time that the first has taken
+        if took_s == LEAST_S and behind:  # they came together, and share the transfer time of the first
             before, took_s = self._carried.pop()
             self._carried.append((before + count, took_s))
-        elif took_s > LEAST_S or count >= LEAST_S * self.bytes_per_s:  # else it is too little to tell
+        elif took_s > LEAST_S or count >= LEAST_S * self.bytes_per_s:  # else it is too little to measure
             self._carried.append((count, took_s))
-        # The median, since now and then one waits for a busy processor.
+        # The median, since now and then a transfer waits for a busy CPU.
         self.bytes_per_s = median(count / took_s for count, took_s in self._carried)
 
 
 def measured(count: int, took_s: float, trip_s: float) -> float:
-    """Bytes a second of a link over which so many came in that time after they were asked for."""
+    """Return the bytes per second of a link over which ``count`` bytes arrived ``took_s`` after the request."""
     return count / max(took_s - trip_s, LEAST_S)
 
 
 class CodingChooser:
-    """Chooses how keyframes cross a link.
+    """Chooses the coding of keyframes for a link.
 
     Args:
-        asked: What the settings say.
+        asked: ``renderer.compress`` of the settings.
         clock: Monotonic seconds.
     """
 
@@ -110,11 +112,11 @@ class CodingChooser:
         self._coding: Coding | None = None
         self._better_since_s: float | None = None
         self._run = 0
-        self._size = 1.0  # of JPEGs, beside what the table says
+        self._size = 1.0  # of JPEGs, relative to QUALITIES
         self._bytes: deque[int] = deque(maxlen=LATELY)
 
     def sent(self, coding: Coding, count: int, pixels: int) -> None:
-        """A keyframe of so many pixels took so many bytes."""
+        """Record the size in bytes of a keyframe of ``pixels``."""
         self._bytes.append(count)
         if coding.kind == "jpeg" and coding.quality in QUALITIES and pixels:
             found = count / (QUALITIES[coding.quality] * pixels)
@@ -122,15 +124,15 @@ class CodingChooser:
 
     @property
     def keyframe_bytes(self) -> int:
-        """What a keyframe takes, lately; 0 before the first."""
+        """Mean bytes of recent keyframes; 0 before the first."""
         return round(sum(self._bytes) / len(self._bytes)) if self._bytes else 0
 
     def renew(self) -> None:
-        """A picture was lost: the next one is not to go on from it."""
+        """Start a new run, since a picture was lost that the next one would depend on."""
         self._run += 1
 
     def __call__(self, wanted: KeyframeDemand, bytes_per_s: float, trip_s: float) -> Coding:
-        """The coding to use now."""
+        """Return the coding to use now."""
         ladder = self._ladder(wanted, bytes_per_s, trip_s)
         room = SHARE * bytes_per_s / max(wanted.per_s, 0.1)
         fits = next((rung for rung, (_, needs) in enumerate(ladder) if needs <= room), len(ladder) - 1)
@@ -150,7 +152,7 @@ class CodingChooser:
         return self._take(ladder[easily][0])
 
     def _ladder(self, wanted: KeyframeDemand, bytes_per_s: float, trip_s: float) -> Sequence[tuple[Coding, float]]:
-        """Codings, the best first, with the bytes that a keyframe takes in each."""
+        """Return the codings, best first, with the bytes per keyframe of each."""
         plain = 3.0 * wanted.pixels
         if self._asked == "none":
             return [(Coding("none"), plain)]
@@ -172,7 +174,7 @@ class CodingChooser:
         return next((rung for rung, (each, _) in enumerate(ladder) if (each.kind, each.quality) == told), None)
 
     def _take(self, coding: Coding) -> Coding:
-        """Use it, with its rate as it was where that is about the same."""
+        """Use the coding, with the old rate if that is about the same."""
         before = self._coding
         if coding.kind == "h264":
             if before is not None and before.kind == "h264" and not _differs(before, coding):
@@ -183,12 +185,12 @@ class CodingChooser:
 
 
 def pictures_in_flight(keyframe_bytes: float, per_s: float, bytes_per_s: float, trip_s: float) -> int:
-    """Keyframes that may be under way at once: as many as fill the link, and one more, so that none waits on its way."""
+    """Return the number of keyframes allowed in flight: as many as fill the link and one more, so that none queues."""
     rate = min(per_s, SHARE * bytes_per_s / max(keyframe_bytes, 1.0))
     return min(MOST_WINDOW, 1 + math.ceil(rate * (trip_s + CODE_S + keyframe_bytes / bytes_per_s)))
 
 
 def _differs(one: Coding, other: Coding) -> bool:
-    """Whether two rates of H.264 are far enough apart."""
+    """Return whether two H.264 rates differ by more than ``STEP``."""
     pairs = ((one.bits_per_s, other.bits_per_s), (one.pictures_per_s, other.pictures_per_s))
     return any(max(pair) > STEP * min(pair) for pair in pairs)

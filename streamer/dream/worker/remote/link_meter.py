@@ -1,4 +1,4 @@
-"""All that a relay measures of its link, and what it asks for by that. Thread-safe."""
+"""Measures a relay's link, and derives what to request from the host. Thread-safe."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from streamer.dream_state import DreamState
 from streamer.messages.renderer_status import LinkStatus
 
 HOLD_S = 0.5
-"""Seconds that a host waits for something to send before it says that there is nothing."""
+"""Seconds that a host waits for something to send before it answers with an empty batch."""
 KEPT_SHARE = 0.03
-"""Part of the link that may go to what is kept of the dream, for another worker to go on from."""
+"""Share of the link for the dream's state, from which another worker can resume."""
 KEPT_BYTES_A_PIXEL = 6
-"""Of what is kept, as long as nothing of it has come: momentum of three channels as float16."""
+"""Assumed size of the state until the first arrives: momentum of three channels as float16."""
 FIRST_BYTES_PER_S = 1e6
-"""Of a link of which nothing is known."""
+"""Assumed throughput of a link before any measurement."""
 LATELY = 24
-"""Keyframes by which the rate that is wanted is told."""
+"""Number of recent keyframes that determine the wanted rate."""
 
 
 class LinkMeter:
     """Measures a link.
 
     Args:
-        config: What is dreamt: it says which keyframes to expect.
-        node: The other end's name.
+        config: Settings of the dream; they determine which keyframes to expect.
+        node: Name of the node at the other end.
         clock: Monotonic seconds.
     """
 
@@ -56,33 +56,33 @@ class LinkMeter:
         self._arrived = 0
 
     def answered(self, asked_s: float, told_s: float, got_s: float) -> None:
-        """The other machine told its clock; see ``RemoteClock.heard``."""
+        """Record an answer with the other machine's clock; see ``RemoteClock.heard``."""
         with self._lock:
             self._theirs.heard(asked_s, told_s, got_s)
 
     def probed(self, bytes_per_s: float) -> None:
-        """So much came through while nothing else did."""
+        """Set the throughput that was measured while nothing else crossed the link."""
         with self._lock:
             self._line.probed(bytes_per_s)
 
     @property
     def trip_s(self) -> float:
-        """Seconds of the quickest round trip."""
+        """Shortest round trip in seconds."""
         with self._lock:
             return self._theirs.trip_s
 
     def ours(self, theirs_s: float) -> float:
-        """A time of the other machine's clock on ours."""
+        """Convert a time of the other machine's clock to ours."""
         with self._lock:
             return theirs_s + self._theirs.offset_s
 
     def theirs(self, ours_s: float) -> float:
-        """A time of our clock on the other machine's."""
+        """Convert a time of our clock to the other machine's."""
         with self._lock:
             return ours_s - self._theirs.offset_s
 
     def came(self, sent: SentKeyframe, sent_s: float, got_s: float) -> None:
-        """A keyframe came; ``sent_s`` is on the other machine's clock."""
+        """Record the arrival of a keyframe; ``sent_s`` is on the other machine's clock."""
         with self._lock:
             keyframe_ready, count = sent.keyframe_ready, sent.bytes
             held = count + (0 if sent.kept is None else self._weigh(sent.kept))
@@ -94,19 +94,19 @@ class LinkMeter:
                 self._step_s = keyframe_ready.step_s
 
     def shown(self, keyframe_ready: KeyframeReady) -> None:
-        """A keyframe is here, its times on our clock, and may be followed by another."""
+        """Record that a keyframe was passed on, its times on our clock; this acknowledges it."""
         with self._lock:
             self._arrived += 1
             self._lags.append(self._clock() - keyframe_ready.time_s)
 
     def lost(self) -> None:
-        """A keyframe came that cannot be opened."""
+        """Record a keyframe that cannot be decoded."""
         with self._lock:
             self._arrived += 1
             self._choice.renew()
 
     def ask(self) -> FetchRequest:
-        """What to ask for now."""
+        """Return the next request to the host."""
         with self._lock:
             wanted, line = KeyframeDemand(self._pixels, self._per_s()), self._line.bytes_per_s
             self._coding = self._choice(wanted, line, self._theirs.trip_s)
@@ -118,11 +118,11 @@ class LinkMeter:
 
     @property
     def coding(self) -> Coding:
-        """How keyframes come."""
+        """The coding that was requested last."""
         return self._coding
 
     def status(self) -> LinkStatus:
-        """How the link does."""
+        """Return the status of the link."""
         with self._lock:
             lags = sorted(self._lags)
             return LinkStatus(
@@ -135,7 +135,7 @@ class LinkMeter:
             )
 
     def _per_s(self) -> float:
-        """Keyframes a second that the dream would give over a link without limits."""
+        """Return the keyframes per second that the dream would give over an unlimited link."""
         if not self._steps or self._step_s <= 0:
             return self._most_per_s
         return min(self._most_per_s, 1 / (min(self._steps) * self._step_s))

@@ -1,4 +1,4 @@
-"""What the renderer sent to a relay, in order; slots that were given back lie apart."""
+"""Holds the renderer's commands to a relay, in order, and the free slots."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from streamer.dream.worker.protocol import Begin, Command, FreeSlot
 from streamer.messages.scenes import Scene
 
 SCENES = 64
-"""Scenes that are remembered. When full: the oldest go; by then they have long come back."""
+"""Scenes that are remembered. When full, the oldest are dropped: their keyframes arrived long ago."""
 
 
 class Mailbox:
-    """Thread-safe. No capacity: the renderer sends little before a beat answers it."""
+    """Commands and free slots. Thread-safe. No capacity: the renderer sends few commands before a heartbeat confirms them."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
-        """Whether the order to dream is there."""
+        """Set once ``Begin`` has arrived."""
         self.kept_free = True
-        """Whether the place for what is kept can be written to."""
+        """Whether the state slot can be written to."""
         self._scenes: deque[Scene] = deque(maxlen=SCENES)
         self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
         for slot in range(SLOTS):
@@ -30,7 +30,7 @@ class Mailbox:
         self._commands: queue.SimpleQueue[Command | Begin] = queue.SimpleQueue()
 
     def put(self, command: Command | Begin) -> None:
-        """Take in what came."""
+        """Add a command."""
         if isinstance(command, FreeSlot) and command.slot == STATE_SLOT:
             self.kept_free = True
         elif isinstance(command, FreeSlot):
@@ -43,13 +43,13 @@ class Mailbox:
                 self.begun.set()
 
     def next(self) -> Command | Begin:
-        """The next command for the worker, waited for."""
+        """Wait for the next command for the worker and return it."""
         return self._commands.get()
 
     def whole(self, scene: Scene) -> Scene:
-        """A scene that came back from the worker, as it was sent: with who asked for it."""
+        """Return a scene that came back from the worker as the renderer sent it, with its viewer and request."""
         return restored_scene(scene, {each.id: each for each in tuple(self._scenes)})
 
     def slot(self) -> int:
-        """A slot of the memory shared with the renderer to write to, waited for."""
+        """Wait for a free slot of the memory shared with the renderer and return its number."""
         return self._slots.get()

@@ -1,4 +1,4 @@
-"""A place for a worker on a cluster: which node has one, and how a host is started there."""
+"""Finds a node of a cluster for a worker, and starts a host there."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from streamer.cluster_nodes import Node, compare, fitting
 from streamer.config_renderer import RendererConfig
 from streamer.dream.worker.protocol import ClusterPlacement
 from streamer.dream.worker.remote.relay_protocol import WorkerSpec
+from streamer.errors import ZoomdreamError
 
 log = logging.getLogger(__name__)
 
 SCAN_S = 10.0
-"""Seconds for all nodes to say what they have; one that has not by then is not chosen."""
+"""Seconds for all nodes to report what they have; a node that has not by then is not chosen."""
 TRIES, TRY_S = 4, 0.5
-"""How often a node with room is looked for, and the seconds between."""
+"""Number of attempts to find a node with room, and the seconds between them."""
 START_S = 60.0
-"""Seconds for a host to start: it imports what it needs, from a disk that may be slow."""
+"""Seconds for a host to start: it imports its modules, perhaps from a slow disk."""
 CALLS = 16
-"""Calls to a host that may be under way."""
+"""Most concurrent calls to a host."""
 
 
-class NoNodeAvailable(Exception):
-    """There is no place for a worker; one line says why and what to do."""
+class NoNodeAvailable(ZoomdreamError):
+    """No node has room for a worker; the message, one line, says why and what to do."""
 
 
 def connect_to_cluster(settings: RendererConfig) -> Cluster:
     """Connect to the cluster.
 
     Raises:
-        NoNodeAvailable: there is none, or it cannot be used.
+        NoNodeAvailable: there is no cluster, or it cannot be used.
     """
     try:
         return connect(settings.address)
@@ -42,22 +43,22 @@ def connect_to_cluster(settings: RendererConfig) -> Cluster:
 
 
 def needed_resources(settings: RendererConfig) -> tuple[float, float]:
-    """CPUs and GPUs to ask for."""
+    """Return the CPUs and GPUs to request."""
     return float(settings.cpus or 1), settings.gpus
 
 
 def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
-    """The node to start a host on: not this program's own if there is another, and the freest.
+    """Return the node to start a host on: the one with the most room, and this program's own only if there is no other.
 
     Raises:
-        NoNodeAvailable: none has room, or none fits.
+        NoNodeAvailable: no node has room, or none is compatible.
     """
-    settings, told = placement.settings, set[str]()
+    settings, logged = placement.settings, set[str]()
     cpus, gpus = needed_resources(settings)
     ours = cluster.ray.get_runtime_context().get_node_id()
 
     def could(node: Node) -> bool:
-        """Whether it would do if nobody else used it."""
+        """Return whether the node would be large enough if nothing else used it."""
         return node.alive and node.id not in placement.avoid and node.cpus >= cpus and node.gpus >= gpus
 
     usable: tuple[Node, ...] = ()
@@ -71,26 +72,26 @@ def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
         if nodes and not usable:
             reason = "; ".join(each.text for each in differences)
             raise NoNodeAvailable(f"no node of the cluster at '{settings.address}' can be used: {reason}")
-        for text in {each.text for each in differences} - told:
+        for text in {each.text for each in differences} - logged:
             log.warning("%s", text)
-            told.add(text)
+            logged.add(text)
         free = [node for node in usable if node.free_cpus >= cpus and node.free_gpus >= gpus]
         if free:
             return min(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus))
         if placement.avoid or not usable:
             break
-        if tries < TRIES - 1:  # a worker that has just ended may hold it for a moment yet
+        if tries < TRIES - 1:  # a worker that has just ended may still hold it for a moment
             time.sleep(TRY_S)
     raise NoNodeAvailable(_full(placement, usable))
 
 
 def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_spec: WorkerSpec) -> Any:
-    """Start a host on a node; returns the actor's handle.
+    """Start a host on a node; return the actor's handle.
 
     Raises:
         NoNodeAvailable: it could not be started.
     """
-    from streamer.dream.worker.remote.host import WorkerHost  # what it starts is this module's own caller
+    from streamer.dream.worker.remote.host import WorkerHost  # imported here to avoid a circular import
 
     cpus, gpus = needed_resources(settings)
     options = cluster.on(node) | {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": CALLS, "max_restarts": 0}
@@ -105,7 +106,7 @@ def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_sp
 
 
 def _full(placement: ClusterPlacement, usable: Sequence[Node]) -> str:
-    """That no node has room, and what those that could have it have."""
+    """Return the message that no node has room, with what the usable ones have."""
     cpus, gpus = needed_resources(placement.settings)
     wanted = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cpus:g} CPU{'s' * (cpus != 1)}"
     what = f"no {'other ' if placement.avoid else ''}node of the cluster at '{placement.settings.address}' has {wanted}"
@@ -118,7 +119,7 @@ def _full(placement: ClusterPlacement, usable: Sequence[Node]) -> str:
 
 
 def loss_text(error: Exception, node: Node) -> str:
-    """What an error of Ray means for who speaks to a worker on a node, in one line."""
+    """Describe an error of Ray in a call to the host on a node, in one line."""
     if type(error).__name__ in ("ActorUnavailableError", "ActorDiedError", "RayActorError", "OwnerDiedError"):
-        return f"node {node.name} is gone, or what dreamt there, or the way to it"
+        return f"node {node.name}, its worker or the connection to it is gone"
     return f"the worker on node {node.name} is gone: {one_line(error)}"

@@ -1,8 +1,7 @@
-"""What a worker said and a relay has yet to fetch; and whether the worker may make another picture.
+"""Holds the worker's reports until the relay fetches them, and decides when the worker may send another picture.
 
-A picture is made only once the link can take it: until then its slot of the worker's shared memory is kept back, the worker
-goes on dreaming, and what it does leads to a later picture, which is newer. So nothing that was done is lost, and no picture
-waits for long.
+A picture is sent only once the link can take it: until then its slot of the worker's shared memory is held back, and the worker
+keeps stepping towards a later, newer picture. So no step is lost, and no picture waits for long.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady, Repor
 from streamer.dream_state import DreamState
 
 MOST_RECORDS = 200
-"""Lines for the log that wait. When full: the oldest go."""
+"""Most log records that wait. When full, the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutgoingKeyframe:
-    """A shot with what lay in its slots."""
+    """A keyframe report with the contents of its slots."""
 
     keyframe_ready: KeyframeReady
     picture: np.ndarray
-    """(H, W, 3) uint8 RGB; below it the picture that it rode on, if it did."""
+    """(H, W, 3) uint8 RGB; with a moving source, its picture below."""
     kept: DreamState | None
 
 
 class Outbox:
-    """In the order in which the worker said it. Thread-safe. There are no more pictures in it than the window has.
+    """The worker's reports, in order. Thread-safe. It holds no more pictures than the window allows.
 
-    Slots belong to the worker (``SLOTS`` of them at first), or are kept back here until as many pictures have arrived.
+    Slots belong to the worker (``SLOTS`` of them at first), or are held back here until as many pictures have arrived.
     """
 
     def __init__(self) -> None:
@@ -46,9 +45,9 @@ class Outbox:
         self._window = SLOTS
 
     def put(self, said: Report | OutgoingKeyframe) -> list[int]:
-        """Take what the worker said; returns the slots that are its again."""
+        """Add a report; return the slots to give back to the worker."""
         with self._changed:
-            if isinstance(said, Heartbeat | Busy):  # what it says now goes before what it said
+            if isinstance(said, Heartbeat | Busy):  # the new one replaces the old one
                 self._drop(type(said))
             elif isinstance(said, logging.LogRecord) and self._records() >= MOST_RECORDS:
                 self._drop(logging.LogRecord)
@@ -61,13 +60,13 @@ class Outbox:
             return self._free()
 
     def acknowledge(self, pictures: int, window: int) -> list[int]:
-        """So many pictures have arrived in all, and so many may be under way; returns the slots that are the worker's again."""
+        """Note the total of arrived pictures, and how many may be in flight; return the slots to give back to the worker."""
         with self._changed:
             self._acknowledged, self._window = max(self._acknowledged, pictures), max(1, window)
             return self._free()
 
     def take(self, seconds: float) -> list[Report | OutgoingKeyframe]:
-        """What is to be sent next, up to and with one picture; waited for, and nothing where there is nothing in time."""
+        """Return the next reports, up to and including one picture; wait for them, but no longer than ``seconds``."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait(seconds)
@@ -79,7 +78,7 @@ class Outbox:
             return taken
 
     def _free(self) -> list[int]:
-        """Give back as many slots as pictures may still be made."""
+        """Give back as many slots as pictures may still be sent."""
         freed = []
         while self._back and self._sent - self._acknowledged + self._lent < self._window:
             freed.append(self._back.popleft())
@@ -90,7 +89,7 @@ class Outbox:
         return sum(isinstance(each, logging.LogRecord) for each in self._waiting)
 
     def _drop(self, kind: type) -> None:
-        """Leave out the oldest of a kind."""
+        """Drop the oldest report of a kind."""
         found = next((each for each in self._waiting if isinstance(each, kind)), None)
         if found is not None:
             self._waiting.remove(found)

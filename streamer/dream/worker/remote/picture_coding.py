@@ -1,4 +1,4 @@
-"""How pictures cross a network: as they are, as JPEG, or as H.264, which says only what changed."""
+"""Codes pictures for a network: uncompressed, as JPEG, or as H.264, which encodes only changes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     from streamer.dream.worker.remote.h264_keyframes import H264Decoder, H264Encoder
 
 FINE = 90
-"""JPEG qualities from here on keep colour at full size; below it is halved both ways."""
+"""JPEG qualities from here on use 4:4:4 colour, lower ones 4:2:0."""
 SAMPLING = {True: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, False: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420}
 
 
 class Undecodable(Exception):
-    """What came is no picture, or one that goes on from one that was lost."""
+    """The data is not a picture, or depends on a picture that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How pictures are sent."""
+    """How pictures are coded."""
 
     kind: str
     """``none``, ``jpeg`` or ``h264``."""
     quality: int = 0
-    """Of JPEG, 1..100."""
+    """JPEG quality, 1..100."""
     bits_per_s: int = 0
-    """Of H.264…"""
+    """H.264 rate."""
     pictures_per_s: float = 0.0
-    """…for so many pictures."""
+    """Pictures per second at the H.264 rate."""
     run: int = 0
-    """Another number begins another run of H.264: its first picture needs none before it."""
+    """A new number starts a new H.264 run, with an IDR picture."""
 
     def __str__(self) -> str:
         if self.kind == "h264":
@@ -46,57 +46,57 @@ UNCOMPRESSED = Coding("none")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodedPicture:
-    """A picture on its way."""
+    """A coded picture."""
 
     kind: str
     size: tuple[int, int]
     """(height, width)."""
     data: bytes
     key: bool = True
-    """Whether it needs none before it."""
+    """Whether it can be decoded without earlier pictures."""
 
     @property
     def exact(self) -> bool:
-        """Whether it comes out as it went in, to the last bit."""
+        """Whether the coding is lossless."""
         return self.kind == "none"
 
     def opened(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, of what needs none before it.
+        """Decode a picture that is not H.264 to (H, W, 3) uint8 RGB.
 
         Raises:
-            Undecodable: it is broken.
+            Undecodable: the data is broken.
         """
         if self.kind == "none":
             if len(self.data) != 3 * self.size[0] * self.size[1]:
-                raise Undecodable(f"{len(self.data)} bytes are no picture of {self.size[1]}x{self.size[0]}")
+                raise Undecodable(f"{len(self.data)} bytes are not a picture of {self.size[1]}x{self.size[0]}")
             return np.frombuffer(self.data, np.uint8).reshape(*self.size, 3)
         found = cv2.imdecode(np.frombuffer(self.data, np.uint8), cv2.IMREAD_COLOR) if self.data else None
         if found is None or found.shape[:2] != self.size:
-            raise Undecodable(f"{len(self.data)} bytes are no JPEG of {self.size[1]}x{self.size[0]}")
+            raise Undecodable(f"{len(self.data)} bytes are not a JPEG of {self.size[1]}x{self.size[0]}")
         return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
 
 
 def encode_independently(image: np.ndarray, coding: Coding) -> CodedPicture:
-    """An (H, W, 3) uint8 RGB picture, coded so that it needs none before it; what is H.264 else is JPEG then."""
+    """Encode an (H, W, 3) uint8 RGB picture so that it depends on no other; JPEG replaces H.264."""
     height, width = image.shape[:2]
     if coding.kind == "none":
         return CodedPicture("none", (height, width), image.tobytes())
     quality = coding.quality or 80
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLING[quality >= FINE]]
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    assert done, "every picture can be a JPEG"
+    assert done, "every picture can be encoded as a JPEG"
     return CodedPicture("jpeg", (height, width), data.tobytes())
 
 
 class PictureEncoder:
-    """Codes one picture after the other; belongs to one thread at a time."""
+    """Encodes a sequence of pictures. Not thread-safe."""
 
     def __init__(self) -> None:
         self._run: tuple[Coding, tuple[int, int]] | None = None
         self._compressor: H264Encoder | None = None
 
     def __call__(self, image: np.ndarray, coding: Coding) -> CodedPicture:
-        """Code an (H, W, 3) uint8 RGB picture."""
+        """Encode an (H, W, 3) uint8 RGB picture."""
         if coding.kind != "h264":
             self._run = self._compressor = None
             return encode_independently(image, coding)
@@ -110,16 +110,16 @@ class PictureEncoder:
 
 
 class PictureDecoder:
-    """Opens one picture after the other; belongs to one thread at a time."""
+    """Decodes a sequence of pictures. Not thread-safe."""
 
     def __init__(self) -> None:
         self._expander: H264Decoder | None = None
 
     def __call__(self, coded: CodedPicture) -> np.ndarray:
-        """(H, W, 3) uint8 RGB.
+        """Decode a picture to (H, W, 3) uint8 RGB.
 
         Raises:
-            Undecodable: it is broken, or goes on from one that never came.
+            Undecodable: the data is broken, or depends on a picture that never arrived.
         """
         if coded.kind != "h264":
             self._expander = None
@@ -129,9 +129,9 @@ class PictureDecoder:
 
             self._expander = H264Decoder()
         if self._expander is None:
-            raise Undecodable("it goes on from a picture that never came")
+            raise Undecodable("it depends on a picture that never arrived")
         try:
             return self._expander.expand(coded.data, coded.size)
         except Undecodable:
-            self._expander = None  # up to the next that needs none before it
+            self._expander = None  # until the next IDR picture
             raise

@@ -1,4 +1,4 @@
-"""The process here that speaks for a worker on a cluster: to the renderer it is that worker, over the same pipe and memory."""
+"""The local process that represents a worker on a cluster: to the renderer it is that worker, with the same pipe and memory."""
 
 from __future__ import annotations
 
@@ -53,51 +53,52 @@ from streamer.processes import RoundClock
 log = logging.getLogger(__name__)
 
 FETCHES = 8
-"""Calls under way that fetch what there is: a keyframe need not wait for the answer to the one before to have come home."""
+"""Concurrent fetch calls, so that a keyframe need not wait until the previous answer has arrived."""
 PING_S = 0.5
-"""Seconds from one look at the other clock to the next…"""
+"""Seconds between pings."""
 SILENT_S = 3.0
-"""…without an answer to which for so long the link counts as lost."""
+"""Seconds without an answer to a ping after which the link counts as lost."""
 LOOK_S = 0.25
+"""Seconds between checks of the link."""
 TELL_S = 1.0
-"""Seconds from one report on the link to the next."""
+"""Seconds between link reports."""
 ROOMS_S = 5.0
-"""Seconds from one look at other nodes to the next."""
+"""Seconds between counts of other nodes with room."""
 FIRST_PINGS, PROBES, PROBE_ENOUGH_S = 8, (1, 4, 8), 0.3
-"""The link is measured by so many round trips, then by so many parts of a parcel at once; by no more once that took long."""
+"""The link is measured by this many round trips, then by transfers of these numbers of parts, until one takes this long."""
 PREPARE_S = 90.0
-"""Seconds to reach the cluster and to start a host; Ray itself waits much longer where nobody answers."""
+"""Seconds to reach the cluster and to start a host; Ray itself waits much longer if there is no answer."""
 FEED_S = 0.01
-"""Seconds between looks for a newer picture to ride on."""
+"""Seconds between polls for a newer picture of the moving source."""
 FEEDS = 2
-"""Of these that may be under way. When full: the newest is waited with, and taken then."""
+"""Most source pictures in flight. When full, sending waits, then continues with the newest."""
 LEAVE_S = 1.0
-"""Seconds to take leave of the cluster; whoever is cut off from it goes without."""
+"""Seconds to disconnect from the cluster; if it is unreachable, the process ends without."""
 ALONE = {"RAY_CLIENT_RECONNECT_GRACE_PERIOD": "0"}
-"""Of the environment: a link that was lost is lost, since another worker takes over, and the node is to be free at once."""
+"""Environment: Ray does not reconnect a lost link, since another worker takes over and the node should be free immediately."""
 
 
 def main(connection: Connection, assignment: Assignment) -> None:
-    """Speak for a worker elsewhere until told to stop, or until the renderer's process, the worker or the link is gone."""
+    """Run a relay until ``Stop``, or until the renderer's process, the worker or the link is gone."""
     ignore_terminals()
     os.environ.update(ALONE)
     send = sender(connection)
     log_to(send, logging.INFO)
     send(Hello(time.monotonic()))
-    assert assignment.cluster_placement is not None, "that is what it is for"
+    assert assignment.cluster_placement is not None, "a relay needs a place on a cluster"
     relay = Relay(assignment, assignment.cluster_placement, send)
     threading.Thread(target=_receive, args=(connection, relay), name="commands", daemon=True).start()
     try:
         relay.run()
     except (node_selection.NoNodeAvailable, ConfigRejected) as error:
         send(Failed(str(error), "", lasting=isinstance(error, ConfigRejected)))
-    except Exception as error:  # whatever Ray raises: the renderer reports it and goes on without
+    except Exception as error:  # Ray raises many kinds: the renderer reports it and continues without the cluster
         send(Failed(f"the cluster cannot be used: {one_line(error)}", "", lasting=False))
     relay.leave()
 
 
 def _receive(connection: Connection, relay: Relay) -> None:
-    """Take in commands; ends the process when the other side is gone, or asks to stop."""
+    """Receive commands; end the process at ``Stop`` or when the renderer is gone."""
     while True:
         try:
             command = connection.recv()
@@ -109,24 +110,24 @@ def _receive(connection: Connection, relay: Relay) -> None:
 
 
 class Relay:
-    """Speaks for one worker."""
+    """Represents one worker."""
 
     def __init__(self, assignment: Assignment, cluster_placement: ClusterPlacement, send: Callable[[Report], None]) -> None:
         self.mailbox = Mailbox()
         self._assignment, self._cluster_placement, self._send = assignment, cluster_placement, send
         self._over = threading.Event()
-        self._ended = threading.Lock()  # held by who says how it ended
+        self._ended = threading.Lock()  # taken by the thread that reports the end
         self._cluster: Cluster | None = None
         self._host: Any = None
         self._delivery = Delivery(assignment.frame_slots, self.mailbox, send, self._end)
         self._pings = self._free_nodes = 0
 
     def run(self) -> None:
-        """Find a node, have a worker dream there, and pass on what it and the renderer say, until it is over.
+        """Find a node, start a worker there, and pass messages between it and the renderer until one of them ends.
 
         Raises:
-            NoNodeAvailable: there is no cluster, or no place on it.
-            Exception: what Ray raises.
+            NoNodeAvailable: there is no cluster, or no node with room.
+            Exception: raised by Ray.
         """
         settings, prepare_mode = self._cluster_placement.settings, self._assignment.prepare_mode
         with self._in_time():
@@ -156,7 +157,7 @@ class Relay:
         self._watch(link_meter, node)
 
     def _hire(self, prepare_mode: PrepareMode) -> WorkerSpec:
-        """What the host is told."""
+        """Return what the host needs to start the worker."""
         assignment, settings = self._assignment, self._cluster_placement.settings
         return WorkerSpec(
             disclosed_config(assignment.config),
@@ -170,7 +171,7 @@ class Relay:
 
     @contextlib.contextmanager
     def _in_time(self) -> Iterator[None]:
-        """Give up if what is done within takes too long."""
+        """Give up if the work within this context takes too long."""
 
         def give_up() -> None:
             what = f"the cluster at '{self._cluster_placement.settings.address}' has not answered within {PREPARE_S:g} s"
@@ -186,28 +187,28 @@ class Relay:
             watchdog.cancel()
 
     def leave(self) -> None:
-        """End the worker and this process, whatever else goes on."""
+        """End the worker and this process, whatever else is running."""
         self._over.set()
         parting = threading.Thread(target=self._part, name="leave", daemon=True)
         parting.start()
         parting.join(LEAVE_S)
-        os._exit(0)  # Ray has threads that would have it wait
+        os._exit(0)  # a normal exit would wait for Ray's threads
 
     def _part(self) -> None:
-        with contextlib.suppress(Exception):  # whatever Ray raises: the node frees itself when nobody speaks to it
+        with contextlib.suppress(Exception):  # Ray raises many kinds; an abandoned host ends by itself
             if self._cluster is not None:
                 if self._host is not None:
                     self._cluster.ray.kill(self._host)
                 self._cluster.close()
 
     def _end(self, failed: Failed) -> None:
-        """Say how it ended, once."""
+        """Report the end, once."""
         if self._ended.acquire(blocking=False):
             self._send(failed)
             self._over.set()
 
     def _guarded(self, target: Callable[[LinkMeter, Node], None], link_meter: LinkMeter, node: Node) -> None:
-        """Run a thread's work; whatever Ray raises means that the worker is gone."""
+        """Run a thread's work; any exception of Ray means that the worker is gone."""
         try:
             target(link_meter, node)
         except Exception as error:
@@ -218,10 +219,10 @@ class Relay:
         return self._cluster.ray.get(reference)
 
     def _measure(self, link_meter: LinkMeter) -> None:
-        """See how far the other clock is from ours, how long the way is and how wide."""
+        """Measure the offset of the other clock, the round trip and the throughput."""
         for _ in range(FIRST_PINGS):
             self._ask_the_time(link_meter)
-        for parts in PROBES:  # the larger, the later and the better: TCP begins slowly
+        for parts in PROBES:  # larger and later ones are more accurate, because of TCP's slow start
             asked_s = time.monotonic()
             self._get(self._host.noise.options(num_returns=parts).remote(parts))
             took_s = time.monotonic() - asked_s
@@ -246,7 +247,7 @@ class Relay:
                 )
 
     def _watch(self, link_meter: LinkMeter, node: Node) -> None:
-        """Wait for the end; tell of the link, and see that it is there."""
+        """Wait for the end; report on the link, and check that it is alive."""
         rounds = RoundClock()
         seen, heard_s, told_s = 0, rounds(), rounds()
         while not self._over.wait(LOOK_S):
@@ -260,7 +261,7 @@ class Relay:
                 self._send(LinkReport(node.id, self._free_nodes, link_meter.status()))
 
     def _write(self, link_meter: LinkMeter, node: Node) -> None:
-        """Hand on what the renderer says."""
+        """Pass the renderer's commands on."""
         number = 0
         while True:
             self._host.tell.remote(number, self._letter(self.mailbox.next(), link_meter))
@@ -272,7 +273,7 @@ class Relay:
         return disclosed_scene(command) if isinstance(command, Scene) else command
 
     def _fetch(self, link_meter: LinkMeter, node: Node) -> None:
-        """Fetch what the worker says, one call after the other."""
+        """Fetch the worker's reports, one call after the other."""
         while not self._over.is_set():
             ask = link_meter.ask()
             parts = self._host.fetch.options(num_returns=ask.parts).remote(ask)
@@ -280,7 +281,7 @@ class Relay:
             self._delivery(parcel, time.monotonic(), link_meter)
 
     def _feed(self, link_meter: LinkMeter, node: Node) -> None:
-        """Hand on the newest picture to ride on."""
+        """Pass on the newest picture of the moving source."""
         feed, seen, under_way = self._assignment.feed, 0, deque[Any]()
         assert isinstance(feed, PictureFeed)
         while not self._over.wait(FEED_S):

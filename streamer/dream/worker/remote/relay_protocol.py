@@ -1,4 +1,4 @@
-"""What a relay and its host tell each other. Frozen and picklable."""
+"""Messages between a relay and its host. Frozen and picklable."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from streamer.dream_state import DreamState
 from streamer.messages.keyframes import SourcePicture
 
 PART_BYTES = 96 * 1024
-"""What is no larger than 100 kB comes with Ray's answer itself. All else is fetched then, which takes two more round trips."""
+"""Part size: Ray sends results of up to 100 kB with its answer; larger ones take two more round trips."""
 MOST_PARTS = 16
-"""Larger parcels come whole all the same."""
+"""Most parts of a batch; larger batches are sent as one result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkerSpec:
-    """All a host needs to start its worker."""
+    """Everything a host needs to start its worker."""
 
     config: Config
     seed: int
     factory: DreamFactory | None
     prepare_mode: PrepareMode
     threads: int = 0
-    """That the worker computes with, at most; 0 for as many as suit the node."""
+    """Most threads for the worker to compute with; 0 for as many as suit the node."""
     feed: tuple[int, int] | None = None
-    """(height, width) of the largest picture to ride on; None where nothing is ridden on."""
+    """(height, width) of the largest picture of the moving source; None without one."""
     picture: bytes | None = None
-    """The file of the picture that the dream starts from."""
+    """Contents of the file of the starting picture; None without one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteBegin:
-    """``WorkStarter``, with what lies in the relay's memory; times are on the host's clock."""
+    """``Begin``, with the contents of the relay's shared memory; times are on the host's clock."""
 
     resume: Resume | None
     level: int
 
     @classmethod
     def of(cls, begin: Begin, frame_slots: FrameSlots, theirs: Callable[[float], float]) -> RemoteBegin:
-        """What an order says, with what lies in the memory that belongs to it.
+        """Convert a ``Begin``, reading the shared memory that it refers to.
 
         Args:
-            theirs: tells a time of ours on the host's clock.
+            theirs: converts a time of our clock to the host's.
         """
         left = begin.left
         if left is None:
@@ -59,77 +59,77 @@ class RemoteBegin:
 
 
 RelayCommand = Command | RemoteBegin
-"""From the relay to the host; each has a number, since calls may overtake one another."""
+"""From the relay to the host; each has a number, since calls may arrive out of order."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """A relay asks for what there is."""
+    """A relay's request for reports."""
 
     acknowledged: int
-    """Pictures that it has so far."""
+    """Total of pictures that have arrived."""
     coding: Coding
-    """How the next ones are to come."""
+    """Coding of the next pictures."""
     window: int
-    """Pictures that may be under way."""
+    """Most pictures in flight."""
     keep_s: float
-    """Seconds from one time that what is kept of the dream comes to the next."""
+    """Seconds between transfers of the dream's state."""
     hold_s: float
-    """Seconds to wait where there is nothing."""
+    """Seconds to wait if there is nothing to report."""
     parts: int
-    """Into how many the answer is to be cut."""
+    """Number of parts to split the answer into."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentKeyframe:
-    """A keyframe on its way: its times are on the host's clock."""
+    """A keyframe in transit; its times are on the host's clock."""
 
     keyframe_ready: KeyframeReady
-    """Its slot means nothing, and what was kept stands below."""
+    """Its ``slot`` has no meaning, and ``kept`` below replaces its ``kept``."""
     picture: CodedPicture
     coding: Coding
-    """How that was asked for."""
+    """The coding that was requested."""
     ridden: CodedPicture | None = None
     kept: DreamState | None = None
 
     @property
     def bytes(self) -> int:
-        """What its pictures take on the network."""
+        """Size of its pictures on the network."""
         return len(self.picture.data) + (0 if self.ridden is None else len(self.ridden.data))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportBatch:
-    """What a host answers."""
+    """A host's answer to a ``FetchRequest``."""
 
     number: int | None
-    """Its place among those that hold something, from 0; None where it holds nothing."""
+    """Number among the non-empty batches, from 0; None for an empty one."""
     sent_s: float
-    """When it left, on the host's clock."""
+    """Time of departure, on the host's clock."""
     held: tuple[Report | SentKeyframe, ...] = ()
-    """In the order in which the worker said it; one keyframe at most."""
+    """The worker's reports, in order; at most one keyframe."""
 
     def cut(self, parts: int) -> list[bytes]:
-        """It in so many parts; all in the first where they would be too large to come at once."""
+        """Pickle the batch and split it into parts; all of it is in the first if it is larger than ``parts`` parts."""
         data = pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
         size = PART_BYTES if len(data) <= parts * PART_BYTES else len(data)
         return [data[number * size : (number + 1) * size] for number in range(parts)]
 
     @staticmethod
     def joined(parts: Sequence[bytes]) -> ReportBatch:
-        """A parcel out of its parts."""
-        parcel: ReportBatch = pickle.loads(b"".join(parts))
-        return parcel
+        """Return the batch that was split into these parts."""
+        batch: ReportBatch = pickle.loads(b"".join(parts))
+        return batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentSourcePicture:
-    """A picture to ride on, for the host's feed. Its time stays on the relay's clock: nobody there looks at it."""
+    """A picture of the moving source, for the host's feed. Its time is on the relay's clock: the host does not use it."""
 
     picture: CodedPicture
     number: int
     time_s: float
 
     def opened(self) -> SourcePicture:
-        """The picture itself."""
+        """Return the decoded picture."""
         return SourcePicture(self.picture.opened(), self.number, self.time_s)

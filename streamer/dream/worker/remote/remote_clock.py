@@ -1,4 +1,4 @@
-"""The clock of another machine told by ours. Pure."""
+"""Estimates the clock of another machine from ours. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 ANSWERS = 64
-"""Answers that are remembered."""
+"""Number of answers that are remembered."""
 DRIFT = 100e-6
-"""Seconds by which two clocks may come apart in one: quartz keeps within that."""
+"""Seconds per second by which two clocks may drift apart; quartz clocks keep within that."""
 SLEW = 0.01
-"""Part of the time that passes by which the offset in use follows the one that was found, so that times keep their order."""
+"""Seconds per second by which the offset in use follows the best one, so that times keep their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class _Answer:
     trip_s: float
 
     def error_s(self, now_s: float) -> float:
-        """By how much it may be wrong by now."""
+        """Return by how much its offset may be wrong now."""
         return self.trip_s / 2 + DRIFT * (now_s - self.at_s)
 
 
 class RemoteClock:
-    """Reckons the other machine's monotonic clock from answers to questions: of those, the quickest was least on its way.
+    """Estimates the other machine's monotonic clock from its answers: the one with the shortest round trip is most accurate.
 
     Not thread-safe.
 
     Args:
-        clock: Ours, in monotonic seconds.
+        clock: Our clock, monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -41,25 +41,25 @@ class RemoteClock:
         self._moved_s = 0.0
 
     def heard(self, asked_s: float, told_s: float, got_s: float) -> None:
-        """An answer came.
+        """Record an answer.
 
         Args:
-            asked_s: when it was asked for, on our clock.
-            told_s: what the other clock said.
-            got_s: when the answer was here, on ours.
+            asked_s: time of the request, on our clock.
+            told_s: the other clock in the answer.
+            got_s: time of the answer's arrival, on our clock.
         """
         self._answers.append(_Answer(got_s, (asked_s + got_s) / 2 - told_s, got_s - asked_s))
 
     @property
     def trip_s(self) -> float:
-        """Seconds that a question and its answer take at the least; 0 before the first."""
+        """Shortest round trip in seconds; 0 before the first answer."""
         return min((answer.trip_s for answer in self._answers), default=0.0)
 
     @property
     def offset_s(self) -> float:
-        """What is to be added to a time of theirs for ours; 0 before the first answer.
+        """Seconds to add to a time of the other clock to get ours; 0 before the first answer.
 
-        It is the best one known at first, and moves toward better ones slowly.
+        It starts with the best known offset, and moves slowly towards better ones.
         """
         if not self._answers:
             return 0.0

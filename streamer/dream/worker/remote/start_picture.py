@@ -1,4 +1,4 @@
-"""The picture that a dream starts from, handed to a worker on another machine."""
+"""Sends the starting picture of a dream to a worker on another machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from streamer.dream.sources.start import starting_picture
 
 
 def start_picture_bytes(config: Config) -> bytes | None:
-    """The file of the picture that a dream of these settings starts from; None where it starts from none.
+    """Return the contents of the file of the starting picture; None if these settings have none.
 
     Raises:
-        ConfigRejected: it cannot be read.
+        ConfigRejected: the picture cannot be read.
     """
     source = config.source
     try:
@@ -34,7 +34,7 @@ def start_picture_bytes(config: Config) -> bytes | None:
 
 
 def with_start_picture(config: Config, picture: bytes, folder: Path) -> Config:
-    """The settings with what ``start_picture_bytes`` gave, which is written to a folder."""
+    """Write the result of ``start_picture_bytes`` to a folder; return the settings with that file as starting picture."""
     file = folder / "start"
     file.write_bytes(picture)
     return config.model_copy(update={"source": config.source.model_copy(update={"kind": "image", "path": str(file)})})
