@@ -12,9 +12,10 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
@@ -47,8 +48,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Commands(typer.core.TyperGroup):
+    """The commands, in the order of the help: the most used ones first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List them in that order; typer puts groups last."""
+        return sorted(super().list_commands(ctx), key=lambda name: name not in ("run", "bot", "render"))
+
+
 app = typer.Typer(
     name="zoomdream",
+    cls=Commands,
     help="A live picture that dreams what its viewers ask for.",
     no_args_is_help=True,
     add_completion=False,
@@ -103,7 +113,7 @@ def options(
     """A live picture that dreams what its viewers ask for."""
 
 
-app.command()(render)
+app.add_typer(render)
 app.command()(atlas)
 
 
