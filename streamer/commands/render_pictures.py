@@ -176,7 +176,7 @@ class Batch:
     def _make(self, job: Job, first: bool, progress: Callable[[int, int], None]) -> int:
         if (frames := animated(job.source)) > 1:
             self._say(
-                f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; --video takes all"
+                f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; render film takes all"
             )
         with self._begin(job.output) as unfinished:
             tell = self._say if first else log.info

@@ -114,7 +114,7 @@ def render(
         DreamError: the network has not got what the script names.
     """
     if config.source.moves and order.image is None:
-        raise SourceError(f"the settings have a {config.source.kind} as source: dream a film with --video FILE")
+        raise SourceError(f"the settings have a {config.source.kind} as source: zoomdream render film dreams on one")
     words = Vocabulary.load()
     parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
     start = starting_picture(config.source) if order.image is None else read_image(order.image)

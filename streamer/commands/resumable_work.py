@@ -131,8 +131,8 @@ class ResumableWork:
             unlike = [name for name in sorted({*before, *facts}) if before.get(name) != facts.get(name)]
             if unlike := [name for name in unlike if not (name == "seed" and facts.get("seed") is None)]:
                 raise CommandError(
-                    f"'{output}' was begun with other {', '.join(unlike)}: call it as then, with '--resume -o {output}' alone, "
-                    "or begin anew with --fresh",
+                    f"'{output}' was begun with other {', '.join(unlike)}: call it as then, say "
+                    f"'zoomdream render resume {output}', or start over with --fresh",
                     WRONG_CALL,
                 )
             facts, self._saved = before, saved

@@ -20,11 +20,15 @@ class Style:
 
 
 STYLES = (
-    Style("default", "things grow out of the picture, one size within the other", 'photo.jpg --class "king penguin"'),
-    Style("deepdream", "what excites a layer, octave by octave, as in 2015", "--style deepdream photo.jpg --layer inception4c"),
-    Style("guided", "the features of another picture", "--style guided photo.jpg --guide flowers.jpg"),
-    Style("original_2015", "grey and drawn all over, as the stream of 2015", "--style original_2015 --class umbrella"),
-    Style("ink", "black on white, a drawing that grows out of a dot", "--style ink --class violin --size 640x400"),
+    Style("default", "things grow out of the picture, one size within the other", 'pictures photo.jpg --class "king penguin"'),
+    Style(
+        "deepdream",
+        "what excites a layer, octave by octave, as in 2015",
+        "pictures photo.jpg --style deepdream --layer inception4c",
+    ),
+    Style("guided", "the features of another picture", "pictures photo.jpg --style guided --guide flowers.jpg"),
+    Style("original_2015", "grey and drawn all over, as the stream of 2015", "pictures --style original_2015 --class umbrella"),
+    Style("ink", "black on white, a drawing that grows out of a dot", "pictures --style ink --class violin --size 640x400"),
 )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+import typer.core
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
@@ -15,6 +19,8 @@ from streamer.commands.on_ray.options import RayCall
 from streamer.commands.render_facts import RenderCall
 from streamer.commands.render_options import FITS
 from streamer.commands.render_work import CallValues, RenderRun
+from streamer.commands.style_files import STYLES
+from tests.test_docs import calls
 
 WIDE = {"COLUMNS": "250", "TERM": "dumb"}
 CLUSTER = ["--ray", "auto", "--ray-gpus", "0.5"]
@@ -233,3 +239,25 @@ def test_mistakes_in_the_old_form_name_the_command_as_it_was_called(renders: Ren
 
 def test_the_ways_to_fit_are_those_of_the_settings() -> None:
     assert FITS == ("crop", "pad", "stretch")
+
+
+DOCUMENTED = [
+    *((f"style {style.name}", f"zoomdream render {style.call}") for style in STYLES),
+    *((where, call) for where, line in calls() for call in re.findall(r"zoomdream render (?!\[CONFIG\])\S[^#|]*", line)),
+]
+"""Every render of the documents, of the configs' comments and of the styles, but for the note on the old form."""
+
+
+def test_documented_calls_are_of_the_new_form() -> None:
+    program = typer.main.get_command(app)
+    assert isinstance(program, typer.core.TyperGroup)
+    group = program.commands["render"]
+    assert isinstance(group, typer.core.TyperGroup)
+    for where, call in DOCUMENTED:
+        name, *words = shlex.split(call)[2:]
+        if name == "--list-styles":
+            continue
+        assert name in OPTIONS, f"{where}: {call}"
+        if words:  # else it is only named
+            group.commands[name].make_context(name, words)
+    assert len(DOCUMENTED) > 50
