@@ -1,7 +1,6 @@
-"""The command line. Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""The command line. Heavy modules are only imported when a command needs them, so that ``--help`` is fast.
 
-Exit codes: 0 done, 1 it failed, 2 the call or the config was wrong, 130 and 143 it was stopped by Ctrl+C and by SIGTERM; one
-line on standard error says why.
+Exit codes: 0 done, 1 failed, 2 wrong call or config, 130 stopped by Ctrl+C, 143 by SIGTERM. A line on standard error says why.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from streamer.logs import LogSetup, configure_logs, console
 
 
 def _version(wanted: bool) -> None:
-    """Tell which version this is, and end."""
+    """Print the version and exit."""
     if wanted:
         from importlib import metadata
 
@@ -71,7 +70,7 @@ def run(
     config: ConfigArgument = None,
     overrides: SetOption = None,
     log_level: LogOption = "info",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, not where the last run got to.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of continuing the last run.")] = False,
     log_format: FormatOption = None,
     log_file: FileOption = None,
 ) -> None:
@@ -88,14 +87,14 @@ def run(
 @app.command()
 def bot(
     config: ConfigArgument = None,
-    console: Annotated[bool, typer.Option("--console", help="Chat with it in this terminal, without Twitch.")] = False,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; the config's if not given.")] = None,
+    console: Annotated[bool, typer.Option("--console", help="Chat with the bot in this terminal, without Twitch.")] = False,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; default: the config's.")] = None,
     overrides: SetOption = None,
     log_level: LogOption = "info",
     log_format: FormatOption = None,
     log_file: FileOption = None,
 ) -> None:
-    """Answer a chat for a running streamer; run does so itself when twitch.channel is set."""
+    """Run the chat bot for a running streamer; run starts it by itself if twitch.channel is set."""
     settings = settings_of(config, overrides)
     set_up_logs(log_level, settings.log, log_format, log_file, bot=True)
     from streamer.commands.bot import command
@@ -107,7 +106,7 @@ def bot(
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell which version this is, and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """A live picture that dreams what its viewers ask for."""
@@ -120,10 +119,10 @@ app.command()(atlas)
 @app.command()
 def journal(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A journal, or a folder; the usual one if left out.")
+        Path | None, typer.Argument(metavar="[FILE]", help="A journal, or a folder of them; default: the usual folder.")
     ] = None,
 ) -> None:
-    """List the journals of past runs; of one, what was dreamt when."""
+    """List the journals of past runs, or what one of them showed and when."""
     from streamer.commands.journal import command
 
     with told():
@@ -132,12 +131,14 @@ def journal(
 
 @app.command()
 def classes(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="What it would match; all classes if left out.")] = "",
-    layers: Annotated[bool, typer.Option("--layers", help="List a network's layers; with a word, those named so.")] = False,
-    network: Annotated[str | None, typer.Option(metavar="NAME", help="Whose layers; network.name if not given.")] = None,
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Show what this matches; default: all classes.")] = "",
+    layers: Annotated[
+        bool, typer.Option("--layers", help="List a network's layers; with a word, those with it in their name.")
+    ] = False,
+    network: Annotated[str | None, typer.Option(metavar="NAME", help="The network; default: network.name.")] = None,
     overrides: SetOption = None,
 ) -> None:
-    """List what can be asked for; with a word, what it would match."""
+    """List the classes that can be requested, or what a word matches."""
     if layers:
         from streamer.commands import layer_list as listing
 
@@ -162,15 +163,15 @@ def check(
         typer.Option(
             "--ray",
             metavar="[ADDRESS]",
-            help="Look at a Ray cluster instead: its nodes, and whether the way there carries the stream. Its address as in "
-            "renderer.address, which counts if none is given. docs/ray.md.",
+            help="Check a Ray cluster instead: its nodes, and whether the network carries the stream. ADDRESS is as in "
+            "renderer.address, which is the default. docs/ray.md.",
         ),
     ] = None,
 ) -> None:
-    """Look at everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
+    """Check everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
     from streamer.commands.check import command
 
-    configure_logs(LogSetup("error"))  # what is to be said is found by looking
+    configure_logs(LogSetup("error"))  # the findings say it all
     with told():
         command(config, overrides or (), Console(), ray)
 
@@ -179,17 +180,17 @@ def check(
 def fetch(
     networks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NETWORK]…", help="As in network.name; those that a run would begin with if left out."),
+        typer.Argument(metavar="[NETWORK]…", help="As in network.name; default: those that a run starts with."),
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="URL|FOLDER", help="A mirror, a folder or a file that has them; PyTorch's server if not given."
+            "--from", metavar="URL|FOLDER", help="A mirror, a folder or a file that has them; default: PyTorch's server."
         ),
     ] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Fetch a network's weights now, for a machine that will be offline. docs/networks.md."""
+    """Download a network's weights now, for a machine that will be offline. docs/networks.md."""
     settings = settings_of(None, overrides)
     configure_logs(LogSetup("warning"))
     from streamer.commands.fetch import command
@@ -202,16 +203,14 @@ def fetch(
 def say_line(
     line: Annotated[
         str,
-        typer.Argument(
-            metavar="LINE", help='What would be typed in chat: "!dream jellyfish", just "jellyfish", or "!layer fire5".'
-        ),
+        typer.Argument(metavar="LINE", help='A line as in chat: "!dream jellyfish", just "jellyfish", or "!layer fire5".'),
     ],
-    user: Annotated[str | None, typer.Option(help="Who says it; your login name if not given.")] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; the config's if not given.")] = None,
+    user: Annotated[str | None, typer.Option(help="The viewer's name; default: your login name.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; default: the config's.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="CONFIG", help="The running streamer's settings.")] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Say a chat line to a running streamer."""
+    """Send a chat line to a running streamer."""
     from streamer.commands.say import address, say, wish
 
     settings = settings_of(config, overrides)
@@ -227,9 +226,9 @@ def say_line(
 def fit_prior(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Photographs, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The .safetensors file to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of patches.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for choosing patches.")] = 1,
 ) -> None:
-    """Fit the patch prior, the feeling for what is natural, to photographs."""
+    """Fit the patch prior, which keeps pictures natural, to photographs."""
     from streamer.commands.fit_prior import command
 
     with told():
@@ -237,17 +236,17 @@ def fit_prior(
 
 
 def main() -> None:
-    """Run the command line; the ``zoomdream`` script starts here."""
-    # Torch's threads are to sleep while they wait for each other: spinning, they take the core from the one they wait for once
-    # anything else runs, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
+    """Run the command line; entry point of the ``zoomdream`` script."""
+    # Torch's threads must sleep while they wait for each other. If they spin while anything else runs, they take the core from
+    # the thread they wait for, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: files may have names that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # like standard error: file names may not be text
     app()
 
 
 def _login() -> str:
-    with contextlib.suppress(OSError, KeyError):  # no login name, as in a bare container
+    with contextlib.suppress(OSError, KeyError):  # no login name, for example in a bare container
         return getpass.getuser()
     return "somebody"
 

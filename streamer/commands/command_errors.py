@@ -1,4 +1,4 @@
-"""What can go wrong with a dream that is not live, as the ends of a command."""
+"""Turns the failures of offline renders into command errors with exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streamer.video.files.movie import MovieError
 
 @contextlib.contextmanager
 def as_command_error() -> Iterator[None]:
-    """Turn every failure that has a cause to be told, and Ctrl+C, into a CommandError with the exit code it deserves.
+    """Turn every expected failure, and Ctrl+C, into a CommandError with the matching exit code.
 
     Raises:
         CommandError: the call was wrong, or it failed.

@@ -1,4 +1,4 @@
-"""A live run dreamt again from its journal, larger if asked, all of it or a part."""
+"""Renders a live run again from its journal: all of it or a part, at any size."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ from streamer.video.files.movie import MovieWriter
 log = logging.getLogger(__name__)
 
 LEAD_S = 30.0
-"""Seconds dreamt unseen before a range: by then the dream has become what it is told to be."""
+"""Seconds rendered but not shown before a range, so that the picture has converged on its subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalOrder:
-    """What to dream again."""
+    """What to render again."""
 
     journal: Path
     output: Path
     """``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of frames."""
     size: tuple[int, int] | None = None
-    """(height, width) of the video; None as it was."""
+    """(height, width) of the video; None for the run's own."""
     begin: str = ""
-    """The moment to begin at, as ``parse_timestamp`` reads it; empty for the first picture."""
+    """Where to start, as ``parse_timestamp`` accepts it; empty for the first picture."""
     end: str = ""
-    """Likewise, to end at; empty for the last picture."""
+    """Where to end, in the same notation; empty for the last picture."""
     exact: bool = False
-    """Whether to dream all that came before the range, too: slow, and the same pixels."""
+    """Whether to compute everything before the range too: slow, but with the same pixels."""
     seed: int | None = None
     """None for the run's own."""
     overrides: tuple[str, ...] = ()
@@ -63,24 +63,24 @@ class JournalOrder:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay."""
+    """The result of a replay."""
 
     frames: int
     compared: int
-    """Keyframes whose pixels the journal knows; 0 where they could not be the same."""
+    """Keyframes whose checksums the journal has; 0 if they could not match."""
     alike: int
-    """Those of them that came out the same."""
+    """Those of them with the same pixels."""
     why_not: str = ""
-    """Why none could be the same; empty where they could."""
+    """Why none could match; empty if they could."""
 
 
 def command(
     order: JournalOrder, again: ResumeOptions, console: Console, announce: Callable[[str], None], ray: RayCall | None = None
 ) -> None:
-    """Replay behind a progress bar.
+    """Replay with a progress bar.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -89,10 +89,10 @@ def command(
     with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming again", total=None)
         outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total), ray)
-    told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
+    result = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
-        told = f"alike, not the same: {outcome.why_not}"
-    announce(f"{order.output} ({told})")
+        result = f"alike, not the same: {outcome.why_not}"
+    announce(f"{order.output} ({result})")
 
 
 def replay(
@@ -101,20 +101,20 @@ def replay(
     progress: Callable[[int, int], None] = lambda done, total: None,
     ray: RayCall | None = None,
 ) -> Outcome:
-    """Dream a run again.
+    """Render a run again.
 
     Args:
-        work: keeps what is done where it is stopped.
-        progress: told the frames done and the frames in all, after each; while the dream leads in, none are done.
+        work: Keeps the finished part if it is stopped.
+        progress: Gets the number of finished frames and of all frames, after each; none are finished during the lead-in.
 
     Raises:
         JournalError: the journal cannot be read.
-        TimestampError: the range is none of the run's.
-        ConfigError: its settings, or those given, cannot be used.
+        TimestampError: the range is outside the run.
+        ConfigError: its settings, or the overrides, are invalid.
         SourceError: the picture that it started from cannot be read.
         MovieError: the output cannot be written.
-        NetworkError: the network's weights cannot be had.
-        DeviceError: the device asked for is not there.
+        NetworkError: the network's weights are unavailable.
+        DeviceError: the configured device is unavailable.
     """
     past_run = read_journal(order.journal)
     begin_ms, end_ms = span(past_run, order.begin, order.end)
@@ -154,21 +154,21 @@ def replay(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Again:
-    """A run being dreamt again, here or elsewhere."""
+    """A replay in progress, here or on a node."""
 
     keyframes: Iterator[Keyframe]
     counts: Callable[[], tuple[int, int]]
-    """Keyframes that were compared, and those that came out the same."""
+    """Returns the number of keyframes compared, and of those with the same pixels."""
     network: str
     device: str
     size: tuple[int, int]
-    """(height, width) of its canvas."""
+    """(height, width) of the canvas."""
     goes_on: bool
-    """Whether it went on from something that is there."""
+    """Whether it continues from a snapshot that exists."""
 
 
 def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int) -> _Again:
-    """Dream a run again on this machine."""
+    """Replay a run on this machine."""
     make_torch_repeatable(past_run.begun.threads if past_run.begun.device == "cpu" else 0)
     dream, resumed = OfflineDream(config), _resumed(past_run)
     again = Replay(
@@ -188,7 +188,7 @@ def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | 
 def _far(
     past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int, node_pool: NodePool
 ) -> _Again:
-    """The same on a node."""
+    """Replay a run on a node."""
     from streamer.commands.on_ray.remote_replay import RemoteReplay, ReplayPlan
 
     resumed = _resumed(past_run)
@@ -199,7 +199,7 @@ def _far(
 
 
 def _resumed(past_run: RecordedRun) -> Snapshot | None:
-    """What a run went on from; None where it began by itself, and, with a warning, where it cannot be read."""
+    """Return the snapshot that a run continued from; None if there was none, or, with a warning, if it cannot be read."""
     if past_run.snapshot is None or not past_run.begun.resumed:
         return None
     try:
@@ -213,10 +213,10 @@ def _resumed(past_run: RecordedRun) -> Snapshot | None:
 
 
 def span(past_run: RecordedRun, begin: str, end: str) -> tuple[int, int]:
-    """The range asked for, in ms since the start of the run.
+    """Return a range in ms since the start of the run.
 
     Raises:
-        TimestampError: it is none of the run's.
+        TimestampError: the range is outside the run.
     """
     first, last = past_run.span_ms
     begin_ms = parse_timestamp(begin, "--from", past_run.started, past_run.span_ms) if begin else first
@@ -252,7 +252,7 @@ def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Seq
 
 
 def _why_not_the_same(past_run: RecordedRun, config: Config, dream: _Again, seed: int, whole: bool) -> str:
-    """Why other pixels than the run's are to be expected; empty where the same are."""
+    """Return why the pixels will differ from the run's; empty if they should match."""
     begun, recorded = past_run.begun, read_recorded(past_run.settings)[0]
     unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]
     reasons = [

@@ -1,4 +1,4 @@
-"""Styles that come along: configs that change how a dream looks, each with a sample picture."""
+"""The included styles: configs that change how a dream looks, each with a sample picture."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from streamer.commands import WRONG_CALL, CommandError
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A look."""
+    """A style."""
 
     name: str
-    """Its config is ``configs/NAME.yaml``, its picture ``assets/styles/NAME.jpg``."""
+    """The config is ``configs/NAME.yaml``, the picture ``assets/styles/NAME.jpg``."""
     about: str
     call: str
-    """What follows ``zoomdream render``, as an example."""
+    """An example of what follows ``zoomdream render``."""
 
 
 STYLES = (
@@ -33,7 +33,11 @@ STYLES = (
 
 
 def style_file(name: str) -> Path:
-    """The config of a style; raises CommandError where there is none of that name."""
+    """Return the config of a style.
+
+    Raises:
+        CommandError: there is no style of that name.
+    """
     if name not in {style.name for style in STYLES}:
         raise CommandError(f"there is no style '{name}': {', '.join(style.name for style in STYLES)}", WRONG_CALL)
     from streamer.settings_file import shipped_configs
