@@ -26,10 +26,10 @@ from streamer.commands.call import (
     LogOption,
     RayMayStandAlone,
     SetOption,
+    exit_on_error,
     fail,
     set_up_logs,
     settings_of,
-    told,
 )
 from streamer.commands.render_call import render
 from streamer.logs import LogSetup, configure_logs, console
@@ -80,7 +80,7 @@ def run(
     from streamer.commands.run import command
     from streamer.reload import Reload
 
-    with told():
+    with exit_on_error():
         command(settings, typer.echo, Reload(settings, config, overrides or ()), fresh=fresh)
 
 
@@ -99,7 +99,7 @@ def bot(
     set_up_logs(log_level, settings.log, log_format, log_file, bot=True)
     from streamer.commands.bot import command
 
-    with told():
+    with exit_on_error():
         command(settings, console=console, url=url)
 
 
@@ -125,7 +125,7 @@ def journal(
     """List the journals of past runs, or what one of them showed and when."""
     from streamer.commands.journal import command
 
-    with told():
+    with exit_on_error():
         command(path, typer.echo)
 
 
@@ -143,14 +143,14 @@ def classes(
         from streamer.commands import layer_list as listing
 
         settings = settings_of(None, overrides)
-        with told():
+        with exit_on_error():
             listing.command(settings, word, network, Console(), typer.echo)
         return
     if network is not None or overrides:
         fail(WRONG_CALL, "--network and --set go with --layers")
     from streamer.commands.classes import command
 
-    with told():
+    with exit_on_error():
         command(word, Console(), typer.echo)
 
 
@@ -172,7 +172,7 @@ def check(
     from streamer.commands.check import command
 
     configure_logs(LogSetup("error"))  # the findings say it all
-    with told():
+    with exit_on_error():
         command(config, overrides or (), Console(), ray)
 
 
@@ -195,7 +195,7 @@ def fetch(
     configure_logs(LogSetup("warning"))
     from streamer.commands.fetch import command
 
-    with told():
+    with exit_on_error():
         command(settings, networks or (), source, typer.echo)
 
 
@@ -214,7 +214,7 @@ def say_line(
     from streamer.commands.say import address, say, wish
 
     settings = settings_of(config, overrides)
-    with told():
+    with exit_on_error():
         try:
             wanted, base = wish(line), address(url or f"{settings.web.host}:{settings.web.port}")
         except ValueError as error:
@@ -231,7 +231,7 @@ def fit_prior(
     """Fit the patch prior, which keeps pictures natural, to photographs."""
     from streamer.commands.fit_prior import command
 
-    with told():
+    with exit_on_error():
         command(images, output, seed, console, typer.echo)
 
 

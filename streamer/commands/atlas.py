@@ -159,9 +159,7 @@ def command(
                     _make(work, folder, missing, console, announce)
             except KeyboardInterrupt:
                 done = sum(folder.has(entry.wnid) for entry in wanted)
-                raise CommandError(
-                    f"{done} of {len(wanted)} classes are done; the same call goes on from there", INTERRUPTED
-                ) from None
+                raise CommandError(f"{done} of {len(wanted)} classes are done; the same call continues", INTERRUPTED) from None
             finally:
                 folder.show(known)
             announce(f"{folder.sheet}: {len(wanted)} classes")
@@ -180,9 +178,9 @@ def _make(
     if not estimate.fits:
         raise CommandError(f"{work.plan} needs {estimate.needs}; try a smaller --size, or close other programs")
     made = _made(work, folder, missing, console, announce)
-    announce(f"{len(missing)} classes took {duration(made.took_s)}; {duration(made.foretold_s)} were foretold")
+    announce(f"{len(missing)} classes took {duration(made.took_s)}; {duration(made.foretold_s)} were estimated")
     if made.failed:
-        raise CommandError(f"{made.failed} of {len(missing)} classes could not be dreamt; the same call tries them again")
+        raise CommandError(f"{made.failed} of {len(missing)} classes could not be rendered; the same call tries them again")
 
 
 @dataclass(frozen=True, slots=True)

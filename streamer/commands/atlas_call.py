@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
+from streamer.commands.call import LogOption, SetOption, exit_on_error, fail, pixels_of, set_up_logs, settings_of
 from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, ray_call
 from streamer.logs import console
 
@@ -54,9 +54,9 @@ def atlas(
         fail(WRONG_CALL, f"--format is '{form}'; must be {', '.join(FORMATS)}")
     if settings.source.moves:
         fail(
-            WRONG_CALL, f"the settings have a {settings.source.kind} as source; an atlas begins from noise or from one picture"
+            WRONG_CALL, f"the settings have a {settings.source.kind} as source; an atlas starts from noise or from one picture"
         )
     seed = seed if seed is not None else SEED if settings.seed is None else settings.seed
-    with told():
+    with exit_on_error():
         order = making.AtlasOrder(tuple(names or ()), output, pixels, seed, form, iterations, octaves)
         making.command(settings, order, console, typer.echo, cluster)

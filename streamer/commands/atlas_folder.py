@@ -171,7 +171,7 @@ class AtlasFolder:
         if differ:
             was, now = (", ".join(f"{key} {values.get(key)}" for key in differ) for values in (recipe, ours))
             raise CommandError(
-                f"'{self.path}' was begun with {was}, not {now}; name another folder, or go on with that", WRONG_CALL
+                f"'{self.path}' was started with {was}, not {now}; name another folder, or use the same options", WRONG_CALL
             )
         self._seconds = {wnid: took for wnid, took in seconds.items() if self.has(wnid)}
 

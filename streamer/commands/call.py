@@ -99,7 +99,7 @@ def pixels_of(size: str | None) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """End the program with a CommandError's message and exit code, or those of a signal."""
     try:
         yield

@@ -134,7 +134,7 @@ def _room(folder: Path, min_free_mb: int) -> Iterator[Problem]:
         return
     free_mb = _free_mb(folder)
     if free_mb < min_free_mb:
-        yield Level.WARNING, f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
+        yield Level.WARNING, f"only {free_mb:.0f} MB are free in '{there}'; it starts once there are {min_free_mb}"
 
 
 def _free_mb(folder: Path) -> float:

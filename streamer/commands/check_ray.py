@@ -83,16 +83,16 @@ def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
     bytes_per_s = 1e6 / 8 * link.mbit_back
     needs = ", ".join(f"{mbit:.3g} {named}" for named, mbit in _needs(wanted).items())
     ridden = ", each with the picture that it rides on," if config.source.moves else ""
-    told = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
+    demand = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
     coding = CodingChooser(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
     how = "uncompressed" if coding.kind == "none" else f"as {coding}"
     carried = SHARE * bytes_per_s / _keyframe_bytes(coding, wanted)
     if carried >= 0.99 * wanted.per_s:
-        return Finding(Level.GOOD, f"{told}; {node.name} can send them {how}")
+        return Finding(Level.GOOD, f"{demand}; {node.name} can send them {how}")
     less = "a smaller canvas or a longer dream.keyframe_s needs less"
     if config.renderer.compress in ("none", "jpeg"):
         less = f"with 'renderer.compress: auto' they may be more, and {less}"
-    return Finding(Level.WARNING, f"{told}; {node.name} can send {carried:.2g} a second {how}: {less}")
+    return Finding(Level.WARNING, f"{demand}; {node.name} can send {carried:.2g} a second {how}: {less}")
 
 
 def _wanted(config: Config, device: str) -> tuple[tuple[int, int], KeyframeDemand]:

@@ -37,7 +37,7 @@ def command(config: Config, names: Sequence[str], source: str | None, announce: 
     except (NetworkError, DeviceError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
-        raise CommandError("stopped; what came is kept, and the same call goes on with it", INTERRUPTED) from None
+        raise CommandError("stopped; the downloaded part is kept, and the same call continues", INTERRUPTED) from None
 
 
 def _wanted(config: Config) -> Sequence[str]:

@@ -206,7 +206,7 @@ def film(
 
 @render.command("journal")
 def journal(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The journal of a run; zoomdream journal lists them.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The journal of a run; see zoomdream journal.")],
     begin: FromOption = "",
     end: ToOption = "",
     exact: ExactOption = False,

@@ -131,7 +131,7 @@ def _dream(
         estimate = dream.estimate(scene, first, steps, trial=forecast.known_s is None)
         if estimate.fits:
             estimate = replace(estimate, seconds=forecast.seconds(count or 1, estimate.seconds))
-        dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
+        dreamt = "" if canvas == size else f", rendered at {canvas[1]}x{canvas[0]}"
         tell(
             f"{scene.title}, {named} of {width}x{height}{dreamt}, {counted(steps, 'iteration')} each: "
             f"{estimate}{' for the first picture' if count is None else ''}"
@@ -168,8 +168,8 @@ def _dream(
         tell(f"the film ended after {ended_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(
-            f"{limiter.limited} of {done} pictures were held back, for they flash; docs/safety.md. "
-            "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false leaves all as it is dreamt"
+            f"{limiter.limited} of {done} pictures were held back because they flash; docs/safety.md. "
+            "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false turns the limiter off"
         )
 
 
@@ -197,5 +197,5 @@ def _pictures(reader: RecordedReader, order: FilmOrder, fit: Fit) -> Iterator[So
         if number == 0 and min(size) < LEAST_PX:
             raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
         if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
-            raise SourceError(f"{named}; films are dreamt up to 7680x4320: give {other} --size")
+            raise SourceError(f"{named}; films are rendered up to 7680x4320: give {other} --size")
         yield SourcePicture(fitted(image, size, fit), number, time_s)

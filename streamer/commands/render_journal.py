@@ -91,7 +91,7 @@ def command(
         outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total), ray)
     result = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
-        result = f"alike, not the same: {outcome.why_not}"
+        result = f"similar, not identical: {outcome.why_not}"
     announce(f"{order.output} ({result})")
 
 
@@ -136,7 +136,7 @@ def replay(
         )
         why_not = _why_not_the_same(past_run, config, again, seed, whole)
         if past_run.begun.resumed and not again.goes_on:
-            why_not = why_not or "what it went on from is not there"
+            why_not = why_not or "the snapshot that it continued is missing"
         total = (end_ms - begin_ms) * fps // 1000 + 1
         progress(0, total)
         done = 0
@@ -205,10 +205,10 @@ def _resumed(past_run: RecordedRun) -> Snapshot | None:
     try:
         found = read_snapshot(past_run.snapshot)
     except SnapshotError as error:
-        log.warning("%s: the run is dreamt from its beginning in noise", error)
+        log.warning("%s: the run is rendered from noise", error)
         return None
     if found is None:
-        log.warning("'%s', which the run went on from, is not there: it is dreamt from noise", past_run.snapshot)
+        log.warning("'%s', from which the run continued, is missing: it is rendered from noise", past_run.snapshot)
     return found
 
 
@@ -246,7 +246,7 @@ def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Seq
         changes += [f"canvas.width={width}", f"canvas.height={height}"]
     config, _ = read_recorded(past_run.settings, [*changes, *overrides])
     if config.source.moves:
-        log.warning("the run rode on a moving picture, which no journal keeps: its scenes are dreamt from noise")
+        log.warning("the run followed a moving source, which journals do not contain: its scenes are rendered from noise")
         config = config.model_copy(update={"source": SourceConfig()})
     return config
 
@@ -257,12 +257,12 @@ def _why_not_the_same(past_run: RecordedRun, config: Config, dream: _Again, seed
     unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]
     reasons = [
         ("some of its steps are missing", not past_run.complete),
-        ("it begins with what was on air, not with what was dreamt before; --exact does", not whole),
-        (f"it was dreamt on {begun.device}, this is {dream.device}", dream.device != begun.device),
-        (f"it was dreamt with {begun.network}, this is {dream.network}", dream.network != begun.network),
+        ("it starts with what was on air, without the pictures before; --exact includes them", not whole),
+        (f"it was rendered on {begun.device}, this is {dream.device}", dream.device != begun.device),
+        (f"it was rendered with {begun.network}, this is {dream.network}", dream.network != begun.network),
         ("the canvas has another size", dream.size != begun.size),
-        ("it rode on a moving picture", recorded.source.moves),
-        ("its network or algorithm was changed on the way, and it is dreamt with those of its start", past_run.switched),
+        ("it followed a moving source", recorded.source.moves),
+        ("its network or algorithm changed during the run, and those of its start are used", past_run.switched),
         ("another seed", seed != past_run.seed),
         (f"other settings of {', '.join(unlike)}", bool(unlike)),
     ]

@@ -151,7 +151,7 @@ def old_form(
     run = RenderRun(output, resume, fresh, log_level, cluster_of(ray, ray_gpus, ray_cpus, ray_segment, ray_tiles))
     if resume and call == RenderCall():
         if output is None:
-            fail(WRONG_CALL, "say what to go on with: --resume -o FILE, or the same call as before with --resume")
+            fail(WRONG_CALL, "say what to continue: --resume -o FILE, or the same call as before with --resume")
         resume_saved(output, run)
     else:
         perform(kind_of, call, run)

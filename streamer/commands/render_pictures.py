@@ -152,7 +152,7 @@ class Batch:
             return self._make(job, numbers[job] == 0, progress)
 
         with stops.soft_stop(), closing(at_once(work, make, dream.node_pool, ends=lambda: stops.asked is not None)) as results:
-            begun_s, told = time.monotonic(), 2 * dream.at_once
+            begun_s, estimate_after = time.monotonic(), 2 * dream.at_once
             for job, future in results:
                 try:
                     seed = future.result()
@@ -163,20 +163,20 @@ class Batch:
                 else:
                     done += 1
                     self._announce(f"{job.output} (seed {seed})")
-                if done == told < len(work):
+                if done == estimate_after < len(work):
                     left_s = (time.monotonic() - begun_s) / done * (len(work) - done)
                     self._say(f"{len(work)} pictures, {dream.at_once} at once: about {duration(left_s)} left")
         if stops.asked is not None and (stopped or done + self._failed < len(work)):
             if len(work) == 1 and stopped:
                 raise stopped[0]
-            so_far = f"stopped after {done} of {len(work)} pictures; the same call with --resume goes on"
+            so_far = f"stopped after {done} of {len(work)} pictures; the same call with --resume continues"
             raise Interrupted(so_far, exit_code(stops.asked))
         self._end()
 
     def _make(self, job: Job, first: bool, progress: Callable[[int, int], None]) -> int:
         if (frames := animated(job.source)) > 1:
             self._say(
-                f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; render film takes all"
+                f"'{job.source}' is an animation of {frames} pictures, of which only the first is used; render film uses all"
             )
         with self._begin(job.output) as unfinished:
             tell = self._say if first else log.info
@@ -191,7 +191,7 @@ class Batch:
 
     def _end(self) -> None:
         if self._failed:
-            raise CommandError(f"{self._failed} of {len(self._work)} pictures could not be dreamt")
+            raise CommandError(f"{self._failed} of {len(self._work)} pictures could not be rendered")
 
 
 def _far(config: Config, node_pool: NodePool) -> RemoteStills:

@@ -163,7 +163,7 @@ def _foretell(
     if estimate.seconds is not None:
         one_s = estimate.seconds / (interval_s * video.fps) + _frame_s(config, size, interval_s, scene)
     estimate = replace(estimate, seconds=forecast.seconds(total, one_s))
-    tell(f"{counted(total, 'frame')} of {video.width}x{video.height}, dreamt at {size[1]}x{size[0]}: {estimate}")
+    tell(f"{counted(total, 'frame')} of {video.width}x{video.height}, rendered at {size[1]}x{size[0]}: {estimate}")
     return forecast
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.call import fail, pixels_of, set_up_logs, settings_of, told
+from streamer.commands.call import exit_on_error, fail, pixels_of, set_up_logs, settings_of
 from streamer.commands.on_ray.options import RayCall, ray_call
 from streamer.commands.progress_display import teller
 from streamer.commands.render_facts import (
@@ -84,10 +84,10 @@ def resume_saved(output: Path, run: RenderRun) -> None:
     """Continue an unfinished output with the options saved beside it."""
     from streamer.commands.resumable_work import saved_facts
 
-    with told():
+    with exit_on_error():
         saved = saved_facts(output)
         if (ON_RAY_FACT in saved) != (run.ray is not None):
-            fail(WRONG_CALL, f"'{output}' was begun {'with' if ON_RAY_FACT in saved else 'without'} --ray: call it so again")
+            fail(WRONG_CALL, f"'{output}' was started {'with' if ON_RAY_FACT in saved else 'without'} --ray: do the same now")
     if run.ray is not None and run.ray.segment_s is None:
         run = replace(run, ray=replace(run.ray, segment_s=saved.get(SEGMENT_FACT)))
     perform(saved["kind"], call_from_facts(saved), run)
@@ -101,7 +101,7 @@ def perform(kind: RenderKind | FindKind, call: RenderCall, run: RenderRun) -> No
     """
     if run.resume and run.fresh:
         fail(WRONG_CALL, "either --resume or --fresh")
-    with told(), StopSignals() as stops:
+    with exit_on_error(), StopSignals() as stops:
         values = _values(call)
         if not isinstance(kind, str):
             kind = kind(call, values, run)
@@ -116,7 +116,7 @@ def perform(kind: RenderKind | FindKind, call: RenderCall, run: RenderRun) -> No
             overrides += [f"video.width={values.size[1]}", f"video.height={values.size[0]}"]
         settings = settings_of(values.config, overrides)
         if call.fit and kind != "film" and not values.images and settings.source.kind == "noise":
-            fail(WRONG_CALL, "--fit goes with a picture or a film; this begins with noise, of any shape")
+            fail(WRONG_CALL, "--fit goes with a picture or a film; this starts from noise, of any shape")
         set_up_logs(run.log_level)
         _render(kind, call, values, settings, output, run, stops)
 

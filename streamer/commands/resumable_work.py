@@ -87,7 +87,7 @@ def saved_facts(output: Path) -> Facts:
     """
     saved = read_saved(folder_of(output), output)
     if saved is None:
-        raise CommandError(f"nothing unfinished of '{output}' is there to go on with", WRONG_CALL)
+        raise CommandError(f"there is nothing unfinished of '{output}' to continue", WRONG_CALL)
     return dict(saved.about["facts"])
 
 
@@ -131,7 +131,7 @@ class ResumableWork:
             unlike = [name for name in sorted({*before, *facts}) if before.get(name) != facts.get(name)]
             if unlike := [name for name in unlike if not (name == "seed" and facts.get("seed") is None)]:
                 raise CommandError(
-                    f"'{output}' was begun with other {', '.join(unlike)}: call it as then, say "
+                    f"'{output}' was started with other {', '.join(unlike)}: use those again, say "
                     f"'zoomdream render resume {output}', or start over with --fresh",
                     WRONG_CALL,
                 )
@@ -189,10 +189,10 @@ class ResumableWork:
             STATE_FORMAT.thaw(self._saved, parts)
             movie.restore(dict(self._saved.about["movie"]))
         except (SavedStateError, OSError, KeyError) as error:
-            raise CommandError(f"'{self.folder}': {error}; --fresh begins anew") from error
+            raise CommandError(f"'{self.folder}': {error}; --fresh starts over") from error
         done = int(self._saved.about["done"])
         self._saved = None
-        self._tell(f"going on with '{self.output}' after {done}")
+        self._tell(f"continuing '{self.output}' after {done}")
         return done
 
     def look(
@@ -224,8 +224,8 @@ class ResumableWork:
             if show is not None:
                 show()
             so_far, self._kept = movie.stop_here(), True
-            plays = f"; '{so_far}' is what there is so far" if so_far is not None else ""
-            goes_on = "; the same call with --resume goes on" if self._resumable else ""
+            plays = f"; '{so_far}' has the finished part" if so_far is not None else ""
+            goes_on = "; the same call with --resume continues" if self._resumable else ""
             raise Interrupted(f"stopped after {done}{f' of {total}' if total else ''}{plays}{goes_on}", exit_code(asked))
 
     def __enter__(self) -> ResumableWork:
@@ -234,7 +234,7 @@ class ResumableWork:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if kind is not None and self._kept:
             if not isinstance(error, Interrupted):
-                self._tell(f"what was done is kept in '{self.folder}': --resume goes on with it")
+                self._tell(f"the finished part is kept in '{self.folder}': --resume continues")
             self._let_go()
             return
         self._let_go()
@@ -269,7 +269,9 @@ class ResumableWork:
 def undecided(output: Path, saved: SavedState) -> CommandError:
     """Return the error for unfinished work when the call does not say what to do with it."""
     got_to = f"{saved.about['done']}{f' of {total}' if (total := saved.about['total']) else ''}"
-    return CommandError(f"'{output}' was begun before and got to {got_to}: --resume goes on, --fresh begins anew", WRONG_CALL)
+    return CommandError(
+        f"'{output}' was started before and got to {got_to}: --resume continues, --fresh starts over", WRONG_CALL
+    )
 
 
 def read_saved(folder: Path, output: Path) -> SavedState | None:
@@ -283,4 +285,4 @@ def read_saved(folder: Path, output: Path) -> SavedState | None:
     try:
         return unpack(data)
     except SavedStateError as error:
-        raise CommandError(f"'{folder / STATE}', to go on with '{output}': {error}; --fresh begins anew") from error
+        raise CommandError(f"'{folder / STATE}', needed to continue '{output}': {error}; --fresh starts over") from error

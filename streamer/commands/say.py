@@ -109,7 +109,7 @@ def _accepted(answer: Json) -> str:
     title = " + ".join(target["label"] for target in answer["targets"])
     position, eta_s = answer["position"], answer["eta_s"]
     place = "next" if position <= 1 else f"number {position} in line"
-    when = "at once" if eta_s < 1 else f"in about {_duration(eta_s)}"
+    when = "immediately" if eta_s < 1 else f"in about {_duration(eta_s)}"
     note = f" ({answer['note']})" if answer.get("note") else ""
     return f"{title}: {place}, {when}{note}"
 

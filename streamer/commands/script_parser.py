@@ -106,7 +106,7 @@ def _parse_cue(text: str, where: str, before: Cue | None, seconds: float, match:
     if not words:
         raise ScriptError(f"{where}: says when but not what to dream; write for example '{text} pizza'")
     if before is None and start_s != 0:
-        raise ScriptError(f"{where}: the first subject has to begin at 0, not at {start_s:g} s")
+        raise ScriptError(f"{where}: the first subject must start at 0, not at {start_s:g} s")
     if before is not None and start_s <= before.start_s:
         raise ScriptError(f"{where}: begins at {start_s:g} s, not after the one before it ({before.start_s:g} s)")
     if start_s >= seconds:

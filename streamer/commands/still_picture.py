@@ -159,7 +159,7 @@ def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray
     if min(size) < LEAST_PX:
         raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
     if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
-        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
+        raise SourceError(f"{named}; pictures are rendered up to 7680x4320: give {other} --size")
     if picture is None:
         return noise(size, np.random.default_rng(seed))
     return fitted(picture, size, config.source.fit, fine=True)

@@ -65,7 +65,7 @@ def run_time(at_ms: int) -> str:
 def _span(started: datetime, span_ms: tuple[int, int]) -> str:
     first, last = (started + timedelta(milliseconds=ms) for ms in span_ms)
     end = f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
-    return f"the run dreamt from {first:%Y-%m-%d %H:%M:%S} to {end} ({run_time(span_ms[0])} to {run_time(span_ms[1])})"
+    return f"the run lasted from {first:%Y-%m-%d %H:%M:%S} to {end} ({run_time(span_ms[0])} to {run_time(span_ms[1])})"
 
 
 def _later(started: datetime, after_ms: int) -> str:

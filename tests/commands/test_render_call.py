@@ -204,7 +204,7 @@ def test_the_parser_refuses_a_call_without_its_input(words: list[str], says: str
         (["pictures", "look.yaml", "--class", "goldfish"], "'look.yaml' is a config, not a picture: say --config look.yaml"),
         (["pictures", "--config", "a.png", "--class", "goldfish"], "--config is 'a.png'; must be a .yaml or .yml file"),
         (["script", "goldfish", "--config", "a.yaml", "--style", "ink"], "either --style, or the config 'a.yaml'"),
-        (["script", "goldfish", "--fit", "pad"], "--fit goes with a picture or a film; this begins with noise, of any shape"),
+        (["script", "goldfish", "--fit", "pad"], "--fit goes with a picture or a film; this starts from noise, of any shape"),
         (["film", "a.mp4", "--fit", "cover"], "--fit is 'cover'; must be crop, pad or stretch"),
         (["pictures", "a.png", "--resume", "--fresh"], "either --resume or --fresh"),
         (["journal", "a.jsonl", "--size", "9"], "--size is '9'; must be WIDTHxHEIGHT"),

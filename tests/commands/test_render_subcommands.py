@@ -89,11 +89,11 @@ def test_either_form_continues_what_the_other_began(
     }
     answer = render(*second)
     assert answer.exit_code == 0, answer.output
-    assert "going on with 'a.png' after 3" in answer.stderr
+    assert "continuing 'a.png' after 3" in answer.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_nothing_to_resume_ends_with_2_and_one_line(tmp_path: Path) -> None:
     answer = render("resume", tmp_path / "a.mp4")
     assert answer.exit_code == 2
-    assert answer.stderr == f"zoomdream: nothing unfinished of '{tmp_path / 'a.mp4'}' is there to go on with\n"
+    assert answer.stderr == f"zoomdream: there is nothing unfinished of '{tmp_path / 'a.mp4'}' to continue\n"

@@ -193,7 +193,7 @@ class NodeTask(Generic[T]):
         self._failed, self._lost = self._failed + own, self._lost + (not own)
         if self._failed >= TRIES or self._lost >= LOSSES:
             raise CommandError(f"it failed {self._failed + self._lost} times on the cluster: {one_line(error)}") from error
-        self._node_pool.tell(f"what a node was at is done again: {one_line(error)}")
+        self._node_pool.tell(f"a task on a node is repeated: {one_line(error)}")
         self._reference = self._node_pool.give(self._work, self._args, self._kwargs)
 
 
@@ -244,7 +244,7 @@ def share_of(call: RayCall, config: Config, nodes: tuple[Node, ...], gpus: float
     if config.device == "cuda" and not wanted:
         raise ClusterError(f"'device' is cuda, and no node of '{call.address}' has a GPU; take --set device=cpu")
     if config.device == "cpu" and wanted:
-        raise ClusterError("'device' is cpu, and --ray-gpus asks for GPUs; take one of the two")
+        raise ClusterError("'device' is cpu, and --ray-gpus asks for GPUs; use one of the two")
     if call.cpus is not None:
         return TaskResources(call.cpus, wanted)
     if wanted:

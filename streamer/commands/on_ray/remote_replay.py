@@ -91,9 +91,11 @@ class RemoteReplay(Iterator[Keyframe]):
     """The keyframes of a run that a node replays; see ``Replay`` and ``OfflineDream``."""
 
     def __init__(self, config: Config, plan: ReplayPlan, node_pool: NodePool) -> None:
-        told = dream_settings(config, node_pool.device)
+        settings = dream_settings(config, node_pool.device)
         scenes = tuple(scene for _, scene in plan.past_run.scenes())
-        self._setup = Setup(json.dumps(told), node_pool.share.cpus, weights(config, node_pool), sent_guides(scenes, node_pool))
+        self._setup = Setup(
+            json.dumps(settings), node_pool.share.cpus, weights(config, node_pool), sent_guides(scenes, node_pool)
+        )
         self._plan, self._node_pool = node_pool.put(plan), node_pool
         self._failed = self._taken = 0
         self._items: deque[Keyframe] = deque()
@@ -148,7 +150,7 @@ class RemoteReplay(Iterator[Keyframe]):
                 self._failed += 1
                 if self._failed >= (LOSSES if isinstance(cause, ray.exceptions.RayError) else TRIES):
                     raise CommandError(f"the replay failed on the cluster: {one_line(cause)}") from error
-                self._node_pool.tell(f"the replay is begun anew on another node: {one_line(cause)}")
+                self._node_pool.tell(f"the replay starts over on another node: {one_line(cause)}")
                 self._hire()
             else:
                 return found

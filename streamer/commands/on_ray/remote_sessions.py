@@ -40,14 +40,14 @@ class RemoteNetworks:
         self.config = config
         self.node_pool = node_pool
         """The nodes that do the work."""
-        told = dream_settings(config, node_pool.device)
+        settings = dream_settings(config, node_pool.device)
         parcels = weights(config, node_pool)
-        found: Introduced = node_pool.call(node.introduce, Setup(json.dumps(told), node_pool.share.cpus, parcels))
+        found: Introduced = node_pool.call(node.introduce, Setup(json.dumps(settings), node_pool.share.cpus, parcels))
         if not (len(parcels) == 1 and not parcels[0].network):
-            told["network"]["name"] = list(found.names) if len(found.names) > 1 else found.names[0]
+            settings["network"]["name"] = list(found.names) if len(found.names) > 1 else found.names[0]
         if found.device == "cpu":
-            told["network"].update(precision=found.precision, layout=found.layout)
-        self._setup, self._found = Setup(json.dumps(told), node_pool.share.cpus, parcels), found
+            settings["network"].update(precision=found.precision, layout=found.layout)
+        self._setup, self._found = Setup(json.dumps(settings), node_pool.share.cpus, parcels), found
 
     @property
     def wnids(self) -> Collection[str]:

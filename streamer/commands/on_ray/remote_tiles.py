@@ -39,13 +39,13 @@ class TilePool:
     """Has nodes compute tiles with the networks loaded here; called as in ``scene.RemoteTiles``."""
 
     def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, node_pool: NodePool) -> None:
-        told = dream_settings(config, node_pool.device)
+        settings = dream_settings(config, node_pool.device)
         form, names = ensemble.first.form, ensemble.names
-        told["network"].update(precision=form.precision, layout=form.layout)
+        settings["network"].update(precision=form.precision, layout=form.layout)
         if config.network.names or config.network.weights is None:
-            told["network"]["name"] = list(names) if len(names) > 1 else names[0]
+            settings["network"]["name"] = list(names) if len(names) > 1 else names[0]
         self._setup = Setup(
-            json.dumps(told), node_pool.share.cpus, weights(config, node_pool), sent_guides((scene,), node_pool)
+            json.dumps(settings), node_pool.share.cpus, weights(config, node_pool), sent_guides((scene,), node_pool)
         )
         self._ensemble, self._node_pool = ensemble, node_pool
 
