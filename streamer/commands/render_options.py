@@ -102,11 +102,10 @@ SecondsOption = Annotated[
         rich_help_panel=HOW,
     ),
 ]
-FpsOption = Annotated[
+FpsOption = Annotated[int | None, typer.Option(metavar="N", help="Frames per second; default: video.fps.", rich_help_panel=HOW)]
+IterationRateOption = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", help="Frames per second; default: video.fps, or 10 iterations of a picture.", rich_help_panel=HOW
-    ),
+    typer.Option("--fps", metavar="N", help="Iterations per second of a .gif or .mp4; default: 10.", rich_help_panel=HOW),
 ]
 CaptionsOption = Annotated[bool, typer.Option("--captions", help="Write the subject into the picture.", rich_help_panel=HOW)]
 SeedOption = Annotated[

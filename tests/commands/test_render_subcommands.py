@@ -11,6 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
+from streamer.commands import render_work, resumable_work
+from streamer.commands.on_ray.options import RayCall
+from streamer.commands.render_facts import RenderCall
+from streamer.commands.render_work import RenderRun
 from streamer.commands.resumable_work import ResumableWork, saved_facts
 from streamer.video.files.movie import MovieWriter
 from tests.shapes import quad, write
@@ -91,6 +95,34 @@ def test_either_form_continues_what_the_other_began(
     assert answer.exit_code == 0, answer.output
     assert "continuing 'a.png' after 3" in answer.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+SAVED = {
+    "kind": "film",
+    "seed": 3,
+    "--files": ["/films/look.yaml"],
+    "--subject": "goldfish",
+    "--video": "/films/in.mp4",
+    "--overrides": ["source.mix=0.6"],
+    "settings of dream": "0123456789abcdef",
+    "--ray": True,
+    "--ray-segment": 9.0,
+}
+"""What an earlier version saved for a film on a cluster."""
+
+
+def test_what_an_earlier_version_saved_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
+    performed = []
+    monkeypatch.setattr(resumable_work, "saved_facts", lambda output: SAVED)
+    monkeypatch.setattr(render_work, "perform", lambda *call: performed.append(call))
+    answer = render("resume", "out.mp4", "--ray", "auto")
+    assert answer.exit_code == 0, answer.output
+    files, film = (Path("/films/look.yaml"),), Path("/films/in.mp4")
+    call = RenderCall(files, subject="goldfish", video=film, overrides=("source.mix=0.6",))
+    assert performed == [("film", call, RenderRun(Path("out.mp4"), resume=True, ray=RayCall("auto", segment_s=9.0)))]
+    answer = render("resume", "out.mp4")
+    assert (answer.exit_code, answer.stderr) == (2, "zoomdream: 'out.mp4' was started with --ray: do the same now\n")
+    assert len(performed) == 1
 
 
 def test_nothing_to_resume_ends_with_2_and_one_line(tmp_path: Path) -> None:
