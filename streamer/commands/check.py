@@ -373,7 +373,7 @@ def look_at_osc(config: Config) -> Iterator[Finding]:
 
 
 def look_at_renderer(config: Config) -> Iterator[Finding]:
-    """Where it dreams, if that is a cluster."""
+    """Check the cluster that the settings render on, if any."""
     from streamer.commands import check_ray
 
     yield from check_ray.look_at_renderer(config)

@@ -28,7 +28,7 @@ from streamer.health import nearest
 from streamer.video.outputs import target
 
 Problem = tuple[Level, str]
-"""How bad it is, and a line about it."""
+"""The level, and a line about the problem."""
 
 
 def look_at_output(output: Output, web: WebConfig) -> Iterator[Finding]:

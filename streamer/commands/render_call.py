@@ -253,7 +253,7 @@ render.command(OLD_FORM, cls=OldForm, hidden=True)(old_form)
 
 
 def _config(path: Path | None) -> tuple[Path, ...]:
-    """The value of ``--config``, as the first of a call's files."""
+    """Return the value of ``--config`` as the first of a call's files; end the program if it is not a config."""
     if path is None:
         return ()
     if not is_config(path):

@@ -50,7 +50,7 @@ class FilmOrder:
     """What to render on which film."""
 
     subject: str
-    """What to dream, in the words of a script."""
+    """The subject, in the words of a script."""
     film: Path
     output: Path
     """``.mp4`` with the film's sound, ``.gif``, ``.png`` or ``.jpg`` (the last frame), or a folder of frames."""
@@ -131,9 +131,9 @@ def _dream(
         estimate = dream.estimate(scene, first, steps, trial=forecast.known_s is None)
         if estimate.fits:
             estimate = replace(estimate, seconds=forecast.seconds(count or 1, estimate.seconds))
-        dreamt = "" if canvas == size else f", rendered at {canvas[1]}x{canvas[0]}"
+        canvas_note = "" if canvas == size else f", rendered at {canvas[1]}x{canvas[0]}"
         tell(
-            f"{scene.title}, {named} of {width}x{height}{dreamt}, {counted(steps, 'iteration')} each: "
+            f"{scene.title}, {named} of {width}x{height}{canvas_note}, {counted(steps, 'iteration')} each: "
             f"{estimate}{' for the first picture' if count is None else ''}"
         )
         if not estimate.fits:

@@ -225,10 +225,10 @@ def span(past_run: RecordedRun, begin: str, end: str) -> tuple[int, int]:
 
 
 def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Sequence[str]) -> Config:
-    """The run's settings, for a video of another size if asked; the canvas grows with it.
+    """Return the run's settings, with another video size if the call names one; the canvas is scaled with it.
 
     Raises:
-        ConfigError: they cannot be used.
+        ConfigError: the settings or the overrides are invalid.
     """
     config, gone = read_recorded(past_run.settings)
     if gone:
@@ -239,8 +239,8 @@ def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Seq
     if form is not None and past_run.begun.device == "cpu" and config.network.precision == "auto":
         changes += [f"network.precision={form.precision}", f"network.layout={form.layout}"]
     if size is not None:
-        grown = size[1] / config.video.width
-        width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))
+        scale = size[1] / config.video.width
+        width, height = max(32, round(width * scale)), max(32, round(height * size[0] / config.video.height))
         changes += [f"video.height={size[0]}", f"video.width={size[1]}"]
     if not any(override.strip().startswith("canvas.") for override in overrides):
         changes += [f"canvas.width={width}", f"canvas.height={height}"]

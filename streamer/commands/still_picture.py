@@ -45,7 +45,7 @@ class StillOrder:
     """What to render on which pictures."""
 
     subject: str
-    """What to dream, in the words of a script."""
+    """The subject, in the words of a script."""
     images: tuple[Path, ...]
     """Files and folders; empty for the config's source."""
     output: Path
@@ -141,9 +141,9 @@ def _foretell(
     return forecast
 
 
-def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
+def _strip(picture: np.ndarray, rendered: Mapping[int, np.ndarray]) -> np.ndarray:
     """Return a strip of the input and the pictures after some numbers of iterations."""
-    return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
+    return strip([("input", picture), *((f"{number} iterations", image) for number, image in rendered.items())])
 
 
 def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray:

@@ -90,7 +90,7 @@ class Joined:
     """A picture of a film that is rendered in segments."""
 
     number: int
-    dreamt: DreamtPicture
+    rendered: DreamtPicture
     can_checkpoint: bool
     """Whether the following pictures can be rendered without the state before."""
 
@@ -98,9 +98,9 @@ class Joined:
 def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
     """Yield a film's pictures from its rendered segments, in order."""
     leaving: dict[int, np.ndarray] = {}
-    for piece, dreamt in pieces:
+    for piece, rendered in pieces:
         coming, leaving = leaving, {}
-        for picture in dreamt:
+        for picture in rendered:
             since_s = picture.time_s - (piece.begins_s - FADE_S)
             image = picture.image
             if piece.number and picture.number in coming:
@@ -111,7 +111,7 @@ def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
                 leaving[picture.number] = image
                 continue
             yield Joined(picture.number, DreamtPicture(image, picture.time_s), not coming and not leaving)
-        dreamt.remove()
+        rendered.remove()
 
 
 def blended(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
@@ -126,16 +126,16 @@ class SegmentedFilm(Iterator[DreamtPicture]):
 
     def __init__(self, pieces: FilmSegments, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> None:
         """Skip the first ``done`` pictures."""
-        dreamt = joined(pieces.made(pictures, piece_s, done, lambda: self.can_checkpoint))
-        self._dreamt = (each for each in dreamt if each.number >= done)
+        rendered = joined(pieces.made(pictures, piece_s, done, lambda: self.can_checkpoint))
+        self._rendered = (each for each in rendered if each.number >= done)
         self._next: Joined | None = None
         self.can_checkpoint = True
 
     def more(self) -> bool:
-        """Wait for the next picture; return whether there is one. Ends early if asked to, where that is possible."""
+        """Wait for the next picture; return whether there is one, or True when asked to end where that is possible."""
         if self._next is None:
             try:
-                self._next = next(self._dreamt, None)
+                self._next = next(self._rendered, None)
             except StopRequested:
                 return True
         return self._next is not None
@@ -146,7 +146,7 @@ class SegmentedFilm(Iterator[DreamtPicture]):
         found, self._next = self._next, None
         assert found is not None
         self.can_checkpoint = found.can_checkpoint
-        return found.dreamt
+        return found.rendered
 
 
 class StopRequested(Exception):
@@ -204,11 +204,11 @@ class FilmSegments:
                 raise
 
     def _make(self, piece: FilmSegment) -> Spool:
-        dreamt = Spool(self._room / f"dreamt-{piece.number}", self._size)
+        rendered = Spool(self._room / f"rendered-{piece.number}", self._size)
         for (number, time_s), shown in zip(piece.pictures.about, self._ride(iter(piece.pictures)), strict=True):
-            dreamt.add(SourcePicture(shown.image, number, time_s))
+            rendered.add(SourcePicture(shown.image, number, time_s))
         piece.pictures.remove()
-        return dreamt
+        return rendered
 
 
 def _left(piece: FilmSegment, done: int) -> bool:
