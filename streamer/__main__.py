@@ -1,7 +1,6 @@
-"""The command line. Heavy modules are imported only when a command needs them, so that ``--help`` answers immediately.
+"""The command line. Heavy modules are only imported when a command needs them, so that ``--help`` is fast.
 
-Exit codes: 0 success, 1 failure, 2 wrong call or config, 130 stopped by Ctrl+C, 143 stopped by SIGTERM. One line on standard
-error gives the reason.
+Exit codes: 0 done, 1 failed, 2 wrong call or config, 130 stopped by Ctrl+C, 143 by SIGTERM. A line on standard error says why.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
@@ -26,10 +26,10 @@ from streamer.commands.call import (
     LogOption,
     RayMayStandAlone,
     SetOption,
+    exit_on_error,
     fail,
     set_up_logs,
     settings_of,
-    told,
 )
 from streamer.commands.render_call import render
 from streamer.logs import LogSetup, configure_logs, console
@@ -47,8 +47,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Commands(typer.core.TyperGroup):
+    """The commands, in the order of the help: the most used ones first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List them in that order; typer puts groups last."""
+        return sorted(super().list_commands(ctx), key=lambda name: name not in ("run", "bot", "render"))
+
+
 app = typer.Typer(
     name="zoomdream",
+    cls=Commands,
     help="A live picture that dreams what its viewers ask for.",
     no_args_is_help=True,
     add_completion=False,
@@ -61,7 +70,7 @@ def run(
     config: ConfigArgument = None,
     overrides: SetOption = None,
     log_level: LogOption = "info",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start a new dream instead of resuming the last run's.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of continuing the last run.")] = False,
     log_format: FormatOption = None,
     log_file: FileOption = None,
 ) -> None:
@@ -71,75 +80,77 @@ def run(
     from streamer.commands.run import command
     from streamer.reload import Reload
 
-    with told():
+    with exit_on_error():
         command(settings, typer.echo, Reload(settings, config, overrides or ()), fresh=fresh)
 
 
 @app.command()
 def bot(
     config: ConfigArgument = None,
-    console: Annotated[bool, typer.Option("--console", help="Chat with it in this terminal, without Twitch.")] = False,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; the config's if not given.")] = None,
+    console: Annotated[bool, typer.Option("--console", help="Chat with the bot in this terminal, without Twitch.")] = False,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The streamer's address; default: the config's.")] = None,
     overrides: SetOption = None,
     log_level: LogOption = "info",
     log_format: FormatOption = None,
     log_file: FileOption = None,
 ) -> None:
-    """Answer a chat for a running streamer; run does so itself when twitch.channel is set."""
+    """Run the chat bot for a running streamer; run starts it by itself if twitch.channel is set."""
     settings = settings_of(config, overrides)
     set_up_logs(log_level, settings.log, log_format, log_file, bot=True)
     from streamer.commands.bot import command
 
-    with told():
+    with exit_on_error():
         command(settings, console=console, url=url)
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """A live picture that dreams what its viewers ask for."""
 
 
-app.command()(render)
+app.add_typer(render)
 app.command()(atlas)
 
 
 @app.command()
 def journal(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A journal or a folder; by default the usual folder.")
+        Path | None, typer.Argument(metavar="[FILE]", help="A journal, or a folder of them; default: the usual folder.")
     ] = None,
 ) -> None:
-    """List the journals of past runs; with one, list what was shown when."""
+    """List the journals of past runs, or what one of them showed and when."""
     from streamer.commands.journal import command
 
-    with told():
+    with exit_on_error():
         command(path, typer.echo)
 
 
 @app.command()
 def classes(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Show what it would match; all classes if left out.")] = "",
-    layers: Annotated[bool, typer.Option("--layers", help="List a network's layers; with a word, those it matches.")] = False,
-    network: Annotated[str | None, typer.Option(metavar="NAME", help="The network; network.name if not given.")] = None,
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Show what this matches; default: all classes.")] = "",
+    layers: Annotated[
+        bool, typer.Option("--layers", help="List a network's layers; with a word, those with it in their name.")
+    ] = False,
+    network: Annotated[str | None, typer.Option(metavar="NAME", help="The network; default: network.name.")] = None,
     overrides: SetOption = None,
 ) -> None:
-    """List what viewers can request; with a word, what it would match."""
+    """List the classes that can be requested, or what a word matches."""
     if layers:
         from streamer.commands import layer_list as listing
 
         settings = settings_of(None, overrides)
-        with told():
+        with exit_on_error():
             listing.command(settings, word, network, Console(), typer.echo)
         return
     if network is not None or overrides:
         fail(WRONG_CALL, "--network and --set go with --layers")
     from streamer.commands.classes import command
 
-    with told():
+    with exit_on_error():
         command(word, Console(), typer.echo)
 
 
@@ -152,7 +163,7 @@ def check(
         typer.Option(
             "--ray",
             metavar="[ADDRESS]",
-            help="Check a Ray cluster instead: its nodes, and whether the connection is fast enough. Takes an address as in "
+            help="Check a Ray cluster instead: its nodes, and whether the network carries the stream. ADDRESS is as in "
             "renderer.address, which is the default. docs/ray.md.",
         ),
     ] = None,
@@ -160,8 +171,8 @@ def check(
     """Check everything that could go wrong: config, weights, device, encoder, port, queue, disk."""
     from streamer.commands.check import command
 
-    configure_logs(LogSetup("error"))  # the command itself reports what it finds
-    with told():
+    configure_logs(LogSetup("error"))  # the findings say it all
+    with exit_on_error():
         command(config, overrides or (), Console(), ray)
 
 
@@ -169,22 +180,22 @@ def check(
 def fetch(
     networks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NETWORK]…", help="As in network.name; by default those that a run would use."),
+        typer.Argument(metavar="[NETWORK]…", help="As in network.name; default: those that a run starts with."),
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="URL|FOLDER", help="A mirror, folder or file with the weights; by default PyTorch's server."
+            "--from", metavar="URL|FOLDER", help="A mirror, a folder or a file that has them; default: PyTorch's server."
         ),
     ] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Fetch a network's weights now, for a machine that will be offline. docs/networks.md."""
+    """Download a network's weights now, for a machine that will be offline. docs/networks.md."""
     settings = settings_of(None, overrides)
     configure_logs(LogSetup("warning"))
     from streamer.commands.fetch import command
 
-    with told():
+    with exit_on_error():
         command(settings, networks or (), source, typer.echo)
 
 
@@ -192,10 +203,10 @@ def fetch(
 def say_line(
     line: Annotated[
         str,
-        typer.Argument(metavar="LINE", help='A chat line: "!dream jellyfish", just "jellyfish", or "!layer fire5".'),
+        typer.Argument(metavar="LINE", help='A line as in chat: "!dream jellyfish", just "jellyfish", or "!layer fire5".'),
     ],
-    user: Annotated[str | None, typer.Option(help="The viewer's name; your login name if not given.")] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; the config's if not given.")] = None,
+    user: Annotated[str | None, typer.Option(help="The viewer's name; default: your login name.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The page's address; default: the config's.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="CONFIG", help="The running streamer's settings.")] = None,
     overrides: SetOption = None,
 ) -> None:
@@ -203,7 +214,7 @@ def say_line(
     from streamer.commands.say import address, say, wish
 
     settings = settings_of(config, overrides)
-    with told():
+    with exit_on_error():
         try:
             wanted, base = wish(line), address(url or f"{settings.web.host}:{settings.web.port}")
         except ValueError as error:
@@ -215,27 +226,27 @@ def say_line(
 def fit_prior(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Photographs, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The .safetensors file to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of patches.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for choosing patches.")] = 1,
 ) -> None:
     """Fit the patch prior, which keeps pictures natural, to photographs."""
     from streamer.commands.fit_prior import command
 
-    with told():
+    with exit_on_error():
         command(images, output, seed, console, typer.echo)
 
 
 def main() -> None:
-    """Run the command line; the ``zoomdream`` script starts here."""
-    # Torch's threads sleep while they wait for each other. If they spin, they take the core from the thread they wait for as
-    # soon as anything else runs, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
+    """Run the command line; entry point of the ``zoomdream`` script."""
+    # Torch's threads must sleep while they wait for each other. If they spin while anything else runs, they take the core from
+    # the thread they wait for, and a step takes five times as long. OpenMP reads this once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # like standard error: file names may not be valid text
+        sys.stdout.reconfigure(errors="backslashreplace")  # like standard error: file names may not be text
     app()
 
 
 def _login() -> str:
-    with contextlib.suppress(OSError, KeyError):  # no login name, as in a bare container
+    with contextlib.suppress(OSError, KeyError):  # no login name, for example in a bare container
         return getpass.getuser()
     return "somebody"
 

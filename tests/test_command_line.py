@@ -71,7 +71,7 @@ def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) ->
         (["say", "!skip"], "'!skip' is not understood; say for example \"!dream jellyfish\""),
         (["say", "volcano", "--url", "ftp://here"], "'ftp://here' is not an address such as http://127.0.0.1:8080"),
         pytest.param(
-            ["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' has to end in .safetensors", marks=pytest.mark.torch
+            ["fit-prior", "photos", "-o", "prior.txt"], "'prior.txt' must end in .safetensors", marks=pytest.mark.torch
         ),
         pytest.param(
             ["fit-prior", "no.jpg", "-o", "prior.safetensors"], "there is no picture 'no.jpg'", marks=pytest.mark.torch

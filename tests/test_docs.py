@@ -123,7 +123,7 @@ def test_messages_are_quoted() -> None:
 
 
 SUBJECTS = re.compile(
-    r"--class (?:\"(?P<quoted>[^\"]+)\"|(?P<bare>[\w-]+))|--script \"(?P<script>[^\"]+)\"|!dream (?P<said>[\w' +]+)"
+    r"--class (?:\"(?P<quoted>[^\"]+)\"|(?P<bare>[\w-]+))|render script \"(?P<script>[^\"]+)\"|!dream (?P<said>[\w' +]+)"
     r"|wander_among[:=] ?\[(?P<list>[^\]]+)\]|\"text\": \"(?P<text>[^\"]+)\"|zoomdream classes (?P<word>[a-z ]+)"
 )
 """Where a call or a setting names something to be dreamt."""

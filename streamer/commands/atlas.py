@@ -1,4 +1,4 @@
-"""An atlas: a picture of everything that a network can dream, in a folder, with a contact sheet; made in one go or several."""
+"""An atlas: a folder with a picture of every class that a network knows, and a contact sheet. Made in one call or several."""
 
 from __future__ import annotations
 
@@ -37,56 +37,56 @@ if TYPE_CHECKING:
     from streamer.commands.on_ray.remote_sessions import RemoteStills
 
 INTERRUPTED = 130
-"""Exit code after Ctrl+C, as shells have it."""
+"""Exit code after Ctrl+C, as in shells."""
 TOLD_AFTER = 3
-"""Classes after which it is told how long all of them take."""
+"""Classes after which the total time is estimated."""
 RECENT = 20
-"""Classes from which the time of the next ones is told: the machine may have more or less to do than an hour ago."""
+"""Newest classes that the estimate uses: an hour ago, the machine's load may have been different."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtlasOrder:
-    """What to make an atlas of."""
+    """What to render for an atlas."""
 
     names: tuple[str, ...]
-    """Classes, by name or by a word for several; none for all of them."""
+    """Classes, by name or by a word for several; empty for all."""
     folder: Path
     size: tuple[int, int]
     """(height, width) of each picture."""
     seed: int
     format: str
-    """Ending of the pictures, one of ``atlas_folder.FORMATS``."""
+    """The pictures' extension, one of ``atlas_folder.FORMATS``."""
     iterations: int | None = None
-    """In each octave; None for what is usual."""
+    """Steps in each octave; None for the default."""
     octaves: int | None = None
-    """None for what the config says."""
+    """None for the config's."""
 
 
 class AtlasPace:
-    """Foretells how long classes take, from those that were done. All take the same steps at the same size."""
+    """Estimates how long classes take, from those that are finished. All have the same steps and size."""
 
     def __init__(self, past: Iterable[float] = ()) -> None:
-        """Begin with the seconds that classes took in earlier calls: they count until one of this call is done."""
+        """Start with the seconds of classes in earlier calls, which count until one of this call is finished."""
         self._past: deque[float] = deque(past, maxlen=RECENT)
         self._learnt = 0
 
     def learn(self, seconds: float) -> None:
-        """One more is done. The first takes longer, for it sets up what all others use: it counts until there is a second."""
+        """Add a finished class. The first takes longer, since it sets up what all share; it counts until there is a second."""
         if self._learnt < 2:
             self._past.clear()
         self._learnt += 1
         self._past.append(seconds)
 
     def left_s(self, classes: int, share: float = 0.0, begun_s: float = 0.0) -> float | None:
-        """Seconds that so many classes take.
+        """Return the seconds that the remaining classes take.
 
         Args:
-            classes: the one at work among them.
-            share: how much of that one is done, 0..1.
-            begun_s: seconds that this took.
+            classes: Number of classes, with the current one.
+            share: How much of the current one is done, 0..1.
+            begun_s: Seconds spent on the current one.
 
         Returns:
-            None where nothing is known yet.
+            None if nothing is known yet.
         """
         if self._past:
             one_s = sum(self._past) / len(self._past)
@@ -99,22 +99,22 @@ class AtlasPace:
 
 @dataclass(frozen=True, slots=True)
 class AtlasWork:
-    """What all classes of an atlas are made with."""
+    """What all classes of an atlas share."""
 
     dream: StillDream | RemoteStills
     plan: Plan
     order: AtlasOrder
     source: np.ndarray | None
-    """The picture that they begin from; None for noise."""
+    """The picture to start from; None for noise."""
 
     def begins_with(self, seed: int) -> np.ndarray:
-        """The picture that a class grows from, (H, W, 3) uint8 RGB."""
+        """Return the picture that a class starts from, (H, W, 3) uint8 RGB."""
         if self.source is None:
             return noise(self.order.size, np.random.default_rng(seed))
         return fitted(self.source, self.order.size, self.dream.config.source.fit, fine=True)
 
     def make(self, entry: ClassEntry, progress: Callable[[float], None]) -> np.ndarray:
-        """Dream a class, (H, W, 3) uint8 RGB; ``progress`` is told how much of it is done, 0..1."""
+        """Render a class, (H, W, 3) uint8 RGB; ``progress`` gets the share that is done, 0..1."""
         seed = seed_of(self.order.seed, entry.wnid)
         for stage in self.dream.dream(self.begins_with(seed), scene_of(entry), self.plan, seed):
             if stage.iteration == self.plan.steps:
@@ -126,10 +126,10 @@ class AtlasWork:
 def command(
     config: Config, order: AtlasOrder, console: Console, announce: Callable[[str], None], ray: RayCall | None = None
 ) -> None:
-    """Make an atlas, or what is missing of it, behind a progress bar.
+    """Render an atlas, or what is missing of it, and show a progress bar.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, or it failed.
@@ -139,7 +139,7 @@ def command(
         raise CommandError(f"--size is {width}x{height}; must be {LEAST_PX}x{LEAST_PX} to 7680x4320", WRONG_CALL)
     with as_command_error():
         words = Vocabulary.load()
-        named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # its mistakes come first
+        named = {target.wnid for name in order.names for target in _classes_of(words, name)}  # report mistakes early
         make_torch_repeatable()
         with open_node_pool(ray, config, teller(console), gpus=0.25) as node_pool:
             dream = StillDream(config) if node_pool is None else _far(config, node_pool)
@@ -159,35 +159,33 @@ def command(
                     _make(work, folder, missing, console, announce)
             except KeyboardInterrupt:
                 done = sum(folder.has(entry.wnid) for entry in wanted)
-                raise CommandError(
-                    f"{done} of {len(wanted)} classes are done; the same call goes on from there", INTERRUPTED
-                ) from None
+                raise CommandError(f"{done} of {len(wanted)} classes are done; the same call continues", INTERRUPTED) from None
             finally:
                 folder.show(known)
             announce(f"{folder.sheet}: {len(wanted)} classes")
 
 
 def scene_of(entry: ClassEntry) -> Scene:
-    """A class alone in the picture."""
+    """Return a scene with a single class."""
     return Scene(1, arrange([Target(entry.wnid, entry.label)]))
 
 
 def _make(
     work: AtlasWork, folder: AtlasFolder, missing: Sequence[ClassEntry], console: Console, announce: Callable[[str], None]
 ) -> None:
-    """Dream what is missing, and foretell how long it takes."""
-    estimate = work.dream.estimate(scene_of(missing[0]), work.plan)  # its trial steps set up what all others use
+    """Render what is missing, and estimate how long it takes."""
+    estimate = work.dream.estimate(scene_of(missing[0]), work.plan)  # its trial steps set up what all classes share
     if not estimate.fits:
         raise CommandError(f"{work.plan} needs {estimate.needs}; try a smaller --size, or close other programs")
     made = _made(work, folder, missing, console, announce)
-    announce(f"{len(missing)} classes took {duration(made.took_s)}; {duration(made.foretold_s)} were foretold")
+    announce(f"{len(missing)} classes took {duration(made.took_s)}; {duration(made.foretold_s)} were estimated")
     if made.failed:
-        raise CommandError(f"{made.failed} of {len(missing)} classes could not be dreamt; the same call tries them again")
+        raise CommandError(f"{made.failed} of {len(missing)} classes could not be rendered; the same call tries them again")
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What came of making classes."""
+    """The result of rendering classes."""
 
     took_s: float
     foretold_s: float
@@ -209,8 +207,8 @@ def _made(
 
             def progress(share: float, entry: ClassEntry = entry, number: int = number, since_s: float = class_s) -> None:
                 left_s = pace.left_s(len(missing) - number, share, time.monotonic() - since_s)
-                told = "" if left_s is None else f"about {duration(left_s)} left"
-                shown.update(task, description=entry.label, completed=number + share, left=told)
+                remaining = "" if left_s is None else f"about {duration(left_s)} left"
+                shown.update(task, description=entry.label, completed=number + share, left=remaining)
 
             image = work.make(entry, progress)
             took_s = time.monotonic() - class_s
@@ -224,14 +222,14 @@ def _made(
 
 
 def _far(config: Config, node_pool: NodePool) -> RemoteStills:
-    """The same on nodes."""
+    """Return what renders on nodes."""
     from streamer.commands.on_ray.remote_sessions import RemoteStills
 
     return RemoteStills(config, node_pool)
 
 
 def _recipe(work: AtlasWork, config: Config) -> Recipe:
-    """What the pictures are made by."""
+    """Return what the pictures depend on."""
     dream, order, plan = work.dream, work.order, work.plan
     changed = config.model_dump(mode="json", include={"dream", "ink", "source"}, exclude_defaults=True)
     return Recipe(
@@ -247,7 +245,7 @@ def _recipe(work: AtlasWork, config: Config) -> Recipe:
 
 
 def seed_of(seed: int, wnid: str) -> int:
-    """Each class's own, the same whichever others are made with it: from one noise all would have the same colours."""
+    """Return a class's own seed, whatever else is rendered: from the same noise, all would have the same colours."""
     return int.from_bytes(hashlib.sha256(f"{seed} {wnid}".encode()).digest()[:6])
 
 
@@ -259,6 +257,6 @@ def _classes_of(words: Vocabulary, name: str) -> tuple[Target, ...]:
 
 
 def atlas_bar(console: Console) -> Progress:
-    """A bar for all of it; none where the console is no terminal."""
+    """Return one bar for all classes; disabled if the console is not a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, TextColumn("{task.fields[left]}"), console=console, disable=not console.is_terminal)

@@ -8,27 +8,29 @@ from typing import Annotated
 import typer
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.call import LogOption, SetOption, fail, pixels_of, set_up_logs, settings_of, told
+from streamer.commands.call import LogOption, SetOption, exit_on_error, fail, pixels_of, set_up_logs, settings_of
 from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, ray_call
 from streamer.logs import console
 
 SIZE = "256x256"
 SEED = 1
-"""Where neither the call nor the config names one: the same call is to go on with the same atlas."""
+"""Default if neither the call nor the config names one, so that the same call continues the same atlas."""
 
 
 def atlas(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to; what is there is gone on with.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to write; an atlas there is continued.")
+    ],
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAMES]…", help="Some classes, or words for several such as snake; all if left out."),
+        typer.Argument(metavar="[NAMES]…", help="Some classes, or words for several such as snake; default: all."),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="CONFIG", help="A YAML file of settings.")] = None,
-    network: Annotated[str | None, typer.Option(metavar="NAME", help="Whose classes; network.name if not given.")] = None,
+    network: Annotated[str | None, typer.Option(metavar="NAME", help="The network; default: network.name.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of each picture in pixels.")] = SIZE,
     iterations: Annotated[int | None, typer.Option(min=1, max=100_000, help="Steps for a picture, in each octave.")] = None,
-    octaves: Annotated[int | None, typer.Option(min=1, max=16, help="Sizes at which one is dreamt, coarse to fine.")] = None,
-    form: Annotated[str, typer.Option("--format", metavar="png|jpg|webp", help="What the pictures are written as.")] = "png",
+    octaves: Annotated[int | None, typer.Option(min=1, max=16, help="Sizes a picture is rendered at, coarse to fine.")] = None,
+    form: Annotated[str, typer.Option("--format", metavar="png|jpg|webp", help="Format of the pictures.")] = "png",
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same pictures.")] = None,
     ray: AddressOption = "",
     ray_gpus: GpusOption = None,
@@ -36,7 +38,7 @@ def atlas(
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
-    """Make a picture of everything that the network can dream, and a contact sheet. docs/atlas.md."""
+    """Render a picture of every class that the network knows, and a contact sheet. docs/atlas.md."""
     try:
         cluster = ray_call(ray, ray_gpus, ray_cpus)
     except ValueError as error:
@@ -52,9 +54,9 @@ def atlas(
         fail(WRONG_CALL, f"--format is '{form}'; must be {', '.join(FORMATS)}")
     if settings.source.moves:
         fail(
-            WRONG_CALL, f"the settings have a {settings.source.kind} as source; an atlas begins from noise or from one picture"
+            WRONG_CALL, f"the settings have a {settings.source.kind} as source; an atlas starts from noise or from one picture"
         )
     seed = seed if seed is not None else SEED if settings.seed is None else settings.seed
-    with told():
+    with exit_on_error():
         order = making.AtlasOrder(tuple(names or ()), output, pixels, seed, form, iterations, octaves)
         making.command(settings, order, console, typer.echo, cluster)

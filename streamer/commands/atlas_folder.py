@@ -1,11 +1,11 @@
-"""The folder of an atlas: a picture and a thumbnail of each class, what they were made by, and a contact sheet.
+"""The folder of an atlas: a picture and a thumbnail of each class, their recipe, and a contact sheet.
 
     FOLDER/index.html               the contact sheet
-    FOLDER/atlas.json               what the pictures were made by, and how long each took
+    FOLDER/atlas.json               the recipe, and how long each class took
     FOLDER/pictures/n01443537.png   a class, by WordNet id
     FOLDER/thumbnails/n01443537.webp
 
-A class is finished once its picture is there, which comes last and whole: whatever ends the program, the same call goes on.
+A class is finished once its picture exists. The picture is written last and atomically, so the same call can always continue.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ FORMATS: Final[Mapping[str, Mapping[str, Any]]] = {
     "jpg": {"quality": 92, "subsampling": 0},
     "webp": {"quality": 90, "method": 4},
 }
-"""Endings of pictures, and how Pillow writes them."""
+"""Extensions of pictures, and Pillow's options for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What pictures of an atlas are made by: all of one folder by the same."""
+    """What the pictures of an atlas depend on; the same for all in one folder."""
 
     network: str
     classes: int
-    """How many the network knows."""
+    """How many classes the network knows."""
     size: str
     """``256x256``: width and height in pixels."""
     iterations: int
@@ -50,7 +50,7 @@ class Recipe:
     seed: int
     format: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Of the dream, as far as they are not the usual ones."""
+    """The settings of the dream that differ from the defaults."""
 
     def __str__(self) -> str:
         settings = "".join(f", {key}={json.dumps(value)}" for key, value in self.settings.items())
@@ -59,23 +59,23 @@ class Recipe:
 
 
 class AtlasFolder:
-    """An atlas as far as it is there. One program writes it at a time."""
+    """An atlas on disk. Only one program may write to it at a time."""
 
     def __init__(self, path: Path, recipe: Recipe, kinds: tuple[ClassKind, ...]) -> None:
-        """Begin an atlas, or go on with one.
+        """Create an atlas, or continue one.
 
         Args:
-            kinds: under which its sheet groups the classes, in their order.
+            kinds: The groups of classes on the contact sheet, in order.
 
         Raises:
-            CommandError: the folder cannot be used, or its pictures were made by something else.
+            CommandError: the folder is unusable, or its pictures have another recipe.
         """
         self.path, self._recipe, self._kinds = path, recipe, kinds
         self._seconds: dict[str, float] = {}
         try:
             for folder in (path / PICTURES, path / THUMBNAILS):
                 folder.mkdir(parents=True, exist_ok=True)
-                for part in folder.glob(f".*{PART}"):  # a program was killed while it wrote
+                for part in folder.glob(f".*{PART}"):  # left by a program that was killed while writing
                     part.unlink()
             self._read()
         except OSError as error:
@@ -88,26 +88,26 @@ class AtlasFolder:
 
     @property
     def seconds(self) -> tuple[float, ...]:
-        """How long each of the classes took that are there, in the order in which they were made."""
+        """Seconds that each finished class took, oldest first."""
         return tuple(self._seconds.values())
 
     def picture(self, wnid: str) -> Path:
-        """Where a class has its picture."""
+        """Return the path of a class's picture."""
         return self.path / PICTURES / f"{wnid}.{self._recipe.format}"
 
     def has(self, wnid: str) -> bool:
-        """Whether a class is finished."""
+        """Return whether a class is finished."""
         try:
             return self.picture(wnid).stat().st_size > 0
         except OSError:
             return False
 
     def put(self, entry: ClassEntry, image: np.ndarray, seconds: float) -> None:
-        """Put a class in.
+        """Save a class.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            seconds: that it took.
+            seconds: How long it took.
 
         Raises:
             CommandError: it cannot be written.
@@ -124,7 +124,7 @@ class AtlasFolder:
             raise self._unwritable(error) from error
 
     def show(self, entries: Mapping[str, ClassEntry]) -> None:
-        """Write the contact sheet of what is there.
+        """Write the contact sheet of the finished classes.
 
         Args:
             entries: the network's classes, by wnid.
@@ -153,8 +153,8 @@ class AtlasFolder:
     def _read(self) -> None:
         manifest = self.path / MANIFEST
         try:
-            told = json.loads(manifest.read_text(encoding="utf-8"))
-            recipe, seconds = told["recipe"], {str(wnid): float(took) for wnid, took in told["seconds"].items()}
+            saved = json.loads(manifest.read_text(encoding="utf-8"))
+            recipe, seconds = saved["recipe"], {str(wnid): float(took) for wnid, took in saved["seconds"].items()}
         except FileNotFoundError:
             if any((self.path / PICTURES).iterdir()):
                 raise CommandError(
@@ -169,15 +169,15 @@ class AtlasFolder:
         ours = json.loads(json.dumps(asdict(self._recipe)))
         differ = [key for key in ours if recipe.get(key) != ours[key]]
         if differ:
-            was, now = (", ".join(f"{key} {told.get(key)}" for key in differ) for told in (recipe, ours))
+            was, now = (", ".join(f"{key} {values.get(key)}" for key in differ) for values in (recipe, ours))
             raise CommandError(
-                f"'{self.path}' was begun with {was}, not {now}; name another folder, or go on with that", WRONG_CALL
+                f"'{self.path}' was started with {was}, not {now}; name another folder, or use the same options", WRONG_CALL
             )
         self._seconds = {wnid: took for wnid, took in seconds.items() if self.has(wnid)}
 
     def _write_manifest(self) -> None:
-        told = {"about": "made by zoomdream atlas", "recipe": asdict(self._recipe), "seconds": self._seconds}
-        write_atomically(self.path / MANIFEST, (json.dumps(told, indent=1) + "\n").encode())
+        manifest = {"about": "made by zoomdream atlas", "recipe": asdict(self._recipe), "seconds": self._seconds}
+        write_atomically(self.path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 
     def _unwritable(self, error: OSError) -> CommandError:
         return CommandError(f"cannot write '{self.path}': {error.strerror or error}", WRONG_CALL)

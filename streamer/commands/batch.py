@@ -1,4 +1,4 @@
-"""Which files are dreamt, and where each goes: one to a file, or many to a folder or to a pattern such as ``out/*.jpg``."""
+"""Matches input pictures with outputs: one file, or many in a folder or by a pattern such as ``out/*.jpg``."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from streamer.dream.sources.picture_formats import describe_skipped, is_picture
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to dream."""
+    """One picture to render."""
 
     source: Path | None
-    """The picture; None to begin from what the config says."""
+    """The picture; None to start from the config's source."""
     output: Path
 
 
 def jobs(sources: Sequence[Path], output: Path) -> tuple[Job, ...]:
-    """Find a place for everything.
+    """Return a job for each picture.
 
     Args:
-        sources: picture files, and folders of them; none for one picture from what the config says.
-        output: a file for one source; for several a folder, which gets NAME.png of each, or a pattern with one ``*``, which
-            stands for the name.
+        sources: Picture files, and folders of them; empty for one picture from the config's source.
+        output: A file for one source; for several, a folder for ``NAME.png`` of each, or a pattern with a ``*`` for the name.
 
     Raises:
-        CommandError: a source is missing, a folder holds no pictures, or an output would replace its source.
+        CommandError: a source is missing, a folder has no pictures, an output would replace its source, or several pictures
+            would have one output.
     """
     folder = "*" not in output.name and (output.is_dir() or not output.suffix)
     files = list(dict.fromkeys(file for source in sources for file in _files(source)))
@@ -52,7 +52,7 @@ def jobs(sources: Sequence[Path], output: Path) -> tuple[Job, ...]:
 
 
 def left_out(sources: Sequence[Path]) -> tuple[str, ...]:
-    """What of folders is not dreamt, a line for each in which something is passed over."""
+    """Describe the files that are skipped, in a line for each folder that has any."""
     return tuple(line for source in dict.fromkeys(sources) if source.is_dir() and (line := describe_skipped(source)))
 
 

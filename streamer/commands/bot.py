@@ -1,4 +1,4 @@
-"""The chat bot: as a command of its own, and as the process that a stream starts, watches and ends."""
+"""The chat bot: as a command, and as the process that a stream starts, watches and ends."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAUSE_S = (1.0, 60.0)
-"""Before a bot that died is started again: at first, and at most; doubled each time."""
+"""Pause before a dead bot is restarted: the first and the longest; it doubles each time."""
 STEADY_S = 60.0
-"""A bot that lived for so long begins with the first pause again."""
+"""A bot that ran this long starts with the first pause again."""
 SILENT_S = 20.0
-"""A bot that gave no sign of life for so long hangs, and is replaced; it gives one each second."""
+"""A bot without a sign of life for this long hangs, and is replaced; it sends one each second."""
 LOADING_S = 120.0
-"""Likewise before its first."""
+"""The same before its first sign of life."""
 END_S = 1.5
-"""Seconds that the bot has to end when it is told to."""
+"""Seconds that the bot has to end."""
 
 
 def command(config: Config, *, console: bool, url: str | None) -> None:
     """Run the bot here until Ctrl+C or SIGTERM.
 
     Args:
-        console: talk with it in the terminal instead of a chat.
-        url: the streamer's address; the config's if not given.
+        console: Chat in the terminal instead of on Twitch.
+        url: The streamer's address; None for the config's.
 
     Raises:
-        CommandError: there is no chat to listen to, or no such address.
+        CommandError: no chat is configured, or the address is wrong.
     """
     from bot.__main__ import make_adapter, run
     from bot.console import Console
@@ -60,18 +60,18 @@ def command(config: Config, *, console: bool, url: str | None) -> None:
 
 
 def settings(config: Config, url: str) -> BotSettings:
-    """What the bot runs by, out of a stream's settings and its address."""
+    """Return the bot's settings for a stream's settings and address."""
     from bot.config import BotSettings
 
     return BotSettings(config.twitch, config.chat, url.rstrip("/"), config.web.token, config.dream.layout)
 
 
-def _nobody() -> None:
-    """Who is told of restarts where nobody is."""
+def _ignore() -> None:
+    """Ignore restarts."""
 
 
 class BotProcess:
-    """The bot beside a stream: a process that is started again when it dies or hangs, and ends with the stream in any case."""
+    """The bot of a stream: a process that is restarted when it dies or hangs, and always ends with the stream."""
 
     def __init__(
         self,
@@ -79,15 +79,15 @@ class BotProcess:
         pause_s: tuple[float, float] = PAUSE_S,
         *,
         silent_s: float = SILENT_S,
-        restarted: Callable[[], None] = _nobody,
+        restarted: Callable[[], None] = _ignore,
         run: Callable[[Connection, BotSettings, LogSetup], None] | None = None,
     ) -> None:
         """Prepare it.
 
         Args:
-            silent_s: how long it may give no sign of life.
-            restarted: told each time that it is started again.
-            run: what runs in the process, given its end of a pipe, its settings and how it is to log; the bot if not given.
+            silent_s: Longest time without a sign of life.
+            restarted: Called at each restart.
+            run: What runs in the process, given its end of a pipe, its settings and its log setup; None for the bot.
         """
         self._settings, self._pause_s, self._silent_s = settings, pause_s, silent_s
         self._restarted, self._target = restarted, run or _child
@@ -96,32 +96,32 @@ class BotProcess:
         self._stopping = threading.Event()
         self._woken, self._wake = self._spawn.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._run, name="bot", daemon=True)
-        self._lock = threading.Lock()  # over the settings, and the pipe to who has to hear of them
+        self._lock = threading.Lock()  # guards the settings, and the pipe that sends them
         self._ear: Connection | None = None
         self.starts = 0
-        """How often it was started so far."""
+        """How many times it was started."""
         self.pid: int | None = None
-        """The process; None while there is none."""
+        """The process ID; None while there is no process."""
 
     def start(self) -> None:
-        """Start it, in the background."""
+        """Start the bot in the background."""
         self._thread.start()
 
     def configure(self, settings: BotSettings) -> None:
-        """Go by other settings from now on, as far as they are of the chat; the connection stays."""
+        """Apply other chat settings from now on; the connection stays."""
         with self._lock:
             self._settings, ear = settings, self._ear
-        if ear is not None:  # aside, for a bot that hangs may not read
+        if ear is not None:  # in a thread, since a bot that hangs may not read
             threading.Thread(target=_send, args=(ear, settings), name="bot-settings", daemon=True).start()
 
     def tell_to_stop(self) -> None:
-        """Let it end, without waiting; a second call does nothing."""
+        """Tell the bot to end, without waiting; a second call does nothing."""
         if not self._stopping.is_set():
             self._stopping.set()
             self._wake.close()
 
     def stop(self, deadline_s: float = 2 * END_S) -> bool:
-        """End it; returns whether it has ended in time."""
+        """End the bot; return whether it ended in time."""
         self.tell_to_stop()
         if self._thread.ident is not None:
             self._thread.join(deadline_s)
@@ -131,7 +131,7 @@ class BotProcess:
         return True
 
     def _run(self) -> None:
-        if hasattr(signal, "pthread_sigmask"):  # what this thread starts inherits that: Ctrl+C and SIGHUP are the stream's
+        if hasattr(signal, "pthread_sigmask"):  # child processes inherit this: Ctrl+C and SIGHUP are for the stream
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         first_s, most_s = self._pause_s
         pause_s = first_s
@@ -139,7 +139,7 @@ class BotProcess:
             began_s = time.monotonic()
             try:
                 code = self._live()
-            except OSError as error:  # no process or pipe to be had
+            except OSError as error:  # no process or pipe is available
                 log.warning("the chat bot cannot be started: %s", error.strerror or error)
                 code = None
             if self._stopping.is_set():
@@ -151,7 +151,7 @@ class BotProcess:
             pause_s = min(2 * pause_s, most_s)
 
     def _live(self) -> int | None:
-        """One life of the bot; returns its exit code."""
+        """Run one bot process to its end; return its exit code."""
         ours, theirs = self._spawn.Pipe()
         with self._lock:
             arguments = (theirs, self._settings, self._log)
@@ -171,7 +171,7 @@ class BotProcess:
         finally:
             with self._lock:
                 self._ear = None
-                ours.close()  # it hears that and ends
+                ours.close()  # this tells it to end
             if process.pid is not None:
                 process.join(END_S)
                 if process.is_alive():
@@ -181,7 +181,7 @@ class BotProcess:
         return code
 
     def _hangs(self, ours: Connection, sentinel: int) -> bool:
-        """Wait until the bot is gone, is to end, or gives no more signs of life; whether it is the last."""
+        """Wait until the bot has ended, should end, or hangs; return whether it hangs."""
         clock = RoundClock()
         until_s = clock() + LOADING_S
         while (left_s := until_s - clock()) > 0:
@@ -200,12 +200,12 @@ class BotProcess:
 
 
 def _send(ear: Connection, settings: BotSettings) -> None:
-    with contextlib.suppress(OSError, ValueError):  # it is gone; the next one begins with them
+    with contextlib.suppress(OSError, ValueError):  # it has ended; the next one starts with these settings
         ear.send(settings)
 
 
 def _child(parent: Connection, settings: BotSettings, log: LogSetup) -> None:
-    """The bot's process."""
+    """Run the bot in its process."""
     configure_logs(log)
     from bot.__main__ import run
 

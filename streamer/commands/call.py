@@ -1,4 +1,4 @@
-"""What the commands' calls have in common: their options, their settings, and how they end."""
+"""What all commands share: options, settings, logging, and how the program ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.config import Config, LogConfig
 from streamer.logs import LEVELS, LogSetup, configure_logs
 
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file of settings; configs/default.yaml if none is named.")
+    Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file of settings; default: configs/default.yaml.")
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -26,37 +26,39 @@ SetOption = Annotated[
 LogOption = Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"{', '.join(LEVELS)}.")]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--log-format", metavar="FORMAT", help="text, or json: one object a line; the config's if not given."),
+    typer.Option("--log-format", metavar="FORMAT", help="text, or json: one object per line; default: the config's."),
 ]
 FileOption = Annotated[
     Path | None,
     typer.Option(
-        "--log-file", metavar="FILE", help="Write the log there, too, a new file each 10 MB (log.file_mb, log.files)."
+        "--log-file",
+        metavar="FILE",
+        help="Also write the log to this file; a new one starts every 10 MB (log.file_mb, log.files).",
     ),
 ]
 
 
 class RayMayStandAlone(typer.core.TyperCommand):
-    """A command whose option --ray may come without an address: to typer an option either has a value or has none."""
+    """A command whose option --ray works with and without an address; for typer, an option either has a value or has none."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put in an empty address where there is none."""
-        whole: list[str] = []
+        """Insert an empty address after a ``--ray`` without one."""
+        completed: list[str] = []
         for number, argument in enumerate(args):
-            whole.append(argument)
+            completed.append(argument)
             following = args[number + 1] if number + 1 < len(args) else "-"
             if argument == "--ray" and (following.startswith("-") or following.endswith((".yaml", ".yml"))):
-                whole.append("")
-        return super().parse_args(ctx, whole)
+                completed.append("")
+        return super().parse_args(ctx, completed)
 
 
 FORMATS = ("text", "json")
 CONTROLS = re.compile(r"[\0-\x1f\x7f]")
-"""Characters that a terminal obeys, a line's end among them."""
+"""Control characters, which a terminal would act on, including line ends."""
 
 
 def settings_of(path: Path | None, overrides: list[str] | None) -> Config:
-    """The config that a command was called with; ends the program when it is wrong."""
+    """Load the config of a call; end the program if it is wrong."""
     from streamer.settings_file import ConfigError, load
 
     try:
@@ -68,11 +70,11 @@ def settings_of(path: Path | None, overrides: list[str] | None) -> Config:
 def set_up_logs(
     level: str, config: LogConfig | None = None, form: str | None = None, file: Path | None = None, *, bot: bool = False
 ) -> None:
-    """Send the log of a level and above to where it is wanted; ends the program when there is no such level or format.
+    """Send log records of a level and above to the configured places; end the program if the level or format is unknown.
 
     Args:
-        config: The settings; ``form`` and ``file`` of the call go before them.
-        bot: Whether it is the chat bot's, which has a file of its own.
+        config: The settings; ``form`` and ``file`` from the call override them.
+        bot: Whether this is the chat bot, which has its own file.
     """
     if level.lower() not in LEVELS:
         fail(WRONG_CALL, f"--log-level is '{level}'; must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
@@ -88,7 +90,7 @@ def set_up_logs(
 
 
 def pixels_of(size: str | None) -> tuple[int, int] | None:
-    """A size as it was given, as (height, width); ends the program when it is none."""
+    """Parse WIDTHxHEIGHT into (height, width); end the program if it is malformed."""
     if size is None:
         return None
     if (found := re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", size.strip())) is None:
@@ -97,8 +99,8 @@ def pixels_of(size: str | None) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """End the program as a CommandError says, or as a signal does."""
+def exit_on_error() -> Iterator[None]:
+    """End the program with a CommandError's message and exit code, or those of a signal."""
     try:
         yield
     except CommandError as error:
@@ -108,7 +110,7 @@ def told() -> Iterator[None]:
 
 
 def fail(code: int, *lines: str) -> NoReturn:
-    """End the program with some lines on standard error; a file's name does not break them, whatever is in it."""
+    """Print lines on standard error and end the program; control characters, as in file names, are escaped."""
     for line in lines:
         shown = CONTROLS.sub(lambda found: repr(found[0])[1:-1], line)
         typer.echo(f"zoomdream: {shown}", err=True)

@@ -1,4 +1,4 @@
-"""Everything that could go wrong, looked at before it does."""
+"""Checks everything that could go wrong with a stream, before it does."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from streamer.settings_rules import is_block, setting_keys
 
 
 def command(path: Path | None, overrides: Sequence[str], console: Console, ray: str | None = None) -> None:
-    """Look at everything, or at a cluster alone, and print what was found.
+    """Check everything, or only a cluster, and print the findings.
 
     Args:
-        ray: Address of the cluster that is to dream; empty for the one that the config names. None: all else is looked at.
+        ray: The cluster's address; empty for the config's. None checks everything else.
 
     Raises:
-        CommandError: something can never work as it is set, or there is no such cluster.
+        CommandError: something can never work with these settings, or there is no such cluster.
     """
     stops = 0
 
@@ -71,13 +71,13 @@ def _look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Findin
 
 
 def look_at_reload(config: Config) -> Iterator[Finding]:
-    """Which settings show while the stream runs when the file changes."""
+    """List the settings that apply immediately when the file changes."""
     yield Finding(Level.GOOD, f"live, that is shown as soon as the file changes: {_summary(LIVE)}")
     yield Finding(Level.GOOD, f"at the next start: {_summary(frozenset(setting_keys()) - LIVE)}")
 
 
 def _summary(keys: Collection[str]) -> str:
-    """Settings by their blocks, such as ``zoom, queue (all but path)``."""
+    """Summarise settings by block, such as ``zoom, queue (all but path)``."""
     found = []
     for name, field in Config.model_fields.items():
         within = [key for key in setting_keys() if key == name or key.startswith(f"{name}.")]
@@ -92,7 +92,7 @@ def _summary(keys: Collection[str]) -> str:
 
 
 def look_at_versions(config: Config) -> Iterator[Finding]:
-    """Python and torch, and whether torchvision fits."""
+    """Check Python and torch, and whether torchvision matches."""
     yield Finding(Level.GOOD, f"Python {platform.python_version()}, {os.cpu_count()} CPU cores")
     found = {}
     for name in ("torch", "torchvision"):
@@ -109,11 +109,11 @@ def look_at_versions(config: Config) -> Iterator[Finding]:
     except (ImportError, OSError, RuntimeError) as error:  # a broken installation shows in any of these
         yield Finding(Level.BLOCKER, f"{both}: {_line(error)}")
         return
-    yield Finding(Level.GOOD, both)  # its compiled part may be for another torch: nothing of that is needed
+    yield Finding(Level.GOOD, both)  # its compiled part may be for another torch, but none of it is needed
 
 
 def look_at_device(config: Config) -> Iterator[Finding]:
-    """Where it would dream, and at which size."""
+    """Check the device, and show the canvas size."""
     from streamer.dream.device import DeviceError, canvas_size, choose_device
 
     try:
@@ -128,7 +128,7 @@ def look_at_device(config: Config) -> Iterator[Finding]:
 
 
 def look_at_weights(config: Config) -> Iterator[Finding]:
-    """Whether the network's weights are at hand and whole; nothing is downloaded."""
+    """Check whether the network's weights are present and intact; nothing is downloaded."""
     from streamer.dream.device import choose_device
     from streamer.dream.networks.loading import first_choice
     from streamer.dream.networks.loading import load as load_networks
@@ -139,7 +139,7 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
     settings = config.network
     given = settings.weights if isinstance(settings.weights, Mapping) else {}
     try:
-        for name, path in given.items():  # before the rest: what is still to be downloaded hides nothing of them
+        for name, path in given.items():  # first, so that a pending download does not hide their problems
             check_weights(path, name, tensors=True)
     except NetworkError as error:
         yield Finding(Level.BLOCKER, str(error))
@@ -172,7 +172,7 @@ def look_at_weights(config: Config) -> Iterator[Finding]:
 
 
 def look_at_encoder(config: Config) -> Iterator[Finding]:
-    """Whether a frame can be encoded, with which encoder, and why with that."""
+    """Check that a frame can be encoded; show the encoder and why it was chosen."""
     from streamer.video.encoding.encoders import EncoderError, Encoders
 
     video = config.video
@@ -189,7 +189,7 @@ def look_at_encoder(config: Config) -> Iterator[Finding]:
 
 
 def look_at_port(config: Config) -> Iterator[Finding]:
-    """Whether the page's address is free."""
+    """Check whether the page's address is free."""
     host, port = config.web.host, config.web.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -211,7 +211,7 @@ def look_at_port(config: Config) -> Iterator[Finding]:
 
 
 def look_at_queue(config: Config) -> Iterator[Finding]:
-    """Whether the queue's file can be written and belongs to nobody else, and which rules in it go before the config."""
+    """Check that the queue's file is writable and not in use; list the rules in it that override the config."""
     from streamer.requests.queue import RequestQueue, default_path
     from streamer.requests.rules import Rulebook
     from streamer.requests.schema import QueueError
@@ -234,7 +234,7 @@ def look_at_queue(config: Config) -> Iterator[Finding]:
 
 
 def _look_at_wandering(config: Config) -> Iterator[Finding]:
-    """Whether what is to be dreamt when nobody asks means something, and its guide pictures are there."""
+    """Check the subjects of ``queue.wander_among``, and their guide pictures."""
     from streamer.dream.sources.picture import SourceError, read_image
     from streamer.messages.refused import Refused
     from streamer.requests.subjects import OPERATOR, Subjects
@@ -256,7 +256,7 @@ def _look_at_wandering(config: Config) -> Iterator[Finding]:
 
 
 def look_at_chat(config: Config) -> Iterator[Finding]:
-    """Whether the chat bot could listen and speak."""
+    """Check whether the chat bot could read and write."""
     from bot.accounts import findings
 
     for good, text in findings(config.twitch):
@@ -264,7 +264,7 @@ def look_at_chat(config: Config) -> Iterator[Finding]:
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
-    """Starting picture, shipped data, room on the disks."""
+    """Check the source, the shipped data and the free disk space."""
     from streamer.assets import asset
     from streamer.dream.networks.weights import cache_folder
     from streamer.health import DISK_LEAST, nearest
@@ -287,7 +287,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
 
 
 def look_at_source(config: Config) -> Iterator[Finding]:
-    """The picture, the film or the camera; one that may still come does not stop the stream."""
+    """Check the picture, film or camera; a live source that may still come is only a warning."""
     from streamer.dream.sources.capture import is_live
     from streamer.dream.sources.picture import SourceError
     from streamer.dream.sources.readers import first_picture, shown_name
@@ -308,7 +308,7 @@ def look_at_source(config: Config) -> Iterator[Finding]:
 
 
 def look_at_outputs(config: Config) -> Iterator[Finding]:
-    """What each output needs: the stream goes on without one, but what is missing for good is as bad as if it did not."""
+    """Check what each output needs. The stream runs without it, but what can never work is a blocker."""
     from streamer.commands.check_outputs import look_at_output
 
     for output in config.outputs:
@@ -316,14 +316,14 @@ def look_at_outputs(config: Config) -> Iterator[Finding]:
 
 
 def look_at_sound(config: Config) -> Iterator[Finding]:
-    """Whether there is sound to be had."""
+    """Check the sound."""
     from streamer.commands import check_outputs
 
     yield check_outputs.look_at_sound(config.audio)
 
 
 def look_at_log(config: Config) -> Iterator[Finding]:
-    """Whether the log's file can be written, and how much room it may take."""
+    """Check that the log's file is writable; show how large it may become."""
     file = config.log.file
     if file is None:
         return
@@ -337,7 +337,7 @@ def look_at_log(config: Config) -> Iterator[Finding]:
 
 
 def look_at_fonts(config: Config) -> Iterator[Finding]:
-    """Which scripts captions can show."""
+    """Check which scripts captions can show."""
     from streamer.video.frames.lettering import Lettering
 
     samples = {
@@ -358,7 +358,7 @@ def look_at_fonts(config: Config) -> Iterator[Finding]:
 
 
 def look_at_osc(config: Config) -> Iterator[Finding]:
-    """Whether OSC can be listened for; nothing where it is not wanted."""
+    """Check the OSC port, if OSC is enabled."""
     wanted = config.controls
     if not wanted.osc:
         return
@@ -373,7 +373,7 @@ def look_at_osc(config: Config) -> Iterator[Finding]:
 
 
 def look_at_renderer(config: Config) -> Iterator[Finding]:
-    """Where it dreams, if that is a cluster."""
+    """Check the cluster that the settings render on, if any."""
     from streamer.commands import check_ray
 
     yield from check_ray.look_at_renderer(config)
@@ -399,7 +399,7 @@ LOOKS: dict[str, Callable[[Config], Iterator[Finding]]] = {
 
 
 def _hash_fits(file: Path) -> bool:
-    """Whether a downloaded file is what its name says: ``<network>-<first digits of its SHA-256>.pth``."""
+    """Return whether a downloaded file matches its name: ``<network>-<first digits of its SHA-256>.pth``."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest().startswith(file.stem.rpartition("-")[2])
 

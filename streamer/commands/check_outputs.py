@@ -1,4 +1,4 @@
-"""Everything that could go wrong with an output or with the sound, looked at before it does."""
+"""Checks everything that could go wrong with outputs and sound, before it does."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from streamer.health import nearest
 from streamer.video.outputs import target
 
 Problem = tuple[Level, str]
-"""Whether it may pass by itself, and a line about it."""
+"""The level, and a line about the problem."""
 
 
 def look_at_output(output: Output, web: WebConfig) -> Iterator[Finding]:
-    """What stands in the way of one output; if nothing does, where it would go. What is switched off has time to be mended."""
+    """Check one output: yield its problems, or where it would write. Problems of a disabled output are only warnings."""
     problems = list(_problems(output))
     name = output.name or output.kind
     off = "" if output.enabled else ", not enabled"
@@ -43,7 +43,7 @@ def look_at_output(output: Output, web: WebConfig) -> Iterator[Finding]:
 
 
 def look_at_sound(audio: AudioConfig) -> Finding:
-    """Whether there is sound to be had; with a radio that is silent, after some seconds."""
+    """Check the sound; takes some seconds if a station does not answer."""
     from streamer.video.sound.audio import try_source
     from streamer.video.sound.decoding import SoundError
 
@@ -53,9 +53,7 @@ def look_at_sound(audio: AudioConfig) -> Finding:
     try:
         return Finding(Level.GOOD, try_source(audio) + "; the picture reacts to it" * audio.react.enabled)
     except SoundError as error:
-        level = (
-            Level.WARNING if audio.source == "radio" else Level.BLOCKER
-        )  # a station may be back; a file that is not there won't
+        level = Level.WARNING if audio.source == "radio" else Level.BLOCKER  # a station may come back, a missing file won't
         return Finding(level, f"{error}; there would be silence until this is mended")
 
 
@@ -103,7 +101,7 @@ def _no_camera(output: VirtualCameraOutput) -> Iterator[Problem]:
 
     try:
         open_camera(output.width or 640, output.height or 360, 30, output.device).close()
-    except SinkError as error:  # a driver may be loaded later, and another program may let go of the camera
+    except SinkError as error:  # a driver may be loaded later, and another program may release the camera
         yield Level.WARNING if importlib.util.find_spec("pyvirtualcam") else Level.BLOCKER, str(error)
 
 
@@ -121,7 +119,7 @@ def _key(output: RtmpOutput | TwitchIngestOutput, *, needed: bool) -> Iterator[P
 
 
 def _unknown_host(url: str) -> Iterator[Problem]:
-    """Ask for the server's address; nothing is sent to it."""
+    """Check that a server's name resolves; nothing is sent to it."""
     host = urlsplit(url).hostname or ""
     try:
         socket.getaddrinfo(host, None)
@@ -136,7 +134,7 @@ def _room(folder: Path, min_free_mb: int) -> Iterator[Problem]:
         return
     free_mb = _free_mb(folder)
     if free_mb < min_free_mb:
-        yield Level.WARNING, f"only {free_mb:.0f} MB are free in '{there}'; it begins once there are {min_free_mb}"
+        yield Level.WARNING, f"only {free_mb:.0f} MB are free in '{there}'; it starts once there are {min_free_mb}"
 
 
 def _free_mb(folder: Path) -> float:

@@ -1,4 +1,4 @@
-"""Everything that could go wrong with a dream on a cluster, looked at before it does."""
+"""Checks everything that could go wrong with rendering on a cluster, before it does."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from streamer.plurals import counted
 
 
 def look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding]]:
-    """The cluster, its nodes, the way to each, and whether that carries the stream; each finding with its topic.
+    """Check the cluster, its nodes, the link to each, and whether that carries the stream; yield findings with topics.
 
     Raises:
-        ClusterError: there is no Ray here, or no cluster there.
+        ClusterError: Ray is not installed, or there is no cluster at the address.
     """
     with connect(address) as cluster:
         nodes = cluster.nodes()
@@ -51,7 +51,7 @@ def look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding
 
 
 def look_at_renderer(config: Config) -> Iterator[Finding]:
-    """Whether the cluster on which the settings have it dream is there; nothing where it dreams on this machine."""
+    """Check the cluster that the settings render on; yield nothing if they render on this machine."""
     if config.renderer.where == "local":
         return
     try:
@@ -64,7 +64,7 @@ def look_at_renderer(config: Config) -> Iterator[Finding]:
 
 
 def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
-    """Whether a stream of these settings finds a node, now or ever."""
+    """Check whether a stream with these settings finds a node, now or ever."""
     gpus, cpus = config.renderer.gpus, config.renderer.cpus or 1
     wanted = f"{gpus:g} GPU and {counted(cpus, 'CPU')}" if gpus else counted(cpus, "CPU")
     if not any(node.gpus >= gpus and node.cpus >= cpus for node in nodes):
@@ -78,46 +78,46 @@ def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
 
 
 def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
-    """Whether the way from a node carries what it would send, and in which coding: the one that the stream would begin with."""
+    """Check whether the link from a node carries the keyframes, in the coding that the stream would start with."""
     (height, width), wanted = _wanted(config, "cuda" if config.renderer.gpus and node.gpus else "cpu")
     bytes_per_s = 1e6 / 8 * link.mbit_back
     needs = ", ".join(f"{mbit:.3g} {named}" for named, mbit in _needs(wanted).items())
     ridden = ", each with the picture that it rides on," if config.source.moves else ""
-    told = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
+    demand = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
     coding = CodingChooser(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
     how = "uncompressed" if coding.kind == "none" else f"as {coding}"
     carried = SHARE * bytes_per_s / _keyframe_bytes(coding, wanted)
     if carried >= 0.99 * wanted.per_s:
-        return Finding(Level.GOOD, f"{told}; {node.name} can send them {how}")
+        return Finding(Level.GOOD, f"{demand}; {node.name} can send them {how}")
     less = "a smaller canvas or a longer dream.keyframe_s needs less"
     if config.renderer.compress in ("none", "jpeg"):
         less = f"with 'renderer.compress: auto' they may be more, and {less}"
-    return Finding(Level.WARNING, f"{told}; {node.name} can send {carried:.2g} a second {how}: {less}")
+    return Finding(Level.WARNING, f"{demand}; {node.name} can send {carried:.2g} a second {how}: {less}")
 
 
 def _wanted(config: Config, device: str) -> tuple[tuple[int, int], KeyframeDemand]:
-    """(height, width) of keyframes, and how many of them a worker makes that is never late."""
+    """Return (height, width) of keyframes, and how many a worker makes if it is never late."""
     size = canvas_size(config.canvas, config.video, device)
     per_s = 1 / StepScheduler(config.dream, size, frame_s=1 / config.video.fps).least_s
     return size, KeyframeDemand(size[0] * size[1] * (2 if config.source.moves else 1), per_s)
 
 
 def _needs(wanted: KeyframeDemand) -> dict[str, float]:
-    """What all keyframes take in Mbit/s, by the coding in words, the largest first."""
+    """Return the Mbit/s of all keyframes, by the coding in words, largest first."""
     bits = 8e-6 * wanted.pixels * wanted.per_s
     jpegs = {f"as JPEG {quality}": bits * QUALITIES[quality] for quality in (max(QUALITIES), min(QUALITIES))}
     return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * wanted.least_bits_per_s}
 
 
 def _keyframe_bytes(coding: Coding, wanted: KeyframeDemand) -> float:
-    """About what a keyframe takes."""
-    if coding.kind == "h264":  # it is given all that there is, and makes do with less
+    """Return the approximate bytes of a keyframe."""
+    if coding.kind == "h264":  # it may use the whole link, but needs only this
         return wanted.least_bits_per_s / 8 / wanted.per_s
     return wanted.pixels * (3.0 if coding.kind == "none" else QUALITIES[coding.quality])
 
 
 def _fits(node: Node, gpus: float, cpus: int) -> int:
-    """How many streams a node has room for."""
+    """Return how many streams a node has room for."""
     by_cpu = math.floor(node.free_cpus / cpus + 1e-6)
     return min(by_cpu, math.floor(node.free_gpus / gpus + 1e-6)) if gpus else by_cpu
 
@@ -134,7 +134,7 @@ def _cluster(address: str, alive: Sequence[Node], *, gone: int) -> Finding:
 
 
 def _node(node: Node, differences: Sequence[Difference], home: str, *, among_others: bool) -> Iterator[Finding]:
-    """What a node has; of what differs from here, each a finding."""
+    """Yield what a node has, and each difference from this machine."""
     kind = f" ({node.accelerator})" if node.accelerator else ""
     gpus = f"{node.gpus:g} GPUs{kind}, {node.free_gpus:g} free; " if node.gpus else ""
     if all(each.fits for each in differences) and (theirs := node.versions):

@@ -1,4 +1,4 @@
-"""What can be asked for, and what a word would match."""
+"""Lists the classes that can be requested, and what a word matches."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from streamer.requests.vocabulary import Vocabulary
 
 BUNDLED_FILE = "bundled_net.safetensors"
 IMAGENET = "ImageNet's 1000"
-"""Networks that know a class which not all know: whichever were trained on all of ImageNet's classes."""
+"""The networks that know a class the bundled one lacks: those trained on all of ImageNet's classes."""
 SHOWN = 20
-"""Classes listed for a word."""
+"""Most classes listed for a word."""
 
 
 def command(word: str, console: Console, announce: Callable[[str], None]) -> None:
-    """List what can be asked for.
+    """List the classes that can be requested.
 
     Args:
-        word: what a viewer would type; empty lists everything.
+        word: What a viewer would type; empty lists everything.
 
     Raises:
-        CommandError: the word means nothing.
+        CommandError: the word matches nothing.
     """
     bundled = bundled_wnids()
     everything = Vocabulary.load()
@@ -54,12 +54,12 @@ def command(word: str, console: Console, announce: Callable[[str], None]) -> Non
 
 
 def bundled_wnids() -> frozenset[str]:
-    """The classes of the bundled network; empty where the installation lacks it."""
+    """Return the classes of the bundled network; empty if the installation lacks it."""
     try:
         with safe_open(str(asset(BUNDLED_FILE)), framework="numpy") as file:
             return frozenset(json.loads((file.metadata() or {})["classes"]))
     except (FileNotFoundError, SafetensorError, KeyError, ValueError):
-        return frozenset()  # what is wrong with the file is for `check` and `run` to say
+        return frozenset()  # `check` and `run` report what is wrong with the file
 
 
 def _table(entries: tuple[ClassEntry, ...], bundled: frozenset[str]) -> Table:

@@ -1,4 +1,4 @@
-"""Turns the errors of a command that renders into a message and an exit code."""
+"""Turns the failures of offline renders into command errors with exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A contact sheet: thumbnails under headings, each a link to its picture, in one HTML file that needs nothing else."""
+"""A contact sheet: one self-contained HTML file with thumbnails under headings, each linked to its picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Cell:
     label: str
     picture: str
     thumbnail: str
-    """Paths from where the sheet lies."""
+    """Paths relative to the sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SheetSection:
 
 
 def contact_sheet(title: str, about: str, sections: Sequence[SheetSection]) -> bytes:
-    """The file: UTF-8."""
+    """Return the file's contents, HTML in UTF-8."""
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',

@@ -1,4 +1,4 @@
-"""How long renders took on this machine, for the next estimate: in the cache folder, by network, size and machine."""
+"""Records how long renders took on this machine, by network and size, for the next estimate. Kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from streamer.cache_file import CacheFile
 log = logging.getLogger(__name__)
 
 MOST = 300
-"""Kinds of renders that are remembered; those longest ago are forgotten."""
+"""Most kinds of renders that are kept; the oldest are dropped."""
 NEWEST = 0.5
-"""Share of the newest run in what is known of a kind."""
+"""Weight of the newest run in the average of its kind."""
 LEAST_S = 1.0
-"""Shorter runs teach nothing: their start is most of them."""
+"""Shorter runs are not recorded: they are mostly start-up."""
 RATIO = (0.2, 5.0)
-"""Between which a trial is corrected: what lies outside was another program's doing."""
+"""Limits of a trial's correction: anything outside was caused by another program."""
 
 
 class DurationHistory:
-    """What was learnt; where nothing can be read or written, nothing is."""
+    """The recorded durations; empty if the file cannot be read or written."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """Look into a file; None is the one in the user's cache folder."""
+        """Use a file; None for the one in the user's cache folder."""
         self._file = CacheFile("estimates.json", file)
 
     def get(self, key: str) -> float | None:
-        """What is known by a key; None where nothing is."""
+        """Return the value of a key, or None."""
         return _usable(self._file.read().get(key))
 
     def put(self, key: str, value: float) -> None:
-        """Learn something."""
+        """Average a new value into a key's value."""
         known = self._file.read()
-        before = _usable(known.pop(key, None))  # it becomes the newest
+        before = _usable(known.pop(key, None))  # it moves to the end, as the newest
         known[key] = float(value if before is None else before + NEWEST * (value - before))
         kept = dict(list(known.items())[-MOST:])
         try:
@@ -45,12 +45,12 @@ class DurationHistory:
 
 
 def _usable(value: object) -> float | None:
-    """What a file says, if it can be; None else."""
+    """Return a value read from the file if it is a positive number, else None."""
     return value if isinstance(value, float) and 0 < value < float("inf") else None
 
 
 class DurationForecast:
-    """Foretells how long a call takes, the start that is over included, and learns from how long it took."""
+    """Estimates how long a call takes, with its start-up, and records how long it took."""
 
     def __init__(
         self,
@@ -64,22 +64,22 @@ class DurationForecast:
         """Prepare.
 
         Args:
-            kind: of render: all that its pace depends on besides the machine, its size among it.
-            machine: and network; renders of other kinds there tell how far trials are to be believed.
+            kind: The kind of render: everything its speed depends on besides the machine, such as size.
+            machine: The machine and network; renders of other kinds there correct the trials.
             begun_s: When the call began, by the clock.
         """
         self._key, self._ratio_key = f"{machine} | {kind}", f"{machine} | {kind.partition(' ')[0]} | took / trial"
         self._past, self._clock, self._begun_s = past or DurationHistory(), clock, begun_s
         self._trial_s: float | None = None
         self.known_s = self._past.get(self._key)
-        """Seconds that one of its parts took before, a step or a frame; None where a trial has to tell."""
+        """Seconds per part (a step or a frame) in earlier runs; None if a trial is needed."""
 
     def seconds(self, parts: int, one_s: float | None) -> float | None:
-        """How long the whole call takes.
+        """Return how many seconds the whole call takes; None if nothing is known.
 
         Args:
-            parts: that are to be done.
-            one_s: how long one took in a trial; None where there was none.
+            parts: Number of parts to do.
+            one_s: Seconds that one took in a trial; None without a trial.
         """
         if self.known_s is None:
             if one_s is None:
@@ -91,11 +91,11 @@ class DurationForecast:
         return self._clock() - self._begun_s + parts * one_s
 
     def begins(self) -> None:
-        """The work itself begins."""
+        """Start the clock of the work itself."""
         self._work_s = self._clock()
 
     def learn(self, parts: int) -> None:
-        """So many parts are done, and written."""
+        """Record that this many parts are done and written."""
         took_s = self._clock() - self._work_s
         if took_s < LEAST_S or parts < 1:
             return

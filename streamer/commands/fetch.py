@@ -1,4 +1,4 @@
-"""Weights fetched now, for a machine that will be offline, or for one that never was online."""
+"""Downloads weights now, for a machine that will be offline or never was online."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from streamer.config import Config, NetworkName
 
 
 def command(config: Config, names: Sequence[str], source: str | None, announce: Callable[[str], None]) -> None:
-    """Bring the weights of networks into the cache, with a progress bar for each download.
+    """Download the weights of networks to the cache, with a progress bar for each.
 
     Args:
-        names: as in ``network.name``; none for those that the settings ask for.
-        source: a mirror's address, a folder or a file; None for torchvision's address.
+        names: Names as in ``network.name``; empty for those that the settings name.
+        source: A mirror's address, a folder or a file; None for torchvision's address.
 
     Raises:
-        CommandError: there is no such network, or its weights are not to be had.
+        CommandError: there is no such network, or its weights are unavailable.
     """
     known = get_args(NetworkName)
     for name in names:
@@ -37,11 +37,11 @@ def command(config: Config, names: Sequence[str], source: str | None, announce: 
     except (NetworkError, DeviceError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
-        raise CommandError("stopped; what came is kept, and the same call goes on with it", INTERRUPTED) from None
+        raise CommandError("stopped; the downloaded part is kept, and the same call continues", INTERRUPTED) from None
 
 
 def _wanted(config: Config) -> Sequence[str]:
-    """The networks that a stream with these settings begins with."""
+    """Return the networks that a stream with these settings starts with."""
     from streamer.dream.device import choose_device
     from streamer.dream.networks.loading import PACKAGED, first_choice
 
@@ -49,7 +49,7 @@ def _wanted(config: Config) -> Sequence[str]:
 
 
 def _obtained(name: str, source: str | None) -> str:
-    """Get one network's weights; a line about it."""
+    """Get one network's weights; return a line about them."""
     from streamer.dream.networks import bundled
     from streamer.dream.networks.caffe_squeezenet import packaged_squeezenet
     from streamer.dream.networks.mirrors import obtain

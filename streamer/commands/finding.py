@@ -1,4 +1,4 @@
-"""What a look at something found."""
+"""The results of checks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Level(Enum):
 
     GOOD = "[green]✓[/]"
     WARNING = "[yellow]![/]"
-    """It works with something missing, or may work later: a server that does not answer, a disk that is nearly full."""
+    """It works without something, or may work later: a server that does not answer, a disk that is nearly full."""
     BLOCKER = "[red]✗[/]"
-    """It can never work as it is set: somebody has to change something."""
+    """It can never work with these settings: somebody has to change something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look found."""
+    """The result of one check."""
 
     level: Level
     text: str

@@ -1,4 +1,4 @@
-"""The patch prior from a folder of photographs."""
+"""Fits the patch prior to photographs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def command(images: list[Path], output: Path, seed: int, console: Console, annou
     """Fit a prior and write it.
 
     Args:
-        images: photographs, or folders of them.
+        images: Photographs, or folders of them.
 
     Raises:
         CommandError: a picture cannot be read, there are none, or the file cannot be written.
     """
     if output.suffix != ".safetensors":
-        raise CommandError(f"'{output}' has to end in .safetensors", WRONG_CALL)
+        raise CommandError(f"'{output}' must end in .safetensors", WRONG_CALL)
     if not output.parent.is_dir():
         raise CommandError(f"there is no folder '{output.parent}' to write to", WRONG_CALL)
     paths = _pictures(images)

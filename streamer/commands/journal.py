@@ -1,4 +1,4 @@
-"""What journals there are, and what a run dreamt when."""
+"""Lists journals, and what a run showed and when."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from streamer.requests.queue import default_path
 
 
 def command(path: Path | None, announce: Callable[[str], None]) -> None:
-    """Tell of a journal, or of all journals in a folder; without a path, of those where they usually lie.
+    """List a journal's scenes, or all journals in a folder; without a path, those in the default folder.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no journal.
     """
     path = path or default_path().parent / "journals"
     try:
@@ -38,7 +38,7 @@ def command(path: Path | None, announce: Callable[[str], None]) -> None:
 
 
 def listing(run: RecordedRun) -> str:
-    """What a run dreamt when, line by line."""
+    """Return what a run showed and when, line by line."""
     first, last = run.span_ms
     begun = run.begun
     lines = [
@@ -47,7 +47,7 @@ def listing(run: RecordedRun) -> str:
     ]
     before = None
     for at_ms, scene in run.scenes():
-        if scene != before:  # a new worker is told again what it is to dream
+        if scene != before:  # a restarted worker gets the same scene again
             who = f"  for {scene.user}" if scene.user else ""
             at = run.started + timedelta(milliseconds=at_ms)
             lines.append(f"{at:%H:%M:%S}  {run_time(at_ms)}  {scene.title}{who}")

@@ -1,4 +1,4 @@
-"""Which layers a network has, and how large they are at the size that it would dream."""
+"""Lists a network's layers, with their sizes at the configured canvas."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def command(config: Config, word: str, network: str | None, console: Console, an
     """List a network's layers; no weights are loaded.
 
     Args:
-        word: lists only layers with that in their name; or channels, as in ``fire5:3``, to see whether they are there.
-        network: whose; None for the config's.
+        word: Part of a layer's name to list only those, or channels as in ``fire5:3``, to see whether they exist.
+        network: The network's name; None for the config's.
 
     Raises:
         CommandError: there is no such network, device or layer.
@@ -59,7 +59,7 @@ def command(config: Config, word: str, network: str | None, console: Console, an
 
 
 def _of_all(names: Sequence[str], size: tuple[int, int]) -> tuple[LayerShape, ...]:
-    """The layers of several networks; of two of one name the first, which is the one that is dreamt."""
+    """Return the layers of several networks; if two have the same name, the first, which is the one that is used."""
     found: dict[str, LayerShape] = {}
     for name in names:
         for part in layer_shapes(name, size):

@@ -1,4 +1,4 @@
-"""Frames of a video out of a dream's keyframes, as they are live: interpolated, kept from flashing, captioned."""
+"""Makes a video's frames from keyframes, as the stream does: interpolated, flash-limited, captioned."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from streamer.video.frames.frame_interpolator import make_frame_interpolator
 def offline_frames_of(
     config: Config, keyframes: Iterator[Keyframe], *, captions: bool, from_s: float = 0.0, pulses: Iterable[Pulse] = ()
 ) -> OfflineFrames:
-    """Make frames, (h, w, 3) uint8 RGB, until the keyframes end; to be closed.
+    """Make frames, (H, W, 3) uint8 RGB, until the keyframes end; close them afterwards.
 
     Args:
-        captions: whether to write what is dreamt, and for whom, into the picture.
-        from_s: moment of the first frame; keyframes before it come first, and are not seen.
-        pulses: of the zoom, by the keyframes' clock.
+        captions: Whether to write the subject, and who requested it, into the picture.
+        from_s: Time of the first frame; earlier keyframes are not shown.
+        pulses: Zoom pulses, by the keyframes' clock.
     """
     return OfflineFrames(config, keyframes, captions, from_s, pulses)
 
 
 class OfflineFrames(Iterator[np.ndarray]):
-    """Frames, one after the other; they can be gone on with after any of them (``saved_state``)."""
+    """An iterator of frames that can be resumed after each one (see ``saved_state``)."""
 
     CHANGES = ("_screen", "_limiter", "_captioner", "_reached_s", "_number")
 
@@ -47,7 +47,7 @@ class OfflineFrames(Iterator[np.ndarray]):
     def __next__(self) -> np.ndarray:
         time_s = self._from_s + self._number / self._video.fps
         while self._reached_s < time_s:
-            keyframe = next(self._keyframes)  # their end is the show's
+            keyframe = next(self._keyframes)  # the frames end with the keyframes
             self._screen.push(keyframe)
             self._reached_s = keyframe.time_s
             if self._reached_s < self._from_s:
@@ -60,11 +60,11 @@ class OfflineFrames(Iterator[np.ndarray]):
         if self._captioner is not None:
             image = self._captioner.draw(image, scene, time_s)
         if self._video.frame_counter:
-            image = image.copy()  # the limiter goes back to the one before
+            image = image.copy()  # the limiter reuses the frame before
             counter.draw(image, self._number)
         self._number += 1
         return image
 
     def close(self) -> None:
-        """Let go of what it holds; a second call does nothing."""
+        """Release its resources; a second call does nothing."""
         self._screen.close()

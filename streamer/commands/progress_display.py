@@ -1,4 +1,4 @@
-"""The progress bar of a dream that is not live."""
+"""The progress bar of offline renders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def progress_bar(console: Console) -> Progress:
-    """A bar for each task, behind its description; none where the console is no terminal."""
+    """Return a bar per task, with its description; disabled if the console is not a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -22,9 +22,9 @@ def progress_bar(console: Console) -> Progress:
 
 
 Tell = Callable[[str], None]
-"""Says a line to whoever waits."""
+"""Reports a line to the user."""
 
 
 def teller(console: Console) -> Tell:
-    """Says lines above the bars, as they stand."""
+    """Return a function that prints lines above the bars, without markup."""
     return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)

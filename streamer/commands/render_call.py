@@ -1,210 +1,261 @@
-"""The call of ``zoomdream render``: a script, pictures, a film or a journal, whichever its options name."""
+"""The calls of ``zoomdream render``: a sub-command for each kind of input. See ``render_old_form`` for calls without one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+import typer.core
 
 from streamer.commands import WRONG_CALL
-from streamer.commands.call import LogOption, SetOption, fail, told
-from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, SegmentOption, TilesOption, ray_call
-from streamer.commands.render_facts import ON_RAY_FACT, RenderCall, call_from_facts
-from streamer.commands.render_work import FITS, perform
-from streamer.commands.stop_signals import StopSignals
+from streamer.commands.call import LogOption, SetOption, fail
+from streamer.commands.on_ray.options import AddressOption, CpusOption, GpusOption, SegmentOption, TilesOption
+from streamer.commands.render_facts import RenderCall, is_config
+from streamer.commands.render_old_form import OLD_FORM, OldForm, old_form
+from streamer.commands.render_options import (
+    CaptionsOption,
+    ClassOption,
+    ConfigOption,
+    ExactOption,
+    FitOption,
+    FpsOption,
+    FreshFlag,
+    FromOption,
+    GuideOption,
+    IterationRateOption,
+    IterationsOption,
+    LayerOption,
+    ListStylesOption,
+    OctavesOption,
+    PictureOutputOption,
+    ProgressOption,
+    ResumeFlag,
+    SecondsOption,
+    SeedOption,
+    SizeOption,
+    StyleOption,
+    ToOption,
+    TrackOption,
+    VideoOutputOption,
+)
+from streamer.commands.render_work import RenderRun, cluster_of, list_styles, perform, resume_saved
 
-WHAT, WHERE, HOW, AGAIN = "What to dream", "On what", "How, and where to", "A live run again"
-LONG = "What takes long"
-"""Headings of the help."""
+OWN_CALLS = (["--help"], ["--list-styles"])
+"""Calls without a sub-command that are not of the old form."""
 
 
-def render(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[CONFIG] [PICTURES]…", help="A YAML file of settings; further --image files."),
-    ] = None,
-    script: Annotated[
+class RenderGroup(typer.core.TyperGroup):
+    """The sub-commands; a call whose first word is none of them has the old form."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Pass a call without a sub-command to the old form."""
+        if args and args[0] not in self.commands and args not in OWN_CALLS:
+            args = [OLD_FORM, *args]
+        return super().parse_args(ctx, args)
+
+
+render = typer.Typer(
+    name="render", cls=RenderGroup, no_args_is_help=True, invoke_without_command=True, pretty_exceptions_enable=False
+)
+
+
+@render.callback()
+def options(list_all: ListStylesOption = False) -> None:
+    """Dream offline: on pictures, on films, from noise, or from a script. docs/render.md."""
+    if list_all:
+        list_styles()
+
+
+@render.command("script")
+def script(
+    text: Annotated[
         str,
-        typer.Option(help='What to dream from which second on: "0 jellyfish + ladybug; 12 pizza".', rich_help_panel=WHAT),
-    ] = "",
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--class",
-            metavar="WORDS",
-            help="What to dream on pictures or a film: 'goldfish + orange'.",
-            rich_help_panel=WHAT,
-        ),
-    ] = "",
-    layer: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Dream what excites a layer, or some channels: fire5:3,17.", rich_help_panel=WHAT),
-    ] = "",
-    guide: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Dream the likeness of this picture, as --layer sees it if given.", rich_help_panel=WHAT
-        ),
-    ] = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A picture to dream on, or a folder of them; repeatable.", rich_help_panel=WHERE),
-    ] = None,
-    video: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A film to dream on, picture by picture.", rich_help_panel=WHERE)
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Where to: .mp4, .gif, .png, .jpg, .webp or .avif (the last frame), or a folder; "
-            "dream.png of pictures, else dream.mp4, if not given.",
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH",
-            help="Size in pixels, for example 640x360; a picture's or film's own if not given.",
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    fit: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(FITS),
-            help="What becomes of a picture of another shape: cut, with black bars, or stretched; source.fit if not given.",
-            rich_help_panel=HOW,
-        ),
-    ] = "",
-    track: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Which of a film's video tracks, counted from 1; the best if not given.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
-    iterations: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=100_000, help="Steps for a picture, in each octave, or for each of a film.", rich_help_panel=HOW
-        ),
-    ] = None,
-    octaves: Annotated[
-        int | None,
-        typer.Option(min=1, max=16, help="Sizes at which a picture is dreamt, coarse to fine.", rich_help_panel=HOW),
-    ] = None,
-    progress: Annotated[
-        bool, typer.Option("--progress", help="Lay the input and later iterations side by side.", rich_help_panel=HOW)
-    ] = False,
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=86_400, help="Length of the video: 30, or all of a film, if not given.", rich_help_panel=HOW
-        ),
-    ] = None,
-    fps: Annotated[
-        int | None,
-        typer.Option(help="Frames per second: video.fps, or 10 iterations of a picture, if not given.", rich_help_panel=HOW),
-    ] = None,
-    captions: Annotated[
-        bool, typer.Option("--captions", help="Write what is dreamt into the picture.", rich_help_panel=HOW)
-    ] = False,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same pixels.", rich_help_panel=HOW),
-    ] = None,
-    journal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The journal it wrote; docs/journal.md.", rich_help_panel=AGAIN)
-    ] = None,
-    begin: Annotated[
-        str,
-        typer.Option("--from", metavar="TIME", help="From 20:15, 20:15:30, or +1:30 into the run.", rich_help_panel=AGAIN),
-    ] = "",
-    end: Annotated[
-        str, typer.Option("--to", metavar="TIME", help="To that time, written likewise.", rich_help_panel=AGAIN)
-    ] = "",
-    exact: Annotated[
-        bool,
-        typer.Option("--exact", help="Dream all before --from too, for the same pixels.", rich_help_panel=AGAIN),
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with what was stopped: the same call, or --resume -o FILE alone.", rich_help_panel=LONG
-        ),
-    ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, not where it was stopped.", rich_help_panel=LONG)] = False,
-    list_styles: Annotated[
-        bool, typer.Option("--list-styles", help="Show the styles that come along, each with a picture.", rich_help_panel=WHAT)
-    ] = False,
-    style: Annotated[
-        str, typer.Option(metavar="NAME", help="One of them, in place of a config; see --list-styles.", rich_help_panel=WHAT)
-    ] = "",
+        typer.Argument(metavar="SCRIPT", help='What to dream from which second on: "0 jellyfish + ladybug; 12 pizza".'),
+    ],
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture to start from; default: noise.")] = None,
+    config: ConfigOption = None,
+    style: StyleOption = "",
+    output: VideoOutputOption = None,
+    size: SizeOption = None,
+    fit: FitOption = "",
+    seconds: SecondsOption = None,
+    fps: FpsOption = None,
+    captions: CaptionsOption = False,
+    seed: SeedOption = None,
+    resume: ResumeFlag = False,
+    fresh: FreshFlag = False,
     ray: AddressOption = "",
     ray_gpus: GpusOption = None,
     ray_cpus: CpusOption = None,
-    ray_segment: SegmentOption = None,
-    ray_tiles: TilesOption = False,
-    steps: Annotated[int | None, typer.Option("--steps", hidden=True)] = None,
     overrides: SetOption = None,
     log_level: LogOption = "warning",
 ) -> None:
-    """Dream offline: a script to a video, a picture to a picture, a film to a film. docs/render.md."""
-    if list_styles:
-        from streamer.commands import styles
-
-        styles.command(Console(), typer.echo)
-        return
-    if steps is not None:
-        fail(WRONG_CALL, f"--steps is called --iterations: --iterations {steps}")
+    """Render a script as a video: the endless zoom, with a time for each subject."""
     call = RenderCall(
-        files=tuple(files or ()),
-        script=script,
-        subject=subject,
-        layer=layer,
-        guide=guide,
-        image=tuple(image or ()),
-        video=video,
+        files=_config(config),
+        script=text,
+        image=() if image is None else (image,),
         size=size,
         fit=fit,
-        track=track,
-        iterations=iterations,
-        octaves=octaves,
-        progress=progress,
         seconds=seconds,
         fps=fps,
         captions=captions,
         seed=seed,
-        journal=journal,
-        begin=begin,
-        end=end,
-        exact=exact,
         style=style,
         overrides=tuple(overrides or ()),
     )
-    if resume and fresh:
-        fail(WRONG_CALL, "either --resume or --fresh")
-    try:
-        cluster = ray_call(ray, ray_gpus, ray_cpus, ray_segment, ray_tiles)
-    except ValueError as error:
-        fail(WRONG_CALL, str(error))
-    with told(), StopSignals() as stops:
-        if resume and call == RenderCall():
-            from streamer.commands.resumable_work import saved_facts
+    perform("script", call, RenderRun(output, resume, fresh, log_level, cluster_of(ray, ray_gpus, ray_cpus)))
 
-            if output is None:
-                fail(WRONG_CALL, "say what to go on with: --resume -o FILE, or the same call as before with --resume")
-            saved = saved_facts(output)
-            if (ON_RAY_FACT in saved) != (cluster is not None):
-                fail(
-                    WRONG_CALL, f"'{output}' was begun {'with' if ON_RAY_FACT in saved else 'without'} --ray: call it so again"
-                )
-            call = call_from_facts(saved)
-        perform(call, output, resume, fresh, stops, log_level, cluster)
+
+@render.command("pictures")
+def pictures(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILES", help="Pictures to dream on, or folders of them; default: coloured noise."),
+    ] = None,
+    config: ConfigOption = None,
+    style: StyleOption = "",
+    subject: ClassOption = "",
+    layer: LayerOption = "",
+    guide: GuideOption = None,
+    output: PictureOutputOption = None,
+    size: SizeOption = None,
+    fit: FitOption = "",
+    iterations: IterationsOption = None,
+    octaves: OctavesOption = None,
+    progress: ProgressOption = False,
+    fps: IterationRateOption = None,
+    seed: SeedOption = None,
+    resume: ResumeFlag = False,
+    fresh: FreshFlag = False,
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
+    ray_tiles: TilesOption = False,
+    overrides: SetOption = None,
+    log_level: LogOption = "warning",
+) -> None:
+    """Dream on pictures, or grow one from noise."""
+    for file in files or ():
+        if is_config(file):
+            fail(WRONG_CALL, f"'{file}' is a config, not a picture: say --config {file}")
+    if not files and Path("pictures").exists():  # an old call may mean it
+        typer.echo("no picture is named, so this starts from noise; for the 'pictures' here, say ./pictures", err=True)
+    call = RenderCall(
+        files=(*_config(config), *(files or ())),
+        subject=subject,
+        layer=layer,
+        guide=guide,
+        size=size,
+        fit=fit,
+        iterations=iterations,
+        octaves=octaves,
+        progress=progress,
+        fps=fps,
+        seed=seed,
+        style=style,
+        overrides=tuple(overrides or ()),
+    )
+    cluster = cluster_of(ray, ray_gpus, ray_cpus, tiles=ray_tiles)
+    perform("picture", call, RenderRun(output, resume, fresh, log_level, cluster))
+
+
+@render.command("film")
+def film(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The film to dream on, frame by frame.")],
+    config: ConfigOption = None,
+    style: StyleOption = "",
+    subject: ClassOption = "",
+    layer: LayerOption = "",
+    guide: GuideOption = None,
+    output: VideoOutputOption = None,
+    size: SizeOption = None,
+    fit: FitOption = "",
+    track: TrackOption = None,
+    iterations: IterationsOption = None,
+    seconds: SecondsOption = None,
+    seed: SeedOption = None,
+    resume: ResumeFlag = False,
+    fresh: FreshFlag = False,
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
+    ray_segment: SegmentOption = None,
+    overrides: SetOption = None,
+    log_level: LogOption = "warning",
+) -> None:
+    """Dream on a film, and keep its sound, size and frame rate."""
+    call = RenderCall(
+        files=_config(config),
+        subject=subject,
+        layer=layer,
+        guide=guide,
+        video=file,
+        size=size,
+        fit=fit,
+        track=track,
+        iterations=iterations,
+        seconds=seconds,
+        seed=seed,
+        style=style,
+        overrides=tuple(overrides or ()),
+    )
+    cluster = cluster_of(ray, ray_gpus, ray_cpus, segment_s=ray_segment)
+    perform("film", call, RenderRun(output, resume, fresh, log_level, cluster))
+
+
+@render.command("journal")
+def journal(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The journal of a run; see zoomdream journal.")],
+    begin: FromOption = "",
+    end: ToOption = "",
+    exact: ExactOption = False,
+    output: VideoOutputOption = None,
+    size: SizeOption = None,
+    fps: FpsOption = None,
+    seed: SeedOption = None,
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
+    overrides: SetOption = None,
+    log_level: LogOption = "warning",
+) -> None:
+    """Render a live run again from its journal, at any size. docs/journal.md."""
+    call = RenderCall(
+        size=size,
+        fps=fps,
+        seed=seed,
+        journal=file,
+        begin=begin,
+        end=end,
+        exact=exact,
+        overrides=tuple(overrides or ()),
+    )
+    perform("journal", call, RenderRun(output, log_level=log_level, ray=cluster_of(ray, ray_gpus, ray_cpus)))
+
+
+@render.command("resume")
+def resume(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The unfinished output: what -o named.")],
+    ray: AddressOption = "",
+    ray_gpus: GpusOption = None,
+    ray_cpus: CpusOption = None,
+    ray_tiles: TilesOption = False,
+    log_level: LogOption = "warning",
+) -> None:
+    """Continue a render that was stopped, with the options it was started with."""
+    cluster = cluster_of(ray, ray_gpus, ray_cpus, tiles=ray_tiles)
+    resume_saved(file, RenderRun(file, resume=True, log_level=log_level, ray=cluster))
+
+
+render.command(OLD_FORM, cls=OldForm, hidden=True)(old_form)
+
+
+def _config(path: Path | None) -> tuple[Path, ...]:
+    """Return the value of ``--config`` as the first of a call's files; end the program if it is not a config."""
+    if path is None:
+        return ()
+    if not is_config(path):
+        fail(WRONG_CALL, f"--config is '{path}'; must be a .yaml or .yml file")
+    return (path,)

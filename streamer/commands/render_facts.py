@@ -1,4 +1,4 @@
-"""What a render was called with, as it is written down to go on with it, and read again."""
+"""The options of a render, as they are saved with unfinished work and read again to continue it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from streamer.commands.on_ray.options import RayCall
 from streamer.config import Config
 
-ON_RAY_FACT = "--ray"
-"""Says that a cluster dreams it: what is kept of the work then is another's. Which one it is makes no difference."""
+RenderKind = Literal["script", "picture", "film", "journal"]
+"""What is rendered; saved with unfinished work."""
+ON_RAY_FACT, SEGMENT_FACT = "--ray", "--ray-segment"
+"""Whether a cluster renders it, since the saved work differs then; any cluster can continue it. And the segments' length."""
 SETTINGS = ("network", "device", "canvas", "video", "zoom", "dream", "ink", "source")
 """Blocks of the settings on which a render depends."""
 PATHS = ("guide", "video", "journal")
-"""What of a call is a path…"""
+"""Fields of a call that hold a path."""
 MANY_PATHS = ("files", "image")
-"""…or several."""
+"""Fields of a call that hold several paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderCall:
-    """What ``zoomdream render`` was called with, but for where it writes to; as its options are called."""
+    """What ``zoomdream render`` was called with, in either form, except for its output; the fields are saved by their names."""
 
     files: tuple[Path, ...] = ()
+    """A config, if any, and then pictures."""
     script: str = ""
     subject: str = ""
     layer: str = ""
@@ -51,17 +54,22 @@ class RenderCall:
     overrides: tuple[str, ...] = ()
 
 
-def facts(call: RenderCall, kind: str, settings: Config, ray: RayCall | None = None) -> dict[str, Any]:
-    """What makes the render of a call what it is, as JSON has it.
+def is_config(file: Path) -> bool:
+    """Return whether a file is one of settings, by its extension."""
+    return file.suffix.lower() in (".yaml", ".yml")
 
-    Settings are only compared, by checksums: no secret of theirs is written down.
+
+def facts(call: RenderCall, kind: RenderKind, settings: Config, ray: RayCall | None = None) -> dict[str, Any]:
+    """Return everything that the pixels of a call depend on, ready for JSON.
+
+    Settings are only compared, so checksums of them are saved, and no secrets.
     """
     usual = RenderCall()
     found: dict[str, Any] = {"kind": kind, "seed": settings.seed if call.seed is None else call.seed}
     for field in fields(RenderCall):
         value = getattr(call, field.name)
         if field.name != "seed" and value != getattr(usual, field.name):
-            found[f"--{field.name}"] = _told(field.name, value)
+            found[f"--{field.name}"] = _json_value(field.name, value)
     dumped = settings.model_dump(mode="json", include=set(SETTINGS))
     for name in SETTINGS:
         data = json.dumps(dumped[name], sort_keys=True, default=str).encode()
@@ -69,15 +77,15 @@ def facts(call: RenderCall, kind: str, settings: Config, ray: RayCall | None = N
     if ray is not None:
         found[ON_RAY_FACT] = True
         if ray.segment_s is not None:
-            found["--ray-segment"] = ray.segment_s
+            found[SEGMENT_FACT] = ray.segment_s
     return found
 
 
-def call_from_facts(told: Mapping[str, Any]) -> RenderCall:
-    """The call of which these are the facts."""
+def call_from_facts(saved: Mapping[str, Any]) -> RenderCall:
+    """Return the call that ``facts`` was given."""
     found: dict[str, Any] = {}
     for field in fields(RenderCall):
-        value = told.get(f"--{field.name}")
+        value = saved.get(f"--{field.name}")
         if value is None:
             continue
         if field.name in PATHS:
@@ -88,7 +96,7 @@ def call_from_facts(told: Mapping[str, Any]) -> RenderCall:
     return RenderCall(**found)
 
 
-def _told(name: str, value: Any) -> Any:
+def _json_value(name: str, value: Any) -> Any:
     if name in PATHS:
         return str(Path(value).absolute())
     return [str(Path(each).absolute()) for each in value] if name in MANY_PATHS else value

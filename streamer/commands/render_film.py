@@ -1,4 +1,4 @@
-"""A film in, a film out: dreamt picture by picture, with the film's own size, rate and sound."""
+"""Renders a film frame by frame, with the film's own size, frame rate and sound."""
 
 from __future__ import annotations
 
@@ -42,34 +42,34 @@ if TYPE_CHECKING:
 
 
 LEAST_PIECE_S = 4.0
-"""A piece of a film is to be seen for longer than it is dreamt unseen and faded."""
+"""Shortest segment, so that it is visible for longer than its lead-in and cross-fade."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmOrder:
-    """What to dream on which film."""
+    """What to render on which film."""
 
     subject: str
-    """What to dream, in the words of a script."""
+    """The subject, in the words of a script."""
     film: Path
     output: Path
-    """``.mp4`` with the film's sound; ``.gif``, ``.png`` or ``.jpg`` (the last picture) or a folder of pictures."""
+    """``.mp4`` with the film's sound, ``.gif``, ``.png`` or ``.jpg`` (the last frame), or a folder of frames."""
     seed: int
     size: tuple[int, int] | None = None
-    """(height, width) of the pictures; None for the film's own."""
+    """(height, width) of the frames; None for the film's own."""
     iterations: int | None = None
-    """Steps for each picture; None for what is usual."""
+    """Steps for each frame; None for the default."""
     seconds: float | None = None
-    """How much of the film; None for all of it."""
+    """How much of the film to render; None for all of it."""
 
 
 def command(
     config: Config, order: FilmOrder, work: ResumableWork, console: Console, announce: Tell, ray: RayCall | None = None
 ) -> None:
-    """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+    """Render with a progress bar, and estimate time and memory first.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -78,7 +78,7 @@ def command(
     if piece_s is not None and piece_s < LEAST_PIECE_S:
         raise CommandError(f"--ray-segment is {piece_s:g}; must be {LEAST_PIECE_S:g} s or more", WRONG_CALL)
     with as_command_error(), work:
-        targets(order.subject, Vocabulary.load(), None)  # its mistakes come before the wait for a network
+        targets(order.subject, Vocabulary.load(), None)  # report mistakes before the network loads
         if order.output.exists() and order.output.resolve() == order.film.resolve():
             raise CommandError(f"'{order.output}' would be replaced by its own dream; name another place", WRONG_CALL)
         reader = open_film(str(order.film), config.source.track)
@@ -106,7 +106,7 @@ def _dream(
     node_pool: NodePool | None,
     piece_s: float | None,
 ) -> None:
-    """Dream a film into its file, in pieces of so many seconds where nodes do it and the call says so."""
+    """Render a film into its file, in segments of ``piece_s`` seconds if a cluster renders and the call asks for it."""
     source = config.source
     pictures = _pictures(reader, order, source.fit)
     first = next(pictures)
@@ -131,9 +131,9 @@ def _dream(
         estimate = dream.estimate(scene, first, steps, trial=forecast.known_s is None)
         if estimate.fits:
             estimate = replace(estimate, seconds=forecast.seconds(count or 1, estimate.seconds))
-        dreamt = "" if canvas == size else f", dreamt at {canvas[1]}x{canvas[0]}"
+        canvas_note = "" if canvas == size else f", rendered at {canvas[1]}x{canvas[0]}"
         tell(
-            f"{scene.title}, {named} of {width}x{height}{dreamt}, {counted(steps, 'iteration')} each: "
+            f"{scene.title}, {named} of {width}x{height}{canvas_note}, {counted(steps, 'iteration')} each: "
             f"{estimate}{' for the first picture' if count is None else ''}"
         )
         if not estimate.fits:
@@ -158,30 +158,30 @@ def _dream(
                 movie.write(shown.image if limiter is None else limiter.limit(shown.image, done), shown.time_s)
                 done += 1
                 progress(done, None if count is None else max(count, done))
-        # Where only a part is wanted, a picture beyond it has been read.
+        # If only a part is rendered, the reader has gone one picture too far.
         movie.ends(max(shown.time_s, min(reader.ends_s, order.seconds or math.inf)))
     forecast.learn(done - before)
-    # What could not be decoded at its beginning is not missing at its end; and Matroska counts from 0, whenever a film begins.
+    # What could not be decoded at the start is not missing at the end, and Matroska counts from 0 wherever a film starts.
     ended_s = reader.ends_s + max(0.0, reader.begins_s, reader.begins_s - facts.begins_s)
-    whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 where the film does not say
+    whole_s = min(facts.seconds or 0.0, order.seconds or math.inf)  # 0 if the film does not say
     if ended_s < 0.9 * whole_s - 0.5:
         tell(f"the film ended after {ended_s:.1f} of {whole_s:.1f} s; was it copied to its end?")
     if limiter is not None and limiter.limited:
         tell(
-            f"{limiter.limited} of {done} pictures were held back, for they flash; docs/safety.md. "
-            "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false leaves all as it is dreamt"
+            f"{limiter.limited} of {done} pictures were held back because they flash; docs/safety.md. "
+            "Slower films and a smaller source.mix flash less; --set video.flash_limiter=false turns the limiter off"
         )
 
 
 def _far(config: Config, node_pool: NodePool) -> RemoteFilms:
-    """The same on nodes."""
+    """Return what renders on nodes."""
     from streamer.commands.on_ray.remote_films import RemoteFilms
 
     return RemoteFilms(config, node_pool)
 
 
 def _pictures(reader: RecordedReader, order: FilmOrder, fit: Fit) -> Iterator[SourcePicture]:
-    """The film's pictures at the size that comes out; all have that of the first."""
+    """Yield the film's pictures at the output's size, which is the first picture's unless the call names one."""
     size = order.size
     for number in itertools.count():
         try:
@@ -197,5 +197,5 @@ def _pictures(reader: RecordedReader, order: FilmOrder, fit: Fit) -> Iterator[So
         if number == 0 and min(size) < LEAST_PX:
             raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
         if number == 0 and (max(size) > max(MOST_PX) or min(size) > min(MOST_PX)):
-            raise SourceError(f"{named}; films are dreamt up to 7680x4320: give {other} --size")
+            raise SourceError(f"{named}; films are rendered up to 7680x4320: give {other} --size")
         yield SourcePicture(fitted(image, size, fit), number, time_s)

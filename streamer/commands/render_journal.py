@@ -1,4 +1,4 @@
-"""A live run dreamt again from its journal, larger if asked, all of it or a part."""
+"""Renders a live run again from its journal: all of it or a part, at any size."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ from streamer.video.files.movie import MovieWriter
 log = logging.getLogger(__name__)
 
 LEAD_S = 30.0
-"""Seconds dreamt unseen before a range: by then the dream has become what it is told to be."""
+"""Seconds rendered but not shown before a range, so that the picture has converged on its subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalOrder:
-    """What to dream again."""
+    """What to render again."""
 
     journal: Path
     output: Path
     """``.mp4``, ``.gif``, ``.png`` (the last frame) or a folder of frames."""
     size: tuple[int, int] | None = None
-    """(height, width) of the video; None as it was."""
+    """(height, width) of the video; None for the run's own."""
     begin: str = ""
-    """The moment to begin at, as ``parse_timestamp`` reads it; empty for the first picture."""
+    """Where to start, as ``parse_timestamp`` accepts it; empty for the first picture."""
     end: str = ""
-    """Likewise, to end at; empty for the last picture."""
+    """Where to end, in the same notation; empty for the last picture."""
     exact: bool = False
-    """Whether to dream all that came before the range, too: slow, and the same pixels."""
+    """Whether to compute everything before the range too: slow, but with the same pixels."""
     seed: int | None = None
     """None for the run's own."""
     overrides: tuple[str, ...] = ()
@@ -63,24 +63,24 @@ class JournalOrder:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay."""
+    """The result of a replay."""
 
     frames: int
     compared: int
-    """Keyframes whose pixels the journal knows; 0 where they could not be the same."""
+    """Keyframes whose checksums the journal has; 0 if they could not match."""
     alike: int
-    """Those of them that came out the same."""
+    """Those of them with the same pixels."""
     why_not: str = ""
-    """Why none could be the same; empty where they could."""
+    """Why none could match; empty if they could."""
 
 
 def command(
     order: JournalOrder, again: ResumeOptions, console: Console, announce: Callable[[str], None], ray: RayCall | None = None
 ) -> None:
-    """Replay behind a progress bar.
+    """Replay with a progress bar.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -89,10 +89,10 @@ def command(
     with as_command_error(), work, progress_bar(console) as shown:
         task = shown.add_task("dreaming again", total=None)
         outcome = replay(order, work, lambda done, total: shown.update(task, completed=done, total=total), ray)
-    told = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
+    result = f"{outcome.alike} of {outcome.compared} pictures compared have the same pixels"
     if outcome.why_not:
-        told = f"alike, not the same: {outcome.why_not}"
-    announce(f"{order.output} ({told})")
+        result = f"similar, not identical: {outcome.why_not}"
+    announce(f"{order.output} ({result})")
 
 
 def replay(
@@ -101,20 +101,20 @@ def replay(
     progress: Callable[[int, int], None] = lambda done, total: None,
     ray: RayCall | None = None,
 ) -> Outcome:
-    """Dream a run again.
+    """Render a run again.
 
     Args:
-        work: keeps what is done where it is stopped.
-        progress: told the frames done and the frames in all, after each; while the dream leads in, none are done.
+        work: Keeps the finished part if it is stopped.
+        progress: Gets the number of finished frames and of all frames, after each; none are finished during the lead-in.
 
     Raises:
         JournalError: the journal cannot be read.
-        TimestampError: the range is none of the run's.
-        ConfigError: its settings, or those given, cannot be used.
+        TimestampError: the range is outside the run.
+        ConfigError: its settings, or the overrides, are invalid.
         SourceError: the picture that it started from cannot be read.
         MovieError: the output cannot be written.
-        NetworkError: the network's weights cannot be had.
-        DeviceError: the device asked for is not there.
+        NetworkError: the network's weights are unavailable.
+        DeviceError: the configured device is unavailable.
     """
     past_run = read_journal(order.journal)
     begin_ms, end_ms = span(past_run, order.begin, order.end)
@@ -136,7 +136,7 @@ def replay(
         )
         why_not = _why_not_the_same(past_run, config, again, seed, whole)
         if past_run.begun.resumed and not again.goes_on:
-            why_not = why_not or "what it went on from is not there"
+            why_not = why_not or "the snapshot that it continued is missing"
         total = (end_ms - begin_ms) * fps // 1000 + 1
         progress(0, total)
         done = 0
@@ -154,21 +154,21 @@ def replay(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Again:
-    """A run being dreamt again, here or elsewhere."""
+    """A replay in progress, here or on a node."""
 
     keyframes: Iterator[Keyframe]
     counts: Callable[[], tuple[int, int]]
-    """Keyframes that were compared, and those that came out the same."""
+    """Returns the number of keyframes compared, and of those with the same pixels."""
     network: str
     device: str
     size: tuple[int, int]
-    """(height, width) of its canvas."""
+    """(height, width) of the canvas."""
     goes_on: bool
-    """Whether it went on from something that is there."""
+    """Whether it continues from a snapshot that exists."""
 
 
 def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int) -> _Again:
-    """Dream a run again on this machine."""
+    """Replay a run on this machine."""
     make_torch_repeatable(past_run.begun.threads if past_run.begun.device == "cpu" else 0)
     dream, resumed = OfflineDream(config), _resumed(past_run)
     again = Replay(
@@ -188,7 +188,7 @@ def _here(past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | 
 def _far(
     past_run: RecordedRun, config: Config, seed: int, start: np.ndarray | None, from_ms: int, node_pool: NodePool
 ) -> _Again:
-    """The same on a node."""
+    """Replay a run on a node."""
     from streamer.commands.on_ray.remote_replay import RemoteReplay, ReplayPlan
 
     resumed = _resumed(past_run)
@@ -199,24 +199,24 @@ def _far(
 
 
 def _resumed(past_run: RecordedRun) -> Snapshot | None:
-    """What a run went on from; None where it began by itself, and, with a warning, where it cannot be read."""
+    """Return the snapshot that a run continued from; None if there was none, or, with a warning, if it cannot be read."""
     if past_run.snapshot is None or not past_run.begun.resumed:
         return None
     try:
         found = read_snapshot(past_run.snapshot)
     except SnapshotError as error:
-        log.warning("%s: the run is dreamt from its beginning in noise", error)
+        log.warning("%s: the run is rendered from noise", error)
         return None
     if found is None:
-        log.warning("'%s', which the run went on from, is not there: it is dreamt from noise", past_run.snapshot)
+        log.warning("'%s', from which the run continued, is missing: it is rendered from noise", past_run.snapshot)
     return found
 
 
 def span(past_run: RecordedRun, begin: str, end: str) -> tuple[int, int]:
-    """The range asked for, in ms since the start of the run.
+    """Return a range in ms since the start of the run.
 
     Raises:
-        TimestampError: it is none of the run's.
+        TimestampError: the range is outside the run.
     """
     first, last = past_run.span_ms
     begin_ms = parse_timestamp(begin, "--from", past_run.started, past_run.span_ms) if begin else first
@@ -225,10 +225,10 @@ def span(past_run: RecordedRun, begin: str, end: str) -> tuple[int, int]:
 
 
 def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Sequence[str]) -> Config:
-    """The run's settings, for a video of another size if asked; the canvas grows with it.
+    """Return the run's settings, with another video size if the call names one; the canvas is scaled with it.
 
     Raises:
-        ConfigError: they cannot be used.
+        ConfigError: the settings or the overrides are invalid.
     """
     config, gone = read_recorded(past_run.settings)
     if gone:
@@ -239,30 +239,30 @@ def settings(past_run: RecordedRun, size: tuple[int, int] | None, overrides: Seq
     if form is not None and past_run.begun.device == "cpu" and config.network.precision == "auto":
         changes += [f"network.precision={form.precision}", f"network.layout={form.layout}"]
     if size is not None:
-        grown = size[1] / config.video.width
-        width, height = max(32, round(width * grown)), max(32, round(height * size[0] / config.video.height))
+        scale = size[1] / config.video.width
+        width, height = max(32, round(width * scale)), max(32, round(height * size[0] / config.video.height))
         changes += [f"video.height={size[0]}", f"video.width={size[1]}"]
     if not any(override.strip().startswith("canvas.") for override in overrides):
         changes += [f"canvas.width={width}", f"canvas.height={height}"]
     config, _ = read_recorded(past_run.settings, [*changes, *overrides])
     if config.source.moves:
-        log.warning("the run rode on a moving picture, which no journal keeps: its scenes are dreamt from noise")
+        log.warning("the run followed a moving source, which journals do not contain: its scenes are rendered from noise")
         config = config.model_copy(update={"source": SourceConfig()})
     return config
 
 
 def _why_not_the_same(past_run: RecordedRun, config: Config, dream: _Again, seed: int, whole: bool) -> str:
-    """Why other pixels than the run's are to be expected; empty where the same are."""
+    """Return why the pixels will differ from the run's; empty if they should match."""
     begun, recorded = past_run.begun, read_recorded(past_run.settings)[0]
     unlike = [key for key in ("dream", "zoom", "ink") if getattr(config, key, None) != getattr(recorded, key, None)]
     reasons = [
         ("some of its steps are missing", not past_run.complete),
-        ("it begins with what was on air, not with what was dreamt before; --exact does", not whole),
-        (f"it was dreamt on {begun.device}, this is {dream.device}", dream.device != begun.device),
-        (f"it was dreamt with {begun.network}, this is {dream.network}", dream.network != begun.network),
+        ("it starts with what was on air, without the pictures before; --exact includes them", not whole),
+        (f"it was rendered on {begun.device}, this is {dream.device}", dream.device != begun.device),
+        (f"it was rendered with {begun.network}, this is {dream.network}", dream.network != begun.network),
         ("the canvas has another size", dream.size != begun.size),
-        ("it rode on a moving picture", recorded.source.moves),
-        ("its network or algorithm was changed on the way, and it is dreamt with those of its start", past_run.switched),
+        ("it followed a moving source", recorded.source.moves),
+        ("its network or algorithm changed during the run, and those of its start are used", past_run.switched),
         ("another seed", seed != past_run.seed),
         (f"other settings of {', '.join(unlike)}", bool(unlike)),
     ]

@@ -1,4 +1,4 @@
-"""A picture in, a picture out: one file or many, as a picture, a film of its iterations or a strip."""
+"""Renders pictures, one or many: to a picture, a video of its iterations or a strip."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KINDS = ".png, .jpg, .webp, .avif, .gif or .mp4"
-"""What a picture may become."""
+"""The formats that a picture can be rendered to."""
 SHARE = 0.25
-"""Of a GPU that a picture gets on a cluster, where the call leaves it open."""
+"""Share of a GPU for each picture on a cluster, unless the call names one."""
 
 
 def command(
     config: Config, order: StillOrder, begin: WorkStarter, console: Console, announce: Tell, ray: RayCall | None = None
 ) -> None:
-    """Dream behind a progress bar; says beforehand how long it will take and how much memory.
+    """Render with a progress bar, and estimate time and memory first.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -61,7 +61,7 @@ def command(
     say = teller(console)
     with as_command_error():
         words = Vocabulary.load()
-        targets(order.subject, words, None)  # its mistakes come before the wait for a network
+        targets(order.subject, words, None)  # report mistakes before the network loads
         for job in work:
             if job.output.suffix.lower() not in (*PICTURES, ".gif", ".mp4"):
                 raise CommandError(f"'{job.output}': a picture becomes {KINDS}", WRONG_CALL)
@@ -104,10 +104,10 @@ class Batch:
         self._failed = 0
 
     def one_by_one(self) -> None:
-        """Dream one after the other, each with a bar of its own.
+        """Render one after the other, each with its own bar.
 
         Raises:
-            CommandError: some could not be dreamt.
+            CommandError: some could not be rendered.
         """
         for number, job in enumerate(self._work, 1):
             name = job.output.name if len(self._work) == 1 else f"{number}/{len(self._work)} {job.output.name}"
@@ -127,10 +127,10 @@ class Batch:
         self._end()
 
     def at_once(self, dream: RemoteStills) -> None:
-        """Dream as many at a time as there are nodes for, with one bar for all.
+        """Render as many in parallel as the nodes have room for, with one bar for all.
 
         Raises:
-            CommandError: some could not be dreamt.
+            CommandError: some could not be rendered.
             Interrupted: it was asked to end.
         """
         from streamer.commands.on_ray.concurrent_jobs import at_once
@@ -152,7 +152,7 @@ class Batch:
             return self._make(job, numbers[job] == 0, progress)
 
         with stops.soft_stop(), closing(at_once(work, make, dream.node_pool, ends=lambda: stops.asked is not None)) as results:
-            begun_s, told = time.monotonic(), 2 * dream.at_once
+            begun_s, estimate_after = time.monotonic(), 2 * dream.at_once
             for job, future in results:
                 try:
                     seed = future.result()
@@ -163,27 +163,27 @@ class Batch:
                 else:
                     done += 1
                     self._announce(f"{job.output} (seed {seed})")
-                if done == told < len(work):
+                if done == estimate_after < len(work):
                     left_s = (time.monotonic() - begun_s) / done * (len(work) - done)
                     self._say(f"{len(work)} pictures, {dream.at_once} at once: about {duration(left_s)} left")
         if stops.asked is not None and (stopped or done + self._failed < len(work)):
             if len(work) == 1 and stopped:
                 raise stopped[0]
-            so_far = f"stopped after {done} of {len(work)} pictures; the same call with --resume goes on"
+            so_far = f"stopped after {done} of {len(work)} pictures; the same call with --resume continues"
             raise Interrupted(so_far, exit_code(stops.asked))
         self._end()
 
     def _make(self, job: Job, first: bool, progress: Callable[[int, int], None]) -> int:
         if (frames := animated(job.source)) > 1:
             self._say(
-                f"'{job.source}' is an animation of {frames} pictures, the first of which is dreamt on; --video takes all"
+                f"'{job.source}' is an animation of {frames} pictures, of which only the first is used; render film uses all"
             )
         with self._begin(job.output) as unfinished:
             tell = self._say if first else log.info
             return dream_picture(self._dream, self._scene, self._order, job, unfinished, progress, tell)
 
     def _tell(self, job: Job, error: Exception) -> None:
-        """Tell of a picture that could not be dreamt; the only one's failure is the call's."""
+        """Report a picture that could not be rendered; if it is the only one, raise its error."""
         if len(self._work) == 1:
             raise error
         self._failed += 1
@@ -191,18 +191,18 @@ class Batch:
 
     def _end(self) -> None:
         if self._failed:
-            raise CommandError(f"{self._failed} of {len(self._work)} pictures could not be dreamt")
+            raise CommandError(f"{self._failed} of {len(self._work)} pictures could not be rendered")
 
 
 def _far(config: Config, node_pool: NodePool) -> RemoteStills:
-    """The same on nodes."""
+    """Return what renders on nodes."""
     from streamer.commands.on_ray.remote_sessions import RemoteStills
 
     return RemoteStills(config, node_pool)
 
 
 def _tiles(dream: StillDream, scene: Scene, node_pool: NodePool) -> AbstractContextManager[None]:
-    """Have nodes look at the tiles of what is dreamt here."""
+    """Have nodes compute the tiles of what is rendered here."""
     from streamer.commands.on_ray.remote_tiles import TilePool
     from streamer.dream.objectives.scene import tiles_computed_by
 
@@ -210,7 +210,7 @@ def _tiles(dream: StillDream, scene: Scene, node_pool: NodePool) -> AbstractCont
 
 
 def _left_to_do(work: Sequence[Job], say: Tell) -> tuple[Job, ...]:
-    """Those of many pictures that are not there yet."""
+    """Return the jobs whose output does not exist yet."""
     left = tuple(job for job in work if not job.output.exists())
     if len(left) < len(work):
         say(f"{len(work) - len(left)} of {len(work)} are there already")
@@ -218,13 +218,13 @@ def _left_to_do(work: Sequence[Job], say: Tell) -> tuple[Job, ...]:
 
 
 def targets(subject: str, words: Vocabulary, layers: Sequence[LayerEntry] | None) -> tuple[Target, ...]:
-    """Understand what is to be dreamt.
+    """Parse a subject.
 
     Args:
-        layers: the network's; None while it is not loaded, when every layer's name passes.
+        layers: The network's layers; None before it is loaded, when any layer name is accepted.
 
     Raises:
-        CommandError: nothing is asked for, or it is not understood.
+        CommandError: the subject is empty or unknown.
     """
     if not subject:
         raise CommandError("say what to dream: --class 'tree frog', --layer fire5 or --guide flowers.jpg", WRONG_CALL)

@@ -1,4 +1,4 @@
-"""The same dream without the stream: a script to a video, a GIF, a picture or a folder of pictures."""
+"""Renders a script offline, as the stream would show it: to a video, a GIF, a picture or a folder of frames."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRIED = 12
-"""Frames that are drawn to see how long one takes."""
+"""Frames drawn to measure how long one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,17 @@ class ScriptOrder:
     """A picture to start from."""
 
     def frames(self, fps: float) -> int:
-        """How many frames the video has; at least one."""
+        """Return the number of frames of the video, at least one."""
         return max(1, round(self.seconds * fps))
 
 
 def command(
     config: Config, order: ScriptOrder, work: ResumableWork, console: Console, announce: Tell, ray: RayCall | None = None
 ) -> None:
-    """Render behind a progress bar; says beforehand how long it will take.
+    """Render with a progress bar, and estimate the time first.
 
     Args:
-        ray: the cluster that is to dream; None dreams here.
+        ray: The cluster to render on; None renders here.
 
     Raises:
         CommandError: the call was wrong, it failed, or it was stopped.
@@ -83,7 +83,7 @@ def command(
         def progress(done: int, total: int) -> None:
             shown.update(task, completed=done, total=total)
 
-        parse_script(order.script, order.seconds, reader(Vocabulary.load()))  # its mistakes come before the wait for nodes
+        parse_script(order.script, order.seconds, reader(Vocabulary.load()))  # report mistakes before waiting for nodes
         with open_node_pool(ray, config, teller(console)) as node_pool:
             render(config, order, work, progress, teller(console), node_pool)
     announce(f"{order.output} (seed {order.seed})")
@@ -100,23 +100,23 @@ def render(
     """Render a video.
 
     Args:
-        work: saves what is done, and goes on with what was done before.
-        progress: told the frames done and the frames in all, after each.
-        crew: nodes that dream it; None dreams here.
+        work: Saves the finished part, and resumes an earlier one.
+        progress: Gets the number of finished frames and of all frames, after each.
+        node_pool: The nodes to render on; None renders here.
 
     Raises:
         Interrupted: it was asked to end.
-        ScriptError: the script cannot be played.
+        ScriptError: the script is malformed.
         SourceError: the picture to start from cannot be read.
         MovieError: the output cannot be written.
-        NetworkError: the network's weights cannot be had.
-        DeviceError: the device asked for is not there.
-        DreamError: the network has not got what the script names.
+        NetworkError: the network's weights are unavailable.
+        DeviceError: the configured device is unavailable.
+        DreamError: the network lacks what the script names.
     """
     if config.source.moves and order.image is None:
-        raise SourceError(f"the settings have a {config.source.kind} as source: dream a film with --video FILE")
+        raise SourceError(f"the settings have a {config.source.kind} as source: zoomdream render film dreams on one")
     words = Vocabulary.load()
-    parse_script(order.script, order.seconds, reader(words))  # its mistakes come before the wait for a network
+    parse_script(order.script, order.seconds, reader(words))  # report mistakes before the network loads
     start = starting_picture(config.source) if order.image is None else read_image(order.image)
     size = (config.video.height, config.video.width)
     with MovieWriter(order.output, size, config.video.fps, work_folder=work.folder) as movie:
@@ -141,7 +141,7 @@ def render(
 
 
 def _far(config: Config, node_pool: NodePool) -> RemoteScript:
-    """The same on nodes."""
+    """Return what renders on nodes."""
     from streamer.commands.on_ray.remote_sessions import RemoteScript
 
     return RemoteScript(config, node_pool)
@@ -150,7 +150,7 @@ def _far(config: Config, node_pool: NodePool) -> RemoteScript:
 def _foretell(
     config: Config, order: ScriptOrder, dream: OfflineDream | RemoteScript, scene: Scene, begun_s: float, tell: Tell
 ) -> DurationForecast:
-    """Say what a script will take, by its first scene."""
+    """Estimate the time of a script from its first scene, and report it."""
     video, size, total, (steps, interval_s) = (
         config.video,
         dream.size,
@@ -163,12 +163,12 @@ def _foretell(
     if estimate.seconds is not None:
         one_s = estimate.seconds / (interval_s * video.fps) + _frame_s(config, size, interval_s, scene)
     estimate = replace(estimate, seconds=forecast.seconds(total, one_s))
-    tell(f"{counted(total, 'frame')} of {video.width}x{video.height}, dreamt at {size[1]}x{size[0]}: {estimate}")
+    tell(f"{counted(total, 'frame')} of {video.width}x{video.height}, rendered at {size[1]}x{size[0]}: {estimate}")
     return forecast
 
 
 def _frame_s(config: Config, size: tuple[int, int], interval_s: float, scene: Scene) -> float:
-    """Seconds that a frame takes to be drawn out of keyframes, (height, width) large, so many seconds apart."""
+    """Measure the seconds to draw a frame from keyframes of (height, width), ``interval_s`` apart."""
     picture = noise(size, np.random.default_rng(0))
     motion, count = Motion.from_config(config.zoom), max(2, math.ceil(TRIED / (interval_s * config.video.fps)))
     keyframes = [
@@ -187,7 +187,7 @@ def _scene(config: Config, number: int, cue: Cue) -> Scene:
 def _keyframes(
     config: Config, order: ScriptOrder, dream: OfflineDream | RemoteScript, cues: tuple[Cue, ...], start: np.ndarray | None
 ) -> Keyframes | Stretches[Keyframe]:
-    """The video's keyframes, without end."""
+    """Return the video's keyframes, without end."""
     scenes = tuple(_scene(config, number, cue) for number, cue in enumerate(cues, 1))
     starts = [cue.start_s for cue in cues]
     if not isinstance(dream, OfflineDream):

@@ -1,7 +1,7 @@
-"""Renders that take long: what is done is saved from time to time, in a folder beside the output, and gone on with.
+"""Long renders are saved regularly in a folder next to the output, and can be resumed.
 
-``out.mp4.unfinished`` holds the pictures that are done and ``state``, what the rest depends on. Whatever ends the program, no
-more than the last ``EVERY_S`` seconds and the picture at work are lost; where it is asked to end, nothing but the latter.
+``out.mp4.unfinished`` contains the finished pictures and ``state``, which the rest depends on. If the program is killed, only
+the last ``EVERY_S`` seconds and the current picture are lost; if it is asked to end, only the current picture.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ if sys.platform != "win32":
     import fcntl
 
 EVERY_S, MOST_EVERY_S = 20.0, 45.0
-"""Between two times that it is saved: usually, and at most where saving itself takes long."""
+"""Seconds between saves: the default, and the longest if saving itself is slow."""
 SHARE = 0.05
-"""Of the time that saving may take, up to there."""
+"""Share of the time that saving may take, up to that limit."""
 SUFFIX = ".unfinished"
 STATE, LOCK = "state", "lock"
 LONGEST_NAME = 255
-"""Bytes of a file's name on most disks."""
+"""Longest file name on most disks, in bytes."""
 OWN = (Keyframe, Kind, Layout, Motion, Pose, Region, Scene, SourcePicture, Target)
 """Message classes that saved state may hold."""
 STATE_FORMAT = StateFormat((*OWN, *CLASSES), CODECS)
 
 Facts = Mapping[str, Any]
-"""What makes a render what it is, as JSON has it: of two calls with the same facts, one can go on with the other's work."""
+"""Everything a render's pixels depend on, ready for JSON. A call can resume the work of another with the same facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeOptions:
-    """What a call says of work that was begun before."""
+    """What a call says about unfinished work."""
 
     stops: StopSignals
     resume: bool = False
-    """Go on with it."""
+    """Continue it."""
     fresh: bool = False
-    """Begin anew all the same."""
+    """Start over and discard it."""
 
 
 def folder_of(output: Path) -> Path:
-    """Where the work for an output lies: beside it, or in it, where it is a folder that is there."""
+    """Return the folder of the work on an output: next to it, or in it if it is an existing folder."""
     with contextlib.suppress(OSError):
         if output.is_dir():
             return output / SUFFIX[1:]
@@ -80,19 +80,19 @@ def folder_of(output: Path) -> Path:
 
 
 def saved_facts(output: Path) -> Facts:
-    """What an unfinished output was called with.
+    """Return the facts of an unfinished output.
 
     Raises:
-        CommandError: there is none, or it cannot be read.
+        CommandError: there is no unfinished work, or it cannot be read.
     """
     saved = read_saved(folder_of(output), output)
     if saved is None:
-        raise CommandError(f"nothing unfinished of '{output}' is there to go on with", WRONG_CALL)
+        raise CommandError(f"there is nothing unfinished of '{output}' to continue", WRONG_CALL)
     return dict(saved.about["facts"])
 
 
 class ResumableWork:
-    """The work on one output. As a context it is gone when the block ends, and stays where the block fails after a save."""
+    """The work on one output. As a context manager, it deletes its folder at the end, unless the block fails after a save."""
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class ResumableWork:
         resumable: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look for work that was begun before.
+        """Look for unfinished work.
 
         Args:
-            facts: What makes it what it is; where ``seed`` is None, that of the work begun is taken.
-            tell: Says to whoever waits that it goes on.
-            seed: To take where nothing else names one; None for any.
-            resumable: Whether it can be gone on with; else what is done is kept where it is stopped, and no more.
+            facts: Everything the pixels depend on; ``seed`` None means the seed of the unfinished work.
+            tell: Reports to the user that work is resumed.
+            seed: The seed if nothing else names one; None for any.
+            resumable: Whether it can be resumed; otherwise the finished part is only kept.
 
         Raises:
-            CommandError: there is some, and nobody said what to do with it; or it is another's.
+            CommandError: there is unfinished work and the call does not say what to do with it, or it has other facts.
         """
         self.output, self.folder = output, folder_of(output)
         facts = json.loads(json.dumps(dict(facts)))
@@ -131,8 +131,8 @@ class ResumableWork:
             unlike = [name for name in sorted({*before, *facts}) if before.get(name) != facts.get(name)]
             if unlike := [name for name in unlike if not (name == "seed" and facts.get("seed") is None)]:
                 raise CommandError(
-                    f"'{output}' was begun with other {', '.join(unlike)}: call it as then, with '--resume -o {output}' alone, "
-                    "or begin anew with --fresh",
+                    f"'{output}' was started with other {', '.join(unlike)}: use those again, say "
+                    f"'zoomdream render resume {output}', or start over with --fresh",
                     WRONG_CALL,
                 )
             facts, self._saved = before, saved
@@ -146,22 +146,22 @@ class ResumableWork:
 
     @property
     def tell(self) -> Callable[[str], None]:
-        """Says a line to whoever waits."""
+        """The function that reports a line to the user."""
         return self._tell
 
     @property
     def asked(self) -> bool:
-        """Whether it was asked to end; ``look`` does so."""
+        """Whether it was asked to end; ``look`` then ends it."""
         return self._again.stops.asked is not None
 
     @property
     def resumed(self) -> bool:
-        """Whether it goes on with what was begun before."""
+        """Whether it continues unfinished work."""
         return self._saved is not None
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """The seed of everything random."""
         return int(self.facts["seed"])
 
     @property
@@ -170,17 +170,17 @@ class ResumableWork:
         return self._again.stops.begun_s
 
     def soft_stop(self) -> AbstractContextManager[None]:
-        """Within, whoever stops the program is heard by ``look``, and has to ask twice to stop it at once."""
+        """Within this context, the first signal makes ``look`` save and end; a second one ends immediately."""
         return self._again.stops.soft_stop()
 
     def restore(self, movie: MovieWriter, parts: Mapping[str, object]) -> int:
-        """Put back what was saved, if there is any; how many pictures are done.
+        """Restore what was saved, if anything; return the number of finished pictures.
 
         Args:
-            parts: made as they were at first.
+            parts: The objects to restore, constructed as at first.
 
         Raises:
-            CommandError: it does not fit.
+            CommandError: the saved state does not match.
         """
         self._claim()
         if self._saved is None:
@@ -189,10 +189,10 @@ class ResumableWork:
             STATE_FORMAT.thaw(self._saved, parts)
             movie.restore(dict(self._saved.about["movie"]))
         except (SavedStateError, OSError, KeyError) as error:
-            raise CommandError(f"'{self.folder}': {error}; --fresh begins anew") from error
+            raise CommandError(f"'{self.folder}': {error}; --fresh starts over") from error
         done = int(self._saved.about["done"])
         self._saved = None
-        self._tell(f"going on with '{self.output}' after {done}")
+        self._tell(f"continuing '{self.output}' after {done}")
         return done
 
     def look(
@@ -203,15 +203,15 @@ class ResumableWork:
         total: int | None,
         show: Callable[[], None] | None = None,
     ) -> None:
-        """After each picture but the last: save what is done if it is time to, and end if that was asked for.
+        """Save if it is time to, and end if asked to; to be called after each picture but the last.
 
         Args:
-            parts: what the rest depends on.
-            done: pictures, or steps of one, that are done; of ``total``, where that is known.
-            show: Called where it ends, after it is saved: writes a picture that is only made to be looked at.
+            parts: The objects that the rest depends on.
+            done: Number of finished pictures, or steps of one, out of ``total``, if that is known.
+            show: Called when it ends, after saving: writes a preview.
 
         Raises:
-            Interrupted: it was asked to end, and what is done is saved and can be looked at.
+            Interrupted: it was asked to end, and the finished part is saved.
         """
         asked = self._again.stops.asked
         if self._resumable and (asked is not None or self._clock() - self._last_s >= self._every_s):
@@ -224,8 +224,8 @@ class ResumableWork:
             if show is not None:
                 show()
             so_far, self._kept = movie.stop_here(), True
-            plays = f"; '{so_far}' is what there is so far" if so_far is not None else ""
-            goes_on = "; the same call with --resume goes on" if self._resumable else ""
+            plays = f"; '{so_far}' has the finished part" if so_far is not None else ""
+            goes_on = "; the same call with --resume continues" if self._resumable else ""
             raise Interrupted(f"stopped after {done}{f' of {total}' if total else ''}{plays}{goes_on}", exit_code(asked))
 
     def __enter__(self) -> ResumableWork:
@@ -234,22 +234,22 @@ class ResumableWork:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if kind is not None and self._kept:
             if not isinstance(error, Interrupted):
-                self._tell(f"what was done is kept in '{self.folder}': --resume goes on with it")
+                self._tell(f"the finished part is kept in '{self.folder}': --resume continues")
             self._let_go()
             return
         self._let_go()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _claim_and_clear(self) -> None:
-        """Take away what another call left behind."""
+        """Delete what another call left behind."""
         if self.folder.is_dir():
             self._claim()
             self._let_go()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _claim(self) -> None:
-        """See to it that no other program writes the same."""
-        if self._lock is not None or sys.platform == "win32":  # there, files that are open cannot be taken away anyway
+        """Lock the folder, so that no other program writes the same output."""
+        if self._lock is not None or sys.platform == "win32":  # open files cannot be deleted there anyway
             return
         try:
             self._lock = (self.folder / LOCK).open("ab")
@@ -257,7 +257,7 @@ class ResumableWork:
         except BlockingIOError:
             self._let_go()
             raise CommandError(f"'{self.output}' is being written by another zoomdream", FAILED) from None
-        except OSError:  # a disk without locks, or one that is full: the rest will say so
+        except OSError:  # a disk without locks, or a full one, which later writes report
             self._let_go()
 
     def _let_go(self) -> None:
@@ -267,20 +267,22 @@ class ResumableWork:
 
 
 def undecided(output: Path, saved: SavedState) -> CommandError:
-    """Says that there is work begun of which nobody said what to do with it."""
+    """Return the error for unfinished work when the call does not say what to do with it."""
     got_to = f"{saved.about['done']}{f' of {total}' if (total := saved.about['total']) else ''}"
-    return CommandError(f"'{output}' was begun before and got to {got_to}: --resume goes on, --fresh begins anew", WRONG_CALL)
+    return CommandError(
+        f"'{output}' was started before and got to {got_to}: --resume continues, --fresh starts over", WRONG_CALL
+    )
 
 
 def read_saved(folder: Path, output: Path) -> SavedState | None:
-    """What was saved; None where there is nothing."""
+    """Return the saved state, or None if there is none."""
     try:
         data = (folder / STATE).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        return None  # a name that is too long, for one; what writes there will say it
+        return None  # for example a name that is too long; writing reports it
     try:
         return unpack(data)
     except SavedStateError as error:
-        raise CommandError(f"'{folder / STATE}', to go on with '{output}': {error}; --fresh begins anew") from error
+        raise CommandError(f"'{folder / STATE}', needed to continue '{output}': {error}; --fresh starts over") from error

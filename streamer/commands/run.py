@@ -1,4 +1,4 @@
-"""The live stream from the command line: start, run, stop; and what Ctrl+C means when."""
+"""Runs the live stream from the command line: start, run, stop, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ECHO_S = 0.5
-"""Seconds in which a second signal is the first once more: some launchers pass on a Ctrl+C that the program heard itself."""
+"""Seconds in which a second signal counts as the first: some launchers repeat a Ctrl+C that the program got already."""
 CHAT_S = 1.0
-"""Seconds that the chat bot has beyond the stream's own end; it is told first, so it has ended long since."""
+"""Seconds that the chat bot gets after the stream has ended; it is told first, so it has usually ended by then."""
 DEADLINE_S = 4.8
-"""Seconds from the first Ctrl+C after which the program ends whatever still hangs…"""
+"""Seconds from the first Ctrl+C until the program kills what still hangs."""
 SLOWEST = 2.0
-"""…or up to so many times as many where other programs take the machine: Docker and systemd wait for ten."""
+"""Largest factor for that deadline while other programs use the CPU: Docker and systemd wait for ten seconds."""
 LOOK_S = 0.2
-"""Seconds between looks whether to stop, while a cluster is waited for."""
+"""Seconds between checks whether to stop, while waiting for a cluster."""
 SWITCH_S = 0.0005
-"""Longest turn of one thread while another waits; Python's own 5 ms, taken a few times, make a frame late at 30 a second."""
+"""Longest turn of a thread while another waits. A few turns of Python's default, 5 ms, delay a frame at 30 per second."""
 
 
 def command(config: Config, announce: Callable[[str], None], reload: Reload | None = None, *, fresh: bool = False) -> None:
     """Stream until Ctrl+C or SIGTERM, until its terminal is closed, or until the stream cannot go on.
 
     Args:
-        announce: told where the page is.
-        reload: reads the config again, when its file changes or SIGHUP comes; None for a config that has no file.
-        fresh: whether the dream begins anew, whatever an earlier run got to.
+        announce: Gets a line with the page's address.
+        reload: Reads the config again when its file changes or SIGHUP comes; None for a config without a file.
+        fresh: Whether to start over instead of continuing an earlier run.
 
     Raises:
         CommandError: it cannot start, or it ended by itself.
@@ -65,7 +65,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         if stopping.is_set():
             return
         _look_at_weights(config)
-        # The rooms are imported here, so that Ctrl+C is heard while they load.
+        # The packages are imported here, so that Ctrl+C works while they load.
         from streamer.commands.bot import BotProcess, settings
         from streamer.dream.sources.picture import SourceError
         from streamer.osc import OscError
@@ -80,7 +80,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
             raise CommandError(str(error)) from error
         except (SourceError, OscError) as error:
             raise CommandError(str(error), WRONG_CALL) from error
-        # What is built lives to the end. Looking through it for garbage stops every thread for 50 ms, longer than a frame.
+        # What exists now lives to the end. Collecting garbage among it would stop all threads for 50 ms, longer than a frame.
         gc.collect()
         gc.freeze()
         ended, chat = False, None
@@ -118,7 +118,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
 
 
 def _tell_chat(chat: BotProcess, url: str, config: Config, changed: Collection[str]) -> None:
-    """Let the chat bot go by other settings."""
+    """Send changed settings to the chat bot."""
     from streamer.commands.bot import settings
 
     if among(changed, CHAT):
@@ -126,7 +126,7 @@ def _tell_chat(chat: BotProcess, url: str, config: Config, changed: Collection[s
 
 
 def _look_at_weights(config: Config) -> None:
-    """See whether the weights that are named are whole, while the worker loads what reads them: that takes far longer."""
+    """Check the weights that the settings name while the worker loads torch, which takes far longer."""
     from streamer.dream.networks.weight_checks import QUICK_BYTES, NetworkError, check_weights
 
     given = config.network.weights
@@ -140,12 +140,12 @@ def _look_at_weights(config: Config) -> None:
 
 @contextmanager
 def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerProcess | None]:
-    """A worker that imports torch and loads the network while all else is set up, on another core; gone at the end.
+    """Start a worker that imports torch and loads the network while the rest is set up; it ends with the context.
 
-    None where it takes pictures of a moving source, which is not there yet.
+    Yields None if it needs pictures of a moving source, which does not run yet.
 
     Raises:
-        CommandError: it is to be on a cluster and nowhere else, and there is no place for it.
+        CommandError: it must run on a cluster, which has no room for it.
     """
     from streamer.dream.compute_formats import with_measured_format
     from streamer.dream.device import dreaming_threads
@@ -162,12 +162,12 @@ def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerPro
                 choose_seed(config),
                 cluster_placement=cluster_placement,
             )
-        except OSError as error:  # the renderer tries again, for ever
+        except OSError as error:  # the renderer keeps trying
             log.warning("no process to dream in can be started yet: %s", error.strerror or error)
     try:
         if first is not None and insists:
             _await_place(first, stopping)
-            if config.source.moves:  # it was only to see whether there is one
+            if config.source.moves:  # it only checked that there is room
                 first.dismiss(0.0)
                 first = None
         yield first
@@ -177,10 +177,10 @@ def _head_start(config: Config, stopping: threading.Event) -> Iterator[WorkerPro
 
 
 def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
-    """Wait until a worker has its place on the cluster, or it is time to stop.
+    """Wait until a worker has its place on the cluster, or the program is stopped.
 
     Raises:
-        CommandError: there is none.
+        CommandError: the cluster has no room.
     """
     from streamer.dream.worker.protocol import Failed, LinkReport
 
@@ -201,15 +201,15 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
 
 @contextmanager
 def _signals(stopping: threading.Event, reload: Callable[[], None]) -> Iterator[None]:
-    """Within, the first signal to end sets ``stopping`` and the second ends the program at once; SIGHUP calls ``reload``.
+    """Handle signals: the first to end sets ``stopping``, the second ends the program immediately; SIGHUP calls ``reload``.
 
-    A terminal that is closed sends SIGHUP, too: it ends what was started in it, unless nohup said otherwise.
+    Closing a terminal sends SIGHUP too, and ends what was started in it, unless under nohup.
     """
     first_s: float | None = None
     hangup = getattr(signal, "SIGHUP", None)  # not every system has it
     stays = hangup is None or signal.getsignal(hangup) is signal.SIG_IGN or not _has_terminal()
 
-    def heard(number: int, frame: FrameType | None) -> None:
+    def handle_end(number: int, frame: FrameType | None) -> None:
         nonlocal first_s
         if first_s is None:
             first_s = time.monotonic()
@@ -217,16 +217,16 @@ def _signals(stopping: threading.Event, reload: Callable[[], None]) -> Iterator[
         elif time.monotonic() - first_s > ECHO_S:
             _force("forced to end")
 
-    def hung_up(number: int, frame: FrameType | None) -> None:
+    def handle_hangup(number: int, frame: FrameType | None) -> None:
         if stays or _has_terminal():
             reload()
         else:
-            heard(number, frame)
+            handle_end(number, frame)
 
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # likewise
-    before = {number: signal.signal(number, heard) for name in names if (number := getattr(signal, name, None))}
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # not every system has them all
+    before = {number: signal.signal(number, handle_end) for name in names if (number := getattr(signal, name, None))}
     if hangup is not None:
-        before[hangup] = signal.signal(hangup, hung_up)
+        before[hangup] = signal.signal(hangup, handle_hangup)
     try:
         yield
     finally:
@@ -235,7 +235,7 @@ def _signals(stopping: threading.Event, reload: Callable[[], None]) -> Iterator[
 
 
 def _has_terminal() -> bool:
-    """Whether there is a terminal that the program belongs to, and that is still open."""
+    """Return whether the program has a terminal that is still open."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
@@ -244,7 +244,7 @@ def _has_terminal() -> bool:
 
 
 def _force(why: str) -> None:
-    """End now: kill the worker, and leave without waiting for any thread. Shared memory goes with the resource tracker."""
+    """Kill the worker and exit without waiting for threads. The resource tracker frees shared memory."""
     for child in multiprocessing.active_children():
         child.kill()
     sys.stderr.write(f"zoomdream: {why}\n")

@@ -1,4 +1,4 @@
-"""A chat line to a running streamer, over its API."""
+"""Sends a chat line to a running streamer, over its API."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What a chat line asks for."""
+    """The request in a chat line."""
 
     text: str
-    """What to dream, as the queue reads it: ``volcano``, ``layer fire5``."""
+    """The subject, as the queue parses it: ``volcano``, ``layer fire5``."""
     role: str = "everyone"
-    """Whose word it takes: layers are for moderators, whom a call from here counts among."""
+    """The role that the request needs: layers need a moderator, and this command may act as one."""
 
 
 class NotSaid(CommandError):
-    """A line that did not reach the queue; its message is what to tell the person who said it."""
+    """A line that did not reach the queue; the message is for the user."""
 
 
 def wish(line: str) -> ChatRequest:
-    """What a chat line asks for: ``volcano`` from ``!dream volcano`` or from ``volcano``; ``!layer fire5`` likewise.
+    """Parse a chat line: ``volcano`` from ``!dream volcano`` or from ``volcano``, ``layer fire5`` from ``!layer fire5``.
 
     Raises:
-        ValueError: it asks for nothing, or is another command.
+        ValueError: it names nothing, or is another command.
     """
     words = line.strip()
     if words.startswith("!"):
@@ -56,10 +56,10 @@ def wish(line: str) -> ChatRequest:
 
 
 def address(where: str) -> str:
-    """The address to call for a host and port or a page: ``http://127.0.0.1:8080`` from ``0.0.0.0:8080``.
+    """Return the address to call for a host and port or a page: ``http://127.0.0.1:8080`` from ``0.0.0.0:8080``.
 
     Raises:
-        ValueError: it is no address of a web server.
+        ValueError: it is not the address of a web server.
     """
     parts = urllib.parse.urlsplit(where if "://" in where else f"http://{_bracketed(where)}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -70,35 +70,35 @@ def address(where: str) -> str:
 
 
 def _bracketed(where: str) -> str:
-    """``[::1]:8080`` from ``::1:8080``, as a config's host and port make it."""
+    """Return ``[::1]:8080`` for ``::1:8080``, which is a config's host and port joined."""
     host, colon, port = where.rpartition(":")
     return f"[{host}]{colon}{port}" if ":" in host and not host.startswith("[") else where
 
 
 def say(url: str, user: str, text: str, token: str | None = None, role: str = "everyone") -> str:
-    """Ask the streamer at ``url`` for a dream.
+    """Send a request to the streamer at ``url``.
 
     Returns:
-        What to tell the person, for example ``volcano: next, in about 20 s``.
+        A line for the user, for example ``volcano: next, in about 20 s``.
 
     Raises:
-        NotSaid: nothing runs there, or it said no.
+        NotSaid: no streamer runs there, or it refused.
     """
     said = {"user": user, "text": text, "source": "say"}
-    if role != "everyone":  # only calls with the token, or from the streamer's machine where there is none, may name one
+    if role != "everyone":  # needs the token, or a call from the streamer's machine if there is none
         said["role"] = role
     body = json.dumps(said).encode()
     request = urllib.request.Request(f"{url}/api/requests", data=body, headers={"Content-Type": "application/json"})
     if token:
         request.add_header("Authorization", f"Bearer {token}")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business between the two
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never use a proxy for this
     try:
         with opener.open(request, timeout=TIMEOUT_S) as response:
             return _accepted(json.load(response))
     except urllib.error.HTTPError as error:
         with error:
             raise NotSaid(_refused(error.code, error.read())) from None
-    except (OSError, ValueError) as error:  # refused, unreachable, timed out; or an answer that is no JSON
+    except (OSError, ValueError) as error:  # refused, unreachable, timed out, or an answer that is not JSON
         reason = getattr(error, "reason", error)
         if isinstance(reason, ConnectionRefusedError):
             raise NotSaid(f"nothing is running at {url}; start it with: zoomdream run") from None
@@ -109,7 +109,7 @@ def _accepted(answer: Json) -> str:
     title = " + ".join(target["label"] for target in answer["targets"])
     position, eta_s = answer["position"], answer["eta_s"]
     place = "next" if position <= 1 else f"number {position} in line"
-    when = "at once" if eta_s < 1 else f"in about {_duration(eta_s)}"
+    when = "immediately" if eta_s < 1 else f"in about {_duration(eta_s)}"
     note = f" ({answer['note']})" if answer.get("note") else ""
     return f"{title}: {place}, {when}{note}"
 

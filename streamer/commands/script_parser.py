@@ -1,4 +1,4 @@
-"""The script of an offline dream: what is dreamt from which second on, for example ``0 volcano + layer fire5; 12 pizza``."""
+"""Parses the script of an offline render: subjects with start times, for example ``0 volcano + layer fire5; 12 pizza``."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ _CUE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One line of a script."""
+    """One subject of a script, and when it starts."""
 
     start_s: float
-    """Seconds of video at which it begins."""
+    """Start within the video, in seconds."""
     targets: tuple[Target, ...]
 
 
 class ScriptError(ZoomdreamError):
-    """A script that cannot be played; its message names the place in it."""
+    """A malformed script; the message names the place in it."""
 
     wrong_call = True
 
     def __init__(self, message: str, *, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.suggestions = suggestions
-        """Subjects that would be understood, nearest first."""
+        """Known subjects, nearest first."""
 
 
 def reader(words: Vocabulary, layers: Sequence[LayerEntry] | None = None) -> Callable[[str], tuple[Target, ...]]:
-    """What understands the words of a cue: classes, layers and guide pictures, as ``requests.subjects`` has them.
+    """Return a parser for the words of a cue: classes, layers and guide pictures, see ``requests.subjects``.
 
     Args:
-        layers: of the network that is to dream it; None while it is not loaded, when every layer's name passes.
+        layers: The network's layers; None before it is loaded, when any layer name is accepted.
 
     Returns:
-        What raises Refused for what is not understood, and for a guide picture that cannot be read. Once the network is loaded,
-        it logs what was guessed and what was left out.
+        A function that raises Refused for unknown words and unreadable guide pictures. Once the network is loaded, it logs what
+        was guessed or left out.
     """
     subjects = Subjects(words, layers)
 
@@ -73,16 +73,16 @@ def reader(words: Vocabulary, layers: Sequence[LayerEntry] | None = None) -> Cal
 
 
 def parse_script(script: str, seconds: float, match: Callable[[str], tuple[Target, ...]]) -> tuple[Cue, ...]:
-    """Read a script: cues separated by semicolons or line ends, each a time and what to dream from then on.
+    """Parse a script: cues separated by semicolons or line ends, each a start time and a subject.
 
     Times are seconds (``12``, ``7.5``, ``12s``) or minutes and seconds (``1:05``) and rise from 0; the first may be left out.
 
     Args:
-        seconds: how long the video is.
-        match: understands the words of a cue; raises Refused.
+        seconds: Length of the video.
+        match: Parses the words of a cue; raises Refused.
 
     Raises:
-        ScriptError: nothing to play; a time that is missing, malformed, out of order or past the end; unknown words.
+        ScriptError: the script is empty; a time is missing, malformed, out of order or past the end; words are unknown.
     """
     if not script.strip(" \t\r\n;"):
         raise ScriptError("the script is empty; write for example '0 jellyfish + ladybug; 12 pizza'")
@@ -109,7 +109,7 @@ def _parse_cue(text: str, where: str, before: Cue | None, seconds: float, match:
     if not words:
         raise ScriptError(f"{where}: says when but not what to dream; write for example '{text} pizza'")
     if before is None and start_s != 0:
-        raise ScriptError(f"{where}: the first subject has to begin at 0, not at {start_s:g} s")
+        raise ScriptError(f"{where}: the first subject must start at 0, not at {start_s:g} s")
     if before is not None and start_s <= before.start_s:
         raise ScriptError(f"{where}: begins at {start_s:g} s, not after the one before it ({before.start_s:g} s)")
     if start_s >= seconds:

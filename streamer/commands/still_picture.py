@@ -1,4 +1,4 @@
-"""One picture dreamt where it stands, into its file."""
+"""Renders one picture into its file."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ if TYPE_CHECKING:
     from streamer.commands.on_ray.remote_sessions import RemoteIteration, RemoteStills
 
 MOST_PX = (4320, 7680)
-"""Height and width of the largest picture, 8K; or the other way round."""
+"""Height and width of the largest picture, 8K, in either orientation."""
 LEAST_PX = 16
 FILM_FPS = 10
-"""Iterations shown a second, where the call says nothing else."""
+"""Iterations shown per second by default."""
 BEGIN_S, HOLD_S = 0.8, 2.0
-"""Seconds that a film of the iterations rests on the input, and on what came of it."""
+"""Seconds that a video of the iterations shows the input, and the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillOrder:
-    """What to dream on which pictures."""
+    """What to render on which pictures."""
 
     subject: str
-    """What to dream, in the words of a script."""
+    """The subject, in the words of a script."""
     images: tuple[Path, ...]
-    """Files and folders; none to begin from what the config says."""
+    """Files and folders; empty for the config's source."""
     output: Path
     size: tuple[int, int] | None = None
-    """(height, width) of the pictures; None for each its own."""
+    """(height, width) of the pictures; None for their own."""
     iterations: int | None = None
-    """In each octave; None for what is usual."""
+    """Steps in each octave; None for the default."""
     octaves: int | None = None
-    """None for what the config says."""
+    """None for the config's."""
     fps: int | None = None
     progress: bool = False
-    """Whether to lay several moments side by side."""
+    """Whether to show several iterations side by side."""
 
 
 class StripPictures:
-    """The pictures of a strip that have been reached, by the number of iterations."""
+    """The finished pictures of a strip, by the number of iterations."""
 
     CHANGES = ("pictures",)
 
@@ -78,7 +78,7 @@ def dream_picture(
     progress: Callable[[int, int], None],
     tell: Tell,
 ) -> int:
-    """Dream one picture into its file; gives the seed that it was dreamt with."""
+    """Render one picture into its file; return the seed."""
     picture = _input(dream.config, order, job, work.seed)
     plan = dream.plan(picture.shape[:2], order.iterations, order.octaves)
     moments = milestones(plan.steps) if order.progress else ()
@@ -87,7 +87,7 @@ def dream_picture(
     films = job.output.suffix.lower() not in PICTURES
     with MovieWriter(
         job.output, size, fps, work_folder=work.folder
-    ) as movie:  # before the trial: what cannot be written costs none
+    ) as movie:  # before the trial, so that an unwritable output fails quickly
         forecast = _foretell(dream, scene, plan, job.output.suffix.lower() if films else "picture", work.begun_s, tell)
         limiter = FlashLimiter(picture.shape[:2], fps) if films and dream.config.video.flash_limiter else None
 
@@ -125,7 +125,7 @@ def dream_picture(
 def _foretell(
     dream: StillDream | RemoteStills, scene: Scene, plan: Plan, ending: str, begun_s: float, tell: Tell
 ) -> DurationForecast:
-    """Say what a picture will take.
+    """Estimate the time and memory of a picture, and report them.
 
     Raises:
         CommandError: it does not fit into memory.
@@ -141,13 +141,13 @@ def _foretell(
     return forecast
 
 
-def _strip(picture: np.ndarray, dreamt: Mapping[int, np.ndarray]) -> np.ndarray:
-    """The input and what came of it, by the number of iterations."""
-    return strip([("input", picture), *((f"{number} iterations", image) for number, image in dreamt.items())])
+def _strip(picture: np.ndarray, rendered: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Return a strip of the input and the pictures after some numbers of iterations."""
+    return strip([("input", picture), *((f"{number} iterations", image) for number, image in rendered.items())])
 
 
 def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray:
-    """The picture to dream on, (H, W, 3) uint8 RGB, at the size that comes out."""
+    """Return the picture to start from, (H, W, 3) uint8 RGB, at the output's size."""
     picture = starting_picture(config.source) if job.source is None else read_image(job.source)
     if order.size is not None:
         size, named = order.size, "--size is "
@@ -159,7 +159,7 @@ def _input(config: Config, order: StillOrder, job: Job, seed: int) -> np.ndarray
     if min(size) < LEAST_PX:
         raise SourceError(f"{named}; there is nothing to dream on in less than {LEAST_PX} pixels: give {other} --size")
     if max(size) > max(MOST_PX) or min(size) > min(MOST_PX):
-        raise SourceError(f"{named}; pictures are dreamt up to 7680x4320: give {other} --size")
+        raise SourceError(f"{named}; pictures are rendered up to 7680x4320: give {other} --size")
     if picture is None:
         return noise(size, np.random.default_rng(seed))
     return fitted(picture, size, config.source.fit, fine=True)

@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM while something is written that takes long: the first lets it end well, the second ends it at once."""
+"""Ctrl+C and SIGTERM during long renders: the first one saves and ends, the second one ends immediately."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from types import FrameType, TracebackType
 from streamer.commands import INTERRUPTED, CommandError
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""What ends a program; not every system has all of them."""
+"""Signals that end a program; not every system has all of them."""
 SHELLS = 128
-"""Added to a signal's number, it is the exit code that shells give."""
+"""Added to a signal's number, this is its exit code in shells."""
 
 
 class StoppedBySignal(KeyboardInterrupt):
-    """A signal came that ends the program at once."""
+    """A signal that ends the program immediately."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -27,17 +27,17 @@ class StoppedBySignal(KeyboardInterrupt):
 
 
 class Interrupted(CommandError):
-    """Work that was asked to end, and has saved what it takes to go on."""
+    """Work was asked to end, and has saved its state."""
 
 
 class StopSignals:
-    """Hears the signals while it is entered; in another thread than the main one, where none can be heard, it does nothing."""
+    """Handles the signals while it is entered; does nothing outside the main thread, which gets no signals."""
 
     def __init__(self) -> None:
         self.begun_s = time.perf_counter()
-        """When the work began that may be stopped."""
+        """When the work began, by ``time.perf_counter``."""
         self.asked: int | None = None
-        """The signal that asks to end well; None while none has come."""
+        """The signal that asked to save and end; None before one comes."""
         self._gently = False
         self._before: dict[int, object] = {}
 
@@ -45,7 +45,7 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             for name in SIGNALS:
                 number = getattr(signal, name, None)
-                # What is ignored, as SIGHUP under nohup, is to be ignored.
+                # Ignored signals, such as SIGHUP under nohup, stay ignored.
                 if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._heard)
         return self
@@ -57,20 +57,20 @@ class StopSignals:
 
     @contextmanager
     def soft_stop(self) -> Iterator[None]:
-        """Within, the first signal is only noted in ``asked``: whoever works looks at it from time to time."""
+        """Within this context, the first signal only sets ``asked``, which the work polls."""
         before, self._gently = self._gently, True
         try:
             yield
         finally:
-            self._gently = before  # several works of one call may be within at once
+            self._gently = before  # several works of one call may be inside at the same time
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if not self._gently or self.asked is not None:
             raise StoppedBySignal(number)
         self.asked = number
-        os.write(2, b"\nzoomdream: saving what is done and stopping; once more stops at once\n")  # safe in a handler
+        os.write(2, b"\nzoomdream: saving what is done and stopping; once more stops immediately\n")  # safe in a handler
 
 
 def exit_code(number: int) -> int:
-    """What the program exits with after a signal."""
+    """Return the program's exit code after a signal."""
     return SHELLS + number if os.name == "posix" else INTERRUPTED

@@ -1,4 +1,4 @@
-"""Styles that come along: configs that change how a dream looks, each with a sample picture."""
+"""The included styles: configs that change how a dream looks, each with a sample picture."""
 
 from __future__ import annotations
 
@@ -10,26 +10,34 @@ from streamer.commands import WRONG_CALL, CommandError
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A look."""
+    """A style."""
 
     name: str
-    """Its config is ``configs/NAME.yaml``, its picture ``assets/styles/NAME.jpg``."""
+    """The config is ``configs/NAME.yaml``, the picture ``assets/styles/NAME.jpg``."""
     about: str
     call: str
-    """What follows ``zoomdream render``, as an example."""
+    """An example of what follows ``zoomdream render``."""
 
 
 STYLES = (
-    Style("default", "things grow out of the picture, one size within the other", 'photo.jpg --class "king penguin"'),
-    Style("deepdream", "what excites a layer, octave by octave, as in 2015", "--style deepdream photo.jpg --layer inception4c"),
-    Style("guided", "the features of another picture", "--style guided photo.jpg --guide flowers.jpg"),
-    Style("original_2015", "grey and drawn all over, as the stream of 2015", "--style original_2015 --class umbrella"),
-    Style("ink", "black on white, a drawing that grows out of a dot", "--style ink --class violin --size 640x400"),
+    Style("default", "things grow out of the picture, one size within the other", 'pictures photo.jpg --class "king penguin"'),
+    Style(
+        "deepdream",
+        "what excites a layer, octave by octave, as in 2015",
+        "pictures photo.jpg --style deepdream --layer inception4c",
+    ),
+    Style("guided", "the features of another picture", "pictures photo.jpg --style guided --guide flowers.jpg"),
+    Style("original_2015", "grey and drawn all over, as the stream of 2015", "pictures --style original_2015 --class umbrella"),
+    Style("ink", "black on white, a drawing that grows out of a dot", "pictures --style ink --class violin --size 640x400"),
 )
 
 
 def style_file(name: str) -> Path:
-    """The config of a style; raises CommandError where there is none of that name."""
+    """Return the config of a style.
+
+    Raises:
+        CommandError: there is no style of that name.
+    """
     if name not in {style.name for style in STYLES}:
         raise CommandError(f"there is no style '{name}': {', '.join(style.name for style in STYLES)}", WRONG_CALL)
     from streamer.settings_file import shipped_configs

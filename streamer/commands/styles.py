@@ -1,4 +1,4 @@
-"""Shows the styles that come along, with a picture each where the terminal has colours."""
+"""Shows the included styles, each with a picture if the terminal has colours."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from streamer.assets import asset
 from streamer.commands.style_files import STYLES, Style
 
 COLUMNS, ROWS = 40, 11
-"""Of characters, that a picture takes; each shows two pixels, one above the other."""
+"""Size of a picture in characters; each shows two pixels, one above the other."""
 COLOURFUL = ("256", "truecolor", "windows")
-"""rich's names of terminals that show pictures."""
+"""rich's names of colour systems that can show pictures."""
 
 
 def command(console: Console, announce: Callable[[str], None]) -> None:
-    """List them: beside a picture in a terminal, else as lines with the pictures' paths."""
+    """List the styles: with pictures in a colour terminal, otherwise as lines with the pictures' paths."""
     if not console.is_terminal or console.color_system not in COLOURFUL:
         for style in STYLES:
             announce(f"{style.name}: {style.about}\n    zoomdream render {style.call}\n    {_path(style)}")
@@ -38,7 +38,7 @@ def command(console: Console, announce: Callable[[str], None]) -> None:
 
 
 def drawn(picture: np.ndarray) -> Text:
-    """A picture, (H, W, 3) uint8 RGB, in characters: each is the lower half of a block on the colour of the upper one."""
+    """Draw a picture, (H, W, 3) uint8 RGB, in characters: each is a lower half block on the colour of the upper pixel."""
     small = np.asarray(Image.fromarray(picture).resize((COLUMNS, 2 * ROWS), Image.Resampling.LANCZOS))
     text = Text(no_wrap=True)
     for row in range(ROWS):

@@ -1,4 +1,4 @@
-"""Moments of a past run as people write them: by the clock on the wall, or counted from its start."""
+"""Parses times within a past run: a time of day, or counted from the start of the run."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from datetime import datetime, timedelta
 from streamer.errors import ZoomdreamError
 
 SLACK = timedelta(seconds=60)
-"""A time of day without seconds, as one remembers it, may lie so far outside the run."""
+"""How far outside the run a time of day may be, since people leave out the seconds."""
 _WALL = re.compile(r"(?:(?P<day>\d{4}-\d\d-\d\d)[ T])?(?P<hours>[01]?\d|2[0-3]):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d))?")
 _RUN = re.compile(r"\+(?:(?:(?P<hours>\d{1,4}):(?P<sixty>[0-5]\d)|(?P<minutes>\d{1,6})):)?(?P<seconds>\d{1,7}(?:\.\d{1,3})?)")
 
 
 class TimestampError(ZoomdreamError):
-    """A moment that cannot be read, or that the run did not have."""
+    """A time that cannot be parsed, or is outside the run."""
 
     wrong_call = True
 
 
 def parse_timestamp(text: str, option: str, started: datetime, span_ms: tuple[int, int], after_ms: int = -1) -> int:
-    """A moment of a run, in ms since its start.
+    """Parse a time within a run; return ms since its start.
 
-    ``20:15`` and ``20:15:30`` are times of day where the run took place, the first such within it, with the day before it if
-    need be (``2026-11-21 20:15``). ``+90``, ``+1:30`` and ``+0:01:30`` are counted from the run's start.
+    ``20:15`` and ``20:15:30`` are times of day in the run's time zone, the first such within it; the date may precede it
+    (``2026-11-21 20:15``). ``+90``, ``+1:30`` and ``+0:01:30`` are counted from the run's start.
 
     Args:
-        option: what to call it in errors.
-        span_ms: when its first and last pictures were dreamt; times of day a little outside mean these.
-        after_ms: the moment comes later than this.
+        option: The option's name in errors.
+        span_ms: Times of the run's first and last picture; times of day slightly outside mean these.
+        after_ms: The result must be later than this.
 
     Raises:
-        TimestampError: it says what, and what would do.
+        TimestampError: The message says what is wrong, and what is possible.
     """
     text = text.strip()
     if found := _RUN.fullmatch(text):
@@ -60,7 +60,7 @@ def parse_timestamp(text: str, option: str, started: datetime, span_ms: tuple[in
 
 
 def run_time(at_ms: int) -> str:
-    """A moment counted from the run's start, as ``parse_timestamp`` reads it; whole seconds."""
+    """Format a time counted from the run's start in whole seconds, as ``parse_timestamp`` accepts it."""
     minutes, seconds = divmod(at_ms // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     return f"+{hours}:{minutes:02}:{seconds:02}"
@@ -69,7 +69,7 @@ def run_time(at_ms: int) -> str:
 def _span(started: datetime, span_ms: tuple[int, int]) -> str:
     first, last = (started + timedelta(milliseconds=ms) for ms in span_ms)
     end = f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
-    return f"the run dreamt from {first:%Y-%m-%d %H:%M:%S} to {end} ({run_time(span_ms[0])} to {run_time(span_ms[1])})"
+    return f"the run lasted from {first:%Y-%m-%d %H:%M:%S} to {end} ({run_time(span_ms[0])} to {run_time(span_ms[1])})"
 
 
 def _later(started: datetime, after_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""The works of one call, begun or gone on with."""
+"""Starts or resumes the work on each output of a call."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from streamer.commands.resumable_work import Facts, ResumableWork, ResumeOptions
 
 
 class WorkStarter:
-    """Begins the work on the outputs of one call, or goes on with it; all of them have one seed."""
+    """Starts or resumes the work on the outputs of one call; all share a seed."""
 
     def __init__(self, facts: Facts, again: ResumeOptions, tell: Callable[[str], None]) -> None:
         """Prepare.
 
         Args:
-            facts: What makes them what they are; where ``seed`` is None, any will do.
-            tell: Says to whoever waits that it goes on.
+            facts: Everything the pixels depend on; ``seed`` None means any seed.
+            tell: Reports to the user that work is resumed.
         """
         self.again = again
         self._facts, self._tell = dict(facts), tell
         self._seed: int | None = None
-        self._lock = threading.Lock()  # several may be begun at once
+        self._lock = threading.Lock()  # several may start at the same time
 
     def check(self, outputs: Sequence[Path]) -> None:
-        """See, before anything is done, that there is no work begun of which nobody said what to do with it.
+        """Check, before anything is done, that no output has unfinished work, unless the call says what to do with it.
 
         Raises:
-            CommandError: there is.
+            CommandError: one has.
         """
         for output in outputs if not (self.again.resume or self.again.fresh) else ():
             if (saved := read_saved(folder_of(output), output)) is not None:
                 raise undecided(output, saved)
 
     def __call__(self, output: Path) -> ResumableWork:
-        """The work on an output; raises CommandError as ``ResumableWork`` does."""
+        """Return the work on an output; raises CommandError as ``ResumableWork`` does."""
         with self._lock:
             work = ResumableWork(output, self._facts, self.again, self._tell, seed=self._seed)
             self._seed = work.seed

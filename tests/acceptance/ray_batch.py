@@ -139,7 +139,7 @@ def main() -> int:
             place.mkdir()
             with started((1, 1)) as cluster:
                 took_s, told = work.run(place, "--ray", cluster.address, "--ray-cpus", "1", kill=cluster.address)
-            again = told.count("what a node was at is done again")
+            again = told.count("a task on a node is repeated")
             note(f"a worker killed: {took_s:.1f} s")
             figures.holds(f"{work.name}: tasks done again after a worker was killed", again == 1, again)
             figures.holds(f"{work.name}: the same pictures although a worker was killed", work.made(place) == work.made(here))

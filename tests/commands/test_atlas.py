@@ -42,7 +42,7 @@ def pictures(folder: Path) -> dict[str, int]:
 def test_classes_become_pictures_thumbnails_and_a_sheet(tmp_path: Path) -> None:
     told = made(tmp_path, "goldfish", "umbrella")
     assert re.search(r"2 classes, 2 iterations at 40x32 each: about \d+ s", told)
-    assert re.search(r"2 classes took \d+ s; \d+ s were foretold", told)
+    assert re.search(r"2 classes took \d+ s; \d+ s were estimated", told)
     assert set(pictures(tmp_path)) == {GOLDFISH, UMBRELLA}
     with Image.open(tmp_path / "pictures" / f"{GOLDFISH}.png") as image:
         assert (image.size, image.format) == ((40, 32), "PNG")
@@ -98,9 +98,15 @@ def test_a_killed_one_goes_on_with_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--iterations", "3"], "was begun with iterations 2, not iterations 3; name another folder, or go on with that"),
-        (["--seed", "2", "--format", "jpg"], "was begun with seed 1, format png, not seed 2, format jpg"),
-        (["--set", "dream.views=[0.7]"], "was begun with settings {'dream.views': [0.6]}, not settings {'dream.views': [0.7]}"),
+        (
+            ["--iterations", "3"],
+            "was started with iterations 2, not iterations 3; name another folder, or use the same options",
+        ),
+        (["--seed", "2", "--format", "jpg"], "was started with seed 1, format png, not seed 2, format jpg"),
+        (
+            ["--set", "dream.views=[0.7]"],
+            "was started with settings {'dream.views': [0.6]}, not settings {'dream.views': [0.7]}",
+        ),
     ],
 )
 def test_a_folder_holds_pictures_of_one_making(tmp_path: Path, words: list[str], says: str) -> None:
@@ -175,7 +181,7 @@ def test_ctrl_c_says_how_far_it_came_and_leaves_a_sheet(tmp_path: Path, monkeypa
     monkeypatch.setattr(AtlasFolder, "put", interrupted)
     answer = call(tmp_path, "goldfish", "umbrella")
     assert answer.exit_code == 130
-    assert "1 of 2 classes are done; the same call goes on from there" in answer.output
+    assert "1 of 2 classes are done; the same call continues" in answer.output
     assert f"{GOLDFISH}.png" in (tmp_path / "index.html").read_text()
     assert list(json.loads((tmp_path / "atlas.json").read_text())["seconds"]) == [GOLDFISH]
 

@@ -83,7 +83,7 @@ def test_hosts_folders_and_room(tmp_path: Path) -> None:
     assert (level, text) == (BLOCKER, f"file: '{folder}' is a folder; name a file in it, such as {folder / 'dream.mp4'}")
     ((level, text),) = looked(kind="file", path=str(tmp_path / "a.mp4"), min_free_mb=10_000_000)
     assert level is WARNING
-    assert text.endswith(f"MB are free in '{tmp_path}'; it begins once there are 10000000")
+    assert text.endswith(f"MB are free in '{tmp_path}'; it starts once there are 10000000")
 
 
 def test_a_camera_without_its_package_can_never_work(monkeypatch: pytest.MonkeyPatch) -> None:

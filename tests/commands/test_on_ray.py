@@ -37,7 +37,7 @@ FAST = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "dream.
 SCRIPT = ["--script", "0 goldfish + umbrella; 0.5 pizza", "--size", "64x36", "--fps", "10", "--seconds", "1.6", "--seed", "3"]
 GOLDFISH, UMBRELLA, PIZZA = "n01443537", "n04507155", "n07873807"
 SMALL = ["--size", "40x32", "--iterations", "3"]
-AGAIN = "what a node was at is done again"
+AGAIN = "a task on a node is repeated"
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def test_a_class_that_fails_three_times_is_told_and_the_others_are_made(
     assert answer.exit_code == 1, answer.output
     assert answer.output.count(AGAIN) == 2
     assert "umbrella: it failed 3 times on the cluster: rain" in answer.output
-    assert answer.output.splitlines()[-1] == "zoomdream: 1 of 3 classes could not be dreamt; the same call tries them again"
+    assert answer.output.splitlines()[-1] == "zoomdream: 1 of 3 classes could not be rendered; the same call tries them again"
     assert set(files(tmp_path / "pictures")) == {f"{GOLDFISH}.png", f"{PIZZA}.png"}
 
 
@@ -163,7 +163,7 @@ def test_ctrl_c_leaves_what_is_done_of_an_atlas(far: list[str], tmp_path: Path, 
         patch.setattr(AtlasFolder, "put", interrupted)
         answer = atlas(tmp_path, *far, "goldfish", "umbrella", "pizza")
     assert answer.exit_code == 130, answer.output
-    assert "1 of 3 classes are done; the same call goes on from there" in answer.output
+    assert "1 of 3 classes are done; the same call continues" in answer.output
     assert "1 of 3 classes are there already" in done(atlas(tmp_path, *far, "goldfish", "umbrella", "pizza"))
     assert len(files(tmp_path / "pictures")) == 3
 
@@ -194,7 +194,7 @@ def test_pictures_strips_and_their_films_are_the_same(
     for where, more in (("here", []), ("there", far)):
         answer = render(photos, *words, "--seed", "1", "-o", tmp_path / where / f"*{ending}", *more)
         assert answer.exit_code == 1, answer.output
-        assert answer.stderr.splitlines()[-1] == "zoomdream: 1 of 3 pictures could not be dreamt"
+        assert answer.stderr.splitlines()[-1] == "zoomdream: 1 of 3 pictures could not be rendered"
         assert "b.png" in answer.stderr
     assert files(tmp_path / "there") == files(tmp_path / "here")
     assert set(files(tmp_path / "here")) == {f"a{ending}", f"c{ending}"}
@@ -233,9 +233,9 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
     assert re.search(r"stopped after \d+ of 16", answer.stderr), answer.stderr
     refused = render("--resume", *words, "-o", output)
     assert refused.exit_code == 2
-    assert "was begun with other --ray" in refused.stderr
+    assert "was started with other --ray" in refused.stderr
     told = done(render("--resume", *words, "-o", output, *far))
-    assert f"going on with '{output}' after" in told
+    assert f"continuing '{output}' after" in told
     assert files(output) == files(tmp_path / "here" / name)
 
 

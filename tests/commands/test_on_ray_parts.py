@@ -67,7 +67,7 @@ def test_joined_every_picture_is_there_once_and_pieces_fade(tmp_path: Path) -> N
 
     found = list(joined(dreamt()))
     assert [each.number for each in found] == list(range(130))
-    levels = [int(each.dreamt.image[0, 0, 0]) for each in found]
+    levels = [int(each.rendered.image[0, 0, 0]) for each in found]
     fade = round(10 * FADE_S)
     assert levels[: 50 - fade + 1] == [0] * (46)
     assert levels[50 - fade : 50] == [0, 20, 40, 60, 80]

@@ -101,7 +101,7 @@ def test_pictures_that_flash_are_told_of(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     answer = call("--video", tmp_path / "in.mkv", "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4")
     assert answer.exit_code == 0
-    assert "of 30 pictures were held back, for they flash" in answer.stderr
+    assert "of 30 pictures were held back because they flash" in answer.stderr
 
 
 def test_a_film_that_was_not_copied_to_its_end_is_told_of(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt
             ["--video", "in.mp4", "--class", "goldfish", "--set", "dream.algorithm=ink"],
             "'dream.algorithm: ink' cannot dream on",
         ),
-        (["--video", "in.mp4", "--class", "goldfish", "--size", "9000x9000"], "--size is 9000x9000; films are dreamt up to"),
+        (["--video", "in.mp4", "--class", "goldfish", "--size", "9000x9000"], "--size is 9000x9000; films are rendered up to"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_one_line(

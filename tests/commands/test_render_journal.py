@@ -128,7 +128,7 @@ def test_a_run_that_went_on_from_a_snapshot_is_replayed_from_there(lived: Lived,
     answer = CliRunner().invoke(app, ["render", "--journal", str(second.path), "-o", str(tmp_path / "again")])
     assert answer.exit_code == 0, answer.output
     if damage:
-        assert "alike, not the same: what it went on from is not there" in answer.output
+        assert "similar, not identical: the snapshot that it continued is missing" in answer.output
         return
     found = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", answer.output)
     assert found is not None
@@ -172,7 +172,7 @@ def test_a_part_after_a_lead_is_alike(replay: Callable[..., tuple[np.ndarray, st
     monkeypatch.setattr("streamer.commands.render_journal.LEAD_S", 1.0)
     part, said = replay("--from", "+5", "--to", "+7")
     assert len(part) == 21
-    assert "alike, not the same: it begins with what was on air" in said
+    assert "similar, not identical: it starts with what was on air" in said
 
 
 def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
@@ -204,7 +204,7 @@ def test_captions_are_drawn_as_they_were(replay: Callable[..., tuple[np.ndarray,
 
 def test_other_settings_are_told(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
     _, said = replay("--to", "+3", "--set", "zoom.speed=1.5", "--seed", "9")
-    assert "alike, not the same: another seed; other settings of zoom" in said
+    assert "similar, not identical: another seed; other settings of zoom" in said
 
 
 def test_what_was_dreamt_when_is_listed(journal: Path) -> None:
@@ -225,7 +225,7 @@ def test_what_was_dreamt_when_is_listed(journal: Path) -> None:
         (["render", "--journal", "{journal}", "--script", "pizza"], "a journal brings its own settings and scenes"),
         (["render", "--script", "pizza", "--from", "1"], "--from, --to and --exact go with --journal FILE"),
         (["render", "--journal", "{journal}", "--from", "soon"], "--from is 'soon'; must be a time of day"),
-        (["render", "--journal", "{journal}", "--to", "+90"], "--to is +90; the run dreamt from"),
+        (["render", "--journal", "{journal}", "--to", "+90"], "--to is +90; the run lasted from"),
         (["render", "--journal", "{journal}", "--size", "9"], "--size is '9'; must be WIDTHxHEIGHT"),
         (["render", "--journal", "{journal}", "--set", "video.fps=0"], "--set video.fps=0: 'video.fps' is 0; must be"),
         (["journal", "nowhere"], "there is no journal 'nowhere'"),

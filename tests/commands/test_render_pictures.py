@@ -110,7 +110,7 @@ def test_many_pictures_are_dreamt_and_a_broken_one_is_told_of(photo: Path, tmp_p
     assert answer.exit_code == 1
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
     assert "a.png" in answer.stderr
-    assert answer.stderr.splitlines()[-1] == "zoomdream: 1 of 3 pictures could not be dreamt"
+    assert answer.stderr.splitlines()[-1] == "zoomdream: 1 of 3 pictures could not be rendered"
 
 
 def test_it_says_beforehand_what_it_takes(photo: Path, tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_what_does_not_fit_into_memory_is_refused(photo: Path, tmp_path: Path, m
         (["photo.jpg", "--guide", "none.jpg"], "'guide \"none.jpg\"': there is no picture 'none.jpg'"),
         (["--image", "none.jpg", "--class", "goldfish"], "there is no picture 'none.jpg'"),
         (["photo.jpg", "--class", "goldfish", "-o", "a.xyz"], "'a.xyz': a picture becomes .png, .jpg, .webp, .avif, .gif"),
-        (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),
+        (["photo.jpg", "--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are rendered up to"),
         (["photo.jpg", "--class", "goldfish", "--size", "8x8"], "--size is 8x8; there is nothing to dream on in"),
-        (["--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are dreamt up to"),
+        (["--class", "goldfish", "--size", "9000x4320"], "--size is 9000x4320; pictures are rendered up to"),
         (["--class", "goldfish", "--size", "5x90"], "--size is 5x90; there is nothing to dream on in"),
         (["photo.jpg", "--class", "goldfish", "--progress", "-o", "a.gif"], "'a.gif': a strip is a picture; name a .png"),
         (["photo.jpg", "--class", "goldfish", "--script", "goldfish"], "say what to dream either with --script, or"),

@@ -104,14 +104,14 @@ def test_what_is_stopped_goes_on_to_the_same_pictures(
     assert answer.exit_code == 130, answer.output
     last = answer.stderr.splitlines()[-1]
     assert last.startswith("zoomdream: stopped after 5 of ")
-    assert last.endswith("is what there is so far; the same call with --resume goes on")
+    assert last.endswith("has the finished part; the same call with --resume continues")
     assert not stopped.exists()
     (so_far,) = [path for path in (tmp_path / "stopped" / f"{name}.unfinished").iterdir() if path.stem in ("so_far", "whole")]
     assert so_far.is_dir() or so_far.stat().st_size > 0
     answer = call("--resume", "-o", stopped, *words)
     assert answer.exit_code == 0, answer.output
     assert "(seed 3)" in answer.stdout
-    assert f"going on with '{stopped}' after 5" in answer.stderr
+    assert f"continuing '{stopped}' after 5" in answer.stderr
     assert contents(stopped) == contents(whole)
     assert [path.name for path in stopped.parent.iterdir()] == [name]
 
@@ -148,7 +148,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_with_others(
     answer = call("-o", output, *SCRIPT)
     assert answer.exit_code == 2
     assert answer.stderr.splitlines()[-1] == (
-        f"zoomdream: '{output}' was begun before and got to 2 of 16: --resume goes on, --fresh begins anew"
+        f"zoomdream: '{output}' was started before and got to 2 of 16: --resume continues, --fresh starts over"
     )
     for words, unlike in (
         (["--set", "dream.step=4"], "--overrides, settings of dream"),
@@ -156,7 +156,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_with_others(
     ):
         answer = call("--resume", "-o", output, *SCRIPT, *words)
         assert answer.exit_code == 2
-        assert f"'{output}' was begun with other {unlike}: call it as then" in answer.stderr
+        assert f"'{output}' was started with other {unlike}: use those again" in answer.stderr
     answer = call("--fresh", "-o", output, *SCRIPT)  # stops again, at the same picture
     assert answer.exit_code == 130
     state = tmp_path / "a.png.unfinished" / "state"

@@ -71,7 +71,7 @@ def test_a_line_that_asks_for_nothing_is_refused(line: str) -> None:
     ("position", "eta_s", "note", "says"),
     [
         (1, 20.4, "", "volcano + bubble: next, in about 20 s"),
-        (1, 0.0, "", "volcano + bubble: next, at once"),
+        (1, 0.0, "", "volcano + bubble: next, immediately"),
         (3, 125.0, "", "volcano + bubble: number 3 in line, in about 2 min"),
         (1, 7200.0, "read 'vulcano' as volcano", "volcano + bubble: next, in about 2.0 h (read 'vulcano' as volcano)"),
     ],

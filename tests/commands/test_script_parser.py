@@ -58,7 +58,7 @@ def test_what_is_guessed_or_left_out_is_logged_once_the_network_is_there(caplog:
             "for example '12 pizza' or '1:05 pizza'",
         ),
         ("0 volcano; 12", "script, character 12, '12': says when but not what to dream; write for example '12 pizza'"),
-        ("5 volcano", "script, character 1, '5 volcano': the first subject has to begin at 0, not at 5 s"),
+        ("5 volcano", "script, character 1, '5 volcano': the first subject must start at 0, not at 5 s"),
         (
             "0 volcano; 9 pizza; 9 bubble",
             "script, character 21, '9 bubble': begins at 9 s, not after the one before it (9 s)",

@@ -121,7 +121,7 @@ def test_a_name_that_is_no_text_is_told_on_any_terminal(tmp_path: Path) -> None:
     [
         (["--video", "a.mp4", "--fit", "cover"], "--fit is 'cover'; must be crop, pad or stretch"),
         (["a.png", "--fit", "pad"], "--fit goes with --size: without one, a picture keeps its own shape"),
-        (["--size", "64x48", "--fit", "pad"], "--fit goes with a picture or a film; this begins with noise, of any shape"),
+        (["--size", "64x48", "--fit", "pad"], "--fit goes with a picture or a film; this starts from noise, of any shape"),
         (["a.png", "--track", "1"], "--track goes with a film, not with a picture"),
         (["--video", "a.mp4", "--track", "2"], "the film 'a.mp4' has no video track 2; it has 1 (64x48)"),
     ],
@@ -146,7 +146,7 @@ def test_a_script_takes_it_with_a_picture_only(tmp_path: Path) -> None:
     answer = runner.invoke(app, ["render", *words, *script])
     assert (answer.exit_code, answer.stderr.splitlines()[-1]) == (
         2,
-        "zoomdream: --fit goes with a picture or a film; this begins with noise, of any shape",
+        "zoomdream: --fit goes with a picture or a film; this starts from noise, of any shape",
     )
     answer = runner.invoke(app, ["render", *words, *script, "--image", str(tmp_path / "a.png"), "--set", "dream.step=0.1"])
     assert answer.exit_code == 0, answer.output

@@ -54,9 +54,9 @@ def test_a_time_of_day_is_the_first_that_comes_later():
         ("2026-13-41 12:00", "--from is '2026-13-41 12:00'; there is no such day"),
         (
             "12:00",
-            "--from is 12:00; the run dreamt from 2026-11-21 20:15:12 to 2026-11-22 04:15:03 (+0:00:09 to +8:00:00)",
+            "--from is 12:00; the run lasted from 2026-11-21 20:15:12 to 2026-11-22 04:15:03 (+0:00:09 to +8:00:00)",
         ),
-        ("+9:00:00", "--from is +9:00:00; the run dreamt from"),
+        ("+9:00:00", "--from is +9:00:00; the run lasted from"),
     ],
 )
 def test_others_are_refused(text, says):

@@ -87,6 +87,6 @@ def test_the_command_line_dreams_on_all_or_says_that_it_does_not(tmp_path: Path)
         assert float(video.duration * video.time_base) == pytest.approx(0.75, abs=0.01)
     answer = CliRunner().invoke(app, ["render", str(film), *words, str(tmp_path / "out.webp")])
     assert answer.exit_code == 0, answer.output
-    assert f"'{film}' is an animation of 3 pictures, the first of which is dreamt on; --video takes all" in answer.stderr
+    assert f"'{film}' is an animation of 3 pictures, of which only the first is used; render film uses all" in answer.stderr
     with Image.open(tmp_path / "out.webp") as image:
         assert (image.format, np.asarray(image).shape) == ("WEBP", (48, 64, 3))

@@ -1,6 +1,6 @@
-"""Renders and atlases whose dreams are dreamt on the nodes of a Ray cluster.
+"""Renders and atlases on the nodes of a Ray cluster.
 
-Everything is read and written here: what a node needs is sent to it, and what it dreamt comes back. A node reads nothing but
-weights. The commands work with stand-ins for the sessions of ``streamer.dream.sessions``, which ask nodes for stretches of the
-work; a stretch is a task, and one whose node or worker dies is done again.
+All files are read and written here: a node gets what it needs and sends pixels back. It opens no files except weights. The
+commands use counterparts of ``streamer.dream.sessions`` that request stretches of the work from nodes. A stretch is a task; if
+its node or worker dies, it is repeated.
 """

@@ -1,4 +1,4 @@
-"""Several jobs of one command, each waiting for its tasks in a thread."""
+"""Runs several jobs of one command in parallel, each waiting for its tasks in a thread."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def at_once(
     spare: int = 0,
     ends: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[Job, Future[Done]], None, None]:
-    """Do jobs, as many at a time as the crew has room for, and give each when it is done, in whatever order that is.
+    """Do jobs, as many in parallel as the nodes have room for; yield each when it is finished, in any order.
 
     Args:
-        work: done in a thread; what it raises is in the future.
-        spare: jobs begun beyond that, so that nobody waits for the next.
-        ends: asked from time to time; no further job is begun once it says so.
+        work: Runs in a thread; the future has its result or exception.
+        spare: Jobs started beyond the nodes' room, so that no node waits for the next.
+        ends: Polled; no more jobs start once it returns True.
     """
     left, at_work = list(reversed(jobs)), dict[Future[Done], Job]()
     with ThreadPoolExecutor(max(1, node_pool.at_once + spare), thread_name_prefix="ray") as pool:

@@ -1,6 +1,6 @@
-"""What runs on a node: a stretch of a dream, from where the stretch before it ended.
+"""The tasks that run on a node: each renders a stretch, from where the one before it ended.
 
-A node keeps the networks it has loaded for the tasks to come. It is told all it needs, and opens no file but weights.
+A node keeps loaded networks for later tasks. It gets everything it needs, and opens no files except weights.
 """
 
 from __future__ import annotations
@@ -32,39 +32,39 @@ from streamer.saved_state import unpack
 T = TypeVar("T")
 
 KEPT = 2
-"""Setups whose networks are kept."""
+"""Number of setups whose networks are kept."""
 PART = "dream"
-"""The name of what is written down of a dream between two stretches."""
+"""The name of the dream in the state saved between two stretches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What tasks of one command have in common. Of two with the same settings and threads one has what the other needs."""
+    """What all tasks of a command share. Setups with equal settings and threads can use each other's networks."""
 
     settings: str
-    """What the dream depends on, as JSON; no file is named in it."""
+    """The settings that the pixels depend on, as JSON; it names no files."""
     threads: int
-    """To compute with on a CPU."""
+    """Threads to compute with on a CPU."""
     parcels: tuple[WeightsFile, ...] = field(compare=False)
     guides: tuple[tuple[str, tuple[Any]], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Introduced:
-    """What a node that was asked first is about to dream with, for the others to do the same."""
+    """What the first node renders with, so that the others do the same."""
 
     names: tuple[str, ...]
     network: str
     wnids: tuple[str, ...]
     layers: tuple[LayerEntry, ...]
     trained_px: int
-    """Of its first network."""
+    """Size of the pictures that the first network was trained on."""
     precision: str
     layout: str
     device: str
     machine: str
     size: tuple[int, int]
-    """(height, width) of the canvas, as the settings say."""
+    """(height, width) of the canvas, from the settings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,21 +73,21 @@ class Stretch(Generic[T]):
 
     items: tuple[T, ...]
     state: bytes | None
-    """Where it ended, for the next one; None where there is none."""
+    """The state at the end, for the next stretch; None if there is none."""
     seconds: float
-    """That it took, without what comes once."""
+    """How long it took, without one-time set-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptPlan:
-    """A script to dream."""
+    """A script to render."""
 
     scenes: tuple[Scene, ...]
     starts_s: tuple[float, ...]
     seed: int
 
     def scene_at(self, time_s: float) -> Scene:
-        """What is to be dreamt at a second of the video."""
+        """Return the scene at a second of the video."""
         return [scene for scene, start_s in zip(self.scenes, self.starts_s, strict=True) if start_s <= time_s or start_s == 0][
             -1
         ]
@@ -95,18 +95,18 @@ class ScriptPlan:
 
 @dataclass(frozen=True, slots=True)
 class StillPlan:
-    """A picture to dream on."""
+    """A picture to render."""
 
     scene: Scene
     plan: Plan
     seed: int
     shown: Collection[int] | None
-    """The iterations whose pictures are wanted; None for all."""
+    """The iterations whose pictures are returned; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmPlan:
-    """A film to dream on, with so many steps for each picture of (height, width)."""
+    """A film to render, with ``steps`` for each picture of (height, width)."""
 
     size: tuple[int, int]
     scene: Scene
@@ -116,20 +116,20 @@ class FilmPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A picture after some iterations; None where nobody looks at it."""
+    """A picture after some iterations; None if it is not shown."""
 
     iteration: int
     image: np.ndarray | None
 
 
 def wake() -> None:
-    """Nothing but what comes with it: a process is started, and all that is imported here is."""
+    """Do nothing: the task starts a process and imports this module."""
 
 
 def introduce(setup: Setup) -> Introduced:
-    """Load the networks and tell what they are."""
+    """Load the networks and return what they are."""
     with _at_work(setup):
-        dream = OfflineDream(config_of(setup))  # not kept: those to come are told what it found
+        dream = OfflineDream(config_of(setup))  # not kept, since later setups name what this one found
         first = dream.ensemble.first
         return Introduced(
             dream.ensemble.names,
@@ -146,25 +146,25 @@ def introduce(setup: Setup) -> Introduced:
 
 
 def try_still(setup: Setup, scene: Scene, plan: Plan, trial: bool) -> Estimate:
-    """What a picture will take on this node."""
+    """Estimate the time and memory of a picture on this node."""
     with _at_work(setup):
         return _stills(setup).estimate(scene, plan, trial=trial)
 
 
 def try_film(setup: Setup, scene: Scene, first: SourcePicture, steps: int, trial: bool) -> Estimate:
-    """What a film's picture will take on this node."""
+    """Estimate the time and memory of a film's picture on this node."""
     with _at_work(setup):
         return _films(setup).estimate(scene, _own(first), steps, trial=trial)
 
 
 def try_script(setup: Setup, scene: Scene, trial: bool) -> Estimate:
-    """What a keyframe will take on this node."""
+    """Estimate the time and memory of a keyframe on this node."""
     with _at_work(setup):
         return _scripts(setup).estimate(scene, trial=trial)
 
 
 def dream_still(setup: Setup, spec: StillPlan, picture: np.ndarray, state: bytes | None, count: int) -> Stretch[Shown]:
-    """Take some more iterations of a picture (H, W, 3) uint8; fewer where it is done before."""
+    """Render ``count`` more iterations of a picture, (H, W, 3) uint8, or up to its end."""
     with _at_work(setup):
         stages = _stills(setup).dream(np.array(picture), spec.scene, spec.plan, spec.seed)
         _go_on(stages, state)
@@ -182,7 +182,7 @@ def dream_still(setup: Setup, spec: StillPlan, picture: np.ndarray, state: bytes
 def dream_script(
     setup: Setup, spec: ScriptPlan, start: np.ndarray | None, state: bytes | None, count: int
 ) -> Stretch[Keyframe]:
-    """Dream some more keyframes."""
+    """Render ``count`` more keyframes."""
     with _at_work(setup):
         keyframes = _scripts(setup).keyframes(spec.scene_at, spec.seed, None if start is None else np.array(start))
         _go_on(keyframes, state)
@@ -191,7 +191,7 @@ def dream_script(
 
 
 def dream_film(setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], state: bytes | None) -> Stretch[DreamtPicture]:
-    """Dream on some more pictures of a film."""
+    """Render some more pictures of a film."""
     with _at_work(setup):
         run = _films(setup).begin(spec.size, spec.scene, spec.steps, spec.seed)
         _go_on(run, state)
@@ -200,7 +200,7 @@ def dream_film(setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], 
 
 
 def dream_whole(setup: Setup, scene: Scene, plan: Plan, seed: int, picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """Dream a picture to its end: what came of it, (H, W, 3) uint8, and the seconds that it took."""
+    """Render a picture to its end; return it, (H, W, 3) uint8, and the seconds it took."""
     with _at_work(setup):
         begun_s = time.perf_counter()
         for stage in _stills(setup).dream(picture, scene, plan, seed):
@@ -211,14 +211,14 @@ def dream_whole(setup: Setup, scene: Scene, plan: Plan, seed: int, picture: np.n
 
 @contextlib.contextmanager
 def _at_work(setup: Setup) -> Iterator[None]:
-    """Compute as all nodes do, with the pictures at hand that were sent."""
+    """Compute repeatably, with the guide pictures that were sent."""
     make_torch_repeatable(setup.threads)
     with guides_from(pictures(setup.guides)):
         yield
 
 
 def config_of(setup: Setup) -> Config:
-    """The settings on this node, with the weights that were sent."""
+    """Return the settings on this node, with the weights that were sent."""
     settings = json.loads(setup.settings)
     settings["network"]["weights"] = received(setup.parcels)
     return Config.model_validate_json(json.dumps(settings, default=str))
@@ -250,5 +250,5 @@ def _stretch(items: Sequence[T], dream: object | None, begun_s: float) -> Stretc
 
 
 def _own(picture: SourcePicture) -> SourcePicture:
-    """The same in memory of its own: what is sent cannot be written to, which torch warns of."""
+    """Return a copy of a picture: received arrays are read-only, and torch warns about those."""
     return replace(picture, image=np.array(picture.image))

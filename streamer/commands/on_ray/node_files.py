@@ -1,6 +1,6 @@
-"""What a node needs and may not have: weights, which it keeps, and pictures to be alike, which it does not.
+"""Sends files that a node may lack: weights, which it keeps, and guide pictures, which it does not.
 
-Each parcel is sent when a node asks for it, which one that has the weights in its own cache does not.
+A file is only sent when a node asks for it; a node with the weights in its cache does not ask.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from streamer.dream.sources.picture import read_image
 from streamer.messages.scenes import Scene
 
 SENT = "sent"
-"""Prefix of files in a node's cache that hold weights which the settings name a file for."""
+"""Prefix of files in a node's cache with weights from a file that the settings name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightsFile:
-    """A file of weights."""
+    """A weights file."""
 
     network: str
-    """Whose they are; empty where the settings name one file, for whichever network it is."""
+    """The network; empty if the settings name one file for the only network."""
     file: str
-    """Its name in a cache. The checksum in it is compared when it is read."""
+    """The name in a cache. It contains a checksum, which is verified on reading."""
     given: bool
-    """Whether the settings name it; else it is what would be downloaded."""
+    """Whether the settings name the file; otherwise it is the one that would be downloaded."""
     content: tuple[Any]
-    """What stands for its bytes, as an array. In a tuple: a task is only brought what stands there by itself."""
+    """Ray's reference to its bytes, an array. In a tuple, because Ray resolves bare references before a task starts."""
 
 
 def dream_settings(config: Config, device: str) -> dict[str, Any]:
-    """What of the settings a node needs, as JSON has it: what a dream depends on, and no file or address."""
-    told = config.model_dump(mode="json", include=set(SETTINGS))
-    told["device"] = device
-    told["network"]["weights"] = None
-    told["source"].update(kind="noise", path=None)  # what it begins with is sent, and what it rides on
-    return told
+    """Return the settings that a node needs, ready for JSON: those that the pixels depend on, without files or addresses."""
+    needed = config.model_dump(mode="json", include=set(SETTINGS))
+    needed["device"] = device
+    needed["network"]["weights"] = None
+    needed["source"].update(kind="noise", path=None)  # pictures are sent as pixels
+    return needed
 
 
 def weights(config: Config, node_pool: NodePool) -> tuple[WeightsFile, ...]:
-    """The weights that are here, of those that the settings ask for; nothing is downloaded.
+    """Return the weights that the settings name and this machine has; nothing is downloaded.
 
     Raises:
         NetworkError: a file that the settings name cannot be read.
@@ -70,10 +70,10 @@ def weights(config: Config, node_pool: NodePool) -> tuple[WeightsFile, ...]:
 
 
 def received(parcels: tuple[WeightsFile, ...]) -> Path | dict[str, Path] | None:
-    """On a node: take what is not there, and put it into its cache.
+    """Save missing weights in the cache; runs on a node.
 
     Returns:
-        What ``network.weights`` is to be there.
+        The value of ``network.weights`` for this node.
 
     Raises:
         NetworkError: the cache cannot be written.
@@ -91,7 +91,7 @@ def received(parcels: tuple[WeightsFile, ...]) -> Path | dict[str, Path] | None:
 
 
 def sent_guides(scenes: tuple[Scene, ...], node_pool: NodePool) -> tuple[tuple[str, tuple[Any]], ...]:
-    """The pictures whose likeness some scenes ask for, by the path that the scenes name, each as what stands for it.
+    """Return references to the guide pictures of some scenes, by their paths.
 
     Raises:
         SourceError: one cannot be read.
@@ -101,12 +101,12 @@ def sent_guides(scenes: tuple[Scene, ...], node_pool: NodePool) -> tuple[tuple[s
 
 
 def pictures(sent: tuple[tuple[str, tuple[Any]], ...]) -> dict[str, np.ndarray]:
-    """On a node: the guides, by path."""
+    """Return the guide pictures by path; runs on a node."""
     return {name: np.array(fetched(content)) for name, (content,) in sent}
 
 
 def _at_hand(name: str) -> Path | None:
-    """The file that holds a network's weights in a cache of this machine; None where it is in none, or comes along anyway."""
+    """Return the file with a network's weights in a cache of this machine; None if there is none, or it is included."""
     if name not in ARCHITECTURES:
         return None
     architecture = ARCHITECTURES[name]
@@ -133,7 +133,7 @@ def _bytes(file: Path) -> np.ndarray:
 
 
 def _keep(place: Path, parcel: WeightsFile) -> None:
-    """Write a parcel, whole; several workers of a node may do so at once."""
+    """Save weights atomically; several workers of a node may do so at the same time."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place, memoryview(fetched(parcel.content[0])), alone=False)

@@ -1,4 +1,4 @@
-"""The nodes of a cluster at work for one command: tasks are given to them, waited for, and given again where one is lost."""
+"""The nodes that work for one command: submits tasks, waits for them, and repeats the lost ones."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LOOK_S, SETTLE_S = 0.2, 5.0
-"""Seconds between two looks whether a task is done, or work is to end; and until everybody has looked."""
+"""Seconds between checks whether a task is finished or work should end; and until all waiting threads have checked."""
 TRIES = 3
-"""Times that a task may fail by itself, or take its worker with it."""
+"""How many times a task may fail by itself, or with its worker."""
 LOSSES = 20
-"""Times that it may be lost with a node, which is no fault of its own."""
+"""How many times a task may be lost with its node, which is not its fault."""
 FINAL = (DreamError, SourceError, DeviceError, CommandError)
-"""Failures that come again however often it is tried."""
+"""Failures that a retry cannot cure."""
 
 
 class WorkStopped(Exception):
-    """The work is to end."""
+    """The work should end."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResources:
-    """What each task gets of a node."""
+    """The resources of each task on a node."""
 
     cpus: int
-    """And as many threads, where it dreams on a CPU."""
+    """CPUs, and as many threads if it renders on a CPU."""
     gpus: float
 
     @property
     def options(self) -> dict[str, float]:
-        """It as options of a task or an actor."""
+        """The resources as options of a Ray task or actor."""
         return {"num_cpus": self.cpus, "num_gpus": self.gpus}
 
     def __str__(self) -> str:
@@ -55,13 +55,13 @@ class TaskResources:
 
 
 class NodePool:
-    """Nodes that do tasks. Thread-safe."""
+    """The nodes that do tasks. Thread-safe."""
 
     def __init__(self, cluster: Cluster, share: TaskResources, at_once: int, tell: Tell, *, tiles: bool = False) -> None:
         self.share, self.at_once = share, at_once
-        """How many tasks run at a time."""
+        """``share`` is what each task gets, ``at_once`` how many run in parallel."""
         self.tiles = tiles
-        """Whether tasks are tiles of what is dreamt here."""
+        """Whether tasks are tiles of a picture that is rendered here."""
         self.tell = tell
         self.cluster = cluster
         self._stopped = threading.Event()
@@ -73,29 +73,29 @@ class NodePool:
 
     @property
     def device(self) -> str:
-        """Where its tasks dream: ``cpu`` or ``cuda``."""
+        """Where tasks compute: ``cpu`` or ``cuda``."""
         return "cuda" if self.share.gpus else "cpu"
 
     def put(self, value: object) -> Any:
-        """Send something that several tasks share, once to each node; gives what stands for it among a task's arguments."""
+        """Send a value that several tasks share, once to each node; return a reference for a task's arguments."""
         return self.cluster.ray.put(value)
 
     def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> NodeTask[T]:
-        """Give a task to whichever node has room: a function of a module, for nodes import it by its name."""
+        """Submit a task to any node with room. ``work`` is a module-level function, since nodes import it by name."""
         return NodeTask(self, work, args, kwargs)
 
     def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same, waited for; raises as ``NodeTask.result`` does."""
+        """Submit a task and wait for it; raises as ``NodeTask.result`` does."""
         return self.begin(work, *args, **kwargs).result()
 
     def check(self) -> None:
-        """See whether work is to end; raises Stopped."""
+        """Raise WorkStopped if work should end."""
         if self._stopped.is_set():
             raise WorkStopped
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Somebody waits for a task within."""
+        """Count a thread that waits for a task within this context."""
         with self._lock:
             self._waiting += 1
         try:
@@ -106,21 +106,21 @@ class NodePool:
                 self._nobody_waits.notify_all()
 
     def stop(self) -> None:
-        """End all tasks; whoever waits for one hears of it."""
+        """End all tasks, and wake those who wait for one."""
         self._stopped.set()
         with self._lock:
             given, self._given = self._given, set()
         for reference in given:
-            with contextlib.suppress(Exception):  # it has ended meanwhile, or the cluster has
+            with contextlib.suppress(Exception):  # the task or the cluster has ended meanwhile
                 self.cluster.ray.cancel(reference)
 
     def settle(self) -> None:
-        """Wait until nobody waits any more: they must not be at it when the connection ends."""
+        """Wait until no thread waits for a task, as the connection must not close before."""
         with self._nobody_waits:
             self._nobody_waits.wait_for(lambda: not self._waiting, SETTLE_S)
 
     def give(self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Give a task; what stands for its result."""
+        """Submit a task; return the reference to its result."""
         self.check()
         with self._lock:
             if work not in self._tasks:
@@ -130,18 +130,18 @@ class NodePool:
         return reference
 
     def actor(self, kind: type, *args: Any) -> Any:
-        """Have an object of a class live on whichever node has room, until work ends."""
+        """Create an actor of a class on any node with room; it lives until work ends."""
         self.check()
         return self.cluster.ray.remote(kind).options(max_restarts=0, **self.share.options).remote(*args)
 
     def forget(self, reference: Any) -> None:
-        """A task has ended."""
+        """Forget a task that has ended."""
         with self._lock:
             self._given.discard(reference)
 
 
 class NodeTask(Generic[T]):
-    """A task at work."""
+    """A running task."""
 
     def __init__(self, node_pool: NodePool, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._node_pool, self._work, self._args, self._kwargs = node_pool, work, args, kwargs
@@ -149,12 +149,12 @@ class NodeTask(Generic[T]):
         self._reference = node_pool.give(work, args, kwargs)
 
     def result(self) -> T:
-        """What comes of it, waited for.
+        """Wait for the task and return its result.
 
         Raises:
-            CommandError: it failed as often as it may.
-            DreamError, SourceError, DeviceError: as the work does.
-            WorkStopped: all work is to end.
+            CommandError: it failed too many times.
+            DreamError, SourceError, DeviceError: raised by the work itself.
+            WorkStopped: all work should end.
         """
         with self._node_pool.waiting():
             while True:
@@ -162,7 +162,7 @@ class NodeTask(Generic[T]):
                     return found[0]
 
     def _look(self) -> tuple[T] | None:
-        """What has come of it; None where it is at work still, or again."""
+        """Return the result; None while the task runs, or runs again."""
         ray = self._node_pool.cluster.ray
         try:
             done, _ = ray.wait([self._reference], timeout=LOOK_S)
@@ -188,24 +188,24 @@ class NodeTask(Generic[T]):
         return (found,)
 
     def _again(self, error: BaseException, *, own: bool) -> None:
-        """Give it once more, unless that was done often enough."""
+        """Submit the task again, unless it failed too many times."""
         self._node_pool.forget(self._reference)
         self._failed, self._lost = self._failed + own, self._lost + (not own)
         if self._failed >= TRIES or self._lost >= LOSSES:
             raise CommandError(f"it failed {self._failed + self._lost} times on the cluster: {one_line(error)}") from error
-        self._node_pool.tell(f"what a node was at is done again: {one_line(error)}")
+        self._node_pool.tell(f"a task on a node is repeated: {one_line(error)}")
         self._reference = self._node_pool.give(self._work, self._args, self._kwargs)
 
 
 @contextlib.contextmanager
 def open_node_pool(call: RayCall | None, config: Config, tell: Tell, *, gpus: float = 1.0) -> Iterator[NodePool | None]:
-    """The crew that a call asks for, for as long as the block lasts; None where it asks for none.
+    """Open the node pool that a call names, for the duration of the block; None if it names none.
 
     Args:
-        gpus: of each task, where the call leaves it open and there are some.
+        gpus: GPUs per task, if the call does not say and the cluster has any.
 
     Raises:
-        ClusterError: there is no such cluster, or its nodes are of no use.
+        ClusterError: there is no such cluster, or its nodes cannot be used.
     """
     if call is None:
         yield None
@@ -236,7 +236,7 @@ def open_node_pool(call: RayCall | None, config: Config, tell: Tell, *, gpus: fl
 
 
 def share_of(call: RayCall, config: Config, nodes: tuple[Node, ...], gpus: float, tell: Tell) -> TaskResources:
-    """What each task gets: as the call says, else what suits, and on CPUs what gives the pixels that would come about here."""
+    """Return each task's resources: the call's, else defaults, which on CPUs give the same pixels as here."""
     alive = [node for node in nodes if node.alive]
     wanted = call.gpus
     if wanted is None:
@@ -244,7 +244,7 @@ def share_of(call: RayCall, config: Config, nodes: tuple[Node, ...], gpus: float
     if config.device == "cuda" and not wanted:
         raise ClusterError(f"'device' is cuda, and no node of '{call.address}' has a GPU; take --set device=cpu")
     if config.device == "cpu" and wanted:
-        raise ClusterError("'device' is cpu, and --ray-gpus asks for GPUs; take one of the two")
+        raise ClusterError("'device' is cpu, and --ray-gpus asks for GPUs; use one of the two")
     if call.cpus is not None:
         return TaskResources(call.cpus, wanted)
     if wanted:
@@ -256,5 +256,5 @@ def share_of(call: RayCall, config: Config, nodes: tuple[Node, ...], gpus: float
 
 
 def _tasks(node: Node, share: TaskResources) -> int:
-    """How many tasks a node has room for at once."""
+    """Return how many tasks a node has room for."""
     return int(min(node.cpus // share.cpus, node.gpus // share.gpus if share.gpus else node.cpus))

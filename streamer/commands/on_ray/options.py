@@ -1,4 +1,4 @@
-"""What a call says of the cluster that is to do its work."""
+"""The options that name a cluster to render on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AddressOption = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Dream on the nodes of a cluster: auto, HOST:PORT or ray://HOST:10001. docs/ray.md.",
+        help="Render on the nodes of a cluster: auto, HOST:PORT or ray://HOST:10001. docs/ray.md.",
         rich_help_panel=ON_RAY,
     ),
 ]
@@ -26,7 +26,7 @@ GpusOption = Annotated[
         min=0,
         max=8,
         metavar="N",
-        help="GPUs of each task, also a part of one; 0.25 for pictures and classes, else 1, or 0 where there are none.",
+        help="GPUs per task, or a fraction of one; default: 0.25 for pictures and classes, else 1, or 0 if there are none.",
         rich_help_panel=ON_RAY,
     ),
 ]
@@ -37,7 +37,7 @@ CpusOption = Annotated[
         min=1,
         max=1024,
         metavar="N",
-        help="CPUs and threads of each task; as many as would be used here, for the same pixels.",
+        help="CPUs and threads per task; default: as many as here, for the same pixels.",
         rich_help_panel=ON_RAY,
     ),
 ]
@@ -48,7 +48,7 @@ SegmentOption = Annotated[
         min=0.5,
         max=86_400,
         metavar="SECONDS",
-        help="Dream a film in pieces of that length at once, cross-faded; alike, not the same.",
+        help="Render a film in parallel segments of this length, cross-faded; similar, not identical.",
         rich_help_panel=ON_RAY,
     ),
 ]
@@ -56,7 +56,7 @@ TilesOption = Annotated[
     bool,
     typer.Option(
         "--ray-tiles",
-        help="Dream one large picture on several nodes, tile by tile of each step; on a fast network.",
+        help="Render one large picture on several nodes, by the tiles of each step; needs a fast network.",
         rich_help_panel=ON_RAY,
     ),
 ]
@@ -68,21 +68,21 @@ class RayCall:
 
     address: str
     gpus: float | None = None
-    """Of each task; None for what suits."""
+    """GPUs per task; None for the default of the kind of render."""
     cpus: int | None = None
-    """Likewise, and threads."""
+    """CPUs and threads per task; None for as many as here."""
     segment_s: float | None = None
-    """Length of a film's pieces; None for a film in one."""
+    """Length of a film's segments; None for no segments."""
     tiles: bool = False
 
 
 def ray_call(
     address: str, gpus: float | None, cpus: int | None, segment_s: float | None = None, tiles: bool = False
 ) -> RayCall | None:
-    """The options together; None where no cluster is named.
+    """Combine the options; return None if no cluster is named.
 
     Raises:
-        ValueError: one of them goes with ``--ray``, which is not given; its message says so.
+        ValueError: an option needs ``--ray``, which is missing; the message says which.
     """
     if not address:
         given = {

@@ -1,4 +1,4 @@
-"""The classes of an atlas, dreamt on nodes: each is a task."""
+"""Renders the classes of an atlas on nodes, each as a task."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def make_classes(
     console: Console,
     announce: Callable[[str], None],
 ) -> tuple[float, float, int]:
-    """Dream classes into a folder, as many at a time as there are nodes for.
+    """Render classes into a folder, as many in parallel as the nodes have room for.
 
     Returns:
-        The seconds that it took, those that were foretold once some were done, and how many classes failed.
+        The seconds it took, the seconds estimated after the first classes, and how many classes failed.
     """
     node_pool, begun_s = dream.node_pool, time.monotonic()
     setup, source = dream.setup(scene_of(missing[0])), None if work.source is None else node_pool.put(work.begins_with(0))

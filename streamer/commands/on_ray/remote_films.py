@@ -1,4 +1,4 @@
-"""Films dreamt on nodes: in one, stretch by stretch, or in pieces at the same time."""
+"""Renders films on nodes: one stretch after the other, or in parallel segments."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from streamer.messages.scenes import Scene
 
 
 class RemoteFilms(RemoteNetworks):
-    """Dreams films; as ``FilmDream`` here."""
+    """Renders films on nodes; see ``FilmDream``."""
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the dream on a film of that size."""
+        """Return (height, width) of the canvas for a film's size."""
         return film_canvas(self.config, size, self.device)
 
     def estimate(self, scene: Scene, first: SourcePicture, steps: int, *, trial: bool = True) -> Estimate:
-        """What dreaming one picture will take on a node."""
+        """Estimate the time and memory of one picture on a node."""
         return self.node_pool.call(node.try_film, self.with_guides(scene), scene, first, steps, trial)
 
     def begin(self, size: tuple[int, int], scene: Scene, steps: int, seed: int) -> RemoteFilmRun:
-        """Set out on a film of pictures of (height, width), with so many steps for each."""
+        """Start a film with pictures of (height, width) and ``steps`` for each."""
         setup, spec = self.with_guides(scene), FilmPlan(size, scene, steps, seed)
 
         def shown(pictures: Iterator[SourcePicture]) -> Stretches[DreamtPicture]:
@@ -46,7 +46,7 @@ class RemoteFilms(RemoteNetworks):
     def begin_pieces(
         self, size: tuple[int, int], scene: Scene, steps: int, seed: int, piece_s: float, work: ResumableWork
     ) -> RemoteSegments:
-        """The same in pieces of so many seconds."""
+        """Start a film in segments of ``piece_s`` seconds."""
 
         def ride(pictures: Iterator[SourcePicture]) -> Iterator[DreamtPicture]:
             return self.begin(size, scene, steps, seed).over(pictures)
@@ -55,7 +55,7 @@ class RemoteFilms(RemoteNetworks):
 
 
 class RemoteFilmRun:
-    """A film being dreamt; as ``FilmRun`` here."""
+    """A film being rendered on nodes; see ``FilmRun``."""
 
     CHANGES = ("_shown",)
 
@@ -67,13 +67,13 @@ class RemoteFilmRun:
         yield from self._pictures  # those that are given once it is known what is done
 
     def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> Stretches[DreamtPicture]:
-        """Dream on the pictures of the film, of which so many are done; they are read ahead."""
+        """Render the pictures of the film after the first ``done``; they are read ahead."""
         self._pictures = itertools.islice(pictures, done, None)
         return self._shown
 
 
 class RemoteSegments:
-    """A film being dreamt in pieces; nothing of it has to be kept to go on, for a piece is begun again."""
+    """A film being rendered in segments; it needs no saved state, since a segment starts over."""
 
     CHANGES = ()
 
@@ -81,5 +81,5 @@ class RemoteSegments:
         self._pieces, self._piece_s = pieces, piece_s
 
     def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> SegmentedFilm:
-        """Dream on the pictures of the film, of which so many are done."""
+        """Render the pictures of the film after the first ``done``."""
         return self._pieces.over(pictures, self._piece_s, done)

@@ -1,6 +1,6 @@
-"""A journal dreamt again on a node: by an actor, for a replay cannot be gone on with in the middle.
+"""Replays a journal on a node, with an actor, since a replay cannot be resumed in the middle.
 
-Where its node dies, another one begins anew, and what has come already is passed over.
+If the node dies, another one starts over, and keyframes that already came are skipped.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from streamer.messages.keyframes import Keyframe
 from streamer.messages.motion import Motion
 
 ONCE = 16
-"""Keyframes that are asked for at once, while those before them are shown."""
+"""Keyframes requested in one call, while those before them are shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplayPlan:
-    """What to dream again."""
+    """What to replay."""
 
     past_run: RecordedRun
     seed: int
@@ -47,7 +47,7 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Some:
-    """Some keyframes of it, and how many of all so far are those that the journal knows."""
+    """Some keyframes, and how many so far were compared with the journal and matched."""
 
     keyframes: tuple[Keyframe, ...]
     compared: int
@@ -55,7 +55,7 @@ class Some:
 
 
 class OnNode:
-    """Dreams a run again, where it is."""
+    """Replays a run on its node."""
 
     def __init__(self, setup: Setup, plan: ReplayPlan) -> None:
         past_run = plan.past_run
@@ -77,29 +77,31 @@ class OnNode:
         self._keyframes = self._replay.keyframes(plan.from_ms)
 
     def facts(self) -> tuple[str, str, tuple[int, int]]:
-        """The network, the device and the canvas' (height, width)."""
+        """Return the network, the device and the canvas' (height, width)."""
         return self._dream.network, self._dream.device, self._dream.size
 
     def some(self, count: int) -> Some:
-        """The next keyframes; fewer at the end."""
+        """Return the next keyframes; fewer at the end."""
         with guides_from(self._guides):
             found = tuple(itertools.islice(self._keyframes, count))
         return Some(found, self._replay.compared, self._replay.alike)
 
 
 class RemoteReplay(Iterator[Keyframe]):
-    """The keyframes of a run that a node dreams again; as ``Replay`` and its ``OfflineDream`` here."""
+    """The keyframes of a run that a node replays; see ``Replay`` and ``OfflineDream``."""
 
     def __init__(self, config: Config, plan: ReplayPlan, node_pool: NodePool) -> None:
-        told = dream_settings(config, node_pool.device)
+        settings = dream_settings(config, node_pool.device)
         scenes = tuple(scene for _, scene in plan.past_run.scenes())
-        self._setup = Setup(json.dumps(told), node_pool.share.cpus, weights(config, node_pool), sent_guides(scenes, node_pool))
+        self._setup = Setup(
+            json.dumps(settings), node_pool.share.cpus, weights(config, node_pool), sent_guides(scenes, node_pool)
+        )
         self._plan, self._node_pool = node_pool.put(plan), node_pool
         self._failed = self._taken = 0
         self._items: deque[Keyframe] = deque()
         self._ended = False
         self.compared = self.alike = 0
-        """As ``Replay`` has them."""
+        """See ``Replay``."""
         self._hire()
         self.network, self.device, self.size = self._get("facts")
         self._ask()
@@ -131,7 +133,7 @@ class RemoteReplay(Iterator[Keyframe]):
             self._ask()
 
     def _get(self, what: str) -> Any:
-        """What the actor answers; it is hired anew where it is lost."""
+        """Return the actor's answer; start a new actor if it is lost."""
         ray = self._node_pool.cluster.ray
         while True:
             try:
@@ -148,7 +150,7 @@ class RemoteReplay(Iterator[Keyframe]):
                 self._failed += 1
                 if self._failed >= (LOSSES if isinstance(cause, ray.exceptions.RayError) else TRIES):
                     raise CommandError(f"the replay failed on the cluster: {one_line(cause)}") from error
-                self._node_pool.tell(f"the replay is begun anew on another node: {one_line(cause)}")
+                self._node_pool.tell(f"the replay starts over on another node: {one_line(cause)}")
                 self._hire()
             else:
                 return found

@@ -1,4 +1,4 @@
-"""Stand-ins for the sessions of ``streamer.dream.sessions``, whose networks are on the nodes of a cluster."""
+"""Counterparts of ``streamer.dream.sessions`` whose networks run on the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from streamer.messages.network_contents import LayerEntry
 from streamer.messages.scenes import Scene
 
 STILL_S, FLOW_S = 15.0, 4.0
-"""Seconds of a stretch: of a picture's iterations, which nobody sees before the last, and of what is shown as it comes."""
+"""Seconds of a stretch: for a picture's iterations, of which only the last is shown, and for what is shown as it comes."""
 
 
 class RemoteNetworks:
-    """Networks on nodes: those that the node had which was asked first, loaded by the others, too."""
+    """Networks on nodes: those of the first node that was asked, which the others load too."""
 
     def __init__(self, config: Config, node_pool: NodePool) -> None:
         """Have a node load the networks.
@@ -39,29 +39,29 @@ class RemoteNetworks:
         """
         self.config = config
         self.node_pool = node_pool
-        """Who does it."""
-        told = dream_settings(config, node_pool.device)
+        """The nodes that do the work."""
+        settings = dream_settings(config, node_pool.device)
         parcels = weights(config, node_pool)
-        found: Introduced = node_pool.call(node.introduce, Setup(json.dumps(told), node_pool.share.cpus, parcels))
+        found: Introduced = node_pool.call(node.introduce, Setup(json.dumps(settings), node_pool.share.cpus, parcels))
         if not (len(parcels) == 1 and not parcels[0].network):
-            told["network"]["name"] = list(found.names) if len(found.names) > 1 else found.names[0]
+            settings["network"]["name"] = list(found.names) if len(found.names) > 1 else found.names[0]
         if found.device == "cpu":
-            told["network"].update(precision=found.precision, layout=found.layout)
-        self._setup, self._found = Setup(json.dumps(told), node_pool.share.cpus, parcels), found
+            settings["network"].update(precision=found.precision, layout=found.layout)
+        self._setup, self._found = Setup(json.dumps(settings), node_pool.share.cpus, parcels), found
 
     @property
     def wnids(self) -> Collection[str]:
-        """The classes they can dream."""
+        """The classes that the networks know."""
         return self._found.wnids
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """Their layers."""
+        """The networks' layers."""
         return self._found.layers
 
     @property
     def network(self) -> str:
-        """Their names, as ``Ensemble.name`` joins them."""
+        """The networks' names, joined as by ``Ensemble.name``."""
         return self._found.network
 
     @property
@@ -71,35 +71,35 @@ class RemoteNetworks:
 
     @property
     def machine(self) -> str:
-        """What the pace depends on besides the size."""
+        """What the speed depends on besides the size."""
         return f"{self._found.machine} | {self.node_pool.at_once} on Ray"
 
     @property
     def found(self) -> Introduced:
-        """What the node that was asked first told."""
+        """The answer of the first node."""
         return self._found
 
     def with_guides(self, *scenes: Scene) -> Setup:
-        """What nodes need for scenes."""
+        """Return the setup that nodes need for scenes."""
         return replace(self._setup, guides=sent_guides(scenes, self.node_pool))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteIteration:
-    """A picture as far as it is dreamt."""
+    """A picture after some iterations."""
 
     iteration: int
     """Over all octaves, from 1."""
     image: np.ndarray | None
 
     def picture(self) -> np.ndarray:
-        """The picture, (H, W, 3) uint8 RGB, of those iterations that were to be shown."""
+        """Return the picture, (H, W, 3) uint8 RGB; only for iterations that are shown."""
         assert self.image is not None, "it was to be shown"
         return self.image
 
 
 class RemoteIterations(Iterator[RemoteIteration]):
-    """A picture being dreamt; as ``StillIterations`` here."""
+    """A picture being rendered on nodes; see ``StillIterations``."""
 
     CHANGES = ("_shown",)
 
@@ -108,7 +108,7 @@ class RemoteIterations(Iterator[RemoteIteration]):
 
     @property
     def can_checkpoint(self) -> bool:
-        """Whether it can be gone on with."""
+        """Whether its state can be saved now."""
         return self._shown.can_checkpoint
 
     def __next__(self) -> RemoteIteration:
@@ -117,7 +117,7 @@ class RemoteIterations(Iterator[RemoteIteration]):
 
 
 class RemoteStills(RemoteNetworks):
-    """Dreams pictures; as ``StillDream`` here. Thread-safe."""
+    """Renders pictures on nodes; see ``StillDream``. Thread-safe."""
 
     def __init__(self, config: Config, node_pool: NodePool) -> None:
         for _ in range(node_pool.at_once):
@@ -129,15 +129,15 @@ class RemoteStills(RemoteNetworks):
 
     @property
     def at_once(self) -> int:
-        """Pictures that are dreamt at a time."""
+        """The number of pictures rendered in parallel."""
         return self.node_pool.at_once
 
     def plan(self, size: tuple[int, int], iterations: int | None = None, octaves: int | None = None) -> Plan:
-        """How to dream a picture of (height, width)."""
+        """Return the plan for a picture of (height, width)."""
         return make_plan(self.config.dream, self._found.trained_px, size, iterations, octaves)
 
     def estimate(self, scene: Scene, plan: Plan, *, trial: bool = True) -> Estimate:
-        """What a plan will take on a node; steps are taken once to find out."""
+        """Estimate the time and memory of a plan on a node; trial steps are taken once."""
         work = plan.iterations * sum(map(math.prod, plan.sizes))
         with self._lock:  # the first tries, the others know
             known = self._pixel_s
@@ -151,7 +151,7 @@ class RemoteStills(RemoteNetworks):
     def dream(
         self, picture: np.ndarray, scene: Scene, plan: Plan, seed: int, shown: Collection[int] | None = None
     ) -> RemoteIterations:
-        """Dream a picture, iteration by iteration; only those that are ``shown`` bring theirs, all where that is None."""
+        """Render a picture, iteration by iteration; only the ``shown`` iterations have pictures, or all if that is None."""
         setup, spec, sent = self.setup(scene), StillPlan(scene, plan, seed, shown), self.node_pool.put(picture)
         one_s = None if self._pixel_s is None else self._pixel_s * math.prod(plan.size)
 
@@ -164,28 +164,28 @@ class RemoteStills(RemoteNetworks):
         )
 
     def setup(self, scene: Scene) -> Setup:
-        """What nodes need for a scene; all pictures of a call have one."""
+        """Return the setup that nodes need for a scene; all pictures of a call share one."""
         if self._scene is None or self._scene[0] != scene:
             self._scene = scene, self.with_guides(scene)
         return self._scene[1]
 
 
 class RemoteScript(RemoteNetworks):
-    """Dreams a script's keyframes; as ``OfflineDream`` here."""
+    """Renders a script's keyframes on nodes; see ``OfflineDream``."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the picture being dreamt."""
+        """(height, width) of the canvas."""
         return self._found.size
 
     def estimate(self, scene: Scene, *, trial: bool = True) -> Estimate:
-        """What a keyframe will take on a node."""
+        """Estimate the time and memory of a keyframe on a node."""
         return self.node_pool.call(node.try_script, self.with_guides(scene), scene, trial)
 
     def keyframes(
         self, scenes: tuple[Scene, ...], starts_s: tuple[float, ...], seed: int, start: np.ndarray | None, seconds: float
     ) -> Stretches[Keyframe]:
-        """The keyframes of a video of so many seconds, and some more; the arguments are those of ``ScriptPlan``."""
+        """Return the keyframes of a video, and some more; for the arguments see ``ScriptPlan``."""
         setup, spec = self.with_guides(*scenes), ScriptPlan(scenes, starts_s, seed)
         sent = None if start is None else self.node_pool.put(start)
 

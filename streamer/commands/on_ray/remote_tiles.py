@@ -1,7 +1,7 @@
-"""One large picture dreamt here, whose tiles nodes look at in each step.
+"""Renders one large picture here, while nodes compute the tiles of each step.
 
-Each tile crosses the network twice in float32, once as it is shown and once as its gradient, since fewer bits would give other
-pixels: 39 MB for the usual one of 1280x1280. So it is for CPUs, which look at one for seconds, and for networks of a gigabit.
+Each tile crosses the network twice in float32, as pixels and as a gradient, since fewer bits would give other pixels: 39 MB for
+the default tile of 1280x1280. So this is for CPUs, which take seconds for a tile, and for gigabit networks.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from streamer.dream.objectives.tiling import Tile
 from streamer.messages.scenes import Scene
 
 AHEAD = 2
-"""Tiles that are sent for each that is looked at, at most: more would only fill memory."""
+"""Most tiles sent for each one being computed: more would only fill memory."""
 
 
 class TilePool:
-    """Has nodes look at tiles with the networks that are loaded here; called as ``scene.RemoteTiles`` says."""
+    """Has nodes compute tiles with the networks loaded here; called as in ``scene.RemoteTiles``."""
 
     def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, node_pool: NodePool) -> None:
-        told = dream_settings(config, node_pool.device)
+        settings = dream_settings(config, node_pool.device)
         form, names = ensemble.first.form, ensemble.names
-        told["network"].update(precision=form.precision, layout=form.layout)
+        settings["network"].update(precision=form.precision, layout=form.layout)
         if config.network.names or config.network.weights is None:
-            told["network"]["name"] = list(names) if len(names) > 1 else names[0]
+            settings["network"]["name"] = list(names) if len(names) > 1 else names[0]
         self._setup = Setup(
-            json.dumps(told), node_pool.share.cpus, weights(config, node_pool), sent_guides((scene,), node_pool)
+            json.dumps(settings), node_pool.share.cpus, weights(config, node_pool), sent_guides((scene,), node_pool)
         )
         self._ensemble, self._node_pool = ensemble, node_pool
 
     def __call__(
         self, network: Network, groups: Sequence[WeightedRegions], tiles: Sequence[Tile[LayerHook]]
     ) -> Iterator[Sequence[Any]]:
-        """The tiles' gradients, in order."""
+        """Return the tiles' gradients, in order."""
         member, left = self._ensemble.members.index(network), iter(tiles)
         at_work: deque[NodeTask[list[np.ndarray | None]]] = deque()
         while True:
@@ -64,7 +64,7 @@ class TilePool:
 
 
 def look(setup: Setup, member: int, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
-    """On a node: the gradients of some losses over a tile, as one of the networks sees it."""
+    """Return the gradients of some losses over a tile, for one of the networks; runs on a node."""
     make_torch_repeatable(setup.threads)
     with guides_from(pictures(setup.guides)):
         return tile_gradients(_objectives(setup)[member], groups, tile)

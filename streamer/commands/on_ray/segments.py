@@ -1,7 +1,7 @@
-"""A long film in pieces, which nodes dream at the same time: each begins a little before it is seen, and they are cross-faded.
+"""Renders a long film in parallel segments: each starts a little before it is shown, and they are cross-faded.
 
-What a dream makes of a film depends on all that came before, though less and less. A piece that has ridden for ``LEAD_S``
-unseen looks alike, and is another picture: the two fade into each other for ``FADE_S``.
+A picture depends on all pictures before it, but less and less. After ``LEAD_S`` of unseen lead-in, a segment looks similar to
+the one before, though not identical, so the two are cross-faded for ``FADE_S``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from streamer.dream.sessions.film import DreamtPicture
 from streamer.messages.keyframes import SourcePicture
 
 LEAD_S, FADE_S = 2.0, 0.5
-"""Seconds that a piece is dreamt unseen before it comes in, and that it takes to come in."""
+"""Seconds of a segment's unseen lead-in, and of its fade-in."""
 OVERLAP_S = LEAD_S + FADE_S
 
 
 class Spool:
-    """Pictures on the disk until they are wanted, (H, W, 3) uint8 each with its number and time."""
+    """Pictures kept on disk until they are needed: (H, W, 3) uint8, each with its number and time."""
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         self._path, self._shape = path, (*size, 3)
@@ -32,13 +32,13 @@ class Spool:
         self._about: list[tuple[int, float]] = []
 
     def add(self, picture: SourcePicture) -> None:
-        """Put a picture behind the others."""
+        """Append a picture."""
         with self._path.open("ab") as file:
             file.write(np.ascontiguousarray(picture.image).data)
         self._about.append((picture.number, picture.time_s))
 
     def __iter__(self) -> Iterator[SourcePicture]:
-        """All of them in order, once they are all there."""
+        """Yield all pictures in order, once all are there."""
         length = int(np.prod(self._shape))
         for place, (number, time_s) in enumerate(self._about):
             image = np.fromfile(self._path, np.uint8, length, offset=place * length).reshape(self._shape)
@@ -46,29 +46,29 @@ class Spool:
 
     @property
     def about(self) -> tuple[tuple[int, float], ...]:
-        """The number and the time of each."""
+        """The number and time of each picture."""
         return tuple(self._about)
 
     def remove(self) -> None:
-        """Give the room back."""
+        """Delete the file."""
         self._path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmSegment:
-    """A part of a film."""
+    """A segment of a film."""
 
     number: int
     begins_s: float
-    """When all that is seen is its own…"""
+    """When only this segment is visible."""
     ends_s: float
-    """…and when all is that of the next."""
+    """When only the next one is visible."""
     pictures: Spool
     last: bool
 
 
 def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int], room: Path) -> Iterator[FilmSegment]:
-    """Cut a film into pieces of so many seconds, more than ``OVERLAP_S``, each with what leads to it."""
+    """Cut a film into segments of ``piece_s`` seconds, more than ``OVERLAP_S``, each with its lead-in."""
     number, here, coming = 0, Spool(room / "piece-0", size), None
     for picture in pictures:
         ends_s = (number + 1) * piece_s
@@ -87,20 +87,20 @@ def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joined:
-    """A picture of a film that was dreamt in pieces."""
+    """A picture of a film that is rendered in segments."""
 
     number: int
-    dreamt: DreamtPicture
+    rendered: DreamtPicture
     can_checkpoint: bool
-    """Whether what follows can do without what was dreamt before."""
+    """Whether the following pictures can be rendered without the state before."""
 
 
 def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
-    """The pictures of a film from those of its dreamt pieces, in order."""
+    """Yield a film's pictures from its rendered segments, in order."""
     leaving: dict[int, np.ndarray] = {}
-    for piece, dreamt in pieces:
+    for piece, rendered in pieces:
         coming, leaving = leaving, {}
-        for picture in dreamt:
+        for picture in rendered:
             since_s = picture.time_s - (piece.begins_s - FADE_S)
             image = picture.image
             if piece.number and picture.number in coming:
@@ -111,31 +111,31 @@ def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
                 leaving[picture.number] = image
                 continue
             yield Joined(picture.number, DreamtPicture(image, picture.time_s), not coming and not leaving)
-        dreamt.remove()
+        rendered.remove()
 
 
 def blended(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
-    """One picture fading into another, (H, W, 3) uint8: 0 is the one before, 1 the one after."""
+    """Blend two pictures, (H, W, 3) uint8: share 0 is the one before, 1 the one after."""
     share = min(1.0, max(0.0, share))
     mixed: np.ndarray = np.rint(before * np.float32(1 - share) + after * np.float32(share)).astype(np.uint8)
     return mixed
 
 
 class SegmentedFilm(Iterator[DreamtPicture]):
-    """A film that is dreamt in pieces, picture by picture; it can be gone on with where ``can_checkpoint``."""
+    """The pictures of a film that is rendered in segments; it can be resumed where ``can_checkpoint``."""
 
     def __init__(self, pieces: FilmSegments, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> None:
-        """Pass over so many pictures that are done."""
-        dreamt = joined(pieces.made(pictures, piece_s, done, lambda: self.can_checkpoint))
-        self._dreamt = (each for each in dreamt if each.number >= done)
+        """Skip the first ``done`` pictures."""
+        rendered = joined(pieces.made(pictures, piece_s, done, lambda: self.can_checkpoint))
+        self._rendered = (each for each in rendered if each.number >= done)
         self._next: Joined | None = None
         self.can_checkpoint = True
 
     def more(self) -> bool:
-        """Whether there is another picture; it is waited for, unless all is to end where that can be."""
+        """Wait for the next picture; return whether there is one, or True when asked to end where that is possible."""
         if self._next is None:
             try:
-                self._next = next(self._dreamt, None)
+                self._next = next(self._rendered, None)
             except StopRequested:
                 return True
         return self._next is not None
@@ -146,15 +146,15 @@ class SegmentedFilm(Iterator[DreamtPicture]):
         found, self._next = self._next, None
         assert found is not None
         self.can_checkpoint = found.can_checkpoint
-        return found.dreamt
+        return found.rendered
 
 
 class StopRequested(Exception):
-    """All is to end."""
+    """The work was asked to end."""
 
 
 class FilmSegments:
-    """Has pieces of a film dreamt, several at once."""
+    """Renders segments of a film in parallel."""
 
     def __init__(
         self,
@@ -167,23 +167,23 @@ class FilmSegments:
         """Prepare.
 
         Args:
-            ride: begins a dream and rides on pictures; called in threads.
+            ride: Starts a dream and renders pictures; called in threads.
             size: (height, width) of the pictures.
-            room: folder for what waits.
-            asked: whether all is to end.
+            room: Folder for pictures that wait.
+            asked: Returns whether to end.
         """
         self._ride, self._node_pool, self._size, self._room, self._asked = ride, node_pool, size, room, asked
 
     def over(self, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> SegmentedFilm:
-        """Dream on all pictures of a film, of which so many are done, in pieces of so many seconds."""
+        """Render a film's pictures after the first ``done``, in segments of ``piece_s`` seconds."""
         return SegmentedFilm(self, pictures, piece_s, done)
 
     def made(
         self, pictures: Iterator[SourcePicture], piece_s: float, done: int, can_checkpoint: Callable[[], bool]
     ) -> Iterator[tuple[FilmSegment, Spool]]:
-        """The dreamt pieces in order, but for those that are done.
+        """Yield the rendered segments in order, without those that are done.
 
-        As many are at work at a time as there is room for, and one waits. Raises Asked where all is to end.
+        As many are rendered in parallel as there is room for, and one more waits. Raises StopRequested when asked to end.
         """
         pieces = (piece for piece in cut(pictures, piece_s, self._size, self._room) if _left(piece, done))
         at_work: deque[tuple[FilmSegment, Future[Spool]]] = deque()
@@ -204,15 +204,15 @@ class FilmSegments:
                 raise
 
     def _make(self, piece: FilmSegment) -> Spool:
-        dreamt = Spool(self._room / f"dreamt-{piece.number}", self._size)
+        rendered = Spool(self._room / f"rendered-{piece.number}", self._size)
         for (number, time_s), shown in zip(piece.pictures.about, self._ride(iter(piece.pictures)), strict=True):
-            dreamt.add(SourcePicture(shown.image, number, time_s))
+            rendered.add(SourcePicture(shown.image, number, time_s))
         piece.pictures.remove()
-        return dreamt
+        return rendered
 
 
 def _left(piece: FilmSegment, done: int) -> bool:
-    """Whether there is something to do for a piece where so many pictures are done; else it gives its room back."""
+    """Return whether a segment has pictures left after the first ``done``; otherwise delete its file."""
     if piece.pictures.about[-1][0] >= done - 1:
         return True
     piece.pictures.remove()

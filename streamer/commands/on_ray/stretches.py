@@ -1,4 +1,4 @@
-"""A dream that nodes dream in stretches, taken item by item here."""
+"""Takes the items of a dream that nodes render in stretches."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from streamer.commands.on_ray.node_pool import NodeTask
 T = TypeVar("T")
 
 FIRST = 2
-"""Items of a first stretch, where nothing is known of how long one takes."""
+"""Items of the first stretch, before their duration is known."""
 MOST_BYTES = 64 << 20
-"""Of the pictures that a stretch brings."""
+"""Most bytes of pictures in a stretch."""
 
 Ask = Callable[[bytes | None, int], NodeTask[Stretch[T]] | None]
-"""Asks for the stretch after a state, None for the first one, of about so many items; None where there is none."""
+"""Requests the stretch after a state (None for the first), of about that many items; returns None if there is none."""
 
 
 class StretchPace:
-    """How many items make a stretch of about so many seconds: learnt from those that were done. Thread-safe."""
+    """Chooses the number of items of a stretch for a duration, from earlier stretches. Thread-safe."""
 
     def __init__(self, stretch_s: float, item_bytes: int, one_s: float | None = None) -> None:
-        """For items of so many bytes, of which one takes ``one_s`` seconds if that is known."""
+        """Prepare for items of a size in bytes, each of which takes ``one_s`` seconds if that is known."""
         self._stretch_s, self._most = stretch_s, max(1, MOST_BYTES // max(1, item_bytes))
         self._one_s, self._lock = one_s, threading.Lock()
 
     def learn(self, items: int, seconds: float) -> None:
-        """A stretch is done."""
+        """Record a finished stretch."""
         with self._lock:
             one_s = seconds / max(1, items)
             self._one_s = one_s if self._one_s is None else (self._one_s + one_s) / 2
 
     def items(self) -> int:
-        """Of the next stretch."""
+        """Return the number of items of the next stretch."""
         with self._lock:
             wanted = FIRST if self._one_s is None else int(self._stretch_s / max(1e-6, self._one_s))
             return max(1, min(self._most, wanted))
 
 
 class Stretches(Iterator[T], Generic[T]):
-    """The items of a dream, of which the next stretch is dreamt while those of one are taken.
+    """The items of a dream; the next stretch is rendered while the items of one are taken.
 
-    Work can be gone on with (``saved_state``) where ``can_checkpoint``.
+    Can be saved (see ``saved_state``) where ``can_checkpoint``.
     """
 
     CHANGES = ("_state",)
@@ -62,11 +62,11 @@ class Stretches(Iterator[T], Generic[T]):
 
     @property
     def can_checkpoint(self) -> bool:
-        """Whether all that has come is taken."""
+        """Whether all received items are taken."""
         return not self._items
 
     def more(self) -> bool:
-        """Whether there is another item; of a dream that has not begun it is taken for granted."""
+        """Return whether there is another item; assumed before the dream has started."""
         return bool(self._items) or self._coming is not None or not self._begun
 
     def __next__(self) -> T:
