@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from streamer import __version__
 from tests.conftest import SLOW
 from tests.test_architecture import DREAM, ROOMS
 
@@ -70,6 +71,13 @@ def test_each_package_says_that_it_has_types() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (ROOT / package / "py.typed").read_text() == ""
+
+
+def test_the_version_is_stated_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    source = (ROOT / project["tool"]["hatch"]["version"]["path"]).read_text()
+    assert re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE) == [__version__]
 
 
 def test_what_is_quick_starts_no_process_and_needs_no_torch() -> None:
