@@ -2,6 +2,7 @@
 # make quick    the fast tests, in half a minute
 # make test     all tests, on all cores                       make test ARGS="tests/test_config.py -k error"      make test JOBS=1
 # make check    ruff and mypy
+# make docs     the reference of the public modules, in out/reference
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
 # make bench-gpu  times the step on a GPU, and runs the tests that want one: under four minutes
 # make train-bundled DATA=tiny-imagenet-200    trains the bundled networks and exports them; wants a GPU (assets/bundled_net.md)
@@ -19,7 +20,7 @@ WORK ?= out/bundled
 BIN := .venv/bin
 WORKERS := $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
 
-.PHONY: run quick test check bench bench-gpu train-bundled clean
+.PHONY: run quick test check docs bench bench-gpu train-bundled clean
 .DELETE_ON_ERROR:
 
 run: .make/run
@@ -36,6 +37,9 @@ check: .make/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p streamer -p bot -p shared
 	$(BIN)/mypy --config-file tools/mypy_scripts.ini
+
+docs: .make/dev
+	$(BIN)/python -W error tools/build_reference.py $(ARGS)
 
 bench: .make/dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)

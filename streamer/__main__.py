@@ -17,6 +17,7 @@ import typer
 import typer.core
 from rich.console import Console
 
+from streamer import __version__
 from streamer.commands import WRONG_CALL, CommandError
 from streamer.commands.atlas_call import atlas
 from streamer.commands.call import (
@@ -38,12 +39,7 @@ from streamer.logs import LogSetup, configure_logs, console
 def _version(wanted: bool) -> None:
     """Print the version and exit."""
     if wanted:
-        from importlib import metadata
-
-        try:
-            typer.echo(f"zoomdream {metadata.version('zoomdream')}")
-        except metadata.PackageNotFoundError:
-            typer.echo("zoomdream, not installed")
+        typer.echo(f"zoomdream {__version__}")
         raise typer.Exit
 
 

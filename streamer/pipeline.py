@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 
+from streamer import __version__
 from streamer.actions import Actions
 from streamer.algorithm_facts import ALGORITHMS
 from streamer.catalogue import Catalogue
@@ -378,7 +378,7 @@ class Pipeline:
             self._left = None
             return None
         resumed, self._left = b"" if self._left is None else pack(self._left), None
-        return Journal(self._journal_folder, self._config, self.seed, version(), snapshot=resumed, clock=self._clock)
+        return Journal(self._journal_folder, self._config, self.seed, __version__, snapshot=resumed, clock=self._clock)
 
     def _take_snapshot(self) -> Snapshot | None:
         """Return a snapshot from which the next start can resume; None before there is anything new."""
@@ -591,7 +591,7 @@ class Pipeline:
             renderer=renderer,
             viewers=self._server.viewers,
             uptime_s=self._clock() - self._started_s,
-            version=version(),
+            version=__version__,
             problems=self._health.problems(
                 renderer, encoder.error, outputs, sound.error, source, unwritten, chat, self._unkept, slate=self._slate.shown
             ),
@@ -643,11 +643,3 @@ def _value_at(config: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         config = config[part]
     return config
-
-
-def version() -> str:
-    """Return the program's version; empty if it is not installed."""
-    try:
-        return metadata.version("zoomdream")
-    except metadata.PackageNotFoundError:
-        return ""

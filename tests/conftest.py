@@ -71,10 +71,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests of what imports torch only when it is called, where there is none; leave out those that are not quick."""
     if QUICK:
         by_chance = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
-        items[:] = [item for item in items if item not in by_chance and not item.get_closest_marker("slow")]
+        left_out = {*by_chance, *(item for item in items if item.get_closest_marker("slow") or _starts_ray(item))}
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         if WITHOUT_TORCH and item.get_closest_marker("torch"):
             item.add_marker(pytest.mark.skip(reason="needs torch"))
+
+
+def _starts_ray(item: pytest.Item) -> bool:
+    return "ray_cluster" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(autouse=True, scope="session")

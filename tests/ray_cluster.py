@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine for the tests of a session: two nodes with one CPU each, ended with all its processes.
+"""A real Ray cluster on this machine for the tests of a module: two nodes with one CPU each, ended with all its processes.
 
 A test file that wants it says ``from tests.ray_cluster import ray_address`` beside ``pytest.importorskip("ray")``, and connects
 by ``streamer.cluster.connect(ray_address)``, which it closes: a process has one connection at a time.
@@ -58,12 +58,17 @@ def started(cpus: tuple[int, ...] = (1, 1), **options: Any) -> Iterator[Cluster]
         cluster.shutdown()
 
 
-@pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[Cluster]:
-    """The cluster itself, for a test that adds nodes to it; whoever adds one removes it."""
+def two_nodes() -> Iterator[Cluster]:
+    """A cluster for as long as a fixture lives; skips if Ray is not installed."""
     pytest.importorskip("ray")
     with ray_environment(), started() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")  # its idle processes would slow down all later tests
+def ray_cluster() -> Iterator[Cluster]:
+    """The cluster itself, for a test that adds nodes to it and removes them."""
+    yield from two_nodes()
 
 
 @pytest.fixture

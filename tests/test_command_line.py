@@ -1,11 +1,11 @@
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from streamer import __version__
 from streamer.__main__ import app
 from streamer.commands.classes import IMAGENET
 
@@ -34,7 +34,7 @@ def test_help_names_every_command(runner: CliRunner) -> None:
 def test_the_version_is_told(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["--version"])
     assert answer.exit_code == 0
-    assert answer.stdout == f"zoomdream {metadata.version('zoomdream')}\n"
+    assert answer.stdout == f"zoomdream {__version__}\n"
 
 
 def test_steps_are_called_iterations(runner: CliRunner) -> None:

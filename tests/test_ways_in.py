@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from streamer import __version__
 from tests.conftest import SLOW
 from tests.test_architecture import DREAM, ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
 CONTRIBUTING, ARCHITECTURE = ((ROOT / name).read_text() for name in ("CONTRIBUTING.md", "ARCHITECTURE.md"))
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -70,6 +72,29 @@ def test_each_package_says_that_it_has_types() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (ROOT / package / "py.typed").read_text() == ""
+
+
+def test_the_version_is_stated_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    source = (ROOT / project["tool"]["hatch"]["version"]["path"]).read_text()
+    assert re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE) == [__version__]
+
+
+def test_the_changelog_is_cut_into_releases() -> None:
+    titles = re.findall(r"^## (.+)$", CHANGELOG, re.MULTILINE)
+    assert titles[0] == "Unreleased"
+    releases = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+) - (\d{4}-\d\d-\d\d)", title) for title in titles[1:]]
+    assert all(releases), titles
+    numbers = [tuple(map(int, release.groups()[:3])) for release in releases if release]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert ".".join(map(str, numbers[0])) == __version__
+    dates = [release[4] for release in releases if release]
+    assert dates == sorted(dates, reverse=True)
+    kinds = set(re.findall(r"^### (.+)$", CHANGELOG, re.MULTILINE))
+    assert {kind for kind in kinds if not kind.startswith("Upgrade from ")} <= {
+        *("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    }
 
 
 def test_what_is_quick_starts_no_process_and_needs_no_torch() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -165,6 +166,12 @@ class ClassIndex:
     def containing(self, word: str) -> list[int]:
         """Classes that have a single word in one of their names, shortest label first."""
         return self._holders.get(word, [])
+
+
+@cache
+def shipped_classes() -> ClassIndex:
+    """Read the shipped classes, which nothing changes, once per process."""
+    return ClassIndex()
 
 
 def _shortened(known: str) -> set[str]:

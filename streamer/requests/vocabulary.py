@@ -12,7 +12,7 @@ from streamer.messages.refused import Reason, Refused, Unlearnt
 from streamer.messages.requests import Match
 from streamer.messages.scenes import MAX_TARGETS, Target
 from streamer.requests.blocks import family_unsafe
-from streamer.requests.class_index import ClassIndex
+from streamer.requests.class_index import ClassIndex, shipped_classes
 from streamer.requests.interpretation import InterpretedPhrase, interpret_line
 from streamer.requests.knowledge import LARGER, knowledge
 from streamer.requests.match_builder import MatchBuilder
@@ -81,7 +81,7 @@ class Vocabulary:
         Raises:
             ValueError: none of them is a class of ImageNet-1k.
         """
-        return cls(ClassIndex(), available)
+        return cls(shipped_classes(), available)
 
     def for_network(self, available: Collection[str] | None) -> Vocabulary:
         """The same vocabulary for another network, nothing blocked."""

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.config import QueueConfig
-from streamer.requests.class_index import ClassIndex
+from streamer.requests.class_index import shipped_classes
 from streamer.requests.director import Director
 from streamer.requests.queue import RequestQueue
 from streamer.requests.vocabulary import Vocabulary
@@ -9,7 +9,7 @@ from streamer.requests.vocabulary import Vocabulary
 
 @pytest.fixture(scope="session")
 def class_index():
-    return ClassIndex()
+    return shipped_classes()
 
 
 @pytest.fixture

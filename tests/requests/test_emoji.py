@@ -8,11 +8,11 @@ import regex
 from shared.clean import clean_text
 from streamer.messages.refused import Reason, Refused
 from streamer.requests import emoji
-from streamer.requests.class_index import ClassIndex
+from streamer.requests.class_index import shipped_classes
 from streamer.requests.spelling import fold, key
 from streamer.requests.vocabulary import Vocabulary
 
-SHELF = ClassIndex()
+SHELF = shipped_classes()
 ALL = Vocabulary(SHELF)
 
 CHATTED = """

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from streamer.assets import asset
 from streamer.messages.refused import Reason, Refused
 from streamer.messages.scenes import MAX_TARGETS
-from streamer.requests.class_index import ClassIndex
+from streamer.requests.class_index import shipped_classes
 from streamer.requests.spelling import fold
 from streamer.requests.vocabulary import Vocabulary
 
-SHELF = ClassIndex()
+SHELF = shipped_classes()
 ALL = Vocabulary(SHELF)
 TINY = Vocabulary(SHELF, [entry.wnid for entry in SHELF.entries if entry.tiny])
 

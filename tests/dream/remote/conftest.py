@@ -1,1 +1,17 @@
-from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ray_cluster import ray_address, two_nodes  # noqa: F401
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
+
+@pytest.fixture(scope="package")
+def ray_cluster() -> Iterator[Cluster]:
+    """One cluster for all tests of this folder, none of which adds nodes."""
+    yield from two_nodes()
