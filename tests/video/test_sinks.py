@@ -6,13 +6,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from types import SimpleNamespace
+from typing import Literal, get_args
 
 import av
 import numpy as np
 import pytest
 
-from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
+from streamer.config import (
+    FileOutput,
+    HlsOutput,
+    MpegtsUdpOutput,
+    NullOutput,
+    Output,
+    VideoConfig,
+    VirtualCameraOutput,
+)
 from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, PacketUnpacker
@@ -73,6 +83,16 @@ MAKERS: dict[str, Callable[[Encoders, Path, int], Sink]] = {
     "failing": lambda encoders, folder, port: FailingSink(lambda: encoders.main.subscribe("ts")),
 }
 """Each kind of sink, given the encoders, a folder for its files and a port that is listened to."""
+
+
+@pytest.mark.parametrize("settings", get_args(get_args(Output)[0]))
+def test_every_kind_of_output_names_its_sink_unless_the_web_server_serves_it(settings):
+    if settings.sink is None:
+        assert settings.model_fields["kind"].annotation in (Literal["mpegts_http"], Literal["mjpeg"])
+    else:
+        sink = resolve_name(settings.sink)
+        assert issubclass(sink, Sink)
+        assert callable(sink.from_settings)
 
 
 def recording(path: Path) -> FileOutput:

@@ -17,6 +17,7 @@ from streamer.video.encoding.encoder_selection import EncoderChoice, choose_enco
 from streamer.video.encoding.h264 import LOWEST_EFFORT_PRESET
 from streamer.video.encoding.shared_encoder import Encoder, EncoderError, EncoderStatus, Listener
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
+from streamer.video.encoding.subscription import Subscription
 
 __all__ = ["EncodeSpec", "EncoderChoice", "EncoderError", "Encoders", "EncodersStatus"]
 
@@ -131,6 +132,15 @@ class Encoders:
                     self._others[spec] = found
                     found.reduce_load(self._low_effort)
             return found
+
+    def packets(self, spec: EncodeSpec, *, audio: bool) -> Callable[[], Subscription]:
+        """Return a function that subscribes to an encode as packets, with sound if ``audio``.
+
+        Raises:
+            EncoderError: no encoder takes these settings; found now, not with the first subscription.
+        """
+        self.encoder(spec)
+        return lambda: self.encoder(spec).subscribe("packets+audio" if audio else "packets")
 
     def _make(self, spec: EncodeSpec) -> Encoder:
         """A further encode, and who hears it."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from streamer.config import FileOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
@@ -52,6 +53,12 @@ class FileSink(Sink):
         self._checked: int | None = None
         self.current: Path | None = None
         """The file being written, or written last."""
+
+    @classmethod
+    def from_settings(cls, name: str, output: FileOutput, encoders: Encoders) -> FileSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        return cls(name, output, spec.bitrate_kbps, encoders.packets(spec, audio=output.audio))
 
     def status(self) -> SinkStatus:
         """As ``Sink`` has it, with the file."""

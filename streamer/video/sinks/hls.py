@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from streamer.config import HlsOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media
 from streamer.video.sinks.container import Container
 from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
@@ -84,6 +85,12 @@ class HlsSink(Sink):
         self._guard = DiskGuard(output.folder, 0, MARGIN_MB, "the HLS folder")
         self._segment: _OpenSegment | None = None
         self._begin_anew("")
+
+    @classmethod
+    def from_settings(cls, name: str, output: HlsOutput, encoders: Encoders) -> HlsSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        return cls(name, output, encoders.packets(spec, audio=output.audio))
 
     def open(self) -> None:
         """Make the folder, and go on with the numbers of the playlist in it."""

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from streamer.config import VirtualCameraOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.sinks.sink import Sink, SinkError, Subscribe
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,13 @@ class VirtualCameraSink(Sink):
         super().__init__(name, subscribe, kind="virtual_camera")
         self._size, self._fps, self._device = size, fps, device
         self._camera: Camera | None = None
+
+    @classmethod
+    def from_settings(cls, name: str, output: VirtualCameraOutput, encoders: Encoders) -> VirtualCameraSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height)
+        size = (spec.height, spec.width)
+        return cls(name, size, spec.fps, output.device, lambda: encoders.encoder(spec).subscribe("rgb"))
 
     def open(self) -> None:
         """Open the camera; programs can choose it from now on."""
