@@ -25,7 +25,7 @@ BROKEN = 30
 PLAIN_FPS = Fraction(25)
 """Frame rate of a video without time stamps."""
 MAY_JUMP, WITHOUT_TIMES = 0x0200, 0x0080
-"""FFmpeg's AVFMT_TS_DISCONT and AVFMT_NOTIMESTAMPS (libavformat/avformat.h): the format's time stamps may jump; it has none."""
+"""FFmpeg's AVFMT_TS_DISCONT and AVFMT_NOTIMESTAMPS (libavformat/avformat.h): time stamps may jump, or do not exist."""
 COUNTED = ("avi",)
 """Formats that count packets instead of timing them: with reordered pictures, FFmpeg's guess at their times is out of order."""
 AHEAD = Fraction(10)
