@@ -272,7 +272,7 @@ def test_a_full_disk_stops_the_recording_alone_until_there_is_room(
     free_mb = 400
     feed(encoders, range(20, 40))
     assert sink.wait_until(lambda status: status.failures >= 2 and status.state is SinkState.RETRYING, PATIENCE_S)
-    assert "is full but for the 500 MB to be left free (min_free_mb); recording goes on by itself" in sink.status().error
+    assert "is full but for the 500 MB to be left free (min_free_mb); recording resumes by itself" in sink.status().error
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
     free_mb = 600
     assert sink.wait_until(lambda status: status.state is not SinkState.RETRYING, PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Where the video goes besides the web page: one file for each kind of output."""
+"""Outputs of the video besides the web page. Each kind is a sink, named in its class of settings (``config_outputs``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sinks that send to a server: how each kind encodes its video, and where it connects to."""
+"""The sinks that send to a server: each with its encoding and its destination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encodes and throws away: for measuring what encoding costs."""
+"""Encodes and discards the video, to measure the cost of encoding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamer.video.sinks.sink import Sink
 
 
 class NullSink(Sink):
-    """Takes every piece and keeps none."""
+    """Discards every piece."""
 
     @classmethod
     def from_settings(cls, name: str, output: NullOutput, encoders: Encoders) -> NullSink:
@@ -19,7 +19,7 @@ class NullSink(Sink):
         """Nothing to open."""
 
     def deliver(self, piece: bytes) -> None:
-        """Throw the piece away."""
+        """Discard the piece."""
 
     def finish(self) -> None:
         """Nothing to close."""
