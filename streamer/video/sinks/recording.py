@@ -78,12 +78,12 @@ class Recording:
         return picture.info == self.info and (self._last is None or picture.video.pts > self._last)
 
     def check_exists(self) -> None:
-        """Raise SinkError if somebody deleted the file: otherwise everything written later would be lost."""
+        """Raise SinkError if somebody deleted the file: everything written later would be lost."""
         if os.fstat(self._disk.file.fileno()).st_nlink == 0:
             raise SinkError(f"{self.path} was deleted while it was written")
 
     def mux(self, media: Media) -> None:
-        """Add a picture or sound. Raises OSError if it cannot be written; the file on disk then ends with a complete picture."""
+        """Add a picture or sound. Raises OSError if it cannot be written; the file then ends with a complete picture."""
         try:
             self._container.mux(media)
         except OSError:
