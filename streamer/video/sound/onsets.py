@@ -46,7 +46,7 @@ class Onset:
 
 
 class Onsets:
-    """Finds onsets in sound that arrives in chunks, each ``AFTER_HOPS`` hops late. It assumes silence before the first chunk."""
+    """Finds onsets in sound that arrives in chunks, each ``AFTER_HOPS`` hops late; it assumes silence before the first."""
 
     def __init__(self, rate: int) -> None:
         """Prepare for sound with ``rate`` samples per second."""
