@@ -47,7 +47,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(clip)
 
     monkeypatch.setattr(module, "write_gif", make)
-    monkeypatch.setattr(module, "_stand_back", lambda: None)  # the tests' own thread is to stay as it is
+    monkeypatch.setattr(module, "_lower_priority", lambda: None)  # not of the tests' own thread
     monkeypatch.setattr(module, "WAIT_S", 0.0)
     return found
 

@@ -287,8 +287,7 @@ def _with_durations(container: InputContainer) -> list[Packet[VideoStream]]:
 def _moved(packet: Packet[VideoStream], begins: Fraction, last: Fraction | None) -> Fraction:
     """Shift a packet by the start of its piece, in seconds; return its decoding time.
 
-    If frames are unevenly spaced, the first of a piece may have an earlier decoding time than the last of the previous piece;
-    it is moved after that.
+    With unevenly spaced frames, it is moved later if it would come before the last packet of the previous piece.
     """
     base = packet.time_base
     assert packet.pts is not None
