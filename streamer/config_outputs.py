@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
@@ -140,6 +140,8 @@ class AudioConfig(Section):
 class _Named(Section):
     """Base of every output."""
 
+    sink: ClassVar[str | None] = None
+    """Its sink as ``module:class``, imported when the output starts; None: the web server serves it."""
     name: OutputName | None = Field(
         default=None,
         json_schema_extra=_NAME_RULE,
@@ -192,12 +194,14 @@ class _Keyed(_Encoded):
 class NullOutput(_Named):
     """Encodes and discards the video: for measuring."""
 
+    sink = "streamer.video.sinks.null:NullSink"
     kind: Literal["null"]
 
 
 class FileOutput(_Encoded):
     """Records to files that play up to the last second after a crash."""
 
+    sink = "streamer.video.sinks.file:FileSink"
     kind: Literal["file"]
     path: Annotated[LocalPath, AfterValidator(_recording)] = Field(
         json_schema_extra={"allowed": "the path of a file ending in .mp4 or .mkv"},
@@ -225,6 +229,7 @@ class FileOutput(_Encoded):
 class HlsOutput(_Encoded):
     """Writes an HLS playlist and segments to a folder, for a web server."""
 
+    sink = "streamer.video.sinks.hls:HlsSink"
     kind: Literal["hls"]
     folder: LocalPath = Field(
         json_schema_extra={"allowed": "the path of a folder"},
@@ -245,6 +250,7 @@ class HlsOutput(_Encoded):
 class MpegtsUdpOutput(_Encoded):
     """Sends MPEG-TS over UDP: to one machine, or to everyone listening to a multicast address."""
 
+    sink = "streamer.video.sinks.network_outputs:UdpSink"
     kind: Literal["mpegts_udp"]
     audio: bool = Field(default=False, description="Whether it has sound; without it, OBS shows the video a second sooner.")
     url: Annotated[str, AfterValidator(_udp)] = Field(
@@ -282,6 +288,7 @@ class MjpegOutput(_Sized):
 class RtmpOutput(_Keyed):
     """Pushes to an RTMP or RTMPS server: YouTube, a relay, any other; for Twitch, use twitch_ingest."""
 
+    sink = "streamer.video.sinks.network_outputs:RtmpSink"
     kind: Literal["rtmp"]
     url: Annotated[str, AfterValidator(_rtmp)] = Field(
         repr=False,
@@ -312,6 +319,7 @@ class RtmpOutput(_Keyed):
 class TwitchIngestOutput(_Keyed):
     """Streams to Twitch as Twitch requires: a keyframe every 2 s, constant bit rate, a new connection before 48 hours."""
 
+    sink = "streamer.video.sinks.network_outputs:TwitchSink"
     kind: Literal["twitch_ingest"]
     server: Annotated[str, AfterValidator(_ingest)] = Field(
         default="auto",
@@ -338,6 +346,7 @@ class TwitchIngestOutput(_Keyed):
 class VirtualCameraOutput(_Sized):
     """Acts as a camera for other programs on this machine; needs pyvirtualcam and a driver, see docs/outputs.md."""
 
+    sink = "streamer.video.sinks.virtual_camera:VirtualCameraSink"
     kind: Literal["virtual_camera"]
     device: str | None = Field(
         default=None, min_length=1, description="Which virtual camera, for example /dev/video4; null: the first one."

@@ -83,8 +83,7 @@ from streamer.settings_file import load
 from streamer.video.output_request import read_block
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.outputs import target
-from streamer.video.sinks import SinkState
-from streamer.video.sinks.sink_factory import make_sink
+from streamer.video.sinks import SinkState, make_sink
 
 overrides = ["video.width=64", "video.height=48", "outputs=[{kind: still, path: stills/now.jpg, every_s: 0.1}]"]
 config = load(None, overrides, {})
@@ -109,7 +108,7 @@ except Refused as refused:
 
 
 def test_a_new_kind_of_output(copy: Path) -> None:
-    assert carry_out("An output", copy) == 3
+    assert carry_out("An output", copy) == 2
     assert "'path' must be relative" in run(copy, OUTPUT)
     assert "The JPEG to write; it is whole at all times." in reference(copy)
 

@@ -105,7 +105,7 @@ def test_silence_moves_nothing(made: Callable[..., Live], tmp_path: Path) -> Non
     assert journal(tmp_path).pulses == ()
 
 
-@pytest.mark.logs("no sound until this is mended")
+@pytest.mark.logs("no sound until this is fixed")
 def test_a_missing_sound_moves_nothing(made: Callable[..., Live], tmp_path: Path) -> None:
     live = made(tmp_path / "none.wav", step=1.0)
     watch(live, lambda: (live.pipeline.frame_number or 0) > 40)

@@ -1,1 +1,1 @@
-"""What a film holds and how it is meant: its tracks, its times, its colours, which way is up. No torch."""
+"""Reading video files: tracks, time stamps, colours, orientation. No torch."""

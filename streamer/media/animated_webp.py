@@ -1,4 +1,4 @@
-"""Animated WebP, which FFmpeg does not decode: what it says of itself."""
+"""Detects animated WebP, which FFmpeg does not decode, and reads its picture durations."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from PIL import Image
 
 LEAST_MS = 10
-"""A picture that is to be seen for no time is seen for so long, as browsers have it."""
+"""Duration of a picture whose own duration is 0, in milliseconds; browsers do the same."""
 ANIMATED = 0x02
 """The flag in a WebP's header (RFC 9649, section 2.7)."""
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file is one, by its first bytes."""
+    """Return whether a file is an animated WebP, by its first bytes."""
     try:
         with path.open("rb") as file:
             head = file.read(21)
@@ -23,7 +23,11 @@ def is_animated_webp(path: Path) -> bool:
 
 
 def picture_durations(path: Path) -> list[float]:
-    """The seconds that each picture of an animation is seen. Raises OSError and what Pillow raises for a broken file."""
+    """Return how long each picture of an animation is shown, in seconds.
+
+    Raises:
+        OSError, and what Pillow raises for a broken file.
+    """
     with Image.open(path) as image:
         found = []
         for number in range(getattr(image, "n_frames", 1)):

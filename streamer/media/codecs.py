@@ -1,4 +1,4 @@
-"""Which of a film's tracks can be decoded here, and what the codecs of the others are called."""
+"""Tells which tracks of a video can be decoded here, and names the codecs of the others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ UNKNOWN = "an unknown codec"
 
 
 def has_decoder(stream: Stream) -> bool:
-    """Whether FFmpeg has a decoder for a track; of one without, PyAV knows nothing but its times."""
+    """Return whether FFmpeg has a decoder for a track. Without one, PyAV knows only the track's time stamps."""
     return stream.codec_context is not None
 
 
 def codec_name(stream: Stream) -> str:
-    """A track's codec as FFmpeg calls it; without a decoder, the four letters that the file has for it, such as ``apac``."""
+    """Return FFmpeg's name of a track's codec; without a decoder, the file's four-letter code, such as ``apac``."""
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
-    # PyAV tells neither of a track without a decoder, but a filter that does nothing copies both to tracks that tell them.
+    # PyAV reports neither for a track without a decoder, but the null filter copies both to tracks where it does.
     with av.open(io.BytesIO(), "w", format="matroska") as nowhere:
         named = nowhere.add_data_stream()
         tagged = nowhere.add_stream("aac" if stream.type == "audio" else "mpeg4")
@@ -35,6 +35,6 @@ def codec_name(stream: Stream) -> str:
 
 
 def codec_names(streams: Iterable[Stream]) -> str:
-    """The codecs of some tracks, each once, as part of a sentence."""
+    """Return the codecs of some tracks, each once, as part of a sentence."""
     names = list(dict.fromkeys(map(codec_name, streams)))
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

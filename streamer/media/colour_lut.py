@@ -1,6 +1,6 @@
-"""A film's pictures through tables of colours, by FFmpeg's ``lut3d`` and ``lut1d``.
+"""Converts pictures to sRGB through lookup tables, with FFmpeg's ``lut3d`` and ``lut1d``.
 
-One of 1920x1080 takes 45 ms of CPU time, which FFmpeg shares among the cores.
+A picture of 1920x1080 takes 45 ms of CPU time, which FFmpeg spreads over the cores.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from streamer.media.filter_graphs import buffer_for
 from streamer.media.tone_mapping import Primaries, Transfer, from_display_light, to_display_light, to_linear_light
 
 GRID = 33
-"""Steps along each axis of the table of three axes."""
+"""Steps along each axis of the 3D table."""
 BELOW_WHITE = 0.75
-"""Share of these steps up to graphics white, as evenly as the eye sees them; the rest is for HDR's highlights."""
+"""Share of these steps up to graphics white, spaced perceptually; the rest is for HDR highlights."""
 SHAPE = 1025
-"""Points of the curve that puts them so."""
+"""Points of the curve that spaces them."""
 CUT_OFF = -1.0
-"""Light at which the table begins: colours beyond BT.709's have parts below 0, which go only after values are interpolated.
+"""Lowest light in the table: colours outside BT.709 have components below 0, which are clipped only after interpolation.
 Black is then a step of its own in the curve."""
 SWSCALE_WHITE = 65_280 / 65_535
-"""What swscale makes of the white of limited range on its way to 16 bits, and what it takes for white on its way to 8."""
+"""The value that swscale gives limited-range white in 16 bits, and takes for white when it converts back to 8."""
 FULL = 2
 """FFmpeg's AVCOL_RANGE_JPEG."""
 CURVE = 16_385
-"""Steps of the curve from light to values: the darkest ones are steep."""
+"""Steps of the curve from light to values: many, because its dark end is steep."""
 
 
 class ColourLut:
-    """Tables of colours, set up for pictures that are all laid out and tagged as one of them. For one thread."""
+    """A lookup table for pictures of one layout and tagging. For one thread."""
 
     def __init__(self, transfer: Transfer, primaries: Primaries, like: VideoFrame, form: str) -> None:
-        """Set them up.
+        """Build the tables for pictures like ``like``.
 
         Args:
-            form: ``rgb24``, or ``rgba`` to keep how clear each place is.
+            form: ``rgb24``, or ``rgba`` to keep the alpha channel.
 
         Raises:
             av.FFmpegError: such pictures cannot be converted.
@@ -55,7 +55,7 @@ class ColourLut:
             chain = [
                 buffer_for(self._graph, like),
                 add("scale", flags="bilinear+full_chroma_int"),
-                add("format", "gbrpf32le" if form == "rgb24" else "gbrapf32le"),  # what the tables are quick with
+                add("format", "gbrpf32le" if form == "rgb24" else "gbrapf32le"),  # fastest for the tables
                 add("lut3d", file=str(space), interp="tetrahedral"),
                 add("lut1d", file=str(curve), interp="linear"),
                 add("scale", flags="bilinear"),
@@ -66,17 +66,17 @@ class ColourLut:
         self._graph.configure()
 
     def look_up(self, frame: VideoFrame) -> VideoFrame:
-        """The picture in sRGB, with all that is noted with it.
+        """Return the picture in sRGB, with its metadata.
 
         Raises:
-            av.FFmpegError: it cannot be converted.
+            av.FFmpegError: the picture cannot be converted.
         """
         self._graph.vpush(frame)
         return self._graph.vpull()
 
 
 def picture_in_srgb(values: np.ndarray, transfer: Transfer, primaries: Primaries) -> np.ndarray:
-    """A single picture in sRGB, as a film's.
+    """Convert a single picture to sRGB, as ``ColourLut`` converts those of a video.
 
     Args:
         values: (H, W, 3) uint8 or uint16.
@@ -91,10 +91,10 @@ def picture_in_srgb(values: np.ndarray, transfer: Transfer, primaries: Primaries
 
 @lru_cache(maxsize=4)
 def _space(transfer: Transfer, primaries: Primaries, white: float) -> str:
-    """The light shown for values, as cineSpace's .csp: a curve for each channel, then a table whose red runs fastest.
+    """Return values to display light as cineSpace's .csp: a curve per channel, then a table whose red index runs fastest.
 
     Args:
-        white: What comes instead of a value of 1.
+        white: The input value that stands for 1.
     """
     values = np.linspace(0, 1, SHAPE)
     places = _place(values, transfer)
@@ -107,7 +107,7 @@ def _space(transfer: Transfer, primaries: Primaries, white: float) -> str:
 
 
 def _place(values: np.ndarray, transfer: Transfer) -> np.ndarray:
-    """Where values lie along an axis of the table, 0..1."""
+    """Return the positions of values along an axis of the table, 0..1."""
     grey = to_linear_light(np.repeat(values[:, None], 3, axis=1), transfer)[:, 0]
     if transfer is Transfer.SDR:
         return values
@@ -118,6 +118,6 @@ def _place(values: np.ndarray, transfer: Transfer) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _curve(transfer: Transfer) -> str:
-    """The values for light, as Adobe's .cube."""
+    """Return the curve from light to values, in Adobe's .cube format."""
     values = from_display_light(np.linspace(CUT_OFF, 1, CURVE), transfer) * SWSCALE_WHITE
     return f"LUT_1D_SIZE {CURVE}\n" + "".join(f"{one:.6f} {one:.6f} {one:.6f}\n" for one in values)

@@ -1,4 +1,4 @@
-"""Pictures that are woven of two fields, a fiftieth of a second apart, made whole."""
+"""Deinterlaces pictures whose two fields are a fiftieth of a second apart."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from av.video.stream import VideoStream
 from streamer.media.filter_graphs import buffer_for
 
 PARITIES = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
-"""FFmpeg's AVFieldOrder, where it says that there are fields, and the one that is seen first."""
+"""FFmpeg's AVFieldOrder values for interlaced video, and the field that comes first."""
 SAY_IT_THEMSELVES = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "wmv3")
-"""Codecs whose pictures tell one by one whether they are woven; what the file says of all is then only the usual case."""
+"""Codecs that flag each picture as interlaced or not; the file's own flag is then only the default."""
 STAND_STILL = ("png", "apng", "gif")
-"""Codecs that mean the order in which lines are loaded."""
+"""Codecs where 'interlaced' means the order in which lines are loaded."""
 
 
 def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
-    """The pictures of a track, those that say that they are interlaced made whole by ``bwdif``; all others as they are.
+    """Yield the pictures of a track; interlaced ones are deinterlaced by ``bwdif``, the others pass unchanged.
 
-    One comes out for each that goes in, with its time, its duration and its side data. From the first interlaced one on, each
-    waits for the next.
+    Each picture in gives one picture out, with its time, its duration and its side data. From the first interlaced picture on,
+    each waits for the next.
 
     Raises:
         av.FFmpegError: the track cannot be read any further, or the pictures cannot be converted.
@@ -46,7 +46,7 @@ def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[
                 continue
             fields = fields or _Fields(frame, parity)
             yield from fields.put(frame)
-    except (OSError, ValueError, av.FFmpegError):  # what came before is seen all the same
+    except (OSError, ValueError, av.FFmpegError):  # the pictures before the error are still shown
         if fields is not None:
             yield from fields.rest()
         raise
@@ -55,7 +55,7 @@ def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[
 
 
 class _Fields:
-    """The filter, set up for pictures like one of them."""
+    """The deinterlacing filter for pictures of one size, layout and tagging."""
 
     def __init__(self, like: VideoFrame, parity: str | None) -> None:
         self._kind = _kind(like)
@@ -69,17 +69,17 @@ class _Fields:
         self._graph.configure()
 
     def fit(self, frame: VideoFrame) -> bool:
-        """Whether the filter takes it: size, layout and colours are as they were."""
+        """Return whether the filter takes a picture: same size, layout and colours."""
         return _kind(frame) == self._kind
 
     def put(self, frame: VideoFrame) -> Iterator[VideoFrame]:
-        """Take a picture; gives those that are done."""
+        """Take a picture and yield those that are done."""
         self._waiting.append(frame)
         self._graph.vpush(frame)
         yield from self._done()
 
     def rest(self) -> Iterator[VideoFrame]:
-        """Give those that waited for a next one that does not come."""
+        """Yield the pictures that waited for a next one, at the end."""
         self._graph.vpush(None)
         yield from self._done()
 

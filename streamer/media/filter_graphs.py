@@ -1,4 +1,4 @@
-"""How pictures get into FFmpeg's filters."""
+"""Builds the inputs of FFmpeg's filter graphs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from av.video.frame import VideoFrame
 
 
 def buffer_for(graph: Graph, like: VideoFrame) -> FilterContext:
-    """Where a graph takes pictures of one size, layout and tagging.
+    """Add a graph's input for pictures of one size, layout and tagging.
 
-    ``Graph.add_buffer`` would leave out their matrix and their range.
+    ``Graph.add_buffer`` would leave out the colour matrix and range.
     """
     return graph.add(
         "buffer",

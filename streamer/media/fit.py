@@ -1,4 +1,4 @@
-"""A picture of one shape in a place of another: cut, with bars, or stretched. One rule for photographs, films and cameras."""
+"""Fits a picture into another aspect ratio: cropped, padded or stretched. Photographs, videos and cameras share it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 Fit = Literal["crop", "pad", "stretch"]
-"""crop: it covers the place, and what sticks out is cut equally on both sides. pad: all of it is seen, between bars. stretch:
-it fills the place and loses its shape."""
+"""crop: fill the target and cut what sticks out, equally on both sides. pad: show the whole picture between bars. stretch: fill
+the target and distort the picture."""
 
 BARS = (0, 0, 0)
 """Colour of the bars: black, as players show them."""
@@ -24,10 +24,10 @@ def fitted(
     Args:
         image: (H, W, 3) uint8 of any size from 1x1 on.
         size: (height, width) wanted.
-        fit: what becomes of a picture of another shape.
-        fine: take the time for the best filter, Lanczos, cut to parts of pixels: for single pictures. Else areas are averaged
-            where it shrinks and cubics laid through it where it grows, a tenth of the time: for those that move.
-        bars: RGB of what is left of the place with ``pad``.
+        fit: how to treat another aspect ratio.
+        fine: use Lanczos with subpixel cropping, for single pictures. Otherwise area averaging shrinks and bicubic
+            interpolation enlarges, in a tenth of the time, for video.
+        bars: RGB of the bars with ``pad``.
 
     Returns:
         (height, width, 3) uint8, C-contiguous; the picture itself if it has that size.
@@ -35,7 +35,7 @@ def fitted(
     if image.shape[:2] == size:
         return np.ascontiguousarray(image)
     (from_height, from_width), (height, width) = image.shape[:2], size
-    across, down = from_width / width, from_height / height  # its pixels for each of the place
+    across, down = from_width / width, from_height / height  # source pixels per target pixel
     inner, kept = size, (float(from_height), float(from_width))
     if fit == "crop":
         scale = min(across, down)
@@ -53,9 +53,9 @@ def fitted(
 
 
 def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale an (H, W, 3) uint8 picture to (height, width), whatever its shape: areas averaged where it shrinks, else by cubics.
+    """Scale an (H, W, 3) uint8 picture to (height, width): area averaging where it shrinks, bicubic where it grows.
 
-    OpenCV averages areas only where both sides shrink, so that a picture that grows one way is scaled in two turns.
+    OpenCV averages areas only if both sides shrink, so a picture that grows in one direction is scaled in two passes.
     """
     height, width = image.shape[:2]
     smaller = (min(height, size[0]), min(width, size[1]))
@@ -67,7 +67,7 @@ def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _finely(image: np.ndarray, kept: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
-    """The middle of a picture, ``kept`` (height, width) of it, at a size."""
+    """Scale the middle of a picture, ``kept`` (height, width), to a size."""
     height, width = image.shape[:2]
     top, left = max(0.0, (height - kept[0]) / 2), max(0.0, (width - kept[1]) / 2)
     box = (left, top, min(left + kept[1], width), min(top + kept[0], height))
@@ -75,7 +75,7 @@ def _finely(image: np.ndarray, kept: tuple[float, float], size: tuple[int, int])
 
 
 def _quickly(image: np.ndarray, kept: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
-    """As ``_finely``, of whole pixels."""
+    """Scale like ``_finely``, but crop to whole pixels."""
     height, width = (min(side, max(1, round(part))) for side, part in zip(image.shape[:2], kept, strict=True))
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return resampled(image[top : top + height, left : left + width], size)

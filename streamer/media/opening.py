@@ -1,6 +1,6 @@
-"""Opening what PyAV reads and writes: a path is the file of that name, whatever the name looks like.
+"""Opens files and streams with PyAV. A path always means the file of that name.
 
-FFmpeg takes what it is given for a URL: ``12:30.mp4`` would be of the protocol ``12``, ``concat:a.ts`` a list, and
+FFmpeg parses what it is given as a URL: ``12:30.mp4`` would use the protocol ``12``, ``concat:a.ts`` would be a list, and
 ``a%03d.png`` a series of pictures.
 """
 
@@ -14,12 +14,12 @@ import av
 from av.container import InputContainer, OutputContainer
 
 ONE_FILE = {"pattern_type": "none"}
-"""Tells FFmpeg's reader of pictures that ``%03d``, ``*`` and a URL's ``%20d`` stand for themselves; others do not ask."""
+"""Makes FFmpeg's image reader take ``%03d``, ``*`` and a URL's ``%20d`` literally; other readers ignore it."""
 
 ANY_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
-"""For ``av.open``: before PyAV 19, a title that is not UTF-8, in files from long ago, keeps a file from being opened."""
+"""For ``av.open``: before PyAV 19, a title that is not UTF-8, as in old files, makes opening fail."""
 PLAYLISTS = (".m3u8", ".mpd")
-"""Files that name others, which FFmpeg finds by cutting and joining URLs."""
+"""Files that name others; FFmpeg resolves those names as relative URLs."""
 
 
 def open_file(path: str | Path) -> InputContainer:
@@ -41,19 +41,19 @@ def open_stream(url: str, options: Mapping[str, str], open_s: float, read_s: flo
     """Open a URL for reading.
 
     Args:
-        options: FFmpeg's, of protocol and format.
-        open_s: Seconds that it may say nothing while it is opened; ``read_s``: afterwards.
+        options: FFmpeg options for protocol and format.
+        open_s: Seconds without data after which opening fails; ``read_s``: the same for reading.
 
     Raises:
         OSError, ValueError, av.FFmpegError: it cannot be read.
     """
-    asked = {**ONE_FILE, **options}
-    container: InputContainer = av.open(url, "r", options=asked, timeout=(open_s, read_s), **ANY_TAGS)
+    all_options = {**ONE_FILE, **options}
+    container: InputContainer = av.open(url, "r", options=all_options, timeout=(open_s, read_s), **ANY_TAGS)
     return container
 
 
 def create_file(path: str | Path, form: str, options: Mapping[str, str]) -> OutputContainer:
-    """Open a local file for writing, in place of what is there.
+    """Open a local file for writing; an existing one is replaced.
 
     Args:
         form: FFmpeg's name of the container format; ``options`` are the container's.
@@ -65,5 +65,5 @@ def create_file(path: str | Path, form: str, options: Mapping[str, str]) -> Outp
 
 
 def address(path: str | Path) -> str:
-    """A local file's name as FFmpeg understands it."""
+    """Return a local file's name in the form that FFmpeg takes."""
     return f"file:{Path(path).absolute()}"

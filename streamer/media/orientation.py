@@ -1,4 +1,4 @@
-"""Which way is up: turns and mirrorings that a film notes down, and pixels that are not square."""
+"""Applies the rotation, mirroring and pixel aspect ratio that a video's metadata gives."""
 
 from __future__ import annotations
 
@@ -18,69 +18,69 @@ from av.video.stream import VideoStream
 from streamer.media.fit import resampled
 
 Turn = tuple[int, int, int, int]
-"""Where a picture's pixels go, as (a, b, c, d): from (x, y) to (a x + c y, b x + d y), x to the right and y down."""
+"""A rotation or mirroring as (a, b, c, d): moves (x, y) to (a x + c y, b x + d y), x to the right and y down."""
 AS_IT_IS: Turn = (1, 0, 0, 1)
 TURNS: tuple[Turn, ...] = (
     AS_IT_IS, (-1, 0, 0, -1), (0, -1, 1, 0), (0, 1, -1, 0),
     (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0),
 )  # fmt: skip
-"""All that leave a picture upright or lying: half and quarter turns, and their mirrorings."""
+"""All turns by multiples of 90 degrees, and their mirrorings."""
 
 WIDEST = 10.0
-"""Pixels that are said to be wider, or narrower, are taken for a mistake and shown square."""
+"""A pixel aspect ratio above this, or below its inverse, counts as a mistake: pixels are taken as square."""
 SAME = 0.02
-"""Share by which two notes of a pixel's shape may differ and mean the same: Matroska rounds to whole pixels of the picture."""
+"""Relative difference up to which two pixel aspect ratios count as equal: Matroska rounds to whole pixels of the picture."""
 _PARTS, _BASE = 10_000, 200
-"""How finely a pixel's shape is measured, and the base of the two digits that it is written with."""
+"""Resolution with which a pixel aspect ratio is measured, and the base of the two digits that encode it."""
 _UNNAMED = tuple(number for number in range(48) if number not in set(map(attrgetter("value"), Type)))
-"""Kinds of side data that FFmpeg may add and PyAV has no name for: it can list none of a frame that has such a one."""
+"""Kinds of side data that PyAV has no name for: it cannot list any side data of a frame that has one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayShape:
-    """How a picture is meant to be seen."""
+    """How a picture is displayed."""
 
     pixel: float = 1.0
     """Width of a pixel over its height, before it is turned."""
     turn: Turn = AS_IT_IS
-    """How it is turned and mirrored."""
+    """Rotation and mirroring."""
 
 
 class DisplayShapeReader:
-    """Reads what the pictures of a track say of their shape, each for itself. For one thread.
+    """Reads the display shape of each picture of a track. For one thread.
 
-    Where the container notes another shape of pixels than the first picture, it means to correct it and is believed
-    throughout.
+    If the container gives another pixel aspect ratio than the first picture, the container's is used throughout: it is there to
+    correct the pictures.
     """
 
     def __init__(self, stream: VideoStream) -> None:
-        """Look at the track's own notes; nothing is decoded."""
-        told, coded = _ratio(stream.sample_aspect_ratio), _ratio(stream.codec_context.sample_aspect_ratio)
-        self._told = told if told and abs(told / (coded or 1.0) - 1) > SAME else None
+        """Read the track's own metadata; nothing is decoded."""
+        noted, coded = _ratio(stream.sample_aspect_ratio), _ratio(stream.codec_context.sample_aspect_ratio)
+        self._noted = noted if noted and abs(noted / (coded or 1.0) - 1) > SAME else None
         self._kind: tuple[int, int, str] | None = None
         self._turn = AS_IT_IS
 
     def of(self, frame: VideoFrame) -> DisplayShape:
-        """How a picture of the track, in any format, is meant to be seen."""
+        """Return the display shape of a picture of the track, in any format."""
         kind = (frame.width, frame.height, frame.format.name)
         if kind != self._kind:
             self._kind, self._graph = kind, _measure(frame)
         self._graph.push(frame)
-        noted = self._graph.pull()
-        assert isinstance(noted, VideoFrame)
-        pixel = self._told or ((noted.width - 1) * _BASE + noted.height - 1) / _PARTS
+        measured = self._graph.pull()
+        assert isinstance(measured, VideoFrame)
+        pixel = self._noted or ((measured.width - 1) * _BASE + measured.height - 1) / _PARTS
         if not 1 / WIDEST < pixel < WIDEST:
             pixel = 1.0
-        notes: Any = noted.side_data  # a mapping by name, which PyAV declares to hold motion vectors only
-        if "DISPLAYMATRIX" in notes:
-            self._turn = turn_of(np.frombuffer(bytes(notes["DISPLAYMATRIX"]), np.int32).tolist())
-        elif noted.key_frame:  # H.264 and HEVC may note it on the first of a sequence, for all of them
+        side_data: Any = measured.side_data  # a mapping by name; PyAV's types allow motion vectors only
+        if "DISPLAYMATRIX" in side_data:
+            self._turn = turn_of(np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32).tolist())
+        elif measured.key_frame:  # H.264 and HEVC may have it on the first of a sequence only
             self._turn = AS_IT_IS
         return DisplayShape(pixel, self._turn)
 
 
 def turn_of(matrix: Sequence[int]) -> Turn:
-    """The turn that comes nearest to a display matrix, nine numbers as FFmpeg keeps them (ISO 14496-12, section 8.3.2)."""
+    """Return the turn closest to a display matrix, nine numbers in FFmpeg's layout (ISO 14496-12, section 8.3.2)."""
     if len(matrix) != 9:
         return AS_IT_IS
     a, b, _, c, d = matrix[:5]
@@ -88,7 +88,7 @@ def turn_of(matrix: Sequence[int]) -> Turn:
 
 
 def upright(image: np.ndarray, shape: DisplayShape) -> np.ndarray:
-    """The picture as it is meant to be seen.
+    """Return the picture as it is displayed.
 
     Args:
         image: (H, W, 3) uint8.
@@ -108,9 +108,9 @@ def upright(image: np.ndarray, shape: DisplayShape) -> np.ndarray:
 
 
 def _measure(frame: VideoFrame) -> Graph:
-    """Filters that write the shape of a picture's pixels into its size, and leave what else is noted on it.
+    """Build filters that encode a picture's pixel aspect ratio in its size and keep its side data.
 
-    PyAV does not tell the shape of a frame's pixels; the decoder's, which it tells, is that of a picture some way ahead.
+    PyAV does not expose a frame's pixel aspect ratio; the decoder's, which it exposes, belongs to a later picture.
     """
     graph = Graph()
     graph.threads = 1
@@ -125,5 +125,5 @@ def _measure(frame: VideoFrame) -> Graph:
 
 
 def _ratio(value: SupportsFloat | None) -> float:
-    """A ratio as a number; 0 where it is not known."""
+    """Return a ratio as a number; 0 if it is unknown."""
     return float(value) if value else 0.0

@@ -1,4 +1,4 @@
-"""Small square pictures for pages and contact sheets."""
+"""Makes small square pictures for pages and contact sheets."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from PIL import Image
 from streamer.media.fit import fitted
 
 SIDE_PX = 112
-"""Of a thumbnail."""
+"""Side of a thumbnail."""
 SUFFIX = ".webp"
 QUALITY = 72
-"""WebP's: some 2 kB a picture, and no blocks to be seen."""
+"""WebP quality: about 2 kB a picture, without visible blocks."""
 EFFORT = 6
-"""The most that WebP takes to make it small; 10 ms."""
+"""WebP's slowest and smallest method; 10 ms."""
 
 
 def thumbnail(image: np.ndarray) -> bytes:
-    """A picture's middle as a WebP file.
+    """Return the middle of a picture as a WebP file.
 
     Args:
-        image: (H, W, 3) uint8 RGB of any size; what sticks out of a square is cut equally on both sides.
+        image: (H, W, 3) uint8 RGB of any size; the longer side is cut equally at both ends.
     """
     small = Image.fromarray(fitted(image, (SIDE_PX, SIDE_PX), "crop", fine=True))
     file = io.BytesIO()

@@ -1,7 +1,7 @@
-"""When a film's pictures are seen and its sound is heard: one clock for all its tracks, whatever its time stamps do.
+"""Gives all tracks of a video one continuous clock, even if their time stamps jump.
 
-Recordings that were put together, playlists with discontinuities and captures longer than their clock reaches have time stamps
-that jump. Here parts follow each other, pictures and sound alike: all that read the same tracks of a film agree on every time.
+Time stamps jump in concatenated recordings, in playlists with discontinuities and in captures longer than their clock's range.
+Here the parts follow each other, pictures and sound alike: all readers of the same tracks agree on every time.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 BROKEN = 30
-"""Broken pictures one after the other at which a film counts as unreadable; a few are passed over."""
+"""Broken pictures in a row at which a video counts as unreadable; fewer are skipped."""
 PLAIN_FPS = Fraction(25)
-"""Rate of a film that does not tell the times of its pictures."""
+"""Frame rate of a video without time stamps."""
 MAY_JUMP, WITHOUT_TIMES = 0x0200, 0x0080
-"""FFmpeg's AVFMT_TS_DISCONT and AVFMT_NOTIMESTAMPS (libavformat/avformat.h): what a format says of its time stamps."""
+"""FFmpeg's AVFMT_TS_DISCONT and AVFMT_NOTIMESTAMPS (libavformat/avformat.h): time stamps may jump, or do not exist."""
 COUNTED = ("avi",)
-"""Formats whose packets are counted, not timed: where pictures are reordered, FFmpeg's guess at their times is out of order."""
+"""Formats that count packets instead of timing them: with reordered pictures, FFmpeg's guess at their times is out of order."""
 AHEAD = Fraction(10)
 """Seconds by which a track may run ahead of all others before it counts as a jump; as FFmpeg's ``-dts_delta_threshold``."""
 BACK = Fraction(1, 10)
-"""Seconds by which a track's times may step back, being badly rounded, before it counts as a jump."""
+"""Seconds by which a track's times may step back, by bad rounding, before it counts as a jump."""
 BACK_REORDERED = Fraction(2)
-"""The same, where only times of display are known, which are out of order by nature."""
+"""``BACK`` for tracks with presentation times only, which are naturally out of order."""
 WRAP = Fraction(2**33, 90_000)
-"""Seconds after which the clock of MPEG's transport streams begins anew (ISO 13818-1, section 2.4.3.7)."""
+"""Seconds after which the clock of MPEG transport streams wraps around (ISO 13818-1, section 2.4.3.7)."""
 REMEMBERED = 4
-"""Parts to which a track that is late may still belong."""
+"""Number of latest parts to which a packet of a late track may still belong."""
 
 
 Track = VideoStream | AudioStream
 
 
 _Kind = tuple[int, bool]
-"""A track, and whether its times are those of decoding, which rise, or of display, which may not."""
+"""A track's index, and whether its times are decoding times, which rise, or presentation times, which may not."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """A stretch of a film without a jump. Times are the file's own, in seconds."""
+    """A part of a video without a jump. Times are the file's own, in seconds."""
 
     offset: Fraction
-    """From the file's times to those that are shown."""
+    """What to add to the file's times for those on the common clock."""
     first: Fraction
     latest: Fraction
-    """When the last packet so far, of any track, is over."""
+    """End of the last packet so far, of any track."""
     last: dict[_Kind, Fraction] = field(default_factory=dict)
-    """When each track's last packet begins, by each kind of time that it tells."""
+    """Start of each track's last packet, by kind of time."""
     end: dict[int, Fraction] = field(default_factory=dict)
-    """When each track's last packet is over."""
+    """End of each track's last packet."""
 
 
 class Timeline:
-    """Moves packets to where they belong on one clock. For one reading of a film, from its beginning."""
+    """Moves packets to one continuous clock. For one pass over a video, from its beginning."""
 
     def __init__(self, container: InputContainer) -> None:
         self._leaps = bool(container.format.flags & MAY_JUMP)
@@ -71,7 +71,7 @@ class Timeline:
         self._within: dict[int, _Part] = {}
 
     def place(self, packet: Packet[VideoStream] | Packet[AudioStream]) -> None:
-        """Change a packet's times, if need be; every packet of the tracks that are followed has to come by, in order."""
+        """Adjust a packet's times if needed. Call it for every packet of the followed tracks, in order."""
         at = packet.pts if packet.dts is None else packet.dts
         if at is None or packet.time_base is None:
             return
@@ -92,7 +92,7 @@ class Timeline:
         return part.offset
 
     def _part(self, kind: _Kind, time: Fraction) -> _Part:
-        """The part to which a packet belongs; a new one if it fits into none."""
+        """Return the part to which a packet belongs; a new one if it fits into none."""
         if not self._parts:
             self._parts.append(_Part(Fraction(0), time, time))
         own = self._within.get(kind[0], self._parts[-1])
@@ -112,7 +112,7 @@ class Timeline:
         return part.first - AHEAD <= time <= part.latest + AHEAD
 
     def _following(self, before: _Part, track: int, time: Fraction) -> Fraction:
-        """The offset of a part that begins at a time, after another one."""
+        """Return the offset of a part that begins at ``time``, after another part."""
         ends = before.end.get(track, before.latest)
         if self._leaps and abs(time + WRAP - ends) <= AHEAD:
             return before.offset + WRAP
@@ -120,16 +120,16 @@ class Timeline:
 
 
 def followed(container: InputContainer) -> tuple[Track, ...]:
-    """The tracks that tell a film's time: all that are seen or heard."""
+    """Return the tracks that define a video's time: all video and sound tracks, without covers."""
     found: tuple[Track, ...] = (*container.streams.video, *container.streams.audio)
     return tuple(one for one in found if not one.disposition & Disposition.attached_pic)
 
 
 def packets(container: InputContainer, tracks: Sequence[Track]) -> Iterator[Packet[VideoStream] | Packet[AudioStream]]:
-    """The packets of some tracks, in the file's order, on one clock; at the end an empty one without a time for each track.
+    """Yield the packets of some tracks, in file order, on one clock; at the end an empty one without a time for each track.
 
     Raises:
-        av.FFmpegError: it cannot be read any further.
+        av.FFmpegError: the file cannot be read any further.
     """
     timeline = Timeline(container)
     for packet in cast("Iterable[Packet[VideoStream] | Packet[AudioStream]]", container.demux(*tracks)):
@@ -138,24 +138,24 @@ def packets(container: InputContainer, tracks: Sequence[Track]) -> Iterator[Pack
 
 
 def pictures(container: InputContainer, stream: VideoStream, tracks: Sequence[Track]) -> Iterator[VideoFrame]:
-    """A track's pictures in the order in which they are seen, each with its time and how long it is shown, as far as it tells.
+    """Yield a track's pictures in presentation order, each with its time and, where the file gives it, its duration.
 
     Args:
-        tracks: whose packets are followed; ``stream`` is one of them.
+        tracks: the followed tracks; ``stream`` is one of them.
 
     Raises:
-        av.FFmpegError: it cannot be read any further.
+        av.FFmpegError: the file cannot be read any further.
     """
     clock = _Clock(container, stream)
-    stays: deque[Packet[VideoStream]] = deque()  # what says that the picture stays as it is, while others are being decoded
+    stays: deque[Packet[VideoStream]] = deque()  # empty packets, which repeat the picture, while others are being decoded
     shown: VideoFrame | None = None
     broken = decoding = 0
     for packet in cast("Iterator[Packet[VideoStream]]", packets(container, tracks)):
-        if packet.stream.index != stream.index:  # PyAV gives the empty ones at the end the index 0
+        if packet.stream.index != stream.index:  # PyAV gives the empty packets at the end the index 0
             continue
         ends = not packet.size and packet.dts is None
         if not packet.size and not ends:
-            stays.append(packet)  # to FFmpeg's decoders it would be the end
+            stays.append(packet)  # FFmpeg's decoders would take it for the end
         else:
             decoding += 1
             try:
@@ -167,7 +167,7 @@ def pictures(container: InputContainer, stream: VideoStream, tracks: Sequence[Tr
                 continue
             for frame in frames:
                 broken, decoding = 0, decoding - 1
-                clock.tell(frame)
+                clock.set_time(frame)
                 while shown is not None and stays and _before(stays[0], frame):
                     yield _again(shown, stays.popleft())
                 shown = frame
@@ -182,13 +182,13 @@ def _before(packet: Packet[VideoStream], frame: VideoFrame) -> bool:
 
 
 def _again(frame: VideoFrame, packet: Packet[VideoStream]) -> VideoFrame:
-    """The same picture at the time of an empty packet, by which Theora and AVI say that it stays as it is."""
+    """Return the same picture at the time of an empty packet, with which Theora and AVI repeat a picture."""
     frame.pts, frame.time_base, frame.duration = packet.dts, packet.time_base, packet.duration or 0
     return frame
 
 
 class _Clock:
-    """Gives pictures their times where the format does not, or tells them wrong."""
+    """Gives pictures their times where the format has none, or wrong ones."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._stream = stream
@@ -197,18 +197,18 @@ class _Clock:
         self._delay = 0
         self._next: int | None = None
 
-    def tell(self, frame: VideoFrame) -> None:
-        """Put a picture's time right."""
+    def set_time(self, frame: VideoFrame) -> None:
+        """Set a picture's time."""
         if self._counted:
             if self._next is None:
                 self._delay = 0 if frame.pts is None or frame.dts is None else frame.dts - frame.pts
             if frame.dts is not None:
                 frame.pts = frame.dts - self._delay
             elif self._next is not None:
-                frame.pts = self._next  # of the last ones only the order is known
+                frame.pts = self._next  # for the last ones only the order is known
             self._next = None if frame.pts is None else frame.pts + 1
         elif self._untimed and frame.pts is None:
-            # The rate that the format claims is a guess; what the stream says of itself is known once a picture is decoded.
+            # The container's rate is a guess; the stream's own is known once a picture is decoded.
             rate = Fraction(self._stream.codec_context.framerate or self._stream.average_rate or PLAIN_FPS)
             frame.pts, frame.time_base, frame.duration = self._next or 0, 1 / rate, 1
             self._next = frame.pts + 1

@@ -1,7 +1,7 @@
-"""What a film's values mean as light, and how much of that light an SDR screen shows.
+"""Converts pixel values to light, and maps HDR light to what an SDR screen shows.
 
-Values and light are float arrays of shape (…, 3), RGB. Light is linear; 1 is the white of paper or of a caption, which SDR
-has at the top of its range and HDR at 203 cd/m².
+Values and light are float arrays of shape (…, 3), RGB. Light is linear; 1 is graphics white, the white of paper or captions:
+the top of SDR's range, 203 cd/m² in HDR.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 WHITE_NITS = 203.0
 """Light of graphics white in HDR, in cd/m² (ITU-R BT.2408, section 2.1)."""
 KNEE = 0.6
-"""Light up to which nothing is toned down, 202 of 255 on the screen: faces, and paper in the shade."""
+"""Light up to which tone mapping changes nothing, 202 of 255 on the screen: faces, and paper in the shade."""
 SCREEN_GAMMA = 2.2
-"""Of computers' screens: between sRGB, for which pictures are made, and BT.1886's 2.4 for films in a dark room."""
+"""Gamma of computer screens: between sRGB for pictures and BT.1886's 2.4 for video in a dark room."""
 PQ_PEAK, HLG_PEAK = 10_000 / WHITE_NITS, 1000 / WHITE_NITS
-"""The brightest light that PQ can tell of, and that of HLG on the screen it is defined for (ITU-R BT.2100)."""
+"""The brightest light that PQ can encode, and that HLG has on its reference screen (ITU-R BT.2100)."""
 HLG_GAMMA = 1.2
-"""That screen's system gamma (ITU-R BT.2100, table 5, note 5f)."""
+"""System gamma of HLG's reference screen (ITU-R BT.2100, table 5, note 5f)."""
 HALVINGS = 12
-"""Of the share of its colour that a light keeps: a thousandth of it is left open."""
+"""Bisection steps for the share of colour that a light keeps; 12 leave less than a thousandth open."""
 NOT_SEEN = 0.02
-"""The least difference that is seen, in Oklab (CSS Color 4, section 13.2)."""
+"""The smallest visible difference, in Oklab (CSS Color 4, section 13.2)."""
 
 
 class Transfer(IntEnum):
-    """How values stand for light; ITU-T H.273's numbers, of which most SDR ones are near enough to the first."""
+    """Transfer functions, by ITU-T H.273's numbers. The other SDR ones are close enough to the first."""
 
     SDR = 1
     PQ = 16
@@ -35,7 +35,7 @@ class Transfer(IntEnum):
 
 
 class Primaries(IntEnum):
-    """Which red, green and blue are meant; ITU-T H.273's numbers. Those left out are near enough to the first."""
+    """Colour primaries, by ITU-T H.273's numbers. Those left out are close enough to the first."""
 
     BT709 = 1
     BT2020 = 9
@@ -54,7 +54,7 @@ CHROMATICITIES = {
 LUMINANCE_BT709 = np.array((0.2126, 0.7152, 0.0722))
 LUMINANCE_BT2020 = np.array((0.2627, 0.6780, 0.0593))
 BRADFORD = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
-"""XYZ to the cones' responses, in which one white is exchanged for another (ICC.1:2022, annex E)."""
+"""XYZ to cone responses, for chromatic adaptation (ICC.1:2022, annex E)."""
 OKLAB_CONES = np.array(
     (
         (0.4122214708, 0.5363325363, 0.0514459929),
@@ -69,12 +69,12 @@ OKLAB = np.array(
         (0.0259040371, 0.7827717662, -0.8086757660),
     )
 )
-"""Light with BT.709's primaries to cones, their cube roots to lightness and two of colour (Björn Ottosson, 2020)."""
+"""BT.709 light to cone responses, and their cube roots to lightness and two colour axes (Björn Ottosson, 2020)."""
 
 
 def to_linear_light(values: np.ndarray, transfer: Transfer) -> np.ndarray:
-    """The light that values from 0 to 1 stand for, with the film's own primaries; those of HLG have to be BT.2020's."""
-    if transfer is Transfer.SDR:  # as sRGB has it, which is what the result is written in
+    """Convert values, 0..1, to light in the video's own primaries; for HLG these are BT.2020."""
+    if transfer is Transfer.SDR:  # sRGB's function, in which the result is written
         return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     if transfer is Transfer.PQ:  # SMPTE ST 2084
         power = values ** (4096 / (2523 * 128))
@@ -88,24 +88,24 @@ def to_linear_light(values: np.ndarray, transfer: Transfer) -> np.ndarray:
 
 
 def to_display_light(values: np.ndarray, transfer: Transfer, primaries: Primaries) -> np.ndarray:
-    """The light of BT.709's primaries that a screen shows for a film's values.
+    """Convert values to the BT.709 light that a screen shows.
 
-    Of HDR, highlights roll off, and lose their colour to white where the screen has none so bright.
+    HDR highlights roll off, and desaturate to white where the screen has no colour that bright.
 
     Returns:
-        Up to 1. Where a colour lies beyond BT.709's, a part is below 0, and to be cut off.
+        Light up to 1. Colours outside BT.709 have components below 0, which the caller clips.
     """
     meant = to_linear_light(values, transfer) @ to_bt709(primaries).T
     if transfer is not Transfer.SDR:
         peak = PQ_PEAK if transfer is Transfer.PQ else HLG_PEAK
-        # By luminance alone, bright colours turn white at once; by the brightest part alone, they never do.
+        # By luminance alone, bright colours turn white too soon; by the brightest component alone, they never do.
         by_luminance, by_brightest = (_kept(how_bright, peak) for how_bright in (meant @ LUMINANCE_BT709, meant.max(-1)))
         meant = meant * np.sqrt(by_luminance * by_brightest)[..., None]
     return gamut_mapped(meant)
 
 
 def from_display_light(shown_light: np.ndarray, transfer: Transfer) -> np.ndarray:
-    """The values, 0..1, that make a screen show a light."""
+    """Convert light to the values, 0..1, that make a screen show it."""
     inside = np.clip(shown_light, 0, 1)
     if transfer is Transfer.SDR:
         return np.asarray(np.where(inside <= 0.0031308, inside * 12.92, 1.055 * np.maximum(inside, 1e-9) ** (1 / 2.4) - 0.055))
@@ -113,9 +113,9 @@ def from_display_light(shown_light: np.ndarray, transfer: Transfer) -> np.ndarra
 
 
 def tone_mapped(brightness: np.ndarray, peak: float) -> np.ndarray:
-    """How bright a screen shows it: as it is up to ``KNEE``, from there ever flatter up to 1 at the peak.
+    """Map brightness: unchanged up to ``KNEE``, then ever flatter, up to 1 at ``peak``.
 
-    The curve is Reinhard et al.'s (2002, equation 4), begun at the knee.
+    The curve is that of Reinhard et al. (2002, equation 4), starting at the knee.
     """
     most = (peak - KNEE) / (1 - KNEE)
     over = np.maximum(np.minimum(brightness, peak) - KNEE, 0) / (1 - KNEE)
@@ -127,21 +127,21 @@ def _kept(brightness: np.ndarray, peak: float) -> np.ndarray:
 
 
 def gamut_mapped(rgb: np.ndarray) -> np.ndarray:
-    """Take colour out of light that is brighter than a screen's, at its lightness and hue, until the rest is not to be seen.
+    """Desaturate light above 1, at its lightness and hue, until clipping the rest makes no visible difference.
 
-    So do browsers (CSS Color 4, section 13.2), there also with what is too colourful without being too bright.
+    Browsers do the same (CSS Color 4, section 13.2), but also for saturated colours that are not too bright.
 
     Args:
-        rgb: Light of BT.709's primaries.
+        rgb: Light in BT.709 primaries.
 
     Returns:
-        Up to 1.
+        Light up to 1.
     """
     found = rgb.reshape(-1, 3).copy()
     beyond = np.flatnonzero(found.max(1) > 1)
     lab = _to_oklab(found[beyond])
-    found[beyond] = _from_oklab(lab * (1, 0, 0))  # what is brighter than white has no colour left
-    inside, outside = np.zeros((len(beyond), 1)), np.full((len(beyond), 1), 2.0)  # the first try takes all of the colour
+    found[beyond] = _from_oklab(lab * (1, 0, 0))  # light brighter than white has no colour left
+    inside, outside = np.zeros((len(beyond), 1)), np.full((len(beyond), 1), 2.0)  # the first try keeps all of the colour
     for _ in range(HALVINGS):
         share = (inside + outside) / 2
         tried = lab * np.hstack([np.ones_like(share), share, share])
@@ -154,12 +154,12 @@ def gamut_mapped(rgb: np.ndarray) -> np.ndarray:
 
 
 def to_bt709(primaries: Primaries) -> np.ndarray:
-    """The (3, 3) matrix that turns light with some primaries into light with BT.709's; white stays white."""
+    """Return the (3, 3) matrix from light in some primaries to light in BT.709 primaries; white stays white."""
     return np.asarray(np.linalg.inv(_to_xyz(Primaries.BT709)) @ _to_xyz(primaries))
 
 
 def _to_xyz(primaries: Primaries) -> np.ndarray:
-    """The (3, 3) matrix from light to XYZ under D65."""
+    """Return the (3, 3) matrix from light to XYZ under D65."""
     *colours, white = ([x / y, 1.0, (1 - x - y) / y] for x, y in CHROMATICITIES[primaries])
     matrix = np.array(colours).T
     matrix = matrix * np.linalg.solve(matrix, np.array(white))

@@ -1,4 +1,4 @@
-"""Which of a film's tracks are seen and heard."""
+"""Chooses which tracks of a video are shown and played."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from av.video.stream import VideoStream
 from streamer.media.codecs import codec_names, has_decoder
 
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
-"""A picture to know a file by, not to be seen while it plays."""
+"""Cover art, which is not part of the video."""
 PARTS = Disposition.still_image | Disposition.dependent
-"""A photograph beside a film, or a part of another track: seen where there is nothing else."""
+"""A still image beside a video, or a part of another track: used only if there is nothing else."""
 COMPARABLE = 4
-"""A track with at least this part of the largest one's pixels may be taken for its flag. Muxers flag the first track where
-nobody asked for it, be it a thumbnail."""
+"""A track flagged as default is preferred if it has at least 1/COMPARABLE of the largest track's pixels. Muxers flag the first
+track unasked, even a thumbnail."""
 
 
 class TrackError(ValueError):
-    """There is no such track, or none that can be read; the text says so of the film, as in 'has no video track 3; …'."""
+    """The track does not exist or cannot be read; the text continues a sentence about the file: 'has no video track 3; …'."""
 
 
 def picture_track(container: InputContainer, number: int | None = None) -> VideoStream | None:
-    """The track whose pictures are seen: the one flagged as default, else the largest, else the first.
+    """Return the video track to show: the one flagged as default, else the largest, else the first.
 
     Args:
-        number: which of the film's video tracks, covers among them, counted from 1; None for the best, which no cover is.
+        number: which video track, counted from 1, covers included; None for the best, which is never a cover.
 
     Returns:
-        None where there is no picture but a cover.
+        The track; None if there is no video except a cover.
 
     Raises:
-        TrackError: there is none of that number, or FFmpeg has no decoder for what there is.
+        TrackError: there is no track of that number, or FFmpeg has no decoder for any of them.
     """
     tracks = container.streams.video
     if number is not None:
@@ -53,7 +53,7 @@ def picture_track(container: InputContainer, number: int | None = None) -> Video
 
 
 def sound_tracks(container: InputContainer) -> list[AudioStream]:
-    """All tracks of sound, the best first: the one that FFmpeg would take, then those marked as default, then as they stand."""
+    """Return all sound tracks, best first: the one that FFmpeg would take, then the default ones, then in file order."""
     best = container.streams.best("audio")
     return sorted(
         container.streams.audio, key=lambda one: (one is not best, not one.disposition & Disposition.default, one.index)
@@ -61,14 +61,14 @@ def sound_tracks(container: InputContainer) -> list[AudioStream]:
 
 
 def discard_other_tracks(container: InputContainer, kept: VideoStream) -> None:
-    """Read one track alone: of a stream that comes in several sizes, each in files of its own, the others are not fetched."""
+    """Read only one track, so that the other sizes of an adaptive stream are not downloaded."""
     for stream in container.streams:
         if stream is not kept:
             stream.discard = Discard.all
 
 
 def _readable(tracks: list[VideoStream]) -> list[VideoStream]:
-    """Those that can be decoded; raises TrackError where there are none."""
+    """Return the tracks that can be decoded; raise TrackError if there are none."""
     found = [track for track in tracks if has_decoder(track)]
     if not found:
         raise TrackError(f"holds pictures in a format that cannot be decoded: {codec_names(tracks)}")

@@ -1,19 +1,19 @@
-"""What shows through transparent pixels."""
+"""Composites transparent pictures over a backdrop."""
 
 from __future__ import annotations
 
 import numpy as np
 
 BACKDROP = (128, 128, 128)
-"""Mid-grey, which pulls the dream neither to dark nor to light."""
+"""Mid-grey, which biases the dream neither to dark nor to light."""
 
 
 def on_backdrop(rgb: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """Lay a picture on ``BACKDROP``.
+    """Composite a picture over ``BACKDROP``.
 
     Args:
         rgb: (H, W, 3) uint8.
-        opacity: (H, W) uint8, 0 where only the backdrop is seen; the colours are not multiplied by it.
+        opacity: (H, W) uint8, 0 where only the backdrop shows; straight alpha: the colours are not multiplied by it.
 
     Returns:
         (H, W, 3) uint8.

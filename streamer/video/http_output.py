@@ -1,4 +1,4 @@
-"""Outputs that are fetched: live video at addresses of their own on the web server, made only while somebody watches."""
+"""Outputs on the web server: live video at their own addresses, encoded only while somebody watches."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from streamer.video.encoding.subscription import Subscription
 from streamer.video.sinks.sink import SinkState, SinkStatus
 
 SubscribeWithCallback = Callable[[Callable[[], None]], Subscription]
-"""Opens a share of what a channel serves, given what is to be called when there may be something to read."""
+"""Subscribes to what an output serves; takes a function to call when there may be something to read."""
 
 
 class HttpSubscription:
-    """One viewer's share of a channel; read by one reader."""
+    """One viewer's subscription to an HTTP output; for one reader."""
 
     def __init__(
         self, subscription: Subscription, on_read: Callable[[int], None], on_close: Callable[[HttpSubscription], None]
@@ -27,12 +27,12 @@ class HttpSubscription:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended, by its reader or by the channel."""
+        """Whether it is closed, by its reader or by the output."""
         return self._subscription.closed
 
     @property
     def dropped(self) -> int:
-        """Pictures left out because they were not fetched in time."""
+        """Number of pictures dropped because they were not fetched in time."""
         return self._subscription.dropped
 
     def read(self, timeout: float | None = None) -> bytes | None:
@@ -43,13 +43,13 @@ class HttpSubscription:
         return piece
 
     def close(self) -> None:
-        """Give up the share; a second call does nothing."""
+        """End the subscription; a second call does nothing."""
         self._subscription.close()
         self._on_close(self)
 
 
 class HttpOutput:
-    """What is fetched at one address. Thread-safe; ``start``, ``stop`` and ``status`` as a sink's."""
+    """Serves video at one address. Thread-safe; ``start``, ``stop`` and ``status`` work as in ``Sink``."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class HttpOutput:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Serve what ``subscribe`` gives, of pieces of a ``kind``, at a ``path`` of the web server."""
+        """Serve pieces of a ``kind`` from ``subscribe`` at a ``path`` of the web server."""
         self.name, self.path = name, path
         self.kind: Literal["ts", "jpeg"] = kind
         self._subscribe = subscribe
@@ -71,12 +71,12 @@ class HttpOutput:
         self._delivered = self._bytes = self._dropped = 0
 
     def start(self) -> None:
-        """Let viewers in."""
+        """Accept viewers."""
         with self._lock:
             self._set(SinkState.WAITING)
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """Let no viewer in any more, and end all shares; whether that was done within the deadline."""
+        """Accept no more viewers, and end all subscriptions; return whether that was done within the deadline."""
         with self._lock:
             self._set(SinkState.STOPPED)
             shares = list(self._shares)
@@ -85,7 +85,7 @@ class HttpOutput:
         return True
 
     def subscribe(self, on_ready: Callable[[], None]) -> HttpSubscription:
-        """Open a share; ``on_ready`` is called from any thread when there may be something to read, or it has ended."""
+        """Subscribe; ``on_ready`` is called from any thread when there may be something to read, or at the end."""
         share = HttpSubscription(self._subscribe(on_ready), self._read, self._left)
         with self._lock:
             stopped = self._state is SinkState.STOPPED
@@ -96,7 +96,7 @@ class HttpOutput:
         return share
 
     def status(self) -> SinkStatus:
-        """Everything countable, at one moment; live means that somebody watches."""
+        """Return state and counts, at one moment; live means that somebody watches."""
         with self._lock:
             dropped = self._dropped + sum(share.dropped for share in self._shares)
             return SinkStatus(
@@ -125,7 +125,7 @@ class HttpOutput:
 
 
 def make_http_output(output: MpegtsHttpOutput | MjpegOutput, encoders: Encoders, name: str) -> HttpOutput:
-    """Make the channel that a block of ``outputs:`` asks for; nothing is encoded for it until somebody watches."""
+    """Make the output for a block of ``outputs:``; nothing is encoded for it until somebody watches."""
     if isinstance(output, MjpegOutput):
         pictures = encoders.spec(width=output.width, height=output.height, jpeg_quality=output.quality)
         return HttpOutput(

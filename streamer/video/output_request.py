@@ -1,7 +1,7 @@
-"""What a moderator may add as an output over the API: less than the config's author, for it comes from afar.
+"""Validates outputs that moderators add over the API. They may do less than the config file, because they are remote.
 
-Files are written into the folder of recordings only, and keys come with the block: neither the files nor the environment of the
-machine can be sent elsewhere.
+Files are written only to the folder of recordings, and keys come with the block, so that nobody can send the machine's files or
+environment variables elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NOT_HERE = ("key_file", "key_env")
 
 
 def read_block(block: Mapping[str, Any], recordings: Path) -> Output:
-    """Check a block and put its files into the folder ``recordings``.
+    """Check a block, and place its files in the folder ``recordings``.
 
     Returns:
         The output; its name is None unless the block gives one.
@@ -45,6 +45,6 @@ def read_block(block: Mapping[str, Any], recordings: Path) -> Output:
 
 
 def written_to(output: Output) -> dict[str, Path]:
-    """The settings of an output, of whatever kind, that say which file or folder it writes; none of one that writes none."""
+    """Return an output's settings that name the file or folder it writes to; empty if there is none."""
     found = {name: getattr(output, name, None) for name in ("path", "folder")}
-    return {name: path for name, path in found.items() if isinstance(path, Path)}  # other paths are the web server's
+    return {name: path for name, path in found.items() if isinstance(path, Path)}  # a text is a path on the web server

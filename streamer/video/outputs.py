@@ -1,4 +1,4 @@
-"""All outputs of a stream by name: added, removed and switched while it runs; what befalls one is told and befalls no other."""
+"""All outputs of a stream by name. They are added, removed and switched while it runs; one that fails affects no other."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ from streamer.video.sinks.secrets import Redactor
 log = logging.getLogger(__name__)
 
 MAX_OUTPUTS = 32
-"""Outputs at once, beyond which callers of the API can add none."""
+"""Most outputs at the same time; beyond it, the API adds none."""
 STOP_S = 3.0
-"""Seconds that an output has to end when it is switched off."""
+"""Seconds allowed for an output to end when it is switched off."""
 DISABLED = "disabled"
 
 
 class Runner(Protocol):
-    """What runs for an output: a sink, or a channel."""
+    """What runs for an output: a sink, or an ``HttpOutput``."""
 
     def start(self) -> None:
-        """Begin, without waiting."""
+        """Start, without waiting."""
 
     def stop(self, deadline_s: float) -> bool:
-        """End; whether it did within the deadline."""
+        """Stop; return whether it ended within the deadline."""
 
     def status(self) -> SinkStatus:
-        """How it does."""
+        """Return its status."""
 
 
 Make = Callable[[Output, str], Runner]
-"""Makes what runs for an output, given its name."""
+"""Makes the runner for an output, given its settings and name."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """An output; ``runner`` is None while it is disabled, or while it could not be made, which ``reason`` tells."""
+    """An output. ``runner`` is None while it is disabled, or if it could not be made; ``reason`` then says why."""
 
     name: str
     output: Output
@@ -69,12 +69,12 @@ class _Entry:
     runner: Runner | None = None
     reason: str = ""
     delivered_bytes: int = 0
-    """By runners before this one; so with the next two."""
+    """Counts of earlier runners; the next two fields as well."""
     dropped: int = 0
     failures: int = 0
 
     def retire(self) -> Runner | None:
-        """Take the runner out, keeping what it counted."""
+        """Remove and return the runner, and keep its counts."""
         runner, self.runner = self.runner, None
         if runner is not None:
             status = runner.status()
@@ -85,7 +85,7 @@ class _Entry:
 
 
 class Outputs:
-    """Where the video goes besides the web page. Thread-safe, from ``start`` to ``stop``."""
+    """Runs the outputs of a stream, from ``start`` to ``stop``. Thread-safe."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Outputs:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare the outputs of the config; ``recordings`` is the folder for files of those that are added by a block."""
+        """Prepare the outputs of the config; ``recordings`` is the folder for files of those that ``add_block`` adds."""
         self._make, self._recordings, self._clock = make, recordings, clock
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
@@ -111,14 +111,14 @@ class Outputs:
                 self._run(entry)
 
     def stop(self, deadline_s: float = STOP_S) -> bool:
-        """End all outputs at once; returns whether they ended within the deadline. A second call does nothing."""
+        """Stop all outputs at the same time; return whether they ended within the deadline. A second call does nothing."""
         with self._lock:
             self._running = False
             runners = [runner for entry in self._entries.values() if (runner := entry.retire()) is not None]
         return _stop_all(runners, deadline_s, self._clock)
 
     def add(self, output: Output) -> str:
-        """Add an output, which starts if all the others have; returns its name.
+        """Add an output, started if the others are running; return its name.
 
         Raises:
             Refused: its name, its folder or its address on the web server is taken.
@@ -136,20 +136,20 @@ class Outputs:
         return name
 
     def add_block(self, block: Mapping[str, Any]) -> str:
-        """Add an output from a block as the API's callers send it; returns its name.
+        """Add an output from a block sent over the API; return its name.
 
         Raises:
-            Refused: ``BAD_OUTPUT`` with every mistake, ``LIMIT`` if there are too many; and as ``add`` does.
+            Refused: ``BAD_OUTPUT`` with every mistake, ``LIMIT`` if there are too many, and the reasons of ``add``.
         """
         if len(self._entries) >= MAX_OUTPUTS:
             raise Refused(Reason.LIMIT, f"there are {len(self._entries)} outputs already; remove one first")
         return self.add(read_block(block, self._recordings))
 
     def remove(self, name: str) -> None:
-        """Stop and forget an output.
+        """Stop and remove an output.
 
         Raises:
-            Refused: there is none of that name.
+            Refused: no output has that name.
         """
         with self._lock:
             runner = self._find(name).retire()
@@ -159,10 +159,10 @@ class Outputs:
         log.info("output %s removed", name)
 
     def enable(self, name: str, enabled: bool) -> None:
-        """Start or stop an output; what it is already, it stays.
+        """Start or stop an output; does nothing if it already is in that state.
 
         Raises:
-            Refused: there is none of that name.
+            Refused: no output has that name.
         """
         with self._lock:
             entry = self._find(name)
@@ -178,12 +178,12 @@ class Outputs:
         log.info("output %s %s", name, "enabled" if enabled else "disabled")
 
     def status(self) -> tuple[OutputStatus, ...]:
-        """How each output does, in the order in which they were added."""
+        """Return the status of each output, in the order in which they were added."""
         with self._lock:
-            return tuple(map(self._told, self._entries.values()))
+            return tuple(map(self._status_of, self._entries.values()))
 
     def http_output(self, path: str) -> HttpOutput | None:
-        """The live video that an output serves at ``path`` of the web server; None if there is none that runs."""
+        """Return the running output that serves ``path`` of the web server; None if there is none."""
         with self._lock:
             for entry in self._entries.values():
                 if isinstance(entry.runner, HttpOutput) and entry.runner.path == path:
@@ -196,7 +196,7 @@ class Outputs:
         return entry
 
     def _run(self, entry: _Entry) -> None:
-        """Start an entry that is enabled; the stream does without one that cannot be made."""
+        """Start an entry if it is enabled; if its runner cannot be made, the stream runs without it."""
         if not entry.output.enabled or entry.runner is not None:
             return
         try:
@@ -210,7 +210,7 @@ class Outputs:
             entry.reason = "something went wrong here; the log says what"
             log.error("output %s cannot start:\n%s", entry.name, _redactor(entry.output)(traceback.format_exc()))
 
-    def _told(self, entry: _Entry) -> OutputStatus:
+    def _status_of(self, entry: _Entry) -> OutputStatus:
         if entry.runner is not None:
             status = entry.runner.status()
         else:
@@ -234,7 +234,7 @@ class Outputs:
 
 
 def target(output: Output) -> str:
-    """Where an output goes, in words for people: of an address no more than the server, for the rest may be secret."""
+    """Describe where an output goes; only the server of an address is shown, because the rest may be secret."""
     for path in written_to(output).values():
         return _tail(path)
     match output:
@@ -274,7 +274,7 @@ def _server(url: str) -> str:
 
 
 def _check_apart(output: Output, other: _Entry) -> None:
-    """Refuse an output that would serve or write where another does; recordings find free names themselves."""
+    """Refuse an output that would serve or write to the same place as another; recordings find free names themselves."""
     for key in () if isinstance(output, FileOutput) else ("path", "folder"):
         value = getattr(output, key, None)
         if value is not None and value == getattr(other.output, key, None):
@@ -282,7 +282,7 @@ def _check_apart(output: Output, other: _Entry) -> None:
 
 
 def _stop_all(runners: Sequence[Runner], deadline_s: float, clock: Callable[[], float]) -> bool:
-    """Stop all at the same time: one that hangs takes nothing from the others' time to end well."""
+    """Stop all at the same time, so that one that hangs takes no time from the others."""
     ended: list[bool] = []
     threads = [
         threading.Thread(target=lambda runner=runner: ended.append(runner.stop(deadline_s)), name="stop-output", daemon=True)

@@ -191,13 +191,13 @@ def test_a_disk_that_fails_is_told_once_and_tried_again(tmp_path: Path, caplog: 
     studio.keep()
     refused(Reason.CLOSED, studio.album.clip, "Jo")
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert f"dreams cannot be kept in '{place}': " in warning.getMessage()
+    assert f"dreams cannot be saved in '{place}': " in warning.getMessage()
     place.unlink()
     assert studio.album.clip("Jo").clip_s == 8.0
-    assert f"dreams are kept in '{place}' again" in caplog.text
+    assert f"dreams are saved in '{place}' again" in caplog.text
 
 
-@pytest.mark.logs("is not kept: the disk does not keep up")
+@pytest.mark.logs("is not saved: the disk is too slow")
 def test_a_disk_that_hangs_lets_the_oldest_go(tmp_path: Path) -> None:
     studio = Studio(tmp_path, watched=False)
     for number in range(LEAVING + 3):

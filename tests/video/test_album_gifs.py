@@ -47,7 +47,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(clip)
 
     monkeypatch.setattr(module, "write_gif", make)
-    monkeypatch.setattr(module, "_stand_back", lambda: None)  # the tests' own thread is to stay as it is
+    monkeypatch.setattr(module, "_lower_priority", lambda: None)  # not of the tests' own thread
     monkeypatch.setattr(module, "WAIT_S", 0.0)
     return found
 
@@ -85,7 +85,7 @@ def test_one_of_what_was_removed_meanwhile_is_no_fault(folder: AlbumFolder, made
     assert not list(folder.path.iterdir())
 
 
-@pytest.mark.logs("a clip cannot be made a GIF")
+@pytest.mark.logs("a clip cannot be converted to a GIF")
 def test_one_that_fails_can_be_asked_for_again(folder: AlbumFolder, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(clip: Path, path: Path, look: Callable[[], None]) -> None:
         raise OSError("the disk is full")

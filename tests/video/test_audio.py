@@ -155,7 +155,7 @@ def test_volume_is_in_decibels_and_never_too_loud(tmp_path, volume_db, peak):
     assert np.abs(samples).max() < 1
 
 
-@pytest.mark.logs("no sound until this is mended", "is skipped")
+@pytest.mark.logs("no sound until this is fixed", "is skipped")
 def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music(tmp_path, tmp_path_factory, monkeypatch):
     aside = tmp_path_factory.mktemp("aside")
     monkeypatch.setattr(feeder.BackOff, "pause_s", lambda *_: 0.01)
@@ -173,7 +173,7 @@ def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music
         assert (status.state, status.playing, status.error) == ("playing", "song.wav", "")
 
 
-@pytest.mark.logs("no sound until this is mended")
+@pytest.mark.logs("no sound until this is fixed")
 def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
     pauses = [0.0, 0.0, 0.0, 3600.0]
     looked: list[object] = []
@@ -188,7 +188,7 @@ def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
 MP3 = sound_bytes(".mp3", sine(20.0))
 
 
-@pytest.mark.logs("no sound until this is mended")
+@pytest.mark.logs("no sound until this is fixed")
 def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monkeypatch):
     pauses = threading.Semaphore(0)
 

@@ -122,7 +122,7 @@ def test_where_the_gpu_has_no_room_the_cpu_encodes(
     made = encoders.encoder(wanted)
     assert (made.spec.encoder, made.spec.preset) == ("libx264", "superfast")
     assert encoders.encoder(wanted) is made
-    assert "80x48 goes to the CPU: out of sessions" in caplog.text
+    assert "80x48 runs on the CPU: out of sessions" in caplog.text
 
 
 def test_when_the_gpu_fails_in_mid_stream_the_cpu_goes_on(
@@ -156,7 +156,7 @@ def test_when_the_gpu_fails_in_mid_stream_the_cpu_goes_on(
     assert web.closed
     assert not packets.closed
     assert encoder.status().error == ""
-    assert "encoded on the CPU from now on" in caplog.text
+    assert "encoding on the CPU from now on" in caplog.text
     encoder.close()
 
 

@@ -166,7 +166,7 @@ def test_a_failure_is_no_end_and_leaves_nothing_half_done(tmp_path: Path, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(SinkError, match=r"the disk of .* is full; the HLS folder goes on by itself once 20 MB are free"):
+        with pytest.raises(SinkError, match=r"the disk of .* is full; the HLS folder resumes by itself once 20 MB are free"):
             deliver(sink, source, 20)
         sink.finish()
     assert (tmp_path / INDEX).read_text() == before

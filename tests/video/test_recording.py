@@ -206,7 +206,7 @@ def test_a_full_disk_ends_the_file_in_a_whole_picture(tmp_path: Path, ending: st
     monkeypatch.setattr(pieces_module.io, "FileIO", SmallDisk)
     SmallDisk.room = 120_000
     sink = sink_to(tmp_path / f"dream.{ending}")
-    with pytest.raises(SinkError, match=r"the disk of .* is full; recording goes on by itself once 1 MB are free"):
+    with pytest.raises(SinkError, match=r"the disk of .* is full; recording resumes by itself once 1 MB are free"):
         record(sink, Source(), 60)
     sink.finish()
     path = tmp_path / f"dream.{ending}"

@@ -615,7 +615,7 @@ def test_where_pictures_would_be_described_otherwise_the_work_stays(
     with caplog.at_level("INFO"):
         feed(thorough, range(3 * GOP))
     assert [message for message in caplog.messages if "stays" in message] == [
-        "preset veryfast stays: one of less work would describe its pictures otherwise"
+        "preset veryfast stays: a faster one would have other parameter sets"
     ]
     assert [round(f.time * 10) for f in decode(b"".join(drain(viewer)))] == list(range(3 * GOP - 1))
 

@@ -6,13 +6,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from types import SimpleNamespace
+from typing import Literal, get_args
 
 import av
 import numpy as np
 import pytest
 
-from streamer.config import FileOutput, HlsOutput, MpegtsUdpOutput, NullOutput, VideoConfig, VirtualCameraOutput
+from streamer.config import (
+    FileOutput,
+    HlsOutput,
+    MpegtsUdpOutput,
+    NullOutput,
+    Output,
+    VideoConfig,
+    VirtualCameraOutput,
+)
 from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, PacketUnpacker
@@ -73,6 +83,16 @@ MAKERS: dict[str, Callable[[Encoders, Path, int], Sink]] = {
     "failing": lambda encoders, folder, port: FailingSink(lambda: encoders.main.subscribe("ts")),
 }
 """Each kind of sink, given the encoders, a folder for its files and a port that is listened to."""
+
+
+@pytest.mark.parametrize("settings", get_args(get_args(Output)[0]))
+def test_every_kind_of_output_names_its_sink_unless_the_web_server_serves_it(settings):
+    if settings.sink is None:
+        assert settings.model_fields["kind"].annotation in (Literal["mpegts_http"], Literal["mjpeg"])
+    else:
+        sink = resolve_name(settings.sink)
+        assert issubclass(sink, Sink)
+        assert callable(sink.from_settings)
 
 
 def recording(path: Path) -> FileOutput:
@@ -252,7 +272,7 @@ def test_a_full_disk_stops_the_recording_alone_until_there_is_room(
     free_mb = 400
     feed(encoders, range(20, 40))
     assert sink.wait_until(lambda status: status.failures >= 2 and status.state is SinkState.RETRYING, PATIENCE_S)
-    assert "is full but for the 500 MB to be left free (min_free_mb); recording goes on by itself" in sink.status().error
+    assert "is full but for the 500 MB to be left free (min_free_mb); recording resumes by itself" in sink.status().error
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
     free_mb = 600
     assert sink.wait_until(lambda status: status.state is not SinkState.RETRYING, PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Keeps dreams as they leave the air, and moments of them on demand; whoever makes the frames waits for none of that."""
+"""Saves dreams when they go off air, and clips on demand. The frame thread never waits for it."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ from streamer.video.album.on_air_tracker import AiredDream, OnAirTracker
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
-"""Seconds from one look for dreams that left the air to the next."""
+"""Seconds between checks for dreams that went off air."""
 ENCODED_S = 2.0
-"""Seconds after which a dream's last frame has been encoded, if ever. Its packets stay longer (``clip_buffer.SLACK_S``)."""
+"""Seconds after which a dream's last frame is encoded, if at all. Its packets stay longer (``clip_buffer.SLACK_S``)."""
 LEAVING = 8
-"""Dreams that have left the air and are not kept yet. When full: the oldest is let go, and the log says so."""
+"""Dreams that went off air and are not saved yet. When full: the oldest is dropped, and the log says so."""
 SHORTEST_S = 3.0
-"""A dream that was on air for less is not kept."""
+"""Least seconds on air for a dream to be saved."""
 BEHIND_S = 2.0
-"""A clip of what is on air ends no longer ago; else nothing was encoded lately."""
+"""Greatest age of a live clip's end, in seconds; if it is older, nothing was encoded recently."""
 AGAIN_S = 5.0
-"""Seconds in which the same dream is not clipped twice: who asks again gets the first clip."""
+"""Seconds in which a second request to clip the same dream returns the first clip."""
 NAMELESS = "someone"
-"""Who asks when nothing readable is left of a name."""
+"""Replaces a name with nothing readable in it."""
 
 
 class Blocks(Protocol):
-    """What moderators and settings keep out."""
+    """What moderators and settings block."""
 
     def blocks(self, user: str, text: str, targets: Sequence[Target], /) -> bool:
-        """Whether anything about a request is blocked."""
+        """Return whether anything about a request is blocked."""
 
 
 class Album:
-    """What was dreamt. Thread-safe; ``frame`` never waits for a disk."""
+    """Past dreams. Thread-safe; ``frame`` never waits for a disk."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class Album:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Take up what an earlier run kept.
+        """Load what an earlier run saved.
 
         Args:
-            rings: where clips are cut from; None: there are none.
-            blocks: gives what is kept out now, the same object as long as that does not change: what breaks it is not shown.
-            fps: of the frames.
-            wall: the time of day, Unix.
+            clip_buffers: where clips are cut from; None: there are no clips.
+            blocks: returns the current blocks, the same object until they change; blocked dreams are not shown.
+            fps: frame rate.
+            wall: returns the Unix time in seconds.
         """
         self._config, self._clip_buffers, self._blocks, self._fps = config, clip_buffers, blocks, fps
         self._clock, self._wall = clock, wall
@@ -80,7 +80,7 @@ class Album:
         self._gifs = Gifs(self._folder)
         self._lock = threading.Lock()
         self._leaving: deque[tuple[float, float, AiredDream]] = deque()
-        """When each is to be kept, the Unix time it left, and what it is."""
+        """For each dream: when to save it, the Unix time when it went off air, and the dream."""
         self._clipping = threading.Lock()
         self._clipped: tuple[float, int, str] | None = None
         self._seen_blocks: Blocks | None = None
@@ -99,12 +99,12 @@ class Album:
         return self._config.ask_again
 
     def start(self) -> None:
-        """Begin to keep what leaves the air."""
+        """Start saving dreams that go off air."""
         self._keeper.start()
         self._gifs.start()
 
     def close(self, seconds: float = 1.0) -> bool:
-        """End; what has left the air is kept still. Returns whether that was done within some seconds."""
+        """Stop; dreams already off air are still saved. Return whether it ended within ``seconds``."""
         end_s = self._clock() + seconds
         ended = self._keeper.stop(seconds)
         ended &= self._gifs.stop(max(0.1, end_s - self._clock()))
@@ -112,14 +112,14 @@ class Album:
             self.look(ending=True)
         return ended
 
-    # What is on air
+    # On air
 
     def keyframe(self, keyframe: Keyframe) -> None:
-        """A keyframe came, from which the next frames are made."""
+        """Note a keyframe, from which the next frames are made."""
         self._on_air.keyframe(keyframe)
 
     def frame(self, frame: Frame, image: np.ndarray) -> None:
-        """The next frame is on air; arguments as ``OnAirTracker.frame`` has them."""
+        """Note the next frame on air; see ``OnAirTracker.frame`` for the arguments."""
         left = self._on_air.frame(frame, image)
         if left is None or left.frames < SHORTEST_S * self._fps or not (left.scene.user or self._config.wandering):
             return
@@ -127,10 +127,10 @@ class Album:
             dropped = self._leaving.popleft() if len(self._leaving) >= LEAVING else None
             self._leaving.append((self._clock() + ENCODED_S, self._wall(), left))
         if dropped is not None:
-            log.warning("%s is not kept: the disk does not keep up", dropped[2].scene.title)
+            log.warning("%s is not saved: the disk is too slow", dropped[2].scene.title)
 
     def look(self, *, ending: bool = False) -> None:
-        """Keep what has left the air, as far as its last frame is encoded; ``ending``: all of it."""
+        """Save dreams that went off air and whose last frame is encoded; with ``ending``, all of them."""
         while True:
             with self._lock:
                 if not self._leaving or not (ending or self._leaving[0][0] <= self._clock()):
@@ -143,7 +143,7 @@ class Album:
         return None if self._clip_buffers is None else self._clip_buffers.cut(first, last, least)
 
     def _keep(self, aired: AiredDream, at_s: float, cut: Cut | None, clipped_by: str = "") -> AlbumEntry | None:
-        """Keep a dream; None where it cannot be written."""
+        """Save a dream; return None if it cannot be written."""
         scene, height, width = aired.scene, *aired.image.shape[:2]
         targets = tuple(dict.fromkeys(region.target for region in scene.regions))
         clip_s = 0.0 if cut is None else round(cut.seconds, 3)
@@ -152,19 +152,19 @@ class Album:
             self._folder.add(dream, _files(aired.image, cut))
         except ERRORS as error:
             if not self._trouble:
-                self._trouble = f"dreams cannot be kept in '{self._folder.path}': {getattr(error, 'strerror', '') or error}"
-                log.warning("%s; the stream goes on, and it is tried with the next", self._trouble)
+                self._trouble = f"dreams cannot be saved in '{self._folder.path}': {getattr(error, 'strerror', '') or error}"
+                log.warning("%s; the stream continues, and the next dream is tried again", self._trouble)
             return None
         if self._trouble:
-            log.info("dreams are kept in '%s' again", self._folder.path)
+            log.info("dreams are saved in '%s' again", self._folder.path)
         self._trouble = ""
         return dream
 
-    # What was dreamt
+    # Saved dreams
 
     @property
     def changes(self) -> int:
-        """Rises whenever something else is to be shown than before."""
+        """Increases whenever the visible dreams change."""
         blocks = self._blocks()
         with self._lock:
             if blocks is not self._seen_blocks:
@@ -173,11 +173,11 @@ class Album:
             return self._folder.changes + self._blocks_changes
 
     def dreams(self, limit: int, before: str = "") -> tuple[AlbumEntry, ...]:
-        """What is kept and may be shown, newest first.
+        """Return the saved dreams that may be shown, newest first.
 
         Args:
-            limit: how many at most.
-            before: the id of a dream; only older ones are told. Empty: from the newest.
+            limit: most dreams to return.
+            before: id of a dream; only older ones are returned. Empty: start with the newest.
         """
         blocks, found = self._blocks(), self._folder.entries
         if before:
@@ -185,21 +185,23 @@ class Album:
         return tuple(islice((dream for dream in found if not _is_blocked(blocks, dream)), limit))
 
     def dream(self, dream_id: str) -> AlbumEntry:
-        """One that may be shown.
+        """Return a dream that may be shown.
 
         Raises:
             Refused: ``NOT_FOUND``.
         """
         found = self._folder.find(dream_id) if ID.fullmatch(dream_id) else None
         if found is None or _is_blocked(self._blocks(), found):
-            raise Refused(Reason.NOT_FOUND, "there is no such dream; it may have made room for others, or have been removed")
+            raise Refused(
+                Reason.NOT_FOUND, "there is no such dream; it may have been deleted to make room for others, or removed"
+            )
         return found
 
     def file(self, dream_id: str, kind: FileKind) -> Path:
-        """The file of a dream: ``picture``, ``small`` or ``clip``.
+        """Return the file of a dream: ``picture``, ``small`` or ``clip``.
 
         Raises:
-            Refused: ``NOT_FOUND``, also where it has no clip.
+            Refused: ``NOT_FOUND``, also if it has no clip.
         """
         dream = self.dream(dream_id)
         if kind == "clip" and not dream.clip_s:
@@ -207,10 +209,10 @@ class Album:
         return self._folder.file(dream.id, kind)
 
     def gif(self, dream_id: str) -> Path | None:
-        """The clip as a GIF; None while it is being made, which begins with the first call.
+        """Return the clip as a GIF; None while it is being made, which starts with the first call.
 
         Raises:
-            Refused: ``NOT_FOUND``, it has no clip or there are no GIFs; ``LIMIT``, too many wait to be made.
+            Refused: ``NOT_FOUND``, it has no clip or GIFs are off; ``LIMIT``, too many are queued.
         """
         self.file(dream_id, "clip")
         if not self._config.gif:
@@ -218,7 +220,7 @@ class Album:
         return self._gifs.get(dream_id)
 
     def remove(self, dream_id: str) -> None:
-        """Remove a dream for good, whether or not it may be shown.
+        """Delete a dream, whether or not it may be shown.
 
         Raises:
             Refused: ``NOT_FOUND``.
@@ -229,15 +231,15 @@ class Album:
         log.info("a moderator removed %s from what was dreamt", found.title)
 
     def clip(self, user: str) -> AlbumEntry:
-        """Keep the last seconds of what is on air, or a picture of it where no video was encoded.
+        """Save the last seconds on air, or a picture if no video was encoded.
 
-        They may begin in the dream before, unless that is blocked.
+        The clip may start in the previous dream, unless that is blocked.
 
         Args:
-            user: who asks for it, as it came.
+            user: the name of the viewer, not cleaned yet.
 
         Raises:
-            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, it cannot be kept.
+            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, it cannot be saved.
         """
         user = clean_name(user) or NAMELESS
         with self._clipping:
@@ -259,12 +261,12 @@ class Album:
             return dream
 
     def _is_blocked(self, scene: Scene) -> bool:
-        """Whether a scene is blocked."""
+        """Return whether a scene is blocked."""
         return self._blocks().blocks(scene.user, scene.title, [region.target for region in scene.regions])
 
 
 def _files(image: np.ndarray, cut: Cut | None) -> dict[FileKind, Callable[[Path], object]]:
-    """What writes the files of a dream."""
+    """Return the functions that write the files of a dream."""
     files: dict[FileKind, Callable[[Path], object]] = {
         "picture": lambda path: path.write_bytes(jpeg(image)),
         "small": lambda path: path.write_bytes(small_jpeg(image)),
@@ -273,7 +275,7 @@ def _files(image: np.ndarray, cut: Cut | None) -> dict[FileKind, Callable[[Path]
 
 
 def _is_blocked(blocks: Blocks, dream: AlbumEntry) -> bool:
-    """Whether a dream may not be shown."""
+    """Return whether a dream is blocked."""
     if blocks.blocks(dream.user, dream.title, dream.targets):
         return True
     return bool(dream.clipped_by) and blocks.blocks(dream.clipped_by, "", ())

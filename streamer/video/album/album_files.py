@@ -1,4 +1,4 @@
-"""Pictures, clips and GIFs as files. Each is whole when its function returns."""
+"""Encodes pictures, clips and GIFs as files. Each file is complete when its function returns."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from streamer.video.files.gif import GifSpool
 
 JPEG_QUALITY = 90
 SMALL_WIDTH, SMALL_QUALITY = 320, 80
-"""Of the picture in the strip."""
+"""Width and JPEG quality of the picture in the page's strip."""
 GIF_WIDTH = 320
-"""A dream hardly compresses as a GIF: 8 seconds in this width have 3 to 5 MB."""
+"""Dreams hardly compress as GIFs: 8 seconds at this width take 3 to 5 MB."""
 
 
 def jpeg(image: np.ndarray) -> bytes:
-    """An (h, w, 3) uint8 RGB picture as a JPEG file."""
+    """Return an (h, w, 3) uint8 RGB picture as a JPEG file."""
     return _encoded(image, JPEG_QUALITY)
 
 
 def small_jpeg(image: np.ndarray) -> bytes:
-    """Likewise, reduced for the strip."""
+    """Return an (h, w, 3) uint8 RGB picture as a JPEG file, reduced for the strip."""
     return _encoded(_reduced(image, SMALL_WIDTH), SMALL_QUALITY)
 
 
@@ -49,7 +49,7 @@ def _encoded(image: np.ndarray, quality: int) -> bytes:
 
 
 def write_clip(cut: Cut, path: Path) -> None:
-    """Put encoded pictures into an MP4 file that plays while it loads: times from 0, its index in front.
+    """Mux encoded pictures into an MP4 file that plays while it loads: times from 0, index at the start.
 
     Raises:
         OSError, av.FFmpegError: it cannot be written.
@@ -66,13 +66,13 @@ def write_clip(cut: Cut, path: Path) -> None:
 
 
 def write_gif(clip: Path, path: Path, look: Callable[[], None] | None = None) -> None:
-    """Make an animated GIF of a clip, in some seconds.
+    """Convert a clip to an animated GIF; takes some seconds.
 
     Args:
-        look: called again and again meanwhile; what it raises ends the work.
+        look: called repeatedly meanwhile; raise from it to cancel.
 
     Raises:
-        OSError, ValueError, av.FFmpegError: one of the two cannot be read or written.
+        OSError, ValueError, av.FFmpegError: the clip cannot be read or the GIF cannot be written.
     """
     with open_file(clip) as container:
         stream = container.streams.video[0]
@@ -95,4 +95,4 @@ def write_gif(clip: Path, path: Path, look: Callable[[], None] | None = None) ->
 
 
 ERRORS = (OSError, ValueError, av.FFmpegError)
-"""What these functions raise."""
+"""The exceptions that these functions raise."""

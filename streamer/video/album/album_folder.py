@@ -1,7 +1,7 @@
-"""The folder in which dreams are kept: a few files for each, under a name that nobody can guess, the oldest making room.
+"""The folder of saved dreams: a few files for each, with unguessable names; the oldest are deleted to make room.
 
-Pictures and clips are written first, the entry that tells of them last; each beside its place and then moved there. So whatever
-ends the program, a dream is there with all its files, or it is not there. It belongs to one program at a time.
+Pictures and clips are written first and the entry that lists them last, each to a temporary file that is then moved. So however
+the program ends, a dream exists with all its files or not at all. One program at a time uses the folder.
 """
 
 from __future__ import annotations
@@ -23,61 +23,61 @@ from streamer.video.files import partial_output
 log = logging.getLogger(__name__)
 
 LETTERS, LENGTH = "abcdefghijklmnopqrstuvwxyz234567", 12
-"""Of an id: 60 bits of chance."""
+"""Alphabet and length of an id: 60 random bits."""
 ID = re.compile(r"[a-z2-7]{12}")
 VERSION = 1
-"""Of an entry; others are not read."""
+"""Version of an entry; other versions are not read."""
 ENTRY = ".json"
 MOST_BYTES = 64 << 10
-"""Of an entry."""
+"""Largest entry, in bytes."""
 FileKind = Literal["picture", "small", "clip", "gif"]
 ENDINGS: dict[FileKind, str] = {"picture": ".jpg", "small": ".small.jpg", "clip": ".mp4", "gif": ".gif"}
 
 
 def new_id() -> str:
-    """A name for a dream."""
+    """Return a random id for a dream."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
 class AlbumFolder:
-    """What is kept, newest first. Thread-safe."""
+    """The saved dreams. Thread-safe."""
 
     def __init__(self, path: Path, keep: int, most_bytes: int) -> None:
-        """Take up what an earlier run kept, as far as it is whole and there is room; the folder is made when it is needed."""
+        """Load complete dreams of an earlier run, within the limits; the folder is created when needed."""
         self.path = path
         self._keep, self._most_bytes = keep, most_bytes
         self._lock = threading.Lock()
         self._kept: dict[str, AlbumEntry] = {}
-        """By id, oldest first."""
+        """Saved dreams by id, oldest first."""
         self._sizes: dict[str, int] = {}
         self.changes = 0
-        """Rises whenever something comes or goes."""
-        self._take_up()
+        """Increases whenever a dream is added or removed."""
+        self._load()
 
     @property
     def entries(self) -> tuple[AlbumEntry, ...]:
-        """All that is kept, newest first."""
+        """All saved dreams, newest first."""
         with self._lock:
             return tuple(reversed(self._kept.values()))
 
     def find(self, dream_id: str) -> AlbumEntry | None:
-        """A dream by its id; None if there is none."""
+        """Return a dream by its id; None if there is none."""
         with self._lock:
             return self._kept.get(dream_id)
 
     def file(self, dream_id: str, kind: FileKind) -> Path:
-        """Where a file of a dream is, or would be."""
-        assert ID.fullmatch(dream_id), "an id is made here"
+        """Return the path of a dream's file, whether or not it exists."""
+        assert ID.fullmatch(dream_id), "ids come from new_id"
         return self.path / f"{dream_id}{ENDINGS[kind]}"
 
     def add(self, dream: AlbumEntry, files: dict[FileKind, Callable[[Path], object]]) -> None:
-        """Keep a dream, and remove the oldest where there are too many.
+        """Save a dream, and delete the oldest if there are too many.
 
         Args:
-            files: what writes each of its files, given a path.
+            files: functions that write each of its files to a given path.
 
         Raises:
-            OSError, ValueError, av.FFmpegError: as those do, or it cannot be kept; nothing of it is left then.
+            OSError, ValueError, av.FFmpegError: a file cannot be written; nothing of the dream is left then.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class AlbumFolder:
         self._make_room()
 
     def add_file(self, dream_id: str, kind: FileKind, write: Callable[[Path], object]) -> bool:
-        """Add a file to a dream; whether that is still there when it is done. Raises as ``add`` does."""
+        """Add a file to a dream; return whether the dream still exists afterwards. Raises the same as ``add``."""
         size = self._write(self.file(dream_id, kind), write)
         with self._lock:
             there = dream_id in self._kept
@@ -107,7 +107,7 @@ class AlbumFolder:
         return there
 
     def remove(self, dream_id: str) -> bool:
-        """Remove a dream and all its files; whether there was one."""
+        """Delete a dream and all its files; return whether it existed."""
         with self._lock:
             if self._kept.pop(dream_id, None) is None:
                 return False
@@ -140,20 +140,20 @@ class AlbumFolder:
         return size
 
     def _unlink(self, dream_id: str) -> None:
-        """Remove what there is of a dream, the entry first; raises OSError."""
+        """Delete a dream's files, the entry first; raises OSError."""
         for path in (self._entry(dream_id), *(self.file(dream_id, kind) for kind in ENDINGS)):
             path.unlink(missing_ok=True)
 
     def _entry(self, dream_id: str) -> Path:
         return self.path / f"{dream_id}{ENTRY}"
 
-    # What an earlier run left
+    # Loading
 
-    def _take_up(self) -> None:
+    def _load(self) -> None:
         try:
             names = [path.name for path in self.path.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
-            return  # that nothing can be kept there is told when something is
+            return  # if nothing can be saved there, the first save says so
         except OSError as error:
             log.warning("the dreams in '%s' cannot be read: %s", self.path, error.strerror or error)
             return
@@ -169,7 +169,7 @@ class AlbumFolder:
         self._make_room()
 
     def _read(self, dream_id: str) -> tuple[AlbumEntry, int] | None:
-        """A dream and its size, if all of it is there."""
+        """Return a dream and its size in bytes; None if it is incomplete."""
         path = self._entry(dream_id)
         try:
             with path.open("rb") as file:
@@ -178,9 +178,9 @@ class AlbumFolder:
             kinds: tuple[FileKind, ...] = ("picture", "small", "clip")
             wanted = {kind: record["files"].get(kind) for kind in kinds}
             sizes = {kind: self.file(dream_id, kind).stat().st_size for kind, size in wanted.items() if size is not None}
-            whole = all(sizes.get(kind) == size for kind, size in wanted.items())
-            if not whole or "picture" not in sizes or "small" not in sizes or (dream.clip_s > 0) != ("clip" in sizes):
-                raise ValueError("its files are not whole")
+            complete = all(sizes.get(kind) == size for kind, size in wanted.items())
+            if not complete or "picture" not in sizes or "small" not in sizes or (dream.clip_s > 0) != ("clip" in sizes):
+                raise ValueError("its files are incomplete")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             log.warning("a dream in '%s' is left out: %s", path, error)
             return None
@@ -189,7 +189,7 @@ class AlbumFolder:
         return dream, sum(sizes.values())
 
     def _tidy(self, name: str) -> None:
-        """Remove a file that belongs to no dream that was found; what has another name than ours, stays."""
+        """Delete a file that belongs to no loaded dream; files with other names than ours stay."""
         dream_id, _, ending = name.partition(".")
         ours = ID.fullmatch(dream_id) and f".{ending}" in (ENTRY, *ENDINGS.values()) and dream_id not in self._kept
         if ours or (name.startswith(partial_output.BEGIN) and name.endswith(partial_output.END)):
@@ -212,10 +212,10 @@ def _record(dream: AlbumEntry, sizes: dict[FileKind, int]) -> dict[str, Any]:
 
 
 def _dream(dream_id: str, record: Any) -> AlbumEntry:
-    """The other way.
+    """Convert a record back to a dream.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError: the record is invalid.
     """
     if record["version"] != VERSION:
         raise ValueError(f"it is of version {str(record['version'])[:20]}, and this program reads version {VERSION}")

@@ -1,4 +1,4 @@
-"""The last seconds of encoded video in memory, from which clips are cut without another encode."""
+"""Keeps the last seconds of encoded video in memory, so that clips need no further encode."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 from streamer.video.encoding.spec import EncodeSpec
 
 SLACK_S = 4.0
-"""Seconds held beyond a clip and the way to its keyframe: what comes before a dream's end is known is not lost meanwhile."""
+"""Seconds held beyond a clip and the distance to its keyframe, because a dream's end is noticed late."""
 MOST_BYTES = 64 << 20
-"""Bytes held of one encode. When full, by these or by the seconds: the oldest picture goes."""
+"""Most bytes held per encode. When full, by bytes or by seconds: the oldest picture is dropped."""
 BREAK_S = 1.0
-"""Where pictures are missing for longer, a clip does not go on."""
+"""A clip does not continue across a gap longer than this, in seconds."""
 SHORTEST_S = 1.0
-"""What is shorter is no clip."""
+"""Shortest clip, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Pictures that make a clip, a keyframe first."""
+    """The pictures of a clip, starting with a keyframe."""
 
     info: MediaInfo
     pictures: tuple[Media, ...]
 
     @property
     def seconds(self) -> float:
-        """How long it plays."""
+        """Duration in seconds."""
         first, last = self.pictures[0], self.pictures[-1]
         return (last.pts + last.duration - first.pts) / VIDEO_RATE
 
@@ -44,7 +44,7 @@ class ClipBuffer:
     kind: VideoKind = "packets"
 
     def __init__(self, spec: EncodeSpec, clip_s: float) -> None:
-        """Hold enough of an encode for clips of so many seconds."""
+        """Hold enough of an encode for clips of ``clip_s`` seconds."""
         self._fps = spec.fps
         self._most = math.ceil((clip_s + spec.gop_s + SLACK_S) * spec.fps)
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class ClipBuffer:
         self._bytes = 0
 
     def offer(self, piece: Piece, init: bytes | None = None) -> int:
-        """Take the next picture, as ``Encoder`` hands them out; none is ever dropped on its way."""
+        """Take the next picture; see ``Listener.offer``. Returns 0: no picture is dropped."""
         with self._lock:
             self._pieces.append((init or b"", piece))
             self._bytes += len(piece.data)
@@ -61,37 +61,37 @@ class ClipBuffer:
         return 0
 
     def close(self) -> None:
-        """The encoder ends; what is held can still be cut."""
+        """Note that the encoder ends; clips can still be cut."""
 
     def cut(self, first: int, last: int, clip_s: float, least: int = 0) -> Cut | None:
-        """The end of a stretch of the video, as far as it was encoded, from a keyframe on.
+        """Cut the end of a range of frames, as far as it was encoded, starting at a keyframe.
 
         Args:
-            first: Number of the first frame that may be in it.
-            last: Number of the last one.
-            clip_s: How long it is to be, or longer by as much as the keyframe lies before; or what there is.
-            least: Number of the frame that it must reach.
+            first: First frame number that may be included.
+            last: Last frame number.
+            clip_s: Wanted length in seconds. The clip is longer if its keyframe is earlier, and shorter if there is less.
+            least: Frame number that the clip has to reach.
 
         Returns:
-            The pictures; None where there is less than a second of them.
+            The pictures; None if there is less than a second.
         """
         with self._lock:
             held = list(self._pieces)
         run: list[Media] = []
         info = init = None
-        for told, piece in held:
+        for piece_init, piece in held:
             media = PacketUnpacker().feed(piece.data)[0]
             assert isinstance(media, Media)
             number = self._number(media)
             if number > last:
                 break
-            goes_on = bool(run) and told == init and 0 < media.pts - run[-1].pts <= BREAK_S * VIDEO_RATE
-            if not goes_on:
+            continues = bool(run) and piece_init == init and 0 < media.pts - run[-1].pts <= BREAK_S * VIDEO_RATE
+            if not continues:
                 run = []
             if number < first or not (run or media.key):
                 continue
             if not run:
-                init = told
+                init = piece_init
             run.append(media)
         if not run or not init or self._number(run[-1]) < least:
             return None
@@ -104,28 +104,28 @@ class ClipBuffer:
         return cut if cut.seconds >= SHORTEST_S else None
 
     def _number(self, media: Media) -> int:
-        """Of a picture's frame."""
+        """Return a picture's frame number."""
         return round(media.pts * self._fps / VIDEO_RATE)
 
 
 class ClipBuffers:
-    """The rings of all encodes of a stream: a clip is cut from whichever has most of it, the page's first."""
+    """The buffers of all encodes of a stream. A clip is cut from the one that has most of it, preferably the page's."""
 
     def __init__(self, clip_s: float) -> None:
-        """Cut clips of so many seconds."""
+        """Prepare for clips of ``clip_s`` seconds."""
         self._clip_s = clip_s
         self._lock = threading.Lock()
         self._clip_buffers: list[weakref.ref[ClipBuffer]] = []
 
     def make(self, spec: EncodeSpec) -> ClipBuffer:
-        """A ring for an encode; it is forgotten when whoever fills it is."""
+        """Make a buffer for an encode; it is held weakly, so it goes with its encoder."""
         clip_buffer = ClipBuffer(spec, self._clip_s)
         with self._lock:
             self._clip_buffers = [known for known in self._clip_buffers if known() is not None] + [weakref.ref(clip_buffer)]
         return clip_buffer
 
     def cut(self, first: int, last: int, least: int = 0) -> Cut | None:
-        """As ``ClipBuffer.cut``: the longest cut of all buffers, up to the clip length; among equals the oldest buffer's."""
+        """Cut the longest clip of all buffers, up to the clip length; of equal ones, that of the oldest buffer."""
         with self._lock:
             clip_buffers = [clip_buffer for known in self._clip_buffers if (clip_buffer := known()) is not None]
         cuts: Iterable[Cut | None] = (clip_buffer.cut(first, last, self._clip_s, least) for clip_buffer in clip_buffers)

@@ -1,4 +1,4 @@
-"""Makes GIFs of clips, each once, when it is first asked for; one at a time, and only when nothing else needs the processor."""
+"""Makes GIFs of clips on first request, one at a time and at low priority."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from streamer.video.album.album_folder import AlbumFolder
 log = logging.getLogger(__name__)
 
 WAITING = 4
-"""GIFs that wait to be made. When full: another is refused for the moment."""
+"""Most GIFs in the queue. When full: further ones are refused for the moment."""
 RETRY_S = 5.0
 WAIT_S = 0.25
-"""Seconds from one look whether it is to end to the next."""
+"""Seconds between checks whether to stop."""
 NICENESS = 10
-"""How far it stands back behind what makes frames."""
+"""Added niceness, so that frames have priority."""
 
 
 class Gifs:
@@ -37,19 +37,19 @@ class Gifs:
         self._loop = Loop("gifs", self.make)
 
     def start(self) -> None:
-        """Begin to make what is asked for."""
+        """Start making requested GIFs."""
         self._loop.start()
 
     def stop(self, seconds: float) -> bool:
-        """End, and give up the one at hand; whether that was done within some seconds."""
+        """Stop, and cancel the current one; return whether that was done within ``seconds``."""
         self._ending.set()
         return self._loop.stop(seconds)
 
     def get(self, dream_id: str) -> Path | None:
-        """The GIF of a clip that is there; None while it is being made, which begins with the first call.
+        """Return the GIF of an existing clip; None while it is being made, which starts with the first call.
 
         Raises:
-            Refused: ``LIMIT``, too many wait.
+            Refused: ``LIMIT``, too many are queued.
         """
         path = self._folder.file(dream_id, "gif")
         with self._lock:
@@ -65,20 +65,20 @@ class Gifs:
         return None
 
     def make(self) -> None:
-        """Make the next one that is asked for, or wait a moment for one."""
+        """Make the next requested GIF, or wait a moment for a request."""
         try:
             dream_id = self._wanted.get(timeout=WAIT_S)
         except queue.Empty:
             return
-        _stand_back()
+        _lower_priority()
         try:
             clip = self._folder.file(dream_id, "clip")
             self._folder.add_file(dream_id, "gif", lambda path: write_gif(clip, path, self._look))
         except _GivenUp:
-            log.debug("a GIF is given up, for the program ends")
+            log.debug("a GIF is cancelled because the program ends")
         except ERRORS as error:
             if self._folder.find(dream_id) is not None:  # else it was removed meanwhile
-                log.warning("a clip cannot be made a GIF: %s", error)
+                log.warning("a clip cannot be converted to a GIF: %s", error)
         finally:
             with self._lock:
                 self._under_way.discard(dream_id)
@@ -89,10 +89,10 @@ class Gifs:
 
 
 class _GivenUp(Exception):
-    """The program ends."""
+    """Cancels a GIF because the program ends."""
 
 
-def _stand_back() -> None:
-    """Let this thread run when others leave room; only Linux counts niceness by thread."""
+def _lower_priority() -> None:
+    """Lower the priority of this thread; only Linux has niceness per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,4 +1,4 @@
-"""Which dream is on air, since when, and what was its best picture."""
+"""Tracks which dream is on air, since when, and its best picture."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ class AiredDream:
     last: int
     """…and of its last so far."""
     image: np.ndarray
-    """The last picture that shows nothing of the next dream, (h, w, 3) uint8 RGB."""
+    """The last picture without anything of the next dream, (h, w, 3) uint8 RGB."""
     pure: bool
-    """Whether there was such a picture; else ``image`` is just the last."""
+    """Whether there was such a picture; otherwise ``image`` is the last one."""
 
     @property
     def frames(self) -> int:
-        """For how many frames it was on air."""
+        """Number of frames on air."""
         return self.last + 1 - self.first
 
 
 class OnAirTracker:
-    """Follows the frames. ``frame`` and ``keyframe`` each belong to one thread; the rest may be called from any."""
+    """Tracks dreams from the frames. ``frame`` and ``keyframe`` each belong to one thread; the rest may be called from any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now: AiredDream | None = None
         self._before: AiredDream | None = None
         self._arrived: int | None = None
-        """Scene of the newest keyframe."""
+        """Scene id of the newest keyframe."""
 
     @property
     def now(self) -> tuple[AiredDream | None, AiredDream | None]:
-        """The dream on air and the one before it; None where there was none."""
+        """The dream on air and the one before it; None if there was none."""
         with self._lock:
             return self._now, self._before
 
     def keyframe(self, keyframe: Keyframe) -> None:
-        """A keyframe came: frames after it may show something of it, whatever they are said to show."""
+        """Note a keyframe: frames after it may already show some of it."""
         self._arrived = keyframe.scene.id
 
     def frame(self, frame: Frame, image: np.ndarray) -> AiredDream | None:
-        """The next frame is on air.
+        """Note the next frame on air.
 
         Args:
-            frame: with the scene that it shows; None before the first.
+            frame: the frame; its scene is None before the first keyframe.
             image: the frame without captions, (h, w, 3) uint8 RGB; nobody writes to it.
 
         Returns:
-            The dream that has left the air with this frame; None if none has.
+            The dream that went off air with this frame; None if there is none.
         """
         scene, now = frame.scene, self._now
         if scene is None:

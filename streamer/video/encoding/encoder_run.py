@@ -1,4 +1,4 @@
-"""A run of the encoder with time kept regular, and its pictures and the sound put into every form that is wanted."""
+"""One run of the encoder: fills gaps between frames, and muxes pictures and sound into every format that is wanted."""
 
 from __future__ import annotations
 
@@ -16,75 +16,75 @@ from streamer.video.encoding.spec import EncodeSpec
 log = logging.getLogger(__name__)
 
 FILL_S = 1.0
-"""A gap of missing frames up to so long is filled with the picture before it, unless the encoder is behind…"""
+"""Longest gap of missing frames that is filled by repeating the picture before it, unless the encoder is behind…"""
 FILL_SHARE = 0.2
-"""…or more than so large a part of the frames has been missing for a while: a repeated picture costs two thirds of a new one,
-and a machine that cannot keep up is not to be burdened further."""
+"""…or more than this share of the frames has been missing for a while: a repeated picture costs two thirds of a new one, too
+much for a machine that cannot keep up."""
 REGULAR_S = 5.0
-"""Within a gap up to so long, the keyframes that are due are encoded; after a longer one they are counted anew."""
+"""Longest gap in which the keyframes that are due are encoded; after a longer one their interval starts again."""
 
 
 class SoundReader(Protocol):
-    """Gives the sound of the stream, a little at a time."""
+    """Reads the sound of the stream, a little at a time."""
 
     def until(self, t_s: float, /) -> Sequence[SoundPacket]:
-        """What begins before a time of the stream, in seconds, and was not given yet; never blocks."""
+        """Return the packets that begin before a time of the stream, in seconds, and were not returned yet; never blocks."""
 
 
 class StreamSound(Protocol):
-    """The one sound of all encodes."""
+    """The sound that all encodes share."""
 
     @property
     def info(self) -> SoundInfo:
-        """What a container must know of it."""
+        """What a container needs to know about it."""
 
     def reader(self, start_s: float, /) -> SoundReader:
-        """Begin to read at a time of the stream: a frame's number over the frame rate."""
+        """Return a reader that starts at a time of the stream: frame number divided by frame rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class MuxerOutput:
-    """What one encoded picture adds to one form."""
+    """What one encoded picture adds to one format."""
 
     kind: VideoKind
     pieces: list[Piece]
     init: bytes | None
-    """What must come before a viewer's first piece, once it is known."""
+    """What a viewer needs before the first piece; None while unknown."""
 
 
 class EncoderRun:
-    """One run, from its first picture until it is closed; belongs to one thread."""
+    """One run of the encoder, from its first picture until it is closed; belongs to one thread."""
 
     def __init__(self, spec: EncodeSpec, sound: Callable[[], StreamSound] | None) -> None:
-        """Set up the encoder; raises av.FFmpegError. ``sound`` is asked when a form with sound is wanted."""
+        """Set up the encoder; raises av.FFmpegError. ``sound`` is called when a format with sound is wanted."""
         self._run = H264Run(spec)
         self._spec = spec
         self._sound = sound
         self._reader: SoundReader | None = None
         self._muxers: dict[VideoKind, Muxer] = {}
         self._may_fill = FILL_S * spec.fps
-        self._unlike = False
-        """Whether an encoder of less work was tried and describes its pictures otherwise: who watches could not go on."""
+        self._incompatible = False
+        """Whether a low-effort encoder was tried and has other parameter sets, so that viewers' decoders would fail."""
 
     def add(
         self, image: np.ndarray, number: int, *, behind: bool, wanted: Collection[VideoKind], low_effort: bool = False
     ) -> Iterator[MuxerOutput]:
-        """Encode a frame, and give it out in the forms wanted: each begins at a keyframe, and ends when it is wanted no more.
+        """Encode a frame and yield it in the wanted formats. Each starts at a keyframe and ends when nobody wants it any more.
 
-        Frames that are missing since the last are made up for by the picture before them.
+        Frames missing since the last one are replaced by the picture before them.
 
         Args:
             image: (H, W, 3) uint8 RGB, in the size of the encode.
             number: The frame's, higher than the last one's.
             behind: Whether more frames wait, so that there is no time to fill gaps.
-            wanted: The forms that anybody wants now.
-            easy: Whether to take as little work as may be from the next keyframe on; viewers see no difference but in quality.
+            wanted: The formats that viewers want now.
+            low_effort: Whether to encode with the least effort from the next keyframe on; viewers notice only the quality.
         """
         for coded in self._encode(image, number, behind, low_effort):
             yield from self._add(coded, wanted)
 
     def close(self) -> None:
-        """Free encoder and forms; what they still held is thrown away."""
+        """Free encoder and muxers; what they still hold is discarded."""
         for muxer in self._muxers.values():
             muxer.close()
         self._muxers = {}
@@ -103,15 +103,15 @@ class EncoderRun:
         yield from self._encode_one(image, number, low_effort)
 
     def _encode_one(self, image: np.ndarray | None, number: int, low_effort: bool) -> list[EncodedPicture]:
-        """Encode a picture, the one before again for None; at a keyframe, by another encoder if more or less work is wanted."""
+        """Encode a picture; None repeats the last one. At a keyframe, switch the encoder if the wanted effort changed."""
         run = self._run
-        if low_effort is run.low_effort or self._unlike or run.number is None or not run.is_key(number):
+        if low_effort is run.low_effort or self._incompatible or run.number is None or not run.is_key(number):
             return run.encode(image, number)
         other = run.successor(low_effort=low_effort)
         coded = other.encode(image, number)
         if other.parameter_sets != run.parameter_sets:
-            self._unlike = True
-            log.info("preset %s stays: one of less work would describe its pictures otherwise", self._spec.preset)
+            self._incompatible = True
+            log.info("preset %s stays: a faster one would have other parameter sets", self._spec.preset)
             return run.encode(image, number)
         self._run = other
         return coded
@@ -131,7 +131,7 @@ class EncoderRun:
             yield MuxerOutput(kind, pieces, muxer.init)
 
     def _sound_until(self, coded: EncodedPicture, wanted: bool) -> Sequence[SoundPacket]:
-        """The sound that begins before the end of a picture; none while nobody wants any."""
+        """Return the sound that begins before the end of a picture; empty while nobody wants sound."""
         if not wanted or self._sound is None:
             self._reader = None
             return ()

@@ -1,8 +1,8 @@
-"""Which encoder, and how hard it may work: found out by encoding, at start.
+"""Chooses the encoder and its preset at start, by encoding a few pictures.
 
-The rule for x264: the slowest preset from ``veryfast`` to ``ultrafast`` that takes at most ``SHARE`` of the machine's CPU time
-for one encode at the video's size and rate; ``ultrafast`` if none does. Time is the CPU's own, of the one thread that measures:
-a machine that is busy with other things gives the same answer.
+For x264 it takes the slowest preset from ``veryfast`` to ``ultrafast`` that needs at most ``SHARE`` of the machine's CPU time
+for one encode at the video's size and rate; ``ultrafast`` if none does. It measures the CPU time of its own thread, so a
+machine that is busy with other things gives the same answer.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from streamer.video.encoding.shared_encoder import EncoderError
 from streamer.video.encoding.spec import GPU_PRESET, Codec, EncodeSpec
 
 PRESETS = ("veryfast", "superfast", "ultrafast")
-"""What may be chosen, slowest first. The last is taken if none is fast enough, and not measured."""
+"""Presets to choose from, slowest first. The last is the fallback and is not measured."""
 SHARE = 0.25
-"""Most of the machine's CPU time that the encode may take; the rest is for the dream."""
+"""Largest share of the machine's CPU time for the encode; the rest is for the dream."""
 PROBE_S = 0.25
-"""Seconds that are spent on measuring one preset at most, but for the pictures that it takes at least…"""
+"""Most seconds for measuring one preset, apart from the least number of pictures…"""
 PROBE_FRAMES = (3, 12)
-"""…and pictures that are encoded at least and at most; the first, a keyframe, does not count."""
+"""…and the least and most pictures to encode; the first, a keyframe, does not count."""
 GPU_FRAMES = 5
-"""Pictures that the GPU must encode to be trusted."""
+"""Pictures that the GPU encodes as a test."""
 NO_DRIVER = "Cannot load"
-"""How FFmpeg begins to say that NVIDIA's libraries (libcuda, nvcuda.dll, libnvidia-encode) are not on this machine."""
+"""Beginning of FFmpeg's message that NVIDIA's libraries (libcuda, nvcuda.dll, libnvidia-encode) are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class EncoderChoice:
     reason: str
     """Why, in one line."""
     no_gpu: str = ""
-    """Why no GPU encodes where that is no fault: there is no NVIDIA driver. Empty otherwise."""
+    """Why no GPU encodes, if there is simply no NVIDIA driver; empty otherwise."""
 
 
 def choose_encoder(
@@ -58,10 +58,10 @@ def choose_encoder(
     """Choose the encoder for a video; takes 0.6 s at most unless the machine is very slow.
 
     Args:
-        video: The settings; only what is ``auto`` there is tried out.
+        video: The settings; only those that are ``auto`` are tested.
         cpus: CPUs that this process may use; None asks the system.
-        clock: Gives the CPU time of the calling thread, in seconds.
-        wall_clock: Gives the time that probing is limited by.
+        clock: Returns the CPU time of the calling thread, in seconds.
+        wall_clock: Returns the time that limits probing, in seconds.
 
     Raises:
         EncoderError: the encoder that the settings name does not work here.
@@ -75,13 +75,13 @@ def choose_encoder(
             gpu = reason(error)
         if video.encoder == "h264_nvenc":
             raise EncoderError(f"h264_nvenc does not work here: {gpu}; 'video.encoder: auto' takes the CPU then")
-    # Most machines have no NVIDIA GPU: that is how they are. A driver that is there and does not encode is worth a word.
+    # Most machines have no NVIDIA GPU, which needs no mention. A driver that is there and does not encode does.
     absent = gpu if NO_DRIVER in gpu else ""
-    told = f"; no h264_nvenc: {gpu}" if gpu and not absent else ""
+    gpu_note = f"; no h264_nvenc: {gpu}" if gpu and not absent else ""
     if video.preset != "auto":
-        return EncoderChoice("libx264", video.preset, f"'video.preset' asks for it{told}", absent)
-    preset, why = _hold(EncodeSpec.of(video), cpus or usable_cpus(), clock, wall_clock)
-    return EncoderChoice("libx264", preset, f"{why}{told}", absent)
+        return EncoderChoice("libx264", video.preset, f"'video.preset' asks for it{gpu_note}", absent)
+    preset, why = _slowest_affordable(EncodeSpec.of(video), cpus or usable_cpus(), clock, wall_clock)
+    return EncoderChoice("libx264", preset, f"{why}{gpu_note}", absent)
 
 
 def try_gpu(video: VideoConfig) -> None:
@@ -89,10 +89,10 @@ def try_gpu(video: VideoConfig) -> None:
 
     Raises:
         av.FFmpegError: it does not work here.
-        EncoderError: it gave nothing back.
+        EncoderError: it returned no packets.
     """
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)  # the error then tells what FFmpeg found out
+    av.logging.set_level(av.logging.ERROR)  # the error then has FFmpeg's own reason
     try:
         with av.logging.Capture():
             codec = open_codec(EncodeSpec.of(video, "h264_nvenc", GPU_PRESET))
@@ -107,17 +107,19 @@ def try_gpu(video: VideoConfig) -> None:
         raise EncoderError(f"it encoded nothing of {GPU_FRAMES} pictures")
 
 
-def _hold(spec: EncodeSpec, cpus: int, clock: Callable[[], float], wall_clock: Callable[[], float]) -> tuple[str, str]:
-    """The slowest preset that the machine holds, and why."""
+def _slowest_affordable(
+    spec: EncodeSpec, cpus: int, clock: Callable[[], float], wall_clock: Callable[[], float]
+) -> tuple[str, str]:
+    """Return the slowest preset that the machine can afford, and why."""
     shares = {}
     for preset in PRESETS[:-1]:
         frame_s = measure(replace(spec, preset=preset), clock, wall_clock)
         shares[preset] = frame_s * spec.fps / cpus
         if shares[preset] <= SHARE:
             break
-    told = ", ".join(f"{preset} takes {share:.0%}" for preset, share in shares.items())
+    measured = ", ".join(f"{preset} takes {share:.0%}" for preset, share in shares.items())
     fits = shares[preset] <= SHARE
-    why = f"{told} of the {cpus} CPUs for {spec.width}x{spec.height} at {spec.fps} a second; {SHARE:.0%} may be taken"
+    why = f"{measured} of the {cpus} CPUs for {spec.width}x{spec.height} at {spec.fps} a second; {SHARE:.0%} may be taken"
     return (preset if fits else PRESETS[-1]), why
 
 
@@ -128,7 +130,7 @@ def measure(
     seconds: float = PROBE_S,
     frames: tuple[int, int] = PROBE_FRAMES,
 ) -> float:
-    """The CPU seconds that x264 takes for one picture, conversion from RGB included: the median of a few."""
+    """Return the CPU seconds that x264 takes per picture, conversion from RGB included: the median of a few."""
     codec = open_codec(spec, threads=1)
     least, most = frames
     until_s = wall_clock() + seconds
@@ -145,7 +147,7 @@ def measure(
 
 
 def noisy_pictures(width: int, height: int) -> Iterator[np.ndarray]:
-    """A picture with detail of every size that moves steadily, (height, width, 3) uint8: as hard to encode as a dream."""
+    """Yield pictures, (height, width, 3) uint8, with steadily moving detail of every size: as hard to encode as a dream."""
     margin = 64
     rng = np.random.default_rng(1)
     large = np.full((height + margin, width + margin, 3), 128, np.float32)
@@ -160,14 +162,14 @@ def noisy_pictures(width: int, height: int) -> Iterator[np.ndarray]:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on."""
+    """Return the number of CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def reason(error: Exception) -> str:
-    """What an encoder's failure says, in one line."""
+    """Return the reason of an encoder's failure, in one line."""
     line: object = getattr(error, "log", None)
     text = line[2] if isinstance(line, tuple) else getattr(error, "strerror", None) or str(error)
     return " ".join(str(text).split()) or type(error).__name__

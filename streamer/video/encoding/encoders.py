@@ -1,4 +1,4 @@
-"""All encodes of a stream: the one for the web page, and further ones for outputs that want another; equal ones are shared."""
+"""All encodes of a stream: the one for the web page, and one per different spec of the outputs; equal specs share one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from streamer.video.encoding.encoder_selection import EncoderChoice, choose_enco
 from streamer.video.encoding.h264 import LOWEST_EFFORT_PRESET
 from streamer.video.encoding.shared_encoder import Encoder, EncoderError, EncoderStatus, Listener
 from streamer.video.encoding.spec import SAFE_PRESET, EncodeSpec
+from streamer.video.encoding.subscription import Subscription
 
 __all__ = ["EncodeSpec", "EncoderChoice", "EncoderError", "Encoders", "EncodersStatus"]
 
@@ -25,28 +26,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EncodersStatus:
-    """How all encoding goes, at one moment."""
+    """The state of all encodes, at one moment."""
 
     choice: EncoderChoice
     """Which encoder all use, and why."""
     encodes: tuple[tuple[EncodeSpec, EncoderStatus], ...]
-    """Each encode that somebody holds, the main one first; those that nobody watches do nothing."""
+    """Each encode in use, the main one first; those without viewers do nothing."""
     dropped: int = 0
-    """Frames that came faster than they could be encoded, summed over all encodes that there ever were."""
+    """Frames that came faster than they could be encoded, summed over all encodes so far, closed ones included."""
 
     @property
     def viewers(self) -> int:
-        """Open shares of every kind, of all encodes."""
+        """Number of open subscriptions of every kind, of all encodes."""
         return sum(status.viewers for _, status in self.encodes)
 
     @property
     def error(self) -> str:
-        """What went wrong last in any of them, in one line; empty while all is well."""
+        """The latest error of any encode, in one line; empty while all work."""
         return next((status.error for _, status in self.encodes if status.error), "")
 
 
 class Encoders:
-    """Hands every frame on to all encodes. Thread-safe."""
+    """Passes every frame to all encodes. Thread-safe."""
 
     def __init__(
         self,
@@ -61,14 +62,14 @@ class Encoders:
         """Choose the encoder, and start the main encode.
 
         Args:
-            video: What the frames are like, and the main encode.
-            sound: Asked for the sound when somebody wants any; None: the kinds with sound are refused.
-            choice: The encoder; None tries out what the settings leave open.
-            listen: Makes who hears what an encode makes, for each encode; None: nobody.
-            always: Whether who hears the main encode counts as a viewer of it.
+            video: Size and rate of the frames, and the main encode.
+            sound: Returns the stream's sound, called when somebody wants it; None: kinds with sound are refused.
+            choice: The encoder; None tests what the settings leave open.
+            listen: Makes the listener for each encode; None: no listeners.
+            always: Whether the listener of the main encode counts as a viewer.
 
         Raises:
-            EncoderError: there is no H.264 encoder that takes these settings.
+            EncoderError: no H.264 encoder takes these settings.
         """
         self._video, self._sound, self._clock = video, sound, clock
         self.choice = choose_encoder(video) if choice is None else choice
@@ -78,7 +79,7 @@ class Encoders:
             log.debug("no GPU encodes: %s", self.choice.no_gpu)
         self._lock = threading.Lock()
         self._making = threading.Lock()
-        """Held while an encode is set up, which may take a while: frames go on being handed out."""
+        """Held while an encode is set up, which may take a while; frames are passed on meanwhile."""
         self._closed = self._low_effort = False
         self._dropped = 0
         self._others: WeakValueDictionary[EncodeSpec, Encoder] = WeakValueDictionary()
@@ -98,7 +99,7 @@ class Encoders:
         cbr: bool = False,
         jpeg_quality: int | None = None,
     ) -> EncodeSpec:
-        """What an output wants; None means as the video's."""
+        """Return the spec of an output's encode; None means the video's value."""
         main = EncodeSpec.of(self._video, self.choice.encoder, self.choice.preset)
         return EncodeSpec(
             width=main.width if width is None else width,
@@ -113,12 +114,12 @@ class Encoders:
         )
 
     def encoder(self, spec: EncodeSpec) -> Encoder:
-        """The encode of that kind, shared by all who ask for the same.
+        """Return the encode for a spec, shared by all callers with the same spec.
 
-        It is freed when nobody holds it or a share of it; while nobody has a share, it costs nothing.
+        It is freed when nobody holds it or a subscription to it; without subscriptions it costs nothing.
 
         Raises:
-            EncoderError: no encoder takes these settings, or everything is closed.
+            EncoderError: no encoder takes these settings, or the encoders are closed.
         """
         with self._making:
             with self._lock:
@@ -132,32 +133,41 @@ class Encoders:
                     found.reduce_load(self._low_effort)
             return found
 
+    def packets(self, spec: EncodeSpec, *, audio: bool) -> Callable[[], Subscription]:
+        """Return a function that subscribes to an encode as packets, with sound if ``audio``.
+
+        Raises:
+            EncoderError: no encoder takes these settings; found now, not with the first subscription.
+        """
+        self.encoder(spec)
+        return lambda: self.encoder(spec).subscribe("packets+audio" if audio else "packets")
+
     def _make(self, spec: EncodeSpec) -> Encoder:
-        """A further encode, and who hears it."""
+        """Open a further encode with its listener."""
         made = self._open(spec)
         if self._listen is not None:
             made.listen(self._listen(made.spec))
         return made
 
     def _open(self, spec: EncodeSpec) -> Encoder:
-        """A further encode; on the CPU where the GPU has no room for it."""
+        """Open a further encode; on the CPU if the GPU has no room for it."""
         size = (self._video.height, self._video.width)
         try:
             return Encoder(spec, self._sound, source=size, clock=self._clock)
         except EncoderError as error:
             if spec.encoder == "libx264":
                 raise
-            log.warning("an encode of %dx%d goes to the CPU: %s", spec.width, spec.height, error)
+            log.warning("an encode of %dx%d runs on the CPU: %s", spec.width, spec.height, error)
             spec = replace(spec, encoder="libx264", preset=SAFE_PRESET)
             return Encoder(spec, self._sound, source=size, clock=self._clock)
 
     @property
     def can_reduce_load(self) -> bool:
-        """Whether any encode could do with less work."""
+        """Whether a faster preset is available."""
         return self.choice.encoder == "libx264" and self.choice.preset != LOWEST_EFFORT_PRESET
 
     def reduce_load(self, low_effort: bool) -> None:
-        """Encode with as little work as may be, from the next keyframes on, or as ever again."""
+        """Encode with the least effort from the next keyframes on, or with the usual preset again."""
         with self._lock:
             self._low_effort = low_effort
             encoders = [self.main, *self._others.values()]
@@ -165,11 +175,11 @@ class Encoders:
             encoder.reduce_load(low_effort)
 
     def put(self, frame: Frame) -> None:
-        """Hand over the frame on air; never blocks. Belongs to one thread.
+        """Pass on the frame on air; never blocks. Belongs to one thread.
 
         Raises:
             ValueError: its size is not the video's.
-            EncoderError: the main encode died. Another that died ends only for its own outputs.
+            EncoderError: the main encode died. If another dies, only its own outputs end.
         """
         self._dropped += self.main.put(frame)
         for encoder in self._held():
@@ -178,16 +188,16 @@ class Encoders:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody has a share of any encode."""
+        """Whether any encode has a subscription."""
         return self.main.wanted or any(encoder.wanted for encoder in self._held())
 
     def status(self) -> EncodersStatus:
-        """Everything countable, at one moment."""
+        """Return all counts, at one moment."""
         encoders = [self.main, *self._held()]
         return EncodersStatus(self.choice, tuple((encoder.spec, encoder.status()) for encoder in encoders), self._dropped)
 
     def close(self, deadline_s: float = 5.0) -> None:
-        """End all encodes and every share; a second call does nothing."""
+        """End all encodes and subscriptions; a second call does nothing."""
         end_s = self._clock() + deadline_s
         with self._lock:
             self._closed = True

@@ -1,4 +1,4 @@
-"""Single pictures of the video: scaled to an encode's size, as JPEG files, each made once for whoever asks."""
+"""Single pictures of the video: scaled to an encode's size, and as JPEG files; each is made once and shared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streamer.media.fit import fitted
 from streamer.messages.keyframes import Frame
 
 SHAPE_TOLERANCE = 0.02
-"""A picture whose shape differs by no more is stretched; others get black bars."""
+"""Largest difference in aspect ratio for which a picture is stretched; beyond it, it gets black bars."""
 
 
 class FrameImages:
-    """Makes the pictures of one encode, in the thread of whoever asks first. Thread-safe."""
+    """Makes the pictures of one encode, in the thread of the first caller. Thread-safe."""
 
     def __init__(self, size: tuple[int, int], quality: int) -> None:
         """Make pictures of ``size``, (height, width), and JPEGs of ``quality``, 1..100."""
@@ -25,7 +25,7 @@ class FrameImages:
         self._jpeg: tuple[Frame, bytes] | None = None
 
     def image(self, frame: Frame) -> np.ndarray:
-        """The frame's picture, (h, w, 3) uint8 RGB, in this size; not to be written to."""
+        """Return the frame's picture in this size, (h, w, 3) uint8 RGB; read-only."""
         if frame.image.shape[:2] == self._size:
             return frame.image
         with self._lock:
@@ -34,7 +34,7 @@ class FrameImages:
             return self._scaled[1]
 
     def jpeg(self, frame: Frame) -> bytes:
-        """The frame's picture as a JPEG file."""
+        """Return the frame's picture as a JPEG file."""
         image = self.image(frame)
         with self._lock:
             if self._jpeg is None or self._jpeg[0] is not frame:
@@ -46,7 +46,7 @@ class FrameImages:
 
 
 def letterboxed(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale an (H, W, 3) uint8 picture to (height, width), with black bars where the shapes differ by more than a little."""
+    """Scale an (H, W, 3) uint8 picture to (height, width), with black bars if the aspect ratios differ noticeably."""
     (height, width), (from_height, from_width) = size, image.shape[:2]
     alike = abs(width * from_height / (height * from_width) - 1) <= SHAPE_TOLERANCE
     return fitted(image, size, "stretch" if alike else "pad")

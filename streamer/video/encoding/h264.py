@@ -1,4 +1,4 @@
-"""One run of the H.264 encoder: pictures in, packets out, keyframes by the frame's number."""
+"""One run of the H.264 encoder: pictures in, packets out, keyframes placed by frame number."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BT709 = 1
 LIMITED_RANGE = 1
 """FFmpeg's AVCOL_RANGE_MPEG: luma 16..235."""
 PIXELS_PER_THREAD_S = 40e6
-"""Pixels a second that one core encodes with room to spare; below it one thread avoids slices and context switches."""
+"""Pixels per second that one core encodes with room to spare. Below it, one thread avoids slices and context switches."""
 SPS, PPS = 7, 8
-"""Types of the units that hold a stream's parameters (ITU-T H.264, table 7-1)."""
+"""NAL unit types of the parameter sets (ITU-T H.264, table 7-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class EncodedPicture:
     """One encoded picture."""
 
     data: bytes
-    """Annex B; the parameter sets stand before every keyframe."""
+    """Annex B, with the parameter sets before every keyframe."""
     number: int
-    """The frame's."""
+    """The frame's number."""
     key: bool
 
 
 LOWEST_EFFORT_PRESET = "ultrafast"
-"""x264's preset of least work."""
+"""x264's fastest preset."""
 IN_PARAMETER_SETS = {
     "superfast": "ref=1",
     "veryfast": "ref=1",
@@ -54,8 +54,8 @@ IN_PARAMETER_SETS = {
     "fast": "ref=2:chroma-qp-offset=-2",
     "medium": "ref=3:chroma-qp-offset=-2",
 }
-"""What of x264's presets stands in the parameter sets, besides arithmetic coding and weighted prediction, which all but the
-easy one have. The offset is what x264 takes for its psychovisual optimisation, which begins with ``fast``."""
+"""The options of x264's presets that show in the parameter sets, besides arithmetic coding and weighted prediction, which all
+but the fastest have. The offset belongs to x264's psychovisual optimisation, which starts with ``fast``."""
 
 
 def open_codec(spec: EncodeSpec, threads: int = 0, *, low_effort: bool = False) -> VideoCodecContext:
@@ -63,11 +63,11 @@ def open_codec(spec: EncodeSpec, threads: int = 0, *, low_effort: bool = False) 
 
     Args:
         spec: What to encode.
-        threads: 0 takes what the size needs.
-        easy: with as little work as the parameter sets that the preset has allow (libx264).
+        threads: 0 chooses by the size.
+        low_effort: use the fastest settings with the same parameter sets as the preset (libx264).
 
     Raises:
-        av.FFmpegError: FFmpeg refuses the settings, or there is no such encoder here.
+        av.FFmpegError: FFmpeg refuses the settings, or lacks this encoder.
     """
     codec = CodecContext.create(spec.encoder, "w")
     assert isinstance(codec, VideoCodecContext)
@@ -79,7 +79,7 @@ def open_codec(spec: EncodeSpec, threads: int = 0, *, low_effort: bool = False) 
     codec.colorspace = codec.color_primaries = codec.color_trc = BT709
     codec.color_range = LIMITED_RANGE
     codec.profile = "Main"
-    # A second's buffer, filled at the rate of the stream: what OBS sends too.
+    # A buffer of one second at the stream's rate, as OBS uses.
     rate = {"maxrate": f"{spec.bitrate_kbps}k", "bufsize": f"{spec.bitrate_kbps}k", "forced-idr": "1"}
     if spec.encoder == "h264_nvenc":
         constant = {"rc": "cbr", "cbr_padding": "1"} if spec.cbr else {"rc": "vbr"}
@@ -87,7 +87,7 @@ def open_codec(spec: EncodeSpec, threads: int = 0, *, low_effort: bool = False) 
         return codec
     load = spec.width * spec.height * spec.fps / PIXELS_PER_THREAD_S
     codec.thread_count = threads or max(1, min(os.cpu_count() or 1, 1 + int(load)))
-    # Who wants a constant rate wants the Main profile too, which ultrafast misses for its lack of arithmetic coding.
+    # Servers that require a constant rate expect the Main profile, which ultrafast misses without arithmetic coding.
     constant = {"nal-hrd": "cbr", "minrate": f"{spec.bitrate_kbps}k", "coder": "cabac"} if spec.cbr else {}
     preset, parameters = spec.preset, "scenecut=0"
     if low_effort and preset != LOWEST_EFFORT_PRESET:
@@ -109,31 +109,31 @@ def to_yuv(image: np.ndarray) -> VideoFrame:
 class H264Run:
     """Encodes pictures from one keyframe on, until closed; belongs to one thread.
 
-    The keyframes stand a whole number of intervals after the first picture, whatever was left out in between, as long as the
-    pictures at these places are encoded.
+    Keyframes are a whole number of intervals after the first picture, whichever frames are missing in between, as long as the
+    pictures at these numbers are encoded.
     """
 
     def __init__(self, spec: EncodeSpec, *, low_effort: bool = False) -> None:
-        """Set up the encoder, ``low_effort`` for one of as little work as may be; raises av.FFmpegError."""
+        """Set up the encoder, with ``low_effort`` the fastest one; raises av.FFmpegError."""
         self.spec, self.low_effort = spec, low_effort
         self._codec = open_codec(spec, low_effort=low_effort)
         self._yuv: VideoFrame | None = None
         self._first = 0
         self.number: int | None = None
-        """Of the last picture; None before the first."""
+        """Number of the last picture; None before the first."""
         self.parameter_sets = b""
         """SPS and PPS, Annex B; empty until the first picture."""
 
     def is_key(self, number: int) -> bool:
-        """Whether a picture with that number will be a keyframe."""
+        """Return whether the picture with this number will be a keyframe."""
         return self.number is None or (number - self._first) % self.spec.gop == 0
 
     def restart(self, number: int) -> None:
-        """Count keyframes from the picture with that number on, the next one."""
+        """Place keyframes relative to this number, that of the next picture."""
         self._first = number
 
     def successor(self, *, low_effort: bool) -> H264Run:
-        """A run that goes on from here, at a picture that is a keyframe; raises av.FFmpegError."""
+        """Return a run that continues this one from a keyframe on; raises av.FFmpegError."""
         run = H264Run(self.spec, low_effort=low_effort)
         run._yuv = self._yuv
         return run
@@ -142,8 +142,8 @@ class H264Run:
         """Encode a picture.
 
         Args:
-            image: (H, W, 3) uint8 RGB; None: the one before once more.
-            number: rises from call to call.
+            image: (H, W, 3) uint8 RGB; None repeats the last one.
+            number: increases from call to call.
         """
         if self.number is None:
             self._first = number
@@ -167,7 +167,7 @@ class H264Run:
 
 
 def _units(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the units of an Annex B stream begin and end, after their start codes."""
+    """Yield start and end of each NAL unit of an Annex B stream, without start codes."""
     at = data.find(b"\x00\x00\x01")
     while at >= 0:
         following = data.find(b"\x00\x00\x01", at + 3)
@@ -177,13 +177,13 @@ def _units(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def parameter_sets(data: bytes) -> bytes:
-    """The sequence and picture parameter sets of an Annex B stream, each after a start code; empty if there are none."""
+    """Return the SPS and PPS of an Annex B stream, each after a start code; empty if there are none."""
     units = [data[start:end] for start, end in _units(data[: 1 << 16]) if end > start and data[start] & 0x1F in (SPS, PPS)]
     return b"".join(b"\x00\x00\x00\x01" + unit for unit in units)
 
 
 def codec_string(data: bytes) -> str:
-    """The RFC 6381 name of an Annex B stream, for example ``avc1.4d401f``: the three bytes that open its sequence parameters.
+    """Return the RFC 6381 name of an Annex B stream, for example ``avc1.4d401f``, from the first three bytes of its SPS.
 
     Raises:
         ValueError: no sequence parameter set in ``data``.
@@ -195,7 +195,7 @@ def codec_string(data: bytes) -> str:
 
 
 def fragment_start(data: bytes) -> int:
-    """Offset of the first ``moof`` box; the length of ``data`` if there is none."""
+    """Return the offset of the first ``moof`` box; the length of ``data`` if there is none."""
     at = 0
     while at + 8 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
@@ -208,10 +208,10 @@ def fragment_start(data: bytes) -> int:
 
 
 def fragment_times(data: bytes) -> tuple[int, int, int]:
-    """Where a fragment of one picture stands in time.
+    """Read the times of a fragment with one picture.
 
     Returns:
-        Offset of its 64-bit decode time within ``data``; the decode time; its duration; both in the track's time units.
+        Offset of its 64-bit decode time within ``data``; the decode time; the duration, both in the track's time units.
     """
     at_tfdt = data.index(b"tfdt") + 4
     at_tfhd = data.index(b"tfhd") + 4

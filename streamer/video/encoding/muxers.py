@@ -1,9 +1,9 @@
-"""The forms in which the encoded video is handed out: MPEG-TS, fragmented MP4, and bare packets.
+"""Muxes the encoded video for viewers: MPEG-TS, fragmented MP4, and bare packets.
 
-A form begins at a keyframe and is fed with every picture from there on::
+A muxer starts at a keyframe and gets every picture from there on::
 
-    muxer.add(coded, sound) -> list[Piece]     # what the picture adds, and the sound that begins before its end
-    muxer.init -> bytes | None                 # what must come before anyone's first piece
+    muxer.add(coded, sound) -> list[Piece]     # the picture, and the sound that begins before its end
+    muxer.init -> bytes | None                 # what every viewer needs before the first piece
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from streamer.video.encoding.spec import EncodeSpec
 
 TS_OPTIONS = {
     "flush_packets": "1",
-    # PAT and PMT stand before every picture, so that any keyframe is a place to join.
+    # PAT and PMT precede every picture, so that viewers can join at any keyframe.
     "mpegts_flags": "resend_headers+pat_pmt_at_frames",
-    # Sound goes out at once, and no picture waits for the sound after it.
+    # Sound is sent immediately, and no picture waits for the sound after it.
     "pes_payload_size": "0",
     "max_interleave_delta": "1",
 }
 MP4_OPTIONS = {
-    # delay_moov: the header waits for the first picture, whose parameter sets it must hold.
+    # delay_moov: the header waits for the first picture, whose parameter sets it holds.
     "movflags": "empty_moov+default_base_moof+frag_every_frame+delay_moov",
     "use_editlist": "0",
 }
 ADTS_RATES = {48_000: 3, 44_100: 4}
-"""Numbers of the sampling rates (ISO 14496-3, table 1.18)."""
+"""Sampling frequency indices (ISO 14496-3, table 1.18)."""
 
 VideoKind = Literal["ts", "ts+audio", "mp4", "packets", "packets+audio"]
 
@@ -43,11 +43,11 @@ class SoundPacket(Protocol):
 
     @property
     def pts(self) -> int:
-        """In samples, on the time line of the frames' numbers."""
+        """Start in samples, on the time line of the frame numbers."""
 
     @property
     def duration(self) -> int:
-        """In samples."""
+        """Length in samples."""
 
     @property
     def data(self) -> bytes:
@@ -55,11 +55,11 @@ class SoundPacket(Protocol):
 
 
 class SoundInfo(Protocol):
-    """What a container must know of the sound."""
+    """What a container needs to know about the sound."""
 
     @property
     def rate(self) -> int:
-        """Samples a second of each of the two channels."""
+        """Samples per second of each of the two channels."""
 
     @property
     def extradata(self) -> bytes:
@@ -67,25 +67,25 @@ class SoundInfo(Protocol):
 
     @property
     def bitrate_kbps(self) -> int:
-        """Of the sound."""
+        """Bit rate of the sound."""
 
 
 class Muxer(Protocol):
-    """What all forms do; each belongs to one thread."""
+    """Interface of all muxers; each belongs to one thread."""
 
     @property
     def init(self) -> bytes | None:
-        """What must come before anyone's first piece, once it is known."""
+        """What every viewer needs before the first piece; None while unknown."""
 
     def add(self, coded: EncodedPicture, sound: Sequence[SoundPacket]) -> list[Piece]:
-        """Add a picture and the sound that begins before its end; what that makes ready to be handed out."""
+        """Add a picture and the sound that begins before its end; return the pieces that are ready."""
 
     def close(self) -> None:
-        """Free it; what it still held is thrown away."""
+        """Free it; what it still holds is discarded."""
 
 
 def make_muxer(kind: VideoKind, spec: EncodeSpec, parameter_sets: bytes, sound: SoundInfo | None) -> Muxer:
-    """Begin a form at a keyframe; ``sound`` is for the kinds that have any."""
+    """Make the muxer for a kind, at a keyframe; ``sound`` is for the kinds that have sound."""
     match kind:
         case "ts":
             return TsMuxer(spec, None)
@@ -100,7 +100,7 @@ def make_muxer(kind: VideoKind, spec: EncodeSpec, parameter_sets: bytes, sound: 
 
 
 class _Collector:
-    """A file that keeps what a muxer writes until it is taken."""
+    """A file in memory that keeps what a muxer writes until it is taken."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -116,7 +116,7 @@ class _Collector:
 
 
 class _MemoryContainer:
-    """A container that is fed with packets and read in memory; its time begins with its first picture."""
+    """A container written to memory; its time begins with its first picture."""
 
     def __init__(self, spec: EncodeSpec, format_name: str, options: dict[str, str], audio_rate: int = 0) -> None:
         self._file = _Collector()
@@ -127,13 +127,13 @@ class _MemoryContainer:
         self._first: int | None = None
 
     def picture(self, coded: EncodedPicture) -> bytes:
-        """Add a picture and return what that made the container write."""
+        """Add a picture and return what the container writes."""
         if self._first is None:
             self._first = coded.number
         return self._mux(self._video, coded.data, coded.number - self._first, 1, Fraction(1, self._fps), coded.key)
 
     def sound(self, packet: SoundPacket, data: bytes) -> bytes:
-        """Add sound; what begins before the first picture is left out."""
+        """Add sound and return what the container writes; sound before the first picture is left out."""
         start = (self._first or 0) * self._rate // self._fps
         if self._first is None or packet.pts < start:
             return b""
@@ -152,7 +152,7 @@ class _MemoryContainer:
 
 
 class TsMuxer:
-    """MPEG-TS: whole packets of 188 bytes, tables first."""
+    """Muxes MPEG-TS: whole packets of 188 bytes, tables first."""
 
     init = None
 
@@ -161,7 +161,7 @@ class TsMuxer:
         self._mux = _MemoryContainer(spec, "mpegts", TS_OPTIONS, self._rate)
 
     def add(self, coded: EncodedPicture, sound: Sequence[SoundPacket]) -> list[Piece]:
-        """One piece for each picture."""
+        """Return one piece per picture."""
         parts = [self._mux.picture(coded)]
         if self._rate:
             parts += [self._mux.sound(packet, adts_header(self._rate, len(packet.data)) + packet.data) for packet in sound]
@@ -173,9 +173,9 @@ class TsMuxer:
 
 
 class Mp4Muxer:
-    """Fragmented MP4, a fragment for each picture.
+    """Muxes fragmented MP4, one fragment per picture.
 
-    It lags one picture behind, because a picture's duration is known when the next arrives: the gap that a dropped frame leaves
+    It lags one picture behind, because a picture's duration is known only when the next arrives: the gap of a dropped frame
     becomes part of the duration before it.
     """
 
@@ -186,7 +186,7 @@ class Mp4Muxer:
         """ftyp and moov; None until the second picture."""
 
     def add(self, coded: EncodedPicture, sound: Sequence[SoundPacket]) -> list[Piece]:
-        """The fragment of the picture before."""
+        """Return the fragment of the picture before."""
         written = self._mux.picture(coded)
         if self.init is None and written:
             start = fragment_start(written)
@@ -201,9 +201,9 @@ class Mp4Muxer:
 
 
 class PacketMuxer:
-    """Packets (``packet_protocol``) for a container written elsewhere: a picture, then the sound that begins before it ends.
+    """Packs packets (``packet_protocol``) for muxing elsewhere: a picture, then the sound that begins before its end.
 
-    Times are those of the frames' numbers, so the packets of all encodes share one time line.
+    Times come from the frame numbers, so the packets of all encodes share one time line.
     """
 
     def __init__(self, spec: EncodeSpec, parameter_sets: bytes, sound: SoundInfo | None) -> None:
@@ -214,7 +214,7 @@ class PacketMuxer:
         )
 
     def add(self, coded: EncodedPicture, sound: Sequence[SoundPacket]) -> list[Piece]:
-        """One piece for each picture."""
+        """Return one piece per picture."""
         start, end = (number * VIDEO_RATE // self._fps for number in (coded.number, coded.number + 1))
         media = [Media(False, coded.data, start, end - start, coded.key)]
         if self._audio:
@@ -226,7 +226,7 @@ class PacketMuxer:
 
 
 def adts_header(rate: int, length: int) -> bytes:
-    """The seven bytes that stand before each packet of AAC-LC, stereo, in MPEG-TS (ISO 13818-7, 6.2)."""
+    """Return the seven-byte header of a packet of AAC-LC, stereo, in MPEG-TS (ISO 13818-7, 6.2)."""
     size = length + 7
     fields = 0xFFF << 44 | 1 << 40 | 1 << 38 | ADTS_RATES[rate] << 34 | 2 << 30 | size << 13 | 0x7FF << 2
     return fields.to_bytes(7, "big")

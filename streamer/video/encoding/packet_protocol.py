@@ -1,7 +1,7 @@
-"""Encoded pictures and sound as bytes for a pipe: what a process needs that only has to put them into a container.
+"""Packs encoded pictures and sound into bytes for a pipe to a process that muxes them.
 
-Every frame is ``ZD``, its kind, its flags, the length of what follows (32 bits) and that; numbers are big-endian. Pure: nothing
-here needs FFmpeg.
+Every frame is ``ZD``, its kind, its flags, the payload's length (32 bits) and the payload; numbers are big-endian. Pure:
+nothing here needs FFmpeg.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import struct
 from dataclasses import dataclass
 
 VIDEO_RATE = 90_000
-"""Video counts its time in 1/90000 s, as MPEG-TS does; audio in samples."""
+"""Units per second of video time stamps, as in MPEG-TS; audio counts samples."""
 MAX_BYTES = 16 << 20
-"""More than any one picture has; a longer frame is nonsense."""
+"""Largest valid frame, larger than any picture."""
 
 _MAGIC = b"ZD"
 _HEADER = struct.Struct(">2scBI")
@@ -28,16 +28,16 @@ class PacketProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What the media that follow are, until the next of these."""
+    """Describes the media that follow, until the next info."""
 
     width: int
     height: int
     fps: int
     extradata: bytes
-    """The video's parameter sets, SPS and PPS, each after a start code (Annex B)."""
+    """SPS and PPS of the video, each after a start code (Annex B)."""
     bitrate_kbps: int
     audio_rate: int
-    """Samples a second of each of the two channels; 0: there is no sound."""
+    """Samples per second of each of the two channels; 0: there is no sound."""
     audio_extradata: bytes
     """AudioSpecificConfig (ISO 14496-3); empty without sound."""
     audio_bitrate_kbps: int
@@ -51,15 +51,15 @@ class Media:
     data: bytes
     """H.264 after start codes (Annex B), or raw AAC."""
     pts: int
-    """When to show it, in 1/90000 s, or in samples for sound; decoding has the same order."""
+    """Presentation time in 1/90000 s, or in samples for sound; the decoding order is the same."""
     duration: int
-    """In the same unit."""
+    """Duration in the same unit."""
     key: bool
     """Whether decoding can begin here."""
 
 
 def pack_info(info: MediaInfo) -> bytes:
-    """The bytes of an info."""
+    """Return an info as bytes."""
     fixed = _INFO.pack(
         info.width,
         info.height,
@@ -73,22 +73,22 @@ def pack_info(info: MediaInfo) -> bytes:
 
 
 def pack(media: Media) -> bytes:
-    """The bytes of a picture or of a packet of sound."""
+    """Return a picture or a packet of sound as bytes."""
     kind = _AUDIO_KIND if media.audio else _VIDEO_KIND
     return _frame(kind, _KEY * media.key, _MEDIA.pack(media.pts, media.duration), media.data)
 
 
 class PacketUnpacker:
-    """Reads what was packed, however it was cut on its way."""
+    """Unpacks a byte stream that arrives in chunks of any size."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
 
     def feed(self, data: bytes) -> list[MediaInfo | Media]:
-        """Take the next bytes and return what is whole by now.
+        """Take the next bytes and return the items that are complete.
 
         Raises:
-            PacketProtocolError: these are other bytes; nothing more can be read.
+            PacketProtocolError: the bytes are something else; nothing more can be read.
         """
         self._waiting += data
         found: list[MediaInfo | Media] = []

@@ -1,4 +1,4 @@
-"""One encode that all its viewers share: frames in; video in every form and pictures out, only while someone wants them."""
+"""One encode that all its viewers share: frames in; video in every format and pictures out, only while somebody wants them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from streamer.video.encoding.subscription import IMAGE_KINDS, KINDS, VIDEO_KINDS
 log = logging.getLogger(__name__)
 
 QUEUE_S = 0.3
-"""Seconds of frames that wait for the encoder: what the frame clock makes up for after a hiccup, and half as much again. When
-full: the oldest is dropped and counted, for the newest wins…"""
+"""Seconds of frames queued for the encoder: 1.5 times what the frame clock catches up after a hiccup. When full: the oldest is
+dropped and counted, the newest wins…"""
 QUEUE_LEAST = 3
-"""…but so many wait at a low rate, too."""
+"""…but the queue holds at least this many frames, also at a low rate."""
 RETRY_S = 1.0
-"""Pause before the encoder is opened again after it failed."""
+"""Seconds before the encoder is opened again after a failure."""
 LOG_S = 1.0
 """Least seconds between two log lines about dropped pictures."""
 SMOOTHING = 0.05
-"""Weight of the newest frame in the moving mean of the encode time."""
+"""Weight of the newest frame in the moving average of the encode time."""
 
 
 class EncoderError(ZoomdreamError):
@@ -44,25 +44,25 @@ class EncoderError(ZoomdreamError):
 
 
 class Listener(Protocol):
-    """Hears every picture that is encoded as H.264."""
+    """Gets every picture that is encoded as H.264."""
 
     @property
     def kind(self) -> VideoKind:
-        """In which form; as of a ``Subscription``, which see."""
+        """The format it wants; see ``Subscription``."""
 
     def offer(self, piece: Piece, init: bytes | None = None) -> int:
-        """Take a piece at once, in the encoder's thread; how many pictures were dropped for it. Arguments as a share's."""
+        """Take a piece without waiting, in the encoder's thread; return the pictures dropped. See ``Subscription.offer``."""
 
     def close(self) -> None:
-        """The encoder ends."""
+        """Note that the encoder ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderStatus:
-    """How the encoding goes, at one moment."""
+    """The state of an encode, at one moment."""
 
     viewers: int
-    """Open shares of every kind."""
+    """Number of open subscriptions of every kind."""
     running: bool
     """Whether H.264 is being encoded."""
     codec: str
@@ -72,20 +72,20 @@ class EncoderStatus:
     dropped: int
     """Frames that came faster than they could be encoded."""
     viewers_dropped: int
-    """Pictures that slow viewers missed, summed over all."""
+    """Pictures that slow viewers missed, summed over all viewers."""
     encode_s: float
-    """Mean seconds a frame took lately; 0 before the first."""
+    """Recent mean encode time per frame, in seconds; 0 before the first."""
     error: str = ""
-    """What went wrong last, in one line; empty once it works again."""
+    """The latest error, in one line; empty once it works again."""
 
 
 class Encoder:
-    """Encodes the frames on air once for all who want them so, in a thread of its own.
+    """Encodes the frames on air once for all subscribers, in a thread of its own.
 
-    Thread-safe. Nothing but JPEGs asked for one by one is encoded while nobody subscribes, and there is no thread then.
+    Thread-safe. Without subscribers it encodes only single JPEGs on request, and has no thread.
 
-    Time in every form is that of the frames' numbers. Frames that never came are made up for by the picture before them: time
-    runs regularly, and keyframes stand exactly one interval apart; see ``encoder_run``.
+    Times in every format come from the frame numbers. A missing frame is replaced by the picture before it: time runs
+    regularly, and keyframes are exactly one interval apart; see ``encoder_run``.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class Encoder:
 
         Args:
             video: What to encode.
-            sound: Asked once for the sound when somebody wants any; None: the kinds with sound are refused.
-            source: (height, width) of the frames that will be put; None: those of the encode. Others are scaled.
+            sound: Returns the sound, called once when somebody wants it; None: kinds with sound are refused.
+            source: (height, width) of the frames that are put; None: those of the encode. Other sizes are scaled.
 
         Raises:
-            EncoderError: there is no H.264 encoder that takes these settings.
+            EncoderError: no H.264 encoder takes these settings.
         """
         self._spec = EncodeSpec.of(video) if isinstance(video, VideoConfig) else video
         self._source = source or (self._spec.height, self._spec.width)
@@ -139,7 +139,7 @@ class Encoder:
         return self._spec
 
     def reduce_load(self, low_effort: bool) -> None:
-        """Encode with as little work as may be from the next keyframe on, or as ever again; viewers go on."""
+        """Encode with the least effort from the next keyframe on, or as before; viewers are not interrupted."""
         self._low_effort = low_effort
 
     @property
@@ -149,16 +149,16 @@ class Encoder:
 
     @property
     def mime(self) -> str:
-        """Type of the ``mp4`` kind for Media Source Extensions, for example ``video/mp4; codecs="avc1.4d401f"``."""
+        """MIME type of the ``mp4`` kind for Media Source Extensions, for example ``video/mp4; codecs="avc1.4d401f"``."""
         return f'video/mp4; codecs="{self._codec}"'
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody has a share, or who listens counts as somebody."""
+        """Whether there is a subscription, or a listener that counts as a viewer."""
         return bool(self._subscriptions) or self._listens_always
 
     def put(self, frame: Frame) -> bool:
-        """Hand over the frame on air; never blocks. Returns whether a frame that waited was left out for it.
+        """Queue the frame on air; never blocks. Return whether a queued frame was dropped for it.
 
         Raises:
             ValueError: its size is not the video's.
@@ -189,16 +189,16 @@ class Encoder:
         on_ready: Callable[[], None] | None = None,
         images_s: float | None = None,
     ) -> Subscription:
-        """Open a share; it begins at the next video keyframe.
+        """Subscribe; video begins at the next video keyframe.
 
         Args:
-            kind: one of ``subscription.KINDS``; see there what each is.
-            gapless: Whether pictures that this viewer missed take no time, so that a browser plays on without a hole (``mp4``).
-            on_ready: Called from the encoder's thread whenever there may be something to read; must return at once.
-            images_s: Pictures a second at most (``jpeg``, ``rgb``).
+            kind: One of ``subscription.KINDS``, described in ``Subscription``.
+            gapless: Whether missed pictures take no time, so that a browser plays on without a gap (``mp4``).
+            on_ready: Called from the encoder's thread whenever there may be something to read; it returns immediately.
+            images_s: Most pictures per second (``jpeg``, ``rgb``).
 
         Raises:
-            ValueError: there is no such kind, or no sound for it.
+            ValueError: the kind is unknown, or there is no sound for it.
             EncoderError: the encoder is closed.
         """
         if kind not in KINDS:
@@ -221,10 +221,10 @@ class Encoder:
         return subscription
 
     def listen(self, listener: Listener, *, always: bool = False) -> None:
-        """Let somebody hear each picture as it is encoded; a second call lets somebody else hear instead.
+        """Register a listener that gets each encoded picture; a second call replaces the first listener.
 
         Args:
-            always: Whether it counts as a viewer, for whom video is encoded; else it hears only while there are others.
+            always: Whether it counts as a viewer, for whom video is encoded; otherwise it gets video only while others watch.
 
         Raises:
             EncoderError: the encoder is closed.
@@ -237,7 +237,7 @@ class Encoder:
                 self._begin()
 
     def _begin(self) -> None:
-        """Have a thread that encodes, and tell it that there is something new; the lock is held."""
+        """Start the encoding thread if needed, and wake it; the lock is held."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
             self._thread.start()
@@ -250,7 +250,7 @@ class Encoder:
         return None if frame is None else self._frame_images.jpeg(frame)
 
     def status(self) -> EncoderStatus:
-        """Everything countable, at one moment."""
+        """Return all counts, at one moment."""
         with self._condition:
             return EncoderStatus(
                 viewers=len(self._subscriptions),
@@ -264,7 +264,7 @@ class Encoder:
             )
 
     def close(self, deadline_s: float = 5.0) -> None:
-        """End the thread and every share; a second call does nothing."""
+        """End the thread and every subscription; a second call does nothing."""
         with self._condition:
             self._closing = True
             self._frames.clear()
@@ -289,7 +289,7 @@ class Encoder:
             self._condition.notify()
 
     def _work(self) -> None:
-        """Run the thread; what it did not foresee ends every share and surfaces in ``put``."""
+        """Run the thread; an unexpected error ends every subscription and surfaces in ``put``."""
         try:
             while self._work_once():
                 pass
@@ -304,7 +304,7 @@ class Encoder:
             self._end_run()
 
     def _work_once(self) -> bool:
-        """Wait for something to do and do it; False when there is nobody to do it for."""
+        """Wait for work and do it; return False when nobody wants anything any more."""
         with self._condition:
             self._condition.wait_for(
                 lambda: (
@@ -324,11 +324,11 @@ class Encoder:
             return self._stay()
         if wants_video:
             self._encode(frame, subscriptions, behind)
-        self._hand_out_images(frame, [s for s in subscriptions if s.kind in IMAGE_KINDS])
+        self._deliver_images(frame, [s for s in subscriptions if s.kind in IMAGE_KINDS])
         return True
 
     def _stay(self) -> bool:
-        """Whether anybody is left; if not, this thread is no longer the encoder's."""
+        """Return whether there is a subscriber; if not, this thread is no longer the encoder's."""
         with self._condition:
             if self._closing or not self.wanted:
                 self._thread = None
@@ -345,19 +345,19 @@ class Encoder:
         return self._listens_always or any(s.kind in VIDEO_KINDS for s in self._subscriptions)
 
     def _encode(self, frame: Frame, subscriptions: tuple[Subscription, ...], behind: bool) -> None:
-        """Encode and hand out one frame; a failure ends the run, and a later frame starts the next."""
+        """Encode and deliver one frame; a failure ends the run, and a later frame starts the next."""
         start_s = self._clock()
         if self._encoder_run is None and start_s < self._retry_at_s:
             return
-        heard: list[Subscription | Listener] = [*subscriptions, *filter(None, [self._listener])]
-        kinds = {s.kind for s in heard}
+        receivers: list[Subscription | Listener] = [*subscriptions, *filter(None, [self._listener])]
+        kinds = {s.kind for s in receivers}
         try:
             if self._encoder_run is None:
                 self._encoder_run = EncoderRun(self._spec, self._sound)
             wanted = [kind for kind in VIDEO_KINDS if kind in kinds]
             image = self._frame_images.image(frame)
-            for added in self._encoder_run.add(image, frame.number, behind=behind, wanted=wanted, low_effort=self._low_effort):
-                self._deliver(heard, added.kind, added.pieces, added.init)
+            for output in self._encoder_run.add(image, frame.number, behind=behind, wanted=wanted, low_effort=self._low_effort):
+                self._deliver(receivers, output.kind, output.pieces, output.init)
         except av.FFmpegError as error:
             self._retry_at_s = start_s + RETRY_S
             self._end_run(str(error))
@@ -373,8 +373,8 @@ class Encoder:
             self._encode_s += (took_s - self._encode_s) * (SMOOTHING if self._encode_s else 1.0)
 
     def _leave_gpu(self, error: Exception, subscriptions: tuple[Subscription, ...]) -> None:
-        """Encode on the CPU from now on. Viewers of MP4, who were told the codec, must come anew."""
-        log.error("%s failed; this is encoded on the CPU from now on: %s", self._spec.encoder, error)
+        """Fall back to the CPU for good. MP4 viewers were told the codec, so their connections are closed."""
+        log.error("%s failed; encoding on the CPU from now on: %s", self._spec.encoder, error)
         self._spec = replace(self._spec, encoder="libx264", preset=SAFE_PRESET)
         self._codec = _probe(self._spec)
         self._retry_at_s = 0.0
@@ -382,16 +382,16 @@ class Encoder:
             if subscription.kind == "mp4":
                 subscription.close()
 
-    def _hand_out_images(self, frame: Frame, subscriptions: Sequence[Subscription]) -> None:
+    def _deliver_images(self, frame: Frame, subscriptions: Sequence[Subscription]) -> None:
         due = tuple(s for s in subscriptions if s.due(frame.number))
         for kind in dict.fromkeys(s.kind for s in due):
             data = self._frame_images.jpeg(frame) if kind == "jpeg" else self._frame_images.image(frame).tobytes()
             self._deliver(due, kind, [Piece(data, key=True)], None)
 
     def _deliver(
-        self, heard: Sequence[Subscription | Listener], kind: SubscriptionKind, pieces: list[Piece], init: bytes | None
+        self, receivers: Sequence[Subscription | Listener], kind: SubscriptionKind, pieces: list[Piece], init: bytes | None
     ) -> None:
-        dropped = sum(each.offer(piece, init) for each in heard if each.kind == kind for piece in pieces)
+        dropped = sum(each.offer(piece, init) for each in receivers if each.kind == kind for piece in pieces)
         if not dropped:
             return
         with self._condition:

@@ -1,4 +1,4 @@
-"""What an encode is to be: two outputs that want the same share one."""
+"""The specification of an encode; outputs with equal specifications share one encode."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from streamer.config import VideoConfig
 Codec = Literal["libx264", "h264_nvenc"]
 
 SAFE_PRESET = "superfast"
-"""x264's preset where nothing was measured."""
+"""x264 preset used when nothing was measured."""
 GPU_PRESET = "p4"
-"""NVENC's middle one."""
+"""NVENC's middle preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class EncodeSpec:
     gop_s: float
     """Seconds between keyframes."""
     cbr: bool = False
-    """Whether every second has the same number of bits, padded where the picture needs fewer."""
+    """Whether the bit rate is constant, padded if the picture needs fewer bits."""
     preset: str = SAFE_PRESET
     encoder: Codec = "libx264"
     jpeg_quality: int = 85
-    """Of the pictures that are JPEGs."""
+    """Quality of JPEG pictures."""
 
     @property
     def gop(self) -> int:
-        """Frames from one keyframe to the next."""
+        """Number of frames from one keyframe to the next."""
         return max(1, round(self.fps * self.gop_s))
 
     @classmethod
     def of(cls, video: VideoConfig, encoder: Codec = "libx264", preset: str = "") -> EncodeSpec:
-        """What the video's settings ask for, with this encoder; ``auto`` gives the safe preset unless one is named."""
+        """Return the spec of the video settings with this encoder; ``auto`` gives the safe preset unless ``preset`` is set."""
         preset = preset or (SAFE_PRESET if video.preset == "auto" else video.preset)
         return cls(video.width, video.height, video.fps, video.bitrate_kbps, video.gop_s, False, preset, encoder)

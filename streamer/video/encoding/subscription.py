@@ -1,4 +1,4 @@
-"""One viewer's share of the encoded video: a bounded queue that never holds anyone else up."""
+"""One viewer's queue of encoded video. It is bounded, so a slow viewer delays nobody else."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ IMAGE_KINDS: tuple[ImageKind, ...] = get_args(ImageKind)
 KINDS: tuple[str, ...] = VIDEO_KINDS + IMAGE_KINDS
 
 CAPACITY_S = 2.0
-"""Seconds of video that wait for a slow viewer. When full: everything up to the next video keyframe is dropped and counted."""
+"""Seconds of video queued for a slow viewer. When full: everything up to the next video keyframe is dropped and counted."""
 CAPACITY_BYTES = 8 << 20
-"""Bytes that wait for a slow viewer; the same policy."""
+"""Bytes queued for a slow viewer; the same policy."""
 IMAGE_CAPACITY = 2
-"""Pictures that wait for a slow viewer of JPEGs or bare pictures. When full: the oldest is dropped and counted."""
+"""Pictures queued for a slow viewer of ``jpeg`` or ``rgb``. When full: the oldest is dropped and counted."""
 
 
 class Subscription:
-    """Pieces of video for one viewer, whole pictures each, beginning where a decoder can.
+    """Pieces of video for one viewer, each of whole pictures, starting where a decoder can start.
 
     ``ts``: whole MPEG-TS packets, PAT and PMT first. ``mp4``: the init segment, then one fragment per picture, times from
-    0. ``packets``: ``packet_protocol.pack_info``, then one picture as ``pack`` writes it; where the encoder restarted, a
-    picture with the info before it in one piece. ``ts+audio`` and ``packets+audio``: the same with the sound that begins before
+    0. ``packets``: ``packet_protocol.pack_info``, then one picture as ``pack`` writes it; after a restart of the encoder, the
+    info and a picture in one piece. ``ts+audio`` and ``packets+audio``: the same with the sound that begins before
     the end of each picture. ``jpeg``: one file per picture. ``rgb``: the bytes of one picture, (h, w, 3) uint8.
 
     Thread-safe. ``read`` is for one reader.
@@ -58,7 +58,7 @@ class Subscription:
         self._queue: deque[Piece] = deque()
         self._bytes = 0
         self._init: bytes | None = None
-        self._told: bytes | None = None
+        self._last_init: bytes | None = None
         self._new = True
         self._waits_for_key = True
         self._closed = False
@@ -70,10 +70,10 @@ class Subscription:
         """Wait for the next piece.
 
         Args:
-            timeout: Seconds to wait at most; 0 returns at once, None waits until there is one or the share is closed.
+            timeout: Seconds to wait at most; 0 returns immediately, None waits until there is a piece or the subscription ends.
 
         Returns:
-            The piece; None when there was none in time, or when the share is closed (``closed`` tells).
+            The piece; None if there was none in time, or if the subscription is closed (see ``closed``).
         """
         with self._condition:
             self._condition.wait_for(lambda: self._queue or self._init is not None or self._closed, timeout)
@@ -89,7 +89,7 @@ class Subscription:
             return self._retimed(piece.data) if self.kind == "mp4" else piece.data
 
     def close(self) -> None:
-        """Give up the share and wake its reader; a second call does nothing."""
+        """End the subscription and wake its reader; a second call does nothing."""
         with self._condition:
             if self._closed:
                 return
@@ -103,21 +103,21 @@ class Subscription:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed, by its reader or because the encoder ended."""
+        """Whether it is closed, by its reader or because the encoder ended."""
         return self._closed
 
     @property
     def dropped(self) -> int:
-        """Pictures left out because they were not fetched in time."""
+        """Number of pictures dropped because they were not fetched in time."""
         return self._dropped
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes not fetched yet."""
+        """Number of bytes not fetched yet."""
         return self._bytes
 
     def due(self, number: int) -> bool:
-        """Whether the picture of the frame with that number is wanted; for the encoder only, once for each frame."""
+        """Return whether the picture of this frame is wanted at ``images_s``; for the encoder only, once per frame."""
         turn = int(number / self._every)
         if turn == self._turn:
             return False
@@ -128,10 +128,10 @@ class Subscription:
         """Queue a piece, for the encoder only; never blocks.
 
         Args:
-            init: What must come before the viewer's first piece; for packets, also before the next when it has changed.
+            init: What the viewer needs before the first piece; for packets, also before the next one after a change.
 
         Returns:
-            How many pictures were dropped for it.
+            How many pictures were dropped.
         """
         with self._condition:
             if self._closed:
@@ -144,9 +144,9 @@ class Subscription:
         return lost
 
     def _place(self, piece: Piece, init: bytes | None) -> int:
-        """Queue the piece if the policy has a place for it; the count of pictures that were lost."""
+        """Queue the piece if the policy allows it; return the number of pictures lost."""
         if self._waits_for_key and not piece.key:
-            return 0 if self._new else 1  # a newcomer misses nothing yet
+            return 0 if self._new else 1  # a new viewer misses nothing yet
         full = len(self._queue) >= self._capacity or self._bytes + len(piece.data) > CAPACITY_BYTES
         lost = 0
         if full and self._images:
@@ -156,26 +156,26 @@ class Subscription:
             self._waits_for_key = True
             return 1
         elif full:
-            # At a keyframe anyone can join again, and what a slow viewer did not fetch by now is old.
+            # At a keyframe the viewer can join again, and what is still queued is old.
             lost = len(self._queue)
             self._queue.clear()
             self._bytes = 0
-            self._told = None
+            self._last_init = None
         if self._new:
             self._new, self._init = False, init
-        elif init is not None and init is not self._told and self.kind.startswith("packets"):
+        elif init is not None and init is not self._last_init and self.kind.startswith("packets"):
             piece = Piece(init + piece.data, piece.key)
-        self._told = init
+        self._last_init = init
         self._waits_for_key = False
         self._queue.append(piece)
         self._bytes += len(piece.data)
         return lost
 
     def _retimed(self, data: bytes) -> bytes:
-        """A fragment with its time counted from this viewer's first; without gaps if so wished."""
+        """Return a fragment with its time counted from this viewer's first; if ``gapless``, without gaps."""
         at, time, duration = fragment_times(data)
         start = time - self._base if self._base is not None else 0
-        if self._gapless or start < self._end:  # the latter: the encoder began anew
+        if self._gapless or start < self._end:  # the latter: the encoder restarted
             start = self._end
         self._base = time - start
         self._end = start + duration

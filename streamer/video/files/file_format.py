@@ -1,4 +1,4 @@
-"""What every kind of output does with frames and sound, and a trial of it before anything is dreamt."""
+"""Base of all file formats, and a trial write before the render starts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from streamer.video.files.partial_output import put_in_place, remove
 from streamer.video.files.sound_codecs import SoundChoice
 
 PART, TRIAL = "whole", "trial"
-"""Names in the room: of the finished work, and of the folder of a rehearsal."""
+"""Names in the work folder: of the finished output, and of the trial's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmSound:
-    """Sound from a film."""
+    """Sound to take from a video."""
 
     film: Path
     until_s: float | None = None
-    """Where it is cut off; None for all of it."""
+    """Seconds at which it is cut off; None for all of it."""
     begins_s: float | None = None
-    """When the film's first picture is seen, by the film's own clock; None for what it says of itself."""
+    """Time of the video's first picture on its own clock; None for what its container says."""
     choice: SoundChoice | None = None
-    """Which of its tracks, and how; None to find out."""
+    """Which track, and whether it is copied; None to find out."""
 
 
 class FileFormat(ABC):
@@ -38,10 +38,10 @@ class FileFormat(ABC):
     has_sound = False
 
     def __init__(self, work_folder: Path, size: tuple[int, int], fps: Fraction, *, resumable: bool = False) -> None:
-        """Begin.
+        """Start.
 
         Args:
-            keeps: whether ``state`` may be asked for, so that what it speaks of has to stay in the room.
+            resumable: whether ``state`` may be called; the files it refers to then stay in the work folder.
         """
         self.work_folder, self.part, self.resumable = work_folder, work_folder / PART, resumable
         self.frames = 0
@@ -49,7 +49,7 @@ class FileFormat(ABC):
         self.time_s: float | None = None
 
     def set_sound(self, sound: FilmSound | None) -> None:  # noqa: B027 most are silent
-        """Take a film's sound along."""
+        """Add a video's sound."""
 
     def write(self, image: np.ndarray, time_s: float | None) -> None:
         """Add a frame."""
@@ -59,44 +59,44 @@ class FileFormat(ABC):
 
     @abstractmethod
     def add(self, image: np.ndarray) -> None:
-        """Take a frame, to be shown at ``time_s``."""
+        """Take a frame, shown at ``time_s``."""
 
     @abstractmethod
     def finish(self) -> None:
         """Write what is left."""
 
     def finish_so_far(self) -> None:
-        """Make what there is whole; ``state`` stays true, and nothing is added any more."""
+        """Complete the output so far. ``state`` stays valid, and nothing is added any more."""
         self.finish()
 
     def state(self) -> dict[str, Any]:
-        """How far it has got, as JSON has it: with that and what lies in the room, another can go on."""
+        """Return the progress as JSON values; with it and the work folder, another instance can continue."""
         return {"frames": self.frames}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; before the first frame.
+        """Continue from a state; call it before the first frame.
 
         Raises:
-            OSError: what should lie in the room does not.
+            OSError: files are missing in the work folder.
         """
         self.frames = int(state["frames"])
 
     def end_trial(self) -> None:
-        """Finish what is only a trial."""
+        """Finish a trial."""
         self.finish()
 
     def give_up(self) -> None:  # noqa: B027 most have nothing open
-        """Let go of everything open."""
+        """Close everything that is open."""
 
     def place(self, path: Path) -> None:
-        """Move the finished work to where it was asked for."""
+        """Move the finished output to its path."""
         put_in_place(self.part, path)
 
 
 def try_writing(
     kind: type[FileFormat], work_folder: Path, size: tuple[int, int], fps: Fraction, sound: FilmSound | None
 ) -> None:
-    """Write a video of one frame and of the first sound, from opening it to its end, and remove it."""
+    """Write and delete a one-frame video with the first sound, to find errors before the render starts."""
     aside = work_folder / TRIAL
     trial: FileFormat | None = None
     remove(aside)

@@ -1,4 +1,4 @@
-"""What a film says of itself before it is read."""
+"""Reads frame rate and length of a video from its metadata."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from streamer.media.timeline import MAY_JUMP, PLAIN_FPS, WITHOUT_TIMES, followed
 from streamer.media.tracks import picture_track
 
 LEAST_FPS, MOST_FPS = 1.0, 240.0
-"""Pictures a second that are believed."""
+"""Range of plausible frame rates."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:
-    """A film's own word; containers may err."""
+    """What a video's container says; it may be wrong."""
 
     fps: float
-    """Pictures a second, on average."""
+    """Average frame rate."""
     seconds: float | None
-    """How long it is, from its first picture on; None if it does not say."""
+    """Length in seconds from the first picture on; None if unknown."""
     begins_s: float = 0.0
-    """When its first picture is seen, by the film's own clock, if it can be decoded."""
+    """Time of its first picture on the video's own clock, if that picture can be decoded."""
 
     def pictures(self, until_s: float | None = None) -> int | None:
-        """About how many there are, up to a moment if one is given."""
+        """Return the approximate number of pictures, up to ``until_s`` if given; None if unknown."""
         known = [length for length in (self.seconds, until_s) if length is not None]
         return max(1, round(min(known) * self.fps)) if known else None
 
 
 def probe_film(film: Path, track: int | None = None) -> FilmFacts:
-    """Look at a film's header, or where times may jump, at all its packets; one that cannot be read says nothing.
+    """Read a video's header, or all its packets if times may jump. An unreadable video gives default values.
 
     Args:
         track: which of its video tracks, counted from 1; None for the best.
@@ -64,7 +64,7 @@ def probe_film(film: Path, track: int | None = None) -> FilmFacts:
 
 
 def _read_through(container: InputContainer, video: VideoStream) -> FilmFacts:
-    """Time stamps that may jump, or are not there, say little until all have been seen."""
+    """Read all packets, because time stamps may jump or be missing."""
     count, first, last = 0, None, Fraction(0)
     for packet in packets(container, followed(container)):
         if packet.stream.index != video.index or not packet.size:
@@ -73,7 +73,7 @@ def _read_through(container: InputContainer, video: VideoStream) -> FilmFacts:
         if packet.pts is not None and packet.time_base is not None:
             first = packet.pts * packet.time_base if first is None else min(first, packet.pts * packet.time_base)
             last = max(last, (packet.pts + (packet.duration or 0)) * packet.time_base)
-    if first is None:  # a bare stream, whose pictures are only counted
+    if first is None:  # a raw stream without times
         rate = Fraction(video.codec_context.framerate or video.average_rate or PLAIN_FPS)
         return FilmFacts(_believed(rate), float(count / rate) or None)
     seconds = last - first

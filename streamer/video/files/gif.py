@@ -1,4 +1,4 @@
-"""Animated GIFs that look good and stay small: one palette made from all frames; bounded width, rate and length."""
+"""Writes animated GIFs that look good and stay small: one palette for all frames; limited width, rate and length."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from av.video.stream import VideoStream
 from streamer.media.opening import create_file
 
 SPOOL = "frames"
-"""Name of the file of frames."""
+"""Name of the file with the frames."""
 MAX_WIDTH = 480
-"""Pixels; wider frames are reduced."""
+"""Largest width in pixels; wider frames are reduced."""
 MAX_FPS = 12.5
-"""Frames a second; of faster videos only every second, third… frame is kept."""
+"""Most frames per second; faster videos are thinned out."""
 MAX_FRAMES = 300
-"""When there are more, every other one is left out, and the rest are shown twice as long."""
+"""Most frames; beyond it, every other frame is dropped, and the rest are shown twice as long."""
 DITHER = "bayer"
-"""An ordered pattern does not crawl from frame to frame as error diffusion does, and compresses better."""
+"""Ordered dithering does not flicker from frame to frame as error diffusion does, and compresses better."""
 BAYER_SCALE = 3
 TICK = Fraction(1, 100)
-"""Seconds in which a GIF's delays are counted."""
+"""Unit of a GIF's delays, in seconds."""
 MOST_TICKS = 65_535
-"""The longest delay a GIF can hold."""
+"""Longest delay in a GIF."""
 ROUNDING = Fraction(1, 1000)
-"""Seconds by which a frame may come too early for the rate: films count in coarse steps."""
+"""Seconds by which a frame may be too early for the rate, because containers round times."""
 
 
 class GifSpool:
-    """Keeps reduced frames on disk until the palette for all of them can be made."""
+    """Keeps reduced frames on disk until the common palette can be made."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class GifSpool:
         resumable: bool = False,
         look: Callable[[], None] | None = None,
     ) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
-            room: folder for the frames.
-            size: (height, width) of the frames that come.
-            fps: Frames a second, where they do not tell their times.
-            keeps: whether ``state`` may be asked for: the file of the frames then grows a little with every doubling of their
-                number, for none that it speaks of may be written over.
-            look: called for each frame while ``save`` works; what it raises ends that.
+            work_folder: folder for the frames.
+            size: (height, width) of the frames that are added.
+            fps: frame rate for frames without a time.
+            resumable: whether ``state`` may be called. Frames it refers to are then never overwritten, so the file grows a
+                little with every doubling of their number.
+            look: called for each frame during ``save``; raise from it to cancel.
         """
         self._look = look
         height, width = size
@@ -74,10 +74,10 @@ class GifSpool:
         self._file = self._path.open("r+b" if resumable and self._path.exists() else "w+b")
 
     def add(self, image: np.ndarray, time_s: float | None = None) -> None:
-        """Take an (h, w, 3) uint8 frame, or leave it out to keep the rate.
+        """Take an (h, w, 3) uint8 frame, or drop it to keep the rate.
 
         Args:
-            time_s: when it is shown, later than the one before; None at the rate.
+            time_s: its time in seconds, later than the one before; None: by the frame rate.
         """
         time = self._seen / self._fps if time_s is None else Fraction(time_s).limit_denominator(90_000)
         self._seen += 1
@@ -90,10 +90,10 @@ class GifSpool:
             self._keep(image, time)
 
     def save(self, path: Path, ends_s: float | None = None) -> None:
-        """Write the GIF; it loops for ever.
+        """Write the GIF, which loops endlessly.
 
         Args:
-            ends_s: when its last frame is over; None where that is shown for as long as the one before.
+            ends_s: end of its last frame in seconds; None: it lasts as long as the one before.
         """
         end = self._last + self._lasts if ends_s is None else Fraction(ends_s).limit_denominator(90_000)
         self._keep_left_out(end)
@@ -128,7 +128,7 @@ class GifSpool:
             container.mux(stream.encode(None))
 
     def _keep_left_out(self, until: Fraction) -> None:
-        """Keep the frame that was left out, if it stays for so long that there is room for it after all: it is to be seen."""
+        """Keep the frame that was left out if it lasts long enough to be shown after all."""
         if self._left_out is not None and until >= self._times[-1] + 2 * self._gap:
             self._keep(self._left_out, self._times[-1] + self._gap)
 
@@ -147,10 +147,10 @@ class GifSpool:
         self._times.append(time)
 
     def state(self) -> dict[str, Any]:
-        """How far it has got, as JSON has it; its frames lie on the disk."""
+        """Return the progress as JSON values; the frames are on disk."""
         self._file.flush()
         left_out = None
-        if self._left_out is not None:  # to be seen after all if it stays for long: it lies behind the others
+        if self._left_out is not None:  # it may still be kept, so it is stored after the others
             slot, self._used = self._used, self._used + 1
             self._put(slot, self._left_out)
             self._file.flush()
@@ -167,18 +167,18 @@ class GifSpool:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state."""
         self._seen, self._used, self._slots = int(state["seen"]), int(state["used"]), list(state["slots"])
         self._times = [Fraction(time) for time in state["times"]]
         self._gap, self._last, self._lasts = (Fraction(state[name]) for name in ("gap", "last", "lasts"))
         self._left_out = None if state["left_out"] is None else self._frame(int(state["left_out"])).copy()
 
     def close(self) -> None:
-        """Let go of the disk."""
+        """Close the file of frames."""
         self._file.close()
 
     def _put(self, slot: int, image: np.ndarray) -> None:
-        """Write a frame, reduced if it is not yet, to its place in the file."""
+        """Reduce a frame if needed, and write it to its place in the file."""
         if image.shape[:2] != self._size:
             image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA)
         self._file.seek(slot * image.nbytes)

@@ -1,7 +1,7 @@
-"""Frames to a file that other programs open: ``.mp4``, ``.gif``, a picture of the last frame, or a folder of pictures.
+"""Writes frames to a file: ``.mp4``, ``.gif``, a picture of the last frame, or a folder of pictures.
 
-Nothing is left at the path named until all is written: work goes to a folder beside it, which is removed when something fails,
-unless whoever gave it wants to go on with what is done.
+The output appears at its path only when it is complete. Work happens in a folder beside it, which is deleted on failure, unless
+the caller provided it to resume later.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from streamer.video.files.sound_codecs import choose_sound_track
 
 KINDS = ".mp4, .gif, .png, .jpg, .webp or .avif (the last frame), or a folder, named without a suffix"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
-"""Kinds that hold a single frame, the last."""
+"""Suffixes of single pictures, which hold the last frame."""
 FAULTS = (OSError, ValueError, av.FFmpegError)
-"""What PyAV raises while a video is opened; that a codec is missing is a ValueError."""
+"""What PyAV raises while it opens a video; a missing codec is a ValueError."""
 
 
 class MovieError(ZoomdreamError):
@@ -37,31 +37,31 @@ class MovieError(ZoomdreamError):
     def __init__(self, message: str, *, wrong_call: bool = False) -> None:
         super().__init__(message)
         self.wrong_call = wrong_call
-        """Whether the path asked for was wrong, rather than that writing failed."""
+        """Whether the path is wrong, rather than writing failed."""
 
 
 class MovieWriter:
-    """Writes one video. Used as a context, it is finished when the block ends and removed when the block fails."""
+    """Writes one video. As a context manager, it finishes the video at the end of the block, and deletes it on an exception."""
 
     def __init__(
         self, path: Path, size: tuple[int, int], fps: float, sound: FilmSound | None = None, *, work_folder: Path | None = None
     ) -> None:
-        """Begin a video. One of a single frame is tried before, so that what cannot be written is found out now.
+        """Start a video. A trial of one frame is written first, so that errors show now.
 
         Args:
-            path: its suffix tells the kind; without one, or if it is a folder, pictures ``frame_000001.png``… go into it.
-            size: (height, width) of the frames. MP4 needs even sides: an odd one grows by one, its last row or column repeated.
-            fps: Frames per second; of a film whose frames tell their times, about as many.
-            sound: of which film the sound is to be heard, in kinds that have any.
-            room: folder to work in, on the path's disk, which is made if need be; it is the caller's, who may go on later with
-                what lies there. None for one that is gone afterwards.
+            path: its suffix sets the format; without one, or if it is a folder, pictures ``frame_000001.png``… go into it.
+            size: (height, width) of the frames. MP4 needs even sides: an odd one grows by repeating its last row or column.
+            fps: frame rate; approximate if frames have their own times.
+            sound: the video whose sound is added, in formats with sound.
+            work_folder: folder to work in, on the path's disk, created if needed. It belongs to the caller, who may resume
+                later from its contents. None for a temporary one.
 
         Raises:
-            MovieError: there is no such kind, the path cannot be written, or the kind cannot hold frames of that size.
+            MovieError: the format is unknown, the path cannot be written, or the format does not support the size.
         """
         self.path = path
         self.notes: tuple[str, ...] = ()
-        """What whoever asked for it is to be told of the film whose sound it has, each in a line: sound that cannot be had."""
+        """Lines for the user about sound that is unavailable."""
         self._size = size
         self._closed = False
         kind: type[FileFormat] | None = (
@@ -95,28 +95,28 @@ class MovieWriter:
 
     @property
     def frames(self) -> int:
-        """How many it has got."""
+        """Number of frames written."""
         return self._kind.frames
 
     def state(self) -> dict[str, Any]:
-        """How far it has got, as JSON has it: with that and what lies in the room it can be gone on with."""
+        """Return the progress as JSON values; with it and the work folder, the video can be resumed."""
         try:
             return self._kind.state()
         except OSError as error:
             raise self._failure(error) from error
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; before the first frame. Raises OSError where the room lacks something."""
+        """Continue from a state; call it before the first frame. Raises OSError if files are missing in the work folder."""
         self._kind.restore(state)
 
     def stop_here(self) -> Path | None:
-        """Make what there is whole, where it can be looked at, and write no more; what lies in the room can be gone on with.
+        """Complete the video so far for viewing, and write no more; the work folder can still be resumed from.
 
         Returns:
-            Where it is, in the room; None where there was no frame.
+            Its path in the work folder; None if there is no frame.
 
         Raises:
-            MovieError: it could not be written.
+            MovieError: it cannot be written.
         """
         self._closed = True
         try:
@@ -135,11 +135,11 @@ class MovieWriter:
         """Add a frame, (h, w, 3) uint8 RGB.
 
         Args:
-            time_s: when it is shown, later than the one before, in kinds that can tell; None at the video's rate.
+            time_s: its time in seconds, later than the one before, in formats with times; None: by the frame rate.
 
         Raises:
             ValueError: its size is not the video's.
-            MovieError: it could not be written; the unfinished file is gone.
+            MovieError: it cannot be written; the unfinished file is deleted.
         """
         if image.shape != (*self._size, 3) or image.dtype != np.uint8:
             raise ValueError(f"frame is {image.shape} {image.dtype}; must be {(*self._size, 3)} uint8")
@@ -150,14 +150,14 @@ class MovieWriter:
             raise self._failure(error) from error
 
     def ends(self, time_s: float) -> None:
-        """Say when the last frame is over; unsaid, it is shown for as long as others are at the video's rate."""
+        """Set the end of the last frame in seconds; by default it lasts one frame interval."""
         self._kind.ends_s = time_s
 
     def close(self) -> None:
         """Finish the video and put it in place; a second call does nothing.
 
         Raises:
-            MovieError: there was no frame, or it could not be written; the unfinished file is gone.
+            MovieError: there is no frame, or it cannot be written; the unfinished file is deleted.
         """
         if self._closed:
             return
@@ -173,7 +173,7 @@ class MovieWriter:
             self.abort()
 
     def abort(self) -> None:
-        """Give up and remove what was written so far, but for what lies in the caller's room; nothing after ``close``."""
+        """Cancel and delete what was written so far, except the caller's work folder; does nothing after ``close``."""
         if not self._closed:
             self._closed = True
             self._kind.give_up()
@@ -230,7 +230,7 @@ _SUFFIXES: dict[str, type[FileFormat]] = {
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name that is too long, for one; what writes there will say it
+    except OSError:  # for example, a name that is too long; writing reports it
         return False
 
 

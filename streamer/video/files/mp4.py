@@ -1,7 +1,7 @@
-"""H.264 in MP4, encoded in pieces that are put together at the end: what is done stays done, whatever ends the program.
+"""Writes H.264 in MP4, encoded in pieces that are joined at the end, so that finished pieces survive an interruption.
 
-Pieces begin at certain frames, whenever the work was interrupted, so that the video is the same. Of the piece at work, the
-frames themselves are kept as well: it is encoded again from its first one.
+Pieces start at fixed frames, so the video is the same whether or not it was interrupted. The frames of the current piece are
+kept as well: after an interruption it is encoded again from its first frame.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from streamer.video.files.file_format import FileFormat, FilmSound
 from streamer.video.files.soundtrack import Soundtrack
 
 X264 = {"crf": "18", "preset": "medium"}
-"""Hard to tell from the frames themselves. Of the same frames x264 does not always make the same bytes: seen at 64x36 and at
-320x180, and never with its ``mbtree`` off, which would make all films larger."""
+"""Visually almost lossless. x264 does not always encode the same frames to the same bytes: seen at 64x36 and at 320x180, and
+never with ``mbtree`` off, which would make all files larger."""
 LONGEST_PX = 16_384
-"""Longest side of a picture that x264 takes."""
+"""Longest side that x264 accepts, in pixels."""
 TICK = Fraction(1, 90_000)
-"""Seconds in which a film's times are counted."""
+"""Unit of the times in a video with sound, in seconds."""
 PIECE_BYTES = 256e6
-"""Of the frames of a piece, as they are kept while it is at work."""
+"""Most bytes of the frames kept for the current piece."""
 PIECE_FRAMES = (12, 250)
-"""Least and most frames of a piece; x264 begins anew after 250 by itself."""
+"""Least and most frames of a piece; x264 inserts a keyframe after 250 anyway."""
 PIECE = re.compile(r"(\d{6,})_(\d+)\.mp4")
-"""Name of a piece that is done: its number, and when it begins, in the video's time base."""
+"""File name of a finished piece: its number, and its start in the video's time base."""
 OPEN, TAIL = ".open", "tail"
-"""End of the name of the piece at work, and name of the file of its frames."""
+"""Suffix of the current piece, and name of the file with its frames."""
 
 
 class Mp4(FileFormat):
-    """H.264, yuv420p, BT.709, index in front."""
+    """Writes H.264, yuv420p, BT.709, with the index at the start."""
 
     has_sound = True
 
     def __init__(self, work_folder: Path, size: tuple[int, int], fps: Fraction, *, resumable: bool = False) -> None:
-        """Begin a video; raises ValueError where H.264 cannot hold its size."""
+        """Start a video; raises ValueError if H.264 does not support the size."""
         super().__init__(work_folder, size, fps, resumable=resumable)
         if max(size) > LONGEST_PX:
             raise ValueError(f"{size[1]}x{size[0]} is too large for H.264, whose sides are at most {LONGEST_PX} pixels")
@@ -69,18 +69,18 @@ class Mp4(FileFormat):
         self._tail_pts: list[int] = []
 
     def set_sound(self, sound: FilmSound | None) -> None:
-        """Take a film's sound along; its frames come at their own times then."""
+        """Add a video's sound; frames then have their own times."""
         if sound is not None:
             self._plain, self._time_base, self._sound = round(self._time_base / TICK), TICK, sound
 
     def add(self, image: np.ndarray) -> None:
-        """Encode the frame before, whose duration is known now, and hold this one."""
+        """Encode the previous frame, whose duration is known now, and hold this one."""
         number = self.frames - 1
         wanted = number if self.time_s is None else round(self.time_s / self._time_base)
         self._last_pts = pts = max(self._last_pts + 1, wanted)
         self._encode_held(pts)
         if number < len(self._done) * self._length:
-            return  # it was done before the work was interrupted
+            return  # encoded before the interruption
         if number % self._length == 0:
             self._end_piece()
             self._tail_pts = []
@@ -95,47 +95,47 @@ class Mp4(FileFormat):
         self._hold(frame, pts)
 
     def finish(self) -> None:
-        """Encode what is left, and put everything together."""
+        """Encode what is left, and join all pieces."""
         self._finish(whole=True)
 
     def finish_so_far(self) -> None:
-        """Put together what there is, the frames of the piece at work as a piece of their own."""
+        """Join the pieces so far, with the current one as the last."""
         self._encode_held(None)
         pieces = list(self._done)
         if self._piece is not None:
             self._piece.close()
             pieces.append(self._piece.path)
             self._piece = None
-        self._put_together(pieces, whole=True)
+        self._join(pieces, whole=True)
         self._let_go()
 
     def end_trial(self) -> None:
-        """Finish it with the first sound, and without all the rest."""
+        """Finish with only the first packet of sound."""
         self._finish(whole=False)
 
     def state(self) -> dict[str, Any]:
-        """How far it has got; the frames of the piece at work are on the disk."""
-        assert self._tail is not None, "it keeps them"
+        """Return the progress; the frames of the current piece are on disk."""
+        assert self._tail is not None, "it is resumable"
         self._tail.flush()
         return {**super().state(), "last_pts": self._last_pts, "tail": self._tail_pts}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there: pieces done since then are kept, and the one at work is encoded again as far as it had got."""
+        """Continue from a state: pieces finished since then are kept, and the current one is encoded again up to there."""
         super().restore(state)
-        assert self._tail is not None, "it kept them"
+        assert self._tail is not None, "it is resumable"
         for left in self.work_folder.glob(f"*{OPEN}"):
             left.unlink()
         found = {int(match[1]): path for path in self.work_folder.iterdir() if (match := PIECE.fullmatch(path.name))}
         self._done = [found[number] for number in range(len(found)) if number in found]
-        at_work = max(0, self.frames - 1) // self._length
-        if len(self._done) < at_work or len(self._done) != len(found):
+        current = max(0, self.frames - 1) // self._length
+        if len(self._done) < current or len(self._done) != len(found):
             raise OSError("pieces of the video are missing")
-        if len(self._done) == at_work:
+        if len(self._done) == current:
             self._encode_again([int(pts) for pts in state["tail"]])
         self._last_pts = int(state["last_pts"])
 
     def give_up(self) -> None:
-        """Let go of everything; closing writes what is left, which fails again where the disk is full."""
+        """Close everything; closing writes what is left, which fails again if the disk is full."""
         piece, self._piece = self._piece, None
         if piece is not None:
             with contextlib.suppress(OSError, av.FFmpegError):
@@ -146,7 +146,7 @@ class Mp4(FileFormat):
     def _finish(self, *, whole: bool) -> None:
         self._encode_held(None if self.ends_s is None else round(self.ends_s / self._time_base))
         self._end_piece()
-        self._put_together(self._done, whole=whole)
+        self._join(self._done, whole=whole)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -163,11 +163,11 @@ class Mp4(FileFormat):
         self._held = frame
 
     def _encode_held(self, until: int | None) -> None:
-        """Encode the frame before, whose duration is known once the next one is there."""
+        """Encode the held frame, whose duration is known once the next one comes."""
         frame, self._held = self._held, None
         if frame is None or frame.pts is None:
             return
-        assert self._piece is not None, "a frame is held for one"
+        assert self._piece is not None, "a held frame belongs to a piece"
         frame.duration = self._plain if until is None else until - self._piece.start - frame.pts
         self._piece.encode(frame)
 
@@ -178,8 +178,8 @@ class Mp4(FileFormat):
             self._done.append(piece.path.rename(piece.path.with_suffix(".mp4")))
 
     def _encode_again(self, tail: Sequence[int]) -> None:
-        """Encode the frames that were kept, by their times, as they were encoded before."""
-        assert self._tail is not None, "it kept them"
+        """Encode the kept frames again, with their times."""
+        assert self._tail is not None, "it is resumable"
         self._tail_pts = list(tail)
         shape = (self._size[0] * 3 // 2, self._size[1])
         self._tail.seek(0)
@@ -193,17 +193,17 @@ class Mp4(FileFormat):
             self._encode_held(pts)
             self._hold(frame, pts)
 
-    def _put_together(self, pieces: Sequence[Path], *, whole: bool) -> None:
-        """Write the video out of its pieces, with the sound, or with no more than the beginning of that."""
+    def _join(self, pieces: Sequence[Path], *, whole: bool) -> None:
+        """Join the pieces and the sound; unless ``whole``, with only the first packet of sound."""
         with contextlib.ExitStack() as opened:
             into = opened.enter_context(create_file(self.part, "mp4", {"movflags": "faststart"}))
             first = opened.enter_context(open_file(pieces[0]))
             stream = into.add_stream_from_template(first.streams.video[0])
             stream.time_base = self._time_base
             sound = None
-            asked = self._sound
-            if asked is not None and not (asked.choice is not None and asked.choice.track is None):
-                sound = Soundtrack(asked.film, into, asked.until_s, asked.begins_s, asked.choice)
+            source = self._sound
+            if source is not None and not (source.choice is not None and source.choice.track is None):
+                sound = Soundtrack(source.film, into, source.until_s, source.begins_s, source.choice)
                 opened.callback(sound.close)
                 if not whole and sound.next_s is not None:
                     sound.write(sound.next_s)
@@ -216,7 +216,7 @@ class Mp4(FileFormat):
     def _append(
         self, piece: Path, into: OutputContainer, stream: VideoStream, sound: Soundtrack | None, last: Fraction | None
     ) -> Fraction | None:
-        """Copy a piece's pictures; gives the decoding time of the last, in seconds."""
+        """Copy a piece's pictures; return the decoding time of the last, in seconds."""
         begins = Fraction(int(piece.stem.partition("_")[2])) * self._time_base
         with open_file(piece) as container:
             for packet in _with_durations(container):
@@ -229,11 +229,11 @@ class Mp4(FileFormat):
 
 
 class _Piece:
-    """Some seconds of video in a file of their own, which begins with a keyframe."""
+    """Some seconds of video in a file of their own, starting with a keyframe."""
 
     def __init__(self, path: Path, start: int, size: tuple[int, int], fps: Fraction, time_base: Fraction) -> None:
         self.path, self.start = path, start
-        # How long it is stands in the file in these units; in milliseconds, if not said, which no rate of NTSC fits.
+        # The unit of the file's length. The default, milliseconds, fits no NTSC rate.
         self._container = create_file(path, "mp4", {"movie_timescale": str(round(1 / TICK))})
         stream = self._container.add_stream("libx264", rate=fps)
         assert isinstance(stream, VideoStream)
@@ -242,7 +242,7 @@ class _Piece:
         context.height, context.width = size
         context.pix_fmt = "yuv420p"
         context.time_base = time_base
-        context.flags |= Flags.frame_duration  # else FFmpeg passes no durations on, and the last picture's is lost
+        context.flags |= Flags.frame_duration  # otherwise FFmpeg drops durations, and with them the last picture's
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         context.options = dict(X264)
@@ -259,23 +259,23 @@ class _Piece:
 
 
 def piece_frames(size: tuple[int, int]) -> int:
-    """How many frames a piece of a video of (height, width) has: as many as there is room for, as yuv420p."""
+    """Return the number of frames per piece for (height, width): as many as fit ``PIECE_BYTES`` in yuv420p."""
     least, most = PIECE_FRAMES
     return int(min(most, max(least, PIECE_BYTES // (1.5 * math.prod(size)))))
 
 
 def _with_durations(container: InputContainer) -> list[Packet[VideoStream]]:
-    """All packets of a piece, each with as long as its picture is shown.
+    """Return all packets of a piece, each with the display duration of its picture.
 
-    MP4 tells how long it is from decoding one to decoding the next, which is another matter where pictures come unevenly and
-    not in the order in which they are decoded.
+    MP4 stores the time from decoding one picture to decoding the next, which differs if pictures are unevenly spaced and not in
+    decoding order.
     """
     packets = [packet for packet in container.demux(container.streams.video[0]) if packet.pts is not None]
     shown = sorted(packets, key=lambda packet: packet.pts or 0)
     base, begins, lasts_us = shown[0].time_base, shown[0].pts, container.duration
     assert base is not None
     assert begins is not None
-    assert lasts_us is not None, "an MP4 says how long it is"
+    assert lasts_us is not None, "an MP4 has a duration"
     ends = begins + round(Fraction(lasts_us, av.time_base) / base)
     for packet, until in zip(shown, [*(packet.pts for packet in shown[1:]), ends], strict=True):
         assert packet.pts is not None
@@ -285,9 +285,9 @@ def _with_durations(container: InputContainer) -> list[Packet[VideoStream]]:
 
 
 def _moved(packet: Packet[VideoStream], begins: Fraction, last: Fraction | None) -> Fraction:
-    """Move a piece's packet to where the piece begins, in seconds; gives its decoding time.
+    """Shift a packet by the start of its piece, in seconds; return its decoding time.
 
-    Where frames come unevenly, the first of a piece may want to be decoded before the last of the piece before.
+    With unevenly spaced frames, it is moved later if it would come before the last packet of the previous piece.
     """
     base = packet.time_base
     assert packet.pts is not None

@@ -1,4 +1,4 @@
-"""Work that is not finished, beside the place where it is to stand, so that nothing half-made is ever found there."""
+"""Keeps unfinished work in a temporary folder beside its path, so that the path never has incomplete output."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import tempfile
 from pathlib import Path
 
 BEGIN, END = ".zoomdream.", ".part"
-"""How its name begins and ends; the name of the place itself may be as long as a name can be."""
+"""Prefix and suffix of its name, without the path's own name, which may have the maximum length."""
 
 
 def beside(path: Path) -> Path:
-    """An empty folder that nobody else has, on the same disk as ``path`` (in it, if that is a folder that is there).
+    """Create an empty private folder on the same disk as ``path`` (in it, if it is an existing folder).
 
-    What is moved out of it is an ordinary file, although nobody else may look into the folder.
+    Files moved out of it have normal permissions, although the folder itself is private.
 
     Raises:
         OSError: nothing can be written there.
     """
     with contextlib.suppress(FileNotFoundError):
-        path.lstat()  # a name that is too long is found out here
+        path.lstat()  # raises here if the name is too long
     return Path(tempfile.mkdtemp(prefix=BEGIN, suffix=END, dir=path if path.is_dir() else path.parent))
 
 
 def put_in_place(part: Path, path: Path) -> None:
-    """Make a finished file the one at ``path``."""
+    """Move a finished file to ``path``, replacing what is there."""
     try:
         os.replace(part, path)
     except OSError:
         if not path.exists():
             raise
-        shutil.copyfile(part, path)  # what is there can be written to but not replaced: a container's mounted file
+        shutil.copyfile(part, path)  # a file mounted into a container can be written but not replaced
         part.unlink()
 
 
 def remove(part: Path) -> None:
-    """Remove what was begun; does nothing where it is gone."""
+    """Delete unfinished work; does nothing if it is gone."""
     if part.is_dir():
         shutil.rmtree(part, ignore_errors=True)
     else:

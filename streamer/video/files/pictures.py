@@ -1,4 +1,4 @@
-"""Frames as pictures: the last one as ``.png``, ``.jpg``, ``.webp`` or ``.avif``, or all of them in a folder."""
+"""Writes frames as pictures: the last one as ``.png``, ``.jpg``, ``.webp`` or ``.avif``, or all of them to a folder."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from streamer.video.files.file_format import FileFormat
 
 JPEG_QUALITY = 92
 WEBP, AVIF = {"quality": 92, "method": 4}, {"quality": 85}
-"""Pillow's options: as good to the eye as JPEG's."""
+"""Pillow's options, with the visual quality of the JPEG."""
 FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 
 
 class Png(FileFormat):
-    """The last frame, without loss."""
+    """Writes the last frame as PNG."""
 
     def add(self, image: np.ndarray) -> None:
-        """Keep it until another one comes."""
+        """Keep the frame until the next one."""
         self._last = image.copy()
 
     def finish(self) -> None:
-        """Write it."""
+        """Write the frame."""
         self.part.write_bytes(_picture(".png", self._last))
 
 
 class Jpeg(Png):
-    """The last frame."""
+    """Writes the last frame as JPEG."""
 
     def finish(self) -> None:
-        """Write it."""
+        """Write the frame."""
         self.part.write_bytes(_picture(".jpg", self._last, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]))
 
 
 class WebP(Png):
-    """The last frame."""
+    """Writes the last frame as WebP."""
 
     def finish(self) -> None:
-        """Write it."""
+        """Write the frame."""
         self.part.write_bytes(_by_pillow("WebP", self._last, WEBP))
 
 
 class Avif(Png):
-    """The last frame."""
+    """Writes the last frame as AVIF."""
 
     def finish(self) -> None:
-        """Write it."""
+        """Write the frame."""
         if not features.check("avif"):
             raise ValueError("this Pillow does not write AVIF: pip install -U 'pillow>=11.3'")
         self.part.write_bytes(_by_pillow("AVIF", self._last, AVIF))
 
 
 class PictureFolder(FileFormat):
-    """Every frame, ``frame_000001.png`` and so on."""
+    """Writes every frame, ``frame_000001.png`` and so on."""
 
     is_folder = True
 
@@ -70,14 +70,14 @@ class PictureFolder(FileFormat):
         self.part.mkdir(exist_ok=True)
 
     def add(self, image: np.ndarray) -> None:
-        """Write it."""
+        """Write the frame."""
         (self.part / f"frame_{self.frames:06}.png").write_bytes(_picture(".png", image))
 
     def finish(self) -> None:
         """Nothing is left to write."""
 
     def place(self, path: Path) -> None:
-        """Put the frames in place of those of a video before; other files in the folder stay."""
+        """Replace the frames of an earlier video; other files in the folder stay."""
         path.mkdir(exist_ok=True)
         for old in path.iterdir():
             if FRAME_NAME.fullmatch(old.name):
@@ -87,7 +87,7 @@ class PictureFolder(FileFormat):
 
 
 def _by_pillow(form: str, image: np.ndarray, options: Mapping[str, int]) -> bytes:
-    """Encode a picture in a form that Pillow writes; raises OSError and ValueError."""
+    """Encode a picture with Pillow; raises OSError and ValueError."""
     data = io.BytesIO()
     Image.fromarray(image).save(data, form, **options)
     return data.getvalue()

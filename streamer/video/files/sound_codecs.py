@@ -1,4 +1,4 @@
-"""Which of a film's sound tracks goes into an MP4, and whether it is copied or encoded anew: found out by trying."""
+"""Chooses the sound track of a video for an MP4, and tests whether it can be copied or needs re-encoding."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from streamer.media.timeline import MAY_JUMP
 from streamer.media.tracks import sound_tracks
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac")
-"""Codecs that players expect in an MP4, where the muxer takes them."""
+"""Codecs that players expect in an MP4; copied if the muxer accepts them."""
 AAC_PROFILES = ("LC", "HE-AAC", "HE-AACv2")
-"""Profiles of AAC that every player knows."""
+"""AAC profiles that every player supports."""
 ENOUGH, MOST = 8, 500
-"""Packets that are tried: so many when they are heard, and at most so many, about 10 s, until something is."""
+"""Packets to test: ENOUGH if some decode, and up to MOST, about 10 s, until some do."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundChoice:
-    """How a film's sound gets into an MP4."""
+    """Which sound of a video goes into an MP4, and how."""
 
     track: int | None
-    """The number of its stream in the film; None where nothing is to be heard."""
+    """Index of its stream in the video; None for no sound."""
     copied: bool = False
-    """Whether its packets are taken as they are."""
+    """Whether its packets are copied."""
     codec: str = ""
-    """What it is encoded with in the film."""
+    """Its codec in the video."""
     told: str = ""
-    """One line about sound that cannot be had; empty where nothing is missing."""
+    """One line about sound that is unavailable; empty otherwise."""
 
 
 def choose_sound_track(film: Path) -> SoundChoice:
-    """Find the best sound track that can be decoded, and whether an MP4 takes it as it is.
+    """Find the best decodable sound track, and whether an MP4 can take it unchanged.
 
     Raises:
-        OSError, av.FFmpegError: the film cannot be read.
+        OSError, av.FFmpegError: the video cannot be read.
     """
-    deaf: list[AudioStream] = []
+    undecodable: list[AudioStream] = []
     with open_file(film) as first:
         for track in sound_tracks(first):
             with open_file(film) as container:
@@ -53,16 +53,16 @@ def choose_sound_track(film: Path) -> SoundChoice:
                 assert isinstance(found, AudioStream)
                 packets = _beginning(container, found) if has_decoder(found) else None
                 if packets is None:
-                    deaf.append(track)
+                    undecodable.append(track)
                 elif packets:
                     codec = codec_name(found)
-                    copied = _is_copied(found, packets) and _keeps_its_form(film, found)
-                    return SoundChoice(found.index, copied, codec, _told(deaf, codec))
-        return SoundChoice(None, told=_told(deaf))
+                    copied = _is_copied(found, packets) and _has_one_format(film, found)
+                    return SoundChoice(found.index, copied, codec, _note(undecodable, codec))
+        return SoundChoice(None, told=_note(undecodable))
 
 
 def _beginning(film: InputContainer, track: AudioStream) -> list[Packet[AudioStream]] | None:
-    """A track's first packets; None if none of them can be heard, empty if there are none."""
+    """Return a track's first packets; None if none of them can be decoded, empty if there are none."""
     packets: list[Packet[AudioStream]] = []
     heard = False
     for packet in film.demux(track):
@@ -71,7 +71,7 @@ def _beginning(film: InputContainer, track: AudioStream) -> list[Packet[AudioStr
         try:
             heard = bool(packet.decode()) or heard
         except (ValueError, av.FFmpegError):
-            continue  # broken, or a kind of it that the decoder does not know
+            continue  # damaged, or a variant that the decoder does not support
         if len(packets) >= (ENOUGH if heard else MOST):
             break
     return packets if heard or not packets else None
@@ -85,7 +85,7 @@ def _is_copied(track: AudioStream, packets: Sequence[Packet[AudioStream]]) -> bo
 
 
 def _is_taken(track: AudioStream, packets: Sequence[Packet[AudioStream]]) -> bool:
-    """Whether the muxer writes an MP4 of some packets in which they are heard."""
+    """Return whether the packets can be muxed into an MP4 and decoded from it."""
     file = io.BytesIO()
     try:
         with av.open(file, "w", format="mp4") as written:
@@ -103,8 +103,8 @@ def _is_taken(track: AudioStream, packets: Sequence[Packet[AudioStream]]) -> boo
         return False
 
 
-def _keeps_its_form(film: Path, track: AudioStream) -> bool:
-    """Whether all of a track is of one rate and layout, as in an MP4; in recordings put together they may change."""
+def _has_one_format(film: Path, track: AudioStream) -> bool:
+    """Return whether a track has one rate and layout throughout, as an MP4 needs; in joined recordings they may change."""
     with open_file(film) as container:
         if not container.format.flags & MAY_JUMP:
             return True
@@ -113,7 +113,7 @@ def _keeps_its_form(film: Path, track: AudioStream) -> bool:
 
 
 def _form(codec: str, data: bytes) -> tuple[int, ...]:
-    """Rate and layout in the header that begins a packet, as bits to compare; nothing where there is no header."""
+    """Return the bits of rate and layout in a packet's header, for comparison; empty if there is no header."""
     head = data[:7].ljust(7, b"\0")
     match codec:
         case "aac" if head[0] == 0xFF and head[1] & 0xF0 == 0xF0:  # ADTS: ISO 13818-7, section 6.2.1
@@ -127,8 +127,8 @@ def _form(codec: str, data: bytes) -> tuple[int, ...]:
     return ()
 
 
-def _told(deaf: Sequence[AudioStream], instead: str = "") -> str:
-    if not deaf:
+def _note(undecodable: Sequence[AudioStream], instead: str = "") -> str:
+    if not undecodable:
         return ""
     outcome = f"its other track, {instead}, is taken" if instead else "the film becomes silent"
-    return f"its sound, {codec_names(deaf)}, cannot be decoded here: {outcome}"
+    return f"its sound, {codec_names(undecodable)}, cannot be decoded here: {outcome}"

@@ -1,4 +1,4 @@
-"""The sound of a film, put beside new pictures: its packets as they are where MP4 can hold them, else encoded anew as AAC."""
+"""Adds the sound of a video to new pictures: its packets are copied if MP4 supports them, otherwise re-encoded as AAC."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from streamer.video.sound.aac import BLOCK
 log = logging.getLogger(__name__)
 
 RATES = (48_000, 44_100, 32_000, 96_000, 88_200, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
-"""Samples a second that AAC knows; others become the first."""
+"""Sampling rates of AAC; others are resampled to the first."""
 KBPS_PER_CHANNEL = 96
 JITTER_S = 0.01
-"""Seconds by which sound may be off its time before it is put right; less would be heard, and roundings are not worth it."""
+"""Seconds by which sound may be off before it is corrected. Smaller errors are rounding; correcting them would be audible."""
 
 
 class Soundtrack:
-    """Carries the best sound of a film over into another file. For one thread; ``close`` it."""
+    """Copies the best sound of a video to another file. For one thread; ``close`` it."""
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class Soundtrack:
         begins_s: float | None = None,
         choice: SoundChoice | None = None,
     ) -> None:
-        """Open the film and add a stream of sound to the output, before anything is written to that.
+        """Open the video and add a sound stream to the output, before anything is written to it.
 
         Args:
-            until_s: seconds after which the rest is left out; None for all of it.
-            begins_s: when the film's first picture is seen, by the film's own clock (``media.timeline``); None for what its
-                container says, which is too early where the first pictures cannot be decoded.
-            choice: which track, and how; None to find out.
+            until_s: seconds after which the sound is cut off; None for all of it.
+            begins_s: time of the video's first picture on its own clock (``media.timeline``); None for what its container
+                says, which is too early if the first pictures cannot be decoded.
+            choice: which track, and whether it is copied; None to find out.
 
         Raises:
-            OSError, av.FFmpegError: it cannot be read.
+            OSError, av.FFmpegError: the video cannot be read.
         """
         self._into = into
         self._until_s = until_s
@@ -74,11 +74,11 @@ class Soundtrack:
 
     @property
     def next_s(self) -> float | None:
-        """When the next of it is heard; None when there is no more."""
+        """Time of the next packet in seconds; None at the end."""
         return None if self._ready is None else self._ready[0]
 
     def write(self, until_s: float | None) -> None:
-        """Write what is to be heard up to a moment; None for all that is left."""
+        """Write the sound up to a time in seconds; None for all that is left."""
         while self._ready is not None and (until_s is None or self._ready[0] <= until_s):
             if self._until_s is not None and self._ready[0] >= self._until_s:
                 self._ready = None
@@ -87,7 +87,7 @@ class Soundtrack:
             self._ready = self._next()
 
     def close(self) -> None:
-        """Let go of the film."""
+        """Close the video."""
         self._packets = iter(())
         self._ready = None
         self._film.close()
@@ -101,7 +101,7 @@ class Soundtrack:
         def copies() -> Iterator[tuple[float, Packet[AudioStream]]]:
             last: int | None = None
             before: Packet[AudioStream] | None = None
-            for packet in self._heard(stream):
+            for packet in self._track_packets(stream):
                 base = packet.time_base
                 if packet.dts is None or packet.pts is None or base is None:
                     continue  # the end
@@ -112,12 +112,12 @@ class Soundtrack:
                     before = packet
                     continue
                 if before is not None:
-                    # A block is whole with the one before it, of which MP4 leaves out what comes before the first picture.
+                    # A block needs the one before it to decode; MP4 hides the part before the first picture.
                     before.pts = before.dts = packet.pts - block
                     before.duration, before.stream = block, out
                     yield float(before.pts * base), before
                     before = None
-                # Of two parts that overlap where they meet, the first is heard to its end.
+                # If two parts overlap where they meet, the first plays to its end.
                 if last is not None and packet.dts <= last:
                     continue
                 last = packet.dts
@@ -126,8 +126,8 @@ class Soundtrack:
 
         return copies()
 
-    def _heard(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
-        """A track's packets, on the clock that the film's pictures have."""
+    def _track_packets(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+        """Yield a track's packets on the clock of the video's pictures."""
         for packet in packets(self._film, followed(self._film)):
             if packet.stream.index == stream.index:
                 yield cast("Packet[AudioStream]", packet)
@@ -143,16 +143,16 @@ class Soundtrack:
         out.codec_context.time_base = Fraction(1, rate)
 
         def frames() -> Iterator[AudioFrame]:
-            """As the encoder wants them, each at its time."""
+            """Yield frames in the encoder's format, each with its time."""
             resampler, known = None, None
-            for packet in self._heard(stream):
+            for packet in self._track_packets(stream):
                 try:
                     decoded = packet.decode()
                 except (ValueError, av.FFmpegError):
                     continue  # a click is better than no sound
                 for frame in decoded:
                     form = (frame.format.name, frame.layout.name, frame.sample_rate)
-                    if resampler is None or form != known:  # films that were put together change
+                    if resampler is None or form != known:  # joined recordings may change
                         yield from resampler.resample(None) if resampler is not None else ()
                         resampler, known = AudioResampler(format="fltp", layout=layout, rate=rate), form
                     yield from resampler.resample(frame)
@@ -169,7 +169,7 @@ class Soundtrack:
 
 
 def _gapless(frames: Iterator[AudioFrame], layout: str, rate: int, start: Fraction) -> Iterator[AudioFrame]:
-    """Blocks for the encoder, one after the other from ``start`` on: silence where there is a gap, and overlaps cut off."""
+    """Yield gapless blocks for the encoder from ``start`` on: gaps are filled with silence, and overlaps cut off."""
     graph = Graph()
     source = graph.add_abuffer(format="fltp", sample_rate=rate, layout=layout, time_base=Fraction(1, rate))
     in_time = graph.add("aresample", f"osr={rate}:async=1:min_hard_comp={JITTER_S}:first_pts=0")
@@ -184,7 +184,7 @@ def _gapless(frames: Iterator[AudioFrame], layout: str, rate: int, start: Fracti
 
     shift, following = round(start * rate), 0
     for frame in frames:
-        at = following  # what has no time follows what came before
+        at = following  # without a time, it follows the frame before
         if frame.pts is not None and frame.time_base is not None:
             at = round(frame.pts * frame.time_base * rate) - shift
         frame.pts, frame.time_base, following = at, Fraction(1, rate), at + frame.samples

@@ -1,4 +1,4 @@
-"""A strip of pictures that shows how a dream came about: 'input', '10 iterations', '20 iterations'…, each under its label."""
+"""Draws a strip of labelled pictures that shows how a dream develops: 'input', '10 iterations', '20 iterations'…"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image
 from streamer.video.frames.lettering import Lettering
 
 CELL_PX = 640
-"""Longer side of each picture, at most."""
+"""Longest side of each picture, in pixels."""
 GAP = 0.02
-"""Between pictures, as a share of a picture's longer side."""
+"""Gap between pictures, as a fraction of a picture's longer side."""
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
 def milestones(iterations: int, count: int = 3) -> tuple[int, ...]:
-    """The iterations to show: the last, and before it round numbers that about halve, such as 10, 20, 50."""
+    """Return the iterations to show: the last, and before it round numbers that roughly halve, such as 10, 20, 50."""
     round_ones = [step * 10**power for power in range(7) for step in (1, 2, 5)]
     before = [number for number in round_ones if number <= 0.7 * iterations]
     return (*before[-(count - 1) :], iterations)

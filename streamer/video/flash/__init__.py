@@ -1,1 +1,1 @@
-"""Keeps the video from flashing (WCAG 2.2, success criterion 2.3.1)."""
+"""Limits flashing in the video (WCAG 2.2, success criterion 2.3.1)."""

@@ -1,4 +1,4 @@
-"""Follows the light of each place of a grid from turn to turn, and counts the turns of the last second."""
+"""Tracks the luminance of each grid cell from turn to turn. A turn is a change to darker or brighter, or to or from red."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import numpy as np
 from streamer.video.flash.light import Light
 
 CHANGE = 0.08
-"""Least change of relative luminance that counts; the guideline says 0.10."""
+"""Least change of relative luminance that counts; WCAG says 0.10."""
 DARKER = 0.82
-"""The darker state must be below this; the guideline says 0.80."""
+"""Luminance that the darker state stays below; WCAG says 0.80."""
 NOWHERE = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turns:
-    """What one picture would do to the places of a grid."""
+    """What one picture would change in the cells of a grid."""
 
     state: tuple[np.ndarray, ...]
-    """Turned, extreme, red, fresh and lowest as they would be."""
+    """The new values of turned, extreme, red, fresh and lowest."""
     changing: np.ndarray
-    """(h, w) uint8, 255 where a place becomes brighter or darker, or a red or no red."""
+    """(h, w) uint8, 255 where a cell becomes brighter or darker, or enters or leaves red."""
     places: np.ndarray
-    """Their flat indices."""
+    """Flat indices of the changing cells."""
     brighter: np.ndarray
     darker: np.ndarray
-    """Those of them that become brighter (or red) again, and darker (or red no longer) again, no more than a second after the
-    turn before: second halves of a flash."""
+    """Those of them that become brighter (or red), and darker (or not red), at most a second after the previous turn: second
+    halves of a flash."""
 
 
 class Places:
-    """One grid's light. A turn is counted once it is large enough; what follows in the same direction belongs to it."""
+    """State of one grid. A turn counts once it is large enough; a further change in the same direction belongs to it."""
 
     def __init__(self, first: Light) -> None:
         """Begin with a picture."""
@@ -46,14 +46,15 @@ class Places:
         self._last = np.full(self.size, np.iinfo(np.int64).min)  # the frame of the last turn
 
     def copy(self) -> Places:
-        """The same, to go its own way."""
+        """Return an independent copy."""
         other = object.__new__(Places)
         other.__dict__.update(self.__dict__)
         other._last = self._last.copy()  # the rest is never changed in place
         return other
 
     def judge(self, light: Light, since: float) -> Turns:
-        """Tell what a picture would do; nothing is counted yet. Turns of frame ``since`` or later make it another half."""
+        """Return what a picture would change, without counting it. A turn after one of frame ``since`` or later is the second
+        half of a flash."""
         turned = self._turned
         level = cv2.bitwise_xor(light.luminance, turned)
         extreme = cv2.max(self._extreme, level)
@@ -83,16 +84,16 @@ class Places:
         )
 
     def commit(self, number: int, turns: Turns) -> None:
-        """Count what was judged, as of a frame."""
+        """Count what ``judge`` returned, for a frame number."""
         self._turned, self._extreme, self._red, self._fresh, self._lowest = turns.state
         self._last.reshape(-1)[turns.places] = number
 
 
 def above(values: np.ndarray, part: float) -> np.ndarray:
-    """255 where a value is above this part of 255."""
+    """Return 255 where a value is above ``part`` of 255, else 0."""
     return cv2.threshold(values, int(255 * part + 1e-6), 255, cv2.THRESH_BINARY)[1]
 
 
 def where(mask: np.ndarray) -> np.ndarray:
-    """Flat indices of what is set."""
+    """Return the flat indices of nonzero cells."""
     return np.flatnonzero(mask) if cv2.countNonZero(mask) else NOWHERE

@@ -1,7 +1,7 @@
-"""Keeps the video from flashing more than three times in any second, for viewers whom flashing can harm.
+"""Limits flashes to three in any second, for viewers whom flashing can harm.
 
-Frames pass untouched, the same object, until one would be a flash too many. From there on, in that part of the picture, the
-video follows its source slowly; it goes back to it smoothly once the source itself has calmed down.
+Frames pass unchanged, as the same object, until one would be a flash too many. From then on, in that part of the picture, the
+video follows its source slowly, and returns to it smoothly once the source has calmed down.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from streamer.video.flash.light import Glance, LuminanceReducer
 from streamer.video.flash.meter import Meter
 
 FOLLOW_S = 1.0
-"""Time constant with which the video follows a flashing source: at four flashes a second from black to white and back, what is
-left stays below the threshold."""
+"""Time constant in seconds with which the video follows a flashing source: of four full flashes a second, what remains is below
+the threshold."""
 RELEASE_S = 0.5
-"""Time constant with which it returns to its source."""
+"""Time constant in seconds with which it returns to its source."""
 LONGEST_STEP_S = 0.25
-"""After a gap between frames it goes on as if that were all."""
+"""Longest time step in seconds; a longer gap between frames counts as this."""
 RELEASED = 0.02
-"""Strength below which it is not seen any more, and ends."""
+"""Strength below which limiting is invisible and ends."""
 MARGIN = 1 / 24
-"""Half the width of the soft edge around the part held back, as a part of the height."""
+"""Half the width of the soft edge around the limited part, as a fraction of the height."""
 ROUNDS = 4
-"""Times that the following is slowed down further, when a frame still flashes; the last time it stops there."""
+"""Most rounds of slowing down further while a frame still flashes; the last round freezes the flashing part."""
 
 
 class FlashLimiter:
@@ -41,22 +41,22 @@ class FlashLimiter:
         self._margin = max(1, round(self._reducer.fine[0] * MARGIN))
         self._size = size
         self._shown: Meter | None = None
-        self._source: Meter | None = None  # differs from what is shown only while that is held back
+        self._source: Meter | None = None  # meter of the source; only while the video is limited
         self._image: np.ndarray | None = None
         self._number = 0
         self._strength = np.zeros(self._reducer.fine, np.float32)
         self.limited = 0
-        """Frames that were changed so far."""
+        """Number of frames changed so far."""
 
     def limit(self, image: np.ndarray, number: int) -> np.ndarray:
-        """Let a frame pass, or hold it back.
+        """Pass a frame on, or limit its change.
 
         Args:
-            image: (h, w, 3) uint8 RGB; must not be written to before the next call.
-            number: Which frame of the video it is; frames may be left out. A number that is not above the last begins anew.
+            image: (h, w, 3) uint8 RGB; do not write to it before the next call.
+            number: Its frame number; frames may be missing. A number not above the last restarts the limiter.
 
         Returns:
-            ``image`` itself wherever possible, else a new picture between the one shown last and this one.
+            ``image`` itself if possible, else a new picture between the last one shown and this one.
         """
         looked = self._reducer.look(image)
         glance = self._reducer.glance(looked)
@@ -89,7 +89,7 @@ class FlashLimiter:
         return image
 
     def _released(self, shown: Meter, glance: Glance) -> bool:
-        """Whether the source can be shown as it is again; then it is counted as shown."""
+        """Return whether the source can be shown unchanged again; if so, count it as shown."""
         change = shown.judge(glance)
         if change.danger is not None:
             return False
@@ -98,7 +98,7 @@ class FlashLimiter:
         return True
 
     def _held_back(self, shown: Meter, image: np.ndarray, looked: np.ndarray, step_s: float) -> np.ndarray:
-        """Go from the last picture toward this one, nowhere so far that it flashes."""
+        """Return a picture between the last one and this one, as close to this one as possible without flashing."""
         assert self._image is not None
         follow = 1 - self._strength * math.exp(-step_s / FOLLOW_S)
         now, before = looked.copy(), self._reducer.look(self._image).copy()
@@ -114,6 +114,6 @@ class FlashLimiter:
 
 
 def _between(before: np.ndarray, now: np.ndarray, follow: np.ndarray) -> np.ndarray:
-    """Blend two pictures, (h, w, 3) uint8, by a coarse map of the second's share."""
+    """Blend two pictures, (h, w, 3) uint8, with a coarse map of the second one's weight."""
     share = cv2.resize(follow, now.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return cv2.blendLinear(np.ascontiguousarray(now), before, share, 1 - share)

@@ -1,4 +1,4 @@
-"""The arithmetic of one frame: keyframes seen from a pose, and two of them blended into one. No time and no threads here."""
+"""The arithmetic of one frame: warps keyframes to a pose and blends two of them. No time and no threads here."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from streamer.video.frames.residual_flow import Residual, read_at
 from streamer.zoom import sampling_matrix
 
 PosedImage = tuple[np.ndarray, Pose]
-"""A picture (H, W, 3) uint8, best from ``prepare``, and its pose."""
+"""A picture, (H, W, 3) uint8, best from ``prepare``, and its pose."""
 
 BORDER = cv2.BORDER_REFLECT
 OVERSAMPLING = (2.0, 1.5)
-"""Pictures are enlarged to so many times their own and the frame's width, once and with a good kernel; reading them linearly,
-frame by frame, then costs little detail, and nearly the same wherever the pixels fall…"""
+"""Pictures are enlarged once, with a good kernel, to at least these multiples of their own and the frame's width. Linear
+sampling for each frame then costs little detail, and nearly the same at every pixel offset…"""
 SHARPENING = {cv2.INTER_LANCZOS4: 0.10, cv2.INTER_CUBIC: 0.05}
-"""…and this much sharpening beforehand, by the kernel used, makes up for it (measured on dreams)."""
+"""…and this much sharpening beforehand, by kernel, compensates for it (measured on dreams)."""
 TOO_FINE = 1.34
-"""Pictures beyond this part of the frame's width are reduced to it before."""
+"""Pictures wider than this multiple of the frame's width are first reduced to the frame's width."""
 WIDTH_PER_CELL = 240
-"""Weights and motion are computed on a grid of cells of 1 to 8 pixels: one more for so many pixels of width. Between dense
-keyframes, where the rim is narrow, four times as coarse will do."""
+"""Weights and motion are computed on a grid of cells of 1 to 8 pixels: the width divided by this. Between dense keyframes,
+where the rim is narrow, a grid four times as coarse is enough."""
 SEAM_CELLS = 1.0
-"""Width of the seam inside the edge of what a keyframe covers, in cells: a wider one wastes what the nearer one knows."""
+"""Width of the seam inside the edge of what a keyframe covers, in cells; a wider one wastes detail of the closer keyframe."""
 LEAST_COVER = 1e-3
 SHARPER_POWER = 6
-"""How soon, where the two keyframes show the same thing, the frame turns from the older to the newer, sharper one."""
+"""How early the frame switches to the sharper keyframe where both show the same thing."""
 DETAIL_KEPT = 0.3
-"""Part of the contrast that details lose by averaging that is given back."""
+"""Share of the contrast lost by averaging that is restored to details."""
 DETAIL_GAIN = 1.6
-"""Most that details are raised."""
+"""Largest gain of details."""
 LEAST_RAISED = 1.02
 DETAIL_PX = 0.0034
-"""Sigma below which is detail, as a part of the frame's width."""
+"""Sigma of the low-pass that separates detail, as a fraction of the frame's width."""
 
 
 class Blend:
@@ -47,12 +47,12 @@ class Blend:
         self._buffers: dict[str, np.ndarray] = {}
 
     def one(self, image: np.ndarray, own: Pose, pose: Pose) -> np.ndarray:
-        """A picture taken at ``own`` as seen from ``pose``; (h, w, 3) uint8."""
+        """Return a picture with pose ``own`` as seen from ``pose``, (h, w, 3) uint8."""
         matrix = sampling_matrix(own, pose, _size(image), self.size)
         return cv2.warpAffine(image, matrix, self.size[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=BORDER)
 
     def dense(self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float) -> np.ndarray:
-        """Blend two keyframes a moment apart: a plain cross-fade but for the rim that one does not cover."""
+        """Blend two keyframes close in time: a plain cross-fade, except at the rim that one of them does not cover."""
         first, second = (self.one(image, own, pose) for image, own in (older, newer))
         result = cv2.addWeighted(first, 1 - fraction, second, fraction, 0.0)
         rims = self._rims(older, newer, pose)
@@ -65,7 +65,7 @@ class Blend:
     def sparse(
         self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float, residual: Residual | None, strength: float
     ) -> np.ndarray:
-        """Blend two keyframes far apart, heeding what is known of their difference as far as ``strength`` (0..1) says."""
+        """Blend two keyframes far apart in time, using their residual flow with a weight of ``strength``, 0..1."""
         if residual is None or strength == 0.0:
             first, second = (self.one(image, own, pose) for image, own in (older, newer))
             weight, rest = self._shares(self._weight(older, newer, pose, fraction, self._grid), self._grid)
@@ -85,7 +85,7 @@ class Blend:
         return self._raise_detail(blended, 1 + raised)
 
     def _moved(self, source: PosedImage, pose: Pose, residual: Residual, flow: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """A keyframe as seen from ``pose``, each place read beside its own by a (2, 4) ``share`` of the flow there and back."""
+        """Return a keyframe as seen from ``pose``, displaced by a (2, 4) ``share`` of the forward and backward flow."""
         image, own = source
         places = cv2.transform(self._grid.places, sampling_matrix(own, pose, _size(image), self.size))
         to_source = sampling_matrix(own, residual.pose, _size(image), residual.size)
@@ -95,13 +95,13 @@ class Blend:
     def _weight(
         self, older: PosedImage, newer: PosedImage, pose: Pose, fraction: float | np.ndarray, grid: _Grid
     ) -> np.ndarray:
-        """The newer keyframe's share on the grid: ``fraction``, but for places that only one of the two covers."""
+        """Return the newer keyframe's weight on the grid: ``fraction``, except where only one of the two covers the frame."""
         first, second = (self._cover(source, pose, grid) for source in (older, newer))
         weight = fraction * second
         return np.asarray(weight / (weight + (1 - fraction) * first), np.float32)
 
     def _cover(self, source: PosedImage, pose: Pose, grid: _Grid) -> np.ndarray:
-        """How surely each place of the grid lies within a picture: nearly 0 at its edge and outside, 1 beyond the seam."""
+        """Return how far each grid point is inside a picture: nearly 0 at its edge and outside, 1 beyond the seam."""
         height, width = _size(source[0])
         places = cv2.transform(grid.places, sampling_matrix(source[1], pose, (height, width), self.size))
         x, y = places[..., 0], places[..., 1]
@@ -109,14 +109,14 @@ class Blend:
         return np.asarray(np.clip(inside / (grid.seam_px * width / self.size[1]), LEAST_COVER, 1.0))
 
     def _shares(self, weight: np.ndarray, grid: _Grid) -> tuple[np.ndarray, np.ndarray]:
-        """A weight and what it leaves to 1, over the whole frame; valid until the next call."""
+        """Return a weight and its complement to 1 over the whole frame; valid until the next call."""
         full = self._enlarge("weight", weight, grid)
         rest = cv2.subtract(1.0, full, dst=self._buffers.get("rest"))  # type: ignore[call-overload]
         self._buffers["rest"] = rest
         return full, rest
 
     def _enlarge(self, name: str, values: np.ndarray, grid: _Grid) -> np.ndarray:
-        """Values of a grid over the whole frame; valid until the next call for this name."""
+        """Return values of a grid over the whole frame; valid until the next call with this name."""
         values = np.ascontiguousarray(values, np.float32)
         self._buffers[name] = full = cv2.resize(
             values, grid.extent, dst=self._buffers.get(name), interpolation=cv2.INTER_LINEAR
@@ -125,7 +125,7 @@ class Blend:
         return full[pad : pad + height, pad : pad + width]
 
     def _rims(self, older: PosedImage, newer: PosedImage, pose: Pose) -> list[tuple[slice, slice]]:
-        """The four strips around the part of the frame that both cover; none where that is all of it."""
+        """Return the four strips around the part of the frame that both cover; empty if both cover all of it."""
         height, width = self.size
         part = 1.0
         for image, own in (older, newer):
@@ -156,7 +156,7 @@ class Blend:
 
 
 def prepare(image: np.ndarray, size: tuple[int, int], kernel: int) -> np.ndarray:
-    """Make a keyframe's picture ready to be read by ``Blend`` for frames of ``size``.
+    """Prepare a keyframe's picture for ``Blend`` with frames of ``size``.
 
     Args:
         image: (H, W, 3) uint8.
@@ -176,7 +176,7 @@ def prepare(image: np.ndarray, size: tuple[int, int], kernel: int) -> np.ndarray
 
 
 class _Grid:
-    """Cells over the frame and one beyond it on each side, so that enlarging them is exact up to the frame's edge."""
+    """Cells over the frame plus one on each side, so that enlarging them is exact up to the frame's edge."""
 
     def __init__(self, size: tuple[int, int], cell_px: int) -> None:
         height, width = size
@@ -192,13 +192,13 @@ class _Grid:
         """(rows, columns, 2) float32: (x, y) of the cells' centres, in frame pixels."""
 
     def to_frame(self, matrix: np.ndarray) -> np.ndarray:
-        """A map from frame pixels, made one from cells."""
+        """Convert an affine map of frame pixels to one of cells."""
         result = matrix * self.cell_px
         result[:, 2] = matrix[:, 2] + matrix[:, :2].sum(1) * self._first
         return result
 
     def read(self, maps: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-        """Maps (h, w, up to 4) read at every cell."""
+        """Sample maps, (h, w, up to 4), at every cell."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(maps, matrix, self.size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
@@ -208,24 +208,23 @@ def _size(image: np.ndarray) -> tuple[int, int]:
 
 
 def _in_between(fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which (2, 4) parts of the flow there and back say where each place of the frame in between was in the older, and will be
-    in the newer picture, beside itself.
+    """Return two (2, 4) matrices from forward and backward flow to the displacement of an in-between point in each picture.
 
-    Jiang et al. 2018, 'Super SloMo', section 3.2: both flows, each trusted more near its own picture.
+    Jiang et al. 2018, 'Super SloMo', section 3.2: both flows, each weighted more near its own picture.
     """
     t, both = fraction, np.eye(2)
     return np.hstack([-(1 - t) * t * both, t * t * both]), np.hstack([(1 - t) ** 2 * both, -t * (1 - t) * both])
 
 
 def _sharper(older: PosedImage, newer: PosedImage, fraction: float) -> float:
-    """The newer picture's share where the two show the same: soon all of the one that was taken closer."""
+    """Return the newer picture's weight where both show the same thing: it soon favours the one taken closer."""
     if newer[1].log_zoom >= older[1].log_zoom:
         return 1 - (1 - fraction) ** SHARPER_POWER
     return float(fraction**SHARPER_POWER)
 
 
 def _detail_gain(look: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """What details must be multiplied with to be as strong as in the two keyframes, 1..DETAIL_GAIN."""
+    """Return the gain that makes details as strong as in the two keyframes, 1..DETAIL_GAIN."""
     older, newer, common = look[..., 1], look[..., 2], look[..., 3]
     rest = 1 - share
     wanted = rest * older + share * newer

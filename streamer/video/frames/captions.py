@@ -1,4 +1,4 @@
-"""Captions: what is dreamt and for whom, drawn into finished frames so that they never warp with the dream."""
+"""Captions: what is dreamed and for whom, drawn into finished frames so that they do not warp with the dream."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from streamer.messages.scenes import Scene
 from streamer.video.frames.lettering import Lettering
 
 SAFE = 0.05
-"""Part of the picture at each edge that stays free, for screens that cut it off."""
+"""Fraction of the picture at each edge that stays free, for screens that crop it."""
 TITLE_SIZE, USER_SIZE = 0.055, 0.036
-"""Height of the letters' em, as parts of the video's height."""
+"""Em size of the letters, as fractions of the video's height."""
 TITLE_COLOUR, USER_COLOUR = (255, 255, 255), (232, 232, 232)
 SHADOW_REACH = 0.30
-"""Softness of the shadow, as a part of the title's size."""
+"""Blur radius of the shadow, as a fraction of the title's size."""
 SHADOW_GAIN = 3.0
 SHADOW_OPACITY = 0.76
 FADE_OUT_S, FADE_IN_S = 0.4, 0.7
 STALL_S = 0.5
-"""Longest step a fade takes from one frame to the next: after a stall it goes on instead of jumping."""
+"""Longest time step of a fade, in seconds: after a stall it continues instead of jumping."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """A caption ready to be laid over frames."""
+    """A caption ready to be composited over frames."""
 
     ink: np.ndarray
-    """(h, w, 3) uint8 RGB, multiplied by its opacity."""
+    """(h, w, 3) uint8 RGB, premultiplied by its opacity."""
     rest: np.ndarray
-    """(h, w, 3) uint8, how much of the frame is left: 255 minus the opacity."""
+    """(h, w, 3) uint8, how much of the frame remains: 255 minus the opacity."""
     x: int
     y: int
 
 
 class Captioner:
-    """Draws the caption of the scene on air; it fades out and in when its words change. Belongs to one thread."""
+    """Draws the caption of the scene on air, which fades out and in when its text changes. Belongs to one thread."""
 
     CHANGES = ("_words", "_patch", "_opacity", "_now_s")
 
@@ -54,15 +54,15 @@ class Captioner:
         self._now_s: float | None = None
 
     def draw(self, image: np.ndarray, scene: Scene | None, now_s: float) -> np.ndarray:
-        """Lay the caption over a frame.
+        """Draw the caption over a frame.
 
         Args:
             image: (h, w, 3) uint8 RGB; not changed.
-            scene: What it shows; None for no caption.
-            now_s: The frame's moment, for fading.
+            scene: The scene to name; None for no caption.
+            now_s: Time of the frame in seconds, for fading.
 
         Returns:
-            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself where there is nothing to draw.
+            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself if there is nothing to draw.
         """
         step_s = 0.0 if self._now_s is None else min(max(0.0, now_s - self._now_s), STALL_S)
         self._now_s = now_s
@@ -79,7 +79,7 @@ class Captioner:
         return _lay(image, self._patch, self._opacity)
 
     def _make(self, title: str, user: str) -> Patch | None:
-        """Set the words; None if there is nothing to show."""
+        """Typeset a caption; None if there is nothing to show."""
         height, width = self._size
         margin_x, margin_y = round(width * SAFE), round(height * SAFE)
         room = max(1, width - 2 * margin_x)
@@ -102,7 +102,7 @@ class Captioner:
         return self._place(layer, reach, margin_x - around, height - margin_y - layer.height + around)
 
     def _place(self, layer: Image.Image, reach: float, x: int, y: int) -> Patch | None:
-        """Put a soft shadow under the letters and cut what lies outside of the frame."""
+        """Add a soft shadow under the letters and crop to the frame."""
         height, width = self._size
         letters = np.asarray(layer, np.float32) / 255
         opacity = letters[..., 3]

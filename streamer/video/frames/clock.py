@@ -1,4 +1,4 @@
-"""When frames are due: a monotonic clock that holds its rate and never hurries after a stall."""
+"""The frame clock: keeps a constant rate and never catches up in a burst after a stall."""
 
 from __future__ import annotations
 
@@ -11,38 +11,37 @@ from dataclasses import dataclass, replace
 from streamer.messages.status import FrameCounters
 
 SLACK_S = 0.2
-"""A frame is still made when at most so much time has passed since its moment: a hiccup of a busy machine costs no frame."""
+"""A frame up to this many seconds late is still made, so that a hiccup of a busy machine costs no frame."""
 LATE_FRAMES = 0.5
-"""A frame is late when more than this part of its time has passed before work on it begins."""
+"""A frame counts as late if more than this fraction of its interval has passed when work on it begins."""
 STOPPED_S, STOPPED_CPU = 1.0, 0.02
-"""After a gap of so many seconds in which the whole program used no more than this part of a core's time, it did not run: the
-frames within were not dropped by it."""
+"""A gap of at least so many seconds, in which the program used at most this fraction of a core, means that it was stopped: it
+did not drop the frames in it."""
 GAP_KEPT_S = 10.0
-"""The longest gap between frames is told for so many seconds, or a little longer: whoever asks more often misses none."""
+"""Seconds for which the longest gap between frames is reported, or a little longer; who asks more often misses none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One frame to be made now."""
+    """One frame that is due now."""
 
     number: int
-    """Position in the video; gaps are dropped frames."""
+    """Frame number in the video; gaps are dropped frames."""
     due_s: float
-    """Its moment on the clock: the start plus ``number / fps``, free of drift."""
+    """Its time on the clock: the start plus ``number / fps``, without drift."""
     late: bool
-    """Whether more than half of its time had passed when it was handed out."""
+    """Whether more than half of its interval had passed when it was returned."""
     dropped: int
-    """Frames left out just before it."""
+    """Frames dropped just before it."""
     stopped: int = 0
-    """Likewise, because the whole program did not run."""
+    """Frames missing just before it because the whole program did not run."""
 
 
 class FrameClock:
-    """Hands out frame numbers at a constant rate.
+    """Returns frame numbers at a constant rate.
 
-    Deadlines are counted from the start, so neither sleeping too long nor slow frames make the rate drift. After a stall the
-    numbers that were missed are skipped instead of being made up for in a burst; only a hiccup, no longer than ``SLACK_S``, is
-    made up for.
+    Deadlines count from the start, so neither oversleeping nor slow frames make the rate drift. After a stall, missed numbers
+    are skipped, not caught up in a burst; only a hiccup of up to ``SLACK_S`` is caught up.
 
     ``wait`` belongs to one thread; the counters may be read from any.
     """
@@ -54,7 +53,7 @@ class FrameClock:
         sleep: Callable[[float], None] = time.sleep,
         worked: Callable[[], float] = time.process_time,
     ) -> None:
-        """Prepare to hand out ``fps`` frames a second; ``worked`` gives the CPU seconds that the whole program has used."""
+        """Prepare for ``fps`` frames per second; ``worked`` returns the CPU seconds that the whole program has used."""
         if not fps > 0:
             raise ValueError(f"fps is {fps}; must be above 0")
         self.fps = fps
@@ -70,7 +69,7 @@ class FrameClock:
         self._handed_s: float | None = None
 
     def wait(self) -> Tick:
-        """Sleep until the next frame is due and return it; the first is due at once and starts the clock."""
+        """Sleep until the next frame is due and return it; the first is due immediately and starts the clock."""
         now_s = self._clock()
         if self._start_s is None:
             self._start_s = now_s
@@ -79,7 +78,7 @@ class FrameClock:
         while (left_s := self._start_s + number / self.fps - now_s) > 0:
             self._sleep(left_s)
             now_s = self._clock()
-        number = self._at(now_s, number)  # who is stopped is mostly asleep
+        number = self._at(now_s, number)  # a program is usually stopped in its sleep
         due_s = self._start_s + number / self.fps
         late = (now_s - due_s) * self.fps > LATE_FRAMES
         left_out = number - expected
@@ -101,18 +100,18 @@ class FrameClock:
         return Tick(number, due_s, late, dropped, stopped)
 
     def _at(self, now_s: float, number: int) -> int:
-        """The frame to be made instead of one: that itself, unless its moment has long passed."""
+        """Return the frame to make: ``number`` itself, unless its time has long passed."""
         assert self._start_s is not None
         passed = (now_s - self._start_s) * self.fps  # frames since the start
         return number if passed - number <= SLACK_S * self.fps else math.floor(passed + 1e-6)
 
     def count_repeated(self) -> None:
-        """Count the current frame as one that shows the picture before once more."""
+        """Count the current frame as one that repeats the picture before it."""
         with self._lock:
             self._counters = replace(self._counters, repeated=self._counters.repeated + 1)
 
     def _note_gap(self, now_s: float) -> float:
-        """Keep the longest gap of the time under way, and that of the time before; returns the gap since the last frame."""
+        """Track the longest gap of the current period and the previous one; return the gap since the last frame."""
         if now_s - self._gaps_since_s >= GAP_KEPT_S:
             self._gaps, self._gaps_since_s = [0.0, self._gaps[0]], now_s
         gap_s = 0.0 if self._handed_s is None else now_s - self._handed_s
@@ -122,32 +121,32 @@ class FrameClock:
 
     @property
     def longest_gap_s(self) -> float:
-        """Most seconds from one frame handed out to the next, within the last ``GAP_KEPT_S`` or a little more."""
+        """Longest time between two frames, in seconds, within the last ``GAP_KEPT_S`` or a little more."""
         with self._lock:
             return max(self._gaps)
 
     @property
     def counters(self) -> FrameCounters:
-        """All counts at one moment."""
+        """All counts, at one moment."""
         with self._lock:
             return self._counters
 
     @property
     def shown(self) -> int:
-        """Frames handed out."""
+        """Number of frames returned."""
         return self.counters.shown
 
     @property
     def late(self) -> int:
-        """Frames handed out after more than half of their time had passed."""
+        """Number of frames returned after more than half of their interval had passed."""
         return self.counters.late
 
     @property
     def repeated(self) -> int:
-        """Frames that showed the picture before once more."""
+        """Number of frames that repeated the picture before them."""
         return self.counters.repeated
 
     @property
     def dropped(self) -> int:
-        """Frames left out after a stall."""
+        """Number of frames dropped after a stall."""
         return self.counters.dropped

@@ -1,4 +1,4 @@
-"""Two keyframes and a moment to one picture: both are warped along the exact camera path and blended."""
+"""Interpolates colour keyframes: warps two of them along the exact camera path and blends them."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from streamer.video.frames.playhead import Playhead, Shot, View
 from streamer.video.frames.residual_flow import Residual, compare
 
 PUSHED = 8
-"""Keyframes that wait for the next frame to be asked for. When full: the oldest is dropped; the newest win."""
+"""Keyframes queued until the next frame is made. When full: the oldest is dropped; the newest win."""
 SPARSE_S = 0.4
-"""Keyframes at least so far apart are compared, for what moves and changes between them."""
+"""Keyframes at least this many seconds apart are compared to find what moves and changes between them."""
 RAMP_S = 0.5
-"""Seconds over which the result of a comparison that came late takes effect."""
+"""Seconds over which a late comparison takes effect."""
 AT_ONCE = 0.02
-"""A comparison that is ready this early on the way between its keyframes takes effect at once."""
+"""A comparison that is ready before this fraction of the interval takes effect immediately."""
 
 
 @dataclass(slots=True)
 class _Comparison:
     future: Future[Residual | None]
     strength: float | None = None
-    """How far it has taken effect, 0..1; None until it was first found ready."""
+    """How far it has taken effect, 0..1; None until it is ready."""
 
 
 class ColourInterpolator:
-    """Shows the dream at any rate, a little behind the present.
+    """Makes frames at any rate, a little behind the present; see ``FrameInterpolator``.
 
     ``push`` may be called from any thread; ``frame``, ``skip`` and ``close`` belong to one.
     """
 
     CHANGES = ("_latest_s", "_pushed", "_playhead", "_now_s")
-    """Offline; what keyframes were compared to is found out again, and is the same."""
+    """For offline renders; comparisons are computed again, with the same result."""
 
     def __init__(
         self, size: tuple[int, int], residual_flow: bool, *, motion: Motion | None = None, offline: bool = False
@@ -51,10 +51,10 @@ class ColourInterpolator:
 
         Args:
             size: (height, width) of the frames.
-            residual_flow: Whether to follow what moves and changes besides the zoom between sparse keyframes.
-            motion: How the camera is taken to move until the second keyframe tells.
-            offline: Whether ``frame`` is asked for moments of the path itself, with the keyframes around them pushed before;
-                then the same keyframes give the same frames.
+            residual_flow: Whether to follow motion other than the zoom between sparse keyframes.
+            motion: Assumed camera motion until the second keyframe.
+            offline: Whether ``frame`` is called with times of the path itself, after the keyframes around them were pushed;
+                the same keyframes then give the same frames.
         """
         self.size = size
         self._follow = True
@@ -72,7 +72,7 @@ class ColourInterpolator:
 
     @property
     def delay_s(self) -> float:
-        """Seconds that the show runs behind the keyframes' clock, lately."""
+        """Current delay of playback behind the keyframes' clock, in seconds."""
         return self._playhead.delay_s
 
     def push(self, keyframe: Keyframe) -> None:
@@ -87,13 +87,13 @@ class ColourInterpolator:
                 del self._pushed[0]
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
-        """Make the picture for a moment.
+        """Make the frame for a moment.
 
         Args:
-            now_s: Seconds on the keyframes' clock; does not go back.
+            now_s: Seconds on the keyframes' clock; never decreases.
 
         Returns:
-            (h, w, 3) uint8 RGB, the caller's own, and the scene it shows; both None before the first keyframe.
+            A new (h, w, 3) uint8 RGB picture and the scene it shows; both None before the first keyframe.
         """
         view = self._view(now_s)
         if view is None:
@@ -105,32 +105,32 @@ class ColourInterpolator:
         return enlarged(self._draw(view, residual, strength), self.size), nearer.keyframe.scene
 
     def set_zoom_offset(self, octaves: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._closer = octaves
 
     @property
     def shown_s(self) -> float | None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         return self._playhead.camera_s
 
     def tune(self, config: Config) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._residual_flow = config.video.residual_flow
 
     @property
     def can_skip_flow(self) -> bool:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         return self._residual_flow
 
     def reduce_load(self, *, follow: bool, part: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._follow = follow
         size = reduced(self.size, part)
         if size != self._blend.size:
             self._blend = Blend(size)
 
     def skip(self, now_s: float) -> None:
-        """Let a moment pass unseen: all of ``frame`` but the drawing, so that the pace of the keyframes stays known."""
+        """Advance without drawing, so that the timing of the keyframes stays known."""
         self._view(now_s)
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ class ColourInterpolator:
         return self._blend.sparse(*pair, view.pose, fraction, residual, strength)
 
     def _residual(self, view: View[np.ndarray], step_s: float) -> tuple[Residual | None, float]:
-        """What is known of the pair on screen, and how far to heed it; sees to it that the next pairs are compared in time."""
+        """Return the residual flow of the pair on screen and its weight; also schedule the comparison of the next pairs."""
         pairs = [pair for pair in self._playhead.pairs() if pair[1].time_s - pair[0].time_s >= SPARSE_S]
         keys = [(a.keyframe.number, b.keyframe.number) for a, b in pairs]
         self._comparisons = {key: known for key, known in self._comparisons.items() if key in keys}

@@ -1,8 +1,8 @@
-"""The frame's number drawn into it so that machines read it back after any encoder, player and scaler: lag is then a count.
+"""Draws the frame number into a frame so that machines can read it back after any encoder, player and scaler, to measure lag.
 
 One row along the bottom edge, from the left corner: the number's low sixteen bits as squares (white is 1, highest first), the
-same sixteen inverted, then the number in digits for people. All places are parts of the picture's own size, so that a scaled
-picture reads the same as long as all of it is there.
+same sixteen inverted, then the number in digits for people. All positions are fractions of the picture's size, so that a scaled
+picture can still be read, as long as it is not cropped.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import numpy as np
 
 BITS = 16
 NUMBERS = 1 << BITS
-"""Numbers begin anew after so many."""
+"""Number of different readable numbers; they wrap around."""
 PER_HEIGHT = 30
-"""A square is at most this part of the picture's height: 8 px at 240 lines, 18 px at 540."""
+"""A square is at most the picture's height divided by this: 8 px at 240 lines, 18 px at 540…"""
 DIGIT_SQUARES = 6
-"""Squares' width that the digits have…"""
+"""Width of the digits, in squares."""
 PER_WIDTH = 2 * BITS + DIGIT_SQUARES
-"""…so that a row is so many squares wide, which bounds them in narrow pictures."""
+"""…and at most the picture's width divided by this, the squares in a row."""
 LEAST_CONTRAST = 48
-"""Least difference of the darkest white from the brightest black, of 255: less is no counter, or two frames blended."""
+"""Least difference between the darkest white and the brightest black, of 255. Less means no counter, or two blended frames."""
 LEAST_SIDE = 1.2
-"""Pixels of a square below which a neighbour may be read in its place."""
+"""Smallest readable square, in pixels; below it a neighbour may be read instead."""
 SHIFTS = (0.0, -0.25, 0.25)
-"""Where else to look, in squares, when a player moved the picture by a little."""
+"""Offsets to try, in squares, because a player may shift the picture a little."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -32,7 +32,7 @@ def draw(image: np.ndarray, number: int) -> None:
     """Draw a frame's number into it.
 
     Args:
-        image: (h, w, 3) uint8; changed in place. Below 46 pixels of width or 36 of height nobody can read it.
+        image: (h, w, 3) uint8; changed in place. Below 46 pixels of width or 36 of height the number is unreadable.
         number: 0 or more; its low sixteen bits can be read back.
     """
     side = _side(image)
@@ -46,13 +46,13 @@ def draw(image: np.ndarray, number: int) -> None:
 
 
 def read(image: np.ndarray) -> int | None:
-    """Read the number that ``draw`` left.
+    """Read the number that ``draw`` drew.
 
     Args:
         image: (h, w, 3) or (h, w) uint8: the whole picture, at any size, from any decoder.
 
     Returns:
-        The number's low sixteen bits; None where there is no counter, or none that is beyond doubt.
+        The number's low sixteen bits; None if there is no counter, or no unambiguous one.
     """
     side = _side(image)
     if side < LEAST_SIDE:
@@ -68,9 +68,9 @@ def read(image: np.ndarray) -> int | None:
 
 
 def frames_between(older: int, newer: int) -> int:
-    """How many frames lie from one number to a later one, either as ``read`` or as counted: a lag of up to half the numbers.
+    """Return the frames from one number to a later one, each from ``read`` or a full number; up to half of ``NUMBERS``.
 
-    Negative when ``newer`` is the earlier one.
+    Negative if ``newer`` is the earlier one.
     """
     half = NUMBERS // 2
     return (newer - older + half) % NUMBERS - half
@@ -87,7 +87,7 @@ def _bits(number: int) -> list[bool]:
 
 
 def _read(strip: np.ndarray, side: float, left: float, top: float) -> int | None:
-    """Read squares from their middle halves; ``left`` and ``top`` are where the first begins, in pixels."""
+    """Read squares from their middle halves; ``left`` and ``top`` are the corner of the first, in pixels."""
     rows = _middle(top, side, strip.shape[0])
     squares = [float(strip[rows, _middle(left + place * side, side, strip.shape[1])].mean()) for place in range(2 * BITS)]
     pairs = list(zip(squares[:BITS], squares[BITS:], strict=True))
@@ -103,7 +103,7 @@ def _middle(start: float, side: float, end: int) -> slice:
 
 
 def _write(plate: np.ndarray, text: str) -> None:
-    """Centre white text, as large as it fits."""
+    """Write white text, centred and as large as it fits."""
     height, width = plate.shape[:2]
     (wide, high), _ = cv2.getTextSize(text, FONT, 1.0, 1)
     scale = min(0.7 * height / high, 0.9 * width / wide)

@@ -1,4 +1,4 @@
-"""What turns the dream's keyframes into frames, whichever way suits the dream."""
+"""Frame interpolation: turns keyframes into frames, by the method that suits the algorithm."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from streamer.video.frames.overlay_interpolator import Newest, OverlayInterpolat
 
 
 class FrameInterpolator(Protocol):
-    """Shows the dream at any rate. ``push`` may be called from any thread; the rest belongs to one."""
+    """Makes frames at any rate. ``push`` may be called from any thread; the rest belongs to one."""
 
     def push(self, keyframe: Keyframe) -> None:
         """Take the next keyframe."""
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
-        """The picture for a moment, (h, w, 3) uint8 RGB, the caller's own, and what it shows; both None before the first."""
+        """Return a new (h, w, 3) uint8 RGB picture for a moment, and its scene; both None before the first keyframe."""
 
     def set_zoom_offset(self, octaves: float) -> None:
-        """Stand so much closer than the camera's path in the frames from the next on; from the thread that asks for them."""
+        """Zoom in by ``octaves`` on top of the camera path, from the next frame on. Called from the frame thread."""
 
     @property
     def shown_s(self) -> float | None:
-        """The moment of the keyframes' clock at which the camera stands in the latest frame; None before the first."""
+        """Camera time of the latest frame on the keyframes' clock, in seconds; None before the first."""
 
     def tune(self, config: Config) -> None:
-        """Go by other settings from the next frame on, as far as they are live (``settings_live``); from any thread."""
+        """Apply other settings from the next frame on, as far as they are live (``settings_live``); from any thread."""
 
     @property
     def can_skip_flow(self) -> bool:
-        """Whether ``reduce_load`` saves anything by following nothing."""
+        """Whether ``reduce_load(follow=False)`` saves anything."""
 
     def reduce_load(self, *, follow: bool, part: float) -> None:
-        """Make frames with less work, or as ever; from any thread. They are as large as ever.
+        """Reduce the work per frame, or restore it; from any thread. The frame size does not change.
 
         Args:
-            follow: whether to follow what moves besides the camera, as far as the settings say so.
-            part: of the frame's sides, at which it is drawn; it is enlarged then.
+            follow: whether to follow motion other than the camera's, if the settings say so.
+            part: fraction of the frame's sides at which it is drawn before it is enlarged.
         """
 
     def skip(self, now_s: float) -> None:
-        """Let a moment pass unseen."""
+        """Advance to a moment without drawing a frame."""
 
     def close(self) -> None:
-        """Give up what it holds; a second call does nothing."""
+        """Free its resources; a second call does nothing."""
 
 
 def make_frame_interpolator(config: Config, *, offline: bool = False, newest: Newest | None = None) -> FrameInterpolator:
-    """The screen for a dream of these settings.
+    """Make the interpolator for these settings.
 
     Args:
-        offline: Whether frames are asked for moments of the path itself; the same keyframes then give the same frames.
-        newest: Gives the newest picture of the moving source, where the dream rides on one.
+        offline: Whether ``frame`` is called with times of the path itself; the same keyframes then give the same frames.
+        newest: Returns the newest picture of the moving source, if the dream overlays one.
     """
     size = (config.video.height, config.video.width)
     if newest is not None:

@@ -1,4 +1,4 @@
-"""Shows ink: enlarged and moved without a grey in any frame; from one keyframe to the next, pixels turn over one by one."""
+"""Interpolates ink drawings: scales and warps without grey levels; between keyframes, pixels flip one by one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from streamer.video.frames.playhead import Playhead, Shot, View
 from streamer.zoom import kept, sampling_matrix
 
 PUSHED = 8
-"""Keyframes that wait for the next frame to be asked for. When full: the oldest is dropped; the newest win."""
+"""Keyframes queued until the next frame is made. When full: the oldest is dropped; the newest win."""
 LINE = 0.45
-"""Part of a pixel that ink must cover for the pixel to be ink: fine lines stay in one piece."""
+"""Fraction of a pixel covered by ink from which on it counts as ink; below one half, so that fine lines stay connected."""
 
 
 class InkInterpolator:
-    """Shows a drawing at any rate, a little behind the present. ``push`` may be called from any thread, the rest from one.
+    """Makes frames of a drawing at any rate, a little behind the present; see ``FrameInterpolator``.
 
-    A keyframe's picture stands at ``zoom.kept`` of its pose, and the camera looks at it from its pose: what does not change
-    keeps its outline from frame to frame, to less than a pixel.
+    ``push`` may be called from any thread, the rest from one. A keyframe's picture has the pose ``zoom.kept`` of the keyframe's
+    pose, from which the camera sees it: unchanged parts keep their outline from frame to frame, to less than a pixel.
     """
 
     CHANGES = ("_pushed", "_playhead")
@@ -37,8 +37,8 @@ class InkInterpolator:
         Args:
             size: (height, width) of the frames.
             ink: how edges are drawn, and in which colours.
-            motion: How the camera is taken to move until the second keyframe tells.
-            offline: as in ``make_frame_interpolator``.
+            motion: Assumed camera motion until the second keyframe.
+            offline: see ``make_frame_interpolator``.
         """
         self.size = self._drawn = size
         self._offline = offline
@@ -50,14 +50,14 @@ class InkInterpolator:
         self._turns = np.zeros((0, 0), np.uint8)
 
     def push(self, keyframe: Keyframe) -> None:
-        """Take the next keyframe: of its picture, what is darker than mid-grey is ink."""
+        """Take the next keyframe; pixels darker than mid-grey are ink."""
         with self._lock:
             self._pushed.append(keyframe)
             if len(self._pushed) > PUSHED and not self._offline:
                 del self._pushed[0]
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
-        """The picture for a moment, (h, w, 3) uint8 RGB of only two colours, and what it shows; both None before the first."""
+        """Return a new (h, w, 3) uint8 RGB picture of two colours, and its scene; both None before the first keyframe."""
         view = self._view(now_s)
         if view is None:
             return None, None
@@ -66,25 +66,25 @@ class InkInterpolator:
         return cv2.merge([cv2.LUT(sheet, table) for table in self._tables]), nearer.keyframe.scene
 
     def set_zoom_offset(self, octaves: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._closer = octaves
 
     @property
     def shown_s(self) -> float | None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         return self._playhead.camera_s
 
     def tune(self, config: Config) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._draw_with(config.ink)
 
     @property
     def can_skip_flow(self) -> bool:
-        """As in ``FrameInterpolator``: nothing is followed."""
+        """See ``FrameInterpolator``: nothing is followed."""
         return False
 
     def reduce_load(self, *, follow: bool, part: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._drawn = reduced(self.size, part)
 
     def _draw_with(self, ink: InkConfig) -> None:
@@ -95,11 +95,11 @@ class InkInterpolator:
         ]
 
     def skip(self, now_s: float) -> None:
-        """Let a moment pass unseen."""
+        """See ``FrameInterpolator``."""
         self._view(now_s)
 
     def close(self) -> None:
-        """Give up what it holds; a second call does nothing."""
+        """See ``FrameInterpolator``."""
 
     def _view(self, now_s: float) -> View[np.ndarray] | None:
         with self._lock:
@@ -112,7 +112,7 @@ class InkInterpolator:
         return replace(view, pose=Pose(view.pose.log_zoom + self._closer, view.pose.rotation))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:
-        """A keyframe's picture as one plane, 0 for ink and 255 for paper, no larger than the frame."""
+        """Return a keyframe's picture as one plane, 0 for ink and 255 for paper, no wider than the frame."""
         plane = np.where(image[:, :, 1] < 128, 0, 255).astype(np.uint8)
         width = self._drawn[1]
         if plane.shape[1] > width:
@@ -122,9 +122,9 @@ class InkInterpolator:
         return plane
 
     def _sheet(self, view: View[np.ndarray]) -> np.ndarray:
-        """The drawing as seen from the view's pose, (h, w) uint8, dark where ink is."""
+        """Return the drawing as seen from the view's pose, (h, w) uint8, dark where there is ink."""
         older, newer, fraction = view.older, view.newer, view.fraction
-        size = self._drawn  # one for all of it, whatever another thread says meanwhile
+        size = self._drawn  # read once: another thread may change it
         if older is newer or fraction in (0.0, 1.0):
             only, other = (newer, older) if fraction == 1.0 else (older, newer)
             return self._read(only, view.pose, size, None if other is only else self._read(other, view.pose, size))
@@ -134,7 +134,7 @@ class InkInterpolator:
         return np.where(mask < round(255 * fraction), second, first)
 
     def _read(self, shot: Shot[np.ndarray], pose: Pose, size: tuple[int, int], under: np.ndarray | None = None) -> np.ndarray:
-        """A keyframe as seen from a pose, at a size; where it does not reach, what lies under it, or else its mirror image."""
+        """Return a keyframe as seen from a pose, at a size. Outside of it, ``under`` shows, or else its mirror image."""
         return self._warp(shot.payload, _own(shot), pose, size, self._reading, under)
 
     def _warp(
@@ -145,14 +145,14 @@ class InkInterpolator:
         return cv2.warpAffine(plane, matrix, size[::-1], dst=under, flags=reading | cv2.WARP_INVERSE_MAP, borderMode=border)
 
     def _order(self, size: tuple[int, int]) -> np.ndarray:
-        """When each pixel of a sheet turns over on the way to the next keyframe, 0..254; the same at all times."""
+        """Return when each pixel flips on the way to the next keyframe, 0..254; always the same for a size."""
         if self._turns.shape != size:
             self._turns = np.random.default_rng(0).integers(0, 255, size, np.uint8)
         return self._turns
 
 
 def _own(shot: Shot[np.ndarray]) -> Pose:
-    """Where a shot's picture stands on the path that is shown."""
+    """Return the pose of a shot's picture on the displayed path."""
     pose, camera = shot.pose, shot.keyframe.pose
     own = kept(camera)
     return Pose(pose.log_zoom + own.log_zoom - camera.log_zoom, pose.rotation + own.rotation - camera.rotation)

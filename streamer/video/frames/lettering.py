@@ -1,4 +1,4 @@
-"""Lines of text as pictures: any Unicode, in whatever fonts this machine has, never wider than wished."""
+"""Renders lines of text to pictures: any Unicode, in the fonts of this machine, up to a maximum width."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from PIL import Image, ImageDraw, ImageFont
 
 TEXT_FONTS = ("DejaVuSans-Bold.ttf", "NotoSans-Bold.ttf", "LiberationSans-Bold.ttf", "Arial Bold.ttf", "arialbd.ttf")
-"""Tried in this order, by file name; Pillow's own comes after them."""
+"""Fonts tried in this order, by file name; then Pillow's bundled font."""
 OTHER_FONTS = (
     "DejaVuSans.ttf",
     "NotoSansCJK-Bold.ttc",
@@ -29,19 +29,19 @@ OTHER_FONTS = (
     "NotoSansThai-Regular.ttf",
     "Arial Unicode.ttf",
 )
-"""Looked for when a character is missing in the first."""
+"""Fonts tried when a character is missing in the first."""
 EMOJI_FONTS = ("NotoColorEmoji.ttf", "seguiemj.ttf", "Apple Color Emoji.ttc")
 EMOJI_SIZE = 109
-"""The one size at which Noto's bitmap emoji come."""
+"""The only size of Noto's bitmap emoji."""
 UNASSIGNED = "\U0010fffe"
-"""No font has a glyph for it: what is drawn for it is what is drawn for anything missing."""
+"""A code point that no font has; its glyph is the one for missing characters."""
 ELLIPSIS = "…"
 
 Font = ImageFont.FreeTypeFont
 
 
 class Lettering:
-    """Draws lines at one size. Not thread-safe."""
+    """Draws lines of text at one size. Not thread-safe."""
 
     def __init__(self, size_px: int) -> None:
         self.size_px = max(6, size_px)
@@ -50,17 +50,17 @@ class Lettering:
     def line(self, text: str, width_px: int, colour: tuple[int, int, int]) -> Image.Image | None:
         """Draw one line.
 
-        Characters that no font here can show are left out; what is too wide is cut and ends in an ellipsis.
+        Characters that no font here has are left out; text that is too wide is cut and ends in an ellipsis.
 
         Returns:
-            An RGBA picture as high as the line and as wide as the text; None if nothing of it can be shown.
+            An RGBA picture with the height of the line and the width of the text; None if none of it can be shown.
         """
         text = self.showable(text)
         if not text.strip():
             return None
         if self._width(text) > width_px:
             low, high = 0, len(text)
-            while low < high:  # the longest beginning that fits
+            while low < high:  # the longest prefix that fits
                 middle = (low + high + 1) // 2
                 low, high = (middle, high) if self._width(_cut(text, middle)) <= width_px else (low, middle - 1)
             text = _cut(text, low)
@@ -79,7 +79,7 @@ class Lettering:
         return picture
 
     def showable(self, text: str) -> str:
-        """The text without what no font here can show."""
+        """Return the text without characters that no font here has."""
         plain = unicodedata.normalize("NFC", " ".join(text.split()))
         return "".join(run for run, _ in self._runs(plain))
 
@@ -90,7 +90,7 @@ class Lettering:
         return int(width + 0.999)
 
     def _runs(self, text: str) -> Iterator[tuple[str, Font]]:
-        """Split into pieces that one font can show each; what none can is left out."""
+        """Split the text into runs of one font each; characters that no font has are left out."""
         run, font = "", None
         for character in text:
             # Marks stay with the letter they sit on.
@@ -106,7 +106,7 @@ class Lettering:
 
 
 class _Fonts:
-    """A first choice and, when something is missing in it, all others, opened then."""
+    """The first font, and all others, which are opened when the first lacks a character."""
 
     def __init__(self, size_px: int) -> None:
         self._size_px = size_px
@@ -117,7 +117,7 @@ class _Fonts:
         self._known: dict[str, Font | None] = {}
 
     def showing(self, character: str, before: Font | None) -> Font | None:
-        """A font with this character; None if there is none. Spaces take the font of what is before them."""
+        """Return a font with this character; None if there is none. Spaces take the font of the character before them."""
         if character == " ":
             return before if before is not None and before is not self.emoji else self._first
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or character in "\ufe0e\ufe0f":
@@ -160,7 +160,7 @@ def _bundled(size_px: int) -> Font:
 
 
 def _has(font: Font, character: str) -> bool:
-    """Whether the font draws something for it that is not its sign for missing characters."""
+    """Return whether the font draws the character as something other than its missing glyph."""
     try:
         drawn = font.getmask(character, mode="L")
         return drawn.size[0] > 0 and bytes(drawn) != bytes(font.getmask(UNASSIGNED, mode="L"))
@@ -169,7 +169,7 @@ def _has(font: Font, character: str) -> bool:
 
 
 def _emoji(text: str, font: Font, size_px: int) -> Image.Image:
-    """Colour emoji, scaled to the height of the text."""
+    """Return colour emoji, scaled to the height of the text."""
     left, top, right, bottom = font.getbbox(text)
     large = Image.new("RGBA", (max(1, round(right - left)), max(1, round(bottom - top))))
     ImageDraw.Draw(large).text((-left, -top), text, font=font, embedded_color=True)

@@ -1,7 +1,7 @@
-"""The screen for a moving source: every picture of the film or the camera as it comes, with what was dreamt laid upon it.
+"""Frames for a moving source: each picture of the film or camera as it arrives, with the dream overlaid.
 
-A dream takes longer than a picture lasts. What it added to the picture it was dreamt on is carried along by the flow from that
-picture to the one to be shown, left out where that is not known, and faded as the dream itself fades it.
+A dream takes longer than a picture lasts. What it added to its base frame is warped by the optical flow from that frame to the
+current one, left out where the flow is unknown, and faded like the dream itself.
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ from streamer.video.frames.enlarge import enlarged, reduced
 from streamer.zoom import sampling_matrix
 
 FADE_MOST_S = 0.5
-"""Longest time over which one dreamt picture takes over from the one before; it is the time between the two otherwise."""
+"""Longest fade from one keyframe to the next, in seconds; otherwise it lasts the time between the two."""
 DENSE_S = 0.1
-"""Dreamt pictures so close to each other follow without a fade."""
+"""Keyframes at most this many seconds apart follow each other without a fade."""
 FADE_FIRST_S = 1.0
-"""The first one fades in over so long."""
+"""Seconds over which the first keyframe fades in."""
 PATIENCE_S, PATIENCE = 2.0, 3.0
-"""What was dreamt begins to fade when for so many seconds, and for so many times the usual pause, nothing newer came."""
+"""The overlay starts to fade after so many seconds without a keyframe, or so many intervals of the latest length, if longer."""
 
 Newest = Callable[[], SourcePicture | None]
 
 
 @dataclass(slots=True)
 class _Layer:
-    """What a dream added to a picture."""
+    """What a dream added to its base frame."""
 
     added: np.ndarray
     """(h, w, 3) float32, in levels, at the canvas' size."""
     grey: np.ndarray
-    """The picture it was dreamt on, as motion is sought in it."""
+    """The base frame in grey, for motion search."""
     time_s: float
-    """When it was dreamt."""
+    """Time of the keyframe."""
     scene: Scene
     flow: Flow
-    """From that picture to the one of number ``number``."""
+    """Flow from the base frame to the picture with number ``number``."""
     number: int
     dreamt_on: int
-    """Number of the picture it was dreamt on."""
+    """Number of the base frame."""
 
 
 class OverlayInterpolator:
-    """Shows the moving source with the dream on it, at any rate; see ``FrameInterpolator``."""
+    """Shows the moving source with the dream overlaid, at any rate; see ``FrameInterpolator``."""
 
     def __init__(self, size: tuple[int, int], newest: Newest, mix: float, decay_s: float) -> None:
         """Prepare to make frames.
 
         Args:
             size: (height, width) of the frames, and of the source's pictures.
-            newest: Gives the source's newest picture; None while there is none.
-            mix: How much of the dream is shown, 0..1.
-            decay_s: Seconds in which what was added fades to 1/e.
+            newest: Returns the source's newest picture; None while there is none.
+            mix: Opacity of the dream, 0..1.
+            decay_s: Seconds in which the overlay fades to 1/e.
         """
         self.size = self._drawn = size
         self._newest, self._mix, self._decay_s = newest, mix, decay_s
@@ -70,25 +70,25 @@ class OverlayInterpolator:
         self._lock = threading.Lock()
         self._pushed: Keyframe | None = None
         self._alone: Keyframe | None = None
-        """Dreamt before the source gave its first picture."""
+        """A keyframe from before the source's first picture."""
         self._layer: _Layer | None = None
         self._before: _Layer | None = None
         self._fade_from_s, self._fade_s = 0.0, 0.0
         self._apart_s = 0.0
-        """Seconds from one dreamt picture to the next, lately."""
+        """Latest interval between keyframes, in seconds."""
         self._now: tuple[int, np.ndarray] = (0, np.zeros((1, 1), np.uint8))
-        """Number and grey of the picture seen last."""
+        """Number and grey image of the latest picture."""
         self._seen_s = -math.inf
         self._closer = 0.0
         self._shown_s: float | None = None
 
     def push(self, keyframe: Keyframe) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         with self._lock:
             self._pushed = keyframe
 
     def frame(self, now_s: float) -> tuple[np.ndarray | None, Scene | None]:
-        """As in ``FrameInterpolator``; the newest picture of the source with the newest dream on it."""
+        """See ``FrameInterpolator``; the newest picture of the source with the newest dream on it."""
         image, scene = self._frame(now_s, self._drawn)
         if image is None:
             return None, scene
@@ -118,35 +118,35 @@ class OverlayInterpolator:
         return _laid(image, added), layer.scene
 
     def set_zoom_offset(self, octaves: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._closer = octaves
 
     @property
     def shown_s(self) -> float | None:
-        """As in ``FrameInterpolator``: there is no path, and what is shown is the present."""
+        """See ``FrameInterpolator``. There is no camera path: the time shown is the present."""
         return self._shown_s
 
     def tune(self, config: Config) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._mix, self._decay_s = config.source.mix, config.source.decay_s
 
     @property
     def can_skip_flow(self) -> bool:
-        """As in ``FrameInterpolator``: without the motion nothing dreamt could be laid where it belongs."""
+        """See ``FrameInterpolator``. The overlay always needs the motion to follow the picture."""
         return False
 
     def reduce_load(self, *, follow: bool, part: float) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
         self._drawn = reduced(self.size, part)
 
     def skip(self, now_s: float) -> None:
-        """As in ``FrameInterpolator``: what moves is followed, or later what was dreamt could not be laid where it belongs."""
+        """See ``FrameInterpolator``. It keeps following motion, so that the overlay fits later."""
         picture = self._newest()
         if picture is not None and now_s - self._seen_s >= LEG_S:
             self._seen(picture)
 
     def close(self) -> None:
-        """As in ``FrameInterpolator``."""
+        """See ``FrameInterpolator``."""
 
     def _dream_alone(self, size: tuple[int, int]) -> tuple[np.ndarray | None, Scene | None]:
         if self._alone is None:
@@ -154,7 +154,7 @@ class OverlayInterpolator:
         return _fitted(self._alone.image, size).copy(), self._alone.scene
 
     def _take(self, keyframe: Keyframe, ridden: SourcePicture, now_s: float) -> None:
-        """Let a new dream take over."""
+        """Start the fade to a new keyframe."""
         grey = search_image(ridden.image)
         added = keyframe.image.astype(np.float32) - ridden.image
         self._before = before = self._layer
@@ -166,26 +166,26 @@ class OverlayInterpolator:
         self._fade_from_s, self._fade_s = now_s, 0.0 if apart_s <= DENSE_S else min(apart_s, FADE_MOST_S)
 
     def _seen(self, picture: SourcePicture) -> None:
-        """Follow what moves up to a picture."""
+        """Track the motion up to a picture."""
         if picture.number != self._now[0]:
             self._now = picture.number, search_image(picture.image)
             self._seen_s = picture.time_s
             self._tracker.see(*self._now, picture.time_s)
 
     def _moved(self, layer: _Layer, strength: float) -> np.ndarray:
-        """What a layer adds to the picture seen last."""
+        """Return what a layer adds to the latest picture."""
         if layer.number != self._now[0]:
             layer.flow, layer.number = self._tracker.flow((layer.dreamt_on, layer.grey), self._now), self._now[0]
         return warp(layer.added, layer.flow) * np.float32(strength)
 
     def _kept(self, layer: _Layer, now_s: float) -> float:
-        """How much of a layer is left: all while dreams come as they use to, less once none comes any more."""
+        """Return the layer's opacity: full while keyframes arrive at their usual rate, fading once they stop."""
         overdue_s = now_s - layer.time_s - max(PATIENCE_S, PATIENCE * self._apart_s)
         return self._mix * math.exp(-max(0.0, overdue_s) / self._decay_s)
 
 
 def _laid(image: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """The picture with what is added, at the picture's size."""
+    """Add a layer to a picture, at the picture's size."""
     height, width = image.shape[:2]
     levels = np.rint(added).astype(np.int16)
     if levels.shape[:2] != (height, width):
@@ -195,7 +195,7 @@ def _laid(image: np.ndarray, added: np.ndarray) -> np.ndarray:
 
 
 def _closer(image: np.ndarray, octaves: float) -> np.ndarray:
-    """A picture from closer by, as large as it is."""
+    """Zoom into a picture; its size stays."""
     if not octaves:
         return image
     size = (image.shape[0], image.shape[1])

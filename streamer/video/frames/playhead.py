@@ -1,8 +1,8 @@
-"""Where the show stands between keyframes: the pose and the content for every moment, both without a jump. No pictures here.
+"""Playout position between keyframes: the camera pose and the blend for every moment, both without jumps. No pictures here.
 
-Two clocks run behind the present. The *camera* clock follows the keyframes' path of poses and goes on past its end. The
-*content* clock says which two keyframes are blended, and how far; it never passes the newest keyframe: when the next is late it
-holds, and catches up at a bounded rate.
+Two clocks run behind the present. The *camera* clock follows the keyframes' path of poses and continues past its end. The
+*content* clock determines which two keyframes are blended, and how far. It never passes the newest keyframe: if the next is
+late, it stops, and catches up at a bounded rate.
 """
 
 from __future__ import annotations
@@ -20,49 +20,50 @@ from streamer.zoom import advance, between
 Payload = TypeVar("Payload")
 
 CAPACITY = 24
-"""Keyframes that wait to be shown. When full: the oldest of those not on screen is left out; the newest win."""
+"""Keyframes queued for display. When full: the oldest of those not on screen is dropped; the newest win."""
 LAGS = 16
-"""Intervals whose lag is remembered; the delay adapts to them."""
+"""Number of latest intervals whose lag determines the delay."""
 LAG_QUANTILE = 0.85
-"""Part of the keyframes that are to be in time; the rest find the content clock holding."""
+"""Fraction of keyframes that should be in time; for the others the content clock stops."""
 LAG_MARGIN = 1.1
 FIRST_LAG_S = 0.25
-"""Lag expected before any was seen."""
+"""Lag assumed before the first is measured."""
 FRAME_MARGIN_S = 0.02
 SLEW = 0.2
-"""Most that the camera clock runs faster or slower than time while the delay adapts."""
+"""Largest deviation of the camera clock's rate from 1 while the delay adapts."""
 SLEW_S = 2.0
-"""Seconds over which it aims to make up an error of the delay."""
+"""Seconds over which it corrects an error of the delay."""
 RATE_SMOOTHING_S = 0.5
 JUMP_S = 4.0
-"""Error of the delay above which the camera clock is set anew; the pose shown stays and drifts back to the path."""
+"""Error of the delay above which the camera clock is reset; the pose shown stays and drifts back to the path."""
 CATCH_UP_S = 1.0
 """Time constant with which content that is behind catches up."""
 CATCH_UP_RATE = 2.0
-"""Fastest content for dense keyframes, in seconds of content per second."""
+"""Highest rate of the content clock for dense keyframes, in seconds of content per second."""
 CROSSING_S = 2.0
-"""Shortest time from one keyframe to the next when they are so far apart that the rate above would take longer."""
+"""Shortest time from one keyframe to the next if they are so far apart that the rate above would take longer."""
 CUT_OCTAVES, CUT_OCTAVES_S = 0.1, 1.0
 CUT_RADIANS, CUT_RADIANS_S = 0.1, 0.8
-"""A keyframe further than these, and these a second, from where the path leads is a cut: it fades in at the pose shown."""
+"""Thresholds, fixed plus per second, of a keyframe's distance from the extrapolated path. Beyond them it is a cut, which fades
+in at the pose shown."""
 DRIFT_SHARE = 0.5
-"""The pose returns to the path with at most this share of the path's own speed, so that it never stands still…"""
+"""The pose returns to the path at no more than this share of the path's own speed, so that it never stands still…"""
 DRIFT_LEAST = 0.01
-"""…or with so many octaves or radians a second, where the path itself rests."""
+"""…or at this many octaves or radians per second, if the path itself rests."""
 LEAST_STEP_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Shot(Generic[Payload]):
-    """A keyframe placed on the path that is shown."""
+    """A keyframe placed on the displayed path."""
 
     keyframe: Keyframe
     payload: Payload
-    """What its picture was made into for showing."""
+    """Its picture, prepared for display."""
     pose: Pose
-    """Its pose, after cuts were taken out."""
+    """Its pose, with cuts removed."""
     time_s: float
-    """Its moment, strictly after the shot before."""
+    """Its time, strictly after the previous shot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,16 @@ class View(Generic[Payload]):
     pose: Pose
     older: Shot[Payload]
     newer: Shot[Payload]
-    """The same as ``older`` when there is but one."""
+    """The same as ``older`` if there is only one."""
     fraction: float
-    """How far the content has gone from ``older`` to ``newer``, 0..1."""
+    """Blend from ``older`` to ``newer``, 0..1."""
 
 
 class Playhead(Generic[Payload]):
-    """Keeps the keyframes to be shown and the two clocks; belongs to one thread.
+    """Keeps the queued keyframes and the two clocks; belongs to one thread.
 
-    Live, ``now_s`` is the clock that stamped the keyframes and never goes back. Offline nothing adapts: the moment asked for is
-    the moment shown, so keyframes must be added before they are needed.
+    Live, ``now_s`` is on the keyframes' clock and never decreases. Offline nothing adapts: the requested time is shown, so
+    keyframes are added before they are needed.
     """
 
     CHANGES = (
@@ -105,12 +106,12 @@ class Playhead(Generic[Payload]):
 
     @property
     def delay_s(self) -> float:
-        """Seconds the camera clock is to run behind the present."""
+        """Intended delay of the camera clock behind the present, in seconds."""
         return 0.0 if self._offline else self._delay_s
 
     @property
     def camera_s(self) -> float | None:
-        """The moment, on the keyframes' own clock, at which the camera stands; None before the first keyframe."""
+        """Camera time on the keyframes' own clock, in seconds; None before the first keyframe."""
         return self._camera_s - self._time_base_s if self._shots else None
 
     def add(self, keyframe: Keyframe, payload: Payload, now_s: float) -> None:
@@ -122,9 +123,9 @@ class Playhead(Generic[Payload]):
             self._delay_s = now_s - time_s + FIRST_LAG_S
             return
         newest = self._shots[-1]
-        if keyframe.number <= newest.keyframe.number:  # overtaken by a newer one
+        if keyframe.number <= newest.keyframe.number:  # a newer one came first
             return
-        cut = time_s < newest.time_s + LEAST_STEP_S  # its clock began anew
+        cut = time_s < newest.time_s + LEAST_STEP_S  # its clock restarted
         if cut:
             self._time_base_s += newest.time_s + FIRST_LAG_S - time_s
             time_s = newest.time_s + FIRST_LAG_S
@@ -141,7 +142,7 @@ class Playhead(Generic[Payload]):
         self._absorb(shown)
 
     def at(self, now_s: float) -> View[Payload] | None:
-        """Move both clocks to ``now_s`` and tell what to show; None before the first keyframe."""
+        """Advance both clocks to ``now_s`` and return what to show; None before the first keyframe."""
         if not self._shots:
             return None
         step_s = max(0.0, now_s - self._now_s)
@@ -161,7 +162,7 @@ class Playhead(Generic[Payload]):
         return View(_sum(self._path(self._camera_s), self._offset), older, newer, fraction)
 
     def pairs(self) -> list[tuple[Shot[Payload], Shot[Payload]]]:
-        """The neighbours that are on screen or still to come, soonest first."""
+        """Return the pairs of neighbours that are on screen or still to come, soonest first."""
         shots = list(self._shots)
         return list(pairwise(shots))[self._index() :]
 
@@ -196,7 +197,7 @@ class Playhead(Generic[Payload]):
         self._content_s += min(behind_s, rate * step_s)
 
     def _drift(self, step_s: float) -> None:
-        """Let the pose shown come back to the path, slower than the path moves."""
+        """Move the pose shown back toward the path, slower than the path moves."""
         ahead, here = self._path(self._camera_s + 0.1), self._path(self._camera_s)
         self._offset = Pose(
             _toward_zero(self._offset.log_zoom, abs(ahead.log_zoom - here.log_zoom) / 0.1, step_s),
@@ -204,12 +205,12 @@ class Playhead(Generic[Payload]):
         )
 
     def _absorb(self, shown: Pose) -> None:
-        """Keep the pose on screen although the path under it changed from ``shown``."""
+        """Keep the pose on screen when the path changes from ``shown``."""
         if not self._offline:
             self._offset = _sum(self._offset, _difference(shown, self._path(self._camera_s)))
 
     def _path(self, time_s: float) -> Pose:
-        """The camera path through all shots, linear between them and beyond."""
+        """Return the pose of the camera path at a time, linear between shots and beyond."""
         shots = self._shots
         if len(shots) == 1:
             return advance(shots[0].pose, self._motion, time_s - shots[0].time_s)
@@ -218,12 +219,12 @@ class Playhead(Generic[Payload]):
         return between(a.pose, b.pose, (time_s - a.time_s) / (b.time_s - a.time_s))
 
     def _index(self) -> int:
-        """Which shot is the older neighbour."""
+        """Return the index of the older neighbour."""
         shots = self._shots
         return next((i - 1 for i in range(1, len(shots)) if shots[i].time_s > self._content_s), max(0, len(shots) - 2))
 
     def _forget(self) -> None:
-        """Let go of shots that neither clock needs; the last two stay, for they tell the motion."""
+        """Drop shots that neither clock needs; the last two stay, because they define the motion."""
         oldest_s = min(self._camera_s, self._content_s)
         while len(self._shots) > 2 and self._shots[1].time_s <= oldest_s:
             self._shots.popleft()

@@ -1,11 +1,11 @@
-"""The board of a poll: what there is to choose from, with its votes, drawn into finished frames above the caption.
+"""The poll board: the choices with their votes, drawn into the top left of finished frames.
 
     Vote by number           24 s
     1 red fox███████████████   12
     2 pizza██                   5
     3 castle                    2
 
-It is drawn in the thread that brings the news, once a second; the one that makes frames only lays it over them.
+The thread that brings the votes draws it, once a second; the frame thread only composites it.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from streamer.video.frames.captions import SAFE
 from streamer.video.frames.lettering import Lettering
 
 SIZE = 0.034
-"""Height of the letters' em, as a part of the video's height."""
+"""Em size of the letters, as a fraction of the video's height."""
 WIDTH = 0.42
-"""Of the board, as a part of the video's width; never less than twelve ems."""
+"""Width of the board, as a fraction of the video's width; at least twelve ems."""
 GROUND, GROUND_OPACITY = (12, 11, 16), 0.66
 INK, FAINT = (255, 255, 255), (214, 208, 200)
 BAR, LEADING = (84, 78, 88), (156, 110, 48)
-"""Colours of the bars behind the choices, and of the one in front."""
+"""Colours of the bars: of most choices, and of the leading one."""
 FADE_S = 0.4
 STALL_S = 0.5
-"""Longest step a fade takes from one frame to the next."""
+"""Longest time step of a fade, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Laid:
-    """The board as it is laid over frames."""
+    """The board, ready to be composited over frames."""
 
     ink: np.ndarray
-    """(h, w, 3) uint8 RGB, multiplied by its opacity."""
+    """(h, w, 3) uint8 RGB, premultiplied by its opacity."""
     rest: np.ndarray
-    """(h, w, 3) uint8, how much of the frame is left: 255 minus the opacity."""
+    """(h, w, 3) uint8, how much of the frame remains: 255 minus the opacity."""
 
 
 class PollBoard:
@@ -50,31 +50,31 @@ class PollBoard:
         """Prepare for frames of ``size``, (height, width)."""
         self._height, self._width = size
         self._letters = Lettering(round(self._height * SIZE))
-        self._told: object = None
+        self._drawn_for: object = None
         self._labels: tuple[str, tuple[Image.Image | None, ...]] = ("", ())
-        """Of which poll, and its choices' lines."""
+        """A poll's id, and the rendered lines of its choices."""
         self._laid: _Laid | None = None
-        """Set by one thread, read by the other: always whole."""
+        """Set by one thread and read by the other, always as a whole."""
         self._shown: _Laid | None = None
         self._opacity = 0.0
         self._now_s: float | None = None
 
     def show(self, poll: Poll | None) -> None:
-        """Take the poll as it stands; draws it once a second, however many votes come, and when it ends."""
-        told = None if poll is None else (poll.id, poll.state, round(poll.left_s))
-        if told != self._told:
-            self._told = told
+        """Update the poll; it is redrawn once a second, however many votes come, and when it ends."""
+        wanted = None if poll is None else (poll.id, poll.state, round(poll.left_s))
+        if wanted != self._drawn_for:
+            self._drawn_for = wanted
             self._laid = None if poll is None or poll.state is PollState.CANCELLED else self._make(poll)
 
     def draw(self, image: np.ndarray, now_s: float) -> np.ndarray:
-        """Lay the board over a frame, fading in and out.
+        """Draw the board over a frame, fading in and out.
 
         Args:
             image: (h, w, 3) uint8 RGB; not changed.
-            now_s: the frame's moment.
+            now_s: time of the frame in seconds.
 
         Returns:
-            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself where there is nothing to draw.
+            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself if there is nothing to draw.
         """
         step_s = 0.0 if self._now_s is None else min(max(0.0, now_s - self._now_s), STALL_S)
         self._now_s = now_s

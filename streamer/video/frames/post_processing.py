@@ -1,4 +1,4 @@
-"""What is done to a frame once the dream in it is drawn: flashes held back, captions, a poll, the frame's number."""
+"""Post-processing of frames: flash limiter, captions, poll board, frame counter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from streamer.video.frames.poll_board import PollBoard
 
 
 class FramePostProcessor:
-    """Finishes frames. ``draw`` belongs to one thread, ``show_poll`` to one; ``tune`` may be called from any, one at a time."""
+    """Post-processes frames. ``draw`` and ``show_poll`` belong to one thread each; ``tune`` to any, one at a time."""
 
     def __init__(self, video: VideoConfig) -> None:
-        """Prepare for frames as the settings have them."""
+        """Prepare for frames with these settings."""
         self._size = (video.height, video.width)
         self._limited_before = 0
         self._limiter: FlashLimiter | None = None
@@ -27,14 +27,14 @@ class FramePostProcessor:
 
     @property
     def limited(self) -> int:
-        """Frames that were changed so far, lest they flash."""
+        """Number of frames that the flash limiter has changed."""
         limiter = self._limiter
         return self._limited_before + (0 if limiter is None else limiter.limited)
 
     def tune(self, video: VideoConfig) -> None:
-        """Finish otherwise from the next frame on; size and rate stay.
+        """Apply other settings from the next frame on; size and rate stay.
 
-        What takes long, such as opening fonts, is done here, not between two frames.
+        Slow work, such as opening fonts, is done here, not between two frames.
         """
         if video.captions != (self._captioner is not None):
             self._captioner = Captioner(self._size) if video.captions else None
@@ -44,21 +44,21 @@ class FramePostProcessor:
         self._counts = video.frame_counter
 
     def show_poll(self, poll: Poll | None) -> None:
-        """Draw this poll, as it stands, from the next frame on; None for none."""
+        """Draw this poll from the next frame on; None for none."""
         self._board.show(poll)
 
     def draw(self, image: np.ndarray, scene: Scene | None, now_s: float, number: int, *, captions: bool = True) -> np.ndarray:
-        """Finish a frame.
+        """Post-process a frame.
 
         Args:
-            image: (h, w, 3) uint8 RGB; must not be written to before the next call.
-            scene: what it shows.
-            now_s: its moment.
-            number: which frame of the video it is.
-            captions: whether there is anything that a caption could name.
+            image: (h, w, 3) uint8 RGB; do not write to it before the next call.
+            scene: the scene it shows.
+            now_s: its time in seconds.
+            number: its frame number.
+            captions: whether captions and the poll may be drawn.
 
         Returns:
-            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself where there is nothing to do.
+            (h, w, 3) uint8 RGB: a new picture, or ``image`` itself if there is nothing to do.
         """
         limiter, captioner = self._limiter, self._captioner
         if limiter is not None:
@@ -67,6 +67,6 @@ class FramePostProcessor:
             image = captioner.draw(image, scene, now_s)
             image = self._board.draw(image, now_s)
         if self._counts:
-            image = image.copy()  # the limiter goes back to the one before
+            image = image.copy()  # the limiter keeps the previous picture
             counter.draw(image, number)
         return image

@@ -1,8 +1,8 @@
-"""What two sparse keyframes tell about the time between them, once the exact zoom is taken out.
+"""Compares two sparse keyframes, with the exact zoom removed, to improve the frames between them.
 
-The dream mostly grows in place, so a plain blend is right for most of it. Three things make it better: following what moves,
-where following it makes the two agree better than leaving it; taking the sharper of the two where they agree anyway; and making
-up for the contrast that details lose when two that differ are averaged. All are maps, computed once for a pair.
+The dream mostly grows in place, so a plain blend is right for most of it. Three maps, computed once per pair, improve it: the
+motion to follow, where that makes the two agree better; the sharper keyframe, where they agree anyway; and a gain for the
+contrast that details lose when two different pictures are averaged.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from streamer.optical_flow import grid
 from streamer.zoom import between, sampling_matrix
 
 COMPARE_WIDTH = 480
-"""Width at which the two are compared, pixels."""
+"""Width at which the two are compared, in pixels."""
 FLOW_SCALE = 0.5
-"""Size at which the flow is sought, of the compared size; finer finds no more, at four times the cost."""
+"""Scale of the flow relative to the compared size; a finer flow finds no more, at four times the cost."""
 LEAST_SIDE_PX = 24
-"""Pictures smaller than this at the flow's size are not compared."""
+"""Least shorter side at the flow's size; smaller pictures are not compared."""
 CONSISTENT_PX = 3.0
-"""Round trip forward and backward that halves the trust in a flow vector, in compared pixels."""
+"""Error of the forward-backward round trip at which a flow vector's trust has fallen to 1/e, in compared pixels."""
 SMOOTH_PX = 6.0
-"""Reach over which trusted vectors fill in for the others."""
+"""Sigma over which trusted vectors replace the others, in compared pixels."""
 BELIEF = 2.0
 DOUBT = 0.15
-"""The flow is followed by BELIEF times the share of the mismatch that it removes, less DOUBT."""
+"""Weight of the flow: BELIEF times (the share of the mismatch that it removes minus DOUBT)."""
 MISMATCH_FLOOR = 1.0
-"""Mean squared difference, in levels, that counts as none."""
+"""Mean squared difference that counts as noise, in squared levels."""
 AGREE_RMS = (0.6, 1.2)
-"""Smoothed difference, in levels: at the first the two show the same thing, at the second they do not."""
+"""Smoothed difference, in levels, up to which the two show the same thing, and from which on they do not."""
 DETAIL_PX = 1.6
-"""Below this wavelength (as a Gaussian's sigma) is detail, in compared pixels."""
+"""Sigma of the Gaussian that separates detail, in compared pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Residual:
-    """Maps over the picture at the pose half way between two keyframes; (h, w, …) float32, h and w as the flow's size."""
+    """Maps at the pose half way between two keyframes, (h, w, …) float32 at the flow's size."""
 
     pose: Pose
     flow: np.ndarray
-    """(h, w, 4): motion (x, y) from the older to the newer, and back, in the map's pixels; 0 where not to be followed."""
+    """(h, w, 4): motion (x, y) from the older to the newer, and back, in the map's pixels; 0 where it is not followed."""
     look: np.ndarray
-    """(h, w, 4): how much the two show the same thing, 0..1; the energy of detail in the older, in the newer, and in common."""
+    """(h, w, 4): how much the two show the same thing, 0..1; energy of detail in the older, in the newer, and in common."""
     moves: bool
     """Whether there is any flow to follow."""
 
@@ -56,10 +56,10 @@ class Residual:
 
 
 def compare(older: np.ndarray, older_pose: Pose, newer: np.ndarray, newer_pose: Pose) -> Residual | None:
-    """Compare two keyframes; None if they are too small for it.
+    """Compare two keyframes; return None if they are too small.
 
     Args:
-        older: (H, W, 3) uint8 RGB; ``newer`` likewise, of any size.
+        older, newer: (H, W, 3) uint8 RGB, each of any size.
     """
     width = min(COMPARE_WIDTH, older.shape[1], newer.shape[1])
     size = (round(width * older.shape[0] / older.shape[1]), width)
@@ -75,7 +75,7 @@ def compare(older: np.ndarray, older_pose: Pose, newer: np.ndarray, newer_pose: 
 
 
 def _grey(image: np.ndarray, source: Pose, target: Pose, size: tuple[int, int]) -> np.ndarray:
-    """The picture as seen from ``target``, (h, w) float32."""
+    """Return the grey picture as seen from ``target``, (h, w) float32."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if image.shape[1] > 1.5 * size[1]:
         reduced = (size[1], max(1, round(image.shape[0] * size[1] / image.shape[1])))
@@ -96,11 +96,11 @@ def _shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Flow there and back, (h, w, 4) float32, smoothed from where the two are consistent."""
+    """Return forward and backward flow, (h, w, 4) float32, smoothed from where the two are consistent."""
     a, b = first.astype(np.uint8), second.astype(np.uint8)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    there, back = search.calc(a, b, None), search.calc(b, a, None)  # type: ignore[call-overload]
-    return np.concatenate([_trusted(there, back), _trusted(back, there)], axis=2)
+    forward, backward = search.calc(a, b, None), search.calc(b, a, None)  # type: ignore[call-overload]
+    return np.concatenate([_trusted(forward, backward), _trusted(backward, forward)], axis=2)
 
 
 def _trusted(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ def _trusted(flow: np.ndarray, opposite: np.ndarray) -> np.ndarray:
 
 
 def _gain(first: np.ndarray, second: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """How much of the flow to follow at each place, 0..1: by how much better the two agree half way along it."""
+    """Return the weight of the flow at each point, 0..1: how much better the two agree half way along it."""
     places = grid(first.shape)
     moved = [
         read_at(image, places - 0.5 * flow[..., part], cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
@@ -140,6 +140,6 @@ def _look(first: np.ndarray, second: np.ndarray, size: tuple[int, int], covered:
 
 
 def read_at(image: np.ndarray, places: np.ndarray, sampling: int, border: int) -> np.ndarray:
-    """The image at ``places``, (h, w, 2) float32 of (x, y)."""
+    """Sample the image at ``places``, (h, w, 2) float32 of (x, y)."""
     read: np.ndarray = cv2.remap(image, places, None, sampling, borderMode=border)  # type: ignore[call-overload]
     return read

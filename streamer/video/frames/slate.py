@@ -1,6 +1,6 @@
-"""What is shown when the dream is gone for long: its last picture, dimmed, with a line that it is being repaired.
+"""The slate: the last picture, dimmed, with a line of text, shown when no keyframes have come for long.
 
-Until then the picture zooms on, as it does between keyframes; after a minute of that there is little left of it to see.
+Until then the picture zooms on, as it does between keyframes; after a minute of that, little of it is left.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from streamer.config import VideoConfig
 from streamer.video.frames.lettering import Lettering
 
 FADE_S = 2.0
-"""Seconds over which it comes, and goes once there is a keyframe."""
+"""Seconds over which it fades in, and out once there is a keyframe."""
 DIMMED = 0.35
-"""What is left of the picture's light."""
+"""Brightness of the dimmed picture, as a factor."""
 INTERVALS = 4.0
-"""Of keyframes, that are waited for at least: on a slow machine they may be far apart…"""
+"""Number of keyframe intervals to wait at least, because on a slow machine they may be long…"""
 INTERVAL_MOST_S = 60.0
-"""…but not so far."""
+"""…up to this many seconds each."""
 STALL_S = 1.5
-"""Longest step from one frame to the next that counts: a program that was stopped for an hour has not waited. More than
-there is while nobody watches."""
+"""Longest time step that counts, in seconds, so that a program stopped for an hour has not waited. It is longer than the steps
+while nobody watches."""
 SAFE = 0.05
-"""Part of the width at each side that stays free of letters."""
+"""Fraction of the width at each side that stays free of letters."""
 SIZES = (0.055, 0.045, 0.036, 0.028)
-"""Height of the letters' em, as parts of the video's height: the largest at which the line fits."""
+"""Em sizes of the letters, as fractions of the video's height; the largest that fits is used."""
 COLOUR = (255, 255, 255)
 
 
 class Slate:
-    """Lays the slate over frames. ``keyframe`` and ``tune`` may be called from any thread; the rest belongs to one."""
+    """Draws the slate over frames. ``keyframe`` and ``tune`` may be called from any thread; the rest belongs to one."""
 
     def __init__(self, video: VideoConfig) -> None:
-        """Prepare for frames as the settings have them."""
+        """Prepare for frames with these settings."""
         self._size = (video.height, video.width)
         self._keyframes = self._seen = 0
         self._waited_s = self._opacity = 0.0
-        self._intervals: deque[float] = deque(maxlen=2)  # the shorter counts: the longer may be the time it was gone
+        self._intervals: deque[float] = deque(maxlen=2)  # the shorter counts: the longer may be the outage
         self._now_s: float | None = None
         self._last: np.ndarray | None = None
         self._made: tuple[str, np.ndarray] | None = None
@@ -49,23 +49,23 @@ class Slate:
 
     @property
     def shown(self) -> bool:
-        """Whether viewers see it, or what is left of it."""
+        """Whether the slate is visible, even faintly."""
         return self._opacity > 0.0
 
     def tune(self, video: VideoConfig) -> None:
-        """Go by other settings from the next frame on."""
+        """Apply other settings from the next frame on."""
         self._text, self._after_s = video.slate_text, video.slate_s
 
     def keyframe(self) -> None:
-        """The dream goes on."""
+        """Note that a keyframe has come."""
         self._keyframes += 1
 
     def draw(self, image: np.ndarray, now_s: float) -> np.ndarray:
-        """Lay it over a frame of the dream, as far as it is there.
+        """Draw it over a frame of the dream, with its current opacity.
 
         Args:
-            image: (h, w, 3) uint8 RGB; not changed, and nobody else may change it.
-            now_s: the frame's moment.
+            image: (h, w, 3) uint8 RGB; not changed, and the caller does not change it later.
+            now_s: time of the frame in seconds.
 
         Returns:
             (h, w, 3) uint8 RGB; ``image`` itself while all is well.
@@ -89,7 +89,7 @@ class Slate:
         slate = self._slate(image if self._last is None else self._last)
         if self._opacity == 1.0:
             return slate
-        share = self._opacity * self._opacity * (3 - 2 * self._opacity)  # it neither starts nor ends with a jerk
+        share = self._opacity * self._opacity * (3 - 2 * self._opacity)  # ease in and out
         return cv2.addWeighted(image, 1 - share, slate, share, 0)
 
     def _slate(self, last: np.ndarray) -> np.ndarray:
@@ -99,13 +99,13 @@ class Slate:
 
 
 def _laid(image: np.ndarray, text: str) -> np.ndarray:
-    """A picture with a line in its middle; a new one, or the same if there is nothing of it that could be shown."""
+    """Return a new picture with a centred line of text; the same picture if none of the text can be shown."""
     height, width = image.shape[:2]
     room = max(1, round(width * (1 - 2 * SAFE)))
     lines = (Lettering(round(height * size)).line(text, 100 * width, COLOUR) for size in SIZES)
     line = next((each for each in lines if each is None or each.width <= room), None)
     if line is None:
-        line = Lettering(round(height * SIZES[-1])).line(text, room, COLOUR)  # cut, it ends in an ellipsis
+        line = Lettering(round(height * SIZES[-1])).line(text, room, COLOUR)  # cut, with an ellipsis
     if line is None:
         return image
     picture = Image.fromarray(image)

@@ -1,4 +1,4 @@
-"""What is shown before the first keyframe: slowly drifting clouds, so that the video starts at once."""
+"""The splash before the first keyframe: slowly drifting clouds, so that the video starts immediately."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from streamer.video.frames.captions import Captioner
 from streamer.zoom import sampling_matrix
 
 STARTING = Scene(-1, (Region(Target("", "the dream is starting…"), (0.0, 0.0, 1.0, 1.0)),))
-"""What the caption says meanwhile."""
+"""The scene whose title is the caption meanwhile."""
 PUFFS = (3, 6, 12, 24)
-"""Clouds across the picture, at several sizes; each size half as strong as the one before."""
+"""Number of clouds across the picture, at several sizes; each is half as strong as the size before."""
 SWAY_S, SWAY_OCTAVES, SWAY_RADIANS = 9.0, 0.12, 0.03
 DARK, LIGHT = np.array((22.0, 26.0, 44.0)), np.array((122.0, 108.0, 128.0))
-"""The clouds' colours, dim enough for the words before them."""
+"""Colours of the clouds, dim enough for the caption over them."""
 
 
 class Splash:
-    """Makes holding pictures. Belongs to one thread."""
+    """Makes the frames of the splash. Belongs to one thread."""
 
     def __init__(self, size: tuple[int, int], seed: int = 0) -> None:
         """Prepare for frames of ``size``, (height, width)."""
@@ -31,7 +31,7 @@ class Splash:
         self._captioner = Captioner(size)
 
     def draw(self, now_s: float) -> np.ndarray:
-        """(h, w, 3) uint8 RGB, for a moment in seconds; a new picture."""
+        """Return a new (h, w, 3) uint8 RGB picture for a time in seconds."""
         phase = now_s * 2 * math.pi / SWAY_S
         pose = Pose(SWAY_OCTAVES * (1.5 + math.sin(phase)), SWAY_RADIANS * math.sin(phase / 2))
         matrix = sampling_matrix(Pose(), pose, self._size, self._size)

@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again."""
+"""How long to wait before retrying something that failed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import random
 from collections.abc import Callable
 
 FIRST_S = 1.0
-"""Pause after the first failure."""
+"""Seconds to wait after the first failure."""
 FACTOR = 1.5
-"""What each further failure multiplies it with; OBS's."""
+"""Each further failure multiplies the pause by this; OBS uses the same."""
 MOST_S = 30.0
-"""Longest pause: tries go on for ever."""
+"""Longest pause, in seconds; there is no limit to the number of tries."""
 JITTER = 0.25
-"""Largest part of a pause that chance takes away, so that a server that comes back is not met by everybody at once."""
+"""Largest part of a pause that is cut at random, so that not all clients reconnect to a server at the same moment."""
 FORGIVEN_S = 30.0
-"""What worked for so long begins with the first pause again."""
+"""Seconds of success after which pauses start from the first again."""
 
 
 class BackOff:
@@ -28,16 +28,16 @@ class BackOff:
         most_s: float = MOST_S,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Begin with ``first_s``; ``chance`` gives numbers from 0 to below 1."""
+        """Begin with ``first_s``; ``chance`` returns random numbers from 0 to below 1."""
         self._first_s, self._factor, self._most_s = first_s, factor, most_s
         self._chance = chance
         self._failures = 0
 
     def pause_s(self, worked_s: float = 0.0) -> float:
-        """Seconds to wait after a failure before which it had worked for ``worked_s``."""
+        """Return the seconds to wait after a failure that came after ``worked_s`` seconds of success."""
         if worked_s >= FORGIVEN_S:
             self._failures = 0
-        # The exponent is bounded, for floats are: after days of failures it would be too large for them.
+        # The exponent is bounded: after days of failures the power would overflow a float.
         pause_s = min(self._most_s, self._first_s * self._factor ** min(self._failures, 64))
         self._failures += 1
         return pause_s * (1 - JITTER * self._chance())

@@ -1,4 +1,4 @@
-"""A container that encoded pictures and sound are put into as they come off the wire."""
+"""Muxes encoded pictures and sound into a container."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from av.stream import Stream
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 
 WAIT_FOR_OTHER_US = 1_000_000
-"""How long pictures wait for sound that does not come, in microseconds; FFmpeg's own 10 s would be lost in a crash."""
+"""How long pictures wait for missing sound, in microseconds. FFmpeg's default of 10 s would be lost in a crash."""
 
 
 class ByteWriter(Protocol):
-    """Where the container's bytes go; with ``seek`` and ``tell`` besides, the container may go back to fill in its length."""
+    """Takes the container's bytes. If it also has ``seek`` and ``tell``, the container may go back to fill in its length."""
 
     def write(self, data: bytes, /) -> int:
-        """Take some bytes, all of them; raises OSError."""
+        """Write all of the bytes; raises OSError."""
 
 
 class Container:
-    """Puts H.264 and AAC into a container of any format that FFmpeg has; belongs to one thread.
+    """Muxes H.264 and AAC into any of FFmpeg's container formats; belongs to one thread.
 
-    The bytes go to a Python object and not to a file that FFmpeg opens, which buys three things: no call here holds the
-    interpreter while a disk is slow, what cannot be written raises at once (FFmpeg's HLS writer goes on regardless), and the
-    object knows what was written.
+    The bytes go to a Python object, not to a file that FFmpeg opens. This has three advantages: a slow disk does not block the
+    interpreter, write errors raise immediately (FFmpeg's HLS writer ignores them), and the object knows what was written.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class Container:
         """Prepare; the header is written with the first picture.
 
         Args:
-            start: The time, in 1/90000 s, that becomes 0; None keeps the times as they come.
+            start: The time, in 1/90000 s, that becomes 0; None keeps the times.
         """
         self._video_start = start or 0
         self._audio_start = self._video_start * info.audio_rate // VIDEO_RATE
@@ -52,11 +51,11 @@ class Container:
         self._video = self._container.add_mux_stream("h264", rate=info.fps, width=info.width, height=info.height)
         self._audio: Stream | None = None
         if info.audio_rate:
-            # An encoder that never encodes: PyAV has no other way to set up raw AAC.
+            # An encoder that never encodes; PyAV has no other way to set up raw AAC.
             self._audio = self._container.add_stream("aac", rate=info.audio_rate, bit_rate=info.audio_bitrate_kbps * 1000)
 
     def mux(self, media: Media) -> None:
-        """Add a picture, or sound if the container has any; raises OSError."""
+        """Add a picture, or sound if the container has sound; raises OSError."""
         stream = self._audio if media.audio else self._video
         if stream is None:
             return
@@ -77,7 +76,7 @@ class Container:
 
 @contextlib.contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Everything that FFmpeg finds wrong as an OSError, which only some of its errors are."""
+    """Turn every FFmpeg error into an OSError; only some of them are one."""
     try:
         yield
     except av.FFmpegError as error:

@@ -1,4 +1,4 @@
-"""Pieces of the kinds ``packets`` and ``packets+audio`` taken apart again, for sinks that begin files at pictures."""
+"""Splits pieces of the kinds ``packets`` and ``packets+audio`` into pictures, for sinks that start files at pictures."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ class PictureWithSound:
     info: MediaInfo
     video: Media
     before: list[Media] = field(default_factory=list)
-    """Sound that begins before the picture, and so belongs to the file before if one begins here."""
+    """Sound that begins before the picture; it belongs to the previous file if a new one starts here."""
     after: list[Media] = field(default_factory=list)
     """Sound that begins with the picture or later."""
 
     @property
     def end(self) -> int:
-        """When the next should be shown, in 1/90000 s."""
+        """End of the picture, in 1/90000 s."""
         return self.video.pts + self.video.duration
 
 
 class PacketDemuxer:
-    """Reads pieces in order."""
+    """Demuxes pieces, in order."""
 
     def __init__(self) -> None:
         self._unpacker = PacketUnpacker()
         self._info: MediaInfo | None = None
 
     def feed(self, piece: bytes) -> list[PictureWithSound]:
-        """Take a piece and return the pictures in it, as a rule one.
+        """Take a piece and return the pictures in it, usually one.
 
         Raises:
-            SinkError: there is a picture and nothing that says what it is.
+            SinkError: a picture comes before any info about it.
         """
         found: list[PictureWithSound] = []
         for media in self._unpacker.feed(piece):
             if isinstance(media, MediaInfo):
                 self._info = media
             elif self._info is None:
-                raise SinkError("the encoder sent a picture without saying what it is")
+                raise SinkError("the encoder sent a picture without its info")
             elif not media.audio:
                 found.append(PictureWithSound(self._info, media))
             elif found:

@@ -1,7 +1,7 @@
-"""Why a connection failed, in words for the operator: read from what FFmpeg logged on the way.
+"""Explains to the operator why a connection failed, from FFmpeg's debug log.
 
-Its errors tell little ("Input/output error" for a wrong key and for an unknown name alike), its debug log how far it came.
-Pure, and without the address: the log's own words, which may hold the key, are given on only where that cannot be.
+FFmpeg's errors say little ("Input/output error" for a wrong key and for an unknown host alike); its debug log shows how far it
+got. Pure, and without the address: the log's text may contain the key, so only parts that cannot contain it are passed on.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import re
 from collections.abc import Sequence
 
 KEY_S = 5.0
-"""A server that hangs up so soon after it was given the key most likely refuses it: some look at it after their answer."""
+"""Seconds within which hanging up most likely means that the server refuses the key: some check it after their answer."""
 _RTMP_VERSION = 3
 _ASK = "is the key right, and does nobody else stream with it?"
 _NO_NAME = re.compile(r"(?:Failed to resolve hostname|getaddrinfo\() ?(?P<name>[^\s:,)]+)(?:, [^)]*)?\)?: (?P<why>.+)")
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN, errno.ENOTCONN, errno.EIO)
 
 Line = tuple[str, str]
-"""Which part of FFmpeg logged, and what."""
+"""The part of FFmpeg that logged, and its message."""
 
 
 def why_not_connected(lines: Sequence[Line], error: OSError, where: str) -> str:
-    """One line about a connection that did not come about.
+    """Explain in one line why a connection failed.
 
     Args:
-        lines: What FFmpeg logged while it tried, at debug level.
-        error: How the try ended.
+        lines: What FFmpeg logged during the attempt, at debug level.
+        error: The error of the attempt.
         where: Host and port, for the text.
     """
     texts = [text.strip() for _, text in lines]
@@ -62,7 +62,7 @@ def why_not_connected(lines: Sequence[Line], error: OSError, where: str) -> str:
 
 
 def why_lost(error: OSError, lived_s: float, where: str, *, keyed: bool) -> str:
-    """One line about a connection that ended ``lived_s`` after it had come about; ``keyed``: it began with a key."""
+    """Explain in one line why a connection ended after ``lived_s`` seconds; ``keyed``: it used a stream key."""
     if error.errno == errno.ETIMEDOUT:
         return f"{where} stopped taking data"
     if error.errno in _GONE or isinstance(error, EOFError):
@@ -87,5 +87,5 @@ def _tls(lines: Sequence[Line]) -> str:
 
 
 def _plain(error: OSError) -> str:
-    """What the system says; never the exception's own text, which holds the address."""
+    """Return the system's message; never the exception's own text, which contains the address."""
     return os.strerror(error.errno) if error.errno is not None and 0 < error.errno < 4096 else "it ended unexpectedly"

@@ -1,4 +1,4 @@
-"""Records the stream to files: fragmented MP4 or Matroska, in pieces if so wished, while the disk has room."""
+"""Records the stream to files, fragmented MP4 or Matroska, optionally split, while the disk has space."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from streamer.config import FileOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE
 from streamer.video.sinks.backoff import BackOff
 from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
@@ -20,14 +21,14 @@ from streamer.video.sinks.sink import Sink, SinkStatus, Subscribe
 log = logging.getLogger(__name__)
 
 MARGIN_S = 10.0
-"""Seconds of recording that must fit above the minimum before it goes on after the disk was full."""
+"""Seconds of recording that must fit above the minimum before it resumes after the disk was full."""
 
 
 class FileSink(Sink):
     """Records pieces of the kinds ``packets`` and ``packets+audio``.
 
-    A new file begins when it is started, after a failure, when the encoder changed, and, if so wished, every ``split_s``
-    seconds; always at a video keyframe, and without a picture or sound lost between two.
+    A new file starts with the sink, after a failure, when the encoder changes, and every ``split_s`` seconds if set; always at
+    a video keyframe, and without losing a picture or sound in between.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class FileSink(Sink):
         back_off: BackOff | None = None,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
-        """Prepare to record where ``output`` says; ``bitrate_kbps`` tells how long the disk's room lasts."""
+        """Prepare to record to ``output.path``; ``bitrate_kbps`` determines how long the disk's space lasts."""
         super().__init__(name, subscribe, kind="file", back_off=back_off)
         self._files = RecordingFiles(output.path, output.keep)
         self._split = round((output.split_s or LONGEST_S.get(output.path.suffix.lower(), 0.0)) * VIDEO_RATE)
@@ -53,12 +54,18 @@ class FileSink(Sink):
         self.current: Path | None = None
         """The file being written, or written last."""
 
+    @classmethod
+    def from_settings(cls, name: str, output: FileOutput, encoders: Encoders) -> FileSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        return cls(name, output, spec.bitrate_kbps, encoders.packets(spec, audio=output.audio))
+
     def status(self) -> SinkStatus:
-        """As ``Sink`` has it, with the file."""
+        """Return the status of ``Sink``, with the file."""
         return replace(super().status(), file=self.current)
 
     def open(self) -> None:
-        """Make the folder; the file waits for its first picture."""
+        """Create the folder; the file waits for its first picture."""
         self._guard.check()
         self._files.folder.mkdir(parents=True, exist_ok=True)
         self._demuxer = PacketDemuxer()
@@ -68,7 +75,7 @@ class FileSink(Sink):
         """Write a picture and its sound."""
         try:
             for picture in self._demuxer.feed(piece):
-                self._look_at_disk(picture.video.pts)
+                self._check_disk(picture.video.pts)
                 self._write(picture)
         except OSError as error:
             if is_full(error):
@@ -92,7 +99,7 @@ class FileSink(Sink):
             recording.mux(media)
 
     def _splits(self, recording: Recording, picture: PictureWithSound) -> bool:
-        """Whether a new file begins with this picture."""
+        """Return whether a new file starts with this picture."""
         if not recording.takes(picture):
             return True
         return bool(self._split) and picture.video.key and picture.video.pts - recording.start >= self._split
@@ -105,10 +112,10 @@ class FileSink(Sink):
         log.info("recording to %s", path)
         return self._recording
 
-    def _look_at_disk(self, pts: int) -> None:
-        """Look once a second whether there is room left, and the file still there."""
+    def _check_disk(self, pts: int) -> None:
+        """Check once a second that there is space left and the file still exists."""
         if self._checked is None or not 0 <= pts - self._checked < VIDEO_RATE:
             self._checked = pts
             self._guard.check()
             if self._recording is not None:
-                self._recording.look()
+                self._recording.check_exists()

@@ -1,4 +1,4 @@
-"""Writes the stream as HLS into a folder: a playlist and segments, for any web server to hand out."""
+"""Writes the stream as HLS into a folder: a playlist and segments, for any web server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from streamer.config import HlsOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media
 from streamer.video.sinks.container import Container
 from streamer.video.sinks.demuxer import PacketDemuxer, PictureWithSound
@@ -18,17 +19,17 @@ from streamer.video.sinks.sink import Sink, Subscribe
 
 INDEX = "index.m3u8"
 GRACE_SEGMENTS = 3
-"""Segments kept after they left the playlist, for players that are about to fetch them."""
+"""Number of segments kept after they leave the playlist, for players that are about to fetch them."""
 SEGMENT_OPTIONS = {"mpegts_flags": "initial_discontinuity"}
-"""Each segment counts its packets from 0, and says so."""
+"""Each segment counts its packets from 0, and is marked accordingly."""
 MARGIN_MB = 20
-"""Room that it takes to go on after the disk was full."""
+"""Megabytes of free space required to resume after the disk was full."""
 OURS = re.compile(r"zoomdream-\d+\.ts(\.new)?")
-"""Files in the folder that were written here and may be deleted."""
+"""Names of the files that this sink writes, and may delete."""
 
 
 class _Memory:
-    """Keeps what a container writes."""
+    """Keeps what a container writes in memory."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -62,10 +63,10 @@ class _OpenSegment:
 class HlsSink(Sink):
     """Writes pieces of the kinds ``packets`` and ``packets+audio`` as MPEG-TS segments and a live playlist.
 
-    FFmpeg makes the segments; files and playlist are written here, because its own HLS writer lists segments that a full disk
-    cut short, forgets old ones over a restart, and tells players that the stream has ended when it only failed.
+    FFmpeg makes the segments. Files and playlist are written here, because FFmpeg's HLS writer lists segments that a full disk
+    truncated, leaves old ones behind after a restart, and reports the end of the stream to players when it only failed.
 
-    Every file appears whole or not at all. After a restart the numbers go on, so that players do too.
+    Every file appears complete or not at all. Numbering continues after a restart, so that players continue too.
     """
 
     def __init__(
@@ -76,27 +77,33 @@ class HlsSink(Sink):
         *,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        """Prepare to write into the folder that ``output`` names; it is made when it is missing."""
+        """Prepare to write to ``output.folder``, which is created if it is missing."""
         super().__init__(name, subscribe, kind="hls")
         self._folder = output.folder
         self._window, self._segment_s = output.window, output.segment_s
         self._now = now
         self._guard = DiskGuard(output.folder, 0, MARGIN_MB, "the HLS folder")
         self._segment: _OpenSegment | None = None
-        self._begin_anew("")
+        self._restart("")
+
+    @classmethod
+    def from_settings(cls, name: str, output: HlsOutput, encoders: Encoders) -> HlsSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        return cls(name, output, encoders.packets(spec, audio=output.audio))
 
     def open(self) -> None:
-        """Make the folder, and go on with the numbers of the playlist in it."""
+        """Create the folder, and continue the numbers of the playlist in it."""
         self._guard.check()
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             earlier = (self._folder / INDEX).read_text(errors="replace")
         except FileNotFoundError:
             earlier = ""
-        self._begin_anew(earlier)
+        self._restart(earlier)
 
     def deliver(self, piece: bytes) -> None:
-        """Take a picture and its sound; a segment is written when the next begins."""
+        """Add a picture and its sound; a segment is written when the next one starts."""
         try:
             for picture in self._demuxer.feed(piece):
                 self._take(picture)
@@ -107,12 +114,12 @@ class HlsSink(Sink):
             raise
 
     def finish(self) -> None:
-        """Write what there is of the last segment and tell players that it was the last; nothing after a failure."""
+        """Write the rest of the last segment and mark the playlist as ended; do nothing after a failure."""
         segment, self._segment = self._segment, None
         if segment is not None and not self._gave_up:
             self._publish(segment, segment.end, ended=True)
 
-    def _begin_anew(self, earlier: str) -> None:
+    def _restart(self, earlier: str) -> None:
         self._playlist = Playlist(self._window, self._segment_s, earlier)
         self._demuxer = PacketDemuxer()
         self._segment = None
@@ -134,14 +141,14 @@ class HlsSink(Sink):
             segment.mux(media)
 
     def _begins(self, picture: PictureWithSound) -> tuple[bool, bool]:
-        """Whether a segment begins with this picture, and whether its time or kind does not go on from the one before."""
+        """Return whether a segment starts with this picture, and whether that is a discontinuity."""
         segment = self._segment
         if segment is None or picture.info != segment.info or picture.video.pts < segment.end:
             return True, True
         return picture.video.key and picture.video.pts - segment.start >= self._segment_s * VIDEO_RATE, False
 
     def _publish(self, segment: _OpenSegment, end: int, *, ended: bool = False) -> None:
-        """Write a segment, then the playlist with it, then delete what nobody will fetch any more."""
+        """Write a segment, then the playlist with it, then delete segments that no player needs any more."""
         name = f"zoomdream-{self._playlist.next_number:06}.ts"
         self._replace(name, segment.close())
         length_s = (end - segment.start) / VIDEO_RATE

@@ -1,4 +1,4 @@
-"""Where the network outputs connect to and with which key, and how Twitch wants its video."""
+"""Destinations and keys of the network outputs, and the encoding that Twitch requires."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from streamer.video.encoding.spec import EncodeSpec
 from streamer.video.sinks.secrets import Redactor, StreamKeyError, read_key
 
 TWITCH_SERVER = "rtmp://live.twitch.tv/app"
-"""Twitch's own choice of a server nearby."""
+"""Twitch routes this address to a server nearby."""
 TWITCH_GOP_S = 2.0
 TWITCH_KBPS = ((1280 * 720 * 30, 3000), (1280 * 720 * 60, 4500), (1920 * 1080 * 30, 4500), (1920 * 1080 * 60, 6000))
-"""Twitch's advice: kilobits a second up to so many pixels a second."""
+"""Twitch's recommendation: kilobits per second, up to a number of pixels per second."""
 TWITCH_MOST_KBPS = 6000
 _LEAST_KBPS = 400
 _SMALLER = 0.75
-"""Half the pixels need more than half the bits; an exponent in common use."""
+"""Exponent of bit rate over pixels, a common value: half the pixels need more than half the bits."""
 ANSWER_S = 12
-"""Seconds after which FFmpeg gives a silent server up."""
+"""Seconds after which FFmpeg gives up on a silent server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to connect to, and how."""
+    """Where and how to connect."""
 
     url: str = field(repr=False)
-    """The whole address; may end in a key."""
+    """The full address; may end in a key."""
     where: str
-    """Host and port, for people."""
+    """Host and port, for messages."""
     format: str
     """FFmpeg's name of the container."""
     options: Mapping[str, str]
-    """For container and protocol."""
+    """FFmpeg options for container and protocol."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What must not be told to anyone."""
+    """Text to keep out of logs and messages."""
 
     @property
     def keyed(self) -> bool:
@@ -47,29 +47,29 @@ class Destination:
 
 
 def rtmp_destination(output: RtmpOutput) -> Destination:
-    """Where an ``rtmp`` output goes: its key goes to the end of its address, unless that ends in one already.
+    """Return the destination of an ``rtmp`` output; its key is appended to the address unless that already ends in one.
 
     Raises:
-        StreamKeyError: there is no key, or none that can be used.
+        StreamKeyError: there is no key, or it is unusable.
     """
     named = "key_env" in output.model_fields_set
-    whole = len(urlsplit(output.url).path.strip("/").split("/")) > 1
+    has_key = len(urlsplit(output.url).path.strip("/").split("/")) > 1
     key = None
-    if output.key is not None or output.key_file is not None or named or not whole:
+    if output.key is not None or output.key_file is not None or named or not has_key:
         key = read_key(output.key, output.key_file, output.key_env)
     if key is not None:
         return _pushed(output.url, key)
-    if not whole:
+    if not has_key:
         raise _no_key(output.key_env)
     base, _, key = output.url.rstrip("/").rpartition("/")
     return _pushed(base, key)
 
 
 def twitch_destination(output: TwitchIngestOutput) -> Destination:
-    """Where a ``twitch_ingest`` output goes.
+    """Return the destination of a ``twitch_ingest`` output.
 
     Raises:
-        StreamKeyError: there is no key, or none that can be used.
+        StreamKeyError: there is no key, or it is unusable.
     """
     key = read_key(output.key, output.key_file, output.key_env)
     if key is None:
@@ -80,15 +80,15 @@ def twitch_destination(output: TwitchIngestOutput) -> Destination:
 
 
 def udp_destination(output: MpegtsUdpOutput) -> Destination:
-    """Where an ``mpegts_udp`` output goes; the packets fit into one Ethernet frame each."""
+    """Return the destination of an ``mpegts_udp`` output; each packet fits into one Ethernet frame."""
     parts = urlsplit(output.url)
-    # pat_period: whoever begins to listen waits for the next PAT and PMT.
+    # pat_period: a new listener waits for the next PAT and PMT.
     options = {"flush_packets": "1", "mpegts_flags": "resend_headers", "pat_period": "0.1"}
     return Destination(f"{output.url.rstrip('/')}?pkt_size=1316", f"{_host(parts.hostname)}:{parts.port}", "mpegts", options)
 
 
 def redactor(output: RtmpOutput | TwitchIngestOutput) -> Redactor:
-    """Hides an output's keys as far as they stand in its block."""
+    """Return a redactor for the keys in an output's settings."""
     redact = Redactor(*([output.key] if output.key else []))
     if isinstance(output, RtmpOutput):
         path = urlsplit(output.url).path.strip("/").split("/")
@@ -97,7 +97,7 @@ def redactor(output: RtmpOutput | TwitchIngestOutput) -> Redactor:
 
 
 def twitch_kbps(width: int, height: int, fps: float) -> int:
-    """What Twitch advises for a size and rate; below its smallest, as much less as is usual."""
+    """Return Twitch's recommended bit rate for a size and frame rate, extrapolated below its smallest size."""
     rate = width * height * fps
     smallest, kbps = TWITCH_KBPS[0]
     if rate < smallest:
@@ -106,7 +106,7 @@ def twitch_kbps(width: int, height: int, fps: float) -> int:
 
 
 def twitch_spec(output: TwitchIngestOutput, spec: EncodeSpec) -> EncodeSpec:
-    """How Twitch wants what would otherwise be encoded as ``spec``."""
+    """Return ``spec`` as Twitch requires it: constant bit rate, a keyframe every 2 s."""
     kbps = output.bitrate_kbps if output.bitrate_kbps is not None else twitch_kbps(spec.width, spec.height, spec.fps)
     return replace(spec, bitrate_kbps=kbps, gop_s=TWITCH_GOP_S, cbr=True)
 
@@ -122,7 +122,7 @@ def _pushed(url: str, key: str) -> Destination:
 
 
 def _verified() -> dict[str, str]:
-    """Have FFmpeg check the server's certificate, which it does not by itself, against this machine's list."""
+    """Return options that make FFmpeg check the server's certificate against this machine's list; by default it does not."""
     file = ssl.get_default_verify_paths().cafile
     return {"tls_verify": "1"} | ({"ca_file": file} if file is not None and Path(file).exists() else {})
 

@@ -1,8 +1,8 @@
-"""Sends to a server over the network, by a child process that is killed and started anew whenever nothing moves any more.
+"""Sends to a server over the network through a child process, which is killed and replaced whenever data stops moving.
 
-From the stream's side: pieces come in and never wait. While there is no connection, the pictures since the latest keyframe are
-kept, so that a new connection begins at once and not at the next keyframe. The next child is started while the pause before the
-next try lasts, and has nothing left to do then but to connect.
+Incoming pieces never wait. While there is no connection, the pictures since the latest keyframe are kept, so that a new
+connection starts immediately and not at the next keyframe. The next child starts during the pause before the next try, so that
+it only has to connect.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from streamer.video.sinks.sink import Sink, SinkState, Subscribe
 log = logging.getLogger(__name__)
 
 OPEN_S = 14.0
-"""Seconds in which a connection must come about; FFmpeg gives up a little earlier and can say how far it came."""
+"""Seconds allowed for connecting; FFmpeg gives up a little earlier and can say how far it got."""
 HUNG_S = 5.0
-"""Seconds without a byte moving after which that is told."""
+"""Seconds without a byte moving after which the status says so."""
 STALL_S = 15.0
-"""Seconds without a byte moving after which the connection is given up."""
+"""Seconds without a byte moving after which the connection is closed."""
 LULL_S = 2.0
-"""Seconds without a picture after which the server has all its time anew: what it is not given it cannot take."""
+"""Seconds without a picture after which the server's time limit restarts: it had nothing to take."""
 GOODBYE_S = 1.0
-"""Seconds that a server has to take leave."""
+"""Seconds allowed for closing a connection."""
 WRITE_S = 0.02
-"""Seconds to wait for room in the pipe before looking at everything else again."""
+"""Seconds to wait for space in the pipe before checking everything else again."""
 HELD_BYTES = 32 << 20
-"""Bytes kept for the next connection. When full: all of them are dropped, and keeping begins again at the next keyframe."""
+"""Bytes kept for the next connection. When full: all are dropped, and keeping starts again at the next keyframe."""
 
 
 class Phase(Enum):
-    """What the current child does."""
+    """What the current child process does."""
 
     WAITING = auto()
-    """Nothing yet: it is not time, or there is no picture."""
+    """Nothing yet: the pause is not over, or there is no picture."""
     CONNECTING = auto()
     SENDING = auto()
 
 
 class ConnectionBacklog:
-    """What a new connection begins with: the encoder's info, and the pieces since the latest video keyframe."""
+    """What a new connection starts with: the encoder's info, and the pieces since the latest video keyframe."""
 
     def __init__(self) -> None:
         self.info: MediaInfo | None = None
@@ -55,10 +55,10 @@ class ConnectionBacklog:
         self._bytes = 0
 
     def take(self, piece: bytes, *, keep: bool) -> tuple[bytes, bool]:
-        """Take a piece, and keep it from the latest keyframe on if so wished.
+        """Take a piece; with ``keep``, keep those from the latest keyframe on.
 
         Returns:
-            The piece without infos; whether it begins with a keyframe.
+            The piece without infos; whether it starts with a keyframe.
         """
         items = PacketUnpacker().feed(piece)
         media = [item for item in items if isinstance(item, Media)]
@@ -75,21 +75,21 @@ class ConnectionBacklog:
 
     @property
     def ready(self) -> bool:
-        """Whether a connection can begin."""
+        """Whether there is enough to start a connection."""
         return self.info is not None and bool(self._pieces)
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
-        """What is kept, oldest first."""
+        """The kept pieces, oldest first."""
         return tuple(self._pieces)
 
     def clear(self) -> None:
-        """Keep nothing of it, save the info."""
+        """Drop all pieces; the info stays."""
         self._pieces.clear()
         self._bytes = 0
 
     def keep(self, piece: bytes) -> None:
-        """Keep a piece that follows those that are kept, or one with a keyframe."""
+        """Keep a piece that follows the kept ones, or one with a keyframe."""
         self._pieces.append(piece)
         self._bytes += len(piece)
 
@@ -98,7 +98,7 @@ class NetworkSink(Sink):
     """Takes pieces of the kinds ``packets`` and ``packets+audio``.
 
     Its states: ``connecting`` until it is live for the first time; ``live`` while bytes reach the server; ``retrying``, with
-    the reason, from a failure until it is live again. ``delivered_bytes`` are those that the server's machine confirmed.
+    the reason, from a failure until it is live again. ``delivered_bytes`` counts those that the server's machine acknowledged.
     """
 
     state_when_open = None
@@ -117,9 +117,9 @@ class NetworkSink(Sink):
         """Prepare to send.
 
         Args:
-            find: Gives the destination anew for every try, so that a key that is put right is found; raises StreamKeyError.
-            redact: Hides what is secret; learns the keys that ``find`` finds.
-            reconnect_s: Seconds after which to connect anew, at a keyframe; None: never.
+            find: Returns the destination, called for every try, so that a corrected key is found; raises StreamKeyError.
+            redact: Hides secrets; it learns the keys that ``find`` returns.
+            reconnect_s: Seconds after which to reconnect, at a keyframe; None: never.
         """
         super().__init__(name, subscribe, kind=kind, back_off=back_off)
         self._find = find
@@ -139,31 +139,31 @@ class NetworkSink(Sink):
 
     @property
     def processes(self) -> tuple[int, ...]:
-        """Ids of the child processes that it has at the moment."""
+        """Process ids of its current children."""
         children = (self._child, self._next, *(child for child, _ in self._leaving))
         return tuple(child.pid for child in children if child is not None)
 
     def open(self) -> None:
-        """Nothing to open: the first piece must say what is sent."""
+        """Nothing to open: connecting needs the first piece."""
 
     def deliver(self, piece: bytes) -> None:
-        """Hand a piece on, or keep it for the next connection."""
+        """Send a piece, or keep it for the next connection."""
         info = self._backlog.info
         media, key = self._backlog.take(piece, keep=self._phase is not Phase.SENDING)
         if self._phase is Phase.WAITING:
             return
         if self._backlog.info != info:
-            self._begin_anew(media if key else b"", "the picture's settings have changed")
+            self._reconnect(media if key else b"", "the picture's settings have changed")
         elif key and self._is_due():
-            self._begin_anew(media, "connecting anew, as planned")
+            self._reconnect(media, "reconnecting, as planned")
         elif self._phase is Phase.SENDING:
-            self._hand(media)
+            self._send(media)
 
     def taken(self, piece: bytes) -> None:
-        """Nothing to count yet: the server has not got it."""
+        """Nothing to count yet: the server does not have it."""
 
     def tick(self) -> bool:
-        """Hear the child, decide what comes next; whether the child takes another piece."""
+        """Read the child's reports and act on them; return whether the child takes another piece."""
         now_s = self._clock()
         self._reap(now_s)
         try:
@@ -175,9 +175,9 @@ class NetworkSink(Sink):
         except OSError as error:
             self._lose(f"no process can be started: {error.strerror}")
             return True
-        ended = self._child.ended  # looked at first, for its last report comes before its end
+        ended = self._child.ended  # checked first, because its last report comes before its end
         for report in self._child.reports():
-            self._hear(report, now_s)
+            self._handle_report(report, now_s)
         if ended:
             self._lose(self._reason or self._child.exit_reason())
         elif self._phase is Phase.WAITING:
@@ -185,7 +185,7 @@ class NetworkSink(Sink):
                 self._connect()
         elif self._phase is Phase.CONNECTING:
             if now_s - self._phase_since_s > OPEN_S:
-                self._lose(f"no connection came about within {OPEN_S:.0f} s")
+                self._lose(f"no connection within {OPEN_S:.0f} s")
         else:
             self._watch()
         if self._child is None or self._child.flush(WRITE_S):
@@ -194,7 +194,7 @@ class NetworkSink(Sink):
         return self._phase is not Phase.SENDING
 
     def finish(self) -> None:
-        """Take leave of the server, shortly; afterwards no process is left."""
+        """Close the connection, briefly; afterwards no process is left."""
         end_s = self._clock() + GOODBYE_S
         for child in (self._child, self._next):
             if child is not None:
@@ -227,13 +227,13 @@ class NetworkSink(Sink):
         log.debug("output %s connects to %s", self.name, destination.where)
         self._enter(Phase.CONNECTING)
 
-    def _hear(self, report: dict[str, object], now_s: float) -> None:
+    def _handle_report(self, report: dict[str, object], now_s: float) -> None:
         if report.get("state") == "connected" and self._phase is Phase.CONNECTING:
             self._enter(Phase.SENDING)
             self._confirmed = self._taken = 0
             self._hung_since_s = None
             for piece in self._backlog.pieces:
-                self._hand(piece)
+                self._send(piece)
             self._backlog.clear()
         if "error" in report:
             self._reason = str(report["error"])
@@ -250,7 +250,7 @@ class NetworkSink(Sink):
                 self._live_since_s = now_s
             self._set(SinkState.LIVE)
 
-    def _hand(self, media: bytes) -> None:
+    def _send(self, media: bytes) -> None:
         assert self._child is not None
         now_s = self._clock()
         if self._hung_since_s is None or now_s - self._handed_s > LULL_S:
@@ -261,8 +261,8 @@ class NetworkSink(Sink):
         self._count(1, 0)
 
     def _watch(self) -> None:
-        """Tell when nothing moves, and end it when that lasts."""
-        # The time after the last piece does not count; that in front of a full pipe does.
+        """Report when no data moves, and disconnect when that lasts."""
+        # The time after the last piece does not count; waiting for a full pipe does.
         hung_s = 0.0 if self._hung_since_s is None else self._handed_s - self._hung_since_s
         if hung_s >= STALL_S:
             self._lose(f"the server has taken nothing for {STALL_S:.0f} s")
@@ -274,8 +274,8 @@ class NetworkSink(Sink):
             return False
         return self._clock() - self._phase_since_s >= self._reconnect_s
 
-    def _begin_anew(self, media: bytes, why: str) -> None:
-        """Leave the server in peace and connect again from this keyframe on; two at once it would not take, with one key."""
+    def _reconnect(self, media: bytes, why: str) -> None:
+        """Disconnect, then reconnect from this keyframe on. Servers refuse two connections with one key."""
         log.info("output %s: %s", self.name, why)
         if self._child is not None:
             self._child.close()
@@ -289,7 +289,7 @@ class NetworkSink(Sink):
         self._set(SinkState.CONNECTING, why)
 
     def _lose(self, reason: str) -> None:
-        """End the child and try again after a pause."""
+        """Kill the child and try again after a pause."""
         if self._child is not None:
             self._child.kill()
         self._child = None
@@ -304,7 +304,7 @@ class NetworkSink(Sink):
             self._changed.notify_all()
 
     def _reap(self, now_s: float) -> None:
-        """End those that take leave for too long."""
+        """Kill closing processes that exceed their deadline."""
         for child, end_s in self._leaving:
             if not child.ended:
                 child.flush()

@@ -1,4 +1,4 @@
-"""An HLS playlist of the last segments (RFC 8216), kept so that players go on over a restart."""
+"""An HLS playlist of the last segments (RFC 8216), numbered so that players continue after a restart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from math import floor
 
 VERSION = 6
-"""Of the protocol: the lowest that knows EXT-X-INDEPENDENT-SEGMENTS."""
+"""Protocol version: the lowest with EXT-X-INDEPENDENT-SEGMENTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,19 @@ class Segment:
     began: datetime
     """When its first picture was shown; with a time zone."""
     discontinuity: bool
-    """Whether its times don't go on from the segment before."""
+    """Whether its times do not continue those of the segment before."""
 
 
 class Playlist:
-    """The newest segments in order, and the numbers that never go back."""
+    """The newest segments in order, with numbers that only increase."""
 
     def __init__(self, window: int, target_s: float, earlier: str = "") -> None:
         """Begin without a segment.
 
         Args:
-            window: How many segments it lists.
-            target_s: How long a segment is meant to be.
-            earlier: The text of the playlist whose place it takes; the numbers go on from there.
+            window: Number of segments to list.
+            target_s: Intended length of a segment, in seconds.
+            earlier: Text of the playlist that it replaces; the numbers continue from there.
         """
         self._window = window
         self._target = max(1, _rounded(target_s))
@@ -44,7 +44,7 @@ class Playlist:
 
     @property
     def names(self) -> list[str]:
-        """The files that it lists."""
+        """Names of the listed files."""
         return [segment.name for segment in self._segments]
 
     @property
@@ -53,7 +53,7 @@ class Playlist:
         return self._first + len(self._segments)
 
     def add(self, segment: Segment) -> list[str]:
-        """Add a segment at the end; the names of those that are no longer listed."""
+        """Add a segment at the end; return the names of those that are no longer listed."""
         self._segments.append(segment)
         self._target = max(self._target, _rounded(segment.duration_s))  # RFC 8216, 4.3.3.1; it must not shrink
         gone = []
@@ -65,7 +65,7 @@ class Playlist:
         return gone
 
     def text(self, *, ended: bool = False) -> str:
-        """The playlist as a file; ``ended`` tells players that nothing more will come."""
+        """Return the playlist as text; ``ended`` marks the stream as over."""
         lines = [
             "#EXTM3U",
             f"#EXT-X-VERSION:{VERSION}",

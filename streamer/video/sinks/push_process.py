@@ -1,10 +1,10 @@
-"""One connection to a server, in a process of its own: opening it can take for ever and stop every thread of its process.
+"""One connection to a server, in a process of its own, because opening it can block every thread of a process indefinitely.
 
 The network sink starts it as ``python -m streamer.video.sinks.push_process``, and kills it when it hangs. Standard input: a
-line of JSON that says where to, then what ``streamer.video.encoding.packet_protocol`` packs. Standard output: JSON lines,
+line of JSON with the destination, then frames of ``streamer.video.encoding.packet_protocol``. Standard output: JSON lines,
 ``{"state": "ready"}``, ``{"state": "connected"}``, several times a second ``{"bytes": N, "taken": N}``, and
-``{"error": "…"}`` before it ends for a reason. It ends when its input does, and when its
-parent is gone. Nothing secret is in its arguments or its environment.
+``{"error": "…"}`` before it ends because of an error. It ends with its input and with its parent. Its arguments and
+environment contain nothing secret.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from streamer.video.encoding.packet_protocol import VIDEO_RATE, Media, MediaInfo
 from streamer.video.sinks.diagnosis import why_lost, why_not_connected
 
 REPORT_S = 0.25
-"""Seconds between two reports of how many bytes moved."""
+"""Seconds between two reports of bytes sent."""
 DEAD_S = 30
 """Seconds without a sign of life after which the system ends this process, should nobody else."""
 GOODBYE_S = 3.0
-"""Seconds that a server has to take leave once the input has ended."""
+"""Seconds that closing the connection may take once the input has ended."""
 SEND_BUFFER = (128 << 10, 1 << 20)
-"""Least and most bytes that the system keeps for the server; in between a second of video, so that the picture stays fresh."""
+"""Least and most bytes of the socket's send buffer; in between it holds a second of video, so that the delay stays small."""
 _TCP_ACKED = struct.Struct("=120xQ")
-"""tcpi_bytes_acked in Linux's struct tcp_info: bytes that the server's machine has confirmed."""
+"""tcpi_bytes_acked in Linux's struct tcp_info: bytes that the server's machine has acknowledged."""
 _TCP_WINDOW = struct.Struct("=228xI")
-"""tcpi_snd_wnd: for how many more it has room; from Linux 5.4 on."""
+"""tcpi_snd_wnd: how many more bytes it accepts; since Linux 5.4."""
 _READ_BYTES = 1 << 16
 _NO_PICTURE = b"\0\0\1\x65\x88\x84" + bytes(24)
-"""Begins as a keyframe does; parameter sets are looked at only when a picture follows."""
+"""The beginning of a keyframe: FFmpeg reads parameter sets only if a picture follows."""
 
 
 _IN_OPTION, _IN_TEE = "\\':]", "\\'|"
-"""What must be escaped in the value of an option, and then in the whole."""
+"""Characters to escape in an option's value, and then in the whole address."""
 
 
 def tee_address(url: str, options: dict[str, str]) -> str:
-    """Address for FFmpeg's tee, which, unlike PyAV, hands options on to the protocol."""
+    """Return an address for FFmpeg's tee muxer, which, unlike PyAV, passes options to the protocol."""
     written = ":".join(f"{key}={_escaped(value, _IN_OPTION)}" for key, value in options.items())
     return _escaped(f"[{written}]{url}", _IN_TEE)
 
@@ -66,14 +66,14 @@ class Connection:
     """An open container on a server."""
 
     def __init__(self, order: dict[str, Any], info: MediaInfo) -> None:
-        """Connect and send the header; blocks, holding every thread of this process.
+        """Connect and send the header; blocks every thread of this process.
 
         Args:
             order: ``url``; ``format``; ``options`` of container and protocol; ``where``: host and port; ``keyed``: whether the
                 address ends in a key.
 
         Raises:
-            ConnectionError: it did not come about; the text says why and holds no key.
+            ConnectionError: the connection failed; the text says why and contains no key.
         """
         self._info, self._where, self._keyed = info, str(order["where"]), bool(order["keyed"])
         if order["format"] == "flv":
@@ -81,7 +81,7 @@ class Connection:
         else:
             address, name, options = order["url"], order["format"], order["options"]
         before = _sockets()
-        # Silent before this, and silent after it: what FFmpeg logs holds the key.
+        # FFmpeg logs nothing before and after this, because its log contains the key.
         av.logging.set_level(av.logging.DEBUG)
         with av.logging.Capture() as lines:
             try:
@@ -90,8 +90,8 @@ class Connection:
                 self._audio = self._container.add_stream("aac", info.audio_rate, layout="stereo") if info.audio_rate else None
                 self._container.start_encoding()
             except (av.FFmpegError, OSError) as error:
-                told = [(part, text) for _, part, text in lines]
-                raise ConnectionError(why_not_connected(told, _os_error(error), self._where)) from None
+                logged = [(part, text) for _, part, text in lines]
+                raise ConnectionError(why_not_connected(logged, _os_error(error), self._where)) from None
             finally:
                 av.logging.set_level(None)
         self._started_s = time.monotonic()
@@ -104,16 +104,16 @@ class Connection:
         self._before = self._tcp()
 
     def _add_video(self, info: MediaInfo) -> av.VideoStream:
-        """A stream whose header holds the parameter sets; PyAV takes them from a stream that was read, and nowhere else."""
+        """Add a stream with the parameter sets in its header; PyAV takes them only from a stream that it has read."""
         data = io.BytesIO(info.extradata + _NO_PICTURE)
         with av.open(data, "r", format="h264", options={"framerate": str(info.fps)}) as read:
             return self._container.add_stream_from_template(read.streams.video[0], opaque=True)
 
     def send(self, media: Media) -> None:
-        """Send a picture or sound; what comes before the first keyframe is left out, and time counts from there.
+        """Send a picture or sound. Everything before the first keyframe is skipped, and time counts from there.
 
         Raises:
-            ConnectionError: the connection is lost; the text says why and holds no key.
+            ConnectionError: the connection is lost; the text says why and contains no key.
         """
         if self._base is None:
             if media.audio or not media.key:
@@ -139,10 +139,10 @@ class Connection:
         self._muxed += len(media.data)
 
     def moved(self) -> tuple[int, int]:
-        """Bytes that the server's machine has confirmed since it was connected, and up to where the server has taken them.
+        """Return the bytes that the server's machine has acknowledged, and the position up to which the server accepts data.
 
-        The second is the upper end of TCP's window: while a server does not read, its machine may still confirm what it has
-        room for, but makes no more room. Where nobody can tell, both are the bytes sent.
+        The second is the upper end of TCP's window: while a server does not read, its machine still acknowledges what fits its
+        buffer, but the window stops moving. If the system does not report these, both are the bytes sent.
         """
         now = self._tcp()
         if now is None or self._before is None:
@@ -150,12 +150,12 @@ class Connection:
         return now[0] - self._before[0], now[1] - self._before[0]
 
     def close(self) -> None:
-        """Take leave; may block."""
+        """Close the connection; may block."""
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
 
     def _tcp(self) -> tuple[int, int] | None:
-        """Bytes confirmed, and the upper end of the window, of the TCP connection if there is one."""
+        """Return bytes acknowledged and the upper end of the window; None without a TCP connection."""
         if sys.platform == "linux":
             for number in self._sockets:
                 with contextlib.suppress(OSError, struct.error), _borrowed(number) as connection:
@@ -168,7 +168,7 @@ class Connection:
 
 
 def _os_error(error: av.FFmpegError | OSError) -> OSError:
-    """As an error of the system, without the address that PyAV puts into the text."""
+    """Return an error as an OSError, without the address that PyAV puts into the text."""
     if isinstance(error, EOFError):
         return ConnectionResetError(errno.ECONNRESET, "the server hung up")
     if isinstance(error, OSError):
@@ -177,7 +177,7 @@ def _os_error(error: av.FFmpegError | OSError) -> OSError:
 
 
 def _sockets() -> set[int]:
-    """All open sockets of this process."""
+    """Return all open sockets of this process."""
     found = set()
     for number in range(3, 256):
         with contextlib.suppress(OSError):
@@ -188,7 +188,7 @@ def _sockets() -> set[int]:
 
 @contextlib.contextmanager
 def _borrowed(number: int) -> Any:
-    """A socket that FFmpeg owns, for a moment."""
+    """Wrap a socket that FFmpeg owns, for the time of the block."""
     connection = socket.socket(fileno=number)
     try:
         yield connection
@@ -205,7 +205,7 @@ def _tune(number: int, bytes_per_s: int) -> None:
 
 
 class Reports:
-    """Tells the parent how it goes, several times a second; ends the process when nobody listens any more."""
+    """Reports progress to the parent several times a second; ends the process when the parent stops listening."""
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
@@ -216,7 +216,7 @@ class Reports:
         self._thread.start()
 
     def tell(self, **what: object) -> None:
-        """Write one line, whole."""
+        """Write one line in one call."""
         try:
             os.write(1, json.dumps(what).encode() + b"\n")
         except OSError:
@@ -226,7 +226,7 @@ class Reports:
         leaving_s = 0.0
         poll = select.poll() if hasattr(select, "poll") else None
         if poll is not None:
-            poll.register(0, 0)  # hanging up is told whatever is asked for
+            poll.register(0, 0)  # POLLHUP is always reported
         while True:
             if hasattr(signal, "alarm"):
                 signal.alarm(DEAD_S)
@@ -237,7 +237,7 @@ class Reports:
                 time.sleep(REPORT_S)
             elif not poll.poll(REPORT_S * 1000):
                 continue
-            else:  # the input has ended; a main thread that waits for the server does not notice
+            else:  # the input has ended; the main thread does not notice while it waits for the server
                 time.sleep(REPORT_S)
                 leaving_s += REPORT_S
                 if leaving_s >= GOODBYE_S:
@@ -245,7 +245,7 @@ class Reports:
 
 
 def end_with_parent() -> None:
-    """Have Linux end this process when its parent dies, also while FFmpeg holds all its threads."""
+    """Make Linux end this process when its parent dies, even while FFmpeg blocks all its threads."""
     if sys.platform == "linux":
         import ctypes
 
@@ -257,7 +257,7 @@ def end_with_parent() -> None:
 
 
 def push(reports: Reports) -> str:
-    """Read the order, connect, send what comes until the input ends; returns why it failed, or nothing."""
+    """Read the order, connect, and send until the input ends; return why it failed, or an empty text."""
     unpacker = PacketUnpacker()
     head = b""
     while b"\n" not in head:
@@ -290,7 +290,7 @@ def push(reports: Reports) -> str:
 
 def main() -> None:
     """Run as a program."""
-    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # a terminal's signals are the parent's to answer
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # the parent handles the terminal's signals
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     end_with_parent()
     reports = Reports()
@@ -299,7 +299,7 @@ def main() -> None:
     error = push(reports)
     if error:
         reports.tell(error=error)
-    os._exit(1 if error else 0)  # past FFmpeg's own clearing up, which may wait for the server
+    os._exit(1 if error else 0)  # skips FFmpeg's cleanup, which may wait for the server
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The parent's side of a ``push_process``: starts it, writes to it without blocking, reads its reports, ends it."""
+"""The parent's handle of a ``push_process``: starts it, writes to it without blocking, reads its reports, ends it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-P", "-m", "streamer.video.sinks.push_process")
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""What it is given of the environment: keys may stand in any other variable."""
+"""Environment variables that are passed on; any other may contain a key."""
 LAST_WORDS = 2000
-"""Characters kept of what it says that is no report, for when it dies unforeseen."""
+"""Characters kept of its output that is no report, for when it crashes."""
 NICENESS = 5
-"""How far it gives way to the process that makes the pictures: it imports FFmpeg just when something has gone wrong."""
+"""Added niceness, so that the streamer has priority: the process imports FFmpeg just when something has gone wrong."""
 KILL_S = 2.0
-"""Seconds that the system may take to end a process that was killed."""
+"""Seconds to wait for a killed process to end."""
 _READ_BYTES = 1 << 16
 
 
 class PushProcessHandle:
-    """A push process. Belongs to one thread; nothing here waits, save where it says so."""
+    """A push process. Belongs to one thread; methods do not wait unless they say so."""
 
     def __init__(self) -> None:
-        """Start it; raises OSError when the system has no room for another process."""
+        """Start the process; raises OSError if the system cannot start another one."""
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[3])
         self._process = subprocess.Popen(
@@ -46,10 +46,10 @@ class PushProcessHandle:
         os.set_blocking(self._in.fileno(), False)
         os.set_blocking(self._out.fileno(), False)
         self._unsent: deque[memoryview] = deque()
-        self._heard = b""
+        self._unparsed = b""
         self._closing = False
         self.words = ""
-        """What it said that is no report; may hold a key."""
+        """Its output that is no report; may contain a key."""
 
     @property
     def pid(self) -> int:
@@ -62,11 +62,11 @@ class PushProcessHandle:
         return self._process.poll() is not None
 
     def send(self, data: bytes) -> None:
-        """Queue bytes; ``flush`` sends them. Who sends more while some are left keeps them here without bound."""
+        """Queue bytes for ``flush``. The queue is unbounded: do not send more while ``flush`` returns False."""
         self._unsent.append(memoryview(data))
 
     def flush(self, wait_s: float = 0.0) -> bool:
-        """Send what the pipe takes, waiting for room for ``wait_s`` at most; whether nothing is left."""
+        """Send what the pipe takes, waiting at most ``wait_s`` for space; return whether the queue is empty."""
         with contextlib.suppress(OSError, ValueError):  # it has ended, which ``ended`` tells
             if self._unsent and wait_s:
                 _wait_for_room(self._in.fileno(), wait_s)
@@ -85,11 +85,11 @@ class PushProcessHandle:
         return not self._unsent
 
     def reports(self) -> list[dict[str, Any]]:
-        """What it reported since the last call."""
+        """Return its reports since the last call."""
         with contextlib.suppress(OSError, ValueError):
             while data := self._out.read(_READ_BYTES):
-                self._heard += data
-        *lines, self._heard = self._heard.split(b"\n")
+                self._unparsed += data
+        *lines, self._unparsed = self._unparsed.split(b"\n")
         found = []
         for line in lines:
             try:
@@ -103,19 +103,19 @@ class PushProcessHandle:
         return found
 
     def exit_reason(self) -> str:
-        """How it ended, for when it did not say why; may hold a key."""
+        """Describe how it ended, if it did not report why; may contain a key."""
         code = self._process.poll()
         how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
         last = self.words.strip().rpartition("\n")[2]
         return f"the process that sends {how}{': ' if last else ''}{last}"
 
     def close(self) -> None:
-        """Let it send what is left, take leave and end; ``ended`` tells when it did."""
+        """Let it send the rest, close its connection and end; check ``ended``."""
         self._closing = True
         self.flush()
 
     def kill(self) -> None:
-        """End it at once and wait for that, a moment as a rule."""
+        """Kill it and wait until it has ended, usually a moment."""
         self._process.kill()
         for pipe in (self._in, self._out):
             with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ class PushProcessHandle:
             log.warning("process %d does not end although it was killed", self.pid)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it has ended, feeding it meanwhile; whether it did in time."""
+        """Wait until it has ended; return whether it did in time."""
         self.flush()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
@@ -134,7 +134,7 @@ class PushProcessHandle:
 
 
 def _wait_for_room(number: int, seconds: float) -> None:
-    """Wait until a pipe takes something; ``select`` cannot be asked of descriptors from 1024 on, which a busy server has."""
+    """Wait until a pipe accepts data. ``select`` fails for descriptors from 1024 on, which a busy server has."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(number, select.POLLOUT)

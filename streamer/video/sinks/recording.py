@@ -1,4 +1,4 @@
-"""One file of a recording, written so that whatever happens, what was written so far plays."""
+"""One file of a recording, written so that it plays up to the last write, whatever happens."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from streamer.video.sinks.demuxer import PictureWithSound
 from streamer.video.sinks.sink import SinkError
 
 SYNC_BYTES = 8 << 20
-"""Bytes after which the disk is told to keep them, so that a power cut costs no more."""
+"""Bytes after which the file is synced to disk, so that a power cut loses no more."""
 FRAGMENT_MS = 500
-"""How much of the recording a crash costs at most."""
+"""Milliseconds of the recording that a crash costs at most."""
 FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".mp4": (
         "mp4",
         {
-            # delay_moov: the header waits for the first fragment, to tell by how much sound begins after the picture.
-            # skip_trailer: no list of all fragments at the end, which is kept in memory till then, 27 MB a day. Players that
-            # look for a moment go from fragment to fragment, as they have to after a crash.
+            # delay_moov: the header waits for the first fragment, for the offset between sound and picture.
+            # skip_trailer: no list of all fragments at the end; it would be kept in memory, 27 MB a day. To seek, players
+            # go from fragment to fragment, as they have to after a crash.
             "movflags": "empty_moov+default_base_moof+frag_keyframe+delay_moov+skip_trailer",
             "frag_duration": str(FRAGMENT_MS * 1000),
         },
     ),
     ".mkv": ("matroska", {"cluster_time_limit": str(FRAGMENT_MS)}),
 }
-"""FFmpeg's name and options for each ending of a file."""
+"""FFmpeg's format name and options by file suffix."""
 LONGEST_S = {".mkv": 604_800.0}
-"""Seconds after which a new file begins if nobody wants one sooner, by ending: Matroska's list of keyframes, by which players
-find a moment, is in memory until it is written at the end, 5 MB a day."""
+"""Seconds after which a new file starts by default, by suffix: Matroska's index for seeking is kept in memory until it is
+written at the end, 5 MB a day."""
 
 
 class _Disk:
-    """The file that a container writes to; after a failure it takes everything and keeps nothing."""
+    """The file that a container writes to; after a failure it discards everything."""
 
     def __init__(self, file: io.FileIO) -> None:
         self.file = file
@@ -59,7 +59,7 @@ class _Disk:
 
 
 class Recording:
-    """Writes one file; its times begin at 0 with its first picture."""
+    """Writes one file; its times start at 0 with the first picture."""
 
     def __init__(self, file: io.FileIO, path: Path, info: MediaInfo, start: int) -> None:
         """Write to ``file``, which is new and empty; ``start`` is the time of its first picture, in 1/90000 s."""
@@ -70,20 +70,20 @@ class Recording:
         format_name, options = FORMATS[path.suffix.lower()]
         self._container = Container(self._disk, format_name, info, options, start=start)
         self._header: int | None = None
-        self._whole = self._synced = 0
+        self._complete = self._synced = 0
         self._last: int | None = None
 
     def takes(self, picture: PictureWithSound) -> bool:
-        """Whether a picture can be added to those that are in it."""
+        """Return whether a picture can be added to this file."""
         return picture.info == self.info and (self._last is None or picture.video.pts > self._last)
 
-    def look(self) -> None:
-        """Raise SinkError when somebody deleted the file: it would be written on to the end, and lost."""
+    def check_exists(self) -> None:
+        """Raise SinkError if somebody deleted the file: everything written later would be lost."""
         if os.fstat(self._disk.file.fileno()).st_nlink == 0:
             raise SinkError(f"{self.path} was deleted while it was written")
 
     def mux(self, media: Media) -> None:
-        """Add a picture or sound. Raises OSError when it cannot be written; what is on disk then ends in a whole picture."""
+        """Add a picture or sound. Raises OSError if it cannot be written; the file then ends with a complete picture."""
         try:
             self._container.mux(media)
         except OSError:
@@ -91,15 +91,15 @@ class Recording:
             raise
         if not media.audio:
             self._last = media.pts
-        self._whole = self._disk.end
+        self._complete = self._disk.end
         if self._header is None:
-            self._header = self._whole  # no fragment is written with the first picture
-        if self._whole - self._synced >= SYNC_BYTES:
+            self._header = self._complete  # no fragment is written with the first picture
+        if self._complete - self._synced >= SYNC_BYTES:
             os.fsync(self._disk.file.fileno())
-            self._synced = self._whole
+            self._synced = self._complete
 
     def close(self) -> None:
-        """Write the end and close; a file without a picture is removed. Raises OSError; a second call does nothing."""
+        """Finish and close the file; one without a picture is deleted. Raises OSError; a second call does nothing."""
         file = self._disk.file
         if file.closed:
             return
@@ -115,11 +115,11 @@ class Recording:
             with contextlib.suppress(OSError):
                 self._container.close()  # frees it, if writing the end failed
             file.close()
-            if self._last is None or (self._disk.broken and self._whole <= (self._header or 0)):
+            if self._last is None or (self._disk.broken and self._complete <= (self._header or 0)):
                 self.path.unlink(missing_ok=True)
 
     def _give_up(self) -> None:
-        """Cut off what is torn, which also gives back the room that it takes."""
+        """Truncate the file after the last complete picture, which also frees space."""
         self._disk.broken = True
         with contextlib.suppress(OSError):
-            self._disk.file.truncate(self._whole)
+            self._disk.file.truncate(self._complete)

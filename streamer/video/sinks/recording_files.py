@@ -1,4 +1,4 @@
-"""The files of one recording: what the next is called, and which are old enough to go."""
+"""The files of one recording: names new ones and deletes old ones."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ log = logging.getLogger(__name__)
 class RecordingFiles:
     """Names the files of a recording, creates them, and deletes the oldest.
 
-    Nothing is ever written over: ``dream.mp4`` is followed by ``dream-2.mp4``, and so on. Only files that were created here
-    are ever deleted; a hidden list beside them (``.dream.mp4.pieces``) remembers which, over restarts.
+    Existing files are never overwritten: ``dream.mp4`` is followed by ``dream-2.mp4``, and so on. Only files created here are
+    deleted; a hidden list beside them (``.dream.mp4.pieces``) records them across restarts.
     """
 
     def __init__(self, path: Path, keep: int) -> None:
-        """Name them after ``path``, which may hold the time as strftime writes it; ``keep`` the newest, 0: all."""
+        """Name files after ``path``, which may contain strftime fields; keep the newest ``keep``, 0: all."""
         self._path, self._keep = path, keep
         fixed = next(folder for folder in path.parents if "%" not in str(folder))
         self.folder = fixed
-        """The folder that holds all of them, at whatever depth."""
+        """The folder that contains all of them, at any depth."""
         self._list = fixed / f".{path.name}.pieces"
 
     def create(self, now: datetime) -> tuple[io.FileIO, Path]:
-        """Create the next file, empty, and delete what is too old for it; its folder is made when it is missing."""
+        """Create the next file, empty, and delete the oldest beyond ``keep``; missing folders are created."""
         path = Path(now.strftime(str(self._path)))
         path.parent.mkdir(parents=True, exist_ok=True)
         number = _last_number(path) + 1
@@ -49,7 +49,7 @@ class RecordingFiles:
         return file, numbered
 
     def _remember(self, newest: Path) -> None:
-        """Put the newest on the list, and take off it and the disk those that are one too many."""
+        """Add the newest file to the list, and remove those beyond ``keep`` from the list and the disk."""
         known = [name for name in self._known() if (self.folder / name).exists()]
         known.append(str(newest.relative_to(self.folder)))
         old, kept = known[: -self._keep], known[-self._keep :]
@@ -71,7 +71,7 @@ class RecordingFiles:
 
 
 def _last_number(path: Path) -> int:
-    """The highest number among ``path`` and its successors; 0: there is none."""
+    """Return the highest number among ``path`` and its successors; 0: there is none."""
     pattern = re.compile(rf"{re.escape(path.stem)}(?:-(\d{{1,9}}))?{re.escape(path.suffix)}")
     found = (pattern.fullmatch(name) for name in os.listdir(path.parent))
     return max((int(match[1] or 1) for match in found if match), default=0)

@@ -1,4 +1,4 @@
-"""Stream keys: where they are read from, and how they are kept out of everything that people see."""
+"""Reads stream keys, and keeps them out of logs and messages."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from streamer.text_files import decoded
 
 HIDDEN = "[hidden]"
 MOST_BYTES = 4096
-"""A longer file holds no key."""
+"""Largest file that can be a key file."""
 _SHORTEST = 4
-"""Characters; hiding shorter words would garble harmless text."""
+"""Least characters of a secret to hide; hiding shorter words would garble harmless text."""
 _URL_KEY = re.compile(
     r"(?P<server>\brtmps?://[^\s/'\"]+/[^\s/'\"?]+(?:\?[^\s/'\"]*)?/)(?:\[hidden\]|[^\s'\"\])}>,])+", re.IGNORECASE
 )
-"""What follows server and application in an RTMP address is a key."""
+"""Everything after server and application in an RTMP address is a key."""
 _URL_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE)
 
 
 class StreamKeyError(ZoomdreamError):
-    """There is no key that can be used; the text says where it was looked for and what to do, and holds no key."""
+    """There is no usable key; the text says where it was looked for and what to do, and contains no key."""
 
 
 def read_key(key: str | None, key_file: Path | None, key_env: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Find a stream's key.
 
     Args:
-        key: The key itself; comes first.
-        key_file: A file that holds nothing else; comes second.
-        key_env: The environment variable that holds it where neither is given.
+        key: The key itself; used first.
+        key_file: A file with nothing but the key; used second.
+        key_env: The environment variable with the key, used if neither is given.
 
     Returns:
-        The key; None when none of them is there.
+        The key; None if there is none.
 
     Raises:
-        StreamKeyError: the file cannot be used, or what was found is no key.
+        StreamKeyError: the file is unusable, or the text found is no key.
     """
     if key is not None:
         return _checked(key, "'key'")
@@ -52,7 +52,7 @@ def read_key(key: str | None, key_file: Path | None, key_env: str, environment: 
 
 def _read(path: Path) -> str:
     try:
-        # Not blocking: a pipe in its place must not hold the stream up.
+        # Non-blocking, so that a pipe in its place cannot block the stream.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise StreamKeyError(f"'key_file' {path} cannot be read: {error.strerror}") from None
@@ -74,7 +74,7 @@ def _read(path: Path) -> str:
 
 
 def _checked(key: str, where: str) -> str:
-    key = key.strip().removeprefix("\ufeff")  # of a variable that was set from a file with a byte order mark
+    key = key.strip().removeprefix("\ufeff")  # from a file with a byte order mark
     if not key:
         raise StreamKeyError(f"{where} is empty; put the stream's key there")
     if not key.isascii() or not key.isprintable() or " " in key:
@@ -83,7 +83,7 @@ def _checked(key: str, where: str) -> str:
 
 
 class Redactor(logging.Filter):
-    """Takes keys out of texts, by value and by where they stand in addresses; as a filter, out of log records."""
+    """Removes keys from texts, by value and by their position in addresses. It is also a filter for log records."""
 
     def __init__(self, *secrets: str) -> None:
         super().__init__()
@@ -91,19 +91,19 @@ class Redactor(logging.Filter):
         self.learn(*secrets)
 
     def learn(self, *secrets: str) -> None:
-        """Hide these from now on, wherever they stand; and, of a key with parameters, the key alone."""
+        """Hide these secrets from now on; for a key with parameters, also the key alone."""
         words = {word for secret in secrets for word in (secret, secret.partition("?")[0])}
         self._known |= {word for word in words if len(word) >= _SHORTEST}
 
     def __call__(self, text: object) -> str:
-        """The text without keys."""
+        """Return the text without keys."""
         clean = str(text)
         for secret in sorted(self._known, key=len, reverse=True):
             clean = clean.replace(secret, HIDDEN)
         return _URL_USER.sub(lambda match: match["scheme"], _URL_KEY.sub(lambda match: match["server"] + HIDDEN, clean))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Clean a record, traceback included."""
+        """Remove keys from a record, including its traceback."""
         record.msg, record.args = self(record.getMessage()), ()
         if record.exc_info:
             record.exc_text = self(logging.Formatter().formatException(record.exc_info))

@@ -1,6 +1,6 @@
-"""What every sink does: take a share of the encoded video and deliver it, in a thread of its own, while the stream runs.
+"""Base of all sinks: subscribes to the encoded video and delivers it, in a thread of its own, while the stream runs.
 
-A sink that fails (a full disk, a lost server) says so, pauses and tries again; the picture and the other sinks don't notice.
+A sink that fails (a full disk, a lost server) reports it, pauses and tries again; the video and other sinks are not affected.
 """
 
 from __future__ import annotations
@@ -22,59 +22,59 @@ from streamer.video.sinks.backoff import BackOff
 log = logging.getLogger(__name__)
 
 Subscribe = Callable[[], Subscription]
-"""Opens a share of the kind that the sink wants."""
+"""Opens a subscription of the kind that the sink wants."""
 
 READ_S = 0.5
-"""Longest wait for a piece before looking whether to stop."""
+"""Longest wait for a piece, in seconds, before checking whether to stop."""
 
 
 class SinkState(StrEnum):
-    """Where a sink stands."""
+    """State of a sink."""
 
     STOPPED = "stopped"
     CONNECTING = "connecting"
     WAITING = "waiting"
-    """Open, with nothing delivered yet."""
+    """Open, but nothing is delivered yet."""
     LIVE = "live"
     RETRYING = "retrying"
-    """Failed; it is tried again, now or after a pause."""
+    """Failed; it tries again, now or after a pause."""
     FAILED = "failed"
-    """Failed in a way that nobody foresaw; it will not be tried again."""
+    """Failed with an unexpected error; it does not try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """How a sink does, at one moment."""
+    """Status of a sink, at one moment."""
 
     name: str
     state: SinkState
     delivered: int
-    """Pieces delivered since the start."""
+    """Number of pieces delivered since the start."""
     delivered_bytes: int
     dropped: int
-    """Pictures left out because it was too slow."""
+    """Number of pictures dropped because the sink was too slow."""
     failures: int
     error: str = ""
     """Why it is not live, in one line; empty when it is."""
     kind: str = ""
-    """As in its block of ``outputs:``."""
+    """The ``kind`` in its block of ``outputs:``."""
     since_s: float = 0.0
-    """Seconds it has been in this state."""
+    """Seconds in this state."""
     retry_in_s: float | None = None
-    """Seconds to the next try; None unless it waits for one."""
+    """Seconds until the next try; None unless it waits for one."""
     file: Path | None = None
-    """Of a recording, the file that is written, or was written last."""
+    """For a recording, the current or last file."""
 
 
 class SinkError(ZoomdreamError):
-    """A sink cannot deliver at the moment; another try may succeed."""
+    """A sink cannot deliver at the moment; a retry may succeed."""
 
 
 class Sink(ABC):
     """Base of all sinks. ``open``, ``deliver``, ``tick`` and ``finish`` run in the sink's thread, everything else anywhere."""
 
     state_when_open: SinkState | None = SinkState.WAITING
-    """State between ``open`` and the first piece; None leaves it as it is."""
+    """State between ``open`` and the first piece; None keeps the current one."""
 
     def __init__(
         self,
@@ -96,12 +96,12 @@ class Sink(ABC):
         self._subscription: Subscription | None = None
         self._state, self._error = SinkState.STOPPED, ""
         self._since_s, self._retry_at_s = clock(), 0.0
-        self._told = ""
+        self._reported = ""
         self._delivered = self._delivered_bytes = self._dropped = self._failures = 0
 
     @abstractmethod
     def open(self) -> None:
-        """Get ready for the first piece; raises SinkError or OSError."""
+        """Prepare for the first piece; raises SinkError or OSError."""
 
     @abstractmethod
     def deliver(self, piece: bytes) -> None:
@@ -112,16 +112,16 @@ class Sink(ABC):
         """Close what ``open`` opened, also after a failure; raises SinkError or OSError."""
 
     def tick(self) -> bool:
-        """Do what there is to do between pieces, after every one and at least every READ_S.
+        """Do periodic work, after every piece and at least every READ_S.
 
         Returns:
-            Whether it takes another piece. If not, this must have waited a little, and pieces go on waiting in the share,
-            which drops to the next video keyframe when it is full.
+            Whether the sink takes another piece. If not, this call has waited a little, and pieces stay in the subscription,
+            which drops up to the next video keyframe when it is full.
         """
         return True
 
     def taken(self, piece: bytes) -> None:
-        """Count a piece that ``deliver`` took, and tell that the sink is live."""
+        """Count a piece that ``deliver`` took, and set the state to live."""
         self._count(1, len(piece))
         self._set(SinkState.LIVE)
 
@@ -133,7 +133,7 @@ class Sink(ABC):
             self._thread.start()
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """Deliver nothing more and close; whether it ended within the deadline. A second call does nothing."""
+        """Stop delivering and close; return whether it ended within the deadline. A second call does nothing."""
         self._stopping.set()
         with self._changed:
             subscription = self._subscription
@@ -148,7 +148,7 @@ class Sink(ABC):
         return True
 
     def status(self) -> SinkStatus:
-        """Everything countable, at one moment."""
+        """Return state and counts, at one moment."""
         with self._changed:
             now_s = self._clock()
             waits = self._state is SinkState.RETRYING and self._retry_at_s > now_s
@@ -166,7 +166,7 @@ class Sink(ABC):
             )
 
     def wait_until(self, met: Callable[[SinkStatus], bool], timeout_s: float) -> bool:
-        """Wait until a status meets a condition; whether it did in time."""
+        """Wait until the status meets a condition; return whether it did in time."""
         with self._changed:
             return self._changed.wait_for(lambda: met(self.status()), timeout_s)
 
@@ -176,7 +176,7 @@ class Sink(ABC):
                 try:
                     self._once()
                 except EncoderError:
-                    self._stopping.set()  # there will be nothing more to deliver
+                    self._stopping.set()  # there is nothing more to deliver
                 except (SinkError, OSError) as error:
                     self._stopping.wait(self._failed(str(error)))
             self._set(SinkState.STOPPED)
@@ -215,7 +215,7 @@ class Sink(ABC):
             takes = self.tick()
 
     def _failed(self, reason: str, worked_s: float | None = None) -> float:
-        """Count and tell a failure, after which it will be tried again; returns the pause before, in seconds.
+        """Count and report a failure; return the seconds to wait before the next try.
 
         Args:
             worked_s: How long it had worked; None: as long as it was live.
@@ -228,9 +228,9 @@ class Sink(ABC):
             self._failures += 1
             self._retry_at_s = now_s + pause_s
         self._set(SinkState.RETRYING, reason)
-        # A server that is gone all night is one warning, not a thousand.
-        level = logging.INFO if reason == self._told else logging.WARNING
-        self._told = reason
+        # A server that is down all night causes one warning, not a thousand.
+        level = logging.INFO if reason == self._reported else logging.WARNING
+        self._reported = reason
         log.log(level, "output %s failed, next try in %.1f s: %s", self.name, pause_s, reason)
         return pause_s
 
@@ -243,8 +243,8 @@ class Sink(ABC):
         with self._changed:
             if state is not self._state:
                 self._since_s = self._clock()
-            if state is SinkState.LIVE and self._told:
-                self._told = ""
+            if state is SinkState.LIVE and self._reported:
+                self._reported = ""
                 log.info("output %s is live again", self.name)
             self._state, self._error = state, error
             self._changed.notify_all()

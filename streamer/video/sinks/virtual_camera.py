@@ -1,4 +1,4 @@
-"""Shows the stream to other programs of this machine as a camera, through pyvirtualcam and a driver."""
+"""Offers the stream to other programs on this machine as a camera, through pyvirtualcam and a driver."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from streamer.config import VirtualCameraOutput
+from streamer.video.encoding.encoders import Encoders
 from streamer.video.sinks.sink import Sink, SinkError, Subscribe
 
 log = logging.getLogger(__name__)
@@ -19,28 +21,28 @@ DRIVERS = {
     "darwin": "OBS brings one: install OBS, start its virtual camera once, and stop it",
     "win32": "OBS brings one: install OBS, and stop its own virtual camera",
 }
-"""What to do about a missing camera, by sys.platform."""
+"""Advice for a missing camera, by sys.platform."""
 
 
 class Camera(Protocol):
-    """The part of pyvirtualcam's camera that is used."""
+    """The methods of pyvirtualcam's camera that are used here."""
 
     @property
     def device(self) -> str:
-        """Its name."""
+        """Name of the camera."""
 
     def send(self, frame: np.ndarray) -> None:
         """Show an (h, w, 3) uint8 RGB picture."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Release the camera."""
 
 
 def open_camera(width: int, height: int, fps: float, device: str | None) -> Camera:
-    """Open a virtual camera, the first there is if ``device`` is None.
+    """Open a virtual camera, the first one if ``device`` is None.
 
     Raises:
-        SinkError: there is none, or something is missing; it says what to do.
+        SinkError: there is no camera, or something is missing; the text says what to do.
     """
     try:
         pyvirtualcam = importlib.import_module("pyvirtualcam")
@@ -64,8 +66,15 @@ class VirtualCameraSink(Sink):
         self._size, self._fps, self._device = size, fps, device
         self._camera: Camera | None = None
 
+    @classmethod
+    def from_settings(cls, name: str, output: VirtualCameraOutput, encoders: Encoders) -> VirtualCameraSink:
+        """Make the sink of a block of ``outputs:``."""
+        spec = encoders.spec(width=output.width, height=output.height)
+        size = (spec.height, spec.width)
+        return cls(name, size, spec.fps, output.device, lambda: encoders.encoder(spec).subscribe("rgb"))
+
     def open(self) -> None:
-        """Open the camera; programs can choose it from now on."""
+        """Open the camera; other programs can select it now."""
         height, width = self._size
         self._camera = open_camera(width, height, self._fps, self._device)
         log.info("output %s is the camera %s", self.name, self._camera.device)

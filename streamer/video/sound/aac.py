@@ -1,4 +1,4 @@
-"""AAC-LC: stereo samples in, packets out that say which samples they hold."""
+"""Encodes AAC-LC: stereo samples in, packets out, each with the position of its samples."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from av.audio.frame import AudioFrame
 from av.codec.context import CodecContext
 
 BLOCK = 1024
-"""Samples in every packet of AAC-LC (ISO 14496-3)."""
+"""Samples per packet of AAC-LC (ISO 14496-3)."""
 
 
 class AacPacket(NamedTuple):
     """One encoded block of sound."""
 
     pts: int
-    """The sample that it begins with, on the time line of whoever fed the encoder."""
+    """Its first sample, on the caller's time line."""
     duration: int
-    """Samples: ``BLOCK``."""
+    """Length in samples: ``BLOCK``."""
     data: bytes
     """Raw AAC, without ADTS header."""
 
@@ -29,9 +29,9 @@ class AacPacket(NamedTuple):
 class AacEncoder:
     """Encodes blocks of sound, one after the other; belongs to one thread at a time.
 
-    A packet appears two blocks after the sound in it, for the encoder looks ahead. The very first packet holds only what a
-    decoder needs to get going (its priming) and is thrown away: so every packet's ``pts`` is that of the block which a decoder
-    plays at that packet, and nothing needs to be told of priming. A decoder that starts in mid-stream fades in over one block.
+    A packet appears two blocks after the sound in it, because the encoder looks ahead. The very first packet holds only the
+    decoder's priming and is discarded: every packet's ``pts`` is then that of the block which a decoder plays at that packet,
+    and containers need no priming information. A decoder that starts in mid-stream fades in over one block.
     """
 
     def __init__(self, rate: int, bitrate_kbps: int) -> None:
@@ -60,10 +60,10 @@ class AacEncoder:
 
         Args:
             samples: (``BLOCK``, 2) float32, finite, -1..1.
-            pts: where its first sample stands on the caller's time line.
+            pts: position of its first sample on the caller's time line.
 
         Returns:
-            The packets that are ready: none at first, then one of an earlier block at each call.
+            The packets that are ready: none at first, then one of an earlier block per call.
         """
         if samples.shape != (BLOCK, 2):
             raise ValueError(f"a block is {samples.shape}; must be ({BLOCK}, 2)")
@@ -79,7 +79,7 @@ class AacEncoder:
         return packets
 
     def silence(self) -> bytes:
-        """The packet that each of many silent blocks becomes, always the same; for an encoder that has encoded nothing yet."""
+        """Return the packet of a silent block, which is always the same. Only for an encoder that has encoded nothing yet."""
         data = b""
         for _ in range(4):
             for packet in self.encode(np.zeros((BLOCK, 2), np.float32), 0):
@@ -88,5 +88,5 @@ class AacEncoder:
         return data
 
     def forget(self) -> None:
-        """Throw away the blocks whose packets have not appeared yet: what comes next stands elsewhere in time."""
+        """Discard the blocks whose packets have not appeared yet, because the next block is elsewhere in time."""
         self._waiting = deque(None for _ in self._waiting)

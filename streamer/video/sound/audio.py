@@ -1,9 +1,9 @@
-"""What is heard: one track for all encodes, which each of them reads at its own pace.
+"""The sound of the stream: one track for all encodes, each of which reads it at its own pace.
 
     music or radio ─ feeder's thread ─▶ SoundBuffer ─▶ volume, limiter ─▶ AAC ─▶ packets, kept a while ─▶ readers
 
-The readers draw it, by the time of the stream: so sound lasts exactly as long as the picture, whatever a clock says, and while
-nobody reads nothing is decoded. A source that is late, gone or broken is heard as silence, and never waited for.
+The readers pull it by the time of the stream. So sound lasts exactly as long as the picture, whatever a clock says, and nothing
+is decoded while nobody reads. A source that is late, gone or broken sounds as silence; nothing waits for it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from streamer.video.sound.sound_analysis import Beat, SoundAnalyser
 from streamer.video.sound.sound_buffer import SoundBuffer
 
 KEEP_S = 10.0
-"""Seconds of packets that are kept for readers behind the others. When full: the oldest go, and who is later misses them."""
+"""Seconds of packets kept for readers behind the others. When full: the oldest are dropped, and late readers miss them."""
 CATCH_UP_S = 2.0
-"""A stretch that nobody asked for is made up for if it is no longer than this; beyond, it is left out."""
+"""Longest stretch without a reader that is encoded afterwards, in seconds; a longer one is skipped."""
 CAPACITY_S = {"music": 4.0, "radio": 10.0}
-"""Seconds of sound that are decoded in advance. When full: the source waits, and so in the end does the station."""
+"""Seconds of sound decoded in advance. When full: the source waits, and so does the station in the end."""
 START_S = {"music": 0.1, "radio": 2.0}
-"""Seconds that must have come together before sound begins: a station sends no faster than it is heard."""
+"""Seconds of sound to collect before it starts, because a station sends no faster than it plays."""
 KNOWN_S = 1.0
-"""Seconds after the sound that was read last for which is known what will be heard; beyond, nobody may be reading any more."""
+"""Seconds beyond the last sound read for which beats and loudness are reported; later, nobody may be reading any more."""
 IDLE_S = 30.0
-"""Seconds after which a station that nobody listens to is left."""
+"""Seconds without listeners after which the connection to a station is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a container must know of the sound."""
+    """What a container needs to know about the sound."""
 
     rate: int
-    """Samples a second of each of the two channels; the unit of the packets' time."""
+    """Samples per second of each of the two channels; the unit of the packets' times."""
     extradata: bytes
     """AudioSpecificConfig (ISO 14496-3)."""
     bitrate_kbps: int
@@ -53,27 +53,27 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True)
 class AudioStatus:
-    """What is heard at one moment."""
+    """Status of the sound at one moment."""
 
     source: Literal["silence", "music", "radio"]
     state: Literal["silence", "idle", "waiting", "playing"]
-    """silence: as configured. idle: nobody has listened yet. waiting: there should be sound, and is none. playing: there is."""
+    """silence: as configured. idle: nobody has listened yet. waiting: sound is missing. playing: there is sound."""
     playing: str
-    """The file, or what the station says it plays; empty while there is none. A few seconds ahead of what is heard."""
+    """The file, or the station's title; empty if there is none. A few seconds ahead of what is heard."""
     dropouts: int
-    """How often sound gave way to silence."""
+    """How often sound was interrupted by silence."""
     error: str = ""
-    """Why there is no sound, in one line; empty while there is. Holds no password."""
+    """Why there is no sound, in one line without passwords; empty while there is sound."""
 
 
 class AudioTrack:
     """The sound of the whole stream. Thread-safe.
 
-    All readers share one time, that of the stream: the same second sounds the same to each of them.
+    All readers share the time of the stream: each hears the same sound at the same second.
     """
 
     def __init__(self, config: AudioConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        """Open the encoder; the source is touched only when somebody reads.
+        """Open the encoder; the source is opened when somebody reads.
 
         Raises:
             av.FFmpegError: the encoder refuses the settings.
@@ -83,38 +83,40 @@ class AudioTrack:
         self._encoder = AacEncoder(config.rate, config.bitrate_kbps)
         self._volume = self._wanted_volume = to_factor(config.volume_db)
         self._limiter = Limiter(config.rate)
-        # Silence costs as much to encode as sound; where there is never anything else, one packet does for all.
+        # Encoding silence costs as much as sound; if there is never anything else, one packet is reused.
         self._silence = self._encoder.silence() if config.source == "silence" else None
         self._packets: deque[AacPacket] = deque()
-        self._fed = 0  # the sample at which the block begins that the encoder gets next
-        self._ready = 0  # the sample up to which packets have been made
+        self._fed = 0  # first sample of the next block for the encoder
+        self._ready = 0  # sample up to which packets exist
         self._feeder: Feeder | None = None
         self._closed = False
         self._analyser = SoundAnalyser(config.rate)
-        self._place: tuple[int, int] | None = None  # a sample of the stream, and the source's that is heard then; None: silence
+        self._place: tuple[int, int] | None = (
+            None  # a sample of the stream, and the source's sample played there; None: silence
+        )
         self._clock = clock
         self.info = AudioInfo(config.rate, self._encoder.extradata, config.bitrate_kbps)
 
     def reader(self, start_s: float) -> AudioReader:
-        """Begin to read at a time of the stream, in seconds; the first packet begins there or up to 22 ms later."""
+        """Return a reader from a time of the stream on, in seconds; its first packet begins there or up to 22 ms later."""
         with self._lock:
             if self._feeder is None and not self._closed:
                 self._feeder = self._open()
         return AudioReader(self, -(-round(start_s * self.info.rate) // BLOCK) * BLOCK)
 
     def set_volume(self, volume_db: float) -> None:
-        """Raise or lower the sound by so many decibels instead, within one block: a leap would click."""
+        """Change the volume, in decibels, over one block, because a jump would click."""
         self._wanted_volume = to_factor(volume_db)
 
     def listen(self, wanted: bool) -> None:
-        """Find out beats and loudness from now on, or no more; a few seconds are under way that were not listened to."""
+        """Analyse beats and loudness from now on, or stop; the next few seconds are already decoded without analysis."""
         self._analyser.listen(wanted)
 
     def beats(self, from_s: float, until_s: float, apart_s: float) -> list[Beat]:
-        """The beats that are heard from one second of the stream on and before another, which may be a little ahead.
+        """Return the beats from one second of the stream up to another, which may be a little ahead.
 
         Args:
-            apart_s: least seconds from one to the next.
+            apart_s: least seconds between two beats.
         """
         rate, place = self.info.rate, self._place
         if place is None or until_s * rate - place[0] > KNOWN_S * rate:
@@ -124,14 +126,14 @@ class AudioTrack:
         return [Beat((beat.at + ahead) / rate, beat.strength) for beat in found]
 
     def loudness(self, at_s: float) -> float:
-        """How loud it is at a second of the stream, from 0, quiet or silent, to 1, as loud as it was of late."""
+        """Return the loudness at a second of the stream, from 0, quiet or silent, to 1, the recent maximum."""
         rate, place = self.info.rate, self._place
         if place is None or at_s * rate - place[0] > KNOWN_S * rate:
             return 0.0
         return self._analyser.loudness(at_s * rate - place[0] + place[1] - AHEAD)
 
     def status(self) -> AudioStatus:
-        """What is heard now."""
+        """Return the current status."""
         source, feeder = self._config.source, self._feeder
         if source == "silence" or feeder is None:
             return AudioStatus(source, "silence" if source == "silence" else "idle", "", 0)
@@ -141,7 +143,7 @@ class AudioTrack:
         )
 
     def close(self, deadline_s: float = 2.0) -> None:
-        """End the source's thread; who reads on hears silence."""
+        """End the source's thread; readers get silence from then on."""
         with self._lock:
             self._closed = True
             feeder = self._feeder
@@ -149,7 +151,7 @@ class AudioTrack:
             feeder.close(deadline_s)
 
     def between(self, start: int, end: int) -> list[AacPacket]:
-        """The packets that begin from one sample of the stream on and before another; makes those that are missing."""
+        """Return the packets that begin between two samples of the stream; encodes those that are missing."""
         with self._lock:
             if not self._ready - KEEP_S * self.info.rate <= end <= self._ready + CATCH_UP_S * self.info.rate:
                 self._jump(start if start <= end <= start + CATCH_UP_S * self.info.rate else end // BLOCK * BLOCK)
@@ -165,13 +167,13 @@ class AudioTrack:
         return Feeder(source, sound_buffer, self._clock, IDLE_S if kind == "radio" else None, self._analyser)
 
     def _jump(self, to: int) -> None:
-        """Go on at another time: the stream was left alone for a while, or began anew."""
+        """Continue at another time: nobody read for a while, or the stream restarted."""
         self._packets.clear()
         self._encoder.forget()
         self._fed = self._ready = to
 
     def _make_block(self) -> None:
-        """Feed the encoder one block of sound, and keep the packet that this may bring."""
+        """Encode one block of sound, and keep the packet that this may produce."""
         if self._silence is not None:
             packets = [AacPacket(self._fed, BLOCK, self._silence)]
         else:
@@ -193,17 +195,17 @@ class AudioTrack:
 
 
 class AudioReader:
-    """One encode's place on the track; belongs to one thread."""
+    """One encode's position on the track; belongs to one thread."""
 
     def __init__(self, track: AudioTrack, start: int) -> None:
         self._track = track
         self._next = start
 
     def until(self, t_s: float) -> list[AacPacket]:
-        """The packets that begin before a time of the stream, in seconds, and have not been read yet.
+        """Return the packets that begin before a time of the stream, in seconds, and were not read yet.
 
-        They follow each other without a gap as long as somebody reads at least every ``CATCH_UP_S``. Takes about a millisecond
-        for each packet, and waits for nothing.
+        There are no gaps as long as somebody reads at least every ``CATCH_UP_S``. Takes about a millisecond per packet, and
+        never waits.
         """
         packets = self._track.between(self._next, round(t_s * self._track.info.rate))
         if packets:
@@ -212,7 +214,7 @@ class AudioReader:
 
 
 def open_source(config: AudioConfig) -> SoundSource | None:
-    """The source that a config asks for, not opened yet; None for silence."""
+    """Return the source of a config, not opened yet; None for silence."""
     if config.source == "music" and config.path is not None:
         return Music(config.path, config.rate, crossfade_s=config.crossfade_s, shuffle=config.shuffle)
     if config.source == "radio" and config.url is not None:
@@ -221,10 +223,10 @@ def open_source(config: AudioConfig) -> SoundSource | None:
 
 
 def try_source(config: AudioConfig) -> str:
-    """Read a little of what a config asks for, and say in a line what it is; may take 20 s with a station that is silent.
+    """Read a little from the source of a config, and describe it in one line; may take 20 s with a silent station.
 
     Raises:
-        SoundError: there is no sound to be had; one line says why.
+        SoundError: there is no sound; one line says why.
     """
     source = open_source(config)
     if source is None:

@@ -1,4 +1,4 @@
-"""Opens anything with sound in it, and gives the sound as stereo samples, a little at a time."""
+"""Decodes the sound of any file or stream to stereo samples, a little at a time."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from streamer.media.opening import ANY_TAGS, open_file
 from streamer.media.tracks import sound_tracks
 
 MAX_BAD_PACKETS = 50
-"""So many packets in a row that cannot be decoded mean that the rest is no better: about a second of most formats."""
+"""Undecodable packets in a row after which decoding gives up: about a second in most formats."""
 LOUDEST = 8.0
-"""Samples beyond this are nonsense in the file, not sound: 18 dB over full scale."""
+"""Samples are clipped to this, 18 dB over full scale; larger values are errors in the file."""
 FAULTS = (av.FFmpegError, ValueError)
-"""What PyAV raises; the second where a decoder could not be opened."""
+"""What PyAV raises; ValueError if a decoder could not be opened."""
 PROBE = {"probesize": "131072", "analyzeduration": "2000000"}
-"""What may be read of a live stream before the first sample: 128 KiB, 2 s."""
+"""Most to read of a live stream before the first sample: 128 KiB, 2 s."""
 
 
 class SoundError(ZoomdreamError):
-    """There is no sound to be had; one line says why, without any password."""
+    """There is no sound; one line says why, without passwords."""
 
 
 class Readable(Protocol):
-    """What PyAV reads when it is given no path."""
+    """What PyAV reads instead of a path."""
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, at most ``size``; none at the end."""
+        """Return up to ``size`` bytes; empty at the end."""
 
 
 def decode(source: Path | Readable, rate: int) -> Generator[np.ndarray, None, None]:
-    """Decode the best sound track that can be decoded, resampled and mixed to stereo, as slowly as it is asked for.
+    """Yield the best decodable sound track, resampled and mixed to stereo, as fast as the caller reads.
 
-    Whatever is not sound (a cover picture, video) is skipped, and so are damaged packets.
+    Everything else (a cover picture, video) is skipped, and so are damaged packets.
 
     Args:
-        source: a local file, or something that reads as one from its start to its end.
-        rate: samples a second wanted.
+        source: a local file, or a ``Readable`` that is read from start to end.
+        rate: wanted samples per second.
 
     Yields:
         (n, 2) float32 samples, n > 0, about -1..1, finite.
 
     Raises:
-        SoundError: not a known format, no sound in it, no decoder for it, or broken from here on. What a ``Readable`` raises
-            comes through.
+        SoundError: not a known format, no sound in it, no decoder for it, or damaged from here on. What a ``Readable`` raises
+            passes through.
     """
     try:
         container = open_file(source) if isinstance(source, Path) else av.open(source, "r", options=PROBE, **ANY_TAGS)
@@ -91,7 +91,7 @@ def _samples(container: InputContainer, stream: AudioStream, rate: int) -> Itera
 
 
 class _Mixer:
-    """Turns frames of any kind into stereo; a change in mid-stream, as radio stations make, is followed."""
+    """Converts frames of any kind to stereo, also if the kind changes in mid-stream, as on radio stations."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -99,15 +99,15 @@ class _Mixer:
         self._resampler: AudioResampler | None = None
 
     def mix(self, frame: AudioFrame | None) -> Iterator[np.ndarray]:
-        """Mix one frame; None gives what the resampler still holds."""
+        """Mix one frame; None flushes the resampler."""
         if frame is not None:
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if kind != self._kind:
                 yield from self.mix(None)
-                # FFmpeg would make mono 3 dB quieter on its way to stereo; here both channels get all of it.
+                # FFmpeg would make mono 3 dB quieter in stereo; here both channels get the full level.
                 layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
                 self._kind, self._resampler = kind, AudioResampler(format="flt", layout=layout, rate=self._rate)
-            frame.pts = None  # samples are counted, not timed: a file's odd time stamps are no holes
+            frame.pts = None  # samples are counted, not timed, so that odd time stamps leave no gaps
         if self._resampler is None:
             return
         for mixed in self._resampler.resample(frame):
@@ -118,7 +118,7 @@ class _Mixer:
 
 
 def _reason(error: Exception) -> str:
-    """Say it without the name of the file, which the caller knows better."""
+    """Return the reason without the file's name, which the caller adds."""
     if isinstance(error, av.error.InvalidDataError):
         return "it is no sound file of a known format, or damaged"
     if isinstance(error, av.error.EOFError):

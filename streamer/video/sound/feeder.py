@@ -1,4 +1,4 @@
-"""Reads where sound comes from into a reservoir, and has the ear hear it."""
+"""Reads a sound source into a buffer, and passes the samples to the analyser."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ log = logging.getLogger(__name__)
 
 
 class SoundSource(Protocol):
-    """Where sound comes from, read by one thread."""
+    """A source of sound, read by one thread."""
 
     @property
     def playing(self) -> str:
-        """A name for what is read."""
+        """Name of what is playing."""
 
     def read(self) -> np.ndarray:
-        """Return the next samples, (n, 2) float32, as late as they come; raise SoundError if there are none, and be ready to
-        be asked again."""
+        """Wait for the next samples and return them, (n, 2) float32; raises SoundError if there are none, and can be called
+        again then."""
 
     def close(self) -> None:
-        """Let go of file or connection until the next ``read``; from the thread that reads."""
+        """Close file or connection until the next ``read``; from the thread that reads."""
 
     def hang_up(self) -> None:
-        """End for good, from any thread: a ``read`` that waits fails."""
+        """End for good, from any thread; a waiting ``read`` fails."""
 
 
 class Feeder:
-    """Reads a source into a reservoir, in a thread of its own; what fails is tried again, for ever, after a pause."""
+    """Reads a source into a buffer, in a thread of its own; after a failure it tries again, without limit, after a pause."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Feeder:
         """Start.
 
         Args:
-            idle_s: seconds without a ``take`` after which the source is left until the next; None: never.
-            ear: hears what comes into the reservoir.
+            idle_s: seconds without a ``take`` after which the source is closed until the next; None: never.
+            analyser: gets the samples that go into the buffer.
         """
         self.sound_buffer, self._analyser = sound_buffer, analyser
         self._source = source
@@ -64,16 +64,16 @@ class Feeder:
 
     @property
     def playing(self) -> str:
-        """What is read."""
+        """Name of what is playing."""
         return self._source.playing
 
     @property
     def error(self) -> str:
-        """Why nothing can be read; empty while it can."""
+        """Why the source cannot be read; empty while it can."""
         return self._error
 
     def close(self, deadline_s: float) -> None:
-        """End the thread; a connection that is being made may outlive the deadline a little, and ends by itself."""
+        """End the thread; while it is connecting, it may outlive the deadline a little, and ends by itself."""
         self._closing.set()
         self.sound_buffer.close()
         self._source.hang_up()
@@ -87,7 +87,7 @@ class Feeder:
                 self._feed()
             except SoundError as error:
                 self._fail(str(error))
-            except Exception as error:  # sound is not worth the stream; but what this was must be found
+            except Exception as error:  # the stream continues without sound; the log has the traceback
                 log.exception("the sound's thread failed")
                 self._fail(f"{type(error).__name__}: see the log")
             self._source.close()
@@ -99,7 +99,7 @@ class Feeder:
                 break
 
     def _feed(self) -> None:
-        """Read until the source fails, or it is time to end."""
+        """Read until the source fails or the feeder is closed."""
         while not self._closing.is_set():
             samples = self._source.read()
             if self._since_s is None:
@@ -115,8 +115,8 @@ class Feeder:
                 self._leave()
 
     def _leave(self) -> None:
-        """Nobody listens: let the station go, and what it sent, until somebody does."""
-        log.info("nobody listens to the radio any more; it is left until somebody does")
+        """Close the station and drop what it sent until somebody listens again."""
+        log.info("nobody listens to the radio any more; disconnected until somebody does")
         self._source.close()
         self.sound_buffer.clear()
         self.sound_buffer.wait_until_taken()
@@ -125,5 +125,5 @@ class Feeder:
         if self._closing.is_set():
             return
         if error != self._error:
-            log.warning("no sound until this is mended: %s", error)
+            log.warning("no sound until this is fixed: %s", error)
         self._error = error

@@ -1,7 +1,7 @@
-"""Internet radio over HTTP: requests with time limits, old SHOUTcast's greeting, the titles between the sound.
+"""Internet radio over HTTP: requests with time limits, the status line of old SHOUTcast servers, titles within the stream.
 
-FFmpeg could open such an address by itself (with the GIL released: measured), but its messages hold the address with the
-password in it, and it keeps the titles to itself.
+FFmpeg could open such an address itself (with the GIL released: measured), but its messages contain the address with the
+password, and it does not pass the titles on.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from streamer.video.sound.decoding import SoundError
 
 AGENT = "zoomdream"
 MAX_TITLE = 100
-"""Characters of a title that are shown."""
+"""Most characters of a title to show."""
 STALL_BYTES = 500
-"""Fewer bytes in ``timeout_s`` of waiting are no stream: 8 kbps, the poorest stations, are 1000 a second."""
+"""Fewer bytes in ``timeout_s`` of waiting count as no stream; the slowest stations, 8 kbps, send 1000 a second."""
 
 
 def shown(url: str) -> str:
-    """The address without what may be secret in it: user, password, query."""
+    """Return the address without its possibly secret parts: user, password, query."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     with contextlib.suppress(ValueError):
@@ -41,7 +41,7 @@ def shown(url: str) -> str:
 
 
 class Station:
-    """An open stream; reads as a file of sound, without the titles that are sent in between."""
+    """An open stream. Reads like a sound file, without the titles in between."""
 
     def __init__(self, response: http.client.HTTPResponse, url: str, timeout_s: float, clock: Callable[[], float]) -> None:
         self._response = response
@@ -53,18 +53,18 @@ class Station:
         self._waited_s = 0.0
         self._came = 0
         self.url = url
-        """Where it was found in the end, after all redirections."""
+        """Its address after all redirects."""
         self.content_type = response.headers.get_content_type() if "content-type" in response.headers else ""
         self.name = clean_title(_text(response.headers.get("icy-name", "").encode("latin-1", "replace")))
-        """What the station calls itself; may be empty."""
+        """Name of the station; may be empty."""
         self.title = ""
-        """What it says that it is playing; may be empty."""
+        """Title of what is playing; may be empty."""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes of sound, as soon as there are some; none when the stream has ended.
+        """Return the next bytes of sound as soon as there are some; empty when the stream has ended.
 
         Raises:
-            TimeoutError: nothing, or next to nothing, comes any more.
+            TimeoutError: almost no data comes any more.
             OSError, http.client.HTTPException: the connection broke.
         """
         if self._interval and not self._left:
@@ -84,7 +84,7 @@ class Station:
             self.title = clean_title(_text(found[1]))
 
     def _judge(self, came: int, waited_s: float) -> None:
-        """Notice a server that sends a byte now and then, which no time limit of a socket does."""
+        """Detect a server that sends only a byte now and then, which a socket's timeout does not."""
         self._came += came
         self._waited_s += waited_s
         if self._came >= STALL_BYTES:
@@ -94,7 +94,7 @@ class Station:
 
 
 class StationConnector:
-    """Opens addresses; one at a time."""
+    """Opens addresses, one at a time."""
 
     def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout_s = timeout_s
@@ -106,15 +106,15 @@ class StationConnector:
         self._over = False
 
     def open(self, url: str) -> Station:
-        """Ask for an address; redirections are followed as long as they are HTTP.
+        """Open an address; HTTP redirects are followed.
 
         Raises:
-            SoundError: why not, in a few words, without the address.
+            SoundError: it failed; the text says why, without the address.
         """
         self.close()
         with self._lock:
             self._late = False
-        timer = threading.Timer(2 * self._timeout_s, self._interrupt)  # for a server that answers a byte at a time
+        timer = threading.Timer(2 * self._timeout_s, self._interrupt)  # for a server that answers one byte at a time
         timer.daemon = True
         timer.start()
         try:
@@ -124,19 +124,19 @@ class StationConnector:
         finally:
             timer.cancel()
         self._response = response
-        if self._late:  # the answer's head ended where it was interrupted
+        if self._late:  # the interrupt cut the headers short
             self.close()
             raise SoundError(reason(TimeoutError(), self._timeout_s))
         return Station(response, response.geturl(), self._timeout_s, self._clock)
 
     def hang_up(self) -> None:
-        """End for good, from any thread: a read under way fails at once, and nothing is opened any more."""
+        """End for good, from any thread: a read in progress fails immediately, and nothing is opened any more."""
         with self._lock:
             self._over = True
         self._interrupt()
 
     def close(self) -> None:
-        """Close the connection; from the thread that reads."""
+        """Close the connection, from the thread that reads."""
         response, self._response = self._response, None
         with self._lock:
             connection, self._socket = self._socket, None
@@ -150,7 +150,7 @@ class StationConnector:
             self._late = True
             if self._socket is not None:
                 with contextlib.suppress(OSError):
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # TLS's own would pull the rug from a read
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # TLS's own shutdown would break a read in progress
 
     def _note(self, connection: socket.socket) -> None:
         with self._lock:
@@ -159,7 +159,7 @@ class StationConnector:
                 raise TimeoutError
 
     def _opener(self) -> urllib.request.OpenerDirector:
-        """All that HTTP needs, and nothing that opens local files or FTP, to which a server might redirect."""
+        """Return an opener for HTTP only: a server might redirect to local files or FTP."""
         opener = urllib.request.OpenerDirector()
         for handler in (
             urllib.request.ProxyHandler(),
@@ -175,7 +175,7 @@ class StationConnector:
 
 
 def reason(error: Exception, timeout_s: float) -> str:
-    """Say in a few words why a station cannot be heard, never quoting its address."""
+    """Say briefly why a station cannot be played, without its address."""
     if isinstance(error, urllib.error.HTTPError):
         with contextlib.suppress(OSError):
             error.close()
@@ -199,7 +199,7 @@ def reason(error: Exception, timeout_s: float) -> str:
 
 
 def clean_title(text: str) -> str:
-    """What a stranger's server says, fit to be shown: one short line."""
+    """Return a server's text as one short printable line."""
     return "".join(c if c.isprintable() else " " for c in text).strip()[:MAX_TITLE]
 
 
@@ -218,13 +218,13 @@ def _request(url: str) -> urllib.request.Request:
     request = urllib.request.Request(url, headers={"User-Agent": AGENT, "Icy-MetaData": "1"})
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        # Unredirected: another server is not to learn it.
+        # Unredirected, so that no other server gets it.
         request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
     return request
 
 
 class _StatusLine:
-    """An answer's file that passes SHOUTcast 1's 'ICY 200 OK' off as HTTP."""
+    """A response's file that turns SHOUTcast 1's 'ICY 200 OK' into an HTTP status line."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file

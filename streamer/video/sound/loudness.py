@@ -1,26 +1,26 @@
-"""How loud the sound is: the volume, and a limiter, so that nothing is ever cut off."""
+"""Volume and limiter: sound never clips."""
 
 from __future__ import annotations
 
 import numpy as np
 
 STEP = 64
-"""Samples between two points of the gain's course; straight lines in between. A loud moment is met by a ramp of 1.3 ms."""
+"""Samples between two points of the gain curve, which is linear in between: the gain ramps down within 1.3 ms."""
 AHEAD = 4 * STEP
-"""Samples that the limiter looks ahead, and by which its output is late: 5 ms."""
+"""Look-ahead and delay of the limiter in samples: 5 ms."""
 CEILING = 10 ** (-1 / 20)
-"""Highest sample that comes out: 1 dB below full scale, for AAC's own rounding overshoots a little (EBU R 128)."""
+"""Highest output sample: 1 dB below full scale, because AAC overshoots a little (EBU R 128)."""
 RELEASE_S = 0.3
-"""Seconds after a loud moment in which most of the gain comes back."""
+"""Time constant in seconds with which the gain recovers after a loud moment."""
 
 
 def to_factor(db: float) -> float:
-    """Decibels as a factor of amplitude."""
+    """Convert decibels to an amplitude factor."""
     return float(10 ** (db / 20))
 
 
 class Limiter:
-    """Turns loud moments down before they come, instead of cutting their peaks off; all else is left as it is."""
+    """Turns loud moments down ahead of time instead of clipping their peaks; everything else passes unchanged."""
 
     def __init__(self, rate: int) -> None:
         self._held = np.zeros((AHEAD, 2), np.float32)
@@ -34,7 +34,7 @@ class Limiter:
             samples: (n, 2) float32, n a multiple of ``STEP``.
 
         Returns:
-            The n samples that end ``AHEAD`` before the block does, each within ``CEILING``.
+            The n samples that end ``AHEAD`` before the end of the block, each within ``CEILING``.
         """
         known = np.concatenate((self._held, samples))
         self._held = known[len(samples) :]
@@ -45,7 +45,7 @@ class Limiter:
         allowed = np.minimum(1.0, CEILING / np.maximum(peaks, 1e-9))
         points = [self._gain]
         for step in range(steps):
-            # The point between this step and the next must suit both; the ones after it are prepared for.
+            # The gain between this step and the next has to suit both, and prepares for those after them.
             least = float(allowed[step : step + AHEAD // STEP + 1].min())
             gain = self._gain + (1 - self._gain) * self._release
             self._gain = min(least, gain if gain < 0.9999 else 1.0)

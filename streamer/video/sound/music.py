@@ -1,4 +1,4 @@
-"""Music from a file or a folder, over and over, each file fading into the next."""
+"""Plays music from a file or a folder in a loop, with a cross-fade between files."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from streamer.video.sound.decoding import SoundError, decode
 log = logging.getLogger(__name__)
 
 BATCH_S = 0.25
-"""Seconds of sound that are handled at a time."""
+"""Seconds of sound processed at a time."""
 SHORTEST_S = 0.1
-"""A file with less sound than this is passed over: looping it would be a rattle, and all opening and closing."""
+"""Files with fewer seconds of sound are skipped: looping one would only rattle."""
 NOT_SOUND = ("image/", "text/", "application/pdf", "application/zip")
-"""What lies beside music in people's folders: passed over without a word."""
+"""Types of files often found beside music; they are skipped silently."""
 
 
 class Music:
-    """Plays a file or a folder without end; one thread at a time.
+    """Plays a file or a folder in an endless loop; one thread at a time.
 
-    A folder's files, those in folders within it too, are taken in the order of their names, or shuffled anew each round. The
-    list is made afresh each round, so files may come and go. A file that cannot be read is skipped with one warning, and tried
-    again next round. Of a file no more than twice the cross-fade and ``BATCH_S`` is held in memory.
+    The files of a folder and its subfolders play in name order, or in a new random order each round. Each round lists the files
+    again, so they may come and go. An unreadable file is skipped with one warning, and tried again in the next round. At most
+    twice the cross-fade plus ``BATCH_S`` of a file is held in memory.
     """
 
     def __init__(
         self, path: Path, rate: int, *, crossfade_s: float = 2.0, shuffle: bool = False, order: random.Random | None = None
     ) -> None:
-        """Touch nothing yet: the first ``read`` opens.
+        """Open nothing yet; the first ``read`` does.
 
         Args:
-            path: the file or the folder.
-            rate: samples a second wanted.
-            crossfade_s: seconds in which one file fades into the next, at equal power; at most half of a shorter file. 0 cuts.
+            path: the file or folder.
+            rate: wanted samples per second.
+            crossfade_s: seconds of equal-power cross-fade between files, at most half of the shorter one; 0: a clean cut.
             shuffle: whether each round has a random order.
-            order: what draws it.
+            order: random generator for it.
         """
         self.playing = ""
-        """Name of the file that is read, within the folder; empty when there is none."""
+        """Path of the current file within the folder; empty if there is none."""
         self._path = path
         self._rate = rate
         self._fade = round(crossfade_s * rate)
@@ -60,7 +60,7 @@ class Music:
         """Return the next samples, (n, 2) float32, n > 0.
 
         Raises:
-            SoundError: none of the files can be played; the next call looks again.
+            SoundError: none of the files can be played; the next call tries again.
         """
         if self._stream is None:
             self._stream = self._play()
@@ -72,17 +72,17 @@ class Music:
             raise
 
     def close(self) -> None:
-        """Close the file; a later ``read`` begins anew."""
+        """Close the file; a later ``read`` starts again."""
         if self._stream is not None:
             self._stream.close()
         self._stream = None
         self.playing = ""
 
     def hang_up(self) -> None:
-        """Do nothing: ``read`` waits for nobody."""
+        """Do nothing: ``read`` never waits."""
 
     def _play(self) -> Generator[np.ndarray, None, None]:
-        tail = np.zeros((0, 2), np.float32)  # the end of the file before, not played yet
+        tail = np.zeros((0, 2), np.float32)  # the end of the previous file, not played yet
         while True:
             files = self._round()
             played = False
@@ -106,7 +106,7 @@ class Music:
                 raise SoundError(_nothing(self._path, len(files), reason))
 
     def _round(self) -> list[Path]:
-        """The files to play next, in their order."""
+        """Return the files of the next round, in order."""
         files = list(sound_files(self._path))
         if self._shuffle:
             self._order.shuffle(files)
@@ -115,7 +115,7 @@ class Music:
         return files
 
     def _join(self, tail: np.ndarray, song: _Song) -> Generator[np.ndarray, None, np.ndarray]:
-        """Play the end of one song and the next over each other, and the next up to its own end, which is returned."""
+        """Yield the cross-fade of one song's end into the next, then the next up to its own end, which is returned."""
         longest = song.total // 2 if song.ended else self._fade
         overlap = min(self._fade, longest, len(tail))
         before, tail = tail[: len(tail) - overlap], tail[len(tail) - overlap :]
@@ -145,16 +145,16 @@ class Music:
 
 
 class _Song:
-    """A file being played: its beginning at once, the rest as it is asked for."""
+    """A file being played: its beginning is decoded immediately, the rest on demand."""
 
     def __init__(self, file: Path, rate: int, beginning: int) -> None:
         """Decode the first samples.
 
         Raises:
-            SoundError: it cannot be read, or is shorter than ``SHORTEST_S``.
+            SoundError: the file is unreadable or shorter than ``SHORTEST_S``.
         """
         self.damage = ""
-        """Why it ended too early; empty if it did not."""
+        """Why it ended too early; empty otherwise."""
         self.ended = False
         self.total = 0
         """Samples decoded so far."""
@@ -171,7 +171,7 @@ class _Song:
             raise
 
     def rest(self) -> Iterator[np.ndarray]:
-        """What follows the beginning, batch by batch."""
+        """Yield what follows the beginning, batch by batch."""
         while not self.ended:
             samples = self._gather(self._batch)
             if len(samples):
@@ -197,16 +197,16 @@ class _Song:
 
 
 def equal_power(out: np.ndarray, into: np.ndarray) -> np.ndarray:
-    """Fade from one sound into another of the same length, (n, 2) float32: the sum of unrelated sounds stays equally loud."""
+    """Cross-fade two sounds of the same length, (n, 2) float32; the sum of unrelated sounds keeps its loudness."""
     angle = ((np.arange(len(out), dtype=np.float32) + 0.5) / len(out) * (np.pi / 2))[:, None]
     mixed: np.ndarray = out * np.cos(angle) + into * np.sin(angle)
     return mixed.astype(np.float32)
 
 
 def sound_files(path: Path) -> Iterator[Path]:
-    """The files that may hold sound: the one named, or those in the folder in the order of their names.
+    """Yield the files that may contain sound: the one named, or those in the folder, in name order.
 
-    Hidden files and those whose name says that they are something else are left out; links to folders are not followed.
+    Hidden files and those with the suffix of another type are left out; links to folders are not followed.
     """
     if path.is_file():
         yield path

@@ -1,4 +1,4 @@
-"""Internet radio: a stream over HTTP or HTTPS, decoded as it comes."""
+"""Internet radio: a stream over HTTP or HTTPS, decoded as it arrives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from streamer.video.sound.icy import Station, StationConnector, reason, shown
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
-"""Seconds without a byte after which a station counts as gone."""
+"""Seconds without data after which a station counts as gone."""
 MAX_PLAYLIST = 65536
-"""Bytes of a playlist that are read."""
+"""Most bytes of a playlist to read."""
 MAX_ENTRIES = 20
-"""Addresses of a playlist that are tried."""
+"""Most addresses of a playlist to try."""
 MAX_DEPTH = 3
-"""Playlists that may name each other before the sound comes."""
+"""Most playlists that may refer to each other before a stream."""
 PLAYLIST_TYPES = {
     "audio/x-mpegurl",
     "audio/mpegurl",
@@ -37,18 +37,18 @@ PLAYLIST_ENDINGS = (".m3u", ".m3u8", ".pls")
 
 
 class Radio:
-    """Plays a station; each ``read`` after a failure connects anew. One thread reads; any may end it."""
+    """Plays a station; each ``read`` after a failure reconnects. One thread reads; any thread may end it."""
 
     def __init__(
         self, url: str, rate: int, *, timeout_s: float = TIMEOUT_S, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Connect to nothing yet: the first ``read`` does.
+        """Do not connect yet; the first ``read`` does.
 
         Args:
-            url: an http or https address, of a stream or of a playlist (.m3u, .pls); user and password in it are sent, and
+            url: an http or https address of a stream or a playlist (.m3u, .pls); a user and password in it are sent, and
                 never shown.
-            rate: samples a second wanted.
-            timeout_s: seconds without a byte after which the station counts as gone.
+            rate: wanted samples per second.
+            timeout_s: seconds without data after which the station counts as gone.
         """
         self._url = url
         self._rate = rate
@@ -60,15 +60,15 @@ class Radio:
 
     @property
     def playing(self) -> str:
-        """What the station says that it plays, or its name, or its address; empty while it is not heard."""
+        """The station's title, name or address; empty while it is not playing."""
         station = self._station
         return (station.title or station.name or shown(self._url)) if station is not None and self._samples is not None else ""
 
     def read(self) -> np.ndarray:
-        """Return the next samples, (n, 2) float32, n > 0; waits until they come.
+        """Wait for the next samples and return them, (n, 2) float32, n > 0.
 
         Raises:
-            SoundError: it cannot be reached, what it sends is no sound, or it has stopped sending.
+            SoundError: the station is unreachable, sends no sound, or has stopped sending.
         """
         try:
             if self._samples is None:
@@ -87,18 +87,18 @@ class Radio:
         raise SoundError(f"radio '{shown(self._url)}': {problem}")
 
     def close(self) -> None:
-        """Close the connection, from the thread that reads; a later ``read`` connects anew."""
+        """Close the connection, from the thread that reads; a later ``read`` reconnects."""
         if self._samples is not None:
             self._samples.close()
         self._samples = self._station = None
         self._connector.close()
 
     def hang_up(self) -> None:
-        """End for good, from any thread: a ``read`` under way fails."""
+        """End for good, from any thread; a ``read`` in progress fails."""
         self._connector.hang_up()
 
     def _tune(self) -> Station:
-        """Open the stream itself, through playlists if need be; after a failure another entry has its turn."""
+        """Open the stream, through playlists if needed; after a failure it tries the next entry."""
         url, attempt = self._url, self._attempts
         self._attempts += 1
         for _ in range(MAX_DEPTH + 1):
@@ -114,10 +114,10 @@ class Radio:
 
 
 def playlist_entries(data: bytes, base: str) -> list[str]:
-    """The addresses in an M3U or PLS playlist, in their order, made absolute; nothing but http and https.
+    """Return the http and https addresses of an M3U or PLS playlist, in order and absolute.
 
     Raises:
-        SoundError: it is an HLS playlist, which is another thing.
+        SoundError: it is an HLS playlist, which is not supported.
     """
     text = data.decode("utf-8-sig", "replace")
     if "#EXT-X-" in text:
@@ -133,13 +133,13 @@ def playlist_entries(data: bytes, base: str) -> list[str]:
                 parts = urlsplit(url)
                 if parts.scheme in ("http", "https") and parts.hostname:
                     found.append(url)
-            except ValueError:  # no address at all
+            except ValueError:  # not a URL
                 continue
     return found[:MAX_ENTRIES]
 
 
 def _head(station: Station) -> bytes:
-    """The start of a short answer."""
+    """Return the beginning of a response, up to ``MAX_PLAYLIST`` bytes."""
     data = b""
     try:
         while len(data) < MAX_PLAYLIST and (more := station.read(MAX_PLAYLIST - len(data))):

@@ -1,7 +1,7 @@
-"""What the picture does to the beats and the loudness of the sound: decided here, done by who asks.
+"""Decides how the picture reacts to the sound's beats and loudness; the callers carry it out.
 
-Pulses of the zoom are for the frames themselves, so that they are seen with the beat. All else is for the dream, which shows it
-with one of its next keyframes.
+Zoom pulses apply to the frames themselves, so that they coincide with the beat. Everything else goes to the dream, and shows
+with one of the next keyframes.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from streamer.pulse import RISE_S, Pulse, Pulses
 from streamer.video.sound.sound_analysis import Beat
 
 LATEST_S = 0.5
-"""Beats that were missed for longer than this, since no frame was made, are passed over."""
+"""Beats missed for longer than this, because no frame was made, are skipped."""
 BREAK_S = 3.0
-"""After so many seconds without a beat, bars are counted anew from the next."""
+"""Seconds without a beat after which bars are counted from the next beat."""
 LEVELS = 4
-"""Steps in which loudness is passed on…"""
+"""Number of steps of the loudness that is passed on…"""
 LEVEL_S = 0.5
-"""…and least seconds from one to the next: each is written into the journal."""
+"""…and least seconds between two changes, because each is written to the journal."""
 
 
 class SoundFeatures(Protocol):
-    """The sound of the stream, by the seconds of the stream."""
+    """Features of the sound, by seconds of the stream."""
 
     def beats(self, from_s: float, until_s: float, apart_s: float, /) -> list[Beat]:
-        """The beats from one second on and before another, at least so far apart; the latter may be a little ahead."""
+        """Return the beats from one second up to another, which may be a little ahead, at least ``apart_s`` apart."""
 
     def loudness(self, at_s: float, /) -> float:
-        """How loud it is, 0..1."""
+        """Return the loudness, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class DreamAdjustment:
-    """What the dream is to do, besides what it does anyway."""
+    """Changes to the dream in reaction to the sound."""
 
     pace: float = 1.0
-    """How many times as fast the camera is to move."""
+    """Factor of the camera's speed."""
     drive: float = 1.0
-    """How many times as large steps are to be."""
+    """Factor of the step size."""
     bumps: int = 0
-    """Bumps that are due."""
+    """Number of bumps that are due."""
     subject: bool = False
     """Whether another subject is due."""
 
@@ -53,16 +53,16 @@ NO_ADJUSTMENT = DreamAdjustment()
 
 
 class Reaction:
-    """Turns sound into pulses and wants. ``frame`` belongs to one thread; the rest may be called from any."""
+    """Turns sound into pulses and adjustments. ``frame`` belongs to one thread; the rest may be called from any."""
 
     def __init__(self, react: ReactConfig, sound: SoundFeatures) -> None:
-        """Go by some settings."""
+        """Start with these settings."""
         self._react, self._sound = react, sound
         self._lock = threading.Lock()
         self._pulses = Pulses()
-        self._until_s: float | None = None  # of the stream, up to where beats are known
+        self._until_s: float | None = None  # second of the stream up to which beats are handled
         self._last_s = -math.inf
-        self._bar = 0  # beats since bars are counted
+        self._bar = 0  # beats since counting of bars started
         self._beats = 0
         self._bumps, self._subject = 0, False
         self._loudness = 0.0
@@ -70,27 +70,27 @@ class Reaction:
 
     @property
     def enabled(self) -> bool:
-        """Whether there is any."""
+        """Whether reactions are on."""
         return self._react.enabled
 
     @property
     def beats(self) -> int:
-        """Beats that were reacted to so far."""
+        """Number of beats so far."""
         return self._beats
 
     def tune(self, react: ReactConfig) -> None:
-        """Go by other settings from the next frame on."""
+        """Apply other settings from the next frame on."""
         self._react = react
 
     def frame(self, at_s: float, now_s: float) -> tuple[float, list[Pulse]]:
-        """What a frame is to show.
+        """Return what a frame shows of the sound.
 
         Args:
-            at_s: the second of the stream at which it is seen.
-            now_s: the same moment on any clock that does not go back.
+            at_s: the frame's second in the stream.
+            now_s: the same moment on any clock that never decreases.
 
         Returns:
-            How many octaves closer it is to be seen, and the pulses that have come up, by that clock.
+            Additional zoom in octaves, and the new pulses, on that clock.
         """
         react = self._react
         if not react.enabled:
@@ -112,7 +112,7 @@ class Reaction:
         return self._pulses.extra_octaves(now_s), pulses
 
     def adjustment(self, now_s: float) -> DreamAdjustment:
-        """What the dream is to do now; each bump and each change of subject is told once."""
+        """Return what the dream changes now; each bump and each change of subject is reported once."""
         with self._lock:
             bumps, self._bumps = self._bumps, 0
             subject, self._subject = self._subject, False
@@ -128,7 +128,7 @@ class Reaction:
         self._until_s, self._loudness, self._bar = None, 0.0, 0
 
     def _count(self, beat: Beat, react: ReactConfig) -> None:
-        """Count a beat; some bars begin with something new."""
+        """Count a beat; a bump or a new subject may be due at the start of a bar."""
         if beat.at - self._last_s > BREAK_S:
             self._bar = 0
         self._last_s = beat.at

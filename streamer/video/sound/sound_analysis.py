@@ -1,7 +1,7 @@
-"""What the sound does, found out before it is heard: beats and loudness, by the sample.
+"""Analyses sound ahead of playback: beats and loudness, by sample position.
 
-Sound is decoded seconds before it is played, and looked at as soon as it is decoded; so a beat is known in time for the very
-frame with which it is heard.
+Sound is decoded seconds before it is played, and analysed as soon as it is decoded, so a beat is known in time for the frame
+with which it is heard.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ import numpy as np
 from streamer.video.sound.onsets import HOPS_PER_S, Onset, Onsets
 
 KEEP_S = 30.0
-"""Seconds of onsets and loudness that are kept: more than ever waits to be played. When full: the oldest go."""
+"""Seconds of onsets and loudness to keep, more than is ever queued for playback. When full: the oldest are dropped."""
 STRENGTH_HOPS = 6
-"""Hops from an onset on over which its loudness is taken: a drum's blow."""
+"""Hops over which an onset's loudness is measured: the length of a drum hit."""
 LOUDEST_HALF_S = 10.0
-"""Seconds in which the loudest onset of late counts for half, so that quiet music has strong beats too."""
+"""Half-life of the recent loudest onset in seconds, so that quiet music has strong beats too."""
 MOMENT_HOPS = 40
-"""Hops over which loudness is taken: 400 ms, the 'momentary' of EBU R 128."""
+"""Hops over which loudness is measured: 400 ms, 'momentary' in EBU R 128."""
 RANGE_DB = 20.0
-"""Decibels below the loudest of late at which the sound counts as quiet."""
+"""Decibels below the recent maximum at which sound counts as quiet."""
 FALL_DB_S = 0.5
-"""Decibels a second by which the loudest of late falls."""
+"""Decibels per second by which the recent maximum falls."""
 SILENT_DB = -50.0
-"""Decibels relative to full scale below which nothing is loud."""
+"""Decibels relative to full scale below which loudness is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """An onset with none louder close to it."""
+    """An onset without a louder one close to it."""
 
     at: float
-    """When: which sample, or second, as whoever gives it says."""
+    """Its position: a sample or a second, depending on the function that returns it."""
     strength: float
-    """How loud it is among those of late, 0..1."""
+    """Its loudness relative to recent beats, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """An onset, how loud it is, and that as a part of the loudest of late."""
+class _MeasuredOnset:
+    """An onset, its loudness, and its loudness relative to the recent maximum."""
 
     at: int
     loudness: float
@@ -51,27 +51,27 @@ class _Heard:
 
 
 class SoundAnalyser:
-    """Listens ahead. Thread-safe: one thread lets it hear, others ask."""
+    """Analyses sound ahead of playback. Thread-safe: one thread passes samples, others query."""
 
     def __init__(self, rate: int) -> None:
-        """Be ready for sound of ``rate`` samples a second; it hears nothing until told to listen."""
+        """Prepare for sound with ``rate`` samples per second; nothing is analysed until ``listen``."""
         self._rate = rate
         self._lock = threading.Lock()
         self._listens = False
         self._begin(0)
 
     def listen(self, wanted: bool) -> None:
-        """Listen from now on, or no more, which costs nothing."""
+        """Turn the analysis on or off; off costs nothing."""
         with self._lock:
             if wanted != self._listens:
                 self._listens = wanted
                 self._begin(0)
 
     def analyse(self, start: int, samples: np.ndarray) -> None:
-        """Take in sound that will be played; a few milliseconds for a second of it.
+        """Analyse sound that will be played; takes a few milliseconds per second of it.
 
         Args:
-            start: number of its first sample. Where it does not follow on the last, all that is known is forgotten.
+            start: number of its first sample. If it does not follow the last one, all results are discarded.
             samples: (n, 2) float32, within -1..1.
         """
         if not self._listens:
@@ -85,7 +85,7 @@ class SoundAnalyser:
                 self._note(onset)
 
     def beats(self, first: float, end: float, apart: float) -> list[Beat]:
-        """The beats from one sample on and before another: onsets with none louder within ``apart`` samples of them."""
+        """Return the beats between two samples: onsets without a louder one within ``apart`` samples."""
         with self._lock:
             known = list(self._known)
         return [
@@ -98,7 +98,7 @@ class SoundAnalyser:
         ]
 
     def loudness(self, at: float) -> float:
-        """How loud it is around a sample, from 0, quiet, to 1, as loud as it was of late; 0 where nothing is known."""
+        """Return the loudness around a sample, from 0, quiet, to 1, the recent maximum; 0 if unknown."""
         with self._lock:
             hop = int((at - self._start) / self._onsets.hop) + MOMENT_HOPS // 2 - self._gone
             return self._loud[hop] if 0 <= hop < len(self._loud) else 0.0
@@ -106,16 +106,16 @@ class SoundAnalyser:
     def _begin(self, start: int) -> None:
         self._start = self._end = start
         self._onsets = Onsets(self._rate)
-        self._known: deque[_Heard] = deque()
-        self._rest = np.zeros(0, np.float32)  # squares of samples, less than a hop of them
-        self._powers = np.zeros(MOMENT_HOPS, np.float32)  # of the latest hops: those of the last hearing, and so many before
+        self._known: deque[_MeasuredOnset] = deque()
+        self._rest = np.zeros(0, np.float32)  # squares of samples, less than a hop
+        self._powers = np.zeros(MOMENT_HOPS, np.float32)  # of the latest hops: those of the last call, and MOMENT_HOPS before
         self._loud: deque[float] = deque()
-        self._gone = 0  # hops of the above that were forgotten
+        self._gone = 0  # number of hops dropped from _loud
         self._loudest_db = SILENT_DB
         self._loudest, self._loudest_at = 0.0, 0
 
     def _measure(self, samples: np.ndarray) -> None:
-        """Take the loudness of each further hop."""
+        """Measure the loudness of each further hop."""
         hop = self._onsets.hop
         squares = np.concatenate((self._rest, np.square(samples).mean(axis=1)))
         count = len(squares) // hop
@@ -123,7 +123,7 @@ class SoundAnalyser:
         powers = squares[: count * hop].reshape(count, hop).mean(axis=1)
         self._powers = np.concatenate((self._powers[-MOMENT_HOPS:], powers))
         sums = np.concatenate(([0.0], np.cumsum(self._powers, dtype=np.float64)))
-        means = (sums[MOMENT_HOPS:] - sums[:-MOMENT_HOPS])[1:] / MOMENT_HOPS  # the first is that of the last time
+        means = (sums[MOMENT_HOPS:] - sums[:-MOMENT_HOPS])[1:] / MOMENT_HOPS  # the first belongs to the last call
         for level_db in 10 * np.log10(np.maximum(means, 1e-12)):
             self._loudest_db = max(float(level_db), self._loudest_db - FALL_DB_S / HOPS_PER_S, SILENT_DB)
             below_db = self._loudest_db - float(level_db)
@@ -133,13 +133,13 @@ class SoundAnalyser:
             self._gone += 1
 
     def _note(self, onset: Onset) -> None:
-        """Keep an onset, with how loud it is."""
+        """Keep an onset with its loudness."""
         hop = self._onsets.hop
         passed = (self._end - self._start) // hop  # hops so far; the powers end with the last of them
         first = len(self._powers) - (passed - onset.at // hop)
         loudness = math.sqrt(float(self._powers[max(0, first) : max(0, first) + STRENGTH_HOPS].mean()))
         fallen = 0.5 ** ((onset.at - self._loudest_at) / self._rate / LOUDEST_HALF_S)
         self._loudest, self._loudest_at = max(loudness, self._loudest * fallen), onset.at
-        self._known.append(_Heard(self._start + onset.at, loudness, loudness / self._loudest if self._loudest else 0.0))
+        self._known.append(_MeasuredOnset(self._start + onset.at, loudness, loudness / self._loudest if self._loudest else 0.0))
         while self._known and self._known[0].at < self._end - KEEP_S * self._rate:
             self._known.popleft()

@@ -1,4 +1,4 @@
-"""Sound between who decodes it, in a thread that may be late, and who plays it, who never waits."""
+"""The buffer between the decoding thread, which may be late, and playback, which never waits."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections import deque
 import numpy as np
 
 FADE_S = 0.01
-"""Seconds in which sound goes and comes where it breaks off, so that nothing clicks."""
+"""Length of the fades around a break in seconds, so that nothing clicks."""
 
 
 class SoundBuffer:
     """A queue of samples between two threads.
 
-    When it is full, the writer waits. When it is empty, the reader gets silence, after a short fade, until enough has come
-    together again; the next sound fades in. For that the last ``FADE_S`` are kept back until something follows them.
+    When it is full, the writer waits. When it is empty, the reader gets a short fade and then silence, until enough is
+    collected again; then sound fades in. For this, the last ``FADE_S`` are held back until something follows them.
     """
 
     def __init__(self, rate: int, capacity_s: float, start_s: float) -> None:
-        """Be empty.
+        """Start empty.
 
         Args:
-            rate: samples a second.
-            capacity_s: seconds of sound from which on the writer waits.
-            start_s: seconds of sound that must have come together before any is played, at first and after each break.
+            rate: samples per second.
+            capacity_s: seconds of sound at which the writer waits.
+            start_s: seconds of sound to collect before playback starts, at first and after each break.
         """
         self._capacity = round(capacity_s * rate)
         self._start = round(start_s * rate)
@@ -39,39 +39,39 @@ class SoundBuffer:
 
     @property
     def playing(self) -> bool:
-        """Whether the last ``take`` gave sound."""
+        """Whether the last ``take`` returned sound."""
         with self._condition:
             return self._playing
 
     @property
     def breaks(self) -> int:
-        """How often sound gave way to silence."""
+        """How often sound was interrupted by silence."""
         with self._condition:
             return self._breaks
 
     @property
     def count(self) -> int:
-        """Samples waiting."""
+        """Number of queued samples."""
         with self._condition:
             return self._count
 
     @property
     def written(self) -> int:
-        """Samples that were ever put: the number of the next one to be."""
+        """Number of samples put so far, which is the number of the next one."""
         with self._condition:
             return self._written
 
     @property
     def at(self) -> int:
-        """The number of the sample that is taken next; those that were thrown away count."""
+        """Number of the sample to take next; discarded ones count."""
         with self._condition:
             return self._written - self._count
 
     def put(self, samples: np.ndarray, patience_s: float | None = None) -> bool:
-        """Add samples, (n, 2) float32, when there is room.
+        """Add samples, (n, 2) float32, once there is space.
 
         Returns:
-            False if it was closed meanwhile, or for ``patience_s`` nobody took any sound; the samples are not in it then.
+            False if it was closed meanwhile, or if nobody took sound for ``patience_s``; the samples are not added then.
         """
         with self._condition:
             if not self._condition.wait_for(lambda: self._closed or self._count < self._capacity, patience_s) or self._closed:
@@ -85,7 +85,7 @@ class SoundBuffer:
             return True
 
     def cut(self) -> None:
-        """The sound written last breaks off here, and what is written next has nothing to do with it."""
+        """Mark a break: the sound written last fades out, and what is written next fades in."""
         with self._condition:
             if self._parts:
                 last = np.concatenate(self._parts)
@@ -93,14 +93,14 @@ class SoundBuffer:
             self._fade_next = True
 
     def clear(self) -> None:
-        """Throw away what is waiting, which nobody has listened to."""
+        """Discard the queued samples."""
         with self._condition:
             self._parts.clear()
             self._count = 0
             self._playing = False
 
     def take(self, count: int) -> np.ndarray:
-        """Return the next ``count`` samples, (count, 2) float32, at once: of silence where there is no sound."""
+        """Return the next ``count`` samples, (count, 2) float32, without waiting; silence if there is no sound."""
         with self._condition:
             found = self._take(count)
             self._condition.notify_all()
@@ -113,7 +113,7 @@ class SoundBuffer:
                 self._condition.wait()
 
     def close(self) -> None:
-        """Let the writer go; what is left can still be taken."""
+        """Release the writer; queued samples can still be taken."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
@@ -148,7 +148,7 @@ class SoundBuffer:
 
 
 def fade(samples: np.ndarray, length: int, *, rising: bool) -> np.ndarray:
-    """A copy whose first samples rise from nothing, or whose last ones fall to it, along a raised cosine."""
+    """Return a copy with the first samples faded in, or the last ones faded out, along a raised cosine."""
     length = min(length, len(samples))
     curve = (0.5 - 0.5 * np.cos((np.arange(length, dtype=np.float32) + 0.5) / max(length, 1) * np.pi))[:, None]
     faded = samples.copy()
