@@ -188,5 +188,5 @@ def test_the_overlay(stage: Stage, page: Page) -> None:
 
 def test_an_address_that_leads_nowhere(stage: Stage, page: Page) -> None:
     page.goto(f"{stage.server.url}nothing/such")
-    expect(page.get_by_role("heading")).to_have_text("There is nothing here")
+    expect(page.get_by_role("heading")).to_have_text("Page not found")
     assert looked_at(page) == []

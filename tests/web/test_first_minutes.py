@@ -175,8 +175,8 @@ def test_an_unknown_address_is_a_page_with_a_way_out(stage: Stage, page: Page, p
     answer = page.goto(f"{stage.server.url}no/such/page")
     assert answer is not None
     assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    expect(page.get_by_role("heading")).to_have_text("There is nothing here")
-    expect(page.locator("main")).to_contain_text("This address leads nowhere.")
+    expect(page.get_by_role("heading")).to_have_text("Page not found")
+    expect(page.locator("main")).to_contain_text("There is no page at this address.")
     fits(page)
     press(page, page.get_by_role("link", name="Watch the dream"))
     expect(page.get_by_role("combobox")).to_be_visible()
