@@ -176,7 +176,7 @@ def _subjects(dream: AlbumEntry, links: serializers.Links) -> str:
 def _details(dream: AlbumEntry) -> str:
     """Who asked for the dream, and when it was made."""
     at = datetime.fromtimestamp(dream.at_s, UTC)
-    asked = f'for <b dir="auto">{escape(dream.user)}</b>' if dream.user else "Nobody requested this one"
+    asked = f'for <b dir="auto">{escape(dream.user)}</b>' if dream.user else "Nobody asked for this one"
     clipped = f', clipped by <b dir="auto">{escape(dream.clipped_by)}</b>' if dream.clipped_by else ""
     when = f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at.day} {at:%B %Y, %H:%M} UTC</time>'
     return f"{asked}{clipped} · {when}"

@@ -222,7 +222,7 @@ def test_subjects_lead_to_pages_about_them(stages: Callable[..., Stage], studio:
     html = stage.call("GET", f"/d/{dream.id}").body.decode()
     assert "https://en.wikipedia.org/wiki/volcano" in Page(html).hrefs()
     assert "layer fire5" in Page(html).text
-    assert "Nobody requested this one" in Page(html).text
+    assert "Nobody asked for this one" in Page(html).text
 
 
 @pytest.mark.parametrize(
