@@ -1,6 +1,6 @@
-"""Viewers' names and texts made fit to be shown: normalised, stripped of what is invisible or reorders text, and cut.
+"""Cleans viewers' names and texts for display: normalised, without invisible or reordering characters, and shortened.
 
-Bounded: of a megabyte only the first two thousand characters are looked at.
+Only the first two thousand characters are read, so the time is bounded.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import regex
 NAME_GRAPHEMES = 25
 TEXT_GRAPHEMES = 100
 LINE_GRAPHEMES = 500
-"""Of a whole chat message; Twitch sends no longer ones."""
+"""Length of a whole chat message; Twitch allows no longer ones."""
 MAX_MARKS = 3
-"""Combining marks kept on one character; text piled up with them climbs over its neighbours."""
+"""Combining marks kept on one character; piles of them would cover neighbouring lines."""
 MAX_JOINTS = 3
-"""Emoji joined to one; the longest that Unicode recommends, a family of four, has three joints."""
+"""Most joiners in an emoji; the longest that Unicode recommends, a family of four, has three."""
 
-_LOOKED_AT = 2000
-"""Characters of a text that are looked at: a chat message has 500, and what is invisible of them does not count."""
+_CHARACTERS_READ = 2000
+"""Characters of a text that are read: a chat message has 500, not counting invisible ones."""
 _RAW_PER_GRAPHEME = 4
-"""Characters kept for each one shown; few need more than two."""
+"""Characters kept per grapheme; few need more than two."""
 
 ECHO_GRAPHEMES = 40
-"""Of a viewer's words that a program repeats."""
+"""Length of a viewer's words that a program repeats."""
 
 _JOINER = "\u200d"
-"""Invisible, but where it makes one emoji of several: a polar bear of a bear and a snowflake."""
+"""Zero-width joiner: kept only where it joins emoji, as a bear and a snowflake to a polar bear."""
 _INVISIBLE = regex.compile(
     r"[[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\N{BRAILLE PATTERN BLANK}]--[\s\u200d]]"
     r"|\u200d(?:(?!\p{Extended_Pictographic})|(?<!\p{Extended_Pictographic}[\p{Emoji_Modifier}\ufe0f]?\u200d))",
@@ -45,27 +45,27 @@ _LINKING = regex.compile(r"://|(?<=\S)\.(?=\S)|[\\/@#]")
 
 
 def clean_name(name: str) -> str:
-    """A viewer's name in at most 25 graphemes; may be empty."""
+    """Return a viewer's name in at most 25 graphemes; may be empty."""
     return clean(name, NAME_GRAPHEMES)
 
 
 def clean_text(text: str) -> str:
-    """A viewer's text on one line in at most 100 graphemes; may be empty."""
+    """Return a viewer's text on one line in at most 100 graphemes; may be empty."""
     return clean(text, TEXT_GRAPHEMES)
 
 
 def clean(text: str, graphemes: int) -> str:
-    """A text on one line in at most so many graphemes, each of four characters on average or fewer; may be empty.
+    """Return a text on one line in at most so many graphemes, of at most four characters on average; may be empty.
 
     Cleaning twice changes nothing.
     """
-    text = text.lstrip()[:_LOOKED_AT]
+    text = text.lstrip()[:_CHARACTERS_READ]
     if text.isascii() and text.isprintable():
         return _SPACES.sub(" ", text)[:graphemes].strip()
     enough = graphemes * _RAW_PER_GRAPHEME
-    # What is not shown goes before anything is cut, so that no amount of it hides the rest.
+    # Remove invisible characters before cutting, so that they cannot push the rest out.
     text = _shown(text)[:enough]
-    # What is stripped may have kept characters apart that now combine, so repeat until nothing changes.
+    # Characters may combine after others between them were removed, so repeat until nothing changes.
     for _ in range(4):
         before = text
         text = _shown(_NO_PICTURES.sub(_normalised, text))[:enough]
@@ -76,22 +76,22 @@ def clean(text: str, graphemes: int) -> str:
 
 
 def echo(text: str) -> str:
-    """A viewer's words as a program may repeat them in chat: no address, mention or command; may be empty."""
+    """Return a viewer's words for a program to repeat in chat, without addresses, mentions and commands; may be empty."""
     return clean(_NOT_ECHOED.sub(" ", clean_text(text)), ECHO_GRAPHEMES)
 
 
 def quote(text: str) -> str:
-    """A program's words about a viewer's, as they may be said in chat: punctuation stays, addresses and mentions do not."""
+    """Return a program's words about a viewer's for chat: with punctuation, without addresses and mentions."""
     return clean(_LINKING.sub(" ", clean(text, 3 * TEXT_GRAPHEMES)), 3 * TEXT_GRAPHEMES)
 
 
 def _normalised(found: regex.Match[str]) -> str:
-    """Text in its plain form; emoji are not, for that of some is a letter."""
+    """Text in NFKC; emoji are left out, since some would become letters."""
     return unicodedata.normalize("NFKC", found[0])
 
 
 def _shown(text: str) -> str:
-    """The text without what is not shown."""
+    """The text without invisible characters and excess marks."""
     text = _LOOSE_MARKS.sub("", _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip())
     text = _PILED_MARKS.sub("", text)
     return _CHAIN.sub(r"\1", text) if _JOINER in text else text

@@ -1,4 +1,4 @@
-"""Who a viewer is to the channel, weakest first."""
+"""The roles of viewers in the channel."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Role(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for everyone, 4 for the broadcaster; a role may do whatever those of a lower rank may."""
+        """0 for everyone, 4 for the broadcaster; a role may do everything that lower ranks may."""
         return tuple(Role).index(self)
 
     @property
     def moderates(self) -> bool:
-        """Whether it is a moderator or the broadcaster: limits and cooldowns do not apply to them."""
+        """Whether it is a moderator or the broadcaster, for whom limits and cooldowns do not apply."""
         return self.rank >= Role.MODERATOR.rank

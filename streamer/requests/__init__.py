@@ -1,1 +1,1 @@
-"""What is wanted: vocabulary, queue, policy, director."""
+"""Requests: the vocabulary, the queue and its rules, and the director, which decides what is on air."""

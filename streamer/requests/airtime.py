@@ -1,4 +1,4 @@
-"""How long the dream was seen to dream what is on air: from the first keyframe of it on, and only while keyframes come."""
+"""Counts how long the scene on air has been shown: from its first keyframe on, and only while keyframes keep coming."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ from collections.abc import Callable
 from statistics import median
 
 STILL_S = 2.0
-"""Seconds without a keyframe after which the dream stands still and time on air with it…"""
+"""Seconds without a keyframe after which the clock stops, because the dream hangs."""
 STILL_GAPS = 4.0
-"""…or so many of the usual gaps between keyframes, where those take long."""
+"""The same in median gaps between keyframes; the longer of the two counts."""
 GAPS = 9
-"""Gaps between keyframes from which the usual one is told."""
+"""Gaps between keyframes in the median."""
 REFUSED_S, REFUSED_KEYFRAMES = 15.0, 30
-"""A scene that does not show while so much time passes and so many keyframes of others come is one that cannot be dreamt: it
-goes to the worker within a keyframe or two."""
+"""If a scene is not shown within this time and this many keyframes of others, it cannot be rendered: normally the worker shows
+it within a keyframe or two."""
 DEADLY = 3
-"""Workers that may end, one after the other, before they show what is on air: it may be what ends them."""
+"""Workers in a row that may die before they show the scene on air; then the scene is taken to be the cause."""
 
 
 class Airtime:
-    """Counts seconds of what is on air. Not thread-safe."""
+    """Counts the seconds of the scene on air. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Set up; nothing is on air yet."""
         self._clock = clock
         self._began_s = clock()
         self._counted_s = 0.0
-        """Counted up to the latest keyframe."""
+        """Seconds up to the latest keyframe of the scene."""
         self._running_s: float | None = None
-        """When that was; None while nothing is to be counted."""
+        """When that keyframe came; None while the clock stands."""
         self._shows = False
-        """Whether keyframes show what is on air, as it is now."""
+        """Whether keyframes show the scene as it is now."""
         self._others = 0
-        """Keyframes of something else since it is on air."""
+        """Keyframes of other scenes since this one went on air."""
         self._deaths = 0
-        """Workers that ended since what is on air was shown last."""
+        """Workers that died since the scene was last shown."""
         self._gaps: deque[float] = deque(maxlen=GAPS)
         self._latest_s: float | None = None
-        """When a keyframe of anything came last."""
+        """When the latest keyframe of any scene came."""
         self.paused = False
-        """Whether a moderator holds what is on air; change it with ``pause``."""
+        """Whether a moderator holds the scene; change it with ``pause``."""
         self.seen = False
-        """Whether a keyframe has shown what is on air."""
+        """Whether a keyframe has shown the scene."""
 
     def begin(self, counted_s: float = 0.0) -> None:
-        """Something else goes on air; ``counted_s`` of its time it had before."""
+        """Start counting for another scene, from ``counted_s`` seconds."""
         self.seen = False
         self._counted_s = counted_s
         self._wait_for_it()
 
     def change(self) -> None:
-        """What is on air changes its looks: time goes on when keyframes show them."""
+        """Note that the scene has changed: the clock stands until keyframes show the new one."""
         self._count_up(self._clock())
         self._wait_for_it()
 
     def keyframe(self, at_s: float, *, shows: bool, new_worker: bool = False) -> None:
-        """A keyframe came.
+        """Note a keyframe.
 
         Args:
-            shows: whether of what is on air.
-            new_worker: whether it is the first of a new worker: nothing was dreamt since the one before, and no time passed.
+            shows: whether it shows the scene on air.
+            new_worker: whether it is the first of a new worker; the time since the keyframe before does not count.
         """
         if new_worker:
             self._running_s = self._latest_s = None
@@ -76,12 +76,12 @@ class Airtime:
         self._latest_s = at_s
 
     def workers_died(self, count: int) -> None:
-        """So many workers ended. Time stands where the latest keyframe was, until another worker has one."""
+        """Note that so many workers died. The clock stops at the latest keyframe until a new worker sends one."""
         self._deaths += count
         self._running_s = None
 
     def pause(self, paused: bool) -> None:
-        """Let time stand, or go on."""
+        """Stop the clock, or let it run again."""
         if paused == self.paused:
             return
         now_s = self._clock()
@@ -91,23 +91,23 @@ class Airtime:
 
     @property
     def seconds(self) -> float:
-        """Time counted so far."""
+        """Seconds counted until now."""
         return self._counted_s + self._since_keyframe(self._clock())
 
     @property
     def seconds_shown(self) -> float:
-        """Time counted up to the latest keyframe: what is over by this was dreamt to its end, even if the dream hangs now."""
+        """Seconds up to the latest keyframe: this much has certainly been shown, even if the dream hangs now."""
         return self._counted_s
 
     @property
     def never_shown(self) -> bool:
-        """Whether the dream goes on without what is on air: it cannot be dreamt."""
+        """Whether the dream continues without the scene, which therefore cannot be rendered."""
         long = self._clock() - self._began_s >= REFUSED_S
         return not self._shows and long and self._others >= REFUSED_KEYFRAMES
 
     @property
     def kills_workers(self) -> bool:
-        """Whether workers keep dying over what is on air."""
+        """Whether the scene makes workers die."""
         return self._deaths >= DEADLY
 
     def _wait_for_it(self) -> None:

@@ -1,4 +1,4 @@
-"""Who was heard of lately: for cooldowns, and for how many votes a majority is. Bounded, in memory only."""
+"""Remembers who was active recently, for cooldowns and for the number of votes to skip. Bounded, in memory only."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from collections.abc import Callable
 from streamer.requests.policy import TimeSinceRequests
 
 REMEMBERED = 10_000
-"""Viewers remembered; when full: who was heard of longest ago is forgotten."""
+"""Viewers remembered; when full, the one inactive for longest is forgotten."""
 LATELY_S = 600.0
-"""Seconds for which a viewer counts as being there."""
+"""Seconds after a message or vote for which a viewer counts as present."""
 
 
 class Audience:
-    """Remembers when each viewer was last heard of, and last got a request through. Not thread-safe."""
+    """Remembers when each viewer was last active, and last made a request. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._heard: OrderedDict[str, float] = OrderedDict()
-        """Oldest first."""
+        """Time of each viewer's last activity, oldest first."""
         self._asked: OrderedDict[str, float] = OrderedDict()
-        """Likewise."""
+        """Time of each viewer's last request, oldest first."""
         self._anyone_s = -math.inf
 
     def heard(self, viewer: str) -> None:
-        """Somebody spoke."""
+        """Note that a viewer is active."""
         self._put(self._heard, viewer)
 
     def asked(self, viewer: str) -> None:
-        """Somebody's request was taken."""
+        """Note that a viewer's request was accepted."""
         self._put(self._asked, viewer)
         self._anyone_s = self._clock()
 
     def reset_cooldown(self, viewer: str) -> None:
-        """Somebody took a request back: the next one need not wait for that viewer's cooldown."""
+        """End a viewer's cooldown, because the viewer withdrew the request."""
         self._asked.pop(viewer, None)
 
     def since(self, viewer: str) -> TimeSinceRequests:
-        """How long ago requests were taken."""
+        """Return how long ago requests were accepted."""
         now_s = self._clock()
         return TimeSinceRequests(now_s - self._anyone_s, now_s - self._asked.get(viewer, -math.inf))
 
     def count_present(self) -> int:
-        """How many viewers were heard of lately."""
+        """Return the number of viewers who were active within LATELY_S."""
         latest_s = self._clock() - LATELY_S
         while self._heard and next(iter(self._heard.values())) < latest_s:
             self._heard.popitem(last=False)

@@ -1,6 +1,6 @@
-"""What is kept out of the line: words, viewers and classes. Pure, but for the shipped list of touchy classes.
+"""Blocked words, viewers and classes. Pure, except for reading the shipped family-safe list.
 
-Words and names are compared as ``comparable`` leaves them, so that upper case, wide letters and ligatures hide nothing.
+Words and names are compared in the form that ``comparable`` returns, so upper case, wide letters and ligatures hide nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}\s_]")
 
 
 def comparable(text: str) -> str:
-    """A cleaned text as it is compared: NFKC and case-folded, which together need a second turn to settle.
+    """Return the form in which a cleaned text is compared: NFKC and case-folded, repeated until it no longer changes.
 
-    Emoji that are joined to one are compared as several.
+    Joined emoji are compared as separate ones.
     """
     if text.isascii():
         return text.casefold()
@@ -37,35 +37,35 @@ def comparable(text: str) -> str:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a cleaned text as they are compared; of signs and emoji each is a word, spaces and ``_`` only part."""
+    """Return the words of a cleaned text in comparable form; each sign or emoji is a word, spaces and ``_`` separate."""
     return tuple(_WORD.findall(comparable(text)))
 
 
 def comparable_word(word: str) -> str:
-    """A word or phrase to be blocked, as it is compared; empty when nothing readable is left of it."""
+    """Return the comparable form of a word or phrase to block; empty if nothing readable is left."""
     word = comparable(clean_text(word))
     return word if words_of(word) else ""
 
 
 def comparable_name(name: str) -> str:
-    """A viewer's name as it is compared, without the ``@`` that chat puts before it; may be empty."""
+    """Return the comparable form of a viewer's name, without the ``@`` of a mention; may be empty."""
     return comparable(clean_name(name.strip().removeprefix("@")))
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What is blocked now."""
+    """The blocks in force."""
 
     words: frozenset[str] = frozenset()
-    """As ``comparable_word`` leaves them."""
+    """In the form of ``comparable_word``."""
     users: frozenset[str] = frozenset()
-    """As ``comparable_name`` leaves them."""
+    """In the form of ``comparable_name``."""
     wnids: frozenset[str] = frozenset()
 
     def word_in(self, *texts: str) -> str | None:
-        """A blocked word or phrase that stands in one of some cleaned texts, as whole words; None if there is none.
+        """Return a blocked word or phrase that occurs, as whole words, in one of the cleaned texts; None if there is none.
 
-        Takes time by the length of the texts, not by the number of words.
+        The time depends on the length of the texts, not on the number of blocked words.
         """
         if not self.words:
             return None
@@ -79,11 +79,11 @@ class Blocks:
         return None
 
     def blocks_user(self, user: str) -> bool:
-        """Whether a cleaned name is blocked."""
+        """Return whether a cleaned name is blocked."""
         return bool(self.users) and comparable(user) in self.users
 
     def blocks(self, user: str, text: str, targets: Sequence[Target]) -> bool:
-        """Whether anything about a request is blocked."""
+        """Return whether anything about a request is blocked."""
         return (
             any(target.wnid in self.wnids for target in targets)
             or self.blocks_user(user)
@@ -93,14 +93,14 @@ class Blocks:
 
 @lru_cache(maxsize=4)
 def _phrases(words: frozenset[str]) -> tuple[frozenset[tuple[str, ...]], int]:
-    """Blocked words as ``words_of`` parts them, and the length of the longest phrase."""
+    """Blocked words split by ``words_of``, and the length of the longest phrase."""
     phrases = frozenset(filter(None, map(words_of, words)))
     return phrases, max(map(len, phrases), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class SensitiveGroup:
-    """Some classes that family-safe streams leave out, for one reason."""
+    """Classes that family-safe streams leave out for the same reason."""
 
     why: str
     targets: tuple[Target, ...]
@@ -108,7 +108,7 @@ class SensitiveGroup:
 
 @lru_cache(maxsize=1)
 def sensitive_groups() -> tuple[SensitiveGroup, ...]:
-    """The shipped family-safe list.
+    """Return the shipped family-safe list.
 
     Raises:
         FileNotFoundError: the installation lacks it.
@@ -120,5 +120,5 @@ def sensitive_groups() -> tuple[SensitiveGroup, ...]:
 
 
 def family_unsafe() -> frozenset[str]:
-    """The wnids that ``queue.family_safe`` leaves out."""
+    """Return the wnids that ``queue.family_safe`` leaves out."""
     return frozenset(target.wnid for group in sensitive_groups() for target in group.targets)

@@ -1,6 +1,6 @@
-"""The poll of what is to be dreamt: what a line asks to choose from, who voted for what, when it ends. Knows no queue.
+"""The current poll: its choices, its votes and its end. Independent of the queue.
 
-A poll lives in memory: when the program ends, the poll ends without a winner.
+Polls are kept in memory only: when the program ends, the poll ends without a winner.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from streamer.messages.viewer_polls import LEAST_CHOICES, MOST_CHOICES, Poll, Po
 from streamer.requests.vote_counts import PollTally
 
 SHOWN_S = 8.0
-"""Seconds for which a poll that has ended is still told of."""
+"""Seconds for which a poll that has ended is still shown."""
 _FIRM = re.compile(r"\s*[/|]\s*")
 _LOOSE = re.compile(r"\s*[,;]\s*|\s+(?:or|vs\.?)\s+", re.IGNORECASE)
-"""What parts choices where nothing firmer does."""
+"""Separates choices if nothing firmer does."""
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The choices that a line names: ``fox / pizza / castle``, or with commas or ``or`` where there is no stroke.
+    """Return the choices in a line: ``fox / pizza / castle``, or separated by commas or ``or`` if there is no slash.
 
     Raises:
         Refused: ``BAD_INPUT``, too few or too many.
@@ -40,7 +40,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 class CurrentPoll:
-    """The poll that is open, or was last. Not thread-safe."""
+    """The poll that is open, or the last one. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -50,17 +50,17 @@ class CurrentPoll:
 
     @property
     def open(self) -> bool:
-        """Whether there is one that takes votes."""
+        """Whether a poll takes votes."""
         return self._poll is not None and self._poll.state is PollState.OPEN
 
     @property
     def due(self) -> bool:
-        """Whether its time is over."""
+        """Whether an open poll's time is over."""
         return self.open and self._clock() >= self._end_s
 
     @property
     def now(self) -> Poll | None:
-        """The poll that is open, or ended within ``SHOWN_S``."""
+        """The poll that is open or ended within SHOWN_S; None if there is none."""
         poll = self._poll
         if poll is None or (poll.state is not PollState.OPEN and self._clock() - self._ended_s >= SHOWN_S):
             return None
@@ -73,10 +73,10 @@ class CurrentPoll:
         """Open a poll.
 
         Args:
-            user: who begins it; empty for nobody.
+            user: who opens it; empty for the stream itself.
 
         Raises:
-            Refused: ``DUPLICATE``, one is open.
+            Refused: ``DUPLICATE``, a poll is open.
         """
         if self.open:
             raise Refused(Reason.DUPLICATE, "a poll is open already; end it first")
@@ -85,10 +85,10 @@ class CurrentPoll:
         self._end_s = self._clock() + length_s
 
     def must_be_open(self, poll_id: str | None = None) -> Poll:
-        """The poll that takes votes.
+        """Return the open poll.
 
         Args:
-            poll_id: which one is meant; None for whichever there is.
+            poll_id: the poll that is meant; None for any.
 
         Raises:
             Refused: ``NOT_FOUND``, it is over, or there is none.
@@ -99,12 +99,12 @@ class CurrentPoll:
         return poll
 
     def cast(self, voter: str, number: int) -> bool:
-        """Count a vote for a choice, in place of the voter's last; returns whether it counts."""
+        """Count a vote, which replaces the voter's last one; returns whether it counts."""
         poll = self._poll
         return poll is not None and 1 <= number <= len(poll.choices) and self._tally.cast(voter, number - 1)
 
     def count(self, source: str, counts: Sequence[int]) -> None:
-        """Take the sums of votes that are cast elsewhere; votes that single viewers of that place cast here count no more.
+        """Set the totals of votes that are cast elsewhere; single votes from the same source are dropped.
 
         Args:
             counts: one for each choice.
@@ -122,7 +122,7 @@ class CurrentPoll:
         self._tally.count(source, counts)
 
     def end(self, *, cancelled: bool = False) -> PollChoice | None:
-        """Close the poll; returns the choice that won, None if it was cancelled or nobody voted."""
+        """End the poll; returns the winner, None if the poll is cancelled or nobody voted."""
         poll = self._poll
         assert poll is not None, "asked only while one is open"
         leaders = () if cancelled else self._tally.leaders

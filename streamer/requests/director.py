@@ -1,4 +1,4 @@
-"""The desk that viewers and moderators come to: takes wishes in, keeps order, and decides what is on air (``stage``)."""
+"""The entry point for viewers and moderators: takes requests, applies the rules, decides what is on air (``scheduler``)."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from streamer.requests.vote_counts import SkipVotes
 logger = logging.getLogger(__name__)
 
 NAMELESS = "someone"
-"""Who asks when nothing readable is left of a name."""
+"""Name of a viewer if nothing readable is left of it."""
 MESSAGE_ID = 200
 """Characters of a message id that are kept; real ones have 36."""
-MEND_S = 5.0
-"""Seconds from one try to write what could not be written to the next."""
+RETRY_S = 5.0
+"""Seconds between two tries to write what could not be written."""
 DRAWS = 20
-"""Subjects drawn for who asks for anything, until one is not in line already."""
+"""Most draws of a random subject, to find one that is not waiting already."""
 
 
 class Director:
@@ -56,14 +56,14 @@ class Director:
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take up the requests, and the rules that were changed before.
+        """Set up with the requests and rules of the last run.
 
         Raises:
-            QueueError: the config blocks a class that there is not or wanders to what means nothing, or the rules cannot be
-                read.
+            QueueError: the config blocks an unknown class, an entry of ``queue.wander_among`` cannot be understood, or the
+                rules cannot be read.
         """
         self._queue, self._clock = queue, clock
-        self._mended_s = clock()
+        self._retried_s = clock()
         self._lock = threading.RLock()
         self._rulebook = Rulebook(config, queue.store, vocabulary.classes_of)
         self._random = Random(seed)
@@ -71,47 +71,46 @@ class Director:
         self._audience = Audience(clock)
         self._skip_votes = SkipVotes()
         self._polls = PollRunner(queue, self._rulebook, self._scheduler, self._audience, clock)
-        self._apply_blocks()  # the config may block more than it did when these requests came
+        self._apply_blocks()  # the config may block more than in the last run
 
     # The programme
 
     def tick(self) -> Scene:
-        """The scene on air now; changes it when its time is over. To be called about ten times a second.
+        """Return the scene on air; starts the next one when its time is over. Call it about ten times a second.
 
-        A request's time is over after ``hold_s`` in which the dream was seen to dream it (``seen``): no sooner, however long
-        it takes.
+        A request's time is over after it has been shown for ``hold_s`` (``seen``), however long that takes.
         """
         with self._lock:
-            if self._clock() - self._mended_s >= MEND_S:
-                self._mended_s = self._clock()
+            if self._clock() - self._retried_s >= RETRY_S:
+                self._retried_s = self._clock()
                 self._queue.retry_writes()
             self._polls.tick()
             return self._scheduler.tick()
 
     @property
     def trouble(self) -> str:
-        """Why requests are not kept on disk, in one line; empty while they are."""
+        """Why requests are not saved to disk, in one line; empty while they are."""
         return self._queue.trouble
 
     def seen(self, keyframe: Keyframe, *, new_worker: bool = False) -> None:
-        """A keyframe came: time on air counts from the first one of a scene, and while there are more. Waits for nobody.
+        """Note a keyframe: time on air counts from a scene's first one, and while more come. Never blocks.
 
         Args:
-            new_worker: whether it is the first of a worker that took the place of another; what lies between is nobody's time.
+            new_worker: whether it is the first of a worker that replaced another; the time in between does not count.
         """
         if keyframe.steps:
             self._scheduler.keyframe_shown(keyframe.scene, new_worker=new_worker)
 
     def workers_died(self, count: int) -> None:
-        """So many workers of the dream ended since this was called last."""
+        """Note that so many workers died since the last call."""
         with self._lock:
             self._scheduler.workers_died(count)
 
     def resume(self, scene: Scene, aired_s: float, *, held: bool = False) -> None:
-        """Before the first tick: go on with what was on air in an earlier run, unless it is over since, or blocked.
+        """Continue the scene of the last run, before the first tick, unless it has ended since or is blocked.
 
         Args:
-            aired_s: how long the dream had been seen to dream it.
+            aired_s: how long it had been shown.
             held: whether a moderator held it.
         """
         with self._lock:
@@ -121,7 +120,7 @@ class Director:
             self._apply_blocks()
 
     def skip(self) -> None:
-        """End what is on air and go on to the next, also while paused.
+        """End the scene on air and start the next, even if it is held.
 
         Raises:
             Refused: ``NOT_FOUND``, nothing is on air yet.
@@ -131,17 +130,17 @@ class Director:
             self._scheduler.advance()
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
-        """Count a viewer's vote to end what is on air, and end it when there are enough.
+        """Count a viewer's vote to skip the scene on air, and skip it when there are enough.
 
         Raises:
-            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, it is held by a moderator.
+            Refused: ``NOT_FOUND``, nothing is on air yet; ``BLOCKED``; ``CLOSED``, a moderator holds the scene.
         """
         user = clean_name(user) or NAMELESS
         with self._lock:
             scene = self._on_air()
             policy.refuse_blocked(policy.DraftRequest(user, "", (), source=source), self._rules.blocks)
             if self._scheduler.paused:
-                raise Refused(Reason.CLOSED, "what is on air is being held; it cannot be voted away")
+                raise Refused(Reason.CLOSED, "a moderator holds this dream, so votes cannot skip it")
             viewer = order.viewer_of(user, source)
             self._audience.heard(viewer)
             votes, needed = (
@@ -149,72 +148,72 @@ class Director:
                 policy.votes_needed(self._rules.config, self._audience.count_present()),
             )
             if votes >= needed:
-                logger.info("%s was voted away with %d votes", scene.title, votes)
+                logger.info("%s was skipped by %d votes", scene.title, votes)
                 self._scheduler.advance()
             return SkipVote(votes, needed, votes >= needed)
 
     def skip_idle_scene(self) -> bool:
-        """Change what is on air to something else before its time, unless somebody asked for it or it is held.
+        """Replace the scene on air early, if nobody asked for it, it has been shown and is not held.
 
         Returns:
-            Whether it was changed; it is not before it was seen either.
+            Whether it was replaced.
         """
         with self._lock:
             return self._scheduler.skip_idle_scene()
 
     def pause(self, paused: bool) -> None:
-        """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
+        """Hold the scene on air, or let its time continue."""
         with self._lock:
             self._scheduler.pause(paused)
 
     @property
     def held(self) -> bool:
-        """Whether a moderator holds what is on air."""
+        """Whether a moderator holds the scene on air."""
         with self._lock:
             return self._scheduler.paused
 
     def programme(self) -> Programme:
-        """What is on air and what comes next, now."""
+        """Return what is on air and what comes next."""
         with self._lock:
             return replace(self._scheduler.programme(), poll=self._polls.now)
 
     @property
     def poll(self) -> Poll | None:
-        """The poll that is open, or ended a few seconds ago."""
+        """The poll that is open or ended a few seconds ago; None if there is none."""
         with self._lock:
             return self._polls.now
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What can be asked for now."""
+        """The vocabulary of the network in use, with the current blocks."""
         with self._lock:
             return self._scheduler.vocabulary
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """The layers that moderators can ask for now."""
+        """The layers that moderators can request now."""
         with self._lock:
             return self._scheduler.subjects.layers or ()
 
     def knowledge(self) -> Knowledge:
-        """What the network at work knows, now."""
+        """Return what the network in use knows."""
         return self.vocabulary.knowledge
 
     def learn(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] = ()) -> None:
-        """Go on with another network's classes and layers; a scene with subjects that it lacks is replaced at once."""
+        """Use another network's classes and layers; a scene with subjects that it lacks is replaced immediately."""
         with self._lock:
             self._scheduler.learn(Subjects(vocabulary.blocking(self._rules.blocks.wnids), layers))
 
     @property
     def blocks(self) -> Blocks:
-        """What is kept out now; the same object as long as the rules do not change."""
+        """The blocks in force; the same object until the rules change."""
         with self._lock:
             return self._rules.blocks
 
     def changes(self, since: int, source: str) -> tuple[Substitution, ...]:
-        """Requests from one place that are dreamt as something else than was answered, after the change of that number.
+        """Return requests from one source that show something else than their viewers were told, after change ``since``.
 
-        A number that this run has not got to yet is from another run: all are told then.
+        A number beyond the latest change comes from another run; all changes are returned then.
         """
         with self._lock:
             changes = self._scheduler.changes
@@ -234,21 +233,21 @@ class Director:
         amount: int = 0,
         anything: bool = False,
     ) -> Receipt:
-        """Take a viewer's wish in; it is on disk when this returns.
+        """Add a viewer's request to the queue; it is on disk when this returns.
 
-        A message that is delivered again while its request waits gets the receipt again. What waits already gets a vote; bits
-        lift it, too.
+        A message delivered again while its request waits gets the same receipt. If the same subjects are waiting already, the
+        request counts as a vote for them; bits also raise their priority.
 
         Args:
-            user: display name, as it came.
-            text: what is asked for, without a command word, as it came.
-            message_id: the chat message's id, against double delivery.
+            user: display name, not cleaned.
+            text: the subjects without a command, not cleaned.
+            message_id: the chat message's id, to recognise double delivery.
             amount: points or bits paid.
-            anything: let chance choose; ``text`` is not looked at.
+            anything: choose a random subject; ``text`` is ignored.
 
         Raises:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``LOADING``, ``FORBIDDEN``, ``BLOCKED``, ``LIMIT``;
-                ``DUPLICATE``, with the vote; ``CLOSED``, also if requests cannot be kept.
+                ``DUPLICATE``, with the vote; ``CLOSED``, also if requests cannot be saved.
         """
         user, line = clean_name(user) or NAMELESS, clean(text, LINE_GRAPHEMES)
         text = clean_text(line)
@@ -276,7 +275,7 @@ class Director:
             except DuplicateMessage as known:
                 raise self._taken_before(known.request_id) from None
             except QueueError as error:
-                raise Refused(Reason.CLOSED, "requests cannot be saved at the moment; the streamer has been told") from error
+                raise Refused(Reason.CLOSED, "requests cannot be saved at the moment; the streamer can see why") from error
             except Refused as refused:
                 if refused.reason is Reason.DUPLICATE:
                     raise self._vote_for_duplicate(draft) from None
@@ -286,7 +285,7 @@ class Director:
             return self._receipt(request, match.note)
 
     def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
-        """What somebody's words would be understood as; asks for nothing.
+        """Return how a text would be understood, without requesting it.
 
         Raises:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD``, ``UNLEARNT``, ``LOADING``, ``FORBIDDEN`` or ``BLOCKED``.
@@ -298,10 +297,10 @@ class Director:
             return match
 
     def oops(self, user: str, source: str | None = None) -> Request:
-        """Take back a viewer's latest request that still waits; the next one need not wait for the viewer's cooldown.
+        """Withdraw a viewer's latest waiting request, and end the viewer's cooldown.
 
         Args:
-            source: where it was asked; None is anywhere.
+            source: where it was made; None for anywhere.
 
         Raises:
             Refused: ``NOT_FOUND``, none waits.
@@ -321,12 +320,12 @@ class Director:
             return self._queue.remove(latest.id)
 
     def vote(self, votes: Sequence[PollVote], source: str = "web", poll_id: str | None = None) -> tuple[Poll, int]:
-        """Count votes in a poll, of each viewer the last one; returns the poll, and how many of them count.
+        """Count votes in a poll, the last one of each viewer; returns the poll, and how many of the votes count.
 
-        Votes for numbers that there are not, and those of blocked viewers, do not count.
+        Votes for unknown numbers, and those of blocked viewers, do not count.
 
         Args:
-            poll_id: the poll that they are for; None for whichever is open.
+            poll_id: the poll that they are for; None for the open one.
 
         Raises:
             Refused: ``NOT_FOUND``, that poll is over.
@@ -335,10 +334,10 @@ class Director:
             return self._polls.vote(votes, source, poll_id)
 
     def standing(self, request_id: int) -> Standing:
-        """Where a request stands, whatever became of it.
+        """Return the state of a request, also after it has been shown or removed.
 
         Raises:
-            Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
+            Refused: ``NOT_FOUND``, there never was such a request, or it has been deleted.
         """
         with self._lock:
             for entry in self._scheduler.waiting():
@@ -353,19 +352,19 @@ class Director:
     # Moderators
 
     def begin_poll(self, user: str, text: str, seconds: float | None = None, role: Role = Role.MODERATOR) -> Poll:
-        """Open a poll between things such as ``fox / pizza / castle``; what wins comes next.
+        """Open a poll between things such as ``fox / pizza / castle``; the winner comes next.
 
         Args:
-            seconds: how long it is open; None: as the rules say.
+            seconds: how long it is open; None: ``poll_s``.
 
         Raises:
-            Refused: as ``PollRunner.begin`` has it.
+            Refused: see ``PollRunner.begin``.
         """
         with self._lock:
             return self._polls.begin(user, text, seconds, role)
 
     def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> Poll:
-        """Take the sums of votes that are cast elsewhere, such as in Twitch's own poll, in place of that place's single votes.
+        """Set the totals of votes that are cast elsewhere, as in Twitch's own poll, in place of that source's single votes.
 
         Raises:
             Refused: ``NOT_FOUND``, that poll is over; ``BAD_INPUT``, another number of choices.
@@ -374,7 +373,7 @@ class Director:
             return self._polls.count(source, counts, poll_id)
 
     def end_poll(self, *, cancel: bool = False) -> Poll:
-        """End the poll now, with whoever leads, or for nothing.
+        """End the poll now, with its leader as the winner, or cancel it.
 
         Raises:
             Refused: ``NOT_FOUND``, none is open.
@@ -383,7 +382,7 @@ class Director:
             return self._polls.end(cancelled=cancel)
 
     def remove(self, request_id: int) -> None:
-        """Take a waiting request out of the line.
+        """Remove a waiting request.
 
         Raises:
             Refused: ``NOT_FOUND``.
@@ -394,7 +393,7 @@ class Director:
             self._queue.remove(request_id)
 
     def remove_user(self, user: str) -> int:
-        """Take all waiting requests of a viewer out, wherever they were asked; returns how many there were."""
+        """Remove all waiting requests of a viewer, from any source; returns how many there were."""
         name = comparable_name(user) or NAMELESS
         with self._lock:
             own = [request for request in self._queue.waiting() if comparable_name(request.user) == name]
@@ -403,15 +402,15 @@ class Director:
             return len(own)
 
     def clear(self) -> int:
-        """Take all waiting requests out; what is on air stays. Returns how many there were."""
+        """Remove all waiting requests; the scene on air stays. Returns how many there were."""
         with self._lock:
             return self._queue.clear()
 
     def move(self, request_id: int, position: int) -> int:
-        """Put a waiting request elsewhere in the line, where it stays whatever the rules say; 1 is next.
+        """Move a waiting request to a position, where it stays regardless of the rules; 1 is next.
 
         Returns:
-            Where it stands now: beyond the end of the line is its end.
+            Its position now; positions beyond the end of the queue mean its end.
 
         Raises:
             Refused: ``NOT_FOUND``, it does not wait.
@@ -424,10 +423,10 @@ class Director:
             return next(place for place, request in enumerate(self._scheduler.line(), 1) if request.id == request_id)
 
     def configure(self, config: QueueConfig, layout: Layout) -> None:
-        """Go by another config from now on, all of it or nothing; what moderators changed still goes before it.
+        """Use another config from now on, all of it or nothing; moderators' changes still override it.
 
         Raises:
-            QueueError: it blocks a class that there is not, or wanders to what means nothing.
+            QueueError: it blocks an unknown class, or an entry of ``queue.wander_among`` cannot be understood.
         """
         with self._lock:
             before = self._rulebook.now.config.wander_among
@@ -442,12 +441,12 @@ class Director:
             self._apply_blocks()
 
     def rules(self) -> Rules:
-        """The rules as they are now."""
+        """Return the rules in force."""
         with self._lock:
             return self._rulebook.told()
 
     def change_rules(self, settings: Mapping[str, Setting]) -> Rules:
-        """Change settings of ``QueueConfig``, all or none, now and after restarts.
+        """Change settings of ``QueueConfig``, all or none; they stay changed after a restart.
 
         Raises:
             Refused: ``BAD_INPUT``.
@@ -459,18 +458,18 @@ class Director:
             return self._rulebook.told()
 
     def reset_rules(self, *, blocks: bool = False) -> Rules:
-        """Go back to the config's settings, and to its blocks if asked to."""
+        """Reset the settings to the config's, and the blocks too if ``blocks``."""
         with self._lock:
             self._rulebook.reset(blocks=blocks)
-            logger.info("rules are back to the config's")
+            logger.info("rules are reset to the config's")
             self._apply_blocks()
             return self._rulebook.told()
 
     def block(self, kind: BlockKind, value: str) -> int:
-        """Keep a word, a viewer or a class out. What waits and breaks it leaves the line; on air, it ends.
+        """Block a word, a viewer or a class. Waiting requests that break the block are removed, and such a scene on air ends.
 
         Returns:
-            How many requests left the line.
+            How many waiting requests were removed.
 
         Raises:
             Refused: ``BAD_INPUT``, ``UNKNOWN_WORD`` or ``LIMIT``.
@@ -480,7 +479,7 @@ class Director:
             return self._apply_blocks()
 
     def unblock(self, kind: BlockKind, value: str) -> None:
-        """Let a word, a viewer or a class in again.
+        """Unblock a word, a viewer or a class.
 
         Raises:
             Refused: ``NOT_FOUND``, it is not blocked; ``BAD_INPUT`` or ``UNKNOWN_WORD``.
@@ -489,14 +488,14 @@ class Director:
             self._rulebook.unblock(kind, value)
             self._apply_blocks()
 
-    # How it does all that
+    # Internals
 
     @property
     def _rules(self) -> ActiveRules:
         return self._rulebook.now
 
     def _apply_blocks(self) -> int:
-        """Make what waits and what is on air follow the blocks; returns how many requests left the line."""
+        """Apply the blocks to waiting requests and the scene on air; returns how many requests were removed."""
         blocks = self._rules.blocks
         if blocks.wnids != self._scheduler.vocabulary.blocked:
             subjects = self._scheduler.subjects
@@ -520,7 +519,7 @@ class Director:
         return self._scheduler.scene
 
     def _understand(self, text: str, role: Role) -> Match:
-        """What is asked for. What only moderators may ask for, viewers may yet vote for while it waits."""
+        """Understand a request. Viewers may vote for a waiting request that only moderators may make."""
         subjects = self._scheduler.subjects
         try:
             return subjects.match(text, rights_of(role))
@@ -536,7 +535,7 @@ class Director:
             return match
 
     def _anything(self) -> Match:
-        """A subject by chance, one that does not wait if there are others."""
+        """A random subject, if possible one that is not waiting already."""
         waiting = {request.targets for request in self._queue.waiting()}
         for _ in range(DRAWS):
             targets = (self._scheduler.vocabulary.random(self._random),)
@@ -545,9 +544,9 @@ class Director:
         return Match(targets)
 
     def _vote_for_duplicate(self, draft: policy.DraftRequest) -> Refused:
-        """Count a wish as a vote for what waits already; returns the refusal that says so."""
+        """Count a request as a vote for the waiting one with the same subjects; returns the refusal that says so."""
         duplicate = policy.find_duplicate(draft, self._scheduler.waiting())
-        assert duplicate is not None, "a duplicate has a twin"
+        assert duplicate is not None, "the same subjects are waiting"
         viewer, number = order.viewer_of(draft.user, draft.source), duplicate.request.id
         self._audience.heard(viewer)
         own = viewer == order.viewer_of(duplicate.request.user, duplicate.request.source)
@@ -560,10 +559,10 @@ class Director:
         return Refused(Reason.DUPLICATE, policy.explain_duplicate(vote, own=own), vote=vote)
 
     def _taken_before(self, request_id: int) -> Refused:
-        """What to say when a message is delivered again, after its request left the line."""
+        """The refusal of a message that is delivered again after its request has left the queue."""
         try:
             title = self._queue.find(request_id).title
-        except (Refused, QueueError):  # its row cannot be read; that it is there is all that matters
+        except (Refused, QueueError):  # its row cannot be read, but the id is enough
             title = ""
         return Refused(Reason.DUPLICATE, "this message was taken already", vote=Vote(request_id, False, 0, title, None, None))
 

@@ -1,4 +1,4 @@
-"""Emoji in a line of text: where they are, and which belong together as one. Pure."""
+"""Emoji in text: a pattern that finds each one, joined ones included. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ONE = (
     r"(?:\u200d\p{Extended_Pictographic}[\p{Emoji_Modifier}\ufe0e\ufe0f]*)*"
     r"|[\p{So}\p{Emoji_Modifier}])"
 )
-"""A regular expression: one emoji, joined and coloured in whatever way, or another sign that is no letter."""
+"""A regular expression for one emoji, with its joined parts and modifiers, or another symbol."""
 
 _COLOURED = regex.compile(r"[\p{Emoji_Modifier}\ufe0e\ufe0f]")
 
 
 def plain(emoji: str) -> str:
-    """An emoji without its skin tones and without whether it is to be drawn in colour: what emoji are looked up by."""
+    """Return an emoji without skin tones and variation selectors, the form in which emoji are looked up."""
     return _COLOURED.sub("", emoji)

@@ -1,4 +1,4 @@
-"""What people say around the things they ask for: 'can i see the volcano please, lol'. Pure; all of it folded."""
+"""Filler words around the things people ask for: 'can i see the volcano please, lol'. Pure; works on folded text."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _BESIDE = (
 _OPENING = re.compile(rf"^(?:(?:{'|'.join(_BEFORE)}) )+(?=\S)")
 _CLOSING = re.compile(rf"(?<=\S)(?: (?:{'|'.join(_BEHIND)}))+$")
 PREPOSITION = re.compile(r" (?:in|on|with|at|from|under|over|near|inside|by|for|to|of) ")
-"""What parts a phrase into clauses: of 'a dog in a hat', the dog is asked for."""
+"""Separates clauses: 'a dog in a hat' asks for the dog."""
 _SMALL = frozenset(" ".join((*_BEFORE, *_BEHIND, *_BESIDE)).split())
 """Words that name nothing."""
 
 
 def strip_filler(folded: str) -> str:
-    """A phrase without what is said around the thing; a word of it always stays."""
+    """Return a phrase without the filler words around it; at least one word stays."""
     return _OPENING.sub("", _CLOSING.sub("", folded), count=1)
 
 
 def is_filler(folded: str) -> bool:
-    """Whether a phrase names nothing: 'please', 'oh my'."""
+    """Return whether a phrase has nothing but filler words: 'please', 'hello there'."""
     return all(word in _SMALL for word in folded.split())
 
 
 def other_words(sentence: str, found: str) -> tuple[str, ...]:
-    """What else a phrase says, around the words that were found in it, once or more; small words at its ends do not count."""
+    """Return the parts of a sentence around the words found in it, without filler words at their ends."""
     parts = re.split(rf"(?<!\S){re.escape(found)}(?!\S)", sentence)
     return tuple(filter(None, (" ".join(_trim_filler(part.split())) for part in parts)))
 

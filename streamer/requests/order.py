@@ -1,7 +1,7 @@
-"""Who comes next. Pure functions of what waits and of the rules.
+"""Sorts the queue. Pure functions of the waiting requests and the rules.
 
-What a moderator has put somewhere stands in front, as it was put. Behind it: who paid, then, if the rules are fair, whose turn
-it is, then the order that the rules name.
+Requests that a moderator has moved come first, in that order. Then come paid ones; then, if ``fair`` is set, viewers take
+turns; then ``order`` decides.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from streamer.messages.requests import Request
 from streamer.requests.blocks import comparable_name
 
 MOST_TICKETS = 50
-"""Tickets of one request in a raffle; further votes bring no more."""
+"""Most tickets of a request in random order; further votes add none."""
 
 _Key = tuple[int, int, float, float, int]
 
 
 @lru_cache(maxsize=20_000)
 def viewer_of(user: str, source: str) -> str:
-    """Who somebody is: a name is one person in each place it is used in, in upper or lower case."""
+    """Return the identity of a viewer: the name, ignoring case, within its source."""
     return f"{source}:{comparable_name(user)}"
 
 
 def line_up(waiting: Sequence[Request], rules: QueueConfig, last: str | None = None) -> tuple[Request, ...]:
-    """Order what waits, next one first.
+    """Sort the waiting requests, next one first.
 
     Args:
         waiting: in order of arrival.
-        last: the viewer (``viewer_of``) who had the latest turn; None when nobody had.
+        last: the viewer (``viewer_of``) who had the latest turn; None for nobody.
     """
     settled = sorted((request for request in waiting if request.settled is not None), key=lambda request: request.settled or 0)
     free = [request for request in waiting if request.settled is None]
@@ -50,9 +50,9 @@ def line_up(waiting: Sequence[Request], rules: QueueConfig, last: str | None = N
 
 
 def moved(line: Sequence[Request], request_id: int, position: int) -> tuple[int, ...]:
-    """The ids to be settled, in order, for a request to stand at ``position`` (1 is next; beyond the end is the end).
+    """Return the ids to pin, in order, so that a request is at ``position`` (1 is next; beyond the end is the end).
 
-    What stands before it is settled with it: the rules go on deciding only about what comes behind.
+    Requests before it are pinned, too; the rules continue to sort only those after it.
     """
     (request,) = (request for request in line if request.id == request_id)
     others = [request for request in line if request.id != request_id]
@@ -64,12 +64,12 @@ def moved(line: Sequence[Request], request_id: int, position: int) -> tuple[int,
 
 
 def _preferences(free: Sequence[Request], rules: QueueConfig) -> dict[int, _Key]:
-    """What each request is sorted by: kind and amount paid, then the order of the rules, then arrival."""
+    """The sort key of each request: kind and amount paid, then the rules' order, then arrival."""
     keys: dict[int, _Key] = {}
     for place, request in enumerate(free):
         match rules.order:
             case "fifo":
-                # Each vote is worth a place; of two that claim the same place, the one with more votes gets it.
+                # Each vote is worth one place; if two get the same place, the one with more votes wins.
                 first, second = float(place - request.votes), float(-request.votes)
             case "votes":
                 first, second = float(-request.votes), 0.0
@@ -81,7 +81,7 @@ def _preferences(free: Sequence[Request], rules: QueueConfig) -> dict[int, _Key]
 
 
 def _luck(request: Request) -> float:
-    """The lowest of a request's tickets, 0 to 1: drawn when it came, so that everybody can be told a position."""
+    """The lowest of a request's tickets, 0 to 1. It depends on the request only, so positions are known in advance."""
     tickets = min(request.votes, MOST_TICKETS - 1) + 1
     drawn = (
         hashlib.blake2b(f"{request.id} {request.created_s!r} {ticket}".encode(), digest_size=8).digest()
@@ -91,11 +91,13 @@ def _luck(request: Request) -> float:
 
 
 def _take_turns(free: Sequence[Request], keys: dict[int, _Key], turns: Counter[str], last: str | None) -> list[Request]:
-    """Deal out turns: to who paid most, then who had fewest; never to the same viewer twice while as good a claim waits.
+    """Deal out turns: first to those who paid most, then to viewers with the fewest turns.
+
+    Nobody gets two turns in a row while another viewer has paid as much.
 
     Args:
         free: in order of preference.
-        turns: how many each viewer had; counted on here.
+        turns: turns of each viewer so far; updated here.
     """
     own: dict[str, deque[Request]] = {}
     for request in free:

@@ -1,4 +1,4 @@
-"""One phrase to the classes that it may mean: names, what is said around them, slips of the fingers, near matches."""
+"""Finds the classes that a phrase may mean: names, filler words around them, typing errors, near matches."""
 
 from __future__ import annotations
 
@@ -11,51 +11,52 @@ from streamer.requests.class_index import ClassIndex
 from streamer.requests.spelling import fold
 
 SUGGESTIONS = 5
-"""Subjects offered in place of one that cannot be dreamt."""
+"""Subjects suggested instead of one that cannot be dreamed."""
 LONGEST_SENTENCE = 8
-"""Words of a phrase in which known words are still looked for: beyond that it is talk, not a wish."""
+"""Longest phrase, in words, that is searched for known words: a longer one is chat, not a request."""
 SURE_SLIP = 6
-"""Letters from which a misspelt word is looked for inside a phrase; among shorter ones 'pink' would pass for 'mink'."""
+"""Shortest word, in letters, that is corrected inside a phrase; with shorter ones 'pink' would become 'mink'."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseMeaning:
-    """One subject, understood but not yet chosen from."""
+    """The classes that one phrase may mean; one of them is chosen later."""
 
     said: str
     """The words that were understood, as typed."""
     classes: tuple[int, ...]
     slip: bool = False
+    """Whether a typing error was corrected."""
     within: bool = False
-    """Whether more was said around it."""
+    """Whether the phrase has other words, too."""
     besides: tuple[str, ...] = ()
-    """What was said around it, folded, save for small words."""
+    """The other words, folded, without filler words."""
 
 
 class PhraseReader:
-    """Reads phrases, for a network that knows some of the classes. Immutable."""
+    """Reads phrases for a network that knows some of the classes. Immutable."""
 
     def __init__(self, class_index: ClassIndex, available: Collection[int], sensitive: Collection[int] = ()) -> None:
-        """``available`` are the classes that can be dreamt, by index; ``sensitive`` those of them that are not suggested."""
+        """Set up for the ``available`` classes, by index; the ``sensitive`` ones among them are not suggested."""
         self._class_index, self._available, self._sensitive = class_index, frozenset(available), frozenset(sensitive)
 
     def known(self, words: str) -> bool:
-        """Whether some words, as typed, are a name and nothing else but small words."""
+        """Return whether words, as typed, are a name, apart from filler words."""
         folded = fold(words)
         return bool(self._class_index.meaning(folded) or self._class_index.meaning(filler_words.strip_filler(folded)))
 
     def misspelt(self, words: str) -> bool:
-        """Whether they are a name but for slips of the fingers."""
+        """Return whether words, as typed, are a name with typing errors."""
         bare = filler_words.strip_filler(fold(words))
         return self._odd(bare) and bool(self._class_index.slips(bare))
 
     def emoji(self, emoji: str) -> PhraseMeaning | None:
-        """What an emoji asks for; None for one that is mere decoration. As ``emoji.plain`` leaves it."""
+        """Return what an emoji (plain, see ``emoji.plain``) means; None if it is only decoration."""
         word = self._class_index.emoji.get(emoji)
         return None if word is None else PhraseMeaning(word, self._class_index.meaning(fold(word)))
 
     def read(self, said: str) -> PhraseMeaning | None:
-        """What some words ask for; None if they cannot be understood."""
+        """Return what words mean; None if they cannot be understood."""
         folded = fold(said)
         if found := self._class_index.meaning(folded):
             return PhraseMeaning(said, found)
@@ -67,7 +68,7 @@ class PhraseReader:
         return self._read_within(bare) if 1 < len(bare.split()) <= LONGEST_SENTENCE else None
 
     def refusal(self, said: str) -> Refused:
-        """Why words that cannot be understood are refused: ``UNKNOWN_WORD``, with ``suggestions``."""
+        """Return the refusal of words that cannot be understood: ``UNKNOWN_WORD``, with ``suggestions``."""
         bare = filler_words.strip_filler(fold(said))
         near = self._class_index.nearby(bare)
         found = [*(near or ()), *self._class_index.containing(bare.rpartition(" ")[2])[:3]]
@@ -76,15 +77,15 @@ class PhraseReader:
         return unknown(said, self._class_index.labels_of(self.suggested(found)))
 
     def suggested(self, classes: Iterable[int]) -> list[int]:
-        """Of ``best_of`` some classes what may be suggested to anybody."""
+        """Return those of ``best_of`` that may be suggested to everybody."""
         return [index for index in self.best_of(classes) if index not in self._sensitive][:SUGGESTIONS]
 
     def able(self, phrase_meaning: PhraseMeaning) -> bool:
-        """Whether any of what was meant can be dreamt."""
+        """Return whether the network knows any of the classes."""
         return not self._available.isdisjoint(phrase_meaning.classes)
 
     def best_of(self, classes: Iterable[int]) -> list[int]:
-        """Of some classes those that can be dreamt, then the relatives of the others, best first."""
+        """Return those of the classes that the network knows, then relatives of the others, best first."""
         classes = list(classes)
         ranked = [index for index in classes if index in self._available]
         strangers = [self._class_index.entries[index].relatives for index in classes if index not in self._available]
@@ -93,12 +94,12 @@ class PhraseReader:
         return list(dict.fromkeys(ranked))
 
     def _odd(self, bare: str) -> bool:
-        """Whether a phrase may have slips in it: real words have none."""
+        """Whether a phrase may have typing errors: real words have none."""
         words = bare.split()
         return self._class_index.nearby(bare) is None and (len(words) == 1 or not all(map(self._class_index.ordinary, words)))
 
     def _read_within(self, sentence: str) -> PhraseMeaning | None:
-        """The longest known words in a phrase; of equals the last one before a preposition: English names the thing last."""
+        """The longest known words in a phrase; of several, the last before a preposition, where English names the thing."""
         for clause in filler_words.PREPOSITION.split(sentence):
             words = clause.split()
             for length in range(len(words), 0, -1):
@@ -118,12 +119,12 @@ class PhraseReader:
 
 
 def unknown(said: str, suggestions: tuple[str, ...]) -> Refused:
-    """The refusal of what is not understood."""
+    """Return the refusal of words that are not understood."""
     return Refused(Reason.UNKNOWN_WORD, f"I don't know how to dream '{said}'" + one_of(suggestions), suggestions=suggestions)
 
 
 def one_of(suggestions: tuple[str, ...]) -> str:
-    """The end of a refusal: up to three of the subjects that would be understood."""
+    """Return the end of a refusal's message, with up to three suggestions."""
     if not suggestions:
         return ""
     *others, last = suggestions[:3]

@@ -1,7 +1,7 @@
-"""A line of words to phrases, each of which names one thing. Pure.
+"""Splits a line into phrases, each of which names one thing. Pure.
 
-Phrases are parted by signs (``+``, ``&``, commas, dashes) and by words (``and``, ``plus``, ``vs``, ``with``), unless what
-stands on both sides is one name: ``bow and arrow``, ``black-and-tan coonhound``. Emoji and cheermotes part them too.
+Separators are signs (``+``, ``&``, commas, dashes) and words (``and``, ``plus``, ``vs``, ``with``), unless both sides together
+are a name: ``bow and arrow``, ``black-and-tan coonhound``. Emoji and cheermotes also separate.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from shared.cheermotes import CHEER
 from streamer.requests import emoji
 
 MOST_PIECES = 4
-"""Pieces of a line that may be one name together."""
+"""Most pieces of a line that may form one name."""
 
 
 class Separator(IntEnum):
-    """What stands before a phrase, weakest first."""
+    """What separates a phrase from the one before, weakest first."""
 
     ORNAMENT = 1
     """An emoji, a cheermote or an emoticon."""
     LOOSE = 2
-    """``with``, ``x``, ``or``, a dash, a full stop: what stands behind it may be a thing or just talk."""
+    """``with``, ``x``, ``or``, a dash, a full stop: what follows may be a subject or chat."""
     FIRM = 3
-    """``and``, ``plus``, ``vs``, a comma: what stands behind it is to be dreamt, too. Also the beginning of the line."""
+    """``and``, ``plus``, ``vs``, a comma: another subject follows. Also the start of the line."""
     WALL = 4
-    """``+``: what stands on both sides is never one name."""
+    """``+``: both sides are never one name."""
     WITHOUT = 5
-    """``without``, ``minus``: what stands behind it is not to be dreamt."""
+    """``without``, ``minus``: what follows is excluded."""
 
 
 JOINING_WORDS = r"(?:and|plus|vs\.?|versus|with)"
-"""Words that stand between subjects of every kind."""
+"""Words that separate subjects of every kind."""
 
 _JOINT = regex.compile(
     rf"""
@@ -65,43 +65,43 @@ _BETWEEN_DASHES = re.compile(r"[^-]+")
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What may name one thing."""
+    """Words that may name one thing."""
 
     words: str
-    """As typed; for an emoji, that emoji."""
+    """As typed; for an emoji, the emoji."""
     joint: Separator = Separator.FIRM
     emoji: bool = False
 
 
 class Names(Protocol):
-    """What is known of names."""
+    """Knows which words are names."""
 
     def known(self, words: str) -> bool:
-        """Whether some words, as typed, are a name and nothing else."""
+        """Return whether words, as typed, are a name."""
         ...
 
     def misspelt(self, words: str) -> bool:
-        """Whether they are a name but for slips of the fingers."""
+        """Return whether words, as typed, are a name with typing errors."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _WordRun:
-    """Words between two places where a line may be parted."""
+    """Words between two separators."""
 
     words: str
     joint: Separator
     start: int
-    """Where it stands in the line."""
+    """Index of its first character in the line."""
     end: int
 
 
 class _Line:
-    """A line, parted wherever it may be."""
+    """A line, split at every separator."""
 
     def __init__(self, text: str) -> None:
         self.pieces: list[_WordRun | Phrase] = []
-        """Words, and emoji, in order."""
+        """Words and emoji, in order."""
         shown = text
         place, joint = 0, Separator.FIRM
         for found in _JOINT.finditer(text):
@@ -117,7 +117,7 @@ class _Line:
                 joint = Separator.ORNAMENT if joint is Separator.WITHOUT else joint
         self._take(text, place, len(text), joint)
         self.shown = shown
-        """The line with spaces in place of ornaments."""
+        """The line with spaces instead of ornaments."""
 
     def _take(self, text: str, start: int, end: int, joint: Separator) -> Separator:
         words = text[start:end]
@@ -129,11 +129,11 @@ class _Line:
         return Separator.ORNAMENT
 
     def joined(self, run: Sequence[_WordRun]) -> str:
-        """Some pieces and what stands between them, without ornaments."""
+        """Pieces with the text between them, without ornaments."""
         return " ".join(self.shown[run[0].start : run[-1].end].split())
 
     def run(self, first: int) -> list[int]:
-        """The places of a piece and of those behind it that may belong to the same name."""
+        """Indices of a piece and of those after it that may belong to the same name."""
         run = [first]
         for place in range(first + 1, len(self.pieces)):
             piece = self.pieces[place]
@@ -145,7 +145,7 @@ class _Line:
         return run
 
     def longest_name(self, run: Sequence[_WordRun], names: Names) -> int:
-        """How many pieces are one name together; 1 if no more are."""
+        """How many pieces form one name; at least 1."""
         counts = range(len(run), 1, -1)
         if found := next((count for count in counts if names.known(self.joined(run[:count]))), 0):
             return found
@@ -154,7 +154,7 @@ class _Line:
         return next(spelt, 1)
 
     def dashed(self, piece: _WordRun, names: Names) -> Iterator[Phrase]:
-        """A piece, parted at dashes within it where all of what they part are names and the whole is none."""
+        """Split a piece at its dashes if all parts are names and the whole is not."""
         parts = list(_BETWEEN_DASHES.finditer(piece.words))
         if len(parts) == 1 or names.known(piece.words) or not all(names.known(part[0]) for part in parts):
             yield Phrase(piece.words, piece.joint)
@@ -169,9 +169,9 @@ class _Line:
 
 
 def phrases(text: str, names: Names) -> Iterator[Phrase]:
-    """The phrases of a cleaned line, in order; of a line without any words or emoji, none."""
+    """Yield the phrases of a cleaned line, in order; none if it has neither words nor emoji."""
     line = _Line(text)
-    if not line.pieces and any(map(str.isalnum, line.shown)):  # nothing but a word that else stands between things
+    if not line.pieces and any(map(str.isalnum, line.shown)):  # nothing but a separator word
         yield Phrase(line.shown.strip())
     start = 0
     while start < len(line.pieces):

@@ -1,4 +1,4 @@
-"""The rules of the queue: who may ask for what, and how often. Pure functions; ``order`` says what comes next."""
+"""Admission to the queue: who may request what, and how often. Pure functions; ``order`` decides what comes next."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from streamer.requests.blocks import Blocks
 from streamer.requests.order import viewer_of
 
 SPARE = 10
-"""Places beyond the capacity, kept for moderators and for bits, which cannot be given back."""
+"""Places beyond the capacity, reserved for moderators and for bits, which cannot be refunded."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftRequest:
-    """What somebody asks for, before it is a request."""
+    """A request that has not been admitted yet."""
 
     user: str
     """Cleaned."""
@@ -40,11 +40,12 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimeSinceRequests:
-    """How long ago requests were taken, in seconds; infinite for never."""
+    """Seconds since the latest requests; infinite for never."""
 
     anyone_s: float = math.inf
+    """Since anybody's request."""
     viewer_s: float = math.inf
-    """From the viewer at hand."""
+    """Since the viewer's own request."""
 
 
 NEVER = TimeSinceRequests()
@@ -53,17 +54,17 @@ NEVER = TimeSinceRequests()
 def admit(
     draft: DraftRequest, waiting: Sequence[Waiting], rules: QueueConfig, blocks: Blocks, since: TimeSinceRequests = NEVER
 ) -> None:
-    """Let a request in.
+    """Check whether a request may join the queue.
 
-    Moderators and the broadcaster are held to blocks and duplicates only. Who pays need not wait for cooldowns; bits also go
-    beyond the viewer's share and, like moderators, into the spare places.
+    For moderators and the broadcaster, only blocks and duplicates count. Paid requests skip cooldowns; bits also skip the limit
+    per viewer and, like moderators, use the spare places.
 
     Args:
-        waiting: what is in line, next one first.
+        waiting: waiting requests, next one first.
 
     Raises:
-        Refused: ``BLOCKED``; ``CLOSED``; ``DUPLICATE``, the same subjects wait already, without the vote that it may count as;
-            ``LIMIT``, too soon, or the queue or this viewer's share of it is full, with ``retry_s``.
+        Refused: ``BLOCKED``; ``CLOSED``; ``DUPLICATE``, the same subjects are waiting already (the caller counts the vote);
+            ``LIMIT``, too soon, or the queue or the viewer's share of it is full, with ``retry_s``.
     """
     refuse_blocked(draft, blocks)
     moderates = draft.role.moderates
@@ -87,29 +88,29 @@ def admit(
 
 
 def refuse_blocked(draft: DraftRequest, blocks: Blocks) -> None:
-    """Refuse what is blocked, whoever asks.
+    """Refuse blocked viewers, words and classes, for every role.
 
     Raises:
-        Refused: ``BLOCKED``; which word it was is not repeated.
+        Refused: ``BLOCKED``; the message does not repeat the word.
     """
     if blocks.blocks_user(draft.user):
-        raise Refused(Reason.BLOCKED, "requests from this name are not taken here")
+        raise Refused(Reason.BLOCKED, "requests from this name are not accepted here")
     if blocks.word_in(draft.user) is not None:
         raise Refused(Reason.BLOCKED, "that name is not shown here")
     if any(target.wnid in blocks.wnids for target in draft.targets):
-        raise Refused(Reason.BLOCKED, "that is not dreamt here")
+        raise Refused(Reason.BLOCKED, "that is blocked here")
     if blocks.word_in(draft.text, *(target.label for target in draft.targets)) is not None:
-        raise Refused(Reason.BLOCKED, "that has a word in it that is not welcome here")
+        raise Refused(Reason.BLOCKED, "that contains a word that is blocked here")
 
 
 def find_duplicate(draft: DraftRequest, waiting: Sequence[Waiting]) -> Waiting | None:
-    """What waits already for the same subjects, in whatever order they are named."""
+    """Return the waiting request with the same subjects, in any order; None if there is none."""
     wanted = set(map(_identity, draft.targets))
     return next((entry for entry in waiting if set(map(_identity, entry.request.targets)) == wanted), None)
 
 
 def _identity(target: Target) -> Target:
-    """What makes two targets the same, whatever they are called."""
+    """The target without its label, which does not matter for equality."""
     return replace(target, label="")
 
 
@@ -123,7 +124,7 @@ def _keep_pace(rules: QueueConfig, since: TimeSinceRequests) -> None:
 
 
 def explain_duplicate(vote: Vote, *, own: bool) -> str:
-    """What a viewer is told whose request waits already."""
+    """Return the message for a viewer whose request is waiting already."""
     where = f", {ordinal(vote.position)} in line" if vote.position is not None else ""
     if vote.counted:
         return f"{vote.title} is waiting already{where}; your vote counts for it"
@@ -133,17 +134,17 @@ def explain_duplicate(vote: Vote, *, own: bool) -> str:
 
 
 def votes_needed(rules: QueueConfig, seen: int) -> int:
-    """Votes that it takes to end what is on air, ``seen`` viewers having been there lately."""
+    """Return the votes needed to skip a scene while ``seen`` viewers are present."""
     return max(rules.voteskip_votes, math.ceil(rules.voteskip_share * seen))
 
 
 def etas(count: int, until_free_s: float, hold_s: float) -> list[float]:
-    """Seconds until each of ``count`` waiting requests goes on air, the picture being free in ``until_free_s``."""
+    """Return the seconds until each of ``count`` waiting requests goes on air, the first in ``until_free_s``."""
     return [until_free_s + position * hold_s for position in range(count)]
 
 
 def ordinal(position: int) -> str:
-    """A position in words: ``next``, ``second``, ``12th``."""
+    """Return a position in words: ``next``, ``second``, ``12th``."""
     words = {1: "next", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
     if position in words:
         return words[position]

@@ -1,4 +1,4 @@
-"""Where polls meet the line: what may be chosen from, who may vote, and the winner's way to the picture."""
+"""Runs polls against the queue: what may be chosen, who may vote, and how the winner becomes a request."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from streamer.requests.subjects import rights_of
 logger = logging.getLogger(__name__)
 
 ASKER, SOURCE = "the poll", "poll"
-"""Who asks for what won, and where."""
+"""User and source of the winner's request."""
 SHORTEST_S, LONGEST_S = 5.0, 1800.0
-"""Seconds that a poll may be open."""
+"""Limits of a poll's length in seconds."""
 
 
 class PollRunner:
-    """Opens polls, counts votes, and asks for what won. Not thread-safe: the director holds a lock."""
+    """Opens polls, counts votes, and requests the winner. Not thread-safe: the director holds a lock."""
 
     def __init__(
         self, queue: RequestQueue, rulebook: Rulebook, scheduler: SceneScheduler, audience: Audience, clock: Callable[[], float]
@@ -36,22 +36,22 @@ class PollRunner:
         self._queue, self._rulebook, self._scheduler, self._audience, self._clock = queue, rulebook, scheduler, audience, clock
         self._polls = CurrentPoll(clock)
         self._rests_until_s = clock()
-        """When the next poll may begin by itself."""
+        """When the next poll may start by itself."""
 
     @property
     def now(self) -> Poll | None:
-        """The poll that is open, or ended a few seconds ago."""
+        """The poll that is open or ended a few seconds ago; None if there is none."""
         return self._polls.now
 
     def tick(self) -> None:
-        """End the poll whose time is over; begin one when nobody asks, if the rules say so."""
+        """End the poll when its time is over; start one when nobody asks, if ``queue.wander`` is ``poll``."""
         if self._polls.due:
             self._conclude()
         if self._wants_poll():
             choices = [_choice(number, targets) for number, targets in enumerate(self._candidates(), 1)]
             if len(choices) > 1:
                 self._begin(choices, self._rules.config.poll_s, "")
-            else:  # there is nothing to choose from: look again later
+            else:  # nothing to choose from: try again later
                 self._rests_until_s = self._clock() + self._rules.config.wander_s
         poll = self._polls.now
         alone = poll is not None and not poll.user and not self._queue.waiting()
@@ -62,11 +62,11 @@ class PollRunner:
 
         Args:
             text: ``fox / pizza / castle``, as it came.
-            seconds: how long it is open; None: as the rules say.
+            seconds: how long it is open; None: ``poll_s``.
 
         Raises:
-            Refused: as for requests, for each choice; ``BAD_INPUT``, too few or too many of them, the same one twice, or a time
-                that is too short or too long; ``DUPLICATE``, a poll is open.
+            Refused: for a choice that could not be requested; ``BAD_INPUT``, too few or too many choices, one twice, or a
+                length outside the limits; ``DUPLICATE``, a poll is open.
         """
         user = clean_name(user) or "a moderator"
         length_s = self._rules.config.poll_s if seconds is None else seconds
@@ -77,7 +77,7 @@ class PollRunner:
             match = self._scheduler.subjects.match(said, rights_of(role))
             policy.refuse_blocked(policy.DraftRequest(user, clean_text(said), match.targets, role), self._rules.blocks)
             if any(set(match.targets) == set(other.targets) for other in choices):
-                raise Refused(Reason.BAD_INPUT, f"{match.title} is there twice; a poll is between different things")
+                raise Refused(Reason.BAD_INPUT, f"{match.title} is in it twice; the choices of a poll must differ")
             choices.append(_choice(number, match.targets, clean_text(said)))
         self._begin(choices, length_s, user)
         poll = self._polls.now
@@ -85,10 +85,10 @@ class PollRunner:
         return poll
 
     def vote(self, votes: Sequence[PollVote], source: str, poll_id: str | None) -> tuple[Poll, int]:
-        """Count votes; a viewer's last one holds. Returns the poll, and how many of them count.
+        """Count votes; each viewer's last one counts. Returns the poll, and how many of the votes count.
 
         Args:
-            poll_id: the poll that they are for; None for whichever is open.
+            poll_id: the poll that they are for; None for the open one.
 
         Raises:
             Refused: ``NOT_FOUND``, that poll is over.
@@ -109,7 +109,7 @@ class PollRunner:
         return poll, counted
 
     def count(self, source: str, counts: Sequence[int], poll_id: str) -> Poll:
-        """Take the sums of votes that are cast elsewhere.
+        """Set the totals of votes that are cast elsewhere.
 
         Raises:
             Refused: ``NOT_FOUND``, that poll is over; ``BAD_INPUT``, another number of choices.
@@ -134,12 +134,12 @@ class PollRunner:
         return poll
 
     def apply_blocks(self) -> None:
-        """Cancel the poll if one of its choices is blocked now."""
+        """Cancel the poll if one of its choices has been blocked."""
         poll, blocks = self._polls.now, self._rules.blocks
         if poll is None or not self._polls.open:
             return
         if any(blocks.blocks(poll.user, " ".join(choice.names), choice.targets) for choice in poll.choices):
-            logger.info("a block took a choice out of the poll; it is cancelled")
+            logger.info("a choice of the poll is blocked now; the poll is cancelled")
             self._conclude(cancelled=True)
 
     @property
@@ -151,7 +151,7 @@ class PollRunner:
         logger.info("a poll for %.0f s: %s", length_s, " / ".join(choice.title for choice in choices))
 
     def _wants_poll(self) -> bool:
-        """Whether a poll is to begin by itself."""
+        """Whether a poll should start by itself."""
         return (
             self._rules.config.wander == "poll"
             and not self._polls.open
@@ -168,7 +168,7 @@ class PollRunner:
         return [targets for targets in found if not blocks.blocks("", "", targets)]
 
     def _conclude(self, *, cancelled: bool = False) -> None:
-        """End the poll; what won is asked for: next if a moderator began the poll, else as any viewer's request."""
+        """End the poll and request the winner: next in line if a moderator opened the poll, else like a viewer's request."""
         poll = self._polls.now
         assert poll is not None, "asked only while one is open"
         winner = self._polls.end(cancelled=cancelled)
@@ -185,7 +185,7 @@ class PollRunner:
                 duplicate.request.id if duplicate else self._queue.add(ASKER, winner.title, winner.targets, source=SOURCE).id
             )
         except QueueError as error:
-            logger.error("the poll's winner cannot be asked for: %s", error)
+            logger.error("the poll's winner cannot be requested: %s", error)
             return
         if poll.user:
             self._queue.settle(order.moved(self._scheduler.line(), number, 1))

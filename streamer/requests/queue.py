@@ -1,6 +1,6 @@
 """The durable queue of requests.
 
-Everything waiting is kept in memory too, and read from there; the file is written before a request counts as taken.
+Waiting requests are also in memory, where they are read; a request is accepted only after it has been written to the file.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from streamer.requests.store import Store
 logger = logging.getLogger(__name__)
 
 MAX_VOTES = 10_000
-"""Votes counted for a request; further ones change nothing."""
+"""Most votes counted for a request."""
 KEPT = 10_000
-"""Finished requests remembered, against messages delivered again; older ones are forgotten."""
+"""Finished requests kept to recognise messages delivered twice; older ones are deleted."""
 AIRED_S = 5.0
-"""Seconds on air from one note of them to the next: what a crash interrupts has the rest, and so much more at most."""
+"""Interval at which time on air is written: after a crash, a request gets at most this much extra time."""
 
 
 class DuplicateMessage(Exception):
-    """A message was delivered before."""
+    """The message was delivered before."""
 
     def __init__(self, request_id: int) -> None:
         super().__init__(f"message already taken as request {request_id}")
@@ -43,35 +43,35 @@ class DuplicateMessage(Exception):
 
 
 def default_path() -> Path:
-    """Where the queue lies when the config does not say: in the user's state folder."""
+    """Return the default path of the queue's file, in the user's state folder."""
     return Path(platformdirs.user_state_dir("zoomdream", appauthor=False)) / "queue.sqlite3"
 
 
 class RequestQueue:
-    """Requests, and what becomes of them. Thread-safe. Who comes next is up to ``policy``."""
+    """Requests and their states. Thread-safe. ``order`` decides which comes next."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        """Open the file, or make it; what was on air when it was last used waits again, in front.
+        """Open or create the file; the request that was on air at the last run waits again, in front.
 
-        A file that is damaged is set aside under another name, with a warning. Where there can be no file, requests are kept in
-        memory until there can; ``trouble`` says so.
+        A damaged file is renamed, with a warning. If the file cannot be written, requests are kept in memory until it can;
+        ``trouble`` says so.
 
         Args:
             path: the SQLite file; None keeps requests in memory only.
             clock: gives Unix time.
 
         Raises:
-            QueueError: another process has the file, or it is another program's or a newer version's.
+            QueueError: another process uses the file, or it belongs to another program or a newer version.
         """
         self._clock = clock
         self.store = Store(path, clock)
-        """The file; the rules lie there too."""
+        """The file; it also has the rules."""
         self._lock = self.store.lock
         self._waiting: dict[int, Request] = {}
         """In order of arrival."""
         self._on_air: dict[int, Request] = {}
         self._noted_s: dict[int, float] = {}
-        """Of those, the time on air that is written."""
+        """Time on air of each, as last written."""
         self._voters: dict[int, set[str]] = {}
         self._line: tuple[Request, ...] | None = None
         self._load()
@@ -88,7 +88,7 @@ class RequestQueue:
         return self.store.trouble
 
     def retry_writes(self) -> None:
-        """Write what could not be written before, if it can be now; to be called every few seconds."""
+        """Write what could not be written before, if that works now; call it every few seconds."""
         self.store.retry_writes()
 
     def add(
@@ -103,10 +103,10 @@ class RequestQueue:
         priority: Priority = Priority.NONE,
         amount: int = 0,
     ) -> Request:
-        """Put a request at the end; it is on disk when this returns, where there is a place on disk.
+        """Add a request at the end; it is on disk when this returns, unless there never was a file.
 
         Raises:
-            DuplicateMessage: a request with this message id was taken before, whatever became of it.
+            DuplicateMessage: a request with this message id was accepted before, whatever its state.
             QueueError: it cannot be written.
         """
         created_s = self._clock()
@@ -146,9 +146,9 @@ class RequestQueue:
             return request
 
     def waiting(self) -> tuple[Request, ...]:
-        """The requests in line: those that a moderator has put somewhere, then the others as they came.
+        """Return the waiting requests: first those that a moderator has moved, then the others in order of arrival.
 
-        The same tuple as long as nothing changes.
+        The tuple is the same object until something changes.
         """
         with self._lock:
             if self._line is None:
@@ -158,10 +158,10 @@ class RequestQueue:
             return self._line
 
     def find(self, request_id: int) -> Request:
-        """A request, whatever became of it.
+        """Return a request, whatever its state.
 
         Raises:
-            Refused: ``NOT_FOUND``, there never was such a request, or it is long forgotten.
+            Refused: ``NOT_FOUND``, there never was such a request, or it has been deleted.
             QueueError: the file cannot be read.
         """
         with self._lock:
@@ -190,7 +190,7 @@ class RequestQueue:
             return request
 
     def put_back(self, request_id: int) -> None:
-        """A request on air waits again, in front. One that is not on air is left as it is."""
+        """Put a request on air back at the front of the queue; does nothing if it is not on air."""
         with self._lock:
             if (request := self._on_air.pop(request_id, None)) is not None:
                 self._noted_s.pop(request_id, None)
@@ -208,7 +208,7 @@ class RequestQueue:
                 )
 
     def aired(self, request_id: int, seconds: float) -> None:
-        """The dream was seen to dream a request on air for so long, all in all; a restart goes on from there."""
+        """Note how long a request on air has been shown in total; a restart continues from there."""
         with self._lock:
             if (request := self._on_air.get(request_id)) is not None:
                 self._on_air[request_id] = replace(request, aired_s=seconds)
@@ -216,10 +216,10 @@ class RequestQueue:
                     self._note_aired(request_id)
 
     def finish(self, request_id: int, *, seen: bool = True) -> None:
-        """A request on air is over; it never comes back. One that is not on air is left as it is.
+        """End a request on air for good; does nothing if it is not on air.
 
         Args:
-            seen: whether it has been dreamt; otherwise it counts as removed.
+            seen: whether it has been shown; otherwise it counts as removed.
         """
         with self._lock:
             if self._on_air.pop(request_id, None) is not None:
@@ -231,7 +231,7 @@ class RequestQueue:
                         "DELETE FROM requests WHERE id <= ? AND state IN (?, ?)",
                         (request_id - KEPT, RequestState.DONE, RequestState.REMOVED),
                     ),
-                    # What waited longest may have a lower id than what is finished; nobody votes for what is gone.
+                    # Not by id: a request that still waits may be older than the finished one.
                     (
                         "DELETE FROM votes WHERE request NOT IN (SELECT id FROM requests WHERE state IN (?, ?))",
                         (RequestState.QUEUED, RequestState.ON_AIR),
@@ -239,7 +239,7 @@ class RequestQueue:
                 )
 
     def remove(self, request_id: int) -> Request:
-        """Take a waiting request out.
+        """Remove a waiting request.
 
         Raises:
             Refused: ``NOT_FOUND``, it does not wait.
@@ -250,7 +250,7 @@ class RequestQueue:
             return request
 
     def clear(self) -> int:
-        """Take all waiting requests out; returns how many there were."""
+        """Remove all waiting requests; returns how many there were."""
         with self._lock:
             count = len(self._waiting)
             self._waiting.clear()
@@ -262,7 +262,7 @@ class RequestQueue:
             return count
 
     def vote(self, request_id: int, voter: str) -> bool:
-        """Count a vote for a waiting request; returns False if it does not count: ``voter`` has voted before.
+        """Count a vote for a waiting request; returns False if it does not count, because ``voter`` has voted already.
 
         Raises:
             Refused: ``NOT_FOUND``, it does not wait.
@@ -278,7 +278,7 @@ class RequestQueue:
             return True
 
     def raise_priority(self, request_id: int, priority: Priority, amount: int) -> None:
-        """Give a waiting request a higher priority, or more paid for it: amounts of the same kind add up.
+        """Raise the priority of a waiting request; amounts of the same kind add up.
 
         Raises:
             Refused: ``NOT_FOUND``, it does not wait.
@@ -294,7 +294,7 @@ class RequestQueue:
             )
 
     def settle(self, request_ids: Sequence[int]) -> None:
-        """Keep these in this order, before all others, until they have been dreamt.
+        """Pin requests in this order, before all others, until they have been shown.
 
         Raises:
             Refused: ``NOT_FOUND``, one of them does not wait.
@@ -312,7 +312,7 @@ class RequestQueue:
             )
 
     def close(self) -> None:
-        """Close the file; a second call does nothing. What is on air waits at the next start, for the rest of its time."""
+        """Close the file; a second call does nothing. A request on air waits at the next start, for the rest of its time."""
         with self._lock:
             if not self.store.closed:
                 for request_id in self._on_air:
@@ -343,7 +343,7 @@ class RequestQueue:
         return request
 
     def _read(self, row: tuple[Any, ...]) -> Request | None:
-        """A row of the file as a request; None, with a warning, when it makes no sense."""
+        """Convert a row of the file to a request; None, with a warning, if it is invalid."""
         try:
             return request_of(row)
         except (ValueError, TypeError) as error:
@@ -351,7 +351,7 @@ class RequestQueue:
             return None
 
     def _load(self) -> None:
-        """Read what waits; what was on air goes in front of it."""
+        """Read the waiting requests; the one that was on air goes in front."""
         self.store.note(
             (
                 "UPDATE requests SET state = ?, settled = (SELECT coalesce(min(settled), 1) - 1 FROM requests WHERE state = ?)"
@@ -371,4 +371,4 @@ class RequestQueue:
                 self._waiting[request.id] = replace(request, votes=len(self._voters.get(request.id, ())))
         self._voters = {number: voters for number, voters in self._voters.items() if number in self._waiting}
         if self._waiting:
-            logger.info("%s: %d requests still wait from before", self.store.name, len(self._waiting))
+            logger.info("%s: %d requests are still waiting from the last run", self.store.name, len(self._waiting))

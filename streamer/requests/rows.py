@@ -1,4 +1,4 @@
-"""Requests as the queue's file keeps them, and back."""
+"""Converts requests to rows of the queue's file and back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from streamer.messages.scenes import Target
 from streamer.target_record import target_as_record, target_from_record
 
 COLUMNS = "id, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s"
-"""What a row has, in its order."""
+"""Columns of a row, in order."""
 
 
 def request_of(row: tuple[Any, ...]) -> Request:
-    """A row of the file as a request; without votes, which lie elsewhere.
+    """Convert a row to a request, without votes, which are in another table.
 
     Raises:
-        ValueError, TypeError: it makes no sense.
+        ValueError, TypeError: it is invalid.
     """
     number, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s = row
     return Request(
@@ -40,18 +40,18 @@ def request_of(row: tuple[Any, ...]) -> Request:
 
 
 def packed_targets(targets: Sequence[Target]) -> str:
-    """Targets as the file keeps them."""
+    """Return targets as JSON for the file."""
     return json.dumps(list(map(_pack, targets)))
 
 
 def _pack(target: Target) -> dict[str, Any]:
-    """A target as the file keeps it."""
-    assert not target.guide, "only operators name files, and they ask for nothing here"
+    """A target as JSON."""
+    assert not target.guide, "only operators name files, and they make no requests"
     return target_as_record(target)
 
 
 def _unpack(kept: Any) -> Target:
-    """The other way, of lists as well, as files of version 0.1 have them; raises ValueError or TypeError."""
+    """A target from JSON, also from the lists of version 0.1; raises ValueError or TypeError."""
     match kept:
         case {"label": str()}:
             return target_from_record(kept)
@@ -59,4 +59,4 @@ def _unpack(kept: Any) -> Target:
             return Target(wnid, label)
         case ["", str(label), str(layer), [*channels]] if layer and all(type(channel) is int for channel in channels):
             return Target("", label, layer, tuple(channels))
-    raise ValueError(f"{str(kept)[:100]} is no target")
+    raise ValueError(f"{str(kept)[:100]} is not a target")

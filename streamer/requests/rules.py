@@ -1,7 +1,7 @@
-"""The rules in force: the config, and over it what moderators changed while it ran, kept in the queue's file.
+"""The rules in force: the config, overridden by what moderators changed at run time, which is kept in the queue's file.
 
-A setting changed at run time goes before the config until it is reset. Blocks are kept one by one: each was added to the
-config's, or lifted from them.
+A setting changed at run time overrides the config until it is reset. Blocks are kept one by one: each is an addition to the
+config's blocks, or lifts one of them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ SETTINGS = tuple(
     for name in QueueConfig.model_fields
     if name not in ("path", "wander_among", "blocked_words", "blocked_users", "blocked_classes")
 )
-"""What moderators can change while it runs."""
+"""Settings that moderators can change at run time."""
 MAX_BLOCKS = 10_000
-"""Blocks of a kind that are kept; when full: another is refused."""
+"""Most blocks of a kind; when full, another is refused."""
 
 ClassesOf = Callable[[str], tuple[Target, ...]]
-"""The classes that a word or a wnid means; raises Refused if there are none."""
+"""Returns the classes that a word or a wnid means; raises Refused if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveRules:
-    """The rules at one moment, as the policy reads them."""
+    """A snapshot of the rules."""
 
     config: QueueConfig
     blocks: Blocks
@@ -48,21 +48,21 @@ class ActiveRules:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What differs from the config."""
+    """Differences from the config."""
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
     blocks: Mapping[tuple[BlockKind, str], bool] = field(default_factory=dict)
-    """True for what was blocked, False for what was lifted."""
+    """True for added blocks, False for lifted ones."""
 
 
 class Rulebook:
-    """The rules, and the way to change them. Not thread-safe: its owner holds a lock."""
+    """Keeps and changes the rules. Not thread-safe: its owner holds a lock."""
 
     def __init__(self, config: QueueConfig, store: Store, classes_of: ClassesOf) -> None:
-        """Read what was changed before.
+        """Read earlier changes from the file.
 
         Raises:
-            QueueError: the config blocks a class that there is not, or the file cannot be read.
+            QueueError: the config blocks an unknown class, or the file cannot be read.
         """
         self._config, self._store, self._classes_of = config, store, classes_of
         self._given = self._blocks_of(config)
@@ -71,17 +71,17 @@ class Rulebook:
 
     @property
     def now(self) -> ActiveRules:
-        """The rules in force; the same object as long as nothing changes."""
+        """The rules in force; the same object until something changes."""
         return self._now
 
     def configure(self, config: QueueConfig) -> tuple[str, ...]:
-        """Go by another config; what moderators changed still goes before it.
+        """Use another config; moderators' changes still override it.
 
         Returns:
-            The settings that differ from the config before, but do not show, because moderators changed them.
+            The settings that the new config changes without effect, because moderators' changes override them.
 
         Raises:
-            QueueError: it blocks a class that there is not; nothing is changed then.
+            QueueError: it blocks an unknown class; nothing is changed then.
         """
         given, before = self._blocks_of(config), self._config
         self._given, self._config = given, config
@@ -89,7 +89,7 @@ class Rulebook:
         return tuple(name for name in self._changes.settings if getattr(config, name) != getattr(before, name))
 
     def told(self) -> Rules:
-        """The rules as they are told to others."""
+        """Return the rules for the API."""
         config, blocks = self._now.config, self._now.blocks
         changed = tuple(name for name in SETTINGS if name in self._changes.settings)
         found = {wnid: self._classes_of(wnid)[0] for wnid in blocks.wnids}
@@ -98,7 +98,7 @@ class Rulebook:
         return Rules({name: getattr(config, name) for name in SETTINGS}, changed, blocked)
 
     def change(self, settings: Mapping[str, Setting]) -> None:
-        """Change some settings, all or none, now and after restarts.
+        """Change settings, all or none; they stay changed after a restart.
 
         Raises:
             Refused: ``BAD_INPUT``, with every mistake.
@@ -117,13 +117,13 @@ class Rulebook:
         )
 
     def reset(self, *, blocks: bool = False) -> None:
-        """Forget all changes of settings, and those of blocks too if asked to."""
+        """Drop all changes of settings, and those of blocks if ``blocks``."""
         self._turn_to(_Changes(blocks={} if blocks else self._changes.blocks))
         forget = ("DELETE FROM rules", "DELETE FROM blocks") if blocks else ("DELETE FROM rules",)
         self._store.note(*((statement, ()) for statement in forget))
 
     def block(self, kind: BlockKind, value: str) -> None:
-        """Keep something out from now on.
+        """Block something.
 
         Raises:
             Refused: ``BAD_INPUT``, nothing readable; ``UNKNOWN_WORD``, no such class; ``LIMIT``, too many blocks.
@@ -131,21 +131,21 @@ class Rulebook:
         self._set(kind, value, True)
 
     def unblock(self, kind: BlockKind, value: str) -> None:
-        """Let something in again.
+        """Unblock something.
 
         Raises:
-            Refused: ``NOT_FOUND``, it is not blocked; ``BAD_INPUT`` and ``UNKNOWN_WORD`` likewise.
+            Refused: ``NOT_FOUND``, it is not blocked; ``BAD_INPUT``, nothing readable; ``UNKNOWN_WORD``, no such class.
         """
         self._set(kind, value, False)
 
     def _set(self, kind: BlockKind, value: str, blocked: bool) -> None:
         values = self._values(kind, value)
         blocks = self._now.blocks
-        there = {BlockKind.WORD: blocks.words, BlockKind.USER: blocks.users, BlockKind.CLASS: blocks.wnids}[kind]
-        if not blocked and not there.intersection(values):
+        current = {BlockKind.WORD: blocks.words, BlockKind.USER: blocks.users, BlockKind.CLASS: blocks.wnids}[kind]
+        if not blocked and not current.intersection(values):
             raise Refused(Reason.NOT_FOUND, f"the {kind} '{value.strip()[:100]}' is not blocked")
-        if blocked and len(there.union(values)) > MAX_BLOCKS:
-            raise Refused(Reason.LIMIT, f"there are {len(there)} blocks of this kind already; lift some first")
+        if blocked and len(current.union(values)) > MAX_BLOCKS:
+            raise Refused(Reason.LIMIT, f"there are {len(current)} blocks of this kind already; lift some first")
         given = {
             BlockKind.WORD: self._given.words,
             BlockKind.USER: self._given.users,
@@ -154,7 +154,7 @@ class Rulebook:
         changed = dict(self._changes.blocks)
         notes: list[tuple[str, tuple[object, ...]]] = []
         for each in values:
-            if not blocked and each not in given:  # nothing to lift but what was added
+            if not blocked and each not in given:  # it was added at run time, so the addition is dropped
                 changed.pop((kind, each), None)
                 notes.append(("DELETE FROM blocks WHERE kind = ? AND value = ?", (kind, each)))
             else:
@@ -239,7 +239,7 @@ class Rulebook:
 
 
 def _setting(name: str, value: Setting) -> Setting:
-    """A setting's value, checked; raises ValueError or KeyError."""
+    """Validate a setting's value; raises ValueError or KeyError."""
     if name not in SETTINGS:
         raise KeyError(name)
     checked: Setting = getattr(QueueConfig.model_validate({name: value}), name)
@@ -247,5 +247,5 @@ def _setting(name: str, value: Setting) -> Setting:
 
 
 def _mistake(name: str, found: object) -> str:
-    """A setting that cannot be, in a moderator's words."""
+    """The message about an invalid setting, for moderators."""
     return f"{name} is {str(found)[:40]}; must be {allowed(QueueConfig.model_fields[name], found)}"

@@ -1,4 +1,4 @@
-"""The scene on air: for how long, what comes after it, and what to dream when nobody asks."""
+"""Schedules scenes: how long each is on air, what comes next, and what to show when nobody asks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from streamer.requests.vocabulary import Vocabulary
 logger = logging.getLogger(__name__)
 
 DRAWS = 8
-"""Draws for each thing to choose from in a poll, until there is one that is not among them yet."""
+"""Draws per choice of a poll, to find one that is not in it yet."""
 KEYFRAMES = 1000
-"""Keyframes that were not looked at yet; when full: the oldest are forgotten."""
+"""Keyframes that wait to be processed; when full, the oldest are dropped."""
 
 
 class SceneScheduler:
-    """Keeps a scene on air and calls up the next. Not thread-safe but for ``keyframe_shown``: the director holds a lock."""
+    """Keeps a scene on air and starts the next. Not thread-safe except ``keyframe_shown``: the director holds a lock."""
 
     def __init__(
         self,
@@ -43,52 +43,52 @@ class SceneScheduler:
         """Set up; nothing is on air yet.
 
         Raises:
-            QueueError: ``queue.wander_among`` holds something that means nothing.
+            QueueError: an entry of ``queue.wander_among`` cannot be understood.
         """
         self._queue, self._rulebook, self._clock, self._random = queue, rulebook, clock, random
         self._airtime = Airtime(clock)
         self._keyframes: deque[tuple[float, Scene, bool]] = deque(maxlen=KEYFRAMES)
-        """When which scene was seen, and whether by a new worker, since this was last looked at."""
+        """Unprocessed keyframes: time, scene, and whether it is the first of a new worker."""
         self.changes = Substitutions()
-        """Who is to be told that the network at work has changed a request."""
+        """Requests that show something else than their viewers were told."""
         self._anything = Subjects(subjects.vocabulary.for_network(None), None)
         self._idle_playlist = self.make_idle_playlist(rulebook.now.config.wander_among)
         self.layout = layout
         """How several subjects share the picture, from the next scene on."""
         self.subjects = subjects
-        """What can be dreamt; ``learn`` changes it."""
+        """The subjects of the network in use; ``learn`` replaces them."""
         self.scene: Scene | None = None
-        """What is on air; None before the first tick."""
+        """The scene on air; None before the first tick."""
         self.request: Request | None = None
-        """The request that the scene fulfils."""
+        """The request that the scene shows."""
         self.poll_decides_next = False
-        """Whether a poll decides what comes after what nobody asked for, which stays meanwhile."""
+        """Whether a scene that nobody asked for stays until the open poll ends."""
         self._next_id = 0
         """The id of the next scene."""
         self._set_aside: set[int] = set()
-        """Requests put aside until something else is seen: workers ended over them."""
+        """Requests that made workers die; they wait until something else has been shown."""
         self._set_aside_before: set[int] = set()
-        """Requests that were put aside before."""
+        """Requests that were set aside once already."""
         self._last: str | None = None
         """The viewer who had the latest turn."""
         self._lined_up: tuple[tuple[Request, ...], ActiveRules, str | None, tuple[Request, ...]] | None = None
-        """The line as it was last ordered, after what it was ordered by."""
+        """The sorted queue, after the three values that it was sorted by."""
 
     def make_idle_playlist(self, among: Sequence[str]) -> IdlePlaylist:
-        """What chooses among subjects as ``queue.wander_among`` has them.
+        """Return a playlist of subjects in the form of ``queue.wander_among``.
 
         Raises:
-            QueueError: one of them means nothing.
+            QueueError: an entry cannot be understood.
         """
         return IdlePlaylist(among, self._anything, self._random)
 
     def use_idle_playlist(self, idle_playlist: IdlePlaylist) -> None:
-        """Let another one choose from now on; what is on air stays its time."""
+        """Use another playlist from the next scene on."""
         self._idle_playlist = idle_playlist
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The classes that can be dreamt."""
+        """The classes of the network in use."""
         return self.subjects.vocabulary
 
     @property
@@ -97,15 +97,15 @@ class SceneScheduler:
         return self._airtime.paused
 
     def keyframe_shown(self, scene: Scene, *, new_worker: bool = False) -> None:
-        """A keyframe of a scene came. May be called from any thread, and waits for nobody.
+        """Note a keyframe. May be called from any thread; never blocks.
 
         Args:
-            new_worker: whether it is the first of a worker that took the place of another.
+            new_worker: whether it is the first of a worker that replaced another.
         """
         self._keyframes.append((self._clock(), scene, new_worker))
 
     def tick(self) -> Scene:
-        """The scene on air now; changes it when its time is over."""
+        """Return the scene on air; starts the next one when its time is over."""
         self._process_keyframes()
         if self.request:
             self._queue.aired(self.request.id, self._airtime.seconds)
@@ -114,12 +114,12 @@ class SceneScheduler:
         return self.scene
 
     def resume(self, scene: Scene, aired_s: float) -> None:
-        """Before the first tick: put on air what was there when an earlier run was last seen, if it still belongs there.
+        """Continue the scene of the last run, before the first tick, if it is still valid.
 
-        A request that was on air stands in front; where another does, or none, that one is over.
+        A request that was on air is at the front of the queue; if another is, or none, it has ended meanwhile.
 
         Args:
-            aired_s: how long it had been seen.
+            aired_s: how long it had been shown.
         """
         assert self.scene is None, "something is on air already"
         self._next_id = scene.id + 1
@@ -138,7 +138,7 @@ class SceneScheduler:
             logger.info("still on air: %s%s", scene.title, f" for {scene.user}" if scene.user else "")
 
     def workers_died(self, count: int) -> None:
-        """So many workers ended; where it is always over the same thing, something else is tried before it."""
+        """Note that so many workers died; if the scene seems to be the cause, another one is tried first."""
         self._process_keyframes()
         self._airtime.workers_died(count)
         if self.scene is None or not self._airtime.kills_workers:
@@ -154,12 +154,12 @@ class SceneScheduler:
         self.advance()
 
     def pause(self, paused: bool) -> None:
-        """Hold the scene on air for as long as it takes, or let the programme go on where it stood."""
+        """Hold the scene on air, or let its time continue."""
         self._process_keyframes()
         self._airtime.pause(paused)
 
     def learn(self, subjects: Subjects) -> None:
-        """Go on with another network's subjects; a scene with some that it has not learnt is replaced at once."""
+        """Use another network's subjects; a scene with subjects that it has not learnt is replaced immediately."""
         self._process_keyframes()
         self.subjects = subjects
         self.note_substitutions()
@@ -173,17 +173,17 @@ class SceneScheduler:
             self.advance()
 
     def note_substitutions(self) -> None:
-        """Find out who is to be told that something else is dreamt than what was asked for."""
+        """Note which requests will show something else than their viewers were told."""
         for request in (*([self.request] if self.request else []), *self._queue.waiting()):
-            if targets := self._dreamable_targets(request):  # else its turn decides: there may be yet another network by then
+            if targets := self._dreamable_targets(request):  # else wait: the network may change again before its turn
                 self.changes.note(request, " + ".join(target.label for target in targets))
 
     def advance(self) -> Scene:
-        """End the scene on air and put on the next."""
+        """End the scene on air and start the next."""
         self._process_keyframes()
         if self.request:
             if not self._airtime.seen:
-                logger.info("%s is over before anything of it was dreamt", self.request.title)
+                logger.info("%s ends before it was shown", self.request.title)
             self._queue.finish(self.request.id, seen=self._airtime.seen)
             self._set_aside_before.discard(self.request.id)
             self.request = None
@@ -204,13 +204,13 @@ class SceneScheduler:
         shown = tuple(dict.fromkeys(region.target for region in self.scene.regions)) if self.scene else ()
         targets = self._idle_playlist.choose(self.subjects, shown)
         if self.scene is not None and self.scene.request_id is None and targets == shown:
-            return self.scene  # there is nothing else to wander to: a change to the same would be seen
+            return self.scene  # no other subject: a change to the same one would be visible
         self.scene = self._make(targets)
         logger.info("wandering: %s", self.scene.title)
         return self.scene
 
     def candidates(self, count: int) -> tuple[tuple[Target, ...], ...]:
-        """Different things to wander to, at most ``count``, what is on air not among them if there are others."""
+        """Return at most ``count`` different choices for a poll, without the subjects on air if there are others."""
         shown = {region.target for region in self.scene.regions} if self.scene else set()
         found: dict[frozenset[Target], tuple[Target, ...]] = {}
         for _ in range(DRAWS * count):
@@ -223,7 +223,7 @@ class SceneScheduler:
         return tuple(found.values())
 
     def skip_idle_scene(self) -> bool:
-        """Put on another subject where nobody asked for the one on air, and it has been seen; returns whether that is so."""
+        """Replace a scene that nobody asked for, once it has been shown; returns whether it was replaced."""
         self._process_keyframes()
         if self.scene is None or self.request is not None or self.paused or not self._airtime.seen:
             return False
@@ -231,7 +231,7 @@ class SceneScheduler:
         return self.advance() is not before
 
     def line(self) -> tuple[Request, ...]:
-        """What waits, next one first, as the rules order it."""
+        """Return the waiting requests in the order of the rules, next one first."""
         waiting, rules, last = self._queue.waiting(), self._rules, self._last
         known = self._lined_up
         if known is None or known[0] is not waiting or known[1] is not rules or known[2] != last:
@@ -239,7 +239,7 @@ class SceneScheduler:
         return known[3]
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """What waits, with positions and times."""
+        """Return the waiting requests in that order, with positions and times."""
         self._process_keyframes()
         line = self.line()
         free_s = max(self._left_s(), 0.0) if self.scene else 0.0
@@ -249,14 +249,14 @@ class SceneScheduler:
         )
 
     def _waiting(self, request: Request, place: int, eta_s: float) -> Waiting:
-        """A request in line as it is going to be dreamt."""
+        """A waiting request with the subjects that it will show."""
         targets = self._dreamable_targets(request) if self.changes.includes(request) else ()
         if not targets or targets == request.targets:
             return Waiting(request, place, eta_s)
         return Waiting(replace(request, targets=targets), place, eta_s, instead_of=request.title)
 
     def programme(self) -> Programme:
-        """What is on air and what comes next, now."""
+        """Return what is on air and what comes next."""
         self._process_keyframes()
         fleeting = self.request is None and self._rules.config.interrupt_wandering
         return Programme(
@@ -271,7 +271,7 @@ class SceneScheduler:
 
     @property
     def _instead_of(self) -> str:
-        """What was asked for, where what is on air is something else."""
+        """Title of the request on air if its scene shows something else; else empty."""
         if self.scene is None or self.request is None:
             return ""
         shown = {region.target for region in self.scene.regions}
@@ -282,7 +282,7 @@ class SceneScheduler:
         return self._rulebook.now
 
     def _process_keyframes(self) -> None:
-        """Take note of the keyframes that came since this was called last."""
+        """Process the keyframes since the last call."""
         while self._keyframes:
             at_s, scene, new_worker = self._keyframes.popleft()
             self._airtime.keyframe(at_s, shows=scene == self.scene, new_worker=new_worker)
@@ -290,12 +290,12 @@ class SceneScheduler:
                 self._set_aside.clear()
 
     def _is_over(self) -> bool:
-        """Whether something else is to go on air: nothing is over before it was seen, unless it cannot be dreamt."""
+        """Whether the scene should end: never before it was shown, unless it cannot be rendered or a request waits."""
         if self.request is None and self._rules.config.interrupt_wandering and self._eligible(self._queue.waiting()):
             return True
         if self._airtime.never_shown:
             assert self.scene is not None
-            logger.warning("the dream goes on without %s, which cannot be dreamt", self.scene.title)
+            logger.warning("the dream continues without %s, which cannot be rendered", self.scene.title)
             return True
         if self.request is None and self.poll_decides_next:
             return False
@@ -303,11 +303,11 @@ class SceneScheduler:
         return self._airtime.seen and self._airtime.seconds_shown >= (config.hold_s if self.request else config.wander_s)
 
     def _eligible(self, line: Sequence[Request]) -> Sequence[Request]:
-        """Those of the line that may come on air now."""
+        """The requests that may go on air now."""
         return [request for request in line if request.id not in self._set_aside] if self._set_aside else line
 
     def _left_s(self) -> float:
-        """Seconds until the scene on air ends, if the dream goes on."""
+        """Seconds until the scene ends, if keyframes keep coming."""
         config = self._rules.config
         if self.request:
             return config.hold_s - self._airtime.seconds
@@ -316,7 +316,7 @@ class SceneScheduler:
         return config.wander_s - self._airtime.seconds
 
     def _dreamable_targets(self, request: Request) -> tuple[Target, ...]:
-        """A request's subjects, nearest relatives for those that the network lacks: it may have changed meanwhile."""
+        """A request's subjects, with the nearest relatives of those that the network in use lacks."""
         found = (self.subjects.nearest_available(target) for target in request.targets)
         return tuple(dict.fromkeys(target for target in found if target))
 

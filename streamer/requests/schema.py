@@ -1,4 +1,4 @@
-"""What the queue's file holds, version by version: whether a file is sound, and how an older one is brought up to date."""
+"""The schema of the queue's file, by version: checks files, migrates older ones, and salvages damaged ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from streamer.errors import ZoomdreamError
 
 VERSION = 4
-"""Of the schema, kept in SQLite's ``user_version``."""
+"""Version of the schema, stored in SQLite's ``user_version``."""
 
 _SCHEMA = """
 CREATE TABLE requests (
@@ -38,7 +38,7 @@ CREATE TABLE blocks (kind TEXT, value TEXT, blocked INTEGER NOT NULL, PRIMARY KE
     2: "",  # targets may be layers, which version 2 cannot read
     3: "ALTER TABLE requests ADD COLUMN aired_s REAL NOT NULL DEFAULT 0",
 }
-"""From each version to the next; a new file starts at 1 and takes the same way."""
+"""Migrations from each version to the next; a new file starts at version 1 and is migrated."""
 _PROBES = {
     1: ("SELECT id, place, state, user, text, targets, role, source, created_s, message_id FROM requests LIMIT 1",),
     2: (
@@ -50,26 +50,26 @@ _PROBES = {
     3: (),
     4: ("SELECT aired_s FROM requests LIMIT 1",),
 }
-"""What a sound file of each version answers, besides what those before it do."""
+"""Queries that work with an intact file of each version, besides those of the versions before."""
 TABLES = ("requests", "votes", "rules", "blocks")
 
 
 class QueueError(ZoomdreamError):
-    """The queue's file cannot be used, or something cannot be kept in it."""
+    """The queue's file cannot be used or written, or the config of the queue is invalid."""
 
 
 class DamagedFile(Exception):
-    """A file is not what was written."""
+    """The file is damaged."""
 
 
 def check_file(connection: sqlite3.Connection, name: str) -> int:
-    """Look whether a file is sound; returns its version, 0 if it is new.
+    """Check whether a file is intact; returns its version, 0 if it is new.
 
     Args:
-        name: what to call it in a message.
+        name: its name in messages.
 
     Raises:
-        QueueError: it is another program's, or a newer version's.
+        QueueError: it belongs to another program or a newer version.
         DamagedFile: it is damaged.
         sqlite3.OperationalError: it cannot be read now.
     """
@@ -88,7 +88,7 @@ def check_file(connection: sqlite3.Connection, name: str) -> int:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
-                raise DamagedFile(str(error)) from error  # a table or a column is not there
+                raise DamagedFile(str(error)) from error  # a table or a column is missing
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise DamagedFile(" ".join(str(verdict).split()))
@@ -96,10 +96,10 @@ def check_file(connection: sqlite3.Connection, name: str) -> int:
 
 
 def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
-    """Migrate a file of a version that ``check_file`` returned to this program's version, in one transaction.
+    """Migrate a file from the version that ``check_file`` returned to this program's, in one transaction.
 
     Raises:
-        DamagedFile: it cannot be done: there is something else than a file of that version has.
+        DamagedFile: it fails, because the file does not have the schema of its version.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -116,9 +116,9 @@ def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
 
 
 def salvage(broken: sqlite3.Connection, into: sqlite3.Connection) -> int:
-    """Take what can be read of a damaged file into an empty one of this version; returns how many requests wait in it.
+    """Copy what can be read from a damaged file into an empty one of this version; returns how many requests wait in it.
 
-    What one damaged page hides is read from its other side.
+    Each table is read from both ends, to get the rows on both sides of a damaged page.
     """
     for table in TABLES:
         try:
@@ -136,7 +136,7 @@ def salvage(broken: sqlite3.Connection, into: sqlite3.Connection) -> int:
                 for row in broken.execute(f"SELECT {names} FROM {table} NOT INDEXED ORDER BY {order}"):
                     with suppress(sqlite3.Error):  # a value of the wrong kind
                         into.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", row)
-            except (sqlite3.Error, UnicodeDecodeError):  # how far it could be read
+            except (sqlite3.Error, UnicodeDecodeError):  # the rows before the damage are copied
                 continue
     count: int
     (count,) = into.execute("SELECT count(*) FROM requests WHERE state IN ('queued', 'on_air')").fetchone()
@@ -144,6 +144,6 @@ def salvage(broken: sqlite3.Connection, into: sqlite3.Connection) -> int:
 
 
 def _run(connection: sqlite3.Connection, statements: str) -> None:
-    """Execute some, within the transaction at hand: ``executescript`` would end it."""
+    """Execute statements within the current transaction, which ``executescript`` would end."""
     for statement in filter(str.strip, statements.split(";")):
         connection.execute(statement)

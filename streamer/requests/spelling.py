@@ -1,4 +1,4 @@
-"""How words are compared: folded to plain letters, forgiven their plurals, and allowed a few typing errors. Pure."""
+"""Compares words: folded to plain letters, in singular or plural, with a few typing errors allowed. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 MAX_KEY = 40
-"""Letters of the longest phrase that spelling errors are looked for in; the longest class name has 34."""
+"""Longest phrase, in letters, whose spelling is corrected; the longest class name has 34."""
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "&": " and "})
 _APOSTROPHES = re.compile(r"['’`´]")
@@ -42,13 +42,13 @@ def fold(text: str) -> str:
 
 
 def key(folded: str) -> str:
-    """What folded phrases are looked up by: ``hot dog`` and ``hotdog`` are the same."""
+    """Return the key of a folded phrase for look-ups: ``hot dog`` and ``hotdog`` have the same."""
     return folded.replace(" ", "")
 
 
 @lru_cache(maxsize=4096)
 def variants(folded: str) -> tuple[str, ...]:
-    """The keys under which a folded phrase may be known, likeliest first: as it is, its last word's singulars, its plural."""
+    """Return the possible keys of a folded phrase, likeliest first: as it is, then with its last word in singular or plural."""
     head, _, last = folded.rpartition(" ")
     head = key(head)
     return tuple(dict.fromkeys(head + word for word in _numbers(last)))
@@ -73,5 +73,5 @@ def _numbers(word: str) -> Iterator[str]:
 
 
 def allowed_errors(length: int) -> int:
-    """How many typing errors are forgiven in a key of some length; short words turn into others too easily."""
+    """Return how many typing errors are allowed in a key of some length; short words turn into others too easily."""
     return 0 if length < 4 else 1 if length < 6 else 2 if length < 10 else 3

@@ -1,8 +1,8 @@
-"""What is kept of the queue and its rules: in memory, where it is read, and in an SQLite file, which outlives a crash.
+"""Keeps the queue and its rules in memory, where they are read, and in an SQLite file that survives a crash.
 
-One connection, one writer, and one process at a time has the file. What is acknowledged is in the file first. What happens
-whether it can be written or not, such as that a request is over, is in memory in any case: a file that fell behind is brought
-up to memory, all at once, as soon as it can be written again.
+One connection, one writer, and one process at a time use the file. A request is acknowledged only once it is in the file.
+Changes that happen in any case, such as the end of a request, are always made in memory: if the file cannot be written, it is
+updated from memory in one go as soon as it can be.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ _Values = Sequence[object]
 
 
 class Transaction:
-    """What is to be written together; it is done in memory already."""
+    """Statements that are written together; they are executed in memory first."""
 
     def __init__(self, memory: sqlite3.Connection) -> None:
         self._cursor = memory.cursor()
         self.statements: list[tuple[str, _Values]] = []
-        """What changes something, to be done to the file likewise."""
+        """The statements that change something, to be executed on the file."""
 
     def execute(self, statement: str, values: _Values = ()) -> sqlite3.Cursor:
-        """Do it in memory."""
+        """Execute a statement in memory."""
         if not statement.startswith("SELECT"):
             self.statements.append((statement, values))
         return self._cursor.execute(statement, values)
 
 
 class Store:
-    """What is kept, open. ``lock`` is held around every use of it."""
+    """The open store. Hold ``lock`` around every use of its connection."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        """Open the file, or make it.
+        """Open or create the file.
 
-        A file that is damaged is set aside under another name, with a warning; what can be read of it is kept. Where there can
-        be no file, everything is in memory only until there can.
+        A damaged file is renamed, with a warning, and what can be read of it is kept. If the file cannot be written, everything
+        is in memory only until it can.
 
         Args:
             path: the SQLite file; None keeps everything in memory only.
             clock: gives Unix time.
 
         Raises:
-            QueueError: another process has the file, or it is another program's or a newer version's.
+            QueueError: another process uses the file, or it belongs to another program or a newer version.
         """
         self._path, self._clock = path, clock
         self.lock = threading.RLock()
         self.closed = False
-        """Whether nothing can be done with it any more."""
+        """Whether ``close`` was called."""
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        """To read from, in memory."""
+        """The data in memory, for reading."""
         self._file: sqlite3.Connection | None = None
-        self._reason = ""  # why the file is behind
-        self._promised = False  # whether there was a file: what is acknowledged from then on is in it
-        self._written = 0  # changes in memory when the file was like it
-        self._known: object = None  # the file as it was when it was read without being opened
+        self._reason = ""  # why the file is behind memory
+        self._promised = False  # whether there was a file: from then on, acknowledged requests are in it
+        self._written = 0  # number of changes in memory that the file has
+        self._known: object = None  # fingerprint of the file when a copy of it was read
         try:
             if path is None:
                 bring_up_to_date(self.connection, 0)
@@ -86,12 +86,12 @@ class Store:
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """Its name in messages."""
         return f"queue '{self._path}'" if self._path else "queue in memory"
 
     @property
     def trouble(self) -> str:
-        """That the file is behind what is in memory, why, and what that means, in one line; empty when it is not."""
+        """Why the file is behind memory, and what that means, in one line; empty if it is not."""
         if not self._reason:
             return ""
         means = "no requests are taken" if self._promised else "requests are kept in memory only"
@@ -104,7 +104,7 @@ class Store:
                 return
             self.retry_writes()
             if self._reason:
-                self.retry_writes()  # by another connection
+                self.retry_writes()  # with a new connection
             if self._reason and self.connection.total_changes != self._written:
                 logger.warning("%s: what could not be written is lost now: %s", self.name, self._reason)
             self.closed = True
@@ -113,10 +113,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All of it is written, or nothing; when this is left without an error, it is on disk.
+        """Write everything or nothing; after an exit without an error, it is on disk.
 
         Raises:
-            sqlite3.Error: it cannot be written. Where there never was a file, it is kept in memory instead.
+            sqlite3.Error: it cannot be written. If there never was a file, it is kept in memory instead.
         """
         with self._in_memory() as transaction:
             yield transaction
@@ -125,7 +125,7 @@ class Store:
             self._write(transaction)
 
     def note(self, *statements: tuple[str, _Values]) -> None:
-        """Keep what became of something. The show goes on if it cannot be written; then that is done as soon as it can be."""
+        """Make changes that happen in any case; if they cannot be written now, that is done as soon as possible."""
         with self._in_memory() as transaction:
             for statement, values in statements:
                 transaction.execute(statement, values)
@@ -133,7 +133,7 @@ class Store:
                 self._write(transaction)
 
     def retry_writes(self) -> None:
-        """Write to the file what is not in it yet, if that can be done again; to be called every few seconds."""
+        """Write what is missing in the file, if that works again; call it every few seconds."""
         with self.lock:
             if self._path is None or self.closed:
                 return
@@ -145,13 +145,13 @@ class Store:
                     return
                 if self._file is None:
                     self._file = self._open_again(self._path)
-                self._file.execute("BEGIN IMMEDIATE")  # it tells if another has the file now: a backup would wait for ever
+                self._file.execute("BEGIN IMMEDIATE")  # fails if another process uses the file; a backup would wait forever
                 self._file.execute("COMMIT")
                 self.connection.backup(self._file)  # in one transaction
             except (OSError, sqlite3.Error, QueueError, DamagedFile) as error:
                 self._fall_behind(one_line_error(error))
                 if sqlite_error_code(error) != sqlite3.SQLITE_FULL:
-                    self._let_go()  # another connection may find it better, or find out what is wrong with it
+                    self._let_go()  # a new connection may succeed, or find out what is wrong
             else:
                 self._reason, self._promised, self._written = "", True, self.connection.total_changes
                 logger.info("%s is written again, with all that happened meanwhile", self.name)
@@ -168,7 +168,7 @@ class Store:
             self.connection.execute("COMMIT")
 
     def _write(self, transaction: Transaction) -> None:
-        """Do it to the file, if that is not behind."""
+        """Execute the statements on the file, unless it is behind."""
         if self._file is None or self._reason or not transaction.statements:
             return
         try:
@@ -184,8 +184,8 @@ class Store:
         self._written = self.connection.total_changes
 
     def _fall_behind(self, reason: str) -> None:
-        told, self._reason = self._reason, reason
-        if not told:
+        was_behind, self._reason = bool(self._reason), reason
+        if not was_behind:
             logger.error("%s; what happens meanwhile is written as soon as it can be", self.trouble)
 
     def _let_go(self) -> None:
@@ -194,17 +194,17 @@ class Store:
                 self._file.close()
             self._file = None
 
-    # How it is opened
+    # Opening the file
 
     def _begin(self, path: Path) -> None:
         try:
             self._file = self._read_in(path)
         except DamagedFile as damage:
             count = self._salvage(path)
-            told = f"{self.name} is damaged ({damage}); {count} requests that wait in it could be read"
+            salvaged = f"{self.name} is damaged ({damage}); {count} requests that wait in it could be read"
             try:
                 aside = set_aside(path, self._clock())
-                logger.warning("%s; they go on in a new one, the old one is set aside as '%s'", told, aside)
+                logger.warning("%s; they go on in a new one, the old one is set aside as '%s'", salvaged, aside)
                 self._file = acquire(path, self.name)
                 self.connection.backup(self._file)
             except (OSError, sqlite3.Error) as error:
@@ -216,7 +216,7 @@ class Store:
             self._fall_behind(one_line_error(error))
             return
         self._promised = True
-        self.note((f"PRAGMA user_version = {VERSION}", ()))  # whether it can be written is told now, not at the first request
+        self.note((f"PRAGMA user_version = {VERSION}", ()))  # reports a read-only file now, not at the first request
 
     def _read_in(self, path: Path) -> sqlite3.Connection:
         file = acquire(path, self.name)
@@ -229,10 +229,10 @@ class Store:
         return file
 
     def _read(self, file: sqlite3.Connection) -> int:
-        """Read a file into memory, and bring that up to date; returns the file's version.
+        """Read a file into memory, and migrate that; returns the file's version.
 
         Raises:
-            QueueError: it is another program's, or a newer version's.
+            QueueError: it belongs to another program or a newer version.
             DamagedFile: it is damaged.
             sqlite3.OperationalError: it cannot be read now.
         """
@@ -244,7 +244,7 @@ class Store:
         return version
 
     def _read_unopened(self, path: Path) -> None:
-        """Read what lies where nothing can be written; start with nothing if that cannot be, either."""
+        """Read a copy of a file that cannot be written; start empty if it cannot be read either."""
         try:
             if path.is_file():
                 self._known = file_fingerprint(path)
@@ -261,7 +261,7 @@ class Store:
         self._empty()
 
     def _salvage(self, path: Path) -> int:
-        """Read what can be read of a damaged file; returns how many requests wait in it."""
+        """Read what is readable of a damaged file; returns how many requests wait in it."""
         self._empty()
         with suppress(OSError, sqlite3.Error), copied(path) as broken:
             self._known = file_fingerprint(path)
@@ -274,7 +274,7 @@ class Store:
         bring_up_to_date(self.connection, 0)
 
     def _open_again(self, path: Path) -> sqlite3.Connection:
-        """Open the file to write memory to it; one that is damaged, or has what was never read, is set aside before."""
+        """Open the file to write memory to it; rename it first if it is damaged or has data that was never read."""
         before = file_fingerprint(path)
         try:
             file = acquire(path, self.name)

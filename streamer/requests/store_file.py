@@ -1,4 +1,4 @@
-"""The queue's file on disk: opened for one process alone, read by way of a copy, or given another name."""
+"""The queue's file on disk: opens it for one process, reads a copy of it, or renames it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tempfile import TemporaryDirectory
 from streamer.requests.schema import DamagedFile, QueueError
 
 COMPANIONS = ("-wal", "-shm", "-journal")
-"""What SQLite puts beside a file, by their endings."""
+"""Suffixes of the files that SQLite creates beside a database."""
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def acquire(path: Path, name: str) -> sqlite3.Connection:
-    """Open a file for writing, so that no other process can; it is made if it is not there.
+    """Open or create a file for writing, exclusively for this process.
 
     Args:
-        name: what to call it in a message.
+        name: its name in messages.
 
     Raises:
-        QueueError: another process has it.
-        DamagedFile: it is no sound SQLite file.
+        QueueError: another process uses it.
+        DamagedFile: it is not an intact SQLite file.
         OSError, sqlite3.OperationalError: it cannot be opened or written.
     """
     try:
@@ -37,7 +37,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
     connection = _connect(path)
     try:
         with raising_damaged_file():
-            # Exclusive: no second process ever writes, and WAL needs no shared memory then.
+            # Exclusive: no other process can write, and WAL needs no shared memory.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -47,7 +47,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
         connection.close()
         if sqlite_error_code(error) in BUSY:
             raise QueueError(f"{name} is in use by another process; stop that one or set another queue.path") from error
-        for place, what in ((path, "it"), (path.parent, "its folder")):  # which SQLite calls an I/O error
+        for place, what in ((path, "it"), (path.parent, "its folder")):  # SQLite reports these as I/O errors
             if place.exists() and not os.access(place, os.W_OK):
                 raise PermissionError(errno.EACCES, f"{what} is read-only") from error
         raise
@@ -59,7 +59,7 @@ def acquire(path: Path, name: str) -> sqlite3.Connection:
 
 @contextmanager
 def copied(path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy of a file, open until this is left: the file is not touched, and need not be writable.
+    """Open a copy of a file within the context; the file itself is not changed and may be read-only.
 
     Raises:
         OSError, sqlite3.Error: it cannot be copied or opened.
@@ -73,10 +73,10 @@ def copied(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def set_aside(path: Path, now_s: float) -> Path:
-    """Give a file, and what belongs to it, a name with the time in it; returns that.
+    """Rename a file and its companions to a name with the time in it; returns the new path.
 
     Raises:
-        OSError: it cannot be.
+        OSError: it cannot be renamed.
     """
     aside = path.with_name(f"{path.name}.broken-{datetime.fromtimestamp(now_s):%Y%m%d-%H%M%S}")
     path.replace(aside)
@@ -87,10 +87,10 @@ def set_aside(path: Path, now_s: float) -> Path:
 
 
 def file_fingerprint(path: Path) -> object:
-    """What differs when a file has changed; the same for all files that are not there.
+    """Return a value that changes with the file; all missing files have the same.
 
     Raises:
-        OSError: it cannot be looked at.
+        OSError: its metadata cannot be read.
     """
     files = [_beside(path, ending) for ending in ("", "-wal")]
     return [(found.st_ino, found.st_size, found.st_mtime_ns) for file in files if file.exists() and (found := file.stat())]
@@ -98,7 +98,7 @@ def file_fingerprint(path: Path) -> object:
 
 @contextmanager
 def raising_damaged_file() -> Iterator[None]:
-    """Within, what SQLite finds to be no sound file is raised as DamagedFile."""
+    """Convert SQLite's errors about damaged files to DamagedFile within the context."""
     try:
         yield
     except sqlite3.OperationalError:
@@ -108,12 +108,12 @@ def raising_damaged_file() -> Iterator[None]:
 
 
 def sqlite_error_code(error: Exception) -> int:
-    """SQLite's primary error code; 0 for an error of something else."""
+    """Return SQLite's primary error code; 0 for other errors."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def one_line_error(error: Exception) -> str:
-    """An error in one line."""
+    """Return an error's message in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())
 

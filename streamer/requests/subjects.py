@@ -1,14 +1,14 @@
-"""What can be asked for, of every kind: the words of a request, a script or a setting to targets of every kind. Pure.
+"""Parses subjects of every kind, in requests, scripts and settings, into targets. Pure.
 
 A subject is one of
 
-    volcano                     a class, in whatever words ``Vocabulary`` understands
+    volcano                     a class, in words that ``Vocabulary`` understands
     layer fire5                 a layer of the network
     layer fire5:3,17-20         some of its channels
-    guide flowers.jpg           a picture whose likeness is dreamt; operators only. "In quotes" if the name has no ending
+    guide flowers.jpg           a picture to imitate; operators only. "In quotes" if the name has no extension
     guide flowers.jpg at fire6  the same, as a chosen layer sees it
 
-and several are joined by ``+``, ``&``, ``and``, ``plus``, ``vs``, ``with`` or commas; between classes, ``phrases`` knows more.
+Several are joined by ``+``, ``&``, ``and``, ``plus``, ``vs``, ``with`` or commas; for more between classes see ``phrases``.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from streamer.requests.spelling import fold, key
 from streamer.requests.vocabulary import LOADING_S, Vocabulary
 
 SUGGESTIONS = 5
-"""Layers offered in place of one that there is not."""
+"""Layers suggested instead of an unknown one."""
 ALIKE = 0.6
-"""How much of a layer's name has to be right for it to be offered: 1 is all of it."""
+"""Similarity from which a layer is suggested, 0 to 1."""
 
 _JOINT = re.compile(rf"(?:\s*(?:[+&,;|]|(?<!\S)(?:{JOINING_WORDS}|[-–—])(?=\s))\s*)+", re.IGNORECASE)
-"""What stands between subjects."""
+"""Separates subjects."""
 _BEHIND_NAME = rf"(?=\s*(?:$|[+&,;|:])|\s+(?:{JOINING_WORDS}|[-–—])\s"
-"""Where the name of a layer or a file ends."""
+"""Matches after the name of a layer or a file."""
 _LAYER = re.compile(rf"layers?\s+(?P<name>[^\s+&,;|:][^+&,;|:]*?){_BEHIND_NAME}|\s+channels?(?:\s|$))", re.IGNORECASE)
 _CHANNELS = re.compile(
     r"\s*(?::|channels?\b)\s*(?P<list>(?:\d{1,6}(?:\s*[-–]\s*\d{1,6})?(?:\s*,\s*(?=\d))?)*)(?P<rest>[^+&,;|]*)", re.IGNORECASE
@@ -49,12 +49,12 @@ _GUIDE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_KIND = re.compile(rf"{_JOINT.pattern}(?=(?:layers?|guide)\s)", re.IGNORECASE)
-"""Where class words end and a subject of another kind begins."""
+"""Matches between class words and a subject of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassWords:
-    """Class words, one or several, as they were said."""
+    """Words for one or several classes, as typed."""
 
     said: str
 
@@ -67,7 +67,7 @@ class LayerSubject:
     """The whole subject."""
     name: str
     channels: str | None
-    """As they were written; None when none were named."""
+    """As typed; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +77,28 @@ class GuideSubject:
     said: str
     file: str
     layer: str
-    """As it was written; empty when none was named."""
+    """As typed; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Which kinds of subjects somebody may name; classes anybody may."""
+    """The kinds of subjects that somebody may name besides classes."""
 
     layers: bool = False
     guides: bool = False
-    """Files of this machine: never from chat or through the web."""
+    """Files of this machine: never from chat or the web."""
 
 
 VIEWER, MODERATOR, OPERATOR = Rights(), Rights(layers=True), Rights(layers=True, guides=True)
 
 
 def rights_of(role: Role) -> Rights:
-    """What somebody in chat or on a page may name."""
+    """Return what a viewer with a role may name."""
     return MODERATOR if role.moderates else VIEWER
 
 
 def parse(text: str) -> tuple[ClassWords | LayerSubject | GuideSubject, ...]:
-    """Take a line apart into subjects; runs of class words stay together, since only a vocabulary can part them."""
+    """Split a line into subjects; runs of class words stay together, since only a vocabulary can split them."""
     return tuple(_parts(text.strip()))
 
 
@@ -128,13 +128,13 @@ def _parts(text: str) -> Iterator[ClassWords | LayerSubject | GuideSubject]:
 
 
 class Subjects:
-    """What can be asked for, of every kind. Immutable, but for the vocabulary's turns."""
+    """All subjects of a network. Immutable, except for the turns of the vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, layers: Sequence[LayerEntry] | None = ()) -> None:
-        """Know a network's classes and layers.
+        """Set up for a network's classes and layers.
 
         Args:
-            layers: None while the network is not known yet: any name and any channels pass then.
+            layers: None while the network is unknown: any name and any channels are accepted then.
         """
         self.vocabulary = vocabulary
         self.layers = None if layers is None else tuple(layers)
@@ -143,12 +143,12 @@ class Subjects:
         """Understand a line.
 
         Args:
-            rights: of who says it. For class words that only look like another kind, such as ``layer cake``, none are needed.
-            peek: only look; the same words asked for next are understood alike.
+            rights: what the author may name. Class words that look like another kind, such as ``layer cake``, need none.
+            peek: do not advance turns, so that the next call understands the same words alike.
 
         Raises:
-            Refused: as ``Vocabulary.match`` has it; ``FORBIDDEN`` for a kind that is not for everybody; ``UNKNOWN_WORD`` for a
-                layer that there is not, with near ones; ``BAD_INPUT`` for channels that it does not have.
+            Refused: see ``Vocabulary.match``; also ``FORBIDDEN`` for a kind outside the rights, ``UNKNOWN_WORD`` for an unknown
+                layer, with suggestions, and ``BAD_INPUT`` for channels that the layer does not have.
         """
         parts = parse(text)
         if all(isinstance(part, ClassWords) for part in parts):
@@ -166,7 +166,7 @@ class Subjects:
         return Match(tuple(targets[:MAX_TARGETS]), "; ".join(dict.fromkeys(notes)), exact)
 
     def nearest_available(self, target: Target) -> Target | None:
-        """The target itself if the network has it, for a class its nearest relative there; None for none, or one blocked."""
+        """Return a target that the network has, else the nearest relative of its class; None without one, or if blocked."""
         if target.kind is Kind.CLASS:
             return self.vocabulary.nearest_available(target)
         if not target.layer or self.layers is None:
@@ -175,7 +175,7 @@ class Subjects:
         return target if entry is not None and all(channel < entry.channels for channel in target.channels) else None
 
     def layer(self, name: str) -> LayerEntry:
-        """The layer meant by a name, forgiving case, spaces and signs.
+        """Return the layer with a name; case, spaces and signs do not matter.
 
         Raises:
             Refused: ``UNKNOWN_WORD``, with near names; ``LOADING``, the network is not loaded yet.
@@ -198,7 +198,7 @@ class Subjects:
                 raise Refused(Reason.FORBIDDEN, "guide pictures are set by the operator, in the config or on the command line")
             return Match((self._guide(part),))
         if not any(letter.isdigit() for letter in part.said) and not self._has(part.name):
-            try:  # 'layer cake' is something to eat
+            try:  # 'layer cake' is a class, not a layer
                 return self.vocabulary.match(part.said, peek=peek)
             except Refused as refused:
                 if refused.reason in (Reason.UNLEARNT, Reason.LOADING):
@@ -235,13 +235,13 @@ class Subjects:
 
 
 def layer_target(name: str, channels: Sequence[int] = ()) -> Target:
-    """A layer, or some of its channels, as a target with its label; the label is what one writes to ask for it."""
+    """Return the target of a layer or some of its channels; its label is how viewers write it."""
     channels = tuple(sorted(set(channels)))
     return Target("", f"layer {name}" + (f":{_ranges(channels)}" if channels else ""), name, channels)
 
 
 def guide_target(file: str, layer: str = "") -> Target:
-    """A guide picture as a target; its label names the file without its folder."""
+    """Return the target of a guide picture; its label has the file's name without its folder."""
     return Target("", f"guide {PurePath(file).stem}", layer, (), file)
 
 
@@ -249,13 +249,13 @@ def _channels(said: str, layer: str, count: int | None) -> tuple[int, ...]:
     """The channels of ``3,17-20``.
 
     Args:
-        count: how many the layer has; None if that is not known.
+        count: how many the layer has; None if unknown.
     """
     channels: list[int] = []
     for piece in said.split(","):
         found = re.fullmatch(r"\s*(\d{1,6})(?:\s*[-–]\s*(\d{1,6}))?\s*", piece)
         if found is None:
-            raise Refused(Reason.BAD_INPUT, f"'{said}' are no channels; write for example: layer {layer}:3,17-20")
+            raise Refused(Reason.BAD_INPUT, f"'{said}' is not a list of channels; write for example: layer {layer}:3,17-20")
         first, last = int(found[1]), int(found[2] or found[1])
         if last < first:
             raise Refused(Reason.BAD_INPUT, f"channels {first}-{last} run backwards; write {last}-{first}")
@@ -277,6 +277,6 @@ def _ranges(channels: Sequence[int]) -> str:
 
 
 def _key(name: str) -> str:
-    """What layer names are compared by; DeepDream's and Lucid's names for GoogLeNet's layers come out like torchvision's."""
+    """The comparable form of a layer's name; DeepDream's and Lucid's names for GoogLeNet's layers match torchvision's."""
     plain = key(fold(name))
     return re.sub(r"^mixed(?=\d)", "inception", re.sub(r"(?<=\d[a-z])output$", "", plain))

@@ -1,4 +1,4 @@
-"""Who is to be told that a request is dreamt as something else than was answered: the network at work may be another by now."""
+"""Records the requests that show something else than their viewers were told, because the network has changed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Collection
 from streamer.messages.requests import Request, Substitution
 
 KEPT = 200
-"""Changes that are kept for who has not asked yet; when full: the oldest are forgotten."""
+"""Changes kept until bots have read them; when full, the oldest are dropped."""
 
 
 class Substitutions:
-    """What was answered to each request in line, and what has become of that. Not thread-safe."""
+    """The latest title that viewers were told for each request, and the changes of it. Not thread-safe."""
 
     def __init__(self) -> None:
         self._answered: dict[int, str] = {}
-        """By request, the latest answer where it is not the request's own title."""
+        """The latest title of each request whose title has changed, by id."""
         self._kept: deque[Substitution] = deque(maxlen=KEPT)
         self._count = 0
 
     def note(self, request: Request, title: str) -> None:
-        """A request is dreamt as ``title``, or left out where that is empty."""
+        """Note that a request will be shown as ``title``; empty if it is left out."""
         answered = self._answered.get(request.id, request.title)
         if title == answered:
             return
@@ -30,15 +30,15 @@ class Substitutions:
         self._answered[request.id] = title
 
     def includes(self, request: Request) -> bool:
-        """Whether it was ever to be dreamt as something else."""
+        """Return whether the request's title has changed."""
         return request.id in self._answered
 
     def keep(self, request_ids: Collection[int]) -> None:
-        """Forget what was answered to all others: they are over."""
+        """Forget all other requests, which have ended."""
         self._answered = {number: title for number, title in self._answered.items() if number in request_ids}
 
     def since(self, number: int, source: str) -> tuple[Substitution, ...]:
-        """Changes after the one with that number, of requests from one place; the oldest first."""
+        """Return the changes after change ``number`` of requests from one source, oldest first."""
         return tuple(change for change in self._kept if change.number > number and change.source == source)
 
     @property

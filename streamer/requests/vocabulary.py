@@ -1,4 +1,4 @@
-"""Viewers' words to classes: names, synonyms, plurals, slips of the fingers, near matches and kind refusals."""
+"""Translates viewers' words to classes: names, synonyms, plurals, typing errors, near matches, and helpful refusals."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from streamer.messages.requests import Match
 from streamer.messages.scenes import MAX_TARGETS, Target
 from streamer.requests.blocks import family_unsafe
 from streamer.requests.class_index import ClassIndex, shipped_classes
-from streamer.requests.interpretation import InterpretedPhrase, interpret_line
+from streamer.requests.interpretation import InterpretedPhrase, MatchBuilder, interpret_line
 from streamer.requests.knowledge import LARGER, knowledge
-from streamer.requests.match_builder import MatchBuilder
 from streamer.requests.phrase_meaning import SUGGESTIONS, PhraseMeaning, PhraseReader, one_of, unknown
 from streamer.requests.spelling import fold, key, variants
 
 PAIRS = 0.7
-"""Share of pairs among the subjects that nobody asked for."""
+"""Share of pairs among random subjects."""
 LOADING_S = 10.0
-"""Seconds after which to ask again while the network loads."""
+"""Seconds after which viewers should ask again while the network loads."""
 
 
 class Vocabulary:
-    """What can be asked for, given what the network has learnt. Thread-safe."""
+    """The classes that can be requested, given what the network has learnt. Thread-safe."""
 
     def __init__(
         self,
@@ -39,11 +38,11 @@ class Vocabulary:
         """Make the vocabulary of a network.
 
         Args:
-            available: the wnids it has learnt; None for any network: anything passes then, and what nobody named is taken from
-                what every network knows.
-            blocked: those that are not to be dreamt nevertheless.
-            loading: whether the network is still loading. Then only what every network knows can be asked for, and for the rest
-                it is too early to say.
+            available: the wnids it has learnt; None for any network: all classes are accepted then, and random subjects come
+                from those that every network knows.
+            blocked: wnids that are blocked.
+            loading: whether the network is still loading. Then only classes that every network knows can be requested, and the
+                others are refused with ``LOADING``.
 
         Raises:
             ValueError: it has learnt none.
@@ -62,9 +61,9 @@ class Vocabulary:
         common = {index for index in self._available if class_index.entries[index].wnid in everywhere}
         free = (not self._settled and common) or self._available or self._learnt
         self._sensitive = frozenset(class_index.index[wnid] for wnid in class_index.index.keys() & family_unsafe())
-        """What is not suggested, though it may be asked for."""
+        """Classes that are not suggested, although they may be requested."""
         self._free = frozenset(free - self._sensitive or free)
-        """What to dream when nobody asks; where everything is blocked, something has to be dreamt all the same."""
+        """Classes for random subjects; not empty even if all are blocked, since the stream has to show something."""
         self._reader = PhraseReader(class_index, self._available, self._sensitive)
         self.knowledge = knowledge(class_index, self._learnt if self._settled else None, self._free)
         """What the network knows, with examples."""
@@ -76,7 +75,7 @@ class Vocabulary:
         """Read the shipped classes.
 
         Args:
-            available: wnids the network has learnt, unknown ones are ignored; None while that is not known.
+            available: wnids that the network has learnt, unknown ones are ignored; None while the network is unknown.
 
         Raises:
             ValueError: none of them is a class of ImageNet-1k.
@@ -84,28 +83,28 @@ class Vocabulary:
         return cls(shipped_classes(), available)
 
     def for_network(self, available: Collection[str] | None) -> Vocabulary:
-        """The same vocabulary for another network, nothing blocked."""
+        """Return the vocabulary of another network, without blocks."""
         return Vocabulary(self._class_index, available)
 
     def while_loading(self) -> Vocabulary:
-        """The same vocabulary while it is not known yet which network it will be: what is promised now, any of them keeps."""
+        """Return the vocabulary for the time until the network is known, with the classes that every network knows."""
         return Vocabulary(self._class_index, loading=True)
 
     @property
     def blocked(self) -> frozenset[str]:
-        """The wnids that are not to be dreamt, whether the network has learnt them or not."""
+        """The blocked wnids, whether the network has learnt them or not."""
         return frozenset(self._class_index.entries[index].wnid for index in self._blocked)
 
     def blocking(self, blocked: Collection[str]) -> Vocabulary:
-        """The same vocabulary with these classes blocked (wnids), and no others."""
+        """Return the vocabulary with exactly these wnids blocked."""
         learnt = {self._class_index.entries[index].wnid for index in self._learnt}
         return Vocabulary(self._class_index, learnt if self._settled else None, blocked, loading=self._loading)
 
     def classes_of(self, word: str) -> tuple[Target, ...]:
-        """All classes that a WordNet id or a word means, whether the network has learnt them or not.
+        """Return all classes that a WordNet id or a word means, whether the network has learnt them or not.
 
         Raises:
-            Refused: ``BAD_INPUT`` for no word, ``UNKNOWN_WORD`` for one that means none, with ``suggestions``.
+            Refused: ``BAD_INPUT`` without a word, ``UNKNOWN_WORD`` if it means no class, with ``suggestions``.
         """
         word = clean_text(word)
         if (index := self._class_index.index.get(word)) is not None:
@@ -120,27 +119,27 @@ class Vocabulary:
 
     @property
     def kinds(self) -> tuple[ClassKind, ...]:
-        """What kinds of things the classes are, in the order in which they are shown."""
+        """All kinds of classes, in display order."""
         return self._class_index.kinds
 
     @property
     def available(self) -> tuple[Target, ...]:
-        """Everything the network can dream, in class order."""
+        """All classes that can be requested, in class order."""
         return tuple(map(self._target, sorted(self._available)))
 
     def match(self, text: str, *, peek: bool = False) -> Match:
         """Understand a viewer's words: ``volcano``, ``the big dogs``, ``a + b``, ``a and b``, ``a vs b``, ``a, b``, or emoji.
 
-        A word that fits several classes gets another of those the network has each time it is asked for. What is passed over
-        is named in the note, save for decoration and small words. Takes a few milliseconds at most, whatever the text.
+        A word for several classes gets them in turn, one each time it is requested. The note names what was left out, except
+        decoration and filler words. Takes a few milliseconds at most, for any text.
 
         Args:
-            peek: only look; the same words asked for next are understood alike.
+            peek: do not advance turns, so that the next call understands the same words alike.
 
         Raises:
             Refused: ``BAD_INPUT`` for no words; ``UNKNOWN_WORD`` for words not understood, ``UNLEARNT`` for a class that the
-                network has not learnt, ``LOADING`` for one of which that is not known yet, all with ``suggestions`` that it
-                has; ``BLOCKED`` for a class that is blocked.
+                network has not learnt, ``LOADING`` if that is not known yet, all with ``suggestions`` that it has; ``BLOCKED``
+                for a blocked class.
         """
         text, whole = _bounded(text)
         match_builder = MatchBuilder()
@@ -158,7 +157,7 @@ class Vocabulary:
         return Match(tuple(map(self._target, match_builder.chosen)), match_builder.note, match_builder.exact and whole)
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """Find classes by part of a name or by what a word means, best first; '' lists all, available first, by label."""
+        """Find classes by part of a name or by meaning, best first; an empty query lists all, available ones first."""
         entries = self._class_index.entries
         wanted = fold(clean_text(query))
         if not wanted:
@@ -188,32 +187,34 @@ class Vocabulary:
         return tuple(map(self._entry, found[:limit]))
 
     def relatives(self, wnid: str) -> tuple[str, ...]:
-        """The wnids of what can be dreamt in place of a class, best first."""
+        """Return the wnids of a class, if available, and its available relatives, best first."""
         found = self._reader.best_of([self._class_index.index[wnid]])
         return tuple(self._class_index.entries[index].wnid for index in found)
 
     def random(self, rng: Random) -> Target:
-        """Any class the network can dream; any that every network can, while it is not known which it will be."""
+        """Return a random class of the network; while it is unknown, one that every network knows."""
         return self._target(rng.choice(sorted(self._free)))
 
     def idle_subjects(self, rng: Random, avoid: Collection[Target] = ()) -> tuple[Target, ...]:
-        """One or, more often, two showy available subjects that go well together: they come from different themes.
+        """Return one or, more often, two random subjects that look good together: they come from different themes.
 
         Args:
-            rng: decides.
-            avoid: what not to choose, as far as there is anything else.
+            rng: source of randomness.
+            avoid: subjects that are chosen only if there are no others.
         """
         unwanted = {
             self._class_index.index[target.wnid] for target in avoid if target.wnid in self._class_index.index
-        }  # layers are none
+        }  # layers have no class
         themes = [[index for index in theme if index in self._free - unwanted] for theme in self._class_index.themes]
         themes = [theme for theme in themes if theme] or [sorted(self._free - unwanted) or sorted(self._free)]
         count = 2 if len(themes) > 1 and rng.random() < PAIRS else 1
         return tuple(self._target(rng.choice(theme)) for theme in rng.sample(themes, count))
 
     def nearest_available(self, target: Target) -> Target | None:
-        """The target itself if the network has learnt it, or may have, else its nearest relative there; None for none, or one
-        that is blocked."""
+        """Return the target if the network has learnt it, or may have, else its nearest relative that it has.
+
+        None if there is none, or the class is blocked.
+        """
         index = self._class_index.index.get(target.wnid)
         if index is None or (index in self._blocked and self._available):
             return None
@@ -222,10 +223,10 @@ class Vocabulary:
         return next(map(self._target, self._reader.best_of([index])), None)
 
     def _add_phrase(self, interpreted: InterpretedPhrase, match_builder: MatchBuilder, peek: bool) -> None:
-        """Add one thing that was said, or pass over it.
+        """Add one phrase, or skip it.
 
         Raises:
-            Refused: it cannot be dreamt, and it is not to be passed over.
+            Refused: it cannot be dreamed, and it is not optional.
         """
         refused: Refused | None = None
         if interpreted.phrase_meaning is not None:
@@ -262,7 +263,7 @@ class Vocabulary:
         return Refused(Reason.BAD_INPUT, "say what to dream, for example: " + " + ".join(pair), suggestions=pair)
 
     def _choose(self, phrase_meaning: PhraseMeaning, taken: list[int], peek: bool) -> tuple[int, str]:
-        """Pick a class of those meant.
+        """Choose a class from those meant.
 
         Raises:
             Refused: the network has learnt none of them, or all of them are blocked.
@@ -275,7 +276,7 @@ class Vocabulary:
         able = tuple(index for index in phrase_meaning.classes if index in self._available)
         if not able:
             if self._blocked.intersection(phrase_meaning.classes):
-                raise Refused(Reason.BLOCKED, "that is not dreamt here")
+                raise Refused(Reason.BLOCKED, "that is blocked here")
             raise self._unlearnt(phrase_meaning)
         index = self._next_of(tuple(i for i in able if i not in taken) or able, peek)
         label = entries[index].label
@@ -286,21 +287,21 @@ class Vocabulary:
         return index, "" if names & entries[index].keys else f"took '{phrase_meaning.said}' to mean {label}"
 
     def _next_of(self, classes: tuple[int, ...], peek: bool) -> int:
-        """Each of some classes in turn, in an order that looks random and is the same in every run."""
+        """The next of some classes, in an order that looks random and is the same in every run."""
         if len(classes) == 1:
             return classes[0]
         with self._lock:
             turn = self._asked.get(classes, 0)
             if (
                 not peek and len(self._asked) < 10_000
-            ):  # combinations with other subjects of the same line are many; beyond this, the first
+            ):  # there are many combinations with other subjects of a line; beyond the limit, turns are not kept
                 self._asked[classes] = turn + 1
         order = list(classes)
         Random(classes[0] * 1000 + len(classes)).shuffle(order)
         return order[turn % len(order)]
 
     def _unlearnt(self, phrase_meaning: PhraseMeaning) -> Refused:
-        """Why a known class is refused, and what comes nearest."""
+        """The refusal of a known class, with suggestions."""
         suggestions = self._class_index.labels_of(self._reader.suggested(phrase_meaning.classes))
         if not suggestions and self._available:
             suggestions = self.knowledge.examples[:SUGGESTIONS]
@@ -337,7 +338,7 @@ class Vocabulary:
 
 
 def _bounded(text: str) -> tuple[str, bool]:
-    """A cleaned text, cut behind a word if it is too long, and whether all of it is there."""
+    """A cleaned text, cut after a word if it is too long, and whether it is complete."""
     line = clean(text, LINE_GRAPHEMES)
     text = clean_text(line)
     rest = line[len(text) :]

@@ -1,24 +1,24 @@
-"""Votes: to see something else than what is on air, and for one of several things to come."""
+"""Counts votes: to skip the scene on air, and for the choices of a poll."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 MOST = 10_000
-"""Voters counted for one scene: far more than it can take."""
+"""Most voters counted against one scene."""
 VOTERS = 100_000
-"""Voters counted in one poll; when full: votes of further ones do not count."""
+"""Most voters counted in one poll; votes of further ones do not count."""
 
 
 class SkipVotes:
-    """Who wants which scene to end; a new scene starts at none. Not thread-safe."""
+    """Votes to skip the current scene; a new scene starts without votes. Not thread-safe."""
 
     def __init__(self) -> None:
         self._scene: int | None = None
         self._voters: set[str] = set()
 
     def cast(self, scene: int, voter: str) -> int:
-        """Count a vote against a scene, each voter's once; returns how many there are."""
+        """Count a vote to skip a scene, one per voter; returns how many there are."""
         if scene != self._scene:
             self._scene, self._voters = scene, set()
         if len(self._voters) < MOST:
@@ -27,13 +27,13 @@ class SkipVotes:
 
 
 class PollTally:
-    """Votes for one of several choices, which count from 0: of each voter the last one. Not thread-safe."""
+    """Votes for choices, numbered from 0; each voter's last vote counts. Not thread-safe."""
 
     def __init__(self, choices: int) -> None:
         self._choice_of: dict[str, int] = {}
         self._counts = [0] * choices
         self._since = [0] * choices
-        """By choice: the number of the change that brought it to its present count."""
+        """Number of the change at which each choice got its present count."""
         self._changes = 0
         self._outside: dict[str, tuple[int, ...]] = {}
 
@@ -44,14 +44,16 @@ class PollTally:
 
     @property
     def leaders(self) -> tuple[int, ...]:
-        """The choices with the most votes; none without a vote. First the one that has had so many for the longest, of those
-        that came to it with the same vote the one named first."""
+        """The choices with the most votes; empty without votes.
+
+        First the one that has had so many for the longest; if several got them in the same change, the first of these.
+        """
         most = max(self._counts)
         leading = [choice for choice, count in enumerate(self._counts) if count == most and most]
         return tuple(sorted(leading, key=lambda choice: self._since[choice]))
 
     def cast(self, voter: str, choice: int) -> bool:
-        """Count a vote, in place of the voter's last one; returns False for one voter too many."""
+        """Count a vote, which replaces the voter's last one; returns False if there are too many voters."""
         before = self._choice_of.get(voter)
         if before is None and len(self._choice_of) >= VOTERS:
             return False
@@ -64,7 +66,7 @@ class PollTally:
         return True
 
     def count(self, source: str, counts: Sequence[int]) -> None:
-        """Take the sums of votes that were cast elsewhere, in place of the last ones of that source.
+        """Set the totals of votes that are cast elsewhere, which replace the last ones from that source.
 
         Args:
             counts: one for each choice.
@@ -77,7 +79,7 @@ class PollTally:
                 self._add(choice, now - then)
 
     def forget(self, prefix: str) -> None:
-        """Take back the votes of all voters whose name begins so."""
+        """Drop the votes of all voters whose name starts with ``prefix``."""
         self._changes += 1
         for voter in [voter for voter in self._choice_of if voter.startswith(prefix)]:
             self._add(self._choice_of.pop(voter), -1)

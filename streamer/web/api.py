@@ -1,4 +1,4 @@
-"""The JSON API; ``streamer.web.errors`` gives the shape of its refusals."""
+"""The JSON API for viewers and the chat bot; ``streamer.web.errors`` describes its refusals."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from streamer.web.security import COOKIE, Auth
 from streamer.web.thread_bridge import ThreadBridge
 
 COMMAND = re.compile(r"^\s*!dream\b\s*", re.IGNORECASE)
-"""What chat puts before a request; forgiven here."""
+"""The chat command before a request; accepted here, too."""
 MAX_CLASSES = 1000
 MAX_QUERY = 200
 """Characters of a class search."""
 MAX_TEXT = 4000
-"""Characters of words to be matched."""
+"""Characters that ``/api/match`` reads."""
 
 
 class Api:
-    """Handlers under ``/api`` for everybody and for the bot; moderators' are in ``moderation``, events in ``status_events``."""
+    """Handlers under ``/api`` for viewers and the bot; for moderators see ``moderation``, for events ``status_events``."""
 
     def __init__(
         self,
@@ -51,14 +51,18 @@ class Api:
         self._waiting_quota = waiting_quota
 
     async def submit(self, request: web.Request) -> web.Response:
-        """Take a request. Only moderators' programs, such as the bot, may speak for others' roles, sources and messages."""
+        """Add a request to the queue.
+
+        If the same is already waiting, the call is refused with ``duplicate`` and counts as a vote for it. ``role`` and
+        ``priority`` take the token; without it, ``source`` and ``message_id`` are ignored.
+        """
         body = await read_body(request, RequestBody)
         text = COMMAND.sub("", body.text or "", count=1)
         trusted = self._auth.moderates(request)
         if body.role is not Role.EVERYONE and not trusted:
-            raise ApiError(401, "unauthorized", "only a caller with the token may name a role")
+            raise ApiError(401, "unauthorized", "only a caller with the token may set a role")
         if body.priority is not Priority.NONE and not trusted:
-            raise ApiError(401, "unauthorized", "only a caller with the token may name a priority")
+            raise ApiError(401, "unauthorized", "only a caller with the token may set a priority")
         submit = partial(
             self._request_service.submit,
             body.user,
@@ -79,12 +83,15 @@ class Api:
         return web.json_response(serializers.receipt(receipt, self._links), status=201, dumps=serializers.dumps)
 
     async def standing(self, request: web.Request) -> web.Response:
-        """Tell where a request stands, whatever became of it."""
+        """Return the state of a request, also after it has been shown or removed."""
         found = await self._in_thread(partial(self._request_service.standing, int(request.match_info["id"])))
         return web.json_response(serializers.standing(found), dumps=serializers.dumps)
 
     async def match(self, request: web.Request) -> web.Response:
-        """Tell what ``text`` would be understood as; moderators may name layers, or say with ``role`` who asks."""
+        """Return how ``text`` would be understood, without requesting it.
+
+        Moderators may name layers, and set ``role`` to see what viewers of that role get.
+        """
         text = request.query.get("text", "")[:MAX_TEXT]
         try:
             role = Role(request.query.get("role", Role.MODERATOR))
@@ -96,40 +103,47 @@ class Api:
         return web.json_response(serializers.match(found, self._links), dumps=serializers.dumps)
 
     async def oops(self, request: web.Request) -> web.Response:
-        """Take back a viewer's latest request; for programs that know who speaks."""
+        """Withdraw a viewer's latest request; for programs that know the viewer, such as a chat bot."""
         body = await read_body(request, OopsBody)
         removed = await self._in_thread(partial(self._request_service.oops, body.user, body.source))
         return web.json_response(response_schemas.TakenBack(removed=removed.id, title=removed.title), dumps=serializers.dumps)
 
     async def voteskip(self, request: web.Request) -> web.Response:
-        """Count a viewer's vote to end what is on air; for programs that know who speaks."""
+        """Count a viewer's vote to skip the scene on air; for programs that know the viewer, such as a chat bot."""
         body = await read_body(request, VoteskipBody)
         vote = await self._in_thread(partial(self._request_service.voteskip, body.user, body.source))
         return web.json_response(response_schemas.SkipVote(votes=vote.votes, needed=vote.needed, skipped=vote.skipped))
 
     async def chat(self, request: web.Request) -> web.Response:
-        """Hear how a chat bot stands; answer which requests are dreamt as something else than it has told those who asked."""
+        """Report the state of a chat bot; returns requests that show something else than their viewers were told.
+
+        A request changes when another network takes over that does not know its subject. ``told`` is the number of the latest
+        change that the bot has announced; newer ones are returned.
+        """
         body = await read_body(request, ChatBody)
         if body.state is ChatState.GONE:
-            raise ApiError(400, "bad_input", "state: who is gone cannot say so")
+            raise ApiError(400, "bad_input", "state: a bot cannot report itself gone")
         report = ChatReport(body.state, body.detail, body.account, body.channel, body.source, heard_s=body.heard_s)
         await self._in_thread(partial(self._actions.hear_chat, report))
         changes = await self._in_thread(partial(self._request_service.changes, body.told, body.source))
-        told = response_schemas.ChatHeard(ok=True, changes=[serializers.change(item) for item in changes])
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas.ChatHeard(ok=True, changes=[serializers.change(item) for item in changes])
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def status(self, request: web.Request) -> web.Response:
-        """Tell what is on air, the queue, rates and counters."""
+        """Return what is on air, the queue, rates and counters."""
         return web.json_response(serializers.status(await self._in_thread(self._status), self._links), dumps=serializers.dumps)
 
     async def network(self, request: web.Request) -> web.Response:
-        """Tell which network dreams and how much it knows, with examples; a name and a number are missing while it loads."""
+        """Return the network in use and how many classes it knows, with examples.
+
+        While the network loads, ``name`` is empty and ``classes`` is 0.
+        """
         return web.json_response(serializers.network(await self._in_thread(self._status)), dumps=serializers.dumps)
 
     async def classes(self, request: web.Request) -> web.Response:
-        """Search the vocabulary: ``q`` (empty for all of it), or ``like`` (a wnid) for what the network finds most like it.
+        """Search the vocabulary by name (``q``), or list the classes most similar to one (``like``).
 
-        ``limit`` is 20, or all for an empty ``q``.
+        Without either, all classes are listed. ``limit`` is 20 by default, or all when nothing is searched for.
         """
         query, like = (request.query.get(name, "").strip()[:MAX_QUERY] for name in ("q", "like"))
         if query and like:
@@ -139,35 +153,38 @@ class Api:
             raise ApiError(400, "bad_input", f"limit: a number from 1 to {MAX_CLASSES}")
         find = partial(self._classes.like, like) if like else partial(self._classes.search, query)
         found = await self._in_thread(partial(find, int(limit)))
-        told = serializers.classes(found, self._classes.kinds, self._classes.thumbnails())
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = serializers.classes(found, self._classes.kinds, self._classes.thumbnails())
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def layers(self, request: web.Request) -> web.Response:
-        """Tell the layers of the network in use, from the picture to the classes; none while it loads."""
+        """List the layers of the network in use, from its input to its output; empty while it loads."""
         renderer = (await self._in_thread(self._status)).renderer
         layers = [serializers.layer_entry(entry) for entry in renderer.layers]
-        told = response_schemas_classes.Layers(network=renderer.network, layers=layers)
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas_classes.Layers(network=renderer.network, layers=layers)
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def step(self, request: web.Request) -> web.Response:
-        """Tell what a step of the dream is made of, in pictures; ``after=N``: only if they are newer than those of number N."""
+        """Return pictures of what one step of the dream computes: the image, its gradient, the step, and some layers.
+
+        With ``after=N``, pictures are returned only if they are newer than set N.
+        """
         after = request.query.get("after", "0")
         if not (after.isascii() and after.isdigit()):
-            raise ApiError(400, "bad_input", "after: the number of the pictures that are known")
+            raise ApiError(400, "bad_input", "after: the number of the set of pictures that you have")
         found = await self._in_thread(self._actions.inspect)
         return web.json_response(serializers.inspection(found, int(after[:9])), dumps=serializers.dumps)
 
     async def session(self, request: web.Request) -> web.Response:
-        """Tell a page what its visitor may do, so that it shows nothing else."""
-        told = response_schemas.Session(
+        """Return what the caller may do; pages hide the rest."""
+        answer = response_schemas.Session(
             moderator=self._auth.moderates(request),
             writer=self._auth.writes(request),
             login=self._auth.login,
         )
-        return web.json_response(told)
+        return web.json_response(answer)
 
     async def login(self, request: web.Request) -> web.Response:
-        """Exchange the token for a cookie."""
+        """Exchange the moderators' token for a cookie."""
         body = await read_body(request, LoginBody)
         self._auth.try_token(request, body.token)
         response = web.json_response(response_schemas.LoggedIn(moderator=True))
@@ -175,7 +192,7 @@ class Api:
         return response
 
     async def logout(self, request: web.Request) -> web.Response:
-        """Take the cookie back."""
+        """Delete the cookie."""
         await read_body(request, EmptyBody)
         response = web.json_response(response_schemas.LoggedIn(moderator=False))
         response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
@@ -183,5 +200,5 @@ class Api:
 
 
 async def read_links(classes: Catalogue, in_thread: ThreadBridge) -> dict[str, str]:
-    """Return the page about each class, by wnid."""
+    """Return the address of a page about each class, by wnid."""
     return {entry.wnid: entry.link for entry in await in_thread(partial(classes.search, "", MAX_CLASSES))}

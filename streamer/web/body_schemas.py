@@ -1,4 +1,4 @@
-"""What callers send: JSON objects of known shape and bounded size."""
+"""Request bodies: JSON objects with a fixed schema and a limited size."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from streamer.messages.viewer_polls import MOST_CHOICES
 from streamer.web.errors import ApiError
 
 MAX_BYTES = 16 * 1024
-"""Longest body; the longest sensible request is well under 1 kB."""
-
-
+"""Longest body; a sensible request is well under 1 kB."""
 BODY_S = 10.0
-"""Seconds in which a body must have come."""
+"""Seconds within which a body must arrive."""
 
 
 class Body(BaseModel):
-    """Base of every body: strict, unknown keys refused."""
+    """Base of every body: strict, unknown keys are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -39,7 +37,7 @@ MAX_AMOUNT = 1_000_000_000
 
 
 class RequestBody(Body):
-    """A request. The desk cleans and cuts names and texts; the caps here only keep nonsense from it."""
+    """A request. Names and texts are cleaned and shortened later; the limits here only keep out nonsense."""
 
     model_config = ConfigDict(
         use_attribute_docstrings=True,
@@ -52,21 +50,21 @@ class RequestBody(Body):
     )
 
     user: Name
-    """Who asks, as it is to be shown."""
+    """The viewer's name, as it is shown."""
     text: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
-    """What to dream, for example `volcano + bubble`."""
+    """What to dream, for example `volcano + bubble`. Required unless `random` is true."""
     random: bool = False
-    """Whether chance is to choose; a text is not looked at then."""
+    """Choose a random subject; `text` is ignored."""
     message_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """The chat's id of the message: it is taken once, however often it arrives. For callers with the token."""
+    """Id of the chat message, so that a message delivered twice counts once. Takes the token."""
     role: Role = Role.EVERYONE
-    """Whose wish it is. For callers with the token."""
+    """The viewer's role. Takes the token."""
     source: Source = "web"
-    """Where it was said. For callers with the token."""
+    """Where the viewer asked, for example `twitch`. Takes the token."""
     priority: Priority = Priority.NONE
-    """What was paid for it to come sooner. For callers with the token."""
+    """How the viewer paid for an earlier turn. Takes the token."""
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)] = 0
-    """Points or bits that were paid."""
+    """Points or bits paid; ignored without a priority."""
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -76,24 +74,28 @@ class RequestBody(Body):
 
 
 class OopsBody(Body):
-    """Whose latest request is taken back; without a source, wherever it was asked."""
+    """The viewer whose latest request is withdrawn; without a source, wherever it was made."""
 
     user: Name
     source: Source | None = None
 
 
 class VoteskipBody(Body):
-    """Who votes."""
+    """The viewer who votes to skip."""
 
     user: Name
     source: Source = "web"
 
 
 class PollBody(Body):
-    """A poll: its choices on one line, and for how long; without a time, as the rules say."""
+    """A poll to open."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     text: Annotated[str, Field(min_length=1, max_length=4000)]
+    """The choices on one line, for example `goldfish / pizza / lion`."""
     seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """How long it stays open; by default `poll_s` of the rules."""
     user: Name = "the operator"
     role: Role = Role.MODERATOR
 
@@ -106,13 +108,17 @@ MAX_VOTES = 1000
 class VoteBody(Body):
     """One viewer's vote."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     user: Name
     choice: Annotated[int, Field(ge=1, le=MOST_CHOICES)]
+    """Number of the choice, from 1."""
     poll: PollId | None = None
+    """Id of the poll; by default the one that is open."""
 
 
 class VotesBody(Body):
-    """Votes of many viewers of one place: names and numbers."""
+    """Votes of many viewers from one source: pairs of a name and the number of a choice."""
 
     votes: Annotated[list[tuple[Name, Annotated[int, Field(ge=1, le=MOST_CHOICES)]]], Field(max_length=MAX_VOTES)]
     source: Source
@@ -120,7 +126,7 @@ class VotesBody(Body):
 
 
 class CountsBody(Body):
-    """How many votes each choice has elsewhere, in the order of the choices."""
+    """Total votes of each choice in another poll, in the order of the choices."""
 
     counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_AMOUNT)]], Field(max_length=MOST_CHOICES)]
     source: Source
@@ -128,9 +134,12 @@ class CountsBody(Body):
 
 
 class EndPollBody(Body):
-    """How a poll is to end."""
+    """How to end a poll."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     cancel: bool = False
+    """Drop the poll without a winner."""
 
 
 class UserBody(Body):
@@ -140,29 +149,36 @@ class UserBody(Body):
 
 
 class MoveBody(Body):
-    """A place in line; 1 is next."""
+    """A position in the queue; 1 is next."""
 
     position: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class RulesBody(RootModel[dict[str, Any]]):
-    """Some settings of the queue, by name; the desk knows what each may be."""
+    """Settings of `queue` by name, with their new values; `GET /api/rules` lists them."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
 
 class BlockBody(Body):
-    """Something to keep out, or to let in again."""
+    """Something to block or unblock."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     kind: BlockKind
     value: Name
+    """The word, the viewer's name, or the class by name or wnid."""
 
 
 class MotionBody(Body):
-    """How the camera is to move; what is left out stays as it is."""
+    """The camera's new motion; what is left out stays as it is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     speed: ZoomSpeed | None = None
+    """Zoom factor per second; 1 stands still."""
     rotation: Rotation | None = None
+    """Degrees per second, counter-clockwise."""
 
 
 FadeS = Annotated[float, Field(ge=0, le=60)]
@@ -170,52 +186,62 @@ PresetName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ControlsBody(Body):
-    """Settings, dotted, with their new values; the settings know what each may be."""
+    """Settings to change on air."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     settings: Annotated[dict[str, Any], Field(min_length=1, max_length=200)]
+    """New values by dotted name, for example `{"dream.step": 4}`; `GET /api/controls` lists the names."""
     fade_s: FadeS = 0.0
+    """Seconds in which numbers change to their new values."""
 
 
 class ResetBody(Body):
-    """Which settings to take back, dotted; all of them if not given."""
+    """Dotted names of the settings to reset; all if left out."""
 
     settings: Annotated[list[str], Field(max_length=200)] | None = None
 
 
 class GoOverBody(Body):
-    """Which preset to go over to, and in how many seconds; as the settings say if not given."""
+    """The preset to apply."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: PresetName
     fade_s: FadeS | None = None
+    """Seconds in which numbers change; `controls.crossfade_s` if left out."""
 
 
 class SavePresetBody(Body):
-    """Under which name to save how it looks, and whether one of that name is written over."""
+    """The preset to save."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: PresetName
     replace: bool = False
+    """Overwrite a preset of that name."""
 
 
 class CompareBody(Body):
-    """Which side of A/B to go to; the other one if not given."""
+    """The side of A/B to switch to; the other one if left out."""
 
     side: Literal["a", "b"] | None = None
 
 
 class OutputBody(RootModel[dict[str, Any]]):
-    """A block of ``outputs:``; the settings know what each kind may hold."""
+    """An output, with the keys of a block under `outputs` in the config."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class EnableBody(Body):
-    """Whether an output is to run."""
+    """Whether the output should run."""
 
     enabled: bool
 
 
 class ChatBody(Body):
-    """What a chat bot tells of itself."""
+    """A chat bot's report of its state."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -227,18 +253,18 @@ class ChatBody(Body):
     heard_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
     """Seconds since the last message in the chat."""
     told: Annotated[int, Field(ge=0, le=10**15)] = 0
-    """Number of the latest change of a request that viewers were told of."""
+    """Number of the latest change of a request that the bot has announced to viewers."""
 
 
 class ClipBody(Body):
-    """Who asks for a clip."""
+    """The viewer who wants a clip."""
 
     user: Name
     source: Source = "web"
 
 
 class PauseBody(Body):
-    """Whether to hold what is on air."""
+    """Whether to hold the scene on air."""
 
     paused: bool
 
@@ -250,25 +276,26 @@ class LoginBody(Body):
 
 
 class EmptyBody(Body):
-    """Nothing, for calls that need no more than their name."""
+    """An empty object; the body may be left out."""
 
 
 B = TypeVar("B", bound=BaseModel)
 
 
 async def read_body(request: web.Request, shape: type[B]) -> B:
-    """Read a body as ``shape``; an absent one counts as ``{}`` if that has the shape.
+    """Read a body and validate it as ``shape``; only an ``EmptyBody`` may be missing.
 
     Raises:
-        ApiError: 400 if it is not JSON or not of that shape, 408 if it does not come, 415 if it does not claim to be JSON.
+        ApiError: 400 if it is not JSON or does not match the schema, 408 if it does not arrive in time, 415 if its content type
+            is not JSON.
     """
     try:
         async with asyncio.timeout(BODY_S):
             raw = (await request.read()).removeprefix(codecs.BOM_UTF8)
     except TimeoutError:
-        raise ApiError(408, "too_slow", f"the body did not come within {BODY_S:.0f} s") from None
+        raise ApiError(408, "too_slow", f"the body did not arrive within {BODY_S:.0f} s") from None
     except web.RequestPayloadError:
-        raise ApiError(400, "malformed", "the body ends before its time, or is not as its headers say") from None
+        raise ApiError(400, "malformed", "the body ends early, or does not match its headers") from None
     if not raw and shape is EmptyBody:
         return shape()
     if request.content_type != "application/json":

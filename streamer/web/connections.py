@@ -1,7 +1,7 @@
-"""Where connections come in: taken one by one while there is room, closed when nothing comes of them.
+"""Accepts connections one by one while there is room, and closes those that stay silent.
 
-asyncio's own server takes as many as come before anybody can say no, and when no descriptor is left tells of it thousands of
-times a second. Here the limits are asked first, and a moment's rest is taken.
+asyncio's own server accepts every connection before it can be refused, and logs thousands of errors a second when no descriptor
+is left. This one checks the limits first, and pauses after an error.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from streamer.web.token_buckets import client_key
 log = logging.getLogger(__name__)
 
 TAKEN_PER_S = 150.0
-"""Connections taken a second, a second's worth at once; what comes faster waits in the system's line, which is bounded."""
+"""Connections accepted per second, with bursts of one second's worth; more wait in the system's backlog, which is bounded."""
 REFUSED = 0.2
-"""What one costs that is closed at once, against one that is taken."""
+"""Cost of a connection that is closed immediately, relative to one that is accepted."""
 REST_S = 0.5
-"""Before the next is taken when the system has no room for it."""
+"""Pause before the next accept after the system had no room."""
 ANSWER_S = 60.0
-"""Seconds in which a call must have been answered, streams left out."""
+"""Seconds within which a call is answered, else its connection is closed; streams are excepted."""
 CALL_BYTES = 128 << 10
-"""Bytes taken for one call, with its headers and a body that is too large; of those that follow, few are read."""
+"""Bytes read for one call, headers and an oversized body included; little is read after that."""
 BUFFER_BYTES = 32 << 10
-"""What may wait in the program for one viewer's line, besides the piece being sent…"""
+"""Bytes that may wait in the program for one viewer, besides the piece being sent."""
 SOCKET_BYTES = 256 << 10
-"""…and in the system: a second of video, which a line of 100 ms carries at 20 Mbit/s. More would only be later."""
+"""Bytes that may wait in the system for one viewer: a link with 100 ms delay carries 20 Mbit/s so. More only adds delay."""
 LINGER_S = 1.0
-"""How long the sender of a body that nobody wants has to hear why."""
+"""Seconds in which the sender of an oversized body can read the refusal."""
 
 OPTIONS: dict[str, Any] = {"access_log": None, "lingering_time": LINGER_S, "auto_decompress": False}
-"""For the connections: nothing here takes compressed bodies, which may be a thousand times larger than they came."""
+"""Options of the connections: compressed bodies are not unpacked, since they may grow a thousandfold."""
 
 
 class HttpConnection(web.RequestHandler):
-    """A connection: an HTTP conversation that ends when nothing is said."""
+    """An HTTP connection with limits; it is closed when it stays silent."""
 
     def __init__(self, server: web.Server, limits: VisitorLimits, address: str) -> None:
         loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class HttpConnection(web.RequestHandler):
         self._full = self._streams = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
+        """Count the connection, and start its deadline."""
         assert isinstance(transport, asyncio.Transport)
         self._client_transport = transport
         self._limits.enter(self)
@@ -67,14 +67,14 @@ class HttpConnection(web.RequestHandler):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It is gone."""
+        """Stop counting the connection."""
         self._limits.leave(self)
         self._expect(None)
         self._client_transport = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Something came; beyond what a call may have, nothing more is taken, and the answer is the last."""
+        """Pass on data up to CALL_BYTES for each call; beyond, stop reading and close after the answer."""
         self._read += len(data)
         if not self._full:
             super().data_received(data)
@@ -82,14 +82,14 @@ class HttpConnection(web.RequestHandler):
             if not self._full:
                 self._later(LINGER_S, self.drop)
             self._full = True
-            self._client_transport.pause_reading()  # each time: aiohttp goes on reading what nobody wants
+            self._client_transport.pause_reading()  # each time, because aiohttp resumes reading
 
     @contextmanager
     def call_in_progress(self, address: str) -> Iterator[None]:
-        """A call is under way, of whom the limits say.
+        """Hold the connection open while a call is handled; then charge what was read.
 
         Args:
-            address: who calls, which is not who connected where a proxy is between.
+            address: the caller's, which behind a proxy is not the peer's.
         """
         self._address, self.idle_since_s, self._streams = address, None, False
         self._expect(ANSWER_S)
@@ -100,50 +100,50 @@ class HttpConnection(web.RequestHandler):
             self._read = 0
             if self._client_transport is not None:
                 self.idle_since_s = self._now_s()
-                self._expect(self._limits.idle_s)  # the answer has to be taken within that, too
+                self._expect(self._limits.idle_s)  # also bounds how long the answer takes to send
 
     def mark_endless(self) -> None:
-        """What answers the call has no end; who sends it looks whether it is taken."""
+        """Remove the deadline, because the response does not end; its sender watches for stalls."""
         self._streams = True
         self._expect(None)
 
     def charge_response(self, size: int | None) -> None:
-        """An answer of so many bytes goes out; None for a stream."""
+        """Charge a response of ``size`` bytes; None for a stream, which is free."""
         if size and not self._streams:
             self._limits.charge(self._address, size)
 
     def drop(self) -> None:
-        """Close it at once."""
+        """Close the connection immediately."""
         if self._client_transport is not None:
             self._client_transport.abort()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is no HTTP; that says nothing about this program, so the log does not hear of it."""
+        """Answer data that is not HTTP; it is no fault of this program, so it is not logged."""
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         self._limits.malformed(self.client_key)
-        response = ApiError(status, "malformed", "that is not HTTP as it should be").response()
+        response = ApiError(status, "malformed", "that is not valid HTTP").response()
         response.force_close()
         return response
 
     def _expect(self, seconds: float | None) -> None:
-        """Drop it after so many seconds unless called again by then; None: never."""
+        """Close the connection after ``seconds`` unless called again by then; None: never."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if seconds is None else self._later(seconds, self.drop)
 
 
 class LimitsMiddleware:
-    """Finds out who calls, and refuses what is beyond the limits."""
+    """Determines the caller's address, and applies the limits."""
 
     def __init__(self, limits: VisitorLimits) -> None:
         self._limits = limits
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Handle a call that came in by the door."""
+        """Handle a call within the limits."""
         address = self._limits.address(request)
         if address != request.remote:
             request = request.clone(remote=address)
@@ -154,25 +154,25 @@ class LimitsMiddleware:
 
 
 async def count_bytes(request: web.Request, response: web.StreamResponse) -> None:
-    """Charge what goes out to who asked for it."""
+    """Charge a response to the caller."""
     if isinstance(request.protocol, HttpConnection):
         request.protocol.charge_response(response.content_length)
 
 
 def mark_endless_response(request: web.Request) -> None:
-    """The answer to this call has no end."""
+    """Exempt a call from the deadline, because its response does not end."""
     if isinstance(request.protocol, HttpConnection):
         request.protocol.mark_endless()
 
 
 def hang_up(request: web.Request) -> None:
-    """Close the caller's connection at once: what waits for it will not be taken."""
+    """Close the caller's connection immediately; unsent data is dropped."""
     if isinstance(request.protocol, HttpConnection):
         request.protocol.drop()
 
 
 def limit_send_buffers(transport: asyncio.Transport | None) -> None:
-    """Let little of a stream wait on its way to a viewer."""
+    """Keep the send buffers of a stream small, so that a slow viewer does not fall far behind."""
     if transport is None:
         return  # gone already
     transport.set_write_buffer_limits(BUFFER_BYTES)
@@ -183,11 +183,11 @@ def limit_send_buffers(transport: asyncio.Transport | None) -> None:
 
 
 async def accept_connections(listener: socket.socket, limits: VisitorLimits, make: Callable[[str], HttpConnection]) -> None:
-    """Take connections, for ever.
+    """Accept connections until cancelled.
 
     Args:
-        listener: bound, listening, not blocking.
-        make: makes what talks to a caller, of whom the address is given.
+        listener: bound, listening, non-blocking.
+        make: makes the connection's protocol, given the peer's address.
     """
     loop = asyncio.get_running_loop()
     free, then_s = TAKEN_PER_S, loop.time()
@@ -195,9 +195,9 @@ async def accept_connections(listener: socket.socket, limits: VisitorLimits, mak
         try:
             client_socket, where = await loop.sock_accept(listener)
         except ConnectionError:
-            continue  # gone while it waited
+            continue  # closed while it waited
         except OSError as error:
-            log.warning("no connection can be taken at the moment: %s", error.strerror or error)
+            log.warning("cannot accept connections at the moment: %s", error.strerror or error)
             await asyncio.sleep(REST_S)
             continue
         admitted = True
@@ -209,7 +209,7 @@ async def accept_connections(listener: socket.socket, limits: VisitorLimits, mak
             else:
                 client_socket.close()
         except OSError as error:
-            log.debug("a connection ended before it began: %s", error)
+            log.debug("a connection ended before it was set up: %s", error)
             client_socket.close()
         except asyncio.CancelledError:
             client_socket.close()
@@ -217,5 +217,5 @@ async def accept_connections(listener: socket.socket, limits: VisitorLimits, mak
         now_s = loop.time()
         free = min(TAKEN_PER_S, free + (now_s - then_s) * TAKEN_PER_S) - (1.0 if admitted else REFUSED)
         then_s = now_s
-        # who takes one after the other without a rest lets nothing else in this loop have a turn
+        # Without a pause, a flood of connections would block everything else in this event loop.
         await asyncio.sleep(max(0.0, -free / TAKEN_PER_S))

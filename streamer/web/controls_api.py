@@ -1,4 +1,4 @@
-"""The part of the JSON API that changes the dream's settings while it is on air: sliders, presets, A/B. For moderators."""
+"""The JSON API of live controls, which change the dream's settings on air: sliders, presets, A/B. For moderators."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ T = TypeVar("T")
 
 
 class ControlsApi:
-    """Handlers of ``/api/controls`` and what is below it."""
+    """Handlers of ``/api/controls`` and the paths below it."""
 
     def __init__(self, controls: Controls, in_thread: ThreadBridge) -> None:
         self._controls = controls
         self._in_thread = in_thread
 
     async def standing(self, request: web.Request) -> web.Response:
-        """Tell how the controls stand, with all presets."""
+        """Return the settings that can be changed, with their values, and all presets."""
         return web.json_response(controls(await self._in_thread(self._controls.status)), dumps=serializers.dumps)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Change settings; answers which differ from before."""
+        """Change settings; returns those whose value changed."""
         body = await read_body(request, ControlsBody)
         changed = await self._call(partial(self._controls.change, body.settings, body.fade_s))
         return web.json_response(response_schemas_moderation.SettingsChanged(changed=list(changed)), dumps=serializers.dumps)
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Take back what was changed, all of it or some settings."""
+        """Reset some settings, or all, to the config file's."""
         body = await read_body(request, ResetBody)
         changed = await self._call(partial(self._controls.reset, body.settings))
         return web.json_response(response_schemas_moderation.SettingsChanged(changed=list(changed)), dumps=serializers.dumps)
 
     async def go_over(self, request: web.Request) -> web.Response:
-        """Go over to a preset; answers what differs from before, and what of it waits for a start."""
+        """Apply a preset; returns the settings that changed, and those that need a restart."""
         body = await read_body(request, GoOverBody)
         changed, at_start = await self._call(partial(self._controls.go_over, body.name, body.fade_s))
-        told = response_schemas_moderation.Reloaded(changed=list(changed), at_next_start=list(at_start))
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas_moderation.Reloaded(changed=list(changed), at_next_start=list(at_start))
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def save(self, request: web.Request) -> web.Response:
-        """Save how it looks as a preset."""
+        """Save the current look as a preset."""
         body = await read_body(request, SavePresetBody)
         file = await self._call(partial(self._controls.save, body.name, replace=body.replace))
         return web.json_response(
@@ -62,7 +62,7 @@ class ControlsApi:
         )
 
     async def compare(self, request: web.Request) -> web.Response:
-        """Go to the other side of A/B, or to one of them."""
+        """Switch to the other side of A/B, or to the one given."""
         body = await read_body(request, CompareBody)
         side = await self._call(partial(self._controls.compare, body.side))
         return web.json_response(response_schemas_moderation.SideNow(side=side), dumps=serializers.dumps)
@@ -83,7 +83,7 @@ class ControlsApi:
 
 
 def controls(item: ControlsStatus) -> response_schemas_moderation.Controls:
-    """How the controls stand, on the wire."""
+    """Convert the state of the controls to the API's JSON."""
     return {
         "settings": to_jsonable_python(dict(item.settings)),
         "file": to_jsonable_python(dict(item.file)),

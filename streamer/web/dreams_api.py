@@ -1,6 +1,6 @@
-"""What was dreamt: the list, each dream's page with its picture, clip and GIF, and keeping a clip of what is on air.
+"""Past dreams: the list, each dream's page with its picture, clip and GIF, and saving a clip of what is on air.
 
-What viewers wrote stands in the page as text only. A file is looked up by its dream's id; no path is made of what callers send.
+Text from viewers is escaped in the page. Files are looked up by the dream's id; no path is built from what callers send.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from streamer.web.thread_bridge import ThreadBridge
 
 PAGE = Path(__file__).parent / "pages" / "dream.html"
 MOST = 100
-"""Dreams that one call tells of."""
+"""Dreams that one call lists at most."""
 USUAL = 24
 GIF_S, GIF_LOOK_S = 45.0, 0.2
-"""Seconds for which who asks for a GIF waits until it is made, and from one look to the next."""
+"""Seconds that a caller waits for a GIF to be made, and between two checks."""
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 
@@ -43,7 +43,7 @@ class DreamsApi:
         self._page = Template(PAGE.read_text(encoding="utf-8"))
 
     async def last(self, request: web.Request) -> web.Response:
-        """Tell of the last dreams, newest first: ``limit`` (24) of them, with ``before`` only those older than that one."""
+        """List the latest dreams, newest first; ``before`` pages on to older ones."""
         limit = request.query.get("limit", str(USUAL))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST):
             raise ApiError(400, "bad_input", f"limit: a number from 1 to {MOST}")
@@ -51,28 +51,28 @@ class DreamsApi:
             return web.json_response(response_schemas_moderation.Dreams(dreams=[]))
         found = await self._in_thread(partial(self._album.dreams, int(limit), request.query.get("before", "")[:20]))
         return web.json_response(
-            response_schemas_moderation.Dreams(dreams=[self._told(dream) for dream in found]), dumps=serializers.dumps
+            response_schemas_moderation.Dreams(dreams=[self._as_json(dream) for dream in found]), dumps=serializers.dumps
         )
 
     async def tell(self, request: web.Request) -> web.Response:
-        """Describe one dream."""
-        return web.json_response(self._told(await self._dream(request)), dumps=serializers.dumps)
+        """Return one dream."""
+        return web.json_response(self._as_json(await self._dream(request)), dumps=serializers.dumps)
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Remove a dream for good."""
+        """Delete a dream."""
         dream_id = request.match_info["id"]
-        await self._in_thread(partial(self._there.remove, dream_id))
+        await self._in_thread(partial(self._kept.remove, dream_id))
         return web.json_response(response_schemas_moderation.RemovedNamed(removed=dream_id))
 
     async def clip(self, request: web.Request) -> web.Response:
-        """Keep the last seconds of what is on air; for programs that know who speaks."""
+        """Save the last seconds of the video as a clip; for programs that know the viewer, such as a chat bot."""
         body = await read_body(request, ClipBody)
-        dream = await self._in_thread(partial(self._there.clip, body.user))
-        return web.json_response(self._told(dream), status=201, dumps=serializers.dumps)
+        dream = await self._in_thread(partial(self._kept.clip, body.user))
+        return web.json_response(self._as_json(dream), status=201, dumps=serializers.dumps)
 
     async def gif(self, request: web.Request) -> web.StreamResponse:
-        """The clip as a GIF, which is made when it is asked for first."""
-        loop, look = asyncio.get_running_loop(), partial(self._there.gif, request.match_info["id"])
+        """The clip as a GIF, made when it is first requested."""
+        loop, look = asyncio.get_running_loop(), partial(self._kept.gif, request.match_info["id"])
         end_s = loop.time() + GIF_S
         while (path := await self._in_thread(look)) is None:
             if loop.time() > end_s:
@@ -81,29 +81,29 @@ class DreamsApi:
         return await send_file(path)
 
     async def page(self, request: web.Request) -> web.Response:
-        """The page of a dream, with what previews of links show."""
+        """The page of a dream, with metadata for link previews."""
         text = self._filled(await self._dream(request), self._address_of(request))
         return web.Response(text=text, content_type="text/html", charset="utf-8")
 
     async def file(self, request: web.Request, kind: DreamFile) -> web.StreamResponse:
         """Send a file of a dream."""
-        return await send_file(await self._in_thread(partial(self._there.file, request.match_info["id"], kind)))
+        return await send_file(await self._in_thread(partial(self._kept.file, request.match_info["id"], kind)))
 
     async def _dream(self, request: web.Request) -> AlbumEntry:
-        return await self._in_thread(partial(self._there.dream, request.match_info["id"]))
+        return await self._in_thread(partial(self._kept.dream, request.match_info["id"]))
 
     @property
-    def _there(self) -> Album:
+    def _kept(self) -> Album:
         if self._album is None:
-            raise ApiError(404, "not_found", "dreams are not kept here; the setting is album.enabled")
+            raise ApiError(404, "not_found", "this stream keeps no dreams; album.enabled turns that on")
         return self._album
 
-    def _told(self, dream: AlbumEntry) -> response_schemas_moderation.Dream:
+    def _as_json(self, dream: AlbumEntry) -> response_schemas_moderation.Dream:
         url = None if self._public_url is None else f"{self._public_url}/d/{dream.id}"
-        return serializers.dreamt(dream, self._links, url=url, gifs=self._there.gifs)
+        return serializers.dreamt(dream, self._links, url=url, gifs=self._kept.gifs)
 
     def _address_of(self, request: web.Request) -> str:
-        """Where viewers reach the server, as far as it is known: as configured, else as the caller does."""
+        """The server's address for viewers: the configured one, else the one that the caller used."""
         if self._public_url is not None:
             return self._public_url
         scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
@@ -111,9 +111,9 @@ class DreamsApi:
         return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}"
 
     def _filled(self, dream: AlbumEntry, base: str) -> str:
-        """The page's text."""
+        """The page's HTML."""
         title, height, width = escape(dream.title), *dream.size
-        asked = f"Dreamt for {dream.user}" if dream.user else "Dreamt because nobody asked for anything"
+        asked = f"Dreamed for {dream.user}" if dream.user else "Dreamed between requests"
         video = f"{base}/d/{dream.id}.mp4"
         tags = {"og:video": video, "og:video:type": "video/mp4", "og:video:width": width, "og:video:height": height}
         if base.startswith("https:"):
@@ -121,7 +121,7 @@ class DreamsApi:
         return self._page.substitute(
             id=dream.id,
             title=title,
-            description=escape(f"{asked}, by a neural network that is run backwards."),
+            description=escape(f"{asked}, by a neural network that runs backwards."),
             type="video.other" if dream.clip_s else "website",
             url=escape(f"{base}/d/{dream.id}"),
             width=width,
@@ -132,18 +132,18 @@ class DreamsApi:
             ),
             picture=_picture(dream),
             subjects=_subjects(dream, self._links),
-            told=_told(dream),
+            told=_details(dream),
             offers="\n      ".join(self._offers(dream)),
         )
 
     def _offers(self, dream: AlbumEntry) -> list[str]:
-        """What can be had of it, as far as it is offered."""
+        """The buttons and links below the picture."""
         offers = []
-        if self._there.asks_again:
+        if self._kept.asks_again:
             asks = f'type="button" class="chip main" id="again" data-text="{escape(dream.title)}" disabled'
             offers.append(f"<button {asks}>Ask for it again</button>")
         files = [("mp4", f"Clip, {dream.clip_s:.0f} s")] if dream.clip_s else []
-        files += [("gif", "GIF")] if dream.clip_s and self._there.gifs else []
+        files += [("gif", "GIF")] if dream.clip_s and self._kept.gifs else []
         return offers + [
             f'<a class="chip" href="/d/{dream.id}.{ending}" download="zoomdream-{dream.id}.{ending}">{name}</a>'
             for ending, name in [*files, ("jpg", "Picture")]
@@ -151,7 +151,7 @@ class DreamsApi:
 
 
 def _picture(dream: AlbumEntry) -> str:
-    """The clip, or the picture where there is none."""
+    """The clip, or the picture if there is none."""
     height, width = dream.size
     alt, size = escape(f"A dream of {dream.title}"), f'width="{width}" height="{height}"'
     if not dream.clip_s:
@@ -163,17 +163,18 @@ def _picture(dream: AlbumEntry) -> str:
 
 
 def _subjects(dream: AlbumEntry, links: serializers.Links) -> str:
-    """Its subjects, each with the page about it."""
-    told = []
+    """The subjects, each linked to a page about it."""
+    links_or_labels = []
     for target in dream.targets:
         link, label = links.get(target.wnid, ""), escape(target.label)
         known = link.startswith(("https://", "http://"))
-        told.append(f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer">{label}</a>' if known else label)
-    return ' <span class="plus">+</span> '.join(told) or escape(dream.title)
+        anchor = f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer">{label}</a>'
+        links_or_labels.append(anchor if known else label)
+    return ' <span class="plus">+</span> '.join(links_or_labels) or escape(dream.title)
 
 
-def _told(dream: AlbumEntry) -> str:
-    """For whom it was, and when."""
+def _details(dream: AlbumEntry) -> str:
+    """Who asked for the dream, and when it was made."""
     at = datetime.fromtimestamp(dream.at_s, UTC)
     asked = f'for <b dir="auto">{escape(dream.user)}</b>' if dream.user else "Nobody asked for this one"
     clipped = f', clipped by <b dir="auto">{escape(dream.clipped_by)}</b>' if dream.clipped_by else ""

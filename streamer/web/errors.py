@@ -1,9 +1,9 @@
-"""How things go wrong here: the server's own errors, and the one shape in which a caller of the API is told.
+"""The server's own errors, and the JSON in which the API reports errors to its callers.
 
-Every error answer is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where
-they help; a ``duplicate`` tells of the request that waits already, and whether this one counted as a vote for it; ``unlearnt``
-what only other networks know, and how the operator gets one of those; ``bad_settings`` all ``mistakes`` of the config file.
-A browser that looks for a page outside ``/api`` gets a page that says the same.
+Every error is ``{"error": {"code": …, "message": …}}``, with ``suggestions`` and ``retry_s`` where they help. A ``duplicate``
+describes the request that is already waiting, and whether this one counted as a vote for it; ``unlearnt`` says what only other
+networks know, and how the operator gets one of those; ``bad_settings`` has all ``mistakes`` of the config file. A browser that
+opens a page outside ``/api`` gets an error page that says the same.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ STATUS = {
 
 
 class WebError(ZoomdreamError):
-    """The server cannot start as it was asked to; the message is one line for the operator."""
+    """The server cannot start; the message is one line for the operator."""
 
     wrong_call = True
 
 
 class PortTaken(WebError):
-    """Another program listens there already."""
+    """Another program already listens on the port."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
@@ -61,16 +61,16 @@ class PortTaken(WebError):
 
 
 class CannotListen(WebError):
-    """The address is not this machine's, or may not be used."""
+    """The address does not belong to this machine, or the system does not allow it."""
 
     def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(f"cannot listen on {host} port {port}: {why}; look at web.host and web.port")
+        super().__init__(f"cannot listen on {host} port {port}: {why}; check web.host and web.port")
         self.host = host
         self.port = port
 
 
 class ApiError(Exception):
-    """An answer that says no."""
+    """A call is refused; ``response`` and ``page`` build the answer."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ApiError(Exception):
 
     @classmethod
     def of(cls, refused: Refused) -> ApiError:
-        """Say on the wire what a room refused."""
+        """Convert a refusal into an API error."""
         return cls(
             STATUS[refused.reason],
             refused.reason.value,
@@ -107,7 +107,7 @@ class ApiError(Exception):
         )
 
     def response(self) -> web.Response:
-        """Return the answer, with Retry-After in whole seconds where another try may succeed."""
+        """Return the error as JSON, with Retry-After in whole seconds where another try may succeed."""
         error: ErrorDetail = {"code": self.code, "message": str(self)}
         if self.suggestions or self.code == Reason.UNKNOWN_WORD:
             error["suggestions"] = list(self.suggestions)
@@ -134,12 +134,12 @@ class ApiError(Exception):
         return web.json_response(Error(error=error), status=self.status, headers=self._headers())
 
     def page(self) -> web.Response:
-        """Return the answer as a page for people."""
+        """Return the error as an HTML page."""
         heading = _HEADINGS.get(self.status, "That did not work")
         message = _SENTENCES.get(self.code, str(self))
         message = f"{message[:1].upper()}{message[1:]}".rstrip(".") + "."
-        told = _page().substitute(heading=html.escape(heading), message=html.escape(message))
-        return web.Response(text=told, content_type="text/html", status=self.status, headers=self._headers())
+        text = _page().substitute(heading=html.escape(heading), message=html.escape(message))
+        return web.Response(text=text, content_type="text/html", status=self.status, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {} if self.retry_s is None else {"Retry-After": str(max(1, math.ceil(self.retry_s)))}
@@ -147,13 +147,13 @@ class ApiError(Exception):
 
 _HEADINGS = {
     401: "This stream is private",
-    403: "Not from here",
-    404: "There is nothing here",
-    429: "Too much at once",
-    503: "Not just now",
+    403: "Not allowed",
+    404: "Page not found",
+    429: "Too many requests",
+    503: "Try again in a moment",
 }
-_SENTENCES = {"not_found": "this address leads nowhere"}
-"""What a page says, by code, where programs are told something else."""
+_SENTENCES = {"not_found": "there is no page at this address"}
+"""Messages of the error page, by code, where the JSON has another one."""
 
 
 @cache
@@ -162,21 +162,21 @@ def _page() -> Template:
 
 
 def _answer(request: web.Request, error: ApiError) -> web.Response:
-    """What a caller can read: a page for people who look for one, else JSON."""
-    looks = request.method in ("GET", "HEAD") and not request.path.startswith("/api/")
-    return error.page() if looks and "text/html" in request.headers.get("Accept", "") else error.response()
+    """The error as a page for browsers that open one, else as JSON."""
+    opens_page = request.method in ("GET", "HEAD") and not request.path.startswith("/api/")
+    return error.page() if opens_page and "text/html" in request.headers.get("Accept", "") else error.response()
 
 
 _PLAIN = {
     404: ("not_found", "there is nothing here"),
-    405: ("method_not_allowed", "this address does not take that method"),
+    405: ("method_not_allowed", "this address does not support that method"),
     413: ("too_large", "the body is too large"),
 }
 
 
 @web.middleware
 async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a handler raises into an answer; only what nobody foresaw is logged."""
+    """Turn what a handler raises into a response; only unexpected errors are logged."""
     try:
         return await handler(request)
     except ApiError as error:
@@ -192,7 +192,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
             response.headers["Allow"] = allow
         return response
     except (ConnectionError, TimeoutError):
-        raise  # the caller is gone, or too slow to be told
+        raise  # the caller is gone, or too slow for an answer
     except json.JSONDecodeError as error:
         return ApiError(400, "bad_json", f"the body is not JSON: {error}").response()
     except Exception:

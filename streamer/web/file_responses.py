@@ -1,4 +1,4 @@
-"""Files as answers."""
+"""Responses that send a file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from streamer.web.errors import ApiError
 
 
 async def send_file(path: Path, headers: Mapping[str, str] | None = None) -> web.FileResponse:
-    """Answer with a file, or a part of it, as the caller asks.
+    """Return a response with a file, or with the range that the caller requests.
 
     Raises:
-        ApiError: 404, it has gone since it was looked up: aiohttp's own 404 says nothing, as if it were the file.
+        ApiError: 404 if the file has been deleted since it was looked up; aiohttp's own 404 would have an empty body.
     """
     if not await asyncio.get_running_loop().run_in_executor(None, path.is_file):
-        raise ApiError(404, "not_found", "this file is not there any more")
+        raise ApiError(404, "not_found", "this file no longer exists")
     return web.FileResponse(path, headers=headers)

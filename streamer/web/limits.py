@@ -1,13 +1,13 @@
-"""What visitors may take of the server: connections, calls, bytes and streams, by address and all together.
+"""Rate limits for visitors: connections, calls, bytes and streams, per client and in total.
 
-Who pays is an IPv4 address, or an IPv6 /64, which is what one customer has. Behind proxies that the settings name it is the
-address that the proxy tells; else whoever connects. This machine and callers with the token may take LOCAL times as much, so
-that OBS, a bot and the operator are not in each other's way; bounded they are, too.
+A client is an IPv4 address, or an IPv6 /64, which is what one customer has. Behind a proxy in ``web.trusted_proxies`` it is the
+address in X-Forwarded-For, else the peer. This machine and callers with the token have LOCAL times the limits, so that OBS, a
+bot and the operator do not block each other.
 
-Policies: connections beyond are closed at once; when all together are too many, an idle one makes room, of who has most of
-them. Calls beyond are answered 429 after a pause, so that a flood is slowed to what costs nothing; who goes on all the same is
-not connected for a while. All calls together take turns at a rate that leaves the processor to the video, from however many
-addresses they come; those who call much wait among themselves. Streams beyond are refused politely.
+Policies: excess connections are closed immediately; when the total is reached, an idle connection of the client with the most
+of them makes room. Excess calls are answered 429 after a pause, which slows a flood down; a client that goes on cannot connect
+for a while. All calls together take turns at a rate that leaves the CPU to the video, however many addresses they come from;
+heavy callers wait in a turn of their own. Excess streams are refused.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ from streamer.web.token_buckets import LOCAL, TokenBuckets, allowance_factor, cl
 log = logging.getLogger(__name__)
 
 SHARE = 0.75
-"""Which part of all connections and streams this machine may have at most."""
+"""Largest share of all connections and streams that this machine may have."""
 LIGHT = 0.2
-"""Who calls no more than this part of what an address may does not wait for those who call more."""
+"""Share of an address's calls per second up to which it does not wait for heavier callers."""
 PATIENCE_S = 3.0
-"""The longest wait for one's turn; beyond, the answer is 503."""
+"""Longest wait for a turn; beyond it, the answer is 503."""
 DEBT_S = 4.0
-"""Calls that were refused count, up to so many seconds' worth…"""
+"""Refused calls are charged, too, up to a debt of this many seconds."""
 SHUT_S = 2.0
-"""…and who owes more than this is not connected."""
+"""Clients with a larger debt than this cannot connect."""
 PRICES = {"/api/classes": 8.0, "/api/step": 4.0, "/live.ts": 4.0, "/live.mp4": 4.0, "/live.mjpg": 4.0}
-"""What costs more than other calls, by path, and how many of those it counts as…"""
+"""Price of expensive paths, in calls; others cost 1."""
 FILE_PRICE = 0.5
-"""…and what each of the pages' files and pictures does, of which a browser asks for thirty at once…"""
+"""Price of a page's files and pictures; a browser loads about thirty at once."""
 THUMBNAIL_PRICE = 0.1
-"""…and each of the catalogue's pictures, of which it asks for as many as fit on the screen, or for a thousand who scrolls."""
+"""Price of a thumbnail of the catalogue; a page that is scrolled to its end loads a thousand."""
 MALFORMED = 4.0
-"""How many calls something counts as that is none."""
+"""Price of data that is not HTTP."""
 PAUSE_S = 1.0
-"""Before a call beyond the limit is answered: its connection waits for that."""
+"""Pause before a call beyond the limit is answered; its connection waits."""
 SETTLED_S = 2.0
-"""A connection that has been idle for so long may be closed to make room."""
+"""A connection that has been idle this long may be closed to make room."""
 HELD_BACK = 192
-"""Descriptors that connections leave to the program itself: to workers, outputs, recordings, the queue."""
+"""Descriptors reserved for the program itself: workers, outputs, recordings, the queue."""
 
 TOKEN = "token"
-"""Under which callers with the token count, together, once their address has no allowance left."""
+"""Key under which callers with the token are counted together, once their address has nothing left."""
 
 
 class OpenConnection(Protocol):
     """An open connection, as the limits see it."""
 
     client_key: str
-    """Who pays for it."""
+    """The client that it counts for."""
     idle_since_s: float | None
-    """Since when no call is under way on it; None while one is."""
+    """When its last call ended; None while one is in progress."""
 
     def drop(self) -> None:
-        """Close it at once."""
+        """Close it immediately."""
         ...
 
 
 class TokenChecker(Protocol):
-    """Who knows callers with the token."""
+    """Recognises callers with the token."""
 
     @property
     def login(self) -> bool:
@@ -83,12 +83,12 @@ class TokenChecker(Protocol):
         ...
 
     def has_token(self, request: web.Request) -> bool:
-        """Whether the token came with a call."""
+        """Whether a call has the token."""
         ...
 
 
 class VisitorLimits:
-    """Counts and judges; one per server, used in its loop only, save where it says otherwise."""
+    """Counts use and enforces the limits; one per server, used in its event loop only unless stated otherwise."""
 
     def __init__(
         self,
@@ -98,11 +98,11 @@ class VisitorLimits:
         descriptors: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with nobody connected.
+        """Set up with nobody connected.
 
         Args:
-            proxies: addresses and networks whose X-Forwarded-For is believed.
-            descriptors: how many the process may have; None if that is not known.
+            proxies: addresses and networks whose X-Forwarded-For is trusted.
+            descriptors: how many the process may have; None if unknown.
         """
         self._settings, self._token_checker, self._clock = settings, token_checker, clock
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in proxies]
@@ -113,7 +113,7 @@ class VisitorLimits:
         self._light = TokenBuckets(LIGHT * settings.calls_per_s, clock)
         self._turns = TokenBuckets(settings.all_calls_per_s, clock, burst_s=1.0)
         self.most = settings.connections
-        """Connections that there is room for."""
+        """Connections allowed in total."""
         if descriptors is not None:
             self.most = min(self.most, max(descriptors - HELD_BACK, descriptors // 4))
         self.refused = refused = RefusalCounter(clock)
@@ -135,17 +135,17 @@ class VisitorLimits:
 
     @property
     def open(self) -> int:
-        """Open connections; may be asked from any thread."""
+        """Open connections; may be read from any thread."""
         return len(self._open_connections)
 
     def share(self, each: int, most: int, client_key: str) -> int:
-        """How many of ``most`` places a client may have, where an address may have ``each``."""
+        """How many of ``most`` places a client may have; other addresses than this machine's have ``each``."""
         return max(1, min(LOCAL * each, int(SHARE * most))) if is_local(client_key) else min(each, most)
 
     # Connections
 
     def admits_connection(self, address: str) -> bool:
-        """Whether a connection of that address may stay; closes an idle one of somebody else if that makes room."""
+        """Whether a connection from an address may stay; closes another client's idle one if that makes room."""
         key = client_key(address)
         if not self._is_proxy(address):
             if self._calls.owed_s(key, allowance_factor(key)) > SHUT_S:
@@ -165,7 +165,10 @@ class VisitorLimits:
         return True
 
     def _connection_to_drop(self, newcomer: str) -> OpenConnection | None:
-        """Whose connection makes room: an idle one of who has more than the newcomer would have, or that is idle for long."""
+        """The connection that makes room: an idle one of the client with the most, or one that has been idle for long.
+
+        Only a client that has more connections than the newcomer would have loses one before SETTLED_S.
+        """
         now_s = self._clock()
         idle = [connection for connection in self._open_connections if connection.idle_since_s is not None]
         most = max((self._connections[connection.client_key] for connection in idle), default=0)
@@ -176,12 +179,12 @@ class VisitorLimits:
         return min(idle, key=lambda connection: connection.idle_since_s or 0.0, default=None)
 
     def enter(self, connection: OpenConnection) -> None:
-        """A connection is open."""
+        """Count a connection that has opened."""
         self._open_connections.add(connection)
         self._connections[connection.client_key] += 1
 
     def leave(self, connection: OpenConnection) -> None:
-        """A connection is gone; a second call does nothing."""
+        """Stop counting a connection that has closed; a second call does nothing."""
         if connection not in self._open_connections:
             return
         self._open_connections.discard(connection)
@@ -192,17 +195,17 @@ class VisitorLimits:
     # Calls
 
     def address(self, request: web.Request) -> str:
-        """Who calls: the peer, or whom the trusted proxies tell, the nearest to us that is none of them."""
+        """The caller's address: the peer, or behind trusted proxies the last one in X-Forwarded-For that is not a proxy."""
         found = request.remote or ""
-        told = ",".join(request.headers.getall("X-Forwarded-For", ()))
-        if not told:
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        if not forwarded:
             return found
         if not self._is_proxy(found) and not self._hinted:
             self._hinted = True
             log.info(
                 "calls come through a proxy at %s; limits count its visitors as one until web.trusted_proxies has it", found
             )
-        for name in reversed(told.split(",")):
+        for name in reversed(forwarded.split(",")):
             if not self._is_proxy(found):
                 break
             address = _forwarded_address(name)
@@ -212,7 +215,7 @@ class VisitorLimits:
         return found
 
     async def admit_call(self, request: web.Request) -> None:
-        """Let a call through when it is its turn, or slow it down and refuse it.
+        """Wait until a call may go on, or slow it down and refuse it.
 
         Raises:
             ApiError: 429 beyond the limits, 503 when too many wait for their turn, 413 for a body too large for any call.
@@ -237,7 +240,7 @@ class VisitorLimits:
         await self._turn(turn, price, 2.0 if token or (local and not light) else 1.0, key)
 
     def malformed(self, client_key: str) -> None:
-        """Something came that is no call; it counts as several."""
+        """Charge a client for data that is not HTTP; it counts as several calls."""
         self._refuse_call(client_key, MALFORMED)
         self.refused("malformed calls", client_key)
 
@@ -251,7 +254,7 @@ class VisitorLimits:
         return sent and self._token_checker.login and self._token_checker.has_token(request)
 
     async def _turn(self, turn: str, price: float, factor: float, key: str) -> None:
-        """Wait until it is this call's turn; they come in the order in which the calls came."""
+        """Wait for the call's turn; turns come in the order of the calls."""
         wait_s = self._turns.owed_s(turn, factor)
         if wait_s > PATIENCE_S:
             self.refused("calls", key)
@@ -262,7 +265,7 @@ class VisitorLimits:
             await asyncio.sleep(wait_s)
 
     def charge(self, address: str, size: int) -> None:
-        """Bytes went to or came from an address."""
+        """Charge an address for bytes sent or received."""
         key = client_key(address)
         self._bytes.charge(key, size, allowance_factor(key))
 
@@ -280,7 +283,7 @@ def _call_price(path: str) -> float:
 
 
 def _forwarded_address(name: str) -> str | None:
-    """The address in an entry of X-Forwarded-For, without a port; None if it is none."""
+    """The address in an entry of X-Forwarded-For, without its port; None if it is not an address."""
     name = name.strip().strip('"')
     if name.startswith("["):
         name = name[1:].partition("]")[0]

@@ -1,8 +1,7 @@
-"""Live video over HTTP: each viewer pulls from a share of its own, so that a slow or vanished one costs the others nothing.
+"""Live video over HTTP: each viewer has a subscription of its own, so that a slow or lost one does not affect the others.
 
-The next piece is read only when the one before has left for the network. What a slow viewer does not fetch piles up in its own
-share, which is bounded and drops (the encoder's policy), never in here and hardly in the system's buffers: what comes through
-in the end is not long past.
+The next piece is read only when the one before has been sent. What a slow viewer does not fetch waits in its subscription,
+which is bounded and drops (the encoder's policy), not here, and hardly in the system's buffers: what arrives is recent.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from streamer.web.thread_bridge import ThreadBridge
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
-"""How often to look whether the viewer is still there while there is nothing to send."""
+"""Interval of the checks whether the viewer is still connected while there is nothing to send."""
 STALL_S = 15.0
-"""A viewer that has not taken a piece after so long is let go."""
+"""A viewer that takes longer than this for a piece is disconnected."""
 BOUNDARY = "zoomdream-frame"
 PART = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n".encode()
-"""How a part of MJPEG begins. It is sent right after the picture before, for Firefox shows one when it has seen its end."""
+"""Start of an MJPEG part. It is sent right after the picture before, because Firefox shows a picture only at its end."""
 AGAIN_S = 0.1
-"""Seconds without a new picture after which browsers get the last one again, once: Chromium shows one when it has seen all
-headers of the next part, and that one's length is among them. Players take a picture by its length, and get each once."""
+"""Seconds without a new picture after which browsers get the last one again, once: Chromium shows a picture only when it has
+all headers of the next part, and they include its length. Players read a picture by its length, so they get each one once."""
 BROWSER = "Mozilla/"
-"""How the User-Agent of all of them begins, Chromium's, Safari's and that of OBS's browser source among them."""
+"""Start of the User-Agent of all browsers, including OBS's browser source."""
 TS, MJPEG = "video/mp2t", f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
 Subscribe = Callable[[Callable[[], None]], Subscription]
-"""Opens a share, given what is to be called when there may be something to read."""
+"""Opens a subscription, given a function to call when there may be something to read."""
 
 
 class Live:
-    """Handlers of ``/live.ts``, ``/live.mp4``, ``/live.mjpg`` and ``/frame.jpg``, and of the outputs' own addresses."""
+    """Handlers of ``/live.ts``, ``/live.mp4``, ``/live.mjpg``, ``/frame.jpg`` and the addresses of outputs."""
 
     def __init__(self, video: Video, outputs: Outputs, in_thread: ThreadBridge, places: StreamQuota) -> None:
         self._video = video
@@ -50,29 +49,29 @@ class Live:
         self._in_thread = in_thread
         self._quota = places
         self._open: set[asyncio.Event] = set()
-        """One per viewer: set when there may be something to do."""
+        """One per viewer: set when there may be something to send."""
         self._ending = False
 
     @property
     def viewers(self) -> int:
-        """Open streams; may be asked from any thread."""
+        """Open streams; may be read from any thread."""
         return len(self._open)
 
     async def ts(self, request: web.Request) -> web.StreamResponse:
-        """MPEG-TS: H.264, and AAC for ``?audio=1``."""
+        """Live video as MPEG-TS: H.264, with AAC sound for ``?audio=1``."""
         audio = request.query.get("audio", "0") not in ("", "0")
         return await self._video_of(request, "ts+audio" if audio else "ts", TS)
 
     async def mp4(self, request: web.Request) -> web.StreamResponse:
-        """Fragmented MP4 for Media Source Extensions; Content-Type names the codec."""
+        """Live video as fragmented MP4 for Media Source Extensions; Content-Type names the codec."""
         return await self._video_of(request, "mp4", self._video.mime)
 
     async def mjpg(self, request: web.Request) -> web.StreamResponse:
-        """JPEG after JPEG, for whatever cannot play the others."""
+        """Live video as MJPEG, for clients that cannot play the others."""
         return await self._video_of(request, "jpeg", MJPEG)
 
     async def output(self, request: web.Request) -> web.StreamResponse:
-        """What an output serves at an address of its own."""
+        """Live video of an output that has its own address, such as ``/obs.ts``."""
         http_output = self._outputs.http_output(request.path)
         if http_output is None:
             raise web.HTTPNotFound
@@ -80,7 +79,7 @@ class Live:
         return await self._stream(request, http_output.subscribe, MJPEG if pictures else TS, framed=pictures)
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
-        """The frame on air."""
+        """The current frame as a JPEG."""
         picture = await self._in_thread(self._video.latest_jpeg)
         if picture is None:
             raise ApiError(503, "no_picture", "the dream is starting; there is no picture yet", retry_s=1.0)
@@ -125,7 +124,7 @@ class Live:
             except ConnectionError:
                 log.debug("viewer %s of %s is gone", request.remote, request.path)
             except TimeoutError:
-                log.debug("viewer %s of %s takes nothing, and is let go", request.remote, request.path)
+                log.debug("viewer %s of %s takes nothing and is disconnected", request.remote, request.path)
                 hang_up(request)
             finally:
                 subscription.close()
@@ -164,7 +163,7 @@ class Live:
                 await response.write(piece)
 
     def end(self) -> None:
-        """Let no more viewers in, and end all streams."""
+        """End all streams, and refuse new ones."""
         self._ending = True
         for news in self._open:
             news.set()

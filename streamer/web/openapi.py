@@ -1,11 +1,11 @@
-"""The API's document, in OpenAPI 3.1: made of the table of routes, and of what pydantic knows of bodies and answers.
+"""The OpenAPI 3.1 document, generated from the table of routes and from the pydantic schemas of bodies and responses.
 
-Extensions: ``x-who`` says who may call, ``x-endless`` why an answer has no end, ``x-event`` what an event of a stream holds,
-``x-files`` what is served besides.
+Extensions: ``x-who`` says who may call, ``x-endless`` why a response does not end, ``x-event`` what an event of a stream
+contains, ``x-files`` which static files are served.
 """
 
-# Libraries for aiohttp (aiohttp-pydantic, aiohttp-apispec, aiohttp-openapi) want handlers written their way or marshmallow's
-# shapes, and check bodies with errors of their own; apispec would only hold the dicts that are made here.
+# Libraries for aiohttp (aiohttp-pydantic, aiohttp-apispec, aiohttp-openapi) need handlers of their own style or marshmallow
+# schemas, and report errors in bodies their own way; apispec would only hold the dicts that are built here.
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from streamer.web.security import COOKIE, DREAMS, EVENTS, OPEN, PAGES, VIEW_COOK
 Json = dict[str, Any]
 
 ABOUT = (
-    "What the page, the chat bot and other programs call. A body is JSON of at most 16 kB, with the header "
-    "`Content-Type: application/json`. Refusals under `/api/` are JSON (`Error`); elsewhere they are a page where `Accept` "
-    "names `text/html`. A GET is answered to HEAD as well, without its body; other methods that an address does not have are "
-    "refused with 405 (`Refused405`). What a browser writes must come from this server's own pages."
+    "The API of a zoomdream stream, for its pages, chat bots and other programs. Send bodies as JSON of at most 16 kB, with "
+    "`Content-Type: application/json`. Errors under `/api/` are JSON (`Error`); elsewhere they are an HTML page if `Accept` "
+    "names `text/html`. Wherever GET is allowed, HEAD returns the headers; other methods that an address does not support get "
+    "405 (`Refused405`). Browsers may write from this server's own pages only."
 )
 
 WHO = {
@@ -37,43 +37,43 @@ WHO = {
     Scope.ASK: "viewers who may ask",
     Scope.CONTROL: "moderators",
 }
-"""Who may call; the security schemes say how they are known."""
+"""Names of the callers; the security schemes say how they authenticate."""
 
 ERRORS = {
-    400: "The call is not as described here: `bad_input`, `malformed`.",
-    401: "It takes a token, or the token is wrong: `unauthorized`, `wrong_token`.",
-    403: "It is forbidden: to pages of other sites, under a host name that is not the server's (`bad_origin`, `bad_host`), or "
-    "by the rules (`blocked`, `forbidden`).",
-    404: "There is no such thing: `not_found`.",
-    405: "This address does not take that method: `method_not_allowed`. The header Allow names those that it takes.",
-    408: "The body did not come in time: `too_slow`.",
-    409: "It conflicts with how things stand: `duplicate`, `closed`, `no_file`.",
+    400: "The call does not match this description: `bad_input`, `malformed`.",
+    401: "A token is required, or the token is wrong: `unauthorized`, `wrong_token`.",
+    403: "Not allowed: for pages of other sites (`bad_origin`), under an unknown host name (`bad_host`), or by the stream's "
+    "rules (`blocked`, `forbidden`).",
+    404: "Not found: `not_found`.",
+    405: "The address does not support this method: `method_not_allowed`. The header Allow lists those that it does.",
+    408: "The body did not arrive in time: `too_slow`.",
+    409: "It conflicts with the current state: `duplicate`, `closed`, `no_file`.",
     413: "The body is too large: `too_large`.",
     415: "The body is not JSON: `not_json`.",
-    422: "It is understood and cannot be done: `unknown_word`, `unlearnt`, `bad_output`, `bad_settings`, `bad_preset`.",
-    429: "Too much from one address or one viewer, or too many wrong tokens: `too_many_calls`, `too_many`, `limit`, "
+    422: "Valid, but it cannot be done: `unknown_word`, `unlearnt`, `bad_output`, `bad_settings`, `bad_preset`.",
+    429: "Too much from one address or viewer, or too many wrong tokens: `too_many_calls`, `too_many`, `limit`, "
     "`too_many_tries`.",
-    503: "Not at the moment: `busy`, `loading`, `full`, `ending`, `no_picture`.",
+    503: "Not possible at the moment: `busy`, `loading`, `full`, `ending`, `no_picture`.",
 }
-"""What each status of a refusal means, with its codes."""
+"""Meaning of each error status, with its codes."""
 RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
-ALLOW = {"Allow": {"description": "Methods, with commas between.", "schema": {"type": "string"}}}
+ALLOW = {"Allow": {"description": "Allowed methods, separated by commas.", "schema": {"type": "string"}}}
 HEADERS = {405: ALLOW, 429: RETRY, 503: RETRY}
 STATUSES = {
     200: "Done.",
-    201: "Made.",
-    206: "The part that was asked for.",
-    303: "The same page, without the token in its address; a cookie has it.",
-    304: "As the caller has it.",
-    412: "Not as the caller has it.",
-    416: "There is no such part.",
-    503: "Not all is well.",
+    201: "Created.",
+    206: "The requested range.",
+    303: "Redirect to the same page without the token in its address; a cookie replaces it.",
+    304: "Not modified.",
+    412: "Precondition failed.",
+    416: "Range not satisfiable.",
+    503: "There are problems.",
 }
-"""What each status of an answer means."""
+"""Meaning of each other status."""
 
 
 class AuthSettings(Protocol):
-    """Who knows how callers are told apart (``security.Auth``)."""
+    """How callers authenticate (``security.Auth``)."""
 
     @property
     def login(self) -> bool:
@@ -82,21 +82,21 @@ class AuthSettings(Protocol):
 
     @property
     def view_login(self) -> bool:
-        """Whether viewing takes a token."""
+        """Whether viewers need a token."""
         ...
 
     @property
     def all_write(self) -> bool:
-        """Whether whoever may view may ask."""
+        """Whether everybody who may view may also make requests."""
         ...
 
 
 def document(groups: Iterable[Group], auth_settings: AuthSettings, version: str) -> Json:
-    """Describe the calls of a server.
+    """Return the OpenAPI document of a server.
 
     Args:
-        groups: those that it answers.
-        auth_settings: how its callers are known.
+        groups: the routes that it serves.
+        auth_settings: how its callers authenticate.
     """
     groups = tuple(groups)
     routes = [route for group in groups for route in group.routes]
@@ -106,23 +106,23 @@ def document(groups: Iterable[Group], auth_settings: AuthSettings, version: str)
         for route in group.routes:
             paths.setdefault(route.template, {})[route.method.lower()] = _operation(group, route, auth_settings, schemas)
     refusals = {f"Refused{status}": _refusal(status, page=False) for status in ERRORS}
-    told: Json = {
+    described: Json = {
         "openapi": "3.1.0",
         "info": {"title": "zoomdream", "version": version, "description": ABOUT},
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys(group.name for group in groups)],
         "paths": paths,
-        "x-files": {"/static/": "The pages' own scripts, styles and pictures."},
+        "x-files": {"/static/": "Scripts, styles and images of the pages."},
         "components": {"schemas": components, "responses": refusals, "securitySchemes": _schemes(auth_settings)},
     }
-    described: Json = _plain(told)
-    return described
+    plain: Json = _plain(described)
+    return plain
 
 
 def refusals_of(route: Route) -> tuple[int, ...]:
-    """The statuses with which a call may be refused: those that any call like it may meet, and its own.
+    """The statuses of errors that a call may return: those of any similar call, and its own.
 
-    405 is not among them: it answers methods that an address does not have.
+    405 is left out: it is for methods that an address does not support.
     """
     found = {400, 413, 429, 503, *route.refuses}
     if route.template not in OPEN:
@@ -137,7 +137,7 @@ def refusals_of(route: Route) -> tuple[int, ...]:
 
 
 def _operation(group: Group, route: Route, auth_settings: AuthSettings, schemas: dict[str, Json]) -> Json:
-    told: Json = {
+    operation: Json = {
         "tags": [group.name],
         "summary": route.summary,
         "operationId": re.sub(r"\W+", "_", f"{route.method.lower()}{route.template}").strip("_"),
@@ -146,7 +146,7 @@ def _operation(group: Group, route: Route, auth_settings: AuthSettings, schemas:
         "responses": _responses(route, auth_settings, schemas),
     }
     if route.details:
-        told["description"] = route.details
+        operation["description"] = route.details
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^(?:{pattern})$"}}
         for name, pattern in route.parameters.items()
@@ -155,35 +155,35 @@ def _operation(group: Group, route: Route, auth_settings: AuthSettings, schemas:
         {"name": query.name, "in": "query", "schema": dict(query.schema), "description": query.about} for query in route.query
     ]
     if parameters:
-        told["parameters"] = parameters
+        operation["parameters"] = parameters
     if route.body is not None:
         content = {"application/json": {"schema": schemas[_key(route.body)]}}
-        told["requestBody"] = {"required": route.body is not EmptyBody, "content": content}
+        operation["requestBody"] = {"required": route.body is not EmptyBody, "content": content}
     if route.endless:
-        told["x-endless"] = route.endless
+        operation["x-endless"] = route.endless
     if route.template == EVENTS:
-        told["x-event"] = {"name": "status", "data": schemas[_key(Status)]}
-    return told
+        operation["x-event"] = {"name": "status", "data": schemas[_key(Status)]}
+    return operation
 
 
 def _responses(route: Route, auth_settings: AuthSettings, schemas: dict[str, Json]) -> Json:
-    told: Json = {}
+    responses: Json = {}
     page = route.method == "GET" and not route.template.startswith("/api/")
     for status in refusals_of(route):
-        told[str(status)] = _refusal(status, page=True) if page else {"$ref": f"#/components/responses/Refused{status}"}
+        responses[str(status)] = _refusal(status, page=True) if page else {"$ref": f"#/components/responses/Refused{status}"}
     for status, answer in route.answers.items():
         response: Json = {"description": STATUSES[status]}
         if content := _content(answer, schemas):
             response["content"] = content
-        if status in ERRORS:  # as said by the call itself, or by what stands before all calls
+        if status in ERRORS:  # from the handler itself, or from a middleware
             response = _refusal(status, page=page)
             schema = {"anyOf": [schemas[_key(answer)], schemas[_key(Error)]]}
             response["content"]["application/json"] = {"schema": schema}
-        told[str(status)] = response
+        responses[str(status)] = response
     if auth_settings.view_login and (route.template in PAGES or route.template.startswith(DREAMS)):
         location = {"Location": {"required": True, "schema": {"type": "string"}}}
-        told["303"] = {"description": STATUSES[303], "headers": location}
-    return dict(sorted(told.items()))
+        responses["303"] = {"description": STATUSES[303], "headers": location}
+    return dict(sorted(responses.items()))
 
 
 def _content(answer: ResponseSchema, schemas: dict[str, Json]) -> Json:
@@ -198,26 +198,31 @@ def _refusal(status: int, *, page: bool) -> Json:
     content: Json = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     if page:
         content["text/html"] = {"schema": {"type": "string"}}
-    told: Json = {"description": ERRORS[status], "content": content}
-    return told | ({"headers": HEADERS[status]} if status in HEADERS else {})
+    refusal: Json = {"description": ERRORS[status], "content": content}
+    return refusal | ({"headers": HEADERS[status]} if status in HEADERS else {})
 
 
 def _schemes(auth_settings: AuthSettings) -> Json:
-    told: Json = {}
+    schemes: Json = {}
     if auth_settings.login:
         about = "The token of moderators and of the chat bot: `web.token`."
-        told["token"] = {"type": "http", "scheme": "bearer", "description": about}
-        told["cookie"] = {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `/api/login` gives."}
+        schemes["token"] = {"type": "http", "scheme": "bearer", "description": about}
+        schemes["cookie"] = {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": COOKIE,
+            "description": "The cookie that `/api/login` sets.",
+        }
     if auth_settings.view_login:
         about = "The viewers' token: `web.view_token`."
-        told["view_token"] = {"type": "apiKey", "in": "query", "name": "token", "description": about}
-        about = "What a page gives whose address comes with the viewers' token."
-        told["view_cookie"] = {"type": "apiKey", "in": "cookie", "name": VIEW_COOKIE, "description": about}
-    return told
+        schemes["view_token"] = {"type": "apiKey", "in": "query", "name": "token", "description": about}
+        about = "The cookie that a page sets when it is opened with the viewers' token."
+        schemes["view_cookie"] = {"type": "apiKey", "in": "cookie", "name": VIEW_COOKIE, "description": about}
+    return schemes
 
 
 def _security(scope: Scope, auth_settings: AuthSettings) -> list[Json]:
-    """Any one of these will do; none: nothing is asked for, be it that only this machine can call."""
+    """The schemes, any of which is enough; empty if no token is needed, also where only this machine can connect."""
     control: list[Json] = [{"token": []}, {"cookie": []}] if auth_settings.login else []
     if scope is Scope.ANY:
         return []
@@ -227,15 +232,15 @@ def _security(scope: Scope, auth_settings: AuthSettings) -> list[Json]:
 
 
 class _Schema(GenerateJsonSchema):
-    """pydantic's, without a title for each field that only spells its name."""
+    """pydantic's generator without titles of fields, which would only repeat their names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never."""
+        """Always False."""
         return False
 
 
 def _schemas(routes: Iterable[Route]) -> tuple[dict[str, Json], Json]:
-    """Each body's and answer's schema, by key, as a reference; and what they refer to, by name."""
+    """The schemas of bodies and responses, by key, as references; and the components they refer to, by name."""
     routes = tuple(routes)
     answered = {answer for route in routes for answer in route.answers.values() if not isinstance(answer, tuple | None)}
     taken = {route.body for route in routes if route.body is not None}
@@ -249,14 +254,14 @@ def _schemas(routes: Iterable[Route]) -> tuple[dict[str, Json], Json]:
 
 
 def _key(shape: Any) -> str:
-    """A name for a body's or an answer's shape that no other has."""
+    """A unique name for the type of a body or a response."""
     return f"{getattr(shape, '__module__', '')}.{getattr(shape, '__name__', shape)}"
 
 
-def _plain(told: Any) -> Any:
-    """The same with code in texts as Markdown has it, not as docstrings do."""
-    if isinstance(told, dict):
-        return {key: _plain(value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [_plain(value) for value in told]
-    return told.replace("``", "`") if isinstance(told, str) else told
+def _plain(value: Any) -> Any:
+    """A copy with code in texts marked as in Markdown instead of as in docstrings."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.replace("``", "`") if isinstance(value, str) else value

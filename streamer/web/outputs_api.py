@@ -1,6 +1,6 @@
-"""The part of the JSON API about outputs: how each does, for everybody; adding, removing and switching, for moderators.
+"""The JSON API of outputs: their state, for viewers; adding, removing and switching them, for moderators.
 
-A key that comes in with a block goes to the output only: no answer holds it.
+A stream key in a body goes to the output only: no answer contains it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class OutputsApi:
         self._in_thread = in_thread
 
     async def list(self, request: web.Request) -> web.Response:
-        """Tell how each output does."""
-        told = await self._in_thread(self._outputs.status)
+        """List the outputs with their state."""
+        outputs = await self._in_thread(self._outputs.status)
         return web.json_response(
-            response_schemas_moderation.Outputs(outputs=[serializers.output(item) for item in told]), dumps=serializers.dumps
+            response_schemas_moderation.Outputs(outputs=[serializers.output(item) for item in outputs]), dumps=serializers.dumps
         )
 
     async def add(self, request: web.Request) -> web.Response:
-        """Add an output until the stream ends."""
+        """Add an output; it lasts until the program ends."""
         body = await read_body(request, OutputBody)
         name = await self._in_thread(partial(self._outputs.add_block, body.root))
         return web.json_response(response_schemas_moderation.OutputAdded(name=name), status=201, dumps=serializers.dumps)
@@ -44,7 +44,7 @@ class OutputsApi:
         )
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Stop an output and forget it until the stream starts anew."""
+        """Stop and remove an output; those of the config come back at the next start."""
         name = request.match_info["name"]
         await self._in_thread(partial(self._outputs.remove, name))
         return web.json_response(response_schemas_moderation.RemovedNamed(removed=name), dumps=serializers.dumps)

@@ -1,4 +1,4 @@
-"""The JSON API of polls: viewers vote, moderators begin and end them, the bot brings the votes of the chat."""
+"""The JSON API of polls: moderators open and end them, viewers vote, the bot passes on votes from chat."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class PollsApi:
         )
 
     async def poll(self, request: web.Request) -> web.Response:
-        """Tell how the poll stands that is open, or ended a few seconds ago; null for none."""
+        """Return the poll that is open or ended a few seconds ago; null if there is none."""
         poll = (await self._in_thread(self._request_service.programme)).poll
-        told = response_schemas.PollNow(poll=None if poll is None else serializers.poll(poll, self._links))
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas.PollNow(poll=None if poll is None else serializers.poll(poll, self._links))
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def begin(self, request: web.Request) -> web.Response:
-        """Open a poll; for moderators."""
+        """Open a poll."""
         body = await read_body(request, PollBody)
         poll = await self._in_thread(partial(self._request_service.begin_poll, body.user, body.text, body.seconds, body.role))
         return web.json_response(
@@ -44,7 +44,7 @@ class PollsApi:
         )
 
     async def vote(self, request: web.Request) -> web.Response:
-        """Count a vote from the page; an address votes under some names only."""
+        """Vote in the poll; one address may vote under a few names only."""
         body = await read_body(request, VoteBody)
         if not self._auth.moderates(request):
             on = (await self._in_thread(self._request_service.programme)).poll
@@ -52,19 +52,19 @@ class PollsApi:
                 self._voters.admit(request.remote or "", on.id, body.user.casefold())
         vote = partial(self._request_service.vote, [PollVote(body.user, body.choice)], "web", body.poll)
         poll, counted = await self._in_thread(vote)
-        told = response_schemas.Voted(poll=serializers.poll(poll, self._links), counted=counted == 1)
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas.Voted(poll=serializers.poll(poll, self._links), counted=counted == 1)
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def votes(self, request: web.Request) -> web.Response:
-        """Count votes of many viewers; for programs that know who speaks."""
+        """Count the votes of many viewers; for programs that know the viewers, such as a chat bot."""
         body = await read_body(request, VotesBody)
         votes = [PollVote(user, choice) for user, choice in body.votes]
         poll, counted = await self._in_thread(partial(self._request_service.vote, votes, body.source, body.poll))
-        told = response_schemas.VotesCounted(poll=serializers.poll(poll, self._links), counted=counted)
-        return web.json_response(told, dumps=serializers.dumps)
+        answer = response_schemas.VotesCounted(poll=serializers.poll(poll, self._links), counted=counted)
+        return web.json_response(answer, dumps=serializers.dumps)
 
     async def counts(self, request: web.Request) -> web.Response:
-        """Take the sums of votes that are cast elsewhere; for programs."""
+        """Set the totals of votes that are cast elsewhere, such as in Twitch's own poll."""
         body = await read_body(request, CountsBody)
         poll = await self._in_thread(partial(self._request_service.count_votes, body.source, body.counts, body.poll))
         return web.json_response(
@@ -72,7 +72,7 @@ class PollsApi:
         )
 
     async def end(self, request: web.Request) -> web.Response:
-        """End the poll now, or cancel it; for moderators."""
+        """End the poll now, or cancel it."""
         body = await read_body(request, EndPollBody)
         poll = await self._in_thread(partial(self._request_service.end_poll, cancel=body.cancel))
         return web.json_response(

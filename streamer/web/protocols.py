@@ -1,6 +1,6 @@
-"""What the web is handed: the least that it needs of the other rooms, which satisfy it without knowing it.
+"""Protocols for what the web server gets from other packages, which implement them without importing this one.
 
-All of these are called from worker threads, several at a time, and may block for a moment.
+The methods are called from worker threads, several at a time, and may block for a moment.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from streamer.messages.viewer_polls import Poll, PollVote, SkipVote
 
 
 class PollService(Protocol):
-    """Keeps polls; the one that is on is in the programme."""
+    """Runs polls; the current one is part of the programme."""
 
     def begin_poll(self, user: str, text: str, seconds: float | None = None, role: Role = Role.MODERATOR) -> Poll:
         """Open a poll between things such as ``fox / pizza / castle``; raises Refused."""
         ...
 
     def vote(self, votes: Sequence[PollVote], source: str = "web", poll_id: str | None = None) -> tuple[Poll, int]:
-        """Count votes, of each viewer the last one; returns the poll, and how many of them count; raises Refused."""
+        """Count votes, the last one of each viewer; returns the poll, and how many of the votes count; raises Refused."""
         ...
 
     def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> Poll:
-        """Take the sums of votes that are cast elsewhere; raises Refused."""
+        """Set the totals of votes that are cast elsewhere; raises Refused."""
         ...
 
     def end_poll(self, *, cancel: bool = False) -> Poll:
-        """End the poll now, with whoever leads, or for nothing; raises Refused."""
+        """End the poll now, with its leader as the winner, or cancel it; raises Refused."""
         ...
 
 
 class RequestService(PollService, Protocol):
-    """Takes requests and keeps the programme."""
+    """Takes requests and runs the programme."""
 
     def submit(
         self,
@@ -62,39 +62,39 @@ class RequestService(PollService, Protocol):
         ...
 
     def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
-        """What somebody's words would be understood as; raises Refused."""
+        """Return how a text would be understood; raises Refused."""
         ...
 
     def standing(self, request_id: int) -> Standing:
-        """Where a request stands, whatever became of it; raises Refused."""
+        """Return the state of a request, also after it has been shown or removed; raises Refused."""
         ...
 
     def oops(self, user: str, source: str | None = None) -> Request:
-        """Take back a viewer's latest waiting request; raises Refused."""
+        """Withdraw a viewer's latest waiting request; raises Refused."""
         ...
 
     def changes(self, since: int, source: str) -> tuple[Substitution, ...]:
-        """Requests from one place that are dreamt as something else than was answered, after the change of that number."""
+        """Return changed requests from one source, after change number ``since``."""
         ...
 
     def voteskip(self, user: str, source: str = "web") -> SkipVote:
-        """Count a viewer's vote to end what is on air; raises Refused."""
+        """Count a viewer's vote to skip the scene on air; raises Refused."""
         ...
 
     def remove(self, request_id: int) -> None:
-        """Take a waiting request out of the queue; raises Refused."""
+        """Remove a waiting request; raises Refused."""
         ...
 
     def remove_user(self, user: str) -> int:
-        """Take all waiting requests of a viewer out; returns how many there were."""
+        """Remove all waiting requests of a viewer; returns how many there were."""
         ...
 
     def move(self, request_id: int, position: int) -> int:
-        """Put a waiting request elsewhere in the line, 1 being next; returns where it stands now; raises Refused."""
+        """Move a waiting request to a position, 1 being next; returns its position now; raises Refused."""
         ...
 
     def rules(self) -> Rules:
-        """The rules as they are now."""
+        """Return the rules in force."""
         ...
 
     def change_rules(self, settings: Mapping[str, Setting]) -> Rules:
@@ -102,19 +102,19 @@ class RequestService(PollService, Protocol):
         ...
 
     def reset_rules(self, *, blocks: bool = False) -> Rules:
-        """Go back to the config's settings, and to its blocks if asked to."""
+        """Reset the settings to the config's, and the blocks too if ``blocks``."""
         ...
 
     def block(self, kind: BlockKind, value: str) -> int:
-        """Keep something out; returns how many requests left the line for it; raises Refused."""
+        """Block something; returns how many waiting requests were removed; raises Refused."""
         ...
 
     def unblock(self, kind: BlockKind, value: str) -> None:
-        """Let something in again; raises Refused."""
+        """Unblock something; raises Refused."""
         ...
 
     def skip(self) -> None:
-        """End what is on air; raises Refused."""
+        """End the scene on air; raises Refused."""
         ...
 
     def clear(self) -> int:
@@ -122,16 +122,16 @@ class RequestService(PollService, Protocol):
         ...
 
     def pause(self, paused: bool) -> None:
-        """Hold what is on air, or let the programme go on."""
+        """Hold the scene on air, or release it."""
         ...
 
     def programme(self) -> Programme:
-        """What is on air and what comes next."""
+        """Return what is on air and what comes next."""
         ...
 
 
 class Thumbnail(Protocol):
-    """A small picture of a class."""
+    """The thumbnail of a class."""
 
     @property
     def file(self) -> Path:
@@ -140,16 +140,16 @@ class Thumbnail(Protocol):
 
     @property
     def version(self) -> int:
-        """Another number for another picture of the same class."""
+        """Number of the picture; it changes when the picture does."""
         ...
 
 
 class Catalogue(Protocol):
-    """The vocabulary, and what there is to show of it."""
+    """The vocabulary, with thumbnails."""
 
     @property
     def kinds(self) -> tuple[ClassKind, ...]:
-        """What kinds of things there are, in the order in which they are shown."""
+        """All kinds of classes, in display order."""
         ...
 
     def search(self, query: str, limit: int = 20) -> tuple[ClassEntry, ...]:
@@ -157,24 +157,24 @@ class Catalogue(Protocol):
         ...
 
     def like(self, wnid: str, limit: int = 20) -> tuple[ClassEntry, ...]:
-        """Return what the network at work finds most like a class, best first; raises Refused."""
+        """Return the classes that the network in use finds most similar to one, best first; raises Refused."""
         ...
 
     def thumbnails(self) -> Mapping[str, Thumbnail]:
-        """Return the pictures there are, by wnid."""
+        """Return all thumbnails, by wnid."""
         ...
 
     def thumbnail(self, wnid: str) -> Thumbnail | None:
-        """Return the picture of a class; None if there is none."""
+        """Return the thumbnail of a class; None if there is none."""
         ...
 
 
 class Subscription(Protocol):
-    """One viewer's share of the encoded video, with a buffer of its own that drops when it is not read."""
+    """One viewer's subscription to the encoded video, with its own buffer, which drops when it is not read."""
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended, here or because the encoder has."""
+        """Whether it was closed, here or by the encoder."""
         ...
 
     def read(self, timeout: float) -> bytes | None:
@@ -182,7 +182,7 @@ class Subscription(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up the share; a second call does nothing."""
+        """End the subscription; a second call does nothing."""
         ...
 
 
@@ -195,76 +195,74 @@ class Video(Protocol):
         ...
 
     def subscribe(self, kind: str, *, on_ready: Callable[[], None]) -> Subscription:
-        """Open a share.
+        """Open a subscription.
 
         Args:
-            kind: ``ts`` (MPEG-TS), ``ts+audio``, ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (a picture a
+            kind: ``ts`` (MPEG-TS), ``ts+audio``, ``mp4`` (fragments; the first piece initialises) or ``jpeg`` (one picture per
                 piece).
-            on_ready: called from any thread when there may be something to read, or the share has ended.
+            on_ready: called from any thread when there may be something to read, or the subscription has ended.
         """
         ...
 
     def latest_jpeg(self) -> bytes | None:
-        """Return the picture on air as a JPEG file, or None before the first."""
+        """Return the current frame as a JPEG file; None before the first."""
         ...
 
 
 class Actions(Protocol):
-    """What can be done to the dream itself, and what the stream is told besides requests."""
+    """Actions on the dream itself, and the chat bot's reports."""
 
     def bump(self) -> None:
-        """Shake the dream awake by noise."""
+        """Add noise to the image, to wake a dream that has converged."""
         ...
 
     def twist(self) -> None:
-        """Wake the dream by a slight twist."""
+        """Swirl the image a little, to wake a dream that has converged."""
         ...
 
     def inspect(self) -> Inspection | None:
-        """What a step of the dream is made of, as it was shown last; None before the first. Asking has a newer one made, at a
-        bounded rate.
-        """
+        """Return the latest pictures of a step, None before the first; also requests newer ones, at a bounded rate."""
         ...
 
     def move_camera(self, speed: float | None, rotation: float | None) -> Motion:
-        """Move the camera differently from now on, None for as before; returns how it moves now."""
+        """Change the camera's speed or rotation, None leaves it; returns the motion now."""
         ...
 
     def hear_chat(self, report: ChatReport) -> None:
-        """Take what a chat bot tells of itself."""
+        """Take a chat bot's report."""
         ...
 
 
 class HttpOutput(Protocol):
-    """Live video of an output's own, at an address of its own on this server."""
+    """Live video of an output that this server offers at its own address."""
 
     @property
     def kind(self) -> Literal["ts", "jpeg"]:
-        """What its pieces are, as in ``Video.subscribe``."""
+        """Kind of its pieces; see ``Video.subscribe``."""
         ...
 
     def subscribe(self, on_ready: Callable[[], None]) -> Subscription:
-        """Open a share; ``on_ready`` as in ``Video.subscribe``."""
+        """Open a subscription; for ``on_ready`` see ``Video.subscribe``."""
         ...
 
 
 class Outputs(Protocol):
-    """Where the video goes besides these pages."""
+    """The outputs, which send the video elsewhere."""
 
     def status(self) -> tuple[OutputStatus, ...]:
-        """How each output does, keys left out."""
+        """Return the state of each output, without stream keys."""
         ...
 
     def add_block(self, block: Mapping[str, Any]) -> str:
-        """Add an output while the stream runs, from a block as callers send it; returns its name.
+        """Add an output while the stream runs, from a caller's block; returns its name.
 
         Raises:
-            Refused: ``BAD_OUTPUT`` with every mistake in the block, ``DUPLICATE`` for a name or an address that is taken.
+            Refused: ``BAD_OUTPUT`` with every mistake in the block, ``DUPLICATE`` if the name or address is taken.
         """
         ...
 
     def remove(self, name: str) -> None:
-        """Stop and forget an output; raises Refused."""
+        """Stop and remove an output; raises Refused."""
         ...
 
     def enable(self, name: str, enabled: bool) -> None:
@@ -272,16 +270,16 @@ class Outputs(Protocol):
         ...
 
     def http_output(self, path: str) -> HttpOutput | None:
-        """The live video at that address of this server, ``/obs.ts`` for example; None if there is none, or it is disabled."""
+        """Return the output at a path of this server, such as ``/obs.ts``; None if there is none or it is disabled."""
         ...
 
 
 DreamFile = Literal["picture", "small", "clip"]
-"""A file of a dream: its picture, large or for the strip, or its clip."""
+"""A file of a dream: its picture, a small one for the page's strip, or its clip."""
 
 
 class Album(Protocol):
-    """What was dreamt."""
+    """Past dreams."""
 
     @property
     def gifs(self) -> bool:
@@ -290,31 +288,31 @@ class Album(Protocol):
 
     @property
     def asks_again(self) -> bool:
-        """Whether the page of a dream offers to ask for the same again."""
+        """Whether the page of a dream has a button to request it again."""
         ...
 
     def dreams(self, limit: int, before: str = "") -> tuple[AlbumEntry, ...]:
-        """What may be shown, newest first, at most so many; with the id of one, only older ones."""
+        """Return at most ``limit`` public dreams, newest first; with the id of one, only older ones."""
         ...
 
     def dream(self, dream_id: str) -> AlbumEntry:
-        """One of them; raises Refused."""
+        """Return a dream; raises Refused."""
         ...
 
     def file(self, dream_id: str, kind: DreamFile) -> Path:
-        """A file of it; raises Refused."""
+        """Return the path of a file of a dream; raises Refused."""
         ...
 
     def gif(self, dream_id: str) -> Path | None:
-        """Its clip as a GIF; None while that is being made, which begins with the first call; raises Refused."""
+        """Return the path of the clip as a GIF; the first call starts making it, None until it is done; raises Refused."""
         ...
 
     def remove(self, dream_id: str) -> None:
-        """Remove it for good; raises Refused."""
+        """Delete a dream; raises Refused."""
         ...
 
     def clip(self, user: str) -> AlbumEntry:
-        """Keep the last seconds of what is on air, as somebody asks; raises Refused."""
+        """Save the last seconds of the video as a clip for a viewer; raises Refused."""
         ...
 
 
@@ -323,44 +321,44 @@ class Settings(Protocol):
 
     @property
     def status(self) -> SettingsStatus:
-        """How it stands to what runs."""
+        """The file compared with the settings in use."""
         ...
 
     def reload(self) -> Reloaded:
-        """Read it and heed it; raises ``ConfigError`` with all its mistakes, ``ConfigGone`` when it is not there."""
+        """Read and apply the file; raises ``ConfigError`` with all its mistakes, ``ConfigGone`` if it is missing."""
         ...
 
 
 class Controls(Protocol):
-    """What changes the dream's settings while it is on air."""
+    """Live controls: change the dream's settings on air."""
 
     def status(self) -> ControlsStatus:
-        """How they stand."""
+        """Return the settings that can be changed, with their values, and all presets."""
         ...
 
     def change(self, values: Mapping[str, Any], fade_s: float = 0.0) -> tuple[str, ...]:
-        """Change settings, dotted, all or none; returns those that differ from before; raises ``ConfigError``."""
+        """Change settings by dotted name, all or none; returns those whose value changed; raises ``ConfigError``."""
         ...
 
     def reset(self, keys: Collection[str] | None = None) -> tuple[str, ...]:
-        """Take back what was changed, None for all of it; returns what differs from before; raises ``ConfigError``."""
+        """Reset settings, all for None, to the config's; returns those whose value changed; raises ``ConfigError``."""
         ...
 
     def go_over(self, name: str, fade_s: float | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Go over to a preset; returns what differs from before, and what of it only a start can change.
+        """Apply a preset; returns the settings whose value changed, and those that need a restart.
 
         Raises:
             PresetError: there is none of that name, or it cannot be used.
-            ConfigError: it cannot be gone over to now.
+            ConfigError: it cannot be applied now.
         """
         ...
 
     def save(self, name: str, *, replace: bool = False) -> str:
-        """Keep how it looks now as a preset; returns its file; raises ``PresetError``."""
+        """Save the current look as a preset; returns the path of its file; raises ``PresetError``."""
         ...
 
     def compare(self, side: Side | None = None) -> Side:
-        """Go to one side of A/B, None for the other one; returns the side; raises ``ConfigError``."""
+        """Switch to a side of A/B, None for the other one; returns the side; raises ``ConfigError``."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Places that visitors hold for a while, some in all and some for an address: as streams, in the line, in a poll."""
+"""Quotas in total and per client: for streams, for waiting requests, and for voters in a poll."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from streamer.web.token_buckets import REMEMBERED, allowance_factor, client_key
 
 
 class StreamQuota:
-    """Places for streams of a kind. Belongs to one thread.
+    """Limits the open streams of one kind. Belongs to one thread.
 
     Args:
-        what: the streams are, in the plural.
+        what: name of the streams in messages, in the plural.
         most: how many there may be.
-        share: how many of them a client may have.
+        share: returns how many of them a client may have.
     """
 
     def __init__(self, what: str, most: int, share: Callable[[str], int], refused: RefusalCounter) -> None:
@@ -29,7 +29,7 @@ class StreamQuota:
 
     @contextmanager
     def hold(self, request: web.Request) -> Iterator[None]:
-        """Hold a place.
+        """Hold a place while a stream is open.
 
         Raises:
             ApiError: 503 if all are taken, 429 if this address has its share.
@@ -51,10 +51,10 @@ class StreamQuota:
 
 
 class WaitingQuota:
-    """Who asked for what waits. Belongs to one thread.
+    """Limits the waiting requests per client. Belongs to one thread.
 
     Args:
-        each: how many requests of one address may wait.
+        each: how many requests of one client may wait.
     """
 
     def __init__(self, each: int, refused: RefusalCounter) -> None:
@@ -62,10 +62,10 @@ class WaitingQuota:
         self._asked: OrderedDict[str, list[int]] = OrderedDict()
 
     def require_room(self, address: str, waiting: Collection[int]) -> None:
-        """See whether one more request of an address may wait.
+        """Check whether one more request from an address may wait.
 
         Args:
-            waiting: all that do, by id.
+            waiting: ids of all waiting requests.
 
         Raises:
             ApiError: 429 if not.
@@ -76,10 +76,10 @@ class WaitingQuota:
             self._asked[key] = mine
         if len(mine) >= self._each * allowance_factor(key):
             self._refused("requests", key)
-            raise ApiError(429, Reason.LIMIT.value, f"{len(mine)} requests from your address are in line already", retry_s=30.0)
+            raise ApiError(429, Reason.LIMIT.value, f"{len(mine)} requests from your address are waiting already", retry_s=30.0)
 
     def add(self, address: str, number: int) -> None:
-        """A request of that address waits."""
+        """Count a request from an address."""
         self._asked.setdefault(client_key(address), []).append(number)
         self._asked.move_to_end(client_key(address))
         if len(self._asked) > REMEMBERED:
@@ -87,10 +87,10 @@ class WaitingQuota:
 
 
 class VoterQuota:
-    """Under which names each address votes in a poll. Belongs to one thread.
+    """Limits the names under which a client votes in a poll. Belongs to one thread.
 
     Args:
-        each: how many names an address may use.
+        each: how many names a client may use.
     """
 
     def __init__(self, each: int, refused: RefusalCounter) -> None:
@@ -102,7 +102,7 @@ class VoterQuota:
         """Let an address vote under a name.
 
         Args:
-            poll: by id; a new one begins with no names.
+            poll: id of the poll; a new one starts without names.
 
         Raises:
             ApiError: 429 for one name too many.

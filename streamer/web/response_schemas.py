@@ -1,7 +1,7 @@
-"""What the JSON API answers: ``serializers`` builds these, the table of routes names them, the API's document is made of them.
+"""Types of the JSON API's responses: built by ``serializers``, named in the table of routes, described in the OpenAPI document.
 
-Optional keys are marked; all others are required. More are in ``response_schemas_classes``, ``response_schemas_moderation`` and
-``response_schemas_status``.
+Optional keys are marked; all others are required. More types are in ``response_schemas_classes``,
+``response_schemas_moderation`` and ``response_schemas_status``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streamer.messages.requests import RequestState
 from streamer.messages.viewer_polls import PollState
 
 exact_schema = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
-"""Marks an answer: it has no other keys, and what is written under a key is what the API's document says of it."""
+"""Marks a response type: it has no other keys, and the docstring of a key is its description in the OpenAPI document."""
 
 
 @exact_schema
@@ -23,220 +23,233 @@ class ErrorDetail(TypedDict):
     """Why a call was refused."""
 
     code: str
-    """For programs, for example `unknown_word`."""
+    """Machine-readable code, for example `unknown_word`."""
     message: str
-    """For people, in one line."""
+    """One line for people."""
     suggestions: NotRequired[list[str]]
-    """Subjects that would be understood, nearest first."""
+    """Subjects that the stream understands instead, nearest first."""
     retry_s: NotRequired[float]
     """Seconds after which another try may succeed; also in the header Retry-After."""
     mistakes: NotRequired[list[str]]
-    """All mistakes of the settings."""
+    """All mistakes in the settings."""
     voted: NotRequired[bool]
-    """With `duplicate`: whether the call counts as a vote for the request that waits already."""
+    """With `duplicate`: whether the call counts as a vote for the request that is already waiting."""
     votes: NotRequired[int]
-    """With `duplicate`: all votes for that request."""
+    """With `duplicate`: votes for that request."""
     id: NotRequired[int]
-    """With `duplicate`: that request."""
+    """With `duplicate`: id of that request."""
     title: NotRequired[str]
-    """With `duplicate`: what that request asks for."""
+    """With `duplicate`: title of that request."""
     position: NotRequired[int]
-    """With `duplicate`: its place in line, 1 being next."""
+    """With `duplicate`: its position in the queue; 1 is next."""
     eta_s: NotRequired[float]
     """With `duplicate`: seconds until it is expected on air."""
     said: NotRequired[str]
-    """With `unlearnt`: the subject as it was typed."""
+    """With `unlearnt`: the subject as typed."""
     label: NotRequired[str]
-    """With `unlearnt`: what the subject is called."""
+    """With `unlearnt`: the usual name of the subject."""
     known: NotRequired[int]
-    """With `unlearnt`: how many classes the network at work has learnt."""
+    """With `unlearnt`: how many classes the network in use has learnt."""
     remedy: NotRequired[str]
     """With `unlearnt`: how the operator gets a network that knows it."""
 
 
 @exact_schema
 class Error(TypedDict):
-    """A call was refused."""
+    """The call was refused."""
 
     error: ErrorDetail
 
 
 @exact_schema
 class Target(TypedDict):
-    """One thing to dream."""
+    """One subject of a request or scene."""
 
     kind: str
     """`class`, `layer`, `guide`, or the name of another objective."""
     wnid: str
-    """WordNet id of the class; empty for the other kinds."""
+    """WordNet id of the class; empty for other kinds."""
     label: str
+    """Its name, as it is shown."""
     link: str
-    """A page about it; empty where there is none."""
+    """Address of a page about it; empty if there is none."""
 
 
 @exact_schema
 class Receipt(TypedDict):
-    """A request was taken."""
+    """The request is in the queue."""
 
     id: int
+    """Id of the request."""
     position: int
-    """Place in line; 1 is next."""
+    """Position in the queue; 1 is next."""
     eta_s: float
     """Seconds until it is expected on air."""
     title: str
     """What was understood, for example `volcano + bubble`."""
     targets: list[Target]
+    """The subjects."""
     note: str
-    """What was guessed; empty when nothing was."""
+    """What was guessed or left out; empty for nothing."""
 
 
 @exact_schema
 class Standing(TypedDict):
-    """Where a request stands."""
+    """The state of a request."""
 
     id: int
     state: RequestState
     user: str
+    """Who made it."""
     title: str
     position: NotRequired[int]
-    """Place in line, while it waits."""
+    """Position in the queue, while it waits; 1 is next."""
     eta_s: NotRequired[float | None]
     """Seconds until it is expected on air, while it waits."""
 
 
 @exact_schema
 class Match(TypedDict):
-    """What some words are understood as."""
+    """How a text is understood."""
 
     title: str
+    """The subjects, for example `volcano + bubble`."""
     targets: list[Target]
     note: str
-    """What was guessed; empty when nothing was."""
+    """What was guessed or left out; empty for nothing."""
     exact: bool
-    """Whether the words were names and nothing else."""
+    """Whether the text is names of subjects and nothing else."""
 
 
 @exact_schema
 class TakenBack(TypedDict):
-    """A request left the line at its viewer's wish."""
+    """The viewer's request is withdrawn."""
 
     removed: int
-    """The request's id."""
+    """Id of the request."""
     title: str
 
 
 @exact_schema
 class SkipVote(TypedDict):
-    """The votes to end what is on air."""
+    """The votes to skip the scene on air."""
 
     votes: int
+    """Votes so far."""
     needed: int
+    """Votes that are needed."""
     skipped: bool
+    """Whether this vote has ended the scene."""
 
 
 @exact_schema
 class Change(TypedDict):
-    """A request that is dreamt as something else than was answered."""
+    """A request that shows something else than the viewer was told."""
 
     number: int
-    """Rises with each change."""
+    """Number of the change; it rises with each."""
     id: int
-    """The request."""
+    """Id of the request."""
     user: str
     asked: str
-    """The title that was answered."""
+    """The title that the viewer was told."""
     title: str
-    """What is dreamt instead; empty where it was left out."""
+    """The title now; empty if the request was left out."""
 
 
 @exact_schema
 class ChatHeard(TypedDict):
-    """A chat bot's report was heard."""
+    """The report has arrived."""
 
     ok: bool
     changes: list[Change]
+    """Changed requests from the bot's source, after the change `told`."""
 
 
 @exact_schema
 class Session(TypedDict):
-    """What a visitor may do."""
+    """What the caller may do."""
 
     moderator: bool
+    """Whether the caller is a moderator."""
     writer: bool
-    """Whether the visitor may ask for a dream."""
+    """Whether the caller may make requests."""
     login: bool
-    """Whether there is a token to log in with."""
+    """Whether a token is configured to log in with."""
 
 
 @exact_schema
 class LoggedIn(TypedDict):
-    """Whether the browser is a moderator's from now on."""
+    """Whether the browser is logged in as a moderator now."""
 
     moderator: bool
 
 
 @exact_schema
 class PollChoice(TypedDict):
-    """One of the things that a poll is between."""
+    """One choice of a poll."""
 
     number: int
-    """What is typed for it, from 1."""
+    """Its number, from 1."""
     title: str
     names: list[str]
-    """What may be typed in place of the number."""
+    """What viewers may type instead of the number."""
     votes: int
     targets: list[Target]
     picture: str
-    """Address of a small picture on this server, if there is one yet; empty where there never is."""
+    """Path of a thumbnail, which may not exist yet; empty if there is never one."""
 
 
 @exact_schema
 class Poll(TypedDict):
-    """A poll as it stands."""
+    """A poll."""
 
     id: str
     state: PollState
     left_s: float
-    """Seconds until it ends by itself; 0 once it has ended."""
+    """Seconds until it ends; 0 once it has ended."""
     length_s: float
+    """How long it is open, in seconds."""
     user: str
-    """Who began it; empty: it began by itself."""
+    """Who opened it; empty if the stream did."""
     votes: int
+    """Votes of all choices together."""
     winner: int | None
-    """Number of the choice that won."""
+    """Number of the choice that won; null for none."""
     tied: bool
     """Whether others had as many votes as the winner."""
     outside: str
-    """Where votes are counted of which only the sums are told, for example `twitch`; empty for nowhere."""
+    """Source whose votes come as totals only, for example `twitch`; empty for none."""
     choices: list[PollChoice]
 
 
 @exact_schema
 class PollNow(TypedDict):
-    """The poll that is open, or ended a few seconds ago."""
+    """The poll that is open or ended a few seconds ago, if any."""
 
     poll: Poll | None
 
 
 @exact_schema
 class PollChanged(TypedDict):
-    """The poll, after the call."""
+    """The poll after the call."""
 
     poll: Poll
 
 
 @exact_schema
 class Voted(TypedDict):
-    """A viewer voted."""
+    """The poll after a vote."""
 
     poll: Poll
     counted: bool
+    """Whether the vote counts."""
 
 
 @exact_schema
 class VotesCounted(TypedDict):
-    """Votes of many viewers were counted."""
+    """The poll after votes of many viewers."""
 
     poll: Poll
     counted: int
-    """How many of them count."""
+    """How many of the votes count."""

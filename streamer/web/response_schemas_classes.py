@@ -1,4 +1,4 @@
-"""What the JSON API answers about what can be dreamt and what dreams: classes, networks, layers. As in ``response_schemas``."""
+"""Types of responses about classes, networks and layers; see ``response_schemas``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from streamer.web.response_schemas import exact_schema
 
 @exact_schema
 class Network(TypedDict):
-    """Which network dreams, and what it knows."""
+    """The network in use, and what it knows."""
 
     name: str
-    """Empty while it loads."""
+    """Name of the network; empty while it loads."""
     classes: int
     """How many classes it has learnt; 0 while it loads."""
     total: int
-    """How many classes there are."""
+    """How many classes the vocabulary has."""
     examples: list[str]
-    """Subjects that can be asked for now and show well."""
+    """Subjects that can be requested now and look good."""
     remedy: str
-    """How the operator gets a network that knows all classes; empty where this one does."""
+    """How the operator gets a network that knows all classes; empty if this one does."""
     more: list[str]
     """Some classes that only such a network knows."""
 
@@ -35,35 +35,37 @@ class ClassEntry(TypedDict):
     label: str
     """Its shortest usual name."""
     names: list[str]
+    """All its names."""
     link: str
-    """A page about it."""
+    """Address of a page about it."""
     available: bool
-    """Whether it can be asked for now."""
+    """Whether it can be requested now."""
     unlearnt: bool
     """Whether only another network knows it."""
     family_safe: bool
+    """Whether it is allowed with `queue.family_safe`."""
     kind: str
     """Name of its kind, as in `kinds`."""
     thumbnail: str
-    """Address of its picture on this server; empty where there is none."""
+    """Path of its thumbnail; empty if there is none."""
 
 
 @exact_schema
 class ClassKind(TypedDict):
-    """What kind of thing some classes are."""
+    """A kind of classes, such as dogs."""
 
     name: str
     title: str
-    """What viewers read."""
+    """Its name for viewers."""
 
 
 @exact_schema
 class Classes(TypedDict):
-    """Classes that were found."""
+    """The classes found."""
 
     classes: list[ClassEntry]
     kinds: list[ClassKind]
-    """All kinds there are, in the order in which they are shown."""
+    """All kinds, in display order."""
 
 
 @exact_schema
@@ -73,7 +75,7 @@ class Layer(TypedDict):
     name: str
     channels: int
     stride: int
-    """Pixels of the picture from one place of its map to the next."""
+    """Pixels of the image between neighbouring positions of its feature map."""
 
 
 @exact_schema
@@ -82,27 +84,29 @@ class Layers(TypedDict):
 
     network: str
     layers: list[Layer]
-    """From the picture to the classes; empty while it loads."""
+    """From input to output; empty while the network loads."""
 
 
 @exact_schema
 class StepPicture(TypedDict):
-    """One of the pictures of which a step of the dream is made."""
+    """One picture of a step."""
 
     name: str
+    """`dream`, `gradient`, `natural`, `prior`, `step`, or `layer` and the name of a layer."""
     jpeg: str
     """A JPEG file in base64."""
 
 
 @exact_schema
 class Step(TypedDict):
-    """What a step of the dream is made of."""
+    """Pictures of what one step computes."""
 
     number: int
-    """Rises with each set of pictures; 0 before the first."""
+    """Number of this set of pictures; 0 before the first."""
     shown: bool
-    """Whether the dream can show its steps now."""
+    """Whether the algorithm in use can show its steps."""
     pictures: list[StepPicture]
-    """Empty where the caller knows them already."""
+    """Empty if the caller has them already."""
     title: NotRequired[str]
+    """The scene that the step belongs to."""
     network: NotRequired[str]

@@ -1,4 +1,4 @@
-"""What the JSON API answers to moderators: the line, rules, outputs, settings, controls, dreams. As in ``response_schemas``."""
+"""Types of responses about the queue, rules, outputs, settings, controls and dreams; see ``response_schemas``."""
 
 from __future__ import annotations
 
@@ -12,49 +12,52 @@ from streamer.web.response_schemas import Target, exact_schema
 
 @exact_schema
 class Removed(TypedDict):
-    """What was removed: a request's id, or how many requests."""
+    """Requests were removed."""
 
     removed: int
+    """Id of the request, or the number of requests if the call can remove several."""
 
 
 @exact_schema
 class RemovedNamed(TypedDict):
-    """What was removed, by its name or id."""
+    """Something was removed."""
 
     removed: str
+    """Its name or id."""
 
 
 @exact_schema
 class Moved(TypedDict):
-    """Where a request stands in line now; 1 is next."""
+    """The request was moved."""
 
     position: int
+    """Its position now; 1 is next."""
 
 
 @exact_schema
 class Skipped(TypedDict):
-    """What was on air has ended."""
+    """The scene was skipped."""
 
     skipped: bool
 
 
 @exact_schema
 class Bumped(TypedDict):
-    """The dream was shaken awake."""
+    """Noise is added to the image."""
 
     bumped: bool
 
 
 @exact_schema
 class Twisted(TypedDict):
-    """The dream was twisted awake."""
+    """The image is swirled."""
 
     twisted: bool
 
 
 @exact_schema
 class Paused(TypedDict):
-    """Whether what is on air is held."""
+    """Whether the scene on air is held."""
 
     paused: bool
 
@@ -71,7 +74,7 @@ class Motion(TypedDict):
 
 @exact_schema
 class BlockedClass(TypedDict):
-    """A class that is kept out."""
+    """A blocked class."""
 
     wnid: str
     label: str
@@ -79,7 +82,7 @@ class BlockedClass(TypedDict):
 
 @exact_schema
 class Blocked(TypedDict):
-    """What is kept out."""
+    """All blocks."""
 
     words: list[str]
     users: list[str]
@@ -88,45 +91,46 @@ class Blocked(TypedDict):
 
 @exact_schema
 class BlocksChanged(TypedDict):
-    """What is kept out now."""
+    """All blocks after the change."""
 
     blocked: Blocked
     removed: int
-    """How many requests left the line for it."""
+    """How many waiting requests were removed by the block."""
 
 
 @with_config(ConfigDict(extra="allow", use_attribute_docstrings=True))
 class Rules(TypedDict):
-    """The queue's rules: each setting by its name in the config's `queue`, and these."""
+    """The rules of the queue: the settings of `queue` by name, and these keys."""
 
     changed: list[str]
-    """Settings that moderators changed, and that differ from the config for that."""
+    """Settings that moderators have changed; they override the config."""
     blocked: Blocked | None
-    """What is kept out; null for those who do not moderate."""
+    """All blocks; null unless a moderator calls."""
 
 
 @exact_schema
 class Output(TypedDict):
-    """How an output does."""
+    """The state of an output."""
 
     name: str
     kind: str
     enabled: bool
     public: bool
-    """Whether it brings the picture before viewers elsewhere."""
+    """Whether viewers elsewhere can see it."""
     state: str
     """`connecting`, `waiting`, `live`, `retrying`, `failed`, `stopped` or `disabled`."""
     reason: str
-    """Why it is not live; empty when it is."""
+    """Why it is not live; empty if it is."""
     target: str
-    """Where it goes, keys left out."""
+    """Where it goes, without stream keys."""
     delivered_bytes: int
     dropped: int
-    """Pictures left out because it was too slow."""
+    """Frames dropped because it was too slow."""
     failures: int
     since_s: float
-    """Seconds it has been in this state."""
+    """Seconds in this state."""
     retry_in_s: float | None
+    """Seconds until it is tried again; null if that is not planned."""
 
 
 @exact_schema
@@ -138,14 +142,14 @@ class Outputs(TypedDict):
 
 @exact_schema
 class OutputAdded(TypedDict):
-    """An output was added."""
+    """The output was added."""
 
     name: str
 
 
 @exact_schema
 class OutputEnabled(TypedDict):
-    """An output was started or stopped."""
+    """The output was started or stopped."""
 
     name: str
     enabled: bool
@@ -153,33 +157,36 @@ class OutputEnabled(TypedDict):
 
 @exact_schema
 class SettingsStanding(TypedDict):
-    """How the config file stands to what runs."""
+    """The config file, compared with the settings in use."""
 
     file: str
-    """Empty where none was named."""
+    """Its path; empty without a config file."""
     mistakes: list[str]
-    """Why it is not used as it is now; empty when it is."""
+    """Mistakes because of which the file is not used; empty if it is."""
     at_next_start: list[str]
-    """Settings that differ from what runs, and change at the next start."""
+    """Settings that differ from those in use, and change at the next start."""
     reloads: int
+    """How often it was reloaded."""
     revision: int
-    """Rises with each change of all this."""
+    """Rises whenever any of this changes."""
 
 
 @exact_schema
 class SettingsChanged(TypedDict):
-    """Settings that differ from before, dotted."""
+    """Settings were changed."""
 
     changed: list[str]
+    """Dotted names of the settings whose value changed."""
 
 
 @exact_schema
 class Reloaded(TypedDict):
-    """Settings that differ from before, dotted."""
+    """Settings were changed."""
 
     changed: list[str]
+    """Dotted names of the settings whose value changed."""
     at_next_start: list[str]
-    """Those that only a start can change."""
+    """Dotted names of the settings that need a restart."""
 
 
 @exact_schema
@@ -188,96 +195,110 @@ class Preset(TypedDict):
 
     name: str
     about: str
+    """Its description."""
     own: bool
-    """Whether it is the operator's; else it comes with the program."""
+    """Whether the operator saved it; otherwise it comes with the program."""
     switches: bool
-    """Whether it takes another network or algorithm."""
+    """Whether it switches to another network or algorithm."""
     at_next_start: list[str]
+    """Dotted names of its settings that need a restart."""
     mistakes: list[str]
-    """Why it cannot be used; empty where it can."""
+    """Why it cannot be used; empty if it can."""
 
 
 @exact_schema
 class PresetSaved(TypedDict):
-    """A preset was saved."""
+    """The preset was saved."""
 
     name: str
     file: str
+    """Path of its file."""
 
 
 @exact_schema
 class SideNow(TypedDict):
-    """The side of A/B that is on."""
+    """The side of A/B in use."""
 
     side: Literal["a", "b"]
 
 
 @exact_schema
 class Osc(TypedDict):
-    """How the listener for OSC does."""
+    """The state of the OSC listener."""
 
     address: str
     heard: int
+    """Messages that took effect."""
     ignored: int
+    """Messages that were ignored."""
     last_mistake: str
+    """Why the last one was ignored; empty if none was."""
 
 
 @exact_schema
 class Controls(TypedDict):
-    """How the live controls stand."""
+    """The live controls."""
 
     settings: dict[str, Any]
-    """What can be changed, dotted, with its values."""
+    """The settings that can be changed, by dotted name, with their values."""
     file: dict[str, Any]
-    """The same without what was changed here."""
+    """Their values without the changes made here."""
     changed: list[str]
+    """Dotted names of the settings that were changed here."""
     preset: str
-    """The latest preset; empty for none."""
+    """The preset applied last; empty for none."""
     preset_changed: bool
+    """Whether settings were changed since then."""
     presets: list[Preset]
     side: Literal["a", "b"]
+    """The side of A/B in use."""
     sides_differ: bool
     fading_s: float
-    """Seconds until numbers have gone over to the latest values."""
+    """Seconds until numbers have reached their new values."""
     switching: str
-    """What is being gone over to; empty while nothing is."""
+    """The network or algorithm being prepared; empty for none."""
     switch_error: str
-    """Why the last switch failed; empty when it did not."""
+    """Why the last switch failed; empty if it did not."""
     networks: list[str]
     algorithms: list[str]
     osc: Osc | None
     folder: str
-    """Where presets are saved."""
+    """The folder in which presets are saved."""
 
 
 @exact_schema
 class Dream(TypedDict):
-    """A dream that is kept."""
+    """A past dream."""
 
     id: str
     title: str
     targets: list[Target]
     user: str
-    """Who asked for it; empty when nobody did."""
+    """Who requested it; empty if nobody did."""
     clipped_by: str
-    """Who had it kept while it was on air; empty: it left the air."""
+    """Who saved it as a clip while it was on air; empty if it was saved at its end."""
     at_s: float
-    """Unix time."""
+    """When it was saved, in Unix time."""
     path: str
-    """Its page on this server."""
+    """Path of its page."""
     url: str | None
-    """Its page for people elsewhere, where that is known."""
+    """Public address of its page; null without `web.public_url`."""
     picture: str
+    """Path of its picture."""
     small: str
+    """Path of a small picture."""
     width: int
     height: int
     clip: str | None
+    """Path of its clip; null without one."""
     clip_s: float | None
+    """Length of the clip in seconds."""
     gif: str | None
+    """Path of the clip as a GIF; null if that is not offered."""
 
 
 @exact_schema
 class Dreams(TypedDict):
-    """Dreams that are kept, newest first."""
+    """Past dreams, newest first."""
 
     dreams: list[Dream]

@@ -1,4 +1,4 @@
-"""What ``/api/status`` and ``/api/events`` tell, and ``/healthz``. As in ``response_schemas``."""
+"""Types of the responses of ``/api/status``, ``/api/events`` and ``/healthz``; see ``response_schemas``."""
 
 from __future__ import annotations
 
@@ -15,49 +15,55 @@ from streamer.web.response_schemas_moderation import Motion, Output
 
 @exact_schema
 class OnAir(TypedDict):
-    """What is being dreamt."""
+    """The scene on air."""
 
     scene: int
-    """Another number for another scene."""
+    """Number of the scene."""
     title: str
     user: str
-    """Who asked for it; empty while nobody did."""
+    """Who requested it; empty if nobody did."""
     request_id: int | None
+    """Id of the request; null if nobody requested it."""
     targets: list[Target]
     instead_of: str
-    """What was asked for, where the network has not learnt it and its nearest relatives are dreamt; else empty."""
+    """What was requested, if the network has not learnt it and its nearest relatives are shown; else empty."""
     since_s: float
+    """Seconds for which it has been shown."""
     left_s: float | None
-    """Seconds it will stay; null while that is open."""
+    """Seconds for which it stays; null if that is open."""
 
 
 @exact_schema
 class Waiting(TypedDict):
-    """A request in line."""
+    """A waiting request."""
 
     id: int
     position: int
     """1 is next."""
     eta_s: float
+    """Seconds until it is expected on air."""
     title: str
+    """What is shown, for example `volcano + bubble`."""
     user: str
+    """Who made it."""
     role: Role
+    """The viewer's role."""
     text: str
-    """As it was asked."""
+    """What the viewer typed."""
     source: str
-    """Where it was asked: `web`, `twitch`, …"""
+    """Where it was made: `web`, `twitch`, …"""
     votes: int
     priority: Priority
     amount: int
-    """Points or bits that were paid."""
+    """Points or bits paid."""
     targets: list[Target]
     instead_of: str
-    """As in what is on air."""
+    """See `on_air`."""
 
 
 @exact_schema
 class Chat(TypedDict):
-    """What a chat bot tells of itself."""
+    """The chat bot's latest report."""
 
     state: ChatState
     detail: str
@@ -65,9 +71,9 @@ class Chat(TypedDict):
     channel: str
     source: str
     age_s: float
-    """Seconds since it told so."""
+    """Seconds since the report."""
     since_s: float
-    """Seconds that it has been in this state."""
+    """Seconds in this state."""
     heard_s: float | None
     """Seconds since the last message in the chat."""
     restarts: int
@@ -75,43 +81,46 @@ class Chat(TypedDict):
 
 @exact_schema
 class Frames(TypedDict):
-    """Frames of the video since the start, by what became of them."""
+    """Frames of the video since the start, by outcome."""
 
     number: int | None
-    """Number of the last one."""
+    """Number of the latest frame."""
     shown: int
     late: int
     repeated: int
     dropped: int
     limited: int
-    """Changed so that they do not flash."""
+    """Changed by the flash limiter."""
     stopped: int
-    """Left out because the whole program did not run."""
+    """Left out because the whole program was stopped."""
     unencoded: int
-    """Left out by an encoder that was behind."""
+    """Left out because the encoder was behind."""
 
 
 @exact_schema
 class VideoStatus(TypedDict):
-    """How the video does."""
+    """The state of the video."""
 
     state: PictureState
     fps: float
-    """Frames per second asked for."""
+    """Frames per second in the settings."""
     fps_measured: float
+    """Frames per second, as measured."""
     frames: Frames
     encoder: str
     given_up: list[str]
-    """What is done without while other programs take the machine."""
+    """Features that are off while other programs use the machine."""
     longest_gap_s: float
+    """Longest time between two frames in the last ten seconds."""
     slate: bool
-    """Whether viewers see the slate in place of the dream."""
+    """Whether viewers see the slate instead of the dream."""
     viewers: int
+    """Open streams of live video."""
 
 
 @exact_schema
 class Size(TypedDict):
-    """Of a picture, in pixels."""
+    """Size of an image in pixels."""
 
     width: int
     height: int
@@ -119,49 +128,50 @@ class Size(TypedDict):
 
 @exact_schema
 class Link(TypedDict):
-    """How the dream stands with the cluster that it is to be computed on."""
+    """The connection to the cluster that should compute the dream."""
 
     node: str
-    """The node that dreams; empty while this machine does."""
+    """The node that renders; empty while this machine does."""
     why: str
-    """Why this machine does."""
+    """Why this machine renders."""
     coding: str
-    """How keyframes cross the network, such as `jpeg 90`."""
+    """Coding of keyframes on the network, for example `jpeg 90`."""
     mbit_per_s: float
     round_trip_ms: float
     keyframe_bytes: int
     lag_s: float
-    """Seconds from a keyframe's moment until it is here."""
+    """Seconds from the time of a keyframe until it has arrived."""
     spare: str
-    """Where another worker waits to take over: `here` or `cluster`; empty while none is prepared."""
+    """Where a standby worker waits: `here` or `cluster`; empty if none is prepared."""
 
 
 @exact_schema
 class Renderer(TypedDict):
-    """How the dreaming goes."""
+    """The state of the renderer."""
 
     network: str
     device: str
     canvas: Size | None
+    """Size of the image that is optimised."""
     steps_per_s: float
     keyframe_s: float | None
     """Seconds from one keyframe to the next."""
     restarts: int
     error: str
-    """What is wrong now; empty when nothing is."""
+    """The current error; empty if there is none."""
     last_error: str
     last_error_ago_s: float | None
     spoilt: int
-    """Pictures that were not shown, because they held what is no number."""
+    """Keyframes discarded because they had values that are not numbers, or beyond black and white."""
     reduced: str
-    """What it does without for want of memory or of a GPU; empty when nothing."""
+    """What was reduced for lack of memory or of a GPU; empty for nothing."""
     link: Link | None
-    """How it stands with the cluster; null where the settings ask for none."""
+    """The connection to the cluster; null if the settings name none."""
 
 
 @exact_schema
 class Sound(TypedDict):
-    """What is heard."""
+    """The state of the sound."""
 
     source: str
     """`silence`, `music` or `radio`."""
@@ -170,13 +180,13 @@ class Sound(TypedDict):
     playing: str
     dropouts: int
     error: str
-    """Why there is no sound; empty while there is."""
+    """Why there is no sound; empty if there is."""
     beats: int
 
 
 @exact_schema
 class Source(TypedDict):
-    """How the film or camera does that is dreamt on."""
+    """The state of the film or camera that the dream uses."""
 
     kind: str
     name: str
@@ -190,7 +200,7 @@ class Source(TypedDict):
 
 @exact_schema
 class HealthInStatus(TypedDict):
-    """Whether all is well."""
+    """Whether there are problems."""
 
     ok: bool
     problems: list[str]
@@ -198,7 +208,7 @@ class HealthInStatus(TypedDict):
 
 @exact_schema
 class SettingsCounts(TypedDict):
-    """How the config file stands to what runs, in numbers."""
+    """The config file, compared with the settings in use, in numbers."""
 
     mistakes: int
     at_next_start: int
@@ -208,16 +218,19 @@ class SettingsCounts(TypedDict):
 
 @exact_schema
 class Status(TypedDict):
-    """All that pages show."""
+    """The state of the stream."""
 
     on_air: OnAir | None
     queue: list[Waiting]
+    """Waiting requests, next one first."""
     poll: Poll | None
+    """The poll that is open or ended a few seconds ago."""
     paused: bool
+    """Whether the scene on air is held."""
     open: bool
-    """Whether viewers may ask."""
+    """Whether the queue takes requests from viewers."""
     unwritten: str
-    """Why requests are not kept on disk; empty while they are."""
+    """Why requests are not saved to disk; empty if they are."""
     motion: Motion
     chat: Chat | None
     video: VideoStatus
@@ -229,16 +242,16 @@ class Status(TypedDict):
     health: HealthInStatus
     settings: SettingsCounts
     dreamt: int
-    """Rises whenever the list of kept dreams changes."""
+    """Rises whenever the list of past dreams changes."""
     uptime_s: float
     version: str
 
 
 @exact_schema
 class Health(TypedDict):
-    """Whether all is well, for machines that watch."""
+    """Whether there are problems, for monitoring."""
 
     ok: bool
     problems: list[str]
     given_up: list[str]
-    """What is done without while other programs take the machine."""
+    """Features that are off while other programs use the machine."""

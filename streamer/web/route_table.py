@@ -1,6 +1,6 @@
-"""The table of routes: every call that the web server answers, besides the pages' own files under ``/static``.
+"""The table of routes: every call that the web server answers, except the static files under ``/static``.
 
-The app serves what stands here and nothing else, and the API's document (``/api/openapi.json``) is made of it.
+The app serves these routes and no others; ``/api/openapi.json`` is generated from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from streamer.web.status_events import StatusEvents
 from streamer.web.thumbnails_api import ThumbnailsApi
 
 HTML, JPEG, TS, MJPEG = ("text/html",), ("image/jpeg",), ("video/mp2t",), ("multipart/x-mixed-replace",)
-ENDLESS = "the answer has no end: it goes on as long as the caller takes it and the stream runs"
+ENDLESS = "the response does not end: it continues until the caller disconnects or the stream stops"
 
 _REQUEST = "/api/requests/{id:[0-9]{1,18}}"
 _OUTPUT = "/api/outputs/{name:[a-z0-9][a-z0-9_-]{0,31}}"
@@ -37,7 +37,7 @@ _TEXT = {"type": "string"}
 
 
 def _file(*media: str) -> dict[int, ResponseSchema]:
-    """What is answered where a file is sent: all or a part of it, or that the caller has it already."""
+    """Responses that send a file: all of it, a range, or nothing because the caller has it already."""
     return {200: media, 206: media, 304: None, 412: None, 416: None}
 
 
@@ -56,8 +56,8 @@ REQUESTS = (
         {200: response_schemas.Match},
         (422,),
         query=(
-            Query("text", _TEXT, f"what somebody might ask for; {MAX_TEXT} characters of it are read"),
-            Query("role", {"type": "string", "enum": [*Role]}, "whose words they are; looked at where a moderator calls"),
+            Query("text", _TEXT, f"the text of a request; the first {MAX_TEXT} characters are read"),
+            Query("role", {"type": "string", "enum": [*Role]}, "role of the viewer; used only if a moderator calls"),
         ),
     ),
     Route("POST", "/api/oops", Api.oops, {200: response_schemas.TakenBack}, (404,), body_schemas.OopsBody),
@@ -74,9 +74,9 @@ STATUS = (
         {200: of_classes.Classes},
         (404,),
         query=(
-            Query("q", _TEXT, f"words of a name; {MAX_QUERY} characters of it are read"),
-            Query("like", _TEXT, "the wnid of a class; not together with q"),
-            _number("limit", 1, MAX_CLASSES, "at most so many; 20 where something is looked for, else all"),
+            Query("q", _TEXT, f"part of a name; the first {MAX_QUERY} characters are read"),
+            Query("like", _TEXT, "wnid of a class, to list the classes most similar to it; not together with q"),
+            _number("limit", 1, MAX_CLASSES, "most classes to return; by default 20 with q or like, else all"),
         ),
     ),
     Route("GET", "/api/layers", Api.layers, {200: of_classes.Layers}),
@@ -85,7 +85,7 @@ STATUS = (
         "/api/step",
         Api.step,
         {200: of_classes.Step},
-        query=(_number("after", 0, None, "the number of the pictures that the caller has"),),
+        query=(_number("after", 0, None, "number of the set of pictures that the caller has"),),
     ),
 )
 EVENTS = (Route("GET", "/api/events", StatusEvents.events, {200: ("text/event-stream",)}, endless=ENDLESS, head=False),)
@@ -112,7 +112,7 @@ MODERATION = (
         "/api/rules",
         Moderation.reset_rules,
         {200: of_moderation.Rules},
-        query=(Query("blocks", _TEXT, "1: blocks that were changed are forgotten, too"),),
+        query=(Query("blocks", _TEXT, "1: also reset the blocks"),),
     ),
     Route("POST", "/api/blocks", Moderation.block, {200: of_moderation.BlocksChanged}, (422,), body_schemas.BlockBody),
     Route("POST", "/api/unblock", Moderation.unblock, {200: of_moderation.BlocksChanged}, (404, 422), body_schemas.BlockBody),
@@ -163,8 +163,8 @@ DREAMS = (
         DreamsApi.last,
         {200: of_moderation.Dreams},
         query=(
-            _number("limit", 1, MOST, f"at most so many; {USUAL} if left out"),
-            Query("before", _TEXT, "the id of a dream: only older ones"),
+            _number("limit", 1, MOST, f"most dreams to return; {USUAL} by default"),
+            Query("before", _TEXT, "id of a dream: return only older ones"),
         ),
     ),
     Route("GET", f"/api/dreams/{_DREAM}", DreamsApi.tell, {200: of_moderation.Dream}),
@@ -172,7 +172,13 @@ DREAMS = (
     Route("POST", "/api/clips", DreamsApi.clip, {201: of_moderation.Dream}, (404, 409), body_schemas.ClipBody),
     Route("GET", f"/d/{_DREAM}", DreamsApi.page, {200: HTML}),
     Route("GET", f"/d/{_DREAM}.jpg", partial(DreamsApi.file, kind="picture"), _file(*JPEG), about="The picture of a dream."),
-    Route("GET", f"/d/{_DREAM}.small.jpg", partial(DreamsApi.file, kind="small"), _file(*JPEG), about="The picture, small."),
+    Route(
+        "GET",
+        f"/d/{_DREAM}.small.jpg",
+        partial(DreamsApi.file, kind="small"),
+        _file(*JPEG),
+        about="A small picture of a dream.",
+    ),
     Route("GET", f"/d/{_DREAM}.mp4", partial(DreamsApi.file, kind="clip"), _file("video/mp4"), about="The clip of a dream."),
     Route("GET", f"/d/{_DREAM}.gif", DreamsApi.gif, _file("image/gif")),
 )
@@ -195,7 +201,7 @@ CATALOGUE = (
         "/thumbnails/{wnid:n[0-9]{8}}.webp",
         ThumbnailsApi.show,
         _file("image/webp"),
-        query=(Query("v", _TEXT, "the picture's version, as in the addresses that /api/classes tells"),),
+        query=(Query("v", _TEXT, "version of the picture, as in the addresses that /api/classes returns"),),
     ),
 )
 WATCH = (
@@ -204,13 +210,23 @@ WATCH = (
 )
 SITE = (
     Route("GET", "/api/openapi.json", Site.document, {200: dict[str, Any]}),
-    Route("GET", "/", partial(Site.page, name="index.html"), _file(*HTML), about="The page with live video and queue."),
-    Route("GET", "/how", partial(Site.page, name="how.html"), _file(*HTML), about="The page on how the dream works."),
-    Route("GET", "/overlay", partial(Site.page, name="overlay.html"), _file(*HTML), about="The page for a browser source."),
+    Route(
+        "GET",
+        "/",
+        partial(Site.page, name="index.html"),
+        _file(*HTML),
+        about="The viewers' page, with live video and the queue.",
+    ),
+    Route(
+        "GET", "/how", partial(Site.page, name="how.html"), _file(*HTML), about="The page that explains how the dream works."
+    ),
+    Route(
+        "GET", "/overlay", partial(Site.page, name="overlay.html"), _file(*HTML), about="The overlay for an OBS browser source."
+    ),
     Route("GET", "/control", partial(Site.page, name="control.html"), _file(*HTML), about="The operator's page."),
 )
 LATE = (Route("GET", "/{name:[^/]+}", Live.output, {200: TS + MJPEG}, endless=ENDLESS),)
-"""Addresses of outputs, which come and go; looked up after all others."""
+"""Addresses of outputs, which come and go; matched after all others."""
 
 TABLE = (
     Group("Requests", Api, REQUESTS),

@@ -1,6 +1,6 @@
-"""What a route of the web server is. The app and the API's document are built from routes (``route_table``, ``openapi``).
+"""The type of a route. The app and the OpenAPI document are built from routes (``route_table``, ``openapi``).
 
-aiohttp's own ``web.RouteDef`` knows method, path and handler; here stand beside them what a call takes and what it answers.
+aiohttp's own ``web.RouteDef`` has method, path and handler; a ``Route`` adds what the call takes and returns.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from streamer.web.security import Scope, scope_of
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[web.StreamResponse]]
-"""A method of a part of the API, not bound to one yet: it takes the part and the request."""
+"""An unbound method of a part of the API: it takes the part and the request."""
 ResponseSchema = type[Any] | tuple[str, ...] | None
-"""What is answered: JSON of that shape, something of one of those media types, or nothing but headers."""
+"""The content of a response: JSON of that type, one of those media types, or headers only."""
 
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")
 """A parameter in a path, with its pattern."""
@@ -30,13 +30,13 @@ _SENTENCE = re.compile(r"(.+?[.])(?:\s+(.*))?$", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parameter behind the ``?`` of an address; all may be left out."""
+    """A query parameter; all are optional."""
 
     name: str
     schema: Mapping[str, Any]
     """JSON schema of its value."""
     about: str
-    """What it is for, in one line."""
+    """Its description, in one line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,21 +45,21 @@ class Route:
 
     method: Method
     path: str
-    """As aiohttp takes it: parameters have patterns that JSON schema reads alike, ``/api/requests/{id:[0-9]{1,18}}``."""
+    """In aiohttp's syntax; the patterns are valid in JSON schema, too: ``/api/requests/{id:[0-9]{1,18}}``."""
     handler: Handler
     answers: Mapping[int, ResponseSchema]
-    """By status, where the call is granted."""
+    """Content of a successful response, by status."""
     refuses: tuple[int, ...] = ()
-    """Statuses of refusals besides those that any such call may meet (``openapi`` knows them)."""
+    """Statuses of refusals besides those that any such call may get (``openapi.refusals_of``)."""
     body: type[BaseModel] | None = None
-    """What is read with ``read_body``; None where a body is not looked at."""
+    """Schema of the body; None if the body is ignored."""
     query: tuple[Query, ...] = ()
     endless: str = ""
-    """Why its answer has no end; empty where it has one."""
+    """Why its response does not end; empty if it ends."""
     head: bool = True
-    """Whether a GET is answered without its body to HEAD."""
+    """Whether HEAD is allowed where GET is."""
     about: str = ""
-    """In one or more sentences; empty: as the handler's docstring has it."""
+    """Its description, in one or more sentences; empty: the handler's docstring."""
 
     @property
     def template(self) -> str:
@@ -73,31 +73,31 @@ class Route:
 
     @property
     def scope(self) -> Scope:
-        """Who may: the door decides by method and path, and what it does not know is for moderators."""
+        """Who may call: decided by method and path; unknown calls are for moderators."""
         return scope_of(self.method, self.template)
 
     @property
     def summary(self) -> str:
-        """What it does, in one sentence."""
-        return self._told[0]
+        """First sentence of the description."""
+        return self._description[0]
 
     @property
     def details(self) -> str:
-        """What else there is to say; may be empty."""
-        return self._told[1]
+        """The rest of the description; may be empty."""
+        return self._description[1]
 
     @property
-    def _told(self) -> tuple[str, str]:
+    def _description(self) -> tuple[str, str]:
         handler = self.handler.func if isinstance(self.handler, partial) else self.handler
         text = (self.about or inspect.getdoc(handler) or "").replace("``", "`")
         found = _SENTENCE.match(text)
-        assert found is not None, f"{self.method} {self.path}: say what it does, in a sentence"
+        assert found is not None, f"{self.method} {self.path}: describe the call in a sentence"
         return found[1].replace("\n", " "), (found[2] or "").strip()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Calls that belong together, all of them methods of one part."""
+    """Routes that belong together; all handlers are methods of one part."""
 
     name: str
     part: type
@@ -105,10 +105,10 @@ class Group:
 
 
 def bind(groups: Iterable[Group], parts: Iterable[object]) -> list[web.RouteDef]:
-    """What aiohttp is to serve, in the order of the table.
+    """Bind the routes to the parts, for aiohttp, in the order of the table.
 
     Args:
-        parts: one of the class of each group.
+        parts: one instance of the class of each group.
     """
     by_class = {type(part): part for part in parts}
     found = []

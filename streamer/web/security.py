@@ -1,10 +1,10 @@
-"""Who may call what: host names, origins, the moderators' token, and the headers that keep browsers careful.
+"""Access control: host names, origins, tokens, and security headers.
 
-Each call has a scope, by its method and path: everybody's, to view, to ask, or to control. The page is public, so viewing is
-free, unless there is a token for that, too. A write or an event stream must come from a page of ours or from no page at all (a
-program), under a host name that is ours: otherwise any web site could use a visitor's browser to reach a server on loopback.
-Moderating takes the token, as ``Authorization: Bearer`` or in a cookie that ``/control`` gets by logging in. Without a
-configured token the server listens on loopback only, and whoever sits at the machine moderates.
+The scope of a call follows from its method and path: any, view, ask or control. The page is public, so viewing is open unless
+there is a token for it. Writes and event streams are accepted only from the server's own pages or from programs, and under one
+of the server's host names: otherwise any web site could use a visitor's browser to reach a server on loopback. Moderators need
+the token, as ``Authorization: Bearer`` or in the cookie that ``/control`` gets at login. Without a configured token the server
+listens on loopback only, and everybody at the machine is a moderator.
 """
 
 from __future__ import annotations
@@ -28,51 +28,51 @@ from streamer.web.token_buckets import client_key
 COOKIE = "zoomdream_control"
 COOKIE_S = 30 * 24 * 3600
 FAILURES = 10
-"""Wrong tokens an address may offer within FAILURE_S before it is told to wait."""
+"""Wrong tokens that an address may send within FAILURE_S before it has to wait."""
 FAILURE_S = 60.0
 SLOW_S = (0.05, 3.0)
-"""Before a wrong token is answered: after the first, and at most; doubled with each that came within FAILURE_S."""
+"""Delay before a wrong token is answered: the first one, and the longest; it doubles with each within FAILURE_S."""
 SLOWED = 8
-"""Calls of an address that wait so at once; the limits hold for more of them (``limits``)."""
+"""Calls of an address that are delayed at the same time; ``limits`` bounds the rest."""
 GUESSES = frozenset({"wrong_token", "too_many_tries"})
-"""Codes of answers to wrong tokens."""
+"""Error codes of wrong tokens."""
 ADDRESSES = 1024
 """Addresses whose failures are remembered; the oldest is forgotten first."""
 
 OPEN = frozenset({"/healthz", "/metrics"})
-"""Watched by machines, under whatever name they know the server."""
+"""Monitoring, allowed under any host name."""
 PAGES = frozenset({"/", "/how", "/overlay"})
-"""Whose addresses may come with a token…"""
+"""Pages that can be opened with ``?token=…``."""
 DREAMS = "/d/"
-"""…and how further ones begin."""
+"""Prefix of further such pages."""
 EVENTS = "/api/events"
 LOGIN = frozenset({"/control", "/static", "/api/session", "/api/login", "/api/logout"})
-"""What a moderator needs before being known as one; with the static files, which hold nothing of the stream."""
+"""What a moderator needs to log in, and the static files, which contain nothing about the stream."""
 ASK = frozenset({"/api/requests", "/api/poll/vote"})
-"""Where viewers may write."""
+"""Calls with which viewers may write."""
 MODERATORS = frozenset({"/api/reload", "/api/controls"})
-"""What only moderators may read, too."""
+"""Calls that only moderators may read."""
 VIEW_COOKIE = "zoomdream_view"
 
 
 class Scope(Enum):
-    """What a caller must be allowed to do."""
+    """What a caller needs permission for."""
 
     ANY = auto()
     """Nothing."""
     VIEW = auto()
     """See pages, video and status."""
     ASK = auto()
-    """Ask for something."""
+    """Make requests and vote."""
     CONTROL = auto()
     """Moderate."""
 
 
 def scope_of(method: str, route: str) -> Scope:
-    """Which scope a call has: what is not known to be for viewers is for moderators.
+    """Return the scope of a call; writes are for moderators unless listed here.
 
     Args:
-        route: the path as it was registered, since a path that is sent can be written in many ways.
+        route: the path as registered, since callers can spell a path in many ways.
     """
     if route in OPEN or route in LOGIN:
         return Scope.ANY
@@ -105,7 +105,7 @@ def _is_address(host: str) -> bool:
 
 
 class Auth:
-    """Decides about each request; one per server, used in its loop only."""
+    """Authorises each call; one per server, used in its event loop only."""
 
     def __init__(
         self,
@@ -117,11 +117,11 @@ class Auth:
         *,
         view_token: str | None = None,
     ) -> None:
-        """Begin to judge.
+        """Set up.
 
         Args:
             names: host names besides loopback, the address itself and, off loopback, any numeric address.
-            view_token: what viewing takes; None: everybody may.
+            view_token: the token for viewing; None: everybody may view.
         """
         self._token, self._view_token = token, view_token
         self._loopback = is_loopback(host)
@@ -133,21 +133,21 @@ class Auth:
 
     @property
     def login(self) -> bool:
-        """Whether there is a token to log in with."""
+        """Whether a token is configured to log in with."""
         return self._token is not None
 
     @property
     def view_login(self) -> bool:
-        """Whether viewing takes a token."""
+        """Whether viewing needs a token."""
         return self._view_token is not None
 
     @property
     def all_write(self) -> bool:
-        """Whether whoever may view may ask."""
+        """Whether everybody who may view may also make requests."""
         return self._loopback
 
     def check(self, request: web.Request) -> None:
-        """Let through what comes under our name and, where it matters, from our own pages.
+        """Check the host name and, for writes and events, the origin.
 
         Raises:
             ApiError: 403 with ``bad_host`` or ``bad_origin``.
@@ -155,13 +155,13 @@ class Auth:
         if request.path in OPEN:
             return
         if not self._known(request.host):
-            raise ApiError(403, "bad_host", f"this server does not go by the name {request.host!r}; web.hosts lists its names")
+            raise ApiError(403, "bad_host", f"{request.host!r} is not a name of this server; add it to web.hosts")
         if request.method in ("GET", "HEAD") and request.path != EVENTS:
             return
         origin = request.headers.get("Origin")
         foreign = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
         if foreign or (origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()):
-            raise ApiError(403, "bad_origin", "this call may come from this server's own pages only")
+            raise ApiError(403, "bad_origin", "this call is allowed from this server's own pages only")
 
     def _known(self, host: str) -> bool:
         try:
@@ -169,7 +169,7 @@ class Auth:
         except ValueError:
             return False
         name = name.rstrip(".")
-        # a rebound DNS name is never a bare address, so addresses are safe where others may reach us at all
+        # DNS rebinding uses a name, never a bare address, so addresses are safe on a server that others may reach.
         return is_loopback(name) or name in self._names or (not self._loopback and _is_address(name))
 
     def moderates(self, request: web.Request) -> bool:
@@ -179,7 +179,7 @@ class Auth:
             ApiError: 401 for a wrong token, 429 for one after too many of them.
         """
         if self._token is None:
-            # what a proxy passes on comes from elsewhere
+            # A forwarded call comes from another machine.
             return self._loopback and not any(name in request.headers for name in ("Forwarded", "X-Forwarded-For"))
         if self.has_token(request):
             return True
@@ -188,18 +188,18 @@ class Auth:
         return False
 
     def has_token(self, request: web.Request) -> bool:
-        """Whether the moderators' token or a cookie for it came with a call, whatever else did."""
+        """Whether a call has the moderators' token or its cookie; other credentials are ignored."""
         if self._token is None:
             return False
         cookie = request.cookies.get(COOKIE, "")
         return _equal(_bearer(request), self._token) or self._cookie_holds(self._token, "control", cookie)
 
     def writes(self, request: web.Request) -> bool:
-        """Whether the caller may ask for something."""
+        """Whether the caller may make requests."""
         return self._loopback or self.moderates(request)
 
     def views(self, request: web.Request) -> bool:
-        """Whether the caller may see pages, video and status: with the token for that, or as a moderator.
+        """Whether the caller may see pages, video and status: with the viewers' token, or as a moderator.
 
         Raises:
             ApiError: 401 for a wrong token, 429 for one after too many of them.
@@ -215,41 +215,43 @@ class Auth:
         return self.moderates(request)
 
     def require(self, scope: Scope, request: web.Request) -> None:
-        """Raise ApiError 401 unless the caller may do that."""
+        """Raise ApiError 401 unless the caller has the permission."""
         if scope is Scope.ANY:
             return
         if scope is Scope.CONTROL:
             self.require_moderator(request)
             return
         if not self.views(request):
-            raise ApiError(401, "unauthorized", "this stream takes a token to view: add ?token=… to the address")
+            raise ApiError(401, "unauthorized", "this stream needs a token: add ?token=… to the address")
         if scope is Scope.ASK:
             self.require_writer(request)
 
     def require_moderator(self, request: web.Request) -> None:
-        """Raise ApiError 401 unless a moderator calls."""
+        """Raise ApiError 401 unless the caller is a moderator."""
         if not self.moderates(request):
             raise ApiError(401, "unauthorized", self._how())
 
     def require_writer(self, request: web.Request) -> None:
-        """Raise ApiError 401 unless the caller may ask for something."""
+        """Raise ApiError 401 unless the caller may make requests."""
         if not self.writes(request):
             raise ApiError(401, "unauthorized", self._how())
 
     def _how(self) -> str:
         if self._token is None:
-            return "this call is for this machine only, because no token is configured"
+            return "this call works on this machine only, because no token is configured"
         return "this call needs the token: log in on /control, or send Authorization: Bearer"
 
     def try_token(self, request: web.Request, offered: str, right: str | None = None) -> None:
-        """Compare a token in constant time. Who guesses is slowed down; the right one is let in at once, whoever guesses at the
-        same address: behind a proxy that is everybody.
+        """Compare a token in constant time.
+
+        Wrong tokens slow an address down; the right one is accepted immediately even then, because behind a proxy everybody has
+        the same address.
 
         Args:
-            right: what it should be; None: the moderators' token.
+            right: the expected token; None: the moderators' token.
 
         Raises:
-            ApiError: 401 if it is wrong, 429 if it is after too many wrong ones.
+            ApiError: 401 if it is wrong, 429 after too many wrong ones.
         """
         right = self._token if right is None else right
         if right is not None and _equal(offered, right):
@@ -265,7 +267,7 @@ class Auth:
         raise ApiError(401, "wrong_token", "that is not the token")
 
     async def _slow_down(self, request: web.Request) -> None:
-        """Let who has just guessed wait for the answer: longer with each guess of the address, and only some at once."""
+        """Delay the answer to a wrong token, longer with each one from the address; at most SLOWED calls wait."""
         address = client_key(request.remote or "")
         if self._slowed[address] >= SLOWED:
             return
@@ -279,12 +281,12 @@ class Auth:
                 del self._slowed[address]
 
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give a moderator's browser the cookie: the token itself is not in it, a new token ends it."""
+        """Set the moderator's cookie; it does not contain the token, and a new token invalidates it."""
         assert self._token is not None
         self._set_cookie(request, response, COOKIE, self._token, "control")
 
     def remember_viewer(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Likewise for a viewer's."""
+        """Set the viewer's cookie; it does not contain the token, and a new token invalidates it."""
         assert self._view_token is not None
         self._set_cookie(request, response, VIEW_COOKIE, self._view_token, "view")
 
@@ -309,7 +311,7 @@ class Auth:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what ``check`` refuses and who may not do it; a page's address loses the token that it came with."""
+        """Refuse calls that ``check`` or the scope forbids; redirect a page to its address without the token."""
         try:
             return await self._guarded(request, handler)
         except ApiError as error:
@@ -320,7 +322,7 @@ class Auth:
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.check(request)
         resource = request.match_info.route.resource
-        if resource is not None:  # there is something at that address
+        if resource is not None:  # the address exists
             self.require(scope_of(request.method, resource.canonical), request)
         if self._view_token is not None and "token" in request.query and _is_page(request.path):
             answer = web.HTTPSeeOther(request.rel_url.with_query([(k, v) for k, v in request.query.items() if k != "token"]))
@@ -334,13 +336,13 @@ def _is_page(path: str) -> bool:
 
 
 def _bearer(request: web.Request) -> str:
-    """The token in a call's Authorization; empty where there is none."""
+    """The token in the Authorization header; empty if there is none."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _equal(offered: str, right: str) -> bool:
-    """Compared in constant time."""
+    """Compare in constant time."""
     return hmac.compare_digest(offered.encode(errors="surrogateescape"), right.encode())
 
 
@@ -349,8 +351,8 @@ def _signature(token: str, purpose: str, expires: str) -> str:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the careful headers on every answer; a handler's own win."""
+    """Add the security headers to every response; a handler's own values take precedence."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    # files are asked for each time, but sent only when they have changed
+    # Browsers revalidate files each time; they are sent again only if they have changed.
     response.headers.setdefault("Cache-Control", "no-cache" if isinstance(response, web.FileResponse) else "no-store")

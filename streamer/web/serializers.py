@@ -1,4 +1,4 @@
-"""Snapshots to JSON: the one place that knows how the API spells them."""
+"""Converts snapshots and results to the API's JSON; the only place that knows its field names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Links = Mapping[str, str]
 
 
 def dumps(value: object) -> str:
-    """Compact JSON, safe inside a page as well."""
+    """Return compact ASCII JSON."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -40,7 +40,7 @@ def _seconds(value: float | None) -> float | None:
 
 
 def targets(items: Iterable[Target], links: Links) -> list[response_schemas.Target]:
-    """Each target once, with the page about it."""
+    """Convert targets, without duplicates, with links to the pages about them."""
     one_word: dict[str, str] = {Kind.CHANNELS: Kind.LAYER}  # the API does not tell them apart
     return [
         {"kind": str(one_word.get(t.kind, t.kind)), "wnid": t.wnid, "label": t.label, "link": links.get(t.wnid, "")}
@@ -49,7 +49,7 @@ def targets(items: Iterable[Target], links: Links) -> list[response_schemas.Targ
 
 
 def receipt(item: Receipt, links: Links) -> response_schemas.Receipt:
-    """What the sender of a request is told."""
+    """Convert a receipt."""
     return {
         "id": item.id,
         "position": item.position,
@@ -61,17 +61,17 @@ def receipt(item: Receipt, links: Links) -> response_schemas.Receipt:
 
 
 def match(item: Match, links: Links) -> response_schemas.Match:
-    """What some words would be understood as."""
+    """Convert the interpretation of a text."""
     return {"title": item.title, "targets": targets(item.targets, links), "note": item.note, "exact": item.exact}
 
 
 def picture(item: PollChoice) -> str:
-    """Where a small picture of a choice is, on this server, if there is one yet; empty where there never is."""
+    """Path of a choice's thumbnail, which may not exist yet; empty if there is never one."""
     return next((f"/thumbnails/{target.wnid}.webp" for target in item.targets if target.wnid), "")
 
 
 def poll(item: Poll, links: Links) -> response_schemas.Poll:
-    """A poll as it stands."""
+    """Convert a poll."""
     return {
         "id": item.id,
         "state": item.state,
@@ -97,16 +97,16 @@ def poll(item: Poll, links: Links) -> response_schemas.Poll:
 
 
 def standing(item: Standing) -> response_schemas.Standing:
-    """Where a request stands; a position only if it waits."""
+    """Convert the state of a request; with a position only if it waits."""
     request = item.request
-    told: response_schemas.Standing = {"id": request.id, "state": request.state, "user": request.user, "title": request.title}
+    answer: response_schemas.Standing = {"id": request.id, "state": request.state, "user": request.user, "title": request.title}
     if item.position is not None:
-        told |= {"position": item.position, "eta_s": _seconds(item.eta_s)}
-    return told
+        answer |= {"position": item.position, "eta_s": _seconds(item.eta_s)}
+    return answer
 
 
 def blocked(item: Blocked) -> response_schemas_moderation.Blocked:
-    """What is kept out."""
+    """Convert the blocks."""
     classes: list[response_schemas_moderation.BlockedClass] = [
         {"wnid": target.wnid, "label": target.label} for target in item.classes
     ]
@@ -114,13 +114,13 @@ def blocked(item: Blocked) -> response_schemas_moderation.Blocked:
 
 
 def rules(item: Rules, *, moderates: bool) -> response_schemas_moderation.Rules:
-    """The rules; what is blocked, for moderators only."""
-    told = {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
-    return cast(response_schemas_moderation.Rules, told)
+    """Convert the rules; the blocks are for moderators only."""
+    answer = {**item.settings, "changed": list(item.changed), "blocked": blocked(item.blocked) if moderates else None}
+    return cast(response_schemas_moderation.Rules, answer)
 
 
 def class_entry(entry: ClassEntry, thumbnail: str) -> response_schemas_classes.ClassEntry:
-    """One class of the vocabulary, with the address of its picture; empty where there is none."""
+    """Convert a class, with the path of its thumbnail; empty if there is none."""
     return {
         "wnid": entry.wnid,
         "label": entry.label,
@@ -137,7 +137,7 @@ def class_entry(entry: ClassEntry, thumbnail: str) -> response_schemas_classes.C
 def classes(
     found: Iterable[ClassEntry], kinds: Iterable[ClassKind], thumbnails: Mapping[str, Thumbnail]
 ) -> response_schemas_classes.Classes:
-    """Some classes, and what kinds there are, in the order in which they are shown."""
+    """Convert classes, and all kinds in display order."""
     addresses = {wnid: f"/thumbnails/{wnid}.webp?v={picture.version}" for wnid, picture in thumbnails.items()}
     return {
         "classes": [class_entry(entry, addresses.get(entry.wnid, "")) for entry in found],
@@ -146,12 +146,12 @@ def classes(
 
 
 def layer_entry(entry: LayerEntry) -> response_schemas_classes.Layer:
-    """One layer of the network."""
+    """Convert a layer."""
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
 
 
 def dreamt(item: AlbumEntry, links: Links, *, url: str | None, gifs: bool) -> response_schemas_moderation.Dream:
-    """A dream that is kept; ``url`` is where people elsewhere see it, if that is known."""
+    """Convert a past dream; ``url`` is its public address, if that is known."""
     path = f"/d/{item.id}"
     return {
         "id": item.id,
@@ -173,7 +173,7 @@ def dreamt(item: AlbumEntry, links: Links, *, url: str | None, gifs: bool) -> re
 
 
 def network(snapshot: StatusSnapshot) -> response_schemas_classes.Network:
-    """Which network dreams, and what it knows."""
+    """Convert the network in use, and what it knows."""
     known = snapshot.knowledge
     return {
         "name": snapshot.renderer.network,
@@ -217,21 +217,21 @@ def _waiting(item: Waiting, links: Links) -> response_schemas_status.Waiting:
 
 
 def change(item: Substitution) -> response_schemas.Change:
-    """A request that is dreamt as something else than was answered; the title is empty where it was left out."""
+    """Convert a request that shows something else than its viewer was answer; the title is empty if it was left out."""
     return {"number": item.number, "id": item.request_id, "user": item.user, "asked": item.asked, "title": item.title}
 
 
 def inspection(item: Inspection | None, seen: int = 0) -> response_schemas_classes.Step:
-    """What a step is made of; no pictures where the caller has ``seen`` them, or there are none."""
+    """Convert the pictures of a step; none if the caller has ``seen`` them already."""
     if item is None:
         return {"number": 0, "shown": False, "pictures": []}
     view = item.view
-    told: response_schemas_classes.Step = {"number": item.number, "shown": view is not None, "pictures": []}
+    answer: response_schemas_classes.Step = {"number": item.number, "shown": view is not None, "pictures": []}
     if view is None or item.number == seen:
-        return told
-    told["pictures"] = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
-    told |= {"title": view.title, "network": view.network}
-    return told
+        return answer
+    answer["pictures"] = [{"name": each.name, "jpeg": b64encode(each.jpeg).decode("ascii")} for each in view.pictures]
+    answer |= {"title": view.title, "network": view.network}
+    return answer
 
 
 def _chat(report: ChatReport, restarts: int) -> response_schemas_status.Chat:
@@ -249,7 +249,7 @@ def _chat(report: ChatReport, restarts: int) -> response_schemas_status.Chat:
 
 
 def output(item: OutputStatus) -> response_schemas_moderation.Output:
-    """How an output does."""
+    """Convert the state of an output."""
     return {
         "name": item.name,
         "kind": item.kind,
@@ -267,7 +267,7 @@ def output(item: OutputStatus) -> response_schemas_moderation.Output:
 
 
 def settings(item: SettingsStatus) -> response_schemas_moderation.SettingsStanding:
-    """How the config file stands to what runs."""
+    """Convert the state of the config file."""
     return {
         "file": item.file,
         "mistakes": list(item.mistakes),
@@ -278,7 +278,7 @@ def settings(item: SettingsStatus) -> response_schemas_moderation.SettingsStandi
 
 
 def link(item: LinkStatus) -> response_schemas_status.Link:
-    """How the dream stands with the cluster that it is to be computed on."""
+    """Convert the connection to the cluster."""
     return {
         "node": item.node,
         "why": item.why,
@@ -292,7 +292,7 @@ def link(item: LinkStatus) -> response_schemas_status.Link:
 
 
 def status(snapshot: StatusSnapshot, links: Links) -> response_schemas_status.Status:
-    """Everything ``/api/status`` and ``/api/events`` tell."""
+    """Convert the status, for ``/api/status`` and ``/api/events``."""
     programme, frames, renderer = snapshot.programme, snapshot.frames, snapshot.renderer
     canvas, sound = renderer.canvas, snapshot.sound
     return {
@@ -350,7 +350,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> response_schemas_status.St
         "source": None if snapshot.source is None else _source(snapshot.source),
         "outputs": [output(item) for item in snapshot.outputs],
         "health": {"ok": not snapshot.problems, "problems": list(snapshot.problems)},
-        "settings": {  # mistakes may hold what is no viewer's business: here they are counted
+        "settings": {  # only the number of mistakes, because their text is not for viewers
             "mistakes": len(snapshot.settings.mistakes),
             "at_next_start": len(snapshot.settings.at_next_start),
             "reloads": snapshot.settings.reloads,
@@ -374,24 +374,24 @@ def _source(source: SourceStatus) -> response_schemas_status.Source:
     }
 
 
-def news(told: response_schemas_status.Status) -> Json:
-    """Keep of a status what changes by events, not by the clock: two of these differ when watchers must hear at once."""
-    on_air, chat, poll = told["on_air"], told["chat"], told["poll"]
+def news(snapshot: response_schemas_status.Status) -> Json:
+    """Reduce a status to what changes by events, not by the clock: if two of these differ, watchers get one immediately."""
+    on_air, chat, poll = snapshot["on_air"], snapshot["chat"], snapshot["poll"]
     return {
         "on_air": on_air and on_air["scene"],
         "held": on_air and on_air["left_s"] is None,
-        "poll": poll and (poll["id"], poll["state"]),  # its votes go by the clock: there may be hundreds a second
-        "queue": [(item["id"], item["title"], item["votes"], item["priority"], item["amount"]) for item in told["queue"]],
-        "paused": told["paused"],
-        "open": told["open"],
-        "motion": told["motion"],
+        "poll": poll and (poll["id"], poll["state"]),  # without votes: there may be hundreds a second
+        "queue": [(item["id"], item["title"], item["votes"], item["priority"], item["amount"]) for item in snapshot["queue"]],
+        "paused": snapshot["paused"],
+        "open": snapshot["open"],
+        "motion": snapshot["motion"],
         "chat": chat and {**chat, "age_s": None, "since_s": None, "heard_s": None},
-        "picture": told["video"]["state"],
-        "network": told["network"],
-        "restarts": told["renderer"]["restarts"],
-        "given_up": told["video"]["given_up"],
-        "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in told["outputs"]],
-        "health": told["health"],
-        "dreamt": told["dreamt"],
-        "settings": told["settings"],
+        "picture": snapshot["video"]["state"],
+        "network": snapshot["network"],
+        "restarts": snapshot["renderer"]["restarts"],
+        "given_up": snapshot["video"]["given_up"],
+        "outputs": [(item["name"], item["state"], item["reason"], item["failures"]) for item in snapshot["outputs"]],
+        "health": snapshot["health"],
+        "dreamt": snapshot["dreamt"],
+        "settings": snapshot["settings"],
     }

@@ -61,11 +61,11 @@ class Server:
         album: Album | None = None,
         controls: Controls | None = None,
     ) -> None:
-        """Take in the other rooms.
+        """Set up with the objects that it serves.
 
         Args:
-            album: None keeps nothing of what was dreamt.
-            controls: None for a desk without live controls.
+            album: None if dreams are not kept.
+            controls: None for a control page without live controls.
         """
         self._config = config
         self._request_service = request_service
@@ -87,12 +87,12 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port listened on; after ``start`` the real one if 0 was asked for."""
+        """The port; after ``start`` the real one if 0 was configured."""
         return self._port
 
     @property
     def url(self) -> str:
-        """Where the page is, as seen from this machine."""
+        """Address of the viewers' page, on this machine."""
         host = self._config.host
         if host in ("0.0.0.0", "::"):
             host = "127.0.0.1"
@@ -105,16 +105,16 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        """Whether it serves."""
+        """Whether it is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Listen and serve; returns when the first call would be answered.
+        """Start serving; returns once calls are answered.
 
         Raises:
-            PortTaken: another program listens there.
-            CannotListen: the address is not ours.
-            WebError: it does not come up.
+            PortTaken: another program listens on the port.
+            CannotListen: the address does not belong to this machine.
+            WebError: the server does not start in time.
         """
         assert self._thread is None, "a server starts once"
         sockets = _listen(self._config.host, self._config.port)
@@ -179,7 +179,7 @@ class Server:
             ]
             log.info("serving on %s", self.url)
             if limits.most < self._config.limits.connections:
-                log.info("the system gives few descriptors: at most %d connections at once (see web.limits)", limits.most)
+                log.info("the system allows few descriptors: at most %d connections at once (see web.limits)", limits.most)
             self._ready.set()
             await asyncio.wait([stop, *acceptors], return_when=asyncio.FIRST_COMPLETED)
             for task in (stop, *acceptors):
@@ -229,7 +229,7 @@ class Server:
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """Bind every address that ``host`` stands for, all to one port."""
+    """Bind every address of ``host`` to the same port."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:

@@ -1,4 +1,4 @@
-"""The part of the JSON API about the config file: how it stands to what runs, and reading it again. For moderators."""
+"""The JSON API of the config file: whether it differs from the settings in use, and reloading it. For moderators."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ class SettingsApi:
         self._in_thread = in_thread
 
     async def standing(self, request: web.Request) -> web.Response:
-        """Tell how the config file stands to what runs, with its mistakes."""
+        """Return whether the config file is in use, its mistakes, and what waits for the next start."""
         return web.json_response(serializers.settings(self._settings.status), dumps=serializers.dumps)
 
     async def reload(self, request: web.Request) -> web.Response:
-        """Read the config file now; answers which settings changed, and which wait for the next start."""
+        """Reload the config file; returns the settings that changed, and those that wait for the next start."""
         await read_body(request, EmptyBody)
         try:
-            told = await self._in_thread(self._settings.reload)
+            reloaded = await self._in_thread(self._settings.reload)
         except ConfigError as error:
             first, *others = error.problems
             message = f"{first} (and {len(others)} more)" if others else first
             status, code = (409, "no_file") if isinstance(error, ConfigGone) else (422, "bad_settings")
             raise ApiError(status, code, message, mistakes=error.problems) from None
-        answer = response_schemas_moderation.Reloaded(changed=list(told.changed), at_next_start=list(told.at_next_start))
+        answer = response_schemas_moderation.Reloaded(
+            changed=list(reloaded.changed), at_next_start=list(reloaded.at_next_start)
+        )
         return web.json_response(answer, dumps=serializers.dumps)

@@ -1,4 +1,4 @@
-"""The pages that are files, and the document that tells programs what all calls take and answer."""
+"""The static pages, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Site:
     """Handlers of the pages and of ``/api/openapi.json``."""
 
     def __init__(self, describe: Callable[[str], serializers.Json], read: StatusReader, in_thread: ThreadBridge) -> None:
-        """Begin with nothing written.
+        """Set up; the document is made at the first call.
 
         Args:
-            describe: makes the document, given the program's version.
+            describe: returns the document, given the program's version.
         """
         self._describe, self._read, self._in_thread = describe, read, in_thread
         self._document, self._writing = "", threading.Lock()
@@ -32,11 +32,11 @@ class Site:
         return web.FileResponse(STATIC / name)
 
     async def document(self, request: web.Request) -> web.Response:
-        """Tell what each call takes and answers, as an OpenAPI 3.1 document."""
+        """Return this API as an OpenAPI 3.1 document."""
         return web.json_response(text=self._document or await self._in_thread(self._write))
 
     def _write(self) -> str:
-        """Make the document, once: it takes a third of a second."""
+        """Make the document once: it takes a third of a second."""
         with self._writing:
             if not self._document:
                 self._document = serializers.dumps(self._describe(self._read().version))

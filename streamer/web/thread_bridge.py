@@ -1,4 +1,4 @@
-"""From the loop to rooms that may block: a few threads for their calls, with a bounded line before them."""
+"""Runs blocking calls in a few threads, off the event loop; the number of calls that may wait is bounded."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 THREADS = 4
 WAITING = 64
-"""Calls that may be under way or wait for a thread; more are refused politely."""
+"""Calls that may run or wait for a thread; more are refused with 503."""
 CALL_S = 5.0
-"""Seconds after which a caller is told to try again; the call itself runs on."""
+"""Seconds after which the caller gets 503; the call itself runs on."""
 
 
 class ThreadBridge:
-    """Runs blocking calls of the desk and the status reader in threads."""
+    """Runs blocking calls of the request service and the status reader in threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-call")
         self._under_way = 0
 
     async def __call__(self, function: Callable[[], T]) -> T:
-        """Return what ``function`` returns, raise what it raises.
+        """Run ``function`` in a thread; returns what it returns, raises what it raises.
 
         Raises:
             ApiError: 503 if too many calls wait, or this one takes too long.
@@ -44,7 +44,7 @@ class ThreadBridge:
         try:
             return await asyncio.wait_for(asyncio.shield(outcome), CALL_S)
         except TimeoutError:
-            if not outcome.done():  # else it is the call's own
+            if not outcome.done():  # otherwise the call itself raised TimeoutError
                 outcome.add_done_callback(_missed)
             raise ApiError(503, "busy", "the dream did not answer in time", retry_s=2.0) from None
 
@@ -56,11 +56,11 @@ class ThreadBridge:
             loop.call_soon_threadsafe(one_less)
 
     def close(self) -> None:
-        """Let go of the threads when the calls under way have ended; waiting ones are dropped."""
+        """Release the threads once the running calls have ended; waiting calls are dropped."""
         self._pool.shutdown(cancel_futures=True)
 
 
 def _missed(outcome: asyncio.Future[Any]) -> None:
-    """A call ended that nobody waits for any more."""
+    """Log the failure of a call whose caller has got 503 already."""
     if not outcome.cancelled() and (error := outcome.exception()) is not None:
-        log.info("a call that its caller had given up failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+        log.info("a call failed after it had timed out: %s: %s", type(error).__name__, str(error).partition("\n")[0])

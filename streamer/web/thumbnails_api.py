@@ -1,4 +1,4 @@
-"""A picture of each class, as far as there is one."""
+"""Thumbnails of classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamer.web.file_responses import send_file
 from streamer.web.protocols import Catalogue
 
 KEPT = "private, max-age=31536000, immutable"
-"""For whoever asks for a picture by its version: another picture has another address."""
+"""Cache-Control of a thumbnail requested with its version: another picture has another address."""
 
 
 class ThumbnailsApi:
@@ -19,10 +19,10 @@ class ThumbnailsApi:
         self._classes = classes
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Show a class, as a small WebP; to be kept for good by whoever names its version ``v``."""
+        """The thumbnail of a class, a small WebP; with its version ``v`` it may be cached forever."""
         picture = self._classes.thumbnail(request.match_info["wnid"])
         if picture is None:
-            raise ApiError(404, "not_found", "there is no picture of it yet")
+            raise ApiError(404, "not_found", "this class has no picture yet")
         headers = {"Content-Type": "image/webp"}
         if request.query.get("v") == str(picture.version):
             headers["Cache-Control"] = KEPT

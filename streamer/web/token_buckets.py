@@ -1,4 +1,4 @@
-"""Who pays for what comes over the network, and how much is left to whom."""
+"""Token buckets for rate limits, and the key (IPv4 address or IPv6 /64) under which a client is counted."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 LOCAL = 8
-"""How much more this machine and callers with the token may take."""
+"""Factor on the limits of this machine and of callers with the token."""
 BURST_S = 10.0
-"""Allowances that are not used pile up for so long."""
+"""Size of a bucket, in seconds of its rate."""
 REMEMBERED = 4096
-"""Addresses whose allowance is known; the one not heard of for longest is forgotten first."""
+"""Buckets kept; when full, the least recently used is forgotten."""
 
 
 def parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address without its zone, as IPv4 where that is written as IPv6; None if it is none."""
+    """An address without its zone, IPv4-mapped IPv6 as IPv4; None if it is not an address."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -25,7 +25,7 @@ def parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client_key(address: str) -> str:
-    """Who pays for an address: itself, or its /64 if it is IPv6."""
+    """The key under which an address is counted: itself, or its /64 if it is IPv6."""
     found = parse_address(address)
     if found is None:
         return address
@@ -35,22 +35,22 @@ def client_key(address: str) -> str:
 
 
 def is_local(client_key: str) -> bool:
-    """Whether it is this machine."""
+    """Whether the client is this machine."""
     found = parse_address(client_key)
     return found is not None and found.is_loopback
 
 
 def allowance_factor(client_key: str) -> float:
-    """How many times as much as others it may take."""
+    """Factor on the client's limits."""
     return LOCAL if is_local(client_key) else 1.0
 
 
 class TokenBuckets:
-    """An amount for each key that refills with time. Belongs to one thread.
+    """One token bucket for each key. Belongs to one thread.
 
     Args:
-        per_s: what comes each second; ``factor`` times as much for some keys, as whoever asks says each time.
-        burst_s: seconds for which what is not used piles up.
+        per_s: refill per second; each call multiplies it by its ``factor``.
+        burst_s: size of a bucket, in seconds of its refill.
     """
 
     def __init__(self, per_s: float, clock: Callable[[], float], burst_s: float = BURST_S) -> None:
@@ -58,15 +58,15 @@ class TokenBuckets:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def used(self, key: str, factor: float = 1.0) -> float:
-        """Which part of what may pile up is not there; above 1 where there is a debt."""
+        """The used share of a bucket; above 1 if there is a debt."""
         return 1.0 - self._now(key, factor) / (self._per_s * factor * self._burst_s)
 
     def owed_s(self, key: str, factor: float = 1.0) -> float:
-        """In how many seconds a debt is made up for; 0 where there is none."""
+        """Seconds until a debt is refilled; 0 without one."""
         return max(0.0, -self._now(key, factor) / (self._per_s * factor))
 
     def try_take_s(self, key: str, amount: float, factor: float = 1.0) -> float:
-        """Take an amount, at most what may pile up, if there is as much; else return in how many seconds there will be."""
+        """Take an amount, at most a full bucket, and return 0; if less is left, return the seconds until there is enough."""
         amount = min(amount, self._per_s * factor * self._burst_s)
         left = self._now(key, factor)
         if left < amount:
@@ -75,7 +75,7 @@ class TokenBuckets:
         return 0.0
 
     def charge(self, key: str, amount: float, factor: float = 1.0) -> None:
-        """Take an amount, on credit if need be; nothing is left then until it is made up for."""
+        """Take an amount, even if that makes a debt; then nothing is left until the debt is refilled."""
         self._left[key] = self._now(key, factor) - amount, self._clock()
 
     def _now(self, key: str, factor: float) -> float:

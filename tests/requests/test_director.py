@@ -374,7 +374,7 @@ def test_what_is_known_is_told_as_it_changes(make, class_index, tiny):
 
 
 def test_a_choice_that_means_nothing_is_told_at_start(make):
-    with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'layer fire5:x': 'x' are no channels"):
+    with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'layer fire5:x': 'x' is not a list of channels"):
         make(wander_among=("volcano", "layer fire5:x"))
     with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'qqqqq': I don't know"):
         make(wander_among=("qqqqq",))
@@ -576,7 +576,7 @@ def test_a_disk_that_fails_refuses_politely_until_it_does_not(make, tmp_path, ca
         told = refusal(studio.director.submit, "cid", "bubble")
         assert (told.reason, str(told)) == (
             Reason.CLOSED,
-            "requests cannot be saved at the moment; the streamer has been told",
+            "requests cannot be saved at the moment; the streamer can see why",
         )
     assert (
         studio.director.trouble
@@ -852,7 +852,7 @@ def test_family_safe_at_run_time_clears_the_line(studio):
     studio.ask(("ann", "revolver"), ("bob", "volcano"))
     studio.director.change_rules({"family_safe": True})
     assert studio.titles() == ["volcano"]
-    assert str(refusal(studio.director.submit, "cid", "revolver")) == "that is not dreamt here"
+    assert str(refusal(studio.director.submit, "cid", "revolver")) == "that is blocked here"
 
 
 def test_a_message_delivered_again_after_its_turn(studio):
@@ -979,7 +979,7 @@ def test_what_the_dream_refuses_makes_room(studio, caplog):
         studio.clock.keyframe(wandering)
         studio.clock.advance(0.5)
         studio.director.tick()
-    assert "the dream goes on without volcano, which cannot be dreamt" in caplog.text
+    assert "the dream continues without volcano, which cannot be rendered" in caplog.text
     states = [studio.director.standing(number).request.state for number in (first, second)]
     assert states == [RequestState.REMOVED, RequestState.ON_AIR]
 

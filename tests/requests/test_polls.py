@@ -191,7 +191,7 @@ def test_who_votes_is_there_for_voting_away(make):
         ("castle / qqqqq", Reason.UNKNOWN_WORD, "qqqqq"),
         ("castle / rifle", Reason.BLOCKED, "not dreamt here"),
         ("castle / guide a.jpg", Reason.FORBIDDEN, "guide pictures"),
-        ("castle / pizza / castle", Reason.BAD_INPUT, "castle is there twice"),
+        ("castle / pizza / castle", Reason.BAD_INPUT, "castle is in it twice"),
         ("castle", Reason.BAD_INPUT, "2 to 5"),
     ],
 )
@@ -397,6 +397,6 @@ def test_a_winner_that_cannot_be_kept_is_told_and_the_stream_goes_on(studio, mon
 
     monkeypatch.setattr(Store, "transaction", full)
     assert studio.director.end_poll().winner == 1
-    assert "the poll's winner cannot be asked for" in caplog.text
+    assert "the poll's winner cannot be requested" in caplog.text
     studio.director.tick()
     caplog.clear()

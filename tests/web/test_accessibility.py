@@ -163,7 +163,7 @@ def test_what_was_dreamt(stages: Callable[..., Stage], tmp_path: Path, page: Pag
     dream_id = studio.dream(1, "volcano", "bubble")
     stage.status.snapshot = replace(stage.status.snapshot, dreamt=studio.album.changes)
     page.goto(stage.server.url)
-    expect(page.get_by_role("heading", name="What was dreamt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Past dreams")).to_be_visible()
     assert looked_at(page) == []
     page.goto(f"{stage.server.url}d/{dream_id}")
     expect(page.get_by_role("heading", name="volcano")).to_be_visible()
@@ -188,5 +188,5 @@ def test_the_overlay(stage: Stage, page: Page) -> None:
 
 def test_an_address_that_leads_nowhere(stage: Stage, page: Page) -> None:
     page.goto(f"{stage.server.url}nothing/such")
-    expect(page.get_by_role("heading")).to_have_text("There is nothing here")
+    expect(page.get_by_role("heading")).to_have_text("Page not found")
     assert looked_at(page) == []

@@ -176,7 +176,7 @@ def test_moderation(stage: Stage, method: str, path: str, body: object, told: ob
         ("DELETE", "/api/requests/7", 404, {"code": "not_found", "message": "no request 7 is waiting"}),
         ("DELETE", "/api/requests/seven", 404, {"code": "not_found", "message": "there is nothing here"}),
         ("GET", "/api/nonsense", 404, {"code": "not_found", "message": "there is nothing here"}),
-        ("GET", "/api/skip", 405, {"code": "method_not_allowed", "message": "this address does not take that method"}),
+        ("GET", "/api/skip", 405, {"code": "method_not_allowed", "message": "this address does not support that method"}),
         ("GET", "/api/classes?limit=many", 400, {"code": "bad_input", "message": "limit: a number from 1 to 1000"}),
         ("GET", "/static/../server.py", 404, {"code": "not_found", "message": "there is nothing here"}),
     ],
@@ -339,7 +339,7 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(stage: Stage, path: str) -> None:
     page = stage.call("GET", quote(path), headers=HTML)
     assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
-    assert b"There is nothing here" in page.body
+    assert b"Page not found" in page.body
     assert b"<script>alert" not in page.body
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     program = stage.call("GET", quote(path))
@@ -350,7 +350,7 @@ def test_other_refusals_are_pages_too_where_people_look(stage: Stage, stages: Ca
     private = stages(token="open sesame", view_token="peek a boo")
     page = private.call("GET", "/", headers=HTML)
     assert (page.status, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
-    assert b"This stream takes a token to view: add ?token=" in page.body
+    assert b"This stream needs a token: add ?token=" in page.body
     stage.video.jpeg = None
     soon = stage.call("GET", "/frame.jpg", headers=HTML)
     assert (soon.status, soon.headers["Retry-After"], soon.headers["Content-Type"]) == (503, "1", "text/html; charset=utf-8")

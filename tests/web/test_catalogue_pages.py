@@ -86,7 +86,7 @@ def test_where_nothing_is_told_to_be_alike_it_says_so(stage: Stage, page: Page, 
     page.goto(stage.server.url)
     page.locator("#classes li").first.hover()
     page.get_by_role("button", name="More like bubble").click()
-    expect(page.locator("#classes-note")).to_contain_text("tells of nothing like it")
+    expect(page.locator("#classes-note")).to_contain_text("lists nothing similar")
     expect(page.locator("#classes li")).to_have_text(["bubble↗"])
 
     def refuse(self: FakeClasses, wnid: str, limit: int = 20) -> None:

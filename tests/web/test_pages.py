@@ -164,7 +164,7 @@ def test_asking(stage: Stage, page: Page) -> None:
     name = page.get_by_label("Your name")
     assert name.input_value().startswith("guest-")
     name.fill("Ada")
-    box = page.get_by_role("combobox", name="What shall it dream?")
+    box = page.get_by_role("combobox", name="What should it dream?")
     box.fill("!dream volcano + pizza")
     box.press("Enter")
     expect(page.locator("#log .told")).to_have_text("volcano + pizza: next, about 18 s from now.")
@@ -212,7 +212,7 @@ def test_the_list_of_subjects(stage: Stage, page: Page) -> None:
     page.get_by_role("button", name="Ask for tabby cat").click()
     expect(page.get_by_role("combobox")).to_have_value("tabby cat")
     page.get_by_label("Find a subject").fill("nothing such")
-    expect(page.locator("#classes-note")).to_contain_text("Nothing by that name")
+    expect(page.locator("#classes-note")).to_contain_text("No subject has that name")
     page.get_by_label("Find a subject").fill("")
     expect(page.locator("#classes li")).to_have_count(6)
 
@@ -222,8 +222,8 @@ def test_what_only_larger_networks_know_is_found_dimmed_and_answered_with_what_i
     page.get_by_label("Find a subject").fill("o")
     expect(page.locator("#classes li")).to_have_text(["Arctic fox↗", "volcano↗", "canoe↗"])
     expect(page.locator("#classes .unlearnt")).to_have_text(["canoe↗"])
-    expect(page.locator("#classes-note")).to_contain_text("What is dimmed takes a larger network")
-    page.get_by_role("button", name="Ask for what is near canoe").click()
+    expect(page.locator("#classes-note")).to_contain_text("Dimmed subjects need a larger network")
+    page.get_by_role("button", name="Ask for something like canoe").click()
     box = page.get_by_role("combobox")
     expect(box).to_have_value("canoe")
     box.fill("pizza + the canoe + volcano")
@@ -269,7 +269,7 @@ def test_moderating(stage: Stage, page: Page) -> None:
     expect(page.locator("#now-title")).to_have_text("volcano")
     page.get_by_role("button", name="Hold this dream").click()
     expect(page.locator("#now-kind")).to_have_text("On air, held")
-    page.get_by_role("button", name="Let it go on").click()
+    page.get_by_role("button", name="Release this dream").click()
     page.get_by_role("button", name="Bump").click()
     expect(page.locator("#outcome")).to_have_text("Bumped.")
     page.get_by_role("button", name="Clear the queue").click()
@@ -309,7 +309,7 @@ def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Pag
     tell(away)
     page.goto(stage.server.url + "control")
     numbers = page.locator("#numbers")
-    rows = {"Node": "10.0.0.2", "Keyframes come as": "jpeg 90", "Link": "94 Mbit/s, 2.1 ms there and back", "age": "0.06 s"}
+    rows = {"Node": "10.0.0.2", "Keyframe coding": "jpeg 90", "Link": "94 Mbit/s, 2.1 ms round trip", "age": "0.06 s"}
     for name, text in rows.items():
         expect(numbers.locator("div", has=page.locator("dt", has_text=name)).locator("dd")).to_have_text(text)
     assert stage.call("GET", "/api/status").json["renderer"]["link"] == {

@@ -205,11 +205,11 @@ def test_moderators_cancel_with_the_mouse_and_let_polls_begin_by_themselves(real
     expect(page.locator("#outcome")).to_have_text("The poll is cancelled.")
     assert real.titles() == []
     page.get_by_text("Further rules").click()
-    page.get_by_label("When nobody asks, who chooses").select_option("poll")
-    expect(page.locator("#outcome")).to_have_text("When nobody asks, who chooses: viewers, by polls.")
+    page.get_by_label("Who chooses when nobody asks").select_option("poll")
+    expect(page.locator("#outcome")).to_have_text("Who chooses when nobody asks: viewers, by poll.")
     real.clock_s += 60
     real.director.tick()
-    expect(page.locator("#poll-state")).to_contain_text("It began by itself")
+    expect(page.locator("#poll-state")).to_contain_text("It started by itself")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
 

@@ -137,7 +137,7 @@ def test_a_token_of_any_characters_is_just_wrong(guarded: Stage) -> None:
 def test_other_sites_cannot_write_or_listen(stage: Stage, headers: dict[str, str]) -> None:
     for method, path, body in [*MODERATION, ("POST", "/api/requests", ASK), ("GET", "/api/events", None)]:
         answer = stage.call(method, path, body, headers)
-        message = "this call may come from this server's own pages only"
+        message = "this call is allowed from this server's own pages only"
         assert (answer.status, answer.error) == (403, {"code": "bad_origin", "message": message})
     assert stage.request_service.calls == []
 
@@ -151,7 +151,7 @@ def test_our_own_page_can(stage: Stage) -> None:
 def test_a_rebound_name_reaches_nothing_but_health(stage: Stage) -> None:
     for path in ("/", "/api/status", "/api/events", "/live.mp4", "/static/css/base.css"):
         answer = stage.call("GET", path, headers={"Host": "evil.example:8080"})
-        message = "this server does not go by the name 'evil.example:8080'; web.hosts lists its names"
+        message = "'evil.example:8080' is not a name of this server; add it to web.hosts"
         assert (answer.status, answer.error) == (403, {"code": "bad_host", "message": message})
     assert stage.call("GET", "/healthz", headers={"Host": "evil.example"}).status == 200
     for host in ("localhost:9", "[::1]:8080", "127.0.0.1", "LOCALHOST"):
@@ -162,7 +162,7 @@ def test_a_rebound_name_reaches_nothing_but_health(stage: Stage) -> None:
 
 def test_what_a_proxy_passes_on_is_not_local(stage: Stage) -> None:
     answer = stage.call("POST", "/api/skip", headers={"x-forwarded-for": "203.0.113.7"})
-    message = "this call is for this machine only, because no token is configured"
+    message = "this call works on this machine only, because no token is configured"
     assert (answer.status, answer.error) == (401, {"code": "unauthorized", "message": message})
 
 

@@ -53,7 +53,7 @@ def test_a_foreign_address_is_one_clear_line() -> None:
     with pytest.raises(CannotListen) as caught:
         make(host="203.0.113.7", token="open sesame", port=8080).start()
     assert str(caught.value) == (
-        "cannot listen on 203.0.113.7 port 8080: Cannot assign requested address; look at web.host and web.port"
+        "cannot listen on 203.0.113.7 port 8080: Cannot assign requested address; check web.host and web.port"
     )
 
 

@@ -97,5 +97,5 @@ def test_the_control_page_has_nothing_to_say_without_a_file(stage: Stage, page: 
     assert isinstance(page, api.Page)
     stage.settings.stand(file="")
     page.goto(stage.server.url + "control")
-    api.expect(page.locator("#health-text")).to_have_text("All is well")
+    api.expect(page.locator("#health-text")).to_have_text("No problems")
     api.expect(page.locator("#settings")).to_be_hidden()

@@ -126,7 +126,7 @@ def test_nothing_runs_on_the_viewers_page(real: RealStage, page: Page) -> None:
     name = page.get_by_label("Your name")
     name.fill("<svg/onload=pwn()>")
     name.press("Tab")
-    box = page.get_by_role("combobox", name="What shall it dream?")
+    box = page.get_by_role("combobox", name="What should it dream?")
     for number, text in enumerate(REFUSED, 1):
         box.fill(text)
         box.press("Enter")

@@ -41,7 +41,7 @@ def test_a_picture_asked_for_by_its_version_may_be_kept(pictured: Stage) -> None
 
 def test_what_there_is_no_picture_of_is_not_found(pictured: Stage) -> None:
     answer = pictured.call("GET", "/thumbnails/n09472597.webp")
-    assert (answer.status, answer.error["message"]) == (404, "there is no picture of it yet")
+    assert (answer.status, answer.error["message"]) == (404, "this class has no picture yet")
     for path in ("/thumbnails/fox.webp", "/thumbnails/..%2ffox.webp", f"/thumbnails/{FOX}.png", "/thumbnails/"):
         assert pictured.call("GET", path).status == 404, path
     pictured.classes.pictures[FOX].file.unlink()

@@ -1,5 +1,5 @@
-// Loads a page again whose scripts have not all arrived, as over a bad network or from a server that has just too much to do: without
-// them it would stay dead. Pauses double, up to half a minute. No module, so that it runs before any of them is asked for.
+// Reloads the page if some of its scripts did not load, as over a bad network or from a busy server: without them the page does not
+// work. Pauses double, up to half a minute. This is not a module, so that it runs before any module is requested.
 
 {
   const FIRST_MS = 1000;

@@ -1,7 +1,7 @@
-// The room takes the colours of the dream: the picture, a few pixels wide, blurred behind everything.
+// The page's background takes the colours of the dream: a tiny, blurred copy of the picture behind everything.
 //
-// Blurred here, once for each new state, and not by a CSS filter: without a GPU, browsers compute a filter anew with every frame of
-// the video before it, which takes most of a core and half of the frames.
+// It is blurred here, every EVERY_MS, and not by a CSS filter: without a GPU, browsers recompute a filter with every frame of the
+// video in front of it, which takes most of a core and half of the frames.
 
 import { calm } from "./dom.js";
 
@@ -25,13 +25,13 @@ export function glow(canvas, surface) {
     try {
       paint(drift, picture);
     } catch {
-      return; // between two pictures there is none
+      return; // no picture at the moment
     }
     paint(coarse, drift.canvas);
     saturate(coarse);
     let before = coarse;
     for (const next of steps) {
-      paint(next, before.canvas); // doubled again and again, each time smoothly, it is blurred
+      paint(next, before.canvas); // smooth doubling, several times, blurs it
       before = next;
     }
     fade(before);

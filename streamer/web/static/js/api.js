@@ -1,14 +1,14 @@
 // Calls to the server's API.
 
 export class ApiError extends Error {
-  /** `told` is what the server says: code, message, and with some codes suggestions, retry_s, votes and more. */
-  constructor(status, { code = "unknown", message = `the server answered ${status}`, ...told } = {}) {
+  /** `details` are the error's other keys: with some codes suggestions, retry_s, votes and more. */
+  constructor(status, { code = "unknown", message = `the server answered ${status}`, ...details } = {}) {
     super(message);
-    Object.assign(this, { suggestions: [] }, told, { status, code });
+    Object.assign(this, { suggestions: [] }, details, { status, code });
   }
 }
 
-/** Call the API; returns what it says, throws ApiError (status 0 if the server cannot be reached). */
+/** Call the API; returns the response, throws ApiError (status 0 if the server cannot be reached). */
 export async function call(method, path, body, { signal } = {}) {
   let response;
   try {
@@ -21,9 +21,9 @@ export async function call(method, path, body, { signal } = {}) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, { code: "unreachable", message: "The stream cannot be reached just now." });
+    throw new ApiError(0, { code: "unreachable", message: "The stream cannot be reached at the moment." });
   }
-  const told = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(response.status, told.error);
-  return told;
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ApiError(response.status, answer.error);
+  return answer;
 }

@@ -5,7 +5,7 @@ import { byId, duration, el, say, subjects, wait } from "./dom.js";
 import { isMine, name, remember, rename } from "./mine.js";
 import { Offers } from "./offers.js";
 
-const LINES = 30; // of the talk that are kept
+const LINES = 30; // kept in the log
 
 const text = byId("ask-text");
 const user = byId("ask-user");
@@ -13,8 +13,8 @@ const log = byId("log");
 let offers;
 let busy = false;
 let closed = false;
-let examples = ""; // as last shown
-const changed = new Set(); // what was told of changes
+let examples = ""; // shown last
+const changed = new Set(); // changes already announced
 
 function put(...lines) {
   log.append(...lines);
@@ -35,7 +35,7 @@ function accepted(receipt) {
   return line;
 }
 
-/** The line with its unknown subject replaced: the one that the refusal tells or quotes, else the last. */
+/** The line with its unknown subject replaced: the one that the refusal names or quotes, else the last. */
 export function mend(line, { message, said = "" }, suggestion) {
   const parts = line.split(/(\s*(?:\+|&|,|\s+and\s+)\s*)/i);
   const find = (wrong) => parts.findIndex((part, i) => i % 2 === 0 && part.trim() && wrong(part.trim().toLowerCase()));
@@ -45,7 +45,7 @@ export function mend(line, { message, said = "" }, suggestion) {
   return parts.join("");
 }
 
-/** What waits already gets a vote instead, which is no refusal at all. */
+/** A duplicate counts as a vote, so it is not shown as a refusal. */
 function voted(error) {
   return el("p", { className: "told" }, error.message);
 }
@@ -59,7 +59,7 @@ function refused(error, line) {
   return told;
 }
 
-/** Ask for a dream, or vote for one that waits, and put the answer into the talk. */
+/** Request a dream, or vote for one that waits, and add the answer to the log. */
 export async function ask(line) {
   line = line.replace(/^\s*!dream\b\s*/i, "").trim();
   if (!line || busy || closed) return;
@@ -78,18 +78,18 @@ export async function ask(line) {
   busy = false;
 }
 
-/** Tell who asked here when another network dreams something else in place of it; once for each. */
+/** Announce once for each of this browser's requests that another network shows something else instead. */
 export function showChanges({ queue, on_air: now }) {
   const ours = [...queue, ...(now?.request_id ? [{ ...now, id: now.request_id }] : [])].filter((item) => isMine(item.id));
   for (const { id, title, targets, instead_of: asked } of ours) {
     const key = `${id} ${title}`;
     if (!asked || changed.has(key)) continue;
     changed.add(key);
-    put(el("p", { className: "told" }, `Another network is at work now, which does not know ${asked}. You get `, el("b", {}, ...subjects(targets)), " instead."));
+    put(el("p", { className: "told" }, `A different network is running now, which does not know ${asked}. You get `, el("b", {}, ...subjects(targets)), " instead."));
   }
 }
 
-/** Whether the queue takes anything. */
+/** Show whether the queue takes requests. */
 export function showOpen(open) {
   closed = !open;
   byId("closed").hidden = open;
@@ -99,7 +99,7 @@ export function showOpen(open) {
   for (const chip of byId("ideas").children) chip.disabled = closed;
 }
 
-/** Put a subject into the box: beside the one there, if it is finished. */
+/** Add a subject to the request in the box. */
 export function suggest(label) {
   const line = text.value.trim();
   text.value = !line ? label : /[+&]$/.test(line) ? `${line} ${label}` : `${line} + ${label}`;
@@ -107,15 +107,15 @@ export function suggest(label) {
   text.scrollIntoView({ block: "center", behavior: "smooth" });
 }
 
-/** Show the network's examples: in the empty box, and as ideas until the first request. `any` is a subject by chance. */
+/** Show the network's examples in the empty box, and as ideas until the first request. `any` returns a random subject. */
 export function showExamples({ network }, any) {
-  const told = network.examples.join("\n");
-  if (told === examples) return;
-  examples = told;
+  const joined = network.examples.join("\n");
+  if (joined === examples) return;
+  examples = joined;
   const [one, other, ...rest] = network.examples;
   const pair = other ? `${one} + ${other}` : one;
   text.placeholder = pair;
-  const at = Math.floor(Math.random() * Math.max(1, rest.length - 1)); // two that stand side by side
+  const at = Math.floor(Math.random() * Math.max(1, rest.length - 1)); // two neighbours
   const surprise = el("button", { type: "button", className: "chip", onclick: () => ask(any() || pair) }, "surprise me");
   byId("ideas").replaceChildren(...chips([pair, ...rest.slice(at, at + 2)], ask).children, surprise);
   for (const chip of byId("ideas").children) chip.disabled = closed;

@@ -1,4 +1,4 @@
-// Everything that can be dreamt, as pictures: a handful at random, by kind, by search, or what is like another. A search also finds what only larger networks know.
+// All subjects, with pictures: a few at random, by kind, by search, or those similar to one. A search also finds what only larger networks know.
 
 import { call } from "./api.js";
 import { byId, el, link, say, sleep } from "./dom.js";
@@ -6,19 +6,19 @@ import { icon } from "./icons.js";
 import { remedy, sentence } from "./network.js";
 
 const HANDFUL = 24;
-const MOST_UNLEARNT = 12; // of those that a search finds
+const MOST_UNLEARNT = 12; // shown by a search
 const MOST_ALIKE = 24;
-const TAKEN_S = 14; // of a subject on air, by when the stream has taken its picture, unless its settings say otherwise
+const TAKEN_S = 14; // after this time on air the stream has usually saved a picture of the subject
 const FEW = "few";
 const ALL = "all";
 
-let entries = []; // that can be asked for
-let unlearnt = []; // that larger networks know
-let kinds = []; // of things, in order
-let view = FEW; // that, ALL, or the name of a kind
-let shown = null; // the network and its size whose classes these are
-let looked = null; // the scene whose picture was looked for
-let operator = false; // whether whoever looks on can change the network
+let entries = []; // subjects that can be requested
+let unlearnt = []; // subjects that only larger networks know
+let kinds = []; // kinds of subjects, in display order
+let view = FEW; // FEW, ALL, or the name of a kind
+let shown = null; // name and size of the network whose subjects are shown
+let looked = null; // the scene whose picture was checked
+let operator = false; // whether the visitor can change the network
 let onPick;
 
 function shuffled(items) {
@@ -44,7 +44,7 @@ function picture(entry) {
 function card(entry) {
   const others = entry.names.filter((name) => name !== entry.label).join(", ");
   const pick = el("button", { type: "button", className: "pick", title: others, onclick: () => onPick(entry.label) }, picture(entry), entry.label);
-  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for what is near ${entry.label}` : `Ask for ${entry.label}`);
+  pick.setAttribute("aria-label", entry.unlearnt ? `Ask for something like ${entry.label}` : `Ask for ${entry.label}`);
   const name = `More like ${entry.label}`;
   const alike = el("button", { type: "button", title: "More like this", "aria-label": name, onclick: () => showAlike(entry) }, icon("alike"));
   const about = link("↗", entry.link);
@@ -56,7 +56,7 @@ function card(entry) {
 
 const list = (found) => el("ul", {}, ...found.map(card));
 
-/** Show some, or a note, or nothing of the kind. */
+/** Show some subjects, and a note. */
 function show(found, note = "") {
   byId("like").hidden = true;
   byId("classes").replaceChildren(...(found.length ? [list(found)] : []));
@@ -89,16 +89,16 @@ function filter(word) {
   const rank = (entry) => (entry.label.toLowerCase().startsWith(word) ? 0 : 1);
   const among = (some) => some.filter((entry) => entry.names.some((name) => name.toLowerCase().includes(word))).sort((a, b) => rank(a) - rank(b));
   const [able, not] = [among(entries), among(unlearnt).slice(0, MOST_UNLEARNT)];
-  if (not.length) show([...able, ...not], "What is dimmed takes a larger network. Ask for it, and you are offered the nearest things this one knows.");
-  else show(able, able.length ? "" : "Nothing by that name. Ask for it all the same, and you are offered whatever comes close.");
+  if (not.length) show([...able, ...not], "Dimmed subjects need a larger network. Ask for one, and you get suggestions that this network knows.");
+  else show(able, able.length ? "" : "No subject has that name. Ask for it anyway, and you get suggestions that come close.");
 }
 
-/** Show what the network finds most like an entry, that one first. */
+/** Show an entry, and then the subjects that the network finds most similar to it. */
 async function showAlike(entry) {
   let found, note;
   try {
     ({ classes: found } = await call("GET", `/api/classes?like=${entry.wnid}&limit=${MOST_ALIKE}`));
-    note = found.length ? "" : "The network that dreams now tells of nothing like it.";
+    note = found.length ? "" : "The network in use lists nothing similar.";
   } catch (error) {
     [found, note] = [[], error.message];
   }
@@ -118,8 +118,8 @@ async function read(key) {
   shown = key;
   for (let pause = 1000; key === shown; pause = Math.min(pause * 2, 16_000)) {
     try {
-      const told = await call("GET", "/api/classes");
-      if (key === shown) return fill(told);
+      const answer = await call("GET", "/api/classes");
+      if (key === shown) return fill(answer);
     } catch (error) {
       console.info("the list of subjects: %s", error.message);
     }
@@ -127,13 +127,13 @@ async function read(key) {
   }
 }
 
-function fill(told) {
-  const sorted = told.classes.sort(byLabel);
+function fill(answer) {
+  const sorted = answer.classes.sort(byLabel);
   entries = sorted.filter((entry) => entry.available);
   unlearnt = sorted.filter((entry) => entry.unlearnt);
-  kinds = told.kinds;
-  const there = kinds.filter((kind) => entries.some((entry) => entry.kind === kind.name));
-  const views = [[FEW, "A handful"], ...there.map((kind) => [kind.name, kind.title]), [ALL, `All ${entries.length}`]];
+  kinds = answer.kinds;
+  const present = kinds.filter((kind) => entries.some((entry) => entry.kind === kind.name));
+  const views = [[FEW, "A handful"], ...present.map((kind) => [kind.name, kind.title]), [ALL, `All ${entries.length}`]];
   const chips = views.map(([key, label]) => {
     const chip = el("button", { type: "button", className: "chip", "aria-pressed": "false", onclick: () => choose(key) }, label);
     chip.dataset.view = key;
@@ -144,10 +144,10 @@ function fill(told) {
   filter(typed());
 }
 
-/** What may be shown to anybody unasked. */
+/** Subjects that are suitable for everybody. */
 const suggested = () => entries.filter((entry) => entry.family_safe);
 
-/** Look whether the stream has taken a picture of what is on air alone, once for each scene. */
+/** Check once for each scene with a single subject whether the stream has saved a picture of it. */
 function look(now) {
   if (!now || now.targets.length !== 1 || now.since_s < TAKEN_S || now.scene === looked) return;
   looked = now.scene;
@@ -162,28 +162,28 @@ function look(now) {
   probe.src = address;
 }
 
-/** A subject by chance; empty before there is a list. */
+/** A random subject; empty before the list is loaded. */
 export function any() {
   const among = suggested();
   return among.length ? among[Math.floor(Math.random() * among.length)].label : "";
 }
 
-/** Show what the network of a status knows; the list is read again when it is another. */
+/** Show what the network of a status knows; read the list again when the network changes. */
 export function showNetwork({ network, on_air: now }) {
-  const told = [sentence(network) || "The network is loading. What it knows appears here in a moment.", ...(operator ? remedy(network) : [])];
-  const words = told.map((part) => part.textContent ?? part).join("");
-  if (byId("network").textContent !== words) byId("network").replaceChildren(...told);
+  const parts = [sentence(network) || "The network is loading. Its subjects appear here in a moment.", ...(operator ? remedy(network) : [])];
+  const words = parts.map((part) => part.textContent ?? part).join("");
+  if (byId("network").textContent !== words) byId("network").replaceChildren(...parts);
   const key = `${network.name} ${network.classes}`;
   if (network.classes && key !== shown) read(key);
   look(now);
 }
 
-/** `pick` is called with the label that is chosen. */
+/** `pick` is called with the label of the chosen subject. */
 export function begin(pick) {
   onPick = pick;
   byId("filter").addEventListener("input", () => filter(typed()));
   call("GET", "/api/session").then(
     (session) => (operator = session.moderator),
-    (error) => console.info("who looks on: %s", error.message),
+    (error) => console.info("the session: %s", error.message),
   );
 }

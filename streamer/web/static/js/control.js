@@ -1,4 +1,4 @@
-// The operator's desk.
+// The operator's control page.
 
 import { act, whenLoggedOut } from "./desk/act.js";
 import * as blocks from "./desk/blocks.js";
@@ -26,7 +26,7 @@ function buttons() {
   byId("bump").addEventListener("click", () => act("POST", "/api/bump", undefined, () => "Bumped."));
   byId("twist").addEventListener("click", () => act("POST", "/api/twist", undefined, () => "Twisted."));
   byId("pause").addEventListener("click", () =>
-    act("POST", "/api/pause", { paused: !paused }, (told) => (told.paused ? "Held: this dream stays until you let it go." : "The programme goes on.")),
+    act("POST", "/api/pause", { paused: !paused }, (answer) => (answer.paused ? "Held: this dream stays until you release it." : "Released.")),
   );
 }
 
@@ -62,7 +62,7 @@ function open() {
       showNumbers(status);
       showHealth(status);
       byId("pause").setAttribute("aria-pressed", String(paused));
-      say(byId("pause"), paused ? "Let it go on" : "Hold this dream");
+      say(byId("pause"), paused ? "Release this dream" : "Hold this dream");
     },
     (connected) => stage.connection(connected),
   );

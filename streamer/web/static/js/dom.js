@@ -1,4 +1,4 @@
-// Building pages out of data from strangers: everything becomes text, nothing becomes markup.
+// Builds pages from untrusted data: everything becomes text, nothing becomes markup.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -13,12 +13,12 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Set text only if it changed, so that screen readers are not told twice. */
+/** Set text only if it changed, so that screen readers do not read it twice. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A stranger's name inside our own sentence: whichever way it is written, it leaves the rest in order. */
+/** A name in an element of its own direction, so that right-to-left names do not disturb the sentence around them. */
 export const person = (name, tag = "bdi") => el(tag, { dir: "auto" }, name);
 
 /** A link to a page about a class; plain text if it is not a web address. */
@@ -46,7 +46,7 @@ export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A page that nobody has seen for so long lets go of its streams: browsers open few to one server, and pictures cost. */
+/** A page hidden this long closes its streams: browsers open few connections to one server, and video costs bandwidth. */
 export const HIDDEN_MS = 60_000;
 
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");

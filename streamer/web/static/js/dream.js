@@ -1,4 +1,4 @@
-// A dream that was kept: plays its clip, asks for it again, and lets moderators remove it.
+// The page of a past dream: plays its clip, requests it again, and lets moderators remove it.
 
 import { call } from "./api.js";
 import { byId, calm, duration, say } from "./dom.js";
@@ -41,12 +41,12 @@ async function remove({ target: button }) {
 const again = byId("again");
 if (again) {
   again.addEventListener("click", ask);
-  again.disabled = false; // until now, pressing it would have done nothing
+  again.disabled = false; // it works only from here on
 }
 byId("remove").addEventListener("click", remove);
 const clip = byId("clip");
 if (clip && !calm.matches) clip.play().catch((error) => console.info("the clip waits for a click: %s", error.message));
 call("GET", "/api/session").then(
   (session) => (byId("remove").hidden = !session.moderator),
-  (error) => console.info("who looks on: %s", error.message),
+  (error) => console.info("the session: %s", error.message),
 );

@@ -1,4 +1,4 @@
-// The strip of the last dreams: a picture of each, its name and who asked.
+// The strip of past dreams: a picture of each, its name and who asked.
 
 import { call } from "./api.js";
 import { byId, el, person, say } from "./dom.js";
@@ -6,7 +6,7 @@ import { byId, el, person, say } from "./dom.js";
 const MOST = 24;
 const ARMED_MS = 4000; // how long a button waits to be pressed again
 
-let shown = null; // what the list was when it was last read: the status counts its changes
+let shown = null; // number of changes when the list was read last
 let moderates = false;
 const cards = new Map(); // by id
 
@@ -22,7 +22,7 @@ function who(dream) {
   return dream.user ? ["for ", person(dream.user)] : ["nobody asked"];
 }
 
-/** A second press removes it for good. */
+/** Remove a dream when its button is pressed a second time. */
 async function remove(dream, card) {
   const button = card.querySelector("button");
   if (!button.classList.contains("armed")) {
@@ -61,9 +61,9 @@ function age() {
 }
 
 function show(dreams) {
-  const told = new Set(dreams.map((dream) => dream.id));
+  const ids = new Set(dreams.map((dream) => dream.id));
   for (const [id, row] of cards) {
-    if (told.has(id)) continue;
+    if (ids.has(id)) continue;
     row.remove();
     cards.delete(id);
   }
@@ -101,6 +101,6 @@ export function begin() {
       cards.clear();
       shown = null; // the next status shows them with the button
     },
-    (error) => console.info("who looks on: %s", error.message),
+    (error) => console.info("the session: %s", error.message),
   );
 }

@@ -1,4 +1,4 @@
-// One step of the dream, taken apart: asked for only while somebody looks.
+// One step of the dream, taken apart: requested only while the page is visible.
 
 import { call } from "./api.js";
 import { byId, el, say, sleep } from "./dom.js";
@@ -46,7 +46,7 @@ async function look() {
   if (told.pictures.length) show(told);
   if (told.number && !told.shown) {
     byId("step").hidden = byId("layers").hidden = true;
-    say(byId("step-state"), "The dream at work cannot be taken apart like this; the default one can.");
+    say(byId("step-state"), "The current algorithm cannot be taken apart like this; the default one can.");
   } else say(byId("step-state"), told.number ? "" : "Waiting for a step…");
   const news = told.number !== seen;
   seen = told.number;

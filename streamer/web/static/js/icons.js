@@ -1,4 +1,4 @@
-// Drawings on buttons.
+// Icons on buttons.
 
 const SPACE = "http://www.w3.org/2000/svg";
 
@@ -16,7 +16,7 @@ const PATHS = {
   vote: "m12 7 7 8.500H5z",
 };
 
-/** A drawing, or several laid over each other: `pause.when-playing` is a path with that class. */
+/** An icon, or several over each other: `pause.when-playing` is a path with that class. */
 export function icon(...names) {
   const svg = document.createElementNS(SPACE, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

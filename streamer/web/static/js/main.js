@@ -13,7 +13,7 @@ import { Queue } from "./queue.js";
 import { Stage } from "./stage.js";
 import { watch } from "./status.js";
 
-/** Asking for what waits already is a vote for it. */
+/** A vote is a request for what is already waiting. */
 function vote(item) {
   return [el("button", { type: "button", className: "vote", title: "Vote", onclick: () => ask.ask(item.title) }, icon("vote"), el("span", { className: "votes" }))];
 }

@@ -1,4 +1,4 @@
-// What this browser remembers: a name, and which requests are its own. Works without storage, then for this visit only.
+// What this browser remembers: a name, its own requests and its vote. Without storage it lasts for this visit only.
 
 const NAME = "zoomdream.name";
 const MINE = "zoomdream.mine";
@@ -24,7 +24,7 @@ function set(key, value) {
   }
 }
 
-/** The viewer's name; a guest's until they give one. */
+/** The viewer's name; a guest name until they enter one. */
 export function name() {
   if (!get(NAME)) set(NAME, `guest-${1000 + Math.floor(Math.random() * 9000)}`);
   return get(NAME);

@@ -1,4 +1,4 @@
-// JPEG after JPEG: for browsers that cannot play the video. Read by hand rather than by <img>, which never says when the line is dead.
+// MJPEG, for browsers that cannot play the video. Read by hand, because <img> does not report a dead connection.
 
 const SILENCE_MS = 8000;
 const HEAD = /--[\w-]+\r\nContent-Type: image\/jpeg\r\nContent-Length: (\d+)\r\n\r\n/;
@@ -41,7 +41,7 @@ async function show(image, jpeg) {
   return true;
 }
 
-/** Shows /live.mjpg in an <img> until the line breaks or `signal` aborts. `onPlaying` is called at every picture. */
+/** Shows /live.mjpg in an <img> until the connection breaks or `signal` aborts. `onPlaying` is called at every picture. */
 export async function playMjpeg(image, signal, onPlaying) {
   const response = await fetch("/live.mjpg", { signal, cache: "no-store" });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);

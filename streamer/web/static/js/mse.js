@@ -1,15 +1,15 @@
-// Live H.264 through Media Source Extensions, kept close behind the present.
+// Live H.264 through Media Source Extensions, with little delay.
 
 const AIM_S = 0.35; // how far behind the newest picture to play
-const AIM_MAX_S = 0.7; // what the aim grows to where the line stutters; with the slack below, a second stays a second
+const AIM_MAX_S = 0.7; // largest aim, on connections that stutter; with the slack below, the delay stays under a second
 const LATE_S = 1.5; // farther behind than the aim by this: jump
 const KEEP_S = 15; // of the past, then it is pruned
-const SILENCE_MS = 8000; // a line that has spoken and says nothing for so long is dead
+const SILENCE_MS = 8000; // a connection that has sent data and is silent this long is dead
 
-/** This browser never will. */
+/** This browser cannot play the video. */
 export class Unplayable extends Error {}
 
-/** It could, but this time it did not. */
+/** This browser can play the video, but decoding failed. */
 export class Undecodable extends Error {}
 
 function once(target, name, signal) {
@@ -39,12 +39,12 @@ function update(buffer, change, signal) {
   return done;
 }
 
-/** Keeps the video near the end of its buffer by small changes of speed, and by a jump where they won't do. */
+/** Keeps the video near the end of its buffer by small changes of speed, or by a jump if it is far behind. */
 class Chase {
   constructor(video, signal) {
     this.video = video;
     this.aim = AIM_S;
-    let playing = false; // the first wait is for the first picture
+    let playing = false; // before that, it waits for the first picture
     video.addEventListener("playing", () => (playing = true), { signal });
     video.addEventListener("waiting", () => playing && !video.seeking && (this.aim = Math.min(AIM_MAX_S, this.aim * 1.4)), { signal });
   }
@@ -68,8 +68,8 @@ class Chase {
 }
 
 /**
- * Plays /live.mp4 until the line breaks or `signal` aborts.
- * `onPlaying` is called when pictures move. Throws Unplayable, Undecodable, or what broke the line.
+ * Plays /live.mp4 until the connection breaks or `signal` aborts.
+ * `onPlaying` is called when the video plays. Throws Unplayable, Undecodable, or what broke the connection.
  */
 export async function playMse(video, signal, onPlaying) {
   const Source = globalThis.ManagedMediaSource ?? globalThis.MediaSource;

@@ -1,20 +1,20 @@
-// Which network dreams, in words.
+// The network in use, in words.
 
 import { el } from "./dom.js";
 
 const LIST = new Intl.ListFormat("en-GB");
 
-/** A sentence about it, how much it knows, and what a larger one would add; empty while it loads. */
+/** How much the network knows, and what a larger one would add; empty while it loads. */
 export function sentence({ name, classes, total, more = [] }) {
   if (!classes) return "";
-  const among = more.length ? `, among them ${LIST.format(more)}` : "";
+  const among = more.length ? `, such as ${LIST.format(more)}` : "";
   const rest = classes < total ? ` A larger network knows ${total - classes} more${among}.` : "";
-  return `Dreamt by ${name || "a network"}, which knows ${classes} things.${rest}`;
+  return `The dream runs on ${name || "a network"}, which knows ${classes} things.${rest}`;
 }
 
-/** How to get a larger one, for the operator: what stands in quotes is typed or set. */
-export function remedy({ remedy: told }) {
-  if (!told) return [];
-  const parts = told.split("'").map((part, i) => (i % 2 ? el("code", {}, part) : part));
+/** How the operator gets a larger one; quoted parts are shown as code. */
+export function remedy({ remedy: text }) {
+  if (!text) return [];
+  const parts = text.split("'").map((part, i) => (i % 2 ? el("code", {}, part) : part));
   return [" ", ...parts, "."];
 }

@@ -7,7 +7,7 @@ const DELAY_MS = 120;
 const MOST = 8;
 const LAST = /^(.*(?:\+|&|,|\s+and\s)\s*)?(.*)$/is;
 
-/** Split a line into what is settled and the subject being typed: `volcano + bu` into `volcano + ` and `bu`. */
+/** Split a line into finished text and the subject being typed: `volcano + bu` into `volcano + ` and `bu`. */
 export function split(line) {
   const command = /^\s*!dream\s+/i.exec(line)?.[0] ?? "";
   const [, settled = "", last] = LAST.exec(line.slice(command.length));

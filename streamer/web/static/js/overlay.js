@@ -1,4 +1,4 @@
-// Now and next, for a browser source. docs/pages.md lists what the address can ask for.
+// Now and next, for a browser source. docs/pages.md lists the parameters of the address.
 
 import { byId, el, person, say } from "./dom.js";
 import { Choices, condition } from "./poll.js";
@@ -7,7 +7,7 @@ import { watch } from "./status.js";
 const MOST = 10;
 const SCALE = [0.5, 4];
 
-/** What the address asks for; anything else is ignored. */
+/** The parameters of the address; unknown ones are ignored. */
 export function wishes(query) {
   const wish = new URLSearchParams(query);
   const number = (key, usual, least, most) => {
@@ -80,5 +80,5 @@ function show({ on_air: now, queue, poll }) {
   showNext(queue);
 }
 
-// a stream that is away must not leave an old title over somebody's picture
+// Hide the card while the stream is away, so that no old title stays over somebody's video.
 watch(show, (connected) => connected || (byId("card").dataset.shown = "false"), true);

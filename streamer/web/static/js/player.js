@@ -1,4 +1,4 @@
-// The live picture: plays, reconnects, falls back, and says honestly which of these it is doing.
+// The live video: plays, reconnects, falls back to MJPEG, and reports its state.
 
 import { calm, HIDDEN_MS, sleep } from "./dom.js";
 import { playMjpeg } from "./mjpeg.js";
@@ -8,7 +8,7 @@ const BACKOFF_MS = [300, 1000, 2000, 4000, 8000];
 const UNDECODABLE = 2; // times the video may fail to decode before pictures take over
 
 export class Player {
-  /** `onState` hears: connecting, live, reconnecting, paused. */
+  /** `onState` is called with: connecting, live, reconnecting, paused. */
   constructor(video, image, onState) {
     Object.assign(this, { video, image, onState });
     this.mse = true;
@@ -25,7 +25,7 @@ export class Player {
     video.addEventListener("blocked", () => this.pause());
   }
 
-  /** Start by itself, unless the viewer has asked for less motion: then a still, and a button. */
+  /** Start playing, unless the viewer prefers reduced motion: then show a still and the play button. */
   begin() {
     if (!calm.matches) return this.play();
     this.image.hidden = false;

@@ -1,10 +1,10 @@
-// A poll: what there is to choose from, and how it stands. On the viewers' page the choices are buttons.
+// A poll: its choices and votes. On the viewers' page the choices are buttons.
 
 import { call } from "./api.js";
 import { byId, count, duration, el, say } from "./dom.js";
 import { name, rememberVote, votedFor } from "./mine.js";
 
-/** What became of a poll, or how long it is open. */
+/** The result of a poll, or how long it is open. */
 export function condition({ state, left_s, votes, winner, tied, choices }) {
   if (state === "open") return `${duration(left_s)} left, ${count(votes, "vote")}`;
   if (state === "cancelled") return "The poll is cancelled.";
@@ -20,7 +20,7 @@ function picture(choice) {
   return choice.picture ? [el("img", { className: "thumb", src: choice.picture, alt: "", width: 40, height: 40, onerror: remove })] : [];
 }
 
-/** The choices in a list. Rows are built once for each poll, so that a button keeps the focus while votes come in. */
+/** The list of choices. Rows are built once for each poll, so that a button keeps the focus while votes arrive. */
 export class Choices {
   #poll = null;
 
@@ -57,7 +57,7 @@ export class Choices {
 
 /** The poll on the viewers' page. */
 export class Ballot {
-  #poll = null; // as last told
+  #poll = null; // as received last
   #busy = false;
 
   constructor() {
@@ -78,7 +78,7 @@ export class Ballot {
     say(byId("poll-state"), open ? condition(poll) : "");
     if (!open) say(byId("poll-said"), condition(poll));
     const mine = votedFor(poll.id);
-    const twitch = poll.outside === "twitch" ? " Twitch’s viewers vote there." : "";
+    const twitch = poll.outside === "twitch" ? " Viewers on Twitch vote there." : "";
     if (open && twitch && !mine) say(byId("poll-said"), twitch.trim());
     poll.choices.forEach(({ number, title, votes }, i) => {
       const button = this.choices.list.children[i].firstChild;
@@ -93,10 +93,10 @@ export class Ballot {
     this.#busy = true;
     const { id } = this.#poll;
     try {
-      const told = await call("POST", "/api/poll/vote", { user: byId("ask-user").value.trim() || name(), choice: number, poll: id });
-      if (told.counted) rememberVote(id, number);
-      this.show(told);
-      say(byId("poll-said"), told.counted ? `You voted for ${title}. You can change your mind while it is open.` : "That vote does not count here.");
+      const answer = await call("POST", "/api/poll/vote", { user: byId("ask-user").value.trim() || name(), choice: number, poll: id });
+      if (answer.counted) rememberVote(id, number);
+      this.show(answer);
+      say(byId("poll-said"), answer.counted ? `You voted for ${title}. You can change your vote while the poll is open.` : "That vote does not count here.");
     } catch (error) {
       say(byId("poll-said"), error.message);
     }

@@ -1,8 +1,8 @@
-// What is on air, and how the program is doing.
+// The scene on air, and a line about the program.
 
 import { byId, duration, el, person, say, subjects } from "./dom.js";
 
-/** Where outputs bring the picture before others, by kind. */
+/** Where public outputs go, by kind. */
 const AIRED = { twitch_ingest: "to Twitch" };
 
 let shown; // what the title shows; it is rebuilt only when that changes
@@ -37,7 +37,7 @@ export function showNow({ on_air: now, paused }) {
   say(byId("time-left"), left < 1 ? "ending" : `${duration(left)} left`);
 }
 
-/** Where else the picture is live, discreetly: viewers may like to know that others see what they ask for. */
+/** Show where else the video is live, so that viewers know who sees their requests. */
 export function showAired({ outputs = [] }) {
   const live = outputs.filter((item) => item.public && item.state === "live");
   const places = [...new Set(live.map((item) => AIRED[item.kind] ?? "elsewhere too"))];
@@ -46,7 +46,7 @@ export function showAired({ outputs = [] }) {
 
 export function showAbout({ renderer, video, version }) {
   const parts = [`zoomdream ${version}`];
-  if (renderer.network) parts.push(`dreamt by ${renderer.network} on ${renderer.device}`, `${renderer.steps_per_s.toFixed(1)} steps a second`);
+  if (renderer.network) parts.push(`${renderer.network} on ${renderer.device}`, `${renderer.steps_per_s.toFixed(1)} steps a second`);
   parts.push(`${video.fps_measured.toFixed(1)} frames a second`);
   if (video.viewers > 1) parts.push(`${video.viewers} watching`);
   say(byId("about"), parts.join("  ·  "));

@@ -1,25 +1,25 @@
-// Who waits for what.
+// The list of waiting requests.
 
 import { byId, el, person, say, subjects, wait } from "./dom.js";
 import { isMine } from "./mine.js";
 
 const PAID = { points: "channel points", bits: "bits" };
 
-/** What was asked for, where another network is at work by now that has not learnt it. */
+/** What was requested, if the network in use has not learnt it. */
 const instead = (item) => (item.instead_of ? [el("span", { className: "instead" }, `instead of ${item.instead_of}`)] : []);
 
-/** The list in `#queue`. Rows are kept while they stay, and with them what is open in them. */
+/** The list in `#queue`. Rows are reused while their requests wait, so that open parts stay open. */
 export class Queue {
   #rows = new Map(); // by key
   #frozen = false;
   #latest = null;
 
-  /** `build` is called with an item and its row, once, and gives the row further elements; `update` is called with the item and its row at every status. */
+  /** `build` is called once with an item and its row, and returns further elements for it; `update` is called with both at every status. */
   constructor(build = () => [], update = () => {}) {
     Object.assign(this, { list: byId("queue"), build, update });
   }
 
-  /** While it is frozen the list stays as it is, so that nothing moves under a finger; it catches up after. */
+  /** While frozen, the list does not change, so that nothing moves under a finger. */
   set frozen(frozen) {
     this.#frozen = frozen;
     if (!frozen && this.#latest) this.show(this.#latest);
@@ -33,7 +33,7 @@ export class Queue {
     const kept = this.#rows;
     this.#rows = new Map();
     for (const item of queue) {
-      const key = `${item.id} ${item.title} ${item.user}`; // another queue counts from one again
+      const key = `${item.id} ${item.title} ${item.user}`; // ids start again with a new queue file
       const row = kept.get(key) ?? this.#row(item);
       this.#rows.set(key, row);
       this.#fill(row, item);
@@ -69,7 +69,7 @@ export class Queue {
     this.update(item, row);
   }
 
-  // An element that moves in the list loses the focus, and one that goes takes it along.
+  // Elements lose the focus when they move in the list or leave it.
 
   #focus() {
     const element = document.activeElement;

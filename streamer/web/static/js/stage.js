@@ -1,4 +1,4 @@
-// The picture with its buttons, and one honest word about how it is.
+// The video with its buttons, and its state in a word.
 
 import { byId, el, say } from "./dom.js";
 import { icon } from "./icons.js";
@@ -15,7 +15,7 @@ const WORDS = {
   paused: "paused",
 };
 
-/** Fill `#stage` with the picture and its buttons, and `#state` with the word about it. */
+/** Fill `#stage` with the video and its buttons, and `#state` with its state. */
 function build() {
   const video = el("video", { id: "video", muted: true, playsInline: true, disableRemotePlayback: true, "aria-label": "The dream, live" });
   const play = el("button", { type: "button", id: "play", className: "round" }, icon("pause.when-playing", "play.when-paused"));
@@ -30,14 +30,14 @@ function build() {
   byId("state").append(el("span", { className: "dot", "aria-hidden": "true" }), el("span", { id: "state-text" }), figures);
 }
 
-/** Runs the player; tell it of each status and of the connection to the events. */
+/** Runs the player; call `status` and `connection` with each status and each change of the event stream. */
 export class Stage {
   constructor() {
     build();
     this.picture = "live"; // until a status says otherwise
     this.well = true;
     this.connected = true;
-    this.place = document.title; // the page's own name
+    this.place = document.title; // the page's own title
     this.title = this.rate = "";
     this.player = new Player(byId("video"), byId("picture"), () => this.#show());
     const stage = byId("stage");

@@ -1,13 +1,13 @@
-// What is going on, as it happens: server-sent events that come back by themselves.
+// The status, by server-sent events, with automatic reconnection.
 
 import { HIDDEN_MS } from "./dom.js";
 
-const SILENCE_MS = 8000; // the server speaks every second
+const SILENCE_MS = 8000; // the server sends every second
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 
 /**
  * Calls `onStatus` with every status, and `onConnection` with true or false when the connection comes and goes.
- * Rests while the page is hidden, unless it is `tireless`.
+ * Disconnects while the page is hidden, unless `tireless`.
  */
 export function watch(onStatus, onConnection, tireless = false) {
   let source;

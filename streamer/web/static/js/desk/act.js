@@ -1,4 +1,4 @@
-// Doing things, and saying how they went.
+// Calls of the control page, and messages about their results.
 
 import { call } from "../api.js";
 import { byId, el } from "../dom.js";
@@ -10,11 +10,11 @@ const ARMED_MS = 4000; // how long a dangerous button waits to be pressed again
 let fading;
 let onLoggedOut = () => {};
 
-/** `heard` is called when the server wants the token again. */
-export const whenLoggedOut = (heard) => (onLoggedOut = heard);
+/** `callback` is called when the server wants the token again. */
+export const whenLoggedOut = (callback) => (onLoggedOut = callback);
 export const loggedOut = () => onLoggedOut();
 
-/** Say how something went, in the corner; `suggestions` become buttons for `pick`. */
+/** Show a message in the corner; `suggestions` become buttons for `pick`. */
 export function tell(text, { bad = false, suggestions = [], pick } = {}) {
   const outcome = byId("outcome");
   const buttons = suggestions.map((label) => el("button", { type: "button", className: "chip", onclick: () => pick(label) }, label));
@@ -25,14 +25,14 @@ export function tell(text, { bad = false, suggestions = [], pick } = {}) {
 }
 
 /**
- * Call the API and say how it went: `done` turns the answer into words. Returns the answer, or null if it was refused.
- * `again` repeats the call with a suggestion of the server's.
+ * Call the API and show the result: `done` turns the response into a message. Returns the response, or null if it was refused.
+ * `again` repeats the call with one of the server's suggestions.
  */
 export async function act(method, path, body, done, again) {
   try {
-    const told = await call(method, path, body);
-    tell(done(told));
-    return told;
+    const answer = await call(method, path, body);
+    tell(done(answer));
+    return answer;
   } catch (error) {
     if (error.status === 401) loggedOut();
     else tell(error.message, { bad: true, suggestions: again ? error.suggestions.slice(0, 6) : [], pick: again });
@@ -40,7 +40,7 @@ export async function act(method, path, body, done, again) {
   }
 }
 
-/** A button that asks to be pressed twice. */
+/** Make a button run its action only when it is pressed twice. */
 export function arm(button, question, action) {
   const usual = button.textContent;
   let timer;

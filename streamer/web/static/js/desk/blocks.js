@@ -1,4 +1,4 @@
-// What may not be asked for, and who may not ask.
+// Blocked words, viewers and subjects.
 
 import { byId, count, el, person } from "../dom.js";
 import { icon } from "../icons.js";
@@ -7,17 +7,17 @@ import { act } from "./act.js";
 const KINDS = { words: "word", users: "user", classes: "class" };
 
 async function unblock(kind, value, label) {
-  const told = await act("POST", "/api/unblock", { kind, value }, () => `Unblocked ${label}.`);
-  if (told) show(told.blocked);
+  const answer = await act("POST", "/api/unblock", { kind, value }, () => `Unblocked ${label}.`);
+  if (answer) show(answer.blocked);
 }
 
-/** Block a word, a user or a class; an unknown class is answered with near ones. */
+/** Block a word, a user or a class; for an unknown class, suggestions are shown. */
 export async function block(kind, value, label = value) {
   const left = (removed) => (removed ? ` Removed ${count(removed, "request")}.` : "");
   const again = (near) => block(kind, near);
-  const told = await act("POST", "/api/blocks", { kind, value }, ({ removed }) => `Blocked ${label}.${left(removed)}`, again);
-  if (!told) return;
-  show(told.blocked);
+  const answer = await act("POST", "/api/blocks", { kind, value }, ({ removed }) => `Blocked ${label}.${left(removed)}`, again);
+  if (!answer) return;
+  show(answer.blocked);
   byId("block-value").value = "";
 }
 

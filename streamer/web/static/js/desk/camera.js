@@ -1,10 +1,10 @@
-// How fast the camera moves.
+// Speed and rotation of the camera.
 
 import { byId } from "../dom.js";
 import { act } from "./act.js";
 
-const SETTLED_MS = 250; // a slider is heard when it rests for so long
-const HANDS_OFF_MS = 1500; // what a hand has just set is not set back by a status from before
+const SETTLED_MS = 250; // a slider's value is sent once it rests this long
+const HANDS_OFF_MS = 1500; // a status does not move a slider that was used this recently
 
 const KEYS = ["speed", "rotation"];
 
@@ -21,8 +21,8 @@ function put(key, value) {
 
 async function turn(key, value) {
   touch();
-  const told = await act("POST", "/api/motion", { [key]: value }, (motion) => said(key, motion[key]));
-  known = told ?? known;
+  const motion = await act("POST", "/api/motion", { [key]: value }, (now) => said(key, now[key]));
+  known = motion ?? known;
   if (key in known) put(key, known[key]);
 }
 
@@ -31,7 +31,7 @@ function said(key, value) {
   return value === 1 ? "The camera stands still." : `Zooms ${value > 1 ? "in" : "out"} by ${value} a second.`;
 }
 
-/** Show where a status says that the camera is. */
+/** Show the camera's motion from a status. */
 export function show({ motion }) {
   byId("camera").hidden = !motion;
   if (!motion) return;

@@ -1,8 +1,8 @@
-// How the chat bot is.
+// The state of the chat bot.
 
 import { byId, duration, el, person, say } from "../dom.js";
 
-/** By state: how it looks, and what it means. */
+/** By state: colour of its lamp, and text. */
 const STATES = {
   connected: ["well", "connected"],
   connecting: ["soon", "connecting…"],
@@ -13,7 +13,7 @@ const STATES = {
   none: ["off", "no bot"],
 };
 const HINTS = {
-  "needs login": "Run zoomdream bot in a terminal and follow what it says.",
+  "needs login": "Run zoomdream bot in a terminal and follow its instructions.",
   "read-only": "Without a login it reads the channel but cannot answer.",
   none: "No chat is connected. Set twitch.channel, or start zoomdream bot.",
 };

@@ -1,11 +1,11 @@
-// Rows that are dragged by their grip, with a mouse or a finger. The keyboard has buttons for the same.
+// Lets rows be dragged by their grip, with a mouse or a finger. Keyboard users have buttons for it.
 
-const EDGE_PX = 56; // so near to an edge the list scrolls
-const SCROLL_PX = 9; // by so much per picture
+const EDGE_PX = 56; // distance from an edge at which the list scrolls
+const SCROLL_PX = 9; // per animation frame
 
 /**
- * Let the rows of `list` be dragged by their `.grip`. `onStart` is called when a row is lifted, `onEnd` when it is let go:
- * with the row and its new index, or with null for a row that stays where it was.
+ * Let the rows of `list` be dragged by their `.grip`. `onStart` is called when a row is lifted, `onEnd` when it is dropped:
+ * with the row and its new index, or with null if the row did not move.
  */
 export function draggable(list, onStart, onEnd) {
   let drag = null;

@@ -1,4 +1,4 @@
-// The way in: a form for the token, or the news that there is none.
+// Login: a form for the token, or a note that there is none.
 
 import { call } from "../api.js";
 import { byId, duration, say } from "../dom.js";
@@ -25,7 +25,7 @@ async function ask() {
   else show("foreign");
 }
 
-/** Put the form in front of the desk, as after a 401. */
+/** Show the form instead of the controls, as after a 401. */
 export function askForToken() {
   if (!byId("login").hidden) return;
   show("login");
@@ -34,7 +34,7 @@ export function askForToken() {
   byId("token").focus();
 }
 
-/** Ask the server who we are; `opened` is called whenever the desk may be used. */
+/** Ask the server who we are; `opened` is called whenever the visitor may moderate. */
 export function begin(opened) {
   onOpen = opened;
   byId("login").addEventListener("submit", async (event) => {

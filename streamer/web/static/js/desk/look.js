@@ -1,15 +1,15 @@
-// The look of the dream while it is on air: sliders, switches of network and algorithm, and taking it all back.
+// Live controls: sliders, the choice of network and algorithm, and resetting them.
 
 import { call } from "../api.js";
 import { byId, el, say } from "../dom.js";
 import { act, loggedOut, tell } from "./act.js";
 import * as presets from "./presets.js";
 
-const EVERY_MS = 200; // a slider that moves is heard so often
-const HANDS_OFF_MS = 1500; // what a hand has just set is not set back by what was told before
-const BUSY_MS = 1000; // how often the server is asked while it goes over to something
+const EVERY_MS = 200; // how often a moving slider sends its value
+const HANDS_OFF_MS = 1500; // a control used this recently is not overwritten by the server's state
+const BUSY_MS = 1000; // how often the server is polled during a switch or a fade
 
-/** What the page knows how to change: key, name, and for a number its slider's range, its limits are the server's. */
+/** The controls: key, name, and for numbers the range of the slider; the limits are the server's. */
 const SLIDERS = [
   ["dream.step", "Step", { min: 0.5, max: 12, step: 0.1, auto: 3 }],
   ["dream.prior_weight", "Prior", { min: 0, max: 3, step: 0.05 }],
@@ -29,7 +29,7 @@ const FURTHER = [
   ["ink.flips", "Ink flips", { min: 1, max: 300, step: 1, only: "ink" }],
   ["ink.fade_s", "Ink bleaches", { min: 0, max: 60, step: 1, unit: "s", only: "ink" }],
   ["ink.wash_s", "Ink washes", { min: 0, max: 30, step: 0.5, unit: "s", only: "ink" }],
-  ["source.mix", "Dream on the film", { min: 0, max: 1, step: 0.01, riding: true }],
+  ["source.mix", "Dream over film", { min: 0, max: 1, step: 0.01, riding: true }],
   ["controls.crossfade_s", "Preset fade", { min: 0, max: 20, step: 0.5, unit: "s" }],
 ];
 const SWITCHES = [
@@ -40,11 +40,11 @@ const ALL = [...SLIDERS, ...FURTHER, ...SWITCHES];
 const NAMES = new Map([...ALL.map(([key, name]) => [key, name]), ["zoom.speed", "Zoom"], ["zoom.rotation", "Turn"]]);
 
 const rows = new Map(); // by key
-const touched = new Map(); // by key, when
+const touched = new Map(); // time of the last use, by key
 let seen = -1;
 let busy = 0;
-let riding = false; // whether the dream rides on a film or a camera
-let last = Promise.resolve(); // what is sent goes one after the other, so that the newest value counts
+let riding = false; // whether the dream is on a film or a camera
+let last = Promise.resolve(); // calls are sent one after the other, so that the newest value counts
 
 const id = (key) => `look-${key.replace(".", "-")}`;
 const shown = (value) => (typeof value === "number" ? `${Math.round(value * 1000) / 1000}` : Array.isArray(value) ? value.join(", ") : `${value}`);
@@ -58,7 +58,7 @@ async function send(key, value, quiet) {
   });
 }
 
-/** Change one setting; a slider that still moves says nothing of it. */
+/** Change one setting; `quiet` while a slider moves, without a message. */
 function change(key, value, quiet = false) {
   touched.set(key, performance.now());
   last = last.then(() => send(key, value, quiet));
@@ -67,7 +67,7 @@ function change(key, value, quiet = false) {
 
 function undo(key) {
   const name = NAMES.get(key);
-  const button = el("button", { type: "button", className: "undo", title: `Back to the config’s`, "aria-label": `Reset ${name}` }, "↺");
+  const button = el("button", { type: "button", className: "undo", title: "Reset to the config", "aria-label": `Reset ${name}` }, "↺");
   button.addEventListener("click", async () => {
     touched.delete(key);
     await act("POST", "/api/controls/reset", { settings: [key] }, () => `${name}: as in the config.`);
@@ -96,7 +96,7 @@ function row([key, name, kind]) {
     made.append(el("span", { className: "value wide" }, input));
   } else {
     const number = el("input", { id: id(key), type: "number", step: "any", inputMode: "decimal" });
-    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: kind.step, "aria-label": `${name}, roughly` });
+    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: kind.step, "aria-label": `${name} slider` });
     number.addEventListener("change", () => number.value && change(key, Number(number.value)));
     let sent = -Infinity;
     slider.addEventListener("input", () => {
@@ -136,7 +136,7 @@ function fill(key, kind, value, told, settled) {
   }
 }
 
-/** A number being typed is left alone, unless it is the one that is settled. */
+/** Show the state of the controls; a number being typed is left alone unless its key is `settled`. */
 function draw(told, settled) {
   byId("look-more").hidden = false;
   for (const [key, , kind] of ALL) {
@@ -150,11 +150,11 @@ function draw(told, settled) {
     made.querySelector(".undo").hidden = !changed;
   }
   byId("look-reset").hidden = !told.changed.length;
-  const fading = told.fading_s > 0 ? "Fading over…" : "";
-  const failed = told.switch_error ? `It stays as it was: ${told.switch_error}` : "";
-  say(byId("look-state"), told.switching ? `Preparing ${told.switching}; the dream goes on meanwhile…` : failed || fading);
+  const fading = told.fading_s > 0 ? "Fading…" : "";
+  const failed = told.switch_error ? `The switch failed: ${told.switch_error}` : "";
+  say(byId("look-state"), told.switching ? `Preparing ${told.switching}; the dream continues meanwhile…` : failed || fading);
   byId("look-state").classList.toggle("bad", !told.switching && Boolean(failed));
-  say(byId("look-osc"), told.osc ? `OSC on ${told.osc.address}: ${told.osc.heard} heeded, ${told.osc.ignored} ignored${told.osc.last_mistake ? ` (${told.osc.last_mistake})` : ""}.` : "");
+  say(byId("look-osc"), told.osc ? `OSC on ${told.osc.address}: ${told.osc.heard} applied, ${told.osc.ignored} ignored${told.osc.last_mistake ? ` (${told.osc.last_mistake})` : ""}.` : "");
   presets.draw(told);
   clearTimeout(busy);
   if (told.switching || fading) busy = setTimeout(() => read(), BUSY_MS);
@@ -174,7 +174,7 @@ function refresh(key) {
   return read(key);
 }
 
-/** Read how they stand whenever a status says that there is something new. */
+/** Read the controls whenever the status has a new revision. */
 export function show({ settings, source }) {
   riding = source !== null;
   if (settings.revision === seen) return;
@@ -190,7 +190,7 @@ export function begin() {
   for (const made of byId("camera").querySelectorAll("[data-key]")) made.append(undo(made.dataset.key));
   byId("look-reset").addEventListener("click", async () => {
     touched.clear();
-    await act("POST", "/api/controls/reset", {}, () => "The look is that of the config again.");
+    await act("POST", "/api/controls/reset", {}, () => "All settings are back to the config’s.");
     read();
   });
   presets.begin(() => read());

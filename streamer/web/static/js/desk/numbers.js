@@ -1,4 +1,4 @@
-// How the machine feels.
+// Health, and counters of the program.
 
 import { byId, duration, el, say } from "../dom.js";
 
@@ -16,10 +16,10 @@ function linkRows({ node, why, coding, mbit_per_s: carries, round_trip_ms: trip,
   if (!node) return [["Cluster", why, true]];
   return [
     ["Node", node],
-    ["Keyframes come as", coding || "…"],
-    ["Link", `${carries} Mbit/s, ${trip} ms there and back`],
-    ["Keyframe's age", `${lag.toFixed(2)} s`],
-    ["Spare worker", { here: "on this machine", cluster: "on another node" }[spare] || "none yet"],
+    ["Keyframe coding", coding || "…"],
+    ["Link", `${carries} Mbit/s, ${trip} ms round trip`],
+    ["Keyframe age", `${lag.toFixed(2)} s`],
+    ["Standby worker", { here: "on this machine", cluster: "on another node" }[spare] || "none yet"],
   ];
 }
 
@@ -43,7 +43,7 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
       ["Flashes softened", frames.limited],
       ["Viewers", video.viewers],
       ["Encoder", video.encoder || "…"],
-      ["Given up to keep pace", video.given_up.join(", ") || "nothing", video.given_up.length > 0],
+      ["Turned off to keep pace", video.given_up.join(", ") || "nothing", video.given_up.length > 0],
       ["Sound", sound.error || sound.playing || sound.source, Boolean(sound.error)],
     ]),
     group("Dream", [
@@ -59,8 +59,8 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
     group("Program", [
       ["Running for", duration(uptime_s)],
       ["Renderer restarts", renderer.restarts, renderer.restarts > 0],
-      ["Pictures discarded", renderer.spoilt, renderer.spoilt > 0],
-      ...(renderer.reduced ? [["Cut back", renderer.reduced, true]] : []),
+      ["Keyframes discarded", renderer.spoilt, renderer.spoilt > 0],
+      ...(renderer.reduced ? [["Reduced", renderer.reduced, true]] : []),
       ["Last error", lastError(renderer), Boolean(renderer.error)],
       ["Version", version],
     ]),
@@ -69,7 +69,7 @@ export function showNumbers({ video, sound, renderer, network, source, uptime_s,
 
 export function showHealth({ health }) {
   byId("health-heading").dataset.ok = String(health.ok);
-  say(byId("health-text"), health.ok ? "All is well" : "Something is wrong");
+  say(byId("health-text"), health.ok ? "No problems" : "Something is wrong");
   const problems = byId("problems");
   if (problems.dataset.shown === health.problems.join("\n")) return;
   problems.dataset.shown = health.problems.join("\n");

@@ -1,9 +1,9 @@
-// Where the video goes besides these pages: Twitch, other servers, recordings.
+// The outputs: Twitch, other servers, recordings.
 
 import { byId, duration, el, person, say } from "../dom.js";
 import { act, arm } from "./act.js";
 
-/** By state: how it looks, and what it means. */
+/** By state: colour of its lamp, and text. */
 const STATES = {
   live: ["well", "live"],
   connecting: ["soon", "connecting…"],
@@ -25,7 +25,7 @@ const KINDS = {
   null: "nowhere",
 };
 
-/** Outputs that are fetched. */
+/** Outputs that players connect to. */
 const FETCHED = new Set(["mpegts_http", "mjpeg"]);
 
 const rows = new Map();
@@ -73,14 +73,14 @@ function refresh(item, shown) {
   put("kind", kind);
   put("target", item.target === kind ? "" : item.target);
   const sent = item.delivered_bytes ? [size(item.delivered_bytes)] : [];
-  const lost = item.dropped ? [`${item.dropped} pictures dropped`] : [];
+  const lost = item.dropped ? [`${item.dropped} frames dropped`] : [];
   const failed = item.failures ? [`failed ${item.failures === 1 ? "once" : `${item.failures} times`}`] : [];
   put("condition", [condition(item), ...sent, ...lost, ...failed].join("  ·  "));
   put("reason", item.reason);
   shown.querySelector(".switch").setAttribute("aria-checked", String(item.enabled));
 }
 
-/** Show the outputs of a status. Rows stay where they are, so that a hand on one is not pushed away. */
+/** Show the outputs of a status. Rows keep their place, so that nothing moves under a finger. */
 export function show({ outputs = [] }) {
   const list = byId("outputs-list");
   const names = new Set(outputs.map((item) => item.name));
@@ -99,7 +99,7 @@ export function show({ outputs = [] }) {
   byId("outputs-none").hidden = outputs.length > 0;
 }
 
-/** What the form asks for, as a block of the configuration; fields left empty are left out. */
+/** The form as a block of the configuration; empty fields are left out. */
 function block(form) {
   const told = {};
   for (const field of form.elements) {
@@ -121,7 +121,7 @@ export function begin() {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const told = await act("POST", "/api/outputs", block(form), ({ name }) => `Added ${name}.`);
-    form.elements.key.value = ""; // kept nowhere in the page, whatever came of it
+    form.elements.key.value = ""; // never kept in the page
     if (!told) return;
     form.reset();
     choose();

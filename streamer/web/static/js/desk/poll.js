@@ -1,4 +1,4 @@
-// Polls: begun here, in chat, or by themselves; ended here.
+// Polls: start and end them here. They also start in chat or by themselves.
 
 import { byId, count, say } from "../dom.js";
 import { Choices, condition } from "../poll.js";
@@ -11,17 +11,17 @@ let choices;
 async function start(text) {
   const seconds = Number(byId("poll-seconds").value);
   const body = { text, user: WHO, ...(seconds ? { seconds } : {}) };
-  const told = await act("POST", "/api/poll", body, ({ poll }) => `The poll is open: ${poll.choices.map((choice) => choice.title).join(" / ")}.`);
-  if (!told) return;
+  const answer = await act("POST", "/api/poll", body, ({ poll }) => `The poll is open: ${poll.choices.map((choice) => choice.title).join(" / ")}.`);
+  if (!answer) return;
   byId("poll-text").value = "";
-  show(told);
+  show(answer);
   byId("poll-end").focus();
 }
 
 async function end(cancel) {
-  const told = await act("POST", "/api/poll/end", { cancel }, ({ poll }) => condition(poll));
-  if (!told) return;
-  show(told);
+  const answer = await act("POST", "/api/poll/end", { cancel }, ({ poll }) => condition(poll));
+  if (!answer) return;
+  show(answer);
   byId("poll-text").focus();
 }
 
@@ -32,8 +32,8 @@ export function show({ poll }) {
   byId("poll-end").hidden = byId("poll-cancel").hidden = !open;
   if (!poll) return;
   choices.show(poll);
-  const who = poll.user ? ` Started by ${poll.user}.` : " It began by itself, as nobody asked for anything.";
-  const twitch = poll.outside === "twitch" ? " Held as Twitch’s own poll." : "";
+  const who = poll.user ? ` Started by ${poll.user}.` : " It started by itself, because nobody asked for anything.";
+  const twitch = poll.outside === "twitch" ? " It is also a poll on Twitch." : "";
   say(byId("poll-state"), open ? `${condition(poll)}.${who}${twitch}` : condition(poll));
   byId("poll-end").title = poll.votes ? `Ends with ${count(poll.votes, "vote")}` : "";
 }

@@ -1,44 +1,44 @@
-// Presets and A/B: whole looks to go over to, to compare and to keep.
+// Presets and A/B: complete looks to apply, compare and save.
 
 import { call } from "../api.js";
 import { byId, el, say } from "../dom.js";
 import { act, loggedOut, tell } from "./act.js";
 
 let drawn = "";
-let overwrites = ""; // the name that is written over when it is saved once more
+let overwrites = ""; // the name that is overwritten when it is saved once more
 let changed = () => {};
 
 async function go(name) {
   await act("POST", "/api/controls/preset", { name }, ({ at_next_start: waiting }) =>
-    waiting.length ? `Going over to ${name}. Only a start with that file changes ${waiting.join(", ")}.` : `Going over to ${name}.`,
+    waiting.length ? `Changing to ${name}. To change ${waiting.join(", ")}, restart with its file.` : `Changing to ${name}.`,
   );
   changed();
 }
 
 function button({ name, about, own, switches, at_next_start: waiting, mistakes }) {
-  const notes = [about, own ? "Yours." : "", switches ? "Takes another network or algorithm: some seconds." : "", waiting.length ? `Only a start with it changes ${waiting.join(", ")}.` : "", ...mistakes];
+  const notes = [about, own ? "Yours." : "", switches ? "Switches the network or algorithm, which takes some seconds." : "", waiting.length ? `Needs a restart to change ${waiting.join(", ")}.` : "", ...mistakes];
   const made = el("button", { type: "button", className: `chip preset${own ? " own" : ""}`, title: notes.filter(Boolean).join("\n"), disabled: mistakes.length > 0 }, name);
   made.dataset.name = name;
   made.addEventListener("click", () => go(name));
   return made;
 }
 
-/** Show the presets, the one gone over to last, and the side of A/B. */
-export function draw(told) {
-  const list = JSON.stringify(told.presets);
+/** Show the presets, the one applied last, and the side of A/B. */
+export function draw(controls) {
+  const list = JSON.stringify(controls.presets);
   if (list !== drawn) {
     const focus = document.activeElement?.dataset?.name;
-    byId("presets").replaceChildren(...told.presets.map(button));
+    byId("presets").replaceChildren(...controls.presets.map(button));
     drawn = list;
     if (focus) byId("presets").querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
   }
   for (const made of byId("presets").children) {
-    const on = made.dataset.name === told.preset;
+    const on = made.dataset.name === controls.preset;
     made.setAttribute("aria-pressed", String(on));
-    say(made, on && told.preset_changed ? `${made.dataset.name}, changed` : made.dataset.name);
+    say(made, on && controls.preset_changed ? `${made.dataset.name}, changed` : made.dataset.name);
   }
-  for (const side of ["a", "b"]) byId(`side-${side}`).setAttribute("aria-pressed", String(told.side === side));
-  say(byId("preset-hint"), told.folder ? `Saved in ${told.folder}.` : "");
+  for (const side of ["a", "b"]) byId(`side-${side}`).setAttribute("aria-pressed", String(controls.side === side));
+  say(byId("preset-hint"), controls.folder ? `Saved in ${controls.folder}.` : "");
 }
 
 async function save(event) {
@@ -58,12 +58,12 @@ async function save(event) {
     tell(error.message, { bad: true });
     if (error.code === "duplicate") {
       overwrites = name;
-      say(byId("preset-save"), "Write over it");
+      say(byId("preset-save"), "Overwrite");
     }
   }
 }
 
-/** `read` is called when something was changed here. */
+/** `read` is called after a change. */
 export function begin(read) {
   changed = read;
   for (const side of ["a", "b"])

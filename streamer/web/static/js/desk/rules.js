@@ -1,4 +1,4 @@
-// The rules of the queue: each is changed by itself, at once.
+// The rules of the queue: each change is sent immediately.
 
 import { call } from "../api.js";
 import { byId, el, say } from "../dom.js";
@@ -6,17 +6,17 @@ import { act, arm, loggedOut } from "./act.js";
 
 const EVERY_MS = 5000; // chat changes rules too
 
-const WANDER = { random: "Chance", poll: "Viewers, by polls" };
+const WANDER = { random: "Chance", poll: "Viewers, by poll" };
 const CHOICE = { fifo: "First come, first served", votes: "Most votes first", random: "At random" };
 
-/** What the page knows how to change: key, name, kind, unit or choices. What the server does not name is left out. */
+/** The rules: key, name, kind, unit or choices. Those that the server does not have are hidden. */
 const FIELDS = [
   ["order", "Order", "choice", CHOICE],
   ["hold_s", "Time per dream", "number", "s"],
-  ["capacity", "Requests in line, at most", "number", ""],
-  ["per_user", "Of one viewer, at most", "number", ""],
+  ["capacity", "Requests in the queue", "number", ""],
+  ["per_user", "Requests per viewer", "number", ""],
   ["cooldown_s", "Pause between requests", "number", "s"],
-  ["user_cooldown_s", "Pause for the same viewer", "number", "s"],
+  ["user_cooldown_s", "Pause for each viewer", "number", "s"],
   ["fair", "Viewers take turns", "switch"],
   ["family_safe", "Family-safe subjects only", "switch"],
 ];
@@ -24,9 +24,9 @@ const FURTHER = [
   ["paid_first", "Bits and points go first", "switch"],
   ["subscriber_bonus", "Extra requests for subscribers", "number", ""],
   ["vip_bonus", "Extra requests for VIPs", "number", ""],
-  ["voteskip_share", "Share of viewers it takes to skip", "percent", "%"],
-  ["voteskip_votes", "Votes it takes to skip, at least", "number", ""],
-  ["wander", "When nobody asks, who chooses", "choice", WANDER],
+  ["voteskip_share", "Share of viewers to skip", "percent", "%"],
+  ["voteskip_votes", "Minimum votes to skip", "number", ""],
+  ["wander", "Who chooses when nobody asks", "choice", WANDER],
   ["poll_s", "A poll stays open for", "number", "s"],
   ["poll_choices", "Subjects in a poll", "number", ""],
   ["wander_s", "Time per subject while wandering", "number", "s"],
@@ -39,15 +39,15 @@ const asked = new Set(); // keys on their way to the server
 let known = {};
 let onBlocks = () => {};
 
-/** Change one rule; shows what holds after. */
+/** Change one rule, and show the result. */
 async function change(key, name, value) {
   asked.add(key);
-  const told = await act("PATCH", "/api/rules", { [key]: value }, () => `${name}: ${words(key, value)}.`);
+  const rules = await act("PATCH", "/api/rules", { [key]: value }, () => `${name}: ${words(key, value)}.`);
   asked.delete(key);
-  take(told ?? known, key);
+  take(rules ?? known, key);
 }
 
-/** Show these rules. The server names what is blocked to moderators only: without, this browser is one no more. */
+/** Show these rules. Only moderators get the blocks: without them, this browser is no longer logged in. */
 function take(rules, settled) {
   if (rules.blocked === null) return loggedOut();
   known = rules;
@@ -84,7 +84,7 @@ function field([key, name, kind, more]) {
   return el("div", { className: `rule ${kind}-rule`, hidden: true }, label, el("span", { className: "value" }, input, ...unit));
 }
 
-/** A number being typed, or on its way to the server, is left alone until it is settled. */
+/** Show the rules; a number being typed, or on its way to the server, is left alone unless its key is `settled`. */
 function show(rules, settled) {
   byId("reset").hidden = !rules.changed?.length;
   for (const [key, name, kind] of ALL) {
@@ -106,7 +106,7 @@ function show(rules, settled) {
   }
 }
 
-/** Read the rules again; quiet when the server is away. */
+/** Read the rules; without a message if the server is away. */
 export async function read() {
   try {
     take(await call("GET", "/api/rules"));
@@ -115,7 +115,7 @@ export async function read() {
   }
 }
 
-/** `blocks` is handed the blocked lists whenever they are read. */
+/** `blocks` is called with the blocked lists whenever they are read. */
 export function begin(blocks) {
   onBlocks = blocks;
   for (const entry of ALL) rows.set(entry[0], field(entry));
@@ -125,7 +125,7 @@ export function begin(blocks) {
     byId("reset"),
     () => "Discard every change made here?",
     async () => {
-      const told = await act("DELETE", "/api/rules", undefined, () => "The rules are the configuration’s again.");
+      const told = await act("DELETE", "/api/rules", undefined, () => "All rules are back to the configuration’s.");
       if (told) take(told);
     },
   );

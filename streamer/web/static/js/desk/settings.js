@@ -1,4 +1,4 @@
-// The config file: what is wrong with it, what waits for the next start, and reading it again.
+// The config file: its mistakes, what waits for the next start, and reloading it.
 
 import { call } from "../api.js";
 import { byId, count, el, say } from "../dom.js";
@@ -11,13 +11,13 @@ function draw({ file, mistakes, at_next_start }) {
   byId("settings").hidden = !file && !wrong && !at_next_start.length;
   byId("settings-heading").dataset.ok = String(!wrong);
   say(byId("settings-text"), wrong ? "The config has mistakes" : "Config");
-  say(byId("settings-hint"), wrong ? "The previous settings stay in force until it is fixed." : file);
+  say(byId("settings-hint"), wrong ? "The previous settings stay in force until you fix them." : file);
   byId("mistakes").replaceChildren(...mistakes.map((mistake) => el("li", { dir: "auto" }, mistake)));
   byId("settings-waiting").hidden = !at_next_start.length;
   say(byId("settings-waiting"), `At the next start: ${at_next_start.join(", ")}`);
 }
 
-/** What is wrong is told to moderators only, so the status says no more than that there is something new. */
+/** The status has only a revision number, because the mistakes are for moderators; they are read when it changes. */
 export async function show({ settings }) {
   if (settings.revision === seen) return;
   seen = settings.revision;

@@ -1,4 +1,4 @@
-// The queue in an operator's hands.
+// The queue, with the operator's tools.
 
 import { byId, count, el, person, say } from "../dom.js";
 import { icon } from "../icons.js";
@@ -10,7 +10,7 @@ import { draggable } from "./drag.js";
 const ROLES = { subscriber: "subscriber", vip: "VIP", moderator: "moderator", broadcaster: "broadcaster" };
 
 let queue;
-let items = new Map(); // as last told, by id
+let items = new Map(); // latest requests, by id
 let open = true;
 
 function button(name, drawing, label, action) {
@@ -24,7 +24,7 @@ const promote = (item) => act("POST", `/api/requests/${item.id}/promote`, undefi
 const move = (item, position) =>
   act("POST", `/api/requests/${item.id}/move`, { position }, (told) => `Moved ${item.title} to place ${told.position}.`);
 
-/** Moves by one from wherever it stands by now. */
+/** Move a request by one place. */
 function step(item, by) {
   const place = (items.get(item.id)?.position ?? NaN) + by;
   if (place >= 1 && place <= items.size) move(item, place);
@@ -33,7 +33,7 @@ function step(item, by) {
 const removeAll = (item) =>
   act("POST", "/api/remove", { user: item.user }, (told) => `Removed ${count(told.removed, "request")} of ${item.user}.`);
 
-/** The drawer of a row: all of this viewer's requests, who may ask no more, and for what. */
+/** The drawer of a row: remove all requests of the viewer, block the viewer or the subjects. */
 function drawer(item) {
   const all = el("button", { type: "button", className: "chip all", onclick: () => removeAll(item) }, "Remove all of ", person(item.user));
   const user = el("button", { type: "button", className: "chip", onclick: () => block("user", item.user) }, "Block ", person(item.user));
@@ -93,7 +93,7 @@ export function show(status) {
 export function begin() {
   queue = new Queue(tools, refresh);
   byId("open").addEventListener("click", () =>
-    act("PATCH", "/api/rules", { open: !open }, () => (open ? "Closed: nothing new is taken." : "Open: viewers may ask.")),
+    act("PATCH", "/api/rules", { open: !open }, () => (open ? "Closed: no new requests." : "Open: viewers may ask.")),
   );
   arm(
     byId("clear"),
@@ -106,7 +106,7 @@ export function begin() {
     async (row, index) => {
       const item = row && items.get(Number(row.dataset.id));
       if (item) await move(item, index + 1);
-      else if (row) tell("It is not waiting any more.", { bad: true });
+      else if (row) tell("It is no longer waiting.", { bad: true });
       queue.frozen = false;
     },
   );

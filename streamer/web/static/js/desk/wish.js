@@ -1,4 +1,4 @@
-// What moderators ask for: things, and the network's own layers.
+// The moderators' request form, for subjects and layers of the network.
 
 import { call } from "../api.js";
 import { byId, count, el } from "../dom.js";
@@ -6,9 +6,9 @@ import { remedy, sentence } from "../network.js";
 import { act } from "./act.js";
 
 const WHO = "the operator";
-const AGAIN_MS = 3000; // before the layers are asked for once more
+const AGAIN_MS = 3000; // pause before the layers are read again
 
-let network = null; // whose layers the list shows
+let network = null; // the network whose layers are listed
 let reading = false;
 
 async function ask(text) {
@@ -22,7 +22,7 @@ function said({ title, position, note }) {
   return `${title}: ${position <= 1 ? "next" : `number ${position} in line`}.${note ? ` (${note})` : ""}`;
 }
 
-/** A layer by itself, or some of its channels, put beside what stands in the line already. */
+/** Add a layer, or some of its channels, to the request in the box. */
 function add() {
   const channels = byId("channels").value.trim();
   const subject = `layer ${byId("layer").value}${channels ? `:${channels}` : ""}`;
@@ -64,15 +64,15 @@ async function read(wanted) {
 }
 
 function showNetwork(network) {
-  const told = [sentence(network), ...remedy(network)];
-  const words = told.map((part) => part.textContent ?? part).join("");
-  if (byId("network").textContent !== words) byId("network").replaceChildren(...told);
+  const parts = [sentence(network), ...remedy(network)];
+  const words = parts.map((part) => part.textContent ?? part).join("");
+  if (byId("network").textContent !== words) byId("network").replaceChildren(...parts);
   const layer = chosen();
   const example = network.examples[0];
   if (example) byId("wish-text").placeholder = layer ? `${example} + layer ${layer.value}` : network.examples.slice(0, 2).join(" + ");
 }
 
-/** Another network has other layers. */
+/** Show the network of a status; read its layers when it changes. */
 export function show({ renderer, network: knows }) {
   showNetwork(knows);
   if (renderer.network && renderer.network !== network && !reading) read(renderer.network);
