@@ -68,7 +68,7 @@ def seen(image: np.ndarray, left: int, right: int) -> bool:
     return abs(float(image[:, :24].mean()) - left) < 8 and abs(float(image[:, 40:].mean()) - right) < 8
 
 
-@pytest.mark.logs("it is tried again", "reading the source failed")
+@pytest.mark.logs("retrying. The dream continues", "reading the source failed")
 def test_a_camera_that_is_lost_goes_on_dreaming_and_is_told_everywhere(live: Live, camera: FakeCamera) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)

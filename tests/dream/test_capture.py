@@ -63,7 +63,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "BACKOFF_MOST_S", 0.02)
 
 
-@pytest.mark.logs("it is tried again", "reading the source failed")
+@pytest.mark.logs("retrying. The dream continues", "reading the source failed")
 def test_a_camera_pulled_out_leaves_its_last_picture_and_comes_back() -> None:
     camera, seen = FakeCamera(), Seen()
     reading = Capture(CAMERA, (48, 64), 25, seen, open_source=camera.open)
@@ -89,7 +89,7 @@ def test_a_camera_pulled_out_leaves_its_last_picture_and_comes_back() -> None:
     assert reading.stop(PATIENCE_S)
 
 
-@pytest.mark.logs("it is tried again", "reading the source failed")
+@pytest.mark.logs("retrying. The dream continues", "reading the source failed")
 def test_a_camera_that_is_not_there_at_first_is_waited_for() -> None:
     camera, seen = FakeCamera(), Seen()
     camera.plugged = False
@@ -104,7 +104,7 @@ def test_a_camera_that_is_not_there_at_first_is_waited_for() -> None:
     assert reading.stop(PATIENCE_S)
 
 
-@pytest.mark.logs("it is tried again", "reading the source failed")
+@pytest.mark.logs("retrying. The dream continues", "reading the source failed")
 def test_a_driver_that_raises_anything_is_tried_again() -> None:
     camera, seen = FakeCamera(), Seen()
     camera.pictures.put(RuntimeError("out of luck"))
@@ -209,7 +209,7 @@ def test_a_film_ends_on_its_last_picture_though_all_of_it_is_late(tmp_path: Path
     assert reading.stop(PATIENCE_S)
 
 
-@pytest.mark.logs("it is tried again", "reading the source failed")
+@pytest.mark.logs("retrying. The dream continues", "reading the source failed")
 def test_a_film_that_is_deleted_while_it_plays_is_waited_for(tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4", times_s=[0.0, 0.01, 0.02, 0.03])
     data = film.read_bytes()
@@ -267,7 +267,7 @@ def write_motion_jpeg(path: Path, shade: int) -> None:
         container.mux(stream.encode())
 
 
-@pytest.mark.logs("it is tried again")
+@pytest.mark.logs("retrying. The dream continues")
 def test_a_device_that_vanishes_is_opened_anew_by_opencv(tmp_path: Path) -> None:
     """OpenCV reads a file like a device: its end is like an unplugged cable, a missing file like a missing camera."""
     device, seen = tmp_path / "video0.avi", Seen()
@@ -318,7 +318,7 @@ def station(tmp_path: Path) -> Iterator[Station]:
     station.stop()
 
 
-@pytest.mark.logs("it is tried again")
+@pytest.mark.logs("retrying. The dream continues")
 def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server(
     tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,7 +341,7 @@ def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server
     assert reading.stop(PATIENCE_S)
 
 
-@pytest.mark.logs("it is tried again")
+@pytest.mark.logs("retrying. The dream continues")
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -371,7 +371,7 @@ def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: 
     assert reading.stop(PATIENCE_S)
 
 
-@pytest.mark.logs("it is tried again")
+@pytest.mark.logs("retrying. The dream continues")
 def test_a_stream_that_says_nothing_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "OPEN_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
