@@ -67,7 +67,7 @@ class Light:
         return Copied(self.picture())
 
     def fault(self) -> str:
-        return "" if np.isfinite(self.pixels).all() else "it holds what is no number"
+        return "" if np.isfinite(self.pixels).all() else "it holds values that are not numbers"
 
     def keep(self) -> DreamState:
         return DreamState(LIGHT_NETWORK, "default", self.pose, {"momentum": self._momentum.astype(np.float16)}, {})

@@ -274,7 +274,7 @@ def make_spoilt(config, seed, tell):
     """Its picture is spoilt after five steps, until it is begun anew."""
 
     def step(dreamer):
-        dreamer.spoilt = "it holds what is no number" if dreamer.red >= 5 and not dreamer.blue else ""
+        dreamer.spoilt = "it holds values that are not numbers" if dreamer.red >= 5 and not dreamer.blue else ""
 
     return Dream(FakeDreamer(_size(config), step), "fake", "cpu", WNIDS)
 

@@ -457,14 +457,14 @@ def spoil(which):
     """Spoils the pictures after some steps."""
 
     def step(dreamer):
-        dreamer.spoilt = "it holds what is no number" if len(dreamer.moved_s) in which else ""
+        dreamer.spoilt = "it holds values that are not numbers" if len(dreamer.moved_s) in which else ""
 
     return step
 
 
 def test_a_spoilt_picture_is_not_shown_and_its_steps_count_later():
     stage = Stage([(0.0, scene()), (2.0, Stop())], step=spoil({5, 6, 9}), steps_per_keyframe=1).run()
-    assert stage.reports(PictureRejected) == [PictureRejected("it holds what is no number")] * 3
+    assert stage.reports(PictureRejected) == [PictureRejected("it holds values that are not numbers")] * 3
     assert stage.reports(NonFatalError) == []
     assert [shot.steps for shot in stage.reports(KeyframeReady)[:8]] == [0, 1, 1, 1, 1, 3, 1, 2]
 
@@ -473,7 +473,8 @@ def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
     stage = Stage([(0.0, scene()), (3.0, Stop())], step=spoil({5, 6, 7}), steps_per_keyframe=1).run()
     (trouble,) = stage.reports(NonFatalError)
     assert trouble.message == (
-        "3 unusable pictures in a row, it holds what is no number: the dream restarts from its last good picture, blurred"
+        "3 unusable pictures in a row, it holds values that are not numbers: "
+        "the dream restarts from its last good picture, blurred"
     )
     assert events(stage).count(Reseeded(noise=False)) == 1
     after = next(shot for shot in stage.reports(KeyframeReady) if Reseeded() in shot.events)
@@ -482,7 +483,8 @@ def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
 
 def test_a_dream_that_stays_spoilt_begins_from_noise_and_then_ends():
     stage = Stage([(0.0, scene()), (30.0, Stop())], step=spoil(range(5, 1000)), steps_per_keyframe=1)
-    with pytest.raises(UnusablePictureError, match="the picture stays unusable after restarts: it holds what is no number"):
+    why = "it holds values that are not numbers"
+    with pytest.raises(UnusablePictureError, match=f"the picture stays unusable after restarts: {why}"):
         stage.run()
     told = [trouble.message.rpartition(" from ")[2] for trouble in stage.reports(NonFatalError)]
     assert told == ["its last good picture, blurred", *["noise, since its last good picture did not help"] * 2]

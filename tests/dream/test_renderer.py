@@ -411,7 +411,7 @@ def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypat
         assert renderer.failure == ""
 
 
-@pytest.mark.logs("3 unusable pictures in a row, it holds what is no number: the dream restarts from its last")
+@pytest.mark.logs("3 unusable pictures in a row, it holds values that are not numbers: the dream restarts from its last")
 def test_spoilt_pictures_are_counted_and_not_shown():
     with running(fake_dream.make_spoilt) as (renderer, seen):
         until(lambda: seen.where(restored))
