@@ -44,6 +44,7 @@ from streamer.config_snapshot import SnapshotConfig
 from streamer.config_source import SourceConfig
 from streamer.config_thumbnails import ThumbnailsConfig
 from streamer.config_web import Network, PublicUrl, WebLimits
+from streamer.network_names import NetworkName
 
 __all__ = [
     "AlbumConfig",
@@ -62,7 +63,6 @@ __all__ = [
     "MpegtsHttpOutput",
     "MpegtsUdpOutput",
     "NetworkConfig",
-    "NetworkName",
     "NullOutput",
     "Output",
     "QueueConfig",
@@ -92,9 +92,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-NetworkName = Literal["vgg16", "squeezenet1_1", "squeezenet1_1_caffe", "googlenet", "resnet50", "bundled"]
 
 
 class NetworkConfig(Section):

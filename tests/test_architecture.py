@@ -35,9 +35,11 @@ LEAVES = {
     "file_descriptors": set(),
     "loop": set(),
     "algorithm_facts": set(),
+    "network_names": set(),
     "config": {
         "messages",
         "algorithm_facts",
+        "network_names",
         "config_block",
         "config_album",
         "config_outputs",

@@ -1,4 +1,4 @@
-"""The exercises of docs/extending.md that need no torch, done as it says, in a copy of the program; dream/ has the others."""
+"""The exercises of docs/extending.md, done as it says in a copy of the program; dream/test_extending.py runs the dream's."""
 
 from __future__ import annotations
 
@@ -167,3 +167,33 @@ def test_a_new_setting(copy: Path) -> None:
     assert (first, second) == ("True", "False")
     assert "'thumbnails.renew' is 9; must be " in mistake
     assert "Whether a subject that has a picture gets another" in reference(copy)
+
+
+NETWORK = """
+from streamer.dream.networks.registry import ARCHITECTURES
+from streamer.settings_file import load
+
+(name,) = load(None, ["network.name=squeezenet1_0"], {}).network.names
+print(ARCHITECTURES[name].default_layer, len(ARCHITECTURES[name].build()))
+"""
+
+
+@pytest.mark.torch
+def test_a_new_network(copy: Path) -> None:
+    assert carry_out("A network", copy) == 2
+    assert run(copy, NETWORK) == "fire6 14\n"
+    assert "squeezenet1_0" in reference(copy)
+
+
+OBJECTIVE = """
+from streamer.dream.objectives.registry import OBJECTIVES
+from streamer.messages.scenes import Target
+
+print(OBJECTIVES[Target("", "quiet fire5", layer="fire5", objective="quiet").objective].__name__)
+"""
+
+
+@pytest.mark.torch
+def test_a_new_kind_of_objective(copy: Path) -> None:
+    assert carry_out("A kind of objective", copy) == 2
+    assert run(copy, OBJECTIVE) == "Quiet\n"

@@ -8,7 +8,8 @@ from typing import get_args
 from rapidfuzz import process
 
 from streamer.commands import INTERRUPTED, WRONG_CALL, CommandError
-from streamer.config import Config, NetworkName
+from streamer.config import Config
+from streamer.network_names import NetworkName
 
 
 def command(config: Config, names: Sequence[str], source: str | None, announce: Callable[[str], None]) -> None:

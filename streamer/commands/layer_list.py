@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.commands import WRONG_CALL, CommandError, with_near
-from streamer.config import Config, NetworkName
+from streamer.config import Config
 from streamer.dream.device import DeviceError, canvas_size, choose_device
 from streamer.dream.networks.layer_shapes import LayerShape, layer_shapes
 from streamer.dream.networks.loading import NetworkError, first_choice
 from streamer.dream.networks.names import JOIN
 from streamer.messages.refused import Refused
+from streamer.network_names import NetworkName
 from streamer.requests.subjects import MODERATOR, Subjects
 from streamer.requests.vocabulary import Vocabulary
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from pydantic_core import to_jsonable_python
 
 from streamer.algorithm_facts import ALGORITHMS
-from streamer.config import NetworkName
 from streamer.control_status import ControlsStatus
+from streamer.network_names import NetworkName
 from streamer.presets import PresetError, PresetExists, PresetNotFound
 from streamer.settings_file import ConfigError
 from streamer.web import response_schemas_moderation, serializers

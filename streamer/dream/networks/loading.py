@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from streamer.assets import asset
-from streamer.config import NetworkConfig, NetworkName
+from streamer.config import NetworkConfig
 from streamer.dream.device import keep_freed_memory
 from streamer.dream.networks import bundled
 from streamer.dream.networks.architecture import Architecture, fill
@@ -23,6 +23,7 @@ from streamer.dream.networks.ensemble import Ensemble
 from streamer.dream.networks.network import MEMORY_FORMATS, PRECISIONS, Network, compute_dtype
 from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weights import NetworkError, cache_folder, fetch, read_weights
+from streamer.network_names import NetworkName
 
 __all__ = ["NetworkError", "load"]
 

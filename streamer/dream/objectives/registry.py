@@ -8,6 +8,11 @@ from streamer.dream.objectives.guide import GuideFeatures
 from streamer.dream.objectives.layer_response import LayerResponse
 from streamer.dream.objectives.objective import Objective
 
-ALL: tuple[type[Objective], ...] = (ClassLogits, LayerResponse, Channels, GuideFeatures)
+ALL: tuple[type[Objective], ...] = (
+    ClassLogits,
+    LayerResponse,
+    Channels,
+    GuideFeatures,
+)
 OBJECTIVES: dict[str, type[Objective]] = {each.name: each for each in ALL}
 """The kinds by name, see ``Kind``."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streamer.config import Config, NetworkName
+from streamer.config import Config
 from streamer.dream.device import canvas_size
 from streamer.dream.networks.names import split_names
 from streamer.dream.worker.causes import Cause
 from streamer.dream.worker.step_scheduler import MEMORY_RETRY_S, StepScheduler
+from streamer.network_names import NetworkName
 
 DEVICE_FAILURES = 3
 """GPU failures in a row after which the CPU takes over."""
