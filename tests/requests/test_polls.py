@@ -1,4 +1,4 @@
-"""Polls: what they are between, who may vote, what becomes of what won, and when they begin by themselves."""
+"""Polls: their choices, who may vote, what happens to the winner, and when polls start by themselves."""
 
 from contextlib import ExitStack
 

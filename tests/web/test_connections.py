@@ -165,7 +165,7 @@ def test_when_all_places_are_taken_the_longest_idle_makes_room(
 
 
 def test_calls_are_limited_by_visitor_behind_a_proxy(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "Limits", partial(limits.VisitorLimits, clock=HandClock()))  # nothing is added meanwhile
+    monkeypatch.setattr(server, "VisitorLimits", partial(limits.VisitorLimits, clock=HandClock()))  # nothing is added meanwhile
     stage = stages(token="open sesame", trusted_proxies=("127.0.0.1",), limits={"calls_per_s": 0.5})
     for _ in range(5):
         assert stage.call("GET", "/api/session", None, behind("203.0.113.7")).status == 200
