@@ -189,7 +189,7 @@ def test_who_votes_is_there_for_voting_away(make):
     ("text", "reason", "words"),
     [
         ("castle / qqqqq", Reason.UNKNOWN_WORD, "qqqqq"),
-        ("castle / rifle", Reason.BLOCKED, "not dreamt here"),
+        ("castle / rifle", Reason.BLOCKED, "blocked here"),
         ("castle / guide a.jpg", Reason.FORBIDDEN, "guide pictures"),
         ("castle / pizza / castle", Reason.BAD_INPUT, "castle is in it twice"),
         ("castle", Reason.BAD_INPUT, "2 to 5"),

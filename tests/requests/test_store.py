@@ -227,7 +227,7 @@ queue.vote(third, "web:eve")
 queue.remove(fourth)
 assert refused("fay"), "it would be acknowledged, and lost"
 assert [request.user for request in queue.waiting()] == ["cid"]
-queue.mend()
+queue.retry_writes()
 assert queue.trouble.startswith("no requests are taken, queue "), queue.trouble
 """
 
@@ -235,7 +235,7 @@ assert queue.trouble.startswith("no requests are taken, queue "), queue.trouble
 @needs_limits
 def test_what_happens_while_the_disk_is_full_is_written_when_there_is_room(tmp_path):
     path = tmp_path / "queue.sqlite3"
-    child(WHILE_FULL + "room(None); queue.mend(); assert not queue.trouble; add('gus')", path)
+    child(WHILE_FULL + "room(None); queue.retry_writes(); assert not queue.trouble; add('gus')", path)
     with RequestQueue(path) as queue:
         told = [(request.user, request.votes, request.aired_s) for request in queue.waiting()]
         assert told == [("bob", 0, 7.0), ("cid", 1, 0.0), ("gus", 0, 0.0)]
@@ -263,7 +263,7 @@ def test_a_start_on_a_full_disk_goes_on_with_what_waits(tmp_path):
     queue.finish(1)
     assert refused("cid")
     room(None)
-    queue.mend()
+    queue.retry_writes()
     add("dan")
     """
     child(code, path)
@@ -280,10 +280,10 @@ def test_a_first_start_on_a_full_disk_runs_on_memory(tmp_path):
     add("ann", "bob")
     queue.take(1)
     queue.finish(1)
-    queue.mend()
+    queue.retry_writes()
     assert queue.trouble.startswith("requests are kept in memory only"), queue.trouble
     room(None)
-    queue.mend()
+    queue.retry_writes()
     assert not queue.trouble
     add("cid")
     full()
