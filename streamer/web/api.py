@@ -53,8 +53,8 @@ class Api:
     async def submit(self, request: web.Request) -> web.Response:
         """Add a request to the queue.
 
-        If the same is already waiting, the call is refused with ``duplicate`` and counts as a vote for it. ``role`` and
-        ``priority`` take the token; without it, ``source`` and ``message_id`` are ignored.
+        If the same subjects are already waiting, the call is refused with ``duplicate`` and counts as a vote for them. ``role``
+        and ``priority`` take the token; without it, ``source`` and ``message_id`` are ignored.
         """
         body = await read_body(request, RequestBody)
         text = COMMAND.sub("", body.text or "", count=1)

@@ -128,7 +128,10 @@ class VotesBody(Body):
 class CountsBody(Body):
     """Total votes of each choice in another poll, in the order of the choices."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_AMOUNT)]], Field(max_length=MOST_CHOICES)]
+    """Votes, one number for each choice; they replace the source's earlier totals."""
     source: Source
     poll: PollId
 

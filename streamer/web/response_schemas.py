@@ -221,6 +221,7 @@ class Poll(TypedDict):
     outside: str
     """Source whose votes come as totals only, for example `twitch`; empty for none."""
     choices: list[PollChoice]
+    """The choices, in order of their numbers."""
 
 
 @exact_schema

@@ -253,6 +253,7 @@ class Controls(TypedDict):
     side: Literal["a", "b"]
     """The side of A/B in use."""
     sides_differ: bool
+    """Whether the other side has different settings."""
     fading_s: float
     """Seconds until numbers have reached their new values."""
     switching: str

@@ -87,8 +87,11 @@ class Frames(TypedDict):
     """Number of the latest frame."""
     shown: int
     late: int
+    """Shown too late."""
     repeated: int
+    """The frame before once more, because no new one was ready."""
     dropped: int
+    """Left out to catch up after a stall."""
     limited: int
     """Changed by the flash limiter."""
     stopped: int
@@ -137,6 +140,7 @@ class Link(TypedDict):
     coding: str
     """Coding of keyframes on the network, for example `jpeg 90`."""
     mbit_per_s: float
+    """Throughput, as measured."""
     round_trip_ms: float
     keyframe_bytes: int
     lag_s: float

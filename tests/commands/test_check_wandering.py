@@ -18,6 +18,6 @@ def test_subjects_and_guide_pictures_are_looked_at(tmp_path):
         (Level.BLOCKER, "'queue.wander_among' holds 'qqqqq': I don't know how to dream 'qqqqq'"),
         (
             Level.BLOCKER,
-            "'queue.wander_among' holds 'layer fire5:x': 'x' are no channels; write for example: layer fire5:3,17-20",
+            "'queue.wander_among' holds 'layer fire5:x': 'x' is not a list of channels; write for example: layer fire5:3,17-20",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Whatever viewers, moderators and the dream do, in whatever order: the line stays a line, a restart changes nothing in it, and
+"""Events of viewers, moderators and the dream in any order: the queue stays consistent, a restart changes nothing in it, and
 nothing that was taken is lost or done unseen."""
 
 import re

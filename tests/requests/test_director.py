@@ -23,11 +23,11 @@ from tests.fakes import HandClock
 
 
 class DreamClock(HandClock):
-    """A clock beside which the dream goes on: a keyframe of what is on air at once, one a second, and one at the end."""
+    """A clock that also sends keyframes of the scene on air: one immediately, one a second, and one at the end."""
 
     director = None
     dreams = True
-    """Whether it does."""
+    """Whether keyframes are sent."""
 
     latest = None
 

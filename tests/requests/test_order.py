@@ -136,7 +136,7 @@ def test_no_viewer_twice_in_a_row_while_as_good_a_claim_waits(waiting, rules, la
 
 @given(requests, rules)
 def test_the_line_told_is_the_line_dreamt(waiting, rules):
-    """As long as nothing changes, who is told to be next but one is next when the next is on air."""
+    """Unless something changes, the second in the queue is next once the first is on air."""
     if rules.order == "fifo":  # places shift when the line moves up; votes are worth places
         waiting = [ask(r.id, r.user, priority=r.priority, amount=r.amount) for r in waiting]
     unfair = rules.model_copy(update={"fair": False})

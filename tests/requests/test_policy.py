@@ -203,7 +203,7 @@ def test_places_in_words(position, words):
     ),
 )
 def test_who_is_let_in_could_not_be_refused_for_more_rights(count, role, priority, anyone_s, viewer_s, rules):
-    """More rights never hurt, and the line never grows beyond its places."""
+    """More rights never hurt, and the queue never grows beyond its places."""
 
     def let_in(role, priority):
         try:

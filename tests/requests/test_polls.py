@@ -1,4 +1,4 @@
-"""Polls: what they are between, who may vote, what becomes of what won, and when they begin by themselves."""
+"""Polls: their choices, who may vote, what happens to the winner, and when polls start by themselves."""
 
 from contextlib import ExitStack
 
@@ -189,7 +189,7 @@ def test_who_votes_is_there_for_voting_away(make):
     ("text", "reason", "words"),
     [
         ("castle / qqqqq", Reason.UNKNOWN_WORD, "qqqqq"),
-        ("castle / rifle", Reason.BLOCKED, "not dreamt here"),
+        ("castle / rifle", Reason.BLOCKED, "blocked here"),
         ("castle / guide a.jpg", Reason.FORBIDDEN, "guide pictures"),
         ("castle / pizza / castle", Reason.BAD_INPUT, "castle is in it twice"),
         ("castle", Reason.BAD_INPUT, "2 to 5"),

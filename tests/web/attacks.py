@@ -100,7 +100,7 @@ def connect(port: int, number: int = 0, receive: int | None = None, timeout_s: f
 
 
 def verdict(port: int, call: bytes) -> str:
-    """What becomes of a call: the first digit of its status, ``dropped``, or ``silence``."""
+    """Return the outcome of a call: the first digit of its status, ``dropped``, or ``silence``."""
     with connect(port) as line:
         try:
             line.sendall(call)
@@ -154,7 +154,7 @@ def huge_bodies(port: int, ending: Ending) -> Counter[str]:
 
 
 def idle(port: int, ending: Ending, number: int = 300) -> Counter[str]:
-    """Connections on which nothing is said; those that are closed are opened again after a while."""
+    """Silent connections; those that are closed are opened again after a while."""
     seen: Counter[str] = Counter()
     lines: list[socket.socket] = []
     try:
@@ -262,7 +262,7 @@ def flood(port: int, ending: Ending, calls: tuple[bytes, ...], lines: int = 32, 
 
 
 def calls_flood(port: int, ending: Ending) -> Counter[str]:
-    """What costs the server most: the status, all classes, a picture, requests."""
+    """The most expensive calls: the status, all classes, a picture, requests."""
     costly = (get("/api/status"), get("/api/classes"), get("/frame.jpg"), post("/api/requests", WISH), get("/metrics"))
     return flood(port, ending, costly)
 
@@ -273,7 +273,7 @@ def connections_flood(port: int, ending: Ending) -> Counter[str]:
 
 
 def events_flood(port: int, ending: Ending) -> Counter[str]:
-    """As many event streams as there are to be had, and more, which are read."""
+    """More event streams than allowed, which are read."""
     return flood(port, ending, (get("/api/events"),), lines=300, pause_s=0.05)
 
 

@@ -16,7 +16,7 @@ from tests.web.real import RealStage
 
 
 class Stage:
-    """A running server with everything it was handed."""
+    """A running server with fakes of everything that it uses."""
 
     def __init__(self, video: Any = None, album: Any = None, controls: Any = None, **config: Any) -> None:
         self.request_service = FakeRequestService()
@@ -44,7 +44,7 @@ class Stage:
 
 @pytest.fixture
 def stages() -> Iterator[Callable[..., Stage]]:
-    """Starts servers, and sees to it that each ends in time and leaves no thread."""
+    """Starts servers, and checks that each stops in time and leaves no thread."""
     before = set(threading.enumerate())
     started: list[Stage] = []
 
@@ -90,7 +90,7 @@ def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
 
 @pytest.fixture
 def reals() -> Iterator[Callable[..., RealStage]]:
-    """Starts servers before real desks."""
+    """Starts servers with real directors."""
     started: list[RealStage] = []
 
     def start(**settings: Any) -> RealStage:
@@ -116,7 +116,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page on which an uncaught error, or anything that the content security policy blocks, fails the test."""
+    """A page on which uncaught errors and violations of the content security policy fail the test."""
     context = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="no-preference")
     context.set_default_timeout(WAIT_MS)
     opened = context.new_page()

@@ -1,4 +1,4 @@
-"""Whether an answer is as the table of routes has it; asked of every answer that a test of the web gets."""
+"""Checks that a response matches the table of routes; used for every response in the web tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTES = tuple(route for group in TABLE for route in group.routes)
 
 @cache
 def pattern(route: Route) -> re.Pattern[str]:
-    """What its paths look like."""
+    """Pattern of its paths."""
     parts = re.split(r"\{(\w+)\}", route.template)
     texts = [f"(?:{route.parameters[part]})" if number % 2 else re.escape(part) for number, part in enumerate(parts)]
     return re.compile("".join(texts))

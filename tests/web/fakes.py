@@ -1,4 +1,4 @@
-"""The other rooms, as the web sees them: they remember what was asked of them and refuse on command."""
+"""Fakes of what the web server gets from other packages: they record calls and refuse on command."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class FakeRequestService:
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Refused | Exception | None = None
         self.release = threading.Event()
-        """Set unless calls are to hang."""
+        """Cleared to make calls hang."""
         self.release.set()
         self.lock = threading.Lock()
         self.requests: list[Request] = []
@@ -151,7 +151,7 @@ class FakeRequestService:
         return Match(tuple(target(WORDS[labels[word]][0]) for word in words))
 
     def add(self, user: str, *labels: str, source: str = "web") -> Receipt:
-        """Put a request in line."""
+        """Add a waiting request."""
         targets = tuple(target(label) for label in labels)
         with self.lock:
             request = Request(self._next, user, " + ".join(labels), targets, Role.EVERYONE, source, 0.0)
@@ -302,12 +302,12 @@ class FakeSettings:
         return self.outcome
 
     def stand(self, **status: Any) -> None:
-        """The file stands differently to what runs."""
+        """Change how the file compares with the settings in use."""
         self.status = replace(self.status, revision=self.status.revision + 1, **status)
 
 
 class FakeSubscription:
-    """Hands out what the test puts in; keeps the newest eight pieces."""
+    """Returns the pieces that the test puts in; keeps the newest eight."""
 
     def __init__(self, video: FakeVideo, on_ready: Callable[[], None]) -> None:
         self._video = video
@@ -336,7 +336,7 @@ class FakeVideo:
 
     def __init__(self) -> None:
         self.silent = False
-        """Whether new shares start empty, as before the first picture."""
+        """Whether new subscriptions start empty, as before the first picture."""
         self.jpeg: bytes | None = b"\xff\xd8picture\xff\xd9"
         self.feeds: list[tuple[str, FakeSubscription]] = []
         self.opened = threading.Event()
@@ -355,7 +355,7 @@ class FakeVideo:
 
 
 class FakeOutputs:
-    """Two outputs, and what was asked of them."""
+    """Two outputs, with a record of the calls."""
 
     def __init__(self) -> None:
         self.items = {
@@ -453,7 +453,7 @@ class Answer:
 
 
 class Client:
-    """Calls the server like a program, not like a browser. Whole answers are held against the table of routes."""
+    """Calls the server like a program, not like a browser. Complete responses are compared with the table of routes."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.host, self.port = host, port

@@ -1,4 +1,4 @@
-"""A server in front of the real desk: director, queue, rules and vocabulary as in the program, only nothing is dreamt."""
+"""A server with the real director, queue, rules and vocabulary, as in the program, but without a renderer."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from tests.patience import PATIENCE_S
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
 NOTHING = np.zeros((2, 3, 3), np.uint8)
-"""What its keyframes show."""
+"""The image of all keyframes."""
 
 
 class Dream:
-    """What the web may do to the dream: noted down. The chat's reports are kept as in the program."""
+    """Records the web's actions on the dream. The chat's reports are kept as in the program."""
 
     def __init__(self) -> None:
         self.motion = Motion()
@@ -63,7 +63,7 @@ class Dream:
 
 
 class CheckedOutputs(FakeOutputs):
-    """Takes no block that the program would not; nothing is written."""
+    """Validates blocks like the program; nothing is written."""
 
     def add_block(self, block: Mapping[str, Any]) -> str:
         read_block(block, Path(os.devnull))
@@ -71,7 +71,7 @@ class CheckedOutputs(FakeOutputs):
 
 
 class RealStage:
-    """A running server; what is on air stays there until it is skipped, or its time is passed by ``until_over``."""
+    """A running server; a scene stays on air until it is skipped, or ``until_over`` lets its time pass."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class RealStage:
         self.call = Client(self.server.port)
 
     def until_over(self) -> Scene:
-        """Dream what is on air, a keyframe a second, until its time is over; returns what comes then."""
+        """Send a keyframe a second until the scene's time is over; returns the next scene."""
         before = self.director.tick()
         for number in range(1000):
             self.director.seen(Keyframe(NOTHING, Pose(), self.clock_s, before, number, 1))
@@ -128,7 +128,7 @@ class RealStage:
         raise AssertionError(f"{before.title} stays on air")
 
     def tell(self, **changes: Any) -> None:
-        """Have the status tell something else from now on."""
+        """Change the status from now on."""
         self._snapshot = replace(self._snapshot, **changes)
 
     def status(self) -> StatusSnapshot:
@@ -148,7 +148,7 @@ class RealStage:
         self.director.learn(self._words.for_network(wnids))
 
     def load(self) -> None:
-        """The network is loading, and nobody knows yet which it will be."""
+        """The network is loading, and still unknown."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=""))
         self.director.learn(self._words.while_loading())
 

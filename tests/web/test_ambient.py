@@ -1,4 +1,4 @@
-"""The room around the picture, in headless Chromium."""
+"""The coloured background of the page, in headless Chromium."""
 
 from __future__ import annotations
 

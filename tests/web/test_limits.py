@@ -1,4 +1,4 @@
-"""Who pays for what, and how much there is; test_connections.py has it through a server."""
+"""Rate limits and quotas per client, without a server; test_connections.py tests them with one."""
 
 from __future__ import annotations
 

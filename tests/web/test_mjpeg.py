@@ -35,7 +35,7 @@ def jpeg(colour: tuple[int, int, int]) -> bytes:
 
 @pytest.fixture
 def quiet(stages: Callable[..., Stage]) -> Stage:
-    """A server whose shares begin empty: the test puts in what is shown."""
+    """A server whose subscriptions start empty: the test puts in the pictures."""
     stage = stages()
     stage.video.silent = True
     return stage

@@ -1,4 +1,4 @@
-"""The table of routes, the app that is built from it, and the document that tells of it: none says what the others do not."""
+"""The table of routes, the app and the OpenAPI document that are built from it all agree."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_live_controls_are_documented_where_there_are_any(stage: Stage, whole: C
 
 
 def test_the_document_is_openapi(stage: Stage) -> None:
-    """By OpenAPI's own schema, as schemathesis ships it; and nothing in it leads nowhere."""
+    """By OpenAPI's own schema, as schemathesis ships it; and every reference resolves."""
     loaded = pytest.importorskip("schemathesis").openapi.from_dict(described(login=True, view_login=True))
     loaded.validate()
     told = described(login=True, view_login=True)
@@ -177,13 +177,13 @@ def test_endless_answers_are_of_the_documented_kind(stage: Stage) -> None:
 
 
 def test_only_moderators_write_unless_the_table_names_the_call() -> None:
-    """A call that is added is for moderators until the door is told otherwise."""
+    """A new call is for moderators until ``scope_of`` lists it."""
     asked = {route.template for route in ROUTES if route.method != "GET" and route.scope is not Scope.CONTROL}
     assert asked == {"/api/requests", "/api/poll/vote", "/api/login", "/api/logout"}
 
 
 def test_an_answer_that_is_not_documented_fails_a_test() -> None:
-    """The checks that every test of the web makes, themselves."""
+    """Tests of the checks that every web test makes."""
     good = json.dumps({"removed": 1}).encode()
     documented.check("DELETE", "/api/requests/1", 200, "application/json", good)
     error = json.dumps({"error": {"code": "not_found", "message": "no"}}).encode()

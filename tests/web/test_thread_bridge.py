@@ -1,4 +1,4 @@
-"""Calls from the loop to rooms that may block: what they return, and what becomes of those that take too long."""
+"""Blocking calls from the event loop: what they return, and what happens if they take too long."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def test_a_call_that_takes_too_long_is_given_up_and_its_end_is_told_in_a_line(
     asyncio.run(scene())
     gc.collect()  # asyncio complains of errors that nobody looked at when they are forgotten
     assert [record.getMessage() for record in caplog.records if record.name != "asyncio"] == [
-        "a call that its caller had given up failed: Refused: not now"
+        "a call failed after it had timed out: Refused: not now"
     ]
     assert "never retrieved" not in caplog.text

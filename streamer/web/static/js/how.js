@@ -42,14 +42,14 @@ function show({ title, pictures }) {
 }
 
 async function look() {
-  const told = await call("GET", `/api/step?after=${seen}`);
-  if (told.pictures.length) show(told);
-  if (told.number && !told.shown) {
+  const answer = await call("GET", `/api/step?after=${seen}`);
+  if (answer.pictures.length) show(answer);
+  if (answer.number && !answer.shown) {
     byId("step").hidden = byId("layers").hidden = true;
     say(byId("step-state"), "The current algorithm cannot be taken apart like this; the default one can.");
-  } else say(byId("step-state"), told.number ? "" : "Waiting for a step…");
-  const news = told.number !== seen;
-  seen = told.number;
+  } else say(byId("step-state"), answer.number ? "" : "Waiting for a step…");
+  const news = answer.number !== seen;
+  seen = answer.number;
   return news;
 }
 
@@ -66,9 +66,9 @@ async function steps() {
 }
 
 async function network() {
-  for (let told = ""; !told; ) {
-    told = await call("GET", "/api/network").then(sentence, () => "");
-    if (told) say(byId("network"), told);
+  for (let answer = ""; !answer; ) {
+    answer = await call("GET", "/api/network").then(sentence, () => "");
+    if (answer) say(byId("network"), answer);
     else await sleep(NETWORK_MS);
   }
 }

@@ -52,7 +52,7 @@ export async function playMjpeg(image, signal, onPlaying) {
     while (true) {
       const { value, done } = await reader.read();
       clearTimeout(timer);
-      if (done) throw new Error("the line ended");
+      if (done) throw new Error("the connection ended");
       timer = setTimeout(() => reader.cancel(), SILENCE_MS);
       const { picture, rest } = newest(join(bytes, value));
       bytes = rest;

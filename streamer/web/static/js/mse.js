@@ -28,7 +28,7 @@ function once(target, name, signal) {
 function readWithin(reader, ms) {
   let timer;
   const silence = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the line went silent")), ms);
+    timer = setTimeout(() => reject(new Error("the connection went silent")), ms);
   });
   return Promise.race([reader.read(), silence]).finally(() => clearTimeout(timer));
 }
@@ -103,7 +103,7 @@ async function pump(video, buffer, reader, signal) {
   let started = false;
   while (true) {
     const { value, done } = await (started ? readWithin(reader, SILENCE_MS) : reader.read());
-    if (done) throw new Error("the line ended");
+    if (done) throw new Error("the connection ended");
     signal.throwIfAborted();
     try {
       await update(buffer, () => buffer.appendBuffer(value), signal);

@@ -21,7 +21,7 @@ export class Offers {
     input.addEventListener("input", () => this.#later());
     input.addEventListener("keydown", (event) => this.#key(event));
     input.addEventListener("blur", () => this.close());
-    list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the line
+    list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the input
     list.addEventListener("click", (event) => {
       const option = event.target.closest("li");
       if (option) this.#take([...list.children].indexOf(option));

@@ -7,7 +7,7 @@ const AIRED = { twitch_ingest: "to Twitch" };
 
 let shown; // what the title shows; it is rebuilt only when that changes
 
-/** Fill `#now`, in front of whatever a page has put there. */
+/** Fill `#now`, before the page's own content. */
 export function begin() {
   const track = el("div", { className: "track", "aria-hidden": "true" }, el("i", { id: "time-bar" }));
   byId("now").prepend(

@@ -31,10 +31,10 @@ function chip(kind, value, label) {
 export function show(blocked = {}) {
   for (const [list, kind] of Object.entries(KINDS)) {
     const entries = (blocked[list] ?? []).map((entry) => (typeof entry === "string" ? [entry, entry] : [entry.wnid, entry.label]));
-    const told = JSON.stringify(entries);
+    const content = JSON.stringify(entries);
     const shown = byId(`blocked-${list}`);
-    if (shown.dataset.told === told) continue;
-    shown.dataset.told = told;
+    if (shown.dataset.content === content) continue;
+    shown.dataset.content = content;
     shown.replaceChildren(...entries.map(([value, label]) => chip(kind, value, label)));
     byId(`blocked-${list}-group`).hidden = !entries.length;
   }

@@ -35,9 +35,9 @@ export function show({ chat }) {
   if (chat?.heard_s !== null && chat?.heard_s !== undefined) lines.push(["Last message", `${duration(chat.heard_s)} ago`]);
   if (chat) lines.push(["In this state for", duration(chat.since_s)]);
   if (chat?.restarts) lines.push(["Restarts", `${chat.restarts}`]);
-  const told = JSON.stringify(lines);
+  const content = JSON.stringify(lines);
   const list = byId("chat-lines");
-  if (list.dataset.told === told) return;
-  list.dataset.told = told;
+  if (list.dataset.content === content) return;
+  list.dataset.content = content;
   list.replaceChildren(...lines.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, person(value)))));
 }

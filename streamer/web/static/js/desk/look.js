@@ -114,7 +114,7 @@ function row([key, name, kind]) {
   return made;
 }
 
-function fill(key, kind, value, told, settled) {
+function fill(key, kind, value, controls, settled) {
   const made = rows.get(key);
   const auto = value === "auto";
   made.querySelector(".auto")?.setAttribute("aria-pressed", String(auto));
@@ -122,7 +122,7 @@ function fill(key, kind, value, told, settled) {
   const resting = performance.now() - (touched.get(key) ?? -Infinity) > HANDS_OFF_MS;
   const input = made.querySelector("select, input:not([type=range])");
   if (kind.from) {
-    const options = [...told[kind.from]];
+    const options = [...controls[kind.from]];
     const now = Array.isArray(value) ? value.join(" + ") : value;
     if (!options.includes(now)) options.push(now); // several networks
     if (input.options.length !== options.length) input.replaceChildren(...options.map((each) => el("option", { value: each, disabled: each.includes(" + ") }, each)));
@@ -137,27 +137,27 @@ function fill(key, kind, value, told, settled) {
 }
 
 /** Show the state of the controls; a number being typed is left alone unless its key is `settled`. */
-function draw(told, settled) {
+function draw(controls, settled) {
   byId("look-more").hidden = false;
   for (const [key, , kind] of ALL) {
     const made = rows.get(key);
-    made.hidden = !(key in told.settings) || (kind.only !== undefined && kind.only !== told.settings["dream.algorithm"]) || (kind.riding && !riding);
-    if (!made.hidden) fill(key, kind, told.settings[key], told, settled);
+    made.hidden = !(key in controls.settings) || (kind.only !== undefined && kind.only !== controls.settings["dream.algorithm"]) || (kind.riding && !riding);
+    if (!made.hidden) fill(key, kind, controls.settings[key], controls, settled);
   }
   for (const made of byId("look").querySelectorAll("[data-key]")) {
-    const changed = told.changed.includes(made.dataset.key);
+    const changed = controls.changed.includes(made.dataset.key);
     made.classList.toggle("changed", changed);
     made.querySelector(".undo").hidden = !changed;
   }
-  byId("look-reset").hidden = !told.changed.length;
-  const fading = told.fading_s > 0 ? "Fading…" : "";
-  const failed = told.switch_error ? `The switch failed: ${told.switch_error}` : "";
-  say(byId("look-state"), told.switching ? `Preparing ${told.switching}; the dream continues meanwhile…` : failed || fading);
-  byId("look-state").classList.toggle("bad", !told.switching && Boolean(failed));
-  say(byId("look-osc"), told.osc ? `OSC on ${told.osc.address}: ${told.osc.heard} applied, ${told.osc.ignored} ignored${told.osc.last_mistake ? ` (${told.osc.last_mistake})` : ""}.` : "");
-  presets.draw(told);
+  byId("look-reset").hidden = !controls.changed.length;
+  const fading = controls.fading_s > 0 ? "Fading…" : "";
+  const failed = controls.switch_error ? `The switch failed: ${controls.switch_error}` : "";
+  say(byId("look-state"), controls.switching ? `Preparing ${controls.switching}; the dream continues meanwhile…` : failed || fading);
+  byId("look-state").classList.toggle("bad", !controls.switching && Boolean(failed));
+  say(byId("look-osc"), controls.osc ? `OSC on ${controls.osc.address}: ${controls.osc.heard} applied, ${controls.osc.ignored} ignored${controls.osc.last_mistake ? ` (${controls.osc.last_mistake})` : ""}.` : "");
+  presets.draw(controls);
   clearTimeout(busy);
-  if (told.switching || fading) busy = setTimeout(() => read(), BUSY_MS);
+  if (controls.switching || fading) busy = setTimeout(() => read(), BUSY_MS);
 }
 
 async function read(settled) {

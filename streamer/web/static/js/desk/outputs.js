@@ -101,14 +101,14 @@ export function show({ outputs = [] }) {
 
 /** The form as a block of the configuration; empty fields are left out. */
 function block(form) {
-  const told = {};
+  const values = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || field.value === "") continue;
-    if (field.type === "checkbox") told[field.name] = field.checked;
-    else if (field.name === "split_min") told.split_s = Math.round(field.valueAsNumber * 60);
-    else told[field.name] = field.value;
+    if (field.type === "checkbox") values[field.name] = field.checked;
+    else if (field.name === "split_min") values.split_s = Math.round(field.valueAsNumber * 60);
+    else values[field.name] = field.value;
   }
-  return told;
+  return values;
 }
 
 export function begin() {
@@ -120,9 +120,9 @@ export function begin() {
   form.elements.kind.addEventListener("change", choose);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const told = await act("POST", "/api/outputs", block(form), ({ name }) => `Added ${name}.`);
+    const answer = await act("POST", "/api/outputs", block(form), ({ name }) => `Added ${name}.`);
     form.elements.key.value = ""; // never kept in the page
-    if (!told) return;
+    if (!answer) return;
     form.reset();
     choose();
     byId("output-add").open = false;

@@ -125,8 +125,8 @@ export function begin(blocks) {
     byId("reset"),
     () => "Discard every change made here?",
     async () => {
-      const told = await act("DELETE", "/api/rules", undefined, () => "All rules are back to the configuration’s.");
-      if (told) take(told);
+      const answer = await act("DELETE", "/api/rules", undefined, () => "All rules are back to the configuration’s.");
+      if (answer) take(answer);
     },
   );
   setInterval(() => document.hidden || byId("desk").hidden || read(), EVERY_MS);

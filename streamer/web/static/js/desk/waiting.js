@@ -22,7 +22,7 @@ const remove = (item) => act("DELETE", `/api/requests/${item.id}`, undefined, ()
 const promote = (item) => act("POST", `/api/requests/${item.id}/promote`, undefined, () => `${item.title} is next.`);
 
 const move = (item, position) =>
-  act("POST", `/api/requests/${item.id}/move`, { position }, (told) => `Moved ${item.title} to place ${told.position}.`);
+  act("POST", `/api/requests/${item.id}/move`, { position }, (answer) => `Moved ${item.title} to place ${answer.position}.`);
 
 /** Move a request by one place. */
 function step(item, by) {
@@ -31,7 +31,7 @@ function step(item, by) {
 }
 
 const removeAll = (item) =>
-  act("POST", "/api/remove", { user: item.user }, (told) => `Removed ${count(told.removed, "request")} of ${item.user}.`);
+  act("POST", "/api/remove", { user: item.user }, (answer) => `Removed ${count(answer.removed, "request")} of ${item.user}.`);
 
 /** The drawer of a row: remove all requests of the viewer, block the viewer or the subjects. */
 function drawer(item) {
@@ -98,7 +98,7 @@ export function begin() {
   arm(
     byId("clear"),
     () => `Really remove all ${items.size}?`,
-    () => act("POST", "/api/clear", undefined, (told) => `Removed ${count(told.removed, "request")}.`),
+    () => act("POST", "/api/clear", undefined, (answer) => `Removed ${count(answer.removed, "request")}.`),
   );
   draggable(
     byId("queue"),

@@ -13,9 +13,9 @@ let reading = false;
 
 async function ask(text) {
   const body = { user: WHO, text, role: "moderator" };
-  const again = /[+&,]/.test(text) ? undefined : ask; // a suggestion stands for one subject, not for the whole line
-  const told = await act("POST", "/api/requests", body, said, again);
-  if (told) byId("wish-text").value = "";
+  const again = /[+&,]/.test(text) ? undefined : ask; // a suggestion replaces one subject, not the whole request
+  const answer = await act("POST", "/api/requests", body, said, again);
+  if (answer) byId("wish-text").value = "";
 }
 
 function said({ title, position, note }) {
@@ -48,12 +48,12 @@ function option({ name, channels }) {
 async function read(wanted) {
   reading = true;
   try {
-    const told = await call("GET", "/api/layers");
-    if (told.layers.length) {
+    const answer = await call("GET", "/api/layers");
+    if (answer.layers.length) {
       network = wanted;
-      byId("layer").replaceChildren(...told.layers.map(option));
+      byId("layer").replaceChildren(...answer.layers.map(option));
       byId("layers").hidden = false;
-      const whole = told.layers.map(({ name }) => name).filter((name) => !name.includes("."));
+      const whole = answer.layers.map(({ name }) => name).filter((name) => !name.includes("."));
       byId("layer").value = whole[Math.floor(whole.length / 2)];
       hint();
     }
