@@ -149,7 +149,7 @@ def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, m
     assert is_live(sink)
     (before,) = sink.processes
     server.pause()
-    assert is_retrying(sink, "the server has taken nothing for")
+    assert is_retrying(sink, "the server has accepted no data for")
     assert sink.wait_until(lambda status: status.failures >= 1, PATIENCE_S)
     assert before not in sink.processes
     server.go_on()
@@ -211,7 +211,7 @@ def test_only_time_in_which_a_server_could_take_something_is_held_against_it(has
         if sink.status().failures:
             break
     assert sink.status().failures == 1
-    assert "the server has taken nothing for 15 s" in caplog.text
+    assert "the server has accepted no data for 15 s" in caplog.text
 
 
 @needs_server
@@ -342,8 +342,8 @@ def test_after_20_days_it_connects_anew_from_zero_and_no_picture_is_lost(server:
 @pytest.mark.parametrize(
     ("does", "scheme", "reason"),
     [
-        (says_nothing, "rtmp", "took the connection and says nothing; is it an RTMP server, and does it want rtmps?"),
-        (hangs_up, "rtmp", "hung up during the greeting; is it an RTMP server, and does it want rtmps?"),
+        (says_nothing, "rtmp", "accepted the connection but sends nothing; is it an RTMP server, and does it want rtmps?"),
+        (hangs_up, "rtmp", "closed the connection during the handshake; is it an RTMP server, and does it want rtmps?"),
         (speaks_http, "rtmp", "answers, but not as an RTMP server does; check address and port"),
         (speaks_http, "rtmps", "failed: "),
         (hangs_up, "rtmps", "failed: "),

@@ -73,7 +73,7 @@ def test_a_device_that_goes_is_opened_again(encoders: Encoders, driver: type[Dri
     driver.broken = True
     encoders.put(Frame(np.zeros((VIDEO.height, VIDEO.width, 3), np.uint8), 2, None))
     assert sink.wait_until(lambda status: status.state is SinkState.RETRYING, PATIENCE_S)
-    assert sink.status().error == "the virtual camera first takes no picture: the device is gone"
+    assert sink.status().error == "the virtual camera first accepts no picture: the device is gone"
     driver.broken = False
     assert sink.wait_until(lambda status: status.state is SinkState.WAITING, PATIENCE_S)
     show(encoders, sink, 3)
