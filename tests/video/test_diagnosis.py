@@ -83,7 +83,7 @@ def test_how_far_it_came_says_why_it_failed(lines: list[tuple[str, str]], number
         (errno.EHOSTUNREACH, 60.0, True, f"the connection to {WHERE} was lost: No route to host"),
     ],
 )
-def test_a_lost_connection_is_told_with_its_likely_cause(number: int, lived_s: float, keyed: bool, text: str) -> None:
+def test_a_lost_connection_is_reported_with_its_likely_cause(number: int, lived_s: float, keyed: bool, text: str) -> None:
     told = why_lost(OSError(number, "rtmp://live.example/app/canary"), lived_s, WHERE, keyed=keyed)
     assert text in told
     assert "canary" not in told

@@ -15,7 +15,7 @@ CPU = VideoConfig(width=160, height=96, fps=10, encoder="libx264")
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, **frame_s: float) -> list[str]:
-    """A machine on which presets take so long; the list tells which were measured."""
+    """A machine with these encode times per preset; the list records which presets were measured."""
     measured = []
 
     def take(spec: EncodeSpec, *_: object) -> float:
@@ -57,7 +57,7 @@ def test_the_gpu_is_taken_where_it_works(monkeypatch: pytest.MonkeyPatch) -> Non
     assert choose_encoder(VideoConfig()).encoder == "h264_nvenc"
 
 
-def test_a_gpu_that_is_there_and_does_not_encode_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_does_not_encode_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(video: VideoConfig) -> None:
         raise EncoderError("OpenEncodeSessionEx failed: out of memory")
 

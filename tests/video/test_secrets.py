@@ -54,13 +54,13 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
         ("x" * 5000, "contains no key: write nothing but the key into it, as text"),
     ],
 )
-def test_a_file_without_a_key_is_told(tmp_path: Path, text: str | bytes, rule: str) -> None:
+def test_a_file_without_a_key_is_refused(tmp_path: Path, text: str | bytes, rule: str) -> None:
     with pytest.raises(StreamKeyError, match=rule) as caught:
         read_key(None, key_file(tmp_path, text), "STREAM_KEY", {})
     assert KEY not in str(caught.value)
 
 
-def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StreamKeyError, match="cannot be read: No such file"):
         read_key(None, tmp_path / "missing", "STREAM_KEY", {})
     with pytest.raises(StreamKeyError, match="is not a file"):

@@ -81,7 +81,7 @@ def test_a_device_that_goes_is_opened_again(encoders: Encoders, driver: type[Dri
     assert [camera.closed for camera in driver.opened] == [1, 1]
 
 
-def test_a_device_that_is_not_there_is_told_with_what_to_do(driver: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_is_reported_with_advice(driver: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(SinkError, match=r"the virtual camera /dev/video9 cannot be used: .*does not exist.*v4l2loopback-dkms"):
         open_camera(160, 96, 10, "/dev/video9")
