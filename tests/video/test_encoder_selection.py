@@ -80,7 +80,7 @@ def test_that_there_is_no_driver_is_no_part_of_the_reason(monkeypatch: pytest.Mo
     assert chosen.encoder == "libx264"
     assert chosen.reason.endswith("the limit is 25%")
     assert chosen.no_gpu == "Cannot load libcuda"
-    with pytest.raises(EncoderError, match=r"h264_nvenc does not work here: Cannot load libcuda; 'video\.encoder: auto' takes"):
+    with pytest.raises(EncoderError, match=r"h264_nvenc does not work here: Cannot load libcuda; 'video\.encoder: auto' uses"):
         choose_encoder(VideoConfig(encoder="h264_nvenc"))
 
 
