@@ -110,7 +110,7 @@ except Refused as refused:
 def test_a_new_kind_of_output(copy: Path) -> None:
     assert carry_out("An output", copy) == 2
     assert "'path' must be relative" in run(copy, OUTPUT)
-    assert "The JPEG to write; it is whole at all times." in reference(copy)
+    assert "The JPEG to write; it is always complete." in reference(copy)
 
 
 COMMAND = """

@@ -1,1 +1,1 @@
-"""What is shown: clock, interpolation, captions, encoding."""
+"""Makes the video from keyframes: interpolation, captions, encoding, sound, outputs and files."""

@@ -75,7 +75,7 @@ def test_what_cannot_be_clipped_is_told(studio: Studio) -> None:
         async with staged(album=studio.album) as stage:
             reply = await stage.tell("!clip")
             assert reply.startswith("refused| ")
-            assert "nothing is dreamt yet" in reply
+            assert "nothing is on air yet" in reply
             studio.air(scene(1), 12.0)
             studio.blocks = HandBlocks("volcano")
             assert (await stage.tell("!clip")).startswith("blocked| ")

@@ -1,4 +1,4 @@
-"""Films of every kind, made here: four fields of colour that flash white at each full second, and a click with each flash."""
+"""Makes videos of every kind: four colour fields that flash white at each full second, with a click at each flash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamer.dream.sources.readers import FilmReader
 from tests.shapes import COLOURS, EXIF, quad
 
 SIZE = (120, 160)
-"""(height, width) of a clip, where nothing else is said."""
+"""Default (height, width) of a clip."""
 SECONDS, FPS = 2.0, 25
 APART_S = 0.015
 """Seconds that a click may be off its flash."""
@@ -72,13 +72,13 @@ def is_flash(image: np.ndarray) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A film to be made, and what it has to come out as."""
+    """A video to make, and the expected result."""
 
     suffix: str
     codec: str = "libx264"
     sound: str | None = "aac"
     form: str | None = None
-    """FFmpeg's name of the format, where the suffix does not tell."""
+    """FFmpeg's name of the format, if the suffix does not imply it."""
     pixels: str | None = None
     """FFmpeg's name of the pixel format; the encoder's first if not given."""
     size: tuple[int, int] = SIZE
@@ -90,11 +90,11 @@ class Clip:
     sound_late_s: float = 0.0
     """By how much each click comes after its flash."""
     swallowed_s: float = 0.0
-    """So much of its beginning the sound's own codec swallows."""
+    """Seconds at the beginning that the sound's codec drops."""
     matrix: Colorspace | None = None
     """Of the YUV that is made from RGB; BT.601 if not given."""
     tags: Mapping[str, int] = field(default_factory=dict)
-    """What is noted down of the colours: attributes of PyAV's codec context."""
+    """Colour tags: attributes of PyAV's codec context."""
     full_range: bool = False
     shape: Fraction = Fraction(1)
     """Width of a pixel over its height."""
@@ -103,18 +103,18 @@ class Clip:
     container: Mapping[str, str] = field(default_factory=dict)
     """Of the format."""
     shown: tuple[int, int] | None = None
-    """(height, width) as which it has to come out; None for its size."""
+    """Expected (height, width); None for its own size."""
     shows: str = EXIF[1]
     """Its fields as a player shows them, by their letters in ``tests.shapes.COLOURS``."""
     levels: float = 4.0
-    """By how much the mean of a field may be off."""
+    """Tolerance of a field's mean."""
     parts: int = 1
-    """How often the file is put behind itself."""
+    """How often the file is repeated."""
     change: Callable[[Path], object] | None = None
     """What is done to the file afterwards."""
 
     def faults(self, seen: Seen, heard: list[float] | None) -> list[str]:
-        """What is wrong with a film that was made of this one.
+        """Return what is wrong with a video made from this one.
 
         Args:
             heard: when it clicks, in seconds; None where sound is not looked at.

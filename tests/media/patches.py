@@ -1,4 +1,4 @@
-"""Four patches of known colours, as films of every kind that says differently what its values mean."""
+"""Four patches of known colours, as videos with every colour encoding."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def write(
     tags: Mapping[str, int] | None = None,
     count: int = 2,
 ) -> Path:
-    """Write a film that stands still, 25 pictures a second.
+    """Write a still video with 25 pictures per second.
 
     Args:
         values: (H, W, 3) float, 0..1: what red, green and blue are to be once its matrix is undone.
@@ -95,7 +95,7 @@ def write(
 
 
 def picture(values: np.ndarray, pix_fmt: str, weights: tuple[float, float], *, full: bool) -> av.VideoFrame:
-    """Values as a picture; the matrix is our own, so that FFmpeg is not measured by itself."""
+    """Convert values to a picture with our own matrix, so that FFmpeg is not tested against itself."""
     height, width = values.shape[:2]
     frame = av.VideoFrame(width, height, pix_fmt)
     if frame.format.is_rgb:

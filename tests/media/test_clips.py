@@ -15,7 +15,7 @@ from tests.shapes import EXIF, MATRIX, note_in_header
 
 
 def noted(orientation: int) -> Callable[[Path], object]:
-    """Note an orientation down in a finished file."""
+    """Write an orientation into a finished file."""
     return lambda path: note_in_header(path, MATRIX[orientation])
 
 

@@ -55,7 +55,7 @@ def test_tracks_of_sound_come_best_first(tmp_path: Path) -> None:
         assert [stream.index for stream in sound_tracks(container)] == [1, 0, 2]
 
 
-def test_pictures_without_a_decoder_are_told_with_their_codec(tmp_path: Path) -> None:
+def test_pictures_without_a_decoder_are_reported_with_their_codec(tmp_path: Path) -> None:
     with (
         av.open(str(unseen(film_of_tones(tmp_path / "a.mp4", [300])))) as container,
         pytest.raises(TrackError, match=r"^holds pictures in a format that cannot be decoded: xyz1$"),

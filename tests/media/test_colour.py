@@ -35,7 +35,7 @@ WIDE = {"colorspace": 9, "color_range": 1, "color_primaries": 9}
 
 
 def read(path: Path) -> tuple[np.ndarray, list[str]]:
-    """The second picture of a film, and what is said of it."""
+    """The second picture of a video, and the notes about it."""
     with closing(FilmReader(str(path))) as reader:
         reader.read()
         return reader.read()[0], list(reader.notes)
@@ -171,7 +171,7 @@ def test_grey_is_grey_in_either_range(tmp_path: Path, pix_fmt: str, full: bool, 
 @pytest.mark.parametrize(
     ("pix_fmt", "codec", "ending"), [("bgra", "ffv1", "mkv"), ("yuva444p", "ffv1", "mkv"), ("argb", "qtrle", "mov")]
 )
-def test_what_is_clear_lies_on_grey(tmp_path: Path, pix_fmt: str, codec: str, ending: str) -> None:
+def test_transparent_parts_are_laid_on_grey(tmp_path: Path, pix_fmt: str, codec: str, ending: str) -> None:
     colours = np.dstack([patches() * 255, np.full((120, 160), 255.0)])
     colours[60:, :80, 3], colours[60:, 80:, 3] = 0, 128
     with av.open(str(tmp_path / f"a.{ending}"), "w") as container:
@@ -186,7 +186,7 @@ def test_what_is_clear_lies_on_grey(tmp_path: Path, pix_fmt: str, codec: str, en
     assert look(tmp_path / f"a.{ending}") == pytest.approx(np.array([*QUAD[:2], BACKDROP, half]), abs=4)
 
 
-def test_a_palette_with_a_clear_colour_lies_on_grey(tmp_path: Path) -> None:
+def test_a_palette_with_a_transparent_colour_is_laid_on_grey(tmp_path: Path) -> None:
     image = Image.new("P", (160, 120), 1)
     image.paste(0, (0, 0, 80, 120))
     image.putpalette([200, 40, 40, 0, 0, 0])

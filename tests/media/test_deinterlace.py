@@ -23,7 +23,7 @@ TELLS = hasattr(VideoCodecContext, "field_order")
 
 
 def bar(number: int) -> np.ndarray:
-    """A bright bar on a dark ground, where it stands in a field."""
+    """A bright bar on a dark background, at its position in a field."""
     image = np.full((*SIZE, 3), 50, np.uint8)
     left = 8 + number * STEP
     image[:, left : left + 24] = 200
@@ -69,7 +69,7 @@ def write(path: Path, codec: str, pix_fmt: str, drawn: object = woven, *, field_
 
 
 def marked(frame: av.VideoFrame) -> av.VideoFrame:
-    """The picture, saying of itself that it is of two fields, the upper one first."""
+    """The picture, tagged as interlaced, top field first."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=SIZE[1], height=SIZE[0], format=frame.format, time_base=frame.time_base)
     graph.link_nodes(source, graph.add("setfield", "mode=tff"), graph.add("buffersink")).configure()
@@ -137,7 +137,7 @@ def frames(path: Path) -> list[av.VideoFrame]:
 
 
 @pytest.mark.parametrize(("codec", "pix_fmt", "ending"), [("libx264", "yuv420p", "mp4"), ("ffv1", "yuv422p10le", "mkv")])
-def test_what_is_not_interlaced_passes_at_once_and_untouched(tmp_path: Path, codec: str, pix_fmt: str, ending: str) -> None:
+def test_progressive_pictures_pass_immediately_and_unchanged(tmp_path: Path, codec: str, pix_fmt: str, ending: str) -> None:
     path = write(tmp_path / f"a.{ending}", codec, pix_fmt, whole)
     given = frames(path)
     taken: list[av.VideoFrame] = []

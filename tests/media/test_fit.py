@@ -69,7 +69,7 @@ def test_a_picture_of_the_size_stays_as_it_is(fit: Fit) -> None:
 @FILTERS
 @pytest.mark.parametrize(("shape", "size"), [((15, 20), (226, 141)), ((223, 236), (41, 13)), ((25, 158), (183, 1))])
 def test_what_is_cut_to_a_hair_is_cut(shape: tuple[int, int], size: tuple[int, int], fine: bool) -> None:
-    """Here what is left over is less than nothing, by the last bit."""
+    """Here the remainder is negative by the last bit."""
     assert (fitted(np.full((*shape, 3), 77, np.uint8), size, fine=fine) == 77).all()
 
 

@@ -19,7 +19,7 @@ from tests.shapes import fields, quad, seen, write
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Notes what it is asked for, and says nothing."""
+    """Records requests and never answers."""
 
     def __init__(self, *args: Any, asked: list[str], **more: Any) -> None:
         self.asked = asked

@@ -57,7 +57,7 @@ def test_all_eight_orientations_stand_upright(
 
 @pytest.mark.parametrize("orientation", [2, 6, 7])
 def test_notes_outlast_what_becomes_of_the_colours(tmp_path: Path, orientation: int) -> None:
-    """An interlaced film, and one in HDR, go other ways to RGB."""
+    """Interlaced and HDR videos take other paths to RGB."""
 
     def show(name: str, **coded: object) -> np.ndarray:
         path = tmp_path / name
@@ -129,7 +129,7 @@ def test_a_turn_takes_each_pixel_where_the_matrix_says() -> None:
     ],
 )
 def test_pixels_that_are_not_square_are_made_so_wherever_it_is_noted(tmp_path: Path, name: str, codec: str) -> None:
-    """VP9 says nothing of it: there it is the container's word. The others' is in the pictures."""
+    """VP9 has no such tag, so the container's counts. The others have it in the pictures."""
     film = write(tmp_path / name, [disc((90, 120), 60, 4 / 3)] * 3, codec=codec, pixel=Fraction(4, 3))
     for image in seen(FilmReader(str(film))):
         assert image.shape == (90, 160, 3)
@@ -139,7 +139,7 @@ def test_pixels_that_are_not_square_are_made_so_wherever_it_is_noted(tmp_path: P
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 @pytest.mark.parametrize("pixels", [(Fraction(1), Fraction(4, 3)), (Fraction(4, 3), Fraction(1))])
 def test_each_picture_has_its_own_pixels(tmp_path: Path, codec: str, pixels: tuple[Fraction, Fraction]) -> None:
-    """As when television goes over from 4:3 to 16:9; to the very picture, though decoders are some ahead of it."""
+    """As when television switches from 4:3 to 16:9; exact to the picture, although decoders run ahead."""
     parts = [
         write(tmp_path / f"{number}.ts", [disc((90, 120), 60, float(pixel))] * 10, codec=codec, form="mpegts", pixel=pixel)
         for number, pixel in enumerate(pixels)

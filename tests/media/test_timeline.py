@@ -128,7 +128,7 @@ def test_the_last_picture_lasts_as_long_as_it_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sound_first", [True, False])
 @pytest.mark.parametrize("heard", [True, False])
-def test_every_picture_is_seen_whatever_stands_first_in_the_file(sound_first: bool, heard: bool, tmp_path: Path) -> None:
+def test_every_picture_is_shown_whatever_is_first_in_the_file(sound_first: bool, heard: bool, tmp_path: Path) -> None:
     film = film_of_tones(tmp_path / "a.mp4", [440], sound_first=sound_first)
     with closing(FilmReader(str(film if heard else renamed(film, "apac")))) as reader, suppress(EOFError):
         shown = []
@@ -147,7 +147,7 @@ def test_a_bare_stream_keeps_the_rate_that_it_tells(tmp_path: Path) -> None:
 
 
 def test_an_empty_packet_means_that_the_picture_stays(tmp_path: Path) -> None:
-    """So says Theora (section 7.1), for which PyAV has no encoder."""
+    """As specified for Theora (section 7.1), for which PyAV has no encoder."""
     path = tmp_path / "a.nut"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=10)
@@ -176,7 +176,7 @@ def test_an_empty_packet_means_that_the_picture_stays(tmp_path: Path) -> None:
 
 @dataclass
 class Made:
-    """As much of a packet as a timeline looks at."""
+    """The part of a packet that a timeline reads."""
 
     stream_index: int
     dts: int | None
@@ -186,7 +186,7 @@ class Made:
 
 
 def place(timeline: Timeline, track: int, time_s: float, *, displayed: bool = False) -> float:
-    """Where a packet of a track is placed, in seconds."""
+    """Return the time that a packet of a track gets, in seconds."""
     ticks = round(time_s * 90_000)
     packet = Made(track, None if displayed else ticks, ticks)
     timeline.place(cast(Any, packet))
@@ -229,7 +229,7 @@ def test_one_wrong_time_does_not_move_what_follows() -> None:
     assert [place(timeline, 0, number / 25) for number in (11, 12)] == pytest.approx([0.44, 0.48])
 
 
-def test_a_picture_that_stands_is_no_jump_while_sound_goes_on() -> None:
+def test_a_still_picture_is_no_jump_while_sound_continues() -> None:
     timeline = a_timeline()
     place(timeline, 0, 0)
     for number in range(30):
@@ -238,7 +238,7 @@ def test_a_picture_that_stands_is_no_jump_while_sound_goes_on() -> None:
 
 
 def test_formats_with_one_clock_may_leave_gaps() -> None:
-    """Slides in an MP4 stand for minutes."""
+    """Slides in an MP4 last for minutes."""
     timeline = a_timeline(leaps=False)
     assert [place(timeline, 0, time_s) for time_s in (0, 60, 600)] == pytest.approx([0, 60, 600])
 

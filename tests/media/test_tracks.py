@@ -50,7 +50,7 @@ def test_a_track_is_chosen_by_its_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [4, 99])
-def test_a_number_that_is_none_is_told_with_what_there_is(tmp_path: Path, number: int) -> None:
+def test_an_unknown_number_is_reported_with_the_known_ones(tmp_path: Path, number: int) -> None:
     film = write_tracks(tmp_path / "a.mp4", [SMALL, LARGE, ((240, 320), 200)], covers=[2])
     with pytest.raises(SourceError) as caught:
         FilmReader(str(film), number)

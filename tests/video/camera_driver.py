@@ -1,4 +1,4 @@
-"""A driver for pyvirtualcam, through its own seam for drivers, that keeps the pictures."""
+"""A pyvirtualcam driver, registered as such, that keeps the pictures."""
 
 from __future__ import annotations
 

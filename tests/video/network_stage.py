@@ -1,4 +1,4 @@
-"""What the tests of network outputs are played on: a share that never runs dry, and servers that misbehave."""
+"""Stages for the tests of network outputs: an endless subscription, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.video.packets import Source
 
 
 class Tape:
-    """Stands in for an encoder's share: pictures at a rate, from a keyframe on, until ``most`` are out or it is closed.
+    """Replaces an encoder's subscription: pictures at a rate, from a keyframe on, until ``most`` are out or it is closed.
 
     With ``most``, those after the ``first`` wait until ``go`` is set: of what comes before a connection, not all is sent.
     """
@@ -39,7 +39,7 @@ class Tape:
 
     @property
     def out(self) -> bool:
-        """Whether all of it was read."""
+        """Whether all pictures were read."""
         return self._most is not None and len(self.given) > self._most
 
     @property
@@ -65,7 +65,7 @@ class Tape:
 
 
 class Evil:
-    """Accepts connections on a free port of the loopback, and does with each what it was told."""
+    """Accepts connections on a free loopback port, and handles each with a given function."""
 
     def __init__(self, does: Callable[[socket.socket], Any]) -> None:
         self._does = does

@@ -63,7 +63,7 @@ class Source:
             yield from self._next()
 
     def skip(self, count: int) -> None:
-        """Leave out pictures; time passes without them. To be as when a sink was too slow, the next must be a keyframe."""
+        """Leave out pictures; time passes without them. As after a slow sink, the next has to be a keyframe."""
         told = self._told
         for _ in self.pieces(count):
             pass

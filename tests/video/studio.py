@@ -1,4 +1,4 @@
-"""Dreams on air by hand: frames that are encoded for real, and an album that hears of them."""
+"""Puts dreams on air by hand: really encoded frames, and an album that gets them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOON = 1_790_000_000.0
 
 
 def picture(number: int) -> np.ndarray:
-    """A grey wedge that slides, so that every frame differs."""
+    """A sliding grey wedge, so that every frame differs."""
     row = (np.arange(WIDTH) + 4 * number) % 200 + 20
     return np.repeat(np.repeat(row[None, :, None], HEIGHT, 0), 3, 2).astype(np.uint8)
 
@@ -72,7 +72,7 @@ class Studio:
         return NOON + self.clock()
 
     def air(self, shown: Scene, seconds: float, *, mixed_s: float = 0.0, following: Scene | None = None) -> None:
-        """Show a scene for so long; at the end, keyframes of the following one come in already."""
+        """Show a scene for some seconds; at the end, keyframes of the next one arrive already."""
         for left in range(round(seconds * FPS), 0, -1):
             arrived = following if following is not None and left <= mixed_s * FPS else shown
             self.album.keyframe(Keyframe(picture(self.number), Pose(), self.clock(), arrived, self.number, 1))
@@ -86,12 +86,12 @@ class Studio:
             self.clock.advance(1 / FPS)
 
     def keep(self) -> None:
-        """Let what has left the air be kept."""
+        """Save the dreams that went off air."""
         self.clock.advance(ENCODED_S)
         self.album.look()
 
     def dream(self, number: int, *labels: str, user: str = "Mara", seconds: float = 10.0) -> str:
-        """Have a dream that is kept; returns its id."""
+        """Save a dream; return its id."""
         self.air(scene(number, *labels, user=user), seconds)
         self.air(scene(number + 1000, "next", user=""), 0.1)
         self.keep()

@@ -1,4 +1,4 @@
-"""What is kept of dreams, by an album whose clock the tests move."""
+"""What an album saves; the tests advance its clock."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_nobody_watched_is_a_picture(tmp_path: Path) -> None:
     refused(Reason.NOT_FOUND, studio.album.gif, dream_id)
 
 
-def test_what_was_hardly_seen_is_not_kept_nor_what_nobody_asked_for_where_that_is_not_wanted(tmp_path: Path) -> None:
+def test_short_dreams_are_not_saved_nor_idle_ones_if_the_setting_says_so(tmp_path: Path) -> None:
     studio = Studio(tmp_path, wandering=False)
     studio.air(scene(1), 2.9)
     studio.air(scene(2, user=""), 9.0)
@@ -138,7 +138,7 @@ def test_dreams_outlive_the_program(tmp_path: Path) -> None:
     assert again.album.changes > 0
 
 
-def test_who_asks_for_a_clip_gets_the_last_seconds_and_others_the_same(tmp_path: Path) -> None:
+def test_a_clip_has_the_last_seconds_and_a_second_request_gets_the_same_clip(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     refused(Reason.NOT_FOUND, studio.album.clip, "Jo")
     studio.air(scene(1), 20.0)
@@ -180,7 +180,7 @@ def test_a_clip_of_what_nobody_watches_is_a_picture(tmp_path: Path) -> None:
     assert studio.album.file(clip.id, "picture").exists()
 
 
-def test_a_disk_that_fails_is_told_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_disk_is_reported_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     place = tmp_path / "dreams"
     place.write_text("a file where the folder should be")

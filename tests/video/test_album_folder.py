@@ -1,4 +1,4 @@
-"""What is kept on disk, over restarts, crashes and for want of room."""
+"""What stays on disk after restarts, crashes and a lack of space."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def files(size: int = 100, clip: bool = True) -> dict[FileKind, Callable[[Path],
 
 
 def kept(folder: Path, keep: int = KEEP, most: int = MOST) -> list[AlbumEntry]:
-    """What a program finds there that starts now."""
+    """The folder as a program that starts now finds it."""
     return list(AlbumFolder(folder, keep, most).entries)
 
 
@@ -143,7 +143,7 @@ def test_after_a_crash_a_dream_is_whole_or_not_there(tmp_path: Path, spoil: str,
 
 
 def test_names_in_entries_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Only what has the form of an id is read, so that no entry can name a path."""
+    """Only names in the form of an id are read, so that no entry can contain a path."""
     (tmp_path / "..etc.json").write_text("{}")
     (tmp_path / "AAAAAAAAAAAA.json").write_text("{}")
     assert kept(tmp_path) == []
@@ -152,7 +152,7 @@ def test_names_in_entries_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCa
         AlbumFolder(tmp_path, KEEP, MOST).file("../../../etc", "picture")
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_folder_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "dreams"
     file.write_text("a file")
     assert kept(file) == kept(file / "below") == kept(tmp_path / "nothing") == []
@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.Log
     assert "cannot be read: File name too long" in caplog.text
 
 
-def test_what_cannot_be_deleted_is_hidden_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dream_that_cannot_be_deleted_is_hidden_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = AlbumFolder(tmp_path, KEEP, MOST)
     one = dream(1)
     folder.add(one, files())

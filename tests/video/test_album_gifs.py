@@ -1,4 +1,4 @@
-"""When GIFs are made, how often, and what becomes of those that cannot be."""
+"""When GIFs are made, how often, and what happens on errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.video.studio import SPEC, encode
 
 
 def add(folder: AlbumFolder, clip: Callable[[Path], object] = lambda path: path.write_bytes(b"clip")) -> str:
-    """Keep a dream with such a clip; returns its id."""
+    """Save a dream with this clip; return its id."""
     files: dict[FileKind, Callable[[Path], object]] = {
         "picture": lambda path: path.write_bytes(b"picture"),
         "small": lambda path: path.write_bytes(b"small"),
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> AlbumFolder:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The clips of which GIFs were made, which are so by name only."""
+    """The clips whose GIFs were made; the GIFs are fakes."""
     found: list[Path] = []
 
     def make(clip: Path, path: Path, look: Callable[[], None]) -> None:
@@ -122,7 +122,7 @@ def test_one_at_hand_is_given_up_at_the_end(folder: AlbumFolder, made: list[Path
     assert not [file for file in folder.path.iterdir() if file.suffix in (".gif", ".part")]
 
 
-def test_a_real_one(folder: AlbumFolder) -> None:
+def test_a_real_virtual_camera(folder: AlbumFolder) -> None:
     ring = ClipBuffer(SPEC, 2.0)
     encode(ring, range(30))
     cut = ring.cut(0, 29, 2.0)

@@ -68,7 +68,7 @@ def decode(track: AudioTrack, packets: list[AacPacket]) -> np.ndarray:
 
 
 def full(track: AudioTrack) -> Callable[[], None]:
-    """Wait until enough has been decoded that the next frame finds all its sound: the thread is no clockwork."""
+    """Wait until enough is decoded for the next frame, because the thread's timing varies."""
 
     def wait() -> None:
         wait_for(lambda: track._feeder is not None and track._feeder.sound_buffer.count > RATE)
@@ -223,7 +223,7 @@ def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monke
     assert (after[0].pts, len(after)) == (before[-1].pts + BLOCK, pytest.approx(2 * RATE / BLOCK, abs=1))
 
 
-def test_a_silent_station_holds_up_nobody():
+def test_a_silent_station_blocks_nobody():
     with radio_server(stays_silent) as server, track_of(source="radio", url=server.url()) as track:
         packets = read(track.reader(0), 0, 10 * FPS)
         assert [packet.pts for packet in packets] == list(range(0, 10 * RATE, BLOCK))
@@ -256,7 +256,7 @@ class Endless:
         pass
 
 
-def test_a_station_that_nobody_listens_to_is_left_until_somebody_does():
+def test_a_station_without_listeners_is_disconnected_until_somebody_listens():
     source, sound_buffer = Endless(), SoundBuffer(RATE, 1.0, 0.1)
     feeder = Feeder(source, sound_buffer, time.monotonic, idle_s=0.05)
     try:
@@ -353,7 +353,7 @@ def test_beats_are_known_before_they_are_heard_and_to_which_frame_they_belong(tm
     assert [beat.at for beat in found] == pytest.approx(heard, abs=0.02)
 
 
-def test_silence_has_no_beats_nor_does_sound_that_nobody_listens_to(tmp_path):
+def test_silence_and_sound_that_is_not_analysed_have_no_beats(tmp_path):
     with track_of() as track:
         track.listen(True)
         read(track.reader(0), 0, FPS)

@@ -10,7 +10,7 @@ from streamer.video.frames.clock import GAP_KEPT_S, FrameClock
 from tests.fakes import HandClock
 
 
-def test_first_frame_is_due_at_once_and_the_next_a_period_later() -> None:
+def test_first_frame_is_due_immediately_and_the_next_a_period_later() -> None:
     clock = HandClock()
     frames = FrameClock(25, clock, clock.sleep)
     assert frames.wait().number == 0
@@ -75,7 +75,7 @@ def test_late_and_repeated_are_counted_apart() -> None:
     assert not frames.wait().late
 
 
-def test_the_longest_gap_is_told_for_ten_seconds_and_forgotten_after_twenty() -> None:
+def test_the_longest_gap_is_reported_for_ten_seconds_and_forgotten_after_twenty() -> None:
     clock = HandClock()
     frames = FrameClock(10, clock, clock.sleep)
     assert frames.longest_gap_s == 0

@@ -38,7 +38,7 @@ def photo(height: int = 432, width: int = 768, seed: int = 1) -> np.ndarray:
 
 
 def seen_from(scene: np.ndarray, pose: Pose, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """What a true camera would see at ``pose``."""
+    """What a real camera would see at ``pose``."""
     matrix = sampling_matrix(Pose(), pose, scene.shape[:2], (size[0] * 2, size[1] * 2))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     large = cv2.warpAffine(scene, matrix, (size[1] * 2, size[0] * 2), flags=flags, borderMode=cv2.BORDER_REFLECT)
@@ -185,7 +185,7 @@ def test_sharpness_does_not_breathe_with_the_keyframes(part: float, interval_s: 
 
 
 def test_flow_is_looked_for_or_not_from_the_next_frame_on() -> None:
-    """What is half way between two keyframes of other content is not the same with and without."""
+    """Half way between two keyframes of different content, the frame differs with and without following."""
     still = Motion(1.0, 0.0)
 
     def between(residual_flow: bool, later: bool) -> np.ndarray:
@@ -212,7 +212,7 @@ def drawn(show: ColourInterpolator, now_s: float) -> np.ndarray:
 
 @pytest.mark.parametrize("part", [2 / 3, 1 / 2])
 def test_a_frame_drawn_smaller_is_as_large_and_nearly_the_same(part: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So with pictures that came before, and with those that come while it is so."""
+    """Both for keyframes pushed before, and for those pushed meanwhile."""
     monkeypatch.setattr(enlarge, "LEAST_PX", 20)
     scene, show = photo(), ColourInterpolator(SIZE, False, motion=MOTION, offline=True)
     for number in (0, 1):
@@ -268,7 +268,7 @@ def test_leaning_in_shows_the_same_from_closer_by_and_leaves_the_path_alone() ->
     assert psnr(frames[0], frames[2]) < 30
 
 
-def test_which_moment_is_shown_is_told_by_the_keyframes_clock() -> None:
+def test_the_time_shown_is_on_the_keyframes_clock() -> None:
     show = ColourInterpolator(SIZE, False)
     assert show.shown_s is None
     scene = photo()

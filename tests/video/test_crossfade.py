@@ -1,4 +1,4 @@
-"""One screen after another: faded over, the old one moving on until the new one has a picture."""
+"""One interpolator after another: cross-faded, and the old one moves on until the new one has a picture."""
 
 from __future__ import annotations
 

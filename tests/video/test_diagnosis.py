@@ -30,7 +30,7 @@ PUBLISHED = [*SET_UP, ("rtmp", "Creating stream...\n"), ("rtmp", "Sending publis
         ([], errno.ECONNREFUSED, f"{WHERE} refuses connections; is the server running, and is the port right?"),
         ([], errno.ETIMEDOUT, f"{WHERE} cannot be reached: no answer; check the address and firewalls on the way"),
         ([], errno.ENETUNREACH, f"no connection to {WHERE}: Network is unreachable"),
-        (BEGUN, errno.ETIMEDOUT, f"{WHERE} took the connection and did not begin TLS; does it want rtmp instead of rtmps?"),
+        (BEGUN, errno.ETIMEDOUT, f"{WHERE} accepted the connection but did not start TLS; does it want rtmp instead of rtmps?"),
         (
             [*BEGUN, ("tls", "The certificate's owner does not match hostname live.example\n")],
             errno.EIO,
@@ -39,9 +39,13 @@ PUBLISHED = [*SET_UP, ("rtmp", "Creating stream...\n"), ("rtmp", "Sending publis
         (
             GREETED,
             errno.ETIMEDOUT,
-            f"{WHERE} took the connection and says nothing; is it an RTMP server, and does it want rtmps?",
+            f"{WHERE} accepted the connection but sends nothing; is it an RTMP server, and does it want rtmps?",
         ),
-        (GREETED, errno.ECONNRESET, f"{WHERE} hung up during the greeting; is it an RTMP server, and does it want rtmps?"),
+        (
+            GREETED,
+            errno.ECONNRESET,
+            f"{WHERE} closed the connection during the handshake; is it an RTMP server, and does it want rtmps?",
+        ),
         (
             [*GREETED, ("rtmp", "Type answer 72\n"), ("rtmp", "Proto = rtmp, path = /app/canary\n")],
             errno.EIO,
@@ -75,11 +79,11 @@ def test_how_far_it_came_says_why_it_failed(lines: list[tuple[str, str]], number
         (errno.ECONNRESET, 2.2, True, "hung up 2 s after it was given the stream key; is the key right, and does nobody else"),
         (errno.EPIPE, 2.2, False, f"{WHERE} closed the connection"),
         (errno.EPIPE, 60.0, True, f"{WHERE} closed the connection"),
-        (errno.ETIMEDOUT, 60.0, True, f"{WHERE} stopped taking data"),
+        (errno.ETIMEDOUT, 60.0, True, f"{WHERE} stopped accepting data"),
         (errno.EHOSTUNREACH, 60.0, True, f"the connection to {WHERE} was lost: No route to host"),
     ],
 )
-def test_a_lost_connection_is_told_with_its_likely_cause(number: int, lived_s: float, keyed: bool, text: str) -> None:
+def test_a_lost_connection_is_reported_with_its_likely_cause(number: int, lived_s: float, keyed: bool, text: str) -> None:
     told = why_lost(OSError(number, "rtmp://live.example/app/canary"), lived_s, WHERE, keyed=keyed)
     assert text in told
     assert "canary" not in told

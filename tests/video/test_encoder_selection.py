@@ -15,7 +15,7 @@ CPU = VideoConfig(width=160, height=96, fps=10, encoder="libx264")
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, **frame_s: float) -> list[str]:
-    """A machine on which presets take so long; the list tells which were measured."""
+    """A machine with these encode times per preset; the list records which presets were measured."""
     measured = []
 
     def take(spec: EncodeSpec, *_: object) -> float:
@@ -40,7 +40,7 @@ def test_the_slowest_preset_that_leaves_the_dream_its_share(
     machine(monkeypatch, veryfast=veryfast, superfast=superfast)
     chosen = choose_encoder(CPU, cpus=2)
     assert (chosen.encoder, chosen.preset) == ("libx264", preset)
-    assert chosen.reason == f"{told} for 160x96 at 10 a second; 25% may be taken"
+    assert chosen.reason == f"{told} for 160x96 at 10 a second; the limit is 25%"
 
 
 def test_nothing_is_measured_once_one_fits_or_where_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_nothing_is_measured_once_one_fits_or_where_the_settings_say(monkeypatch
     choose_encoder(CPU, cpus=2)
     assert measured == ["veryfast"]
     chosen = choose_encoder(CPU.model_copy(update={"preset": "medium"}))
-    assert chosen == EncoderChoice("libx264", "medium", "'video.preset' asks for it")
+    assert chosen == EncoderChoice("libx264", "medium", "set by 'video.preset'")
     assert measured == ["veryfast"]
 
 
@@ -57,7 +57,7 @@ def test_the_gpu_is_taken_where_it_works(monkeypatch: pytest.MonkeyPatch) -> Non
     assert choose_encoder(VideoConfig()).encoder == "h264_nvenc"
 
 
-def test_a_gpu_that_is_there_and_does_not_encode_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_does_not_encode_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(video: VideoConfig) -> None:
         raise EncoderError("OpenEncodeSessionEx failed: out of memory")
 
@@ -78,9 +78,9 @@ def test_that_there_is_no_driver_is_no_part_of_the_reason(monkeypatch: pytest.Mo
     machine(monkeypatch, veryfast=0.001)
     chosen = choose_encoder(VideoConfig(), cpus=4)
     assert chosen.encoder == "libx264"
-    assert chosen.reason.endswith("25% may be taken")
+    assert chosen.reason.endswith("the limit is 25%")
     assert chosen.no_gpu == "Cannot load libcuda"
-    with pytest.raises(EncoderError, match=r"h264_nvenc does not work here: Cannot load libcuda; 'video\.encoder: auto' takes"):
+    with pytest.raises(EncoderError, match=r"h264_nvenc does not work here: Cannot load libcuda; 'video\.encoder: auto' uses"):
         choose_encoder(VideoConfig(encoder="h264_nvenc"))
 
 

@@ -36,7 +36,7 @@ def frame(number: int) -> Frame:
 
 
 def feed(encoders: Encoders, numbers: range, *encodes: Encoder) -> None:
-    """Put frames one by one, each once all these encodes are through with the one before."""
+    """Put frames, each after all these encodes have finished the previous one."""
     paces = [encoder.subscribe("jpeg") for encoder in encodes]
     for number in numbers:
         encoders.put(frame(number))
@@ -170,7 +170,7 @@ def test_closed_is_closed() -> None:
         encoders.encoder(encoders.spec(cbr=True))
 
 
-def test_the_choice_is_told_once_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_choice_is_logged_once_and_kept(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         encoders = Encoders(VIDEO, choice=CHOICE)
     assert caplog.messages == ["encoding with libx264, preset ultrafast: the test says so"]

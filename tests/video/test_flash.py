@@ -222,7 +222,7 @@ def test_repeated_frames_change_nothing() -> None:
     assert flash_checker.worst(shown, 60) <= 3
 
 
-def test_a_number_that_goes_back_begins_anew() -> None:
+def test_a_number_that_goes_back_restarts_the_limiter() -> None:
     limiter = FlashLimiter(SIZE, FPS)
     for number in range(60):
         limiter.limit(strobe(10)(number), number)
@@ -265,7 +265,7 @@ AT_BOTH_ENDS: list[Shot] = [
     (WHITE, 2, 3, 15, 62),
     (BLACK, 1, 3, 53, 30),
 ]
-"""A quarter of the wider field turns, at its two ends: less than a fifth of any of the narrower."""
+"""A quarter of the wider field turns, at its two ends: less than a fifth of any narrower field."""
 
 DRIFTING: list[Shot] = [
     (BLACK, 3, 3, 42, 56),
@@ -281,7 +281,7 @@ DRIFTING: list[Shot] = [
     (BLUE, 3, 0, 0, 39),
     (BLACK, 3, 27, 70, 36),
 ]
-"""Held back, two parts of different brightness darken in two frames here, and in one by the checker's threshold."""
+"""While limited, two parts of different brightness darken in two frames by our threshold, and in one by the checker's."""
 
 
 @settings(max_examples=10)
@@ -311,7 +311,7 @@ def test_the_checker_counts_what_it_says() -> None:
 
 
 def leaning(video: Video, bpm: float, zoom: float) -> Video:
-    """A video seen from closer by on each beat, as ``audio.react`` has it."""
+    """A video that zooms in on each beat, like ``audio.react``."""
     pulses = Pulses(Pulse(60 / bpm * beat, math.log2(1 + zoom)) for beat in range(100))
 
     def frame(number: int) -> np.ndarray:

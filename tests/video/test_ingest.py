@@ -84,7 +84,9 @@ def test_without_a_key_it_says_where_to_put_one() -> None:
         (lambda: rtmp_destination(rtmp("rtmp://a.example/live")), "ZOOMDREAM_STREAM_KEY"),
         (lambda: twitch_destination(twitch()), "ZOOMDREAM_TWITCH_KEY"),
     ):
-        with pytest.raises(StreamKeyError, match=f"set 'key_file' to a file that holds it, or the environment variable {name}"):
+        with pytest.raises(
+            StreamKeyError, match=f"set 'key_file' to a file that contains it, or the environment variable {name}"
+        ):
             destination()
 
 

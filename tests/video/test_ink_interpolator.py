@@ -1,4 +1,4 @@
-"""Frames of ink: only two colours, outlines that move with the camera, pixels that turn over one by one."""
+"""Frames of ink: only two colours, outlines that move with the camera, pixels that flip one by one."""
 
 import cv2
 import numpy as np

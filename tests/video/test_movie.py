@@ -170,7 +170,7 @@ def test_a_folder_gets_every_frame_and_loses_those_of_before(tmp_path: Path, exi
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.png", "folder"])
 class TestFailures:
-    """What must hold for every kind."""
+    """What holds for every format."""
 
     def test_a_failed_block_leaves_nothing_and_what_was_there_stays(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
@@ -216,7 +216,7 @@ def test_an_unknown_suffix_names_what_is_known(tmp_path: Path) -> None:
     assert caught.value.wrong_call
 
 
-def test_a_full_disk_is_told_in_one_line_and_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_in_one_line_and_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     movie = MovieWriter(tmp_path / "pictures", SIZE, 25)
 
     def full(*_: object) -> int:

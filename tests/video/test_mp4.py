@@ -1,4 +1,4 @@
-"""MP4 in pieces: what was interrupted becomes the same video."""
+"""MP4 in pieces: an interrupted video becomes the same as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_what_there_is_can_be_looked_at_and_gone_on_with(tmp_path: Path) -> None
     assert pictures(tmp_path / "a.mp4") == pictures(tmp_path / "whole.mp4")
 
 
-def test_pieces_that_are_gone_are_told_of(tmp_path: Path) -> None:
+def test_missing_pieces_are_reported(tmp_path: Path) -> None:
     movie = writer(tmp_path / "a.mp4", tmp_path / "room", None)
     write(movie, range(10), None)
     state = saved(movie)

@@ -241,7 +241,7 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
-def test_ten_hours_of_music_are_not_read_at_once(tmp_path):
+def test_ten_hours_of_music_are_not_read_in_one_go(tmp_path):
     music = Music(sparse_wav(tmp_path / "long.wav", 10), RATE, crossfade_s=2)
     before = resident()
     seconds = sum(len(music.read()) for _ in range(400)) / RATE

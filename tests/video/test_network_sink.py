@@ -127,7 +127,7 @@ def test_after_the_server_died_and_came_back_it_is_live_from_zero_again(server: 
 
 @needs_server
 @pytest.mark.logs("output push failed")
-def test_a_reset_in_the_middle_of_a_picture_is_told_and_overcome(server: RtmpServer) -> None:
+def test_a_reset_in_the_middle_of_a_picture_is_reported_and_overcome(server: RtmpServer) -> None:
     with Relay(server.port) as relay:
         sink = pushes(endless(), f"rtmp://127.0.0.1:{relay.port}/live")
         sink.start()
@@ -140,7 +140,7 @@ def test_a_reset_in_the_middle_of_a_picture_is_told_and_overcome(server: RtmpSer
 
 @needs_server
 @pytest.mark.logs("output push failed")
-def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stops_reading_is_reported_then_disconnected(server: RtmpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_sink, "HUNG_S", 0.5)
     monkeypatch.setattr(network_sink, "STALL_S", 3.0)
     tape = endless()
@@ -149,7 +149,7 @@ def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, m
     assert is_live(sink)
     (before,) = sink.processes
     server.pause()
-    assert is_retrying(sink, "the server has taken nothing for")
+    assert is_retrying(sink, "the server has accepted no data for")
     assert sink.wait_until(lambda status: status.failures >= 1, PATIENCE_S)
     assert before not in sink.processes
     server.go_on()
@@ -158,7 +158,7 @@ def test_a_server_that_stops_reading_is_told_then_given_up(server: RtmpServer, m
 
 
 class DeafChild:
-    """Takes what it is given while its pipe has room, and never reports that any of it moved."""
+    """Takes data while its pipe has space, and never reports that any of it moved."""
 
     pid, ended = 0, False
 
@@ -211,12 +211,12 @@ def test_only_time_in_which_a_server_could_take_something_is_held_against_it(has
         if sink.status().failures:
             break
     assert sink.status().failures == 1
-    assert "the server has taken nothing for 15 s" in caplog.text
+    assert "the server has accepted no data for 15 s" in caplog.text
 
 
 @needs_server
 @pytest.mark.logs("output push failed")
-def test_a_wrong_key_is_told_until_it_is_put_right(server: RtmpServer, tmp_path: Path) -> None:
+def test_a_wrong_key_is_reported_until_it_is_corrected(server: RtmpServer, tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("wrong_key_8dG2")
     path.chmod(0o644)
@@ -262,7 +262,7 @@ FLV_END_S = 2**31 / 1000
 
 
 def test_flv_falls_back_to_zero_after_25_days(tmp_path: Path) -> None:
-    """Why RTMP has to connect anew: should FFmpeg learn better, ``reconnect_h`` may be let go."""
+    """Why RTMP has to reconnect. If FFmpeg fixes this, ``reconnect_h`` can be removed."""
     with av.open(str(tmp_path / "a.flv"), "w") as container:
         stream = container.add_stream("flv1", rate=1, width=32, height=32, pix_fmt="yuv420p")
         for time_ms in (0, 2**31 - 1, 2**31 + 5000):
@@ -280,7 +280,7 @@ def test_flv_falls_back_to_zero_after_25_days(tmp_path: Path) -> None:
     assert found == [0, 2**31 - 1, 5000]
 
 
-def test_rtmp_connects_anew_before_its_clock_ends() -> None:
+def test_rtmp_reconnects_before_its_clock_ends() -> None:
     encoders = Encoders(VideoConfig(width=64, height=48, fps=10, preset="ultrafast"))
     try:
         for more, wanted_s in (({}, 20 * 86_400), ({"reconnect_h": 595.0}, 595 * 3600), ({"reconnect_h": 0.5}, 1800)):
@@ -312,7 +312,7 @@ def test_a_connection_begins_at_zero_however_long_the_stream_has_run(server: Rtm
 
 
 @needs_server
-def test_after_20_days_it_connects_anew_from_zero_and_no_picture_is_lost(server: RtmpServer) -> None:
+def test_after_20_days_it_reconnects_from_zero_and_no_picture_is_lost(server: RtmpServer) -> None:
     days, old_s = 86_400, 0.0
     sink = pushes(endless(), server.url, reconnect_s=RtmpOutput(kind="rtmp", url="rtmp://h/app").reconnect_h * 3600)
     sink._clock = lambda: time.monotonic() + old_s
@@ -342,15 +342,15 @@ def test_after_20_days_it_connects_anew_from_zero_and_no_picture_is_lost(server:
 @pytest.mark.parametrize(
     ("does", "scheme", "reason"),
     [
-        (says_nothing, "rtmp", "took the connection and says nothing; is it an RTMP server, and does it want rtmps?"),
-        (hangs_up, "rtmp", "hung up during the greeting; is it an RTMP server, and does it want rtmps?"),
+        (says_nothing, "rtmp", "accepted the connection but sends nothing; is it an RTMP server, and does it want rtmps?"),
+        (hangs_up, "rtmp", "closed the connection during the handshake; is it an RTMP server, and does it want rtmps?"),
         (speaks_http, "rtmp", "answers, but not as an RTMP server does; check address and port"),
         (speaks_http, "rtmps", "failed: "),
         (hangs_up, "rtmps", "failed: "),
     ],
 )
 @pytest.mark.logs("output push failed")
-def test_servers_that_misbehave_are_told_apart(does, scheme: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misbehaving_servers_get_different_reasons(does, scheme: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "ANSWER_S", 1)
     with Evil(does) as evil:
         sink = pushes(endless(), f"{scheme}://127.0.0.1:{evil.port}/live")
@@ -362,7 +362,7 @@ def test_servers_that_misbehave_are_told_apart(does, scheme: str, reason: str, m
 
 
 @pytest.mark.logs("output push failed")
-def test_an_unknown_name_and_a_closed_port_are_told_apart() -> None:
+def test_an_unknown_name_and_a_closed_port_get_different_reasons() -> None:
     for url, reason in (
         ("rtmp://no-such-server.invalid/live", "the name no-such-server.invalid does not resolve"),
         (f"rtmp://127.0.0.1:{free_port()}/live", "refuses connections; is the server running, and is the port right?"),
@@ -386,7 +386,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.logs("output push failed")
-def test_a_server_whose_certificate_nobody_vouches_for_never_sees_the_key(tmp_path: Path) -> None:
+def test_a_server_with_an_untrusted_certificate_never_gets_the_key(tmp_path: Path) -> None:
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -442,7 +442,7 @@ def test_a_child_that_is_killed_is_replaced() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("held", [True, False])
 def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
-    """Neither one that a silent server holds in FFmpeg nor one that waits for what to do."""
+    """Neither a child that a silent server blocks in FFmpeg nor one that waits for its order."""
     program = textwrap.dedent("""
         import sys, time
         from tests.video.test_network_sink import *
@@ -492,7 +492,7 @@ def test_the_key_is_found_nowhere(caplog: pytest.LogCaptureFixture, monkeypatch:
 
 
 @pytest.mark.logs("output push failed")
-def test_the_last_words_of_a_child_are_told_without_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_last_output_of_a_child_is_reported_without_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from streamer.video.sinks import push_process_handle
 
     # Stands in for FFmpeg dying: prints what it was told, key and all.
@@ -526,7 +526,7 @@ def test_udp_comes_in_whole_mpeg_ts_packets_that_can_be_joined_anywhere(tmp_path
 
 
 @pytest.mark.logs("output udp failed")
-def test_udp_to_an_unknown_name_is_told() -> None:
+def test_udp_to_an_unknown_name_is_reported() -> None:
     output = MpegtsUdpOutput(kind="mpegts_udp", url="udp://no-such-host.invalid:5004")
     sink = NetworkSink("udp", endless().subscribe, lambda: udp_destination(output))
     sink.start()

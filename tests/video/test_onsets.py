@@ -1,4 +1,4 @@
-"""Onsets against click tracks and drums, whose moments are known."""
+"""Onsets in click tracks and drums with known times."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ KINDS = "null, file, hls, mpegts_udp, mpegts_http, mjpeg, rtmp, twitch_ingest or
 
 
 class Recorder:
-    """A sink that only says what it is told to."""
+    """A sink that only reports the status that a test sets."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -146,7 +146,7 @@ def test_there_may_be_only_so_many(outputs: Outputs, monkeypatch: pytest.MonkeyP
         outputs.add_block({"kind": "null"})
 
 
-def test_an_output_that_cannot_be_made_is_told_and_can_be_tried_again(
+def test_an_output_that_cannot_be_made_is_reported_and_can_be_tried_again(
     outputs: Outputs, made: Made, caplog: pytest.LogCaptureFixture
 ) -> None:
     made.failure = SinkError("no key in ZOOMDREAM_STREAM_KEY")
@@ -162,7 +162,7 @@ def test_an_output_that_cannot_be_made_is_told_and_can_be_tried_again(
     ]
 
 
-def test_what_nobody_foresaw_holds_no_key(made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_contains_no_key(made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     made.failure = RuntimeError(f"cannot open rtmp://h/app/{KEY} nor {KEY}")
     outputs = Outputs([block("rtmp", url=f"rtmp://h:1936/app/{KEY}", key=KEY)], made, tmp_path)
@@ -200,7 +200,7 @@ def test_one_that_hangs_does_not_keep_the_others_from_ending(outputs: Outputs, m
         (block("virtual_camera"), "the first virtual camera"),
     ],
 )
-def test_targets_are_told_without_keys(output: Output, told: str) -> None:
+def test_targets_are_shown_without_keys(output: Output, told: str) -> None:
     assert target(output) == told
 
 
@@ -253,7 +253,7 @@ def test_a_block_is_added_with_its_files_among_the_recordings(outputs: Outputs, 
         ),
     ],
 )
-def test_what_may_not_be_added_from_afar_is_told(outputs: Outputs, given: dict[str, Any], problem: str) -> None:
+def test_outputs_that_the_api_may_not_add_are_refused(outputs: Outputs, given: dict[str, Any], problem: str) -> None:
     with pytest.raises(Refused) as refused:
         outputs.add_block(given)
     assert (refused.value.reason, str(refused.value)) == (Reason.BAD_OUTPUT, problem)

@@ -109,7 +109,7 @@ def test_content_catches_up_at_a_bounded_rate_after_a_stall() -> None:
     assert np.allclose(speeds(samples), SPEED, rtol=0.25)
 
 
-def test_a_worker_that_begins_anew_fades_in_without_a_jump() -> None:
+def test_a_restarted_worker_fades_in_without_a_jump() -> None:
     first = steady(0.2, 30)
     second = [keyframe(30 + n, 3.0 + n * 0.2, advance(Pose(), MOTION, n * 0.2)) for n in range(30)]
     arrivals = [(k.time_s, k) for k in first] + [(108.0 + n * 0.2, k) for n, k in enumerate(second)]

@@ -47,7 +47,7 @@ def test_without_a_poll_the_frame_is_left_as_it_is(grey: np.ndarray) -> None:
     assert settle(board, grey) is grey
 
 
-def test_it_lies_in_the_safe_area_at_the_top_left_and_changes_no_other_frame(grey: np.ndarray) -> None:
+def test_it_is_in_the_safe_area_at_the_top_left_and_changes_no_other_frame(grey: np.ndarray) -> None:
     board = PollBoard(SIZE)
     board.show(poll(3, 5, 1))
     result = settle(board, grey)

@@ -1,4 +1,4 @@
-"""What is done to frames last, and how it changes while the video runs."""
+"""Post-processing of frames, and its changes while the video runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_captions_come_and_go() -> None:
     assert np.abs(settled(finish, 77).astype(int) - 100).max() > np.abs(first.astype(int) - 100).max(), "they fade in"
 
 
-def test_other_settings_leave_a_caption_that_stands_as_it_is() -> None:
+def test_other_settings_do_not_change_a_visible_caption() -> None:
     finish = FramePostProcessor(settings(captions=True))
     before = settled(finish, 0)
     finish.tune(settings(captions=True, flash_limiter=True))

@@ -88,7 +88,7 @@ def test_a_station_that_drops_is_called_again():
     assert len(server.requests) == 3
 
 
-def test_a_silent_server_is_left_after_a_while_and_freezes_nobody():
+def test_a_silent_server_is_disconnected_after_a_while_and_blocks_nobody():
     with radio_server(stays_silent) as server:
         assert problem(Radio(server.url(), RATE, timeout_s=0.2)) == f"radio '{server.url()}': it sent nothing for 0.2 s"
 

@@ -1,4 +1,4 @@
-"""What the picture does to beats and loudness, decided frame by frame."""
+"""How the picture reacts to beats and loudness, frame by frame."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_bars_bring_bumps_and_subjects_from_the_second_on():
     assert [(bumps, subject) for _, bumps, subject in told] == [(1, bar % 2 == 1) for bar in range(9)]
 
 
-def test_bars_are_counted_anew_after_a_break():
+def test_bars_are_counted_from_the_first_beat_after_a_break():
     first = [0.5, 1.0, 1.5]
     again = [at + BREAK_S + 2 for at in first]
     reaction = reacting(HandSound(*((at, 1.0) for at in first + again)), bump_bars=1, beats_per_bar=3)

@@ -286,7 +286,7 @@ def test_the_newest_are_kept_and_what_others_made_stays(tmp_path: Path, caplog: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
-def test_a_file_that_somebody_deletes_is_noticed_and_another_begun(tmp_path: Path) -> None:
+def test_a_deleted_file_is_noticed_and_another_started(tmp_path: Path) -> None:
     sink = sink_to(tmp_path / "dream.mp4")
     source = Source()
     sink.open()
@@ -299,7 +299,7 @@ def test_a_file_that_somebody_deletes_is_noticed_and_another_begun(tmp_path: Pat
     assert len(times(tmp_path / "dream.mp4")) == 5
 
 
-def test_an_old_file_that_cannot_be_deleted_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_old_file_that_cannot_be_deleted_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pieces = RecordingFiles(tmp_path / "dream.mp4", keep=1)
     file, path = pieces.create(NOON)
     file.close()

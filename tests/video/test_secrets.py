@@ -47,26 +47,26 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
     ("text", "rule"),
     [
         ("", "is empty; put the stream's key there"),
-        ("two words", "holds no key: a key is one word"),
-        (f"{KEY}\n{KEY}", "holds no key: a key is one word"),
-        ("ключ", "holds no key: a key is one word"),
-        (b"\xff\xfe\x00", "holds no key: it must hold nothing but the key, as text"),
-        ("x" * 5000, "holds no key: it must hold nothing but the key, as text"),
+        ("two words", "contains no key: a key is one word"),
+        (f"{KEY}\n{KEY}", "contains no key: a key is one word"),
+        ("ключ", "contains no key: a key is one word"),
+        (b"\xff\xfe\x00", "contains no key: write nothing but the key into it, as text"),
+        ("x" * 5000, "contains no key: write nothing but the key into it, as text"),
     ],
 )
-def test_a_file_without_a_key_is_told(tmp_path: Path, text: str | bytes, rule: str) -> None:
+def test_a_file_without_a_key_is_refused(tmp_path: Path, text: str | bytes, rule: str) -> None:
     with pytest.raises(StreamKeyError, match=rule) as caught:
         read_key(None, key_file(tmp_path, text), "STREAM_KEY", {})
     assert KEY not in str(caught.value)
 
 
-def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StreamKeyError, match="cannot be read: No such file"):
         read_key(None, tmp_path / "missing", "STREAM_KEY", {})
-    with pytest.raises(StreamKeyError, match="is no file"):
+    with pytest.raises(StreamKeyError, match="is not a file"):
         read_key(None, tmp_path, "STREAM_KEY", {})
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(StreamKeyError, match="is no file"):
+    with pytest.raises(StreamKeyError, match="is not a file"):
         read_key(None, tmp_path / "pipe", "STREAM_KEY", {})
 
 

@@ -31,7 +31,7 @@ GOP = 5
 
 
 def picture(number: int) -> np.ndarray:
-    """A grey wedge that slides, so that every frame differs."""
+    """A sliding grey wedge, so that every frame differs."""
     row = (np.arange(160) + 4 * number) % 200 + 20
     return np.repeat(np.repeat(row[None, :, None], 96, 0), 3, 2).astype(np.uint8)
 
@@ -48,7 +48,7 @@ def encoder() -> Iterator[Encoder]:
 
 
 def feed(encoder: Encoder, numbers: range, *, image: np.ndarray | None = None) -> None:
-    """Put frames one by one, each once the one before is encoded, so that none is dropped."""
+    """Put frames, each after the previous one is encoded, so that none is dropped."""
     pace = encoder.subscribe("jpeg")
     for number in numbers:
         encoder.put(frame(number, image))
@@ -177,7 +177,7 @@ def test_where_frames_are_missing_all_the_time_gaps_stay(encoder: Encoder) -> No
     assert [m.pts // 9000 for m in pieces if m.key] == list(range(0, 79, GOP))
 
 
-def test_after_a_very_long_gap_keyframes_are_counted_anew(encoder: Encoder) -> None:
+def test_after_a_very_long_gap_the_keyframe_interval_restarts(encoder: Encoder) -> None:
     viewer = encoder.subscribe("ts")
     feed(encoder, range(3))
     feed(encoder, range(1003, 1009))
@@ -196,7 +196,7 @@ def test_jpegs_are_pictures(encoder: Encoder) -> None:
     assert encoder.latest_jpeg() == data
 
 
-def test_nothing_is_encoded_while_nobody_looks(encoder: Encoder) -> None:
+def test_nothing_is_encoded_while_nobody_watches(encoder: Encoder) -> None:
     assert encoder.latest_jpeg() is None
     encoder.put(frame(0))
     assert encoder.latest_jpeg() is not None
@@ -339,7 +339,7 @@ def test_missed_pictures_leave_no_hole_for_browsers_and_a_true_one_in_files(
     assert [time / duration for time, _ in read] == times
 
 
-def test_the_reader_can_be_told_instead_of_waiting() -> None:
+def test_the_reader_can_be_notified_instead_of_waiting() -> None:
     calls: list[int] = []
     viewer = share("ts", on_ready=lambda: calls.append(1))
     viewer.offer(Piece(b"k", key=True))
@@ -353,7 +353,7 @@ def test_the_reader_can_be_told_instead_of_waiting() -> None:
 
 
 class FakeSound:
-    """Packets whose bytes tell their place: sample over 1024."""
+    """Packets whose bytes encode their position: sample divided by 1024."""
 
     class Info:
         rate, extradata, bitrate_kbps = 48_000, b"\x11\x90", 128
@@ -560,7 +560,7 @@ def thorough() -> Iterator[Encoder]:
 
 
 def options_of(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each encoder that is opened from now on is an easy one."""
+    """Whether each encoder opened from now on is a low-effort one."""
     opened: list[bool] = []
 
     def note(spec: EncodeSpec, *, low_effort: bool = False) -> VideoCodecContext:
@@ -621,7 +621,7 @@ def test_where_pictures_would_be_described_otherwise_the_work_stays(
 
 
 class Ear:
-    """Who listens to an encoder."""
+    """A listener of an encoder."""
 
     kind: VideoKind = "packets"
 

@@ -40,7 +40,7 @@ Make = Callable[[str], Sink]
 
 
 class FailingSink(Sink):
-    """Keeps what it gets, fails when told to."""
+    """Keeps what it gets, and fails when a test says so."""
 
     def __init__(self, subscribe: Subscribe) -> None:
         super().__init__("failing", subscribe, back_off=BackOff(first_s=0.0))
@@ -82,7 +82,7 @@ MAKERS: dict[str, Callable[[Encoders, Path, int], Sink]] = {
     "camera": lambda encoders, folder, port: make_sink(VirtualCameraOutput(kind="virtual_camera"), encoders, "camera"),
     "failing": lambda encoders, folder, port: FailingSink(lambda: encoders.main.subscribe("ts")),
 }
-"""Each kind of sink, given the encoders, a folder for its files and a port that is listened to."""
+"""Makes each kind of sink, given the encoders, a folder for its files and a port with a listener."""
 
 
 @pytest.mark.parametrize("settings", get_args(get_args(Output)[0]))
@@ -125,7 +125,7 @@ def feed(encoders: Encoders, numbers: range) -> None:
 
 
 def ready(sink: Sink) -> None:
-    """Start a sink and wait until it has its share: no frame is lost to it from now on."""
+    """Start a sink and wait until it has its subscription, so that it misses no frame from now on."""
     subscribe, subscribed = sink._subscribe, threading.Event()
 
     def tell() -> Subscription:
@@ -161,7 +161,7 @@ class TestEverySink:
         assert encoders.status().viewers == 0
         assert not [t for t in threading.enumerate() if t.name.startswith("sink-")]
 
-    def test_stops_at_once_though_nothing_ever_came(self, tmp_path: Path, make: Make, kind: str) -> None:
+    def test_stops_immediately_although_nothing_ever_came(self, tmp_path: Path, make: Make, kind: str) -> None:
         sink = make(kind)
         ready(sink)
         assert sink.stop(PATIENCE_S)
@@ -207,7 +207,7 @@ def test_a_failed_sink_tries_again_and_says_so(encoders: Encoders, caplog: pytes
     assert other.stop(PATIENCE_S)
 
 
-def test_an_unforeseen_failure_is_told_and_final(encoders: Encoders, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_failure_is_reported_and_final(encoders: Encoders, caplog: pytest.LogCaptureFixture) -> None:
     sink = FailingSink(lambda: encoders.main.subscribe("ts"))
     ready(sink)
     sink.fail_with = ZeroDivisionError("oops")

@@ -1,4 +1,4 @@
-"""When the slate comes, what is on it, and how it goes; frames are counted by hand."""
+"""When the slate appears, what it shows, and how it disappears; the tests advance frame by frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHAPE = (180, 320, 3)
 FPS = 10
 GREY = np.full(SHAPE, 200, np.uint8)
 MUSH = np.full(SHAPE, 120, np.uint8)
-"""What the zoom has made of it meanwhile."""
+"""The picture as the zoom has changed it meanwhile."""
 
 
 class Show:
@@ -26,7 +26,7 @@ class Show:
         self.frame = MUSH
 
     def run(self, seconds: float, image: np.ndarray = MUSH, *, step_s: float = 1 / FPS) -> list[float]:
-        """Show frames for so long; how light each was."""
+        """Show frames for some seconds; return the brightness of each."""
         light = []
         for _ in range(round(seconds / step_s)):
             self.frame = self.slate.draw(image, self.now_s)
@@ -130,7 +130,7 @@ def test_its_line_is_in_the_middle_and_within_the_frame(text: str) -> None:
         assert written.size == 0
 
 
-def test_another_text_shows_at_once() -> None:
+def test_another_text_shows_immediately() -> None:
     show = Show(text="soon")
     show.dream(3.0)
     show.run(14.0)

@@ -1,4 +1,4 @@
-"""Beats and loudness of sound that is yet to be played."""
+"""Beats and loudness of sound that is not played yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def listening(samples: np.ndarray, start: int = 0, piece: int = 12_000) -> Sound
     return analyser
 
 
-def test_it_hears_nothing_until_told_to():
+def test_it_analyses_nothing_until_asked_to():
     analyser, track = SoundAnalyser(RATE), strokes(3.0, [1.0, 2.0], kick())
     analyser.analyse(0, track)
     assert analyser.beats(0, 3 * RATE, APART) == []
@@ -31,7 +31,7 @@ def test_it_hears_nothing_until_told_to():
     assert analyser.beats(0, 9 * RATE, APART) == []
 
 
-def test_what_lies_between_the_beats_is_no_beat():
+def test_sounds_between_the_beats_are_no_beats():
     expected = beats_at(6.0, 120)
     between = [at + 0.25 for at in expected]
     analyser = listening(strokes(6.0, expected, kick()) + strokes(6.0, between, hat()))
@@ -69,7 +69,7 @@ def test_silence_is_never_loud():
     assert analyser.loudness(2 * RATE) == 0.0
 
 
-def test_samples_are_counted_as_whoever_plays_them_does():
+def test_samples_are_counted_like_in_playback():
     analyser = listening(strokes(3.0, [1.0], kick()), start=1_000_000)
     (beat,) = analyser.beats(0, 10_000_000, APART)
     assert beat.at == pytest.approx(1_000_000 + RATE, abs=0.03 * RATE)

@@ -83,7 +83,7 @@ def test_a_full_one_makes_the_writer_wait_for_the_reader():
         thread.join()
 
 
-def test_a_writer_whom_nobody_listens_to_learns_of_it():
+def test_a_writer_without_listeners_learns_of_it():
     sound_buffer = SoundBuffer(RATE, 0.1, 0.05)
     assert sound_buffer.put(sine(0.2))
     assert not sound_buffer.put(sine(0.2), patience_s=0.01)

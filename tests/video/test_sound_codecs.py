@@ -15,7 +15,7 @@ TIMES = [number / 10 for number in range(20)]
 
 
 @pytest.mark.parametrize("letters", ["apac", "ac-4", "mha1", "mhm1", "xy z"])
-def test_sound_that_cannot_be_decoded_is_left_out_and_told(letters: str, tmp_path: Path) -> None:
+def test_undecodable_sound_is_left_out_and_reported(letters: str, tmp_path: Path) -> None:
     source = renamed(film_of_tones(tmp_path / "in.mp4", [440]), letters)
     told = f"its sound, {letters}, cannot be decoded here: the film becomes silent"
     assert choose_sound_track(source) == SoundChoice(None, told=told)

@@ -18,5 +18,5 @@ def test_two_frames_are_close() -> None:
     assert np.abs(first - second).mean() < 3
 
 
-def test_the_smallest_video_has_a_curtain() -> None:
+def test_the_smallest_video_has_a_splash() -> None:
     assert Splash((32, 32)).draw(0.0).shape == (32, 32, 3)

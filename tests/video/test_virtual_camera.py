@@ -73,7 +73,7 @@ def test_a_device_that_goes_is_opened_again(encoders: Encoders, driver: type[Dri
     driver.broken = True
     encoders.put(Frame(np.zeros((VIDEO.height, VIDEO.width, 3), np.uint8), 2, None))
     assert sink.wait_until(lambda status: status.state is SinkState.RETRYING, PATIENCE_S)
-    assert sink.status().error == "the virtual camera first takes no picture: the device is gone"
+    assert sink.status().error == "the virtual camera first accepts no picture: the device is gone"
     driver.broken = False
     assert sink.wait_until(lambda status: status.state is SinkState.WAITING, PATIENCE_S)
     show(encoders, sink, 3)
@@ -81,7 +81,7 @@ def test_a_device_that_goes_is_opened_again(encoders: Encoders, driver: type[Dri
     assert [camera.closed for camera in driver.opened] == [1, 1]
 
 
-def test_a_device_that_is_not_there_is_told_with_what_to_do(driver: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_is_reported_with_advice(driver: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(SinkError, match=r"the virtual camera /dev/video9 cannot be used: .*does not exist.*v4l2loopback-dkms"):
         open_camera(160, 96, 10, "/dev/video9")

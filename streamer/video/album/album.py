@@ -228,7 +228,7 @@ class Album:
         found = self._folder.find(dream_id)
         if found is None or not self._folder.remove(dream_id):
             raise Refused(Reason.NOT_FOUND, "there is no such dream")
-        log.info("a moderator removed %s from what was dreamt", found.title)
+        log.info("a moderator deleted the dream %s", found.title)
 
     def clip(self, user: str) -> AlbumEntry:
         """Save the last seconds on air, or a picture if no video was encoded.
@@ -245,7 +245,7 @@ class Album:
         with self._clipping:
             aired, before = self._on_air.now
             if aired is None:
-                raise Refused(Reason.NOT_FOUND, "nothing is dreamt yet")
+                raise Refused(Reason.NOT_FOUND, "nothing is on air yet")
             if self._is_blocked(aired.scene) or self._blocks().blocks(user, "", ()):
                 raise Refused(Reason.BLOCKED, "that is blocked here")
             if self._clipped is not None and self._clipped[1] == aired.scene.id and self._clock() - self._clipped[0] < AGAIN_S:
@@ -256,7 +256,7 @@ class Album:
             cut = self._cut(first, aired.last, aired.last - round(BEHIND_S * self._fps))
             dream = self._keep(aired, self._wall(), cut, user)
             if dream is None:
-                raise Refused(Reason.CLOSED, "it cannot be kept at the moment; the streamer has been told")
+                raise Refused(Reason.CLOSED, "it cannot be saved at the moment; the streamer has been told")
             self._clipped = self._clock(), aired.scene.id, dream.id
             return dream
 

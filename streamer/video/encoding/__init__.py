@@ -1,1 +1,1 @@
-"""Frames to H.264, once for all who want the same, in every form it is handed out in."""
+"""Encodes frames as H.264, once per different specification, in every format that viewers want."""

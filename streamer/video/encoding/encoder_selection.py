@@ -70,16 +70,16 @@ def choose_encoder(
     if video.encoder != "libx264":
         try:
             try_gpu(video)
-            return EncoderChoice("h264_nvenc", GPU_PRESET, "the GPU encoded what it was given to try")
+            return EncoderChoice("h264_nvenc", GPU_PRESET, "the GPU encoded the test pictures")
         except (av.FFmpegError, EncoderError) as error:
             gpu = reason(error)
         if video.encoder == "h264_nvenc":
-            raise EncoderError(f"h264_nvenc does not work here: {gpu}; 'video.encoder: auto' takes the CPU then")
+            raise EncoderError(f"h264_nvenc does not work here: {gpu}; 'video.encoder: auto' uses the CPU instead")
     # Most machines have no NVIDIA GPU, which needs no mention. A driver that is there and does not encode does.
     absent = gpu if NO_DRIVER in gpu else ""
     gpu_note = f"; no h264_nvenc: {gpu}" if gpu and not absent else ""
     if video.preset != "auto":
-        return EncoderChoice("libx264", video.preset, f"'video.preset' asks for it{gpu_note}", absent)
+        return EncoderChoice("libx264", video.preset, f"set by 'video.preset'{gpu_note}", absent)
     preset, why = _slowest_affordable(EncodeSpec.of(video), cpus or usable_cpus(), clock, wall_clock)
     return EncoderChoice("libx264", preset, f"{why}{gpu_note}", absent)
 
@@ -119,7 +119,7 @@ def _slowest_affordable(
             break
     measured = ", ".join(f"{preset} takes {share:.0%}" for preset, share in shares.items())
     fits = shares[preset] <= SHARE
-    why = f"{measured} of the {cpus} CPUs for {spec.width}x{spec.height} at {spec.fps} a second; {SHARE:.0%} may be taken"
+    why = f"{measured} of the {cpus} CPUs for {spec.width}x{spec.height} at {spec.fps} a second; the limit is {SHARE:.0%}"
     return (preset if fits else PRESETS[-1]), why
 
 

@@ -1,1 +1,1 @@
-"""Frames and sound to and from files."""
+"""Writes frames and sound to files, and reads the facts and sound of videos."""

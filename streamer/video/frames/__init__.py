@@ -1,1 +1,1 @@
-"""Keyframes to frames: the clock, the path between keyframes, captions."""
+"""Turns keyframes into frames: frame clock, interpolation, captions, flash limiter."""

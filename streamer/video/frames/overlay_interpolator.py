@@ -48,7 +48,7 @@ class _Layer:
     flow: Flow
     """Flow from the base frame to the picture with number ``number``."""
     number: int
-    dreamt_on: int
+    base_number: int
     """Number of the base frame."""
 
 
@@ -175,7 +175,7 @@ class OverlayInterpolator:
     def _moved(self, layer: _Layer, strength: float) -> np.ndarray:
         """Return what a layer adds to the latest picture."""
         if layer.number != self._now[0]:
-            layer.flow, layer.number = self._tracker.flow((layer.dreamt_on, layer.grey), self._now), self._now[0]
+            layer.flow, layer.number = self._tracker.flow((layer.base_number, layer.grey), self._now), self._now[0]
         return warp(layer.added, layer.flow) * np.float32(strength)
 
     def _kept(self, layer: _Layer, now_s: float) -> float:

@@ -48,11 +48,11 @@ def why_not_connected(lines: Sequence[Line], error: OSError, where: str) -> str:
         return f"{where} refused the stream; is the application, the first word of the address's path, right?{_said(texts)}"
     if any(text.startswith("Handshaking") for text in texts):
         if timed_out:
-            return f"{where} took the connection and says nothing; is it an RTMP server, and does it want rtmps?"
-        return f"{where} hung up during the greeting; is it an RTMP server, and does it want {_other(lines)}?"
+            return f"{where} accepted the connection but sends nothing; is it an RTMP server, and does it want rtmps?"
+        return f"{where} closed the connection during the handshake; is it an RTMP server, and does it want {_other(lines)}?"
     if any(text.startswith("Successfully connected") for text in texts):
         if timed_out:
-            return f"{where} took the connection and did not begin TLS; does it want rtmp instead of rtmps?"
+            return f"{where} accepted the connection but did not start TLS; does it want rtmp instead of rtmps?"
         return f"TLS to {where} failed: {_tls(lines)}"
     if refused:
         return f"{where} refuses connections; is the server running, and is the port right?"
@@ -64,7 +64,7 @@ def why_not_connected(lines: Sequence[Line], error: OSError, where: str) -> str:
 def why_lost(error: OSError, lived_s: float, where: str, *, keyed: bool) -> str:
     """Explain in one line why a connection ended after ``lived_s`` seconds; ``keyed``: it used a stream key."""
     if error.errno == errno.ETIMEDOUT:
-        return f"{where} stopped taking data"
+        return f"{where} stopped accepting data"
     if error.errno in _GONE or isinstance(error, EOFError):
         if keyed and lived_s < KEY_S:
             return f"{where} hung up {lived_s:.0f} s after it was given the stream key; {_ASK}"

@@ -132,4 +132,6 @@ def _host(name: str | None) -> str:
 
 
 def _no_key(name: str) -> StreamKeyError:
-    return StreamKeyError(f"there is no stream key; set 'key_file' to a file that holds it, or the environment variable {name}")
+    return StreamKeyError(
+        f"there is no stream key; set 'key_file' to a file that contains it, or the environment variable {name}"
+    )

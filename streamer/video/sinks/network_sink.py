@@ -265,9 +265,11 @@ class NetworkSink(Sink):
         # The time after the last piece does not count; waiting for a full pipe does.
         hung_s = 0.0 if self._hung_since_s is None else self._handed_s - self._hung_since_s
         if hung_s >= STALL_S:
-            self._lose(f"the server has taken nothing for {STALL_S:.0f} s")
+            self._lose(f"the server has accepted no data for {STALL_S:.0f} s")
         elif hung_s >= HUNG_S:
-            self._set(SinkState.RETRYING, f"the server has taken nothing for {HUNG_S:.0f} s; given up after {STALL_S:.0f} s")
+            self._set(
+                SinkState.RETRYING, f"the server has accepted no data for {HUNG_S:.0f} s; disconnecting after {STALL_S:.0f} s"
+            )
 
     def _is_due(self) -> bool:
         if self._reconnect_s is None or self._phase is not Phase.SENDING:

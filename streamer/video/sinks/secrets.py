@@ -59,7 +59,7 @@ def _read(path: Path) -> str:
     try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
-            raise StreamKeyError(f"'key_file' {path} is no file")
+            raise StreamKeyError(f"'key_file' {path} is not a file")
         if os.name == "posix" and mode & 0o077:
             raise StreamKeyError(f"'key_file' {path} can be read by others (mode {mode & 0o777:o}); run: chmod 600 {path}")
         data = os.read(number, MOST_BYTES + 1)
@@ -70,7 +70,7 @@ def _read(path: Path) -> str:
             return decoded(data).strip()
     except UnicodeDecodeError:
         pass
-    raise StreamKeyError(f"'key_file' {path} holds no key: it must hold nothing but the key, as text")
+    raise StreamKeyError(f"'key_file' {path} contains no key: write nothing but the key into it, as text")
 
 
 def _checked(key: str, where: str) -> str:
@@ -78,7 +78,7 @@ def _checked(key: str, where: str) -> str:
     if not key:
         raise StreamKeyError(f"{where} is empty; put the stream's key there")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise StreamKeyError(f"{where} holds no key: a key is one word of ASCII letters, digits and signs")
+        raise StreamKeyError(f"{where} contains no key: a key is one word of ASCII letters, digits and symbols")
     return key
 
 

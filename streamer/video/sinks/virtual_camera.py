@@ -85,7 +85,7 @@ class VirtualCameraSink(Sink):
         try:
             self._camera.send(np.frombuffer(piece, np.uint8).reshape(*self._size, 3))
         except RuntimeError as error:
-            raise SinkError(f"the virtual camera {self._camera.device} takes no picture: {error}") from error
+            raise SinkError(f"the virtual camera {self._camera.device} accepts no picture: {error}") from error
 
     def finish(self) -> None:
         """Close the camera."""

@@ -1,1 +1,1 @@
-"""What is heard: music, radio or silence, decoded, levelled and encoded."""
+"""The sound of the stream: music, radio or silence, decoded, levelled and encoded."""
