@@ -170,8 +170,8 @@ class CodingChooser:
         """Where the coding in use stands; None where it does not any more, or there is none."""
         if self._coding is None:
             return None
-        told = (self._coding.kind, self._coding.quality)
-        return next((rung for rung, (each, _) in enumerate(ladder) if (each.kind, each.quality) == told), None)
+        current = (self._coding.kind, self._coding.quality)
+        return next((rung for rung, (each, _) in enumerate(ladder) if (each.kind, each.quality) == current), None)
 
     def _take(self, coding: Coding) -> Coding:
         """Use the coding, with the old rate if that is about the same."""
