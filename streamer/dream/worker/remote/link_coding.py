@@ -167,7 +167,7 @@ class CodingChooser:
         return [*([(Coding("none"), plain)] if prompt else []), *jpegs, film]
 
     def _now(self, ladder: Sequence[tuple[Coding, float]]) -> int | None:
-        """Where the coding in use stands; None where it does not any more, or there is none."""
+        """Return the position of the current coding on the ladder; None if it is not on it, or there is none."""
         if self._coding is None:
             return None
         current = (self._coding.kind, self._coding.quality)
