@@ -200,7 +200,7 @@ def test_settings_that_contradict_each_other_leave_it_as_it_was() -> None:
         (Tuned((("ink.black", 50.0), ("ink.white", 2.0))), "must be below white; they are 50 and 2"),
         (Tuned((("dream.momentum", 7.0),)), "'dream.momentum' is invalid"),
         (Tuned((("dream.algorithm", "ink"),)), "'dream.algorithm' is not a live setting of the dream"),
-        (Tuned((("zoom.nonsense", 1),)), "'zoom.nonsense' is no setting"),
+        (Tuned((("zoom.nonsense", 1),)), "'zoom.nonsense' is not a live setting"),
     ):
         with pytest.raises(DreamError, match=why):
             dream.apply(wrong)
