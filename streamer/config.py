@@ -1,9 +1,9 @@
-"""Every setting: its default, its limits, its meaning.
+"""All settings: their defaults, limits and descriptions.
 
-The models below are the single source. ``configs/reference.yaml`` lists each of them live at its default; it is written from
-here by ``tools/write_reference.py``, and a test compares the two. ``settings_file`` turns YAML into these frozen objects.
+The models below are the single source. ``tools/write_reference.py`` writes ``configs/reference.yaml`` from them, with every
+setting at its default; a test compares the two. ``settings_file`` turns YAML into these frozen objects.
 
-A description says what the setting does, in which unit, and what a higher or lower value costs; limits need not be repeated.
+A description says what the setting does, in which unit, and what a higher or lower value costs; it need not repeat limits.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ Auto = Literal["auto"]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to that address; a host name other than localhost may be anything."""
+    """Return whether only this machine can connect to an address; host names other than localhost count as reachable."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -138,7 +138,7 @@ class NetworkConfig(Section):
 
     @property
     def names(self) -> tuple[NetworkName, ...]:
-        """The networks by name; none for ``auto``."""
+        """Names of the networks; empty for ``auto``."""
         return self.name if isinstance(self.name, tuple) else () if self.name == "auto" else (self.name,)
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
-"""The settings of what is kept of past dreams.
+"""The settings of the album of past dreams.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations

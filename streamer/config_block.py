@@ -1,4 +1,4 @@
-"""What every block of settings shares; ``config`` and ``config_outputs`` are made of it."""
+"""The error that all blocks of settings use for keys that contradict each other."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pydantic_core import PydanticCustomError
 
 
 def broken(key: str, rule: str) -> PydanticCustomError:
-    """The error of a block whose keys contradict each other: ``rule`` is what the value of ``key`` breaks."""
+    """Return the error of a block whose keys contradict each other: the value of ``key`` breaks ``rule``."""
     return PydanticCustomError("rule", "{key}: {rule}", {"key": key, "rule": rule})

@@ -1,6 +1,6 @@
 """The settings of the live controls: presets, and remote control by OSC.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The settings of ink: ``dream.algorithm: ink`` draws in two colours.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class InkConfig(Section):
         return self
 
     def levels(self, contrast: float) -> tuple[float, float]:
-        """White and black, above mid-grey; ``contrast`` where neither is said."""
+        """Thresholds of white and black, above mid-grey; those of ``contrast`` if neither is set."""
         match self.white, self.black:
             case "auto", "auto":
                 return contrast, -contrast

@@ -1,6 +1,6 @@
-"""The settings of what goes out besides the web page: every kind of output, and the sound.
+"""The settings of all outputs except the web page, and of the sound.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streamer.config_block import broken
 from streamer.config_react import ReactConfig
 
 RECORDINGS = (".mp4", ".mkv")
-"""How the name of a recording may end; it decides the container."""
+"""Allowed endings of a recording's name; they determine the container."""
 
 
 def _recording(path: Path) -> Path:
@@ -30,11 +30,15 @@ def _recording(path: Path) -> Path:
 
 
 def _address(url: str, schemes: Sequence[str], rule: str, *, port: bool) -> str:
-    """The URL if it is whole; ``rule`` says how to write it."""
+    """Return the URL if it is complete.
+
+    Raises:
+        ValueError: it is not; the message is ``rule``, which says how to write it.
+    """
     try:
         parts = urlsplit(url)
         whole = parts.scheme in schemes and parts.hostname and (parts.port or not port) and url.isprintable() and " " not in url
-    except ValueError:  # a port that is no number, a bracket left open
+    except ValueError:  # an invalid port, or an open bracket
         whole = False
     if not whole:
         raise ValueError(rule)
@@ -368,13 +372,13 @@ Output = Annotated[
 
 
 def free_name(kind: str, taken: Sequence[str]) -> str:
-    """The name of an output that was given none: its kind, or the first of ``kind-2``, ``kind-3``… that is not taken."""
+    """Return the default name of an output: its kind, or the first of ``kind-2``, ``kind-3``… that is not taken."""
     names = (kind if number == 1 else f"{kind}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
 
 def named(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    """All outputs with names.
+    """Return all outputs, with default names where they have none.
 
     Raises:
         ValidationError: two have the same name, web path or folder.

@@ -1,4 +1,4 @@
-"""Settings of how the picture reacts to the sound."""
+"""The settings of the picture's reaction to the sound."""
 
 from __future__ import annotations
 

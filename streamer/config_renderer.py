@@ -1,6 +1,6 @@
-"""The settings of where the dream is computed.
+"""The settings of the place where the dream is computed.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations

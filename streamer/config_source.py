@@ -1,6 +1,6 @@
-"""The settings of what a dream starts from, or rides on.
+"""The settings of the starting picture or the moving source of a dream.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from streamer.config_block import broken
 
 
 def _media(text: str) -> str:
-    """The path with ``~`` expanded; a URL as it is."""
+    """Return the path with ``~`` expanded; a URL unchanged."""
     if "\0" in text or not text.strip():
         raise ValueError("must be the path of a file, or a URL")
     return text if is_url(text) else str(Path(text).expanduser())
 
 
 def is_url(text: str) -> bool:
-    """Whether it names a stream by its URL, and not a file."""
+    """Return whether it is the URL of a stream, not a file."""
     scheme, mark, _ = text.partition("://")
     return bool(mark) and len(scheme) > 1 and scheme.isalnum()
 
 
 Fit = Literal["crop", "pad", "stretch"]
-"""What becomes of a picture of another shape than its place; ``streamer.media.fit`` does it."""
+"""How to fit a picture of another aspect ratio; ``streamer.media.fit`` does it."""
 
 
 class SourceConfig(Section):
@@ -91,7 +91,7 @@ class SourceConfig(Section):
 
     @property
     def moves(self) -> bool:
-        """Whether the dream rides on a moving picture."""
+        """Whether the dream follows a moving source."""
         return self.ride and self.kind in ("video", "camera")
 
     @model_validator(mode="after")

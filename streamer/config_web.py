@@ -1,6 +1,6 @@
-"""The settings that bound what the web page's visitors may take.
+"""The settings that limit how much of the server the page's visitors may use.
 
-Part of ``config``, which gives these names on; see there for how settings are written.
+Part of ``config``, which re-exports these names; see there for how to write settings.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _public_url(text: str) -> str:
 
 _PRINTABLE = re.compile(r"[!-~]{1,300}")
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
-"""Where the page is for people elsewhere; no slash at the end."""
+"""The page's public address, without a slash at the end."""
 
 
 class WebLimits(Section):

@@ -139,18 +139,18 @@ def read_journal(path: Path) -> RecordedRun:
 
 def _header(path: Path, line: bytes) -> tuple[str, datetime, int, Mapping[str, Any], bool]:
     try:
-        told = json.loads(line)
-        known = isinstance(told, dict) and told.get("zoomdream") == "journal"
-        if known and told["version"] > VERSION:
+        header = json.loads(line)
+        known = isinstance(header, dict) and header.get("zoomdream") == "journal"
+        if known and header["version"] > VERSION:
             raise JournalError(
-                f"the journal '{path}' was written by zoomdream {told.get('program')}, whose journals this version cannot "
+                f"the journal '{path}' was written by zoomdream {header.get('program')}, whose journals this version cannot "
                 "read; update zoomdream"
             )
         if known:
-            started = datetime.fromisoformat(told["started"]).astimezone(datetime.fromisoformat(told["started"]).tzinfo)
-            settings = told["config"]
+            started = datetime.fromisoformat(header["started"]).astimezone(datetime.fromisoformat(header["started"]).tzinfo)
+            settings = header["config"]
             if isinstance(settings, dict):
-                return str(told["program"]), started, int(told["seed"]), settings, told.get("snapshot") is True
+                return str(header["program"]), started, int(header["seed"]), settings, header.get("snapshot") is True
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise JournalError(f"'{path}' is not a journal of zoomdream: its first line does not say so")

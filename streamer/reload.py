@@ -216,7 +216,7 @@ class Reload:
     def touch(self) -> None:
         """Increase the revision of ``status``, because something about the controls has changed besides the settings."""
         with self._lock:
-            self._set_status(self._status, anew=True)
+            self._set_status(self._status, force=True)
 
     def advance(self) -> None:
         """Continue a transition; call this several times a second."""
@@ -266,8 +266,8 @@ class Reload:
             log.warning("the config has mistakes, so the previous settings stay in force: %s", problem)
         self._set_status(replace(self._status, mistakes=error.problems))
 
-    def _set_status(self, status: SettingsStatus, *, anew: bool = False) -> None:
-        if anew or status != self._status:
+    def _set_status(self, status: SettingsStatus, *, force: bool = False) -> None:
+        if force or status != self._status:
             self._status = replace(status, revision=self._status.revision + 1)
 
 

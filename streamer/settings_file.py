@@ -1,6 +1,6 @@
-"""YAML to a checked ``Config``: every mistake at once, each with its place, the value found, the rule and the way out.
+"""Reads YAML into a checked ``Config``, and reports all mistakes together: place, value, rule and fix.
 
-Loading reads that one file and the environment's secrets, nothing else.
+Loading reads one file and the secrets in the environment, nothing else.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from streamer.settings_yaml import Problem, SourcePosition, Unreadable, YamlNode
 from streamer.text_files import decoded
 
 MAX_FILE_BYTES = 256 * 1024
-"""Far above any config written by hand; below what takes long to parse."""
+"""Largest file: far above any config written by hand, and still quick to parse."""
 SECRETS = {
     "ZOOMDREAM_WEB_TOKEN": ("web", "token"),
     "ZOOMDREAM_WEB_VIEW_TOKEN": ("web", "view_token"),
     "ZOOMDREAM_TWITCH_CLIENT_SECRET": ("twitch", "client_secret"),
 }
-"""The environment variables that give secrets, and which; they go before the file, and ``--set`` before both."""
+"""The environment variables for secrets, with their settings; they override the file, and ``--set`` overrides both."""
 
 MOST_MISTAKES = 100
-"""Mistakes that are told of one by one; the others are counted."""
+"""Most mistakes that are listed; the others are counted."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 class ConfigError(ZoomdreamError):
-    """A config that cannot be used; ``problems`` are its mistakes, one line each, in the order of the file."""
+    """A config cannot be used; ``problems`` has its mistakes, one line each, in the order of the file."""
 
     wrong_call = True
 
@@ -49,11 +49,11 @@ class ConfigError(ZoomdreamError):
 
 
 class ConfigGone(ConfigError):
-    """The config's file is not there any more."""
+    """The config's file does not exist any more."""
 
 
 def shipped_configs() -> Path:
-    """The folder of the configs that come with the program: the checkout's ``configs/``, or the installed copy of it."""
+    """Return the folder of the shipped configs: the checkout's ``configs/``, or its installed copy."""
     installed = _PACKAGE / "_configs"
     return installed if installed.is_dir() else _PACKAGE.parent / "configs"
 
@@ -62,9 +62,9 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
     """Read a config.
 
     Args:
-        path: a YAML file holding differences from the defaults; None reads the shipped ``default.yaml``.
+        path: a YAML file with differences from the defaults; None reads the shipped ``default.yaml``.
         overrides: ``key=value`` texts from the command line, the value in YAML; later ones win.
-        environ: where ``SECRETS`` are looked up.
+        environ: environment with the variables in ``SECRETS``.
 
     Raises:
         ConfigError: with all mistakes found.
@@ -83,10 +83,10 @@ def load(path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str,
 
 
 def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[Config, tuple[str, ...]]:
-    """Check settings that an earlier run wrote down.
+    """Check settings that an earlier run recorded.
 
     Returns:
-        The config, and the settings, dotted, that there are no more: another version of the program may have had them.
+        The config, and the dotted settings that do not exist any more: another version of the program may have had them.
 
     Raises:
         ConfigError: with all mistakes found.
@@ -107,10 +107,10 @@ def read_recorded(settings: Mapping[str, Any], overrides: Sequence[str] = ()) ->
 
 
 def read_preset(path: Path) -> tuple[Config, tuple[str, ...]]:
-    """Read a config for what it says itself, without the environment and the command line.
+    """Read a config file alone, without the environment and the command line.
 
     Returns:
-        The config, and the settings, dotted, that the file names, in the order of the reference.
+        The config, and the dotted settings that the file names, in the order of the reference.
 
     Raises:
         ConfigError: with all mistakes found.
@@ -131,16 +131,16 @@ def _is_named(root: YamlNode, path: Sequence[str]) -> bool:
 
 
 def read_changes(config: Config, changes: Mapping[str, Any]) -> Config:
-    """Lay some settings over a config, as JSON that came from elsewhere.
+    """Return a config with some settings replaced by JSON values from elsewhere.
 
     Args:
         changes: dotted keys and values.
 
     Raises:
-        ConfigError: with all mistakes found; no place is named, for there is no file.
+        ConfigError: with all mistakes found; without places, since there is no file.
     """
     problems: list[Problem] = []
-    known, told = set(setting_keys()), {}
+    known, blocks_read = set(setting_keys()), {}
     nowhere = SourcePosition(0, 0, "")
     for key, value in changes.items():
         if key not in known:
@@ -150,23 +150,23 @@ def read_changes(config: Config, changes: Mapping[str, Any]) -> Config:
             continue
         block, _, name = key.partition(".")
         if not name:
-            told[block] = value
+            blocks_read[block] = value
             continue
-        inner = told.setdefault(block, getattr(config, block).model_dump(mode="json"))
+        inner = blocks_read.setdefault(block, getattr(config, block).model_dump(mode="json"))
         *blocks, last = name.split(".")
         for part in blocks:
             inner = inner[part]
         inner[last] = value
     try:
-        root = YamlReader(json.dumps(told, ensure_ascii=False), lambda line: nowhere, problems).read()
+        root = YamlReader(json.dumps(blocks_read, ensure_ascii=False), lambda line: nowhere, problems).read()
     except (Unreadable, ValueError) as error:
         raise ConfigError([f"the value {error}"]) from None
     alone = _validate(root, problems)
     if alone is None or problems:
         raise ConfigError([problem.message for problem in sorted(problems, key=lambda problem: problem.place)])
-    changed = config.model_copy(update={name: getattr(alone, name) for name in told})
+    changed = config.model_copy(update={name: getattr(alone, name) for name in blocks_read})
     try:
-        Config.model_validate({name: getattr(changed, name) for name in Config.model_fields})  # do they go together?
+        Config.model_validate({name: getattr(changed, name) for name in Config.model_fields})  # are they compatible?
     except ValidationError as error:
         raise ConfigError([f"'{first['ctx']['key']}' {first['ctx']['rule']}" for first in error.errors()[:1]]) from None
     return changed
@@ -187,16 +187,16 @@ def _still_there(settings: Mapping[str, Any], model: type[BaseModel], prefix: st
 
 
 def read_output(block: Mapping[str, Any]) -> Output:
-    """Check one block of ``outputs:`` that came as JSON, not from a file.
+    """Check a block of ``outputs:`` that came as JSON, not from a file.
 
     Raises:
-        ConfigError: with all mistakes found, their keys counted from the block. Texts are not repeated: one may be a key that
-            was put in the wrong place.
+        ConfigError: with all mistakes found, their keys relative to the block. Values that are texts are not quoted: one may be
+            a stream key in the wrong place.
     """
     problems: list[Problem] = []
     config: Config | None = None
     try:
-        # JSON is YAML, save for what it may write in place of a character
+        # JSON is YAML, except for some escapes
         node = YamlReader(json.dumps(block, ensure_ascii=False), lambda line: SourcePosition(0, line, ""), problems).read()
     except Unreadable as error:
         problems.append(Problem(SourcePosition(0, 0, ""), f"the block {error}"))
@@ -214,7 +214,7 @@ def read_output(block: Mapping[str, Any]) -> Output:
 
 
 def _read_file(path: Path, problems: list[Problem]) -> YamlNode:
-    """The file's settings; empty, with a problem added, when it cannot be read."""
+    """Return the file's settings; empty, with a problem added, if it cannot be read."""
     empty = YamlNode({}, SourcePosition(0, 0, str(path)), "")
 
     def fail(line: int, message: str) -> YamlNode:
@@ -247,7 +247,7 @@ def _read_file(path: Path, problems: list[Problem]) -> YamlNode:
 
 
 def _hide(node: YamlNode) -> None:
-    """Let no text within the node be shown."""
+    """Hide all texts within the node in messages."""
     match node.value:
         case dict():
             for inner in node.value.values():
@@ -263,7 +263,7 @@ def _hide(node: YamlNode) -> None:
 
 
 def _apply(root: YamlNode, override: str, number: int, problems: list[Problem]) -> None:
-    """Lay one ``key=value`` of the command line over the settings."""
+    """Apply one ``key=value`` of the command line to the settings."""
     key, equals, value = override.partition("=")
     path = tuple(key.strip().split("."))
     field = _field(path)
@@ -298,16 +298,16 @@ def _validate(root: YamlNode, problems: list[Problem]) -> Config | None:
     swallowed = dict(_swallowed(root, Config))
     problems += swallowed.values()
     try:
-        # Strict, yet through JSON: there a path is text and a tuple is a list.
+        # Strict, but from JSON, where a path is text and a tuple is a list.
         return Config.model_validate_json(json.dumps(root.plain()))
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        described = errors[: 4 * MOST_MISTAKES]  # to say what was meant takes a while, and each may be a union's fourth
+        described = errors[: 4 * MOST_MISTAKES]  # describing takes a while, and each union may give up to four errors
         places = [(_inside(_follow(root, each["loc"]), each), each) for each in described]
         found: dict[str, Problem] = {}
         for place, details in places:
             whole = bool(place.rest) and any(other.key.startswith(f"{place.key}[") for other, _ in places)
-            if not whole and place.key not in swallowed:  # each member of a union has its own complaint
+            if not whole and place.key not in swallowed:  # each member of a union reports an error
                 found.setdefault(place.key, _describe(place, details))
         problems += found.values()
         problems += [Problem(SourcePosition(_LAST, 0, ""), "")] * (len(errors) - len(described))
@@ -315,11 +315,11 @@ def _validate(root: YamlNode, problems: list[Problem]) -> Config | None:
 
 
 _LAST = 9
-"""Source of mistakes that are only counted; they stand behind all others."""
+"""Source of mistakes that are only counted; they come last."""
 
 
 def _listed(problems: Sequence[Problem]) -> list[str]:
-    """One line for each mistake, in order; of too many, the last line says how many more there are."""
+    """Return one line per mistake, in order; if there are too many, the last line counts the rest."""
     inorder = sorted(problems, key=lambda problem: problem.place)
     lines = [problem.text for problem in inorder[:MOST_MISTAKES] if problem.place.source != _LAST]
     if left := len(problems) - len(lines):
@@ -329,7 +329,7 @@ def _listed(problems: Sequence[Problem]) -> list[str]:
 
 
 def _swallowed(block: YamlNode, model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Problem]]:
-    """Settings that may be left open, and are, only because what should be their text is a comment."""
+    """Yield optional settings that are empty only because their intended text is read as a comment."""
     for name, node in block.value.items():
         field = model.model_fields.get(name)
         if field is None:
@@ -345,11 +345,11 @@ def _swallowed(block: YamlNode, model: type[BaseModel], prefix: str = "") -> Ite
                     yield from _swallowed(item, kinds[kind.value], f"{key}[{number}].")
         elif node.comment and takes_text(field):
             quoted = f": {json.dumps(cut(node.comment), ensure_ascii=False)}" if field.repr else ""
-            yield key, Problem(node.place, f"'{key}' is empty, for a # begins a comment; put the text in quotes{quoted}")
+            yield key, Problem(node.place, f"'{key}' is empty, since # starts a comment; put the text in quotes{quoted}")
 
 
 def _drop_empty(block: YamlNode, model: type[BaseModel]) -> None:
-    """Forget blocks and lists under which nothing is written: all their lines may be commented out."""
+    """Remove blocks and lists without contents: all their lines may be commented out."""
     for key, field in model.model_fields.items():
         if (node := block.value.get(key)) is None:
             continue
@@ -361,7 +361,7 @@ def _drop_empty(block: YamlNode, model: type[BaseModel]) -> None:
 
 
 def _describe(found: _Found, details: Any) -> Problem:
-    """One pydantic error in an operator's words."""
+    """Describe a pydantic error for operators."""
     key, field, node = found.key, found.field, found.node
     context = details.get("ctx", {})
     match details["type"]:
@@ -376,7 +376,7 @@ def _describe(found: _Found, details: Any) -> Problem:
             return Problem(
                 kind.place, f"'{key}.kind' is {kind.shown}; {_must_kind(field)}{_like(kind.shown, block_kinds(field))}"
             )
-        case "rule":  # raised by a block of config.py about one of its keys, or one of a block within
+        case "rule":  # raised by a block of config.py about one of its keys, or a key of an inner block
             *blocks, last = context["key"].split(".")
             for name in blocks:
                 key, field, node = _child(found, name)
@@ -401,7 +401,7 @@ def _describe(found: _Found, details: Any) -> Problem:
     elif details["type"] in ("string_type", "path_type") and isinstance(node.value, bool | int | float):
         text += ": put it in quotes"
     elif node.comment:
-        text += "; a # begins a comment: put text that has one in quotes"
+        text += "; # starts a comment: put text that contains it in quotes"
     elif isinstance(node.value, str):
         text += _like(node.value, options(field))
     return Problem(node.place, text)
@@ -409,19 +409,19 @@ def _describe(found: _Found, details: Any) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where a pydantic error location leads."""
+    """The place of a pydantic error in the settings."""
 
     key: str
-    """Dotted, list positions in brackets."""
+    """Dotted key, with list positions in brackets."""
     name: str
-    """The key's last part, as written."""
+    """Last part of the key, as written."""
     field: FieldInfo
     model: type[BaseModel]
-    """The block that the key belongs to, or the block itself at its end."""
+    """The block that the key belongs to; if the key is a block, that block."""
     node: YamlNode
-    """The value there, or the nearest block above it when there is none."""
+    """The value, or the nearest enclosing block if there is none."""
     rest: Sequence[str | int] = ()
-    """What of the location is left: a place within the value, or the member of a union."""
+    """Rest of pydantic's location: a place within the value, or a member of a union."""
 
 
 def _follow(root: YamlNode, location: Sequence[str | int]) -> _Found:
@@ -453,7 +453,7 @@ def _follow(root: YamlNode, location: Sequence[str | int]) -> _Found:
 
 
 def _inside(found: _Found, details: Any) -> _Found:
-    """Follow a fault further into its key's value, to the entry of a list or mapping that it is about."""
+    """Follow an error into its key's value, to the entry of a list or mapping that it is about."""
     key, node = found.key, found.node
     for part in found.rest:
         inner: YamlNode | None = None
@@ -485,7 +485,7 @@ def _field(path: Sequence[str]) -> FieldInfo | None:
 
 
 def _shown(node: YamlNode, field: FieldInfo) -> str:
-    """The value as written; secrets (fields with ``repr=False``) are not repeated into logs."""
+    """Return the value as written; secrets (fields with ``repr=False``) are hidden from logs."""
     return node.shown if field.repr or not isinstance(node.value, str | int | float) else "(hidden)"
 
 
@@ -499,13 +499,13 @@ def _must_kind(field: FieldInfo) -> str:
 
 
 def _like(value: str, options: Any) -> str:
-    """A hint at the option that was probably meant; empty when none is near."""
+    """Return a hint at the option that was probably meant; empty if none is similar."""
     best = process.extractOne(value, list(options), scorer=fuzz.ratio, score_cutoff=70)
     return f"; did you mean '{best[0]}'?" if best else ""
 
 
 def _near(found: _Found) -> str:
-    """Keys that an unknown one may have been meant for: in the same block, else of that name or a like one elsewhere."""
+    """Return a hint at the keys that may have been meant: in the same block, else of the same or a similar name elsewhere."""
     name = found.name
     block = found.key[: -len(name)].rstrip(".")
     if found.key in setting_keys():

@@ -1,8 +1,8 @@
-"""Which settings are live: a change of the config file shows while the stream runs. All others change at the next start.
+"""Lists the live settings, whose changes in the config file take effect while the stream runs. Others take effect at a start.
 
-The tables below are the one place that says so, by who goes by a setting; the reference, ``zoomdream check`` and the reload
-read them, and a test compares them with all settings there are. A new setting has to stand in one of them. Some of those that
-wait for the next start can be changed at the desk meanwhile: they take a new worker (``SWITCH``).
+The tables below are the only source of this, grouped by the part that uses a setting. The reference, ``zoomdream check`` and
+the reload read them, and a test compares them with all settings: a new setting must be in one of them. The controls can change
+some of the other settings without a restart, by starting a new worker (``SWITCH``).
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ DREAM = (
     "ink.wash_s",
     "source.decay_s",
 )
-"""Of the dream: handed to the worker, taken up at a keyframe, written into the journal."""
+"""Settings of the dream: sent to the worker, applied at a keyframe, recorded in the journal."""
 CAMERA = ("zoom.speed", "zoom.rotation")
-"""Of the camera, likewise."""
+"""Settings of the camera, handled in the same way."""
 PICTURE = (
     "video.captions",
     "video.residual_flow",
@@ -69,7 +69,7 @@ PICTURE = (
     "ink.paper",
     "ink.colour",
 )
-"""Of how frames are made."""
+"""Settings of frames."""
 RULES = (
     "dream.layout",
     "queue.capacity",
@@ -96,13 +96,13 @@ RULES = (
     "queue.wander_among",
     "queue.interrupt_wandering",
 )
-"""Of requests. What moderators changed while it ran goes before them."""
+"""Settings of requests. Changes that moderators made at run time take precedence."""
 SOUND = ("audio.volume_db", "audio.react")
-"""Of the sound, and of how the picture reacts to it."""
+"""Settings of the sound, and of the picture's reaction to it."""
 CHAT = ("chat", "dream.layout")
-"""Of the chat bot that the stream has started."""
+"""Settings of the stream's chat bot."""
 DESK = ("controls.crossfade_s",)
-"""Of the live controls."""
+"""Settings of the live controls."""
 AT_START = (
     "seed",
     "device",
@@ -153,41 +153,41 @@ AT_START = (
     "controls.osc_host",
     "controls.osc_port",
 )
-"""Those that are not live; a block stands for all within."""
+"""Settings that are not live; a block stands for all its settings."""
 SWITCH = ("network", "dream.algorithm", "dream.tile_px", "ink.start", "ink.text", "ink.threshold")
-"""Of those, what the desk can change while the stream runs: a new worker prepares with them, and takes over from the picture
-that the old one got to."""
+"""Those of them that the controls can change while the stream runs: a new worker prepares with them, then resumes from the
+latest picture."""
 LOOK = ("zoom", "dream", "ink")
-"""What a preset stands for whole, with its defaults: of all other settings it changes those that it names."""
+"""The look: the blocks that a preset sets completely, including defaults. It changes other settings only if it names them."""
 
 
 class IncompatibleSettings(ZoomdreamError):
-    """Settings that cannot be laid over others: the two contradict each other, or there is no such setting."""
+    """Settings cannot be combined with others: they contradict each other, or a setting does not exist."""
 
 
 class SettingsRefused(ZoomdreamError):
-    """Settings that those who are to go by them cannot take; they go by the old ones."""
+    """A component refuses the new settings, and keeps the old ones."""
 
 
 @cache
 def expanded(names: tuple[str, ...]) -> frozenset[str]:
-    """All settings, dotted, that some names of settings and blocks stand for."""
+    """Return all dotted settings that the names of settings and blocks stand for."""
     return frozenset(key for key in setting_keys() if any(key == name or key.startswith(f"{name}.") for name in names))
 
 
 LIVE = expanded((*DREAM, *CAMERA, *PICTURE, *RULES, *SOUND, *CHAT, *DESK))
-"""All that are live, dotted."""
+"""All live settings, dotted."""
 AT_DESK = LIVE | expanded(SWITCH)
-"""All that the desk can change while the stream runs, dotted."""
+"""All settings that the controls can change while the stream runs, dotted."""
 
 
 def among(changed: Iterable[str], names: tuple[str, ...]) -> frozenset[str]:
-    """Those of some settings that a table above names."""
+    """Return those of the changed settings that a table above contains."""
     return expanded(names).intersection(changed)
 
 
 def value_of(config: Config, key: str) -> Any:
-    """A setting by its dotted key."""
+    """Return a setting by its dotted key."""
     value: Any = config
     for part in key.split("."):
         value = getattr(value, part)
@@ -195,17 +195,17 @@ def value_of(config: Config, key: str) -> Any:
 
 
 def changes(before: Config, after: Config) -> tuple[str, ...]:
-    """The settings, dotted, in which two configs differ, in the order of the reference."""
+    """Return the dotted settings in which two configs differ, in the order of the reference."""
     return tuple(key for key in setting_keys() if value_of(before, key) != value_of(after, key))
 
 
 def with_settings_of(config: Config, other: Config, keys: Iterable[str]) -> Config:
-    """A config that has some settings, dotted, of another. Nothing is checked: both have been."""
+    """Return a config with some dotted settings of another. Nothing is checked, since both are valid."""
     return with_values(config, {key: value_of(other, key) for key in keys})
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
-    """A config that has other values of some settings, dotted. Nothing is checked: they have been."""
+    """Return a config with other values of some dotted settings. Nothing is checked: the values must be valid."""
     for key, value in values.items():
         config = _put(config, key.split("."), value)
     return config
@@ -217,39 +217,35 @@ def _put(block: Any, path: list[str], value: Any) -> Any:
 
 
 def tuned(begun: Config, now: Config) -> Tuned:
-    """What of the dream's settings differs from those that it was begun with."""
-    told = now.model_dump(mode="json")
+    """Return the dream's live settings that differ from those it was started with."""
+    values = now.model_dump(mode="json")
     found = []
     for key in changes(begun, now):
         if key in DREAM:
             block, _, name = key.partition(".")
-            found.append((key, told[block][name]))
+            found.append((key, values[block][name]))
     return Tuned(tuple(sorted(found)))
 
 
 def laid_over(begun: Config, tuned: Tuned) -> Config:
-    """The settings that a dream goes by: those that it was begun with, and what was changed since.
+    """Return a dream's current settings: those it was started with, plus the changes since.
 
     Raises:
-        IncompatibleSettings: they contradict each other, or were never live.
+        IncompatibleSettings: they contradict each other, or one is not live.
     """
     blocks: dict[str, dict[str, Any]] = {}
     for key, value in tuned.changes:
         if key not in DREAM:
-            raise IncompatibleSettings(
-                f"'{key}' is no setting that a dream can change on its way; it goes on with its old settings"
-            )
+            raise IncompatibleSettings(f"'{key}' is not a live setting of the dream; it keeps its old settings")
         block, _, name = key.partition(".")
         blocks.setdefault(block, {})[name] = value
     new = {}
     for block, changed in blocks.items():
         old = getattr(begun, block)
-        try:  # strict, yet through JSON: there a tuple is a list
+        try:  # strict, but from JSON, where a tuple is a list
             new[block] = type(old).model_validate_json(json.dumps({**old.model_dump(mode="json"), **changed}))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join([block, *map(str, first["loc"])])
-            raise IncompatibleSettings(
-                f"'{where}' cannot be so: {first['msg']}; the dream goes on with its old settings"
-            ) from None
+            raise IncompatibleSettings(f"'{where}' is invalid: {first['msg']}; the dream keeps its old settings") from None
     return begun.model_copy(update=new)

@@ -1,4 +1,4 @@
-"""What a setting may be, in words, read off its type and limits; shared by error messages and ``configs/reference.yaml``."""
+"""Describes a setting's allowed values, from its type and limits, for error messages and ``configs/reference.yaml``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NOTHING = object()
 
 
 def allowed(field: FieldInfo, value: object = _NOTHING) -> str:
-    """The values a setting takes, for example ``a whole number, 32 to 7680, or auto``.
+    """Return a setting's allowed values, for example ``a whole number, 32 to 7680, or auto``.
 
-    A field's own ``json_schema_extra={"allowed": …}`` goes first, where limits say it badly (a pattern).
+    ``json_schema_extra={"allowed": …}`` of a field takes precedence, for limits that are hard to describe, such as a pattern.
 
     Args:
-        value: the value at hand; a kind that it already has is not repeated, so that 0 reads ``1 to 120``.
+        value: the value found; if its type is right, only the limits are named, so that 0 gives ``1 to 120``.
     """
     extra = field.json_schema_extra
     if isinstance(extra, dict) and isinstance(text := extra.get("allowed"), str):
@@ -42,10 +42,10 @@ def allowed(field: FieldInfo, value: object = _NOTHING) -> str:
 
 
 def allowed_entry(field: FieldInfo, value: object) -> str:
-    """What an entry of a list setting may be.
+    """Return the allowed values of an entry of a list setting.
 
     Args:
-        value: the entry at hand; of one that is of the right kind, what the list is said to hold is more of a help.
+        value: the entry found; if its type is right, the description of the whole list is more helpful.
     """
     kinds = [pair for kind, _ in _alternatives(field.annotation) for pair in _entries(kind)]
     extra = field.json_schema_extra
@@ -55,31 +55,31 @@ def allowed_entry(field: FieldInfo, value: object) -> str:
 
 
 def takes_text(field: FieldInfo) -> bool:
-    """Whether the setting may be text or a path."""
+    """Return whether the setting may be text or a path."""
     return any(kind in (str, Path) for kind, _ in _alternatives(field.annotation))
 
 
 def _entries(kind: Any) -> list[tuple[Any, list[Any]]]:
-    """What a list, or a block of lists, may hold; nothing for anything else."""
+    """Return the types and limits of the entries of a list, or of a block of lists; empty for anything else."""
     if get_origin(kind) is Mapping:
         return [pair for inner, _ in _alternatives(get_args(kind)[1]) for pair in _entries(inner)]
     return _alternatives(get_args(kind)[0]) if get_origin(kind) is tuple else []
 
 
 def options(field: FieldInfo) -> list[str]:
-    """The words that a setting takes literally, for example ``auto``."""
+    """Return the literal words that a setting allows, for example ``auto``."""
     return [
         str(option) for kind, _ in _alternatives(field.annotation) if get_origin(kind) is Literal for option in get_args(kind)
     ]
 
 
 def is_block(field: FieldInfo) -> bool:
-    """Whether the setting is a block of settings."""
+    """Return whether the setting is a block of settings."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
 def setting_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
-    """All settings as dotted keys, for example ``video.fps``, in the order of the reference."""
+    """Yield all settings as dotted keys, for example ``video.fps``, in the order of the reference."""
     for key, field in model.model_fields.items():
         if is_block(field):
             assert isinstance(field.annotation, type)
@@ -89,12 +89,12 @@ def setting_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[
 
 
 def is_mapping(field: FieldInfo) -> bool:
-    """Whether the setting is a block with keys of the user's choice."""
+    """Return whether the setting is a block with keys that the user chooses."""
     return get_origin(field.annotation) is Mapping
 
 
 def block_kinds(field: FieldInfo) -> dict[str, type[Section]]:
-    """The blocks that a list setting may hold, by their ``kind``; empty for any other setting."""
+    """Return the blocks that a list setting may contain, by their ``kind``; empty for any other setting."""
     if get_origin(field.annotation) is not tuple:
         return {}
     kinds: dict[str, type[Section]] = {}

@@ -1,7 +1,7 @@
-"""Notices that a file has changed: written in place, put in the place of another, or swapped by a link.
+"""Detects that a file has changed: written in place, replaced, or swapped by a link.
 
-The folders are watched, not the file: editors and configuration systems put a new file in its place, and Kubernetes swaps a
-link two steps away. Besides, the file is looked at now and then, for network drives tell of nothing.
+It watches the folders, not the file: editors and configuration systems replace the file, and Kubernetes swaps a link two steps
+away. It also polls the file, since network drives send no events.
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ from streamer.processes import RoundClock
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-"""Longest time from one look at the file to the next."""
+"""Longest time between polls of the file."""
 SETTLE_S = 0.6
-"""How long the file has to stay as it is before it is read…"""
+"""Seconds for which the file must stay unchanged before it is read."""
 UNENDED_S = 3.0
-"""…and one that does not end with a line's end: it may be half of what is being written."""
+"""The same for a file that does not end with a newline, since it may be half-written."""
 SETTLE_MOST_S = 10.0
-"""Longest wait for that; then it is read as it is."""
+"""Longest wait for that; then the file is read as it is."""
 STEP_S = 0.1
 LINKS = 40
-"""Links one behind the other that are followed, as many as Linux does."""
+"""Most links that are followed in a chain, the same as in Linux."""
 
 Mark = tuple[int, int, int, int]
-"""What tells one state of a file from another: device, inode, time, size."""
+"""Identifies a state of a file: device, inode, modification time, size."""
 
 
 class FileWatch:
-    """Calls back, in a thread of its own, when a file has changed and come to rest, or when asked to.
+    """Calls back, in a thread of its own, when a file has changed and is stable again, or after ``ask``.
 
-    The first time is at the start: the file may have changed since it was read.
+    The first call is at the start, since the file may have changed after it was read.
     """
 
     def __init__(self, path: Path | None, changed: Callable[[], None]) -> None:
-        """Watch ``path``; None watches nothing, and only listens for ``ask``."""
+        """Watch ``path``; with None, react only to ``ask``."""
         self._path, self._changed = path, changed
         self._stopping, self._asked = threading.Event(), threading.Event()
         self._warned = False
         self._thread = threading.Thread(target=self._run, name="settings", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def ask(self) -> None:
-        """Call back soon, whether the file has changed or not; from any thread, also from a signal's handler."""
+        """Request a call soon, whether the file has changed or not; from any thread, also from a signal handler."""
         self._asked.set()
 
     def stop(self, deadline_s: float = 2.0) -> bool:
-        """End; returns whether it did in time. Harmless before ``start``."""
+        """Stop; return whether the thread ended within ``deadline_s``. Safe before ``start``."""
         self._stopping.set()
         if self._thread.ident is None:
             return True
@@ -65,7 +65,7 @@ class FileWatch:
         return not self._thread.is_alive()
 
     def is_set(self) -> bool:
-        """Whether watching is to be broken off: this is the event that ``watchfiles`` looks at."""
+        """Return whether to stop waiting; ``watchfiles`` takes this object as its stop event."""
         return self._stopping.is_set() or self._asked.is_set()
 
     def _run(self) -> None:
@@ -78,7 +78,7 @@ class FileWatch:
                 if mark != seen or self._asked.is_set() or not known:
                     seen = self._settled(mark) if known else mark
                     known = True
-                    self._asked.clear()  # whoever asked so far is heard by what comes now
+                    self._asked.clear()  # the next call answers all requests up to now
                     self._call()
                 if self._stopping.is_set() or folders_of(self._path) != folders:
                     break
@@ -88,11 +88,11 @@ class FileWatch:
             return
         try:
             self._changed()
-        except Exception:  # ours: it would end unseen with this thread
+        except Exception:  # a bug here would end this thread unnoticed
             log.exception("the config could not be read again; the previous settings stay in force")
 
     def _moments(self, folders: tuple[Path, ...]) -> Iterator[None]:
-        """Give a turn at once, whenever something moves in the folders, and now and then besides; ends when asked for one."""
+        """Yield immediately, after each event in the folders, and every ``LOOK_S``; end at ``ask`` or ``stop``."""
         yield
         try:
             if folders:
@@ -110,18 +110,18 @@ class FileWatch:
                     yield
                 return
         except FileNotFoundError:
-            pass  # a folder was removed since it was looked for; it is looked for again
+            pass  # a folder was removed meanwhile; the caller determines the folders again
         except (OSError, RuntimeError) as error:  # the latter is what its Rust part raises
             if not self._warned:
-                log.warning("the config's folder cannot be watched, so the file is looked at every %g s: %s", LOOK_S, error)
+                log.warning("the config's folder cannot be watched, so the file is checked every %g s: %s", LOOK_S, error)
             self._warned = True
         until_s = time.monotonic() + LOOK_S
         while not self.is_set() and time.monotonic() < until_s:
             self._stopping.wait(STEP_S)
 
     def _settled(self, mark: Mark | None) -> Mark | None:
-        """Wait until the file stays as it is, or somebody asks; returns how it is then."""
-        clock = RoundClock()  # while all stood still, nobody wrote either
+        """Wait until the file is stable, or for ``ask``; return its state then."""
+        clock = RoundClock()  # while the system was suspended, no other program wrote either
         began_s = since_s = clock()
         while not self.is_set() and clock() - began_s < SETTLE_MOST_S:
             self._stopping.wait(STEP_S)
@@ -135,7 +135,7 @@ class FileWatch:
 
 
 def mark_of(path: Path | None) -> Mark | None:
-    """What tells this state of a file from others; None where there is none."""
+    """Return the current state of a file; None if it does not exist."""
     if path is None:
         return None
     try:
@@ -146,8 +146,8 @@ def mark_of(path: Path | None) -> Mark | None:
 
 
 def ends_whole(path: Path | None) -> bool:
-    """Whether a file ends with a line's end, or cannot be looked at."""
-    if path is None or not os.path.isfile(path):  # of a pipe nothing may be taken
+    """Return whether a file ends with a newline, or cannot be checked."""
+    if path is None or not os.path.isfile(path):  # reading from a pipe would consume its data
         return True
     try:
         with path.open("rb") as file:
@@ -158,9 +158,9 @@ def ends_whole(path: Path | None) -> bool:
 
 
 def folders_of(path: Path | None) -> tuple[Path, ...]:
-    """The folders in which something moves when a file, or a link on the way to it, is put in place of another.
+    """Return the folders in which an event occurs when a file, or a link on the way to it, is replaced.
 
-    Where one is missing, the nearest above it that is there.
+    For a missing folder, return its nearest parent that exists.
     """
     if path is None:
         return ()
@@ -179,5 +179,5 @@ def folders_of(path: Path | None) -> tuple[Path, ...]:
         try:
             todo.append(Path(os.path.abspath(os.path.join(os.path.realpath(step.parent), os.readlink(step)))))
         except (OSError, ValueError):
-            continue  # no link
+            continue  # not a link
     return tuple(found)

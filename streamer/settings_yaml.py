@@ -1,7 +1,7 @@
-"""Plain YAML to nodes that know where they were written.
+"""Parses plain YAML into nodes that know their positions.
 
-The YAML read is the plain part of the language: blocks, lists and values. Aliases, tags and duplicate keys are refused, and
-values mean what they look like: ``yes`` and ``12:30`` are text, only ``true`` and ``false`` are switches.
+Plain YAML has blocks, lists and values only. Aliases, tags and duplicate keys are refused, and values mean what they look like:
+``yes`` and ``12:30`` are text, only ``true`` and ``false`` are booleans.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 from streamer import settings_characters as signs
 
 MAX_DEPTH = 16
-"""Blocks within blocks; the settings need five."""
+"""Deepest nesting of blocks; the settings need five."""
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -31,29 +31,29 @@ _WORDS: dict[str, bool | None] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class SourcePosition:
-    """Where a value was written; ordered as problems are to be listed."""
+    """Where a value was written; sorts in the order in which problems are listed."""
 
     source: int
     """0 the file, 1 the environment, 2 the command line."""
     line: int
-    """1-based in the file; on the command line the override's number."""
+    """1-based line of the file; for the command line, number of the override."""
     label: str
 
 
 @dataclass(slots=True)
 class YamlNode:
-    """A value and where it stands."""
+    """A value and its position."""
 
     value: Any
-    """bool, int, float, str or None; list[Node]; dict[str, Node]."""
+    """bool, int, float, str or None; list[YamlNode]; dict[str, YamlNode]."""
     place: SourcePosition
     shown: str
     """The value as its author wrote it."""
     comment: str = ""
-    """What stands in the place of a value that is missing, and is a comment: ``#name``."""
+    """Comment in place of a missing value, such as ``#name``."""
 
     def plain(self) -> Any:
-        """The value without its places, as JSON knows it."""
+        """Return the value without positions, as JSON."""
         match self.value:
             case dict():
                 return {key: node.plain() for key, node in self.value.items()}
@@ -77,7 +77,7 @@ class Problem:
 
 
 class Unreadable(Exception):
-    """YAML that is broken or that holds more than plain values."""
+    """The YAML is broken, or has more than plain values."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -86,22 +86,22 @@ class Unreadable(Exception):
 
 
 class YamlReader:
-    """Turns one YAML document into nodes, from parser events, so that nothing nested or aliased can grow."""
+    """Converts a YAML document to nodes, from parser events, so that nesting and aliases cannot exhaust memory."""
 
     def __init__(self, text: str, place: Callable[[int], SourcePosition], problems: list[Problem]) -> None:
-        """Read ``text``, whose line n is ``place(n)``; duplicate keys are added to ``problems``."""
+        """Read ``text``, whose line n is at ``place(n)``; add duplicate keys to ``problems``."""
         self._text = text
         self._place = place
         self._problems = problems
         self._events: Iterator[yaml.Event] = iter(())
         self._read_to = 0
-        """Characters that have been read."""
+        """Number of characters read so far."""
 
     def read(self) -> YamlNode:
-        """The document's value; None where there is nothing but comments.
+        """Return the document's root; its value is None if there are only comments.
 
         Raises:
-            Unreadable: it is not YAML, or holds what a config has no need of.
+            Unreadable: it is not YAML, or has features that a config does not need.
         """
         if (culprit := signs.line_end(self._text)) is not None:
             raise self._culprit(culprit)
@@ -122,7 +122,7 @@ class YamlReader:
         return root
 
     def _not_yaml(self, error: yaml.MarkedYAMLError) -> Unreadable:
-        """What is wrong with text that cannot be parsed: the sign at fault if it is known, else the parser's own words."""
+        """Describe text that cannot be parsed: by the character at fault if it is known, else in the parser's words."""
         mark = error.problem_mark or error.context_mark
         if mark is None:
             return Unreadable(1, f"is not YAML: {error.problem or error.context}")
@@ -131,24 +131,24 @@ class YamlReader:
         said = str(error.problem or error.context)
         hint = next((hint for words, hint in signs.HINTS.items() if words in said), "")
         if (lost := signs.lost(self._text, self._read_to, mark.index)) is not None:
-            hint = f"the # in line {signs.place(self._text, lost)[0]} begins a comment: put text that begins with one in quotes"
+            hint = f"the # in line {signs.place(self._text, lost)[0]} starts a comment: put text that starts with # in quotes"
         return Unreadable(mark.line + 1, f"is not YAML: {said}{'; ' * bool(hint)}{hint}")
 
     def _look_for_lost(self, end: int, *, first: bool) -> None:
-        """Refuse a comment that stands where an entry in brackets should, up to some character."""
+        """Refuse a comment in place of an entry in brackets, up to the character at ``end``."""
         if (lost := signs.lost_entry(self._text, self._read_to, end, first=first)) is not None:
             line, column = signs.place(self._text, lost)
             raise Unreadable(
                 line,
-                f"holds a # in column {column}, where an entry should be: put text that begins with one in quotes, or write a "
-                "space behind it if it is a comment",
+                f"holds a # in column {column}, where an entry should be: put text that starts with # in quotes, or write a "
+                "space after it if it is a comment",
             )
 
     def _culprit(self, index: int) -> Unreadable:
         return Unreadable(signs.place(self._text, index)[0], signs.complaint(self._text, index))
 
     def _checked(self) -> Iterator[yaml.Event]:
-        """Parser events, stopped at anything that a config has no need of."""
+        """Yield parser events; raise at anything that a config does not need."""
         depth = brackets = 0
         opened = False
         for event in yaml.parse(self._text, Loader=yaml.SafeLoader):
@@ -223,7 +223,7 @@ def _line(event: yaml.Event) -> int:
 
 
 def meaning(text: str) -> bool | int | float | str | None:
-    """The meaning of a value without quotes: YAML 1.2's core, without its octal, hex and infinite numbers."""
+    """Return the value of unquoted text: YAML 1.2's core schema, without its octal, hex and infinite numbers."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > 40:  # no setting has such numbers
@@ -236,6 +236,6 @@ def meaning(text: str) -> bool | int | float | str | None:
 
 
 def cut(text: str, length: int = 60) -> str:
-    """The text on one line and not too long to be quoted in a message."""
+    """Return the text on one line, shortened to quote it in a message."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -220,8 +220,8 @@ ERRORS = {
         "live.yaml:4: 'queue.blocked_words[1]' is true; must be text, not empty, at most 100 characters: put it in quotes"
     ),
     "queue:\n  blocked_words:\n  - #foo\n  - bar": (
-        "live.yaml:3: 'queue.blocked_words[0]' is empty; must be text, not empty, at most 100 characters; a # begins a "
-        "comment: put text that has one in quotes"
+        "live.yaml:3: 'queue.blocked_words[0]' is empty; must be text, not empty, at most 100 characters; # starts a "
+        "comment: put text that contains it in quotes"
     ),
     "queue: {blocked_users: ['']}": "live.yaml:1: 'queue.blocked_users[0]' is \"\"; must be as in: a list of names",
     "queue: {blocked_users: ann}": "live.yaml:1: 'queue.blocked_users' is ann; must be a list of names",
@@ -236,27 +236,27 @@ ERRORS = {
     "network: {name: [bundled, 5]}": re.compile(r"live.yaml:1: 'network\.name\[1\]' is 5; must be vgg16, .* or bundled"),
     # signs that are not what they look like
     "queue: {blocked_words: [#foo,\n  bar]}": (
-        "live.yaml:1: holds a # in column 25, where an entry should be: put text that begins with one in quotes, or write a "
-        "space behind it if it is a comment"
+        "live.yaml:1: holds a # in column 25, where an entry should be: put text that starts with # in quotes, or write a "
+        "space after it if it is a comment"
     ),
     "queue: {blocked_words: [foo, #bar\n  baz]}": (
-        "live.yaml:1: holds a # in column 30, where an entry should be: put text that begins with one in quotes, or write a "
-        "space behind it if it is a comment"
+        "live.yaml:1: holds a # in column 30, where an entry should be: put text that starts with # in quotes, or write a "
+        "space after it if it is a comment"
     ),
     "twitch: {channel: #name}": (
-        "live.yaml:1: is not YAML: expected the node content, but found '<stream end>'; the # in line 1 begins a comment: put "
-        "text that begins with one in quotes"
+        "live.yaml:1: is not YAML: expected the node content, but found '<stream end>'; the # in line 1 starts a comment: put "
+        "text that starts with # in quotes"
     ),
     "video: {fps: #30\n}": (
-        "live.yaml:1: 'video.fps' is empty; must be a whole number, 1 to 120; a # begins a comment: put text that has "
-        "one in quotes"
+        "live.yaml:1: 'video.fps' is empty; must be a whole number, 1 to 120; # starts a comment: put text that "
+        "contains it in quotes"
     ),
     "twitch: {channel: “name”}": "live.yaml:1: holds curly quotes; write straight ones",
-    "video:\n  fps:30": ("live.yaml:1: 'video' is fps:30; must be a block of settings; write 'fps:' and a space behind it"),
-    "video:\n  fps：30": ("live.yaml:1: 'video' is fps：30; must be a block of settings; write 'fps:' and a space behind it"),
+    "video:\n  fps:30": ("live.yaml:1: 'video' is fps:30; must be a block of settings; write a space after 'fps:'"),
+    "video:\n  fps：30": ("live.yaml:1: 'video' is fps：30; must be a block of settings; write a space after 'fps:'"),
     "seed:42": (
-        "live.yaml:1: is seed:42; a config is made of blocks such as 'video:', each with keys below it; write 'seed:' and a "
-        "space behind it"
+        "live.yaml:1: is seed:42; a config is made of blocks such as 'video:', each with keys below it; write a space "
+        "after 'seed:'"
     ),
     "twitch: {channel: @name}": (
         "live.yaml:1: is not YAML: found character '@' that cannot start any token; put the value in quotes"
@@ -266,12 +266,12 @@ ERRORS = {
     ),
     "chat:\n  prefix: &dream": "live.yaml:2: has an anchor '&dream'; leave it out, in quotes a value is text",
     "chat:\n  prefix: -": (
-        "live.yaml:2: is not YAML: sequence entries are not allowed here; begin a list on a line of its own; a value with a - "
-        "in front goes in quotes"
+        "live.yaml:2: is not YAML: sequence entries are not allowed here; start a list on a new line; put a value that "
+        "starts with - in quotes"
     ),
     'network: {weights: "C:\\Users\\net.pth"}': (
-        "live.yaml:1: is not YAML: expected escape sequence of 8 hexadecimal numbers, but found 's'; in double quotes a "
-        "backslash is written twice; or use single quotes"
+        "live.yaml:1: is not YAML: expected escape sequence of 8 hexadecimal numbers, but found 's'; write a "
+        "backslash twice in double quotes; or use single quotes"
     ),
     "video:\n  fps: 30\n width: 640": (
         "live.yaml:3: is not YAML: expected <block end>, but found '<block mapping start>'; indent all keys of a block alike"
@@ -285,8 +285,8 @@ ERRORS = {
     "hello": "live.yaml:1: is hello; a config is made of blocks such as 'video:', each with keys below it",
     "video:\n\tfps: 3": "live.yaml:2: holds a tab in column 1; indent with spaces",
     "video:\n  fps: 3\n \twidth: 640": "live.yaml:3: holds a tab in column 2; indent with spaces",
-    "video:\n  fps:\t30": "live.yaml:2: holds a tab in column 7; write a space in its place",
-    "video:\n  fps: 30\t# smooth": "live.yaml:2: holds a tab in column 10; write a space in its place",
+    "video:\n  fps:\t30": "live.yaml:2: holds a tab in column 7; write a space instead",
+    "video:\n  fps: 30\t# smooth": "live.yaml:2: holds a tab in column 10; write a space instead",
     "a: [1,\n": "live.yaml:2: is not YAML: expected the node content, but found '<stream end>'",
     "seed: *b": "live.yaml:1: has an alias '*b'; write the value out",
     "seed: !!int '3'": "live.yaml:1: has a tag 'tag:yaml.org,2002:int'; leave it out, in quotes a value is text",
@@ -499,7 +499,7 @@ SPACES = {
     ],
 )
 def test_what_only_looks_like_a_space_is_named_where_it_stands(tmp_path, space, text, line, column):
-    cure = "delete it" if "zero width" in SPACES[space] else "write a plain space in its place"
+    cure = "delete it" if "zero width" in SPACES[space] else "write a plain space instead"
     (problem,) = problems(tmp_path, text.replace("~", space))
     assert problem == f"live.yaml:{line}: holds {SPACES[space]} in column {column}; {cure}"
 
@@ -507,7 +507,7 @@ def test_what_only_looks_like_a_space_is_named_where_it_stands(tmp_path, space, 
 def test_all_lines_with_the_same_odd_space_are_counted(tmp_path):
     text = "video:\n\u00a0 fps: 30\n\u00a0 width: 640\n \u00a0height: 360\nseed: 1\n"
     assert problems(tmp_path, text) == [
-        "live.yaml:2: holds a no-break space (U+00A0) in column 1; write a plain space in its place, and so in 2 more lines"
+        "live.yaml:2: holds a no-break space (U+00A0) in column 1; write a plain space instead, also in 2 more lines"
     ]
 
 
@@ -536,7 +536,7 @@ TEXT_SETTINGS = {
 @pytest.mark.parametrize("text", TEXT_SETTINGS)
 def test_a_text_that_is_a_comment_is_missed(tmp_path, text):
     key, comment = TEXT_SETTINGS[text]
-    rule = f"'{key}' is empty, for a # begins a comment; put the text in quotes: \"{comment}\""
+    rule = f"'{key}' is empty, since # starts a comment; put the text in quotes: \"{comment}\""
     assert problems(tmp_path, text) == [f"live.yaml:2: {rule}"]
     assert problems(tmp_path, "{" + text.replace(":\n  ", ": {") + "\n}}") == [f"live.yaml:1: {rule}"]
     assert problems(tmp_path, "", [f"{key}={comment}"]) == [f"--set {key}={comment}: {rule}"]
@@ -550,7 +550,7 @@ def test_every_setting_that_may_be_text_is_watched(tmp_path):
         lines = [f"{'  ' * depth}{part}:" for depth, part in enumerate(filter(None, block.split(".")))]
         found = problems(tmp_path, "\n".join([*lines, f"{'  ' * len(lines)}{name}: #correct-horse"]))
         assert found[0].startswith(
-            f"live.yaml:{len(lines) + 1}: '{key}' is empty, for a # begins a comment; put the text in quotes"
+            f"live.yaml:{len(lines) + 1}: '{key}' is empty, since # starts a comment; put the text in quotes"
         )
         assert field_of(key).repr or "horse" not in found[0]
 
@@ -568,7 +568,7 @@ def test_a_secret_that_is_a_comment_is_not_repeated(tmp_path, kind):
     text = f"outputs:\n- kind: {kind}\n  url: rtmp://h/app\n  key: #hunter2\n"
     found = problems(tmp_path, text if kind == "rtmp" else text.replace("  url: rtmp://h/app\n", ""))
     assert found == [
-        f"live.yaml:{3 + (kind == 'rtmp')}: 'outputs[0].key' is empty, for a # begins a comment; put the text in quotes"
+        f"live.yaml:{3 + (kind == 'rtmp')}: 'outputs[0].key' is empty, since # starts a comment; put the text in quotes"
     ]
 
 

@@ -921,7 +921,7 @@ def test_what_is_given_up_is_done_without_told_and_taken_back(
     assert live.renderer.thrifts[-1] == NO_LIMIT
     assert eased[-1] == (True, 1.0)
     assert not live.pipeline._encoders.main._low_effort
-    told = [message for message in caplog.messages if "given up, because" in message or ": back, now" in message]
+    told = [message for message in caplog.messages if "given up, because" in message or ": restored, now" in message]
     assert told[0] == "one thread of the dream: given up, because other programs use the machine and frames come late"
     assert told[-1] == "one thread of the dream: restored, now that the machine has room for it"
     assert len(told) == len(set(told)) == 2 * len(SheddableFeature), "each is told once"

@@ -87,9 +87,9 @@ def test_what_the_dream_is_told_lays_over_to_the_same_settings() -> None:
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ((("dream.momentum", "much"),), "'dream.momentum' cannot be so: Input should be a valid number; the dream goes on"),
-        ((("ink.white", -5.0),), "'ink' cannot be so: black: must be below white; they are 5 and -5"),
-        ((("video.fps", 30),), "'video.fps' is no setting that a dream can change on its way"),
+        ((("dream.momentum", "much"),), "'dream.momentum' is invalid: Input should be a valid number; the dream keeps"),
+        ((("ink.white", -5.0),), "'ink' is invalid: black: must be below white; they are 5 and -5"),
+        ((("video.fps", 30),), "'video.fps' is not a live setting of the dream"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(told: tuple[tuple[str, object], ...], why: str) -> None:

@@ -201,7 +201,7 @@ def test_a_folder_that_goes_and_comes_is_watched_again(tmp_path: Path) -> None:
     assert watched.seen == ["first\n", None, "back\n"]
 
 
-@pytest.mark.logs("the config's folder cannot be watched, so the file is looked at every 0.2 s: no more watches")
+@pytest.mark.logs("the config's folder cannot be watched, so the file is checked every 0.2 s: no more watches")
 def test_where_nothing_can_be_watched_the_file_is_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*folders: Path, **settings: object) -> Iterator[None]:
         raise OSError("no more watches")

@@ -166,7 +166,7 @@ def test_what_a_killed_program_left_is_removed_and_what_it_finished_is_there(
     assert [file.name for file in folder.iterdir()] == ["n09472597.webp"]
 
 
-@pytest.mark.logs("cannot be kept in")
+@pytest.mark.logs("cannot be saved in")
 def test_a_folder_that_cannot_be_written_is_told_of_once_and_the_next_is_tried(
     stream: Callable[..., Stream], tmp_path: Path
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written_is_told_of_once_and_the_next_is_tried(
     live = stream(after_s=1.0)
     live.dream(scene(1, FOX), 0.0, 5.0)
     live.write()
-    assert "cannot be kept in" in live.thumbnails.trouble
+    assert "cannot be saved in" in live.thumbnails.trouble
     (tmp_path / "thumbnails").unlink()
     live.dream(scene(2, VOLCANO), 10.0, 15.0)
     live.write()

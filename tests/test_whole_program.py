@@ -57,7 +57,7 @@ def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp
         stream.wait_for_picture()
         stream.wait_for(lambda told: told["on_air"]["since_s"] > before["since_s"] + 3, PATIENCE_S)
         assert end(stream, signal.SIGTERM, PATIENCE_S).clean, stream.log()
-    assert stream.log().count("the dream goes on where it was at") == 1
+    assert stream.log().count("the dream resumes from") == 1
     (journal,) = set((tmp_path / "journals").glob("*.jsonl")) - first
     assert same_pixels(journal, tmp_path) > 0
 

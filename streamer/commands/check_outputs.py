@@ -54,7 +54,7 @@ def look_at_sound(audio: AudioConfig) -> Finding:
         return Finding(Level.GOOD, try_source(audio) + "; the picture reacts to it" * audio.react.enabled)
     except SoundError as error:
         level = Level.WARNING if audio.source == "radio" else Level.BLOCKER  # a station may come back, a missing file won't
-        return Finding(level, f"{error}; there would be silence until this is mended")
+        return Finding(level, f"{error}; there would be silence until this is fixed")
 
 
 def _where(output: Output, web: WebConfig) -> str:

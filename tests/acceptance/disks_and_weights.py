@@ -191,7 +191,7 @@ def snapshot(figures: Figures, folder: Path, settings: list[str]) -> None:
             began_s = time.monotonic()
             stream.wait_for(lambda told: not any("restart" in one for one in told["health"]["problems"]), PATIENCE_S)
             figures.at_most("snapshot written after there was room", time.monotonic() - began_s, 12.0, "s")
-            lines = [line for line in stream.log().splitlines() if "a restart would not go on" in line]
+            lines = [line for line in stream.log().splitlines() if "a restart would not resume" in line]
             figures.at_most("lines that tell of it", len(lines), 1)
             stream.interrupt()
             figures.at_most("exit code", stream.process.wait(10), 0)

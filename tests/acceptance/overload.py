@@ -147,7 +147,8 @@ def main() -> None:
             back = not watch.without
             report("afterwards", watch, watch.run(20.0))
             viewer.close()
-            told = [line for line in stream.log()[logged:].splitlines() if "given up, because" in line or ": back, now" in line]
+            lines = stream.log()[logged:].splitlines()
+            told = [line for line in lines if "given up, because" in line or ": restored, now" in line]
         for line in told:
             note(line)
         figures.at_least("frames made of those due", seen["rate"], RATE)

@@ -11,10 +11,10 @@ class Stage:
     def __init__(self, config=CONFIG):
         self.clock = HandClock(0.0)
         self.degradation = Degradation(config, self.clock)
-        self.degradation.begun("vgg16 + squeezenet1_1 + bundled")
+        self.degradation.worker_started("vgg16 + squeezenet1_1 + bundled")
 
     def ends(self, cause, dreamt_s=1.0, device="cpu"):
-        return self.degradation.ended(cause, dreamt_s, device)
+        return self.degradation.worker_failed(cause, dreamt_s, device)
 
 
 def test_want_of_memory_takes_canvas_then_networks_one_at_a_time():
@@ -29,7 +29,7 @@ def test_want_of_memory_takes_canvas_then_networks_one_at_a_time():
         "",
     ]
     assert (stage.degradation.level, stage.degradation.config.network.name) == (2, ("vgg16",))
-    assert stage.degradation.told == (
+    assert stage.degradation.summary == (
         "too little memory: a smaller canvas and no squeezenet1_1 and bundled; next attempt with more in 10 min"
     )
 
@@ -48,16 +48,16 @@ def test_after_ten_minutes_the_latest_is_taken_back_then_the_one_before():
         stage.clock.advance(MEMORY_RETRY_S)
         assert not stage.degradation.look(), "a canvas grows in its worker"
         assert stage.degradation.level == level
-    assert stage.degradation.told == ""
+    assert stage.degradation.summary == ""
     stage.clock.advance(MEMORY_RETRY_S)
     assert not stage.degradation.look()
 
 
 def test_what_a_worker_did_itself_holds_for_the_next():
     stage = Stage()
-    stage.degradation.stumbled(2)
+    stage.degradation.canvas_shrunk(2)
     assert stage.degradation.level == 2
-    stage.degradation.stumbled(-1)
+    stage.degradation.canvas_shrunk(-1)
     assert stage.degradation.level == 0, "a canvas larger than usual was too large; the usual one was not"
 
 
@@ -71,18 +71,18 @@ def test_three_failures_of_the_gpu_in_a_row_are_too_many():
     assert stage.degradation.config == CONFIG
     assert stage.ends(Cause.DEVICE, device="cuda") == "the CPU renders from now on"
     assert stage.degradation.config.device == "cpu"
-    assert stage.degradation.told.startswith("the GPU failed 3 times in a row")
+    assert stage.degradation.summary.startswith("the GPU failed 3 times in a row")
     assert stage.ends(Cause.DEVICE) == ""
 
 
 def test_other_ends_take_nothing():
     stage = Stage()
     assert [stage.ends(Cause.OTHER) for _ in range(9)] == [""] * 9
-    assert (stage.degradation.level, stage.degradation.config, stage.degradation.told) == (0, CONFIG, "")
+    assert (stage.degradation.level, stage.degradation.config, stage.degradation.summary) == (0, CONFIG, "")
 
 
 def test_one_network_is_never_left_out():
     stage = Stage(CONFIG.model_copy(update={"network": NetworkConfig(name="bundled")}))
-    stage.degradation.begun("bundled")
+    stage.degradation.worker_started("bundled")
     assert [stage.ends(Cause.MEMORY) for _ in range(4)][2:] == ["", ""]
     assert stage.degradation.config.network.name == "bundled"

@@ -402,8 +402,8 @@ def test_of_settings_that_come_at_once_the_last_count():
 def test_settings_that_cannot_be_are_told_and_the_dream_goes_on():
     stage = Stage([(0.0, scene()), (1.0, Tuned((("dream.momentum", 3),))), (2.0, Stop())]).run()
     (trouble,) = stage.reports(NonFatalError)
-    assert trouble.message.startswith("'dream.momentum' cannot be so")
-    assert trouble.message.endswith("; the dream goes on with its old settings")
+    assert trouble.message.startswith("'dream.momentum' is invalid")
+    assert trouble.message.endswith("; the dream keeps its old settings")
     assert stage.dreamer.tuned == []
     assert stage.reports(KeyframeReady)[-1].time_s > 1.5
 

@@ -37,7 +37,7 @@ class Stage:
 def test_without_a_cluster_all_are_here():
     placement = Stage(RendererConfig()).placement
     placement.begin(None)
-    assert (placement.next(), placement.told) == (None, None)
+    assert (placement.next(), placement.link_status) == (None, None)
     assert placement.spare("cpu") == (None, PrepareMode.SPARE)
     assert placement.spare("cuda") == (None, PrepareMode.SPARE_LIGHT), "a GPU holds no second network"
     assert not placement.is_better(None)
@@ -51,7 +51,7 @@ def test_the_spare_is_on_another_node_where_one_has_room():
     assert stage.placement.spare("cuda") == (ClusterPlacement(RAY, ("a",)), PrepareMode.SPARE)
     stage.placement.heard(LinkReport("a", 0, LinkStatus("10.0.0.2")))
     assert stage.placement.spare("cuda") == (None, PrepareMode.SPARE_LIGHT)
-    assert stage.placement.told == LinkStatus("10.0.0.2")
+    assert stage.placement.link_status == LinkStatus("10.0.0.2")
 
 
 def test_a_spare_here_makes_room_for_one_on_a_node_that_joins():
@@ -71,7 +71,7 @@ def test_a_spare_that_found_no_place_is_followed_by_one_here_for_a_while():
     spare, _ = stage.placement.spare("cpu")
     assert stage.placement.lost(spare, "no room")
     assert stage.placement.spare("cpu") == (None, PrepareMode.SPARE_LIGHT)
-    assert stage.placement.told == LinkStatus("10.0.0.2"), "nothing is wrong with the one at work"
+    assert stage.placement.link_status == LinkStatus("10.0.0.2"), "nothing is wrong with the one at work"
     assert not stage.placement.is_better(None)
     stage.clock.advance(3.0)
     assert stage.placement.is_better(None)
@@ -80,7 +80,7 @@ def test_a_spare_that_found_no_place_is_followed_by_one_here_for_a_while():
 def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
     stage = Stage()
     stage.stand_in()
-    assert stage.placement.told == LinkStatus("", "the node is gone")
+    assert stage.placement.link_status == LinkStatus("", "the node is gone")
     for pause_s in (3.0, 6.0, 10.0, 10.0):
         assert not stage.placement.is_better(None)
         assert stage.placement.spare("cpu") == (None, PrepareMode.SPARE)
@@ -91,7 +91,7 @@ def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
         assert stage.placement.relieves(spare)
         assert not stage.placement.is_better(spare)
         assert stage.placement.lost(spare, "no room")
-    assert stage.placement.told == LinkStatus("", "no room")
+    assert stage.placement.link_status == LinkStatus("", "no room")
     stage.clock.advance(10.0)
     stage.work()
     stage.placement.lost(stage.placement._at_work, "gone again")
@@ -107,7 +107,7 @@ def test_who_wants_nobody_to_dream_here_waits_for_the_cluster():
         assert cluster_placement == ClusterPlacement(ALONE)
         stage.placement.begin(cluster_placement)
         stage.placement.lost(cluster_placement, "no cluster")
-    assert stage.placement.told == LinkStatus("", "no cluster")
+    assert stage.placement.link_status == LinkStatus("", "no cluster")
     stage.work()
     assert stage.placement.spare("cuda") == (ClusterPlacement(ALONE), PrepareMode.SPARE_LIGHT), (
         "it takes a node once it is needed"

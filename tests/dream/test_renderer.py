@@ -173,7 +173,7 @@ def test_the_dream_goes_on_after_a_crash(factory, error):
         status = renderer.status()
     restored = seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255)
     before = seen.keyframes[restored[0].number - 1]
-    assert (status.restarts, status.last_error.removesuffix("; was there memory enough?")) == (1, error)
+    assert (status.restarts, status.last_error.removesuffix("; was there enough memory?")) == (1, error)
     assert (status.error, status.activity) == ("", ""), "it is over"
     assert status.last_error_ago_s is not None
     assert 0 <= status.last_error_ago_s < PATIENCE_S

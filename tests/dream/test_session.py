@@ -198,9 +198,9 @@ def test_settings_that_contradict_each_other_leave_it_as_it_was() -> None:
     dream = session(scene(), CALM)
     for wrong, why in (
         (Tuned((("ink.black", 50.0), ("ink.white", 2.0))), "must be below white; they are 50 and 2"),
-        (Tuned((("dream.momentum", 7.0),)), "'dream.momentum' cannot be so"),
-        (Tuned((("dream.algorithm", "ink"),)), "'dream.algorithm' is no setting that a dream can change on its way"),
-        (Tuned((("zoom.nonsense", 1),)), "'zoom.nonsense' is no setting"),
+        (Tuned((("dream.momentum", 7.0),)), "'dream.momentum' is invalid"),
+        (Tuned((("dream.algorithm", "ink"),)), "'dream.algorithm' is not a live setting of the dream"),
+        (Tuned((("zoom.nonsense", 1),)), "'zoom.nonsense' is not a live setting"),
     ):
         with pytest.raises(DreamError, match=why):
             dream.apply(wrong)

@@ -18,21 +18,21 @@ def test_nothing_is_done_unasked():
     assert switch.look() == (SpareAction.NOTHING, None)
     assert switch.begin(ONE) is None
     assert not switch.tune(TWO)
-    assert (switch.told, switch.next_config, switch.tried) == (("", "", 0), FIRST, False)
+    assert (switch.status, switch.next_config, switch.tried) == (("", "", 0), FIRST, False)
 
 
 def test_a_spare_is_prepared_and_takes_over_with_the_latest_settings():
     switch = SettingsSwitch(FIRST)
     switch.ask(INK, ONE)
-    assert switch.told[0] == "the best network, ink"
+    assert switch.status[0] == "the best network, ink"
     assert switch.look() == (SpareAction.PREPARE, None)
     assert switch.look() == (SpareAction.NOTHING, None)
     assert (switch.next_config, switch.at_work) == (INK, FIRST)
     assert switch.tune(TWO), "the old one is left alone"
     assert switch.begin(UNTUNED) == TWO
-    assert (switch.at_work, switch.tried, switch.told[0]) == (INK, True, "the best network, ink")
+    assert (switch.at_work, switch.tried, switch.status[0]) == (INK, True, "the best network, ink")
     switch.reached()
-    assert (switch.tried, switch.told) == (False, ("", "", 0))
+    assert (switch.tried, switch.status) == (False, ("", "", 0))
     assert not switch.tune(THREE)
 
 
@@ -41,12 +41,12 @@ def test_one_that_cannot_be_prepared_is_given_up():
     switch.ask(DEEP, ONE)
     switch.look()
     assert switch.fail("no weights") is None, "nobody had begun"
-    assert (switch.told, switch.next_config, switch.coming) == (("", "no weights", 1), FIRST, False)
+    assert (switch.status, switch.next_config, switch.coming) == (("", "no weights", 1), FIRST, False)
     switch.ask(INK, ONE)
     switch.look()
     switch.begin(UNTUNED)
     switch.reached()
-    assert switch.told == ("", "", 1)
+    assert switch.status == ("", "", 1)
 
 
 def test_one_that_shows_nothing_is_gone_back_from():
@@ -67,7 +67,7 @@ def test_who_changes_their_mind_is_heard():
     assert switch.next_config is INK
     switch.ask(Config(), THREE)  # as it is
     assert switch.look() == (SpareAction.STAY, THREE)
-    assert (switch.next_config, switch.told[0]) == (FIRST, "")
+    assert (switch.next_config, switch.status[0]) == (FIRST, "")
     assert switch.begin(ONE) is None
 
 

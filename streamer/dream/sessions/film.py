@@ -152,10 +152,10 @@ class FilmRun:
         """Add the change that the dream made to the film's picture at full size, so that its detail stays sharp."""
         assert keyframe.ridden is not None, "the dream follows a film"
         mix = self._mix
-        dreamt = keyframe.image
-        if mix == 1 and dreamt.shape == image.shape:
-            return dreamt
-        added = (dreamt.astype(np.float32) - keyframe.ridden.image) * mix
+        rendered = keyframe.image
+        if mix == 1 and rendered.shape == image.shape:
+            return rendered
+        added = (rendered.astype(np.float32) - keyframe.ridden.image) * mix
         if added.shape != image.shape:
             added = cv2.resize(added, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.add(image, np.rint(added).astype(np.int16), dtype=cv2.CV_8U))

@@ -220,7 +220,7 @@ class Session:
     def begin(self) -> PendingKeyframe:
         """Begin a keyframe of the dream as it is now; steps may be taken before it is finished."""
         rider = self.rider
-        begun = PendingKeyframe(
+        pending = PendingKeyframe(
             self.dreamer.copy(),
             self.dreamer.pose,
             self._origin_s + self._posed_ms / 1000,
@@ -231,18 +231,24 @@ class Session:
             tuple(self._coming),
         )
         self._number, self._steps, self._coming = self._number + 1, 0, []
-        return begun
+        return pending
 
-    def finish(self, begun: PendingKeyframe, *, watch: bool = True) -> Keyframe:
+    def finish(self, pending: PendingKeyframe, *, watch: bool = True) -> Keyframe:
         """Wait for a keyframe that was begun and return it; wake the dream if it has converged.
 
         Args:
             watch: whether the dream may be woken.
         """
         self._latest = keyframe = Keyframe(
-            begun.copy.array(), begun.pose, begun.time_s, begun.scene, begun.number, begun.steps, ridden=begun.ridden
+            pending.copy.array(),
+            pending.pose,
+            pending.time_s,
+            pending.scene,
+            pending.number,
+            pending.steps,
+            ridden=pending.ridden,
         )
-        self.events = begun.events
+        self.events = pending.events
         pose = keyframe.pose
         if self._sleep is not None and watch and (bump := self._sleep.look(keyframe.time_s, pose, keyframe.image)):
             log.info("the dream had converged: woken by %s", "a twist" if bump.twist else "noise")
@@ -265,7 +271,7 @@ class Session:
         cls,
         make: Callable[[], Dreaming],
         motion: Motion,
-        begun: DreamStarted,
+        started: DreamStarted,
         scene: Scene,
         sleep: ConvergenceDetector | None = None,
     ) -> Session:
@@ -275,20 +281,20 @@ class Session:
             DreamError: the network does not have one of the scene's targets.
         """
         session = cls(make, motion, sleep=sleep)
-        session.apply(begun)
+        session.apply(started)
         session.apply(scene)
         return session
 
-    def _begin(self, begun: DreamStarted) -> None:
+    def _begin(self, started: DreamStarted) -> None:
         self._dreamer, self._motion, self._config = self._make(), self._motion_at_first, self._config_at_first
         own = self._dreamer.size
         self._waiting_ms, self._moved_ms = 0.0, self._posed_ms  # time after the last keyframe's move was never visible
-        if begun.resumed and self._latest is not None:
+        if started.resumed and self._latest is not None:
             if self.rider is not None and self._latest.ridden is not None:
                 self.rider.ride(self._latest.ridden, 0.0)
-            kept = None if begun.kept is None else self._kept
+            kept = None if started.kept is None else self._kept
             self._dreamer.restore(self._latest.image, self._latest.pose, kept)
-        self._dreamer.resize(begun.size if self._sizes else own)
+        self._dreamer.resize(started.size if self._sizes else own)
 
     def _step(self, ms: float) -> None:
         before, waiting_ms, first = self.dreamer.pose, self._waiting_ms + ms, self._steps == 0

@@ -117,10 +117,10 @@ class StillIteration:
 
     def picture(self) -> np.ndarray:
         """Return the picture, (H, W, 3) uint8 RGB, at full size; valid only until the next iteration."""
-        dreamt = self._session.dreamer.picture()
-        if dreamt.shape == self._whole.shape:
-            return dreamt
-        detail = resized(dreamt.astype(np.float32) - self._base, self._whole.shape[:2])
+        rendered = self._session.dreamer.picture()
+        if rendered.shape == self._whole.shape:
+            return rendered
+        detail = resized(rendered.astype(np.float32) - self._base, self._whole.shape[:2])
         whole: np.ndarray = np.clip(np.rint(detail + self._whole), 0, 255).astype(np.uint8)
         return whole
 

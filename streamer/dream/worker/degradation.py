@@ -53,7 +53,7 @@ class Degradation:
         return config
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The reductions and their reasons, in one line; empty when there are none."""
         parts = []
         if self._cpu:
@@ -65,26 +65,26 @@ class Degradation:
             parts.append(f"too little memory: {' and '.join(less)}; next attempt with more in {left_s / 60:.0f} min")
         return "; ".join(parts)
 
-    def begun(self, network: str) -> None:
+    def worker_started(self, network: str) -> None:
         """Note the networks that a worker has started with."""
         if not self._fewer:
             self._networks = tuple(split_names(network))
 
-    def stumbled(self, level: int) -> None:
+    def canvas_shrunk(self, level: int) -> None:
         """Note that a worker ran out of memory, made its canvas smaller and continues."""
         self.level, self._since_s = max(0, level), self._clock()
 
-    def ended(self, cause: Cause, dreamt_s: float, device: str) -> str:
+    def worker_failed(self, cause: Cause, rendered_s: float, device: str) -> str:
         """Decide on a further reduction after a worker has failed; return it in a few words, empty if there is none.
 
         Args:
-            dreamt_s: seconds for which the worker rendered.
+            rendered_s: seconds for which the worker rendered.
             device: the device it used; empty if it failed before it chose one.
         """
         if cause is Cause.DEVICE:
             if device == "cpu":
                 return ""
-            self._failures = 1 if dreamt_s >= MEMORY_RETRY_S else self._failures + 1
+            self._failures = 1 if rendered_s >= MEMORY_RETRY_S else self._failures + 1
             if self._failures < DEVICE_FAILURES or self._cpu:
                 return ""
             self._cpu, self.level = True, 0

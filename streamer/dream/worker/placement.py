@@ -28,7 +28,7 @@ class PlacementLimits:
 
 
 class Placement:
-    """Where the current and the next workers run. Not thread-safe, except for reading ``told``.
+    """Where the current and the next workers run. Not thread-safe, except for reading ``link_status``.
 
     Args:
         settings: Where workers should run.
@@ -41,7 +41,7 @@ class Placement:
         self._due_s = 0.0  # from when on the cluster may be tried
         self._linked: LinkReport | None = None  # of the worker at work
         self._at_work: ClusterPlacement | None = None
-        self.told: LinkStatus | None = LinkStatus("", "no worker has started there yet") if self._remote else None
+        self.link_status: LinkStatus | None = LinkStatus("", "no worker has started there yet") if self._remote else None
         """Status of the link; None if the settings ask for no cluster."""
 
     @property
@@ -99,7 +99,7 @@ class Placement:
 
     def heard(self, linked: LinkReport) -> None:
         """Note the latest link report of the active worker."""
-        self._linked, self.told = linked, linked.status
+        self._linked, self.link_status = linked, linked.status
 
     def dreams(self) -> None:
         """Note that the active worker renders."""
@@ -113,7 +113,7 @@ class Placement:
         self._failures += 1
         self._due_s = self._clock() + doubled_pause_s(self._limits.pause_s, self._failures - 1, self._limits.pause_most_s)
         if self._at_work is None or cluster_placement is self._at_work:
-            self.told = LinkStatus("", why)
+            self.link_status = LinkStatus("", why)
         if cluster_placement is self._at_work:
             self._at_work = self._linked = None
         return True

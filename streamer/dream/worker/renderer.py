@@ -219,10 +219,10 @@ class Renderer:
     def status(self) -> RendererStatus:
         """Return the renderer's status."""
         status = self._status
-        switching, error, failures = self._switch.told
+        switching, error, failures = self._switch.status
         return replace(
             status,
-            reduced=self._degradation.told,
+            reduced=self._degradation.summary,
             link=self._link(),
             last_error_ago_s=max(0.0, self._clock() - self._erred_s) if status.last_error else None,
             switching=switching,
@@ -231,7 +231,7 @@ class Renderer:
         )
 
     def _link(self) -> LinkStatus | None:
-        link, spare = self._placement.told, self._spare
+        link, spare = self._placement.link_status, self._spare
         if link is None or not spare.waits:
             return link
         return replace(link, spare="here" if spare.cluster_placement is None else "cluster")
@@ -376,7 +376,7 @@ class Renderer:
         if not self._ready:  # the state they resumed from may be the cause
             self._latest, self._kept = (None if self._kept is None else self._latest), None
         before = self._degradation.config
-        degradation = self._degradation.ended(life.ended.cause, life.latest_s - life.began_s, self._status.device)
+        degradation = self._degradation.worker_failed(life.ended.cause, life.latest_s - life.began_s, self._status.device)
         if degradation:
             log.warning("%s: %s", "out of memory" if life.ended.cause is Cause.MEMORY else "the GPU fails", degradation)
         if self._degradation.config != before:
@@ -452,7 +452,7 @@ class Renderer:
         """Prepare spares for the settings of the next worker."""
         self._degradation.set_config(self._settled(self._switch.next_config))
         if not self._switch.coming and self._status.network:
-            self._degradation.begun(self._status.network)
+            self._degradation.worker_started(self._status.network)
         self._spare.dismiss()
         self._spare.want()
 
@@ -487,7 +487,7 @@ class Renderer:
                 self._ready = True
                 if self._withheld is not None and can_dream(report, self._withheld):
                     self._withheld = None
-                self._degradation.begun(report.network)
+                self._degradation.worker_started(report.network)
                 activity = "" if self._stopped_s is None else "starting again"  # until the next picture
                 self._note(network=report.network, device=report.device, activity=activity)
                 self._note(wnids=report.wnids, layers=report.layers, nearest=report.nearest)
@@ -495,7 +495,7 @@ class Renderer:
                 log.warning("%s", report.message)
                 self._report_error(report.message)
                 if report.cause is Cause.MEMORY:
-                    self._degradation.stumbled(report.level)
+                    self._degradation.canvas_shrunk(report.level)
             case PictureRejected():
                 self._report_error(f"an unusable picture was skipped: {report.message}", spoilt=self._status.spoilt + 1)
             case Inspected():

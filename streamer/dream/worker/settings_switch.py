@@ -33,7 +33,7 @@ class _Wanted:
 
 
 class SettingsSwitch:
-    """The settings that workers start with. ``ask``, ``tune`` and ``told`` are thread-safe; call the rest from one thread."""
+    """The settings that workers start with. ``ask``, ``tune`` and ``status`` are thread-safe; call the rest from one thread."""
 
     def __init__(self, config: Config) -> None:
         """Start with the settings of the first worker."""
@@ -65,7 +65,7 @@ class SettingsSwitch:
         return self._before is not None
 
     @property
-    def told(self) -> tuple[str, str, int]:
+    def status(self) -> tuple[str, str, int]:
         """The target of the switch, the error of the last one and the number of failures; texts are empty if there is none."""
         with self._lock:
             config = self._wanted.config if self._wanted else self._at_work if self._before else None

@@ -145,7 +145,7 @@ def test_how_it_ended_is_told(workers, factory, message, lasting):
     talk = workers(factory)
     talk.begin()
     talk.until(lambda: False)
-    assert (talk.ended.message.removesuffix("; was there memory enough?"), talk.ended.lasting) == (message, lasting)
+    assert (talk.ended.message.removesuffix("; was there enough memory?"), talk.ended.lasting) == (message, lasting)
     assert ("a step\nwent wrong" in talk.ended.trace) == (factory is fake_dream.make_raising)
 
 

@@ -167,11 +167,11 @@ class CodingChooser:
         return [*([(Coding("none"), plain)] if prompt else []), *jpegs, film]
 
     def _now(self, ladder: Sequence[tuple[Coding, float]]) -> int | None:
-        """Where the coding in use stands; None where it does not any more, or there is none."""
+        """Return the position of the current coding on the ladder; None if it is not on it, or there is none."""
         if self._coding is None:
             return None
-        told = (self._coding.kind, self._coding.quality)
-        return next((rung for rung, (each, _) in enumerate(ladder) if (each.kind, each.quality) == told), None)
+        current = (self._coding.kind, self._coding.quality)
+        return next((rung for rung, (each, _) in enumerate(ladder) if (each.kind, each.quality) == current), None)
 
     def _take(self, coding: Coding) -> Coding:
         """Use the coding, with the old rate if that is about the same."""
