@@ -93,7 +93,7 @@ class Controls:
         with self._lock:
             self._settle()
             fade_s = self._reload.target.controls.crossfade_s if fade_s is None else fade_s
-            changed = self._reload.change(preset.values, fade_s, anew=True)
+            changed = self._reload.change(preset.values, fade_s, reset_others=True)
             self._preset = name, self._reload.desk
             self._reload.touch()
             log.info("applied the preset %s", name)
@@ -126,7 +126,7 @@ class Controls:
             if side != self._side:
                 here = self._reload.desk, self._preset
                 desk, preset = self._other or here
-                self._reload.change(desk, SIDES_S, anew=True)
+                self._reload.change(desk, SIDES_S, reset_others=True)
                 self._side, self._other, self._preset = side, here, preset
                 self._reload.touch()
             return self._side
@@ -141,7 +141,7 @@ class Controls:
             if now.failures != before.failures:
                 desk, self._preset = self._settled
                 try:
-                    self._reload.change(desk, anew=True)
+                    self._reload.change(desk, reset_others=True)
                 except ConfigError as error:
                     log.warning("the changes of the controls cannot be undone: %s", error.problems[0])
             elif not now.busy:

@@ -166,13 +166,13 @@ class Reload:
 
     # The controls
 
-    def change(self, values: Mapping[str, Any], fade_s: float = 0.0, *, anew: bool = False) -> tuple[str, ...]:
+    def change(self, values: Mapping[str, Any], fade_s: float = 0.0, *, reset_others: bool = False) -> tuple[str, ...]:
         """Change settings with the controls, all or none.
 
         Args:
             values: dotted keys, and values as in JSON or as a config holds them.
             fade_s: seconds in which numbers fade to their new values.
-            anew: whether to undo all other changes of the controls.
+            reset_others: whether to undo all other changes of the controls.
 
         Returns:
             The settings that have changed, in the order of the reference.
@@ -180,13 +180,13 @@ class Reload:
         Raises:
             ConfigError: with all mistakes found, or with the reason why they cannot be applied; nothing is changed.
         """
-        return self._change(values, fade_s, anew=anew, keeps=not anew)
+        return self._change(values, fade_s, reset_others=reset_others, keeps=not reset_others)
 
-    def _change(self, values: Mapping[str, Any], fade_s: float, *, anew: bool, keeps: bool) -> tuple[str, ...]:
+    def _change(self, values: Mapping[str, Any], fade_s: float, *, reset_others: bool, keeps: bool) -> tuple[str, ...]:
         if at_start := [key for key in values if key in _ALL and key not in AT_DESK]:
             raise ConfigError([f"'{key}' only changes at a start" for key in at_start])
         with self._lock:
-            desk = {**({} if anew else self._desk), **values}
+            desk = {**({} if reset_others else self._desk), **values}
             target = _laid(self._file, desk)
             changed = changes(self._target, target)
             try:
@@ -206,7 +206,7 @@ class Reload:
         """Undo all changes of the controls, or those of some settings; see ``change``."""
         with self._lock:
             left = {} if keys is None else {key: value for key, value in self._desk.items() if key not in keys}
-            return self._change(left, fade_s, anew=True, keeps=keys is not None)
+            return self._change(left, fade_s, reset_others=True, keeps=keys is not None)
 
     def resume(self, values: Mapping[str, Any]) -> None:
         """Restore changes of the controls from an earlier run, which were checked then. Call this before settings are used."""

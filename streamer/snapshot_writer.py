@@ -100,7 +100,7 @@ def load_resumable(path: Path, config: Config) -> Snapshot | None:
     try:
         found = files.read(path)
     except SnapshotError as error:
-        log.warning("%s; the dream starts anew, and the file is replaced", error)
+        log.warning("%s; the dream starts over, and the file is replaced", error)
         return None
     if found is None:
         return None

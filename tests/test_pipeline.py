@@ -686,7 +686,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     assert slower.pipeline.stop(WAIT_S)
 
 
-@pytest.mark.logs("is damaged: its checksum does not match its contents; the dream starts anew, and the file is replaced")
+@pytest.mark.logs("is damaged: its checksum does not match its contents; the dream starts over, and the file is replaced")
 def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
