@@ -39,7 +39,7 @@ from tests.dream.remote.talk import (
 
 
 @pytest.fixture(
-    params=["here", pytest.param("ray", marks=pytest.mark.torch)], scope="session"
+    params=["here", pytest.param("ray", marks=pytest.mark.torch)], scope="module"
 )  # a node that has none is not taken
 def where(request):
     """Settings for the place; None for this machine. The cluster is there before each test looks for what it leaves running."""
