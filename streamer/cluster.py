@@ -110,6 +110,8 @@ class Cluster:
             return replace(node, problem=f"it has not answered in {timeout_s:g} s")
         try:
             answer = self.ray.get(reference)
+        except self.ray.exceptions.TaskUnschedulableError:  # the cluster lists a lost node as alive for a few seconds
+            return replace(node, alive=False, problem="it is gone")
         except self.ray.exceptions.RayError as error:
             return replace(node, problem=one_line(error))
         free = answer.pop("free")

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from streamer import cluster
 from streamer.cluster import KINDS, ClusterError, connect, one_line
 from streamer.cluster_nodes import Node, Versions, compare, fitting, here
-from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
+from tests.ray_cluster import STORE_BYTES, ray_address, ray_cluster  # noqa: F401
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster as RayCluster
 
 OURS = Versions(zoomdream="0.2.0", python="3.11.2", torch="2.13.0+cpu", ray="2.60.0")
 
@@ -153,3 +157,13 @@ def test_nothing_imports_ray_that_does_not_want_a_cluster():
         timeout=60,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_node_that_was_just_lost_is_not_alive(ray_cluster: RayCluster, ray_address: str) -> None:  # noqa: F811
+    lost = ray_cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    with connect(ray_address) as reached:
+        assert sum(each.alive for each in reached.nodes()) == 3
+        ray_cluster.remove_node(lost, allow_graceful=False)
+        nodes = reached.nodes()
+        assert sum(each.alive for each in nodes) == 2
+        assert not [each for each in nodes if each.alive and each.problem]

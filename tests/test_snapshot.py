@@ -201,7 +201,7 @@ def test_of_another_source_nothing_is_taken(tmp_path: Path, caplog: pytest.LogCa
     )
 
 
-@pytest.mark.logs("cannot be read: Is a directory; the dream starts anew", "larger than any snapshot; the dream starts anew")
+@pytest.mark.logs("cannot be read: Is a directory; the dream starts over", "larger than any snapshot; the dream starts over")
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_resumable(tmp_path, CONFIG) is None
     write(tmp_path / "a", pack(SNAPSHOT))

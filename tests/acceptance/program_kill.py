@@ -100,7 +100,7 @@ def killed(figures: Figures, runs: Runs, times: int, seed: int, longest_s: float
     note(f"from their snapshots: {', '.join(f'{changed:.1f}' for changed in runs.changed)}")
     note(f"{len(runs.usual)} keyframes {NEIGHBOURS_S:g} s apart: median {statistics.median(runs.usual):.1f}")
     log = (runs.folder / "stream.log").read_text()
-    figures.at_most("lines of the log that tell of a snapshot that could not be used", log.count("starts anew"), 0)
+    figures.at_most("lines of the log that tell of a snapshot that could not be used", log.count("starts over"), 0)
 
 
 def main() -> None:

@@ -248,5 +248,5 @@ def test_hdr_is_dreamt_upon_as_sdr_and_a_line_says_so(tmp_path: Path) -> None:
     answer = call("--video", source, "--class", "goldfish", "--iterations", "1", "-o", tmp_path / "out.mp4", *PLAIN)
     assert answer.exit_code == 0, answer.output
     assert answer.output.count("HDR") == 1
-    assert f"'{source}': it is HDR (HLG), which is toned down" in answer.output
+    assert f"'{source}': it is HDR (HLG), tone-mapped to SDR" in answer.output
     assert seen(pictures(tmp_path / "out.mp4")[0][-1]) == pytest.approx(np.array(QUAD), abs=12)
