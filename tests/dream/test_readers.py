@@ -172,7 +172,7 @@ def test_a_first_picture_says_what_was_done_with_it(tmp_path: Path, caplog: pyte
     with caplog.at_level("INFO"):
         first_picture(SourceConfig(kind="video", path=str(path), ride=False))
     (line,) = caplog.messages
-    assert "it is HDR (PQ), which is toned down" in line
+    assert "it is HDR (PQ), tone-mapped to SDR" in line
 
 
 def test_what_is_secret_in_a_url_is_not_told() -> None:
