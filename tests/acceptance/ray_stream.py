@@ -145,7 +145,7 @@ def run(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
                 figures.at_most("seconds until it dreamt again", max(trial.again_s), AGAIN_S, "s")
             figures.holds("the cluster dreams in the end", trial.node, trial.node)
             for line in stream.log().splitlines():
-                if "WARNING" in line or "takes over" in line or "goes on" in line:
+                if "WARNING" in line or "takes over" in line or "continues" in line:
                     note(line)
 
 
