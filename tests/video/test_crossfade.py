@@ -51,6 +51,7 @@ class HandScreen:
         self.eased.append((follow, part))
 
     def skip(self, now_s: float) -> None:
+        self.asked.append(now_s)
         self.skipped += 1
 
     def close(self) -> None:
@@ -125,6 +126,20 @@ def test_unseen_nothing_is_faded(interpolator: CrossfadeInterpolator, first: Han
     interpolator.skip(5.0)
     assert (second.skipped, first.closed) == (1, 1)
     assert greys(interpolator, 6.0, 1) == [40.0]
+
+
+def test_unseen_the_old_one_stays_until_the_new_one_has_a_picture(
+    interpolator: CrossfadeInterpolator, first: HandScreen
+) -> None:
+    second = HandScreen(40, NEW)
+    interpolator.switch_to(second)
+    interpolator.skip(5.0)
+    assert (first.skipped, second.skipped, first.closed) == (1, 1, 0)
+    assert greys(interpolator, 6.0, 1) == [200.0], "for a viewer who comes before its first keyframe"
+    interpolator.push(keyframe(NEW, 1))
+    interpolator.skip(7.0)
+    assert first.closed == 1
+    assert greys(interpolator, 8.0, 1) == [40.0]
 
 
 def test_two_turns_in_a_row_end_with_the_last(interpolator: CrossfadeInterpolator, first: HandScreen) -> None:

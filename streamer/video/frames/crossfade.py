@@ -103,10 +103,13 @@ class CrossfadeInterpolator:
             interpolator.reduce_load(follow=follow, part=part)
 
     def skip(self, now_s: float) -> None:
-        """See ``FrameInterpolator``; a fade ends immediately, because nobody sees it."""
+        """See ``FrameInterpolator``; a fade ends immediately, because nobody sees it, once the new one has a picture."""
         self._interpolator.skip(now_s)
-        for fading_out in list(self._fading_out):
-            self._let_go(fading_out)
+        fading_out = list(self._fading_out)
+        if fading_out and self._interpolator.shown_s is None:  # a viewer who comes now needs the picture from before
+            fading_out.pop().interpolator.skip(now_s)
+        for older in fading_out:
+            self._let_go(older)
 
     def close(self) -> None:
         """See ``FrameInterpolator``."""
