@@ -109,12 +109,14 @@ def main() -> None:
         picture = photographs[files[0]]
         hook = LayerHook(layer, raw=True)
         with torch.no_grad():
-            means = torch.stack([network.look(tensor(each), [hook])[hook][0].mean((1, 2)) for each in photographs.values()])
+            means = torch.stack(
+                [network.hook_outputs(tensor(each), [hook])[hook][0].mean((1, 2)) for each in photographs.values()]
+            )
         for channel in chance.choice(counts[layer], CHANNELS, replace=False).tolist():
             after = dreamt(network, config, picture, Target("", layer, layer=layer, channels=(channel,)), options.iterations)
             keep(after, layer, str(channel))
             with torch.no_grad():
-                rise = (network.look(tensor(after), [hook])[hook][0].mean((1, 2)) - means[0]) / means.std(0)
+                rise = (network.hook_outputs(tensor(after), [hook])[hook][0].mean((1, 2)) - means[0]) / means.std(0)
             places.append(int((rise > rise[channel]).sum()) + 1)
         first_cosine, last_cosine = np.array(cosines).mean(0)
         first = f"{sum(place == 1 for place in places)} of {len(places)}"

@@ -135,8 +135,10 @@ class Ways:
                 dream.ride(on, LATE / FPS)
                 for _ in range(steps):
                     dream.step(LATE / FPS / steps)
-                ridden = dream.ridden
-                interpolator.push(Keyframe(dream.picture(), Pose(), number / FPS, self._scene, number, steps, ridden=ridden))
+                source_picture = dream.source_picture
+                interpolator.push(
+                    Keyframe(dream.picture(), Pose(), number / FPS, self._scene, number, steps, source_picture=source_picture)
+                )
             image, _ = interpolator.frame(number / FPS)
             assert image is not None
             found.append(image)

@@ -325,7 +325,7 @@ def compiled(ensemble: Any) -> None:
     """
     torch._dynamo.config.recompile_limit = 256  # layers of many shapes go through a few functions
     for network in getattr(ensemble, "members", (ensemble,)):
-        network.look = torch.compile(network.look, dynamic=False)
+        network.hook_outputs = torch.compile(network.hook_outputs, dynamic=False)
     for module, names in PASSES.items():
         found_module = importlib.import_module(module)
         for name in filter(partial(hasattr, found_module), names):

@@ -99,7 +99,7 @@ class PlatformPolls(Protocol):
         """Open a poll there, or find the open one; False when that is impossible. Never raises."""
         ...
 
-    async def look(self) -> tuple[tuple[int, ...] | None, bool]:
+    async def read_votes(self) -> tuple[tuple[int, ...] | None, bool]:
         """The votes of each choice, None when unknown, and whether the poll was ended there early. Never raises."""
         ...
 

@@ -54,18 +54,25 @@ class ApiTransport:
             self._session = None
 
     async def _call(
-        self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, str] | None = None, again: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        idempotent: bool = False,
     ) -> Json:
-        """Call once, or twice when ``again`` allows it and there is no answer at first.
+        """Call once; repeat an ``idempotent`` call once if the first try gets no answer.
 
         Raises:
-            ApiRefused, ApiDown: see there.
+            ApiRefused: the streamer declines.
+            ApiDown: the streamer cannot be reached, or its answer makes no sense.
         """
         try:
             try:
                 answer = await self._once(method, path, body, query)
             except ApiDown:
-                if not again or not self._reachable:  # it was away a moment ago: do not wait for it
+                if not idempotent or not self._reachable:  # it was away a moment ago: do not wait for it
                     raise
                 await asyncio.sleep(AGAIN_S)
                 answer = await self._once(method, path, body, query)
@@ -103,7 +110,7 @@ class ApiTransport:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise ApiDown(f"{self._url} answered {status} with something that no streamer answers; is another program there?")
+            raise ApiDown(f"{self._url} answered {status}, but not as the streamer's API does; is another program there?")
         if status < 300:
             return answer
         raise _refusal(status, answer)

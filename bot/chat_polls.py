@@ -96,7 +96,7 @@ class ChatPolls:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send_all())
                 while True:
-                    await self.look()
+                    await self.refresh()
                     await asyncio.sleep(LOOK_S)
         finally:
             for task in self._speaking:
@@ -122,7 +122,7 @@ class ChatPolls:
             self._poll = poll = await self._client.end_poll(cancel)
             return poll
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read the streamer's poll, and announce what is new; never raises."""
         try:
             async with self._turn:
@@ -187,7 +187,7 @@ class ChatPolls:
         poll = self._poll
         if poll is None or not poll.open or not self._on_platform or self._platform is None:
             return
-        counts, ended = await self._platform.look()
+        counts, ended = await self._platform.read_votes()
         await self._report_counts(poll, counts)
         if ended:
             self._on_platform = False

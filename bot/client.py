@@ -44,7 +44,7 @@ class Client(ApiTransport):
         body |= {"message_id": message_id[:200]} if message_id else {}
         body |= {"priority": priority, "amount": amount} if priority != "none" else {}
         # With a message's id it is accepted once, however often it arrives.
-        answer = await self._call("POST", "/api/requests", body, again=bool(message_id))
+        answer = await self._call("POST", "/api/requests", body, idempotent=bool(message_id))
         with reading():
             labels = tuple(str(each["label"]) for each in answer["targets"])
             return AcceptedRequest(
@@ -53,26 +53,26 @@ class Client(ApiTransport):
 
     async def match(self, text: str, role: Role) -> TextMatch:
         """What a text would be understood as, from somebody with that role."""
-        answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS], "role": role.value}, again=True)
+        answer = await self._call("GET", "/api/match", query={"text": text[:MAX_WORDS], "role": role.value}, idempotent=True)
         with reading():
             labels = tuple(str(each["label"]) for each in answer["targets"])
             return TextMatch(labels, str(answer.get("note", "")), answer.get("exact") is True)
 
     async def layers(self) -> tuple[str, ...]:
         """The names of the network's layers, from the picture to the classes."""
-        answer = await self._call("GET", "/api/layers", again=True)
+        answer = await self._call("GET", "/api/layers", idempotent=True)
         with reading():
             return tuple(str(each["name"]) for each in answer["layers"])
 
     async def examples(self) -> tuple[str, ...]:
         """Subjects that the network at work knows and shows well."""
-        answer = await self._call("GET", "/api/network", again=True)
+        answer = await self._call("GET", "/api/network", idempotent=True)
         with reading():
             return tuple(str(label) for label in answer["examples"])
 
     async def programme(self) -> Programme:
         """What is on air, and the queue."""
-        answer = await self._call("GET", "/api/status", again=True)
+        answer = await self._call("GET", "/api/status", idempotent=True)
         with reading():
             on_air = answer["on_air"]
             return Programme(
@@ -84,7 +84,7 @@ class Client(ApiTransport):
 
     async def request_state(self, request_id: int) -> tuple[str, str]:
         """A request's state (``queued``, ``on_air``, ``done`` or ``removed``) and title."""
-        answer = await self._call("GET", f"/api/requests/{request_id}", again=True)
+        answer = await self._call("GET", f"/api/requests/{request_id}", idempotent=True)
         with reading():
             return str(answer["state"]), str(answer["title"])
 
@@ -115,17 +115,17 @@ class Client(ApiTransport):
 
     async def poll(self) -> Poll | None:
         """The poll that is open, or that ended a few seconds ago; None when there is none."""
-        return _poll(await self._call("GET", "/api/poll", again=True))
+        return _poll(await self._call("GET", "/api/poll", idempotent=True))
 
     async def vote(self, votes: Sequence[tuple[str, int]], source: str, poll_id: str) -> Poll:
         """Report viewers' votes (names and numbers) in that poll; each viewer's last one counts."""
         body: Json = {"votes": [[user, choice] for user, choice in votes], "source": source, "poll": poll_id}
-        return _existing(_poll(await self._call("POST", "/api/poll/votes", body, again=True)))
+        return _existing(_poll(await self._call("POST", "/api/poll/votes", body, idempotent=True)))
 
     async def clip(self, user: str, source: str) -> Clip:
         """Keep the last seconds of what is on air."""
         # Asked twice for the same clip, the streamer keeps it once.
-        answer = await self._call("POST", "/api/clips", {"user": user, "source": source}, again=True)
+        answer = await self._call("POST", "/api/clips", {"user": user, "source": source}, idempotent=True)
         with reading():
             url = answer["url"]
             seconds = float(answer["clip_s"]) if answer["clip"] else 0.0
@@ -141,7 +141,7 @@ class Client(ApiTransport):
     async def count_votes(self, source: str, counts: Sequence[int], poll_id: str) -> None:
         """Report how many votes each choice has in the platform's own poll."""
         body: Json = {"source": source, "counts": list(counts), "poll": poll_id}
-        await self._call("POST", "/api/poll/counts", body, again=True)
+        await self._call("POST", "/api/poll/counts", body, idempotent=True)
 
     async def end_poll(self, cancel: bool) -> Poll:
         """End the poll now; the leading choice wins, unless it is cancelled."""
@@ -153,7 +153,7 @@ class Client(ApiTransport):
 
     async def clear(self) -> int:
         """Empty the queue; returns how many waited."""
-        answer = await self._call("POST", "/api/clear", {}, again=True)
+        answer = await self._call("POST", "/api/clear", {}, idempotent=True)
         with reading():
             return int(answer["removed"])
 
@@ -169,23 +169,23 @@ class Client(ApiTransport):
 
     async def promote(self, request_id: int) -> None:
         """Put a request in front."""
-        await self._call("POST", f"/api/requests/{request_id}/promote", {}, again=True)
+        await self._call("POST", f"/api/requests/{request_id}/promote", {}, idempotent=True)
 
     async def pause(self, paused: bool) -> None:
         """Hold what is on air, or continue."""
-        await self._call("POST", "/api/pause", {"paused": paused}, again=True)
+        await self._call("POST", "/api/pause", {"paused": paused}, idempotent=True)
 
     async def rules(self, **changes: float | bool | str) -> None:
         """RequestChange rules of the queue."""
-        await self._call("PATCH", "/api/rules", dict(changes), again=True)
+        await self._call("PATCH", "/api/rules", dict(changes), idempotent=True)
 
     async def block(self, kind: BlockKind, value: str, blocked: bool = True) -> None:
         """Block a word, a viewer or a class, or take that back."""
-        await self._call("POST", "/api/blocks" if blocked else "/api/unblock", {"kind": kind, "value": value}, again=True)
+        await self._call("POST", "/api/blocks" if blocked else "/api/unblock", {"kind": kind, "value": value}, idempotent=True)
 
     async def motion(self, speed: float) -> None:
         """Set the zoom factor per second."""
-        await self._call("POST", "/api/motion", {"speed": speed}, again=True)
+        await self._call("POST", "/api/motion", {"speed": speed}, idempotent=True)
 
     async def bump(self) -> None:
         """Shake the dream."""

@@ -75,7 +75,7 @@ class TwitchPolls:
         log.info("a poll is open on Twitch for %d s", seconds)
         return True
 
-    async def look(self) -> tuple[tuple[int, ...] | None, bool]:
+    async def read_votes(self) -> tuple[tuple[int, ...] | None, bool]:
         """The votes so far, and whether somebody ended the poll on Twitch; votes are None when it was deleted there."""
         if self._poll is None:
             return None, False

@@ -131,7 +131,7 @@ class Controls:
                 self._reload.touch()
             return self._side
 
-    def look(self) -> None:
+    def undo_failed_switch(self) -> None:
         """Undo a switch that has failed; call this several times a second."""
         with self._lock:
             now = self._switching()

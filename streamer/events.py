@@ -82,4 +82,5 @@ class Reseeded:
 UNTUNED = Tuned()
 
 DreamEvent = float | DreamStarted | Scene | Motion | Bump | Resized | Idle | StepFailed | ThreadsChanged | Tuned | Reseeded
-"""A number is a step: the camera moves by this many milliseconds, whole ones in a live run, then the picture ascends."""
+"""A number is a gradient step and its duration in milliseconds, a whole number in a live run: the camera moves, and then the
+picture changes."""

@@ -68,7 +68,7 @@ class LoadShedder:
         self._patience_s = PATIENCE_S
         self._returned_s: float | None = None
 
-    def look(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
+    def observe(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
         """Note the frame counters and return a change, if one is due; call this several times a second.
 
         Args:

@@ -235,7 +235,7 @@ class Pipeline:
         self._journal: Journal | None = None
         self._snapshots = SnapshotWriter(snapshot_path, self._take_snapshot, clock) if config.snapshot.enabled else None
         self._held = False
-        self._restarts = self._dreamt_after = 0
+        self._restarts = self._restarts_before = 0
         self._known: tuple[tuple[str, ...], tuple[LayerEntry, ...]] = (), ()
         self._scene: Scene | None = None
         self._image: np.ndarray | None = None
@@ -348,9 +348,9 @@ class Pipeline:
         if self._album is not None:
             self._album.keyframe(keyframe)
         restarts = self._renderer.status().restarts
-        self._director.seen(keyframe, new_worker=restarts != self._dreamt_after)
+        self._director.note_keyframe(keyframe, new_worker=restarts != self._restarts_before)
         if keyframe.steps:
-            self._dreamt_after = restarts
+            self._restarts_before = restarts
         self._thumbnails.keyframe(keyframe)
         self._interpolator.push(keyframe)
         self._slate.keyframe()
@@ -397,14 +397,14 @@ class Pipeline:
             Motion.from_config(self._config.zoom),
             source_fingerprint(self._config),
             kept,
-            None if keyframe.ridden is None else keyframe.ridden.image,
+            None if keyframe.source_picture is None else keyframe.source_picture.image,
             time.time(),
         )
 
     def _steer(self) -> None:
         """Pass the scene on air to the renderer, and do what else is due."""
         self._reload.advance()
-        self._controls.look()
+        self._controls.undo_failed_switch()
         self._health.sample(self._frame_clock.counters)
         self._play()
         status = self._renderer.status()
@@ -469,7 +469,7 @@ class Pipeline:
     def _keep_pace(self) -> None:
         """Give up features while other programs use the machine, and restore them afterwards."""
         frames = replace(self._frame_clock.counters, unencoded=self._encoders.status().dropped)
-        change = self._ladder.look(self._clock(), frames, self._luxuries())
+        change = self._ladder.observe(self._clock(), frames, self._luxuries())
         if change is None:
             return
         if change.back:
@@ -478,7 +478,7 @@ class Pipeline:
             log.warning("%s: given up, because other programs use the machine and frames come late", change.feature)
         without = self._ladder.given_up
         share = EASY_SHARE if SheddableFeature.STEPS in without else 1.0
-        self._renderer.save(ResourceLimit(int(SheddableFeature.THREAD in without), share))
+        self._renderer.limit_resources(ResourceLimit(int(SheddableFeature.THREAD in without), share))
         self._encoders.reduce_load(SheddableFeature.PRESET in without)
         part = min((part for feature, part in EASY_PARTS.items() if feature in without), default=1.0)
         self._interpolator.reduce_load(follow=SheddableFeature.FLOW not in without, part=part)
@@ -609,7 +609,7 @@ class Pipeline:
             knowledge=self._director.knowledge(),
             unwritten=unwritten,
             given_up=self._ladder.given_up,
-            dreamt=0 if self._album is None else self._album.changes,
+            album_revision=0 if self._album is None else self._album.changes,
             encoder=f"{encoder.choice.encoder} {encoder.choice.preset}",
         )
 

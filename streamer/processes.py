@@ -32,7 +32,7 @@ def exit_code(process: BaseProcess, seconds: float | None = None) -> int | None:
 
 
 class RoundClock:
-    """Clock of a loop that waits in rounds: the time of its latest ``look``, without rounds in which the program was stopped.
+    """Clock of a loop that waits in rounds: the end of its latest round, not counting rounds in which the program was stopped.
 
     The time is constant within a round, so that a stop of the program does not count, whenever it happens.
     """
@@ -43,10 +43,10 @@ class RoundClock:
         self._now_s = self._looked_s = clock()
 
     def __call__(self) -> float:
-        """Return the time of the latest look."""
+        """Return the time at the end of the latest round."""
         return self._now_s
 
-    def look(self, waited_s: float) -> None:
+    def end_round(self, waited_s: float) -> None:
         """End a round that waited for up to ``waited_s``; if it took much longer, it does not count."""
         looked_s, self._looked_s = self._looked_s, self._clock()
         took_s = self._looked_s - looked_s

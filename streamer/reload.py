@@ -101,7 +101,7 @@ class Reload:
 
     # The file
 
-    def look(self) -> None:
+    def try_reload(self) -> None:
         """Read the file if it changed, and apply it. The result goes to the log and to ``status``."""
         with contextlib.suppress(ConfigError):  # already reported
             self.reload()

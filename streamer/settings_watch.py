@@ -125,7 +125,7 @@ class FileWatch:
         began_s = since_s = clock()
         while not self.is_set() and clock() - began_s < SETTLE_MOST_S:
             self._stopping.wait(STEP_S)
-            clock.look(STEP_S)
+            clock.end_round(STEP_S)
             before, mark = mark, mark_of(self._path)
             if mark != before:
                 since_s = clock()

@@ -62,7 +62,7 @@ class Snapshot:
     """Fingerprint of the source; a dream with another source does not resume from this."""
     kept: DreamState | None = None
     """The dream's state; None if it was too large."""
-    ridden: np.ndarray | None = None
+    source_picture: np.ndarray | None = None
     """The source picture that it was rendered on, at the same size; None without a moving source."""
     taken_s: float = 0.0
     """Unix time."""
@@ -71,8 +71,8 @@ class Snapshot:
 def pack(snapshot: Snapshot) -> bytes:
     """Return a snapshot as the contents of a file, at most ``MOST_BYTES``."""
     arrays, about = {"picture": np.ascontiguousarray(snapshot.picture)}, _about(snapshot)
-    if snapshot.ridden is not None:
-        arrays["ridden"] = np.ascontiguousarray(snapshot.ridden)
+    if snapshot.source_picture is not None:
+        arrays["ridden"] = np.ascontiguousarray(snapshot.source_picture)
     kept = snapshot.kept
     if kept is not None:
         more = {f"{KEPT}{name}": np.ascontiguousarray(array) for name, array in kept.arrays.items()}
@@ -182,13 +182,13 @@ def _about(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _snapshot(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Snapshot:
-    picture, ridden, kept = arrays["picture"], arrays.get("ridden"), about.get("kept")
-    for image in (picture, *([] if ridden is None else [ridden])):
+    picture, source_picture, kept = arrays["picture"], arrays.get("ridden"), about.get("kept")
+    for image in (picture, *([] if source_picture is None else [source_picture])):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"a picture of {image.dtype} {image.shape}")
         if not 1 <= min(image.shape[:2]) <= max(image.shape[:2]) <= MAX_SIDE_PX:
             raise ValueError(f"a picture of {image.shape}")
-    if ridden is not None and ridden.shape != picture.shape:
+    if source_picture is not None and source_picture.shape != picture.shape:
         raise ValueError("its source picture has another size")
     motion, meant = (as_motion(*about[name]) for name in ("motion", "motion_meant"))
     return Snapshot(
@@ -202,7 +202,7 @@ def _snapshot(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Snapshot:
         meant,
         str(about["source"]),
         None if kept is None else _kept(kept, arrays),
-        ridden,
+        source_picture,
         float(about["taken_s"]),
     )
 

@@ -46,7 +46,7 @@ class SnapshotWriter:
         self._path, self._take, self._clock = path, take, clock
         self._due_s: float | None = None  # None before the first picture
         self._lock = threading.Lock()
-        self._loop = Loop("snapshot", self.look, every_s=LOOK_S)
+        self._loop = Loop("snapshot", self.write_if_due, every_s=LOOK_S)
         self.trouble = ""
         """Why a restart would not resume this dream, in one line; empty if it would, or before the first picture."""
 
@@ -54,7 +54,7 @@ class SnapshotWriter:
         """Start the thread."""
         self._loop.start()
 
-    def look(self) -> None:
+    def write_if_due(self) -> None:
         """Write a snapshot if one is due."""
         now_s = self._clock()
         if self._due_s is not None and now_s < self._due_s:
@@ -114,15 +114,15 @@ def load_resumable(path: Path, config: Config) -> Snapshot | None:
     if unlike or size[0] * size[1] > most_pixels(config.canvas, config.video):
         log.warning("its picture is scaled from %dx%d to %dx%d, and loses its momentum", *size[::-1], *wanted[::-1])
         fit = config.source.fit
-        ridden = None if found.ridden is None else fitted(found.ridden, wanted, fit)
-        found = replace(found, picture=fitted(found.picture, wanted, fit, fine=True), ridden=ridden, kept=None)
+        source_picture = None if found.source_picture is None else fitted(found.source_picture, wanted, fit)
+        found = replace(found, picture=fitted(found.picture, wanted, fit, fine=True), source_picture=source_picture, kept=None)
     return found
 
 
 def as_keyframe(snapshot: Snapshot, time_s: float) -> Keyframe:
     """Return a snapshot as the first keyframe of a run, at ``time_s``."""
-    ridden = None if snapshot.ridden is None else SourcePicture(snapshot.ridden, 0, 0.0)
-    return Keyframe(snapshot.picture, snapshot.pose, time_s, snapshot.scene, 0, 0, ridden=ridden)
+    source_picture = None if snapshot.source_picture is None else SourcePicture(snapshot.source_picture, 0, 0.0)
+    return Keyframe(snapshot.picture, snapshot.pose, time_s, snapshot.scene, 0, 0, source_picture=source_picture)
 
 
 def source_fingerprint(config: Config) -> str:

@@ -98,7 +98,7 @@ class Thumbnails:
             return
         self._taken = True
         wnid = alone(keyframe.scene)
-        if wnid is not None and wnid not in self._shipped and keyframe.ridden is None:
+        if wnid is not None and wnid not in self._shipped and keyframe.source_picture is None:
             with suppress(queue.Full):
                 self._waiting.put_nowait((wnid, keyframe.image))
 

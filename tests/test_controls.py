@@ -109,31 +109,31 @@ def test_each_side_keeps_what_was_changed_on_it(desk: Desk) -> None:
 
 def test_what_cannot_be_switched_to_is_taken_back(desk: Desk) -> None:
     desk.controls.change({"dream.contrast": 70.0})
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     desk.controls.go_over("deepdream")
     desk.switching = Switching("googlenet, deepdream")
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     assert desk.reload.target.dream.algorithm == "deepdream"
     revision = desk.reload.status.revision
     desk.switching = Switching("", "no weights", 1)
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     assert desk.reload.desk == {"dream.contrast": 70.0}
     assert desk.controls.status().preset == ""
     assert desk.controls.status().switching.error == "no weights"
     assert desk.reload.status.revision > revision, "pages look again"
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     assert desk.reload.desk == {"dream.contrast": 70.0}
 
 
 def test_what_was_switched_to_stays(desk: Desk) -> None:
     desk.controls.go_over("deepdream")
     desk.switching = Switching("googlenet, deepdream")
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     desk.switching = Switching()
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     desk.controls.change({"dream.algorithm": "ink"})
     desk.switching = Switching("", "out of luck", 1)
-    desk.controls.look()
+    desk.controls.undo_failed_switch()
     assert desk.reload.target.dream.algorithm == "deepdream", "what it had got to"
 
 

@@ -36,7 +36,7 @@ class Machine:
             )
             for _ in range(10):
                 self.clock.advance(0.1)
-                change = self.ladder.look(self.clock.now_s, self.frames, self.possible)
+                change = self.ladder.observe(self.clock.now_s, self.frames, self.possible)
                 if change is not None:
                     self.told.append(f"{'+' if change.back else '-'}{change.feature.name}")
 

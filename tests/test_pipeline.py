@@ -127,7 +127,7 @@ class HandRenderer:
         if not why_not:
             self.on_switched(self.switches[-1][0])
 
-    def save(self, resource_limit: ResourceLimit) -> None:
+    def limit_resources(self, resource_limit: ResourceLimit) -> None:
         self.thrifts.append(resource_limit)
 
     def motion(self, motion: Motion) -> None:
@@ -884,7 +884,7 @@ class HandLadder(LoadShedder):
         self.coming: list[LoadChange] = []
         self.possible: set[SheddableFeature] = set()
 
-    def look(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
+    def observe(self, now_s: float, frames: FrameCounters, possible: Collection[SheddableFeature]) -> LoadChange | None:
         self.possible = set(possible)
         if not self.coming:
             return None

@@ -61,7 +61,7 @@ def dreamt(live: Live, on: SourcePicture, add: int) -> Keyframe:
     """A dream that brightens the right half of a picture."""
     image = on.image.copy()
     image[:, 32:] = np.clip(image[:, 32:].astype(int) + add, 0, 255)
-    return Keyframe(image, Pose(), live.pipeline._clock(), live.renderer.scenes[-1], 1, 1, ridden=on)
+    return Keyframe(image, Pose(), live.pipeline._clock(), live.renderer.scenes[-1], 1, 1, source_picture=on)
 
 
 def seen(image: np.ndarray, left: int, right: int) -> bool:

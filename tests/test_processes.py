@@ -43,10 +43,10 @@ def test_rounds_take_as_long_as_they_take_on_a_busy_machine() -> None:
     rounds = RoundClock(clock)
     for _ in range(4):
         clock.advance(1.0 + STOPPED_S / 10)
-        rounds.look(1.0)
+        rounds.end_round(1.0)
     assert rounds() == pytest.approx(104.4)
     clock.advance(STOPPED_S)
-    rounds.look(-1.0)
+    rounds.end_round(-1.0)
     assert rounds() == pytest.approx(104.4 + STOPPED_S), "one that waited for nothing"
 
 
@@ -55,10 +55,10 @@ def test_a_round_in_which_nobody_ran_does_not_count_and_nothing_within_a_round_s
     rounds = RoundClock(clock)
     clock.advance(60.0)
     assert rounds() == 100.0, "it has not looked"
-    rounds.look(1.0)
+    rounds.end_round(1.0)
     assert rounds() == 100.0
     clock.advance(1.0)
-    rounds.look(1.0)
+    rounds.end_round(1.0)
     assert rounds() == 101.0
 
 

@@ -133,7 +133,7 @@ def test_a_file_that_is_gone_leaves_everything_and_is_told_once(stage: Stage, ca
     for _ in range(3):
         with pytest.raises(ConfigGone):
             stage.reload.reload()
-        stage.reload.look()
+        stage.reload.try_reload()
     assert [record.getMessage() for record in caplog.records] == [
         f"the config has mistakes, so the previous settings stay in force: {stage.file}: the file is gone"
     ]

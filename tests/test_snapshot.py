@@ -48,7 +48,7 @@ SNAPSHOT = Snapshot(
 def test_what_is_packed_is_unpacked() -> None:
     found = unpack(pack(SNAPSHOT))
     for field in fields(Snapshot):
-        if field.name not in ("picture", "kept", "ridden"):
+        if field.name not in ("picture", "kept", "source_picture"):
             assert getattr(found, field.name) == getattr(SNAPSHOT, field.name)
     assert np.array_equal(found.picture, SNAPSHOT.picture)
     assert found.kept is not None
@@ -57,12 +57,12 @@ def test_what_is_packed_is_unpacked() -> None:
     assert {name: (array.dtype, array.tolist()) for name, array in found.kept.arrays.items()} == {
         name: (array.dtype, array.tolist()) for name, array in KEPT.arrays.items()
     }
-    assert found.ridden is None
+    assert found.source_picture is None
     found.picture[0, 0, 0] = 1
-    ridden = unpack(pack(replace(SNAPSHOT, ridden=SNAPSHOT.picture[::-1], kept=None)))
-    assert ridden.ridden is not None
-    assert np.array_equal(ridden.ridden, SNAPSHOT.picture[::-1])
-    assert ridden.kept is None
+    source_picture = unpack(pack(replace(SNAPSHOT, source_picture=SNAPSHOT.picture[::-1], kept=None)))
+    assert source_picture.source_picture is not None
+    assert np.array_equal(source_picture.source_picture, SNAPSHOT.picture[::-1])
+    assert source_picture.kept is None
 
 
 def test_a_file_takes_the_place_of_the_one_before_at_once(tmp_path: Path) -> None:
@@ -176,11 +176,11 @@ def test_a_start_takes_it_as_it_is_where_it_fits(tmp_path: Path, caplog: pytest.
 @pytest.mark.parametrize("canvas", [(36, 64), (40, 50), (72, 64)])
 def test_a_picture_of_another_shape_or_too_large_is_resampled(tmp_path: Path, canvas: tuple[int, int]) -> None:
     config = Config(canvas=CanvasConfig(width=canvas[0], height=canvas[1]))
-    found = kept_at(tmp_path / "a", replace(SNAPSHOT, ridden=SNAPSHOT.picture), config)
+    found = kept_at(tmp_path / "a", replace(SNAPSHOT, source_picture=SNAPSHOT.picture), config)
     assert found is not None
     assert found.picture.shape == (canvas[1], canvas[0], 3)
-    assert found.ridden is not None
-    assert found.ridden.shape == found.picture.shape
+    assert found.source_picture is not None
+    assert found.source_picture.shape == found.picture.shape
     assert found.kept is None
 
 
@@ -216,7 +216,7 @@ def test_it_is_written_soon_each_minute_and_at_the_end(tmp_path: Path) -> None:
     def written_after(seconds: float) -> bool:
         path.unlink(missing_ok=True)
         clock.advance(seconds)
-        snapshots.look()
+        snapshots.write_if_due()
         return path.exists()
 
     taken.reverse()
@@ -237,14 +237,14 @@ def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, caplog: pytest
     clock, blocked = HandClock(0.0), tmp_path / "file"
     blocked.write_text("")
     snapshots = SnapshotWriter(blocked / "a", lambda: SNAPSHOT, clock)
-    snapshots.look()
+    snapshots.write_if_due()
     for _ in range(3):
         clock.advance(AGAIN_S)
-        snapshots.look()
+        snapshots.write_if_due()
         assert snapshots.trouble == f"a restart would not resume this dream: '{blocked / 'a'}' cannot be written: File exists"
     blocked.unlink()
     clock.advance(AGAIN_S)
-    snapshots.look()
+    snapshots.write_if_due()
     assert snapshots.trouble == ""
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert read(blocked / "a") is not None

@@ -29,8 +29,8 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 def keyframe(scene: Scene, time_s: float, colour: tuple[int, int, int] = RED, *, rides: bool = False) -> Keyframe:
     image = np.full((36, 64, 3), colour, np.uint8)
-    ridden = SourcePicture(image, 0, time_s) if rides else None
-    return Keyframe(image, Pose(), time_s, scene, 0, 1, ridden=ridden)
+    source_picture = SourcePicture(image, 0, time_s) if rides else None
+    return Keyframe(image, Pose(), time_s, scene, 0, 1, source_picture=source_picture)
 
 
 def scene(number: int, *targets: Target) -> Scene:

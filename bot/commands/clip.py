@@ -10,7 +10,7 @@ from shared.clean import quote
 
 
 async def clip(context: CommandContext, _: None) -> str:
-    """Keep them."""
+    """Keep the last seconds, or a picture if no video is encoded."""
     try:
         kept = await context.client.clip(context.user, context.line.source)
     except ApiRefused as refused:

@@ -78,7 +78,7 @@ class ChatCommand(Generic[Arguments]):
     parse: Callable[[str], Arguments] = field(repr=False)
     """Makes arguments from the words behind the name. Raises WrongArguments."""
     run: Callable[[CommandContext, Arguments], Awaitable[str | None]] = field(repr=False)
-    """Does it; returns the reply, None for none."""
+    """Runs the command; returns the reply, None for no reply."""
     aliases: tuple[str, ...] = field(default=(), repr=False)
     role: Role = field(default=Role.EVERYONE, repr=False)
     """Who may use it: that role and those above."""
@@ -89,12 +89,12 @@ class ChatCommand(Generic[Arguments]):
     announces_cooldown: bool = field(default=False, repr=False)
     """Whether a viewer who has to wait is told so."""
     is_question: bool = field(default=False, repr=False)
-    """Whether it only wants an answer: then it is skipped when answers would come too late."""
+    """Whether it only asks for information: such commands are skipped while the bot is too far behind."""
     takes_subjects: bool = field(default=False, repr=False)
     """Whether its words are subjects: then all of them go to the streamer, which says what it leaves out. The words of other
     commands are cut at 100 graphemes."""
     replies: Mapping[str, ReplyTemplates] = field(default_factory=dict, repr=False)
-    """The replies that no earlier command has, by key."""
+    """Its replies by key, except those that an earlier command in the registry already defines."""
 
     @property
     def description(self) -> str:

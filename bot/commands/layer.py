@@ -13,7 +13,7 @@ from shared.role import Role
 LISTED = 8
 """Layers that a list of them names, spread over the network."""
 _LAYER_WORD = re.compile(r"layers?(?:\s+|$)", re.IGNORECASE)
-"""Typed once more behind the command."""
+"""The word that viewers may repeat: ``!layer layer fire5``."""
 
 
 def parse(words: str) -> str:

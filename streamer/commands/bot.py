@@ -187,7 +187,7 @@ class BotProcess:
         while (left_s := until_s - clock()) > 0:
             wait_s = min(left_s, LOOK_S)
             ready = pipes.wait([ours, sentinel, self._woken], wait_s)
-            clock.look(wait_s)
+            clock.end_round(wait_s)
             if sentinel in ready or self._woken in ready:
                 return False
             if ours in ready:

@@ -74,16 +74,15 @@ def look_for_room(nodes: Sequence[Node], config: Config) -> Finding:
     if room:
         return Finding(Level.GOOD, f"for {counted(room, 'stream')} with {wanted} each")
     meanwhile = "and dreams here meanwhile" if config.renderer.fallback == "local" else "and does not start before"
-    return Finding(Level.WARNING, f"others hold what there is: a stream that asks for {wanted} waits for it, {meanwhile}")
+    return Finding(Level.WARNING, f"the cluster is busy: a stream waits until a node has {wanted} free, {meanwhile}")
 
 
 def look_at_stream(node: Node, link: LinkFigures, config: Config) -> Finding:
     """Check whether the link from a node carries the keyframes, in the coding that the stream would start with."""
     (height, width), wanted = _wanted(config, "cuda" if config.renderer.gpus and node.gpus else "cpu")
     bytes_per_s = 1e6 / 8 * link.mbit_back
-    needs = ", ".join(f"{mbit:.3g} {named}" for named, mbit in _needs(wanted).items())
-    ridden = ", each with the picture that it rides on," if config.source.moves else ""
-    demand = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{ridden} take about {needs} Mbit/s"
+    source_pictures = ", each with its source picture," if config.source.moves else ""
+    demand = f"up to {wanted.per_s:.3g} keyframes of {width}x{height} a second{source_pictures} take about {_needs(wanted)}"
     coding = CodingChooser(config.renderer.compress, lambda: 0.0)(wanted, bytes_per_s, link.round_trip_s)
     how = "uncompressed" if coding.kind == "none" else f"as {coding}"
     carried = SHARE * bytes_per_s / _keyframe_bytes(coding, wanted)
@@ -102,11 +101,12 @@ def _wanted(config: Config, device: str) -> tuple[tuple[int, int], KeyframeDeman
     return size, KeyframeDemand(size[0] * size[1] * (2 if config.source.moves else 1), per_s)
 
 
-def _needs(wanted: KeyframeDemand) -> dict[str, float]:
-    """Return the Mbit/s of all keyframes, by the coding in words, largest first."""
+def _needs(wanted: KeyframeDemand) -> str:
+    """Return the Mbit/s that all keyframes take in each coding, in words, largest first."""
     bits = 8e-6 * wanted.pixels * wanted.per_s
-    jpegs = {f"as JPEG {quality}": bits * QUALITIES[quality] for quality in (max(QUALITIES), min(QUALITIES))}
-    return {"uncompressed": 3 * bits, **jpegs, "as H.264 at the least": 1e-6 * wanted.least_bits_per_s}
+    jpegs = [f"{bits * QUALITIES[quality]:.3g} as JPEG {quality}" for quality in (max(QUALITIES), min(QUALITIES))]
+    least = f"at least {1e-6 * wanted.least_bits_per_s:.3g} as H.264"
+    return ", ".join([f"{3 * bits:.3g} Mbit/s uncompressed", *jpegs, least])
 
 
 def _keyframe_bytes(coding: Coding, wanted: KeyframeDemand) -> float:
@@ -147,5 +147,5 @@ def _node(node: Node, differences: Sequence[Difference], home: str, *, among_oth
 
 
 def _link(node: Node, link: LinkFigures) -> Finding:
-    rates = f"{link.mbit_back:.3g} Mbit/s from there, {link.mbit_there:.3g} to there"
-    return Finding(Level.GOOD, f"{node.name}: {1000 * link.round_trip_s:.3g} ms there and back, {rates}, as Ray goes")
+    rates = f"{link.mbit_back:.3g} Mbit/s from it, {link.mbit_there:.3g} Mbit/s to it"
+    return Finding(Level.GOOD, f"{node.name}: {1000 * link.round_trip_s:.3g} ms round trip through Ray, {rates}")

@@ -153,7 +153,7 @@ def _dream(
             riding = run.over(itertools.chain([first], pictures), done)
             while riding.more():
                 if (done > before or work.asked) and riding.can_checkpoint:
-                    work.look(movie, parts, done, count)
+                    work.save_or_stop(movie, parts, done, count)
                 shown = next(riding)
                 movie.write(shown.image if limiter is None else limiter.limit(shown.image, done), shown.time_s)
                 done += 1

@@ -147,7 +147,7 @@ def replay(
                 movie.write(image)
                 progress(done, total)
                 if done < total:
-                    work.look(movie, {}, done, total)
+                    work.save_or_stop(movie, {}, done, total)
         counts = again.counts()
     return Outcome(done, 0 if why_not else counts[0], 0 if why_not else counts[1], why_not)
 

@@ -136,7 +136,7 @@ def render(
                 movie.write(next(frames))
                 progress(done, total)
                 if done < total and keyframes.can_checkpoint:
-                    work.look(movie, parts, done, total)
+                    work.save_or_stop(movie, parts, done, total)
     forecast.learn(total - begun)
 
 

@@ -151,7 +151,7 @@ class ResumableWork:
 
     @property
     def asked(self) -> bool:
-        """Whether it was asked to end; ``look`` then ends it."""
+        """Whether it was asked to end; ``save_or_stop`` then ends it."""
         return self._again.stops.asked is not None
 
     @property
@@ -170,7 +170,7 @@ class ResumableWork:
         return self._again.stops.begun_s
 
     def soft_stop(self) -> AbstractContextManager[None]:
-        """Within this context, the first signal makes ``look`` save and end; a second one ends immediately."""
+        """Within this context, the first signal makes ``save_or_stop`` save and end; a second one ends immediately."""
         return self._again.stops.soft_stop()
 
     def restore(self, movie: MovieWriter, parts: Mapping[str, object]) -> int:
@@ -195,7 +195,7 @@ class ResumableWork:
         self._tell(f"continuing '{self.output}' after {done}")
         return done
 
-    def look(
+    def save_or_stop(
         self,
         movie: MovieWriter,
         parts: Mapping[str, object],

@@ -58,7 +58,7 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         CommandError: it cannot start, or it ended by itself.
     """
     stopping, reload = threading.Event(), reload or Reload(config)
-    watch, service = FileWatch(reload.path, reload.look), ServiceNotifier()
+    watch, service = FileWatch(reload.path, reload.try_reload), ServiceNotifier()
     sys.setswitchinterval(SWITCH_S)
     file_descriptors.raise_most()
     with _signals(stopping, watch.ask), _head_start(config, stopping) as first:

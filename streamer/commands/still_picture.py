@@ -116,7 +116,7 @@ def dream_picture(
                     show(stage.picture())
                 progress(stage.iteration, plan.steps)
                 if stage.iteration < plan.steps and stages.can_checkpoint:
-                    work.look(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
+                    work.save_or_stop(movie, parts, stage.iteration, plan.steps, None if films else partial(finish, stage))
             finish(stage)
     forecast.learn(plan.steps - done)
     return work.seed

@@ -40,7 +40,7 @@ class Copy(Protocol):
 
 
 class Dreaming(Protocol):
-    """A dream in progress."""
+    """A dream in progress: its picture, camera and scene, and the steps that change them."""
 
     @property
     def pose(self) -> Pose:
@@ -107,7 +107,7 @@ class VideoRider(Protocol):
     """The additional interface of a dream on a moving picture."""
 
     @property
-    def ridden(self) -> SourcePicture | None:
+    def source_picture(self) -> SourcePicture | None:
         """The base picture, at the canvas' size; None before the first."""
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
@@ -130,7 +130,7 @@ class Inspectable(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dream:
-    """A dream in progress, its properties and its machine."""
+    """A dream in progress (``dreamer``), with the facts and functions of its network and device."""
 
     dreamer: Dreaming
     network: str

@@ -38,7 +38,7 @@ class Keyframe:
     """Ascent steps since the previous keyframe."""
     step_s: float = 0.0
     """Mean wall-clock seconds per step."""
-    ridden: SourcePicture | None = None
+    source_picture: SourcePicture | None = None
     """The source picture that it was rendered on, at the keyframe's size; None without a moving source."""
     checksum: int | None = None
     """CRC-32 of the original pixels if lossy compression changed them on the way here, else None."""

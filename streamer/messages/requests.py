@@ -60,7 +60,7 @@ class Request:
     """Points or bits paid."""
     votes: int = 0
     """Number of viewers who requested the same thing afterwards."""
-    settled: int | None = None
+    pinned_position: int | None = None
     """Position set by a moderator: lower comes first, and all of these come before the rest. None: the rules decide."""
     aired_s: float = 0.0
     """Seconds for which keyframes have shown it. A queued request has more than 0 if the program ended while it was on air."""

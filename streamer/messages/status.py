@@ -183,5 +183,5 @@ class StatusSnapshot:
     """Features given up while other programs use the machine, in the order in which they were given up."""
     chat_restarts: int = 0
     """Number of times the stream restarted its chat bot because it ended or hung."""
-    dreamt: int = 0
+    album_revision: int = 0
     """Increases with every change of the album, or of what it shows."""

@@ -15,8 +15,8 @@ GAPS = 9
 REFUSED_S, REFUSED_KEYFRAMES = 15.0, 30
 """If a scene is not shown within this time and this many keyframes of others, it cannot be rendered: normally the worker shows
 it within a keyframe or two."""
-DEADLY = 3
-"""Workers in a row that may die before they show the scene on air; then the scene is taken to be the cause."""
+FATAL_DEATHS = 3
+"""The scene on air counts as the cause when this many workers in a row have died before showing it."""
 
 
 class Airtime:
@@ -41,12 +41,12 @@ class Airtime:
         """When the latest keyframe of any scene came."""
         self.paused = False
         """Whether a moderator holds the scene; change it with ``pause``."""
-        self.seen = False
+        self.shown = False
         """Whether a keyframe has shown the scene."""
 
     def begin(self, counted_s: float = 0.0) -> None:
         """Start counting for another scene, from ``counted_s`` seconds."""
-        self.seen = False
+        self.shown = False
         self._counted_s = counted_s
         self._wait_for_it()
 
@@ -65,7 +65,7 @@ class Airtime:
         if new_worker:
             self._running_s = self._latest_s = None
         if shows:
-            self.seen = self._shows = True
+            self.shown = self._shows = True
             self._deaths = 0
             self._count_up(at_s)
             self._running_s = None if self.paused else at_s
@@ -108,7 +108,7 @@ class Airtime:
     @property
     def kills_workers(self) -> bool:
         """Whether the scene makes workers die."""
-        return self._deaths >= DEADLY
+        return self._deaths >= FATAL_DEATHS
 
     def _wait_for_it(self) -> None:
         self._began_s, self._others, self._deaths = self._clock(), 0, 0

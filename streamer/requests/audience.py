@@ -19,36 +19,36 @@ class Audience:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._heard: OrderedDict[str, float] = OrderedDict()
+        self._active_s: OrderedDict[str, float] = OrderedDict()
         """Time of each viewer's last activity, oldest first."""
-        self._asked: OrderedDict[str, float] = OrderedDict()
+        self._requested_s: OrderedDict[str, float] = OrderedDict()
         """Time of each viewer's last request, oldest first."""
-        self._anyone_s = -math.inf
+        self._latest_request_s = -math.inf
 
-    def heard(self, viewer: str) -> None:
+    def note_activity(self, viewer: str) -> None:
         """Note that a viewer is active."""
-        self._put(self._heard, viewer)
+        self._put(self._active_s, viewer)
 
-    def asked(self, viewer: str) -> None:
+    def note_request(self, viewer: str) -> None:
         """Note that a viewer's request was accepted."""
-        self._put(self._asked, viewer)
-        self._anyone_s = self._clock()
+        self._put(self._requested_s, viewer)
+        self._latest_request_s = self._clock()
 
     def reset_cooldown(self, viewer: str) -> None:
         """End a viewer's cooldown, because the viewer withdrew the request."""
-        self._asked.pop(viewer, None)
+        self._requested_s.pop(viewer, None)
 
     def since(self, viewer: str) -> TimeSinceRequests:
         """Return how long ago requests were accepted."""
         now_s = self._clock()
-        return TimeSinceRequests(now_s - self._anyone_s, now_s - self._asked.get(viewer, -math.inf))
+        return TimeSinceRequests(now_s - self._latest_request_s, now_s - self._requested_s.get(viewer, -math.inf))
 
     def count_present(self) -> int:
         """Return the number of viewers who were active within LATELY_S."""
         latest_s = self._clock() - LATELY_S
-        while self._heard and next(iter(self._heard.values())) < latest_s:
-            self._heard.popitem(last=False)
-        return len(self._heard)
+        while self._active_s and next(iter(self._active_s.values())) < latest_s:
+            self._active_s.popitem(last=False)
+        return len(self._active_s)
 
     def _put(self, times: OrderedDict[str, float], viewer: str) -> None:
         times[viewer] = self._clock()

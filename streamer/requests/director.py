@@ -78,7 +78,7 @@ class Director:
     def tick(self) -> Scene:
         """Return the scene on air; starts the next one when its time is over. Call it about ten times a second.
 
-        A request's time is over after it has been shown for ``hold_s`` (``seen``), however long that takes.
+        A request's time is over after it has been shown for ``hold_s`` (``note_keyframe``), however long that takes.
         """
         with self._lock:
             if self._clock() - self._retried_s >= RETRY_S:
@@ -92,7 +92,7 @@ class Director:
         """Why requests are not saved to disk, in one line; empty while they are."""
         return self._queue.trouble
 
-    def seen(self, keyframe: Keyframe, *, new_worker: bool = False) -> None:
+    def note_keyframe(self, keyframe: Keyframe, *, new_worker: bool = False) -> None:
         """Note a keyframe: time on air counts from a scene's first one, and while more come. Never blocks.
 
         Args:
@@ -142,7 +142,7 @@ class Director:
             if self._scheduler.paused:
                 raise Refused(Reason.CLOSED, "a moderator holds this dream, so votes cannot skip it")
             viewer = order.viewer_of(user, source)
-            self._audience.heard(viewer)
+            self._audience.note_activity(viewer)
             votes, needed = (
                 self._skip_votes.cast(scene.id, viewer),
                 policy.votes_needed(self._rules.config, self._audience.count_present()),
@@ -280,8 +280,8 @@ class Director:
                 if refused.reason is Reason.DUPLICATE:
                     raise self._vote_for_duplicate(draft) from None
                 raise
-            self._audience.heard(viewer)
-            self._audience.asked(viewer)
+            self._audience.note_activity(viewer)
+            self._audience.note_request(viewer)
             return self._receipt(request, match.note)
 
     def match(self, text: str, role: Role = Role.EVERYONE) -> Match:
@@ -416,11 +416,11 @@ class Director:
             Refused: ``NOT_FOUND``, it does not wait.
         """
         with self._lock:
-            line = self._scheduler.line()
-            if all(request.id != request_id for request in line):
+            queue = self._scheduler.ordered()
+            if all(request.id != request_id for request in queue):
                 raise Refused(Reason.NOT_FOUND, f"request {request_id} is not waiting")
-            self._queue.settle(order.moved(line, request_id, position))
-            return next(place for place, request in enumerate(self._scheduler.line(), 1) if request.id == request_id)
+            self._queue.pin(order.moved(queue, request_id, position))
+            return next(place for place, request in enumerate(self._scheduler.ordered(), 1) if request.id == request_id)
 
     def configure(self, config: QueueConfig, layout: Layout) -> None:
         """Use another config from now on, all of it or nothing; moderators' changes still override it.
@@ -548,7 +548,7 @@ class Director:
         duplicate = policy.find_duplicate(draft, self._scheduler.waiting())
         assert duplicate is not None, "the same subjects are waiting"
         viewer, number = order.viewer_of(draft.user, draft.source), duplicate.request.id
-        self._audience.heard(viewer)
+        self._audience.note_activity(viewer)
         own = viewer == order.viewer_of(duplicate.request.user, duplicate.request.source)
         counted = not own and self._queue.vote(number, viewer)
         if draft.priority is Priority.BITS:

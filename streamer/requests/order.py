@@ -28,36 +28,39 @@ def viewer_of(user: str, source: str) -> str:
     return f"{source}:{comparable_name(user)}"
 
 
-def line_up(waiting: Sequence[Request], rules: QueueConfig, last: str | None = None) -> tuple[Request, ...]:
+def sort_queue(waiting: Sequence[Request], rules: QueueConfig, last: str | None = None) -> tuple[Request, ...]:
     """Sort the waiting requests, next one first.
 
     Args:
         waiting: in order of arrival.
         last: the viewer (``viewer_of``) who had the latest turn; None for nobody.
     """
-    settled = sorted((request for request in waiting if request.settled is not None), key=lambda request: request.settled or 0)
-    free = [request for request in waiting if request.settled is None]
+    pinned = sorted(
+        (request for request in waiting if request.pinned_position is not None),
+        key=lambda request: request.pinned_position or 0,
+    )
+    free = [request for request in waiting if request.pinned_position is None]
     keys = _preferences(free, rules)
     free.sort(key=lambda request: keys[request.id])
     if not rules.fair:
-        return (*settled, *free)
-    turns = Counter(viewer_of(request.user, request.source) for request in settled)
+        return (*pinned, *free)
+    turns = Counter(viewer_of(request.user, request.source) for request in pinned)
     if last is not None:
         turns[last] += 1
-    if settled:
-        last = viewer_of(settled[-1].user, settled[-1].source)
-    return (*settled, *_take_turns(free, keys, turns, last))
+    if pinned:
+        last = viewer_of(pinned[-1].user, pinned[-1].source)
+    return (*pinned, *_take_turns(free, keys, turns, last))
 
 
-def moved(line: Sequence[Request], request_id: int, position: int) -> tuple[int, ...]:
+def moved(queue: Sequence[Request], request_id: int, position: int) -> tuple[int, ...]:
     """Return the ids to pin, in order, so that a request is at ``position`` (1 is next; beyond the end is the end).
 
     Requests before it are pinned, too; the rules continue to sort only those after it.
     """
-    (request,) = (request for request in line if request.id == request_id)
-    others = [request for request in line if request.id != request_id]
-    position = max(1, min(position, len(line)))
-    kept = sum(other.settled is not None for other in others)
+    (request,) = (request for request in queue if request.id == request_id)
+    others = [request for request in queue if request.id != request_id]
+    position = max(1, min(position, len(queue)))
+    kept = sum(other.pinned_position is not None for other in others)
     ids = [other.id for other in others]
     ids.insert(position - 1, request.id)
     return tuple(ids[: max(position, kept + 1)])

@@ -102,7 +102,7 @@ class PollRunner:
                 continue
             viewer = order.viewer_of(name, source)
             if self._polls.cast(viewer, vote.choice):
-                self._audience.heard(viewer)
+                self._audience.note_activity(viewer)
                 counted += 1
         poll = self._polls.now
         assert poll is not None, "it is open"
@@ -188,7 +188,7 @@ class PollRunner:
             logger.error("the poll's winner cannot be requested: %s", error)
             return
         if poll.user:
-            self._queue.settle(order.moved(self._scheduler.line(), number, 1))
+            self._queue.pin(order.moved(self._scheduler.ordered(), number, 1))
 
 
 def _choice(number: int, targets: tuple[Target, ...], said: str = "") -> PollChoice:

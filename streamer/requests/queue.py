@@ -73,7 +73,7 @@ class RequestQueue:
         self._noted_s: dict[int, float] = {}
         """Time on air of each, as last written."""
         self._voters: dict[int, set[str]] = {}
-        self._line: tuple[Request, ...] | None = None
+        self._sorted: tuple[Request, ...] | None = None
         self._load()
 
     def __enter__(self) -> Self:
@@ -142,7 +142,7 @@ class RequestQueue:
                 amount=amount,
             )
             self._waiting[number] = request
-            self._line = None
+            self._sorted = None
             return request
 
     def waiting(self) -> tuple[Request, ...]:
@@ -151,11 +151,11 @@ class RequestQueue:
         The tuple is the same object until something changes.
         """
         with self._lock:
-            if self._line is None:
-                settled = [request for request in self._waiting.values() if request.settled is not None]
-                settled.sort(key=lambda request: request.settled or 0)
-                self._line = (*settled, *(request for request in self._waiting.values() if request.settled is None))
-            return self._line
+            if self._sorted is None:
+                pinned = [request for request in self._waiting.values() if request.pinned_position is not None]
+                pinned.sort(key=lambda request: request.pinned_position or 0)
+                self._sorted = (*pinned, *(request for request in self._waiting.values() if request.pinned_position is None))
+            return self._sorted
 
     def find(self, request_id: int) -> Request:
         """Return a request, whatever its state.
@@ -195,11 +195,15 @@ class RequestQueue:
             if (request := self._on_air.pop(request_id, None)) is not None:
                 self._noted_s.pop(request_id, None)
                 front = (
-                    min((waiting.settled for waiting in self._waiting.values() if waiting.settled is not None), default=1) - 1
+                    min(
+                        (waiting.pinned_position for waiting in self._waiting.values() if waiting.pinned_position is not None),
+                        default=1,
+                    )
+                    - 1
                 )
                 votes = self.store.connection.execute("SELECT voter FROM votes WHERE request = ?", (request_id,))
                 self._voters[request_id] = {voter for (voter,) in votes}
-                self._put(replace(request, state=RequestState.QUEUED, settled=front))
+                self._put(replace(request, state=RequestState.QUEUED, pinned_position=front))
                 self.store.note(
                     (
                         "UPDATE requests SET state = ?, settled = ?, aired_s = ? WHERE id = ?",
@@ -215,16 +219,16 @@ class RequestQueue:
                 if abs(seconds - self._noted_s.get(request_id, 0.0)) >= AIRED_S:
                     self._note_aired(request_id)
 
-    def finish(self, request_id: int, *, seen: bool = True) -> None:
+    def finish(self, request_id: int, *, shown: bool = True) -> None:
         """End a request on air for good; does nothing if it is not on air.
 
         Args:
-            seen: whether it has been shown; otherwise it counts as removed.
+            shown: whether it has been shown; otherwise it counts as removed.
         """
         with self._lock:
             if self._on_air.pop(request_id, None) is not None:
                 self._noted_s.pop(request_id, None)
-                state = RequestState.DONE if seen else RequestState.REMOVED
+                state = RequestState.DONE if shown else RequestState.REMOVED
                 self.store.note(
                     ("UPDATE requests SET state = ? WHERE id = ?", (state, request_id)),
                     (
@@ -255,7 +259,7 @@ class RequestQueue:
             count = len(self._waiting)
             self._waiting.clear()
             self._voters.clear()
-            self._line = None
+            self._sorted = None
             self.store.note(
                 ("UPDATE requests SET state = ? WHERE state = ?", (RequestState.REMOVED, RequestState.QUEUED)),
             )
@@ -293,7 +297,7 @@ class RequestQueue:
                 ("UPDATE requests SET priority = ?, amount = ? WHERE id = ?", (priority, total, request_id)),
             )
 
-    def settle(self, request_ids: Sequence[int]) -> None:
+    def pin(self, request_ids: Sequence[int]) -> None:
         """Pin requests in this order, before all others, until they have been shown.
 
         Raises:
@@ -303,7 +307,7 @@ class RequestQueue:
             for request_id in request_ids:
                 self._get(request_id)
             for place, request_id in enumerate(request_ids, 1):
-                self._put(replace(self._waiting[request_id], settled=place))
+                self._put(replace(self._waiting[request_id], pinned_position=place))
             self.store.note(
                 *(
                     ("UPDATE requests SET settled = ? WHERE id = ?", (place, request_id))
@@ -333,13 +337,13 @@ class RequestQueue:
 
     def _put(self, request: Request) -> None:
         self._waiting[request.id] = request
-        self._line = None
+        self._sorted = None
 
     def _pop(self, request_id: int) -> Request:
         request = self._get(request_id)
         del self._waiting[request_id]
         self._voters.pop(request_id, None)
-        self._line = None
+        self._sorted = None
         return request
 
     def _read(self, row: tuple[Any, ...]) -> Request | None:

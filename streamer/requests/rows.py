@@ -21,7 +21,7 @@ def request_of(row: tuple[Any, ...]) -> Request:
     Raises:
         ValueError, TypeError: it is invalid.
     """
-    number, state, user, text, targets, role, source, created_s, message_id, priority, amount, settled, aired_s = row
+    number, state, user, text, targets, role, source, created_s, message_id, priority, amount, pinned_position, aired_s = row
     return Request(
         number,
         user,
@@ -34,7 +34,7 @@ def request_of(row: tuple[Any, ...]) -> Request:
         message_id,
         Priority(priority),
         amount,
-        settled=settled,
+        pinned_position=pinned_position,
         aired_s=max(0.0, float(aired_s)),
     )
 

@@ -71,7 +71,7 @@ class SceneScheduler:
         """Requests that were set aside once already."""
         self._last: str | None = None
         """The viewer who had the latest turn."""
-        self._lined_up: tuple[tuple[Request, ...], ActiveRules, str | None, tuple[Request, ...]] | None = None
+        self._ordered: tuple[tuple[Request, ...], ActiveRules, str | None, tuple[Request, ...]] | None = None
         """The sorted queue, after the three values that it was sorted by."""
 
     def make_idle_playlist(self, among: Sequence[str]) -> IdlePlaylist:
@@ -123,8 +123,8 @@ class SceneScheduler:
         """
         assert self.scene is None, "something is on air already"
         self._next_id = scene.id + 1
-        line = self.line()
-        front = line[0] if line else None
+        queue = self.ordered()
+        front = queue[0] if queue else None
         if scene.request_id is None:
             if front is None or not front.aired_s:
                 self.scene = scene
@@ -182,15 +182,15 @@ class SceneScheduler:
         """End the scene on air and start the next."""
         self._process_keyframes()
         if self.request:
-            if not self._airtime.seen:
+            if not self._airtime.shown:
                 logger.info("%s ends before it was shown", self.request.title)
-            self._queue.finish(self.request.id, seen=self._airtime.seen)
+            self._queue.finish(self.request.id, shown=self._airtime.shown)
             self._set_aside_before.discard(self.request.id)
             self.request = None
         self.changes.keep({request.id for request in self._queue.waiting()})
         self._airtime.begin()
-        while line := self._eligible(self.line()):
-            request = line[0]
+        while queue := self._eligible(self.ordered()):
+            request = queue[0]
             if targets := self._dreamable_targets(request):
                 self.request = self._queue.take(request.id)
                 self._last = order.viewer_of(request.user, request.source)
@@ -225,27 +225,27 @@ class SceneScheduler:
     def skip_idle_scene(self) -> bool:
         """Replace a scene that nobody asked for, once it has been shown; returns whether it was replaced."""
         self._process_keyframes()
-        if self.scene is None or self.request is not None or self.paused or not self._airtime.seen:
+        if self.scene is None or self.request is not None or self.paused or not self._airtime.shown:
             return False
         before = self.scene
         return self.advance() is not before
 
-    def line(self) -> tuple[Request, ...]:
+    def ordered(self) -> tuple[Request, ...]:
         """Return the waiting requests in the order of the rules, next one first."""
         waiting, rules, last = self._queue.waiting(), self._rules, self._last
-        known = self._lined_up
+        known = self._ordered
         if known is None or known[0] is not waiting or known[1] is not rules or known[2] != last:
-            known = self._lined_up = (waiting, rules, last, order.line_up(waiting, rules.config, last))
+            known = self._ordered = (waiting, rules, last, order.sort_queue(waiting, rules.config, last))
         return known[3]
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return the waiting requests in that order, with positions and times."""
         self._process_keyframes()
-        line = self.line()
+        queue = self.ordered()
         free_s = max(self._left_s(), 0.0) if self.scene else 0.0
-        times = policy.etas(len(line), free_s, self._rules.config.hold_s)
+        times = policy.etas(len(queue), free_s, self._rules.config.hold_s)
         return tuple(
-            self._waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(line, times, strict=True), 1)
+            self._waiting(request, place, eta_s) for place, (request, eta_s) in enumerate(zip(queue, times, strict=True), 1)
         )
 
     def _waiting(self, request: Request, place: int, eta_s: float) -> Waiting:
@@ -300,11 +300,11 @@ class SceneScheduler:
         if self.request is None and self.poll_decides_next:
             return False
         config = self._rules.config
-        return self._airtime.seen and self._airtime.seconds_shown >= (config.hold_s if self.request else config.wander_s)
+        return self._airtime.shown and self._airtime.seconds_shown >= (config.hold_s if self.request else config.wander_s)
 
-    def _eligible(self, line: Sequence[Request]) -> Sequence[Request]:
+    def _eligible(self, queue: Sequence[Request]) -> Sequence[Request]:
         """The requests that may go on air now."""
-        return [request for request in line if request.id not in self._set_aside] if self._set_aside else line
+        return [request for request in queue if request.id not in self._set_aside] if self._set_aside else queue
 
     def _left_s(self) -> float:
         """Seconds until the scene ends, if keyframes keep coming."""

@@ -100,7 +100,7 @@ class DreamsApi:
 
     def _as_json(self, dream: AlbumEntry) -> response_schemas_moderation.Dream:
         url = None if self._public_url is None else f"{self._public_url}/d/{dream.id}"
-        return serializers.dreamt(dream, self._links, url=url, gifs=self._kept.gifs)
+        return serializers.past_dream(dream, self._links, url=url, gifs=self._kept.gifs)
 
     def _address_of(self, request: web.Request) -> str:
         """The server's address for viewers: the configured one, else the one that the caller used."""

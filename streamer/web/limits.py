@@ -203,7 +203,7 @@ class VisitorLimits:
         if not self._is_proxy(found) and not self._hinted:
             self._hinted = True
             log.info(
-                "calls come through a proxy at %s; limits count its visitors as one until web.trusted_proxies has it", found
+                "calls come through a proxy at %s; until it is in web.trusted_proxies, all its visitors share one limit", found
             )
         for name in reversed(forwarded.split(",")):
             if not self._is_proxy(found):

@@ -150,7 +150,7 @@ def layer_entry(entry: LayerEntry) -> response_schemas_classes.Layer:
     return {"name": entry.name, "channels": entry.channels, "stride": entry.stride}
 
 
-def dreamt(item: AlbumEntry, links: Links, *, url: str | None, gifs: bool) -> response_schemas_moderation.Dream:
+def past_dream(item: AlbumEntry, links: Links, *, url: str | None, gifs: bool) -> response_schemas_moderation.Dream:
     """Convert a past dream; ``url`` is its public address, if that is known."""
     path = f"/d/{item.id}"
     return {
@@ -356,7 +356,7 @@ def status(snapshot: StatusSnapshot, links: Links) -> response_schemas_status.St
             "reloads": snapshot.settings.reloads,
             "revision": snapshot.settings.revision,
         },
-        "dreamt": snapshot.dreamt,
+        "dreamt": snapshot.album_revision,
         "uptime_s": _seconds(snapshot.uptime_s),
         "version": snapshot.version,
     }

@@ -59,7 +59,7 @@ def main() -> None:
             parsing.append(time.thread_time() - began_s)
             now_s += 0.05
             if number % 10 == 0:
-                director.seen(Keyframe(picture, Pose(), now_s, director.tick(), number, 1))
+                director.note_keyframe(Keyframe(picture, Pose(), now_s, director.tick(), number, 1))
             if invocation is None:
                 continue
             said = [invocation.words, replies.say("unknown", line.user, heard=echo(invocation.words))]

@@ -308,7 +308,7 @@ def test_votes_wait_while_the_streamer_has_too_much_to_do() -> None:
 async def looks(stage: Stage, times: int = 1) -> list[str]:
     """What was said to all after looking."""
     for _ in range(times):
-        await stage.polls.look()
+        await stage.polls.refresh()
     await asyncio.sleep(0)
     said, stage.announced[:] = list(stage.announced), []
     return said

@@ -94,7 +94,7 @@ def test_a_poll_is_held_on_twitch_and_its_votes_are_counted(tmp_path: Path) -> N
             kept.choices |= {"castle": 3, "pizza": 5}
             assert await show.vote("viewer", "1"), "it is no request either"
             show.real.call("POST", "/api/poll/vote", {"user": "page", "choice": 1})
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.counts() == [4, 0, 5], "typed numbers count for nothing while Twitch asks"
             kept.choices["pizza"] = 7
             told = await show.polls.end(cancel=False)
@@ -112,7 +112,7 @@ def test_one_that_is_over_or_cancelled_here_is_over_there(tmp_path: Path) -> Non
             assert show.twitch.polls[-1].status == "ARCHIVED"
             await show.polls.begin("mod", "castle / pizza", 60)
             show.real.director.end_poll()
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.twitch.polls[-1].status == "TERMINATED"
 
     play(scene)
@@ -125,7 +125,7 @@ def test_one_that_is_ended_on_twitch_is_over_here(tmp_path: Path, status: str, s
             await show.polls.begin("mod", "castle / pizza", 60)
             kept = show.twitch.polls[-1]
             kept.choices["pizza"], kept.status = 2, status
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.poll.state is state
             assert show.poll.winner == (2 if state is PollState.DECIDED else None)
             await asyncio.sleep(0)
@@ -140,11 +140,11 @@ def test_when_its_time_is_over_there_the_votes_stay(tmp_path: Path) -> None:
             await show.polls.begin("mod", "castle / pizza", 60)
             kept = show.twitch.polls[-1]
             kept.choices["castle"], kept.status = 4, "COMPLETED"
-            await show.polls.look()
+            await show.polls.refresh()
             assert (show.poll.state, show.counts()) == (PollState.OPEN, [4, 0])
             show.real.clock_s += 60
             show.real.director.tick()
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.poll.winner == 1
 
     play(scene)
@@ -155,7 +155,7 @@ def test_a_bot_that_was_started_anew_goes_on_with_it(tmp_path: Path) -> None:
         async with showing(tmp_path) as show:
             show.twitch.polls.append(PollKept("p1", TITLE, {"castle": 2, "pizza": 1}, 58))
             show.real.director.begin_poll("mod", "castle / pizza", 60)
-            await show.polls.look()
+            await show.polls.refresh()
             assert len(show.twitch.polls) == 1
             assert show.counts() == [2, 1]
 
@@ -211,9 +211,9 @@ def test_trouble_on_the_way_leaves_the_votes_as_they_are(tmp_path: Path) -> None
         async with showing(tmp_path) as show:
             await show.polls.begin("mod", "castle / pizza", 60)
             show.twitch.polls[-1].choices["castle"] = 2
-            await show.polls.look()
+            await show.polls.refresh()
             show.twitch.faults.statuses["GET /helix/polls"] = [400]
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.counts() == [2, 0]
 
     play(scene)
@@ -224,7 +224,7 @@ def test_polls_that_begin_by_themselves_are_not_held_on_twitch(tmp_path: Path) -
         async with showing(tmp_path) as show:
             show.real.director.change_rules({"wander": "poll"})
             show.real.director.tick()
-            await show.polls.look()
+            await show.polls.refresh()
             assert show.twitch.polls == []
             assert await show.vote("viewer", "2")
             assert show.counts()[1] == 1

@@ -56,9 +56,9 @@ def link(mbit: float, round_trip_s: float = 0.02) -> LinkFigures:
             (),
             [node(free_gpus=0.5)],
             WARNING,
-            "others hold what there is: a stream that asks for 1 GPU and 1 CPU waits for it, and",
+            "the cluster is busy: a stream waits until a node has 1 GPU and 1 CPU free, and",
         ),
-        (("renderer.fallback=none",), [node(free_gpus=0)], WARNING, "waits for it, and does not start before"),
+        (("renderer.fallback=none",), [node(free_gpus=0)], WARNING, "CPU free, and does not start before"),
         (
             (),
             [node(gpus=0)],
@@ -94,7 +94,7 @@ def test_room(overrides: tuple[str, ...], nodes: Sequence[Node], level: Level, t
 def test_the_stream(overrides: tuple[str, ...], found: LinkFigures, level: Level, text: str) -> None:
     told = look_at_stream(node(), found, config("canvas.width=640", "dream.keyframe_s=0.1", *overrides))
     assert (told.level, text in told.text) == (level, True), told.text
-    assert told.text.startswith("up to 10 keyframes of 640x360 a second take about 55.3 uncompressed, ")
+    assert told.text.startswith("up to 10 keyframes of 640x360 a second take about 55.3 Mbit/s uncompressed, ")
 
 
 def test_a_slow_link_is_told_by_what_it_carries() -> None:
@@ -103,10 +103,10 @@ def test_a_slow_link_is_told_by_what_it_carries() -> None:
     assert "10.0.0.2 can send 2.5 a second uncompressed" in told.text
 
 
-def test_a_ridden_picture_comes_along() -> None:
+def test_a_source_picture_comes_along() -> None:
     rides = ("source.kind=video", "source.path=rtsp://camera.example.org/1")
     told = look_at_stream(node(), link(1000), config("canvas.width=640", "dream.keyframe_s=0.1", *rides))
-    assert "keyframes of 640x360 a second, each with the picture that it rides on, take about 111 uncompressed" in told.text
+    assert "keyframes of 640x360 a second, each with its source picture, take about 111 Mbit/s uncompressed" in told.text
 
 
 def test_the_canvas_is_that_of_the_nodes_device() -> None:
@@ -220,7 +220,7 @@ def test_a_real_cluster(runner: CliRunner, ray_address: str) -> None:  # noqa: F
     lines = answer.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["config", "cluster", "node", "node", "room", "link", "link", "stream"]
     assert sum("nothing has to cross a network" in line for line in lines) == 1
-    assert sum("ms there and back" in line for line in lines) == 1
+    assert sum("ms round trip" in line for line in lines) == 1
     answer = runner.invoke(app, ["check", "--ray", ray_address])
     assert answer.exit_code == 1
     assert "✗ room      no node has the 1 GPU and 1 CPU that 'renderer' asks for" in answer.stdout

@@ -221,13 +221,13 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
     done(render(*words, "-o", tmp_path / "here" / name))
     output = tmp_path / "there" / name
     with pytest.MonkeyPatch.context() as patch:
-        look: Callable[..., None] = ResumableWork.look
+        look: Callable[..., None] = ResumableWork.save_or_stop
 
         def watched(work: ResumableWork, movie: MovieWriter, parts: Mapping[str, object], at: int, *more: object) -> None:
             work._again.stops.asked = signal.SIGINT if at > 3 else None
             look(work, movie, parts, at, *more)
 
-        patch.setattr(ResumableWork, "look", watched)
+        patch.setattr(ResumableWork, "save_or_stop", watched)
         answer = render(*words, "-o", output, *far)
     assert answer.exit_code == 130, answer.output
     assert re.search(r"stopped after \d+ of 16", answer.stderr), answer.stderr

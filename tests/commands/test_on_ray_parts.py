@@ -28,8 +28,8 @@ def film(count: int, fps: int = 10) -> Iterator[SourcePicture]:
     return (SourcePicture(np.full((*SIZE, 3), number, np.uint8), number, number / fps) for number in range(count))
 
 
-def pieces_of(count: int, piece_s: float, room: Path) -> list[FilmSegment]:
-    return list(cut(film(count), piece_s, SIZE, room))
+def pieces_of(count: int, piece_s: float, folder: Path) -> list[FilmSegment]:
+    return list(cut(film(count), piece_s, SIZE, folder))
 
 
 def numbers(piece: FilmSegment) -> list[int]:

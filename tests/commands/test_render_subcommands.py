@@ -71,7 +71,7 @@ def test_either_form_continues_what_the_other_began(
     first: list[str], second: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    look = ResumableWork.look
+    look = ResumableWork.save_or_stop
 
     def stopping(work: ResumableWork, movie: MovieWriter, parts: dict[str, object], done: int, *more: int | None) -> None:
         if done == 3:
@@ -79,7 +79,7 @@ def test_either_form_continues_what_the_other_began(
         look(work, movie, parts, done, *more)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(ResumableWork, "look", stopping)
+        patched.setattr(ResumableWork, "save_or_stop", stopping)
         answer = render(*first, *SCRIPT, *FAST, "-o", "a.png")
     assert answer.exit_code == 130, answer.output
     saved = saved_facts(Path("a.png"))

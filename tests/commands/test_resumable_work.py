@@ -42,14 +42,14 @@ def bare(*words: str | Path) -> Result:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[ResumableWork, int], None]], None]:
     """Has something done before each look, given how many pictures are done."""
-    look: Look = ResumableWork.look
+    look: Look = ResumableWork.save_or_stop
 
     def set_up(before: Callable[[ResumableWork, int], None]) -> None:
         def watched(work: ResumableWork, movie: MovieWriter, parts: Mapping[str, object], done: int, *more: object) -> None:
             before(work, done)
             look(work, movie, parts, done, *more)
 
-        monkeypatch.setattr(ResumableWork, "look", watched)
+        monkeypatch.setattr(ResumableWork, "save_or_stop", watched)
 
     return set_up
 
@@ -193,12 +193,12 @@ def run(output: Path, patch: str, *words: str) -> subprocess.Popen[str]:
     code = (
         "import streamer.commands.resumable_work as u, sys\n"
         "u.EVERY_S = u.MOST_EVERY_S = 0.0\n"
-        "look = u.ResumableWork.look\n"
+        "look = u.ResumableWork.save_or_stop\n"
         "def watched(self, movie, parts, done, *more):\n"
         "    look(self, movie, parts, done, *more)\n"
         "    print(done, flush=True)\n"
         f"    {patch}\n"
-        "u.ResumableWork.look = watched\n"
+        "u.ResumableWork.save_or_stop = watched\n"
         "from streamer.__main__ import main\n"
         "main()\n"
     )

@@ -27,7 +27,7 @@ def watch(sleep, seconds, settles_s=4.0, start_s=0.0, patterns=(0, 1), pose=lamb
         time_s = number / FPS
         share = 1 - np.exp(-3 * time_s / settles_s)
         picture = trembling(PATTERNS[patterns[0]], PATTERNS[patterns[1]], share, number)
-        if bump := sleep.look(start_s + time_s, pose(time_s), picture):
+        if bump := sleep.check(start_s + time_s, pose(time_s), picture):
             told.append((time_s, bump))
     return told
 
@@ -72,7 +72,7 @@ def test_the_zoom_is_no_change():
     def change(told):
         sleep, canvas = sleeper(), Canvas(PATTERNS[0])
         for number in range(20):
-            sleep.look(number / FPS, canvas.pose if told else Pose(), canvas.array())
+            sleep.check(number / FPS, canvas.pose if told else Pose(), canvas.array())
             canvas.move(motion, 1 / FPS)
         return sleep.change
 
@@ -83,6 +83,6 @@ def test_a_canvas_of_another_shape_is_compared_with_itself_only():
     sleep = sleeper()
     for number in range(40):
         picture = PATTERNS[0].astype(np.uint8)
-        sleep.look(number / FPS, zoom.advance(Pose(), Motion(1.0, 0.0), 1.0), picture[:, : 160 if number < 20 else 120])
+        sleep.check(number / FPS, zoom.advance(Pose(), Motion(1.0, 0.0), 1.0), picture[:, : 160 if number < 20 else 120])
     assert sleep.change is not None
     assert sleep.change < 1.0

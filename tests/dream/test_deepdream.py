@@ -53,7 +53,7 @@ def test_octaves_go_down_as_far_as_the_network_can_see(
 def test_a_step_at_an_octave_changes_the_picture_by_one_on_average_and_is_as_coarse_as_the_octave() -> None:
     settings = DreamConfig(algorithm="deepdream", octaves=3, octave_scale=2.0, jitter_px=4)
     dream = DeepDream(Context.of(tiny_ensemble(), Config(dream=settings), CPU, 2))
-    dream.fit((48, 64))
+    dream.prepare((48, 64))
     canvas = Canvas((random(48, 64, 3) * 40 + 128).numpy())
 
     def change(octave: int) -> torch.Tensor:

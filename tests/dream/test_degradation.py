@@ -39,18 +39,18 @@ def test_after_ten_minutes_the_latest_is_taken_back_then_the_one_before():
     for _ in range(3):
         stage.ends(Cause.MEMORY)
     stage.clock.advance(MEMORY_RETRY_S - 1)
-    assert not stage.degradation.look()
+    assert not stage.degradation.undo_if_due()
     stage.clock.advance(1)
-    assert stage.degradation.look(), "networks take another worker"
+    assert stage.degradation.undo_if_due(), "networks take another worker"
     assert stage.degradation.config == CONFIG
-    assert not stage.degradation.look()
+    assert not stage.degradation.undo_if_due()
     for level in (1, 0):
         stage.clock.advance(MEMORY_RETRY_S)
-        assert not stage.degradation.look(), "a canvas grows in its worker"
+        assert not stage.degradation.undo_if_due(), "a canvas grows in its worker"
         assert stage.degradation.level == level
     assert stage.degradation.summary == ""
     stage.clock.advance(MEMORY_RETRY_S)
-    assert not stage.degradation.look()
+    assert not stage.degradation.undo_if_due()
 
 
 def test_what_a_worker_did_itself_holds_for_the_next():

@@ -249,7 +249,7 @@ def test_paused_the_camera_stands_and_pictures_say_so():
 def test_bump_and_commands_heard_are_counted():
     stage = Stage([(0.0, scene()), (0.5, Bump()), (0.5, Bump()), (2.0, Stop())]).run()
     assert stage.dreamer.bumps == 2
-    assert stage.reports(Heartbeat)[-1].heard == 3
+    assert stage.reports(Heartbeat)[-1].commands_received == 3
 
 
 def test_a_twist_is_another_bump():

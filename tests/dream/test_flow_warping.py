@@ -36,11 +36,11 @@ def shown(number: int, shift: float = 0.0) -> SourcePicture:
 
 def test_settings_that_move_make_a_dream_that_rides() -> None:
     dream = rider()
-    assert dream.ridden is None
+    assert dream.source_picture is None
     dream.ride(shown(1), 0.0)
-    assert dream.ridden is not None
-    assert dream.ridden.image.shape == (*SIZE, 3)
-    assert np.array_equal(dream.picture(), dream.ridden.image)
+    assert dream.source_picture is not None
+    assert dream.source_picture.image.shape == (*SIZE, 3)
+    assert np.array_equal(dream.picture(), dream.source_picture.image)
 
 
 def test_the_camera_stands_whatever_it_is_told() -> None:
@@ -60,11 +60,11 @@ def test_what_is_dreamt_is_carried_along() -> None:
     dream.scene(SCENE)
     for _ in range(6):
         dream.step(0.04)
-    base = dream.ridden
+    base = dream.source_picture
     assert base is not None
     before = dream.picture().astype(float) - base.image
     dream.ride(shown(2, 8.0), 0.0)  # 4 px at the canvas' size
-    base = dream.ridden
+    base = dream.source_picture
     assert base is not None
     after = dream.picture().astype(float) - base.image
     inner = (slice(4, -4), slice(12, -4))
@@ -81,8 +81,8 @@ def test_a_cut_starts_anew() -> None:
         dream.step(0.04)
     cut = SourcePicture(255 - picture((0.0, 0.0), (96, 160), seed=4) // 4, 2, 0.08)
     dream.ride(cut, 0.0)
-    assert dream.ridden is not None
-    assert np.abs(dream.picture().astype(float) - dream.ridden.image).mean() < 2
+    assert dream.source_picture is not None
+    assert np.abs(dream.picture().astype(float) - dream.source_picture.image).mean() < 2
 
 
 def test_the_same_picture_again_is_dreamt_on() -> None:
@@ -93,8 +93,8 @@ def test_the_same_picture_again_is_dreamt_on() -> None:
     for _ in range(12):
         dream.ride(shown(1), 0.04)
         dream.step(0.04)
-        assert dream.ridden is not None
-        changes.append(float(np.abs(dream.picture().astype(float) - dream.ridden.image).mean()))
+        assert dream.source_picture is not None
+        changes.append(float(np.abs(dream.picture().astype(float) - dream.source_picture.image).mean()))
     assert changes[-1] > changes[2] > changes[0] > 0
 
 
@@ -104,8 +104,8 @@ def test_a_still_shot_keeps_its_brightness() -> None:
     for _ in range(60):
         dream.ride(shown(1), 0.1)
         dream.step(0.1)
-    assert dream.ridden is not None
-    raw = dream.ridden.image.mean()
+    assert dream.source_picture is not None
+    raw = dream.source_picture.image.mean()
     assert dream.picture().mean() == pytest.approx(raw, rel=0.03)
 
 
@@ -127,8 +127,8 @@ def test_a_new_size_goes_on() -> None:
     dream.ride(shown(1), 0.04)
     dream.step(0.04)
     dream.resize((36, 60))
-    assert dream.ridden is not None
-    assert dream.ridden.image.shape == (36, 60, 3)
+    assert dream.source_picture is not None
+    assert dream.source_picture.image.shape == (36, 60, 3)
     dream.ride(shown(2, 3.0), 0.04)
     dream.step(0.04)
     assert dream.picture().shape == (36, 60, 3)
@@ -140,11 +140,11 @@ def test_another_worker_goes_on_where_the_first_ended() -> None:
     for _ in range(6):
         first.ride(shown(1), 0.04)
         first.step(0.04)
-    assert first.ridden is not None
-    second.ride(first.ridden, 0.0)
+    assert first.source_picture is not None
+    second.ride(first.source_picture, 0.0)
     second.restore(first.picture(), first.pose)
     assert np.array_equal(second.picture(), first.picture())
-    second.ride(first.ridden, 0.0)
+    second.ride(first.source_picture, 0.0)
     assert np.abs(second.picture().astype(float) - first.picture()).mean() < 3
 
 
@@ -154,8 +154,8 @@ def test_a_twist_leaves_the_picture_where_it_is() -> None:
     pose = dream.pose
     dream.twist()
     assert dream.pose == pose
-    assert dream.ridden is not None
-    assert (dream.picture() != dream.ridden.image).any()
+    assert dream.source_picture is not None
+    assert (dream.picture() != dream.source_picture.image).any()
 
 
 def test_only_what_is_added_is_held_not_the_picture() -> None:
@@ -189,8 +189,8 @@ def test_on_a_slow_machine_a_step_fades_no_more_than_on_a_quick_one() -> None:
     dream.scene(SCENE)
     for _ in range(6):
         dream.step(0.04)
-    assert dream.ridden is not None
-    before = np.abs(dream.picture().astype(float) - dream.ridden.image).mean()
+    assert dream.source_picture is not None
+    before = np.abs(dream.picture().astype(float) - dream.source_picture.image).mean()
     assert before > 1
     dream.ride(shown(1), 1000.0)
-    assert np.abs(dream.picture().astype(float) - dream.ridden.image).mean() > 0.7 * KEPT_LEAST * before
+    assert np.abs(dream.picture().astype(float) - dream.source_picture.image).mean() > 0.7 * KEPT_LEAST * before

@@ -192,7 +192,7 @@ def test_activations_are_those_of_the_forward_pass_and_leave_no_hooks():
 def test_a_layer_before_its_relu():
     network = tiny_network()
     x = pictures(8, 12)
-    found = network.look(
+    found = network.hook_outputs(
         x, [LayerHook("relu1", raw=True), LayerHook("relu1"), LayerHook("conv2", raw=True), LayerHook("conv2")]
     )
     assert torch.equal(found[LayerHook("relu1")], found[LayerHook("relu1", raw=True)].relu())
@@ -222,7 +222,7 @@ def test_inner_layers_of_squeezenet():
         assert abs(value.shape[2] - 64 / entries[name].stride) <= 1
     assert torch.equal(torch.cat([found["fire5.expand1"], found["fire5.expand3"]], 1), found["fire5"])
     assert found["fire5"].min() == 0
-    assert network.look(x, [LayerHook("fire5", raw=True)])[LayerHook("fire5", raw=True)].min() < 0
+    assert network.hook_outputs(x, [LayerHook("fire5", raw=True)])[LayerHook("fire5", raw=True)].min() < 0
     assert torch.equal(found["conv10"], network(x))
 
 
@@ -353,13 +353,13 @@ def test_a_channel_is_looked_at_alone_or_among_all() -> None:
     network = tiny_network()
     x = pictures(8, 12)
     logits, third, mean = LayerHook("conv3"), LayerHook("conv3", channel=2), LayerHook("conv3", channel=MEAN_OF_ALL)
-    alone, among = network.look(x, [third, mean]), network.look(x, [third, logits, mean])
+    alone, among = network.hook_outputs(x, [third, mean]), network.hook_outputs(x, [third, logits, mean])
     assert torch.equal(among[third], among[logits][:, 2:3])
     assert torch.allclose(among[mean], among[logits].mean(1, keepdim=True), atol=1e-2)
     for hook in (third, mean):
         assert alone[hook].shape == (1, 1, *among[logits].shape[-2:])
         assert torch.allclose(alone[hook], among[hook], atol=0.02)
-    early = network.look(x, [LayerHook("relu1", channel=1), third])
+    early = network.hook_outputs(x, [LayerHook("relu1", channel=1), third])
     assert torch.equal(early[LayerHook("relu1", channel=1)], network.activations(x, ["relu1"])["relu1"][:, 1:2])
 
 

@@ -43,11 +43,11 @@ def test_what_was_counted_while_the_process_lived_was_not_its_end(tmp_path):
     memory = machine.memory()
     machine.count(1)
     machine.clock.advance(LOOK_S)
-    memory.look()
+    memory.update_baseline()
     assert memory.rose() is False
     machine.count(2)
     machine.clock.advance(LOOK_S / 2)
-    memory.look()
+    memory.update_baseline()
     assert memory.rose() is True, "it is not looked at all the time"
 
 

@@ -22,7 +22,7 @@ class Stage:
         cluster_placement = self.placement.next()
         assert cluster_placement is not None
         self.placement.begin(cluster_placement)
-        self.placement.heard(LinkReport("a", free_nodes, LinkStatus("10.0.0.2")))
+        self.placement.note_link(LinkReport("a", free_nodes, LinkStatus("10.0.0.2")))
         self.placement.dreams()
         return cluster_placement
 
@@ -49,7 +49,7 @@ def test_the_spare_is_on_another_node_where_one_has_room():
     stage = Stage()
     stage.work(free_nodes=1)
     assert stage.placement.spare("cuda") == (ClusterPlacement(RAY, ("a",)), PrepareMode.SPARE)
-    stage.placement.heard(LinkReport("a", 0, LinkStatus("10.0.0.2")))
+    stage.placement.note_link(LinkReport("a", 0, LinkStatus("10.0.0.2")))
     assert stage.placement.spare("cuda") == (None, PrepareMode.SPARE_LIGHT)
     assert stage.placement.link_status == LinkStatus("10.0.0.2")
 
@@ -58,7 +58,7 @@ def test_a_spare_here_makes_room_for_one_on_a_node_that_joins():
     stage = Stage()
     stage.work()
     assert not stage.placement.is_better(None)
-    stage.placement.heard(LinkReport("a", 1, LinkStatus("10.0.0.2")))
+    stage.placement.note_link(LinkReport("a", 1, LinkStatus("10.0.0.2")))
     assert stage.placement.is_better(None)
     spare, _ = stage.placement.spare("cpu")
     assert not stage.placement.is_better(spare)

@@ -737,7 +737,7 @@ def test_a_worker_is_told_how_much_it_may_take(tmp_path, monkeypatch):
     monkeypatch.setenv(fake_dream.GATE, str(told))
     with running(fake_dream.make_telling_its_threads) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)
-        renderer.save(ResourceLimit(1, 0.5))
+        renderer.limit_resources(ResourceLimit(1, 0.5))
         until(lambda: told.exists() and told.read_text() == "2")
 
 

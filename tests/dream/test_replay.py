@@ -221,7 +221,7 @@ def test_the_same_pixels_where_spoilt_pictures_made_the_dream_begin_anew(tmp_pat
     assert all(map(same, live.keyframes, again))
 
 
-@pytest.mark.logs("canvas now")
+@pytest.mark.logs("canvas resized")
 def test_the_same_pixels_when_the_canvas_changed_its_size(tmp_path):
     slow = LiveRun(tmp_path, config(keyframe_s=0.05), step_s=lambda n: 0.1, size=(80, 120))
     slow.work([(1000.0, scene(0, 0)), (1004.0, Stop())])

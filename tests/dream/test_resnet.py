@@ -103,7 +103,7 @@ def test_a_layer_before_its_relu(network):
         LayerHook("block2_1"),
     )
     with torch.no_grad():
-        found = network.look(x, [before, after, added, came])
+        found = network.hook_outputs(x, [before, after, added, came])
     assert found[before].min() < 0
     assert torch.equal(found[before].relu(), found[after])
     assert torch.allclose(found[before], found[came] + found[added], atol=1e-4)

@@ -40,12 +40,12 @@ class FakeRider(FakeDreamer):
     def __init__(self, size: tuple[int, int] = SIZE) -> None:
         super().__init__(size)
         self.moving = STILL
-        self.ridden: SourcePicture | None = None
+        self.source_picture: SourcePicture | None = None
         self.rides: list[tuple[int, float]] = []
         self.passed: list[int] = []
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        self.ridden = picture
+        self.source_picture = picture
         self.rides.append((picture.number, round(dt_s, 3)))
 
     def observe(self, picture: SourcePicture) -> None:
@@ -77,7 +77,7 @@ class Stage:
     def _take(self, report) -> None:
         if isinstance(report, KeyframeReady):
             height, width = report.size
-            rows = height if report.ridden is None else 2 * height
+            rows = height if report.source_picture is None else 2 * height
             self.shots.append((report, self.frame_slots.read(report.slot, (rows, width))))
             self.inbox.free.append(report.slot)
 
@@ -102,11 +102,11 @@ def frame_slots() -> Iterator[FrameSlots]:
 def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, frame_slots: FrameSlots) -> None:
     stage = Stage(feed, frame_slots)
     shot, _ = stage.keyframe()
-    assert shot.ridden is None, "no picture has come yet"
+    assert shot.source_picture is None, "no picture has come yet"
     feed.put(shown(1))
     feed.put(shown(2))
     shot, lying = stage.keyframe()
-    assert shot.ridden == (2, 0.2)
+    assert shot.source_picture == (2, 0.2)
     assert lying.shape == (2 * SIZE[0], SIZE[1], 3)
     assert (lying[SIZE[0] :] == 2).all(), "what was ridden on lies below"
     assert stage.dreamer.rides == [(2, 0.1)]
@@ -141,7 +141,7 @@ class Keyframes:
 
     def wait_for(self, number: int) -> Keyframe:
         def found() -> list[Keyframe]:
-            return [one for one in self.all if one.ridden is not None and one.ridden.number == number]
+            return [one for one in self.all if one.source_picture is not None and one.source_picture.number == number]
 
         with self._changed:
             assert self._changed.wait_for(found, PATIENCE_S), "it never rode there"
@@ -157,9 +157,9 @@ def test_pictures_reach_the_worker_and_come_back_with_the_dream(feed: PictureFee
         for number in (1, 2):
             feed.put(shown(number))
             keyframe = seen.wait_for(number)
-            assert keyframe.ridden is not None
-            assert keyframe.ridden.time_s == number / 10
-            assert (keyframe.ridden.image == number).all()
+            assert keyframe.source_picture is not None
+            assert keyframe.source_picture.time_s == number / 10
+            assert (keyframe.source_picture.image == number).all()
             assert keyframe.image.shape == (*SIZE, 3)
             assert keyframe.image[0, 0, 1] == SCENE.id
     finally:

@@ -27,10 +27,10 @@ def scene(number: int = 1, wnid: str = WNIDS[0]) -> Scene:
 class RidingFake(FakeDreamer):
     """Rides, too."""
 
-    ridden: SourcePicture | None = None
+    source_picture: SourcePicture | None = None
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
-        self.ridden = picture
+        self.source_picture = picture
 
     def observe(self, picture: SourcePicture) -> None:
         pass
@@ -127,7 +127,7 @@ class Drowsy(ConvergenceDetector):
         super().__init__(DreamConfig())
         self.looks = self.renewals = 0
 
-    def look(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
+    def check(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
         self.looks += 1
         return Bump(twist=self.looks % 4 == 0) if self.looks % 2 == 0 else None
 
@@ -169,7 +169,7 @@ def test_it_rides_where_the_dream_does() -> None:
     dream.ride(picture, 0.1)
     dream.apply(100)
     found = dream.keyframe()
-    assert found.ridden is picture
+    assert found.source_picture is picture
     assert found.time_s == pytest.approx(0.1)
 
 

@@ -15,7 +15,7 @@ ONE, TWO, THREE = (Tuned((("dream.contrast", float(number)),)) for number in (1,
 
 def test_nothing_is_done_unasked():
     switch = SettingsSwitch(FIRST)
-    assert switch.look() == (SpareAction.NOTHING, None)
+    assert switch.next_action() == (SpareAction.NOTHING, None)
     assert switch.begin(ONE) is None
     assert not switch.tune(TWO)
     assert (switch.status, switch.next_config, switch.tried) == (("", "", 0), FIRST, False)
@@ -25,8 +25,8 @@ def test_a_spare_is_prepared_and_takes_over_with_the_latest_settings():
     switch = SettingsSwitch(FIRST)
     switch.ask(INK, ONE)
     assert switch.status[0] == "the best network, ink"
-    assert switch.look() == (SpareAction.PREPARE, None)
-    assert switch.look() == (SpareAction.NOTHING, None)
+    assert switch.next_action() == (SpareAction.PREPARE, None)
+    assert switch.next_action() == (SpareAction.NOTHING, None)
     assert (switch.next_config, switch.at_work) == (INK, FIRST)
     assert switch.tune(TWO), "the old one is left alone"
     assert switch.begin(UNTUNED) == TWO
@@ -39,11 +39,11 @@ def test_a_spare_is_prepared_and_takes_over_with_the_latest_settings():
 def test_one_that_cannot_be_prepared_is_given_up():
     switch = SettingsSwitch(FIRST)
     switch.ask(DEEP, ONE)
-    switch.look()
+    switch.next_action()
     assert switch.fail("no weights") is None, "nobody had begun"
     assert (switch.status, switch.next_config, switch.coming) == (("", "no weights", 1), FIRST, False)
     switch.ask(INK, ONE)
-    switch.look()
+    switch.next_action()
     switch.begin(UNTUNED)
     switch.reached()
     assert switch.status == ("", "", 1)
@@ -52,7 +52,7 @@ def test_one_that_cannot_be_prepared_is_given_up():
 def test_one_that_shows_nothing_is_gone_back_from():
     switch = SettingsSwitch(FIRST)
     switch.ask(DEEP, TWO)
-    switch.look()
+    switch.next_action()
     switch.begin(ONE)
     assert switch.fail("it died") == ONE
     assert (switch.next_config, switch.at_work, switch.tried) == (FIRST, FIRST, False)
@@ -61,12 +61,12 @@ def test_one_that_shows_nothing_is_gone_back_from():
 def test_who_changes_their_mind_is_heard():
     switch = SettingsSwitch(FIRST)
     switch.ask(DEEP, ONE)
-    switch.look()
+    switch.next_action()
     switch.ask(INK, TWO)
-    assert switch.look() == (SpareAction.PREPARE, None)
+    assert switch.next_action() == (SpareAction.PREPARE, None)
     assert switch.next_config is INK
     switch.ask(Config(), THREE)  # as it is
-    assert switch.look() == (SpareAction.STAY, THREE)
+    assert switch.next_action() == (SpareAction.STAY, THREE)
     assert (switch.next_config, switch.status[0]) == (FIRST, "")
     assert switch.begin(ONE) is None
 
@@ -74,11 +74,11 @@ def test_who_changes_their_mind_is_heard():
 def test_what_is_asked_for_while_the_spare_takes_over_is_prepared_next():
     switch = SettingsSwitch(FIRST)
     switch.ask(DEEP, ONE)
-    switch.look()
+    switch.next_action()
     switch.ask(INK, TWO)  # nobody has looked yet
     assert switch.begin(UNTUNED) == TWO
     assert switch.at_work is DEEP
-    assert switch.look() == (SpareAction.PREPARE, None)
+    assert switch.next_action() == (SpareAction.PREPARE, None)
     assert switch.next_config is INK
     assert switch.begin(TWO) == TWO
     assert switch.fail("it died") == UNTUNED, "no picture has come since"

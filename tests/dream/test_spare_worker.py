@@ -49,15 +49,15 @@ class Stage:
     def says(self, *reports):
         for report in reports:
             self.made[-1].said.append(report)
-            self.spare.look([self.made[-1].connection])
+            self.spare.tick([self.made[-1].connection])
 
     def dies(self):
-        self.spare.look([self.made[-1].connection])
+        self.spare.tick([self.made[-1].connection])
 
     def after(self, seconds):
         """What is due after some seconds is done; returns how many have been made by then."""
         self.clock.advance(seconds)
-        self.spare.look([])
+        self.spare.tick([])
         return len(self.made)
 
 

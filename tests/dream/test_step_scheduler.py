@@ -176,16 +176,16 @@ def test_a_share_of_the_time_is_kept_by_resting_and_the_canvas_does_not_grow_int
     machine = Machine(0.02, size=(90, 160), largest=(180, 320))
     machine.run(30)
     size, steps = machine.scheduler.size, machine.scheduler.steps
-    machine.scheduler.save(0.5)
+    machine.scheduler.limit_share(0.5)
     machine.run(400)
     assert machine.scheduler.size == size
     assert machine.scheduler.steps == steps
     assert machine.scheduler.least_s == pytest.approx(max(0.04, 2 * steps * machine.scheduler.step_s))
-    machine.scheduler.save(1.0)
+    machine.scheduler.limit_share(1.0)
     assert machine.scheduler.least_s < 2 * steps * machine.scheduler.step_s or steps * machine.scheduler.step_s < 0.04
     fixed = Machine(0.4, keyframe_s=1.0)
     fixed.run(20)
-    fixed.scheduler.save(0.5)
+    fixed.scheduler.limit_share(0.5)
     assert fixed.scheduler.least_s == pytest.approx(max(1.0, 2 * fixed.scheduler.steps * fixed.scheduler.step_s))
 
 

@@ -187,5 +187,5 @@ def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp
 def test_how_far_a_network_sees_is_found_in_whichever_precision_the_cpu_is_fastest():
     network = load(NetworkConfig(name="bundled"), torch.device("cpu")).first
     hook = LayerHook(network.classes_layer)
-    tiling = Tiling(lambda shown: network.look(shown, [hook]), {hook: network.stride}, 256, network.min_size)
+    tiling = Tiling(lambda shown: network.hook_outputs(shown, [hook]), {hook: network.stride}, 256, network.min_size)
     assert 60 < tiling.receptive_field.before + tiling.receptive_field.after < 300

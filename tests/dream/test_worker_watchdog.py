@@ -21,11 +21,11 @@ class Stage:
 def test_loading_has_a_time_of_its_own_until_the_first_step_is_done():
     stage = Stage()
     assert stage.left_after(290.0) == 10.0
-    stage.watchdog.heard(Busy("downloading"))
+    stage.watchdog.note_report(Busy("downloading"))
     assert stage.left_after(290.0) == 10.0
-    stage.watchdog.heard(Heartbeat(0.0, 0))
+    stage.watchdog.note_report(Heartbeat(0.0, 0))
     assert stage.watchdog.seconds == 300.0
-    stage.watchdog.heard(SHOT)
+    stage.watchdog.note_report(SHOT)
     assert stage.watchdog.seconds == 5.0
     assert stage.left_after(5.0) == 0.0
 
@@ -36,24 +36,24 @@ def test_one_that_is_prepared_has_nothing_to_load():
 
 def test_where_steps_take_long_so_may_silence():
     stage = Stage()
-    stage.watchdog.heard(SHOT)
-    stage.watchdog.heard(Heartbeat(9.0, 0, median_s=0.4))
+    stage.watchdog.note_report(SHOT)
+    stage.watchdog.note_report(Heartbeat(9.0, 0, median_s=0.4))
     assert stage.watchdog.seconds == 5.0, "a mean that a hiccup spoilt counts for nothing"
-    stage.watchdog.heard(Heartbeat(2.0, 0, median_s=3.0))
+    stage.watchdog.note_report(Heartbeat(2.0, 0, median_s=3.0))
     assert stage.watchdog.seconds == 15.0
 
 
 def test_a_step_that_sets_things_up_may_take_as_long_as_loading():
     stage = Stage()
-    stage.watchdog.heard(SHOT)
-    stage.watchdog.heard(Heartbeat(0.1, 0, 0.1, sets_up=True))
+    stage.watchdog.note_report(SHOT)
+    stage.watchdog.note_report(Heartbeat(0.1, 0, 0.1, sets_up=True))
     assert stage.watchdog.seconds == 300.0
-    stage.watchdog.heard(Heartbeat(0.1, 0, 0.1))
+    stage.watchdog.note_report(Heartbeat(0.1, 0, 0.1))
     assert stage.watchdog.seconds == 5.0
     ready = Stage(prepared=True)
-    ready.watchdog.heard(Heartbeat(0.0, 0, sets_up=True))
+    ready.watchdog.note_report(Heartbeat(0.0, 0, sets_up=True))
     assert ready.watchdog.seconds == 300.0
-    ready.watchdog.heard(SHOT)
+    ready.watchdog.note_report(SHOT)
     assert ready.watchdog.seconds == 5.0
 
 
@@ -63,7 +63,7 @@ def test_what_it_waits_for_a_processor_is_no_silence_up_to_a_minute():
     clock.advance(30.0)
     waited[0] += 28.0
     assert watchdog.left_s == 3.0
-    watchdog.heard(Heartbeat(0.1, 0))
+    watchdog.note_report(Heartbeat(0.1, 0))
     assert watchdog.left_s == 5.0
     waited[0] += 1000.0
     assert watchdog.left_s == 65.0
@@ -72,7 +72,7 @@ def test_what_it_waits_for_a_processor_is_no_silence_up_to_a_minute():
 def test_one_that_takes_over_has_the_patience_of_the_one_before():
     watchdog = WorkerWatchdog(LIMITS, HandClock(0.0), prepared=True, median_s=2.0)
     assert watchdog.seconds == 10.0
-    watchdog.heard(Heartbeat(0.0, 0))
+    watchdog.note_report(Heartbeat(0.0, 0))
     assert watchdog.seconds == 10.0, "it has not told of any step yet"
-    watchdog.heard(Heartbeat(0.1, 0, median_s=0.1))
+    watchdog.note_report(Heartbeat(0.1, 0, median_s=0.1))
     assert watchdog.seconds == 5.0

@@ -19,7 +19,7 @@ class Dream:
 
     @property
     def told(self):
-        return self.airtime.seen, round(self.airtime.seconds, 3)
+        return self.airtime.shown, round(self.airtime.seconds, 3)
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def events(class_index, folder):
             return scene
 
         def keyframe(self, scene):
-            self.director.seen(Keyframe(None, Pose(), self.clock.now_s, scene, 0, 1))
+            self.director.note_keyframe(Keyframe(None, Pose(), self.clock.now_s, scene, 0, 1))
             if scene == self.director.programme().scene:
                 self.dreamt.add(scene.request_id)
 
@@ -204,8 +204,8 @@ def events(class_index, folder):
                 request = entry.request
                 assert not blocks.blocks(request.user, request.text, request.targets)
                 self.seen[request.id] = request
-            settled = [entry.request.settled is not None for entry in programme.waiting]
-            assert settled == sorted(settled, reverse=True)
+            pinned = [entry.request.pinned_position is not None for entry in programme.waiting]
+            assert pinned == sorted(pinned, reverse=True)
 
         @invariant()
         def nothing_is_lost_or_done_unseen(self):

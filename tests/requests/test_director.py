@@ -35,7 +35,7 @@ class DreamClock(HandClock):
         scene = scene or self.director.programme().scene
         if scene is not None and (self.now_s, scene) != self.latest:
             self.latest = self.now_s, scene
-            self.director.seen(Keyframe(None, Pose(), self.now_s, scene, 0, steps))
+            self.director.note_keyframe(Keyframe(None, Pose(), self.now_s, scene, 0, steps))
 
     def advance(self, seconds):
         while self.dreams and seconds > 0:
@@ -1027,7 +1027,7 @@ def test_a_crash_costs_no_time_on_air(studio):
     studio.director.workers_died(1)
     studio.clock.advance(60)
     assert studio.director.programme().left_s == 20
-    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
+    studio.director.note_keyframe(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
     assert studio.director.programme().left_s == 20
     studio.clock.dreams = True
     assert studio.after(19.5) is scene
@@ -1040,7 +1040,7 @@ def test_nor_does_one_after_which_it_goes_on_before_anybody_hears_of_it(studio):
     studio.after(10)
     studio.clock.dreams = False
     studio.clock.advance(1.9)
-    studio.director.seen(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
+    studio.director.note_keyframe(Keyframe(None, Pose(), studio.clock(), scene, 0, 1), new_worker=True)
     studio.director.workers_died(1)
     assert studio.director.programme().left_s == 20
 

@@ -9,7 +9,7 @@ from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages.requests import Priority, Request
 from streamer.messages.scenes import Target
-from streamer.requests.order import line_up, moved, viewer_of
+from streamer.requests.order import moved, sort_queue, viewer_of
 
 FIFO = QueueConfig(fair=False)
 
@@ -20,7 +20,7 @@ def ask(number, user="ann", **more):
 
 
 def ids(waiting, rules=FIFO, last=None):
-    return [request.id for request in line_up(waiting, rules, last)]
+    return [request.id for request in sort_queue(waiting, rules, last)]
 
 
 def by(*users):
@@ -78,16 +78,22 @@ def test_the_same_name_is_the_same_viewer():
 
 
 def test_what_a_moderator_moved_stays():
-    line = line_up(by("a", "b", "c", "d", "e"), FIFO)
+    line = sort_queue(by("a", "b", "c", "d", "e"), FIFO)
     assert moved(line, 4, 1) == (4,)
     assert moved(line, 4, 2) == (1, 4)
     assert moved(line, 1, 3) == (2, 3, 1)
     assert moved(line, 1, 99) == (2, 3, 4, 5, 1)
-    assert ids([ask(1), ask(2), ask(3, settled=2, votes=0), ask(4, settled=1), ask(5, votes=9)]) == [4, 3, 5, 1, 2]
+    assert ids([ask(1), ask(2), ask(3, pinned_position=2, votes=0), ask(4, pinned_position=1), ask(5, votes=9)]) == [
+        4,
+        3,
+        5,
+        1,
+        2,
+    ]
 
 
 def test_moving_in_front_of_what_was_moved_keeps_that():
-    line = line_up([ask(1, settled=1), ask(2, settled=2), ask(3), ask(4)], FIFO)
+    line = sort_queue([ask(1, pinned_position=1), ask(2, pinned_position=2), ask(3), ask(4)], FIFO)
     assert moved(line, 4, 1) == (4, 1, 2)
     assert moved(line, 1, 2) == (2, 1)
     assert moved(line, 2, 4) == (1, 3, 4, 2)
@@ -117,7 +123,7 @@ def paid(request, rules):
 
 @given(requests, rules, st.sampled_from([None, "web:ann", "web:bob"]))
 def test_nobody_is_lost_or_doubled_and_payment_counts(waiting, rules, last):
-    line = line_up(waiting, rules, last)
+    line = sort_queue(waiting, rules, last)
     assert Counter(line) == Counter(waiting)
     ranks = [paid(request, rules) for request in line]
     assert ranks == sorted(ranks, reverse=True)
@@ -126,7 +132,7 @@ def test_nobody_is_lost_or_doubled_and_payment_counts(waiting, rules, last):
 @given(requests, rules, st.sampled_from([None, "web:ann", "web:bob"]))
 def test_no_viewer_twice_in_a_row_while_as_good_a_claim_waits(waiting, rules, last):
     rules = rules.model_copy(update={"fair": True})
-    line = line_up(waiting, rules, last)
+    line = sort_queue(waiting, rules, last)
     had = [last, *(viewer_of(request.user, request.source) for request in line)]
     for place, (before, now) in enumerate(pairwise(had)):
         if before == now:
@@ -140,20 +146,20 @@ def test_the_line_told_is_the_line_dreamt(waiting, rules):
     if rules.order == "fifo":  # places shift when the line moves up; votes are worth places
         waiting = [ask(r.id, r.user, priority=r.priority, amount=r.amount) for r in waiting]
     unfair = rules.model_copy(update={"fair": False})
-    line = line_up(waiting, unfair)
-    assert line_up([r for r in waiting if r != line[0]], unfair) == line[1:] if line else line == ()
+    line = sort_queue(waiting, unfair)
+    assert sort_queue([r for r in waiting if r != line[0]], unfair) == line[1:] if line else line == ()
 
 
 @given(requests, rules, st.data())
 def test_a_move_goes_where_it_should_and_leaves_the_others_in_order(waiting, rules, data):
-    line = line_up(waiting, rules)
+    line = sort_queue(waiting, rules)
     for _ in range(3):
         if not line:
             return
         chosen = data.draw(st.sampled_from(line))
         position = data.draw(st.integers(1, len(line)))
-        settled = moved(line, chosen.id, position)
-        places = {number: place for place, number in enumerate(settled, 1)}
+        pinned = moved(line, chosen.id, position)
+        places = {number: place for place, number in enumerate(pinned, 1)}
         waiting = [
             ask(
                 r.id,
@@ -161,20 +167,20 @@ def test_a_move_goes_where_it_should_and_leaves_the_others_in_order(waiting, rul
                 votes=r.votes,
                 priority=r.priority,
                 amount=r.amount,
-                settled=places.get(r.id, r.settled),
+                pinned_position=places.get(r.id, r.pinned_position),
             )
             for r in waiting
         ]
         before = [r.id for r in line if r.id != chosen.id]
-        line = line_up(waiting, rules)
+        line = sort_queue(waiting, rules)
         now = [r.id for r in line]
         assert now[position - 1] == chosen.id
-        assert now[: len(settled)] == list(settled)
-        assert [n for n in now[: len(settled)] if n != chosen.id] == before[: len(settled) - 1]
+        assert now[: len(pinned)] == list(pinned)
+        assert [n for n in now[: len(pinned)] if n != chosen.id] == before[: len(pinned) - 1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["fifo", "random", "votes"])
 def test_a_long_line_is_ordered(order):
     waiting = [ask(number, f"viewer {number % 700}", votes=number % 3) for number in range(10_000)]
-    assert len(line_up(waiting, QueueConfig(order=order))) == 10_000
+    assert len(sort_queue(waiting, QueueConfig(order=order))) == 10_000

@@ -49,7 +49,7 @@ class Studio:
         """What is on air then; the dream gives a picture each second."""
         scene = self.director.tick()
         for number in range(int(seconds)):
-            self.director.seen(Keyframe(None, Pose(), self.clock(), scene, number, 1))
+            self.director.note_keyframe(Keyframe(None, Pose(), self.clock(), scene, number, 1))
             self.clock.advance(1.0)
             scene = self.director.tick()
         return scene

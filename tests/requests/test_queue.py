@@ -97,7 +97,7 @@ def test_ids_are_never_used_again(path):
 def test_what_is_put_back_waits_in_front_with_the_time_it_had(path):
     with opened(path) as queue:
         first, second, third = add(queue, "ann", "bob", "cid")
-        queue.settle([second.id])
+        queue.pin([second.id])
         queue.vote(first.id, "web:eve")
         queue.take(first.id)
         queue.aired(first.id, 3.0)
@@ -109,7 +109,7 @@ def test_what_is_put_back_waits_in_front_with_the_time_it_had(path):
         assert queue.vote(first.id, "web:fay")
         before = queue.waiting()
         assert before[0].votes == 2
-        assert (before[0].state, before[0].aired_s, before[0].settled) == (RequestState.QUEUED, 3.0, 0)
+        assert (before[0].state, before[0].aired_s, before[0].pinned_position) == (RequestState.QUEUED, 3.0, 0)
     with opened(path) as queue:
         assert queue.waiting() == before
 

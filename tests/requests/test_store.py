@@ -70,7 +70,7 @@ def test_a_file_of_the_first_release_goes_on(old):
     with RequestQueue(old) as queue:
         assert [request.user for request in queue.waiting()] == ["ann", "bob", "cid"]
         second = queue.waiting()[1]
-        assert (second.role, second.priority, second.amount, second.votes, second.settled) == (
+        assert (second.role, second.priority, second.amount, second.votes, second.pinned_position) == (
             Role.VIP,
             Priority.NONE,
             0,
@@ -133,9 +133,9 @@ def test_what_is_kept_of_a_request(tmp_path):
         assert queue.vote(third.id, "web:dan")
         assert not queue.vote(third.id, "web:dan")
         assert queue.vote(third.id, "web:eve")
-        queue.settle([third.id, first.id])
+        queue.pin([third.id, first.id])
     with RequestQueue(path) as queue:
-        told = [(r.user, r.priority, r.amount, r.votes, r.settled) for r in queue.waiting()]
+        told = [(r.user, r.priority, r.amount, r.votes, r.pinned_position) for r in queue.waiting()]
         assert told == [("cid", "none", 0, 2, 1), ("ann", "points", 500, 0, 2), ("bob", "bits", 150, 0, None)]
         assert not queue.vote(third.id, "web:eve")
         queue.take(third.id)

@@ -88,7 +88,7 @@ class Studio:
     def keep(self) -> None:
         """Save the dreams that went off air."""
         self.clock.advance(ENCODED_S)
-        self.album.look()
+        self.album.save_due()
 
     def dream(self, number: int, *labels: str, user: str = "Mara", seconds: float = 10.0) -> str:
         """Save a dream; return its id."""

@@ -32,7 +32,7 @@ def test_a_dream_that_leaves_the_air_is_kept_with_its_picture_and_its_clip(tmp_p
     studio.air(volcano, 12.0, mixed_s=0.5, following=pizza)
     left_s = NOON + studio.clock()
     studio.air(pizza, 0.1)
-    studio.album.look()
+    studio.album.save_due()
     assert studio.album.dreams(10) == (), "its last frame may not be encoded yet"
     studio.keep()
     (kept,) = studio.album.dreams(10)

@@ -40,7 +40,7 @@ def dreamt(on: SourcePicture, time_s: float, at: int = 70, add: int = 60) -> Key
     """A dream that adds a bright square to a picture."""
     image = on.image.copy()
     image[35:55, at : at + 20] = np.clip(image[35:55, at : at + 20].astype(int) + add, 0, 255)
-    return Keyframe(image, Pose(), time_s, SCENE, 0, 1, ridden=on)
+    return Keyframe(image, Pose(), time_s, SCENE, 0, 1, source_picture=on)
 
 
 def added(shown: np.ndarray | None, raw: np.ndarray) -> np.ndarray:
@@ -169,7 +169,7 @@ def test_a_small_canvas_is_laid_on_a_large_picture() -> None:
     interpolator = screen_on(film)
     small = SourcePicture(raw[::2, ::2].copy(), 1, 0.0)
     image = np.clip(small.image.astype(int) + 20, 0, 255).astype(np.uint8)
-    interpolator.push(Keyframe(image, Pose(), 0.0, SCENE, 0, 1, ridden=small))
+    interpolator.push(Keyframe(image, Pose(), 0.0, SCENE, 0, 1, source_picture=small))
     interpolator.frame(0.0)
     shown, _ = interpolator.frame(LONG_S)
     assert shown is not None

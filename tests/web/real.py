@@ -121,7 +121,7 @@ class RealStage:
         """Send a keyframe a second until the scene's time is over; returns the next scene."""
         before = self.director.tick()
         for number in range(1000):
-            self.director.seen(Keyframe(NOTHING, Pose(), self.clock_s, before, number, 1))
+            self.director.note_keyframe(Keyframe(NOTHING, Pose(), self.clock_s, before, number, 1))
             self.clock_s += 1.0
             if (scene := self.director.tick()) is not before:
                 return scene

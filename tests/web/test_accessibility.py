@@ -161,7 +161,7 @@ def test_what_was_dreamt(stages: Callable[..., Stage], tmp_path: Path, page: Pag
     studio = Studio(tmp_path)
     stage = stages(album=studio.album)
     dream_id = studio.dream(1, "volcano", "bubble")
-    stage.status.snapshot = replace(stage.status.snapshot, dreamt=studio.album.changes)
+    stage.status.snapshot = replace(stage.status.snapshot, album_revision=studio.album.changes)
     page.goto(stage.server.url)
     expect(page.get_by_role("heading", name="Past dreams")).to_be_visible()
     assert looked_at(page) == []

@@ -294,7 +294,7 @@ def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
     expect(state).to_have_text("Preparing googlenet, deepdream; the dream continues meanwhile…")
     look.switch("", "<b>no weights</b>", 1)
     expect(state).to_have_text("The switch failed: <b>no weights</b>")
-    look.controls.look()
+    look.controls.undo_failed_switch()
     look.tell()
     expect(page.get_by_label("Algorithm", exact=True)).to_have_value("default")
 

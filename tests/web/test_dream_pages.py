@@ -34,7 +34,7 @@ def kept(stages: Callable[..., Stage], studio: Studio) -> Stage:
 
 
 def tell(stage: Stage, studio: Studio) -> None:
-    stage.status.snapshot = replace(stage.status.snapshot, dreamt=studio.album.changes)
+    stage.status.snapshot = replace(stage.status.snapshot, album_revision=studio.album.changes)
 
 
 def test_the_strip_shows_what_was_dreamt_as_it_comes(kept: Stage, studio: Studio, page: Page) -> None:

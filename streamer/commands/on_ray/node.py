@@ -21,7 +21,7 @@ from streamer.config import Config
 from streamer.dream.device import make_torch_repeatable
 from streamer.dream.objectives.guide import guides_from
 from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.film import DreamtPicture, FilmDream
+from streamer.dream.sessions.film import FilmDream, RenderedPicture
 from streamer.dream.sessions.script import OfflineDream
 from streamer.dream.sessions.still import Plan, StillDream
 from streamer.messages.keyframes import Keyframe, SourcePicture
@@ -190,7 +190,9 @@ def dream_script(
         return _stretch([next(keyframes) for _ in range(count)], keyframes, begun_s)
 
 
-def dream_film(setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], state: bytes | None) -> Stretch[DreamtPicture]:
+def dream_film(
+    setup: Setup, spec: FilmPlan, pictures: Sequence[SourcePicture], state: bytes | None
+) -> Stretch[RenderedPicture]:
     """Render some more pictures of a film."""
     with _at_work(setup):
         run = _films(setup).begin(spec.size, spec.scene, spec.steps, spec.seed)

@@ -14,7 +14,7 @@ from streamer.commands.on_ray.segments import FilmSegments, SegmentedFilm
 from streamer.commands.on_ray.stretches import Stretches, StretchPace
 from streamer.commands.resumable_work import ResumableWork
 from streamer.dream.sessions.estimate import Estimate
-from streamer.dream.sessions.film import DreamtPicture, film_canvas
+from streamer.dream.sessions.film import RenderedPicture, film_canvas
 from streamer.messages.keyframes import SourcePicture
 from streamer.messages.scenes import Scene
 
@@ -34,8 +34,8 @@ class RemoteFilms(RemoteNetworks):
         """Start a film with pictures of (height, width) and ``steps`` for each."""
         setup, spec = self.with_guides(scene), FilmPlan(size, scene, steps, seed)
 
-        def shown(pictures: Iterator[SourcePicture]) -> Stretches[DreamtPicture]:
-            def ask(state: bytes | None, count: int) -> NodeTask[Stretch[DreamtPicture]] | None:
+        def shown(pictures: Iterator[SourcePicture]) -> Stretches[RenderedPicture]:
+            def ask(state: bytes | None, count: int) -> NodeTask[Stretch[RenderedPicture]] | None:
                 some = list(itertools.islice(pictures, count))
                 return self.node_pool.begin(node.dream_film, setup, spec, some, state) if some else None
 
@@ -48,7 +48,7 @@ class RemoteFilms(RemoteNetworks):
     ) -> RemoteSegments:
         """Start a film in segments of ``piece_s`` seconds."""
 
-        def ride(pictures: Iterator[SourcePicture]) -> Iterator[DreamtPicture]:
+        def ride(pictures: Iterator[SourcePicture]) -> Iterator[RenderedPicture]:
             return self.begin(size, scene, steps, seed).over(pictures)
 
         return RemoteSegments(FilmSegments(ride, self.node_pool, size, work.folder, lambda: work.asked), piece_s)
@@ -59,14 +59,14 @@ class RemoteFilmRun:
 
     CHANGES = ("_shown",)
 
-    def __init__(self, shown: Callable[[Iterator[SourcePicture]], Stretches[DreamtPicture]]) -> None:
+    def __init__(self, shown: Callable[[Iterator[SourcePicture]], Stretches[RenderedPicture]]) -> None:
         self._pictures: Iterator[SourcePicture] = iter(())
         self._shown = shown(self._read())
 
     def _read(self) -> Iterator[SourcePicture]:
         yield from self._pictures  # those that are given once it is known what is done
 
-    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> Stretches[DreamtPicture]:
+    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> Stretches[RenderedPicture]:
         """Render the pictures of the film after the first ``done``; they are read ahead."""
         self._pictures = itertools.islice(pictures, done, None)
         return self._shown

@@ -57,13 +57,13 @@ class TilePool:
         at_work: deque[NodeTask[list[np.ndarray | None]]] = deque()
         while True:
             for tile in itertools.islice(left, AHEAD * self._node_pool.at_once - len(at_work)):
-                at_work.append(self._node_pool.begin(look, self._setup, member, tuple(groups), pack_tile(tile)))
+                at_work.append(self._node_pool.begin(compute_tile, self._setup, member, tuple(groups), pack_tile(tile)))
             if not at_work:
                 return
             yield unpack_gradients(at_work.popleft().result())
 
 
-def look(setup: Setup, member: int, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
+def compute_tile(setup: Setup, member: int, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
     """Return the gradients of some losses over a tile, for one of the networks; runs on a node."""
     make_torch_repeatable(setup.threads)
     with guides_from(pictures(setup.guides)):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from streamer.commands.on_ray.node_pool import LOOK_S, NodePool
-from streamer.dream.sessions.film import DreamtPicture
+from streamer.dream.sessions.film import RenderedPicture
 from streamer.messages.keyframes import SourcePicture
 
 LEAD_S, FADE_S = 2.0, 0.5
@@ -67,9 +67,9 @@ class FilmSegment:
     last: bool
 
 
-def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int], room: Path) -> Iterator[FilmSegment]:
+def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int], folder: Path) -> Iterator[FilmSegment]:
     """Cut a film into segments of ``piece_s`` seconds, more than ``OVERLAP_S``, each with its lead-in."""
-    number, here, coming = 0, Spool(room / "piece-0", size), None
+    number, here, coming = 0, Spool(folder / "piece-0", size), None
     for picture in pictures:
         ends_s = (number + 1) * piece_s
         if picture.time_s >= ends_s and coming is not None and coming.about:
@@ -78,7 +78,7 @@ def cut(pictures: Iterator[SourcePicture], piece_s: float, size: tuple[int, int]
             ends_s += piece_s
         here.add(picture)
         if picture.time_s >= ends_s - OVERLAP_S:
-            coming = coming or Spool(room / f"piece-{number + 1}", size)
+            coming = coming or Spool(folder / f"piece-{number + 1}", size)
             coming.add(picture)
     if coming is not None:
         coming.remove()
@@ -90,7 +90,7 @@ class Joined:
     """A picture of a film that is rendered in segments."""
 
     number: int
-    rendered: DreamtPicture
+    rendered: RenderedPicture
     can_checkpoint: bool
     """Whether the following pictures can be rendered without the state before."""
 
@@ -110,7 +110,7 @@ def joined(pieces: Iterator[tuple[FilmSegment, Spool]]) -> Iterator[Joined]:
             if not piece.last and picture.time_s >= piece.ends_s - FADE_S:
                 leaving[picture.number] = image
                 continue
-            yield Joined(picture.number, DreamtPicture(image, picture.time_s), not coming and not leaving)
+            yield Joined(picture.number, RenderedPicture(image, picture.time_s), not coming and not leaving)
         rendered.remove()
 
 
@@ -121,7 +121,7 @@ def blended(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
     return mixed
 
 
-class SegmentedFilm(Iterator[DreamtPicture]):
+class SegmentedFilm(Iterator[RenderedPicture]):
     """The pictures of a film that is rendered in segments; it can be resumed where ``can_checkpoint``."""
 
     def __init__(self, pieces: FilmSegments, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> None:
@@ -140,7 +140,7 @@ class SegmentedFilm(Iterator[DreamtPicture]):
                 return True
         return self._next is not None
 
-    def __next__(self) -> DreamtPicture:
+    def __next__(self) -> RenderedPicture:
         if not self.more():
             raise StopIteration
         found, self._next = self._next, None
@@ -150,7 +150,7 @@ class SegmentedFilm(Iterator[DreamtPicture]):
 
 
 class StopRequested(Exception):
-    """The work was asked to end."""
+    """The work should end early."""
 
 
 class FilmSegments:
@@ -158,21 +158,27 @@ class FilmSegments:
 
     def __init__(
         self,
-        ride: Callable[[Iterator[SourcePicture]], Iterator[DreamtPicture]],
+        ride: Callable[[Iterator[SourcePicture]], Iterator[RenderedPicture]],
         node_pool: NodePool,
         size: tuple[int, int],
-        room: Path,
-        asked: Callable[[], bool],
+        folder: Path,
+        stop_requested: Callable[[], bool],
     ) -> None:
         """Prepare.
 
         Args:
             ride: Starts a dream and renders pictures; called in threads.
             size: (height, width) of the pictures.
-            room: Folder for pictures that wait.
-            asked: Returns whether to end.
+            folder: Folder for pictures that wait.
+            stop_requested: Returns whether to end.
         """
-        self._ride, self._node_pool, self._size, self._room, self._asked = ride, node_pool, size, room, asked
+        self._ride, self._node_pool, self._size, self._folder, self._stop_requested = (
+            ride,
+            node_pool,
+            size,
+            folder,
+            stop_requested,
+        )
 
     def over(self, pictures: Iterator[SourcePicture], piece_s: float, done: int) -> SegmentedFilm:
         """Render a film's pictures after the first ``done``, in segments of ``piece_s`` seconds."""
@@ -185,7 +191,7 @@ class FilmSegments:
 
         As many are rendered in parallel as there is room for, and one more waits. Raises StopRequested when asked to end.
         """
-        pieces = (piece for piece in cut(pictures, piece_s, self._size, self._room) if _left(piece, done))
+        pieces = (piece for piece in cut(pictures, piece_s, self._size, self._folder) if _left(piece, done))
         at_work: deque[tuple[FilmSegment, Future[Spool]]] = deque()
         with ThreadPoolExecutor(self._node_pool.at_once, thread_name_prefix="ray") as pool:
             try:
@@ -196,7 +202,7 @@ class FilmSegments:
                         return
                     piece, future = at_work.popleft()
                     while not wait([future], LOOK_S).done:
-                        if self._asked() and can_checkpoint():
+                        if self._stop_requested() and can_checkpoint():
                             raise StopRequested
                     yield piece, future.result()
             except BaseException:
@@ -204,7 +210,7 @@ class FilmSegments:
                 raise
 
     def _make(self, piece: FilmSegment) -> Spool:
-        rendered = Spool(self._room / f"rendered-{piece.number}", self._size)
+        rendered = Spool(self._folder / f"rendered-{piece.number}", self._size)
         for (number, time_s), shown in zip(piece.pictures.about, self._ride(iter(piece.pictures)), strict=True):
             rendered.add(SourcePicture(shown.image, number, time_s))
         piece.pictures.remove()

@@ -21,7 +21,7 @@ from streamer.messages.motion import Motion
 from streamer.messages.step_view import StepPicture
 
 PRIOR_FILE = "patch_prior.safetensors"
-UNFITTED = (
+NEEDS_NO_PREPARATION = (
     *("crossfade_s", "surge", "step", "momentum", "wake", "wake_share", "wake_after_s"),
     *("steps_per_keyframe", "steps_per_s", "keyframe_s"),
 )
@@ -57,17 +57,17 @@ class Algorithm(ABC):
     """Whether steps are larger while a new scene is fresh, and the old objective is descended while it fades out."""
 
     def __init__(self, context: Context) -> None:
-        """Store the context; call ``fit`` before the first step."""
+        """Store the context; call ``prepare`` before the first step."""
         self.context = context
 
     def tune(self, settings: DreamConfig, size: tuple[int, int]) -> None:
         """Use other settings from the next step on, on the same canvas of (height, width)."""
         before, self.context = self.context.settings, replace(self.context, settings=settings)
-        if settings.model_dump(exclude=set(UNFITTED)) != before.model_dump(exclude=set(UNFITTED)):
-            self.fit(size)
+        if settings.model_dump(exclude=set(NEEDS_NO_PREPARATION)) != before.model_dump(exclude=set(NEEDS_NO_PREPARATION)):
+            self.prepare(size)
 
     @abstractmethod
-    def fit(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width), or for another picture on it; drop state that depends on the last one."""
 
     @abstractmethod

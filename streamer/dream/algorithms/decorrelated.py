@@ -61,9 +61,9 @@ class Decorrelated(GradientAscent):
         precision = context.ensemble.members[0].dtype
         self._prior = PatchPrior(prior, POOLINGS, STRIDE, context.device, precision, PRIOR_POWER)
 
-    def fit(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width)."""
-        super().fit(size)
+        super().prepare(size)
         context, settings = self.context, self.context.settings
         self._normalisations = Normalisations(settings, context.natural.colour, size, context.device)
         self._sampler = ViewSampler(settings, size, context.generator)

@@ -44,9 +44,9 @@ def octave_sizes(size: tuple[int, int], octaves: int | str, scale: float, least_
 class DeepDream(GradientAscent):
     """Steps of DeepDream, octave by octave from the coarsest."""
 
-    def fit(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width)."""
-        super().fit(size)
+        super().prepare(size)
         context, settings = self.context, self.context.settings
         self._size = size
         self.sizes = octave_sizes(size, settings.octaves, settings.octave_scale, context.ensemble.min_size)

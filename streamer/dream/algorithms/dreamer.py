@@ -66,7 +66,7 @@ class Dreamer:
         self._title, self._mix = "", NOTHING
         begin = noise(size, self._noise) if start is None else fitted(start, size, config.source.fit, fine=True)
         self._canvas = Canvas(begin, device)
-        self._algorithm.fit(self.size)
+        self._algorithm.prepare(self.size)
 
     @property
     def canvas(self) -> Canvas:
@@ -120,7 +120,7 @@ class Dreamer:
         """Change the canvas size to (height, width)."""
         if size != self.size:
             self._canvas.resize(size)
-            self._algorithm.fit(self.size)
+            self._algorithm.prepare(self.size)
 
     def picture(self) -> np.ndarray:
         """Return the current picture, (H, W, 3) uint8 RGB."""
@@ -161,11 +161,11 @@ class Dreamer:
             self._canvas.restore_momentum(kept)
             self._algorithm.resume(kept)
             restore_rng(kept, self._chance, self._noise)
-        self._algorithm.fit(self.size)
+        self._algorithm.prepare(self.size)
 
     def went_on(self) -> None:
         """Adapt after a saved dream's attributes are restored: the canvas may have another size."""
-        self._algorithm.fit(self.size)
+        self._algorithm.prepare(self.size)
 
     def step(self, dt_s: float, camera_s: float | None = None) -> None:
         """Move the camera by ``camera_s`` seconds, by default ``dt_s``, and take one step.

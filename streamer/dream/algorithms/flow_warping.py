@@ -85,7 +85,7 @@ class FlowWarpedDream:
         self._ridden: SourcePicture | None = None
 
     @property
-    def ridden(self) -> SourcePicture | None:
+    def source_picture(self) -> SourcePicture | None:
         """The base picture, at the canvas' size; None before the first."""
         return self._ridden
 

@@ -78,7 +78,7 @@ class GradientAscent(Algorithm):
             )
         return picture.clamp_(0, 255).contiguous()
 
-    def fit(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width)."""
         height, width = size
         self._contrast_grid = (CONTRAST_CELLS, max(1, round(CONTRAST_CELLS * width / height)))

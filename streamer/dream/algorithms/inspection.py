@@ -65,7 +65,7 @@ def inspect(
     for name, direction in (("gradient", gradient), ("natural", natural), ("prior", pull), ("step", momentum)):
         found.append(StepPicture(name, _jpeg(_direction(direction))))
     with torch.no_grad():
-        maps = network.look(transform(picture), [LayerHook(name) for name in _layers(network)])
+        maps = network.hook_outputs(transform(picture), [LayerHook(name) for name in _layers(network)])
     found += [StepPicture(f"layer {hook.layer}", _jpeg(_channels(seen[0]))) for hook, seen in maps.items()]
     return tuple(found)
 

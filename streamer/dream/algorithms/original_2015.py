@@ -49,7 +49,7 @@ class Original2015(Algorithm):
         self._count = 0
         self._mean = self._square = torch.zeros(1, 3, 0, 0, device=context.device)
 
-    def fit(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: tuple[int, int]) -> None:
         """Prepare for a canvas of (height, width); a change of size resets the optimiser."""
         if self._mean.shape[-2:] != size:
             self._mean = torch.zeros(1, 3, *size, device=self.context.device)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from streamer.dream.networks import bundled
-from streamer.dream.networks.layers import LayerHook, PadToSize, entries, look
+from streamer.dream.networks.layers import LayerHook, PadToSize, entries, run_layers
 from streamer.dream.networks.registry import ARCHITECTURES
 from streamer.dream.networks.weights import read_weights
 from streamer.messages.network_contents import LayerEntry
@@ -39,7 +39,7 @@ def layer_shapes(name: str, size: tuple[int, int]) -> tuple[LayerShape, ...]:
     layers, default_layer = _skeleton(name)
     known = entries((key, layer) for key, layer in layers.items() if not isinstance(layer, PadToSize))
     with torch.no_grad():
-        seen = look(torch.empty(1, 3, *size, device="meta"), layers.items(), [LayerHook(entry.name) for entry in known])
+        seen = run_layers(torch.empty(1, 3, *size, device="meta"), layers.items(), [LayerHook(entry.name) for entry in known])
     shapes = {hook.layer: tuple(found.shape[2:]) for hook, found in seen.items()}
     return tuple(
         LayerShape(entry, (shapes[entry.name][0], shapes[entry.name][1]), entry.name == default_layer) for entry in known

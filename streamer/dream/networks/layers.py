@@ -120,7 +120,7 @@ def entries(layers: Iterable[tuple[str, nn.Module]]) -> tuple[LayerEntry, ...]:
     return tuple(found)
 
 
-def look(x: Tensor, layers: Iterable[tuple[str, nn.Module]], hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
+def run_layers(x: Tensor, layers: Iterable[tuple[str, nn.Module]], hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
     """Send a picture through a sequence of layers, up to the last hook.
 
     Args:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from streamer.dream.compute_formats import ComputeFormat, Layout, Precision
 from streamer.dream.networks.architecture import MEAN, STD
-from streamer.dream.networks.layers import Block, LayerHook, PadToSize, entries, look
+from streamer.dream.networks.layers import Block, LayerHook, PadToSize, entries, run_layers
 from streamer.dream.networks.weights import NetworkError
 
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
@@ -147,7 +147,7 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, H, W) float32 RGB in 0..255 to (N, classes, h, w) float32 logits."""
         logits = LayerHook(self.classes_layer)
-        return self.look(x, [logits])[logits]
+        return self.hook_outputs(x, [logits])[logits]
 
     def activations(self, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Return the outputs of the named layers, (N, C, h, w) float32 each, and compute no further than needed.
@@ -155,9 +155,9 @@ class Network(nn.Module):
         Raises:
             NetworkError: the network has no layer of that name.
         """
-        return {hook.layer: value for hook, value in self.look(x, [LayerHook(name) for name in layers]).items()}
+        return {hook.layer: value for hook, value in self.hook_outputs(x, [LayerHook(name) for name in layers]).items()}
 
-    def look(self, x: Tensor, hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
+    def hook_outputs(self, x: Tensor, hooks: Collection[LayerHook]) -> dict[LayerHook, Tensor]:
         """Return the outputs of the hooks, (N, C, h, w) float32 each, and compute no further than needed.
 
         Args:
@@ -169,7 +169,7 @@ class Network(nn.Module):
         """
         if unknown := [hook.layer for hook in hooks if hook.layer not in self.layer_names]:
             raise NetworkError(f"{self.name} has no layer '{unknown[0]}'; it has {', '.join(self.layer_names)}")
-        found = look(self.preprocess(x), self.layers.named_children(), hooks)
+        found = run_layers(self.preprocess(x), self.layers.named_children(), hooks)
         return {hook: value.float() for hook, value in found.items()}
 
 

@@ -98,7 +98,7 @@ class Guide:
         """Compute the features of a picture (H, W, 3) uint8 at its own size."""
         x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float().to(network.device)
         with torch.no_grad():
-            seen = network.look(x, [LayerHook(layer)])[LayerHook(layer)][0].flatten(1)
+            seen = network.hook_outputs(x, [LayerHook(layer)])[LayerHook(layer)][0].flatten(1)
         every = -(-seen.shape[1] // MOST_FEATURES)
         return cls(seen[:, ::every].contiguous())
 

@@ -25,16 +25,16 @@ TILE_PX = 1280
 KEPT_TILINGS = 16
 """Most tilings in the cache, one for each scene."""
 RemoteTiles = Callable[[Network, Sequence[WeightedRegions], Sequence[Tile[LayerHook]]], Iterable[Sequence[Tensor | None]]]
-"""Computes tiles with another copy of a network: like ``SceneObjective.look``, in the tiles' order."""
+"""Computes tiles with another copy of a network: like ``SceneObjective.tile_gradients``, in the tiles' order."""
 _REMOTE_TILES: ContextVar[RemoteTiles | None] = ContextVar("remote tiles", default=None)
 KEPT_MASKS = 256
 """Most masks in the cache: there are few canvas sizes, boxes and sizes of views."""
 
 
 @contextmanager
-def tiles_computed_by(look: RemoteTiles) -> Iterator[None]:
-    """In this context, let ``look`` compute the tiles of large pictures."""
-    before = _REMOTE_TILES.set(look)
+def tiles_computed_by(compute: RemoteTiles) -> Iterator[None]:
+    """In this context, let ``compute`` compute the tiles of large pictures."""
+    before = _REMOTE_TILES.set(compute)
     try:
         yield
     finally:
@@ -117,26 +117,26 @@ class SceneObjective:
         kind = self._kind(region.target)
         hook = kind.hook(region.target)
         with torch.no_grad():
-            seen = self._network.look(picture, [hook])[hook]
+            seen = self._network.hook_outputs(picture, [hook])[hook]
             return kind.score(seen, region.target, self._mask(region.box, (seen.shape[-2], seen.shape[-1])))
 
     def _gradients(self, picture: Tensor, shown: Tensor, groups: Sequence[WeightedRegions]) -> Iterator[Tensor]:
         """Yield the gradients of several losses over the picture, given the network's view of it."""
         hooks, number = self._hooks(groups), len(groups)
         if shown.shape[-2] * shown.shape[-1] <= self._tile_px**2:
-            maps = self._network.look(shown, hooks)
+            maps = self._network.hook_outputs(shown, hooks)
             for left, group in zip(reversed(range(number)), groups, strict=True):
                 yield torch.autograd.grad(self._loss(maps, group), picture, retain_graph=left > 0)[0]
             return
-        look = _REMOTE_TILES.get()
-        remote = None if look is None else partial(look, self._network, groups)
+        compute = _REMOTE_TILES.get()
+        remote = None if compute is None else partial(compute, self._network, groups)
         gradients = self._tiling(hooks).gradients(shown, self._losses(groups), remote)
         for left, part in zip(reversed(range(number)), gradients, strict=True):
             yield torch.autograd.grad(shown, picture, part, retain_graph=left > 0)[0]
 
-    def look(self, groups: Sequence[WeightedRegions], tile: Tile[LayerHook]) -> list[Tensor | None]:
-        """Return the gradients of several losses over a tile; see ``Tiling.look``."""
-        return self._tiling(self._hooks(groups)).look(tile, self._losses(groups))
+    def tile_gradients(self, groups: Sequence[WeightedRegions], tile: Tile[LayerHook]) -> list[Tensor | None]:
+        """Return the gradients of several losses over a tile; see ``Tiling.tile_gradients``."""
+        return self._tiling(self._hooks(groups)).tile_gradients(tile, self._losses(groups))
 
     def _hooks(self, groups: Sequence[WeightedRegions]) -> frozenset[LayerHook]:
         targets = [region.target for group in groups for region, _ in group]
@@ -152,7 +152,7 @@ class SceneObjective:
             network, strides = self._network, {hook: self._strides[hook.layer] for hook in hooks}
             least_px = max(network.min_size, network.window)
             self._tilings[hooks] = Tiling(
-                lambda shown: network.look(shown.to(network.device), hooks), strides, self._tile_px, least_px
+                lambda shown: network.hook_outputs(shown.to(network.device), hooks), strides, self._tile_px, least_px
             )
         return self._tilings[hooks]
 

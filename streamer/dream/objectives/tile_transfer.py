@@ -32,9 +32,9 @@ def pack_tile(tile: Tile[LayerHook]) -> SentTile:
 
 
 def tile_gradients(objective: SceneObjective, groups: Sequence[WeightedRegions], tile: SentTile) -> list[np.ndarray | None]:
-    """Return the gradients of several losses over a received tile, as arrays; see ``SceneObjective.look``."""
+    """Return the gradients of several losses over a received tile, as arrays; see ``SceneObjective.tile_gradients``."""
     shown = torch.from_numpy(np.array(tile.shown)).to(objective.network.device)
-    gradients = objective.look(groups, Tile(shown, tile.rows, tile.columns, tile.map_sizes))
+    gradients = objective.tile_gradients(groups, Tile(shown, tile.rows, tile.columns, tile.map_sizes))
     return [None if each is None else each.cpu().numpy() for each in gradients]
 
 

@@ -128,7 +128,7 @@ class Tiling(Generic[Key]):
         Args:
             picture: (1, 3, H, W) float32.
             losses: computes the pieces' parts of each loss.
-            remote: computes tiles like ``look``, in their order; None computes all of them here.
+            remote: computes tiles like ``tile_gradients``, in their order; None computes all of them here.
         """
         map_sizes: dict[Key, tuple[int, int]] = {}
         height, width = picture.shape[-2:]
@@ -140,8 +140,8 @@ class Tiling(Generic[Key]):
             Tile(picture[..., rows.start : rows.stop, columns.start : columns.stop], rows, columns, map_sizes)
             for rows, columns in spans
         ]
-        corner, rest = self.look(tiles[0], losses, map_sizes), tiles[1:]
-        others = (self.look(tile, losses) for tile in rest) if remote is None else remote(rest)
+        corner, rest = self.tile_gradients(tiles[0], losses, map_sizes), tiles[1:]
+        others = (self.tile_gradients(tile, losses) for tile in rest) if remote is None else remote(rest)
         found: list[Tensor] = []
         for tile, gradients in zip(tiles, itertools.chain([corner], others), strict=True):
             found = found or [torch.zeros_like(picture) for _ in gradients]
@@ -151,7 +151,7 @@ class Tiling(Generic[Key]):
                     part += gradient.to(part.device)
         return found
 
-    def look(
+    def tile_gradients(
         self, tile: Tile[Key], losses: Losses[Key], map_sizes: dict[Key, tuple[int, int]] | None = None
     ) -> list[Tensor | None]:
         """Return the gradients of the losses over a tile, of its shape; None for a loss that does not depend on the tile.

@@ -61,7 +61,7 @@ class ConvergenceDetector:
         self._looks.clear()
         self._change, self._liveliest, self._moved_s = None, 0.0, None
 
-    def look(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
+    def check(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
         """Measure a keyframe.
 
         Args:

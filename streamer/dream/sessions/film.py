@@ -32,7 +32,7 @@ LONGEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DreamtPicture:
+class RenderedPicture:
     """A film's picture with the dream on it."""
 
     image: np.ndarray
@@ -134,11 +134,11 @@ class FilmRun:
         self._session, self._steps, self._mix = session, steps, mix
         self._before_s: float | None = None
 
-    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> DreamtPictures:
+    def over(self, pictures: Iterator[SourcePicture], done: int = 0) -> RenderedPictures:
         """Render on the film's pictures in turn, skipping the first ``done``, which are finished."""
-        return DreamtPictures(self, itertools.islice(pictures, done, None))
+        return RenderedPictures(self, itertools.islice(pictures, done, None))
 
-    def dream(self, picture: SourcePicture) -> DreamtPicture:
+    def dream(self, picture: SourcePicture) -> RenderedPicture:
         """Render on the next picture, of the film's size and with a higher number and time than the previous one."""
         session, before_s = self._session, picture.time_s if self._before_s is None else self._before_s
         dt_s = min(LONGEST_S, max(0.0, picture.time_s - before_s))
@@ -146,22 +146,22 @@ class FilmRun:
         session.ride(picture, dt_s)
         for _ in range(self._steps):
             session.apply(1000 * dt_s / self._steps)
-        return DreamtPicture(self._laid(picture.image, session.keyframe()), picture.time_s)
+        return RenderedPicture(self._laid(picture.image, session.keyframe()), picture.time_s)
 
     def _laid(self, image: np.ndarray, keyframe: Keyframe) -> np.ndarray:
         """Add the change that the dream made to the film's picture at full size, so that its detail stays sharp."""
-        assert keyframe.ridden is not None, "the dream follows a film"
+        assert keyframe.source_picture is not None, "the dream follows a film"
         mix = self._mix
         rendered = keyframe.image
         if mix == 1 and rendered.shape == image.shape:
             return rendered
-        added = (rendered.astype(np.float32) - keyframe.ridden.image) * mix
+        added = (rendered.astype(np.float32) - keyframe.source_picture.image) * mix
         if added.shape != image.shape:
             added = cv2.resize(added, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.add(image, np.rint(added).astype(np.int16), dtype=cv2.CV_8U))
 
 
-class DreamtPictures(Iterator[DreamtPicture]):
+class RenderedPictures(Iterator[RenderedPicture]):
     """Renders on pictures as they come."""
 
     can_checkpoint = True
@@ -177,7 +177,7 @@ class DreamtPictures(Iterator[DreamtPicture]):
             self._next = next(self._pictures, None)
         return self._next is not None
 
-    def __next__(self) -> DreamtPicture:
+    def __next__(self) -> RenderedPicture:
         if not self.more():
             raise StopIteration
         picture, self._next = self._next, None

@@ -47,7 +47,7 @@ class PendingKeyframe:
     scene: Scene
     number: int
     steps: int
-    ridden: SourcePicture | None
+    source_picture: SourcePicture | None
     events: tuple[DreamEvent, ...]
     """The events since the previous keyframe."""
 
@@ -227,7 +227,7 @@ class Session:
             self._scene or NOTHING,
             self._number,
             self._steps,
-            None if rider is None else rider.ridden,
+            None if rider is None else rider.source_picture,
             tuple(self._coming),
         )
         self._number, self._steps, self._coming = self._number + 1, 0, []
@@ -246,11 +246,11 @@ class Session:
             pending.scene,
             pending.number,
             pending.steps,
-            ridden=pending.ridden,
+            source_picture=pending.source_picture,
         )
         self.events = pending.events
         pose = keyframe.pose
-        if self._sleep is not None and watch and (bump := self._sleep.look(keyframe.time_s, pose, keyframe.image)):
+        if self._sleep is not None and watch and (bump := self._sleep.check(keyframe.time_s, pose, keyframe.image)):
             log.info("the dream had converged: woken by %s", "a twist" if bump.twist else "noise")
             self.apply(bump)
         return keyframe
@@ -290,8 +290,8 @@ class Session:
         own = self._dreamer.size
         self._waiting_ms, self._moved_ms = 0.0, self._posed_ms  # time after the last keyframe's move was never visible
         if started.resumed and self._latest is not None:
-            if self.rider is not None and self._latest.ridden is not None:
-                self.rider.ride(self._latest.ridden, 0.0)
+            if self.rider is not None and self._latest.source_picture is not None:
+                self.rider.ride(self._latest.source_picture, 0.0)
             kept = None if started.kept is None else self._kept
             self._dreamer.restore(self._latest.image, self._latest.pose, kept)
         self._dreamer.resize(started.size if self._sizes else own)

@@ -100,7 +100,7 @@ class Degradation:
             return f"continuing without {self._networks[-self._fewer]}"
         return ""
 
-    def look(self) -> bool:
+    def undo_if_due(self) -> bool:
         """Undo the latest reduction if it is old enough; return whether that takes a new worker.
 
         A larger canvas takes none: the worker enlarges it by itself.

@@ -124,7 +124,7 @@ class DreamLoop:
         self._dream, self._scheduler, self._frame_slots, self._inbox, self._send = dream, scheduler, frame_slots, inbox, send
         self._feed, self._clock = feed, clock
         self._paused = self._stopped = False
-        self._heard = 0
+        self._commands_received = 0
         self._tuned: Tuned | None = None  # settings that wait for the next keyframe
         self._beaten_s = self._tidied_s = began_s = clock()
         self._kept_s = began_s - KEEP_S
@@ -136,7 +136,7 @@ class DreamLoop:
         latest = kept = kept_ago = None
         if resume is not None:
             began_s = min(resume.time_s, began_s)
-            latest = Keyframe(resume.picture, resume.pose, began_s, Scene(0, ()), 0, 0, ridden=resume.ridden)
+            latest = Keyframe(resume.picture, resume.pose, began_s, Scene(0, ()), 0, 0, source_picture=resume.source_picture)
             kept, kept_ago = resume.kept, None if resume.kept is None else resume.kept_ago
         self._session = Session(
             lambda: dream.dreamer,
@@ -197,7 +197,9 @@ class DreamLoop:
             return_freed_memory()
             self._tidied_s = self._clock()
         if self._scheduler.keyframe():
-            log.info("canvas now %dx%d, to hold a keyframe every %.2f s", *self._scheduler.size[::-1], self._scheduler.target_s)
+            log.info(
+                "canvas resized to %dx%d, for a keyframe every %.2f s", *self._scheduler.size[::-1], self._scheduler.target_s
+            )
             self._resize()
 
     def _show_step(self) -> None:
@@ -268,8 +270,8 @@ class DreamLoop:
         rider = self._session.rider
         if rider is None or self._feed is None:
             return
-        ridden = rider.ridden
-        picture = self._feed.newest(after=0 if ridden is None else ridden.number) or ridden
+        source_picture = rider.source_picture
+        picture = self._feed.newest(after=0 if source_picture is None else source_picture.number) or source_picture
         if picture is not None:
             self._session.ride(picture, dt_s)
 
@@ -298,10 +300,10 @@ class DreamLoop:
             return
         begun, kept = coming
         keyframe = self._session.finish(begun, watch=not self._paused)
-        slot, image, ridden = self._inbox.free.popleft(), keyframe.image, keyframe.ridden
+        slot, image, source_picture = self._inbox.free.popleft(), keyframe.image, keyframe.source_picture
         height, width = image.shape[:2]
-        self._frame_slots.write(slot, image if ridden is None else np.concatenate([image, ridden.image]))
-        on = None if ridden is None else (ridden.number, ridden.time_s)
+        self._frame_slots.write(slot, image if source_picture is None else np.concatenate([image, source_picture.image]))
+        on = None if source_picture is None else (source_picture.number, source_picture.time_s)
         about = (
             keyframe.pose,
             keyframe.time_s,
@@ -342,7 +344,7 @@ class DreamLoop:
         return kept
 
     def _beat(self) -> None:
-        self._send(Heartbeat(self._scheduler.step_s, self._heard, self._scheduler.median_s, self._sets_up))
+        self._send(Heartbeat(self._scheduler.step_s, self._commands_received, self._scheduler.median_s, self._sets_up))
         self._beaten_s = self._clock()
 
     def _listen(self, seconds: float) -> None:
@@ -361,7 +363,7 @@ class DreamLoop:
                 return
 
     def _obey(self, command: Command) -> None:
-        self._heard += 1
+        self._commands_received += 1
         match command:
             case Scene():
                 try:
@@ -373,7 +375,7 @@ class DreamLoop:
             case Tuned():
                 self._tuned = command
             case ResourceLimit():
-                self._save(command)
+                self._limit_resources(command)
             case Inspect():
                 self._inspect = True
             case Pause():
@@ -383,9 +385,9 @@ class DreamLoop:
             case Stop():
                 self._stopped = True
 
-    def _save(self, resource_limit: ResourceLimit) -> None:
+    def _limit_resources(self, resource_limit: ResourceLimit) -> None:
         """Use this much of the machine from now on."""
-        self._scheduler.save(resource_limit.share)
+        self._scheduler.limit_share(resource_limit.share)
         threads = max(1, self._dream.threads - resource_limit.threads_fewer)
         if self._dream.threads and threads != self._threads:
             self._threads = threads

@@ -27,7 +27,7 @@ class OomKillCounter:
         self._before = self._seen()
         self._looked_s = clock()
 
-    def look(self) -> None:
+    def update_baseline(self) -> None:
         """Take the current count as the baseline while the process is alive. Cheap to call often."""
         if self._clock() - self._looked_s >= LOOK_S:
             self._looked_s, self._before = self._clock(), self._seen()

@@ -39,7 +39,7 @@ class Placement:
         self._settings, self._limits, self._clock = settings, limits, clock
         self._failures = 0
         self._due_s = 0.0  # from when on the cluster may be tried
-        self._linked: LinkReport | None = None  # of the worker at work
+        self._link_report: LinkReport | None = None  # of the worker at work
         self._at_work: ClusterPlacement | None = None
         self.link_status: LinkStatus | None = LinkStatus("", "no worker has started there yet") if self._remote else None
         """Status of the link; None if the settings ask for no cluster."""
@@ -70,8 +70,8 @@ class Placement:
             return None, usual
         if self._at_work is None:  # this machine is the fallback
             return (ClusterPlacement(self._settings), PrepareMode.SPARE) if self._clock() >= self._due_s else (None, usual)
-        if self._linked is not None and self._linked.free_nodes and self._clock() >= self._due_s:
-            return ClusterPlacement(self._settings, (self._linked.node,)), PrepareMode.SPARE
+        if self._link_report is not None and self._link_report.free_nodes and self._clock() >= self._due_s:
+            return ClusterPlacement(self._settings, (self._link_report.node,)), PrepareMode.SPARE
         return (ClusterPlacement(self._settings) if self._stays else None), PrepareMode.SPARE_LIGHT
 
     def is_better(self, spare: ClusterPlacement | None) -> bool:
@@ -80,7 +80,7 @@ class Placement:
             return False
         if self._at_work is None:
             return spare is None
-        return bool(self._linked is not None and self._linked.free_nodes and (spare is None or not spare.avoid))
+        return bool(self._link_report is not None and self._link_report.free_nodes and (spare is None or not spare.avoid))
 
     def relieves(self, spare: ClusterPlacement | None) -> bool:
         """Return whether a prepared spare should replace a healthy worker: it is on the cluster, the worker is not."""
@@ -95,11 +95,11 @@ class Placement:
 
     def begin(self, cluster_placement: ClusterPlacement | None) -> None:
         """Note where the worker that starts now runs."""
-        self._at_work, self._linked = cluster_placement, None
+        self._at_work, self._link_report = cluster_placement, None
 
-    def heard(self, linked: LinkReport) -> None:
+    def note_link(self, link_report: LinkReport) -> None:
         """Note the latest link report of the active worker."""
-        self._linked, self.link_status = linked, linked.status
+        self._link_report, self.link_status = link_report, link_report.status
 
     def dreams(self) -> None:
         """Note that the active worker renders."""
@@ -115,5 +115,5 @@ class Placement:
         if self._at_work is None or cluster_placement is self._at_work:
             self.link_status = LinkStatus("", why)
         if cluster_placement is self._at_work:
-            self._at_work = self._linked = None
+            self._at_work = self._link_report = None
         return True

@@ -46,7 +46,7 @@ from streamer.dream_state import DreamState
 from streamer.messages.motion import Motion
 from streamer.processes import cpu_wait_s, exit_code, terminal_signals_blocked
 
-UNHEARD = 16
+MAX_UNCONFIRMED = 16
 """Unconfirmed commands allowed; more wait, and then only the latest of each kind is sent."""
 SAME_CLOCK_S = 60.0
 """If the monotonic clocks of two processes differ by less, they are the same clock, as on Linux, macOS and Windows: the message
@@ -100,7 +100,7 @@ class WorkerProcess:
         """Whether only the first step remains to be done after ``begin``."""
         self._prepare_mode, self._frees_slots = prepare_mode, frees_slots
         self._told = DesiredState(Motion.from_config(config.zoom))
-        self._sent = self._heard = 0
+        self._sent = self._confirmed = 0
         self._offset_s = 0.0
         self._dismissed = False
         self._memory = OomKillCounter()
@@ -152,11 +152,11 @@ class WorkerProcess:
         """Start rendering from where an earlier worker stopped, without sending a desired state."""
         left = None
         if resume is not None:
-            ridden, pictures = resume.ridden, resume.picture
-            if ridden is not None:
-                pictures = np.concatenate([pictures, ridden.image])
+            source_picture, pictures = resume.source_picture, resume.picture
+            if source_picture is not None:
+                pictures = np.concatenate([pictures, source_picture.image])
             self._frame_slots.write(0, pictures)
-            on = None if ridden is None else (ridden.number, ridden.time_s)
+            on = None if source_picture is None else (source_picture.number, source_picture.time_s)
             height, width = resume.picture.shape[:2]
             kept = None if resume.kept is None else StoredState.put(self._frame_slots, resume.kept)
             left = ResumeSlots((height, width), resume.pose, resume.time_s, on, kept, resume.kept_ago)
@@ -180,7 +180,7 @@ class WorkerProcess:
     def tell(self, desired: DesiredState) -> None:
         """Send the commands that lead to the desired state, unless too many are unconfirmed."""
         changes = desired.after(self._told)
-        if changes and self._sent - self._heard <= UNHEARD:
+        if changes and self._sent - self._confirmed <= MAX_UNCONFIRMED:
             for command in changes:
                 self.command(command)
             self._sent += len(changes)
@@ -194,7 +194,7 @@ class WorkerProcess:
             EOFError, OSError: the process has ended.
         """
         report: Report = self.connection.recv()
-        self._memory.look()
+        self._memory.update_baseline()
         match report:
             case Hello():
                 offset_s = time.monotonic() - report.clock_s
@@ -202,11 +202,11 @@ class WorkerProcess:
             case Prepared():
                 self.prepared = self._prepare_mode is PrepareMode.SPARE
             case Heartbeat():
-                self._heard, self.step_s = report.heard, report.step_s
+                self._confirmed, self.step_s = report.commands_received, report.step_s
             case KeyframeReady():
                 self.step_s = report.step_s
                 height, width = report.size
-                picture = self._frame_slots.read(report.slot, (height if report.ridden is None else 2 * height, width))
+                picture = self._frame_slots.read(report.slot, (height if report.source_picture is None else 2 * height, width))
                 if self._frees_slots:
                     self.free(report.slot)
                 return report, picture

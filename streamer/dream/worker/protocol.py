@@ -34,7 +34,7 @@ class Resume:
     pose: Pose
     time_s: float
     """Time of that pose, on the renderer's monotonic clock."""
-    ridden: SourcePicture | None = None
+    source_picture: SourcePicture | None = None
     """The source picture that it was rendered on."""
     scene: Scene | None = None
     """The scene it showed; None for the first scene that is sent."""
@@ -115,7 +115,7 @@ class ResumeSlots:
     pose: Pose
     time_s: float
     """Time of that pose, on the renderer's monotonic clock."""
-    ridden: tuple[int, float] | None = None
+    source_picture: tuple[int, float] | None = None
     """Number and time of the source picture, which is in the slot below the other, at the same size."""
     kept: StoredState | None = None
     """The dream's saved state; None if there is none."""
@@ -125,10 +125,10 @@ class ResumeSlots:
     def opened(self, frame_slots: FrameSlots) -> Resume:
         """Return a copy without the saved state."""
         height, width = self.size
-        if self.ridden is None:
+        if self.source_picture is None:
             return Resume(frame_slots.read(0, self.size), self.pose, self.time_s)
         pictures = frame_slots.read(0, (2 * height, width))
-        return Resume(pictures[:height], self.pose, self.time_s, SourcePicture(pictures[height:], *self.ridden))
+        return Resume(pictures[:height], self.pose, self.time_s, SourcePicture(pictures[height:], *self.source_picture))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class Heartbeat:
 
     step_s: float
     """Seconds per step; 0 before that is known."""
-    heard: int
+    commands_received: int
     """Commands received so far, ``FreeSlot`` not counted."""
     median_s: float = 0.0
     """Median seconds of the latest steps; 0 before that is known."""
@@ -246,7 +246,7 @@ class KeyframeReady:
     step_s: float
     events: tuple[DreamEvent, ...] = ()
     """Everything that happened to the dream since the last keyframe that was sent."""
-    ridden: tuple[int, float] | None = None
+    source_picture: tuple[int, float] | None = None
     """Number and time of the source picture, which is in the slot below the other, at the same size."""
     kept: StoredState | None = None
     """The dream's state at this keyframe; most keyframes come without it."""

@@ -204,7 +204,7 @@ class Renderer:
         """Pause or continue. While paused, keyframes still come, but the camera does not move."""
         self._change_desired(lambda desired: replace(desired, paused=paused))
 
-    def save(self, resource_limit: ResourceLimit) -> None:
+    def limit_resources(self, resource_limit: ResourceLimit) -> None:
         """Limit the worker to this much of the machine from now on."""
         self._change_desired(lambda desired: replace(desired, resource_limit=resource_limit))
 
@@ -328,7 +328,7 @@ class Renderer:
                 watched = [worker.connection, worker.sentinel, self._wakeup_reader, *self._spare.watched]
                 wait_s = max(0.0, min(watchdog.left_s, self._spare.left_s, LOOK_S))
                 ready = wait(watched, wait_s)
-                self._rounds.look(wait_s)
+                self._rounds.end_round(wait_s)
                 if self._wakeup_reader in ready:
                     self._clear_wakeup()
                 if worker.connection in ready:
@@ -337,14 +337,14 @@ class Renderer:
                     except (EOFError, OSError):
                         life.ended = worker.exit_reason()
                         continue
-                    watchdog.heard(report)
+                    watchdog.note_report(report)
                     self._median_s = watchdog.median_s
                     self._hear(worker, report, picture, life)
                 elif worker.sentinel in ready:
                     life.ended = worker.exit_reason()
                 elif watchdog.left_s <= 0:
                     life.ended = Failed(f"the worker was silent for {watchdog.seconds:.3g} s", "", lasting=False)
-                self._spare.look(ready)
+                self._spare.tick(ready)
                 self._look_at_switch()
         finally:
             if self._stopping.is_set():
@@ -388,7 +388,7 @@ class Renderer:
 
     def _is_relieved(self) -> bool:
         """Return whether a better worker is ready to take over; prepare one when a reduction can be undone."""
-        if self._degradation.look():
+        if self._degradation.undo_if_due():
             self._swaps = True
             self._spare.dismiss()
             self._spare.want()
@@ -410,7 +410,7 @@ class Renderer:
         """Prepare a spare for a requested switch, or give the switch up if that spare has failed."""
         if self._switch.coming and self._spare.lost is not None:
             self._fail_switch(self._spare.lost)
-        action, tuned = self._switch.look()
+        action, tuned = self._switch.next_action()
         if action is SpareAction.NOTHING:
             return
         self._prepare_next()
@@ -482,7 +482,7 @@ class Renderer:
             case Busy():
                 self._note(activity=report.what)
             case LinkReport():
-                self._placement.heard(report)
+                self._placement.note_link(report)
             case Ready():
                 self._ready = True
                 if self._withheld is not None and can_dream(report, self._withheld):
@@ -513,10 +513,10 @@ class Renderer:
 
     def _deliver(self, time_s: float, keyframe_ready: KeyframeReady, picture: np.ndarray, kept: DreamState | None) -> None:
         number = 0 if self._latest is None else self._latest.number + 1
-        ridden = None
-        if keyframe_ready.ridden is not None:
+        source_picture = None
+        if keyframe_ready.source_picture is not None:
             picture, below = picture[: keyframe_ready.size[0]], picture[keyframe_ready.size[0] :]
-            ridden = SourcePicture(below, *keyframe_ready.ridden)
+            source_picture = SourcePicture(below, *keyframe_ready.source_picture)
         about = (
             keyframe_ready.pose,
             time_s,
@@ -524,7 +524,7 @@ class Renderer:
             number,
             keyframe_ready.steps,
             keyframe_ready.step_s,
-            ridden,
+            source_picture,
             keyframe_ready.checksum,
         )
         self._latest = Keyframe(picture, *about)
@@ -556,7 +556,7 @@ class Renderer:
             keyframe, kept = self._kept
             ago = latest.number - keyframe.number
         scene = None if self._withheld is not None else latest.scene
-        return Resume(latest.image, latest.pose, latest.time_s, latest.ridden, scene, kept, ago)
+        return Resume(latest.image, latest.pose, latest.time_s, latest.source_picture, scene, kept, ago)
 
     def _clear_wakeup(self) -> None:
         with self._lock:

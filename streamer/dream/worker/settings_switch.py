@@ -84,7 +84,7 @@ class SettingsSwitch:
             self._wanted = _Wanted(self._wanted.config, tuned)
             return True
 
-    def look(self) -> tuple[SpareAction, Tuned | None]:
+    def next_action(self) -> tuple[SpareAction, Tuned | None]:
         """Return what to do about the request; with ``STAY`` also the live settings to use."""
         with self._lock:
             wanted = self._wanted

@@ -55,12 +55,12 @@ class SpareWorker:
 
     @property
     def watched(self) -> list[Any]:
-        """Handles for ``multiprocessing.connection.wait``; call ``look`` when one is ready."""
+        """Handles for ``multiprocessing.connection.wait``; call ``tick`` when one is ready."""
         return [] if self._worker is None else [self._worker.connection, self._worker.sentinel]
 
     @property
     def left_s(self) -> float:
-        """Seconds until ``look`` has something to do even if no handle is ready."""
+        """Seconds until ``tick`` has something to do even if no handle is ready."""
         return self._due_s - self._clock()
 
     @property
@@ -78,7 +78,7 @@ class SpareWorker:
         if self._worker is None and self._due_s == math.inf:
             self._due_s = self._clock() + (self._limits.after_s if self._first else 0.0)
 
-    def look(self, ready: list[Any]) -> None:
+    def tick(self, ready: list[Any]) -> None:
         """Do what is due, and handle the spare's reports.
 
         Args:

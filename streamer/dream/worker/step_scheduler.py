@@ -69,7 +69,7 @@ class StepScheduler:
         self._frame_s = frame_s
         self._shrinkable = shrinkable
         self._steps, self._share = 1, 1.0
-        self._heed(dream)
+        self._apply(dream)
         self._level = 0
         self._floor = self._highest  # levels below this did not fit into memory
         self._barred_s = 0.0  # seconds left until one of them is tried again
@@ -85,13 +85,13 @@ class StepScheduler:
     def tune(self, config: Config) -> None:
         """Use other settings from the next keyframe on; the canvas changes its size only when step times call for it."""
         self._shrinkable = may_shrink(config)
-        self._heed(config.dream)
+        self._apply(config.dream)
 
-    def save(self, share: float) -> None:
+    def limit_share(self, share: float) -> None:
         """Limit steps to this share of the time from the next keyframe on; 1 is all of it."""
         self._share = share
 
-    def _heed(self, dream: DreamConfig) -> None:
+    def _apply(self, dream: DreamConfig) -> None:
         self._most_per_s = MAX_STEPS_PER_S if dream.steps_per_s == "auto" else dream.steps_per_s
         self._asked_s = None if dream.keyframe_s == "auto" else dream.keyframe_s
         asked = dream.steps_per_keyframe

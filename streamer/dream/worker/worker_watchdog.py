@@ -61,7 +61,7 @@ class WorkerWatchdog:
         starved_s = min(self._starved() - self._starved_s, self._limits.starved_s)
         return self._heard_s + self.seconds + starved_s - self._clock()
 
-    def heard(self, report: Report) -> None:
+    def note_report(self, report: Report) -> None:
         """Note a report from the worker."""
         self._heard_s, self._starved_s = self._clock(), self._starved()
         if isinstance(report, KeyframeReady) and report.steps:

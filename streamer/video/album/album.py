@@ -86,7 +86,7 @@ class Album:
         self._seen_blocks: Blocks | None = None
         self._blocks_changes = 0
         self._trouble = ""
-        self._keeper = Loop("album", self.look, every_s=LOOK_S)
+        self._keeper = Loop("album", self.save_due, every_s=LOOK_S)
 
     @property
     def gifs(self) -> bool:
@@ -109,7 +109,7 @@ class Album:
         ended = self._keeper.stop(seconds)
         ended &= self._gifs.stop(max(0.1, end_s - self._clock()))
         if ended:
-            self.look(ending=True)
+            self.save_due(ending=True)
         return ended
 
     # On air
@@ -129,7 +129,7 @@ class Album:
         if dropped is not None:
             log.warning("%s is not saved: the disk is too slow", dropped[2].scene.title)
 
-    def look(self, *, ending: bool = False) -> None:
+    def save_due(self, *, ending: bool = False) -> None:
         """Save dreams that went off air and whose last frame is encoded; with ``ending``, all of them."""
         while True:
             with self._lock:

@@ -64,7 +64,7 @@ class LuminanceReducer:
         linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
         self._table = np.rint(linear * 255).astype(np.uint8)
 
-    def look(self, image: np.ndarray) -> np.ndarray:
+    def reduce(self, image: np.ndarray) -> np.ndarray:
         """Reduce a picture, still in sRGB, so that blending commutes with it. Valid until the next call."""
         looked = image[: self._whole[0], : self._whole[1]]
         for half in self._halves:  # by factors of two, which are fast in OpenCV
@@ -72,7 +72,7 @@ class LuminanceReducer:
         return looked
 
     def glance(self, looked: np.ndarray) -> Glance:
-        """Measure a picture that ``look`` returned."""
+        """Measure a picture that ``reduce`` returned."""
         cv2.LUT(looked, self._table, dst=self._linear)
         cv2.resize(self._linear, self.fine[::-1], dst=self._small, interpolation=cv2.INTER_AREA)
         return Glance(_light(self._small), _light(cv2.resize(self._small, self.coarse[::-1], interpolation=cv2.INTER_AREA)))

@@ -58,7 +58,7 @@ class FlashLimiter:
         Returns:
             ``image`` itself if possible, else a new picture between the last one shown and this one.
         """
-        looked = self._reducer.look(image)
+        looked = self._reducer.reduce(image)
         glance = self._reducer.glance(looked)
         if self._shown is None or self._image is None or number <= self._number:
             self._shown, self._source = Meter(glance, self._fps), None
@@ -101,7 +101,7 @@ class FlashLimiter:
         """Return a picture between the last one and this one, as close to this one as possible without flashing."""
         assert self._image is not None
         follow = 1 - self._strength * math.exp(-step_s / FOLLOW_S)
-        now, before = looked.copy(), self._reducer.look(self._image).copy()
+        now, before = looked.copy(), self._reducer.reduce(self._image).copy()
         for left in reversed(range(ROUNDS)):
             change = shown.judge(self._reducer.glance(_between(before, now, follow)), held=True)
             if change.danger is None:
@@ -109,7 +109,7 @@ class FlashLimiter:
             still = shown.around(change.danger, self._margin)
             follow *= 1 - still * (0.75 if left else 1.0)
         result = _between(self._image, image, follow)
-        shown.commit(shown.judge(self._reducer.glance(self._reducer.look(result))))
+        shown.commit(shown.judge(self._reducer.glance(self._reducer.reduce(result))))
         return result
 
 

@@ -18,7 +18,8 @@ STOPPED_S, STOPPED_CPU = 1.0, 0.02
 """A gap of at least so many seconds, in which the program used at most this fraction of a core, means that it was stopped: it
 did not drop the frames in it."""
 GAP_KEPT_S = 10.0
-"""Seconds for which the longest gap between frames is reported, or a little longer; who asks more often misses none."""
+"""Seconds for which the longest gap between frames is reported, or a little longer: read it at
+least this often to miss none."""
 
 
 @dataclass(frozen=True, slots=True)

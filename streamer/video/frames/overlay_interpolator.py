@@ -99,12 +99,12 @@ class OverlayInterpolator:
         picture = self._newest()
         with self._lock:
             keyframe, self._pushed = self._pushed, None
-        if keyframe is not None and keyframe.ridden is None:
+        if keyframe is not None and keyframe.source_picture is None:
             self._alone = keyframe
         if picture is None:
             return self._dream_alone(size)
-        if keyframe is not None and keyframe.ridden is not None:
-            self._take(keyframe, keyframe.ridden, now_s)
+        if keyframe is not None and keyframe.source_picture is not None:
+            self._take(keyframe, keyframe.source_picture, now_s)
         self._seen(picture)
         image, layer = _fitted(picture.image, size), self._layer
         if layer is None:
@@ -153,12 +153,12 @@ class OverlayInterpolator:
             return None, None
         return _fitted(self._alone.image, size).copy(), self._alone.scene
 
-    def _take(self, keyframe: Keyframe, ridden: SourcePicture, now_s: float) -> None:
+    def _take(self, keyframe: Keyframe, source_picture: SourcePicture, now_s: float) -> None:
         """Start the fade to a new keyframe."""
-        grey = search_image(ridden.image)
-        added = keyframe.image.astype(np.float32) - ridden.image
+        grey = search_image(source_picture.image)
+        added = keyframe.image.astype(np.float32) - source_picture.image
         self._before = before = self._layer
-        self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), -1, ridden.number)
+        self._layer = _Layer(added, grey, keyframe.time_s, keyframe.scene, unmoved(grey.shape), -1, source_picture.number)
         if before is None:
             self._fade_from_s, self._fade_s = now_s, FADE_FIRST_S
             return

@@ -24,8 +24,8 @@ INTERVALS = 4.0
 INTERVAL_MOST_S = 60.0
 """…up to this many seconds each."""
 STALL_S = 1.5
-"""Longest time step that counts, in seconds, so that a program stopped for an hour has not waited. It is longer than the steps
-while nobody watches."""
+"""Most seconds between two frames that count as waiting: after an hour in which the program was stopped, the slate
+must not appear immediately. While nobody watches, frames are further apart than usual, but less than this."""
 SAFE = 0.05
 """Fraction of the width at each side that stays free of letters."""
 SIZES = (0.055, 0.045, 0.036, 0.028)

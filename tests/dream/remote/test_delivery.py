@@ -27,11 +27,19 @@ def picture(number):
     return np.full((*SIZE, 3), number, np.uint8)
 
 
-def sent(number, *, kept=None, coded=None, ridden=None):
+def sent(number, *, kept=None, coded=None, source_picture=None):
     keyframe_ready = KeyframeReady(
-        0, SIZE, Pose(), AHEAD_S + number, Scene(0, ()), 2, 0.1, (number,), None if ridden is None else (ridden, 0.5)
+        0,
+        SIZE,
+        Pose(),
+        AHEAD_S + number,
+        Scene(0, ()),
+        2,
+        0.1,
+        (number,),
+        None if source_picture is None else (source_picture, 0.5),
     )
-    below = None if ridden is None else CodedPicture("none", SIZE, picture(ridden).tobytes())
+    below = None if source_picture is None else CodedPicture("none", SIZE, picture(source_picture).tobytes())
     return SentKeyframe(
         keyframe_ready, coded or CodedPicture("none", SIZE, picture(number).tobytes()), UNCOMPRESSED, below, kept
     )
@@ -87,10 +95,10 @@ def test_each_picture_has_a_slot_of_its_own(stage):
 
 
 def test_what_was_ridden_on_comes_below(stage):
-    stage.come(0, sent(7, ridden=9))
+    stage.come(0, sent(7, source_picture=9))
     (keyframe_ready,) = stage.shots
     both = stage.frame_slots.read(keyframe_ready.slot, (2 * SIZE[0], SIZE[1]))
-    assert ((both[: SIZE[0]] == 7).all(), (both[SIZE[0] :] == 9).all(), keyframe_ready.ridden) == (True, True, (9, 0.5))
+    assert ((both[: SIZE[0]] == 7).all(), (both[SIZE[0] :] == 9).all(), keyframe_ready.source_picture) == (True, True, (9, 0.5))
 
 
 def test_what_was_kept_comes_when_there_is_a_place_for_it(stage):

@@ -84,7 +84,7 @@ def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
     (ready,) = talk.of(Ready)
     assert (ready.network, ready.device, ready.wnids) == ("fake", "cpu", WNIDS)
     assert talk.of(Inspected)[0].view.pictures[0].jpeg == b"jpeg"
-    assert talk.of(Heartbeat)[-1].heard > 0
+    assert talk.of(Heartbeat)[-1].commands_received > 0
     assert bool(talk.of(LinkReport)) == (where is not None)
     assert isinstance(talk.events[0], DreamStarted)
     for keyframe_ready, picture, _ in talk.shots:
@@ -125,7 +125,7 @@ def test_it_rides_on_the_newest_picture(workers):
         talk.begin()
         for number in (1, 2):
             feed.put(SourcePicture(np.full((36, 64, 3), 40 * number, np.uint8), number, number / 10))
-            talk.until(lambda number=number: talk.shots and talk.shots[-1][0].ridden == (number, number / 10))
+            talk.until(lambda number=number: talk.shots and talk.shots[-1][0].source_picture == (number, number / 10))
             _, lying, _ = talk.shots[-1]
             assert lying.shape == (72, 64, 3)
             assert (lying[36:] == 40 * number).all(), "what was ridden on lies below"

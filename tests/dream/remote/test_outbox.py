@@ -75,7 +75,7 @@ def test_of_signs_of_life_the_newest_waits():
     outbox = Outbox()
     for heard in range(5):
         outbox.put(Heartbeat(0.1, heard))
-    assert [beat.heard for beat in outbox.take(0.0)] == [4]
+    assert [beat.commands_received for beat in outbox.take(0.0)] == [4]
 
 
 def test_lines_for_the_log_that_nobody_fetches_have_an_end():

@@ -22,7 +22,7 @@ class Stage:
         self.ours.advance(there_s)
         told_s = self.ours() + ahead_s
         self.ours.advance(back_s)
-        self.other.heard(asked_s, told_s, self.ours())
+        self.other.add_answer(asked_s, told_s, self.ours())
 
 
 def test_nothing_is_known_at_first():

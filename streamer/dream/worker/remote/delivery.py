@@ -68,7 +68,7 @@ class Delivery:
         """Pass a keyframe on."""
         try:
             picture = self._unpacker(sent.picture)
-            ridden = None if sent.ridden is None else sent.ridden.opened()
+            source_picture = None if sent.source_picture is None else sent.source_picture.opened()
         except Undecodable as error:
             log.warning("a keyframe was lost in transit: %s", error)
             self._unseen.append(sent.keyframe_ready)
@@ -76,7 +76,7 @@ class Delivery:
             return
         keyframes_ready, self._unseen = [*self._unseen, sent.keyframe_ready], []
         slot = self._mailbox.slot()
-        self._frame_slots.write(slot, picture if ridden is None else np.concatenate([picture, ridden]))
+        self._frame_slots.write(slot, picture if source_picture is None else np.concatenate([picture, source_picture]))
         kept = None
         if sent.kept is not None and self._mailbox.kept_free:
             kept = StoredState.put(self._frame_slots, sent.kept)

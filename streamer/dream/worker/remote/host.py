@@ -201,12 +201,12 @@ class WorkerHost:
 
     def _pack(self, taken: OutgoingKeyframe, ask: FetchRequest) -> SentKeyframe:
         """Encode a keyframe."""
-        keyframe_ready, picture, ridden = taken.keyframe_ready, taken.picture, None
-        if keyframe_ready.ridden is not None:
+        keyframe_ready, picture, source_picture = taken.keyframe_ready, taken.picture, None
+        if keyframe_ready.source_picture is not None:
             height = keyframe_ready.size[0]
-            ridden, picture = encode_independently(picture[height:], ask.coding), picture[:height]
+            source_picture, picture = encode_independently(picture[height:], ask.coding), picture[:height]
         coded = self._packer(picture, ask.coding)
         checksum = None if coded.exact else zlib.crc32(np.ascontiguousarray(picture).data)
         return SentKeyframe(
-            replace(keyframe_ready, slot=0, kept=None, checksum=checksum), coded, ask.coding, ridden, taken.kept
+            replace(keyframe_ready, slot=0, kept=None, checksum=checksum), coded, ask.coding, source_picture, taken.kept
         )

@@ -56,9 +56,9 @@ class LinkMeter:
         self._arrived = 0
 
     def answered(self, asked_s: float, told_s: float, got_s: float) -> None:
-        """Record an answer with the other machine's clock; see ``RemoteClock.heard``."""
+        """Record an answer with the other machine's clock; see ``RemoteClock.add_answer``."""
         with self._lock:
-            self._theirs.heard(asked_s, told_s, got_s)
+            self._theirs.add_answer(asked_s, told_s, got_s)
 
     def probed(self, bytes_per_s: float) -> None:
         """Set the throughput that was measured while nothing else crossed the link."""
@@ -87,7 +87,7 @@ class LinkMeter:
             keyframe_ready, count = sent.keyframe_ready, sent.bytes
             held = count + (0 if sent.kept is None else self._weigh(sent.kept))
             self._line.carried(held, sent_s + self._theirs.offset_s, got_s)
-            self._pixels = keyframe_ready.size[0] * keyframe_ready.size[1] * (1 if sent.ridden is None else 2)
+            self._pixels = keyframe_ready.size[0] * keyframe_ready.size[1] * (1 if sent.source_picture is None else 2)
             self._choice.sent(sent.coding, count, self._pixels)
             if keyframe_ready.steps:
                 self._steps.append(keyframe_ready.steps)

@@ -251,7 +251,7 @@ class Relay:
         rounds = RoundClock()
         seen, heard_s, told_s = 0, rounds(), rounds()
         while not self._over.wait(LOOK_S):
-            rounds.look(LOOK_S)
+            rounds.end_round(LOOK_S)
             if self._pings != seen:
                 seen, heard_s = self._pings, rounds()
             elif rounds() - heard_s > SILENT_S:

@@ -89,13 +89,13 @@ class SentKeyframe:
     picture: CodedPicture
     coding: Coding
     """The coding that was requested."""
-    ridden: CodedPicture | None = None
+    source_picture: CodedPicture | None = None
     kept: DreamState | None = None
 
     @property
     def bytes(self) -> int:
         """Size of its pictures on the network."""
-        return len(self.picture.data) + (0 if self.ridden is None else len(self.ridden.data))
+        return len(self.picture.data) + (0 if self.source_picture is None else len(self.source_picture.data))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,7 +40,7 @@ class RemoteClock:
         self._offset_s: float | None = None
         self._moved_s = 0.0
 
-    def heard(self, asked_s: float, told_s: float, got_s: float) -> None:
+    def add_answer(self, asked_s: float, told_s: float, got_s: float) -> None:
         """Record an answer.
 
         Args:
