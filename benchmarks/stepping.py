@@ -325,7 +325,8 @@ def compiled(ensemble: Any) -> None:
     """
     torch._dynamo.config.recompile_limit = 256  # layers of many shapes go through a few functions
     for network in getattr(ensemble, "members", (ensemble,)):
-        network.hook_outputs = torch.compile(network.hook_outputs, dynamic=False)
+        name = "hook_outputs" if hasattr(network, "hook_outputs") else "look"  # an older checkout's
+        setattr(network, name, torch.compile(getattr(network, name), dynamic=False))
     for module, names in PASSES.items():
         found_module = importlib.import_module(module)
         for name in filter(partial(hasattr, found_module), names):
