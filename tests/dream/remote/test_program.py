@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.shutdown import end
 from tests.acceptance.stream import ROOT, SHM, Stream
-from tests.patience import faults
+from tests.patience import PATIENCE_S, faults
 from tests.test_whole_program import SMALL, same_pixels
 
 pytestmark = [
@@ -37,7 +37,7 @@ def test_what_was_dreamt_on_a_node_is_replayed_here(tmp_path: Path, ray_address:
         assert told["renderer"]["link"]["coding"].startswith(compress)
         assert (told["renderer"]["link"]["node"] != "", told["renderer"]["device"]) == (True, "cpu")
         assert faults(told) == []
-        ending = end(stream, signal.SIGTERM)
+        ending = end(stream, signal.SIGTERM, PATIENCE_S)
         assert ending.clean, (ending, stream.log())
     (journal,) = (tmp_path / "journals").glob("*.jsonl")
     assert same_pixels(journal, tmp_path) > 0
@@ -68,7 +68,7 @@ def test_a_dream_here_never_imports_ray(tmp_path: Path) -> None:
     with Stream(tmp_path, SMALL, environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}) as stream:
         stream.wait_for_picture()
         assert stream.status()["renderer"]["link"] is None
-        assert end(stream).clean, stream.log()
+        assert end(stream, limit_s=PATIENCE_S).clean, stream.log()
     assert not (tmp_path / "imported").exists()
     with pytest.raises(subprocess.CalledProcessError):  # it would have been noticed
         subprocess.run([sys.executable, "-c", "import ray"], cwd=tmp_path, check=True, capture_output=True)
@@ -84,7 +84,7 @@ def test_this_machine_stands_in_where_there_is_no_ray(tmp_path: Path) -> None:
         assert told["renderer"]["link"]["node"] == ""
         why = "a cluster needs Ray, which is not installed: pip install 'zoomdream[ray]' (there is none)"
         assert faults(told) == [f"this machine renders instead of the cluster: {why}"]
-        assert end(stream).clean, stream.log()
+        assert end(stream, limit_s=PATIENCE_S).clean, stream.log()
 
 
 def test_another_version_ends_it_with_2_and_one_line(tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch) -> None:

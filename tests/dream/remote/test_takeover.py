@@ -53,11 +53,11 @@ def test_another_node_takes_over_when_a_host_is_killed(ray_address, tmp_path):
     config, limits = known_at(tmp_path / "pid"), RendererLimits(backoff_s=0.01, grown_up=0, spare=SpareLimits(after_s=0.0))
     with running(config, ray(ray_address), limits=limits) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)
-        dreaming, first = int((tmp_path / "pid").read_text()), renderer._placement._linked.node
+        dreaming, first = int((tmp_path / "pid").read_text()), renderer._placement._link_report.node
         until(lambda: renderer._spare.waits and renderer._spare.cluster_placement is not None)
         os.kill(parent(dreaming), signal.SIGKILL)
-        until(lambda: seen.where(restored) and renderer._placement._linked is not None)
-        assert renderer._placement._linked.node != first
+        until(lambda: seen.where(restored) and renderer._placement._link_report is not None)
+        assert renderer._placement._link_report.node != first
         assert renderer.status().link.node
         assert renderer.status().restarts == 1
     assert in_order(seen)
