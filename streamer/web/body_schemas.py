@@ -27,7 +27,7 @@ BODY_S = 10.0
 class Body(BaseModel):
     """Base of every body: strict, unknown keys are refused."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
@@ -40,7 +40,6 @@ class RequestBody(Body):
     """A request. Names and texts are cleaned and shortened later; the limits here only keep out nonsense."""
 
     model_config = ConfigDict(
-        use_attribute_docstrings=True,
         json_schema_extra={
             "anyOf": [
                 {"required": ["text"], "properties": {"text": {"type": "string"}}},
@@ -90,8 +89,6 @@ class VoteskipBody(Body):
 class PollBody(Body):
     """A poll to open."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     text: Annotated[str, Field(min_length=1, max_length=4000)]
     """The choices on one line, for example `goldfish / pizza / lion`."""
     seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
@@ -107,8 +104,6 @@ MAX_VOTES = 1000
 
 class VoteBody(Body):
     """One viewer's vote."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     user: Name
     choice: Annotated[int, Field(ge=1, le=MOST_CHOICES)]
@@ -128,8 +123,6 @@ class VotesBody(Body):
 class CountsBody(Body):
     """Total votes of each choice in another poll, in the order of the choices."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_AMOUNT)]], Field(max_length=MOST_CHOICES)]
     """Votes, one number for each choice; they replace the source's earlier totals."""
     source: Source
@@ -138,8 +131,6 @@ class CountsBody(Body):
 
 class EndPollBody(Body):
     """How to end a poll."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     cancel: bool = False
     """Drop the poll without a winner."""
@@ -166,8 +157,6 @@ class RulesBody(RootModel[dict[str, Any]]):
 class BlockBody(Body):
     """Something to block or unblock."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     kind: BlockKind
     value: Name
     """The word, the viewer's name, or the class by name or wnid."""
@@ -175,8 +164,6 @@ class BlockBody(Body):
 
 class MotionBody(Body):
     """The camera's new motion; what is left out stays as it is."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     speed: ZoomSpeed | None = None
     """Zoom factor per second; 1 stands still."""
@@ -190,8 +177,6 @@ PresetName = Annotated[str, Field(min_length=1, max_length=200)]
 
 class ControlsBody(Body):
     """Settings to change on air."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     settings: Annotated[dict[str, Any], Field(min_length=1, max_length=200)]
     """New values by dotted name, for example `{"dream.step": 4}`; `GET /api/controls` lists the names."""
@@ -208,8 +193,6 @@ class ResetBody(Body):
 class GoOverBody(Body):
     """The preset to apply."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     name: PresetName
     fade_s: FadeS | None = None
     """Seconds in which numbers change; `controls.crossfade_s` if left out."""
@@ -217,8 +200,6 @@ class GoOverBody(Body):
 
 class SavePresetBody(Body):
     """The preset to save."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: PresetName
     replace: bool = False
@@ -245,8 +226,6 @@ class EnableBody(Body):
 
 class ChatBody(Body):
     """A chat bot's report of its state."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: ChatState
     detail: Annotated[str, Field(max_length=2000)] = ""
