@@ -182,7 +182,7 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
     Raises:
         CommandError: the cluster has no room.
     """
-    from streamer.dream.worker.protocol import Failed, LinkReport
+    from streamer.dream.worker.protocol import Failed, LinkReport, forward_log_record
 
     while not stopping.is_set():
         if not first.connection.poll(LOOK_S):
@@ -195,8 +195,8 @@ def _await_place(first: WorkerProcess, stopping: threading.Event) -> None:
             raise CommandError(report.message, WRONG_CALL)
         if isinstance(report, LinkReport):
             return
-        if isinstance(report, logging.LogRecord) and logging.getLogger(report.name).isEnabledFor(report.levelno):
-            logging.getLogger(report.name).handle(report)
+        if isinstance(report, logging.LogRecord):
+            forward_log_record(report)
 
 
 @contextmanager
