@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.command_errors import as_command_error
 from streamer.commands.finding import Finding, Level
 from streamer.config import Config
 from streamer.plurals import counted
@@ -61,13 +62,10 @@ def _look(config: Config) -> Iterator[tuple[str, Finding]]:
 
 
 def _look_at_cluster(config: Config, address: str) -> Iterator[tuple[str, Finding]]:
-    from streamer.cluster import ClusterError
     from streamer.commands.check_ray import look_at_cluster
 
-    try:
+    with as_command_error():
         yield from look_at_cluster(config, address)
-    except ClusterError as error:
-        raise CommandError(str(error), WRONG_CALL) from error
 
 
 def look_at_reload(config: Config) -> Iterator[Finding]:

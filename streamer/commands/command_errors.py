@@ -1,4 +1,4 @@
-"""Turns the failures of offline renders into command errors with exit codes."""
+"""Turns the errors of the packages into command errors with exit codes."""
 
 from __future__ import annotations
 

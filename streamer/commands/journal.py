@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from streamer.commands import WRONG_CALL, CommandError
+from streamer.commands.command_errors import as_command_error
 from streamer.commands.timestamps import run_time
 from streamer.journal_reader import JournalError, RecordedRun, read_journal
 from streamer.requests.queue import default_path
@@ -19,7 +19,7 @@ def command(path: Path | None, announce: Callable[[str], None]) -> None:
         CommandError: there is no journal.
     """
     path = path or default_path().parent / "journals"
-    try:
+    with as_command_error():
         if not path.is_dir():
             announce(listing(read_journal(path)))
             return
@@ -33,8 +33,6 @@ def command(path: Path | None, announce: Callable[[str], None]) -> None:
                 announce(f"{file}  {run_time(run.span_ms[1] - run.span_ms[0])[1:]}  {scenes} scenes")
             except JournalError as error:
                 announce(f"{file}  {error}")
-    except JournalError as error:
-        raise CommandError(str(error), WRONG_CALL) from error
 
 
 def listing(run: RecordedRun) -> str:

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.commands import WRONG_CALL, CommandError, with_near
+from streamer.commands.command_errors import as_command_error
 from streamer.config import Config
-from streamer.dream.device import DeviceError, canvas_size, choose_device
+from streamer.dream.device import canvas_size, choose_device
 from streamer.dream.networks.layer_shapes import LayerShape, layer_shapes
-from streamer.dream.networks.loading import NetworkError, first_choice
+from streamer.dream.networks.loading import first_choice
 from streamer.dream.networks.names import JOIN
 from streamer.messages.refused import Refused
 from streamer.network_names import NetworkName
@@ -35,13 +36,11 @@ def command(config: Config, word: str, network: str | None, console: Console, an
     """
     if network is not None and network not in NETWORKS:
         raise CommandError(f"there is no network '{network}'; there are {', '.join(NETWORKS)}", WRONG_CALL)
-    try:
+    with as_command_error():
         device = choose_device(config.device).type
         names = (network,) if network else config.network.names or (first_choice(device),)
         height, width = canvas_size(config.canvas, config.video, device)
         parts = _of_all(names, (height, width))
-    except (DeviceError, NetworkError) as error:
-        raise CommandError(str(error)) from error
     word = word.strip().casefold().removeprefix("layer ").strip()
     shown = tuple(part for part in parts if word in part.entry.name.casefold())
     if not shown:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from streamer import file_descriptors
 from streamer.commands import FAILED, WRONG_CALL, CommandError
+from streamer.commands.command_errors import as_command_error
 from streamer.config import Config
 from streamer.processes import slowness
 from streamer.reload import Reload
@@ -67,37 +68,25 @@ def command(config: Config, announce: Callable[[str], None], reload: Reload | No
         _look_at_weights(config)
         # The packages are imported here, so that Ctrl+C works while they load.
         from streamer.commands.bot import BotProcess, settings
-        from streamer.dream.sources.picture import SourceError
-        from streamer.osc import OscError
-        from streamer.pipeline import STOP_S, Pipeline, PipelineError
-        from streamer.requests.schema import QueueError
-        from streamer.video.encoding.shared_encoder import EncoderError
-        from streamer.web.errors import WebError
+        from streamer.pipeline import STOP_S, Pipeline
 
-        try:
+        with as_command_error():
             pipeline = Pipeline(config, first=first, fresh=fresh, reload=reload)
-        except (QueueError, EncoderError) as error:
-            raise CommandError(str(error)) from error
-        except (SourceError, OscError) as error:
-            raise CommandError(str(error), WRONG_CALL) from error
         # What exists now lives to the end. Collecting garbage among it would stop all threads for 50 ms, longer than a frame.
         gc.collect()
         gc.freeze()
         ended, chat = False, None
         try:
-            pipeline.start()
-            announce(f"zoomdream is at {pipeline.url} (Ctrl+C ends it)")
-            if config.twitch.channel is not None:
-                chat = BotProcess(settings(config, pipeline.url), restarted=pipeline.chat_restarted)
-                chat.start()
-                reload.taken_by(partial(_tell_chat, chat, pipeline.url))
-            watch.start()
-            service.start(lambda: pipeline.frame_number, pipeline.status)
-            pipeline.run(stopping)
-        except WebError as error:
-            raise CommandError(str(error), WRONG_CALL) from error
-        except PipelineError as error:
-            raise CommandError(str(error)) from error
+            with as_command_error():
+                pipeline.start()
+                announce(f"zoomdream is at {pipeline.url} (Ctrl+C ends it)")
+                if config.twitch.channel is not None:
+                    chat = BotProcess(settings(config, pipeline.url), restarted=pipeline.chat_restarted)
+                    chat.start()
+                    reload.taken_by(partial(_tell_chat, chat, pipeline.url))
+                watch.start()
+                service.start(lambda: pipeline.frame_number, pipeline.status)
+                pipeline.run(stopping)
         finally:
             slow = slowness(SLOWEST)
             watchdog = threading.Timer(slow * DEADLINE_S, _force, ["did not end in time"])
@@ -127,15 +116,13 @@ def _tell_chat(chat: BotProcess, url: str, config: Config, changed: Collection[s
 
 def _look_at_weights(config: Config) -> None:
     """Check the weights that the settings name while the worker loads torch, which takes far longer."""
-    from streamer.dream.networks.weight_checks import QUICK_BYTES, NetworkError, check_weights
+    from streamer.dream.networks.weight_checks import QUICK_BYTES, check_weights
 
     given = config.network.weights
     files = {(config.network.names or (None,))[0]: given} if isinstance(given, Path) else given or {}
-    for name, file in files.items():
-        try:
+    with as_command_error():
+        for name, file in files.items():
             check_weights(file, name, most_bytes=QUICK_BYTES, tensors=True)
-        except NetworkError as error:
-            raise CommandError(str(error)) from error
 
 
 @contextmanager
