@@ -171,7 +171,7 @@ class _Sized(_Named):
         return self
 
 
-class _Encoded(_Sized):
+class EncodedOutput(_Sized):
     """Base of the outputs with H.264 and AAC."""
 
     bitrate_kbps: Bitrate | None = Field(
@@ -180,7 +180,7 @@ class _Encoded(_Sized):
     audio: bool = Field(default=True, description="Whether it has sound.")
 
 
-class _Keyed(_Encoded):
+class _Keyed(EncodedOutput):
     """Base of the outputs that a secret key opens. ``key``, ``key_file`` and ``key_env`` are looked at in this order."""
 
     key: str | None = Field(
@@ -202,7 +202,7 @@ class NullOutput(_Named):
     kind: Literal["null"]
 
 
-class FileOutput(_Encoded):
+class FileOutput(EncodedOutput):
     """Records to files that play up to the last second after a crash."""
 
     sink = "streamer.video.sinks.file:FileSink"
@@ -230,7 +230,7 @@ class FileOutput(_Encoded):
     )
 
 
-class HlsOutput(_Encoded):
+class HlsOutput(EncodedOutput):
     """Writes an HLS playlist and segments to a folder, for a web server."""
 
     sink = "streamer.video.sinks.hls:HlsSink"
@@ -251,7 +251,7 @@ class HlsOutput(_Encoded):
     )
 
 
-class MpegtsUdpOutput(_Encoded):
+class MpegtsUdpOutput(EncodedOutput):
     """Sends MPEG-TS over UDP: to one machine, or to everyone listening to a multicast address."""
 
     sink = "streamer.video.sinks.network_outputs:UdpSink"
@@ -262,7 +262,7 @@ class MpegtsUdpOutput(_Encoded):
     )
 
 
-class MpegtsHttpOutput(_Encoded):
+class MpegtsHttpOutput(EncodedOutput):
     """Serves MPEG-TS at its own address, in addition to the page's /live.ts; encoded only while somebody watches."""
 
     kind: Literal["mpegts_http"]

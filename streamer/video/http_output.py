@@ -134,6 +134,6 @@ def make_http_output(output: MpegtsHttpOutput | MjpegOutput, encoders: Encoders,
             "jpeg",
             lambda on_ready: encoders.encoder(pictures).subscribe("jpeg", on_ready=on_ready, images_s=output.fps),
         )
-    video = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+    video = encoders.spec_of(output)
     kind = "ts+audio" if output.audio else "ts"
     return HttpOutput(name, output.path, "ts", lambda on_ready: encoders.encoder(video).subscribe(kind, on_ready=on_ready))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from streamer.config import VideoConfig
+from streamer.config_outputs import EncodedOutput
 from streamer.messages.keyframes import Frame
 from streamer.video.encoding.encoder_run import StreamSound
 from streamer.video.encoding.encoder_selection import EncoderChoice, choose_encoder
@@ -112,6 +113,10 @@ class Encoders:
             encoder=main.encoder,
             jpeg_quality=main.jpeg_quality if jpeg_quality is None else jpeg_quality,
         )
+
+    def spec_of(self, output: EncodedOutput, *, gop_s: float | None = None, cbr: bool = False) -> EncodeSpec:
+        """Return the spec of the encode that a block of ``outputs:`` sets; None means the video's value."""
+        return self.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps, gop_s=gop_s, cbr=cbr)
 
     def encoder(self, spec: EncodeSpec) -> Encoder:
         """Return the encode for a spec, shared by all callers with the same spec.

@@ -57,7 +57,7 @@ class FileSink(Sink):
     @classmethod
     def from_settings(cls, name: str, output: FileOutput, encoders: Encoders) -> FileSink:
         """Make the sink of a block of ``outputs:``."""
-        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        spec = encoders.spec_of(output)
         return cls(name, output, spec.bitrate_kbps, encoders.packets(spec, audio=output.audio))
 
     def status(self) -> SinkStatus:

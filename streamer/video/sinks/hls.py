@@ -89,8 +89,7 @@ class HlsSink(Sink):
     @classmethod
     def from_settings(cls, name: str, output: HlsOutput, encoders: Encoders) -> HlsSink:
         """Make the sink of a block of ``outputs:``."""
-        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
-        return cls(name, output, encoders.packets(spec, audio=output.audio))
+        return cls(name, output, encoders.packets(encoders.spec_of(output), audio=output.audio))
 
     def open(self) -> None:
         """Create the folder, and continue the numbers of the playlist in it."""

@@ -14,8 +14,7 @@ class UdpSink(NetworkSink):
     @classmethod
     def from_settings(cls, name: str, output: MpegtsUdpOutput, encoders: Encoders) -> UdpSink:
         """Make the sink of a block of ``outputs:``."""
-        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
-        subscribe = encoders.packets(spec, audio=output.audio)
+        subscribe = encoders.packets(encoders.spec_of(output), audio=output.audio)
         return cls(name, subscribe, lambda: udp_destination(output), kind=output.kind)
 
 
@@ -25,13 +24,7 @@ class RtmpSink(NetworkSink):
     @classmethod
     def from_settings(cls, name: str, output: RtmpOutput, encoders: Encoders) -> RtmpSink:
         """Make the sink of a block of ``outputs:``."""
-        spec = encoders.spec(
-            width=output.width,
-            height=output.height,
-            bitrate_kbps=output.bitrate_kbps,
-            gop_s=output.gop_s,
-            cbr=output.cbr,
-        )
+        spec = encoders.spec_of(output, gop_s=output.gop_s, cbr=output.cbr)
         return cls(
             name,
             encoders.packets(spec, audio=output.audio),
@@ -48,10 +41,10 @@ class TwitchSink(NetworkSink):
     @classmethod
     def from_settings(cls, name: str, output: TwitchIngestOutput, encoders: Encoders) -> TwitchSink:
         """Make the sink of a block of ``outputs:``."""
-        spec = encoders.spec(width=output.width, height=output.height, bitrate_kbps=output.bitrate_kbps)
+        spec = twitch_spec(output, encoders.spec_of(output))
         return cls(
             name,
-            encoders.packets(twitch_spec(output, spec), audio=output.audio),
+            encoders.packets(spec, audio=output.audio),
             lambda: twitch_destination(output),
             kind=output.kind,
             redact=redactor(output),
