@@ -35,13 +35,12 @@ async def block(context: CommandContext, what: BlockArguments) -> str:
 
 async def set_block(context: CommandContext, what: BlockArguments, done: str, *, blocked: bool) -> str:
     """Block something, or take that back; ``done`` is the reply."""
+    name = echo(what.value) or "that"
     try:
         await context.client.block(what.kind, what.value, blocked)
     except ApiRefused as refused:
-        if refused.status == 404:
-            return context.say("not_barred", name=echo(what.value) or "that")
-        raise
-    return context.say(done, name=echo(what.value) or "that")
+        return context.say_missing("not_barred", refused, name=name)
+    return context.say(done, name=name)
 
 
 BLOCK = ChatCommand(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from bot.errors import BotError
+from bot.errors import ApiRefused, BotError
 from bot.reply_templates import ReplyTemplates
 from shared.clean import clean_name
 from shared.role import Role
@@ -59,6 +59,12 @@ class CommandContext:
     def say(self, key: str, **values: object) -> str:
         """A reply to the viewer; ``values`` are its placeholders."""
         return self.replies.say(key, self.line.user, **values)
+
+    def say_missing(self, key: str, refused: ApiRefused, **values: object) -> str:
+        """A reply to the viewer when the streamer has not got what a call names; any other refusal is raised again."""
+        if refused.status == 404:
+            return self.say(key, **values)
+        raise refused
 
     async def say_with_examples(self, key: str, **values: object) -> str:
         """A reply that has examples in it."""

@@ -19,9 +19,7 @@ async def end(context: CommandContext, cancel: bool) -> str:
     try:
         poll = await context.polls.end(cancel=cancel)
     except ApiRefused as refused:
-        if refused.status == 404:
-            return context.say("poll_none")
-        raise
+        return context.say_missing("poll_none", refused)
     return context.polls.result(poll, context.line.user)
 
 

@@ -14,9 +14,7 @@ async def oops(context: CommandContext, _: None) -> str:
     try:
         title = await context.client.oops(context.user, context.line.source)
     except ApiRefused as refused:
-        if refused.status == 404:
-            return context.say("oops_none")
-        raise
+        return context.say_missing("oops_none", refused)
     return context.say("oops", what=context.replies.subjects(labels_of(title)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.api_answers import labels_of
 from bot.commands.arguments import request_id
 from bot.commands.command import ChatCommand, CommandContext, WrongArguments
-from bot.commands.remove import not_waiting
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from shared.clean import clean_name, echo
@@ -32,7 +31,7 @@ async def promote(context: CommandContext, which: int | str) -> str:
         await context.client.promote(which)
         _, title = await context.client.request_state(which)
     except ApiRefused as refused:
-        return not_waiting(context, refused, f"#{which}")
+        return context.say_missing("not_waiting", refused, name=f"#{which}")
     return context.say("promoted", what=context.replies.subjects(labels_of(title)))
 
 

@@ -24,17 +24,10 @@ async def remove(context: CommandContext, which: int | str) -> str:
         try:
             await context.client.remove(which)
         except ApiRefused as refused:
-            return not_waiting(context, refused, f"#{which}")
+            return context.say_missing("not_waiting", refused, name=f"#{which}")
         return context.say("removed", name=f"#{which}", count=1)
     count = await context.client.remove_user(which)
     return context.say("removed", name=echo(which), count=count) if count else context.say("removed_none", name=echo(which))
-
-
-def not_waiting(context: CommandContext, refused: ApiRefused, name: str) -> str:
-    """The reply when the request is not in the queue; any other refusal is raised again."""
-    if refused.status == 404:
-        return context.say("not_waiting", name=name)
-    raise refused
 
 
 REMOVE = ChatCommand(

@@ -14,15 +14,8 @@ async def skip(context: CommandContext, _: None) -> str:
     try:
         await context.client.skip()
     except ApiRefused as refused:
-        return nothing_on_air(context, refused)
+        return context.say_missing("nothing_on_air", refused)
     return context.say("skipped")
-
-
-def nothing_on_air(context: CommandContext, refused: ApiRefused) -> str:
-    """The reply when there is nothing to skip; any other refusal is raised again."""
-    if refused.status == 404:
-        return context.say("nothing_on_air")
-    raise refused
 
 
 SKIP = ChatCommand(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bot.commands.arguments import no_arguments
 from bot.commands.command import ChatCommand, CommandContext
-from bot.commands.skip import nothing_on_air
 from bot.errors import ApiRefused
 from bot.reply_templates import reply
 from shared.clean import quote
@@ -17,7 +16,7 @@ async def voteskip(context: CommandContext, _: None) -> str:
     except ApiRefused as refused:
         if refused.code == "closed":  # a moderator holds the dream
             return context.say("refused", message=quote(refused.message))
-        return nothing_on_air(context, refused)
+        return context.say_missing("nothing_on_air", refused)
     if vote.skipped:
         return context.say("voteskip_done", votes=vote.votes)
     return context.say("voteskip", votes=vote.votes, needed=vote.needed, more=max(1, vote.needed - vote.votes))
