@@ -14,7 +14,6 @@ from bot.config import ChatConfig
 from bot.parser import Parser
 from bot.replies import Replies
 from shared.clean import clean_name, echo
-from shared.role import Role
 from streamer.config import QueueConfig
 from streamer.messages.keyframes import Keyframe
 from streamer.messages.motion import Pose
@@ -67,7 +66,7 @@ def main() -> None:
                 began_s = time.thread_time()
                 try:
                     receipt = director.submit(
-                        line.user, invocation.words, message_id=line.id, role=Role(line.role.value), source=line.source
+                        line.user, invocation.words, message_id=line.id, role=line.role, source=line.source
                     )
                     taken += 1
                     said.append(replies.say("queued_next", line.user, what=receipt.title, wait="", id=receipt.id))
