@@ -86,26 +86,26 @@ def main(connection: Connection, assignment: Assignment) -> None:
             dream, begin = _make(assignment, send), _order(orders)
         logging.getLogger().setLevel(logging.INFO)
         dream = _with_threads(dream or _make(assignment, send), assignment.threads)
-        largest = (
-            None if ALGORITHMS[config.dream.algorithm].interpolator == "ink" else largest_canvas(config.canvas, config.video)
-        )
-        frame_s = 1 / config.video.fps
+        is_ink = ALGORITHMS[config.dream.algorithm].interpolator == "ink"
         scheduler = StepScheduler(
             config.dream,
             dream.dreamer.size,
-            frame_s=frame_s,
+            frame_s=1 / config.video.fps,
             shrinkable=may_shrink(config),
-            largest=largest,
+            largest=None if is_ink else largest_canvas(config.canvas, config.video),
             level=begin.level,
         )
-        motion = Motion.from_config(config.zoom)
-        resume, feed, sleep = (
-            _resume(begin.left, frame_slots, dream, config),
-            assignment.feed,
-            ConvergenceDetector(config.dream),
-        )
         worker = DreamLoop(
-            dream, scheduler, frame_slots, inbox, send, motion=motion, config=config, resume=resume, feed=feed, sleep=sleep
+            dream,
+            scheduler,
+            frame_slots,
+            inbox,
+            send,
+            motion=Motion.from_config(config.zoom),
+            config=config,
+            resume=_resume(begin.left, frame_slots, dream, config),
+            feed=assignment.feed,
+            sleep=ConvergenceDetector(config.dream),
         )
         begun.set()
         if isinstance(dream.dreamer, VideoRider) and assignment.feed is not None:
