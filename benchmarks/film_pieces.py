@@ -51,7 +51,7 @@ def pan(source: Path, output: Path, seconds: float) -> list[np.ndarray]:
 def dreamt(film: Path, output: Path, *words: str) -> tuple[list[np.ndarray], float]:
     """The film's pictures with a dream on them, and the seconds that it took."""
     settings = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "video.flash_limiter=false"]
-    command = [sys.executable, "-m", "streamer", "render", "--video", str(film), "--class", "goldfish", "--seed", "1"]
+    command = [sys.executable, "-m", "streamer", "render", "film", str(film), "--class", "goldfish", "--seed", "1"]
     begun_s = time.monotonic()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run([*command, *settings, "-o", str(output), *words], cwd=ROOT, check=True, env=environment)

@@ -84,7 +84,7 @@ def dream(options: argparse.Namespace, script: str, speed: float = 1.05) -> list
     if options.weights:
         settings.append(f"network.weights={options.weights}")
     with tempfile.TemporaryDirectory() as folder:
-        call = ["render", "--script", script, "--seconds", str(options.seconds), "--seed", "1", "-o", folder]
+        call = ["render", "script", script, "--seconds", str(options.seconds), "--seed", "1", "-o", folder]
         changed = (part for each in settings for part in ("--set", each))
         subprocess.run([sys.executable, "-m", "streamer", *call, *changed], check=True)
         return [cv2.imread(str(path))[..., ::-1].copy() for path in sorted(Path(folder).glob("*.png"))]

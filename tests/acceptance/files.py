@@ -24,7 +24,7 @@ from tests.films import clicks
 from tests.media.clips import Clip, Seen, is_flash, look, means
 from tests.media.test_clips import CLIPS
 
-PLAIN = ("render", "--class", "goldfish", "--iterations", "1", "--seed", "1")
+DREAM = ("--class", "goldfish", "--iterations", "1", "--seed", "1")
 SETTINGS = ("source.mix=0", "network.name=bundled", "canvas.width=64", "video.flash_limiter=false")
 """The dream is laid on nowhere, so that the film itself is seen."""
 AT_ONCE = 4
@@ -36,7 +36,7 @@ LATE_S = 0.1
 def rendered(clip: Clip, film: Path, into: Path) -> list[str]:
     """What is wrong with a film once it has been rendered."""
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    answer = CliRunner().invoke(app, [*PLAIN, *settings, "--video", str(film), "-o", str(into)])
+    answer = CliRunner().invoke(app, ["render", "film", str(film), *DREAM, *settings, "-o", str(into)])
     if answer.exit_code:
         return [answer.stderr.strip() or repr(answer.exception)]
     if "copied to its end" in answer.stderr:

@@ -111,7 +111,7 @@ def main() -> int:
             Work("atlas", ["atlas", *names, "--size", "160x160", "--iterations", iterations], "atlas", len(names)),
             Work(
                 "pictures",
-                ["render", str(pictures), "--class", "goldfish", "--iterations", iterations, "--seed", "1"],
+                ["render", "pictures", str(pictures), "--class", "goldfish", "--iterations", iterations, "--seed", "1"],
                 "out",
                 4 if short else 20,
             ),

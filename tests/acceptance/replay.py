@@ -84,7 +84,7 @@ def main() -> int:
             print(f"{title}: on air after {at_s:.1f} s, in the journal {apart_s:+.2f} s")
             failed |= abs(apart_s) > 2.0
         output = arguments.output or folder / "again.mp4"
-        call = [sys.executable, "-m", "streamer", "render", "--journal", str(path), "-o", str(output)]
+        call = [sys.executable, "-m", "streamer", "render", "journal", str(path), "-o", str(output)]
         began_s = time.monotonic()
         done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
         print(f"replayed in {time.monotonic() - began_s:.0f} s: {done.stdout.strip()}{done.stderr.strip()}")
