@@ -146,8 +146,6 @@ def old_form(
         style=style,
         overrides=tuple(overrides or ()),
     )
-    if resume and fresh:
-        fail(WRONG_CALL, "either --resume or --fresh")
     run = RenderRun(output, resume, fresh, log_level, cluster_of(ray, ray_gpus, ray_cpus, ray_segment, ray_tiles))
     if resume and call == RenderCall():
         if output is None:
