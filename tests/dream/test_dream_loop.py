@@ -85,7 +85,7 @@ class Stage:
         resume=None,
         give_back=True,
         size=SIZE,
-        sleep=None,
+        detector=None,
         threads=0,
         compute_with=None,
         made=FakeDreamer,
@@ -113,7 +113,7 @@ class Stage:
             self.send,
             motion=Motion(2.0, 0.0),
             resume=resume,
-            sleep=None if sleep is None else ConvergenceDetector(DreamConfig(**sleep)),
+            detector=None if detector is None else ConvergenceDetector(DreamConfig(**detector)),
             clock=self.clock,
         )
 
@@ -259,7 +259,7 @@ def test_a_twist_is_another_bump():
 
 def test_a_dream_that_settled_is_woken_and_told_of():
     stage = Stage(
-        [(0.0, scene()), (60.0, Stop())], sleep={"wake": "alternate", "wake_after_s": 5.0}, steps_per_keyframe=2
+        [(0.0, scene()), (60.0, Stop())], detector={"wake": "alternate", "wake_after_s": 5.0}, steps_per_keyframe=2
     ).run()
     woken = [event for event in events(stage) if isinstance(event, Bump)]
     assert woken[:2] == [Bump(twist=True), Bump(twist=False)]

@@ -136,8 +136,8 @@ class Drowsy(ConvergenceDetector):
 
 
 def test_a_dream_that_settled_is_woken_and_that_is_an_event_of_the_next_keyframe() -> None:
-    sleep = Drowsy()
-    dream = session(scene(), sleep=sleep)
+    detector = Drowsy()
+    dream = session(scene(), detector=detector)
     told = []
     for number in range(5):
         dream.keyframe()
@@ -146,7 +146,7 @@ def test_a_dream_that_settled_is_woken_and_that_is_an_event_of_the_next_keyframe
             dream.keyframe(watch=False)
             told.append(dream.events)
     assert told == [(BEGUN, scene()), (), (Bump(),), (), (Bump(twist=True),), ()]
-    assert (sleep.looks, sleep.renewals) == (5, 1)
+    assert (detector.looks, detector.renewals) == (5, 1)
     assert (dream.dreamer.bumps, dream.dreamer.twists) == (1, 1)  # type: ignore[attr-defined]
 
 
@@ -218,7 +218,7 @@ def test_settings_that_were_passed_over_hold_where_a_dream_sets_out() -> None:
 
 
 def test_other_settings_wake_it_otherwise() -> None:
-    dream = session(scene(), sleep=ConvergenceDetector(DreamConfig(wake="off")))
+    dream = session(scene(), detector=ConvergenceDetector(DreamConfig(wake="off")))
     dream.apply(Tuned((("dream.wake", "noise"), ("dream.wake_after_s", 0.0))))
     for _ in range(60):
         dream.apply(Idle(250))

@@ -34,7 +34,7 @@ NOTHING = SceneMix((), 0.0, has_outgoing=False)
 class Dreamer:
     """A dream in progress. Not thread-safe; the same seed, steps and device give the same pictures."""
 
-    CHANGES = ("_chance", "_noise", "_motion", "_algorithm", "_fading", "_waking", "_canvas")
+    CHANGES = ("_chance", "_noise", "_motion", "_algorithm", "_fading", "_perturbation", "_canvas")
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Dreamer:
         self._motion = Motion.from_config(config.zoom)
         self._algorithm = ASCENTS[config.dream.algorithm](context)
         self._fading = Fading(config.dream.crossfade_s, self._surge(config))
-        self._waking = Perturbation(self._noise)
+        self._perturbation = Perturbation(self._noise)
         self._title, self._mix = "", NOTHING
         begin = noise(size, self._noise) if start is None else fitted(start, size, config.source.fit, fine=True)
         self._canvas = Canvas(begin, device)
@@ -108,12 +108,12 @@ class Dreamer:
 
     def bump(self) -> None:
         """Wake a converged dream with coloured noise."""
-        self._waking.bump(self._canvas)
+        self._perturbation.bump(self._canvas)
         self._fading.freshen(WAKE_FRESHNESS)
 
     def twist(self) -> None:
         """Wake a converged dream: swirl the picture, so that the shapes on it move."""
-        self._waking.twist()
+        self._perturbation.twist()
         self._fading.freshen(WAKE_FRESHNESS)
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -172,7 +172,7 @@ class Dreamer:
 
         Without a scene only the camera moves.
         """
-        self._waking.move(self._canvas, dt_s)
+        self._perturbation.move(self._canvas, dt_s)
         mix, camera_s = self._fading.advance(dt_s), dt_s if camera_s is None else camera_s
         self._mix = mix
         self._algorithm.step(self._canvas, mix, self._motion, dt_s, camera_s)

@@ -66,7 +66,7 @@ def config_for_riding(config: Config) -> Config:
 class FlowWarpedDream:
     """A dream on a moving picture. Not thread-safe; the same seed, steps and pictures give the same dream."""
 
-    CHANGES = ("_dream", "_noise", "_grey", "_ridden")
+    CHANGES = ("_dream", "_noise", "_grey", "_source_picture")
 
     def __init__(self, dream: PaintableDream, decay_s: float, seed: int) -> None:
         """Wrap a dream; until the first picture arrives, it runs by itself.
@@ -82,12 +82,12 @@ class FlowWarpedDream:
         self._base: Tensor | None = None
         """The base picture, in the format of the canvas' picture."""
         self._grey: np.ndarray | None = None
-        self._ridden: SourcePicture | None = None
+        self._source_picture: SourcePicture | None = None
 
     @property
     def source_picture(self) -> SourcePicture | None:
         """The base picture, at the canvas' size; None before the first."""
-        return self._ridden
+        return self._source_picture
 
     def ride(self, picture: SourcePicture, dt_s: float) -> None:
         """Move the dream onto a base picture, the same as before or a newer one.
@@ -102,8 +102,8 @@ class FlowWarpedDream:
             canvas.picture = self._base.clone()
             return
         added = canvas.picture - self._base
-        if self._ridden is None or picture.number != self._ridden.number:
-            before = (0 if self._ridden is None else self._ridden.number), self._grey
+        if self._source_picture is None or picture.number != self._source_picture.number:
+            before = (0 if self._source_picture is None else self._source_picture.number), self._grey
             self._set_base(picture)
             flow = self._tracker.flow(before, (picture.number, self._grey))
             if not flow.still:
@@ -122,7 +122,7 @@ class FlowWarpedDream:
         if image.shape[:2] != (height, width):
             shrinks = image.shape[1] > width
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        self._ridden = SourcePicture(image, picture.number, picture.time_s)
+        self._source_picture = SourcePicture(image, picture.number, picture.time_s)
         self._base = Canvas(image, self._dream.canvas.device).picture
 
     # The interface of Dreaming
@@ -173,8 +173,8 @@ class FlowWarpedDream:
         if size == self.size:
             return
         self._dream.resize(size)
-        if self._ridden is not None:
-            self._set_base(self._ridden)
+        if self._source_picture is not None:
+            self._set_base(self._source_picture)
 
     def picture(self) -> np.ndarray:
         """Return the current picture, (H, W, 3) uint8 RGB."""
@@ -198,14 +198,14 @@ class FlowWarpedDream:
 
     def went_on(self) -> None:
         """Rebuild the base after a saved dream's attributes are restored."""
-        if self._ridden is not None:
-            self._base = Canvas(self._ridden.image, self._dream.canvas.device).picture
+        if self._source_picture is not None:
+            self._base = Canvas(self._source_picture.image, self._dream.canvas.device).picture
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: DreamState | None = None) -> None:
         """Continue from an earlier picture (H, W, 3), 0..255; then call ``ride`` with the base picture it had."""
         self._dream.restore(picture, pose, kept)
-        if self._ridden is not None:
-            self._set_base(self._ridden)
+        if self._source_picture is not None:
+            self._set_base(self._source_picture)
 
 
 def limit_overlay(added: Tensor, keep: float) -> Tensor:

@@ -31,13 +31,13 @@ Wake = Literal["off", "noise", "twist", "alternate"]
 class ConvergenceDetector:
     """Watches one dream's keyframes and decides when to wake it. Pure: times are arguments."""
 
-    CHANGES = ("_looks", "_change", "_liveliest", "_moved_s", "_twist_next")
+    CHANGES = ("_looks", "_change", "_peak_change", "_moved_s", "_twist_next")
 
     def __init__(self, settings: DreamConfig) -> None:
         self.tune(settings)
         self._looks: deque[tuple[float, Pose, np.ndarray]] = deque()
         self._change: float | None = None
-        self._liveliest = 0.0
+        self._peak_change = 0.0
         self._moved_s: float | None = None
         self._twist_next = True
 
@@ -51,15 +51,10 @@ class ConvergenceDetector:
         """RMS change within ``LAG_S``, in levels, with the zoom removed; None before it is known."""
         return self._change
 
-    @property
-    def peak_change(self) -> float:
-        """The largest change since the scene began."""
-        return self._liveliest
-
     def reset(self) -> None:
         """Start again for another scene."""
         self._looks.clear()
-        self._change, self._liveliest, self._moved_s = None, 0.0, None
+        self._change, self._peak_change, self._moved_s = None, 0.0, None
 
     def check(self, time_s: float, pose: Pose, picture: np.ndarray) -> Bump | None:
         """Measure a keyframe.
@@ -82,7 +77,7 @@ class ConvergenceDetector:
         if self._looks and self._looks[0][0] <= time_s - LAG_S:
             self._measure(_difference(self._looks[0][2], self._looks[0][1], small, pose))
         self._looks.append((time_s, pose, small))
-        if self._change is None or self._change > self._share * self._liveliest:
+        if self._change is None or self._change > self._share * self._peak_change:
             self._moved_s = max(self._moved_s, time_s)
             return None
         if time_s - self._moved_s < self._after_s:
@@ -94,7 +89,7 @@ class ConvergenceDetector:
 
     def _measure(self, change: float) -> None:
         self._change = change if self._change is None else self._change + SMOOTHING * (change - self._change)
-        self._liveliest = max(self._liveliest, self._change)
+        self._peak_change = max(self._peak_change, self._change)
 
 
 def _small(picture: np.ndarray) -> np.ndarray:

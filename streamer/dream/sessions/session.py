@@ -62,14 +62,14 @@ class Session:
         at_s: Start of the dream, on the driver's clock.
         latest: The last keyframe of an earlier session, for a ``DreamStarted`` that resumes from it.
         kept: The dream's state at that keyframe, for a ``DreamStarted`` that resumes with it.
-        sleep: Detects that the dream has converged; None never wakes it.
+        detector: Detects that the dream has converged; None never wakes it.
         sizes: Whether the canvas takes the sizes of the events; else it keeps its own.
         compute_with: Sets the number of threads that the dream computes with.
     """
 
     CHANGES = (
         *("_moved_ms", "_posed_ms", "_waiting_ms", "_motion", "_scene", "_steps", "_number", "_reseeds"),
-        *("_dreamer", "_sleep"),
+        *("_dreamer", "_detector"),
     )
     """The state saved by offline renders, which do not record events."""
 
@@ -82,12 +82,12 @@ class Session:
         at_s: float = 0.0,
         latest: Keyframe | None = None,
         kept: DreamState | None = None,
-        sleep: ConvergenceDetector | None = None,
+        detector: ConvergenceDetector | None = None,
         sizes: bool = True,
         compute_with: Callable[[int], None] = lambda threads: None,
     ) -> None:
         self._compute_with = compute_with
-        self._make, self._motion_at_first, self._sleep, self._sizes = make, motion, sleep, sizes
+        self._make, self._motion_at_first, self._detector, self._sizes = make, motion, detector, sizes
         self._latest, self._kept, self._motion = latest, kept, motion
         self._config_at_first = self._config = config or Config()
         self._tuned = UNTUNED
@@ -250,7 +250,7 @@ class Session:
         )
         self.events = pending.events
         pose = keyframe.pose
-        if self._sleep is not None and watch and (bump := self._sleep.check(keyframe.time_s, pose, keyframe.image)):
+        if self._detector is not None and watch and (bump := self._detector.check(keyframe.time_s, pose, keyframe.image)):
             log.info("the dream had converged: woken by %s", "a twist" if bump.twist else "noise")
             self.apply(bump)
         return keyframe
@@ -273,14 +273,14 @@ class Session:
         motion: Motion,
         started: DreamStarted,
         scene: Scene,
-        sleep: ConvergenceDetector | None = None,
+        detector: ConvergenceDetector | None = None,
     ) -> Session:
         """Return a session that has started, with its first scene; its times count from 0.
 
         Raises:
             DreamError: the network does not have one of the scene's targets.
         """
-        session = cls(make, motion, sleep=sleep)
+        session = cls(make, motion, detector=detector)
         session.apply(started)
         session.apply(scene)
         return session
@@ -332,8 +332,8 @@ class Session:
             raise DreamError(str(error)) from None
         self._config = config
         self.dreamer.tune(config)
-        if self._sleep is not None:
-            self._sleep.tune(config.dream)
+        if self._detector is not None:
+            self._detector.tune(config.dream)
 
     def _show(self, scene: Scene) -> None:
         try:
@@ -342,5 +342,5 @@ class Session:
             self._scene = self._scene or scene  # a picture without the target is better than none
             raise
         self._scene = scene
-        if self._sleep is not None:
-            self._sleep.reset()
+        if self._detector is not None:
+            self._detector.reset()

@@ -102,7 +102,7 @@ class DreamLoop:
         config: The settings at first; the defaults if not given.
         resume: Where an earlier worker stopped; None for a new dream.
         feed: Pictures of a moving source.
-        sleep: Detects that the dream has converged; None never wakes it.
+        detector: Detects that the dream has converged; None never wakes it.
         clock: Monotonic seconds, the time of keyframes.
     """
 
@@ -118,7 +118,7 @@ class DreamLoop:
         config: Config | None = None,
         resume: Resume | None = None,
         feed: PictureFeed | None = None,
-        sleep: ConvergenceDetector | None = None,
+        detector: ConvergenceDetector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dream, self._scheduler, self._frame_slots, self._inbox, self._send = dream, scheduler, frame_slots, inbox, send
@@ -145,7 +145,7 @@ class DreamLoop:
             at_s=began_s,
             latest=latest,
             kept=kept,
-            sleep=sleep,
+            detector=detector,
             compute_with=dream.compute_with,
         )
         self._coming: tuple[PendingKeyframe, StoredState | None] | None = None  # a keyframe whose picture is being copied

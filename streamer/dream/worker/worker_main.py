@@ -105,7 +105,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
             config=config,
             resume=_resume(begin.left, frame_slots, dream, config),
             feed=assignment.feed,
-            sleep=ConvergenceDetector(config.dream),
+            detector=ConvergenceDetector(config.dream),
         )
         begun.set()
         if isinstance(dream.dreamer, VideoRider) and assignment.feed is not None:
