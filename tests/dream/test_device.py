@@ -90,3 +90,18 @@ def test_what_was_kept_is_handed_back_between_what_is_in_use() -> None:
     freed, whole = done.stdout.split()
     assert int(freed) > 150 << 20
     assert whole == "True"
+
+
+REPEATABLE = """
+import sys
+from streamer.dream.device import make_torch_repeatable
+make_torch_repeatable()
+import torch
+print(torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled())
+print([name for name in ("torch._dynamo", "torch._inductor", "sympy") if name in sys.modules])
+"""
+
+
+def test_repeatable_results_do_not_import_the_compiler() -> None:
+    done = subprocess.run([sys.executable, "-c", REPEATABLE], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True True", "[]"]
