@@ -13,12 +13,16 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= auto
+# Tests wait for processes and servers about as long as they compute.
+JOBS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(max(cores, min(2 * cores, 8)))')
 BENCH ?= recognition
 DATA ?=
 WORK ?= out/bundled
 BIN := .venv/bin
-WORKERS := $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
+WORKERS := $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist loadfile)
+
+# Compiled modules are kept, whatever the shell says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run quick test check docs bench bench-gpu train-bundled clean
 .DELETE_ON_ERROR:

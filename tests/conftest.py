@@ -17,6 +17,7 @@ import time
 from collections.abc import Generator, Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,9 +35,10 @@ if QUICK:
     sys.modules["torch"] = None  # type: ignore[assignment]  # so that whatever needs it is skipped
 
 from streamer.dream.device import make_cpu_sums_repeatable, return_freed_memory  # noqa: E402
-from streamer.logs import CHATTY  # noqa: E402
+from streamer.logs import CHATTY, Counting  # noqa: E402
 from tests import precision  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
+from tests.scheduling import FileScheduling, sort_longest_first  # noqa: E402
 
 make_cpu_sums_repeatable()  # before any test computes: MKL looks for it only once
 os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, on a busy machine for long
@@ -73,9 +75,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         by_chance = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
         left_out = {*by_chance, *(item for item in items if item.get_closest_marker("slow") or _starts_ray(item))}
         items[:] = [item for item in items if item not in left_out]
+    sort_longest_first(items)
     for item in items:
         if WITHOUT_TORCH and item.get_closest_marker("torch"):
             item.add_marker(pytest.mark.skip(reason="needs torch"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Run the tests of a file on one worker."""
+    return FileScheduling(config, log)
 
 
 def _starts_ray(item: pytest.Item) -> bool:
@@ -113,6 +121,9 @@ def _logs_as_before() -> Iterator[None]:
     root, chatty = logging.getLogger(), [logging.getLogger(name) for name in CHATTY]
     handlers, levels = root.handlers[:], [logger.level for logger in (root, *chatty)]
     yield
+    for handler in root.handlers:
+        if isinstance(handler, Counting) and handler not in handlers:
+            handler.close()  # its counts would be written later, to a stream that is closed
     root.handlers[:] = handlers
     for logger, level in zip((root, *chatty), levels, strict=True):
         logger.setLevel(level)

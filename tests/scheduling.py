@@ -1,0 +1,53 @@
+"""Which worker of pytest-xdist runs which tests: a file's stay together, and the longest files come first.
+
+A file starts its browser or cluster once for each worker that runs a part of it. A long file that begins last keeps one core
+busy while the others idle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+LONGEST = (
+    "tests/dream/remote/",
+    "tests/test_whole_program.py",
+    "tests/dream/test_renderer.py",
+    "tests/commands/test_on_ray.py",
+    "tests/web/test_accessibility.py",
+    "tests/dream/test_replay.py",
+    "tests/commands/test_resumable_work.py",
+    "tests/web/test_desk.py",
+    "tests/web/test_first_minutes.py",
+    "tests/web/test_pages.py",
+    "tests/media/test_clips.py",
+    "tests/bot/test_twitch_reconnect.py",
+    "tests/video/test_network_sink.py",
+    "tests/web/test_strangers.py",
+    "tests/test_pipeline.py",
+    "tests/web/test_fuzz.py",
+)
+"""Files and folders whose tests take more than 20 s, the longest first; ``pytest --durations=0`` tells."""
+TOGETHER = ("tests/dream/remote/",)
+"""Folders whose files share what they start: here, a Ray cluster."""
+
+
+class FileScheduling(LoadFileScheduling):
+    """Gives each file to one worker, and each folder of ``TOGETHER``, in the order in which they are collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if scope.startswith(folder)), scope)
+
+
+def sort_longest_first(items: list[pytest.Item]) -> None:
+    """Sort collected tests so that the longest files come first; the others, and the tests of a file, keep their order."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+    items.sort(key=rank)
