@@ -102,7 +102,7 @@ def test_the_viewers_page(busy: RealStage, page: Page) -> None:
         box.press("Enter")
         expect(told).to_have_count(count)
     expect(page.locator("#log .chip").first).to_be_visible()
-    page.get_by_label("Find a subject").fill("o")
+    page.get_by_label("Find a subject").fill("can")
     expect(page.locator("#classes-note")).to_contain_text("larger network")
     box.press_sequentially(" + go")
     expect(page.get_by_role("option").first).to_be_visible()
