@@ -25,6 +25,8 @@ SIGNS = {
     "RAY_AUTH_MODE": "disabled",  # whoever runs the tests may have a token, which is nothing to them
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
 }
 """Of the environment, for the cluster and for those who connect to it."""
 QUICK_DEATH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
@@ -51,7 +53,7 @@ def started(cpus: tuple[int, ...] = (1, 1), **options: Any) -> Iterator[Cluster]
     cluster = Cluster()
     try:
         for number, count in enumerate(cpus):
-            of_head = {"include_dashboard": False, "_system_config": QUICK_DEATH} if number == 0 else {}
+            of_head = {"include_dashboard": False, "no_monitor": True, "_system_config": QUICK_DEATH} if number == 0 else {}
             cluster.add_node(num_cpus=count, object_store_memory=STORE_BYTES, **of_head, **options)
         yield cluster
     finally:

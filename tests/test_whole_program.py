@@ -15,10 +15,10 @@ from tests.acceptance.kill9 import kill9
 from tests.acceptance.queue_faults import hung
 from tests.acceptance.reload import storm
 from tests.acceptance.shutdown import end
-from tests.acceptance.stream import ROOT, SHM, Stream, eventually
+from tests.acceptance.stream import RESTING, ROOT, SHM, SMALL_PICTURE, Stream, eventually
 from tests.patience import PATIENCE_S, faults
 
-SMALL = ["canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "queue.hold_s=1"]
+SMALL = [*SMALL_PICTURE, *RESTING, "queue.hold_s=1"]
 
 # What hangs after a Ctrl+C is ended by force and with another exit code: nobody has to look at the clock for that.
 pytestmark = [
@@ -39,7 +39,7 @@ def test_nobodys_request_is_over_while_the_dream_hangs(tmp_path: Path) -> None:
 
 
 def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp_path: Path) -> None:
-    settings = [*SMALL[:5], "queue.hold_s=60"]
+    settings = [*SMALL_PICTURE, *RESTING, "queue.hold_s=60"]
     with Stream(tmp_path, settings) as stream:
         stream.ask("ann", "goldfish")
         stream.wait_for(
@@ -84,7 +84,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
 def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path) -> None:
     file, journals = tmp_path / "live.yaml", tmp_path / "journals"
     file.write_text("zoom: {speed: 1.1}\n")
-    with Stream(tmp_path, [*SMALL[:4], "device=cpu", "seed=3"], config=file) as stream:
+    with Stream(tmp_path, [*SMALL_PICTURE, "seed=3"], config=file) as stream:
         stream.wait_for_picture()
         file.write_text(
             "zoom: {speed: 1.2}\ndream: {momentum: 0.3, prior_weight: 2, steps_per_keyframe: 3}\nvideo: {fps: 30}\n"
@@ -108,7 +108,7 @@ def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path
 
 
 def test_mutated_and_half_written_configs_do_no_harm(tmp_path: Path) -> None:
-    result = storm(tmp_path, SMALL[:5], count=20)
+    result = storm(tmp_path, [*SMALL_PICTURE], count=20)
     assert result.refused > 8
     assert result.untold == []
     assert result.told["renderer"]["restarts"] == 0

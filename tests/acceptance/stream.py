@@ -28,6 +28,9 @@ ANSWER_S = 60.0
 """For an answer of the API, on a machine with much else to do."""
 SMALL_DREAM = ("canvas.width=160", "dream.steps_per_keyframe=1", "dream.keyframe_s=0.5", "video.residual_flow=false")
 """A dream that leaves the machine to what is measured: the worker rests most of the time."""
+SMALL_PICTURE = ("canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu")
+RESTING = ("dream.steps_per_keyframe=1", "dream.keyframe_s=0.25")
+"""The worker rests most of the time."""
 Json = dict[str, Any]
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

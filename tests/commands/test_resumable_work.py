@@ -188,30 +188,42 @@ def test_of_many_pictures_those_that_are_there_are_left_alone(
     assert all(np.array_equal(made[0], other) for other in made[1:]), "they are alike, and so are their dreams"
 
 
-def run(output: Path, patch: str, *words: str) -> subprocess.Popen[str]:
-    """A render in a process of its own that saves after every picture, and says so."""
-    code = (
-        "import streamer.commands.resumable_work as u, sys\n"
-        "u.EVERY_S = u.MOST_EVERY_S = 0.0\n"
-        "look = u.ResumableWork.save_or_stop\n"
-        "def watched(self, movie, parts, done, *more):\n"
-        "    look(self, movie, parts, done, *more)\n"
-        "    print(done, flush=True)\n"
-        f"    {patch}\n"
-        "u.ResumableWork.save_or_stop = watched\n"
-        "from streamer.__main__ import main\n"
-        "main()\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code, "render", *FAST, *SCRIPT, "--seed", "3", "-o", str(output), *words]
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """The last picture of a render that nothing stops: (H, W, 3) uint8."""
+    output = tmp_path_factory.mktemp("uninterrupted") / "a.png"
+    assert call("-o", output, "--seed", "3", *SCRIPT).exit_code == 0
+    return np.asarray(Image.open(output))
+
+
+def start_waiting_after(number: int, output: Path) -> subprocess.Popen[str]:
+    """Start a render in its own process that saves after each picture and prints its number.
+
+    After the given number of pictures it waits for a signal; without one, it goes on after two minutes.
+    """
+    code = f"""
+import sys, time
+import streamer.commands.resumable_work as work
+from streamer.__main__ import main
+work.EVERY_S = work.MOST_EVERY_S = 0.0
+look = work.ResumableWork.save_or_stop
+def watched(self, movie, parts, done, *more):
+    look(self, movie, parts, done, *more)
+    print(done, flush=True)
+    end_s = time.monotonic() + 120
+    while done == {number} and self._again.stops.asked is None and time.monotonic() < end_s:
+        time.sleep(0.01)
+work.ResumableWork.save_or_stop = watched
+main()
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code, "render", *FAST, *SCRIPT, "--seed", "3", "-o", str(output)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path) -> None:
+def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path, uninterrupted: np.ndarray) -> None:
     output = tmp_path / "a.png"
-    # It waits for the signal, so that it comes while it works, and goes on by itself where none comes.
-    waits = "[__import__('time').sleep(0.01) for _ in range(12000) if done == 5 and self._again.stops.asked is None]"
-    process = run(output, waits)
+    process = start_waiting_after(5, output)
     assert process.stdout is not None
     for line in process.stdout:
         if line.strip() == "5":
@@ -226,13 +238,10 @@ def test_signals_to_a_real_process(number: signal.Signals, tmp_path: Path) -> No
         assert "stopped after 6 of 16" in said
     assert not output.exists()
     assert (tmp_path / "a.png.unfinished" / "state").exists()
-    again = run(output, "pass", "--resume")
-    _, said = again.communicate(timeout=300)
-    assert again.returncode == 0, said
+    answer = call("--resume", "-o", output, *SCRIPT, "--seed", "3")
+    assert answer.exit_code == 0, answer.stderr
     assert os.listdir(tmp_path) == ["a.png"]
-    whole = tmp_path / "whole.png"
-    assert run(whole, "pass").communicate(timeout=300)
-    assert np.array_equal(np.asarray(Image.open(output)), np.asarray(Image.open(whole)))
+    assert np.array_equal(np.asarray(Image.open(output)), uninterrupted)
 
 
 def test_two_at_once_do_not_write_the_same(

@@ -52,7 +52,7 @@ SCRIPT = [
 class LiveRun:
     """What a renderer does with workers, without processes."""
 
-    def __init__(self, folder, config, *, step_s=lambda n: 0.03 + 0.01 * (n % 7), size=SIZE):
+    def __init__(self, folder, config, *, step_s=lambda n: 0.04 + 0.015 * (n % 7), size=SIZE):
         self.config, self.clock = config, HandClock(1000.0)
         self.journal = Journal(folder, config, 5, "0.1", clock=self.clock, wall=lambda: datetime(2026, 1, 1, tzinfo=UTC))
         self.keyframes, self.size, self.network, self.step_s, self.count = [], size, Ensemble(tiny_network(WNIDS)), step_s, 0
@@ -133,7 +133,7 @@ def same(first, second):
     "dream", [{"steps_per_keyframe": 3}, {}, {"algorithm": "original_2015"}, {"keyframe_s": 0.05, "steps_per_keyframe": 1}]
 )
 def test_the_same_pixels_again(tmp_path, dream):
-    live = LiveRun(tmp_path, config(**dream))
+    live = LiveRun(tmp_path, config(**dream), step_s=lambda n: 0.03 + 0.01 * (n % 7))
     live.work([*SCRIPT, (1010.0, Stop())])
     replay = live.replay()
     again = list(replay.keyframes())
@@ -174,7 +174,7 @@ def test_the_same_pixels_after_a_worker_died_that_went_by_other_settings(tmp_pat
 
 @pytest.mark.parametrize(
     ("dream", "step_s"),
-    [({"steps_per_keyframe": 2}, 0.1), ({"steps_per_keyframe": 1}, 0.01), ({"algorithm": "original_2015"}, 0.02)],
+    [({"steps_per_keyframe": 2}, 0.1), ({"steps_per_keyframe": 1}, 0.03), ({"algorithm": "original_2015"}, 0.06)],
 )
 def test_the_same_pixels_after_a_worker_died(tmp_path, dream, step_s):
     live = LiveRun(tmp_path, config(**dream), step_s=lambda n: step_s)
