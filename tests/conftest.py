@@ -5,6 +5,7 @@ A test that provokes a warning says so: ``@pytest.mark.logs("text in it", …)``
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 import multiprocessing
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 
 QUICK = "ZOOMDREAM_TEST_QUICK" in os.environ
@@ -101,6 +104,14 @@ def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             patch.delenv(name)
         if dtype is not None:
             precision.settle(patch, dtype)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _command_line_is_built_once() -> Iterator[None]:
+    """Typer's runner builds all commands again for each call, which takes longer than many a call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
         yield
 
 
