@@ -1,6 +1,6 @@
 # make run      the live dream, at http://127.0.0.1:8080      make run ARGS="configs/original_2015.yaml --set zoom.speed=1.1"
 # make quick    the fast tests, in half a minute
-# make test     all tests, on all cores                       make test ARGS="tests/test_config.py -k error"      make test JOBS=1
+# make test     all tests, side by side                      make test ARGS="tests/test_config.py -k error"      make test JOBS=1
 # make check    ruff and mypy
 # make docs     the reference of the public modules, in out/reference
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed
@@ -13,13 +13,14 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Tests wait for processes and servers about as long as they compute.
-JOBS ?= $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(max(cores, min(2 * cores, 8)))')
+JOBS ?=
 BENCH ?= recognition
 DATA ?=
 WORK ?= out/bundled
 BIN := .venv/bin
-WORKERS := $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist loadfile)
+# Tests wait for processes and servers about as long as they compute; the fast ones do not.
+MORE_THAN_CORES = $(shell $(PYTHON) -c 'import os; cores = os.cpu_count() or 1; print(max(cores, min(2 * cores, 8)))')
+workers = $(if $(filter 1,$(1)),,-n $(1) --dist loadfile)
 
 # Compiled modules are kept, whatever the shell says: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,10 +32,10 @@ run: .make/run
 	@$(BIN)/zoomdream run $(ARGS)
 
 quick: .make/dev
-	ZOOMDREAM_TEST_QUICK=1 $(BIN)/python -m pytest $(WORKERS) $(ARGS)
+	ZOOMDREAM_TEST_QUICK=1 $(BIN)/python -m pytest $(call workers,$(or $(JOBS),auto)) $(ARGS)
 
 test: .make/dev
-	$(BIN)/python -m pytest $(if $(ARGS),,$(WORKERS)) $(ARGS)
+	$(BIN)/python -m pytest $(if $(ARGS),,$(call workers,$(or $(JOBS),$(MORE_THAN_CORES)))) $(ARGS)
 
 check: .make/dev
 	$(BIN)/ruff check .
