@@ -13,7 +13,7 @@ tools=(chromium nginx rtmp)
 find_tool() {
     local name file names=() files=()
     case $1 in
-        chromium) names=(chromium chromium-browser google-chrome google-chrome-stable) ;;
+        chromium) names=(chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable) ;;
         nginx) names=(nginx) files=(/usr/sbin/nginx /usr/local/sbin/nginx) ;;
         rtmp) files=({/usr/lib,/usr/lib64}/nginx/modules/ngx_rtmp_module.so /usr/local/libexec/nginx/ngx_rtmp_module.so) ;;
         obs) names=(obs) ;;
@@ -28,10 +28,15 @@ find_tool() {
     return 1
 }
 
-# Print a tool's package in Debian.
-package_of() {
+# Whether apt offers the Chromium that has no windows: it opens a page at half the cost. Not every release has it.
+offers_headless_shell() {
+    apt-cache show chromium-headless-shell >/dev/null 2>&1
+}
+
+# Print a tool's packages in Debian, each on a line.
+packages_of() {
     case $1 in
-        chromium) echo chromium fonts-dejavu-core ;;
+        chromium) if offers_headless_shell; then echo chromium-headless-shell; else echo chromium; fi && echo fonts-dejavu-core ;;
         nginx) echo nginx-light ;;
         rtmp) echo libnginx-mod-rtmp ;;
         obs) echo obs-studio ;;
@@ -39,10 +44,12 @@ package_of() {
     esac
 }
 
-install_packages() {
-    local root=(env)
+# Install the packages of tools.
+install_tools() {
+    local root=(env) tool packages
     [ "$(id -u)" = 0 ] || root=(sudo)
     "${root[@]}" apt-get update -qq
+    mapfile -t packages < <(for tool in "$@"; do packages_of "$tool"; done)
     # Nothing is to run as a service: the tests start a server of their own. invoke-rc.d asks this file.
     local policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then
@@ -51,19 +58,21 @@ install_packages() {
         printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 755 /dev/stdin "$policy"
     fi
     local code=0
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" || code=$?
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" || code=$?
     [ -z "$policy" ] || "${root[@]}" rm -f "$policy"
     return "$code"
 }
 
-packages=()
+missing=()
 for tool in "${tools[@]}"; do
-    read -ra more <<<"$(package_of "$tool")"
-    find_tool "$tool" >/dev/null || packages+=("${more[@]}")
+    find_tool "$tool" >/dev/null || missing+=("$tool")
 done
-if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
-    if [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; then
-        install_packages "${packages[@]}"
+if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+    if [ ${#missing[@]} -gt 0 ]; then
+        install_tools "${missing[@]}"
+    fi
+    if ! command -v chromium-headless-shell >/dev/null && offers_headless_shell; then
+        install_tools chromium || echo "the tests use the Chromium that is here: they take longer" >&2
     fi
 fi
 
@@ -71,6 +80,6 @@ for tool in "${tools[@]}"; do
     if found=$(find_tool "$tool"); then
         echo "$tool: $found"
     else
-        echo "$tool is missing: the tests that need it will be skipped. Debian's package is: $(package_of "$tool")" >&2
+        echo "$tool is missing: the tests that need it will be skipped. In Debian, install: $(packages_of "$tool" | paste -sd ' ')" >&2
     fi
 done

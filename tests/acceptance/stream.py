@@ -242,7 +242,7 @@ def cpu_s(process: int) -> float:
 
 def find_chromium() -> str | None:
     """Where a Chromium or Chrome is; None where there is none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"))), None)
 
 
 def busy_s() -> float:
