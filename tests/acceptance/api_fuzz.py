@@ -1,8 +1,8 @@
-"""The running program is called in all documented ways by schemathesis: no answer is a fault, and none is undocumented.
+"""Schemathesis calls the running program in all documented ways: no answer is a server error, and none is undocumented.
 
-Once without the moderators' token and once with it, each for half of the time. Left out are what has no end; `/api/login`,
-which slows down whoever guesses; and `/healthz`, which answers 503 when a machine is too busy. Afterwards the program must
-still dream, and its log must hold no error. Unlike the test of the suite, every run makes up other calls; the seed is printed.
+Half of the time it calls without the moderators' token, half of the time with it. It leaves out endless answers; `/api/login`,
+which slows down guessing; and `/healthz`, which answers 503 on a busy machine. Afterwards the program must still dream, and
+its log must hold no error. Unlike the test in the suite, every run makes up new calls; the seed is printed.
 
 python -m tests.acceptance.api_fuzz [--seconds 120] [--seed 1] [--set network.name=squeezenet1_1]
 """
@@ -22,13 +22,13 @@ from tests.web.fuzz import fuzz, operations
 
 WITHOUT = ("/api/login", "/healthz")
 ROOM = ("web.limits.calls_per_s=10000", "web.limits.all_calls_per_s=10000", "web.limits.kilobytes_per_s=1000000")
-"""So that the limits do not answer in place of what is called."""
+"""Limits so high that they answer no call."""
 LEAST_CASES = 500
-"""In each half, however slow the machine is."""
+"""Minimum for each half, even on a slow machine."""
 
 
 def run(figures: Figures, stream: Stream, folder: Path, token: str, seconds: int, seed: int) -> None:
-    """One half: calls without the token, or with it."""
+    """Run one half: calls with the token, or without if it is empty."""
     name = "with the token" if token else "without a token"
     folder.mkdir()
     found = fuzz(stream.url, folder, token=token, without=WITHOUT, max_time_s=seconds, seed=seed)

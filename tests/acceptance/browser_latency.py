@@ -1,9 +1,9 @@
-"""How far behind the page's picture is in headless Chromium, as video and, with Media Source Extensions taken away, as JPEGs.
+"""Measure the page's delay in headless Chromium: as video, and as JPEGs when Media Source Extensions are disabled.
 
-Besides, how soon an <img> of multipart JPEG shows a picture of which there is one every two seconds.
+Also measure how soon an <img> of multipart JPEG shows a new picture when one comes every two seconds.
 
-The frame's number is drawn into the picture. The page's own element is copied to a canvas, and the status is asked right before
-and right after: the lag lies between the two, and the upper end counts.
+The frame's number is drawn into the picture. The script copies the page's element to a canvas and reads the status right before
+and after. These two give the least and the most delay; the limit applies to the most.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
 FPS = 30
 LAG_S = 1.0
 SLOW_S, SLOW_LAG_S = 2.0, 0.5
-"""Seconds from picture to picture of a slow output, and after which its newest has to be seen."""
+"""Seconds between pictures of a slow output, and seconds within which the newest must be visible."""
 TAKE_AWAY = "for (const name of ['MediaSource', 'ManagedMediaSource', 'WebKitMediaSource']) delete globalThis[name];"
 LOOK = """async (id) => {
     const number = async () => (await (await fetch('/api/status', {cache: 'no-store'})).json()).video.frames.number;
@@ -45,7 +45,7 @@ LOOK = """async (id) => {
 
 
 def look(page: Any, element: str) -> tuple[int, int] | None:
-    """The least and the most frames that the element's picture can be behind; None where no number can be read."""
+    """Return the least and the most frames that the element's picture can be behind; None if its number is unreadable."""
     seen = page.evaluate(LOOK, element)
     if seen is None:
         return None
@@ -58,7 +58,7 @@ def look(page: Any, element: str) -> tuple[int, int] | None:
 
 
 def measure(figures: Figures, browser: Any, stream: Stream, element: str, seconds: float, shots: Path | None) -> None:
-    """Open the page, see which element plays, and look at it again and again."""
+    """Open the page, check which element plays, and measure its delay repeatedly."""
     name = "video" if element == "video" else "JPEGs, without Media Source Extensions"
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
@@ -76,7 +76,7 @@ def measure(figures: Figures, browser: Any, stream: Stream, element: str, second
         if lag is not None and first_s is None:
             first_s = now_s
             end_s = now_s + 3.0 + seconds
-        elif first_s is not None and now_s > first_s + 3.0:  # it has settled by then
+        elif first_s is not None and now_s > first_s + 3.0:  # playback has settled by then
             if lag is None:
                 unread += 1
             else:
@@ -100,7 +100,7 @@ def measure(figures: Figures, browser: Any, stream: Stream, element: str, second
 
 
 def measure_slow(figures: Figures, browser: Any, stream: Stream) -> None:
-    """Show an output of one picture in SLOW_S as an <img>, and look at it often: what is seen first of each is the newest."""
+    """Show an output of one picture per ``SLOW_S`` as an <img>, and measure how soon each picture becomes visible."""
     page = browser.new_page()
     page.goto(stream.url)
     page.evaluate(

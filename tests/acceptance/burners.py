@@ -1,8 +1,8 @@
-"""Other programs that take the machine: one process for each core that does nothing but compute.
+"""CPU load from other programs: one process per core that does nothing but compute.
 
-Linux shares a core out among sessions first (autogroup, where control groups do not say otherwise), and goes by niceness only
-within one. Burners of a session of their own therefore compete with the whole stream as one, those of its session with each of
-its threads.
+Linux divides a core between sessions first (autogroup, unless control groups override it), and uses niceness only within a
+session. Burners in their own session therefore compete with the stream as a whole; burners in the stream's session compete
+with each of its threads.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Self
 
 MOST_S = 900.0
-"""A burner ends by itself after so long, whatever became of who started it."""
+"""Seconds after which a burner ends by itself, even if its parent died."""
 
 
 class Burners:
-    """As many as there are cores, from its beginning to ``stop``; in a session of their own."""
+    """Burners that run until ``stop``, each in its own session; by default one per core."""
 
     def __init__(self, number: int | None = None, niceness: int = 0) -> None:
         call = [sys.executable, "-m", "tests.acceptance.burners", str(niceness)]
@@ -35,20 +35,20 @@ class Burners:
         self.stop()
 
     def stop(self) -> None:
-        """End them."""
+        """End all burners."""
         for process in self._processes:
             process.kill()
             process.wait()
 
 
 def beside(switch: Path, number: int | None = None) -> list[str]:
-    """A command to start a stream through: burners share its session, and burn while the file ``switch`` is there."""
+    """Return a command prefix to start a stream: burners share its session, and burn while the file ``switch`` exists."""
     count = len(os.sched_getaffinity(0)) if number is None else number
     return [sys.executable, "-m", "tests.acceptance.burners", "--beside", str(switch), str(count), "--"]
 
 
 def burn(seconds: float) -> None:
-    """Compute for so long."""
+    """Compute for this many seconds."""
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         sum(range(20000))
@@ -64,7 +64,7 @@ def _wait_and_burn(switch: Path) -> None:
 
 
 def main() -> None:
-    """Burn, or start burners beside a command and become that."""
+    """Burn, or start burners and exec the command that follows ``--beside``."""
     if sys.argv[1] == "--beside":
         for _ in range(int(sys.argv[3])):
             multiprocessing.get_context("fork").Process(target=_wait_and_burn, args=(Path(sys.argv[2]),)).start()

@@ -1,7 +1,7 @@
-"""A thousand chat messages a second for a minute, at a running stream: memory, moderators' answers, late frames.
+"""Send a running stream a thousand chat messages a second for a minute; measure memory, replies to moderators, late frames.
 
-The stream and the bot are the real ones, each in its process; the chat is IRC over a websocket on loopback. Since an anonymous
-listener cannot speak, the bot's replies go through its own throttle (20 in 30 s) into a pipe instead.
+The stream and the bot are the real programs, each in its own process; the chat is IRC over a websocket on loopback. Because an
+anonymous listener cannot speak, the bot's replies pass its own throttle (20 in 30 s) and then go into a pipe.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tests.bot.lines import text
 
 ANSWER_S = 1.0
 ORDER_EVERY_S = 8.0
-"""Between two orders of the moderator: of 20 messages in 30 s, four are kept for those."""
+"""Seconds between two commands of the moderator: 4 of the 20 replies in 30 s are reserved for moderators."""
 GROWTH_MB = 30.0
 BATCH_S = 0.02
 WISHES = [f"{a} + {b}" for a in ("volcano", "pizza", "goldfish", "teapot") for b in ("bubble", "banana", "lion", "umbrella")]
 
 
 class Speaking(AnonymousIrc):
-    """Hears IRC; what it says goes into a pipe."""
+    """IRC client that reads the chat and writes its replies into a pipe."""
 
     def __init__(self, channel: str, url: str, pipe: Connection) -> None:
         super().__init__(channel, url)
@@ -53,7 +53,7 @@ class Speaking(AnonymousIrc):
 
 
 def bot(api_url: str, irc_url: str, replies: Connection, parent: Connection) -> None:
-    """The bot's process."""
+    """Run the bot, as a process of its own."""
 
     def make(settings: BotSettings, client: Client) -> Adapter:
         return Speaking("streamer", irc_url, replies)
@@ -63,7 +63,7 @@ def bot(api_url: str, irc_url: str, replies: Connection, parent: Connection) -> 
 
 @asynccontextmanager
 async def chatting(stream: Stream) -> AsyncIterator[tuple[IrcStandIn, Connection, int]]:
-    """A chat with the bot in it; the replies, and its process."""
+    """Start a chat and the bot; yield the chat, the pipe of replies and the bot's process id."""
     spawn = multiprocessing.get_context("spawn")
     replies, theirs = spawn.Pipe(duplex=False)
     leash, end = spawn.Pipe()
@@ -80,7 +80,7 @@ async def chatting(stream: Stream) -> AsyncIterator[tuple[IrcStandIn, Connection
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
+    """Return the resident memory of a process, in MB."""
     fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(fields[0]) / 1024
 
@@ -91,7 +91,7 @@ def frames(stream: Stream) -> Json:
 
 
 async def flood(irc: IrcStandIn, rate: int, seconds: float, rng: Random) -> dict[str, float]:
-    """Send messages at a rate; returns when each of the moderator's orders was sent."""
+    """Send messages at a rate; return the time at which each of the moderator's commands was sent."""
     began_s, sent, orders = time.monotonic(), 0, {}
     while (now_s := time.monotonic() - began_s) < seconds:
         batch = []
@@ -155,7 +155,7 @@ async def measure(stream: Stream, rate: int, seconds: float) -> bool:
 
 
 def judge(measure: Callable[[Stream], Coroutine[Any, Any, bool]]) -> NoReturn:
-    """Measure at a small stream that is watched, and exit with what came of it."""
+    """Run the measurement on a small stream with a viewer, and exit with its result."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ["canvas.width=160", "video.width=320", "video.height=180", "queue.hold_s=20"]
         with Stream(Path(folder), settings) as stream:

@@ -1,13 +1,13 @@
-"""How long the bot is without Twitch after each way of losing it, with its real waits, and whether it spins meanwhile.
+"""Measure how long the bot takes to reconnect after each kind of lost connection to Twitch, and how often it calls meanwhile.
 
-    python -m tests.acceptance.chat_reconnect            all of it, about five minutes
-    python -m tests.acceptance.chat_reconnect 4003 move  only what has that in its name
+    python -m tests.acceptance.chat_reconnect            all cases, about five minutes
+    python -m tests.acceptance.chat_reconnect 4003 move  only the cases with one of these words in their name
 
-The real twitchio runs before a stand-in for Twitch on loopback that sends a keepalive every ten seconds, as Twitch does.
-'Connected again' counts from when Twitch is back (from the fault itself when Twitch never went away) to the first line of chat
-that arrives. 'Failed tries' are those to connect and subscribe, 'calls' all that reached Twitch, 'states' what log, status and
-page say meanwhile. A revocation needs a person, who comes after half a minute here; until then only the code is asked
-about.
+The real twitchio connects to a fake Twitch on loopback that sends a keepalive every ten seconds, as Twitch does. The bot's
+waits are the real ones. 'Connected again' counts from when Twitch is back (from the fault if Twitch never went away) to the
+first chat line. 'Failed tries' counts tries to connect and subscribe, 'calls' all calls that reach Twitch; 'states' are what
+log, status and page show meanwhile. After a revocation a person has to log in, here after half a minute; until then the bot
+only polls for the code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.bot.twitch_stage import Stage, staged
 from tests.bot.twitch_standin import CHAT, TwitchStandIn
 
 LIMIT_S = 30.0
-"""Must hear again within."""
+"""Seconds within which the bot must receive chat again."""
 SUBSCRIBE = "POST /helix/eventsub/subscriptions"
 
 
@@ -34,11 +34,11 @@ SUBSCRIBE = "POST /helix/eventsub/subscriptions"
 class Case:
     name: str
     break_it: Callable[[Stage], Awaitable[None]]
-    """Returns when Twitch is back."""
+    """Break the connection; return when Twitch is back."""
     prepare: Callable[[TwitchStandIn], object] | None = None
-    """Before the bot starts; then ``break_it`` runs with a bot that has never connected."""
+    """Runs before the bot starts, so that ``break_it`` meets a bot that has never connected."""
     person: bool = False
-    """Whether it takes a login by a person."""
+    """Whether a person has to log in."""
 
 
 async def close_4000(stage: Stage) -> None:
@@ -59,7 +59,7 @@ async def move(stage: Stage) -> None:
 
 async def move_nowhere(stage: Stage) -> None:
     await stage.twitch.move(reachable=False)
-    await asyncio.sleep(stage.twitch.faults.move_grace_s)  # hears on until then
+    await asyncio.sleep(stage.twitch.faults.move_grace_s)  # the old connection delivers chat until then
 
 
 async def no_welcome(stage: Stage) -> None:
@@ -113,7 +113,7 @@ async def revoke(stage: Stage) -> None:
 
 
 async def revoke_quietly(stage: Stage) -> None:
-    """The tokens die, and Twitch says nothing of it before the next break."""
+    """Revoke the tokens; the bot learns of it only at its next reconnect."""
     await stage.twitch.disconnect_app("dreambot", tell=False)
     await stage.twitch.close(4003)
     await stage.until(lambda: stage.adapter.state().state == "needs login")
@@ -140,7 +140,7 @@ CASES = [
 
 
 class Tries(logging.Handler):
-    """Counts the bot's tries to connect again."""
+    """Log handler that records the bot's tries to reconnect."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""A line of Twitch chat, its answer, and the dream that it becomes: the whole program, with a stand-in for Twitch.
+"""Follow a line of Twitch chat to its reply and its dream, in the whole program with a fake Twitch.
 
     python -m tests.acceptance.chat_reply --weights squeezenet1_1.safetensors -o frame.jpg
 
-Without ``--weights`` the bundled network dreams, which knows goldfish and umbrella rather than volcano and bubble.
+Without ``--weights`` it uses the bundled network, which knows goldfish and umbrella but not volcano and bubble.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How soon a clip is there after ``!clip``, and whether it is sound: read by PyAV, and played by Chromium.
+"""Measure how soon a clip is ready after ``!clip``, and check that PyAV reads it and Chromium plays it.
 
-The bot's own command handler answers the line, over HTTP, before a real streamer that is watched; then the clip is fetched.
-Besides, a dream that leaves the air is kept, a GIF is made, and the video's frames are counted meanwhile.
+The bot's command handler calls a real streamer, which has a viewer, over HTTP; then the script fetches the clip.
+The script also waits for a finished dream to be kept, makes a GIF, and counts the video's frames meanwhile.
 
 python -m tests.acceptance.clips [--clips 10] [--shots FOLDER] [--set KEY=VALUE]
 """
@@ -36,25 +36,25 @@ from tests.acceptance.stream import SMALL_DREAM, Stream, find_chromium
 
 FIRST_BYTE_S = 1.0
 LEAST_S, MOST_S = 7.9, 9.2
-"""Of a clip that is to have 8 s and begins with a keyframe."""
+"""Allowed length of a clip of 8 s, which begins at a keyframe."""
 PLAYED = "() => { const v = document.querySelector('video'); return [v.currentTime, v.error && v.error.message, v.duration]; }"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip as it was got."""
+    """A fetched clip."""
 
     path: str
-    """Of its page."""
+    """Path of its page."""
     answered_s: float
-    """From the line in chat to the bot's answer."""
+    """Seconds from the chat line to the bot's reply."""
     first_byte_s: float
-    """From the line in chat to the clip's first byte."""
+    """Seconds from the chat line to the clip's first byte."""
     data: bytes
 
 
 async def clip(handler: CommandHandler, stream: Stream, number: int) -> Clip:
-    """Say ``!clip``, and fetch what the answer names."""
+    """Send ``!clip``, and fetch the clip that the reply links to."""
     line = ChatLine(f"m{number}", f"viewer{number}", str(number), "!clip", Role.MODERATOR, "console")
     began_s = time.perf_counter()
     invocation = handler.parser(line)
@@ -71,7 +71,7 @@ async def clip(handler: CommandHandler, stream: Stream, number: int) -> Clip:
 
 
 def faults(data: bytes, fps: float) -> tuple[list[str], int]:
-    """What is wrong with a clip, as a player sees it, and how many frames are missing because the stream left them out."""
+    """Return what is wrong with a clip for a player, and how many frames it lacks because the stream left them out."""
     found = []
     with av.logging.Capture() as log, av.open(io.BytesIO(data)) as container:
         video = container.streams.video[0]
@@ -131,18 +131,18 @@ def play(figures: Figures, stream: Stream, path: str, shots: Path | None) -> Non
 
 
 async def unsaid(text: str) -> None:
-    """There is no chat that anything could be said to."""
+    """Discard a chat message."""
 
 
 async def measure(figures: Figures, stream: Stream, count: int) -> list[Clip]:
-    """Clip again and again, each time another dream."""
+    """Make ``count`` clips, each of another dream."""
     config, clips = ChatConfig(), []
     async with Client(stream.url) as client:
         replies = Replies(config, Random(1))
         handler = CommandHandler(client, replies, config, ChatPolls(client, replies, unsaid))
         for number in range(count):
             clips.append(await clip(handler, stream, number))
-            await asyncio.sleep(5.5)  # sooner, it is the same clip
+            await asyncio.sleep(5.5)  # an earlier !clip returns the same clip
     return clips
 
 

@@ -1,10 +1,10 @@
-"""Time that misbehaves: the wall clock is moved by an hour, and everything is stopped for a minute.
+"""Disturb time: move the wall clock by an hour, and stop all processes for a minute.
 
-The wall clock is moved for all of the program's processes, while they run, by a library that is preloaded and compiled here
-(``shifted_clock.c``; wants a C compiler): monotonic time is left alone, as a kernel leaves it. libfaketime 0.9.10 does not do:
-with it Python 3.11's ``time.sleep`` fails (``findings/libfaketime_fails_clock_nanosleep.sh``). Then all processes get
-SIGSTOP, and SIGCONT after a minute: no burst follows, and what was not shown meanwhile counts as stopped. A machine that is
-suspended gives less to do than that: Linux's monotonic clock stands still with it.
+A preloaded library moves the wall clock for all of the program's processes while they run. It is compiled here
+(``shifted_clock.c``; needs a C compiler) and leaves monotonic time alone, as the kernel does. libfaketime 0.9.10 is unsuitable:
+it makes ``time.sleep`` of Python 3.11 fail (``findings/libfaketime_fails_clock_nanosleep.sh``). Then all processes get
+SIGSTOP, and SIGCONT after a minute: no burst may follow, and the frames not shown meanwhile count as stopped. Suspending the
+machine is an easier case, because Linux's monotonic clock stops with it.
 
 python -m tests.acceptance.clock [--seconds 10] [--stop 60] [--set KEY=VALUE]
 """
@@ -30,23 +30,23 @@ from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import SMALL_DREAM, Json, Stream, Viewer
 
 MOVES_H = (1, -1, 0)
-"""Where the wall clock is moved to, one after the other, in hours from the true time."""
+"""Successive offsets of the wall clock from the true time, in hours."""
 FPS = 25
 LOST = 0.02
-"""Part of the frames that a busy machine may lose in these few seconds."""
+"""Share of frames that a busy machine may lose in these few seconds."""
 LOOK_S = 0.05
 WINDOW_S = 0.5
-"""Over which frames after SIGCONT are counted."""
+"""Window over which frames are counted after SIGCONT."""
 
 
 class ShiftedClock:
-    """A wall clock that can be moved, for programs that are started with ``environment``."""
+    """A wall clock that can be moved, for programs started with ``environment``."""
 
     def __init__(self, folder: Path) -> None:
-        """Compile it.
+        """Compile the library.
 
         Raises:
-            OSError, subprocess.CalledProcessError: there is no C compiler, or it fails.
+            OSError, subprocess.CalledProcessError: The C compiler is missing, or it fails.
         """
         source, library = Path(__file__).with_name("shifted_clock.c"), folder / "shifted_clock.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"], check=True, timeout=60)
@@ -55,32 +55,32 @@ class ShiftedClock:
         self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._shift)}
 
     def move(self, hours: int) -> None:
-        """Have it be so far from the true time, from now on and for all."""
-        with self._shift.open("r+b") as file:  # one page that all have mapped, not a new file
+        """Set the offset from the true time, for all processes, from now on."""
+        with self._shift.open("r+b") as file:  # all processes have this page mapped: keep the file
             file.write((3600 * hours).to_bytes(8, sys.byteorder, signed=True))
 
 
 def frames(stream: Stream) -> Json:
-    """The frames so far, by what became of them."""
+    """Return the counts of frames so far, by outcome."""
     told: Json = stream.status()["video"]["frames"]
     return told
 
 
 def since(stream: Stream, before: Json) -> Json:
-    """What became of the frames since then."""
+    """Return the counts of frames since ``before``, by outcome."""
     now = frames(stream)
     return {key: now[key] - before[key] for key in ("shown", "late", "dropped", "stopped")}
 
 
 def times(viewer: Viewer) -> list[int]:
-    """The numbers of the pictures that a reader of ``/live.ts`` got, counted from the first."""
+    """Return the numbers of the pictures that a reader of ``/live.ts`` got, counted from the first."""
     with av.open(io.BytesIO(bytes(viewer.data)), "r", format="mpegts") as container:
         stamps = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.pts is not None]
     return [round(float(stamp - stamps[0]) * FPS) for stamp in stamps]
 
 
 def move_clock(figures: Figures, folder: Path, settings: list[str], network: str, seconds: float) -> None:
-    """Move the wall clock there and back while it streams."""
+    """Move the wall clock back and forth while the program streams."""
     clock = ShiftedClock(folder)
     with Stream(folder, ["queue.hold_s=3", *settings], network=network, environment=clock.environment) as stream:
         stream.wait_for_picture()
@@ -109,17 +109,17 @@ def move_clock(figures: Figures, folder: Path, settings: list[str], network: str
 
 
 def dates(stream: Stream) -> list[str]:
-    """The hours that log lines are dated with."""
+    """Return the date and hour of each log line."""
     return [line[:13] for line in stream.log().splitlines() if line[:2] == "20" and line[13:14] == ":"]
 
 
 def last_date(stream: Stream) -> str:
-    """The hour of the latest log line."""
+    """Return the date and hour of the latest log line."""
     return (dates(stream) or ["none"])[-1]
 
 
 def within(seconds: float, so: Callable[[], bool]) -> bool:
-    """Whether something comes true in time."""
+    """Return whether a condition becomes true in time."""
     end_s = time.monotonic() + seconds
     while not so():
         if time.monotonic() > end_s:
@@ -129,7 +129,7 @@ def within(seconds: float, so: Callable[[], bool]) -> bool:
 
 
 def stop_all(figures: Figures, folder: Path, settings: list[str], network: str, stop_s: float) -> None:
-    """Stop every process of the program, and let them go on."""
+    """Stop every process of the program, then continue them."""
     with Stream(folder, ["queue.hold_s=20", *settings], network=network) as stream:
         stream.wait_for_picture()
         viewer = stream.watch("/live.ts", patience_s=10.0 + stop_s)
@@ -167,7 +167,7 @@ def stop_all(figures: Figures, folder: Path, settings: list[str], network: str, 
 
 
 def most_beyond(looks: list[tuple[float, int]]) -> float:
-    """By how many frames more than the rate gives rose the count at most, within the window."""
+    """Return the most frames beyond the frame rate that were shown within any window."""
     return max(
         (later[1] - earlier[1] - FPS * (later[0] - earlier[0]))
         for earlier, later in itertools.combinations(looks, 2)

@@ -1,8 +1,8 @@
-"""Presets switched and sliders moved during a run: no frame is late or missing by them, nothing starts anew, all is faded over.
+"""Switch presets and move sliders during a run: no frame is late or missing, nothing restarts, and every change fades in.
 
-Twenty presets and a hundred slider moves, spread over five minutes, over the API as the desk does it; some presets take
-another algorithm, and so another worker. Meanwhile a reader of /live.ts must miss no picture, and no picture may jump from the
-one before. The same stream is looked at without changes before, for comparison.
+The script applies twenty presets and a hundred slider moves in five minutes, over the API as the control page does. Some
+presets use another algorithm and so another worker. Meanwhile a reader of /live.ts must miss no picture, and no picture may
+jump from the one before. For comparison, the same stream is first measured without changes.
 
 python -m tests.acceptance.controls [--seconds 300] [--presets 20] [--sliders 100] [--set video.width=640]
 """
@@ -31,7 +31,7 @@ OWN = {
     "deep": "dream: {algorithm: deepdream, step: 1.5, octaves: 3, normalisation: laplacian}\n",
     "out": "zoom: {speed: 0.97, rotation: -1.0}\ndream: {momentum: 0.6, views: [3.0, 1.5]}\n",
 }
-"""Presets of the operator's; one of four takes another worker."""
+"""The operator's presets; one of them needs another worker."""
 SLIDERS = {
     "zoom.speed": (0.95, 1.2),
     "zoom.rotation": (-3.0, 3.0),
@@ -43,32 +43,32 @@ SLIDERS = {
     "dream.view_jitter": (0.0, 0.5),
 }
 CUT = 40.0
-"""Mean difference of two pictures in a row, in levels of a small grey picture, from which on they are a cut. A dream that fades
-over to another subject reaches a few."""
+"""Mean difference of two successive pictures, in levels of a small grey picture, that counts as a cut. A dream that fades to
+another subject reaches a few levels."""
 SWITCH_S = 120.0
-"""Patience with a worker that prepares, on a machine that has much else to do."""
+"""Seconds to wait for a worker to prepare on a busy machine."""
 
 
 @dataclass
 class Result:
-    """What came of it."""
+    """Result of the run."""
 
     presets: int = 0
     sliders: int = 0
     switches: int = 0
-    """Presets among them that took another worker, and had it."""
+    """Presets that switched to another worker."""
     slowest_s: float = 0.0
-    """The longest answer of the API."""
+    """Longest time of an API call, in seconds."""
     slowest_switch_s: float = 0.0
     refused: list[str] = field(default_factory=list)
     late: tuple[float, float] = (0.0, 0.0)
-    """Share of frames that were late, before the changes and during them."""
+    """Share of late frames, before and during the changes."""
     pictures: int = 0
     missing: int = 0
     missing_before: int = 0
-    """Pictures that the reader did not get, during the changes, and in as long before them."""
+    """Pictures that the reader missed before the changes, scaled to the same length of time."""
     largest_step: float = 0.0
-    """Largest mean difference of two pictures in a row, in levels."""
+    """Largest mean difference of two successive pictures, in levels."""
     exit_code: int = 0
     ending: list[str] = field(default_factory=list)
     """The last lines of the log."""
@@ -76,7 +76,7 @@ class Result:
 
 
 def change(folder: Path, settings: list[str], seconds: float, presets: int, sliders: int, quiet_s: float = QUIET_S) -> Result:
-    """Change a running stream so often, and look at what it shows."""
+    """Apply these numbers of presets and slider moves to a running stream, and check what it shows."""
     chance, result = random.Random(1), Result()
     own = folder / "presets"
     own.mkdir()
@@ -149,7 +149,7 @@ def _go_over(stream: Stream, name: str, result: Result) -> None:
 
 
 def largest_step(data: bytes) -> float:
-    """Largest mean difference of two pictures in a row of a piece of MPEG-TS, seen small and grey, in levels."""
+    """Return the largest mean difference of two successive small grey pictures of an MPEG-TS, in levels."""
     largest, before = 0.0, None
     with av.open(io.BytesIO(data), format="mpegts") as container:
         for frame in container.decode(video=0):
@@ -184,7 +184,7 @@ def main() -> None:
         print(f"it ended with exit code {result.exit_code}:", *result.ending, sep="\n")
     for refused in result.refused:
         print(f"refused: {refused}")
-    missing = result.missing > 1.1 * result.missing_before  # on a machine that much else runs on, pictures are missing anyway
+    missing = result.missing > 1.1 * result.missing_before  # a busy machine loses pictures anyway
     failed = (
         result.refused
         or result.exit_code

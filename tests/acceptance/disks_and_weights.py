@@ -1,8 +1,7 @@
-"""What an operator may do wrong, and disks: damaged weights, a port that is taken, a cache that cannot be written, no room.
+"""Test an operator's mistakes and disk faults: damaged weights, a taken port, a read-only cache, full disks.
 
-What keeps the stream from starting is told in one clear line, at once. What does not is told, too, while the stream goes on:
-a disk that fills up under queue, journal, log and recording, all at the same time, costs no frame, and all of them go on when
-there is room again.
+An error that prevents the start is reported immediately, in one clear line. Other errors are reported while the stream goes on.
+When the disk under queue, journal, log and recording fills up, no frame is lost, and all four go on when there is room again.
 
 python -m tests.acceptance.disks_and_weights [--only weights] [--set video.width=640]
 """
@@ -33,9 +32,9 @@ from tests.acceptance.slow_viewer import Viewer, missed
 from tests.acceptance.stream import ROOT, SMALL_DREAM, Json, Stream, eventually, left_out
 
 SOON_S = 3.0
-"""Until a call that cannot be has been answered, Python's own start among it, on a machine with something else to do."""
+"""Seconds within which an invalid call is refused, including Python's start, on a machine with other load."""
 LOADED_S = 30.0
-"""Where it takes torch to see what is wrong."""
+"""The same when torch has to load to find the error."""
 PATIENCE_S = 60.0
 DISK_MB = 60
 KEY = "classifier.1.weight"
@@ -54,7 +53,7 @@ save_file({**tensors, "classifier.1.weight": torch.zeros(10, 512, 1, 1)}, sys.ar
 tensors["classifier.1.bias"][3] = float("nan")
 save_file(tensors, sys.argv[1] + "/nan.safetensors")
 """
-"""Makes files of weights that nobody has trained."""
+"""Script that writes files of untrained weights."""
 
 
 class Evil:
@@ -66,7 +65,7 @@ class Evil:
 
 
 def spoilt_weights(folder: Path) -> dict[str, tuple[Path, str, float]]:
-    """Files by what is wrong with them, with what has to be said and within how many seconds."""
+    """Return damaged files by their fault, each with the expected message and the seconds within which it must come."""
     subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, cwd=ROOT)
     whole, archive = (folder / "whole.safetensors").read_bytes(), (folder / "whole.pth").read_bytes()
 
@@ -101,7 +100,7 @@ def spoilt_weights(folder: Path) -> dict[str, tuple[Path, str, float]]:
 
 
 def refused(figures: Figures, what: str, settings: list[str], said: str, within_s: float, folder: Path) -> None:
-    """Start with settings that cannot be: what is said, and when."""
+    """Start with invalid settings; check the message and how soon it comes."""
     call = [sys.executable, "-m", "streamer", "run", "--set", f"queue.path={folder / 'queue.sqlite3'}"]
     call += [part for setting in settings for part in ("--set", setting)]
     began_s = time.monotonic()
@@ -115,7 +114,7 @@ def refused(figures: Figures, what: str, settings: list[str], said: str, within_
 
 
 def weights(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """Files that are no weights."""
+    """Check the messages about damaged files of weights."""
     for what, (path, said, within_s) in spoilt_weights(folder).items():
         chosen = [*settings, "web.port=0", "network.name=squeezenet1_1", f"network.weights={path}"]
         refused(figures, f"weights {what}", chosen, f"{path}: " if "hash" in what else said, within_s, folder)
@@ -123,7 +122,7 @@ def weights(figures: Figures, folder: Path, settings: list[str]) -> None:
 
 
 def port(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """Another program listens."""
+    """Check the message about a port that another program uses."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         said = f"port {taken} on 127.0.0.1 is taken by another program"
@@ -132,7 +131,7 @@ def port(figures: Figures, folder: Path, settings: list[str]) -> None:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[list[str]]:
-    """A command through which processes see that folder as one that cannot be written, root or not."""
+    """Yield a command prefix that makes a folder read-only for the process it starts, even as root."""
     mount = f"mount -t tmpfs -o ro tmpfs {folder} && echo there && exec sleep 3600"
     with subprocess.Popen(["unshare", "-rm", "sh", "-c", mount], stdout=subprocess.PIPE, text=True) as holder:
         try:
@@ -145,7 +144,7 @@ def read_only(folder: Path) -> Iterator[list[str]]:
 
 
 def cache(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """Weights that are converted at the first start cannot be kept; a download has no place."""
+    """Test a read-only cache: weights converted at the first start cannot be kept, and downloads cannot be stored."""
     place = folder / "cache"
     place.mkdir()
     with read_only(place) as through:
@@ -159,7 +158,7 @@ def cache(figures: Figures, folder: Path, settings: list[str]) -> None:
 
 
 def download(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """What was downloaded is damaged, where the settings leave the network open."""
+    """Test a damaged download when the settings do not choose a network."""
     place = folder / "cache" / "zoomdream" / "weights"
     place.mkdir(parents=True)
     (place / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"half a file")
@@ -173,7 +172,7 @@ def download(figures: Figures, folder: Path, settings: list[str]) -> None:
 
 
 def snapshot(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """The disk is full when the first snapshot is due, and has room later."""
+    """Test a disk that is full when the first snapshot is due, and has room later."""
     place = folder / "disk"
     place.mkdir()
     with small_disk(place) as holder:
@@ -199,7 +198,7 @@ def snapshot(figures: Figures, folder: Path, settings: list[str]) -> None:
 
 
 def rooms(folder: Path, disk: Path) -> list[str]:
-    """Settings that put all that is written onto one disk."""
+    """Return settings that write queue, log and a recording to one disk."""
     outputs = [
         {"kind": "file", "name": "full", "path": str(disk / "full.mp4"), "min_free_mb": 0},
         {"kind": "file", "name": "beside", "path": str(folder / "beside.mp4"), "min_free_mb": 10},
@@ -208,7 +207,7 @@ def rooms(folder: Path, disk: Path) -> list[str]:
 
 
 def full(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """One disk, full under everything."""
+    """Fill the disk that holds queue, journal, log and recording."""
     place = folder / "disk"
     place.mkdir()
     with small_disk(place, DISK_MB) as holder:
@@ -223,7 +222,7 @@ def full(figures: Figures, folder: Path, settings: list[str]) -> None:
             numbers = [stream.ask(f"viewer {number}", SUBJECTS[number])["id"] for number in range(2)]
             filler = fill(disk)
             told = stream.wait_for(lambda told: told["unwritten"] and state(told, "full") == "retrying", PATIENCE_S)
-            for number in range(40):  # more lines than what is left of the log's last page has room for
+            for number in range(40):  # enough lines to fill the log's last disk page
                 config.write_text(f"zoom: {{speed: {1.05 + number / 10_000}}}\n")
                 stream.call("POST", "/api/reload", {})
                 time.sleep(0.2)

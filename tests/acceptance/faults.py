@@ -1,9 +1,9 @@
-"""Network faults one after the other while 30 frames a second run, are streamed to an RTMP server and are recorded.
+"""Cause network faults one after another while 30 frames a second are streamed to an RTMP server and recorded.
 
 The server (nginx with its RTMP module) is killed for ten seconds; accepts and stays silent; stops reading; resets the
-connection in the middle of a picture; refuses the key. Of each: how long until the state tells, how long until it is live again
-after the server is back, and the longest gap between two frames at the clock, which the program itself measures; beside it, how
-late the machine woke a process that only sleeps. At the end the recording is read: it must hold every picture.
+connection in the middle of a picture; refuses the key. For each fault the script measures how soon the state shows it, how
+soon the output is live again after the server is back, and the longest gap between two frames, as the program reports it.
+It also prints how late the machine woke a process that only sleeps. In the end the recording must hold every picture.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ GAP_MS = 50.0
 STATE_S = 15.0
 BACK_S = 5.0
 SETTLE_S = 33.0
-"""Live for so long before the next fault that the pauses between tries begin with the shortest again."""
+"""Seconds live before the next fault, so that the pauses between tries start with the shortest again."""
 OTHER_KEY = "live_another_key"
 
 
 class Watch(threading.Thread):
-    """Asks the status several times a second and keeps the longest gap between frames."""
+    """Thread that reads the status twice a second and keeps the longest gap between frames."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(daemon=True)
@@ -54,7 +54,7 @@ class Watch(threading.Thread):
                 self._worst_ms = max(self._worst_ms, gap_ms)
 
     def take(self) -> float:
-        """The longest gap since the last call, in milliseconds, including what the program still remembered then."""
+        """Return the longest gap since the last call, in ms; it may include an older one that the program still reports."""
         with self._lock:
             worst_ms, self._worst_ms = self._worst_ms, 0.0
             return worst_ms
@@ -80,10 +80,10 @@ class Trial:
         output: str = "push",
         tells: str = "",
     ) -> None:
-        """Begin a fault, end it after some seconds, and see what the output does.
+        """Begin a fault, end it after some seconds, and check what the output does.
 
         Args:
-            tells: What the reason must hold.
+            tells: Text that the reason must contain.
         """
         self.until_live(output, 60.0)
         time.sleep(SETTLE_S)
@@ -125,7 +125,7 @@ class Trial:
 
 
 def run_faults(trial: Trial, server: RtmpServer, only: str) -> None:
-    """All of them, or those with ``only`` in their name."""
+    """Run all faults, or those whose name contains ``only``."""
     stream = trial.stream
 
     def silent() -> Silent:
@@ -168,7 +168,7 @@ def run_faults(trial: Trial, server: RtmpServer, only: str) -> None:
 
 
 def judge_recording(figures: Figures, path: Path) -> None:
-    """Whether a recording holds every picture."""
+    """Check that a recording holds every picture."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
         pts = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.pts is not None]

@@ -1,7 +1,7 @@
-"""The program as it is, but that its worker fails on command and that its keyframes can be looked at; called as it is.
+"""The real program, except that its worker fails on command and its keyframes are written to files; same command line.
 
-Not for itself: ``renderer_faults`` and ``program_kill`` start it. What it shares with them lies in the folder that ``FOLDER``
-names: a file ``fault`` with the name of one, which the next step takes up and removes, and the keyframes.
+``renderer_faults`` and ``program_kill`` start it. They share the folder in the environment variable ``FOLDER``: a file
+``fault`` holds the name of a fault, which the next step reads and removes; ``keyframes`` holds the keyframes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.acceptance.light_dream import LIGHT_NETWORK, Light, light
 
 FOLDER = "ACCEPTANCE_FOLDER"
 LIGHT = "ACCEPTANCE_LIGHT"
-"""Set where a light dream is to stand in for the real one, on machines with no time for it."""
+"""Environment variable that replaces the real dream with a light one, for slow machines."""
 BORDER_PX = 6
 
 
@@ -68,7 +68,7 @@ FAULTS: dict[str, Callable[[Dream], None]] = {
 
 
 def build(config: Config, seed: int, tell: PreparationCallback) -> Dream:
-    """The real dream, whose steps take up faults."""
+    """Build the real or the light dream, with steps that read and raise faults."""
     if os.environ.get(LIGHT):
         dream = light(config, seed)
     else:
@@ -91,17 +91,17 @@ def build(config: Config, seed: int, tell: PreparationCallback) -> Dream:
     return dream
 
 
-# For those who look at it.
+# For the scripts that read the keyframes.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A keyframe that was dreamt."""
+    """A dreamed keyframe."""
 
     at_s: float
-    """When it came, by the machine's monotonic clock."""
+    """Arrival time, by the machine's monotonic clock."""
     time_s: float
-    """When its camera stood there."""
+    """Time of its camera pose."""
     pose: Pose
     scene: int
     image: np.ndarray
@@ -117,7 +117,7 @@ def keep(keyframe: Keyframe) -> None:
 
 
 def seen(folder: Path, since_s: float, until_s: float = float("inf")) -> list[Seen]:
-    """The keyframes that came within a time, in order."""
+    """Return the keyframes that came in this span of time, in order."""
     found = []
     for path in sorted((folder / "keyframes").glob("*[0-9].npz")):
         if since_s < float(path.stem) <= until_s:
@@ -128,7 +128,7 @@ def seen(folder: Path, since_s: float, until_s: float = float("inf")) -> list[Se
 
 
 def next_seen(folder: Path, since_s: float, timeout_s: float) -> Seen:
-    """The first keyframe that came after a moment, waited for."""
+    """Wait for the first keyframe after ``since_s`` and return it."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         if found := seen(folder, since_s):
@@ -138,7 +138,7 @@ def next_seen(folder: Path, since_s: float, timeout_s: float) -> Seen:
 
 
 def difference(before: np.ndarray, old: Pose, after: np.ndarray, new: Pose) -> float:
-    """Mean absolute difference in levels of two pictures, the camera's move taken out, away from the border."""
+    """Return the mean absolute difference of two pictures in levels, without the camera's motion and the border."""
     height, width = before.shape[:2]
     matrix = zoom.sampling_matrix(old, new, (height, width), after.shape[:2])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -148,7 +148,7 @@ def difference(before: np.ndarray, old: Pose, after: np.ndarray, new: Pose) -> f
 
 
 def apart(keyframes: Sequence[Seen], seconds: float) -> list[float]:
-    """How far keyframes of one scene are that lie so long apart."""
+    """Return the differences between keyframes of one scene that are this many seconds apart."""
     found = []
     for number, before in enumerate(keyframes):
         later = next((each for each in keyframes[number:] if each.time_s >= before.time_s + seconds), None)
@@ -186,4 +186,4 @@ if __name__ == "__main__":
     from tests.acceptance import faulty_program
 
     Path(os.environ[FOLDER], "keyframes").mkdir(exist_ok=True)
-    sys.exit(faulty_program.main())  # its functions go to other processes, where this file is no main program
+    sys.exit(faulty_program.main())  # other processes unpickle its functions, by this module's name

@@ -1,4 +1,4 @@
-"""What an acceptance script measured, each figure printed beside its limit as it comes."""
+"""Figures of an acceptance script, each printed with its limit when it is measured."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ class Figures:
         self.missed: list[str] = []
 
     def at_most(self, what: str, value: float, limit: float, unit: str = "") -> None:
-        """A figure with an upper limit."""
+        """Judge a figure with an upper limit."""
         self._print(what, value <= limit, f"{value:.6g} {unit}".strip(), f"at most {limit:g}")
 
     def at_least(self, what: str, value: float, limit: float, unit: str = "") -> None:
-        """A figure with a lower limit."""
+        """Judge a figure with a lower limit."""
         self._print(what, value >= limit, f"{value:.6g} {unit}".strip(), f"at least {limit:g}")
 
     def within(self, what: str, value: float, aim: float, share: float, unit: str = "") -> None:
-        """A figure that may be off by a share of what it should be."""
+        """Judge a figure that may differ from its aim by a share of it."""
         good = abs(value - aim) <= share * aim
         self._print(what, good, f"{value:.6g} {unit}".strip(), f"{aim:g} ± {100 * share:g} %")
 
     def holds(self, what: str, good: object, seen: object = "") -> None:
-        """Something that is so or is not."""
+        """Judge a condition that holds or does not."""
         self._print(what, bool(good), str(seen) or ("yes" if good else "no"), "")
 
     def _print(self, what: str, good: bool, seen: str, limit: str) -> None:
@@ -34,17 +34,17 @@ class Figures:
         print(f"{'ok ' if good else 'NOT'} {what}: {seen}{f' ({limit})' if limit else ''}", flush=True)
 
     def end(self) -> int:
-        """Print the verdict; returns the exit code."""
+        """Print the verdict; return the exit code."""
         print(f"NOT ok: {'; '.join(self.missed)}" if self.missed else "ok", flush=True)
         return int(bool(self.missed))
 
 
 def note(text: str) -> None:
-    """Print something that no limit belongs to."""
+    """Print a line without a limit."""
     print(f"    {text}", flush=True)
 
 
 def part(values: Sequence[float], share: float) -> float:
-    """The value that so much of the values do not exceed."""
+    """Return the value that this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,8 +1,8 @@
-"""Films of every kind, made here, through ``zoomdream render --video`` and through the live reader: what goes in comes out.
+"""Pass generated films of every kind through ``zoomdream render --video`` and the live reader, and compare the results.
 
 python -m tests.acceptance.files [-k WORDS]
 
-Each has to keep its length to a picture, its sound to 15 ms, its colours to 4 levels, its size and its orientation.
+Each film must keep its length to one picture, its sound to 15 ms, its colours to 4 levels, its size and its orientation.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from tests.media.test_clips import CLIPS
 
 DREAM = ("--class", "goldfish", "--iterations", "1", "--seed", "1")
 SETTINGS = ("source.mix=0", "network.name=bundled", "canvas.width=64", "video.flash_limiter=false")
-"""The dream is laid on nowhere, so that the film itself is seen."""
+"""Settings that mix in no dream, so that the film itself is visible."""
 AT_ONCE = 4
-"""Films played live at a time."""
+"""Films played live at the same time."""
 LATE_S = 0.1
 """Seconds that a thread may be late on a busy machine."""
 
 
 def rendered(clip: Clip, film: Path, into: Path) -> list[str]:
-    """What is wrong with a film once it has been rendered."""
+    """Render a film and return what is wrong with the result."""
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
     answer = CliRunner().invoke(app, ["render", "film", str(film), *DREAM, *settings, "-o", str(into)])
     if answer.exit_code:
@@ -45,7 +45,7 @@ def rendered(clip: Clip, film: Path, into: Path) -> list[str]:
 
 
 def played(clip: Clip, film: Path) -> list[str]:
-    """What is wrong with a film that is played live."""
+    """Play a film live and return what is wrong."""
     shown: list[SourcePicture] = []
     size, rate = clip.shown or clip.size, float(clip.fps)
     reading = Capture(SourceConfig(kind="video", path=str(film), loop=False), size, rate, shown.append)

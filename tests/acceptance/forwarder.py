@@ -1,7 +1,7 @@
-"""Passes packets between two TUN devices, one here and one in a network namespace of its own, as a slow link would.
+"""Pass packets between two TUN devices, one here and one in its own network namespace, as a slow link would.
 
-A process of its own, started by ``tests.acceptance.link``. It makes both devices and the namespace. No file on a disk keeps
-either: the devices are gone with this process, however it ends, and the namespace with the last process in it.
+``tests.acceptance.link`` starts it as a process of its own. It creates both devices and the namespace. Neither is kept by a
+file: the devices disappear with this process, however it ends, and the namespace with its last process.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 NEAR, FAR = "198.19.{}.1", "198.19.{}.2"
-"""The addresses of both ends; the range is kept for measurements of networks (RFC 2544), the number is the device's."""
+"""Addresses of both ends, with the device's number; the range is reserved for network benchmarks (RFC 2544)."""
 NAME = "zdlink%d"
-"""What the devices are called; the kernel puts in the first number that is free."""
+"""Name of the devices; the kernel fills in the first free number."""
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 CLONE_NEWNET = 0x40000000
 BATCH = 64
-"""Packets read from a device before those that are due are written."""
+"""Packets read from a device before the due ones are written."""
 NICE = -15
-"""A cable takes nobody's CPU: where the machine is busy, packets go before what is busy."""
+"""Niceness: a real cable needs no CPU, so packets go before other work on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +39,44 @@ class Condition:
     """What a link does to packets, the same each way."""
 
     rate_mbit: float | None = None
-    """Million bits a second; None: as many as can be passed on."""
+    """Millions of bits a second; None: no limit."""
     delay_s: float = 0.0
-    """How long each packet travels: half of what is added to a round trip."""
+    """Travel time of each packet, in seconds: half of the added round trip."""
     loss: float = 0.0
-    """Share of the packets that get lost, 0 to 1."""
+    """Share of lost packets, 0 to 1."""
     queue_s: float = 0.1
-    """Length of the queue before the line, in seconds that the line takes to send it; what comes when it is full is dropped."""
+    """Length of the queue before the line, in seconds of sending time; a full queue drops new packets."""
     cut: bool = False
-    """Nothing gets through, and what is under way is lost."""
+    """Whether nothing gets through; packets under way are lost."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Packets of one direction since the link is there."""
+    """Packets of one direction since the link was made."""
 
     passed: int = 0
     passed_bytes: int = 0
     lost: int = 0
-    """By chance, as set."""
+    """Packets lost by chance, at the rate set."""
     dropped: int = 0
-    """The queue was full."""
+    """Packets dropped because the queue was full."""
     cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The forwarder's answer to a condition or to a question."""
+    """Answer of the forwarder to a condition or a query."""
 
     there: Counts
-    """From here to the far side."""
+    """Packets from here to the far side."""
     back: Counts
     cpu_s: float
-    """Processor time of the forwarder."""
+    """CPU seconds of the forwarder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The forwarder's first word: both ends are up."""
+    """First message of the forwarder: both ends are up."""
 
     device: str
     near: str
@@ -86,17 +86,17 @@ class Made:
 
 @dataclass(slots=True)
 class Line:
-    """One direction of a link: takes packets and gives each out when it is due, in the order in which they came."""
+    """One direction of a link: takes packets and returns each when it is due, in order of arrival."""
 
     chance: random.Random
     condition: Condition = field(default_factory=Condition)
     counts: Counts = field(default_factory=Counts)
     _under_way: deque[tuple[float, bytes]] = field(default_factory=deque)
     _free_s: float = 0.0
-    """When the line has sent all that it took."""
+    """Time at which the line has sent all packets it took."""
 
     def set(self, condition: Condition) -> None:
-        """From now on; what is under way stays as it is, unless the link is cut."""
+        """Set the condition from now on; packets under way keep theirs, unless the link is cut."""
         self.condition = condition
         if condition.cut:
             self.counts.cut += len(self._under_way)
@@ -104,7 +104,7 @@ class Line:
             self._free_s = 0.0
 
     def take(self, packet: bytes, now_s: float) -> None:
-        """Take a packet that is sent now, or drop it."""
+        """Queue a packet sent now, or drop it."""
         condition = self.condition
         if condition.cut:
             self.counts.cut += 1
@@ -117,7 +117,7 @@ class Line:
             begins_s += 8e-6 * len(packet) / condition.rate_mbit
         self._free_s = begins_s
         if condition.loss and self.chance.random() < condition.loss:
-            self.counts.lost += 1  # it took its time on the line all the same
+            self.counts.lost += 1  # a lost packet still occupies the line
             return
         due_s = begins_s + condition.delay_s
         if self._under_way:
@@ -125,7 +125,7 @@ class Line:
         self._under_way.append((due_s, packet))
 
     def due(self, now_s: float) -> Iterator[bytes]:
-        """Packets that have arrived by now."""
+        """Yield the packets that have arrived by now."""
         while self._under_way and self._under_way[0][0] <= now_s:
             packet = self._under_way.popleft()[1]
             self.counts.passed += 1
@@ -134,19 +134,19 @@ class Line:
 
     @property
     def next_s(self) -> float:
-        """When the next packet arrives; infinity if none is under way."""
+        """Time at which the next packet arrives; infinity if none is under way."""
         return self._under_way[0][0] if self._under_way else float("inf")
 
 
 def open_device(name: str) -> tuple[int, str]:
-    """A new TUN device in this process' namespace, for whole packets; its file and its name."""
+    """Open a new TUN device in this process's namespace, for packets without a header; return its file and name."""
     file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     answer = fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
     return file, answer[:16].rstrip(b"\0").decode()
 
 
 def leave_network() -> None:
-    """Move this process into a network namespace of its own."""
+    """Move this process into a new network namespace."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.unshare(CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
@@ -164,7 +164,7 @@ def _ip(*words: str) -> None:
 
 
 def make(mtu: int, congestion: str) -> tuple[int, int, Made]:
-    """Both devices, the far one in the namespace in which this process is from now on."""
+    """Create both devices, the far one in a new namespace, which this process enters."""
     near_file, device = open_device(NAME)
     number = device.removeprefix(NAME.removesuffix("%d"))
     made = Made(device, NEAR.format(number), FAR.format(number))
@@ -177,7 +177,7 @@ def make(mtu: int, congestion: str) -> tuple[int, int, Made]:
 
 
 def forward(near: int, far: int, control: Connection) -> None:
-    """Pass packets on until nobody listens at the other end of ``control``."""
+    """Pass packets on until the other end of ``control`` is closed."""
     there, back = Line(random.Random(1)), Line(random.Random(2))
     ways = ((there, near, far), (back, far, near))
     files = (near, far, control.fileno())
@@ -185,7 +185,7 @@ def forward(near: int, far: int, control: Connection) -> None:
         now_s = time.monotonic()
         for line, _, sink in ways:
             for packet in line.due(now_s):
-                with contextlib.suppress(OSError):  # the device refuses what is no packet
+                with contextlib.suppress(OSError):  # the device refuses invalid packets
                     os.write(sink, packet)
         until_s = min(there.next_s, back.next_s)
         wait_s = None if until_s == float("inf") else max(0.0, until_s - time.monotonic())
@@ -208,7 +208,7 @@ def _take(line: Line, source: int) -> None:
 
 
 def main(file: int, mtu: int, congestion: str) -> None:
-    """Make a link and be it; ``file`` is one end of a connection."""
+    """Create a link and run it; ``file`` is the descriptor of one end of a connection."""
     control = Connection(file)
     try:
         near, far, made = make(mtu, congestion)
@@ -228,6 +228,6 @@ def main(file: int, mtu: int, congestion: str) -> None:
 
 
 if __name__ == "__main__":
-    from tests.acceptance import forwarder  # types are to be those of the module, for whoever reads them at the other end
+    from tests.acceptance import forwarder  # the other end unpickles the types by this module's name
 
     forwarder.main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

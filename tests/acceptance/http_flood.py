@@ -1,10 +1,10 @@
-"""Hostile callers, one kind after the other, while the video runs and is watched: nobody sees anything of them.
+"""Attack the server, one kind of attack after another, while the video has viewers: viewers must notice nothing.
 
-Each attack comes from a process of its own, of low priority, so that it takes the server's time and not the machine's. The
-program has few descriptors. Of each: what became of the calls, how many frames were late, how long the status took for
-somebody else, what it cost the processor, how far memory and the log grew. Each attack is preceded by as long a time without
-one, and the late frames of both are compared: other programs may make frames late at any time. At the end 1100 connections
-stand idle while the worker is killed: it comes back.
+Each attack runs in its own process with low priority, so that it takes the server's time, not the machine's. The program has
+few file descriptors. For each attack the script prints the results of its calls, the late frames, the time of another client's
+status calls, the CPU time, and the growth of memory and log. Before each attack it measures as long without one and compares
+the late frames, because other programs may make frames late at any time. In the end it opens 1100 idle connections and kills
+the worker, which must come back.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FPS = 30
 LATE = 0.001
 STATUS_S = 1.0
 MORE = 0.4
-"""Seconds of the processor that an attack may cost in a second."""
+"""CPU seconds that an attack may cost per second."""
 GROWTH_MB = 40.0
 LOG_KB = 100.0
 NICENESS = 15
@@ -50,20 +50,20 @@ Attack = Callable[[int, Ending], Counter[str]]
 
 
 def attack(name: str, port: int, ending: Event, outcome: Connection) -> None:
-    """An attacker's process."""
+    """Run an attack, as a process of its own."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
     outcome.send(ATTACKS[name](port, ending))
 
 
 def many_idle(port: int, ending: Event, outcome: Connection) -> None:
-    """More idle connections than there are descriptors, from as many addresses as it takes."""
+    """Open more idle connections than the program has descriptors, from 100 addresses."""
     attacks.ADDRESSES = 100
     outcome.send(attacks.idle(port, ending, 1100))
 
 
 class Attacker:
-    """Attacks from its beginning to ``stop``."""
+    """An attack that runs until ``stop``."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -74,7 +74,7 @@ class Attacker:
         theirs.close()
 
     def stop(self) -> Counter[str]:
-        """End it; what became of its calls."""
+        """End the attack; return the results of its calls."""
         self._ending.set()
         seen: Counter[str] = self._told.recv() if self._told.poll(30.0) else Counter({"hung": 1})
         self._process.join(5.0)
@@ -83,7 +83,7 @@ class Attacker:
 
 
 def status_s(stream: Stream) -> float:
-    """Seconds that the status takes for somebody who does nothing wrong."""
+    """Return the seconds that a status call of an innocent client takes; 10 if it fails."""
     parts = urlsplit(stream.url)
     began_s = time.monotonic()
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10.0)
@@ -99,7 +99,7 @@ def status_s(stream: Stream) -> float:
 
 
 def told(stream: Stream, patience_s: float = 60.0) -> Json:
-    """The status, asked for until there is an answer."""
+    """Request the status until there is an answer, and return it."""
     end_s = time.monotonic() + patience_s
     while True:
         try:
@@ -111,7 +111,7 @@ def told(stream: Stream, patience_s: float = 60.0) -> Json:
 
 
 def watch(stream: Stream, seconds: float) -> tuple[Json, list[float]]:
-    """Let some time pass: what became of the frames in it, and how long each status took."""
+    """Let some time pass; return the counts of its frames, and the seconds of each status call."""
     before, taken = told(stream)["video"]["frames"], []
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
@@ -123,7 +123,7 @@ def watch(stream: Stream, seconds: float) -> tuple[Json, list[float]]:
 
 @dataclass(frozen=True)
 class Pair:
-    """Shares of frames that were late, without an attack and with one right after."""
+    """Shares of late frames, without an attack and with the attack right after."""
 
     name: str
     quiet: float
@@ -131,12 +131,12 @@ class Pair:
 
 
 def late(frames: Json) -> float:
-    """What share of the frames was late, or left out for being too late."""
+    """Return the share of frames that were late, or left out as too late."""
     return (frames["late"] + left_out(frames)) / max(1, frames["shown"] + frames["dropped"])
 
 
 def compare(figures: Figures, pairs: list[Pair]) -> None:
-    """Whether attacks make frames late: the mean of the differences, with how far chance alone would bring it."""
+    """Judge whether attacks make frames late: the mean difference, less two standard errors, must be within the limit."""
     more = [pair.attacked - pair.quiet for pair in pairs]
     mean, chance = statistics.mean(more), statistics.stdev(more) / math.sqrt(len(more)) if len(more) > 1 else 0.0
     quiet, attacked = (statistics.mean(values) for values in zip(*((pair.quiet, pair.attacked) for pair in pairs), strict=True))
@@ -146,7 +146,7 @@ def compare(figures: Figures, pairs: list[Pair]) -> None:
 
 
 def endure(figures: Figures, stream: Stream, viewer: Viewer, name: str, seconds: float, pairs: list[Pair]) -> Json:
-    """One attack, and before it as long without one."""
+    """Run one attack, after the same time without one."""
     quiet_s = stream.cpu_s()[stream.process.pid]
     before, taken = watch(stream, seconds)
     note(f"{name}, before: status {part(taken, 0.5):.3f} s, {max(taken):.3f} s at most")
@@ -165,7 +165,7 @@ def endure(figures: Figures, stream: Stream, viewer: Viewer, name: str, seconds:
     note(f"status {part(taken, 0.5):.3f} s, {max(taken):.3f} s at most")
     pairs.append(Pair(name, late(before), late(frames)))
     note(f"late: {100 * pairs[-1].quiet:.3f} % without, {100 * pairs[-1].attacked:.3f} % with it")
-    if pairs[-1].quiet <= LATE / 2:  # the machine has nothing else to do
+    if pairs[-1].quiet <= LATE / 2:  # the machine is otherwise idle
         figures.at_most(f"{name}: late frames", pairs[-1].attacked, LATE)
     figures.at_most(f"{name}: processor more than without", (used_s - quiet_s) / seconds, MORE, "s a second")
     figures.at_most(f"{name}: status for others", max(taken), STATUS_S, "s")
@@ -178,10 +178,10 @@ def endure(figures: Figures, stream: Stream, viewer: Viewer, name: str, seconds:
 
 
 def endure_idle(figures: Figures, stream: Stream) -> None:
-    """A worker dies while all connections that there are to be had are taken."""
+    """Kill the worker while all available connections are taken."""
     attacker = Attacker(many_idle, urlsplit(stream.url).port)
     folder, descriptors = Path(f"/proc/{stream.process.pid}/fd"), -1
-    while (found := len(list(folder.iterdir()))) > descriptors + 5:  # until no more are let in
+    while (found := len(list(folder.iterdir()))) > descriptors + 5:  # until the program accepts no more
         descriptors = found
         time.sleep(3.0)
     note(f"{descriptors} descriptors are taken")

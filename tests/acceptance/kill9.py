@@ -1,4 +1,4 @@
-"""Five requests, ``kill -9`` of the whole program, a new start: all five are there and are dreamt once each."""
+"""Post five requests, ``kill -9`` the whole program, restart it: all five are kept, and each is dreamed once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SUBJECTS = ("goldfish", "umbrella", "pizza", "lemon", "school bus")
 
 
 def kill9(folder: Path, settings: list[str], hold_s: float, timeout_s: float) -> list[str]:
-    """Run it; returns the titles dreamt after the restart, in order.
+    """Run the test; return the titles dreamed after the restart, in order.
 
     Raises:
-        AssertionError: a request was lost, or dreamt twice.
+        AssertionError: A request was lost, or dreamed twice.
     """
     settings = [*settings, f"queue.hold_s={hold_s}", "queue.per_user=5"]
     with Stream(folder, settings) as stream:
@@ -42,7 +42,7 @@ def kill9(folder: Path, settings: list[str], hold_s: float, timeout_s: float) ->
             time.sleep(0.1)
         stream.interrupt()
         stream.process.wait(60)
-    with Stream(folder, settings) as stream:  # nothing comes back a second time
+    with Stream(folder, settings) as stream:  # finished requests must not come back
         left = stream.status()["queue"]
         assert not left, f"waiting again after all was dreamt: {left}"
     titles = [title for _, title in dreamt]

@@ -1,4 +1,4 @@
-"""A dream that needs no torch and next to no time: what is left to be timed is what goes on around it."""
+"""A dream that needs no torch and almost no time, so that tests time everything else."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.dream.fake_dream import Copied
 
 LIGHT_NETWORK = "light"
 PULL = 0.05
-"""Share of the way to its momentum's picture that a step goes."""
+"""Share of the way to the picture of its momentum that each step takes."""
 
 
 class Light:
-    """Coloured clouds that zoom and drift into one another, with momentum; (H, W, 3) float32."""
+    """Coloured clouds that zoom and blend into each other, with momentum; (H, W, 3) float32."""
 
     def __init__(self, size: tuple[int, int], seed: int) -> None:
         self.size, self.pose, self._motion = size, Pose(), Motion()
@@ -81,13 +81,13 @@ class Light:
 
 
 class Zooming(Light):
-    """A picture as detailed as a dream's that the camera comes ever nearer to, for next to nothing at any size."""
+    """An endless zoom into a picture as detailed as a dream's, at almost no cost at any size."""
 
     def __init__(self, size: tuple[int, int], seed: int) -> None:
         super().__init__((36, 64), seed)
         height, width = size
         clouds = noise((2 * height, 2 * width), self._random, 45.0).astype(np.int16)
-        grain = self._random.normal(0.0, 7.0, (height, width, 3)).repeat(2, 0).repeat(2, 1)  # dreams are full of detail
+        grain = self._random.normal(0.0, 7.0, (height, width, 3)).repeat(2, 0).repeat(2, 1)  # detail as in real dreams
         self._far = np.clip(clouds + grain, 0, 255).astype(np.uint8)
         self.resize(size)
 
@@ -118,12 +118,12 @@ class Zooming(Light):
 
 
 def make_zooming(config: Config, seed: int, tell: PreparationCallback) -> Dream:
-    """One of those in progress, for a worker."""
+    """Build a ``Zooming`` dream, for a worker."""
     dreamer = Zooming(canvas_size(config.canvas, config.video, "cpu"), seed)
     return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in ClassIndex().entries if entry.tiny))
 
 
 def light(config: Config, seed: int) -> Dream:
-    """One in progress, of what every network knows."""
+    """Build a ``Light`` dream of the classes that every network knows."""
     dreamer = Light(canvas_size(config.canvas, config.video, "cpu"), seed)
     return Dream(dreamer, LIGHT_NETWORK, "cpu", tuple(entry.wnid for entry in ClassIndex().entries if entry.tiny))

@@ -1,13 +1,13 @@
-"""A network between two machines on one: a slow, lossy link to a network namespace, which may be cut and mended while it runs.
+"""A network of two machines on one: a slow, lossy link to a network namespace, which you can cut and mend while it runs.
 
     with Link(Condition(rate_mbit=100, delay_s=0.010)) as link:
         subprocess.Popen([*link.inside, "ray", "start", f"--address={link.near}:6379", …])
 
-What is started so has a network of its own, with the address ``link.far`` and with nothing in it but ``link.near``, which is
-this machine. It needs Linux and the right to make such networks, which root has. Devices of others are not touched, and
-nothing stays behind, even after kill -9.
+Such a process has its own network, with the address ``link.far``, and reaches only ``link.near``, which is this machine.
+The link needs Linux and the right to create networks, which root has. It leaves other devices alone, and nothing stays
+behind, even after kill -9.
 
-python -m tests.acceptance.link               what comes through it, against what is set
+python -m tests.acceptance.link               compare what comes through with what is set
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ ROOT = Path(__file__).resolve().parents[2]
 TUN = Path("/dev/net/tun")
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 MTU, LARGE_MTU, FAST_MBIT = 1500, 9000, 150.0
-"""Bytes of a packet as on any network; from so many Mbit/s on, large ones: the forwarder counts packets, not bytes."""
+"""Usual and large packets in bytes, and the Mbit/s from which packets are large: the forwarder counts packets, not bytes."""
 ANSWER_S = 10.0
 
 
 class LinkError(Exception):
-    """There can be no link; the message says why."""
+    """A link is impossible; the message says why."""
 
 
 def missing() -> str:
-    """What stands in the way of a link on this machine; empty if nothing is known to."""
+    """Return why a link is impossible on this machine; empty if no reason is known."""
     if sys.platform != "linux":
         return "an emulated link needs Linux"
     for program in ("ip", "nsenter"):
@@ -61,17 +61,17 @@ def missing() -> str:
 
 
 class Link:
-    """A link from here to a network namespace; takes conditions while it is there."""
+    """A link from here to a network namespace; its condition can change while it runs."""
 
     def __init__(self, condition: Condition | None = None, *, mtu: int | None = None, congestion: str = "") -> None:
-        """Make it and wait until both ends are up.
+        """Create the link and wait until both ends are up.
 
         Args:
             mtu: Largest packet, in bytes; chosen by the rate if not given.
-            congestion: How TCP at both ends deals with congestion, such as ``cubic``; the machine's way if empty.
+            congestion: TCP's congestion control at both ends, such as ``cubic``; the machine's default if empty.
 
         Raises:
-            LinkError: the machine has no means for it or this process has not the right.
+            LinkError: The machine cannot create links, or this process lacks the right.
         """
         if lacking := missing():
             raise LinkError(lacking)
@@ -98,11 +98,11 @@ class Link:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """What goes before a call whose program is to be on the far side; it becomes that program, under the same id."""
+        """Command prefix that starts a program on the far side; it execs the program, so the process id stays the same."""
         return ("nsenter", f"--net=/proc/{self._process.pid}/ns/net", "--")
 
     def set(self, condition: Condition) -> None:
-        """Change what the link does, from now on."""
+        """Set the condition of the link from now on."""
         self.condition = condition
         self._ask(condition)
 
@@ -115,11 +115,11 @@ class Link:
         self.set(dataclasses.replace(self.condition, cut=False))
 
     def told(self) -> Told:
-        """What went through so far."""
+        """Return the counts of packets so far."""
         return self._ask(None)
 
     def close(self) -> None:
-        """Take it down; what runs on the far side is left without a network."""
+        """Remove the link; programs on the far side lose their network."""
         self._control.close()
         try:
             self._process.wait(ANSWER_S)
@@ -137,7 +137,7 @@ class Link:
         with self._lock:
             try:
                 self._control.send(condition)
-            except OSError:  # closed, or nobody is at the other end
+            except OSError:  # the connection is closed at either end
                 raise LinkError("the forwarder has ended") from None
             told = self._answer()
         assert isinstance(told, Told), told
@@ -152,17 +152,17 @@ class Link:
             raise LinkError("the forwarder has ended") from None
 
 
-# What is measured with plain sockets, and the far side of it
+# Measurements with plain sockets, and their far side
 
 
 PORT = 7007
 PIECE = bytes(1 << 18)
 WARM_S = 1.0
-"""Left out of a measured rate: TCP begins slowly."""
+"""Seconds left out of a measured rate: TCP starts slowly."""
 
 
 def serve(address: str) -> None:
-    """The far side: sends datagrams back, and takes or gives as many bytes as it can."""
+    """Serve on the far side: send datagrams back, and receive or send as many bytes as possible."""
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind((address, PORT))
     threading.Thread(target=_send_back, args=(datagrams,), daemon=True).start()
@@ -187,7 +187,7 @@ def _answer_one(connection: socket.socket) -> None:
 
 
 def _received_mbit(connection: socket.socket, seconds: float = float("inf")) -> float:
-    """Millions of bits a second that come in, after the beginning, until the other side stops or for so many seconds."""
+    """Return the Mbit/s received after the warm-up, until ``seconds`` have passed or the other side stops."""
     buffer = bytearray(1 << 18)
     began_s = time.monotonic()
     counted, since_s, now_s = 0, began_s, began_s
@@ -201,7 +201,7 @@ def _received_mbit(connection: socket.socket, seconds: float = float("inf")) -> 
 
 
 def mbit_there(address: str, seconds: float) -> float:
-    """Mbit/s from here over TCP."""
+    """Return the Mbit/s of TCP from here to the far side."""
     with socket.create_connection((address, PORT), timeout=ANSWER_S) as connection:
         connection.sendall(b"t")
         ends_s = time.monotonic() + seconds
@@ -212,14 +212,14 @@ def mbit_there(address: str, seconds: float) -> float:
 
 
 def mbit_back(address: str, seconds: float) -> float:
-    """Mbit/s to here over TCP."""
+    """Return the Mbit/s of TCP from the far side to here."""
     with socket.create_connection((address, PORT), timeout=ANSWER_S) as connection:
         connection.sendall(b"g")
         return _received_mbit(connection, seconds)
 
 
 def round_trips_ms(address: str, count: int, *, every_s: float = 0.01, wait_s: float = 0.5) -> list[float]:
-    """Milliseconds until each of some datagrams was back; those that never came are left out."""
+    """Return the round trips of ``count`` datagrams in milliseconds; lost ones are left out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         datagrams.connect((address, PORT))
         datagrams.settimeout(every_s)
@@ -242,7 +242,7 @@ def _echoes_ms(datagrams: socket.socket, seconds: float) -> Iterator[float]:
 
 
 def measure(figures: Figures, condition: Condition, seconds: float) -> None:
-    """One link under one condition."""
+    """Measure a link under one condition."""
     rate = condition.rate_mbit
     name = f"{f'{rate:g} Mbit/s' if rate else 'no limit'}, {2000 * condition.delay_s:g} ms, {100 * condition.loss:g} % loss"
     with Link(condition) as link, far_side(link):
@@ -269,7 +269,7 @@ def measure(figures: Figures, condition: Condition, seconds: float) -> None:
 
 @contextlib.contextmanager
 def far_side(link: Link) -> Iterator[None]:
-    """The server of the measurements, at the other end."""
+    """Run the server of the measurements on the far side."""
     call = [*link.inside, sys.executable, "-m", "tests.acceptance.link", "--serve", link.far]
     process = subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

@@ -1,4 +1,4 @@
-"""A live run: first picture, frame rate, two screenshots of the page, and requests that grow in the picture."""
+"""Measure a live run: first picture, frame rate, two screenshots of the page, and requests that appear in the picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RATE_ERROR = 0.001
 
 
 def measure_rate(stream: Stream, seconds: float) -> Json:
-    """Frames a second over a time, by the counters, read the moment they change."""
+    """Measure frames a second over some time, from the counters, read the moment they change."""
 
     def edge() -> tuple[float, Json]:
         before = stream.status()["video"]["frames"]["shown"]
@@ -42,27 +42,27 @@ def measure_rate(stream: Stream, seconds: float) -> Json:
     last_s, last = edge()
     print(f"CPU seconds in {last_s - first_s:.0f} s: by process {list(used_s.values())}, by other programs {others_s:.0f}")
     counters = {key: last["video"]["frames"][key] - first["video"]["frames"][key] for key in first["video"]["frames"]}
-    # What was dropped is part of the passing of time, so only what was shown counts towards the rate.
+    # Dropped frames take time too, so only shown frames count towards the rate.
     rate = counters["shown"] / (last_s - first_s)
     return {"fps": rate, "error": rate / last["video"]["fps"] - 1, "seconds": last_s - first_s, **counters}
 
 
 def packets(data: bytes) -> tuple[int, float]:
-    """How many pictures an MPEG-TS holds, and the seconds from the first to the last."""
+    """Return how many pictures an MPEG-TS holds, and the seconds from the first to the last."""
     with av.open(io.BytesIO(data), "r", format="mpegts") as container:
         times = [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.pts is not None]
     return len(times), max(times) - min(times)
 
 
 def look(stream: Stream) -> np.ndarray:
-    """The frame on air, (h, w, 3) BGR."""
+    """Return the frame on air, (h, w, 3) BGR."""
     image = cv2.imdecode(np.frombuffer(stream.get("/frame.jpg"), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     return image
 
 
 def screenshots(url: str, folder: Path, apart_s: float) -> float:
-    """Open the page in a browser and save two screenshots; returns the mean change of the video between them, in levels."""
+    """Open the page in a browser and save two screenshots; return the mean change of the video between them, in levels."""
     from playwright.sync_api import sync_playwright
 
     browser_path = find_chromium()
@@ -94,7 +94,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def watch_a_request(stream: Stream, name: str, subject: str, said: bool, folder: Path) -> None:
-    """Ask for a subject and save what is seen before and in the seconds after, side by side."""
+    """Request a subject and save the pictures before it and in the seconds after, side by side."""
     seen = [look(stream)]
     if said:
         call = [sys.executable, "-m", "streamer", "say", f"!dream {subject}", "--user", "anna", "--url", stream.url]

@@ -1,10 +1,10 @@
-"""Real OBS shows /live.ts, or /live.mjpg with ``--mjpeg``: how far its picture is behind, and that it comes back.
+"""Show /live.ts, or /live.mjpg with ``--mjpeg``, in real OBS: measure its delay, and check that it reconnects.
 
-The streamer is killed and started again in between.
+The streamer is killed and restarted in between.
 
-The frame's number is drawn into the picture and read from OBS's own screenshot of its Media Source. A screenshot is made some
-time between its call and its answer, so the status is asked before and after: the lag is given as the range between the two,
-and the upper end counts.
+The frame's number is drawn into the picture and read from OBS's screenshot of its Media Source. OBS takes the screenshot
+between the call and its answer, so the script reads the status before and after. The two give the range of the delay; the
+limit applies to its upper end.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from tests.rtmp_server import free_port
 
 LAG_S = 0.5
 BACK_S = 15.0
-"""From the restarted page's first answer to a fresh picture in OBS; most of it is the network being loaded."""
+"""Seconds from the restarted page's first answer to a fresh picture in OBS, mostly spent loading the network."""
 MJPEG = {
     "input_format": "mpjpeg",
     "ffmpeg_options": MEDIA_SOURCE["ffmpeg_options"] + " use_wallclock_as_timestamps=1",
 }
-"""What a Media Source is told besides, as docs/obs.md has it."""
+"""Further settings of a Media Source, from docs/obs.md."""
 FPS = 30
 SIZE = 640, 360
 
 
 def look(obs: Obs, stream: Stream) -> tuple[int, int] | None:
-    """The least and the most frames that OBS's picture can be behind; None where no number can be read."""
+    """Return the least and the most frames that OBS's picture can be behind; None if its number is unreadable."""
     before = stream.status()["video"]["frames"]["number"]
     picture = obs.picture()
     after = stream.status()["video"]["frames"]["number"]
@@ -46,10 +46,10 @@ def look(obs: Obs, stream: Stream) -> tuple[int, int] | None:
 
 
 def wait_for_fresh(obs: Obs, stream: Stream, timeout_s: float) -> float:
-    """Seconds until OBS shows a picture that is at most ``LAG_S`` behind.
+    """Return the seconds until OBS shows a picture that is at most ``LAG_S`` behind.
 
     Raises:
-        TimeoutError: it did not.
+        TimeoutError: OBS showed none in time.
     """
     start_s = time.monotonic()
     while (passed_s := time.monotonic() - start_s) < timeout_s:
@@ -61,7 +61,7 @@ def wait_for_fresh(obs: Obs, stream: Stream, timeout_s: float) -> float:
 
 
 def measure(figures: Figures, obs: Obs, stream: Stream, seconds: float, when: str) -> None:
-    """Look again and again."""
+    """Measure the delay repeatedly."""
     seen, unread, end_s = [], 0, time.monotonic() + seconds
     while time.monotonic() < end_s:
         lag = look(obs, stream)
@@ -121,14 +121,14 @@ def main() -> None:
 
 
 def photograph(obs: Obs, folder: Path, port: int, settings: list[str], shots: Path) -> None:
-    """Save what OBS shows of an ordinary dream: its window, and that with the source's settings open."""
+    """Save two screenshots of OBS with an ordinary dream: its window, and the window with the source's settings open."""
     shots.mkdir(parents=True, exist_ok=True)
     width, height = SIZE
     video = [f"video.width={width}", f"video.height={height}", f"video.fps={FPS}"]
     with Stream(folder, [*video, *settings, f"web.port={port}"]) as stream:
         stream.wait_for_picture()
         obs.show(f"{stream.url}/live.ts")
-        time.sleep(30.0)  # until something is to be seen in the dream
+        time.sleep(30.0)  # until the dream shows something
         obs.photograph(shots / "obs_window.png")
         obs.client.open_input_properties_dialog(SOURCE)
         time.sleep(8.0)

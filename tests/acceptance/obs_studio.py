@@ -1,6 +1,6 @@
-"""OBS Studio on a screen of its own, driven over obs-websocket.
+"""Run OBS Studio on a virtual screen and control it over obs-websocket.
 
-Everything that OBS writes goes into a folder of its own, and it finds a finished setup there: no wizard asks anything. Needs
+OBS writes everything to its own folder and finds a finished setup there, so that no wizard appears. It needs
 Debian's obs-studio and xvfb (tools/install_test_tools.sh --obs installs them) and obsws-python, which is in the extra 'dev'.
 """
 
@@ -26,12 +26,12 @@ import obsws_python
 from tests.rtmp_server import free_port
 
 for _name in ("obsws_python", "websocket"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)  # they log every call that fails before they raise it
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # they log every failed call before they raise its error
 
 TOOLS = ("obs", "Xvfb")
 START_S = 90.0
 SCENE, SOURCE = "Stage", "zoomdream"
-PASSWORD = "only for this run"  # of an OBS that lives as long as the script
+PASSWORD = "only for this run"  # OBS ends with the script
 
 GLOBAL = """\
 [General]
@@ -63,7 +63,7 @@ AlertsEnabled=false
 AuthRequired=true
 ServerPassword={password}
 """
-"""obs-websocket's settings stand here up to OBS 30, and in a file of its own after."""
+"""Up to OBS 30, obs-websocket's settings are here; later versions have a separate file."""
 PROFILE = """\
 [General]
 Name=Acceptance
@@ -88,22 +88,22 @@ MEDIA_SOURCE: dict[str, Any] = {
     "close_when_inactive": False,
     "restart_on_activate": False,
 }
-"""What docs/obs.md tells to set in a Media Source, but for its address; OBS 29 shows the picture 0.3 s after it was made."""
+"""Settings of a Media Source from docs/obs.md, without the address; OBS 29 shows a picture 0.3 s after it was made."""
 
 
 def missing() -> list[str]:
-    """The programs that are not installed."""
+    """Return the programs that are not installed."""
     return [name for name in TOOLS if shutil.which(name) is None]
 
 
 class Obs:
-    """A running OBS with one scene that has nothing in it."""
+    """A running OBS with one empty scene."""
 
     def __init__(self, folder: Path, *, width: int = 640, height: int = 360, fps: int = 30) -> None:
-        """Start it with its home in ``folder``, and wait until it answers.
+        """Start OBS with its home in ``folder``, and wait until it answers.
 
         Raises:
-            RuntimeError: it did not within a minute and a half.
+            RuntimeError: OBS did not answer within a minute and a half.
         """
         self._port, self._folder = free_port(), folder
         settings = folder / "config" / "obs-studio"
@@ -159,7 +159,7 @@ class Obs:
                 client = obsws_python.ReqClient(host="127.0.0.1", port=self._port, password=PASSWORD, timeout=15)
                 client.set_current_program_scene(self._scene(client))
             except (OSError, obsws_python.error.OBSSDKError, obsws_python.error.OBSSDKTimeoutError):
-                time.sleep(0.5)  # it listens before it is ready
+                time.sleep(0.5)  # OBS listens before it is ready
                 continue
             return client
         raise RuntimeError(f"OBS did not start:\n{self.log()[-3000:]}")
@@ -171,25 +171,25 @@ class Obs:
 
     @property
     def version(self) -> str:
-        """Its version."""
+        """Return the version of OBS."""
         return str(self.client.get_version().obs_version)
 
     def show(self, url: str, **settings: Any) -> None:
-        """Put a Media Source with this address into the scene."""
+        """Add a Media Source with this address to the scene."""
         self.client.create_input(SCENE, SOURCE, "ffmpeg_source", {**MEDIA_SOURCE, "input": url, **settings}, True)
 
     def media(self) -> str:
-        """What the Media Source is doing, for example ``OBS_MEDIA_STATE_PLAYING``."""
+        """Return the state of the Media Source, for example ``OBS_MEDIA_STATE_PLAYING``."""
         return str(self.client.get_media_input_status(SOURCE).media_state)
 
     def picture(self, source: str = SOURCE) -> np.ndarray | None:
-        """A screenshot of a source, (h, w, 3) RGB; None while it has no picture."""
+        """Return a screenshot of a source, (h, w, 3) RGB; None while it has no picture."""
         data = self.screenshot(source, "jpg")
         image = None if data is None else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def screenshot(self, source: str = SOURCE, kind: str = "png") -> bytes | None:
-        """The same as a file; JPEG (``jpg``) takes OBS less time than PNG."""
+        """Return the screenshot as an image file; JPEG (``jpg``) takes OBS less time than PNG."""
         try:
             told = self.client.get_source_screenshot(source, kind, None, None, 90)
         except obsws_python.error.OBSSDKRequestError:
@@ -197,13 +197,13 @@ class Obs:
         return base64.b64decode(told.image_data.partition(",")[2])
 
     def photograph(self, path: Path) -> None:
-        """Save what is on its screen as a PNG file, without the screen's black margin."""
+        """Save a PNG file of the virtual screen, without its black margin."""
         image = _framebuffer(self._folder / "Xvfb_screen0")
         rows, columns = (np.flatnonzero(image.any((axis, 2))) for axis in (1, 0))
         cv2.imwrite(str(path), image[: rows[-1] + 1, : columns[-1] + 1])
 
     def log(self) -> str:
-        """What it wrote so far."""
+        """Return the output of OBS so far."""
         return (self._folder / "obs.log").read_text(errors="replace")
 
     def __enter__(self) -> Self:
@@ -232,7 +232,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _framebuffer(path: Path) -> np.ndarray:
-    """The picture in a window dump (XWD), as which Xvfb keeps its screen; (h, w, 3) BGR."""
+    """Read Xvfb's screen from its window dump (XWD); (h, w, 3) BGR."""
     data = path.read_bytes()
     header, _, _, _, width, height, _, _, _, _, _, bits, line, *rest = struct.unpack(">25I", data[:100])
     assert bits == 32, f"{bits} bits per pixel"
@@ -241,7 +241,7 @@ def _framebuffer(path: Path) -> np.ndarray:
 
 
 def _screen(folder: Path, log: Any) -> tuple[subprocess.Popen[bytes], str]:
-    """Xvfb on a display that is free, and that display's name; its picture is kept in ``folder``."""
+    """Start Xvfb on a free display, with its screen in ``folder``; return the process and the display's name."""
     end, theirs = os.pipe()
     call = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x1024x24", "-fbdir", str(folder), "-nolisten", "tcp"]
     process = subprocess.Popen(

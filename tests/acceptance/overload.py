@@ -1,7 +1,7 @@
-"""Other programs take the machine: a burner on every core for three minutes, at the stream's own niceness.
+"""Load the machine with other programs: a burner on every core for three minutes, at the stream's own niceness.
 
-The video keeps its rate by giving up other things, one at a time and each told once, and they come back afterwards. With
-``--place same`` the burners share the stream's session, with ``other`` they have one of their own (``burners``).
+The video must keep its rate by giving up other features, one at a time, each reported once. They must come back afterwards.
+With ``--place same`` the burners share the stream's session; with ``other`` they have their own (see ``burners``).
 
 python -m tests.acceptance.overload [--seconds 180] [--place other] [--set KEY=VALUE]
 """
@@ -28,27 +28,27 @@ from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import Json, Stream, busy_s
 
 RATE = 0.99
-"""Part of the frames that have to be made."""
+"""Share of frames that must be made."""
 BACK_S = 420.0
-"""For all that was given up to come back."""
+"""Seconds within which all features must come back."""
 SETTLE_S = 90.0
-"""For a stream to have all that it wants before the burners start; what it then does without is due to others."""
+"""Seconds for the stream to get all features before the burners start; other programs cause what is missing then."""
 
 
 @dataclass
 class Watch:
-    """What became of the frames, and what was told meanwhile."""
+    """Observer of the frames and of what the program reports."""
 
     stream: Stream
     words: set[str] = field(default_factory=set)
-    """Of ``/healthz``, all lines of an answer joined."""
+    """Problems that ``/healthz`` reported, joined for each answer."""
     steps: list[float] = field(default_factory=list)
     gap_s: float = 0.0
     without: list[str] = field(default_factory=list)
-    """What was done without at last."""
+    """Features given up at the latest look."""
 
     def run(self, seconds: float, *, until_back: bool = False) -> Json:
-        """Let time pass; the counts of it."""
+        """Observe for some time; return its counts."""
         before, used, busy, began_s = self._told(), self.stream.cpu_s(), busy_s(), time.monotonic()
         while (took_s := time.monotonic() - began_s) < seconds:
             time.sleep(min(1.0, seconds - took_s))
@@ -90,7 +90,7 @@ class Watch:
 
 
 def report(what: str, watch: Watch, seen: Json) -> None:
-    """Print what became of the frames in a stretch of time."""
+    """Print what became of the frames in a span of time."""
     steps = sum(watch.steps) / max(1, len(watch.steps))
     note(
         f"{what}: {seen['seconds']:.0f} s, {seen['rate']:.2%} of the rate, {seen['late'] / max(1, seen['shown']):.1%} late, "
@@ -102,7 +102,7 @@ def report(what: str, watch: Watch, seen: Json) -> None:
 
 
 def times(data: bytes) -> list[float]:
-    """The pictures' times in an MPEG-TS, in seconds."""
+    """Return the times of the pictures in an MPEG-TS, in seconds."""
     with av.open(io.BytesIO(data), "r", format="mpegts") as container:
         return [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.pts is not None]
 

@@ -1,4 +1,4 @@
-"""How fast builds dream live, one after the other and again: steps a second, and frames late, at the default settings.
+"""Compare how fast builds dream live, in several rounds: steps a second and late frames, at the default settings.
 
 python -m tests.acceptance.pace [--against ../yesterday] [--rounds 3] [--seconds 30] [--set network.name=bundled]
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 from tests.acceptance.stream import ROOT, Stream
 
 SETTLING_S = 8.0
-"""For the budget to find its pace."""
+"""Seconds for the compute budget to settle."""
 
 
 def measure(checkout: Path, settings: list[str], network: str, seconds: float) -> tuple[float, float, float]:
-    """Steps a second, frames late of those shown, and seconds to the first picture, of one run."""
+    """Run once; return steps a second, the share of shown frames that were late, and seconds to the first picture."""
     with tempfile.TemporaryDirectory() as folder, Stream(Path(folder), settings, network=network, checkout=checkout) as stream:
         first_s = stream.wait_for_picture()
         stream.wait_for(lambda told: told["renderer"]["steps_per_s"] > 0, 60)

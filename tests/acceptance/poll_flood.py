@@ -1,7 +1,7 @@
-"""Ten thousand votes in half a minute through the chat, at a running stream: counted right, and no frame the later for it.
+"""Send ten thousand votes in half a minute through the chat of a running stream: all count, and no frame is late for it.
 
-The stream and the bot are the real ones, each in its process; the chat is IRC on loopback, as in ``chat_flood``.
-Of 10,000 votes some are changes of mind, some are by name, and some are talk that only looks like a vote.
+The stream and the bot are the real programs, each in its own process; the chat is IRC on loopback, as in ``chat_flood``.
+Some votes change an earlier one, some name their choice; some further lines only look like votes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from tests.acceptance.stream import Json, Stream, busy_s, cpu_s
 from tests.bot.irc_standin import IrcStandIn
 
 CHOICES = ("jellyfish", "goldfish", "lion", "candle")
-"""Every network knows them."""
+"""Choices that every network knows."""
 TALK = ("lol", "5", "0", "42", "1st!", "jellyfish or lion?", "first", "gg 2 you", "+1", "the lion")
 VIEWERS = 6000
 GRACE_S = 3.0
-"""From the last vote until all are counted: the bot sends every quarter of a second, and the status is read each second."""
+"""Seconds from the last vote until all count: the bot sends every quarter of a second; the status is read each second."""
 QUIET_SHARE = 1.5
-"""How many times as many late, repeated and dropped frames there may be as in quiet…"""
+"""Factor by which late, repeated and dropped frames may increase over a quiet time."""
 SLACK = 5
-"""…and so many besides."""
+"""Further late, repeated and dropped frames that are allowed."""
 BATCH_S = 0.02
 WORSE = ("late", "repeated", "dropped")
 
 
 def wording(rng: Random, number: int) -> str:
-    """A vote for a choice, as viewers type it."""
+    """Return a vote for a choice, as viewers type it."""
     name = CHOICES[number - 1]
     return rng.choice(
         (f"{number}", f"{number}", f"{number}", f"#{number}", f"{number}!", name, name.upper(), f"!vote {number}")
@@ -40,7 +40,7 @@ def wording(rng: Random, number: int) -> str:
 
 
 class Crowd:
-    """Who votes for what; the truth that the stream is held to."""
+    """The crowd's votes: the true result, with which the stream's count is compared."""
 
     def __init__(self, votes: int, seed: int) -> None:
         rng = Random(seed)
@@ -62,7 +62,7 @@ def _line(name: str, user: int, text: str) -> str:
 
 
 async def flood(irc: IrcStandIn, lines: list[str], seconds: float) -> float:
-    """Send all lines, evenly; returns how long it took."""
+    """Send all lines at an even pace; return the seconds it took."""
     began_s, sent = time.monotonic(), 0
     while sent < len(lines):
         due = min(len(lines), int((time.monotonic() - began_s) / seconds * len(lines)) + 1)

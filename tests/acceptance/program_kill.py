@@ -1,9 +1,9 @@
-"""``kill -9`` of the whole program at random moments, while requests come and somebody watches.
+"""``kill -9`` the whole program at random moments, while requests come and a viewer watches.
 
-No request that was acknowledged is lost, none comes on air again after its time was over, none is done that was never dreamt;
-and the dream goes on from its snapshot: the first dreamt picture of each start is no further from the snapshot's than keyframes
-are from each other that lie two seconds apart (mean absolute difference in levels, the camera's move taken out). What was
-dreamt is read from the runs' journals. Linux only.
+No acknowledged request may be lost, come on air again after its time, or be done without being dreamed. The dream must go on
+from its snapshot: the first dreamed picture of each start differs from the snapshot no more than keyframes two seconds apart
+differ from each other (mean absolute difference in levels, without the camera's motion). The journals of the runs tell what
+was dreamed. Linux only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEADLINE_S = 180.0
 
 
 class Runs:
-    """Starts one after the other in one folder."""
+    """Successive starts of the program in one folder."""
 
     def __init__(self, folder: Path, settings: list[str], *, light: bool) -> None:
         self.folder, self._settings = folder, settings
@@ -44,7 +44,7 @@ class Runs:
         return read(self.folder / "queue.snapshot")
 
     def look(self, began_s: float, before: Snapshot | None) -> None:
-        """See how a run that began then, from a snapshot, went on from it."""
+        """Compare the first keyframe of the run that began at ``began_s`` with the snapshot ``before``."""
         found = seen(self.folder, began_s)
         self.usual += apart(found, NEIGHBOURS_S)
         if before is not None and found:
@@ -60,7 +60,7 @@ def killed(figures: Figures, runs: Runs, times: int, seed: int, longest_s: float
             watch, viewer = Watch(stream, over), stream.watch("/live.ts")
             for _ in range(2):
                 numbers.append(ask(stream, len(numbers)))
-            if not turn:  # there is nothing to go on from before the first snapshot
+            if not turn:  # the first run needs time to write a snapshot
                 next_seen(runs.folder, began_s, DEADLINE_S)
                 time.sleep(8.0)
             time.sleep(random.uniform(0.0, longest_s))

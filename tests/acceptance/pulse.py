@@ -1,7 +1,7 @@
-"""How late the machine itself wakes a process that only sleeps: what no program on it could have kept in time.
+"""Measure how late the machine wakes a process that only sleeps: no program can be more punctual.
 
-Virtual machines are at times not run at all for tens of milliseconds; a gap between frames is the program's doing only as far
-as it exceeds this.
+Virtual machines sometimes stand still for tens of milliseconds. The program causes a gap between frames only as far as the
+gap exceeds this delay.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BEAT_S = 1 / 30
 
 
 class Pulse:
-    """A process of the highest priority to be had that sleeps from beat to beat and does nothing else."""
+    """A process of the highest available priority that only sleeps from beat to beat."""
 
     def __init__(self) -> None:
         self._near, far = multiprocessing.Pipe()
@@ -25,18 +25,18 @@ class Pulse:
         far.close()
 
     def take(self) -> float:
-        """Milliseconds by which it woke late at most since the last call."""
+        """Return the largest delay since the last call, in milliseconds."""
         self._near.send(None)
         return float(self._near.recv())
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
         self._near.close()
         self._process.join(5)
 
 
 def _beat(asked: Connection) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # needs the right to it, and Linux
+    with contextlib.suppress(OSError, AttributeError):  # needs Linux and the right to do so
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     due_s, worst_s = time.monotonic(), 0.0
     with contextlib.suppress(EOFError, OSError):

@@ -1,8 +1,8 @@
-"""What befalls the queue while requests wait: a dream that hangs, a full disk, no place at all; ``program_kill`` has kill -9.
+"""Test the queue under faults while requests wait: a hung dream, a full disk, no folder; ``program_kill`` tests kill -9.
 
-Through all of it: no request that was acknowledged is lost, none is done that the dream was not seen to dream, none comes on
-air again after its time was over; the frames go on; and what is wrong is told. What was dreamt is read from the runs' journals.
-Linux only; the full disk is a small one in memory, for which the machine has to allow user namespaces.
+No acknowledged request may be lost, be done without being dreamed, or come on air again after its time. The frames must go on,
+and the program must report the fault. The journals of the runs tell what was dreamed.
+Linux only; the full disk is a small one in memory, which needs user namespaces.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from tests.acceptance.figures import Figures, note
 from tests.acceptance.stream import SMALL_DREAM, Json, Stream
 
 SUBJECTS = tuple(entry.label for entry in ClassIndex().entries if entry.tiny)
-"""What every network knows."""
+"""Subjects that every network knows."""
 GAP_MS = 500.0
 DISK_MB = 6
-"""Size of the small disk."""
+"""Size of the small disk, in MB."""
 TOLD_S = 2.0
-"""Seconds until the status tells that nothing can be kept, after the first thing that could not."""
+"""Seconds within which the status reports a failure to write."""
 WRITTEN_S = 8.0
-"""Seconds until it is written after there is room again."""
+"""Seconds within which all is written once there is room again."""
 
 
 class Watch(threading.Thread):
-    """Looks at the programme ten times a second, and remembers which requests were on air and which were over."""
+    """Thread that reads the status ten times a second and remembers which requests were on air and which ended."""
 
     def __init__(self, stream: Stream, over: set[int]) -> None:
-        """``over`` are requests whose time was over in earlier runs; more are added."""
+        """Start watching; ``over`` holds the requests that ended in earlier runs, and grows."""
         super().__init__(daemon=True)
         self._stream, self._over = stream, over
         self._ending = threading.Event()
         self.aired: list[int] = []
-        """In order."""
+        """Requests on air, in order."""
         self.again: set[int] = set()
-        """On air although they were over."""
+        """Requests on air again after their time."""
         self.gap_ms = 0.0
-        """The longest gap between two frames."""
+        """The longest gap between two frames, in milliseconds."""
         self.start()
 
     def run(self) -> None:
         while not self._ending.wait(0.1):
             try:
                 told = self._stream.status()
-            except (OSError, ValueError):  # it was killed
+            except (OSError, ValueError):  # the program was killed
                 return
             self.gap_ms = max(self.gap_ms, 1000 * told["video"]["longest_gap_s"])
             number = told["on_air"] and told["on_air"]["request_id"]
@@ -72,17 +72,17 @@ class Watch(threading.Thread):
 
 
 def workers(stream: Stream) -> list[int]:
-    """The processes that dream, and the spare one."""
+    """Return the worker processes, including the spare."""
     found = []
     for process in stream.processes():
-        with suppress(OSError):  # it has gone
+        with suppress(OSError):  # the process has ended
             if process != stream.process.pid and b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes():
                 found.append(process)
     return found
 
 
 def dreamt(folder: Path) -> set[int]:
-    """The requests that the journals say were dreamt."""
+    """Return the requests that were dreamed, from the journals."""
     found = set()
     for path in folder.glob("*.jsonl"):
         try:
@@ -97,7 +97,7 @@ def states(stream: Stream, numbers: list[int]) -> dict[int, str]:
 
 
 def ask(stream: Stream, number: int) -> int:
-    """Ask for one of the subjects; the request's id."""
+    """Request one of the subjects; return the request's id."""
     told = stream.ask(f"viewer {number}", SUBJECTS[number % len(SUBJECTS)])
     assert "id" in told, told
     return int(told["id"])
@@ -108,7 +108,7 @@ def until_over(stream: Stream, timeout_s: float) -> Json:
 
 
 def hung(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> None:
-    """The worker, the one that waits to take its place, and whoever replaces them, are stopped for ten hold times."""
+    """Stop the worker, its spare and their replacements for ten hold times."""
     with Stream(folder, settings) as stream:
         stream.wait_for_picture()
         numbers = [ask(stream, number) for number in range(5)]
@@ -122,7 +122,7 @@ def hung(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> 
                 stopped.add(process)
 
         stop_all()
-        time.sleep(0.5)  # what was dreamt by then comes
+        time.sleep(0.5)  # until keyframes under way have arrived
         first, before = stream.status()["on_air"]["request_id"], states(stream, numbers)  # a busy machine may be past the first
         watch, began_s = Watch(stream, set()), time.monotonic()
         while time.monotonic() - began_s < 10 * hold_s:
@@ -151,7 +151,7 @@ def hung(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> 
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int = DISK_MB) -> Iterator[int]:
-    """A disk of its own over a folder, for processes that are started through it; the id of the process that has it."""
+    """Mount a small disk on a folder in a new mount namespace; yield the id of the process that holds it."""
     mount = f"mount -t tmpfs -o size={megabytes}m tmpfs {folder} && echo there && exec sleep 3600"
     with subprocess.Popen(["unshare", "-rm", "sh", "-c", mount], stdout=subprocess.PIPE, text=True) as holder:
         try:
@@ -164,7 +164,7 @@ def small_disk(folder: Path, megabytes: int = DISK_MB) -> Iterator[int]:
 
 
 def fill(disk: Path) -> Path:
-    """Take all the room there is; returns the file that has it."""
+    """Fill the disk; return the file that takes the room."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -175,7 +175,7 @@ def fill(disk: Path) -> Path:
 
 
 def full(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> None:
-    """The disk under queue and journal fills while requests are dreamt, and later has room again."""
+    """Fill the disk of queue and journal while requests are dreamed, and free it later."""
     disk_folder = folder / "disk"
     disk_folder.mkdir()
     with small_disk(disk_folder) as holder:
@@ -228,7 +228,7 @@ def full(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> 
 
 
 def nowhere(figures: Figures, folder: Path, settings: list[str]) -> None:
-    """There is a file where the queue's folder should be."""
+    """Test a queue whose folder is a file."""
     blocked = folder / "file"
     blocked.write_text("")
     settings = [*settings, f"queue.path={blocked / 'queue.sqlite3'}"]

@@ -1,9 +1,9 @@
-"""An atlas and a batch of pictures on a cluster of this machine: with one worker and with two, of a thread each; one is killed.
+"""Render an atlas and a batch of pictures on a local cluster, with one worker, with two, and with one of two killed.
 
-python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; on two idle cores some twenty minutes
-python -m tests.acceptance.ray_batch --short    # 8 classes, 4 pictures, to see that it works
+python -m tests.acceptance.ray_batch            # 60 classes, 20 pictures; about twenty minutes on two idle cores
+python -m tests.acceptance.ray_batch --short    # 8 classes, 4 pictures, to check that it works
 
-Each worker is a node with one CPU. The times are those of the whole command, its start and the workers' included.
+Each worker is a node with one CPU and one thread. The times are of the whole command, with its start and the workers'.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.ray_cluster import at_work, ray_environment, started
 
 NETWORK = ["--set", "network.name=bundled", "--set", "device=cpu"]
 FASTER = 1.8
-"""Times as fast with two workers as with one."""
+"""Least speed of two workers, as a multiple of one."""
 KILL_SHARE = 0.4
-"""Of the pictures that are there when a worker is killed."""
+"""Share of the pictures that exist when a worker is killed."""
 
 
 class Work:
@@ -40,10 +40,10 @@ class Work:
         self._words, self._output = words, output
 
     def run(self, place: Path, *more: str, kill: str = "") -> tuple[float, str]:
-        """Make them in a folder; the seconds that it took, and what was told.
+        """Make the pictures in a folder; return the seconds it took, and the output.
 
         Args:
-            kill: the cluster of which a worker is killed on the way.
+            kill: Address of the cluster of which a worker is killed on the way.
         """
         output = place / self._output
         command = [sys.executable, "-m", "streamer", *self._words, *NETWORK, "-o", str(output), *more]
@@ -61,7 +61,7 @@ class Work:
         return time.monotonic() - begun_s, told
 
     def made(self, place: Path) -> dict[str, bytes]:
-        """The pictures in a folder, by name."""
+        """Return the pictures in a folder, by name."""
         return {file.name: file.read_bytes() for file in place.rglob("*.png") if not file.name.startswith(".")}
 
     def _kill(self, place: Path, address: str) -> None:
@@ -74,7 +74,7 @@ class Work:
 
 
 def classes(count: int) -> list[str]:
-    """Some of what the bundled networks know, by WordNet id."""
+    """Return some classes of the bundled networks, by WordNet id."""
     import torch
 
     from streamer.config import NetworkConfig
@@ -87,7 +87,7 @@ def classes(count: int) -> list[str]:
 
 
 def photos(folder: Path, count: int) -> Path:
-    """A folder of pictures: soft colours, each another."""
+    """Make a folder of different pictures in soft colours."""
     folder.mkdir()
     for number in range(count):
         coarse = np.random.default_rng(number).integers(40, 220, (5, 7, 3), dtype=np.uint8)

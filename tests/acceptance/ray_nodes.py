@@ -1,15 +1,15 @@
-"""Ray nodes in processes of their own, on both sides of an emulated link: this machine is the head, "far" ones join over it.
+"""Run Ray nodes on both sides of an emulated link: this machine is the head, and "far" nodes join over the link.
 
     with Link(Condition(rate_mbit=100, delay_s=0.010)) as link, cluster_over(link) as cluster:
         subprocess.run([…, "--ray", cluster.address], env={**os.environ, **cluster.environment})
         cluster.far[0].kill()
         cluster.add_far()
 
-A node has its own namespace of process ids, so that killing it ends everything on it at the same moment, as a power cut does.
-It is confined to the last CPU: a start of another machine would not slow down the streamer; on two cores a node's start would.
-Ray's token authentication is on; ``cluster.environment`` has what lets a program in.
+Each node has its own namespace of process ids, so that killing it ends all its processes at the same moment, as a power cut
+does. Nodes run only on the last CPU, so that their start slows the streamer down less: real nodes are other machines.
+Ray's token authentication is on; ``cluster.environment`` holds the credentials of a program.
 
-python -m tests.acceptance.ray_nodes          how soon nodes are there, and how soon the head knows that one is not
+python -m tests.acceptance.ray_nodes          how soon nodes join, and how soon the head detects that one is gone
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ from tests.acceptance.link import ROOT, Condition, Link, missing
 from tests.acceptance.stream import eventually
 
 STORE_BYTES = 200 * 2**20
-"""Memory of a node for what tasks are given and return."""
+"""Size of a node's object store, which holds arguments and results of tasks."""
 START_S, END_S = 90.0, 15.0
 STARTED = "Ray runtime started."
 RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
 OWN_IDS = ("unshare", "--pid", "--kill-child", "--mount-proc", "--")
-"""The call that follows is the first process of a namespace, and all of them end with the one that was started."""
+"""Command prefix that starts a program in a new namespace of process ids; all its processes end with ``unshare``."""
 LAST_CPU = ("taskset", "--cpu-list", str(max(os.sched_getaffinity(0))))
-"""The call that follows runs on one CPU only, and so does everything that it starts."""
+"""Command prefix that confines a program and its children to one CPU."""
 SIGNS = {"RAY_USAGE_STATS_ENABLED": "0", "GRPC_ENABLE_FORK_SUPPORT": "0"}
-"""Of the environment; without the second, the process that a head forks for a client may die within gRPC."""
+"""Environment variables; without the second, the process that a head forks for a client may crash in gRPC."""
 AUTH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
 
 class RayNodeError(Exception):
-    """A node did not start; the message has what it said."""
+    """A node did not start; the message contains its output."""
 
 
 class RayNode:
-    """One ``ray start --block`` and all that it starts."""
+    """One ``ray start --block`` and all its child processes."""
 
     def __init__(self, call: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        """Start it and wait until it belongs to its cluster."""
+        """Start the node and wait until it has joined its cluster."""
         self.log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
@@ -69,11 +69,11 @@ class RayNode:
         return self.process.poll() is not None
 
     def kill(self) -> None:
-        """End all its processes at once, without a word to anybody."""
+        """Kill all its processes immediately, without a shutdown."""
         self._end(signal.SIGKILL)
 
     def end(self) -> None:
-        """Let it leave its cluster; what is left after a while is killed."""
+        """Let the node leave its cluster, then kill remaining processes."""
         self._end(signal.SIGTERM)
 
     def _end(self, number: signal.Signals) -> None:
@@ -90,31 +90,31 @@ class RayNode:
 
 
 class RayNodes:
-    """A cluster: a head here, and nodes on either side of a link."""
+    """A cluster: a head here, and nodes on both sides of a link."""
 
     def __init__(self, link: Link, folder: Path, *, head_cpus: int, system: Mapping[str, object]) -> None:
         self._link, self._folder = link, folder
         self._count = 0
         self.far: list[RayNode] = []
-        """In the order in which they were added, the ended ones among them."""
+        """Far nodes in the order they were added, including ended ones."""
         self.near: list[RayNode] = []
         self.environment = dict(zip(AUTH, ("token", secrets.token_hex(32)), strict=True))
-        """What a program needs to be let in; before it imports Ray."""
+        """Environment variables with a program's credentials; set them before it imports Ray."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
         self._environment = {**inherited, **self.environment, **SIGNS, "PYTHONPATH": path}
         port, client_port = free_ports(link.near, 2)
         self.address = f"{link.near}:{port}"
-        """For programs here, for which this machine is a node."""
+        """Address for programs here, which use this machine as their node."""
         self.client_address = f"ray://{link.near}:{client_port}"
-        """For programs on either side that are to be no part of the cluster."""
+        """Address for programs on either side that are not part of the cluster."""
         options = [f"--port={port}", f"--ray-client-server-port={client_port}", "--include-dashboard=false"]
         self.head = self._start(
             [], ["--head", *options, *([f"--system-config={json.dumps(system)}"] if system else [])], head_cpus
         )
 
     def add_far(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
-        """Another node on the far side."""
+        """Start another node on the far side."""
         node = self._start(
             [*self._link.inside, *LAST_CPU, *OWN_IDS], [f"--address={self.address}"], cpus, resources, self._link.far
         )
@@ -122,7 +122,7 @@ class RayNodes:
         return node
 
     def add_near(self, cpus: int = 1, resources: Mapping[str, float] | None = None) -> RayNode:
-        """Another node on this side, besides the head."""
+        """Start another node on this side, besides the head."""
         node = self._start([*LAST_CPU, *OWN_IDS], [f"--address={self.address}"], cpus, resources)
         self.near.append(node)
         return node
@@ -136,7 +136,7 @@ class RayNodes:
         address: str | None = None,
     ) -> RayNode:
         self._count += 1
-        folder = self._folder / str(self._count)  # short: the names of sockets below it have room for 107 letters
+        folder = self._folder / str(self._count)  # short: paths of sockets have at most 107 characters
         folder.mkdir()
         call = [*through, *RAY, *options, f"--node-ip-address={address or self._link.near}", f"--temp-dir={folder}"]
         call += [
@@ -164,14 +164,14 @@ def cluster_over(
     resources: Mapping[str, float] | None = None,
     system: Mapping[str, object] | None = None,
 ) -> Iterator[RayNodes]:
-    """A head here and one node on the far side; all processes and files of both are gone afterwards.
+    """Start a head here and one node on the far side; remove all their processes and files afterwards.
 
     Args:
-        resources: what the far node has besides CPUs, such as ``{"dream": 1}``, to have something run there.
-        system: Ray's own settings, such as ``{"health_check_period_ms": 500}``; as users have them if not given.
+        resources: Resources of the far node besides CPUs, such as ``{"dream": 1}``, to place tasks there.
+        system: Ray's system settings, such as ``{"health_check_period_ms": 500}``; Ray's defaults if not given.
 
     Raises:
-        RayNodeError: a node did not start.
+        RayNodeError: A node did not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="zd", dir="/tmp"))
     try:
@@ -186,7 +186,7 @@ def cluster_over(
 
 
 def free_ports(address: str, count: int) -> list[int]:
-    """Ports of an address on which nobody listens."""
+    """Return free ports of an address."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -195,7 +195,7 @@ def free_ports(address: str, count: int) -> list[int]:
 
 
 def descendants(process_id: int) -> dict[int, str]:
-    """The processes that a process has started, those that these have, and so on: when each began, by its id."""
+    """Return all direct and indirect child processes of a process: the start time of each, by id."""
     parents: dict[int, int] = {}
     began: dict[int, str] = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -210,7 +210,7 @@ def descendants(process_id: int) -> dict[int, str]:
 
 
 def _kill(processes: Mapping[int, str]) -> None:
-    """Kill those that are still the same."""
+    """Kill the processes whose start time is unchanged."""
     for process_id, began in processes.items():
         fields = _fields(process_id)
         if fields and fields[19] == began:
@@ -219,7 +219,7 @@ def _kill(processes: Mapping[int, str]) -> None:
 
 
 def _fields(process_id: int) -> list[str]:
-    """What /proc says of a process, from its state on; nothing if it is gone."""
+    """Return the fields of ``/proc/PID/stat`` from the state on; empty if the process is gone."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return []
@@ -260,7 +260,7 @@ def main() -> None:
 
 
 def ray_address() -> str:
-    """The address of the node that it runs on."""
+    """Return the address of the node that runs this task."""
     import ray
 
     return str(ray.util.get_node_ip_address())

@@ -1,7 +1,8 @@
-"""A live stream whose dream is on a cluster: nodes are killed and cut off while somebody watches.
+"""Render a live stream's dream on a cluster, and kill and cut off nodes while a viewer watches.
 
-The head is here and lends nothing; one node is on the far side of an emulated link, another one here. What is counted: frames
-late, frames that a reader of ``/live.ts`` misses, and how soon there is another dreamt picture. As root, on Linux.
+The head is here and has no CPUs for tasks; one node is on the far side of an emulated link, another one here. The script counts
+late frames and frames that a reader of ``/live.ts`` misses, and measures how soon the next dreamed picture comes. Needs root
+and Linux.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ GOES_ON = re.compile(r"the dream continues after ([\d.]+) s")
 
 
 def gaps(viewer: Viewer) -> tuple[int, int]:
-    """Frames that a reader got, and those that it missed, by their time stamps."""
+    """Return how many frames a reader got and how many it missed, by their time stamps."""
     with av.open(io.BytesIO(bytes(viewer.data)), "r", format="mpegts") as container:
         found = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.pts is not None]
     missed = sum(round((after - before) * FPS) - 1 for before, after in itertools.pairwise(found))
@@ -43,7 +44,7 @@ def gaps(viewer: Viewer) -> tuple[int, int]:
 
 
 class Trial:
-    """A stream, and what happens to the node that dreams for it."""
+    """A stream, and faults of the node that dreams for it."""
 
     def __init__(self, stream: Stream, link: Link, cluster: RayNodes) -> None:
         self.stream, self.link, self.cluster = stream, link, cluster
@@ -51,7 +52,7 @@ class Trial:
 
     @property
     def node(self) -> str:
-        """Where the dream is; empty while it is here."""
+        """Return the node that dreams; empty while the dream is local."""
         return str(self.stream.status()["renderer"]["link"]["node"])
 
     @property
@@ -59,14 +60,14 @@ class Trial:
         return self.node.startswith(self.link.far)
 
     def settle(self, seconds: float) -> None:
-        """Wait until the cluster dreams, and has a spare where it has room for one, and a while more."""
+        """Wait until the cluster dreams, then for ``seconds``, then until there is a spare."""
         self.stream.wait_for(lambda told: told["renderer"]["link"]["node"] and not told["renderer"]["error"], DEADLINE_S)
         time.sleep(seconds)
         told = self.stream.wait_for(lambda told: told["renderer"]["link"]["spare"], DEADLINE_S)
         note(f"a spare waits {told['renderer']['link']['spare']}")
 
     def survive(self, what: str, since_s: float, before: int) -> None:
-        """Wait for the next dreamt picture after a fault."""
+        """Wait for the next dreamed picture after a fault."""
         told = self.stream.wait_for(
             lambda told: told["renderer"]["restarts"] > before and not told["renderer"]["error"], DEADLINE_S, 0.02
         )
@@ -80,7 +81,7 @@ class Trial:
         return f"on {link['node']}, {link['coding']}" if link["node"] else f"here: {link['why']}"
 
     def kill(self) -> None:
-        """Kill the node that dreams, and bring another one up in its place."""
+        """Kill the node that dreams, and start another in its place."""
         far, before = self.is_far, self.stream.status()["renderer"]["restarts"]
         began_s = time.monotonic()
         (self.cluster.far if far else self.cluster.near)[-1].kill()

@@ -1,8 +1,8 @@
-"""A stream that reacts to its sound: a click track moves the zoom on each beat, silence moves nothing, and nothing flashes.
+"""Test a stream that reacts to its sound: a click track moves the zoom on each beat, silence does not, and nothing flashes.
 
-Runs the real program three times, with clicks at 120 beats a minute, with silence, and with clicks that it does not react to.
-The journal tells when the zoom moved. What viewers get is looked at too: the sound of /live.ts?audio=1 is searched for its
-clicks, its pictures for the moments at which they come closer.
+The script runs the real program three times: with clicks at 120 beats a minute, with silence, and with clicks but without the
+reaction. The journal tells when the zoom moved. The script also checks what viewers get: it looks for the clicks in the sound
+of /live.ts?audio=1, and for the moments at which its pictures zoom in.
 
 python -m tests.acceptance.react [--seconds 30] [--bpm 120] [--set KEY=VALUE]
 """
@@ -28,30 +28,30 @@ from tests.sounds import RATE, beats_at, click, strokes, write_sound
 
 FILE_S = 120.0
 NEAR_S = 0.03
-"""How far from its due moment the journal may tell a beat."""
+"""Allowed error of a beat's time in the journal, in seconds."""
 SHARE = 0.95
-"""Of the clicks that are to be seen in time, where no picture is missing: corners are not always found again."""
+"""Share of clicks that must be visible in time where no picture is missing: corner tracking sometimes fails."""
 FRAMES = 2
-"""Frames within which a click is to be seen."""
+"""Frames within which a click must be visible."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a run."""
+    """Result of a run."""
 
     heard_s: tuple[float, ...]
-    """When the zoom moved to a beat, in seconds since the start, as the journal tells."""
+    """Times at which the zoom moved to a beat, in seconds since the start, from the journal."""
     video: bytes
     """MPEG-TS with sound, as a viewer got it."""
     beats: int
     limited: int
     """Frames that the flash limiter changed."""
     dropped: int
-    """Frames that were left out: what beats fall into them nobody sees."""
+    """Dropped frames; beats in them are invisible."""
     late: float
-    """Share of frames that were late."""
+    """Share of late frames."""
     cores: float
-    """Cores that the main process used, the dream left out."""
+    """Cores that the main process used, without the dream."""
 
 
 def run(sound: Path, seconds: float, settings: list[str], *, reacts: bool = True) -> Run:
@@ -61,7 +61,7 @@ def run(sound: Path, seconds: float, settings: list[str], *, reacts: bool = True
         "video.width=640",
         "video.height=360",
         "video.captions=false",
-        "zoom.speed=1.0",  # the path stands, so that all that moves is the reaction
+        "zoom.speed=1.0",  # no motion of its own, so that only the reaction moves
         "zoom.rotation=0.0",
         "seed=5",
         "audio.source=music",
@@ -97,7 +97,7 @@ def run(sound: Path, seconds: float, settings: list[str], *, reacts: bool = True
 
 
 def clicks(video: bytes) -> list[float]:
-    """When clicks are heard, in seconds of the video's own time."""
+    """Return the times of the clicks in the sound, in seconds of the video's time."""
     parts, start_s = [], None
     with av.open(io.BytesIO(video), format="mpegts") as container:
         for frame in container.decode(audio=0):
@@ -110,9 +110,9 @@ def clicks(video: bytes) -> list[float]:
 
 
 def closeness(video: bytes) -> tuple[list[float], list[float | None]]:
-    """Each picture's moment, and how many octaves closer it is than the one before; None where it is that once more.
+    """Return each picture's time, and by how many octaves it is closer than the one before; None if it is a repeat.
 
-    A picture is shown twice in place of one that was left out, by a machine with too much to do.
+    A busy machine repeats a picture in place of a dropped one.
     """
     times: list[float] = []
     moved: list[float | None] = []
@@ -128,7 +128,7 @@ def closeness(video: bytes) -> tuple[list[float], list[float | None]]:
 
 
 def enlarged(before: np.ndarray, now: np.ndarray) -> float:
-    """How many octaves a picture is enlarged from one to the next, as its corners move."""
+    """Return by how many octaves the second picture is enlarged, from the motion of corners."""
     corners = cv2.goodFeaturesToTrack(before, 200, 0.01, 8)
     if corners is None:
         return 0.0

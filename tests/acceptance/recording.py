@@ -1,8 +1,8 @@
-"""What becomes of a recording: kill -9 in the middle of it, and a disk that fills up.
+"""Test recordings: kill -9 in the middle of one, and a disk that fills up.
 
 After kill -9 the file must play to within two seconds of the end; the frame's number, drawn into the picture, tells how much is
-missing. The small disk is a tmpfs that root mounts: recording must stop with a warning there while all else runs on, and go on
-when there is room again.
+missing. The small disk is a tmpfs, which root mounts. When it is full, recording must stop with a warning while everything
+else runs on; when there is room again, recording must continue.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tests.acceptance.stream import SMALL_DREAM, Stream, left_out
 FPS = 30
 LOST_S = 2.0
 DISK_MB = 200
-"""More than is recorded before the first picture is dreamt, which takes a while on a busy machine."""
+"""Size of the small disk: more than is recorded before the first dreamed picture, even on a busy machine."""
 LEFT_MB = 6
-"""Left of it then, above what the output is to leave free."""
+"""Room left after the filler, above the ``min_free_mb`` of the output."""
 VIDEO = ["video.width=640", "video.height=360", f"video.fps={FPS}", "video.frame_counter=true"]
 
 
 def last_picture(path: Path) -> tuple[int, np.ndarray | None]:
-    """Play a file to its end: how many pictures it has, and the last."""
+    """Play a file to its end; return the number of its pictures, and the last."""
     count, last = 0, None
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
@@ -46,7 +46,7 @@ def last_picture(path: Path) -> tuple[int, np.ndarray | None]:
 
 
 def kill9(figures: Figures, folder: Path, seconds: float, ending: str, settings: list[str]) -> None:
-    """Record, kill, play."""
+    """Record, kill the program, and play the file."""
     path = folder / f"recording{ending}"
     output = json.dumps([{"kind": "file", "path": str(path), "min_free_mb": 10}])
     with Stream(folder, [*SMALL_DREAM, *VIDEO, *settings, f"outputs={output}"]) as stream:
@@ -65,7 +65,7 @@ def kill9(figures: Figures, folder: Path, seconds: float, ending: str, settings:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A folder with room for so much."""
+    """Mount a tmpfs of this size and yield its folder."""
     disk = folder / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)], check=True)
@@ -76,7 +76,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def full_disk(figures: Figures, folder: Path, min_free_mb: int, settings: list[str]) -> None:
-    """Record until there is no room; with ``min_free_mb`` 0 there is none at all then."""
+    """Record until there is no room; with ``min_free_mb`` 0 the disk is then completely full."""
     name = f"disk full, min_free_mb {min_free_mb}"
     with small_disk(folder, DISK_MB) as disk:
         filler = disk / "filler"

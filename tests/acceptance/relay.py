@@ -1,4 +1,4 @@
-"""What may stand between a streamer and its server: a relay that resets connections, and a server that never says a word."""
+"""Network faults for outputs: a relay that resets connections, and a server that accepts them but never answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Self
 
 PIECE = 1000
-"""Bytes passed on at once: no whole number of pictures, so that a reset falls into the middle of one."""
+"""Bytes passed on at a time, not a whole number of pictures, so that a reset comes in the middle of one."""
 
 
 class Relay:
-    """Passes on what it is sent on ``port`` to a port of the loopback and back, until it is closed."""
+    """Relay from ``port`` to another port of loopback and back, until closed."""
 
     def __init__(self, to_port: int) -> None:
         self._to_port = to_port
@@ -32,7 +32,7 @@ class Relay:
             told.set()
 
     def close(self) -> None:
-        """Take no more connections and break those that are there."""
+        """Accept no more connections and break the open ones."""
         _end(self._listener)
         self.reset()
 
@@ -60,7 +60,7 @@ class Relay:
 
 
 class Silent:
-    """Accepts connections on a port of the loopback and says nothing."""
+    """Server that accepts connections on a port of loopback and sends nothing."""
 
     def __init__(self, port: int) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -69,7 +69,7 @@ class Silent:
         self._thread.start()
 
     def close(self) -> None:
-        """End it, its connections with it."""
+        """Close the server and its connections."""
         _end(self._listener)
         self._thread.join(5)
         for connection in self._open:
@@ -88,13 +88,13 @@ def _pass_on(source: socket.socket, sink: socket.socket, broken: threading.Event
     if broken.is_set():
         with contextlib.suppress(OSError):
             source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        source.close()  # with that option, a reset instead of a proper end
+        source.close()  # this option makes it a reset
     for end in (source, sink):
         _end(end)
 
 
 def _end(connection: socket.socket) -> None:
-    """Close it, and wake whoever waits in it."""
+    """Close a socket, and wake threads that wait for it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()

@@ -1,7 +1,7 @@
-"""Hundreds of mutated and half-written configs during a run: it lives, the last good one is heeded, and every mistake is told.
+"""Load hundreds of mutated and half-written configs in a run: the stream survives, uses the last good one, reports mistakes.
 
-Each is written over the stream's config file, in place, in pieces or put in its place, and read by the API, by SIGHUP or by the
-watch of the folder. Meanwhile a reader of /live.ts must miss no picture.
+The script overwrites the stream's config file at once or in pieces, or replaces it. The stream reads it on an API call, on
+SIGHUP, or because it watches the folder. Meanwhile a reader of /live.ts must miss no picture.
 
 python -m tests.acceptance.reload [--count 500] [--set video.width=640]
 """
@@ -75,34 +75,34 @@ MONSTERS = (
     b"",
 )
 WAIT_S = 120.0
-"""Patience with what the watch notices: it lets a file rest for up to 3 s, and the machine may have much else to do."""
+"""Seconds to wait for the file watcher: it lets a file rest for up to 3 s, and the machine may be busy."""
 QUIET_S = 30.0
 WAYS = ("api", "api", "api", "api", "api", "api", "api", "signal", "watch", "swap")
-"""How a file is brought to the stream's notice, in turn."""
+"""Ways to make the stream read the file, in turn."""
 
 
 @dataclass
 class Result:
-    """What came of a storm of configs."""
+    """Result of a storm of configs."""
 
     good: int = 0
     refused: int = 0
     mistakes: set[str] = field(default_factory=set)
     untold: list[str] = field(default_factory=list)
-    """Mistakes that the log does not hold."""
+    """Mistakes missing from the log."""
     missing: int = 0
-    """Pictures that the reader of the video did not get."""
+    """Pictures that the reader of the video missed."""
     pictures: int = 0
     slowest_s: float = 0.0
-    """The longest answer of the API."""
+    """Longest time of an API call, in seconds."""
     told: Json = field(default_factory=dict)
     """The status at the end."""
     late: tuple[float, float] = (0.0, 0.0)
-    """Share of frames that were late, before the storm and in it."""
+    """Share of late frames, before and during the storm."""
 
 
 def mutated(chance: random.Random, good: bytes) -> bytes:
-    """A config with something wrong with it, or by luck with nothing."""
+    """Return a damaged config, which by chance may still be valid."""
     data = bytearray(good)
     kind = chance.randrange(10)
     if kind < 3:
@@ -116,7 +116,7 @@ def mutated(chance: random.Random, good: bytes) -> bytes:
 
 
 def expected(file: Path, overrides: list[str]) -> Config | tuple[str, ...]:
-    """The config that a file holds, or its mistakes."""
+    """Return the config in a file, or its mistakes."""
     if not file.stat().st_size:
         return (f"{file}: is empty, like a half-written file; write {{}} for a config without changes",)
     try:
@@ -126,26 +126,26 @@ def expected(file: Path, overrides: list[str]) -> Config | tuple[str, ...]:
 
 
 def heeded(stream: Stream, status: Json) -> tuple[object, ...]:
-    """What the stream goes by, as far as it can be asked."""
+    """Return the settings that the stream uses, as far as the API shows them."""
     rules = stream.call("GET", "/api/rules")
     words = rules["blocked"]["words"]
     return status["motion"]["speed"], status["motion"]["rotation"], rules["hold_s"], rules["capacity"], sorted(words)
 
 
 def asked(config: Config) -> tuple[object, ...]:
-    """The same of a config."""
+    """Return the same settings of a config."""
     words = sorted(" ".join(word.split()).casefold() for word in config.queue.blocked_words)
     return config.zoom.speed, config.zoom.rotation, config.queue.hold_s, config.queue.capacity, words
 
 
 def storm(folder: Path, settings: list[str], count: int, seed: int = 1, quiet_s: float = 0.0) -> Result:
-    """Write so many configs over that of a running stream.
+    """Write ``count`` configs over that of a running stream.
 
     Args:
-        quiet_s: seconds to look at the stream before, for comparison.
+        quiet_s: Seconds to measure the stream before, for comparison.
 
     Raises:
-        AssertionError: it died, went by something else than the last good config, or told other mistakes.
+        AssertionError: The stream died, did not use the last good config, or reported other mistakes.
     """
     chance, result = random.Random(seed), Result()
     file = folder / "live.yaml"
@@ -161,7 +161,7 @@ def storm(folder: Path, settings: list[str], count: int, seed: int = 1, quiet_s:
         for number in range(count):
             way = "watch" if number == count - 1 else WAYS[number % len(WAYS)]
             data = GOOD.encode() if number == count - 1 else mutated(chance, GOOD.encode())
-            if way == "signal":  # it has to show when that has been heard, or what is written next would be read half written
+            if way == "signal":  # a visible change shows that SIGHUP was handled before the next write
                 data = GOOD.replace("1.07", f"{1.1 + number / 10_000}").encode()
             before = stream.call("GET", "/api/reload")
             _write(file, data, way, chance)
@@ -198,18 +198,18 @@ def _write(file: Path, data: bytes, way: str, chance: random.Random) -> None:
         writing.write(data[:cut])
         writing.flush()
         if cut:
-            time.sleep(0.1)  # less than the watch lets it rest: it must not see the half
+            time.sleep(0.1)  # shorter than the watcher's rest: it must not read half a file
         writing.write(data[cut:])
 
 
 def _brought(stream: Stream, way: str, due: Config | tuple[str, ...], before: Json, result: Result) -> Json:
-    """Have the stream read the file, and compare what it tells with what is due; returns its status then."""
+    """Make the stream read the file, compare its report with what is due, and return its status."""
     mistakes = [] if isinstance(due, Config) else list(due)
     if way == "api":
         began_s = time.monotonic()
         told = stream.call("POST", "/api/reload")
         result.slowest_s = max(result.slowest_s, time.monotonic() - began_s)
-        if told.get("error", {}).get("code") == "busy":  # on a machine with much else to do it goes on, and is told later
+        if told.get("error", {}).get("code") == "busy":  # a busy machine finishes the reload later
             way = "api, later"
         else:
             assert told.get("error", {}).get("mistakes", []) == mistakes, (str(told)[:500], mistakes[:5])
@@ -231,12 +231,12 @@ def _await(stream: Stream, mistakes: list[str], goes_by: tuple[object, ...] | No
 
 
 def share_late(before: Json, after: Json) -> float:
-    """Of the frames between two looks."""
+    """Return the share of late frames between two counts."""
     return float(after["late"] - before["late"]) / max(1, after["shown"] - before["shown"])
 
 
 def pictures(data: bytes, fps: float) -> tuple[int, int]:
-    """Pictures in a piece of MPEG-TS, and those missing between them by their times."""
+    """Return the number of pictures in an MPEG-TS, and of those missing between them by their times."""
     with av.open(io.BytesIO(data), format="mpegts") as container:
         video = container.streams.video[0]
         times = sorted(packet.pts * packet.time_base for packet in container.demux(video) if packet.pts is not None)

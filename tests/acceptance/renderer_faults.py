@@ -1,9 +1,10 @@
-"""The renderer killed, stopped, out of memory, failing as CUDA does, spoilt and gone, while somebody watches.
+"""Make the renderer fail while a viewer watches: killed, stopped, out of memory, CUDA error, spoilt picture, exit.
 
-Each fault waits until a spare is prepared, which on an idle machine of two cores it is within the ten seconds between two.
+Each fault waits for a prepared spare, which an idle machine of two cores has within the ten seconds between two faults.
 
-Of each: how long until the next dreamt picture, how far that is from the one before (mean absolute difference in levels, the
-zoom taken out), beside ordinary neighbours a second apart, and how many frames a reader of ``/live.ts`` missed. Linux only.
+For each fault the script measures the time to the next dreamed picture, its difference from the one before (mean absolute
+difference in levels, without the zoom) compared with ordinary neighbours a second apart, and the frames that a reader of
+``/live.ts`` missed. Linux only.
 """
 
 from __future__ import annotations
@@ -34,31 +35,31 @@ SILENT_S = 5.0
 """Seconds of silence after which a worker is killed."""
 DEADLINE_S = 180.0
 NEAR_S = 2.0
-"""What is missed within so many seconds after a fault may be its doing."""
+"""Seconds after a fault in which it may be the cause of missed frames."""
 NOISE = 1.25
-"""Share of what is missed at other times that may be missed then: 0 where nothing is."""
+"""Factor by which the share of missed frames may exceed that of other times."""
 
 
 def workers(stream: Stream) -> list[int]:
-    """The worker processes; the one that dreams is older than its spare."""
+    """Return the worker processes; the one that dreams is older than its spare."""
     others = [process for process in stream.processes() if process != stream.process.pid]
     return sorted(process for process in others if b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes())
 
 
 @dataclass
 class Missed:
-    """What a reader missed: by the time stamps of frames, and by where in the stream they came."""
+    """Frames that a reader missed, by the frames' time stamps and their positions in the stream."""
 
     near: int = 0
-    """Frames missed within ``NEAR_S`` after a fault…"""
+    """Frames missed within ``NEAR_S`` after a fault."""
     near_of: int = 0
     far: int = 0
-    """…and at other times, through whatever else the machine did."""
+    """Frames missed at other times, because of other load."""
     far_of: int = 0
 
     @classmethod
     def by(cls, viewer: Viewer, faults: Sequence[tuple[int, int]], begin: int, end: int) -> Missed:
-        """From ``begin`` to ``end``, bytes of the stream; ``faults`` are where it was at each and a while after it."""
+        """Count from byte ``begin`` to ``end`` of the stream; ``faults`` are the bytes at each fault and ``NEAR_S`` later."""
         with av.open(io.BytesIO(bytes(viewer.data)), "r", format="mpegts") as container:
             found = [(p.pos, p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None]
         missed = cls()
@@ -77,7 +78,7 @@ class Missed:
 
 
 def taken_s(process: int) -> float:
-    """CPU seconds that a process has taken; 0 where it is gone."""
+    """Return the CPU seconds that a process has used; 0 if it is gone."""
     try:
         return cpu_s(process)
     except OSError:
@@ -85,15 +86,15 @@ def taken_s(process: int) -> float:
 
 
 class Trial:
-    """A stream, and what happens to its renderer."""
+    """A stream, and faults of its renderer."""
 
     def __init__(self, figures: Figures, stream: Stream, folder: Path) -> None:
         self.figures, self.stream, self.folder = figures, stream, folder
         self.viewer = stream.watch("/live.ts")
         self.places: list[tuple[int, int]] = []
-        """Of the stream as it was at each fault and a while after."""
+        """Bytes of the stream at each fault and ``NEAR_S`` later."""
         self.least_s = 1.0
-        """CPU seconds that the preparation of a spare takes at least."""
+        """Least CPU seconds that preparing a spare takes."""
         self.waited_s: list[float] = []
         self.changed: list[float] = []
         self.between: list[float] = []
@@ -101,7 +102,7 @@ class Trial:
         self.usual: list[float] = []
 
     def until_spare(self) -> float:
-        """Wait until a spare has done all it can before it is taken, which takes its time on a busy machine; for how long."""
+        """Wait until a spare is fully prepared, which takes longer on a busy machine; return the seconds it took."""
         began_s = time.monotonic()
         while time.monotonic() < began_s + DEADLINE_S:
             spare = (workers(self.stream) or [0])[-1]
@@ -112,7 +113,7 @@ class Trial:
         return time.monotonic() - began_s
 
     def __call__(self, fault: Callable[[], None], *, every_s: float) -> float:
-        """Something happens; returns the seconds to the next dreamt picture, after so many in all."""
+        """Cause a fault; return the seconds to the next dreamed picture. The call takes at least ``every_s``."""
         began_s = time.monotonic()
         self.waited_s.append(self.until_spare())
         before = seen(self.folder, time.monotonic() - 8.0)
@@ -129,7 +130,7 @@ class Trial:
         return after.at_s - faulted_s
 
     def inject(self, fault: str) -> None:
-        """Let the next step fail; returns once it has."""
+        """Make the next step fail; return once the fault was read."""
         file = self.folder / "fault"
         (self.folder / "fault.new").write_text(fault)
         (self.folder / "fault.new").rename(file)

@@ -1,4 +1,4 @@
-"""A live run of the real program, replayed: the same scenes at the same times, and with fixed steps the same pixels.
+"""Replay a live run of the real program: the same scenes at the same times, and with fixed steps the same pixels.
 
 python -m tests.acceptance.replay --seconds 60
 """
@@ -17,14 +17,14 @@ from streamer.journal_reader import read_journal
 from tests.acceptance.stream import ROOT, Stream
 
 ASKED = ((4.0, "goldfish"), (20.0, "pizza"), (36.0, "goldfish + umbrella"), (48.0, "umbrella"))
-"""Seconds after the first picture, and what is asked for then."""
+"""Seconds after the first picture, and the request made then."""
 
 
 def live(folder: Path, settings: list[str], network: str, seconds: float, kill: bool) -> list[tuple[float, str]]:
     """Run live, ask, bump, twist and move the camera.
 
     Returns:
-        What the status said was on air, and since how many seconds after the start of the program.
+        The titles that the status showed on air, each with its time in seconds since the start of the program.
     """
     seen: list[tuple[float, str]] = []
     with Stream(folder, ["queue.hold_s=10", "queue.wander_s=12", *settings], network=network) as stream:
@@ -78,7 +78,7 @@ def main() -> int:
         for at_s, title in seen:
             if title not in scenes:
                 print(f"NOT in the journal: {title}, on air after {at_s:.1f} s")
-                failed |= at_s < last_ms / 1000 - 3  # what came at the very end led to no picture any more
+                failed |= at_s < last_ms / 1000 - 3  # a scene at the very end has no keyframe
                 continue
             apart_s = scenes[title] - at_s
             print(f"{title}: on air after {at_s:.1f} s, in the journal {apart_s:+.2f} s")

@@ -1,7 +1,7 @@
-"""A minute pushed to nginx with its RTMP module and read back: rate, keyframes, bit rate, sound and times.
+"""Push a minute to nginx with its RTMP module and read it back: rate, keyframes, bit rate, sound and times.
 
-The server records what it is sent; besides, a reader pulls the stream while it runs, as Twitch's viewers would. All figures are
-of the record but for the reader's own.
+The server records the stream, and a reader pulls it while it runs, as Twitch's viewers would. All figures are from the
+recording, except the reader's own.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ FPS, GOP_S = 30, 2
 RATE_ERROR = 0.001
 BITRATE_SHARE = 0.05
 AUDIO_S = 0.1
-"""Least difference of picture's and sound's length that anyone could hear."""
+"""Smallest audible difference between the lengths of picture and sound, in seconds."""
 
 
 @dataclass
 class Track:
-    """The packets of one medium, in the order they came."""
+    """The packets of one medium, in order of arrival."""
 
     pts_s: list[Fraction] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -40,13 +40,13 @@ class Track:
 
     @property
     def span_s(self) -> float:
-        """From the first packet to the last."""
+        """Return the seconds from the first packet to the last."""
         return float(self.pts_s[-1] - self.pts_s[0]) if self.pts_s else 0.0
 
 
 @dataclass
 class Recorded:
-    """What an FLV stream holds."""
+    """Contents of an FLV stream."""
 
     video: Track
     audio: Track
@@ -54,7 +54,7 @@ class Recorded:
 
 
 def read(source: str, *, until: threading.Event | None = None) -> Recorded:
-    """Read packets to the end, or until told to stop."""
+    """Read packets to the end, or until the event is set."""
     tracks = {"video": Track(), "audio": Track()}
     with av.open(source, "r", format="flv", timeout=(20.0, 20.0), options={"analyzeduration": "5000000"}) as container:
         video = container.streams.video[0].codec_context
@@ -89,14 +89,14 @@ class Reader(threading.Thread):
             self.error = str(error)
 
     def stop(self) -> Recorded | None:
-        """End it; what it read, None if it failed."""
+        """Stop reading; return what was read, or None if it failed."""
         self._until.set()
         self.join(30)
         return self.read
 
 
 def newest(record: Recorded, seconds: float) -> Recorded:
-    """The end of it, from a keyframe on."""
+    """Return the last ``seconds`` of a recording, from a keyframe on."""
     video, audio = record.video, record.audio
     from_s = next(
         (pts for pts, key in zip(video.pts_s, video.keys, strict=True) if key and pts >= video.pts_s[-1] - seconds), 0
@@ -110,7 +110,7 @@ def newest(record: Recorded, seconds: float) -> Recorded:
 
 
 def judge(figures: Figures, video: Track, audio: Track, bitrate_kbps: int) -> None:
-    """Hold a record against what Twitch asks for."""
+    """Compare a recording with what Twitch requires."""
     figures.within("frames a second", (len(video.pts_s) - 1) / video.span_s, FPS, RATE_ERROR)
     start = video.pts_s[0]
     off = [pts - start - Fraction(number, FPS) for number, pts in enumerate(video.pts_s)]
@@ -179,7 +179,7 @@ def main() -> None:
             stream.process.wait(10)
         server.stop()
         whole = read(str(server.recordings()[-1]))
-    record = newest(whole, given.seconds + 2 * GOP_S)  # what was before is the program's start
+    record = newest(whole, given.seconds + 2 * GOP_S)  # the part before is the program's start
     note(f"recorded by the server: {record.about}; {len(whole.video.pts_s)} pictures in {whole.video.span_s:.2f} s")
     note(f"looked at: the last {record.video.span_s:.2f} s")
     judge(figures, record.video, record.audio, given.bitrate)

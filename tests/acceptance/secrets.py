@@ -1,8 +1,8 @@
-"""A stream key appears nowhere: not in the log at debug level, in no command line, not in API, pages, metrics or errors.
+"""Check that stream keys appear nowhere: not in the debug log, command lines, API, pages, metrics or errors.
 
-Each way of giving a key has a canary of its own: the environment, a 0600 file, the address itself, the config, and the API.
-The outputs meet a server that takes the keys, one that refuses them, one that is not there and a name that does not resolve;
-configs and calls with mistakes in them are tried as well, since error texts like to quote what they got.
+Each way to pass a key has its own canary: the environment, a 0600 file, the address itself, the config, and the API.
+The outputs meet a server that accepts the keys, one that refuses them, one that is unreachable, and a name that does not
+resolve. The script also tries invalid configs and calls, because error texts tend to quote their input.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ PAGES = ("/", "/control", "/overlay", "/api/status", "/api/outputs", "/api/rules
 
 
 def forms(key: str) -> set[str]:
-    """The ways in which a key may be written."""
+    """Return the forms in which a key may be written."""
     quoted = {urllib.parse.quote(key), urllib.parse.quote(key, safe=""), urllib.parse.quote_plus(key)}
     return {key, json.dumps(key)[1:-1], repr(key)[1:-1], *quoted}
 
 
 class Search:
-    """Looks for canaries in whatever it is shown."""
+    """Searches texts for canaries."""
 
     def __init__(self) -> None:
         self.found: dict[str, set[str]] = {}
         self.looked: dict[str, int] = {}
 
     def __call__(self, place: str, text: str) -> None:
-        """Look into some text."""
+        """Search a text."""
         self.looked[place] = self.looked.get(place, 0) + len(text)
         for name, key in CANARIES.items():
             if any(form in text for form in forms(key)):
                 self.found.setdefault(place, set()).add(name)
 
     def judge(self, figures: Figures) -> None:
-        """One line for each kind of place."""
+        """Print one line for each kind of place."""
         for place, count in self.looked.items():
             seen = (
                 f"the canaries of: {', '.join(sorted(self.found[place]))}"
@@ -70,7 +70,7 @@ class Search:
 
 
 class Processes(threading.Thread):
-    """Reads the command lines of every process there is, over and over, and the environments of the program's children."""
+    """Thread that repeatedly searches the command lines of all processes, and the environments of those that stream."""
 
     def __init__(self, search: Search) -> None:
         super().__init__(daemon=True)
@@ -100,7 +100,7 @@ class Processes(threading.Thread):
 
 
 def outputs(server: RtmpServer, folder: Path) -> list[Json]:
-    """One for each way of giving a key and each way of failing."""
+    """Return one output for each way to pass a key and each way to fail."""
     nowhere = f"rtmp://127.0.0.1:{free_port()}/live"
     key_file = folder / "key"
     key_file.touch(0o600)
@@ -116,7 +116,7 @@ def outputs(server: RtmpServer, folder: Path) -> list[Json]:
 
 
 def broken_configs(server: RtmpServer) -> list[str]:
-    """Mistakes beside keys."""
+    """Return configs with mistakes beside keys."""
     url, key = f"rtmp://127.0.0.1:{server.port}", CANARIES["address"]
     return [
         f"outputs: [{{kind: rtmp, url: '{url}/live/{key}', gop_s: 99}}]",
@@ -131,7 +131,7 @@ def broken_configs(server: RtmpServer) -> list[str]:
 
 
 def call(arguments: list[str]) -> str:
-    """All that a command says."""
+    """Run a command; return its stdout and stderr."""
     done = subprocess.run(
         [sys.executable, "-m", "streamer", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
@@ -139,7 +139,7 @@ def call(arguments: list[str]) -> str:
 
 
 def events(stream: Stream, seconds: float) -> str:
-    """What ``/api/events`` says for a while."""
+    """Return what ``/api/events`` sends in this time."""
     parts = urllib.parse.urlsplit(stream.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
     said = b""
@@ -154,7 +154,7 @@ def events(stream: Stream, seconds: float) -> str:
 
 
 def ask(search: Search, stream: Stream) -> None:
-    """Read every page and all of the API."""
+    """Search the answers of ``PAGES``."""
     for path in PAGES:
         try:
             search(f"GET {path}", stream.get(path).decode(errors="replace"))
@@ -164,7 +164,7 @@ def ask(search: Search, stream: Stream) -> None:
 
 
 def provoke(search: Search, stream: Stream, server: RtmpServer) -> None:
-    """Add, switch and remove outputs over the API, some of them with mistakes in them."""
+    """Add and switch outputs over the API, some of them with mistakes."""
     key, url = CANARIES["API"], server.url
     for body in (
         {"kind": "rtmp", "name": "added", "url": url, "key": key},

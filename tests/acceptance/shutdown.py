@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM at any moment: all ends within 5 s, what was recorded plays, no process or shared memory is left."""
+"""Send Ctrl+C and SIGTERM at any moment: all ends within 5 s, recordings play, no process or shared memory is left."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Ending:
     processes: list[int]
     shared: set[str]
     limit_s: float = LIMIT_S
-    """How long it may take."""
+    """Seconds that it may take."""
 
     @property
     def clean(self) -> bool:
-        """Whether it ended in time and left nothing."""
+        """Return whether the program ended in time and left nothing."""
         return self.code == 0 and self.seconds <= self.limit_s and not self.processes and not self.shared
 
 
 def end(stream: Stream, number: int = signal.SIGINT, limit_s: float = LIMIT_S) -> Ending:
-    """Send a signal to the process group and see what comes of it."""
+    """Send a signal to the process group and return how the program ends."""
     start_s = time.monotonic()
     stream.interrupt(number)
     code = stream.process.wait(60)
@@ -46,7 +46,7 @@ def end(stream: Stream, number: int = signal.SIGINT, limit_s: float = LIMIT_S) -
 
 
 def playable(folder: Path) -> tuple[int, int]:
-    """Pictures that can be decoded of all recordings, and recordings that cannot be opened."""
+    """Return how many pictures of all recordings decode, and how many recordings are broken; delete the recordings."""
     pictures = broken = 0
     for path in sorted(folder.glob("*.mp4")):
         try:
@@ -60,7 +60,7 @@ def playable(folder: Path) -> tuple[int, int]:
 
 
 def at_random_moments(folder: Path, times: int, longest_s: float, seed: int) -> bool:
-    """SIGTERM, with a viewer and a recording; returns whether all went well each time."""
+    """Send SIGTERM with a viewer and a recording, ``times`` times; return whether each went well."""
     random, clean, seconds, seen = Random(seed), True, [], 0
     outputs = json.dumps([{"kind": "file", "path": str(folder / "recording.mp4"), "min_free_mb": 0}])
     for turn in range(times):

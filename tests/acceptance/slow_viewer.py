@@ -1,8 +1,8 @@
-"""A viewer that reads 1 kB a second beside twenty normal ones: the others miss nothing for it, and memory stays.
+"""Add a viewer that reads 1 kB a second to twenty normal ones: the others must miss nothing, and memory must not grow.
 
-All of them watch /live.ts. First the twenty are alone, then the slow one joins them for as long. Of each normal viewer: the
-pictures that it missed, found as holes in their times beyond those that the clock itself left out, and the longest wait for
-something to arrive.
+All watch /live.ts. First the twenty are alone, then the slow one joins them for the same time. For each normal viewer the
+script finds the pictures that it missed, as gaps in their times beyond those that the program left out, and the longest wait
+for data.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from tests.acceptance.stream import SMALL_DREAM, Json, Stream, left_out
 FPS = 30
 GROWTH_MB = 20.0
 WAIT_MORE_S = 0.1
-"""How much longer than before a normal viewer may have to wait for something to arrive."""
+"""Seconds by which a normal viewer's longest wait may increase."""
 
 
 class Viewer(threading.Thread):
-    """Watches until told to stop, and notes when something came."""
+    """Normal viewer until ``stop``; records the longest wait for data."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
@@ -56,7 +56,7 @@ class Viewer(threading.Thread):
                 self._longest_s, self._last_s = max(self._longest_s, now_s - self._last_s), now_s
 
     def longest_wait_s(self) -> float:
-        """Longest time in which nothing came since the last call."""
+        """Return the longest time without data since the last call."""
         longest_s, self._longest_s = max(self._longest_s, time.monotonic() - self._last_s), 0.0
         return longest_s
 
@@ -67,7 +67,7 @@ class Viewer(threading.Thread):
 
 
 class SlowViewer(threading.Thread):
-    """Reads a kilobyte a second, with as little room for what comes as a socket can have."""
+    """Viewer that reads ``rate`` bytes a second, with a small receive buffer."""
 
     def __init__(self, url: str, rate: int) -> None:
         super().__init__(daemon=True)
@@ -101,14 +101,14 @@ class SlowViewer(threading.Thread):
 
 
 def missed(data: bytes) -> tuple[int, int]:
-    """How many pictures an MPEG-TS holds, and how many are missing in between by their times."""
+    """Return how many pictures an MPEG-TS holds, and how many are missing between them by their times."""
     with av.open(io.BytesIO(data), "r", format="mpegts") as container:
         times = sorted(float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.pts is not None)
     return len(times), sum(round((b - a) * FPS) - 1 for a, b in itertools.pairwise(times))
 
 
 def phase(stream: Stream, viewers: list[Viewer], seconds: float) -> tuple[list[float], list[float], Json]:
-    """Let some time pass; the longest wait of each viewer, the program's memory each second, and the frames' counters."""
+    """Let some time pass; return each viewer's longest wait, the memory in MB each second, and the counts of frames."""
     before = stream.status()["video"]["frames"]
     for viewer in viewers:
         viewer.longest_wait_s()
@@ -127,12 +127,12 @@ def phase(stream: Stream, viewers: list[Viewer], seconds: float) -> tuple[list[f
 
 def measure(figures: Figures, stream: Stream, count: int, seconds: float, rate: int) -> None:
     viewers = [Viewer(f"{stream.url}/live.ts") for _ in range(count)]
-    time.sleep(10.0)  # the encoder and twenty connections have come to rest
+    time.sleep(10.0)  # until the encoder and twenty connections have settled
     quiet, memory, frames = phase(stream, viewers, seconds)
     note(f"{count} alone: longest wait {max(quiet):.3f} s (median {part(quiet, 0.5):.3f}); frames {json.dumps(frames)}")
     alone_mb = max(memory)
     for viewer in viewers:
-        viewer.data.clear()  # what came till now starts inside a packet or a group; it is counted from here on
+        viewer.data.clear()  # the data so far starts inside a packet or a group; count from here on
     slow = SlowViewer(f"{stream.url}/live.ts", rate)
     beside, memory, frames = phase(stream, viewers, seconds)
     note(f"beside the slow one: longest wait {max(beside):.3f} s (median {part(beside, 0.5):.3f}); frames {json.dumps(frames)}")

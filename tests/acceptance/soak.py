@@ -1,13 +1,13 @@
-"""A stream left alone: SqueezeNet at 640x360, 30 a second, with requests, a browser, a reader like OBS, and a recording.
+"""Run a stream for long: SqueezeNet at 640x360, 30 frames a second, with requests, a browser, a reader like OBS, a recording.
 
-The reader decodes /live.ts as it comes: its time stamps must be strictly regular, with nothing missing but what the program
-counted as left out, by the clock or by an encoder. Late frames, gaps, memory, threads and descriptors are watched all the
-while; the recording is one file to the end, and looked through afterwards.
+The reader decodes /live.ts as it comes. Its time stamps must be strictly regular, and only frames may be missing that the
+program counted as left out, by the clock or by an encoder. The script monitors late frames, gaps, memory, threads and
+descriptors, and checks the recording, which must be one file, at the end.
 
 python -m tests.acceptance.soak --minutes 30 --weights squeezenet1_1.safetensors
-python -m tests.acceptance.soak --minutes 2 --busy      as CI does: what other programs' load decides is printed, not judged
+python -m tests.acceptance.soak --minutes 2 --busy      as in CI: figures that depend on other load are printed, not judged
 
-Without --weights SqueezeNet's first release is taken, which a package brings along.
+Without --weights it uses SqueezeNet's first release, which a package contains.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ from tests.acceptance.stream import Json, Stream, busy_s, find_chromium, left_ou
 
 FPS, WIDTH, HEIGHT = 30, 640, 360
 TICKS = 90_000 // FPS
-"""From one picture to the next in an MPEG-TS."""
+"""Ticks from one picture to the next in an MPEG-TS."""
 LATE = 0.001
 GAP_S = 0.1
 SLOPE_MB = 1.0
-"""A minute, after the warm-up."""
+"""Allowed growth of memory per minute, after the warm-up."""
 BUSY_MB = {"main": 10.0, "dream": 120.0}
-"""How much memory may grow in a run too short for a slope: on a busy machine the dream has not seen all its sizes yet."""
+"""Allowed growth of memory in a run too short for a slope: on a busy machine the dream has not yet used all its sizes."""
 FLAT = 2
-"""Threads and descriptors that may come or go."""
+"""Allowed increase of threads and of descriptors."""
 WARM_S = 300.0
-"""At most; a third of a shorter run."""
+"""Longest warm-up; a third of shorter runs."""
 LOOK_S = 2.0
 PAGE_S = 10.0
 ASK_S = 12.0
 BROWSER_NICE = 10
-"""Below the stream, above its dream."""
+"""Niceness of the browser: below the stream, above its dream."""
 SUBJECTS = ("goldfish", "jellyfish", "school bus", "lion", "monarch", "pizza", "teapot", "orange + banana", "king penguin")
 
 
 class Reader(threading.Thread):
-    """Plays /live.ts as it comes, and keeps what is odd about its times.
+    """Player of /live.ts that decodes it as it comes and records irregular time stamps.
 
-    What comes is taken at once, by a thread of its own: while a busy machine decodes late, nobody is a slow viewer.
+    A separate thread receives the data immediately, so that late decoding on a busy machine does not make a slow viewer.
     """
 
     def __init__(self, url: str) -> None:
@@ -73,13 +73,13 @@ class Reader(threading.Thread):
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=180.0)
         self._connection.request("GET", parts.path)
         self._answer = self._connection.getresponse()
-        self._came: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # holds what the run lasts at most
+        self._came: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # holds at most the data of the run
         self._left, self._ending = b"", False
         self.decoded = self.missing = 0
         self.irregular: list[int] = []
-        """Steps of time that are no whole number of pictures, in ticks; the first of them."""
+        """The first time steps that are not a whole number of pictures, in ticks."""
         self.longest = 0
-        """Pictures from one to the next, at most."""
+        """Longest time step, in pictures."""
         self.error = ""
         self._taker = threading.Thread(target=self._take, daemon=True)
         self._taker.start()
@@ -94,10 +94,10 @@ class Reader(threading.Thread):
         self._came.put(b"")  # the end
 
     def read(self, size: int) -> bytes:
-        """What has come, for the demuxer."""
+        """Return received data, for the demuxer."""
         data = self._left or self._came.get()
         if not data:
-            self._came.put(data)  # it may ask again
+            self._came.put(data)  # the demuxer may read again after the end
         self._left = data[size:]
         return data[:size]
 
@@ -134,7 +134,7 @@ class Reader(threading.Thread):
 
 @dataclass
 class Sample:
-    """What the program held at one moment."""
+    """The program's resources at one moment."""
 
     at_s: float
     memory_mb: dict[str, float]
@@ -144,12 +144,12 @@ class Sample:
 
 @dataclass
 class Watch:
-    """All that was seen."""
+    """All observations of a run."""
 
     samples: list[Sample] = field(default_factory=list)
     gap_s: float = 0.0
     gap_at_s: float = 0.0
-    """When the longest was told; it was within the ten seconds before."""
+    """Time at which the longest gap was reported; it was within the ten seconds before."""
     problems: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     page_s: list[float] = field(default_factory=list)
@@ -162,7 +162,7 @@ def resident_mb(process: int) -> float:
 
 
 def sample(stream: Stream, since_s: float) -> Sample:
-    """Look at the main process, and at the one that dreams: of its children the one that has used most of the processor."""
+    """Measure the main process, and the memory of its child that has used most CPU time, which is the one that dreams."""
     main = stream.process.pid
     used = {process: seconds for process, seconds in stream.cpu_s().items() if process != main}
     memory = {"main": resident_mb(main)}
@@ -175,10 +175,10 @@ def sample(stream: Stream, since_s: float) -> Sample:
 
 
 def yielding(browser: str, folder: Path) -> Path:
-    """A program that starts the browser so that it never takes the processor from the stream.
+    """Return a program that starts the browser so that it never takes CPU time from the stream.
 
-    A viewer's browser draws on a machine of its own. Here it draws on the stream's, without a GPU, for most of a core; and
-    started by root, Chromium raises the priority of that above everything else.
+    A viewer's browser runs on another machine. Here it runs on the stream's, and draws without a GPU, for most of a core.
+    When root starts it, Chromium also raises the priority of drawing above everything else.
     """
     drop = "setpriv --bounding-set=-sys_nice --inh-caps=-sys_nice " if os.geteuid() == 0 and shutil.which("setpriv") else ""
     script = folder / "browser"
@@ -189,7 +189,7 @@ def yielding(browser: str, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def page(url: str, wanted: bool, folder: Path) -> Iterator[Any]:
-    """The page in headless Chromium; None where there is none."""
+    """Open the page in headless Chromium and yield it, or None without a browser."""
     path = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
@@ -209,7 +209,7 @@ def page(url: str, wanted: bool, folder: Path) -> Iterator[Any]:
 
 
 def soak(stream: Stream, seconds: float, opened: Any, watch: Watch) -> None:
-    """Watch for so long, and ask for something now and then."""
+    """Watch the stream for some time, and post requests now and then."""
     began_s = time.monotonic()
     if opened is not None:
         opened.on("pageerror", lambda error: watch.page_errors.append(str(error)))
@@ -236,7 +236,7 @@ def soak(stream: Stream, seconds: float, opened: Any, watch: Watch) -> None:
 
 
 def judge_held(figures: Figures, watch: Watch, seconds: float, busy: bool) -> None:
-    """Memory, threads, descriptors, after the warm-up."""
+    """Judge memory, threads and descriptors after the warm-up."""
     warm_s = min(WARM_S, seconds / 3)
     settled = [each for each in watch.samples if each.at_s >= warm_s]
     share = max(1, len(settled) // 3)
@@ -248,7 +248,7 @@ def judge_held(figures: Figures, watch: Watch, seconds: float, busy: bool) -> No
         before, after = (
             statistics.median(each.memory_mb[name] for each in part if name in each.memory_mb) for part in (first, last)
         )
-        # A step of the dream takes some ten megabytes and gives them back, which a straight line through all would follow.
+        # A step of the dream takes some ten megabytes and frees them, which would disturb a line fitted to all samples.
         slope = (after - before) / max(1e-9, (last[0].at_s - first[0].at_s) / 60)
         note(f"memory of {name}: {before:.1f} MB, then {after:.1f} MB; a line through all samples: {fitted:+.3f} MB a minute")
         if busy:
@@ -262,7 +262,7 @@ def judge_held(figures: Figures, watch: Watch, seconds: float, busy: bool) -> No
 
 
 def judge_frames(figures: Figures, watch: Watch, counts: Json, busy: bool) -> None:
-    """Late frames and gaps."""
+    """Judge late frames and gaps."""
     late = counts["late"] / max(1, counts["shown"])
     note(f"frames: {json.dumps(counts)}; the longest gap was told after {watch.gap_at_s:.0f} s")
     if busy:
@@ -273,7 +273,7 @@ def judge_frames(figures: Figures, watch: Watch, counts: Json, busy: bool) -> No
 
 
 def judge_reader(figures: Figures, reader: Reader, counted: int) -> None:
-    """Time stamps of what was decoded."""
+    """Judge the time stamps of the decoded pictures."""
     figures.holds("reader: it read to the end", not reader.error, reader.error or f"{reader.decoded} pictures decoded")
     figures.holds(
         "reader: times are whole steps of 1/30 s, each later than the one before", not reader.irregular, reader.irregular or ""
@@ -283,7 +283,7 @@ def judge_reader(figures: Figures, reader: Reader, counted: int) -> None:
 
 
 def judge_recording(figures: Figures, path: Path, counted: int) -> None:
-    """One file, whose pictures are as regular."""
+    """Judge the recording: one file with regular time stamps."""
     steps: Counter[int] = Counter()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -322,7 +322,7 @@ def measure(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
         note(f"the first picture after {first_s:.1f} s; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         with page(stream.url, not given.no_browser, folder) as opened:
             time.sleep(5.0)  # the browser starts
-            # Read before the reader begins and after it ends, the count of what was left out covers all of its time.
+            # Counts read before the reader begins and after it ends cover all of its time.
             began = stream.status()["video"]["frames"]
             reader, used, busy = Reader(f"{stream.url}/live.ts"), stream.cpu_s(), busy_s()
             soak(stream, seconds, opened, watch)
@@ -340,7 +340,7 @@ def measure(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
         figures.holds("requests are taken", watch.asked["taken"])
         if watch.page_s:
             passed_s = PAGE_S * (len(watch.page_s) - 1)
-            # Where it had to begin again, its time did so, too.
+            # The page's time restarts when the page reconnects.
             shown_s = sum(max(0.0, after - before) for before, after in itertools.pairwise(watch.page_s))
             note(f"page: {shown_s:.0f} s of video in about {passed_s:.0f} s")
             figures.holds(
@@ -349,7 +349,7 @@ def measure(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
         for problem, number in watch.problems.most_common(5):
             note(f"unwell in {number} of {len(watch.samples)} looks: {problem}")
         figures.holds("no error in the log", " ERROR " not in stream.log(), stream.log().count(" ERROR "))
-        if given.busy:  # what is left out while all ends is counted, but nobody can be asked any more
+        if given.busy:  # end the recording first: frames left out during shutdown could not be read
             stream.call("PATCH", "/api/outputs/file", {"enabled": False})
             stream.wait_for(lambda told: told["outputs"][0]["state"] == "disabled", 60.0)
         dropped, counted = stream.output("file")["dropped"], left_out(stream.status()["video"]["frames"])

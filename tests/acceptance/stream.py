@@ -1,4 +1,4 @@
-"""A running streamer, started as its users start it and asked over its API."""
+"""A running streamer, started as users start it and controlled over its API."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SHM = Path("/dev/shm")
 START_S = 180.0
 ANSWER_S = 60.0
-"""For an answer of the API, on a machine with much else to do."""
+"""Seconds to wait for an answer of the API, on a busy machine."""
 SMALL_DREAM = ("canvas.width=160", "dream.steps_per_keyframe=1", "dream.keyframe_s=0.5", "video.residual_flow=false")
-"""A dream that leaves the machine to what is measured: the worker rests most of the time."""
+"""Settings of a dream that leaves the CPU to what is measured: the worker rests most of the time."""
 SMALL_PICTURE = ("canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu")
 RESTING = ("dream.steps_per_keyframe=1", "dream.keyframe_s=0.25")
-"""The worker rests most of the time."""
+"""Settings with which the worker rests most of the time."""
 Json = dict[str, Any]
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def left_out(frames: dict[str, int]) -> int:
-    """Frames that a viewer may miss, of the counts in ``video.frames``: never made, or too many for the encoder."""
+    """Return how many frames a viewer may miss, from ``video.frames``: never made, or too many for the encoder."""
     return frames["dropped"] + frames["unencoded"]
 
 
@@ -57,14 +57,14 @@ class Stream:
         through: Sequence[str] = (),
         program: str = "streamer",
     ) -> None:
-        """Start it and wait until its page answers; requests are kept in ``folder``.
+        """Start the program and wait until its page answers; it keeps requests in ``folder``.
 
         Args:
-            config: A config file; ``settings`` go over it.
-            environment: Variables besides those of this process, from which all of the program's own are left out.
-            checkout: Whose code it runs.
-            program: The module that is called, as ``streamer`` is.
-            through: A command that starts it and becomes it, such as ``nsenter`` with its options.
+            config: A config file; ``settings`` override it.
+            environment: Variables added to those of this process, without the program's own settings.
+            checkout: The checkout whose code runs.
+            program: The module to run instead of ``streamer``, with the same arguments.
+            through: A command prefix that execs the program, such as ``nsenter`` with its options.
         """
         self.shared_before = shared_memory()
         settings = [f"queue.path={folder / 'queue.sqlite3'}", "web.port=0", f"network.name={network}", *settings]
@@ -73,7 +73,7 @@ class Stream:
         self.started_s = time.monotonic()
         self._log = (folder / "stream.log").open("a+")
         inherited = {key: os.environ[key] for key in os.environ if key == VARIABLE or not key.startswith("ZOOMDREAM_")}
-        path = os.pathsep.join([str(checkout), *filter(None, [inherited.get("PYTHONPATH")])])  # nsenter leaves the folder
+        path = os.pathsep.join([str(checkout), *filter(None, [inherited.get("PYTHONPATH")])])  # nsenter changes folder
         environment = {**inherited, "PYTHONPATH": path, **(environment or {})}
         self.process = subprocess.Popen(
             call, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
@@ -85,7 +85,7 @@ class Stream:
             raise RuntimeError(f"it did not start: {line}{self.log()}")
         self.url = "http://" + line.partition("http://")[2].split()[0].rstrip("/")
         self.answered_s = time.monotonic() - self.started_s
-        # Nothing is left unread, or the program could block on its own output.
+        # Read all output, or the program could block on it.
         self._reader = Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
 
@@ -96,21 +96,21 @@ class Stream:
         self.kill()
 
     def get(self, path: str, timeout_s: float = ANSWER_S) -> bytes:
-        """The body of an answer."""
+        """Return the body of the answer to GET."""
         with _opener.open(self.url + path, timeout=timeout_s) as answer:
             return bytes(answer.read())
 
     def status(self) -> Json:
-        """``/api/status``."""
+        """Return ``/api/status``."""
         told: Json = json.loads(self.get("/api/status"))
         return told
 
     def ask(self, user: str, text: str) -> Json:
-        """Post a request; the answer, or the error's body."""
+        """Post a request; return the answer, or the error's body."""
         return self.call("POST", "/api/requests", {"user": user, "text": text})
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Call the API; the answer, or the error's body; empty where there is none."""
+        """Call the API; return the answer, or the error's body; empty if there is none."""
         data = None if body is None else json.dumps(body).encode()
         call = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
@@ -122,10 +122,10 @@ class Stream:
         return dict(json.loads(told)) if told else {}
 
     def output(self, name: str) -> Json:
-        """One of the status' outputs.
+        """Return one of the outputs in the status.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: No output has that name.
         """
         for output in self.status()["outputs"]:
             if output["name"] == name:
@@ -133,10 +133,10 @@ class Stream:
         raise KeyError(name)
 
     def wait_for(self, condition: Callable[[Json], object], timeout_s: float, every_s: float = 0.05) -> Json:
-        """Ask for the status until it fulfils a condition.
+        """Read the status until it meets a condition, and return it.
 
         Raises:
-            TimeoutError: it did not in time, or the program ended.
+            TimeoutError: The condition was not met in time, or the program ended.
         """
         end_s = time.monotonic() + timeout_s
         while time.monotonic() < end_s and self.process.poll() is None:
@@ -147,29 +147,29 @@ class Stream:
         raise TimeoutError(f"not within {timeout_s:.0f} s:\n{self.log()}")
 
     def wait_for_picture(self, timeout_s: float = START_S) -> float:
-        """Seconds from the start of the program to the first keyframe."""
+        """Wait for the first keyframe; return the seconds since the start of the program."""
         self.wait_for(lambda told: told["renderer"]["network"] and told["renderer"]["keyframe_s"] is not None, timeout_s)
         return time.monotonic() - self.started_s
 
     def watch(self, path: str, patience_s: float = 10.0) -> Viewer:
-        """Start watching live video, as ``/live.ts``; when nothing comes for so long, the viewer goes."""
+        """Start watching live video, such as ``/live.ts``; the viewer leaves after ``patience_s`` without data."""
         return Viewer(self.url + path, patience_s)
 
     def processes(self) -> list[int]:
-        """The program's processes that are alive, by id."""
+        """Return the ids of the program's living processes."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
                     state, _, group = entry.joinpath("stat").read_text().rpartition(")")[2].split()[:3]
-                except OSError:  # gone since
+                except OSError:  # the process has ended
                     continue
                 if int(group) == self.process.pid and state != "Z":
                     found.append(int(entry.name))
         return found
 
     def cpu_s(self) -> dict[int, float]:
-        """CPU seconds that each of the processes has used so far."""
+        """Return the CPU seconds that each process has used so far, by id."""
         used = {}
         for process in self.processes():
             with contextlib.suppress(OSError):
@@ -177,11 +177,11 @@ class Stream:
         return used
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
-        """What Ctrl+C in a terminal does: the signal goes to every process of the group."""
+        """Send a signal to every process of the group, as Ctrl+C in a terminal does."""
         os.killpg(self.process.pid, number)
 
     def kill(self) -> None:
-        """End all of it at once, as a power cut would."""
+        """Kill all of its processes immediately, as a power cut would."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(ANSWER_S)
@@ -192,19 +192,19 @@ class Stream:
         self._log.close()
 
     def log(self) -> str:
-        """What it logged so far."""
+        """Return the log so far."""
         return Path(self._log.name).read_text()
 
 
 class Viewer(Thread):
-    """Reads live video until the stream ends or it is closed."""
+    """Reader of live video, until the stream ends or ``close`` is called."""
 
     def __init__(self, url: str, patience_s: float = 10.0) -> None:
         super().__init__(daemon=True)
         self._answer: http.client.HTTPResponse = _opener.open(url, timeout=patience_s)
         self._closed = False
         self.data = bytearray()
-        """All that came."""
+        """All received bytes."""
         self.start()
 
     def run(self) -> None:
@@ -219,40 +219,41 @@ class Viewer(Thread):
 
 
 def shared_memory() -> set[str]:
-    """Names of all shared memory on this machine."""
+    """Return the names of all shared memory on this machine."""
     return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
 
 
 def left_in_shared_memory(before: set[str]) -> set[str]:
-    """Names of what came since and is nobody's: what a living process has in use is another program's, as other tests are."""
+    """Return the names of newer shared memory that no process uses; other programs, such as other tests, may use theirs."""
     new = shared_memory() - before
     if new:
         for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # it is gone, or another user's
+            with contextlib.suppress(OSError):  # the process has ended, or is another user's
                 used = (process / "maps").read_text()
                 new = {name for name in new if f"{SHM}/{name}" not in used}
     return new & shared_memory()
 
 
 def cpu_s(process: int) -> float:
-    """CPU seconds that a process has used; raises OSError where it is gone."""
+    """Return the CPU seconds that a process has used; raise OSError if it is gone."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def find_chromium() -> str | None:
-    """Where a Chromium or Chrome is; None where there is none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"))), None)
+    """Return the path of Chromium or Chrome; None if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def busy_s() -> float:
-    """CPU seconds that all programs on this machine have used since it was started."""
+    """Return the CPU seconds that all programs on this machine have used since its start."""
     fields = Path("/proc/stat").read_text().split()
     return sum(map(int, (*fields[1:4], *fields[6:9]))) / os.sysconf("SC_CLK_TCK")
 
 
 def eventually(condition: Callable[[], object], timeout_s: float) -> bool:
-    """Whether a condition comes true in time."""
+    """Return whether a condition becomes true in time."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         if condition():
