@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def ray_cluster() -> Iterator[Cluster]:
-    """One cluster for all tests of this folder, none of which adds nodes."""
+    """Start one cluster for all tests of this folder; none adds nodes."""
     yield from two_nodes()

@@ -1,4 +1,4 @@
-"""A worker talked to as the renderer does, whatever process or machine it is on."""
+"""Talks to a worker as the renderer does, in any process or on any machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.dream import fake_dream
 from tests.dream.fake_dream import WNIDS
 
 DEADLINE_S = 90.0
-"""Far more than anything here takes."""
+"""Far longer than any test waits."""
 CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.05), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
@@ -32,18 +32,18 @@ def scene(number: int = 1, wnid: str = WNIDS[0]) -> Scene:
 
 
 def ray(address: str, **changes: object) -> RendererConfig:
-    """Settings for a cluster whose nodes have no GPU."""
+    """Return settings for a cluster whose nodes have no GPU."""
     return RendererConfig(where="ray", address=address, gpus=0.0, **{"compress": "none", **changes})  # type: ignore[arg-type]
 
 
 def make_known(config, seed, tell):
-    """Writes its process' id to the file that the settings name as weights, then dreams."""
+    """Write the PID to the file that the settings name as weights, then make a dream."""
     config.network.weights.write_text(str(os.getpid()))
     return fake_dream.make_inspectable(config, seed, tell)
 
 
 def make_known_and_deaf(config, seed, tell):
-    """Likewise, and hears nothing once it dreams."""
+    """Write the PID, then make a dream that hangs and ignores SIGTERM."""
     make_known(config, seed, tell)
     return fake_dream.make_deaf(config, seed, tell)
 
@@ -64,7 +64,7 @@ def parent(pid: int) -> int:
 
 
 class Talk:
-    """Tells a worker what is wished, and keeps what it reports."""
+    """Sends a worker the desired state and keeps its reports."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         self.worker = worker
@@ -88,7 +88,7 @@ class Talk:
         return [event for keyframe_ready, *_ in self.shots for event in keyframe_ready.events]
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Listen until something has happened, or the worker has ended."""
+        """Receive reports until the condition is true or the worker ends."""
         deadline_s = time.monotonic() + DEADLINE_S
         while not condition() and self.ended is None:
             assert time.monotonic() < deadline_s, f"it did not happen; there were {self.reports[-5:]}"

@@ -1,4 +1,4 @@
-"""Parcels that overtake one another, and what the renderer gets of them."""
+"""Report batches that overtake one another, and what the renderer gets."""
 
 from contextlib import closing
 from dataclasses import replace

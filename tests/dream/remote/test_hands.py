@@ -1,4 +1,4 @@
-"""What a worker has to do, wherever it is: one suite over a process of this machine and over one on a node of a Ray cluster."""
+"""What every worker does: the same tests for a process on this machine and for one on a node of a Ray cluster."""
 
 import time
 from contextlib import closing
@@ -40,15 +40,15 @@ from tests.dream.remote.talk import (
 
 @pytest.fixture(
     params=["here", pytest.param("ray", marks=pytest.mark.torch)], scope="module"
-)  # a node that has none is not taken
+)  # a node without torch is not chosen
 def where(request):
-    """Settings for the place; None for this machine. The cluster is there before each test looks for what it leaves running."""
+    """Return settings for the place, None for this machine. The cluster starts before tests look for leftover processes."""
     return None if request.param == "here" else ray(request.getfixturevalue("ray_cluster").address)
 
 
 @pytest.fixture
 def workers(where):
-    """Starts workers there, which end with the test."""
+    """Start workers there that end with the test."""
     talks = []
 
     def start(*args, **named):

@@ -1,4 +1,4 @@
-"""What is chosen over links of every kind, by figures that a simulated link gives."""
+"""The coding that is chosen for each kind of link, as measured on a simulated link."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from streamer.dream.worker.remote.picture_coding import Coding
 from tests.fakes import HandClock
 
 GIGABIT, HUNDRED, TWENTY = 125e6, 12.5e6, 2.5e6
-"""Links, in bytes a second."""
+"""Links, in bytes per second."""
 SMALL, HD = KeyframeDemand(512 * 288, 25.0), KeyframeDemand(1280 * 720, 25.0)
 
 
@@ -69,7 +69,7 @@ def test_worse_is_taken_at_once_and_better_after_a_while():
     assert choice(SMALL, GIGABIT, 0.002).kind == "jpeg"
     clock.advance(BETTER_S - 0.1)
     assert choice(SMALL, GIGABIT, 0.002).kind == "jpeg"
-    choice(SMALL, TWENTY, 0.002)  # a moment without room, and the while begins anew
+    choice(SMALL, TWENTY, 0.002)  # a moment without room restarts the wait
     clock.advance(0.2)
     assert choice(SMALL, GIGABIT, 0.002).kind == "jpeg"
     clock.advance(BETTER_S)
@@ -87,7 +87,7 @@ def test_a_film_keeps_its_rate_while_that_is_about_right_and_begins_anew_after_a
 
 
 class Wire:
-    """Sends one piece after the other over a link of a given width and length."""
+    """Sends pieces one after another over a link of a given throughput and round trip."""
 
     def __init__(self, bytes_per_s, trip_s):
         self.bytes_per_s, self.trip_s, self.free_s = bytes_per_s, trip_s, 0.0
@@ -134,7 +134,7 @@ def test_a_probe_counts_without_its_way():
 @pytest.mark.parametrize("trip_s", [0.002, 0.02, 0.08])
 @pytest.mark.parametrize(("size", "bytes_per_s"), [(442_368, GIGABIT), (60_000, HUNDRED), (70_000, TWENTY)])
 def test_the_window_fills_the_link(size, bytes_per_s, trip_s):
-    """As many keyframes a second as the link carries come through, with none waiting for the answer to the one before."""
+    """As many keyframes per second arrive as the link carries; none waits for the answer to the previous one."""
     under_way = pictures_in_flight(size, 25.0, bytes_per_s, trip_s)
     round_s = trip_s + size / bytes_per_s
     assert under_way / round_s >= min(25.0, SHARE * bytes_per_s / size)
@@ -142,7 +142,7 @@ def test_the_window_fills_the_link(size, bytes_per_s, trip_s):
 
 
 def test_pictures_that_come_at_once_have_shared_their_time():
-    """As where a call waits for another one: of each four, three take no time at all."""
+    """If calls wait for another one, three of each four pictures seem to take no time."""
     line = Throughput(GIGABIT, lambda: 0.02)
     for number in range(200):
         came_s = number * 0.16 + 0.012 + 4 * 40_000 / TWENTY
@@ -152,7 +152,7 @@ def test_pictures_that_come_at_once_have_shared_their_time():
 
 
 def test_a_busy_processor_is_no_narrow_link():
-    """Each third keyframe waits 40 ms for one."""
+    """Every third keyframe waits 40 ms for the CPU."""
     line, wire = Throughput(1e6, lambda: 0.02), Wire(HUNDRED, 0.02)
     for number in range(200):
         came_s = wire.send(60_000, number * 0.06)

@@ -1,4 +1,4 @@
-"""Which node a worker is started on, by what nodes say of themselves."""
+"""Which node a worker is started on, by what the nodes report."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from streamer.dream.worker.protocol import ClusterPlacement
 from streamer.dream.worker.remote import node_selection
 from streamer.dream.worker.remote.node_selection import NoNodeAvailable, choose_node
 
-pytestmark = pytest.mark.torch  # a node that has none is not taken
+pytestmark = pytest.mark.torch  # a node without torch is not chosen
 GPU = RendererConfig(where="ray", address="auto")
 
 
@@ -22,7 +22,7 @@ def node(name, *, cpus=8.0, gpus=1.0, free_cpus=8.0, free_gpus=1.0, alive=True, 
 
 
 class Cluster:
-    """Has these nodes; this machine is ``home``."""
+    """A cluster of these nodes; ``home`` is this machine."""
 
     def __init__(self, *nodes):
         self.all, self.asked = nodes, []
@@ -47,7 +47,7 @@ def test_the_freest_that_is_not_this_machine():
 
 
 def test_who_cannot_lend_enough_is_not_asked():
-    """Nor who is to be avoided: it may be about to go, and nobody waits for its answer."""
+    """A node to avoid is not asked either: it may be leaving, and nobody waits for its answer."""
     cluster = Cluster(node("home", cpus=0, gpus=0), node("a", alive=False), node("b"), node("c"))
     assert choose_node(cluster, ClusterPlacement(GPU, ("c",))).name == "b"
     assert cluster.asked == ["b"]

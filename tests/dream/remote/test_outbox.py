@@ -1,4 +1,4 @@
-"""What waits on the node, and which slots a worker has to write to."""
+"""Reports that wait on the node, and slots that the worker may write to."""
 
 import logging
 
@@ -54,7 +54,7 @@ def test_a_slot_is_lent_once():
         assert len(set(stage.slots)) == len(stage.slots) <= SLOTS
         stage.make()
         assert stage.made - arrived == 2 or arrived < SLOTS
-    stage.acknowledge(10, 2)  # older than what was told: calls overtake one another
+    stage.acknowledge(10, 2)  # outdated, since calls overtake one another
     assert not stage.slots
 
 

@@ -1,4 +1,4 @@
-"""Pictures that cross a network, coded and opened again."""
+"""Pictures that are encoded, cross a network and are decoded."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from streamer.dream.worker.remote.picture_coding import (
 
 FILM = Coding("h264", 0, 2_000_000, 25.0)
 SIZES = [(72, 128), (71, 129)]
-"""The second has odd sides, which halved colour has not."""
+"""The second has odd sides, unlike halved colour."""
 
 
 def dream(size, moved=0):
@@ -25,7 +25,7 @@ def dream(size, moved=0):
 
 
 def apart(one, other):
-    """Mean absolute difference in levels."""
+    """Return the mean absolute difference in levels."""
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
@@ -84,7 +84,7 @@ def test_a_film_begins_anew_where_something_changes(change):
 
 def test_after_a_loss_only_a_new_run_can_be_opened():
     pack, unpack = PictureEncoder(), PictureDecoder()
-    pack(dream((72, 128)), FILM)  # never comes
+    pack(dream((72, 128)), FILM)  # never arrives
     with pytest.raises(Undecodable, match="depends on a picture that never arrived"):
         unpack(pack(dream((72, 128)), FILM))
     unpack(pack(dream((72, 128)), Coding("h264", 0, 2_000_000, 25.0, 1)))

@@ -22,7 +22,7 @@ pytestmark = [
 
 
 def call(folder: Path, *settings: str) -> subprocess.CompletedProcess[str]:
-    """``zoomdream run`` to its end."""
+    """Run ``zoomdream run`` to its end."""
     command = [sys.executable, "-m", "streamer", "run", "--log-level", "error", "--set", "web.port=0"]
     command += [part for each in (f"queue.path={folder / 'queue.sqlite3'}", *settings) for part in ("--set", each)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -70,7 +70,7 @@ def test_a_dream_here_never_imports_ray(tmp_path: Path) -> None:
         assert stream.status()["renderer"]["link"] is None
         assert end(stream, limit_s=PATIENCE_S).clean, stream.log()
     assert not (tmp_path / "imported").exists()
-    with pytest.raises(subprocess.CalledProcessError):  # it would have been noticed
+    with pytest.raises(subprocess.CalledProcessError):  # an import is noticed
         subprocess.run([sys.executable, "-c", "import ray"], cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "imported").exists()
 

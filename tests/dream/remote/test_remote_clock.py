@@ -1,4 +1,4 @@
-"""The other clock on a hand-driven one of ours, with answers that take their time."""
+"""The estimated clock of another machine: ours is hand-driven, and answers are delayed."""
 
 import itertools
 import random

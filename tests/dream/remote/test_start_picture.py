@@ -1,4 +1,4 @@
-"""The picture that a dream starts from, on its way to another machine."""
+"""The start picture of a dream, as it is sent to another machine."""
 
 import cv2
 import numpy as np

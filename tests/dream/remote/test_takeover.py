@@ -1,4 +1,4 @@
-"""The renderer with a real cluster: its workers there die, hang and cannot be had, and others take over."""
+"""The renderer with a real cluster: workers there die, hang or cannot start, and others take over."""
 
 import itertools
 import logging
@@ -18,7 +18,7 @@ from tests.dream.remote.talk import CONFIG, known_at, make_known, parent, ray, s
 from tests.dream.test_renderer import Seen, restored, until
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.torch  # a node that has none is not taken
+pytestmark = pytest.mark.torch  # a node without torch is not chosen
 
 EAGER = RendererLimits(
     backoff_s=0.01,
@@ -26,7 +26,7 @@ EAGER = RendererLimits(
     spare=SpareLimits(after_s=1000.0),
     placement=PlacementLimits(pause_s=0.1, pause_most_s=1.0),
 )
-"""With no spare at first, so that each test sees who takes over."""
+"""No spare at first, so that each test sees what takes over."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def running(config, where, factory=make_known, limits=EAGER):
 
 
 def in_order(seen):
-    """Whether keyframes are numbered without a gap, and none goes back on the camera's path."""
+    """Check that keyframes are numbered without a gap; return whether the camera never goes back."""
     begun = [keyframe for keyframe in seen.keyframes if keyframe.steps]
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
     return all(after.pose.log_zoom >= before.pose.log_zoom - 1e-6 for before, after in itertools.pairwise(begun))
