@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["float32", "bfloat16"])
 def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.dtype:
-    """Runs a test twice: in the precision of older CPUs and of newer ones.
+    """Run a test twice: in the precision of older CPUs and of newer ones.
 
-    Such a test takes small networks only, for bfloat16 is ten times slower on the older ones.
+    Use small networks only, since bfloat16 is ten times slower on older CPUs.
     """
     import torch
 

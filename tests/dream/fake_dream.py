@@ -1,4 +1,4 @@
-"""A dreamer without torch, for the worker and its process; factories are module-level, so that they can be pickled."""
+"""A fake dreamer without torch, for tests of workers. Factories are at module level, so that they can be pickled."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ LAYERS = (LayerEntry("conv1", 8, 2), LayerEntry("logits", 2, 4))
 
 
 class Copied:
-    """A picture that is there at once."""
+    """A copy that is done immediately."""
 
     done = True
 
@@ -29,7 +29,7 @@ class Copied:
 
 
 class FakeDreamer:
-    """Counts its steps in the red channel; green is the scene's id, blue whether it was restored."""
+    """Counts its steps in the red channel; green is the scene's ID, blue is 255 if restored."""
 
     def __init__(self, size=(36, 64), step=None):
         self.size, self.pose = size, Pose()
@@ -98,7 +98,7 @@ def make(config, seed, tell):
 
 
 class Inspected(FakeDreamer):
-    """Shows what its steps are made of."""
+    """Supports the inspection of steps."""
 
     def inspect(self):
         return StepView("thing", "fake", (StepPicture("dream", b"jpeg"),))
@@ -125,7 +125,7 @@ def _after(steps, act):
 
 
 def make_raising(config, seed, tell):
-    """Raises after three steps, unless it is a restored one."""
+    """Make a dreamer that raises after three steps, unless restored."""
 
     def fail():
         raise RuntimeError("a step\nwent wrong")
@@ -146,7 +146,7 @@ def make_slow(config, seed, tell):
 
 
 def make_telling_its_threads(config, seed, tell):
-    """Writes down the number of threads that it is to compute with."""
+    """Make a dreamer that writes its number of threads to the gate."""
 
     def compute_with(threads):
         Path(os.environ[GATE]).write_text(str(threads))
@@ -164,13 +164,13 @@ def make_slow_to_load(config, seed, tell):
 
 
 def make_deaf(config, seed, tell):
-    """Ignores everything but being killed."""
+    """Make a dreamer that hangs and ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return make_hanging_always(config, seed, tell)
 
 
 GATE = "FAKE_DREAM_GATE"
-"""Names the variable with the path of a file that some of these wait for."""
+"""Environment variable with the path of a file that some dreamers wait for."""
 
 
 def _is_spare():
@@ -189,14 +189,14 @@ def make_raising_always(config, seed, tell):
 
 
 def make_slow_spare(config, seed, tell):
-    """Spares load until the gate is open."""
+    """Make a dreamer; a spare waits until the gate exists."""
     while _is_spare() and not _open():
         time.sleep(0.005)
     return make(config, seed, tell)
 
 
 def make_unfit_later(config, seed, tell):
-    """Cannot be dreamt any more once the gate is open."""
+    """Make a dreamer that rejects its config once the gate exists."""
 
     def step(dreamer):
         if _open():
@@ -206,29 +206,29 @@ def make_unfit_later(config, seed, tell):
 
 
 def make_on_a_gpu(config, seed, tell):
-    """No network is loaded a second time while the gate is shut."""
+    """Make a dreamer on a GPU; a spare fails until the gate exists."""
     assert not _is_spare() or _open()
     return Dream(FakeDreamer(_size(config)), "fake", "cuda", WNIDS)
 
 
 def make_rehearsing(config, seed, tell):
-    """Writes down beside the gate who rehearsed."""
+    """Make a dreamer whose warm-up writes its PID beside the gate."""
 
     def warm_up():
         new = Path(f"{os.environ[GATE]}.{os.getpid()}")
         new.write_text(str(os.getpid()))
-        new.replace(f"{os.environ[GATE]}.rehearsed")  # whole at once: it is read meanwhile
+        new.replace(f"{os.environ[GATE]}.rehearsed")  # atomic: tests read it meanwhile
 
     return Dream(FakeDreamer(_size(config)), "fake", "cpu", WNIDS, warm_up=warm_up)
 
 
 def make_leaving(config, seed, tell):
-    """Its process ends after three steps as if all were well, unless it is a restored one."""
+    """Make a dreamer that exits with code 0 after three steps, unless restored."""
     return Dream(FakeDreamer(_size(config), _after(3, lambda: os._exit(0))), "fake", "cpu", WNIDS)
 
 
 def make_short_lived(config, seed, tell):
-    """Raises at its seventh step, restored or not."""
+    """Make a dreamer that always raises at its seventh step."""
     taken = [0]
 
     def step(dreamer):
@@ -240,7 +240,7 @@ def make_short_lived(config, seed, tell):
 
 
 def make_without_a_gpu_that_works(config, seed, tell):
-    """Fails as CUDA does, unless the processor is to dream."""
+    """Make a dreamer that fails like CUDA, unless it is on the CPU."""
 
     def step(dreamer):
         if config.device != "cpu" and dreamer.red >= 3:
@@ -250,7 +250,7 @@ def make_without_a_gpu_that_works(config, seed, tell):
 
 
 def make_large(config, seed, tell):
-    """Has memory for less than its canvas."""
+    """Make a dreamer with too little memory for its full canvas."""
 
     def step(dreamer):
         if dreamer.size[1] > 0.9 * config.canvas.width:
@@ -260,7 +260,7 @@ def make_large(config, seed, tell):
 
 
 def make_two_networks(config, seed, tell):
-    """Two together do not fit until the gate is open; the canvas is at its least."""
+    """Make a dreamer that cannot hold two networks until the gate exists; its canvas cannot shrink."""
     names = config.network.names or ("vgg16", "bundled")
 
     def step(dreamer):
@@ -271,7 +271,7 @@ def make_two_networks(config, seed, tell):
 
 
 def make_spoilt(config, seed, tell):
-    """Its picture is spoilt after five steps, until it is begun anew."""
+    """Make a dreamer with unusable pictures from the fifth step until it restarts."""
 
     def step(dreamer):
         dreamer.spoilt = "it holds values that are not numbers" if dreamer.red >= 5 and not dreamer.blue else ""
@@ -283,9 +283,9 @@ OTHER_WNIDS = ("n00000002", "n00000003")
 
 
 def make_by_algorithm(config, seed, tell):
-    """The blue channel tells what dreams: 0 for the default algorithm, 50 for deepdream, which has another network.
+    """Make a dreamer whose blue shows the algorithm: 0 for the default, 50 for deepdream, which has another network.
 
-    Ink cannot be prepared, original_2015 raises at its first step, and both say so.
+    ``ink`` cannot be prepared, and ``original_2015`` raises at its first step.
     """
     algorithm = config.dream.algorithm
     if algorithm == "ink":

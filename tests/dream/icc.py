@@ -11,7 +11,7 @@ D50 = (0.9642, 1.0, 0.8249)
 ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), (0.3127, 0.3290), 563 / 256)
 """x and y of red, green, blue and white; gamma."""
 DISPLAY_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.3127, 0.3290), None)
-"""None: sRGB's curve."""
+"""None means sRGB's curve."""
 PROPHOTO = ((0.734699, 0.265301), (0.159597, 0.840403), (0.036598, 0.000105), (0.345704, 0.358540), 1.8)
 LINEAR = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), (0.3127, 0.3290), 1.0)
 BRADFORD = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
@@ -20,7 +20,7 @@ Space = tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]
 
 
 def to_xyz(space: Space) -> np.ndarray:
-    """The (3, 3) matrix from linear light to XYZ under D50."""
+    """Return the (3, 3) matrix from linear light to XYZ under D50."""
     *colours, white = ([x / y, 1, (1 - x - y) / y] for x, y in space[:4])
     matrix = np.array(colours).T
     matrix = matrix * np.linalg.solve(matrix, np.array(white))
@@ -39,7 +39,7 @@ def encode(srgb: np.ndarray, space: Space) -> np.ndarray:
 
 
 def rgb_profile(space: Space) -> bytes:
-    """A display's profile: a matrix, and a curve of each channel."""
+    """Return a display's profile: a matrix and a curve per channel."""
     columns = to_xyz(space).T
     curve = _gamma(space[4]) if space[4] is not None else _srgb_curve()
     tags = {b"wtpt": _xyz(D50)}
@@ -50,7 +50,7 @@ def rgb_profile(space: Space) -> bytes:
 
 
 def flat_profile() -> bytes:
-    """All colours are black."""
+    """Return a profile that makes all colours black."""
     dark = b"curv" + bytes(4) + struct.pack(">I2H", 2, 0, 0)
     tags = {b"wtpt": _xyz(D50), b"rXYZ": _xyz(D50), b"gXYZ": _xyz(D50), b"bXYZ": _xyz(D50)}
     return _profile(b"RGB ", b"XYZ ", b"mntr", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), dark))
@@ -61,7 +61,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile(corners: np.ndarray) -> bytes:
-    """A printer's profile: Lab for none or all of each ink, and straight lines between.
+    """Return a printer's profile: Lab for 0 and 100 % of each ink, linear in between.
 
     Args:
         corners: (2, 2, 2, 2, 3) Lab for cyan, magenta, yellow and black along the first four axes.

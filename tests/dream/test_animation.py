@@ -1,4 +1,4 @@
-"""Animations with the suffix of a picture."""
+"""Animations in files with a picture's suffix."""
 
 from __future__ import annotations
 

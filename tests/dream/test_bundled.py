@@ -1,4 +1,4 @@
-"""A file of several networks: read as an ensemble whose members take turns."""
+"""Files of several networks, read as an ensemble whose members take turns."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_wrong_key_is_named_with_its_number(tmp_path: Path) -> None:
 
 
 def test_a_dream_of_classes_takes_the_networks_in_turn(tmp_path: Path) -> None:
-    """With one view and no randomness, the steps of two networks in turn equal those of each alone, one after the other."""
+    """With one view and no randomness, each step equals that of the network whose turn it is."""
     config = Config(dream=DreamConfig(views=(1.0,), view_jitter=0.0, jitter_px=0, prior_weight=0.0))
     scene = Scene(1, arrange((Target(WNIDS[0], "goldfish"),)))
 

@@ -19,7 +19,7 @@ NAMES = ("conv1", "conv10", *(f"fire{n}/{part}" for n in range(2, 10) for part i
 
 
 def caffes_layers():
-    """Layers like the package's, with far fewer channels: kernels (height, width, in, out) and biases."""
+    """Return layers like the package's with fewer channels: kernels (height, width, in, out) and biases."""
     chance = np.random.default_rng(7)
     sides = {name: 3 if name == "conv1" or name.endswith("3x3") else 1 for name in NAMES}
     shapes = {name: (side, side, 3 if name == "conv1" else 2, 4) for name, side in sides.items()}
@@ -27,7 +27,7 @@ def caffes_layers():
 
 
 class Package:
-    """A package of that name in a folder of its own, which writes a file if it is imported."""
+    """A fake ``ndf`` package in its own folder; importing it writes a file."""
 
     def __init__(self, folder, patch):
         self.folder, self._patch = folder, patch
@@ -49,7 +49,7 @@ class Package:
         importlib.invalidate_caches()
 
     def publish(self, data):
-        """Make this the expected file."""
+        """Write the file and expect its hash."""
         self.file.write_bytes(data)
         self._patch.setattr(caffe_squeezenet, "SIZE", len(data))
         self._patch.setattr(caffe_squeezenet, "SHA256", hashlib.sha256(data).hexdigest())
@@ -92,7 +92,7 @@ def test_the_package_is_read_once_and_then_the_cache(package, cache):
 
 
 def changed(file):
-    """Another number in the last tensor."""
+    """Return the file with another last byte."""
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     return bytes(data)
@@ -116,7 +116,7 @@ def test_it_goes_without_a_cache(package, cache):
 
 
 def test_a_full_disk_leaves_nothing_behind(package, cache):
-    """A limit on the size of files fails a write like a full disk."""
+    """A limit on file sizes makes a write fail as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:

@@ -173,7 +173,7 @@ def test_a_film_plays_at_its_own_pace_and_begins_anew(tmp_path: Path) -> None:
     shown: list[tuple[int, float]] = []
 
     def enough() -> bool:
-        """Whether the film started again after its long picture was shown; a busy machine skips some pictures."""
+        """Return whether the film restarted after its long picture; a busy machine skips some pictures."""
         shown[:] = [(round(int(picture.image[24, 32, 0]) / 40), picture.time_s) for picture in list(seen.pictures)]
         numbers = [number for number, _ in shown]
         return len(numbers) >= 6 and (2, 3) in pairwise(numbers) and any(after < before for before, after in pairwise(numbers))
@@ -322,7 +322,7 @@ def station(tmp_path: Path) -> Iterator[Station]:
 def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server(
     tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "LATE_S", PATIENCE_S)  # skip none, however late it is on a busy machine
+    monkeypatch.setattr(capture, "LATE_S", PATIENCE_S)  # skip no picture, even on a busy machine
     write_film(tmp_path / "a.mp4", times_s=[0.0, 0.05, 0.8, 0.85])
     seen = Seen()
     film = SourceConfig(kind="video", path=f"http://127.0.0.1:{station.port}/a.mp4?key=abc")

@@ -1,4 +1,4 @@
-"""The step for GPUs, run on the CPU and compared with the usual one."""
+"""Captured steps for GPUs, run on the CPU and compared with usual ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZE = (36, 64)
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Lets every device take captured steps, and counts them."""
+    """Let every device take captured steps, and count them."""
     taken: list[int] = []
     take = CapturedStep.take
 
@@ -52,12 +52,12 @@ def picture(*size: int, seed: int = 1) -> torch.Tensor:
 
 
 def test_without_a_prior_it_is_the_other_step(at_once: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything except the prior's offsets is the same, apart from rounding, with zoom, turns, fades and surges."""
+    """With zoom, turns, fades and surges, only the prior's offsets and rounding differ."""
 
     def dreamt(captured: bool) -> tuple[np.ndarray, torch.Tensor]:
         monkeypatch.setattr(decorrelated, "captures", lambda device: captured)
         dream = dreamer(Ensemble(tiny_network(dtype=torch.float32)), prior_weight=0.0, jitter_px=3)
-        # Both draw the same numbers for views and shifts, since the prior draws none.
+        # Since the prior draws no numbers, both steps draw the same views and shifts.
         monkeypatch.setattr(PatchPrior, "gradient", lambda self, picture, generator: torch.ones_like(picture))
         monkeypatch.setattr(PatchPrior, "reach", lambda self, size: [])
         monkeypatch.setattr(PatchPrior, "gradient_at", lambda self, picture, offsets: torch.ones_like(picture))

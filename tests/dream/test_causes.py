@@ -1,4 +1,4 @@
-"""What kinds of failure torch's own errors are taken for."""
+"""How errors are classified by cause, torch's own among them."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from streamer.dream.worker.causes import Cause, diagnose
 
 
 def tried(act):
-    """The error that something really raises."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one it is, is what is asked
+    """Return the error that ``act`` raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the test checks which one it is
         act()
     return caught.value
 

@@ -19,7 +19,7 @@ FORMS = pytest.mark.parametrize("archive", [True, False], ids=["zip", "before 1.
 
 
 class Call:
-    """Pickles as a call of a function."""
+    """Pickles as a function call."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -49,7 +49,7 @@ def save(content, file, archive=True, **options):
 
 
 def rewritten(file, **records):
-    """A copy of a zip with changed entries; None removes one."""
+    """Rewrite a zip with changed entries; None removes one."""
     with zipfile.ZipFile(file) as source:
         kept = {name.partition("/")[2]: source.read(name) for name in source.namelist()}
     with zipfile.ZipFile(file, "w") as target:
@@ -213,14 +213,14 @@ def test_a_checkpoint_that_is_nothing_but_a_call(archive, tmp_path):
 
 
 def test_those_calls_would_be_run_otherwise(tmp_path):
-    """Without this, the two tests above could not fail."""
+    """This shows that the two tests above can fail."""
     file = save({"model": A, "schedule": Call(os.mkdir, str(tmp_path / "marker"))}, tmp_path / "a.pt")
     torch.load(file, weights_only=False)
     assert (tmp_path / "marker").is_dir()
 
 
 NAME = b"cposix\nsystem\n"
-"""Puts a foreign name on the pickle's stack."""
+"""Opcode that puts a foreign name on the stack."""
 BY_HAND = {
     "called": NAME + b"X\x01\x00\x00\x00a\x85R",
     "called, and its result called": NAME + b")R)R)R",
@@ -364,7 +364,7 @@ def test_a_memory_of_billions_of_things(tmp_path):
 
 
 def test_storages_of_an_unknown_kind_in_the_older_form(tmp_path):
-    """The end of its numbers is unknown, and so is the start of all later ones."""
+    """The end of the storage is unknown, and so is the start of all later ones."""
     file = save({"a": torch.rand(2), "model": Slots(1)}, tmp_path / "a.pt", archive=False)
     file.write_bytes(file.read_bytes().replace(b"ctorch\nFloatStorage", b"ctorch\nXloatStorage"))
     with pytest.raises(pickle.UnpicklingError, match=r"the numbers of its storage '\d+' are of an unknown kind"):

@@ -1,4 +1,4 @@
-"""Similar classes of networks: of small networks with known answers, and of the bundled ones."""
+"""Similar classes, in small networks with known answers and in the bundled ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def network(*vectors: tuple[float, ...], wnids: tuple[str, ...] | None = None) -> Network:
-    """A network whose classes have these vectors, padded with zeros."""
+    """Return a network whose classes have these vectors, padded with zeros."""
     made = tiny_network(wnids or tuple(f"n0000000{number}" for number in range(1, len(vectors) + 1)))
     weights = torch.zeros_like(made.layers.conv3.weight)
     for row, vector in enumerate(vectors):

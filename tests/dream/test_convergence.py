@@ -15,13 +15,13 @@ PATTERNS = [noise(SIZE, np.random.default_rng(seed), contrast=50).astype(np.floa
 
 
 def trembling(first, second, share, seed):
-    """Between two pictures, with the grain of a step."""
+    """Mix two pictures and add the grain of a step."""
     grain = np.random.default_rng(seed).normal(0, 3, (*SIZE, 3))
     return np.clip(first * (1 - share) + second * share + grain, 0, 255).astype(np.uint8)
 
 
 def watch(detector, seconds, settles_s=4.0, start_s=0.0, patterns=(0, 1), pose=lambda time_s: Pose()):
-    """A dream that becomes another picture, quickly at first; what it is to be woken with, and when."""
+    """Turn one picture into another, quickly at first; return when each bump is due, and the bump."""
     told = []
     for number in range(int(seconds * FPS)):
         time_s = number / FPS

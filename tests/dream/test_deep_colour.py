@@ -18,7 +18,7 @@ COLOUR = np.array((200, 40, 60))
 
 
 def deep(colour: object = COLOUR) -> np.ndarray:
-    """(6, 8, 3) uint16 of a colour, with a white corner at the bottom right."""
+    """Return (6, 8, 3) uint16 of a colour, with a white corner at the bottom right."""
     image = np.tile((np.asarray(colour) * 257).astype(np.uint16), (6, 8, 1))
     image[-1, -1] = 65_535
     return image

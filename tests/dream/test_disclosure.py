@@ -1,4 +1,4 @@
-"""What a worker on another machine is told: what it dreams by, and no secret, name or address."""
+"""Workers on other machines get the settings of the dream, but no secrets, names or addresses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def full(*overrides: str) -> Config:
 
 
 def secret_settings(model: type[BaseModel] = Config, within: str = "") -> Iterator[str]:
-    """The top blocks that hold settings which are never shown."""
+    """Yield the top-level blocks with settings that are never shown."""
     for name, field in model.model_fields.items():
         block = within or name
         if not field.repr:
@@ -101,6 +101,6 @@ def test_a_scene_leaves_without_names_and_comes_back_with_them() -> None:
 
 
 def test_the_settings_are_whole_json() -> None:
-    """Whoever writes down what was sent gets what can be read again."""
+    """Settings that were sent can be written as JSON and read again."""
     sent = disclosed_config(full())
     assert Config.model_validate_json(json.dumps(sent.model_dump(mode="json"))) == sent

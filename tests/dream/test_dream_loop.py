@@ -57,7 +57,7 @@ class FakeRing:
 
 
 class Scripted(Inbox):
-    """Commands due at moments of a hand-driven clock; waiting moves the clock."""
+    """Commands at set times of a hand-driven clock; waiting moves the clock."""
 
     def __init__(self, clock, script):
         super().__init__()
@@ -75,7 +75,7 @@ class Scripted(Inbox):
 
 
 class Stage:
-    """A worker, its clock, and all it says; the renderer's part is played by giving slots back at once."""
+    """A worker, its clock and its reports. It gives slots back immediately, in place of the renderer."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ def test_scenes_in_pictures_out():
 
 
 class Slow:
-    """A picture that needs a step, or a rest, to come to the host."""
+    """A copy that is never done, and notes when its array is read."""
 
     done = False
 
@@ -454,7 +454,7 @@ def test_what_was_kept_is_taken_up():
 
 
 def spoil(which):
-    """Spoils the pictures after some steps."""
+    """Make the pictures after these steps unusable."""
 
     def step(dreamer):
         dreamer.spoilt = "it holds values that are not numbers" if len(dreamer.moved_s) in which else ""
@@ -504,7 +504,7 @@ VIEW = StepView("thing 1", "fake", ())
 
 
 class Shown(FakeDreamer):
-    """Can be looked into, which takes a while."""
+    """Supports inspection, which takes two steps."""
 
     def inspect(self):
         self.on_step(self)

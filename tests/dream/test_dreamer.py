@@ -32,7 +32,7 @@ def dreamer(seed: int = 1, **settings) -> Dreamer:
 
 
 def standing_out(dream: Dreamer, network: Network) -> float:
-    """How much each class of ``SCENE`` stands out in its half of the picture."""
+    """Return how much the classes of ``SCENE`` stand out, each in its half."""
     logits = network(torch.from_numpy(dream.picture()).permute(2, 0, 1)[None].float())[0]
     return float(logits[0, :4].mean() + logits[1, 5:].mean() - 2 * logits.mean())
 
@@ -40,7 +40,7 @@ def standing_out(dream: Dreamer, network: Network) -> float:
 @pytest.mark.parametrize("algorithm", ["default", "original_2015"])
 def test_what_is_asked_for_grows_in_its_half(algorithm: str) -> None:
     network = tiny_network()
-    network.layers.conv3.weight.data *= 1000  # a random network's gradients are faint beside the prior of 2015
+    network.layers.conv3.weight.data *= 1000  # a random network's gradients are weak next to the prior of 2015
     config = Config(dream=DreamConfig(algorithm=algorithm))
     dream = Dreamer(Ensemble(network), config, SIZE, torch.device("cpu"), 1)
     dream.scene(SCENE)
@@ -97,7 +97,7 @@ def test_a_change_of_scene_fades_over_and_ends() -> None:
 
 
 def stirred(dream: Dreamer) -> float:
-    """Mean change of the picture by one step, in levels."""
+    """Take a step; return the mean change in levels."""
     before = dream.picture().astype(int)
     dream.step(0.1)
     return float(np.abs(dream.picture() - before).mean())
@@ -155,7 +155,7 @@ def test_a_change_of_scene_comes_with_a_surge_that_dies_away() -> None:
 
 def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
     def turned(surge: float) -> bool:
-        """Whether one step of a new, opposite scene reverses the direction of two steps before it."""
+        """Return whether a step of a new, opposite scene reverses the direction of the two before it."""
         dream = dreamer(momentum=0.85, prior_weight=0.0, surge=surge)
         dream.scene(SCENE)
         ones = torch.ones_like(dream.canvas.picture)
@@ -172,7 +172,7 @@ def test_a_new_scene_keeps_less_of_the_direction_of_the_old() -> None:
 
 def test_a_surge_hastens_what_comes_and_takes_back_what_goes() -> None:
     def standing(surge: float) -> tuple[float, float]:
-        """How much the old and the new subject stand out, five steps after the change."""
+        """Return how much the old and the new subject stand out five steps after the change."""
         network = tiny_network()
         network.layers.conv3.weight.data *= 1000
         dream = Dreamer(Ensemble(network), Config(dream=DreamConfig(surge=surge, step=3.0)), SIZE, torch.device("cpu"), 1)

@@ -1,4 +1,4 @@
-"""An ensemble of networks: which of them sees the picture in which step, and for which targets."""
+"""Which networks of an ensemble see the picture, by step and target."""
 
 from __future__ import annotations
 

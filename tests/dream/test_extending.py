@@ -34,7 +34,7 @@ LOUD = Target("", "layer conv2", layer="conv2")
 
 
 def exercise(number: int, tmp_path: Path) -> ModuleType:
-    """A file of the document as a module."""
+    """Import a code block of the document."""
     code = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[number]
     file = tmp_path / f"exercise_{number}.py"
     file.write_text(code, encoding="utf-8")

@@ -63,13 +63,13 @@ def test_what_is_dreamt_is_carried_along() -> None:
     base = dream.source_picture
     assert base is not None
     before = dream.picture().astype(float) - base.image
-    dream.ride(shown(2, 8.0), 0.0)  # 4 px at the canvas' size
+    dream.ride(shown(2, 8.0), 0.0)  # 4 px on the canvas
     base = dream.source_picture
     assert base is not None
     after = dream.picture().astype(float) - base.image
     inner = (slice(4, -4), slice(12, -4))
     moved = np.roll(before, 4, axis=1)
-    # The mean brightness is kept near the picture's own, and is not warped.
+    # The mean brightness stays near the picture's own and is not warped.
     assert (after - moved)[inner].std((0, 1)).mean() < 0.1 * (after - before)[inner].std((0, 1)).mean()
 
 
@@ -86,7 +86,7 @@ def test_a_cut_starts_anew() -> None:
 
 
 def test_the_same_picture_again_is_dreamt_on() -> None:
-    """The same picture comes again and again when the camera is lost."""
+    """When the camera is lost, its last picture is repeated."""
     dream = rider()
     dream.scene(SCENE)
     changes = []

@@ -33,10 +33,10 @@ def test_pictures_of_another_process_arrive_whole_and_as_copies():
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at open files through /proc")
 def test_it_has_no_name_and_is_let_go():
     def files():
-        """What is open, by device and inode: other tests' garbage, which has the same link, may go meanwhile."""
+        """Return open files by device and inode: other tests' garbage has the same link and may vanish."""
         found = {}
         for path in Path("/proc/self/fd").iterdir():
-            with suppress(OSError):  # closed by now, as the folder itself is
+            with suppress(OSError):  # closed by now, like the folder's own
                 known = path.stat()
                 found[known.st_dev, known.st_ino] = path.readlink()
         return found

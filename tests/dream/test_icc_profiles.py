@@ -119,7 +119,7 @@ def test_a_palette_has_a_profile_too(tmp_path: Path) -> None:
 
 
 def inks() -> np.ndarray:
-    """Lab colours of all combinations of full cyan, magenta, yellow and black, roughly as in offset printing."""
+    """Return Lab colours of all combinations of full cyan, magenta, yellow and black, roughly as in offset printing."""
     found = np.empty((2, 2, 2, 2, 3))
     for cyan, magenta, yellow, black in np.ndindex(2, 2, 2, 2):
         kept = (1 - 0.42 * cyan) * (1 - 0.5 * magenta) * (1 - 0.06 * yellow) * (1 - black)
@@ -142,7 +142,7 @@ def test_printed_colours_are_what_their_profile_says(tmp_path: Path, ending: str
 
 
 def seen_of_lab(lab: tuple[float, float, float]) -> np.ndarray:
-    """sRGB of CIE Lab under D50."""
+    """Convert CIE Lab under D50 to sRGB."""
     y = (lab[0] + 16) / 116
     roots = np.array((y + lab[1] / 500, y, y - lab[2] / 200))
     xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * D50

@@ -1,4 +1,4 @@
-"""Ink's promises: two values, few pixels a step, each by the gradient's sign, in one piece, and more of what was asked for."""
+"""The ink algorithm: two values, few flips a step by the gradient's sign, connected ink, and subjects that grow."""
 
 import cv2
 import numpy as np
@@ -77,7 +77,7 @@ def test_the_network_is_shown_two_greys_close_together() -> None:
 
 
 def linked(ink: np.ndarray, start: np.ndarray, reach_px: int) -> np.ndarray:
-    """The ink that is connected to the start by gaps of at most ``reach_px``."""
+    """Return the ink connected to the start by gaps of at most ``reach_px``."""
     _, parts = cv2.connectedComponents(cv2.dilate(ink.astype(np.uint8), np.ones((reach_px + 1, reach_px + 1), np.uint8)))
     home = np.unique(parts[start])
     return ink & np.isin(parts, home[home > 0])
@@ -100,14 +100,14 @@ def test_the_drawing_grows_from_its_disc() -> None:
 
 
 def score(dreamer: InkDreamer, region: Region) -> float:
-    """How well the drawing shows a region's target."""
+    """Return how well the drawing shows a region's target."""
     network = tiny_network()
     return SceneObjective(network).score(dreamer.seen(network), region)
 
 
 def test_what_is_asked_for_grows_in_its_half() -> None:
     scene = Scene(1, arrange([A, B]))
-    # Seen at the size at which it is scored: a random network answers differently at other sizes.
+    # The view has the size that is scored: a random network answers differently at other sizes.
     dream = DreamConfig(algorithm="ink", views=(SIZE[0] / 32,), view_jitter=0.0, jitter_px=0)
     dreamer = drawing(scene=scene, white=60.0, black=-60.0, dream=dream)
     assert [bool(half.any()) for half in dreamer.ink.split(27)] == [True, True], "each subject begins with a disc of its own"

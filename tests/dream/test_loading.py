@@ -24,7 +24,7 @@ WNIDS = ("n01443537", "n01882714", "n02165456", "n07753592")
 
 
 def squeezenet(seed: int) -> dict[str, Tensor]:
-    """Random weights of SqueezeNet under torchvision's keys."""
+    """Return random SqueezeNet weights under torchvision's keys."""
     torch.manual_seed(seed)
     keys: Mapping[str, str] = SQUEEZENET1_1.keys or {}
     layers = build_squeezenet()
@@ -49,7 +49,7 @@ def write_bundled(file: Path) -> Path:
 
 @pytest.fixture
 def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with the bundled network, and neither a connection nor a package."""
+    """Leave only the bundled network: no connection and no package."""
 
     def refuse(*_: object, **__: object) -> None:
         raise NetworkError("it cannot be had")

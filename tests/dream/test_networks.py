@@ -30,7 +30,7 @@ def pictures(height, width, n=1):
 
 
 def bundled_tensors(**changes):
-    """A file like the bundled one, much slimmer."""
+    """Return a slimmer version of the bundled tensors."""
     layers = build_vgg((3, 4, 5, 6, 7), 8, len(WNIDS), window=64, average=True)
     tensors = {k: v.detach().half() for k, v in nn.Sequential(layers).state_dict().items()}
     return tensors | changes

@@ -24,7 +24,7 @@ CHANNEL = Target("", "layer relu2:5", layer="relu2", channels=(5,))
 
 
 def colours() -> Network:
-    """A network with the classes red, green and blue, in which every pixel is a position."""
+    """Return a network with the classes red, green and blue, where every pixel is a position."""
     layer = nn.Conv2d(3, 3, 1, bias=False)
     layer.weight.data = torch.eye(3).view(3, 3, 1, 1)
     wnids = ("n00000001", "n00000002", "n00000003")
@@ -36,7 +36,7 @@ def picture(height: int = 24, width: int = 40, seed: int = 0) -> Tensor:
 
 
 def climb(network: Network, target: Target, start: Tensor, steps: int = 5) -> tuple[float, float]:
-    """The score before and after some steps against the gradient."""
+    """Return the score before and after some steps against the gradient."""
     objective, region = SceneObjective(network), Region(target, WHOLE)
     objective.check(target)
     x = start

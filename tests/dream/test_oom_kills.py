@@ -3,7 +3,7 @@ from tests.fakes import HandClock
 
 
 class Machine:
-    """A file system with counters in it."""
+    """A fake file system with a counter."""
 
     def __init__(self, root, cgroup, counter):
         self.root, self.counter = root, root / counter

@@ -20,7 +20,7 @@ ARRAYS = {
 
 
 class Call:
-    """Pickles as a call of a function."""
+    """Pickles as a function call."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -30,7 +30,7 @@ class Call:
 
 
 def naming(module, name, *rest):
-    """A pickle that names an object, followed by handwritten opcodes."""
+    """Return a pickle that names an object, then has handwritten opcodes."""
     return b"\x80\x03c" + f"{module}\n{name}\n".encode() + b"".join(rest) + b"."
 
 
@@ -87,7 +87,7 @@ def test_anything_else_is_refused_and_not_run(data, why, tmp_path, monkeypatch):
 
 
 def test_those_calls_would_be_run_otherwise(tmp_path, monkeypatch):
-    """Without this, the test above could not fail."""
+    """This shows that the test above can fail."""
     monkeypatch.chdir(tmp_path)
     pickle.loads(REFUSED["a call beside arrays"][0])
     assert (tmp_path / "marker").is_dir()

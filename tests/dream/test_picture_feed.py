@@ -64,7 +64,7 @@ def test_nothing_torn_is_ever_taken() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     end_s = time.monotonic() + PATIENCE_S
-    while len(seen) < 20 and time.monotonic() < end_s:  # how often the two threads take turns is up to the system
+    while len(seen) < 20 and time.monotonic() < end_s:  # the system decides how often the threads take turns
         taken = feed.newest()
         if taken is not None:
             seen.add(taken.number)

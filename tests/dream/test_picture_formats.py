@@ -113,7 +113,7 @@ def test_a_raw_file_is_called_one(tmp_path: Path) -> None:
 
 
 def coded(path: Path, values: np.ndarray, primaries: int, transfer: int, *, deep: bool = False) -> Path:
-    """A picture of values, 0..1, with colour numbers."""
+    """Write values, 0..1, as a picture with colour numbers."""
     if path.suffix == ".png":
         rounded = np.rint(values * 65_535).astype(np.uint16) if deep else np.rint(values * 255).astype(np.uint8)
         _, data = cv2.imencode(".png", rounded[..., ::-1])
@@ -130,7 +130,7 @@ def coded(path: Path, values: np.ndarray, primaries: int, transfer: int, *, deep
 
 
 def spot(path: Path) -> np.ndarray:
-    """The colour in the middle."""
+    """Read the colour in the middle."""
     image = read_image(path)
     return image[image.shape[0] // 2, image.shape[1] // 2].astype(int)
 

@@ -15,7 +15,7 @@ GREYISH = torch.tensor([[1.0, 0.9, 0.8], [0.9, 1.0, 0.9], [0.8, 0.9, 1.0]])
 
 
 def wave(cycles: int, size: tuple[int, int] = (48, 80)) -> torch.Tensor:
-    """A grey wave of some cycles over the height."""
+    """Return a grey wave of some cycles over the height."""
     y = torch.arange(size[0]) / size[0]
     return torch.sin(2 * torch.pi * cycles * y)[None, None, :, None].expand(1, 3, *size).contiguous()
 
@@ -61,7 +61,7 @@ def test_lines_along_rows_and_columns_are_taken_off_and_other_waves_are_not() ->
     assert kept.shape == (64, 64)
     assert torch.equal(kept, kept.T)
     assert float(kept[40, 0]) == pytest.approx(LINE_KEEP)
-    assert float(kept[28, 28]) == 1  # slanting
+    assert float(kept[28, 28]) == 1  # diagonal
     assert float(kept[40, 6]) > 0.999  # no longer than a sixth of the height
     assert float(kept[:10, 0].min()) == 1  # a horizon
 
@@ -71,7 +71,7 @@ def test_a_grid_is_taken_out_of_a_gradient_and_an_object_stays() -> None:
     down, across = torch.meshgrid(torch.arange(240.0), torch.arange(240.0), indexing="ij")
 
     def passed(along: float, reach_px: float) -> float:
-        """The share of 30 waves per height that passes, for waves at an angle to the rows that fade over a distance."""
+        """Return the share that passes of 30 waves per height, at an angle to the rows and fading over a distance."""
         angle = torch.deg2rad(torch.tensor(along))
         waves = torch.sin(2 * torch.pi * 30 / 240 * (down * angle.sin() + across * angle.cos()))
         fades = torch.exp(-((down - 120).square() + (across - 120).square()) / (2 * reach_px**2))

@@ -1,4 +1,4 @@
-"""Where workers are to be, on a hand-driven clock; tests/dream/remote has it with a real cluster."""
+"""Where workers run, with a hand-driven clock; tests/dream/remote uses a real cluster."""
 
 import pytest
 
@@ -18,7 +18,7 @@ class Stage:
         self.placement = Placement(settings, PlacementLimits(pause_s=3.0, pause_most_s=10.0), self.clock)
 
     def work(self, free_nodes=0):
-        """A worker begins on the cluster and dreams; returns where."""
+        """Start a worker on the cluster that renders; return where."""
         cluster_placement = self.placement.next()
         assert cluster_placement is not None
         self.placement.begin(cluster_placement)
@@ -27,7 +27,7 @@ class Stage:
         return cluster_placement
 
     def stand_in(self):
-        """That worker is lost, and one begins here."""
+        """Lose a cluster worker and start one here."""
         self.placement.lost(self.work(), "the node is gone")
         assert self.placement.next() is None
         self.placement.begin(None)

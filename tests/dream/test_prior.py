@@ -12,7 +12,7 @@ from streamer.dream.algorithms.prior import PATCH, PriorError, PriorParameters, 
 
 
 def textured(seed: int, size: tuple[int, int] = (90, 130)) -> np.ndarray:
-    """A picture with a natural spectrum and correlated colours."""
+    """Return a picture with a natural spectrum and correlated colours."""
     from streamer.dream.sources.noise import noise
 
     return noise(size, np.random.default_rng(seed), contrast=50)

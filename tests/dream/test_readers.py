@@ -137,7 +137,7 @@ def test_a_camera_that_is_not_there_is_named() -> None:
 
 
 def test_a_camera_gives_pictures_in_rgb(tmp_path: Path) -> None:
-    """A camera that is a file: OpenCV reads both alike."""
+    """The camera is a file, since OpenCV reads both alike."""
     path = tmp_path / "a.avi"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=10)

@@ -1,4 +1,4 @@
-"""The renderer with real processes and a fake dreamer; whatever has to happen is polled for, with a deadline."""
+"""The renderer with real processes and a fake dreamer; tests poll for each event, with a deadline."""
 
 import itertools
 import json
@@ -41,9 +41,9 @@ CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
 EAGER = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=1000.0))
-"""Without a spare, however long a test takes."""
+"""No test lasts until a spare starts."""
 SPARED = RendererLimits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
-"""All workers that dreamt at all are sound, and have a spare; a pause would never end."""
+"""Every worker that rendered counts as sound and has a spare; any pause outlasts a test."""
 
 
 def scene(number=1, wnid=WNIDS[0]):
@@ -51,10 +51,10 @@ def scene(number=1, wnid=WNIDS[0]):
 
 
 def descriptors():
-    """What this process has open, shared memory among it; nothing where the system does not show it."""
+    """Count what this process has open, shared memory included; nothing if the system hides it."""
     found = Counter()
     for file in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):  # closed meanwhile, as the folder itself is by now
+        with suppress(OSError):  # closed by now, like the folder's own
             found[os.readlink(file)] += 1
     return found
 
@@ -81,7 +81,7 @@ def running(factory, *, limits=EAGER, config=CONFIG, clock=time.monotonic):
         yield renderer, seen
     finally:
         renderer.stop()
-    left = descriptors() - before  # what earlier tests left to the garbage collector may go meanwhile
+    left = descriptors() - before  # the garbage of earlier tests may vanish meanwhile
     assert not left
 
 
@@ -203,7 +203,7 @@ def test_how_long_a_worker_waits_for_a_processor_is_known():
 
 @contextmanager
 def no_descriptor_left():
-    """The system gives this process no further descriptor, as when too many connections are open."""
+    """Leave this process no free file descriptor, as with too many open connections."""
     resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
@@ -253,7 +253,7 @@ def test_a_dream_that_never_begins_is_given_up():
 def workers(name):
     found = []
     for child in multiprocessing.active_children():
-        with suppress(ValueError):  # the renderer has let go of it meanwhile
+        with suppress(ValueError):  # the renderer has closed it meanwhile
             found += [child.pid] if child.name == name else []
     return found
 
@@ -266,7 +266,7 @@ def gate(tmp_path, monkeypatch):
 
 
 def rehearsed(gate):
-    """Who was the last to do so."""
+    """Return the PID that rehearsed last."""
     return int(Path(f"{gate}.rehearsed").read_text())
 
 
@@ -357,7 +357,7 @@ def test_workers_that_fail_soon_are_replaced_ever_later_and_have_no_spare(caplog
 
 
 def test_the_pause_grows_only_while_workers_die_young(caplog):
-    grown_up = SLOTS - 1  # pictures of each that find a slot, however late the renderer takes them
+    grown_up = SLOTS - 1  # each worker's pictures that find a slot, however late the renderer is
     limits = RendererLimits(backoff_s=1000.0, grown_up=grown_up, spare=SpareLimits(after_s=1000.0))
     with running(fake_dream.make_short_lived, limits=limits) as (renderer, _):
         until(lambda: renderer.status().restarts >= 3)
@@ -535,7 +535,7 @@ def test_what_cannot_be_prepared_leaves_the_dream_as_it_is(caplog):
         assert (status.switching, status.switch_error, status.restarts) == ("", "there is no ink", 0)
         until(lambda: len(seen.keyframes) > there + 5)
         assert renderer.failure == ""
-        renderer.switch(_with("deepdream"), Tuned())  # the next one is heard all the same
+        renderer.switch(_with("deepdream"), Tuned())  # the next switch still works
         renderer.scene(scene(2, WNIDS[1]))
         until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50))
         assert renderer.status().switch_error == ""
@@ -672,7 +672,7 @@ if __name__ == "__main__":
 
 @contextmanager
 def program(tmp_path, factory="make", loading=False):
-    """The renderer in a process group of its own, as in a terminal; gives the process and its workers' ids."""
+    """Run the renderer in its own process group, as a terminal does; yield the process and its workers' PIDs."""
     file = tmp_path / "program.py"
     file.write_text(PROGRAM.format(path=[os.getcwd()], factory=factory, loading=loading))
     process = subprocess.Popen(
@@ -742,7 +742,7 @@ def test_a_worker_is_told_how_much_it_may_take(tmp_path, monkeypatch):
 
 
 def test_the_worker_of_a_program_that_was_stopped_is_not_taken_for_hung():
-    """Whenever the renderer asks, the clock has gone on by a minute, as after a SIGCONT that may come anywhere in a round."""
+    """The clock jumps by a minute at each call, as after a SIGCONT, which may come anywhere in a round."""
     stops = itertools.count(1)
     with running(fake_dream.make_slow, clock=lambda: time.monotonic() + 60.0 * next(stops)) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)

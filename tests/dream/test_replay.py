@@ -1,4 +1,4 @@
-"""A run of the worker on a hand-driven clock, written down, read back and done again: the same calls, the same pixels."""
+"""Replays of journals that workers recorded on a hand-driven clock: the same calls give the same pixels."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ SCRIPT = [
 
 
 class LiveRun:
-    """What a renderer does with workers, without processes."""
+    """Runs workers as a renderer does, without processes."""
 
     def __init__(self, folder, config, *, step_s=lambda n: 0.04 + 0.015 * (n % 7), size=SIZE):
         self.config, self.clock = config, HandClock(1000.0)
@@ -208,7 +208,7 @@ def test_a_worker_that_died_before_it_kept_anything_is_followed_by_one_that_goes
     live.work([(0.0, scene(1, 1, 2)), (1006.0, Stop())], resume=True)
     dead = live.kept
     live.work([(0.0, scene(1, 1, 2)), (1006.2, Stop())], resume=True)
-    live.kept = dead  # as if it had died before the renderer heard of what it kept
+    live.kept = dead  # as if it had died before the renderer got its saved state
     live.work([(0.0, scene(1, 1, 2)), (1009.0, Stop())], resume=True)
     assert live.ago > 0
     replay = live.replay()
@@ -222,7 +222,7 @@ def test_the_same_pixels_where_spoilt_pictures_made_the_dream_begin_anew(tmp_pat
     assert Reseeded(noise=False) in [event for keyframe in live.past_run.keyframes for event in keyframe.events]
     begun_anew = next(n for n, keyframe in enumerate(live.past_run.keyframes) if Reseeded(noise=False) in keyframe.events)
     assert live.keyframes[begun_anew].steps > 2 * 3, "those before it were not shown"
-    # The journal tells of no spoilt number: in a replay the dream goes on, and begins anew where it did then.
+    # The journal records no invalid number: the replay continues, and restarts where the live dream did.
     again = list(replay.keyframes())
     assert all(map(same, live.keyframes, again))
 

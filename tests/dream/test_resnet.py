@@ -15,7 +15,7 @@ FILE = Path("resnet.pt")
 
 @pytest.fixture(scope="module")
 def theirs():
-    """torchvision's network with random weights, and batch statistics like those of a trained network."""
+    """Return torchvision's network with random weights and batch statistics like a trained network's."""
     chance = torch.Generator().manual_seed(5)
     with torch.device("meta"):
         model = torchvision().models.resnet50(weights=None)
@@ -121,7 +121,7 @@ class Schedule:
 
 
 def robust(state, prefixes):
-    """A file like those of Engstrom et al.'s library: the network twice, and the normalisation of the input."""
+    """Return a state like Engstrom et al.'s library saves: the network per prefix, and the input's normalisation."""
     extras = {f"module.normalizer.{key}": torch.zeros(3, 1, 1) for key in ("new_mean", "new_std")}
     return extras | {f"{prefix}{key}": tensor for prefix in prefixes for key, tensor in state.items()}
 

@@ -1,4 +1,4 @@
-"""What the worker and its process do with a moving source."""
+"""The worker and its process with a moving source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STILL = Motion(1.0, 0.0)
 
 
 class FakeRider(FakeDreamer):
-    """Its picture is the one ridden on, and red counts the steps."""
+    """Keeps the source picture it rides on; red counts the steps."""
 
     def __init__(self, size: tuple[int, int] = SIZE) -> None:
         super().__init__(size)
@@ -62,7 +62,7 @@ def make(config, seed, tell) -> Dream:
 
 
 class Stage:
-    """A worker in this process whose every step takes 0.1 s."""
+    """A worker in this process; a keyframe takes 0.1 s."""
 
     def __init__(self, feed: PictureFeed, frame_slots: FrameSlots, resume: Resume | None = None) -> None:
         self.clock, self.dreamer, self.shots, self.inbox = HandClock(), FakeRider(), [], Inbox()

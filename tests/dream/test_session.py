@@ -1,4 +1,4 @@
-"""What happens to a session, event by event; its drivers have tests of their own."""
+"""Sessions, event by event; their drivers have their own tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scene(number: int = 1, wnid: str = WNIDS[0]) -> Scene:
 
 
 class RidingFake(FakeDreamer):
-    """Rides, too."""
+    """Follows a moving source."""
 
     source_picture: SourcePicture | None = None
 
@@ -121,7 +121,7 @@ def test_a_worker_that_resumes_takes_up_the_last_keyframe() -> None:
 
 
 class Drowsy(ConvergenceDetector):
-    """Finds every second keyframe settled."""
+    """Wakes the dream at every second keyframe."""
 
     def __init__(self) -> None:
         super().__init__(DreamConfig())
@@ -240,7 +240,7 @@ def test_what_was_kept_is_taken_up_where_the_event_says_so() -> None:
 
 
 class Seen(FakeDreamer):
-    """Keeps what it is restored from."""
+    """Keeps the picture it restarts from."""
 
     def restore(self, picture: np.ndarray, pose: Pose, kept: object = None) -> None:
         super().restore(picture, pose, kept)

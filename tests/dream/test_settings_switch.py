@@ -1,4 +1,4 @@
-"""What workers are begun with when other settings are asked for; test_renderer.py has it with real processes."""
+"""The settings that workers start with after a switch is requested; test_renderer.py uses real processes."""
 
 from streamer.config import Config, DreamConfig, NetworkConfig
 from streamer.dream.worker.protocol import Ready
@@ -65,7 +65,7 @@ def test_who_changes_their_mind_is_heard():
     switch.ask(INK, TWO)
     assert switch.next_action() == (SpareAction.PREPARE, None)
     assert switch.next_config is INK
-    switch.ask(Config(), THREE)  # as it is
+    switch.ask(Config(), THREE)  # no change
     assert switch.next_action() == (SpareAction.STAY, THREE)
     assert (switch.next_config, switch.status[0]) == (FIRST, "")
     assert switch.begin(ONE) is None
@@ -75,7 +75,7 @@ def test_what_is_asked_for_while_the_spare_takes_over_is_prepared_next():
     switch = SettingsSwitch(FIRST)
     switch.ask(DEEP, ONE)
     switch.next_action()
-    switch.ask(INK, TWO)  # nobody has looked yet
+    switch.ask(INK, TWO)  # before ``next_action``
     assert switch.begin(UNTUNED) == TWO
     assert switch.at_work is DEEP
     assert switch.next_action() == (SpareAction.PREPARE, None)

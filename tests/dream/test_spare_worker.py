@@ -1,4 +1,4 @@
-"""The spare's rules on a hand-driven clock, with workers by hand; test_renderer.py has it with real ones."""
+"""The spare's rules, with a hand-driven clock and fake workers; test_renderer.py uses real ones."""
 
 import errno
 import math
@@ -14,7 +14,7 @@ LIMITS = SpareLimits(after_s=2.0, loading_s=100.0, pause_s=10.0, pause_most_s=30
 
 
 class HandWorker:
-    """Says what the test has it say."""
+    """Sends the reports that a test sets."""
 
     sentinel = object()
     cluster_placement = None
@@ -55,7 +55,7 @@ class Stage:
         self.spare.tick([self.made[-1].connection])
 
     def after(self, seconds):
-        """What is due after some seconds is done; returns how many have been made by then."""
+        """Do what is due after some seconds; return the number of workers made so far."""
         self.clock.advance(seconds)
         self.spare.tick([])
         return len(self.made)

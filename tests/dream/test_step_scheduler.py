@@ -15,7 +15,7 @@ FULL = (270, 480)
 
 
 class Machine:
-    """Takes ``step_s`` for a step on the full canvas, and in proportion to the area on others; time moves by hand."""
+    """Takes ``step_s`` for a step on the full canvas, in proportion to the area on others; its clock is fake."""
 
     def __init__(self, step_s, *, frame_s=0.04, shrinkable=True, size=FULL, largest=None, **settings):
         self.step_s, self.full, self.now_s = step_s, size, 0.0
@@ -123,7 +123,7 @@ def test_with_time_to_spare_after_all_steps_the_canvas_grows_up_to_the_video():
     machine.run(3000)
     assert machine.scheduler.size == (540, 960)
     assert machine.scheduler.steps / machine.intervals[-1] == pytest.approx(MAX_STEPS_PER_S)
-    machine.step_s = 0.0115  # 46 ms on this canvas, of 40 that a step may take
+    machine.step_s = 0.0115  # 46 ms on this canvas; a step may take 40
     machine.run(100)
     assert FULL < machine.scheduler.size < (540, 960)
     assert machine.intervals[-1] == pytest.approx(machine.scheduler.least_s)

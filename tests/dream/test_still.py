@@ -18,7 +18,7 @@ PLAN = Plan(((48, 62), (67, 87)), 3)
 
 @pytest.fixture
 def dream(monkeypatch: pytest.MonkeyPatch):
-    """Makes a dream by the tiny network."""
+    """Return a factory of dreams by the tiny network."""
     monkeypatch.setattr(stills, "load", lambda settings, device: tiny_ensemble())
 
     def make(**settings) -> StillDream:
@@ -28,7 +28,7 @@ def dream(monkeypatch: pytest.MonkeyPatch):
 
 
 def picture(size: tuple[int, int] = (67, 87), seed: int = 0) -> np.ndarray:
-    """Smooth, as photographs are."""
+    """Return a picture as smooth as photographs."""
     coarse = np.random.default_rng(seed).uniform(60, 200, (5, 7, 3)).astype(np.float32)
     return np.clip(resized(coarse, size), 0, 255).astype(np.uint8)
 
@@ -49,14 +49,14 @@ def test_every_stage_is_a_picture_of_the_full_size(dream) -> None:
 
 
 def test_an_octave_hands_its_detail_on(dream) -> None:
-    """What it adds is found in the first stage of the next, on the finer picture."""
+    """The first stage of the next octave has the detail, on the finer picture."""
     stages = [stage.picture().astype(float) for stage in dream(step=8.0).dream(picture(), SCENE, Plan(PLAN.sizes, 4), seed=1)]
     before, after = stages[3] - picture(), stages[4] - picture()
     assert (before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum()) > 0.8
 
 
 def test_a_pictures_own_detail_survives_its_octaves(dream) -> None:
-    """Only what is dreamt passes through small sizes."""
+    """Only the dreamed part passes through small sizes."""
     fine = picture()
     fine[::2, ::2] //= 2
     last = list(dream(step=0.001, leash=0.0).dream(fine, SCENE, PLAN, seed=1))[-1].picture()

@@ -18,12 +18,12 @@ from streamer.messages.scenes import Target, arrange
 from tests.fakes import tiny_network
 
 EXACT = torch.float64
-"""In single precision, a value that rounds to the other side of a ReLU or of a maximum changes what deep networks answer."""
+"""In single precision, a value that rounds across a ReLU or a maximum changes what deep networks answer."""
 BOXES = [(0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)]
 
 
 def deep_network() -> nn.Sequential:
-    """Strides, padding, a pooling that rounds up, and a window that loses positions at the border, as the real ones have."""
+    """Return a network with strides, padding, pooling that rounds up and a last layer that loses positions at the border."""
     torch.manual_seed(3)
     return nn.Sequential(
         nn.Conv2d(3, 6, 3, stride=2),
@@ -45,7 +45,7 @@ def see_deep(network: nn.Sequential):
 
 
 def parts(pieces: dict[str, Tensor], places: dict[str, MapArea]) -> list[Tensor]:
-    """Two losses: classes by region minus the mean of all, and the L2 norm of an early layer over the left half."""
+    """Return two losses: classes by region minus the mean of all, and the L2 norm of an early layer over the left half."""
     classes = norm = torch.zeros(())
     if "late" in pieces:
         piece, place = pieces["late"], places["late"]

@@ -24,7 +24,7 @@ TENSORS = {KEY: torch.arange(1.0, 1.0 + math.prod(SHAPE)).reshape(SHAPE), "bias"
 
 @pytest.fixture(params=["safetensors", "zip", "legacy", "legacy in protocol 4"])
 def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A valid file in each format."""
+    """Write a valid file in each format."""
     file = tmp_path / ("whole.safetensors" if request.param == "safetensors" else "whole.pth")
     if request.param == "safetensors":
         save_file(TENSORS, file)
@@ -66,11 +66,11 @@ def test_a_truncated_file_is_told(whole: Path, share: float) -> None:
 def test_a_byte_that_is_not_as_it_was_is_told_where_there_is_a_checksum(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "whole.pth")
     file = spoilt(tmp_path / "whole.pth", lambda data: data.__setitem__(len(data) // 2, data[len(data) // 2] ^ 0x10))
-    assert not torch.equal(torch.load(file, weights_only=True)[KEY], TENSORS[KEY])  # torch does not notice it
+    assert not torch.equal(torch.load(file, weights_only=True)[KEY], TENSORS[KEY])  # torch does not notice
     refused(file, "'whole/data/0' in it has another checksum than is noted there")
     with pytest.raises(NetworkError, match="checksum"):
         check_weights(file)
-    check_weights(file, most_bytes=1000)  # too large to be read at the start
+    check_weights(file, most_bytes=1000)  # too large to read completely
 
 
 def test_a_file_without_checksums_is_taken(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_network_for_other_classes_is_told(tmp_path: Path) -> None:
     save_file({KEY: torch.zeros(10, 512, 1, 1)}, tmp_path / "ten.safetensors")
     why = r"'classifier.1.weight' has shape \(10, 512, 1, 1\), expected \(1000, 512, 1, 1\); is it for another network\?"
     refused(tmp_path / "ten.safetensors", why)
-    check_weights(tmp_path / "ten.safetensors", "resnet50")  # which has no such layer: the reader reports more
+    check_weights(tmp_path / "ten.safetensors", "resnet50")  # has no such layer; the reader reports that
 
 
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS))

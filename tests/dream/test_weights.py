@@ -29,7 +29,7 @@ class FakeHost(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.body, self.ranges = BODY, True
         self.break_after: list[int] = []
-        """For each answer to come: bytes after which the connection ends."""
+        """For each next answer, the bytes after which the connection ends."""
         self.stall_after: int | None = None
         self.status: int | None = None
         self.asked: list[str | None] = []

@@ -19,7 +19,7 @@ WNIDS = ("n00000001", "n00000002")
 
 @pytest.fixture
 def config(tmp_path):
-    """The real dream with a very small network on a very small canvas."""
+    """Return a config for the real dream, with a tiny network and canvas."""
     file = tmp_path / "small.safetensors"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)

@@ -1,4 +1,4 @@
-"""TIFF files of any kind, written by hand: Pillow and OpenCV write few (TIFF revision 6.0)."""
+"""TIFF files of kinds that Pillow and OpenCV do not write (TIFF revision 6.0)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def tiff(
     more: Mapping[int, int] | None = None,
     order: str = "<",
 ) -> bytes:
-    """A TIFF of one strip, without compression.
+    """Return a TIFF of one strip, without compression.
 
     Args:
         image: (H, W) or (H, W, C).
-        bits: Bits a channel, where they are fewer than those of ``image``: they are packed.
+        bits: Bits per channel, packed, if fewer than those of ``image``.
         meaning: The photometric interpretation; grey or RGB if left out.
-        numbers: 1 whole, 2 with a sign, 3 floating-point.
-        extra: What the last channel is: 1 opacity that colours are multiplied by, 2 opacity.
-        more: Further tags of one 16-bit number.
-        order: ``<`` or ``>``.
+        numbers: 1 unsigned, 2 signed, 3 floating-point.
+        extra: What the last channel is: 1 premultiplied opacity, 2 opacity.
+        more: Other tags, each with one 16-bit number.
+        order: Byte order, ``<`` or ``>``.
     """
     channels = 1 if image.ndim == 2 else image.shape[2]
     depth = bits or image.dtype.itemsize * 8
@@ -77,7 +77,7 @@ def tiff(
 
 
 def _packed(image: np.ndarray, bits: int) -> bytes:
-    """Pack rows of numbers of a few bits, highest bit first, each row starting at a byte."""
+    """Pack rows of numbers with few bits, highest bit first; each row starts at a byte."""
     rows = image.reshape(image.shape[0], -1)
     single = (rows[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1
     return np.packbits(single.reshape(len(rows), -1).astype(np.uint8), axis=1).tobytes()
