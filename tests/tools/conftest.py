@@ -12,11 +12,11 @@ from bundled_net.data import TinyImageNet, read
 
 WNIDS = ("n02124075", "n01443537", "n07753592")
 PER_CLASS, HELD = 27, 11
-"""More than a row of a mosaic, and not a whole number of rows."""
+"""More than a row of a mosaic (25 pictures), and less than one."""
 
 
 def picture(label: int, number: int) -> np.ndarray:
-    """(64, 64, 3) uint8: waves of a direction and a colour for each class, so that there is something to learn."""
+    """Return (64, 64, 3) uint8: waves with a direction and a colour for each class, so there is something to learn."""
     chance = np.random.default_rng((label, number))
     y, x = np.mgrid[:64, :64] / 64
     angle = label * np.pi / len(WNIDS)
@@ -27,7 +27,7 @@ def picture(label: int, number: int) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as Tiny ImageNet is. Its classes are in no alphabetical order, and so are its annotations."""
+    """A folder laid out like Tiny ImageNet. Its classes and annotations are not in alphabetical order."""
     folder = tmp_path_factory.mktemp("tiny") / "tiny-imagenet-200"
     for label, wnid in enumerate(WNIDS):
         images = folder / "train" / wnid / "images"
@@ -52,5 +52,5 @@ def data(unpacked: Path) -> TinyImageNet:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """The networks here are too small to be worth more."""
+    """Use one thread: these networks are too small for more."""
     torch.set_num_threads(1)

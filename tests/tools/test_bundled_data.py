@@ -1,4 +1,4 @@
-"""Tiny ImageNet from its folder and from mosaics: the same pictures, the same labels, mistakes in words."""
+"""Tiny ImageNet read from its folder and from mosaics: same pictures, same labels, readable errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From checkpoints to a file that the product dreams with; and the file that ships."""
+"""Exporting checkpoints to a file that the product reads, and the file that ships."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def work(data: TinyImageNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_product_reads_what_was_exported(work: Path, data: TinyImageNet, tmp_path: Path) -> None:
-    """On a picture that is not square: the file's logits are those of the network that was trained, but for rounding."""
+    """On a picture that is not square, the file's logits equal the trained network's, apart from rounding."""
     target = tmp_path / "new" / "net.safetensors"
     export(work, (), data, target, CPU, QUIET)
     tensors, metadata = read_weights(target)

@@ -1,4 +1,4 @@
-"""Adversarial training on pictures made here: steps, attack, schedule, and going on as if nothing had happened."""
+"""Adversarial training on generated pictures: steps, attack, schedule, and resuming as if never interrupted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECIPE = Recipe(MEMBER, WNIDS, pictures=81, steps=3, batch=40, attack_steps=2, r
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """Pauses after so many steps."""
+    """Return a function that pauses training after so many steps."""
     asked = itertools.count(1)
     return lambda: next(asked) >= steps
 
@@ -59,7 +59,7 @@ def test_another_seed_ends_elsewhere(data: TinyImageNet, tmp_path: Path) -> None
 
 
 def test_it_learns(data: TinyImageNet) -> None:
-    """Waves of three directions and colours, in thirty steps: the later losses are well below the first and below chance."""
+    """Train thirty steps on three directions and colours: the last losses are well below the first, and below chance."""
     training = Training(replace(RECIPE, steps=30, batch=20, member=replace(MEMBER, radius=0.3)), data.train, CPU)
     losses = [float(training.advance()[0]) for _ in range(30)]
     assert sum(losses[-5:]) / 5 < 0.75 * sum(losses[:5]) / 5
@@ -130,7 +130,7 @@ def test_the_attack_moves_no_statistics_and_leaves_the_network_in_training(data:
 
 def test_the_radius_grows_over_the_first_quarter() -> None:
     radii = [radius_at(step, 400, 1.0) for step in range(400)]
-    assert (radii[0], radii[1], radii[2]) == (0.0, 0.0, 0.02)  # the smallest that is worth an attack
+    assert (radii[0], radii[1], radii[2]) == (0.0, 0.0, 0.02)  # the smallest radius that is worth an attack
     assert (radii[50], radii[99], radii[100], radii[399]) == (0.5, 0.99, 1.0, 1.0)
 
 
@@ -146,7 +146,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_augmented_pictures(data: TinyImageNet) -> None:
-    """Half of them are whole: but for light and reflection at the border, some shift of the original or of its mirror image."""
+    """Half of them are whole: apart from light and borders, each is a shift of the original or of its mirror image."""
     pixels = data.train.pixels[:1].expand(60, -1, -1, -1)
     shown = augment(pixels, torch.Generator().manual_seed(1))
     assert (shown.shape, shown.dtype) == ((60, 3, 64, 64), torch.float32)
