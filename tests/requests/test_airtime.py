@@ -5,7 +5,7 @@ from tests.fakes import HandClock
 
 
 class Dream:
-    """A clock, what is on air by it, and keyframes of it."""
+    """A clock, an airtime that uses it, and keyframes."""
 
     def __init__(self):
         self.clock = HandClock()

@@ -1,5 +1,5 @@
-"""Events of viewers, moderators and the dream in any order: the queue stays consistent, a restart changes nothing in it, and
-nothing that was taken is lost or done unseen."""
+"""Events from viewers, moderators and the dream in any order: the queue stays consistent, a restart doesn't change it, and no
+accepted request is lost, or done without being shown."""
 
 import re
 
@@ -27,7 +27,7 @@ users, places = st.sampled_from(USERS), st.integers(1, 9)
 
 
 def refused_or(call, *args, **kwargs):
-    """What a call returns, or the Refused that it raises."""
+    """Return the result of a call, or the Refused that it raises."""
     try:
         return call(*args, **kwargs)
     except Refused as refused:
@@ -128,7 +128,7 @@ def events(class_index, folder):
 
         @rule(count=st.integers(1, 4))
         def workers_end(self, count):
-            self.by_hand = True  # what ends them again is given up
+            self.by_hand = True  # a scene that keeps killing workers is given up
             self.director.workers_died(count)
 
         @rule()
@@ -197,7 +197,7 @@ def events(class_index, folder):
                 return
             programme = self.director.programme()
             assert [entry.position for entry in programme.waiting] == list(range(1, len(programme.waiting) + 1))
-            assert len(programme.waiting) <= 6 + SPARE + 1  # one more after a crash: it was on air
+            assert len(programme.waiting) <= 6 + SPARE + 1  # after a crash, also the request that was on air
             assert all(one.eta_s <= other.eta_s for one, other in zip(programme.waiting, programme.waiting[1:], strict=False))
             blocks = self.director._rulebook.now.blocks
             for entry in programme.waiting:

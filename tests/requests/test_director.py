@@ -49,7 +49,7 @@ class DreamClock(HandClock):
 
 
 class Studio:
-    """A director with everything it needs, and a clock to turn."""
+    """A director with everything it needs, and a clock that tests advance."""
 
     def __init__(self, opened, class_index, path=None, layout=Layout.AUTO, seed=0, available=None, loading=False, **config):
         self.clock = DreamClock()
@@ -80,7 +80,7 @@ class Studio:
 
 @pytest.fixture
 def make(class_index):
-    with ExitStack() as opened:  # whose queue is closed even where the director refuses its settings
+    with ExitStack() as opened:  # closes the queue even if the director refuses its settings
         yield partial(Studio, opened, class_index)
 
 
@@ -497,7 +497,7 @@ def test_the_request_on_air_outlives_a_crash(make, tmp_path):
         studio.director.submit(subject, subject)
     studio.director.tick()
     assert studio.after(30).title == "bubble"
-    studio.queue.close()  # in mid-hold: nothing was finished
+    studio.queue.close()  # before its time is over, so it isn't finished
     studio = make(path)
     dreamt = [studio.director.tick().title, *(studio.after(30).title for _ in range(3))]
     assert dreamt == ["bubble", "pizza", "castle", "church"]
@@ -507,7 +507,7 @@ def test_the_request_on_air_outlives_a_crash(make, tmp_path):
 
 
 def ended(make, tmp_path, *asked, after_s=12.0, **config):
-    """What was on air, and for how long, when a run ended by a crash."""
+    """Return the programme of a run at the moment of its crash."""
     before = make(path=tmp_path / "queue.sqlite3", **config)
     before.director.tick()
     before.ask(*asked)
@@ -656,8 +656,8 @@ def test_bits_lift_what_waits_and_points_do_not(studio):
     studio.ask(("ann", "volcano"), ("bob", "bubble"), ("cid", "pizza"))
     points = {"priority": Priority.POINTS, "amount": 500}
     bits = {"priority": Priority.BITS, "amount": 100}
-    assert refusal(studio.director.submit, "dan", "pizza", **points).vote.position == 2  # a vote, no more
-    assert refusal(studio.director.submit, "cid", "pizza", **bits).vote.counted  # even one's own
+    assert refusal(studio.director.submit, "dan", "pizza", **points).vote.position == 2  # only a vote
+    assert refusal(studio.director.submit, "cid", "pizza", **bits).vote.counted  # even for your own request
     assert studio.titles()[0] == "pizza"
     assert studio.director.programme().waiting[0].request.amount == 100
 
@@ -819,7 +819,7 @@ def test_what_is_blocked_is_not_wandered_to(make):
     studio = make(available=["n09472597", "n09229709", "n07873807"], blocked_classes=("volcano", "pizza"))
     assert {studio.after(20).title for _ in range(10)} == {"bubble"}
     assert not next(iter(studio.director.vocabulary.search("volcano"))).available
-    studio.director.block(BlockKind.CLASS, "bubble")  # all of it: something is dreamt all the same
+    studio.director.block(BlockKind.CLASS, "bubble")  # every class is blocked, but the dream continues
     assert studio.after(20).title
     assert refusal(studio.director.submit, "ann", "bubble").reason is Reason.BLOCKED
 
@@ -919,7 +919,7 @@ def test_keyframes_of_what_was_before_do_not_count(studio):
     (number,) = studio.ask(("ann", "volcano"))
     scene = studio.director.tick()
     studio.clock.dreams = False
-    for _ in range(20):  # it is slow in taking up the new scene, or begins anew with the old one
+    for _ in range(20):  # the worker is slow to start the new scene, or restarts the old one
         studio.clock.keyframe(wandering)
         studio.clock.advance(0.5)
     assert studio.director.tick() is scene
@@ -1150,7 +1150,7 @@ def test_what_nobody_asked_for_can_give_way_before_its_time(studio):
     assert not director.skip_idle_scene()  # nothing is on air
     first = director.tick()
     studio.clock.dreams = False
-    assert not director.skip_idle_scene()  # nobody has seen it
+    assert not director.skip_idle_scene()  # no keyframe has shown it
     studio.clock.keyframe()
     assert director.skip_idle_scene()
     second = director.tick()

@@ -1,4 +1,4 @@
-"""Which emoji ask for something, and that all others are decoration."""
+"""Which emoji ask for a class; all others are decoration."""
 
 import unicodedata
 
@@ -21,10 +21,10 @@ CHATTED = """
 😡 💐 😜 🙈 🤞 😄 🤤 🙌 🤪 ❣️ 😀 💋 💀 👇 💔 😌 💓 🤩 🙃 😬 😱 😴 🤭 😐 🌞
 😒 😇 🌸 😈 🎶 ✌️ 🎊 🥵 😞 💚 ☀️ 🖤 💰 😚 👑 🎁 💥 🙋 ☹️ 🚀 ⚽ 📷 💩 ✅ 👋
 """
-"""A hundred that chats are full of."""
+"""A hundred emoji that are common in chats."""
 COMMON = CHATTED.split()
 THINGS = {"🎈": "balloon", "⚽": "soccer ball", "📷": ("Polaroid camera", "reflex camera")}
-"""What those of them ask for that are things; the others ask for nothing."""
+"""Classes that some of them ask for; the others ask for nothing."""
 
 
 def labels(text, vocabulary=ALL):
@@ -132,7 +132,7 @@ def test_every_emoji_of_the_table_is_one_and_asks_for_what_it_says():
 
 
 ELSE = frozenset("👂🪁🪡🐁🐭⛏📓🛴🛀🔈🛜🪽")
-"""Called like a class, and another thing: an ear (of corn), a kite (the bird), a mouse (of a computer) and so on."""
+"""Emoji that share a class's name but not its meaning: ear (of corn), kite (the bird), (computer) mouse and so on."""
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What is told of the network at work, and that examples, chance and wandering keep to what it knows."""
+"""What the program reports about its network; examples, chance and wandering use only what it knows."""
 
 from __future__ import annotations
 

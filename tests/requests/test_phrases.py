@@ -1,4 +1,4 @@
-"""How a line comes apart into phrases; the names known here are a handful."""
+"""How a line splits into phrases; only a handful of names are known here."""
 
 import pytest
 from hypothesis import given

@@ -23,7 +23,7 @@ from tests.fakes import HandClock
 
 
 class Studio:
-    """A director, and a clock to turn."""
+    """A director, and a clock that tests advance."""
 
     def __init__(self, opened, class_index, available=None, **config):
         self.clock = HandClock()
@@ -46,7 +46,7 @@ class Studio:
         return tuple(choice.votes for choice in self.poll.choices)
 
     def after(self, seconds):
-        """What is on air then; the dream gives a picture each second."""
+        """Return what is on air after a keyframe each second."""
         scene = self.director.tick()
         for number in range(int(seconds)):
             self.director.note_keyframe(Keyframe(None, Pose(), self.clock(), scene, number, 1))
@@ -294,7 +294,7 @@ def test_a_restart_ends_it_without_a_winner(class_index, tmp_path):
         assert director.programme().waiting == ()
 
 
-# When nobody asks
+# Polls that start by themselves
 
 
 def test_a_poll_begins_by_itself_and_what_is_on_air_stays_until_it_is_over(make):

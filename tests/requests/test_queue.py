@@ -303,7 +303,7 @@ def test_kill_9_loses_nothing(path):
         waiting = names(queue)
         assert waiting[:5] == [f"user{n}" for n in range(5)]
         assert set(waiting[5:]) == {"late"}
-        # The one being written when the kill came may be there too.
+        # A request that was being written at the kill may be there too.
         assert promised <= len(waiting[5:]) <= promised + 1
         with pytest.raises(DuplicateMessage):
             queue.add("user0", "x", [VOLCANO], message_id="0")

@@ -19,7 +19,7 @@ VOLCANO, REVOLVER = "n09472597", "n04086273"
 
 @pytest.fixture
 def book(vocabulary, tmp_path):
-    """Opens the rules of one file, again and again."""
+    """Yield a function that reopens the rules of one file."""
     stores = []
 
     def open_book(**config):

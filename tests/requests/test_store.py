@@ -38,7 +38,7 @@ CREATE UNIQUE INDEX requests_message ON requests (message_id) WHERE message_id I
 CREATE INDEX requests_state ON requests (state, place);
 PRAGMA user_version = 1;
 """
-"""What the first release wrote, word for word."""
+"""The schema of the first release, word for word."""
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_file_of_the_first_release_goes_on(old):
 
 def test_a_file_that_cannot_be_brought_up_to_date_is_set_aside(old, caplog):
     with sqlite3.connect(old) as connection:
-        connection.execute("CREATE TABLE votes (x)")  # in the way
+        connection.execute("CREATE TABLE votes (x)")  # blocks the migration
     connection.close()
     before = old.read_bytes()
     with RequestQueue(old) as queue:
@@ -178,7 +178,7 @@ def test_the_same_line_until_something_changes():
 
 
 def child(code, path):
-    """Run some code in a process of its own, with ``queue`` open; it ends as if the power failed. Returns what it printed."""
+    """Run code in its own process, which ends as if the power failed; return its output. The helpers use its ``queue``."""
     code = f"""
 import os, resource, signal, sys
 from pathlib import Path
@@ -408,7 +408,7 @@ def test_damage_that_only_a_whole_check_finds(tmp_path, caplog):
     with RequestQueue(path) as queue:
         for number in range(50):
             queue.add(f"viewer {number}", "x", VOLCANO, message_id=f"message {number}")
-    with sqlite3.connect(path) as connection:  # an index that lacks what came since
+    with sqlite3.connect(path) as connection:  # an index without the later rows
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("CREATE INDEX other ON requests (message_id) WHERE id < 10")
         connection.execute(

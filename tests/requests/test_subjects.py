@@ -1,4 +1,4 @@
-"""The grammar of what can be asked for: classes, layers and guide pictures."""
+"""The grammar of requests: classes, layers and guide pictures."""
 
 import pytest
 

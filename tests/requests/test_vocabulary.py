@@ -237,7 +237,7 @@ BETWEEN += (" × ", " or ", " n ", " Cheer100 ", " 😭 ", "😭", " 👍🏽 ",
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(SHELF.entries), st.sampled_from(BETWEEN), st.sampled_from(SHELF.entries))
 def test_whatever_stands_between_two_labels_both_are_dreamt(one, between, other):
-    """Unless both together are one name: 'car, wheel'."""
+    """Except where both together are one name: 'car, wheel'."""
     text = one.label + between + other.label
     if one is not other and not SHELF.meaning(fold(text)):
         assert labels(ALL.match(text)) == [one.label, other.label]

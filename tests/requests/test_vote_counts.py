@@ -1,4 +1,4 @@
-"""Votes are counted right, in whatever order they come."""
+"""Votes are counted correctly in any order."""
 
 import pytest
 from hypothesis import example, given
@@ -24,7 +24,7 @@ def test_of_each_voter_the_last_vote_counts(cast):
 
 
 def winner_by_replay(cast):
-    """Who leads, from the counts after each vote: the most votes, and among those the one that has had them longest."""
+    """Return the leading choices from the counts after each vote, the one that has had its votes longest first."""
     last, history = {}, [(0, 0, 0)]
     for voter, choice in cast:
         last[voter] = choice
