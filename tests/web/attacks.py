@@ -1,6 +1,6 @@
-"""Hostile callers, for the suite and for tests/acceptance/http_flood.py: each attacks until it is told to stop.
+"""Hostile clients, for the suite and for tests/acceptance/http_flood.py: each attacks until it is told to stop.
 
-They come from addresses of this machine other than 127.0.0.1, so that who measures is not held to account for them.
+They use local addresses other than 127.0.0.1, so their calls don't count against the client that measures.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ HOST = b"Host: localhost\r\n"
 JSON = b"Content-Type: application/json\r\n"
 DEEP = 1500
 ADDRESSES = 3
-"""From 127.0.0.2 on; more addresses may take more."""
+"""Addresses to attack from, 127.0.0.2 and up; more of them may take more."""
 
 
 class Ending(Protocol):
-    """Set when it is time to stop."""
+    """An event that is set when it is time to stop."""
 
     def is_set(self) -> bool: ...
 
@@ -31,12 +31,12 @@ class Ending(Protocol):
 
 
 def post(path: str, body: bytes, headers: bytes = b"") -> bytes:
-    """A POST of JSON."""
+    """Return a POST request with JSON."""
     return b"POST %s HTTP/1.1\r\n%s%s%sContent-Length: %d\r\n\r\n%s" % (path.encode(), HOST, JSON, headers, len(body), body)
 
 
 def get(path: str, headers: bytes = HOST) -> bytes:
-    """A GET."""
+    """Return a GET request."""
     return b"GET %s HTTP/1.1\r\n%s\r\n" % (path.encode(), headers)
 
 
@@ -81,11 +81,11 @@ BAD: dict[str, bytes] = {
     "many headers": get("/", HOST + b"".join(b"X-%d: y\r\n" % number for number in range(500))),
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
 }
-"""Calls that have to be refused, by what is wrong with them; some only where there is a token."""
+"""Calls that the server must refuse, by what is wrong with them; some only if it has a token."""
 
 
 def connect(port: int, number: int = 0, receive: int | None = None, timeout_s: float = PATIENCE_S) -> socket.socket:
-    """Connect from one of the addresses; ``receive``: room for what comes, in bytes."""
+    """Connect from one of the addresses; ``receive``: the receive buffer, in bytes."""
     line = socket.socket()
     try:
         line.settimeout(timeout_s)
@@ -113,7 +113,7 @@ def verdict(port: int, call: bytes) -> str:
 
 
 def bad_calls(port: int, ending: Ending) -> Counter[str]:
-    """Everything in BAD, again and again."""
+    """Send all calls in BAD, over and over."""
     seen: Counter[str] = Counter()
     for call in itertools.cycle(BAD.values()):
         if ending.is_set():
@@ -124,7 +124,7 @@ def bad_calls(port: int, ending: Ending) -> Counter[str]:
 
 
 def huge_bodies(port: int, ending: Ending) -> Counter[str]:
-    """20 MB at a time, eight at once."""
+    """Send 20 MB bodies, eight at a time."""
     seen: Counter[str] = Counter()
     piece, size = bytes(1 << 16), 20 << 20
     lines: dict[socket.socket, int] = {}
@@ -154,7 +154,7 @@ def huge_bodies(port: int, ending: Ending) -> Counter[str]:
 
 
 def idle(port: int, ending: Ending, number: int = 300) -> Counter[str]:
-    """Silent connections; those that are closed are opened again after a while."""
+    """Hold silent connections; reopen the closed ones after a while."""
     seen: Counter[str] = Counter()
     lines: list[socket.socket] = []
     try:
@@ -173,7 +173,7 @@ def idle(port: int, ending: Ending, number: int = 300) -> Counter[str]:
 
 def _is_closed(line: socket.socket, seen: Counter[str]) -> bool:
     if line.fileno() < 0:
-        return True  # since the last look
+        return True  # since the last check
     line.setblocking(False)
     try:
         data = line.recv(1 << 12)
@@ -189,7 +189,7 @@ def _is_closed(line: socket.socket, seen: Counter[str]) -> bool:
 
 
 def slow_readers(port: int, ending: Ending, number: int = 50) -> Counter[str]:
-    """Half of them look at video and half at events, and read 100 bytes a second."""
+    """Open video and events, half each, and read 100 bytes a second."""
     seen: Counter[str] = Counter()
     paths = ("/live.ts", "/api/events", "/live.mp4", "/api/events", "/live.mjpg", "/api/events")
     lines: list[socket.socket] = []
@@ -220,7 +220,7 @@ def slow_readers(port: int, ending: Ending, number: int = 50) -> Counter[str]:
 
 
 def flood(port: int, ending: Ending, calls: tuple[bytes, ...], lines: int = 32, pause_s: float = 0.001) -> Counter[str]:
-    """Calls as fast as the server takes them, over connections that stay open as long as it lets them."""
+    """Send calls as fast as the server takes them, over connections that stay open as long as it lets them."""
     seen: Counter[str] = Counter()
     turns = itertools.cycle(calls)
     with selectors.DefaultSelector() as waiting:
@@ -262,18 +262,18 @@ def flood(port: int, ending: Ending, calls: tuple[bytes, ...], lines: int = 32, 
 
 
 def calls_flood(port: int, ending: Ending) -> Counter[str]:
-    """The most expensive calls: the status, all classes, a picture, requests."""
+    """Flood with the most expensive calls: status, all classes, a picture, requests, metrics."""
     costly = (get("/api/status"), get("/api/classes"), get("/frame.jpg"), post("/api/requests", WISH), get("/metrics"))
     return flood(port, ending, costly)
 
 
 def connections_flood(port: int, ending: Ending) -> Counter[str]:
-    """A connection for each call."""
+    """Open a connection for each call."""
     return flood(port, ending, (get("/api/session", HOST + b"Connection: close\r\n"),))
 
 
 def events_flood(port: int, ending: Ending) -> Counter[str]:
-    """More event streams than allowed, which are read."""
+    """Open more event streams than allowed, and read them."""
     return flood(port, ending, (get("/api/events"),), lines=300, pause_s=0.05)
 
 

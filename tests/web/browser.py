@@ -29,15 +29,15 @@ ARGS = [
 SIZES = ((1280, 800), (390, 844))
 """(width, height) of a laptop's window and of a phone, px."""
 WAIT_MS = round(1000 * PATIENCE_S)
-"""How long a page may take, on a busy machine, until it shows what it should."""
+"""How long a page may take to show what it should, on a busy machine."""
 HEIGHT, WIDTH, FPS = 72, 128, 25
 COLOUR = (200, 120, 40)
 
 
 def chromium() -> str:
-    """Return where Chromium is; skip the test if there is none.
+    """Return the path of Chromium; skip the test if there is none.
 
-    The headless shell opens a page at a fifth of the browser's cost: it has no windows.
+    The headless shell has no windows and opens a page at a fifth of the browser's cost.
     """
     found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:
@@ -46,7 +46,7 @@ def chromium() -> str:
 
 
 def until(page: Any, condition: str, arg: object = None) -> None:
-    """Wait for a JavaScript function to return true; Playwright's own way of it runs into the pages' CSP."""
+    """Wait for a JavaScript function to return true; the pages' CSP blocks Playwright's own way."""
     for _ in range(WAIT_MS // 50):
         if page.evaluate(condition, arg):
             return
@@ -56,7 +56,7 @@ def until(page: Any, condition: str, arg: object = None) -> None:
 
 @contextmanager
 def moving_video() -> Iterator[Encoder]:
-    """An encoder that is fed one colour, with a stripe that wanders, at its rate."""
+    """Yield an encoder that gets one colour with a moving stripe, at its frame rate."""
     config = VideoConfig(width=WIDTH, height=HEIGHT, fps=FPS, preset="ultrafast")
     encoder = Encoder(config)
     end = threading.Event()

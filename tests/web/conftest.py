@@ -44,7 +44,7 @@ class Stage:
 
 @pytest.fixture
 def stages() -> Iterator[Callable[..., Stage]]:
-    """Starts servers, and checks that each stops in time and leaves no thread."""
+    """Yield a function that starts servers; check that each stops in time and leaves no thread."""
     before = set(threading.enumerate())
     started: list[Stage] = []
 
@@ -72,7 +72,7 @@ def guarded(stages: Callable[..., Stage]) -> Stage:
 
 @pytest.fixture
 def bundled() -> Iterator[RealStage]:
-    """A stream of the bundled network."""
+    """A stream with the bundled network."""
     stage = RealStage(known=bundled_wnids())
     stage.learn("bundled", bundled_wnids())
     yield stage
@@ -81,7 +81,7 @@ def bundled() -> Iterator[RealStage]:
 
 @pytest.fixture
 def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
-    """A server with a video that plays."""
+    """A server with a playing video."""
     with moving_video() as encoder:
         stage = stages(video=encoder)
         yield stage
@@ -90,7 +90,7 @@ def moving(stages: Callable[..., Stage]) -> Iterator[Stage]:
 
 @pytest.fixture
 def reals() -> Iterator[Callable[..., RealStage]]:
-    """Starts servers with real directors."""
+    """Yield a function that starts servers with real directors."""
     started: list[RealStage] = []
 
     def start(**settings: Any) -> RealStage:
@@ -104,7 +104,7 @@ def reals() -> Iterator[Callable[..., RealStage]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium; skips if there is none, or nothing to drive it with."""
+    """Headless Chromium; skip the test if it or Playwright is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = chromium()
     playwright.expect.set_options(timeout=WAIT_MS)

@@ -19,14 +19,14 @@ ROUTES = tuple(route for group in TABLE for route in group.routes)
 
 @cache
 def pattern(route: Route) -> re.Pattern[str]:
-    """Pattern of its paths."""
+    """Return the pattern of a route's paths."""
     parts = re.split(r"\{(\w+)\}", route.template)
     texts = [f"(?:{route.parameters[part]})" if number % 2 else re.escape(part) for number, part in enumerate(parts)]
     return re.compile("".join(texts))
 
 
 def route_of(method: str, address: str) -> Route | None:
-    """The route that answers a call; None if there is none."""
+    """Return the route that answers a call; None if there is none."""
     path = unquote(urlsplit(address).path)
     return next((route for route in ROUTES if route.method == method and pattern(route).fullmatch(path)), None)
 
@@ -39,8 +39,8 @@ def adapter(shape: Any) -> TypeAdapter[Any]:
 def check(method: str, address: str, status: int, media: str, body: bytes) -> None:
     """Raise AssertionError for an answer that is not documented.
 
-    What no route answers may be refused in any way that is, as are calls of parts that the server lacks; 500 is a fault and
-    documented nowhere.
+    Calls that no route answers, or of parts that the server lacks, may be refused in any way. 500 is a fault and documented
+    nowhere.
     """
     call = f"{method} {address}: {status}"
     route = route_of("GET" if method == "HEAD" else method, address)

@@ -1,4 +1,4 @@
-"""Fakes of what the web server gets from other packages: they record calls and refuse on command."""
+"""Fakes of the objects that the web server gets from other packages: they record calls and refuse on command."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ WORDS = {
 }
 KINDS = (ClassKind("animals", "Animals"), ClassKind("food", "Food and drink"), ClassKind("places", "Landscapes"))
 KIND_OF = {"n07873807": "food", "n09472597": "places", "n09229709": "places", "n02951358": "places"}
-"""The others are animals."""
+"""All other classes are animals."""
 NEAREST = {"n02123045": ("n02120079", "n01910747")}
 LACKING = "n02951358"
-"""The class that the fake network cannot dream."""
+"""The class that the fake network does not know."""
 REMEDY = "take a larger one"
 KNOWLEDGE = Knowledge(6, 7, ("volcano", "bubble", "pizza", "jellyfish"), REMEDY, ("canoe",))
 
@@ -65,7 +65,7 @@ class FakePicture:
 
 
 class FakeClasses:
-    """The fake classes; pictures of them as the test puts them in."""
+    """The fake classes, with the pictures that the test adds."""
 
     def __init__(self) -> None:
         self.kinds = KINDS
@@ -88,13 +88,13 @@ class FakeClasses:
 
 
 class FakeRequestService:
-    """Understands the fake classes; keeps a list."""
+    """Understands the fake classes and keeps a list of requests."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Refused | Exception | None = None
         self.release = threading.Event()
-        """Cleared to make calls hang."""
+        """Clear it to make calls hang."""
         self.release.set()
         self.lock = threading.Lock()
         self.requests: list[Request] = []
@@ -284,7 +284,7 @@ class FakeRequestService:
 
 
 class FakeSettings:
-    """A config file that changes as the test says."""
+    """A config file that the test changes."""
 
     def __init__(self) -> None:
         self.status = SettingsStatus("live.yaml")
@@ -453,7 +453,7 @@ class Answer:
 
 
 class Client:
-    """Calls the server like a program, not like a browser. Complete responses are compared with the table of routes."""
+    """Calls the server like a program, not like a browser. Compares complete responses with the table of routes."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.host, self.port = host, port

@@ -1,4 +1,4 @@
-"""Calls of all kinds to a running server, made up by schemathesis from the server's own document, and what it finds."""
+"""Runs schemathesis, which generates calls from a running server's own document, and returns its findings."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ unexpected-methods = ["PUT", "QUERY"]
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429"]
 """
-"""What schemathesis takes only from a file: two methods stand for all that an address does not have, and a body that is not as
-documented may also be too long."""
+"""Settings that schemathesis reads only from a file: two methods represent all that an address does not have, and an
+undocumented body may also be too long."""
 PATIENCE_S = 600.0
-"""For a run, beyond the time that it was given, however busy the machine is."""
+"""How long a run may take beyond its ``max_time_s``, on a busy machine."""
 _opener = build_opener(ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of it."""
+    """The result of a run."""
 
     sound: bool
     """Whether all answers passed all checks, and every call was made."""
     tested: int
-    """Calls of the document that were made…"""
+    """Documented calls that were made."""
     selected: int
-    """…of so many that were to be."""
+    """Documented calls that should have been made."""
     cases: int
     """Calls with different values."""
     told: str
-    """What it printed."""
+    """What schemathesis printed."""
 
 
 def operations(url: str, headers: dict[str, str]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of every documented call."""
+    """Return method, path and description of every documented call."""
     with _opener.open(Request(f"{url}/api/openapi.json", headers=headers), timeout=10.0) as answer:
         told = json.loads(answer.read())
     return [(method.upper(), path, call) for path, calls in told["paths"].items() for method, call in calls.items()]
@@ -73,17 +73,17 @@ def fuzz(
     max_time_s: int | None = None,
     seed: int | None = None,
 ) -> Found:
-    """Call whatever is documented, save what has no end.
+    """Make every documented call except endless ones.
 
     Args:
-        url: of the server, without a slash at the end.
-        folder: for what schemathesis writes.
-        without: paths that are left out, too.
-        phases: ``coverage`` tries values at the edges of what is allowed, and beyond; ``fuzzing`` whatever else there is.
-        mode: ``positive`` sends only what is as documented.
+        url: URL of the server, without a slash at the end.
+        folder: where schemathesis writes.
+        without: further paths to leave out.
+        phases: ``coverage`` tries values at the edges of what is allowed, and beyond; ``fuzzing`` tries others.
+        mode: ``positive`` sends only documented values.
         examples: cases of each call in fuzzing.
-        max_time_s: goes on for so long; None: once through.
-        seed: None: the same cases each time.
+        max_time_s: how long to keep going; None: one pass.
+        seed: seed of random cases; None: the same cases each time.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     left_out = {path for _, path, call in operations(url, headers) if "x-endless" in call} | {*without}

@@ -11,7 +11,7 @@ NAMES = ("dream", "gradient", "natural", "prior", "step", "layer conv1", "layer 
 
 
 def step_pictures(value: int = 100) -> tuple[StepPicture, ...]:
-    """One of each kind."""
+    """Return one picture of each kind."""
     made = []
     for number, name in enumerate(NAMES):
         done, packed = cv2.imencode(".jpg", np.full((36, 64, 3), value + number, np.uint8))

@@ -32,11 +32,11 @@ from tests.patience import PATIENCE_S
 from tests.web.fakes import Client, FakeOutputs, FakeSettings, FakeVideo
 
 NOTHING = np.zeros((2, 3, 3), np.uint8)
-"""The image of all keyframes."""
+"""The image of every keyframe."""
 
 
 class Dream:
-    """Records the web's actions on the dream. The chat's reports are kept as in the program."""
+    """Records the web server's actions on the dream, and keeps the chat's reports as the program does."""
 
     def __init__(self) -> None:
         self.motion = Motion()
@@ -63,7 +63,7 @@ class Dream:
 
 
 class CheckedOutputs(FakeOutputs):
-    """Validates blocks like the program; nothing is written."""
+    """Validates blocks like the program, but writes nothing."""
 
     def add_block(self, block: Mapping[str, Any]) -> str:
         read_block(block, Path(os.devnull))
@@ -85,7 +85,7 @@ class RealStage:
         outputs: FakeOutputs | None = None,
         **queue: Any,
     ) -> None:
-        """``known`` are the wnids that the network knows; all if not given. ``web`` are further settings of the page."""
+        """``known``: the wnids that the network knows; all by default. ``web``: further settings of the web server."""
         self.queue = RequestQueue(None)
         self._words = words = Vocabulary.load()
         everything = {entry.wnid for entry in words.search("", 1000)}
@@ -118,7 +118,7 @@ class RealStage:
         self.call = Client(self.server.port)
 
     def until_over(self) -> Scene:
-        """Send a keyframe a second until the scene's time is over; returns the next scene."""
+        """Send a keyframe a second until the scene's time is over; return the next scene."""
         before = self.director.tick()
         for number in range(1000):
             self.director.note_keyframe(Keyframe(NOTHING, Pose(), self.clock_s, before, number, 1))
@@ -143,28 +143,28 @@ class RealStage:
         )
 
     def learn(self, network: str, wnids: Collection[str] | None) -> None:
-        """Another network is loaded, and knows these; None while it loads."""
+        """Switch to a network that knows these wnids; None while it loads."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=network))
         self.director.learn(self._words.for_network(wnids))
 
     def load(self) -> None:
-        """The network is loading, and still unknown."""
+        """Report the network as loading and still unknown."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, network=""))
         self.director.learn(self._words.while_loading())
 
     def learn_layers(self, layers: Sequence[LayerEntry]) -> None:
-        """The network is loaded, and has these."""
+        """Report the network as loaded, with these layers."""
         self._snapshot = replace(self._snapshot, renderer=replace(self._snapshot.renderer, layers=tuple(layers)))
         self.director.learn(self.director.vocabulary, layers)
 
     def ask(self, user: str, text: str) -> Any:
-        """Ask as any page would."""
+        """Send a request as any page does."""
         answer = self.call("POST", "/api/requests", {"user": user, "text": text})
         assert answer.status == 201, answer.json
         return answer.json
 
     def titles(self) -> list[str]:
-        """What waits."""
+        """Return the titles of the waiting requests."""
         return [entry.request.title for entry in self.director.programme().waiting]
 
     def close(self) -> None:
@@ -173,5 +173,5 @@ class RealStage:
 
 
 def wnids_of(stage: RealStage) -> set[str]:
-    """All classes, as the API lists them."""
+    """Return the wnids of all classes that the API lists."""
     return {entry["wnid"] for entry in stage.call("GET", "/api/classes").json["classes"]}

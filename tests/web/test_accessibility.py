@@ -32,9 +32,9 @@ GRAVE = ("serious", "critical")
 
 
 def findings(page: Page) -> list[str]:
-    """What is grave: the rule, what it says, and where.
+    """Return the serious and critical violations: the rule, its text and the elements.
 
-    Behind the viewers' page lies a canvas with the picture's colours, before which axe does not judge contrast: it is removed.
+    Axe cannot judge contrast over the canvas behind the viewers' page, so the canvas is removed.
     """
     page.evaluate("document.querySelector('#ambient')?.remove()")
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
@@ -46,7 +46,7 @@ def findings(page: Page) -> list[str]:
 
 
 def looked_at(page: Page, settle: Callable[[], None] = lambda: None) -> list[str]:
-    """The same in every scheme and size."""
+    """Return the findings in every colour scheme and size."""
     grave = []
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_axe_finds_what_is_wrong(stage: Stage, page: Page) -> None:
 
 @pytest.fixture
 def busy(bundled: RealStage) -> RealStage:
-    """A stream at which much is going on."""
+    """A stream with much going on."""
     for user, text in (("Mara", "pizza"), ("Jo", "jellyfish"), ("Kim", "tabby cat + umbrella"), ("Ann", "lion")):
         bundled.ask(user, text)
     bundled.learn("large", {entry.wnid for entry in bundled.director.vocabulary.search("", 1000)})

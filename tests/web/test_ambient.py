@@ -30,7 +30,7 @@ def test_the_room_takes_the_colours_of_the_picture_and_no_filter_burdens_the_vid
     assert alpha == 255
     assert bottom[:, 3].max() <= 4, "and fades"
     assert np.abs(np.diff(seen[..., 3], axis=0)).max() <= 8, "without an edge"
-    # Without a GPU each filter of the page is computed anew with every frame of the video: most of a core.
+    # Without a GPU, each filter of the page is recomputed for every video frame, which takes most of a core.
     filters = page.evaluate(
         "() => [...document.querySelectorAll('body, body *')].filter((each) => getComputedStyle(each).filter !== 'none')"
         ".map((each) => each.id || each.className)"

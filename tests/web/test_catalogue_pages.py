@@ -1,4 +1,4 @@
-"""The catalogue in headless Chromium: pictures, kinds, search, and what is like another; by mouse and by keyboard."""
+"""The catalogue in headless Chromium: pictures, kinds, search and similar classes, by mouse and by keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections of all kinds at a real server: silent, slow, broken, too large, too many."""
+"""Connections of all kinds to a real server: silent, slow, broken, too large, too many."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.web.fakes import Answer
 
 Stages = Callable[..., Stage]
 SOON_S = 60.0
-"""More than it takes on a machine with much else to do; less than connections are kept that nobody ends."""
+"""Longer than closing takes on a busy machine, but shorter than connections last that nothing closes."""
 POST = b"POST /api/requests HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture
 def lines() -> Iterator[contextlib.ExitStack]:
-    """Closes connections at the end."""
+    """Yield a stack that closes connections at the end."""
     with contextlib.ExitStack() as stack:
         yield stack
 
 
 def connect(stage: Stage, lines: contextlib.ExitStack, address: str = "127.0.0.1", *, deaf: bool = False) -> socket.socket:
-    """Connect, from an address of this machine; deaf: with as little room for what comes as a socket can have."""
+    """Connect from a local address; ``deaf``: with the smallest possible receive buffer."""
     line = lines.enter_context(socket.socket())
     if deaf:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -47,7 +47,7 @@ def connect(stage: Stage, lines: contextlib.ExitStack, address: str = "127.0.0.1
 
 
 def ends(line: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """Return everything received until the server closes."""
     found = b""
     with contextlib.suppress(ConnectionError):
         while data := line.recv(1 << 16):
@@ -56,7 +56,7 @@ def ends(line: socket.socket) -> bytes:
 
 
 def is_open(line: socket.socket) -> bool:
-    """Whether the server answers there."""
+    """Return whether the server answers on a connection."""
     try:
         line.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return line.recv(15) == b"HTTP/1.1 200 OK"
@@ -92,7 +92,7 @@ def test_headers_that_trickle_do_not_keep_it_open(stages: Stages, lines: context
     began_s, number = time.monotonic(), 0
     with contextlib.suppress(ConnectionError):
         while time.monotonic() - began_s < SOON_S:
-            line.sendall(b"X: y\r\n" if number < 50 or number % 8 == 0 else b"")  # fewer than are too many
+            line.sendall(b"X: y\r\n" if number < 50 or number % 8 == 0 else b"")  # stays below the limit on headers
             number += 1
             line.settimeout(0.1)
             with contextlib.suppress(TimeoutError):
@@ -165,7 +165,7 @@ def test_when_all_places_are_taken_the_longest_idle_makes_room(
 
 
 def test_calls_are_limited_by_visitor_behind_a_proxy(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "VisitorLimits", partial(limits.VisitorLimits, clock=HandClock()))  # nothing is added meanwhile
+    monkeypatch.setattr(server, "VisitorLimits", partial(limits.VisitorLimits, clock=HandClock()))  # nothing refills meanwhile
     stage = stages(token="open sesame", trusted_proxies=("127.0.0.1",), limits={"calls_per_s": 0.5})
     for _ in range(5):
         assert stage.call("GET", "/api/session", None, behind("203.0.113.7")).status == 200
@@ -194,9 +194,7 @@ def test_a_flood_is_slowed_to_what_its_connections_allow(stages: Stages, lines: 
             got += line.recv(1 << 16)
     took_s = time.monotonic() - began_s
     assert sent > 50
-    assert (
-        8 <= got.count(b"HTTP/1.1 200") <= 8 + 0.8 * took_s
-    )  # eight times as many as others have, and what is added meanwhile
+    assert 8 <= got.count(b"HTTP/1.1 200") <= 8 + 0.8 * took_s  # this machine's limit is eight times as high, plus the refill
     assert got.count(b"HTTP/1.1 429") <= took_s / limits.PAUSE_S
 
 

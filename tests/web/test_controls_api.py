@@ -1,4 +1,4 @@
-"""The API of the live controls before real settings, and the desk's look in headless Chromium, by mouse and by keyboard."""
+"""The API of the live controls with real settings, and the controls in headless Chromium, by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN = {"Authorization": "Bearer open sesame"}
 
 
 class Look:
-    """A server with live controls over settings that nobody goes by."""
+    """A server with live controls of settings that nothing uses."""
 
     def __init__(self, stages: Callable[..., Stage], folder: Path, **config: Any) -> None:
         self.clock = HandClock()
@@ -33,7 +33,7 @@ class Look:
         self.call = self.stage.call
 
     def tell(self) -> None:
-        """Have the pages hear that something changed."""
+        """Notify the pages of a change."""
         self.stage.settings.stand()
 
     def switch(self, busy: str, error: str = "", failures: int = 0) -> None:
@@ -155,7 +155,7 @@ sizes = pytest.mark.parametrize("size", SIZES, ids=["wide", "phone"])
 
 @pytest.fixture
 def desk(look: Look, page: Any) -> Callable[[tuple[int, int]], Any]:
-    """Opens the desk in a window of a size, in which nothing sticks out."""
+    """Return a function that opens the desk in a window of a size and checks that it fits."""
 
     def opened(size: tuple[int, int]) -> Any:
         page.set_viewport_size({"width": size[0], "height": size[1]})

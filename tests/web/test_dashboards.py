@@ -1,4 +1,4 @@
-"""The dashboard and the alerts against what the program exports: they name nothing that is not there."""
+"""The dashboard and the alerts against what the program exports: everything they name exists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RULES = DEPLOY / "prometheus" / "zoomdream.rules.yaml"
 DASHBOARD = DEPLOY / "grafana" / "zoomdream.json"
 NAME = re.compile(r"\bzoomdream_\w+")
 FOREIGN = {"up"}
-"""What Prometheus makes itself."""
+"""Metrics that Prometheus adds itself."""
 FOREIGN_LABELS = {"instance", "job"}
 DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
 
@@ -40,7 +40,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """The dashboard's expressions, each with what its lines are called."""
+    """Yield each expression of the dashboard with its legend format."""
     for panel in panels():
         for target in panel.get("targets", []):
             yield target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*"), target["legendFormat"]
@@ -52,12 +52,12 @@ def expressions() -> list[str]:
 
 @pytest.fixture
 def exported(stage: Stage) -> dict[str, set[str]]:
-    """The labels of all that the program exports, by name, from the real exporter."""
+    """The labels of every exported metric, by name, from the real exporter."""
     report = ChatReport(ChatState.CONNECTED, "", "bot", "anna", "twitch")
     stage.request_service.chat = report
     source = SourceStatus("camera", "/dev/video0", "live")
     stage.status.snapshot = replace(stage.status.snapshot, source=source)
-    limits = stage.call("POST", "/api/requests", {"user": "a" * 100_000})  # something is refused
+    limits = stage.call("POST", "/api/requests", {"user": "a" * 100_000})  # a refusal to count
     assert limits.status >= 400
     text = stage.call("GET", "/metrics").body.decode()
     names: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""The operator's desk, and what viewers see of it, in headless Chromium before the real desk."""
+"""The operator's desk, and what viewers see of it, in headless Chromium with a real director."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WISHES = (("Mara", "pizza"), ("Jo", "jellyfish"), ("Kim", "tabby cat"), ("Noor",
 
 @pytest.fixture
 def real(reals: Callable[..., RealStage]) -> RealStage:
-    """A desk with four requests waiting."""
+    """A stream with four waiting requests."""
     stage = reals()
     for user, text in WISHES:
         stage.ask(user, text)
@@ -42,7 +42,7 @@ def lines(page: Page) -> Locator:
 
 
 def drag(page: Page, grip: Locator, by_rows: float) -> None:
-    """With the mouse, in steps, as a hand does."""
+    """Drag with the mouse, in steps, as a hand does."""
     box, row = grip.bounding_box(), page.locator("#queue li").first.bounding_box()
     assert box is not None
     assert row is not None
@@ -76,7 +76,7 @@ def test_the_line_is_moved_with_buttons_that_keep_the_focus(real: RealStage, pag
 
 
 def settles(page: Page, real: RealStage, titles: list[str]) -> None:
-    """The page shows a move before the streamer has heard of it."""
+    """Wait for the streamer's queue: the page shows a move earlier."""
     end_s = time.monotonic() + PATIENCE_S
     while real.titles() != titles:
         assert time.monotonic() < end_s, real.titles()
@@ -87,7 +87,7 @@ def test_the_line_is_moved_by_dragging(real: RealStage, page: Page) -> None:
     page.goto(real.server.url + "control")
     expect(lines(page)).to_have_count(4)
     drag(page, page.locator("#queue .grip").first, 2.2)
-    real.ask("Late", "teapot")  # nothing moves under the hand
+    real.ask("Late", "teapot")  # nothing moves during a drag
     page.wait_for_timeout(700)
     expect(lines(page)).to_have_text(["pizza", "jellyfish", "tabby cat", "volcano + bubble"])
     page.mouse.up()
@@ -129,7 +129,7 @@ def test_blocking_and_letting_in_again(real: RealStage, page: Page) -> None:
     page.get_by_role("button", name="Block tabby cat", exact=True).click()
     expect(page.locator("#blocked-classes li")).to_have_text(["tabby cat"])
     assert real.call("POST", "/api/requests", {"user": "mara", "text": "lion"}).status == 403
-    page.get_by_role("button", name="Unblock Mara").click()  # names are matched in any case
+    page.get_by_role("button", name="Unblock Mara").click()  # names match in any case
     expect(page.locator("#blocked-users-group")).to_be_hidden()
     real.ask("Mara", "lion")
     page.get_by_label("What to block").select_option("class")
@@ -265,12 +265,12 @@ def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..
         expect(lines(page)).to_have_text(["pizza"])
 
     log_in()
-    page.context.clear_cookies()  # noticed when the rules are read next
+    page.context.clear_cookies()  # the page notices when it next reads the rules
     expect(token).to_be_focused()
     expect(desk).to_be_hidden()
     log_in()
     page.route("**/api/rules", lambda route: route.abort())
-    page.context.clear_cookies()  # noticed when something is done
+    page.context.clear_cookies()  # the page notices at the next action
     page.get_by_role("button", name="Remove pizza").click()
     expect(token).to_be_focused()
     expect(desk).to_be_hidden()
@@ -309,7 +309,7 @@ def test_long_and_foreign_names_stay_in_their_place(reals: Callable[..., RealSta
     for who in page.locator(".who bdi, .by").all():
         box = who.bounding_box()
         assert box is not None
-        assert box["x"] >= -12  # the overlay's padding for its rim reaches out a little
+        assert box["x"] >= -12  # the overlay's padding for the rim sticks out a little
         assert box["x"] + box["width"] <= room + 12
 
 
@@ -327,7 +327,7 @@ def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: s
     white, black = picture > 235, picture < 40
     assert white.mean() > 0.02
     near = np.zeros_like(black)
-    for dy, dx in ((0, 6), (0, -6), (6, 0), (-6, 0)):  # within six pixels of a letter lies its rim
+    for dy, dx in ((0, 6), (0, -6), (6, 0), (-6, 0)):  # the rim is within six pixels of a letter
         near |= np.roll(white, (dy, dx), (0, 1))
     assert (black & near).mean() > 0.02
 
@@ -354,7 +354,7 @@ def test_outputs_are_told_and_switched(real: RealStage, page: Page) -> None:
     expect(page.locator("#outcome")).to_have_text("relay is off.")
     expect(switch).to_be_focused()
     page.get_by_role("button", name="Remove twitch").click()
-    page.get_by_role("button", name="Remove twitch").click()  # it asks once more
+    page.get_by_role("button", name="Remove twitch").click()  # the first press asks for confirmation
     expect(rows).to_have_count(1)
     assert list(real.outputs.items) == ["relay"]
 

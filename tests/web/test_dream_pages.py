@@ -1,4 +1,4 @@
-"""The strip of the last dreams and the page of one, in headless Chromium."""
+"""The strip of past dreams and a dream's page, in headless Chromium."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def studio(tmp_path: Path) -> Studio:
 
 @pytest.fixture
 def kept(stages: Callable[..., Stage], studio: Studio) -> Stage:
-    """A server with an album, of whose changes its status tells."""
+    """A server with an album, whose changes its status reports."""
     stage = stages(album=studio.album)
     tell(stage, studio)
     return stage
@@ -105,7 +105,7 @@ def test_a_picture_without_a_clip(kept: Stage, studio: Studio, page: Page) -> No
 def test_a_clip_does_not_move_by_itself_where_less_motion_is_wished(kept: Stage, studio: Studio, page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{kept.server.url}d/{studio.dream(1)}")
-    expect(page.locator("#remove")).to_be_visible()  # the script is through
+    expect(page.locator("#remove")).to_be_visible()  # the script has finished
     assert page.locator("video").evaluate("v => v.paused")
 
 

@@ -1,4 +1,4 @@
-"""What was dreamt, over HTTP: the list, a dream's page and files, clips, and who may remove what."""
+"""Past dreams over HTTP: the list, a dream's page and files, clips, and who may remove what."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NASTY = "<img src=x onerror=alert(1)>\"'&</title>"
 
 
 class Page(HTMLParser):
-    """What a preview of a link reads, and what stands where."""
+    """Collects a page's tags and text, and the meta tags that link previews read."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

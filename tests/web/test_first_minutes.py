@@ -1,4 +1,4 @@
-"""What a newcomer finds, by mouse and by keyboard, on a laptop and on a phone."""
+"""What a new visitor finds, by mouse and by keyboard, on a laptop and on a phone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def with_the_mouse(page: Page, what: Locator) -> None:
 
 
 def with_the_keyboard(page: Page, what: Locator) -> None:
-    """Tab on until it has the focus, and press Enter."""
+    """Press Tab until the element has the focus, then Enter."""
     for _ in range(80):
         if what.evaluate("element => element === document.activeElement"):
             assert what.evaluate("element => element.matches(':focus-visible')"), "who tabs sees where they are"
@@ -43,7 +43,7 @@ def with_the_keyboard(page: Page, what: Locator) -> None:
 
 @pytest.fixture(params=SIZES, ids=["laptop", "phone"])
 def page(page: Page, request: pytest.FixtureRequest) -> Page:
-    """A page of that size."""
+    """A page in a window of each size."""
     width, height = request.param
     page.set_viewport_size({"width": width, "height": height})
     return page
@@ -51,13 +51,13 @@ def page(page: Page, request: pytest.FixtureRequest) -> Page:
 
 @pytest.fixture(params=[with_the_mouse, with_the_keyboard], ids=["mouse", "keyboard"])
 def press(request: pytest.FixtureRequest) -> Press:
-    """How things are pressed."""
+    """The way to press elements: by mouse or by keyboard."""
     pressing: Press = request.param
     return pressing
 
 
 def fits(page: Page) -> None:
-    """Nothing is wider than the window."""
+    """Check that nothing is wider than the window."""
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
@@ -132,7 +132,7 @@ def test_what_is_suggested_is_family_safe(bundled: RealStage, page: Page) -> Non
     words = bundled.director.vocabulary
     unsafe = {words.classes_of(wnid)[0].label for wnid in family_unsafe()}
     seen: set[str] = set()
-    for _ in range(30):  # of what is unsafe one in two would hold some
+    for _ in range(30):  # without the filter, half of these would contain unsafe classes
         few.click()
         seen |= set(page.locator("#classes button").all_inner_texts())
     assert len(seen) > 150

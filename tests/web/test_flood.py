@@ -1,4 +1,4 @@
-"""A second of each attack of tests/acceptance/http_flood.py, at a real server; what the video has of it is measured there."""
+"""Runs each attack of tests/acceptance/http_flood.py briefly on a real server; that test measures the effect on video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web.conftest import Stage
 
 SECONDS = 1.5
 ANSWER_S = 60.0
-"""Far more than it takes; without limits it would not come at all, or the attackers had all places."""
+"""Far longer than an answer takes; without limits none would come, or the attackers would hold all places."""
 
 
 @pytest.mark.parametrize("what", BAD)

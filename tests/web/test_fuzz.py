@@ -1,4 +1,4 @@
-"""schemathesis calls everything that is documented, of a server before the real desk, with and without a token."""
+"""schemathesis makes every documented call to a server with a real director, with and without a token."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN = "open sesame"
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RealStage]]:
-    """Starts servers with all there is, for which guesses of a token cost nothing."""
+    """Yield a function that starts servers with all parts, where guessing tokens costs nothing."""
     monkeypatch.setattr(security, "SLOW_S", (0.0, 0.0))
     monkeypatch.setattr(security, "FAILURES", 1_000_000)
     started: list[RealStage] = []

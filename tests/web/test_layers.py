@@ -1,4 +1,4 @@
-"""Layers over the API, before the real desk: who may ask for them, and what is told of them."""
+"""Layers in the API, with a real director: who may ask for them, and what it reports."""
 
 from __future__ import annotations
 

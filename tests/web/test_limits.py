@@ -103,7 +103,7 @@ def test_calls_beyond_the_limit_are_refused_by_address(monkeypatch: pytest.Monke
     assert admit_call(judged, call("2001:db8::ffff")) == "too_many_calls"  # the same /64
     assert admit_call(judged, call("2001:db8:0:1::1")) == "fine"
     assert [admit_call(judged, call("127.0.0.1")) for _ in range(81)] == ["fine"] * 80 + ["too_many_calls"]
-    clock.advance(3.0)  # those that were refused count, too
+    clock.advance(3.0)  # refused calls count too
     assert [admit_call(judged, call("2001:db8::1")) for _ in range(2)] == ["fine", "too_many_calls"]
     assert judged.refused.counts == {"calls": 4}
 
@@ -214,7 +214,7 @@ def test_connections_by_address_and_all_together() -> None:
     first.drop()
     first.drop()
     assert judged.admits_connection("192.0.2.1")
-    for _ in range(15):  # three quarters of all, and less than eight times as many
+    for _ in range(15):  # three quarters of 20, and less than eight times 2
         assert judged.admits_connection("127.0.0.1")
         FakeConnection(judged, "127.0.0.1")
     assert not judged.admits_connection("127.0.0.1")

@@ -1,4 +1,4 @@
-"""/live.mjpg in the programs that show it: each has a picture before the next one comes, however long that takes."""
+"""/live.mjpg in the programs that show it: each shows a picture before the next one comes, however long that takes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def jpeg(colour: tuple[int, int, int]) -> bytes:
 
 @pytest.fixture
 def quiet(stages: Callable[..., Stage]) -> Stage:
-    """A server whose subscriptions start empty: the test puts in the pictures."""
+    """A server whose subscriptions start empty: the test adds the pictures."""
     stage = stages()
     stage.video.silent = True
     return stage
 
 
 class Viewer:
-    """Reads the bare bytes, and takes parts from them as the standard has it: by their lengths."""
+    """Reads the raw bytes and splits them into parts by length, as the standard says."""
 
     def __init__(self, stage: Stage, agent: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", stage.server.port), PATIENCE_S)
@@ -54,7 +54,7 @@ class Viewer:
         ((_, self.feed),) = stage.video.feeds
 
     def part(self) -> bytes:
-        """The next picture; checks all around it."""
+        """Return the next picture; check the bytes around it."""
         assert self._file.readline() == b"--zoomdream-frame\r\n"
         assert self._file.readline() == b"Content-Type: image/jpeg\r\n"
         length = re.fullmatch(rb"Content-Length: (\d+)\r\n", self._file.readline())
@@ -65,7 +65,7 @@ class Viewer:
         return picture
 
     def comes_within(self, seconds: float) -> bytes:
-        """What comes next, without taking it; empty if nothing does."""
+        """Return the next bytes without taking them; empty if none come."""
         self._socket.settimeout(seconds)
         try:
             return self._file.peek(1)  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ def feed_of(stage: Stage) -> FakeSubscription:
 
 @pytest.mark.browser
 def test_chromium_shows_each_picture_before_the_next_is_sent(quiet: Stage, browser: Any) -> None:
-    context = browser.new_context(bypass_csp=True)  # the page is Chromium's own around a picture, whose style it blocks itself
+    context = browser.new_context(bypass_csp=True)  # Chromium's own page around a picture blocks its own style
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{quiet.server.port}/frame.jpg")
     page.evaluate(
@@ -156,7 +156,7 @@ def test_ffmpeg_has_each_picture_before_the_next_is_sent(quiet: Stage) -> None:
     pictures = iter(colours)
 
     class Line:
-        """The server's answer, which FFmpeg reads from; the next picture is sent when it has shown the one before."""
+        """The server's answer, which FFmpeg reads; the next picture is sent once FFmpeg has returned the one before."""
 
         def __init__(self) -> None:
             self.viewer = Viewer(quiet, PLAYER)

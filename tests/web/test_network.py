@@ -1,4 +1,4 @@
-"""Which network dreams and what it knows, as the real desk tells it."""
+"""Which network runs and what it knows, as a real director reports it."""
 
 from __future__ import annotations
 

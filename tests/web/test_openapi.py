@@ -1,4 +1,4 @@
-"""The table of routes, the app and the OpenAPI document that are built from it all agree."""
+"""The table of routes agrees with the app and the OpenAPI document that are built from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GIVEN = {
     "/thumbnails/{wnid}.webp": "/thumbnails/n09472597.webp",
     "/{name}": "/obs.ts",
 }
-"""Addresses for templates, by how they begin."""
+"""Addresses for templates, by the start of the template."""
 
 
 def auth_settings(login: bool = False, view_login: bool = False, all_write: bool = True) -> Any:
@@ -60,7 +60,7 @@ def address(template: str) -> str:
 
 @pytest.fixture
 def whole(reals: Callable[..., RealStage], tmp_path: Path) -> Callable[..., RealStage]:
-    """Starts servers with all parts there are, before real desks."""
+    """Return a function that starts servers with all parts and real directors."""
 
     def start(token: str | None = None, **config: Any) -> RealStage:
         controls = Controls(Reload(Config(), clock=HandClock()), Presets(tmp_path / "presets"), Switching, lambda: None)
@@ -97,7 +97,7 @@ def test_every_documented_call_reaches_its_handler(whole: Callable[..., RealStag
         told = b"" if response.status == 200 else response.read()
         connection.close()
         assert response.status != 405, (method, path)
-        if path != "/{name}":  # where nothing is served at the moment
+        if path != "/{name}":  # nothing is served there at the moment
             assert b"there is nothing here" not in told, (method, path)
 
 
@@ -134,7 +134,7 @@ def test_live_controls_are_documented_where_there_are_any(stage: Stage, whole: C
 
 
 def test_the_document_is_openapi(stage: Stage) -> None:
-    """By OpenAPI's own schema, as schemathesis ships it; and every reference resolves."""
+    """The document fits OpenAPI's own schema, which schemathesis ships; every reference resolves."""
     loaded = pytest.importorskip("schemathesis").openapi.from_dict(described(login=True, view_login=True))
     loaded.validate()
     told = described(login=True, view_login=True)
@@ -183,7 +183,7 @@ def test_only_moderators_write_unless_the_table_names_the_call() -> None:
 
 
 def test_an_answer_that_is_not_documented_fails_a_test() -> None:
-    """Tests of the checks that every web test makes."""
+    """Test the check that every web test makes."""
     good = json.dumps({"removed": 1}).encode()
     documented.check("DELETE", "/api/requests/1", 200, "application/json", good)
     error = json.dumps({"error": {"code": "not_found", "message": "no"}}).encode()

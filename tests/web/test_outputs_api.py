@@ -1,4 +1,4 @@
-"""The API about outputs, and addresses of their own."""
+"""The API for outputs, and the addresses that they serve."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_without_media_source_pictures_take_over(moving: Stage, page: Page) -> N
 
 @pytest.mark.parametrize("path", ["", "control", "overlay", "how"])
 def test_a_page_whose_scripts_do_not_all_arrive_is_loaded_again(moving: Stage, page: Page, path: str) -> None:
-    """The first two times one is refused, as where the server has just too much to do."""
+    """One script is refused twice, as when the server is overloaded."""
     asked: list[str] = []
 
     def answer(route: Route) -> None:

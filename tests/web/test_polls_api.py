@@ -1,4 +1,4 @@
-"""Polls over the API, and on the pages in headless Chromium, before the real desk."""
+"""Polls in the API and on the pages in headless Chromium, with a real director."""
 
 from __future__ import annotations
 

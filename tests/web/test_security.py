@@ -113,7 +113,7 @@ def test_who_guesses_waits_ever_longer_and_who_knows_never(guarded: Stage, monke
             guesses = [guessers.submit(took_s, "guess") for _ in range(2 * SLOWED)]
             until(lambda: sum(guess.done() for guess in guesses) == SLOWED)
             for _ in range(5):
-                took_s("open sesame")  # while all of them wait
+                took_s("open sesame")  # while the guesses wait
             assert asleep == [0.4] * SLOWED
         finally:
             let_go.set()
@@ -207,7 +207,7 @@ def test_whatever_is_written_is_for_moderators_but_asking_and_logging_in() -> No
 
 @pytest.fixture
 def private(stages: Callable[..., Stage]) -> Stage:
-    """A server that takes a token to view, and another to moderate."""
+    """A server that takes one token to view and another to moderate."""
     return stages(token="open sesame", view_token="look sesame")
 
 

@@ -1,4 +1,4 @@
-"""The API about the config file, and what the control page shows of it."""
+"""The API for the config file, and what the control page shows of it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Markup as names and as requests, through the real API and the real desk, on all pages in headless Chromium: nothing runs.
+"""Markup in names and requests, through the real API and director, on all pages in headless Chromium: nothing runs.
 
-Every payload calls ``pwn()`` if any browser takes it for more than text. The pages are shown once as they are served, where not
-even an attempt to run something may be noticed by the content security policy, and once with that policy switched off, where
-only the pages themselves stand between a stranger and the browser.
+Every payload calls ``pwn()`` if a browser treats it as more than text. Each page is tested twice: as served, where the content
+security policy must not even report an attempt to run something, and without that policy, where only the page itself protects
+the browser.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ NAMES = {
     "${pwn()}{{pwn()}}": "mushroom",
     "&lt;script&gt;pwn()": "tabby cat",
     "＜script＞pwn()＜/script＞": "orange",  # full width: becomes the real thing when normalised
-    "<scr\u200bipt>pwn()</script>": "ladybug",  # and so does this when stripped
+    "<scr\u200bipt>pwn()</script>": "ladybug",  # the same, when stripped
     "\u202e>tpircs<pwn()": "pretzel",
     "مرحبا<svg/onload=pwn()>": "black widow",
 }
-"""By name, what that viewer asks for."""
+"""Each viewer's name and request."""
 
 TEXTS = {
     "gondola <img src onerror=pwn()>": "gondola",
@@ -55,17 +55,17 @@ TEXTS = {
     'kit fox" onmouseover="pwn()': "kit fox",
     "</script><cheeseburger>": "cheeseburger",
 }
-"""Requests that are understood in spite of what is around them."""
+"""Requests that are understood despite the markup around them."""
 
 REFUSED = ("<script>pwn()</script>", "volcano + <iframe srcdoc='<script>parent.pwn()</script>'>", "<img src=x onerror=pwn()>")
-"""Requests that are not, and come back in the answer."""
+"""Requests that are refused and come back in the answer."""
 
 BLOCKED = {"word": "<svg/onload=pwn()>", "user": "<img src onerror=pwn()>"}
 
 
 @pytest.fixture(params=[False, True], ids=["as served", "without the policy"])
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page in which the trap is set."""
+    """A page with the trap set."""
     context = browser.new_context(viewport={"width": 1400, "height": 900}, bypass_csp=request.param)
     context.set_default_timeout(WAIT_MS)
     context.add_init_script(TRAP)
@@ -75,7 +75,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 @pytest.fixture
 def real() -> Iterator[RealStage]:
-    """A stream whose viewers are all up to something: one of them on air, the others in line."""
+    """A stream whose viewers all send markup: one is on air, the others wait."""
     stage = RealStage(capacity=100)
     try:
         for name, text in NAMES.items():
@@ -89,7 +89,7 @@ def real() -> Iterator[RealStage]:
 
 
 def assert_nothing_ran(page: Page) -> None:
-    """Give what was let in a moment to run; then look at the trap, and for anything in the page that could still run."""
+    """Give markup a moment to run; then check the trap, and the page for anything that could still run."""
     page.wait_for_timeout(500)
     assert page.evaluate("window.ran") == []
     scripts = page.evaluate("[...document.scripts].map(script => [script.getAttribute('src'), script.text])")
@@ -104,7 +104,7 @@ def assert_nothing_ran(page: Page) -> None:
 
 
 def shown(stage: RealStage) -> list[str]:
-    """The names in line as the desk has cleaned them: still full of markup."""
+    """Return the waiting names as the director cleans them: still full of markup."""
     names = [entry.request.user for entry in stage.director.programme().waiting]
     assert sum("<" in name for name in names) >= 10
     assert "<script>pwn()</script>" in (*names, stage.director.programme().scene.user)

@@ -53,7 +53,7 @@ def test_a_call_that_takes_too_long_is_given_up_and_its_end_is_told_in_a_line(
         in_thread.close()
 
     asyncio.run(scene())
-    gc.collect()  # asyncio complains of errors that nobody looked at when they are forgotten
+    gc.collect()  # asyncio reports unretrieved errors when they are collected
     assert [record.getMessage() for record in caplog.records if record.name != "asyncio"] == [
         "a call failed after it had timed out: Refused: not now"
     ]
