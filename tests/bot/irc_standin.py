@@ -1,4 +1,4 @@
-"""A stand-in for Twitch's IRC over websocket, on loopback: answers as Twitch does, and misbehaves on command."""
+"""A stand-in for Twitch's IRC over websocket, on loopback. It answers as Twitch does, and misbehaves on command."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ HOST = ":tmi.twitch.tv"
 
 
 class IrcStandIn:
-    """One channel's chat."""
+    """The chat of one channel."""
 
     def __init__(self) -> None:
         self.url = ""
         self.heard: list[str] = []
-        """Everything that was sent here, line by line."""
+        """Every line received."""
         self.connections = 0
         self.refuses = False
-        """Whether connecting fails."""
+        """Whether connections are refused."""
         self.admits = True
         """Whether joining is confirmed."""
         self.answers_pings = True
@@ -70,7 +70,7 @@ class IrcStandIn:
             await self.news.wait_for(so)
 
     async def send(self, text: str) -> None:
-        """A frame to everyone connected."""
+        """Send a frame to every connection."""
         for socket in self._sockets:
             await socket.send_str(text)
 
@@ -78,12 +78,12 @@ class IrcStandIn:
         await self.send(f"@display-name={user};{tags} :{user.lower()}!x@x PRIVMSG #{channel} :{text}\r\n")
 
     async def drop(self, code: int = 1001) -> None:
-        """Hang up on everyone."""
+        """Close every connection."""
         for socket in list(self._sockets):
             await socket.close(code=code)
 
     async def cut(self) -> None:
-        """As when a cable is pulled."""
+        """Break every connection as if a cable was pulled."""
         for socket in list(self._sockets):
             if socket._req is not None and socket._req.transport is not None:
                 socket._req.transport.abort()
@@ -91,7 +91,7 @@ class IrcStandIn:
 
 @asynccontextmanager
 async def irc_standin() -> AsyncIterator[IrcStandIn]:
-    """A running one."""
+    """Run a stand-in."""
     standin = IrcStandIn()
     app = web.Application()
     app.router.add_get("/", standin.serve)

@@ -1,4 +1,4 @@
-"""What a chat may throw at the bot: lines by the thousand, the same for the same seed, most of them nasty in some way."""
+"""Chat lines by the thousand, most of them nasty in some way. The same seed gives the same lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMANDS = (
 BITS_OF_TEXT = (
     "\r\n",
     "\n",
-    "\u202e",  # turns what follows around
+    "\u202e",  # reverses the text after it
     "\u2066",
     "\u200b",
     "\u200d",
@@ -55,7 +55,7 @@ BITS_OF_TEXT = (
 
 
 def text(rng: Random) -> str:
-    """One line's text."""
+    """Return the text of one line."""
     kind = rng.random()
     if kind < 0.001:  # a megabyte, of one character or of many
         unit = rng.choice(["a", "\u0300", "\u200b", " ", "\U0001f355", "!dream volcano ", "\r\n", "+"])
@@ -72,7 +72,7 @@ def text(rng: Random) -> str:
 
 
 def lines(count: int, seed: int = 1) -> Iterator[ChatLine]:
-    """So many lines."""
+    """Yield ``count`` lines."""
     rng = Random(seed)
     for number in range(count):
         user = text(rng)[:1000] if rng.random() < 0.2 else f"viewer{rng.randrange(5000)}"

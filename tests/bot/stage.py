@@ -1,4 +1,4 @@
-"""The bot's command handler before a real streamer: director, queue, rules, vocabulary and web server as in the program."""
+"""The bot's command handler with a real streamer: director, queue, rules, vocabulary and web server as in the program."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ EVERYONE, MODERATOR = Role.EVERYONE, Role.MODERATOR
 
 
 async def answer(handler: CommandHandler, line: ChatLine) -> str | None:
-    """What a handler answers to a line that it is given as by the dispatcher."""
+    """Return a handler's answer to a line, parsed as in the dispatcher."""
     invocation = handler.parser(line)
     return None if invocation is None else await handler.handle(line, invocation)
 
 
 class Stage:
-    """A streamer, and the bot's command handler."""
+    """A streamer and the bot's command handler."""
 
     def __init__(self, real: RealStage, client: Client, chat: ChatConfig) -> None:
         self.real, self.client = real, client
         self.clock = HandClock()
         self.announced: list[str] = []
-        """What was said to all."""
+        """Texts said to everyone."""
         replies = Replies(chat, Random(1))
         self.polls = ChatPolls(client, replies, self._announce)
         self.handler = CommandHandler(client, replies, chat, self.polls, self.clock)
@@ -49,11 +49,11 @@ class Stage:
         self.announced.append(text)
 
     async def say(self, user: str, text: str, role: Role = EVERYONE, **more: Any) -> str | None:
-        """What the bot answers."""
+        """Return the bot's answer."""
         return await answer(self.handler, self.line(user, text, role, **more))
 
     async def tell(self, text: str) -> str:
-        """What it answers to the moderator, who is always answered."""
+        """Return the bot's answer to the moderator, who always gets one."""
         reply = await self.say("mod", text, MODERATOR)
         assert reply is not None, text
         return reply
@@ -64,7 +64,7 @@ class Stage:
 
 
 def keyed(**chat: Any) -> ChatConfig:
-    """Settings under which each reply begins with its key, so that tests can tell which it was."""
+    """Return settings that begin each reply with its key, so that tests can tell replies apart."""
     values = {
         key: tuple(f"{key}| {text}" for text in said.templates)
         for key, said in ALL_REPLIES.items()
@@ -75,7 +75,7 @@ def keyed(**chat: Any) -> ChatConfig:
 
 @asynccontextmanager
 async def staged(chat: Mapping[str, Any] | None = None, token: str | None = None, **queue: Any) -> AsyncIterator[Stage]:
-    """A streamer with these rules, and a handler with these settings."""
+    """Run a streamer with these queue rules and a handler with these chat settings."""
     real = await asyncio.to_thread(lambda: RealStage(token, **queue))
     try:
         async with Client(real.server.url, token) as client:
@@ -94,7 +94,7 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
 
 
 class Chat(Adapter):
-    """A chat that says what the test wants, and remembers the answers."""
+    """A chat in which the test speaks. It records the answers."""
 
     name = "irc"
 
@@ -105,7 +105,7 @@ class Chat(Adapter):
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
         self.speaks = asyncio.Event()
-        """Cleared, replies wait as for a throttle."""
+        """While cleared, replies wait as they do for a throttle."""
         self.speaks.set()
 
     async def run(self, receive: LineReceiver) -> None:

@@ -1,4 +1,4 @@
-"""All that the bot can say, put together: every template with everything that may come to stand in it reads as English."""
+"""Everything that the bot can say: every template, filled with every kind of value, reads as English."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAY = Replies(ChatConfig(), Random(1))
 
 
 def notes() -> list[str]:
-    """What the streamer notes of what is typed."""
+    """Return the streamer's notes about typed requests."""
     typed = (
         "snake",
         "vulcano",
@@ -40,7 +40,7 @@ def notes() -> list[str]:
 
 
 def refusals() -> list[str]:
-    """Why requests are refused that are understood, in the streamer's words."""
+    """Return the streamer's reasons for refusing requests that it understands."""
     pizza = WORDS.match("pizza").targets
     waiting = (Waiting(Request(1, "ann", "lion", WORDS.match("lion").targets, Role.EVERYONE, "web", 0.0), 1, 30.0),)
     rules = {"per_user": 1, "capacity": 1, "cooldown_s": 9.0, "user_cooldown_s": 9.0}
@@ -109,7 +109,7 @@ SPECIAL = {
     ("changed_entry", "heard"): WHAT,
     ("changed_none", "heard"): WHAT,
 }
-"""Where a placeholder stands for something else, or for more than one."""
+"""Values of placeholders that differ from ``VALUES`` in one template."""
 
 ODD = {
     "a word twice": re.compile(r"\b(\w+)\W+\1\b", re.IGNORECASE),
@@ -123,7 +123,7 @@ ODD = {
 
 
 def said(key: str) -> Iterator[str]:
-    """Every template of a key with every mix of what may stand in it."""
+    """Yield every template of a key, filled with every mix of values."""
     wording = ALL_REPLIES[key]
     messages = refusals() if key == "limited" else ["it is on air already", "say what to dream, for example: lion"]
     values = [

@@ -1,4 +1,4 @@
-"""Polls in chat, before a real streamer: what begins them, what counts as a vote, what is said, and how votes travel."""
+"""Polls in chat, with a real streamer: how they begin, what counts as a vote, what the bot says, and how votes are sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def counts(stage: Stage) -> list[int]:
 
 
 class Room:
-    """A chat with the bot in it."""
+    """A chat that the bot is in."""
 
     def __init__(self, stage: Stage, chat: Chat, dispatcher: Dispatcher) -> None:
         self.stage, self.chat, self.dispatcher = stage, chat, dispatcher
@@ -62,7 +62,7 @@ async def room(chat: dict[str, object] | None = None, **queue: object) -> AsyncI
         await task
 
 
-# Orders
+# Commands
 
 
 def test_a_moderator_begins_a_poll_and_ends_it() -> None:
@@ -302,11 +302,11 @@ def test_votes_wait_while_the_streamer_has_too_much_to_do() -> None:
     play(scene)
 
 
-# What is told
+# Announcements
 
 
 async def looks(stage: Stage, times: int = 1) -> list[str]:
-    """What was said to all after looking."""
+    """Fetch the poll from the streamer and return what the bot then says to everyone."""
     for _ in range(times):
         await stage.polls.refresh()
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Calls to the streamer: what it declines, what it never answers, and what is tried again."""
+"""Calls to the streamer: refusals, missing and nonsensical answers, and retries."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.bot.stage import play, staged
 
 
 class Odd:
-    """Something that answers HTTP, but not as a streamer does."""
+    """An HTTP server that does not answer as a streamer does."""
 
     def __init__(self) -> None:
         self.answers: list[bytes | int | tuple[int, Any]] = []
-        """Bodies, statuses, or both; the last one again and again. A status of 0 hangs up, -1 never answers."""
+        """Bodies, statuses, or both. The last one repeats. Status 0 closes the connection, -1 never answers."""
         self.calls: list[tuple[str, str]] = []
 
     async def serve(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""!clip, said to a real streamer with an album."""
+"""The command !clip, with a real streamer that has an album."""
 
 from __future__ import annotations
 

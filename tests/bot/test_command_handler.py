@@ -1,4 +1,4 @@
-"""Every command, said to a real streamer: what happens there, and what the bot answers."""
+"""Every command, with a real streamer: what happens there, and what the bot answers."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_no_text_names_a_subject_of_its_own() -> None:
     behind = [words for text in texts for words in re.findall(r"\{prefix\}dream ([a-z ]+)", text)]
     assert "something" in behind
     for words in behind:
-        with pytest.raises(Refused):  # what not every network knows comes as {example} or {pair}
+        with pytest.raises(Refused):  # subjects that some networks lack come as {example} or {pair}
             Vocabulary.load().match(words)
 
 
@@ -491,7 +491,7 @@ def test_cooldowns_are_shared_by_aliases_and_not_moderators() -> None:
             assert cooling is not None
             assert cooling.startswith("cooling| ")
             assert "in about 30 seconds" in cooling
-            assert await stage.say("ann", "!dream pizza") is None  # told once
+            assert await stage.say("ann", "!dream pizza") is None  # answered once per cooldown
             assert (await stage.say("bob", "!dream goldfish") or "").startswith("queued| ")
             stage.clock.advance(30)
             assert (await stage.say("ann", "!dream pizza") or "").startswith("queued| ")
@@ -499,7 +499,7 @@ def test_cooldowns_are_shared_by_aliases_and_not_moderators() -> None:
     play(scene)
 
 
-# Trouble
+# Failures
 
 
 @pytest.mark.logs("the streamer does not answer")

@@ -1,4 +1,4 @@
-"""The list of chat commands, and what is made from it."""
+"""The list of chat commands, and the settings and documents generated from it."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_everything_typed_is_answered_before_it_ends() -> None:
             shown: list[str] = []
             console = Console(io.StringIO("/as bob\n!dream volcano\n/as ann\n!dream pizza\n!when\n"), shown.append)
             await Dispatcher(stage.handler, console, stage.polls).run()
-            # All of them viewers: a moderator's line is answered beside theirs, in either order.
+            # All are viewers: a moderator's line is answered in parallel with theirs, in either order.
             assert stage.waiting == ["volcano", "pizza"]
             answers = [text.partition("|")[0] for text in shown[1:] if "| " in text]
             assert answers == ["@bob queued_next", "@ann queued", "@ann when"]

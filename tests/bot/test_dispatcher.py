@@ -1,4 +1,4 @@
-"""Bounded queues before the command handler: moderators first, nothing twice, floods dropped and counted."""
+"""Bounded queues in front of the command handler: moderators first, nothing twice, floods dropped and counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.bot.stage import Chat, play, staged
 
 
 class SlowHandler:
-    """Answers when it is told to, and remembers in which order."""
+    """A handler that answers when the test lets it, and records the order."""
 
     def __init__(self) -> None:
         self.parser = Parser(ChatConfig(bare_words=True))
@@ -35,7 +35,7 @@ class SlowHandler:
 
 
 class NoPolls:
-    """There is no poll to vote in."""
+    """Polls of which none is open."""
 
     def take(self, line: ChatLine, words: str) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Every call of the bot's client against the streamer's own table of routes: address, body, and what it reads of the answer."""
+"""Every call of the bot's client, checked against the streamer's table of routes: path, body, and fields read of the answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = {name for name, found in vars(Client).items() if inspect.iscoroutinefunc
 
 
 class Documented(dict[str, Any]):
-    """An answer of which nothing can be read that is not there."""
+    """An answer that raises ``KeyError`` where the client reads a missing field."""
 
     def get(self, key: str, default: Any = None, /) -> Any:
         return self[key]
@@ -34,7 +34,7 @@ def strict(value: Any) -> Any:
 
 
 class Watched(Client):
-    """Holds its calls and their answers against the table."""
+    """A client that checks its calls and their answers against the table."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -56,7 +56,7 @@ class Watched(Client):
 
 
 async def call_everything(client: Watched) -> list[str]:
-    """Call each method, so that it is granted; returns their names."""
+    """Call each method in a way that the streamer accepts, and return the methods' names."""
     called: list[str] = []
 
     async def ask(method: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:

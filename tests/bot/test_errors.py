@@ -1,4 +1,4 @@
-"""The bot's errors have one base, which is no base of anything else."""
+"""The bot's errors share a base class, and nothing else derives from it."""
 
 from __future__ import annotations
 

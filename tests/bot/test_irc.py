@@ -1,4 +1,4 @@
-"""Listening without an account: what is read, and how it stays connected."""
+"""Listening to chat without an account: reading lines, and staying connected."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Listener:
         await self.until(lambda: self.irc.state().state == "read-only" and self.server.connections >= times)
 
     async def hears(self, text: str = "!dream volcano") -> None:
-        """What is said now is heard."""
+        """Say a text, and wait until the bot receives it."""
         await self.server.say("Ann", text)
         await self.until(lambda: self.lines and self.lines[-1].text == text)
 

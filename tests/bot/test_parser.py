@@ -1,4 +1,4 @@
-"""Chat text to command: what is understood, what is left alone, and that nothing brings it down."""
+"""Parsing chat text into commands: what it understands, what it ignores, and that no text crashes it."""
 
 from __future__ import annotations
 
@@ -136,15 +136,15 @@ def test_bare_words_only_when_wanted_and_only_what_may_be_a_name() -> None:
         assert read(line(talk)) is None
 
 
-BAD = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]")  # by regex's edition of Unicode, which is younger than Python's
+BAD = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]")  # regex knows a newer Unicode than Python
 
 
 JOINED = regex.compile(r"(?<=\p{Extended_Pictographic}\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})")
 
 
 def shown(text: str) -> bool:
-    """Whether a text may stand on a page or in a reply: on one line, nothing turns it around, nothing invisible but what makes
-    one emoji of several."""
+    """Return whether a text is fit for a page or a reply: one line, nothing that reverses it, nothing invisible except joiners
+    within emoji."""
     return text == text.strip() and BAD.search(JOINED.sub("", text)) is None
 
 

@@ -1,4 +1,4 @@
-"""What a chat line means in a poll."""
+"""How a chat line is read during a poll."""
 
 import pytest
 from hypothesis import given

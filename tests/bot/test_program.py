@@ -43,7 +43,7 @@ async def until(so: Callable[[], object]) -> None:
 
 
 async def chat_of(real: RealStage) -> str:
-    """The state of the chat as the control page shows it."""
+    """Return the state of the chat as the control page shows it."""
     status = await asyncio.to_thread(real.status)
     return status.chat.state.value if status.chat is not None else ""
 
@@ -130,7 +130,7 @@ def test_who_asked_in_chat_is_told_when_another_network_dreams_something_else() 
             await until(lambda: stage.waiting)
             await until(lambda: chat.said)
             await asyncio.to_thread(stage.real.learn, "bundled", bundled_wnids())
-            chat.connected = "read-only"  # a change is reported at once
+            chat.connected = "read-only"  # a change is reported immediately
             await until(lambda: len(chat.said) > 1)
             line, text = chat.said[-1]
             assert line is None
@@ -235,7 +235,7 @@ def test_a_bot_whose_loop_is_blocked_is_replaced() -> None:
 
 
 def blocked(parent: Connection, settings: BotSettings, level: str) -> None:
-    """A small bot: its loop turns for a moment, and is then blocked for ever."""
+    """Run a small bot whose loop runs for a moment and then blocks forever."""
 
     async def block() -> None:
         await asyncio.sleep(0.1)
@@ -257,7 +257,7 @@ def test_the_process_beside_the_stream_hears_of_other_settings_and_leaves_sighup
         async with staged() as stage, irc_standin() as irc:
             before = bot_settings(stage.real.server.url, irc.url)
             bot = BotProcess(before)
-            bot.configure(before)  # not started: the next one begins with it
+            bot.configure(before)  # takes effect when the process starts
             bot.start()
             await until(lambda: irc.connections == 1)
             assert bot.pid is not None

@@ -1,4 +1,4 @@
-"""Wording: everything can be said, nothing twice in a row, and positions and waits are in words."""
+"""Wording of replies: every text can be said, none twice in a row, and positions and waits are in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast the bot speaks: never more than allowed, moderators first, nothing that comes too late."""
+"""How fast the bot speaks: within Twitch's limits, moderators first, and no late replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def play(scene: Callable[[Throttle, HandClock], Awaitable[None]], per_30s: int =
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
-        clock.advance(seconds / 10)  # others sleep at the same time
+        clock.advance(seconds / 10)  # other tasks sleep at the same time
 
     asyncio.run(_within(scene(Throttle(per_30s, clock, sleep), clock)))
 

@@ -1,4 +1,4 @@
-"""The files that the bot keeps, as other programs may have left them."""
+"""The bot's files, as other programs may have saved them."""
 
 import codecs
 import json

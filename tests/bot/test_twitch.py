@@ -1,4 +1,4 @@
-"""The Twitch adapter, on the real twitchio, before a stand-in for Twitch on loopback: hearing, speaking, logins, rewards."""
+"""The Twitch adapter, with the real twitchio and a stand-in for Twitch on loopback: hearing, speaking, logins, rewards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.bot.twitch_standin import CLIENT_ID, Reward, TwitchStandIn, new_id
 
 @pytest.fixture
 def secret() -> str:
-    """The application's, as Twitch makes them."""
+    """Return a secret of the application in Twitch's format."""
     return "s3cr3tofth3application12345678"
 
 
@@ -168,7 +168,7 @@ def test_replies_survive_hiccups_and_their_loss_is_told(tmp_path: Path) -> None:
         async with staged(tmp_path) as stage:
             await stage.connected()
             line = await stage.hears()
-            for statuses, parent in (([500], line.id), ([400], None)):  # 400: the line was deleted meanwhile
+            for statuses, parent in (([500], line.id), ([400], None)):  # 400: the line has been deleted
                 stage.twitch.faults.statuses[messages] = statuses
                 await stage.adapter.say(line, "volcano: next")
                 assert stage.twitch.sent[-1].parent == parent
@@ -217,7 +217,7 @@ def test_a_call_that_is_given_up_does_not_lose_the_login(tmp_path: Path) -> None
             line = await stage.hears()
             stage.twitch.expire("dreambot")
             stage.twitch.faults.slow_refresh_s = 1.5
-            await stage.adapter.say(line, "reply")  # tries twice, and both give up too early
+            await stage.adapter.say(line, "reply")  # both of its tries time out before the refresh is done
             await stage.until(lambda: stage.kept()["dreambot"]["access"] in stage.twitch.grants, "kept")
             assert stage.twitch.tally()["POST /oauth2/token 200"] == 1
             await stage.connected()
@@ -525,7 +525,7 @@ def test_redemptions_outlive_the_bot(tmp_path: Path) -> None:
             await stage.twitch.close(4000)
             await ready(stage)
             await asyncio.sleep(0.2)
-            assert len(stage.lines) == 1  # what was caught up with once is not heard again
+            assert len(stage.lines) == 1  # missed redemptions are heard once
 
     play(scene)
 
@@ -570,7 +570,7 @@ def test_trouble_with_rewards_leaves_the_chat_alone(tmp_path: Path) -> None:
             stage.adapter.settled(stage.lines[0], None)
             stage.adapter.settled(stage.lines[1], None)
             await stage.until(lambda: second.status == "CANCELED")
-            assert first.status == "UNFULFILLED"  # Twitch said no: it is the streamer's
+            assert first.status == "UNFULFILLED"  # Twitch refused, so it is left to the streamer
 
     play(scene)
 

@@ -1,4 +1,4 @@
-"""From Twitch to the dream and back: the stand-in, the real twitchio, the bot as it runs, and a real streamer's API."""
+"""From Twitch to the dream and back, with the stand-in, the real twitchio, the whole bot, and a real streamer's API."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NEXT = "next|Nobody ahead of you"
 
 
 class Show:
-    """Twitch, the bot, and a streamer."""
+    """Twitch, the bot and a streamer."""
 
     def __init__(self, twitch: TwitchStandIn, real: RealStage, adapter: TwitchAdapter) -> None:
         self.twitch, self.real, self.adapter = twitch, real, adapter
 
     @property
     def chat(self) -> str:
-        """How the chat is, as the streamer was told."""
+        """State of the chat, as reported to the streamer."""
         report = self.real.dream.chat.read()
         return "" if report is None else report.state
 
@@ -52,7 +52,7 @@ class Show:
             raise AssertionError(f"never so: {what or so}; {self.adapter.state()}; {self.twitch.sent[-3:]}") from None
 
     async def ask(self, login: str, text: str, **options: Any) -> Sent:
-        """The bot's answer to a line."""
+        """Say a line and return the bot's answer."""
         before = len(self.twitch.sent)
         message = await self.twitch.say(login, text, **options)
         await self.until(lambda: len(self.twitch.sent) > before, f"an answer to {login}: {text}")
@@ -61,14 +61,14 @@ class Show:
         return sent
 
     async def nothing(self, login: str, text: str) -> None:
-        """A line is not answered: what is said after it is."""
+        """Say a line, and check that the bot answers only the line after it."""
         before = len(self.twitch.sent)
         await self.twitch.say(login, text)
         await self.ask("mod", "!queue")
         assert len(self.twitch.sent) == before + 1, self.twitch.sent[before:]
 
     async def next_on_air(self) -> Scene:
-        """What comes on air when the hold is over; only the clock is moved by hand."""
+        """Advance the clock past the hold, and return the scene that comes on air."""
         return await asyncio.to_thread(self.real.until_over)
 
     async def status(self) -> Any:
@@ -240,7 +240,7 @@ def test_a_token_that_expires_costs_no_answer(tmp_path: Path) -> None:
 
 def test_one_account_for_both(tmp_path: Path) -> None:
     async def scene() -> None:
-        # Bare words: the bot's own replies must not be taken for wishes.
+        # With bare words, the bot's own replies could be taken for requests.
         config = {"account": None}
         async with showing(tmp_path, logins=("streamer",), twitch=config, chat={"bare_words": True}) as show:
             await ready(show)

@@ -1,4 +1,4 @@
-"""Twitch's own polls, by the real twitchio before the stand-in, and what becomes of votes where they cannot be."""
+"""Twitch's own polls, with the real twitchio and the stand-in, and what happens to votes where such polls are unavailable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CANNOT = "Twitch's own polls cannot be used, votes are counted in chat"
 
 
 class Show:
-    """Twitch, its chat's bot with polls, and a streamer."""
+    """Twitch, the bot with polls, and a streamer."""
 
     def __init__(self, stage: Stage, real: RealStage, polls: ChatPolls, announced: list[str]) -> None:
         self.stage, self.twitch, self.real, self.polls, self.announced = stage, stage.twitch, real, polls, announced
@@ -45,7 +45,7 @@ class Show:
         return poll
 
     async def vote(self, user: str, text: str) -> bool:
-        """A viewer types; returns whether it was taken for a vote."""
+        """Let a viewer type a line, and return whether it is taken as a vote."""
         await self.twitch.say(user, text)
         await self.stage.until(lambda: self.stage.lines and self.stage.lines[-1].text == text, "heard")
         taken = self.polls.take(self.stage.lines[-1], text)

@@ -1,4 +1,4 @@
-"""The ways to lose Twitch: the bot hears again, does not spin, and says 'needs login' when only a person can help.
+"""All ways to lose Twitch: the bot reconnects, does not spin, and reports 'needs login' when only a person can help.
 
 Waits are short here; ``tests/acceptance/chat_reconnect.py`` measures the real ones.
 """
@@ -25,7 +25,7 @@ SOCKET = "GET /ws"
 
 
 async def gone(stage: Stage, sessions: set[str]) -> None:
-    """Wait until none of these websockets is left."""
+    """Wait until these websockets are gone."""
     await stage.until(lambda: not sessions & set(stage.twitch.sessions), "the old websocket is gone")
 
 
@@ -58,7 +58,7 @@ async def lose_keepalives(stage: Stage) -> None:
 
 
 async def lose_subscription(stage: Stage) -> None:
-    stage.twitch.subscriptions.clear()  # keepalives go on
+    stage.twitch.subscriptions.clear()  # keepalives continue
 
 
 async def order_to_move(stage: Stage) -> None:
@@ -69,7 +69,7 @@ async def order_to_move_nowhere(stage: Stage) -> None:
     stage.twitch.faults.move_grace_s = 2.0
     await stage.twitch.move(reachable=False)
     await asyncio.sleep(0.2)
-    await stage.hears()  # until Twitch closes the old one
+    await stage.hears()  # over the old websocket, until Twitch closes it
 
 
 async def refuse_the_subscription(stage: Stage) -> None:
@@ -115,7 +115,7 @@ async def revoke_a_version(stage: Stage) -> None:
 
 
 async def revoke_for_no_known_reason(stage: Stage) -> None:
-    await stage.twitch.revoke("dreambot", "bad_mood")  # would kill twitchio's listener
+    await stage.twitch.revoke("dreambot", "bad_mood")  # an unknown reason would kill twitchio's listener
     await stage.until(lambda: ("offline", "Twitch revoked it (bad mood)") in stage.states)
 
 
@@ -156,7 +156,7 @@ def test_it_hears_again(tmp_path: Path, way: Callable[[Stage], Awaitable[None]])
             sessions = len(stage.twitch.sessions)
             await stage.until(lambda: len(stage.twitch.sessions) == 1, f"{sessions} sockets left, not 1")
             assert len(stage.twitch.subscriptions) == 1
-            # and again, for twitchio keeps state of the first time
+            # Break it again: twitchio keeps state of the first time.
             before = set(stage.twitch.sessions)
             await stage.twitch.close(4003)
             await gone(stage, before)
@@ -229,7 +229,7 @@ def test_leave_taken_back_is_for_a_person_to_cure(tmp_path: Path, tell: bool) ->
             await asyncio.sleep(1.0)
             spun = stage.twitch.tally() - before
             assert set(spun) == {"POST /oauth2/token 400"}, "only the device code is asked after"
-            assert spun.total() <= 1 + (time.monotonic() - began_s) / 0.05  # every 5 s at Twitch
+            assert spun.total() <= 1 + (time.monotonic() - began_s) / 0.05  # Twitch's own interval is 5 s
             stage.twitch.approve("dreambot")
             await stage.connected()
             await stage.hears()

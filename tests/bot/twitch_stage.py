@@ -1,4 +1,4 @@
-"""The real twitchio bot before the stand-in for Twitch, in seconds."""
+"""The bot with the real twitchio and the stand-in for Twitch, with waits short enough for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAST = TwitchTimings(
     rewards_s=0.05,
 )
 CALM = replace(FAST, silence_s=20.0, call_s=20.0)
-"""Where Twitch always answers: a starved machine is not to be taken for a silent Twitch."""
+"""Waits for tests in which Twitch always answers: a busy machine must not look like a silent Twitch."""
 
 
 @dataclass
@@ -43,9 +43,9 @@ class Stage:
     tokens: Path
     lines: list[ChatLine] = field(default_factory=list)
     standing: dict[int, str] = field(default_factory=dict)
-    """Where requests stand."""
+    """Status of each request, by ID."""
     states: list[tuple[str, str]] = field(default_factory=list)
-    """Every state that the adapter was in, and its detail: some last no longer than a busy machine looks away."""
+    """Every state that the adapter was in, and its detail. Some are too short to poll for on a busy machine."""
     task: asyncio.Task[Any] | None = None
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class Stage:
         self.adapter._set = note  # type: ignore[method-assign]
 
     async def until(self, so: Callable[[], object], what: str = "") -> None:
-        """Wait until something is so."""
+        """Wait until ``so()`` holds."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not so():
@@ -72,19 +72,19 @@ class Stage:
         await self.until(lambda: self.adapter.state().state == "connected" and self.twitch.hears(CHAT), "connected")
 
     async def hears(self) -> ChatLine:
-        """A viewer says something, and the bot hears it."""
+        """Let a viewer say something, and return the line that the bot receives."""
         message_id = await self.twitch.say("viewer", "!dream volcano")
         await self.until(lambda: any(line.id == message_id for line in self.lines), "heard")
         return self.lines[-1]
 
     def kept(self) -> dict[str, Any]:
-        """The logins in the file."""
+        """Return the logins in the token file."""
         accounts: dict[str, Any] = json.loads(self.tokens.read_text())["applications"][CLIENT_ID]
         return accounts
 
 
 def keep_logins(twitch: TwitchStandIn, path: Path, *logins: str, rewards: bool = False, polls: bool = False) -> None:
-    """As if these accounts had been logged in before."""
+    """Write a token file as if these accounts had logged in before."""
     store = TokenStore(path, CLIENT_ID)
     for login in logins:
         scopes = CHAT_SCOPES | (REWARD_SCOPES if rewards and login == "streamer" else frozenset())
@@ -104,10 +104,10 @@ async def staged(
     prepare: Callable[[TwitchStandIn], Any] | None = None,
     **config: Any,
 ) -> AsyncIterator[Stage]:
-    """A running adapter, with those accounts logged in.
+    """Run an adapter with these accounts logged in.
 
     Args:
-        prepare: called with the stand-in before the adapter starts.
+        prepare: Called with the stand-in before the adapter starts.
     """
     settings = {"channel": "Streamer", "account": "dreambot", "client_id": CLIENT_ID, "client_secret": secret, **config}
     tokens = tmp_path / "tokens.json"

@@ -1,6 +1,6 @@
-"""A stand-in for Twitch on loopback: OAuth, Helix and EventSub as far as the bot uses them, with faults at will.
+"""A stand-in for Twitch on loopback: OAuth, Helix and EventSub as far as the bot uses them, with faults on demand.
 
-Everything runs in the loop that it was started in. The real twitchio is pointed at it with ``pointed``.
+It runs in the event loop that starts it. ``pointed`` directs the real twitchio to it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ CLIENT_ID = "standinclient"
 CHAT = "channel.chat.message"
 REDEMPTION = "channel.channel_points_custom_reward_redemption.add"
 NEEDED = {CHAT: "user:read:chat", REDEMPTION: "channel:manage:redemptions"}
-"""The scope that a subscription needs."""
+"""The scope that each type of subscription needs."""
 
 
 @dataclass
 class Grant:
-    """What one access token may do, and for whom."""
+    """The account and the scopes of one access token."""
 
     login: str
     scopes: tuple[str, ...]
     refresh: str
     alive: bool = True
-    """Whether the access token is taken; a dead one can be refreshed unless it was revoked."""
+    """Whether the access token is accepted. A dead one can be refreshed unless it was revoked."""
     expires_in: int = 14_400
 
 
@@ -44,7 +44,7 @@ class Session:
     id: str
     socket: web.WebSocketResponse
     silent: bool = False
-    """Whether it sends nothing any more, and keeps the connection."""
+    """Whether it keeps the connection but no longer sends anything."""
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came in."""
+    """One request received."""
 
     at_s: float
     what: str
@@ -81,7 +81,7 @@ class Call:
 
 @dataclass
 class Sent:
-    """One message that the bot said."""
+    """One message sent by the bot."""
 
     at_s: float
     login: str
@@ -96,7 +96,7 @@ class Reward:
     title: str
     cost: int
     ours: bool
-    """Whether the bot's application made it."""
+    """Whether the bot's application created it."""
 
 
 @dataclass
@@ -110,12 +110,12 @@ class Redemption:
 
 @dataclass
 class PollKept:
-    """One of Twitch's own polls."""
+    """A poll on Twitch."""
 
     id: str
     title: str
     choices: dict[str, int]
-    """Titles, in order, and their votes."""
+    """Votes by title, in the poll's order."""
     duration: int
     status: str = "ACTIVE"
 
@@ -130,31 +130,31 @@ def new_id(what: str) -> str:
 
 @dataclass
 class Faults:
-    """What goes wrong; set at any time."""
+    """Faults to simulate. Tests may set them at any time."""
 
     statuses: dict[str, list[int]] = field(default_factory=dict)
-    """Method and path to the statuses of the next answers."""
+    """Statuses of the next answers, by method and path."""
     hang: bool = False
-    """Takes connections and never answers."""
+    """Whether connections are accepted and never answered."""
     no_welcome: int = 0
-    """Websockets that are taken and not welcomed."""
+    """How many of the next websockets are accepted without a welcome message."""
     no_keepalives: bool = False
     slow_refresh_s: float = 0.0
-    """From spending a refresh token to the answer."""
+    """Seconds from spending a refresh token to the answer."""
     move_grace_s: float = 30.0
-    """From an order to move to the close of the old websocket."""
+    """Seconds from an order to reconnect to the close of the old websocket."""
     drop_message: str = ""
-    """Reason why chat messages are not sent."""
+    """Reason for not sending chat messages; empty to send them."""
 
 
 class TwitchStandIn:
-    """``async with TwitchStandIn() as twitch``."""
+    """The stand-in; use it as ``async with TwitchStandIn() as twitch``."""
 
     def __init__(self, keepalive_s: float = 10.0, secret: str | None = None, device_interval_s: float = 0.05) -> None:
         self.keepalive_s, self.secret, self.device_interval_s = keepalive_s, secret, device_interval_s
         self.users = {"streamer": "1001", "dreambot": "1002", "viewer": "2001", "friend": "2002", "mod": "2003", "vip": "2004"}
         self.grants: dict[str, Grant] = {}
-        """By access token."""
+        """Grants by access token."""
         self.faults = Faults()
         self.calls: list[Call] = []
         self.sent: list[Sent] = []
@@ -163,14 +163,14 @@ class TwitchStandIn:
         self.rewards: dict[str, Reward] = {}
         self.redemptions: dict[str, Redemption] = {}
         self.polls: list[PollKept] = []
-        """Oldest first."""
+        """Polls, oldest first."""
         self.affiliate = True
         """Whether the channel may have polls."""
         self.codes: dict[str, dict[str, Any]] = {}
-        """Device codes: who may be logged in by them, once approved."""
+        """Logins by device code, with the account once approved."""
         self.device_expires_s = 1800.0
         self.browser = ""
-        """Who is logged in to Twitch in the browser that opens the login page."""
+        """Account logged in to Twitch in the browser that opens the login page."""
         self.badges: dict[str, list[str]] = {"streamer": ["broadcaster"], "mod": ["moderator"], "vip": ["vip"]}
         self.revoked_by_bot: list[str] = []
         self.port = 0
@@ -217,7 +217,7 @@ class TwitchStandIn:
         await self._runner.cleanup()
 
     async def up(self) -> None:
-        """Can be reached (again)."""
+        """Start to accept connections."""
         self.faults.hang = False
         self._up.set()
         if self._site is None:
@@ -226,20 +226,20 @@ class TwitchStandIn:
             self.port = self.port or self._runner.addresses[0][1]
 
     async def down(self) -> None:
-        """Connections are refused, and those that were open break."""
+        """Refuse connections, and break the open ones."""
         assert self._site is not None
         await self._site.stop()
         self._site = None
         self.drop()
 
     def hang(self) -> None:
-        """Connections are taken and nothing is answered, as behind a dead router; what was open breaks."""
+        """Accept connections without answering, as behind a dead router, and break the open ones."""
         self._up.clear()
         self.faults.hang = True
         self.drop()
 
     def drop(self) -> None:
-        """Break every connection without a word."""
+        """Break every connection without a close frame."""
         assert self._runner.server is not None
         for connection in self._runner.server.connections:
             if connection.transport is not None:
@@ -263,14 +263,14 @@ class TwitchStandIn:
         except web.HTTPException as error:
             self.calls.append(Call(call_at, what, error.status))
             raise
-        except ConnectionResetError:  # whoever asked is gone
+        except ConnectionResetError:  # the client is gone
             return web.Response()
         if request.path != "/ws":
             self.calls.append(Call(call_at, what, response.status))
         return response
 
     def count(self, what: str = "") -> int:
-        """Requests so far whose method and path hold that."""
+        """Return how many requests so far contain ``what`` in their method and path."""
         return sum(what in call.what for call in self.calls)
 
     def tally(self) -> Counter[str]:
@@ -279,26 +279,26 @@ class TwitchStandIn:
     # OAuth
 
     def grant(self, login: str, scopes: tuple[str, ...]) -> tuple[str, str]:
-        """A token and its refresh token, as after a login."""
+        """Return a token and its refresh token, as after a login."""
         access, refresh = f"access{secrets.token_hex(12)}", f"refresh{secrets.token_hex(20)}"
         self.grants[access] = Grant(login, scopes, refresh)
         return access, refresh
 
     def expire(self, login: str) -> None:
-        """The access tokens end, as they do after four hours; they can be refreshed."""
+        """Expire the access tokens, as happens after four hours. They can be refreshed."""
         for grant in self.grants.values():
             if grant.login == login:
                 grant.alive = False
 
     async def disconnect_app(self, login: str, tell: bool = True) -> None:
-        """The account takes its leave back: its tokens die and its subscriptions are revoked."""
+        """Disconnect the bot's application from an account: its tokens die and its subscriptions are revoked."""
         for access in [access for access, grant in self.grants.items() if grant.login == login]:
             del self.grants[access]
         if tell:
             await self.revoke(login, "authorization_revoked")
 
     def approve(self, login: str) -> None:
-        """A person types the device code in, logged in as that account."""
+        """Approve the device codes as a person logged in to that account."""
         for code in self.codes.values():
             code["login"] = code["login"] or login
 
@@ -352,7 +352,7 @@ class TwitchStandIn:
         found = next((access for access, grant in self.grants.items() if grant.refresh == query["refresh_token"]), None)
         if found is None:
             return refuse(400, "Invalid refresh token")
-        old = self.grants.pop(found)  # good for one use
+        old = self.grants.pop(found)  # a refresh token works once
         if self.faults.slow_refresh_s:
             await asyncio.sleep(self.faults.slow_refresh_s)
         return self._answer(old.login, old.scopes)
@@ -536,7 +536,7 @@ class TwitchStandIn:
         return web.json_response({"data": [self._redemption_shown(each)]})
 
     async def redeem(self, login: str, reward: str, text: str, heard: bool = True) -> Redemption:
-        """A viewer pays for a reward; Twitch tells it as a chat message as well."""
+        """Let a viewer redeem a reward. Twitch also sends it as a chat message."""
         each = Redemption(new_id("redemption"), reward, login, text)
         self.redemptions[each.id] = each
         if heard:
@@ -638,7 +638,7 @@ class TwitchStandIn:
                 }
             },
         )
-        if moved is not None:  # what was subscribed moves with it
+        if moved is not None:  # its subscriptions move with it
             for sub in self.subscriptions:
                 sub.session = session if sub.session is moved else sub.session
         keepalives = asyncio.create_task(self._keep_alive(session))
@@ -672,7 +672,7 @@ class TwitchStandIn:
                 await self._tell(sub.session, "notification", {"subscription": sub.shown(), "event": event}, type_)
 
     def hears(self, type_: str = CHAT) -> bool:
-        """Whether somebody is subscribed, on a socket that lives."""
+        """Return whether a live websocket has this subscription."""
         return any(sub.type == type_ and not sub.session.socket.closed and not sub.session.silent for sub in self.subscriptions)
 
     async def say(
@@ -688,13 +688,13 @@ class TwitchStandIn:
         reply_to: str = "",
         source: str = "",
     ) -> str:
-        """A message in the chat.
+        """Send a chat message.
 
         Args:
-            bits: cheered; ``Cheer<bits>`` is put in front of the text.
-            times: how often it is delivered.
-            reply_to: the login of whom it answers in a thread.
-            source: the login of another channel of a shared chat that it comes from.
+            bits: Bits cheered; ``Cheer<bits>`` is put in front of the text.
+            times: How often it is delivered.
+            reply_to: Login of the user it answers in a thread.
+            source: Login of the channel in a shared chat that it comes from.
         """
         message_id = id or new_id("message")
         fragments = [{"type": "text", "text": text, "cheermote": None, "emote": None, "mention": None}]
@@ -755,12 +755,12 @@ class TwitchStandIn:
             await session.socket.close(code=code)
 
     def silence(self) -> None:
-        """The websockets stay, and nothing comes over them any more."""
+        """Keep the websockets open, and stop sending over them."""
         for session in self.sessions.values():
             session.silent = True
 
     async def move(self, reachable: bool = True) -> None:
-        """Order all sessions to reconnect elsewhere, and close the old ones after a while."""
+        """Order all sessions to reconnect elsewhere, and close the old ones after the grace time."""
         for session in list(self.sessions.values()):
             port = self.port if reachable else 1
             payload = {
@@ -780,7 +780,7 @@ class TwitchStandIn:
         await session.socket.close(code=4004)
 
     async def revoke(self, login: str, reason: str) -> None:
-        """Take an account's subscriptions back."""
+        """Revoke an account's subscriptions."""
         for sub in [sub for sub in self.subscriptions if sub.login == login]:
             sub.status = reason
             await self._tell(sub.session, "revocation", {"subscription": sub.shown()}, sub.type)
@@ -788,7 +788,7 @@ class TwitchStandIn:
 
     @contextmanager
     def pointed(self) -> Iterator[None]:
-        """Have twitchio talk to this rather than to Twitch."""
+        """Direct twitchio to this stand-in instead of Twitch."""
         from twitchio.eventsub import websockets
         from twitchio.http import Route
 
