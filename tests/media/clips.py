@@ -1,4 +1,4 @@
-"""Makes videos of every kind: four colour fields that flash white at each full second, with a click at each flash."""
+"""Make videos of every kind: four colour fields that flash white at each full second, with a click at each flash."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SIZE = (120, 160)
 """Default (height, width) of a clip."""
 SECONDS, FPS = 2.0, 25
 APART_S = 0.015
-"""Seconds that a click may be off its flash."""
+"""Largest accepted distance of a click from its flash, in seconds."""
 
 
 def means(image: np.ndarray) -> np.ndarray:
-    """The mean colours of the inner parts of a picture's four fields, (4, 3) float: above, from the left, then below."""
+    """Return the mean colours inside a picture's four fields, (4, 3) float: top left, top right, bottom left, bottom right."""
     height, width = image.shape[:2]
     inner = [
         image[top + height // 8 : top + 3 * height // 8, left + width // 8 : left + 3 * width // 8]
@@ -35,19 +35,19 @@ def means(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a film looks like."""
+    """Flashes, colours and size of a film, as read."""
 
     flashes: list[float]
-    """When it flashes, in seconds."""
+    """Times of its flashes, in seconds."""
     size: tuple[int, int]
     fields: np.ndarray
-    """The colours of the four fields in its last picture that is not a flash, as ``means`` gives them."""
+    """Colours of the four fields in its last picture that is not a flash; see ``means``."""
     count: int
     seconds: float
 
 
 def look(path: Path) -> Seen:
-    """Read a clip to its end."""
+    """Read a clip to its end, and return its properties."""
     flashes, count, shown = [], 0, np.zeros((*SIZE, 3), np.uint8)
     with closing(FilmReader(str(path))) as reader, suppress(EOFError):
         while True:
@@ -61,18 +61,18 @@ def look(path: Path) -> Seen:
 
 
 def near(found: Sequence[float], wanted: Sequence[float], apart: float) -> bool:
-    """Whether two series of times are alike."""
+    """Return whether two series of times differ by at most ``apart``."""
     return len(found) == len(wanted) and all(abs(one - other) <= apart for one, other in zip(found, wanted, strict=True))
 
 
 def is_flash(image: np.ndarray) -> bool:
-    """Whether a picture is one of those that are white all over."""
+    """Return whether a picture is white all over."""
     return bool(means(image).min() > 170)
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video to make, and the expected result."""
+    """A video to make, with the expected result of reading it."""
 
     suffix: str
     codec: str = "libx264"
@@ -80,7 +80,7 @@ class Clip:
     form: str | None = None
     """FFmpeg's name of the format, if the suffix does not imply it."""
     pixels: str | None = None
-    """FFmpeg's name of the pixel format; the encoder's first if not given."""
+    """FFmpeg's name of the pixel format; None for the encoder's first."""
     size: tuple[int, int] = SIZE
     fps: Fraction = Fraction(FPS)
     seconds: float = SECONDS
@@ -88,36 +88,36 @@ class Clip:
     layout: str = "stereo"
     begins_s: float = 0.0
     sound_late_s: float = 0.0
-    """By how much each click comes after its flash."""
+    """Seconds from each flash to its click."""
     swallowed_s: float = 0.0
-    """Seconds at the beginning that the sound's codec drops."""
+    """Seconds that the sound's codec drops at the beginning."""
     matrix: Colorspace | None = None
-    """Of the YUV that is made from RGB; BT.601 if not given."""
+    """Matrix from RGB to YUV; None for BT.601."""
     tags: Mapping[str, int] = field(default_factory=dict)
     """Colour tags: attributes of PyAV's codec context."""
     full_range: bool = False
     shape: Fraction = Fraction(1)
     """Width of a pixel over its height."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Of the encoder."""
+    """Options of the encoder."""
     container: Mapping[str, str] = field(default_factory=dict)
-    """Of the format."""
+    """Options of the container format."""
     shown: tuple[int, int] | None = None
     """Expected (height, width); None for its own size."""
     shows: str = EXIF[1]
-    """Its fields as a player shows them, by their letters in ``tests.shapes.COLOURS``."""
+    """Its fields as a player shows them, as letters of ``tests.shapes.COLOURS``."""
     levels: float = 4.0
-    """Tolerance of a field's mean."""
+    """Tolerance of a field's mean colour."""
     parts: int = 1
-    """How often the file is repeated."""
+    """How often the file's bytes are repeated."""
     change: Callable[[Path], object] | None = None
-    """What is done to the file afterwards."""
+    """A change to the finished file."""
 
     def faults(self, seen: Seen, heard: list[float] | None) -> list[str]:
-        """Return what is wrong with a video made from this one.
+        """Return the faults of a video made from this one.
 
         Args:
-            heard: when it clicks, in seconds; None where sound is not looked at.
+            heard: Times of its clicks, in seconds; None to ignore the sound.
         """
         rate = float(self.fps)
         seconds = self.seconds * self.parts
@@ -137,7 +137,7 @@ class Clip:
         return [fault for right, fault in found if not right]
 
     def write(self, path: Path) -> Path:
-        """Make the film."""
+        """Write the video and return its path."""
         with av.open(str(path), "w", format=self.form, options=dict(self.container)) as container:
             self._fill(container)
         path.write_bytes(path.read_bytes() * self.parts)
@@ -187,7 +187,7 @@ class Clip:
         return frame
 
     def _sound(self, container: av.container.OutputContainer) -> Iterator[list[av.Packet]]:
-        """The packets of the sound, those of a picture at a time."""
+        """Yield the packets of the sound, one list per picture."""
         if self.sound is None:
             return iter(())
         stream = container.add_stream(self.sound, rate=self.rate, options={"strict": "experimental"})
@@ -195,7 +195,7 @@ class Clip:
         stream.layout = self.layout
         stream.codec_context.time_base = Fraction(1, self.rate)
         if self.sound.startswith("wma"):
-            stream.codec_context.bit_rate = 128_000  # there is no other default
+            stream.codec_context.bit_rate = 128_000  # its encoder has no default
         return self._sounding(stream)
 
     def _sounding(self, stream: av.AudioStream) -> Iterator[list[av.Packet]]:

@@ -1,4 +1,4 @@
-"""Four patches of known colours, as videos with every colour encoding."""
+"""Four patches of known colours, as videos in every colour encoding."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import av
 import numpy as np
 
 QUAD = ((200, 40, 40), (40, 200, 40), (40, 40, 200), (220, 200, 60))
-"""sRGB: red and green above, blue and yellow below."""
+"""Colours of the patches in sRGB: red and green above, blue and yellow below."""
 PQ, HLG = 16, 18
 BT2020_FROM_BT709 = np.array(((0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956)))
-"""Of light (ITU-R BT.2087, section 3)."""
+"""Conversion of linear light (ITU-R BT.2087, section 3)."""
 BT2020, BT709, BT601 = (0.2627, 0.0593), (0.2126, 0.0722), (0.299, 0.114)
 """Weights of red and blue in luma."""
 
 
 def patches(colours: object = QUAD, size: tuple[int, int] = (120, 160)) -> np.ndarray:
-    """(H, W, 3) float, 0..1."""
+    """Return a picture of four patches, (H, W, 3) float, 0..1."""
     image = np.empty((*size, 3))
     y, x = size[0] // 2, size[1] // 2
     image[:y, :x], image[:y, x:], image[y:, :x], image[y:, x:] = np.asarray(colours) / 255
@@ -27,7 +27,7 @@ def patches(colours: object = QUAD, size: tuple[int, int] = (120, 160)) -> np.nd
 
 
 def seen(image: np.ndarray) -> np.ndarray:
-    """(4, 3) float: the mean colours of the patches, away from their edges; sRGB 0..255."""
+    """Return the patches' mean colours away from their edges, (4, 3) float, sRGB 0..255."""
     y, x = image.shape[0] // 4, image.shape[1] // 4
     at = [(y, x), (y, 3 * x), (3 * y, x), (3 * y, 3 * x)]
     return np.array([image[top - y // 2 : top + y // 2, left - x // 2 : left + x // 2].mean((0, 1)) for top, left in at])
@@ -43,13 +43,13 @@ def srgb(light: np.ndarray) -> np.ndarray:
 
 
 def pq(nits: np.ndarray) -> np.ndarray:
-    """SMPTE ST 2084's values for light in cd/m²."""
+    """Return SMPTE ST 2084's values for light in cd/m²."""
     power = (np.maximum(nits, 0) / 10_000) ** 0.1593017578125
     return np.asarray(((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
 
 
 def hlg(nits: np.ndarray) -> np.ndarray:
-    """ARIB STD-B67's values for light, (…, 3), on a screen of 1000 cd/m² with a system gamma of 1.2."""
+    """Return ARIB STD-B67's values for light, (…, 3), on a screen of 1000 cd/m² with a system gamma of 1.2."""
     luminance = np.maximum(nits @ np.array((0.2627, 0.6780, 0.0593)), 1e-6)[..., None] / 1000
     scene = nits / 1000 * luminance ** (1 / 1.2 - 1)
     return np.where(
@@ -71,7 +71,7 @@ def write(
     """Write a still video with 25 pictures per second.
 
     Args:
-        values: (H, W, 3) float, 0..1: what red, green and blue are to be once its matrix is undone.
+        values: (H, W, 3) float, 0..1: red, green and blue as decoded with its matrix.
         pix_fmt: Planes of luma and two of colour, or packed RGB.
         weights: Of red and blue in luma.
         full: Whether black is 0 and white the highest number.

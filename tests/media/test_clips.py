@@ -1,4 +1,4 @@
-"""Containers and codecs as users have them: what comes out is as long, as large and as coloured as what went in."""
+"""Containers and codecs that users have: a film comes out with the duration, size and colours that went in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.shapes import EXIF, MATRIX, note_in_header
 
 
 def noted(orientation: int) -> Callable[[Path], object]:
-    """Write an orientation into a finished file."""
+    """Return a function that writes an orientation into a finished file."""
     return lambda path: note_in_header(path, MATRIX[orientation])
 
 

@@ -35,7 +35,7 @@ WIDE = {"colorspace": 9, "color_range": 1, "color_primaries": 9}
 
 
 def read(path: Path) -> tuple[np.ndarray, list[str]]:
-    """The second picture of a video, and the notes about it."""
+    """Return the second picture of a video and the notes about the video."""
     with closing(FilmReader(str(path))) as reader:
         reader.read()
         return reader.read()[0], list(reader.notes)
@@ -197,7 +197,7 @@ def test_a_palette_with_a_transparent_colour_is_laid_on_grey(tmp_path: Path) -> 
 
 
 def test_hdr_keeps_times_and_the_way_up(tmp_path: Path) -> None:
-    """And the display matrix."""
+    """Tone mapping keeps times, durations and the display matrix."""
     path = write_film(tmp_path / "a.mp4", rotation=90, times_s=[0, 0.1, 0.5, 0.6])
     plain, toned = [], []
     for found, trc in ((plain, 1), (toned, PQ)):

@@ -18,12 +18,12 @@ from streamer.media.deinterlace import deinterlaced
 
 SIZE = (96, 160)
 STEP = 8
-"""Pixels that the bar moves in a field."""
+"""Pixels that the bar moves per field."""
 TELLS = hasattr(VideoCodecContext, "field_order")
 
 
 def bar(number: int) -> np.ndarray:
-    """A bright bar on a dark background, at its position in a field."""
+    """Return a picture of a bright bar on a dark background, at its position in this field."""
     image = np.full((*SIZE, 3), 50, np.uint8)
     left = 8 + number * STEP
     image[:, left : left + 24] = 200
@@ -31,7 +31,7 @@ def bar(number: int) -> np.ndarray:
 
 
 def woven(number: int) -> np.ndarray:
-    """Two fields, the upper lines first."""
+    """Weave two fields, the upper lines first."""
     image = bar(2 * number)
     image[1::2] = bar(2 * number + 1)[1::2]
     return image
@@ -42,7 +42,7 @@ def whole(number: int) -> np.ndarray:
 
 
 def comb(image: np.ndarray) -> float:
-    """How much lines differ from those above and below, which are alike: 0 without a comb."""
+    """Return how much lines differ from the mean of their neighbours: 0 without a comb."""
     luma = image.mean(-1)
     return float(np.abs(luma[1:-1] - (luma[:-2] + luma[2:]) / 2).mean())
 
@@ -69,7 +69,7 @@ def write(path: Path, codec: str, pix_fmt: str, drawn: object = woven, *, field_
 
 
 def marked(frame: av.VideoFrame) -> av.VideoFrame:
-    """The picture, tagged as interlaced, top field first."""
+    """Return the picture tagged as interlaced, top field first."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=SIZE[1], height=SIZE[0], format=frame.format, time_base=frame.time_base)
     graph.link_nodes(source, graph.add("setfield", "mode=tff"), graph.add("buffersink")).configure()
@@ -95,7 +95,7 @@ def read(path: Path) -> list[tuple[np.ndarray, float]]:
         ("mpeg4", "yuv420p", "avi"),
         ("prores_ks", "yuv422p10le", "mov"),
         ("rawvideo", "uyvy422", "mov"),
-        ("ffv1", "yuv422p", "mkv"),  # whose pictures do not say it, but the file does
+        ("ffv1", "yuv422p", "mkv"),  # only the container says that it is interlaced
         ("jpeg2000", "yuv422p", "mov"),
         ("qtrle", "rgb24", "mov"),
     ],
@@ -205,7 +205,7 @@ def test_a_film_that_breaks_off_shows_its_last_picture(tmp_path: Path) -> None:
 
 
 def test_the_order_in_which_a_png_loads_is_not_meant(tmp_path: Path) -> None:
-    """Adam7 has the same mark in FFmpeg."""
+    """FFmpeg sets the interlaced flag for Adam7 PNGs too."""
     with av.open(str(tmp_path / "a.mov"), "w") as container:
         stream = container.add_stream("png", rate=25)
         stream.height, stream.width, stream.pix_fmt = *SIZE, "rgb24"

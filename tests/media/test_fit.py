@@ -69,14 +69,14 @@ def test_a_picture_of_the_size_stays_as_it_is(fit: Fit) -> None:
 @FILTERS
 @pytest.mark.parametrize(("shape", "size"), [((15, 20), (226, 141)), ((223, 236), (41, 13)), ((25, 158), (183, 1))])
 def test_what_is_cut_to_a_hair_is_cut(shape: tuple[int, int], size: tuple[int, int], fine: bool) -> None:
-    """Here the remainder is negative by the last bit."""
+    """With these sizes, rounding makes the remainder slightly negative."""
     assert (fitted(np.full((*shape, 3), 77, np.uint8), size, fine=fine) == 77).all()
 
 
 @FILTERS
 @pytest.mark.parametrize("fit", ["crop", "stretch"])
 def test_fine_lines_do_not_flicker_away(fit: Fit, fine: bool) -> None:
-    """Where one side shrinks to a quarter, all of its pixels count, whatever becomes of the other."""
+    """If one side shrinks to a quarter, all of its pixels count, even where the other side grows."""
     lines = np.zeros((40, 256, 3), np.uint8)
     lines[:, ::2] = 255
     image = fitted(lines, (10, 64) if fit == "crop" else (120, 64), fit, fine=fine)

@@ -108,7 +108,7 @@ def test_a_playlist_that_cannot_find_them_says_why(tmp_path: Path, folder: str, 
 
 
 def test_so_it_is_on_a_server(tmp_path: Path) -> None:
-    """FFmpeg would ask for a00000000000000000000.png first, and for four more."""
+    """FFmpeg's patterns would first request a00000000000000000000.png and four more."""
     Image.fromarray(quad((48, 64))).save(tmp_path / "a d.png")
     asked: list[str] = []
     handler = partial(Quiet, directory=str(tmp_path), asked=asked)

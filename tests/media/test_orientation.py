@@ -23,8 +23,8 @@ def as_side_data(path: Path, orientation: int) -> Path:
 
 
 def in_the_stream(path: Path, orientation: int) -> Path:
-    """H.264's own display orientation (ISO 14496-10, D.2.27), on the first picture for all."""
-    turn = {1: 0, 2: 0, 3: 180, 4: 0, 5: 90, 6: 270, 7: 270, 8: 90}[orientation]  # counter-clockwise, after the mirror
+    """Write H.264's own display orientation (ISO 14496-10, D.2.27), which the first picture sets for all."""
+    turn = {1: 0, 2: 0, 3: 180, 4: 0, 5: 90, 6: 270, 7: 270, 8: 90}[orientation]  # counter-clockwise, after mirroring
     flip = {2: ":flip=horizontal", 4: ":flip=vertical", 5: ":flip=horizontal", 7: ":flip=horizontal"}.get(orientation, "")
     plain, path = write(path.with_suffix(".plain.h264"), [quad()] * 2), path.with_suffix(".h264")
     with av.open(str(plain)) as container:
@@ -129,7 +129,7 @@ def test_a_turn_takes_each_pixel_where_the_matrix_says() -> None:
     ],
 )
 def test_pixels_that_are_not_square_are_made_so_wherever_it_is_noted(tmp_path: Path, name: str, codec: str) -> None:
-    """VP9 has no such tag, so the container's counts. The others have it in the pictures."""
+    """The pixel shape is in the container for VP9, which has no such tag, and in the pictures for the others."""
     film = write(tmp_path / name, [disc((90, 120), 60, 4 / 3)] * 3, codec=codec, pixel=Fraction(4, 3))
     for image in seen(FilmReader(str(film))):
         assert image.shape == (90, 160, 3)
@@ -139,7 +139,7 @@ def test_pixels_that_are_not_square_are_made_so_wherever_it_is_noted(tmp_path: P
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 @pytest.mark.parametrize("pixels", [(Fraction(1), Fraction(4, 3)), (Fraction(4, 3), Fraction(1))])
 def test_each_picture_has_its_own_pixels(tmp_path: Path, codec: str, pixels: tuple[Fraction, Fraction]) -> None:
-    """As when television switches from 4:3 to 16:9; exact to the picture, although decoders run ahead."""
+    """Television switches from 4:3 to 16:9 midway. The switch is exact to the picture, although decoders run ahead."""
     parts = [
         write(tmp_path / f"{number}.ts", [disc((90, 120), 60, float(pixel))] * 10, codec=codec, form="mpegts", pixel=pixel)
         for number, pixel in enumerate(pixels)

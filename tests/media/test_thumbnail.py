@@ -1,4 +1,4 @@
-"""Small pictures of large ones."""
+"""Thumbnails of large and small pictures."""
 
 import io
 

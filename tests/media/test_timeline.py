@@ -20,7 +20,7 @@ from tests.soundtracks import film_of_tones, renamed
 
 FPS = 25
 APART_S = 0.015
-"""Seconds that sound may be off."""
+"""Largest accepted error of the sound's times, in seconds."""
 
 
 def joined(path: Path, *parts: Path) -> Path:
@@ -33,7 +33,7 @@ def twice(path: Path) -> Path:
 
 
 def cut(path: Path) -> Path:
-    """A recording that begins in the middle of a group of pictures."""
+    """Cut a recording so that it begins in the middle of a group of pictures."""
     packets = path.stat().st_size // 188
     path.write_bytes(path.read_bytes()[packets // 6 * 188 :])
     return path
@@ -87,7 +87,7 @@ def test_parts_follow_each_other_and_sound_stays_with_its_pictures(name: str, tm
     if name == "no sound":
         return
     heard = clicks(out)
-    # What a part's first block of sound holds may be cut off where parts meet.
+    # The first block of a part's sound may be cut off where parts meet.
     assert len(heard) >= len(seen) - 2
     for click in heard:
         assert min(abs(click - flash) for flash in seen) < APART_S
@@ -147,7 +147,7 @@ def test_a_bare_stream_keeps_the_rate_that_it_tells(tmp_path: Path) -> None:
 
 
 def test_an_empty_packet_means_that_the_picture_stays(tmp_path: Path) -> None:
-    """As specified for Theora (section 7.1), for which PyAV has no encoder."""
+    """Theora specifies this (section 7.1), but PyAV has no encoder for it."""
     path = tmp_path / "a.nut"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=10)
@@ -171,7 +171,7 @@ def test_an_empty_packet_means_that_the_picture_stays(tmp_path: Path) -> None:
     assert [round(float(image.mean()), -1) for image, _ in found] == [60.0] * 12 + [120.0] * 8 + [160.0]
 
 
-# The rules themselves, on packets made up: captures of a day are too long for a test.
+# The timeline's rules, with made-up packets: captures of a day are too long for a test.
 
 
 @dataclass
@@ -204,7 +204,7 @@ def test_a_track_that_is_late_stays_in_its_part() -> None:
     for number in range(100):
         place(timeline, 0, number / 25)
         place(timeline, 1, number / 25)
-    assert place(timeline, 0, 100) == pytest.approx(4.0)  # the picture leaps, sound is still behind
+    assert place(timeline, 0, 100) == pytest.approx(4.0)  # the picture jumps before the sound does
     assert place(timeline, 1, 4.0) == pytest.approx(4.0)
     assert place(timeline, 1, 4.04) == pytest.approx(4.04)
     assert place(timeline, 1, 100.02) == pytest.approx(4.02)
@@ -212,7 +212,7 @@ def test_a_track_that_is_late_stays_in_its_part() -> None:
 
 
 def test_the_clocks_end_is_passed_however_often() -> None:
-    """FFmpeg unrolls it once; what comes after is 26.5 h back."""
+    """FFmpeg unwraps the clock once. After the next wrap, times are 26.5 h too early."""
     timeline = a_timeline()
     wrap = float(WRAP)
     for time_s in (wrap - 8, wrap - 4, wrap - 0.5):
@@ -249,7 +249,7 @@ def test_formats_with_one_clock_may_leave_gaps_after_they_were_put_together() ->
 
 
 def test_a_film_may_tell_at_first_when_it_is_shown_and_then_when_it_is_decoded() -> None:
-    """As Matroska with B-frames does."""
+    """Matroska with B-frames does this."""
     timeline = a_timeline(leaps=False)
     assert [place(timeline, 0, time_s, displayed=True) for time_s in (10.0, 10.2)] == pytest.approx([10, 10.2])
     assert [place(timeline, 0, time_s) for time_s in (10.0, 10.2, 10.4)] == pytest.approx([10, 10.2, 10.4])

@@ -15,14 +15,14 @@ SMALL, HALF, LARGE = ((48, 64), 60), ((60, 80), 110), ((120, 160), 160)
 
 
 def shade(path: Path, track: int | None = None) -> tuple[tuple[int, ...], int]:
-    """Size and grey of what is seen."""
+    """Return the size and grey of the first picture."""
     image = seen(FilmReader(str(path), track))[0]
     return image.shape[:2], round(int(image.mean()) / 10) * 10
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
 def test_the_largest_track_is_seen_and_not_a_thumbnail_before_it(tmp_path: Path, name: str) -> None:
-    """MP4 and Matroska flag the first one unless told otherwise."""
+    """MP4 and Matroska flag the first track as the default unless set otherwise."""
     assert shade(write_tracks(tmp_path / name, [SMALL, LARGE])) == LARGE
     assert shade(write_tracks(tmp_path / f"b{name}", [LARGE, SMALL])) == LARGE
 
@@ -61,7 +61,7 @@ def test_an_unknown_number_is_reported_with_the_known_ones(tmp_path: Path, numbe
 def test_what_no_decoder_reads_is_passed_over_or_named(tmp_path: Path) -> None:
     film = write_tracks(tmp_path / "a.mp4", [LARGE, SMALL])
     data = film.read_bytes()
-    film.write_bytes(data.replace(b"avc1", b"zzz9", 2).replace(b"zzz9", b"avc1", 1))  # the first is the file's own brand
+    film.write_bytes(data.replace(b"avc1", b"zzz9", 2).replace(b"zzz9", b"avc1", 1))  # the first is the file's brand
     assert shade(film) == SMALL
     with pytest.raises(SourceError, match=r"a\.mp4' holds pictures in a format that cannot be decoded"):
         FilmReader(str(film), 1)
