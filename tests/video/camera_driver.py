@@ -1,4 +1,4 @@
-"""A pyvirtualcam driver, registered as such, that keeps the pictures."""
+"""A fake pyvirtualcam driver that records the pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 
 class Driver:
-    """One is made per camera that is opened."""
+    """A driver; pyvirtualcam makes one for each camera that it opens."""
 
     opened: list[Driver] = []  # noqa: RUF012
     broken = False
@@ -36,7 +36,7 @@ class Driver:
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> type[Driver]:
-    """Make it the only driver; skips the test where pyvirtualcam is missing."""
+    """Make it the only driver. Skip the test where pyvirtualcam is missing."""
     pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the extra virtual-camera", exc_type=ImportError)
     monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"test": Driver})
     monkeypatch.setattr(Driver, "opened", [])

@@ -1,6 +1,6 @@
-"""Counts flashes in a finished video as WCAG 2.2's success criterion 2.3.1 defines them, pixel by pixel and after the fact.
+"""Count flashes in a finished video as WCAG 2.2's success criterion 2.3.1 defines them, pixel by pixel.
 
-Written from the definition alone, in floating point and at the picture's own resolution; shares nothing with the limiter.
+It follows the definition alone, in floating point and at full resolution. It shares no code with the limiter.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 FIELDS = ((256 / 768, 341 / 1024), (256 / 768, 341 / 1366))
-"""Ten degrees as parts of (height, width): on the definition's screen, 4:3, and on one of the same height at 16:9."""
+"""Ten degrees as fractions of (height, width): on the definition's 4:3 screen, and on a 16:9 screen of the same height."""
 
 
 TO_XYZ = np.array(((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041)))
 TOO_DARK = 0.03
-"""Sums of red, green and blue below this, of 3, are no colour."""
+"""Least sum of linear red, green and blue, of 3, that counts as a colour."""
 
 
 def worst(frames: Sequence[np.ndarray], fps: float) -> int:
-    """The most flashes, general or red, in any second that are too large to be let through: more than 3 is a failure."""
+    """Return the most flashes of failing size, general or red, in any second. More than 3 is a failure."""
     return max(general(frames, fps), red(frames, fps))
 
 
 def general(frames: Sequence[np.ndarray], fps: float) -> int:
-    """The most general flashes in any second over more than a quarter of any field."""
+    """Return the most general flashes in any second over more than a quarter of any field."""
     light = np.stack([_linear(frame) @ (0.2126, 0.7152, 0.0722) for frame in frames]).astype(np.float32)
     rises, falls = _transitions(light, lambda low, high: (high - low >= 0.1) & (low < 0.8))
     return _most(rises, falls, fps)
 
 
 def red(frames: Sequence[np.ndarray], fps: float) -> int:
-    """The most red flashes in any second over more than a quarter of any field.
+    """Return the most red flashes in any second over more than a quarter of any field.
 
-    A transition is a change of more than 0.2 in the (u', v') diagram between two states one of which is a saturated red. What
-    is too dark to have a colour counts as grey.
+    A transition is a change of more than 0.2 in the (u', v') diagram between two states, one of them a saturated red. Pixels
+    too dark to have a colour count as grey.
     """
     linear = [_linear(frame) for frame in frames]
     saturated = [rgb[..., 0] >= 0.8 * np.maximum(rgb.sum(2), TOO_DARK) for rgb in linear]
@@ -63,12 +63,12 @@ def _chromaticity(rgb: np.ndarray) -> np.ndarray:
 
 
 def _transitions(signal: np.ndarray, counts: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """For each pixel, when it completes a change between neighbouring valley and peak that counts.
+    """Return at which frames each pixel completes a rise or a fall, between neighbouring valley and peak, that counts.
 
-    Follows the highest since the last valley and the lowest since the last peak; at first both are open.
+    Track the highest value since the last rise and the lowest since the last fall. The first change may be either.
     """
     low, high = signal[0].copy(), signal[0].copy()
-    rising, falling = np.ones(low.shape, bool), np.ones(low.shape, bool)  # what would be the next change
+    rising, falling = np.ones(low.shape, bool), np.ones(low.shape, bool)  # which changes may come next
     rises, falls = np.zeros(signal.shape, bool), np.zeros(signal.shape, bool)
     for time, value in enumerate(signal):
         low, high = np.minimum(low, value), np.maximum(high, value)
@@ -85,11 +85,11 @@ def _most(rises: np.ndarray, falls: np.ndarray, fps: float) -> int:
     again = _again(rises | falls, fps)
     for field in FIELDS:
         window = tuple(max(1, min(side, round(side * part))) for side, part in zip(size, field, strict=True))
-        # By place: the flashes that more than a quarter of the field's pixels go through within a second.
+        # By pixel: flashes within a second that more than a quarter of the field's pixels go through.
         for count in _per_second(rises.astype(np.int8) + falls, fps):
             while _quarter(count >= 2 * (found + 1), window).any():
                 found += 1
-        # By moment: flashes that more than a quarter of the field ends at once, upward or downward, wherever in it.
+        # By frame: flashes that end in the same frame, in the same direction, over more than a quarter of the field.
         up, down = (np.stack([_quarter(moment, window) for moment in change & again]) for change in (rises, falls))
         for moments in (_once(up, down), _once(down, up)):
             found = max(found, *(int(count.max()) for count in _per_second(moments, fps)))
@@ -97,19 +97,19 @@ def _most(rises: np.ndarray, falls: np.ndarray, fps: float) -> int:
 
 
 def _once(happens: np.ndarray, opposite: np.ndarray) -> np.ndarray:
-    """Without what goes on from the frame before with nothing opposite in either: one soft flash, not two."""
+    """Drop changes that continue those of the frame before, with none opposite in either: that is one soft flash, not two."""
     going_on = happens[1:] & happens[:-1] & ~opposite[1:] & ~opposite[:-1]
     return np.concatenate((happens[:1], happens[1:] & ~going_on))
 
 
 def _again(happens: np.ndarray, fps: float) -> np.ndarray:
-    """For each frame, where something happened within the second before it."""
+    """Return, for each frame, where a change happened within the second before it."""
     totals = np.concatenate((np.zeros((1, *happens.shape[1:]), np.int32), np.cumsum(happens, 0, dtype=np.int32)))
     return np.stack([totals[now] > totals[max(0, now - int(fps))] for now in range(len(happens))])
 
 
 def _per_second(happens: np.ndarray, fps: float) -> Iterator[np.ndarray]:
-    """Sums over every second, from each frame on."""
+    """Yield the sums over the second from each frame on."""
     span = max(1, int(fps))
     totals = np.concatenate((np.zeros((1, *happens.shape[1:]), np.int32), np.cumsum(happens, 0, dtype=np.int32)))
     for start in range(max(1, len(happens) - span + 1)):
@@ -117,7 +117,7 @@ def _per_second(happens: np.ndarray, fps: float) -> Iterator[np.ndarray]:
 
 
 def _quarter(marked: np.ndarray, window: tuple[int, int]) -> np.ndarray:
-    """Whether more than a quarter of the window is marked, for every position of it."""
+    """Return, for every position of the window, whether more than a quarter of it is marked."""
     high, wide = window
     positions = marked.shape[0] - high + 1, marked.shape[1] - wide + 1
     if np.count_nonzero(marked) <= high * wide / 4:

@@ -1,4 +1,4 @@
-"""Stages for the tests of network outputs: an endless subscription, and servers that misbehave."""
+"""Help for the tests of network outputs: an endless subscription, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.video.packets import Source
 
 
 class Tape:
-    """Replaces an encoder's subscription: pictures at a rate, from a keyframe on, until ``most`` are out or it is closed.
+    """A stand-in for an encoder's subscription: pictures at a rate, from a keyframe on, up to ``most`` or until closed.
 
-    With ``most``, those after the ``first`` wait until ``go`` is set: of what comes before a connection, not all is sent.
+    With ``most``, pictures after the ``first`` wait until ``go`` is set, since those before a connection are not all sent.
     """
 
     def __init__(self, source: Source, most: int | None = None, *, first: int = 3, pace_s: float = 0.02) -> None:
@@ -39,12 +39,12 @@ class Tape:
 
     @property
     def out(self) -> bool:
-        """Whether all pictures were read."""
+        """Whether all pictures have been read."""
         return self._most is not None and len(self.given) > self._most
 
     @property
     def media_bytes(self) -> int:
-        """Bytes of picture and sound that were read."""
+        """Bytes of picture and sound read so far."""
         items = PacketUnpacker().feed(b"".join(self.given))
         return sum(len(item.data) for item in items if isinstance(item, Media))
 
@@ -65,7 +65,7 @@ class Tape:
 
 
 class Evil:
-    """Accepts connections on a free loopback port, and handles each with a given function."""
+    """A server on a free loopback port that handles each connection with a given function."""
 
     def __init__(self, does: Callable[[socket.socket], Any]) -> None:
         self._does = does
@@ -90,9 +90,9 @@ class Evil:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._hang_up()  # which also ends what it is doing
+        self._hang_up()  # also ends the function in progress
         self._thread.join(5)
-        self._hang_up()  # who came last, while the others were hung up on
+        self._hang_up()  # a connection that arrived meanwhile
 
     def _hang_up(self) -> None:
         for connection in self._open:
@@ -102,7 +102,7 @@ class Evil:
 
 
 def says_nothing(connection: socket.socket) -> None:
-    """Keep it open in silence."""
+    """Keep the connection open without sending."""
 
 
 def hangs_up(connection: socket.socket) -> None:
@@ -112,7 +112,7 @@ def hangs_up(connection: socket.socket) -> None:
 
 
 def speaks_http(connection: socket.socket) -> None:
-    """Answer whatever comes as a web server does."""
+    """Answer anything as a web server does."""
     connection.recv(5000)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" * 80)
     connection.shutdown(socket.SHUT_WR)

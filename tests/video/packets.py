@@ -1,4 +1,4 @@
-"""Encoded pictures and silence as sinks get them, without the encoder's threads."""
+"""Encoded pictures and silence in the form that sinks receive, without the encoder's threads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ AAC_FRAME = 1024
 
 
 class Source:
-    """Makes the pieces of the kind ``packets+audio``, one picture after the other.
+    """A source of pieces of the kind ``packets+audio``, one picture after the other.
 
-    Picture n is of one grey that only it has among its neighbours, so that a test can tell them apart.
+    Picture n has a grey that differs from its neighbours', so that a test can tell them apart.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Source:
         return codec
 
     def pieces(self, count: int) -> Iterator[bytes]:
-        """The next pieces; the first of all is the info."""
+        """Yield the pieces of the next pictures. The very first piece is the info."""
         for _ in range(count):
             yield from self._next()
 
     def skip(self, count: int) -> None:
-        """Leave out pictures; time passes without them. As after a slow sink, the next has to be a keyframe."""
+        """Leave out pictures while time passes. The next one must be a keyframe, as after a slow sink."""
         told = self._told
         for _ in self.pieces(count):
             pass

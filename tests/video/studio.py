@@ -1,4 +1,4 @@
-"""Puts dreams on air by hand: really encoded frames, and an album that gets them."""
+"""A studio that puts dreams on air by hand, with really encoded frames and an album that receives them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOON = 1_790_000_000.0
 
 
 def picture(number: int) -> np.ndarray:
-    """A sliding grey wedge, so that every frame differs."""
+    """Return a sliding grey wedge, so that every frame differs."""
     row = (np.arange(WIDTH) + 4 * number) % 200 + 20
     return np.repeat(np.repeat(row[None, :, None], HEIGHT, 0), 3, 2).astype(np.uint8)
 
@@ -36,7 +36,7 @@ def scene(number: int, *labels: str, user: str = "Mara") -> Scene:
 
 
 def encode(clip_buffer: ClipBuffer, numbers: range, spec: EncodeSpec = SPEC) -> None:
-    """One run of an encoder."""
+    """Feed a clip buffer with one run of an encoder."""
     timeline = EncoderRun(spec, None)
     for number in numbers:
         for added in timeline.add(picture(number), number, behind=False, wanted=["packets"]):
@@ -46,7 +46,7 @@ def encode(clip_buffer: ClipBuffer, numbers: range, spec: EncodeSpec = SPEC) -> 
 
 
 class HandBlocks:
-    """Blocks words of titles and names."""
+    """Blocks of words in titles and names."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
@@ -72,7 +72,7 @@ class Studio:
         return NOON + self.clock()
 
     def air(self, shown: Scene, seconds: float, *, mixed_s: float = 0.0, following: Scene | None = None) -> None:
-        """Show a scene for some seconds; at the end, keyframes of the next one arrive already."""
+        """Show a scene for some seconds. In the last ``mixed_s``, keyframes of the following scene arrive."""
         for left in range(round(seconds * FPS), 0, -1):
             arrived = following if following is not None and left <= mixed_s * FPS else shown
             self.album.keyframe(Keyframe(picture(self.number), Pose(), self.clock(), arrived, self.number, 1))
@@ -91,7 +91,7 @@ class Studio:
         self.album.save_due()
 
     def dream(self, number: int, *labels: str, user: str = "Mara", seconds: float = 10.0) -> str:
-        """Save a dream; return its id."""
+        """Save a dream and return its ID."""
         self.air(scene(number, *labels, user=user), seconds)
         self.air(scene(number + 1000, "next", user=""), 0.1)
         self.keep()

@@ -22,7 +22,7 @@ def encode(samples: np.ndarray, first: int = 0) -> tuple[bytes, list[AacPacket]]
 
 
 def mux(container_name: str, extradata: bytes, packets: list[AacPacket]) -> bytes:
-    """A file with those packets, beside black pictures of 25 a second that begin at 0; the thirteenth is white."""
+    """Return a file of these packets with black pictures at 25 per second from 0 s on. The thirteenth is white."""
     video = av.CodecContext.create("libx264", "w")
     video.width, video.height, video.pix_fmt, video.framerate = 64, 64, "yuv420p", Fraction(25)
     video.time_base, video.max_b_frames, video.options = Fraction(1, 25), 0, {"tune": "zerolatency"}

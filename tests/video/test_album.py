@@ -1,4 +1,4 @@
-"""What an album saves; the tests advance its clock."""
+"""What an album saves. The tests advance its clock."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_dream_that_leaves_the_air_is_kept_with_its_picture_and_its_clip(tmp_p
     assert studio.album.dream(kept.id) == kept
     assert studio.album.changes > changes
     image = cv2.imread(str(studio.album.file(kept.id, "picture")))[..., ::-1].astype(float)
-    best = 12 * FPS - 6  # the last frame before a keyframe of the next dream came
+    best = 12 * FPS - 6  # the last frame before the next dream's first keyframe
     assert np.abs(image - picture(best)).mean() < 3 < np.abs(image - picture(best + 3)).mean()
     with av.open(str(studio.album.file(kept.id, "clip"))) as container:
         assert len(list(container.decode(video=0))) == 80

@@ -28,7 +28,7 @@ def cut() -> Cut:
 
 
 def boxes(data: bytes) -> list[str]:
-    """The outermost boxes of an MP4 file."""
+    """Return the outermost boxes of an MP4 file."""
     found, at = [], 0
     while at < len(data):
         (size,) = struct.unpack_from(">I", data, at)

@@ -1,4 +1,4 @@
-"""What stays on disk after restarts, crashes and a lack of space."""
+"""What is on disk after restarts, crashes and a lack of space."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def files(size: int = 100, clip: bool = True) -> dict[FileKind, Callable[[Path],
 
 
 def kept(folder: Path, keep: int = KEEP, most: int = MOST) -> list[AlbumEntry]:
-    """The folder as a program that starts now finds it."""
+    """Return the entries that a program starting now finds in the folder."""
     return list(AlbumFolder(folder, keep, most).entries)
 
 
@@ -143,7 +143,7 @@ def test_after_a_crash_a_dream_is_whole_or_not_there(tmp_path: Path, spoil: str,
 
 
 def test_names_in_entries_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Only names in the form of an id are read, so that no entry can contain a path."""
+    """Only names in the form of an ID are read, so no entry can contain a path."""
     (tmp_path / "..etc.json").write_text("{}")
     (tmp_path / "AAAAAAAAAAAA.json").write_text("{}")
     assert kept(tmp_path) == []
@@ -165,7 +165,7 @@ def test_a_dream_that_cannot_be_deleted_is_hidden_and_reported(tmp_path: Path, c
     folder = AlbumFolder(tmp_path, KEEP, MOST)
     one = dream(1)
     folder.add(one, files())
-    (tmp_path / f"{one.id}.gif").mkdir()  # no file can be deleted there
+    (tmp_path / f"{one.id}.gif").mkdir()  # deleting a file fails there
     assert folder.remove(one.id)
     assert folder.entries == ()
     assert "it is hidden until the next start" in caplog.text

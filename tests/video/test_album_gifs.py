@@ -21,7 +21,7 @@ from tests.video.studio import SPEC, encode
 
 
 def add(folder: AlbumFolder, clip: Callable[[Path], object] = lambda path: path.write_bytes(b"clip")) -> str:
-    """Save a dream with this clip; return its id."""
+    """Save a dream with this clip, and return its ID."""
     files: dict[FileKind, Callable[[Path], object]] = {
         "picture": lambda path: path.write_bytes(b"picture"),
         "small": lambda path: path.write_bytes(b"small"),
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> AlbumFolder:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The clips whose GIFs were made; the GIFs are fakes."""
+    """Fake GIFs, and return the list of clips that they are made from."""
     found: list[Path] = []
 
     def make(clip: Path, path: Path, look: Callable[[], None]) -> None:
@@ -47,7 +47,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(clip)
 
     monkeypatch.setattr(module, "write_gif", make)
-    monkeypatch.setattr(module, "_lower_priority", lambda: None)  # not of the tests' own thread
+    monkeypatch.setattr(module, "_lower_priority", lambda: None)  # the tests' own thread keeps its priority
     monkeypatch.setattr(module, "WAIT_S", 0.0)
     return found
 
@@ -129,7 +129,7 @@ def test_a_real_virtual_camera(folder: AlbumFolder) -> None:
     assert cut is not None
     gifs, dream_id = Gifs(folder), add(folder, lambda path: write_clip(cut, path))
     assert gifs.get(dream_id) is None
-    thread = threading.Thread(target=gifs.make)  # one that may stand back
+    thread = threading.Thread(target=gifs.make)  # a thread that may lower its priority
     thread.start()
     thread.join(PATIENCE_S)
     path = gifs.get(dream_id)

@@ -60,7 +60,7 @@ def test_the_best_picture_is_the_last_before_a_keyframe_of_the_next_came() -> No
     show(airing, 1, ONE)
     show(airing, 2, ONE)
     come(airing, OTHER)
-    show(airing, 3, ONE)  # which is said to show this one still, and fades into the next
+    show(airing, 3, ONE)  # marked as ONE, but already fading into the next
     assert best(airing.now[0]) == 2
     assert best(show(airing, 4, OTHER)) == 2
 

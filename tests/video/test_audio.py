@@ -52,7 +52,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 def read(reader: AudioReader, first: int, frames: int, before: Callable[[], object] = lambda: None) -> list[AacPacket]:
-    """What a reader gets, frame by frame."""
+    """Return the packets that a reader gets, frame by frame."""
     packets = []
     for number in range(first, first + frames):
         before()
@@ -68,7 +68,7 @@ def decode(track: AudioTrack, packets: list[AacPacket]) -> np.ndarray:
 
 
 def full(track: AudioTrack) -> Callable[[], None]:
-    """Wait until enough is decoded for the next frame, because the thread's timing varies."""
+    """Return a function that waits until enough is decoded for the next frame, because the thread's timing varies."""
 
     def wait() -> None:
         wait_for(lambda: track._feeder is not None and track._feeder.sound_buffer.count > RATE)
@@ -90,7 +90,7 @@ def test_a_minute_of_pictures_has_a_minute_of_sound_to_the_sample(rate):
 def test_music_too_is_as_long_as_the_pictures_whatever_the_disk_does(tmp_path):
     file = write_sound(tmp_path / "song.wav", sine(1.0))
     with track_of(source="music", path=file, crossfade_s=0.0) as track:
-        packets = read(track.reader(3.0), 3 * FPS, 60 * FPS)  # as fast as it goes: decoding may well be late
+        packets = read(track.reader(3.0), 3 * FPS, 60 * FPS)  # as fast as possible: decoding may be late
     start = -(-3 * RATE // BLOCK) * BLOCK
     assert [packet.pts for packet in packets] == list(range(start, 63 * RATE, BLOCK))
 
@@ -102,7 +102,7 @@ def test_music_that_goes_round_is_one_even_tone_with_no_click(tmp_path):
         status = track.status()
     assert (status.state, status.playing, status.dropouts, status.error) == ("playing", "song.flac", 0, "")
     assert abs(pitch(samples) - 440) < 3
-    assert np.abs(np.diff(samples, axis=0)).max() < 0.06  # the tone's own steps are 0.029; a click's would be up to 1
+    assert np.abs(np.diff(samples, axis=0)).max() < 0.06  # the tone's own steps are 0.029, a click's up to 1
     heard = samples[2 * BLOCK :]
     assert all(np.abs(heard[at : at + 4800]).max() > 0.2 for at in range(0, len(heard) - 4800, 4800))
 
@@ -122,7 +122,7 @@ def test_a_new_reader_begins_where_its_pictures_do():
         read(track.reader(0), 0, 10)
         packets = read(track.reader(3600.0), 3600 * FPS, 5)
         assert 3600 * RATE <= packets[0].pts < 3600 * RATE + BLOCK
-        again = read(track.reader(0.5), FPS // 2 + 1, 5)  # the stream's time began anew
+        again = read(track.reader(0.5), FPS // 2 + 1, 5)  # the stream's time restarted
         assert RATE // 2 <= again[0].pts < RATE // 2 + BLOCK
 
 
@@ -166,7 +166,7 @@ def test_a_folder_with_nothing_in_it_is_silence_and_says_so_until_there_is_music
         assert "there is no music in" in track.status().error
         assert track.status().state == "waiting"
         assert not decode(track, read(reader, 0, 10)).any()
-        write_sound(aside / "song.wav", sine(1.0)).rename(tmp_path / "song.wav")  # whole, whenever the folder is looked at
+        write_sound(aside / "song.wav", sine(1.0)).rename(tmp_path / "song.wav")  # complete as soon as it is listed
         full(track)()
         assert decode(track, read(reader, 10, 10)).any()
         status = track.status()
@@ -230,11 +230,11 @@ def test_a_silent_station_blocks_nobody():
         assert not decode(track, packets).any()
         wait_for(lambda: len(server.requests) == 1)
         thread = track._feeder._thread
-    assert not thread.is_alive()  # and it does not hold up the end either
+    assert not thread.is_alive()  # it does not delay the end either
 
 
 class Endless:
-    """A source that counts, and is closed when nobody listens."""
+    """An endless source that counts how often it is opened, and notes when it is closed."""
 
     playing = "tone"
 
@@ -345,7 +345,7 @@ def test_beats_are_known_before_they_are_heard_and_to_which_frame_they_belong(tm
             packets += reader.until((number + 1) / FPS)
         samples = np.abs(decode(track, packets)[:, 0])
         assert track.loudness(12.2) > 0.5
-        assert track.beats(13.0, 20.0, 0.3) == []  # nobody may be reading then
+        assert track.beats(13.0, 20.0, 0.3) == []  # too far ahead to be known
         assert track.loudness(20.0) == 0.0
     loud = np.flatnonzero(samples > 0.3)
     heard = packets[0].pts / RATE + loud[np.flatnonzero(np.diff(loud, prepend=-RATE) > RATE / 5)] / RATE

@@ -39,7 +39,7 @@ def test_words_stand_out_on_any_background(grey: int) -> None:
     assert letters.max() >= 240
     bright = letters.min(2) > 235
     assert bright.sum() > 300
-    if grey == 255:  # what surrounds the letters is darker than they are
+    if grey == 255:  # the letters have dark surroundings
         assert (letters.max(2) < 150).sum() > 1000
     assert (image == grey).all()
 

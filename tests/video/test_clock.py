@@ -119,7 +119,7 @@ def test_a_program_that_was_stopped_dropped_nothing_and_catches_up_with_one_fram
     frames.wait()
     frames.wait()
     clock.advance(60.03)
-    worked.advance(0.01)  # of the stop itself; a stall in which the program works is another thing
+    worked.advance(0.01)  # CPU time of the stop itself; a stall with a busy CPU is different
     stopped = frames.wait()
     assert (stopped.number, stopped.dropped, stopped.stopped) == (601, 0, 599)
     before = clock.now_s

@@ -18,7 +18,7 @@ SCENES = [Scene(n, ()) for n in range(100)]
 
 
 def photo(height: int = 432, width: int = 768, seed: int = 1) -> np.ndarray:
-    """A picture with a photograph's spectrum, edges included; (height, width, 3) uint8."""
+    """Return a picture with a photograph's spectrum, edges included; (height, width, 3) uint8."""
     rng = np.random.default_rng(seed)
     image = np.zeros((height, width, 3), np.float32)
     scale = 1.0
@@ -38,7 +38,7 @@ def photo(height: int = 432, width: int = 768, seed: int = 1) -> np.ndarray:
 
 
 def seen_from(scene: np.ndarray, pose: Pose, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """What a real camera would see at ``pose``."""
+    """Return the picture that a real camera would see at ``pose``."""
     matrix = sampling_matrix(Pose(), pose, scene.shape[:2], (size[0] * 2, size[1] * 2))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     large = cv2.warpAffine(scene, matrix, (size[1] * 2, size[0] * 2), flags=flags, borderMode=cv2.BORDER_REFLECT)
@@ -74,7 +74,7 @@ def test_a_keyframe_is_shown_as_it_is_at_its_own_moment() -> None:
 @pytest.mark.parametrize("residual_flow", [False, True])
 def test_pure_zoom_with_keyframes_seven_seconds_apart(motion: Motion, residual_flow: bool) -> None:
     scene = photo()
-    if motion.speed < 1:  # start inside, so that there is something outside
+    if motion.speed < 1:  # start inside the scene, so that there is something to zoom out to
         scene = cv2.copyMakeBorder(scene, 432, 432, 768, 768, cv2.BORDER_REFLECT)
         start = Pose(np.log2(3.0), 0.0)
     else:
@@ -185,7 +185,7 @@ def test_sharpness_does_not_breathe_with_the_keyframes(part: float, interval_s: 
 
 
 def test_flow_is_looked_for_or_not_from_the_next_frame_on() -> None:
-    """Half way between two keyframes of different content, the frame differs with and without following."""
+    """Halfway between two keyframes of different content, the frame differs with and without residual flow."""
     still = Motion(1.0, 0.0)
 
     def between(residual_flow: bool, later: bool) -> np.ndarray:
@@ -212,7 +212,7 @@ def drawn(show: ColourInterpolator, now_s: float) -> np.ndarray:
 
 @pytest.mark.parametrize("part", [2 / 3, 1 / 2])
 def test_a_frame_drawn_smaller_is_as_large_and_nearly_the_same(part: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both for keyframes pushed before, and for those pushed meanwhile."""
+    """This holds for keyframes pushed before the load is reduced, and for later ones."""
     monkeypatch.setattr(enlarge, "LEAST_PX", 20)
     scene, show = photo(), ColourInterpolator(SIZE, False, motion=MOTION, offline=True)
     for number in (0, 1):

@@ -17,7 +17,7 @@ SIZE = (270, 480)
 
 
 def busy(size: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """Colours of all brightnesses, with edges."""
+    """Return a picture with colours of all brightnesses, and with edges."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (9, 16, 3), np.uint8)
     return cv2.resize(small, size[::-1], interpolation=cv2.INTER_CUBIC)

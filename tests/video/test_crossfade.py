@@ -1,4 +1,4 @@
-"""One interpolator after another: cross-faded, and the old one moves on until the new one has a picture."""
+"""Switching interpolators: they cross-fade, and the old one keeps moving until the new one has a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLD, NEW = (Scene(number, arrange([Target(f"n{number}", name)])) for number, nam
 
 
 class HandScreen:
-    """Shows one grey, from its first keyframe on."""
+    """An interpolator that shows one grey, from its first keyframe on."""
 
     can_skip_flow = False
 

@@ -15,7 +15,7 @@ CPU = VideoConfig(width=160, height=96, fps=10, encoder="libx264")
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, **frame_s: float) -> list[str]:
-    """A machine with these encode times per preset; the list records which presets were measured."""
+    """Fake a machine with these encode times per preset. The returned list records which presets are measured."""
     measured = []
 
     def take(spec: EncodeSpec, *_: object) -> float:

@@ -36,7 +36,7 @@ def frame(number: int) -> Frame:
 
 
 def feed(encoders: Encoders, numbers: range, *encodes: Encoder) -> None:
-    """Put frames, each after all these encodes have finished the previous one."""
+    """Put frames, each after all these encoders have finished the previous one."""
     paces = [encoder.subscribe("jpeg") for encoder in encodes]
     for number in numbers:
         encoders.put(frame(number))

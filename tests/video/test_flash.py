@@ -1,4 +1,4 @@
-"""The limiter against strobing input, judged by a checker that was written from the definition."""
+"""The limiter with strobing input, judged by a checker that follows the definition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FPS = 30
 BLACK, WHITE, RED, BLUE, GREEN = (0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 Video = Callable[[int], np.ndarray]
-"""A frame for each number."""
+"""A function that returns the frame of a number."""
 
 
 def plain(colour: tuple[int, int, int], size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -41,7 +41,7 @@ def strobe(hertz: float, dark: tuple[int, int, int] = BLACK, bright: tuple[int, 
 
 
 def in_block(video: Video, top: float, left: float, height: float, width: float) -> Video:
-    """A video in one part of a still picture."""
+    """Return a video that fills one part of a still picture."""
     rows = slice(round(top * SIZE[0]), round((top + height) * SIZE[0]))
     columns = slice(round(left * SIZE[1]), round((left + width) * SIZE[1]))
 
@@ -54,7 +54,7 @@ def in_block(video: Video, top: float, left: float, height: float, width: float)
 
 
 def moving_strobe(number: int) -> np.ndarray:
-    """A large white disc that comes and goes six times a second, each time somewhere else."""
+    """Draw a large white disc that appears six times a second, each time somewhere else."""
     image = plain((20, 20, 20))
     if number % 5 < 2:
         turn = number // 5
@@ -63,38 +63,38 @@ def moving_strobe(number: int) -> np.ndarray:
 
 
 def noise(number: int) -> np.ndarray:
-    """Squares of random brightness, new ones with every frame, too large to be fine noise."""
+    """Draw squares of random brightness, new in every frame, and too large to be fine noise."""
     rng = np.random.default_rng(number)
     return cv2.resize(rng.integers(0, 256, (9, 16, 3), np.uint8), SIZE[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def checkers(number: int) -> np.ndarray:
-    """A checkerboard that turns into its inverse ten times a second: its mean never changes."""
+    """Draw a checkerboard that is inverted ten times a second. Its mean never changes."""
     rows, columns = np.indices(SIZE) // 8
     return np.repeat((255 * ((rows + columns + number // 3) % 2)).astype(np.uint8)[..., None], 3, 2)
 
 
 def out_of_step(number: int) -> np.ndarray:
-    """Large squares that each strobe at six hertz in a time of their own."""
+    """Draw large squares that strobe at six hertz, each with its own phase."""
     phases = np.random.default_rng(1).integers(0, 5, (4, 8))
     lit = (255 * ((number + phases) % 5 < 2)).astype(np.uint8)
     return np.repeat(np.repeat(np.repeat(lit[..., None], 3, 2), 18, 0), 16, 1)
 
 
 def pan(number: int) -> np.ndarray:
-    """Fine texture that passes by, three times its grain in a second."""
+    """Draw a fine texture that moves by three times its grain per second."""
     return np.roll(clouds(1, across=43), number // 3, 1)
 
 
 def soft(number: int) -> np.ndarray:
-    """A sine of five hertz, stronger to the right."""
+    """Draw a brightness that follows a sine of five hertz, stronger to the right."""
     strength = np.linspace(0.1, 0.5, SIZE[1])
     level = 0.5 + strength * np.sin(2 * np.pi * 5 * number / FPS)
     return np.broadcast_to(np.rint(255 * level).astype(np.uint8)[None, :, None], (*SIZE, 3)).copy()
 
 
 def cuts(seed: int) -> Video:
-    """Another picture at random moments, seven times a second on average."""
+    """Return a video that cuts to another picture at random moments, seven times a second on average."""
     starts = np.cumsum(np.random.default_rng(seed).random(400) < 7 / FPS)
     return lambda number: clouds(int(starts[number]), across=3)
 
@@ -210,7 +210,7 @@ def test_the_same_frames_give_the_same_frames_and_stay_as_they_were() -> None:
 
 
 def test_dropped_frames_count_by_their_numbers() -> None:
-    """Every tenth frame of a second is a change each third of a second: nothing to limit. All of them are."""
+    """Only every tenth frame arrives, one each third of a second, so nothing is limited. With all frames, it is."""
     source = frames(strobe(15), 60)
     assert limit(source, numbers=iter(range(0, 600, 10)))[1] == 0
     assert limit(source)[1] > 0
@@ -231,7 +231,7 @@ def test_a_number_that_goes_back_restarts_the_limiter() -> None:
 
 
 Shot = tuple[tuple[int, int, int], int, int, int, int]
-"""Colour, frames, top, left and height of a block twice as wide as high."""
+"""Colour, number of frames, top, left and height of a block twice as wide as high."""
 
 SHOTS = st.tuples(
     st.sampled_from([BLACK, WHITE, RED, BLUE, GREEN, (128, 128, 128), (255, 255, 0), (90, 20, 20)]),
@@ -251,7 +251,7 @@ A_SECOND_APART: list[Shot] = [
     (BLACK, 2, 12, 0, 16),
     (BLACK, 1, 0, 0, 16),
 ]
-"""Some of what the last but one darkens became bright exactly a second before."""
+"""Some pixels that the last shot but one darkens became bright exactly a second before."""
 
 AT_BOTH_ENDS: list[Shot] = [
     (WHITE, 5, 4, 46, 63),
@@ -265,7 +265,7 @@ AT_BOTH_ENDS: list[Shot] = [
     (WHITE, 2, 3, 15, 62),
     (BLACK, 1, 3, 53, 30),
 ]
-"""A quarter of the wider field turns, at its two ends: less than a fifth of any narrower field."""
+"""A quarter of the wider field changes, at its two ends. That is less than a fifth of any narrower field."""
 
 DRIFTING: list[Shot] = [
     (BLACK, 3, 3, 42, 56),
@@ -311,7 +311,7 @@ def test_the_checker_counts_what_it_says() -> None:
 
 
 def leaning(video: Video, bpm: float, zoom: float) -> Video:
-    """A video that zooms in on each beat, like ``audio.react``."""
+    """Return a video that zooms in on each beat, as with ``audio.react``."""
     pulses = Pulses(Pulse(60 / bpm * beat, math.log2(1 + zoom)) for beat in range(100))
 
     def frame(number: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def listed(folder: Path) -> list[str]:
 
 
 def played(folder: Path) -> tuple[int, int]:
-    """Pictures and keyframes that FFmpeg reads through the playlist; one that has not ended is given an end for it."""
+    """Return how many pictures and keyframes FFmpeg reads through the playlist, with an end added to an unfinished one."""
     copy = folder / "copy.m3u8"
     text = (folder / INDEX).read_text()
     copy.write_text(text if text.endswith("#EXT-X-ENDLIST\n") else text + "#EXT-X-ENDLIST\n")
@@ -113,11 +113,11 @@ def test_old_segments_are_removed_a_little_after_they_left_the_list(tmp_path: Pa
 def test_numbers_go_on_over_a_crash_and_what_it_left_is_removed(tmp_path: Path) -> None:
     sink = sink_to(tmp_path)
     sink.open()
-    deliver(sink, Source(), 85)  # and is killed
+    deliver(sink, Source(), 85)  # then it crashes
     (tmp_path / "zoomdream-000004.ts.new").write_bytes(b"half")
     sink = sink_to(tmp_path)
     sink.open()
-    assert listed(tmp_path) == [f"zoomdream-{number:06}.ts" for number in (1, 2, 3)]  # until there is something new
+    assert listed(tmp_path) == [f"zoomdream-{number:06}.ts" for number in (1, 2, 3)]  # until a new segment is complete
     deliver(sink, Source(), 21)
     assert tags(tmp_path)[3:] == [
         "#EXT-X-MEDIA-SEQUENCE:4",
@@ -197,7 +197,7 @@ def test_a_stop_before_the_first_segment_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")
 def test_ffmpeg_follows_it_while_it_runs(tmp_path: Path) -> None:
-    """The player starts before the middle of the stream and reads to its end, without a word of complaint."""
+    """The player starts before the middle of the stream and reads to its end without warnings."""
     sink = sink_to(tmp_path, segment_s=1.0)
     sink.open()
     source = Source()

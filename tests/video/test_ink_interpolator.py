@@ -1,4 +1,4 @@
-"""Frames of ink: only two colours, outlines that move with the camera, pixels that flip one by one."""
+"""Frames in ink: only two colours, outlines that move with the camera, pixels that flip one by one."""
 
 import cv2
 import numpy as np
@@ -108,14 +108,14 @@ def test_between_keyframes_pixels_turn_over_one_by_one_and_never_back() -> None:
 
 
 def radius(frame: np.ndarray) -> float:
-    """Of a ring in the middle, in heights of the frame."""
+    """Return the radius of a ring in the middle, in heights of the frame."""
     y, x = np.nonzero(frame[:, :, 0] == 0)
     height, width = frame.shape[:2]
     return float(np.hypot(x - (width - 1) / 2, y - (height - 1) / 2).mean()) / height
 
 
 def test_the_drawing_moves_smoothly_although_its_sheet_is_seldom_moved() -> None:
-    """The sheet leaps by 3.5 %; on screen a ring grows by the zoom's rate, to a small part of a pixel of the sheet."""
+    """The sheet jumps by 3.5 %. On screen a ring grows at the zoom's rate, to within a quarter of a pixel of the sheet."""
     motion = Motion(1.05, 0.0)
     interpolator = InkInterpolator((180, 320), InkConfig(), motion=motion, offline=True)
     for number in range(31):

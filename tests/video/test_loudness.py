@@ -22,8 +22,8 @@ def test_what_is_not_too_loud_is_not_touched():
 def test_nothing_comes_out_louder_than_the_ceiling(peak):
     samples = sine(1.0, peak=0.3)
     samples[20_000:20_500] = peak
-    samples[30_000] = -peak  # one sample, at no block's edge
-    samples[40_960] = peak  # the first of a block
+    samples[30_000] = -peak  # a single sample inside a block
+    samples[40_960] = peak  # the first sample of a block
     assert np.abs(limit(samples)).max() <= CEILING + 1e-6
 
 
@@ -31,7 +31,7 @@ def test_a_steady_tone_that_is_too_loud_keeps_its_shape():
     limited = limit(sine(1.0, peak=4.0))[RATE // 2 :]
     spectrum = np.abs(np.fft.rfft(limited[:, 0] * np.hanning(len(limited))))
     tone = spectrum.argmax()
-    assert spectrum[tone + 20 :].max() < 0.001 * spectrum[tone]  # cut-off peaks would show as harmonics
+    assert spectrum[tone + 20 :].max() < 0.001 * spectrum[tone]  # clipped peaks would show as harmonics
     assert np.abs(limited).max() > 0.95 * CEILING
 
 
@@ -40,7 +40,7 @@ def test_the_volume_comes_back_after_a_loud_moment():
     samples[10_000:10_100] = 3.0
     limited = limit(samples)
     assert np.abs(limited[10_000:12_000]).max() <= CEILING + 1e-6
-    assert np.abs(limited[12_000:14_000]).max() < 0.25  # turned down still
+    assert np.abs(limited[12_000:14_000]).max() < 0.25  # still turned down
     np.testing.assert_allclose(limited[-RATE // 4 :], samples[: len(limited) - AHEAD][-RATE // 4 :], atol=2e-3)
 
 

@@ -170,7 +170,7 @@ def test_a_folder_gets_every_frame_and_loses_those_of_before(tmp_path: Path, exi
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.png", "folder"])
 class TestFailures:
-    """What holds for every format."""
+    """Failures that every format handles alike."""
 
     def test_a_failed_block_leaves_nothing_and_what_was_there_stays(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
@@ -267,7 +267,7 @@ def test_the_largest_size_that_h264_holds_is_written(tmp_path: Path) -> None:
 
 
 class WithoutX264:
-    """A container of an FFmpeg that was built without x264."""
+    """A container that behaves as in an FFmpeg built without x264."""
 
     def __init__(self, container: av.container.OutputContainer) -> None:
         self.close = container.close
@@ -304,7 +304,7 @@ def test_names_are_as_long_as_the_disk_takes_them(ending: str, tmp_path: Path) -
 
 
 def test_frames_for_a_folder_that_is_there_are_kept_in_it(tmp_path: Path) -> None:
-    """It may be a disk of its own, or one that may not be written to although the folder above may."""
+    """The folder may be on a disk of its own, or the folder above may be read-only."""
     (tmp_path / "disk").mkdir()
     with MovieWriter(tmp_path / "disk", SIZE, 25) as movie:
         movie.write(frames(1)[0])

@@ -25,7 +25,7 @@ TIMES = [0.0, 0.04, 0.2, 0.24, 0.5, 0.54, 1.2, 1.24, 1.28, 2.0, 2.04]
 @pytest.fixture(autouse=True)
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mp4, "PIECE_FRAMES", (1, 4))
-    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # it repeats itself then
+    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # makes x264 deterministic
 
 
 def writer(path: Path, work_folder: Path, sound: Path | None) -> MovieWriter:

@@ -14,7 +14,7 @@ from tests.sounds import CODECS, RATE, pitch, sine, write_sound
 from tests.soundtracks import film_of_tones, renamed
 
 SLOPE = 2 * np.pi * 440 / RATE * 0.5
-"""Most that a 440 Hz sine of peak 0.5 changes from one sample to the next."""
+"""Largest change of a 440 Hz sine of peak 0.5 from one sample to the next."""
 
 
 def play(music: Music, seconds: float) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_every_format_is_read_and_resampled(tmp_path, ending):
     samples = np.concatenate(list(decode(file, RATE)))
     assert samples.dtype == np.float32
     assert samples.shape[1] == 2
-    assert RATE <= len(samples) <= RATE * 1.05  # some formats pad their last block, and their first
+    assert RATE <= len(samples) <= RATE * 1.05  # some formats pad their first and last blocks
     middle = samples[RATE // 4 : RATE * 3 // 4]
     assert abs(pitch(middle) - 440) < 3
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.03)
@@ -67,11 +67,11 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path):
 
 
 def test_a_file_goes_round_without_a_click(tmp_path):
-    file = write_sound(tmp_path / "song.wav", sine(1.0123))  # its end and its beginning do not meet
+    file = write_sound(tmp_path / "song.wav", sine(1.0123))  # its end does not match its beginning
     samples = play(Music(file, RATE, crossfade_s=0.2), 5)
     assert steepest(samples) <= 1.5 * SLOPE
     assert np.abs(samples).max() <= 0.5 * 2**0.5 + 1e-3
-    for at in range(0, len(samples) - 4800, 4800):  # no hole either
+    for at in range(0, len(samples) - 4800, 4800):  # no gap either
         assert np.abs(samples[at : at + 4800]).max() > 0.15
 
 
@@ -225,7 +225,7 @@ def test_when_the_last_file_goes_its_end_is_still_played(tmp_path):
 
 
 def sparse_wav(path: Path, hours: float) -> Path:
-    """Silence of that length that takes no room on the disk."""
+    """Write silence of this length in a file that takes no space on the disk."""
     size = round(hours * 3600 * 44100) * 2
     path.write_bytes(
         b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 44100, 88200, 2, 16) + b"data"
@@ -247,4 +247,4 @@ def test_ten_hours_of_music_are_not_read_in_one_go(tmp_path):
     seconds = sum(len(music.read()) for _ in range(400)) / RATE
     music.close()
     assert 60 < seconds < 200
-    assert resident() - before < 40e6  # ten hours are 14 GB
+    assert resident() - before < 40e6  # ten hours would take 14 GB

@@ -61,7 +61,7 @@ def is_retrying(sink: NetworkSink, reason: str) -> bool:
 
 
 def times(path: Path) -> tuple[list[int], list[bool], list[int]]:
-    """Milliseconds of pictures, whether each is a keyframe, and milliseconds of sound."""
+    """Return the times of pictures, whether each is a keyframe, and the times of sound; times in milliseconds."""
     video, keys, audio = [], [], []
     with av.open(str(path), format="flv") as container:
         for packet in container.demux():
@@ -121,7 +121,7 @@ def test_after_the_server_died_and_came_back_it_is_live_from_zero_again(server: 
     video, keys, audio = times(server.recordings()[-1])
     assert video[0] == 0
     assert keys[0]
-    assert audio[0] <= 22  # of the sound, only what begins with the picture or later is sent
+    assert audio[0] <= 22  # sound that begins before the picture is not sent
     assert {later - earlier for earlier, later in itertools.pairwise(video)} == {1000 // FPS}
 
 
@@ -158,7 +158,7 @@ def test_a_server_that_stops_reading_is_reported_then_disconnected(server: RtmpS
 
 
 class DeafChild:
-    """Takes data while its pipe has space, and never reports that any of it moved."""
+    """A child that takes data while its pipe has room, and never reports that it has sent any."""
 
     pid, ended = 0, False
 
@@ -186,14 +186,14 @@ def test_only_time_in_which_a_server_could_take_something_is_held_against_it(has
     child = DeafChild()
     sink._child = cast(PushProcessHandle, child)
     sink._enter(network_sink.Phase.SENDING)
-    for _ in range(3):  # each shorter than what makes it hung
+    for _ in range(3):  # each too short to count as hung
         for _ in range(40):
             sink._send(b"")
             sink.tick()
             clock.advance(0.1)
         clock.advance(1000.0)  # no pictures
         sink.tick()
-    assert sink.status().state is SinkState.STOPPED  # nobody blamed, nothing said
+    assert sink.status().state is SinkState.STOPPED  # no failure counted, nothing logged
     sink._send(b"")
     child.has_room = has_room
     for _ in range(145):
@@ -244,25 +244,25 @@ def test_the_planned_reconnect_begins_at_a_keyframe_and_is_no_failure(server: Rt
     )
     assert sink.stop(PATIENCE_S)
     assert sink.status().failures == sink.status().dropped == 0
-    server.wait_for_end(max(2, len(server.recordings())))  # on a busy machine a third may have begun
+    server.wait_for_end(max(2, len(server.recordings())))  # on a busy machine there may be a third
     recordings = [times(path) for path in server.recordings()]
     if len(recordings) > 2 and not recordings[-1][0]:
-        del recordings[-1]  # it was stopped before its first picture
+        del recordings[-1]  # stopped before its first picture
     assert len(recordings) >= 2
     for video, keys, _ in recordings:
         assert video[:1] == [0]
         assert keys[0]
-    # The next connection begins with the picture after the last one's last: none is missing.
+    # Each connection begins with the picture after the last of the connection before: none is missing.
     count = sum(len(video) for video, _, _ in recordings[:-1])
     assert count % GOP == 0
 
 
 FLV_END_S = 2**31 / 1000
-"""Where FFmpeg's FLV muxer drops the highest bit of a time."""
+"""Time in seconds from which FFmpeg's FLV muxer drops the highest bit."""
 
 
 def test_flv_falls_back_to_zero_after_25_days(tmp_path: Path) -> None:
-    """Why RTMP has to reconnect. If FFmpeg fixes this, ``reconnect_h`` can be removed."""
+    """This is why RTMP has to reconnect. If FFmpeg fixes it, ``reconnect_h`` can be removed."""
     with av.open(str(tmp_path / "a.flv"), "w") as container:
         stream = container.add_stream("flv1", rate=1, width=32, height=32, pix_fmt="yuv420p")
         for time_ms in (0, 2**31 - 1, 2**31 + 5000):
@@ -320,7 +320,7 @@ def test_after_20_days_it_reconnects_from_zero_and_no_picture_is_lost(server: Rt
     assert is_live(sink)
     (first,) = sink.processes
     old_s = 19.9 * days
-    begun_s = int(time.time())  # the server names its records by the second
+    begun_s = int(time.time())  # the server names its recordings by the second
     assert sink.wait_until(lambda status: status.delivered >= 20 and time.time() > begun_s + 1, PATIENCE_S)
     assert first in sink.processes
     old_s = 20.0 * days
@@ -442,7 +442,7 @@ def test_a_child_that_is_killed_is_replaced() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("held", [True, False])
 def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
-    """Neither a child that a silent server blocks in FFmpeg nor one that waits for its order."""
+    """This holds for a child that a silent server blocks in FFmpeg, and for one that waits for its order."""
     program = textwrap.dedent("""
         import sys, time
         from tests.video.test_network_sink import *
@@ -459,7 +459,7 @@ def test_no_child_outlives_a_parent_that_is_killed(held: bool) -> None:
             assert parent.stdout is not None
             (child,) = map(int, parent.stdout.readline().split())
             pidfd = os.pidfd_open(child)
-            assert not select.select([pidfd], [], [], 0)[0]  # it lives; a command line may be empty as it starts
+            assert not select.select([pidfd], [], [], 0)[0]  # alive; its command line in /proc may still be empty
             parent.kill()
         assert select.select([pidfd], [], [], PATIENCE_S)[0]  # readable once it has ended
         os.close(pidfd)
@@ -495,7 +495,7 @@ def test_the_key_is_found_nowhere(caplog: pytest.LogCaptureFixture, monkeypatch:
 def test_the_last_output_of_a_child_is_reported_without_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from streamer.video.sinks import push_process_handle
 
-    # Stands in for FFmpeg dying: prints what it was told, key and all.
+    # Simulates FFmpeg dying: it prints its order, including the key.
     dies = "import json, sys; print(json.dumps({'state': 'ready'}), flush=True); sys.exit('died of ' + sys.stdin.readline())"
     monkeypatch.setattr(push_process_handle, "COMMAND", (sys.executable, "-c", dies))
     sink = pushes(endless(), "rtmp://127.0.0.1:1/live", "live_canary_Wq7Zp2Lk9")
@@ -513,7 +513,7 @@ def test_udp_comes_in_whole_mpeg_ts_packets_that_can_be_joined_anywhere(tmp_path
         output = MpegtsUdpOutput(kind="mpegts_udp", url=f"udp://127.0.0.1:{listener.getsockname()[1]}")
         sink = NetworkSink("udp", endless().subscribe, lambda: udp_destination(output))
         sink.start()
-        packets = [listener.recv(2000) for _ in range(120)]  # some twelve pictures; the last may be cut
+        packets = [listener.recv(2000) for _ in range(120)]  # about twelve pictures; the last may be cut off
         assert is_live(sink)
         assert sink.stop(PATIENCE_S)
     assert all(len(packet) % 188 == 0 and len(packet) <= 1316 and packet[0] == 0x47 for packet in packets)

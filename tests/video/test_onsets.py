@@ -46,7 +46,7 @@ def test_at_another_rate_too():
 def test_none_is_invented_in_silence_and_steady_noise(level_db):
     assert found(np.zeros((10 * RATE, 2), np.float32)) == []
     for steady in (pink(10.0, level_db, seed=level_db + 100), pad(10.0)):
-        assert [onset for onset in found(steady) if onset.at > 0.1 * RATE] == []  # that it begins is one
+        assert [onset for onset in found(steady) if onset.at > 0.1 * RATE] == []  # its beginning is an onset
 
 
 def test_a_tone_that_begins_is_one_onset():

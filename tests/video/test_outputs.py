@@ -26,7 +26,7 @@ KINDS = "null, file, hls, mpegts_udp, mpegts_http, mjpeg, rtmp, twitch_ingest or
 
 
 class Recorder:
-    """A sink that only reports the status that a test sets."""
+    """A sink that reports the status set by a test."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class Recorder:
 
 
 class Made:
-    """Makes recorders, and remembers them."""
+    """A factory that records the recorders it makes."""
 
     def __init__(self) -> None:
         self.all: list[Recorder] = []
@@ -104,7 +104,7 @@ def test_outputs_come_and_go_while_the_others_run(outputs: Outputs, made: Made) 
 def test_switching_keeps_what_was_counted(outputs: Outputs, made: Made) -> None:
     outputs.start()
     made.all[0].bytes = 100
-    outputs.enable("null", True)  # as it is
+    outputs.enable("null", True)  # no change
     assert len(made.all) == 1
     outputs.enable("null", False)
     (status, _) = outputs.status()
@@ -133,7 +133,7 @@ def test_what_is_taken_or_unknown_is_refused(outputs: Outputs) -> None:
         with pytest.raises(Refused, match=reason) as refused:
             outputs.add(twice)
         assert refused.value.reason is Reason.DUPLICATE
-    outputs.add(block("file", path="a.mp4"))  # recordings find free names
+    outputs.add(block("file", path="a.mp4"))  # recordings get free names
     for call in (lambda: outputs.remove("none"), lambda: outputs.enable("none", True)):
         with pytest.raises(Refused, match="there is no output 'none'") as refused:
             call()
@@ -204,7 +204,7 @@ def test_targets_are_shown_without_keys(output: Output, told: str) -> None:
     assert target(output) == told
 
 
-# Blocks from afar
+# Blocks added over the API
 
 
 def test_a_block_is_added_with_its_files_among_the_recordings(outputs: Outputs, made: Made, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_block_is_added_with_its_files_among_the_recordings(outputs: Outputs, 
     assert outputs.add_block({"kind": "rtmp", "url": "rtmp://h/app", "key": KEY}) == "rtmp"
     assert outputs.status()[-2].target == "x/a-%H.mp4"
     next(recorder for recorder in made.all if recorder.name == "mine").file = tmp_path / "x" / "a-20.mp4"
-    assert outputs.status()[-2].target == "x/a-20.mp4"  # the file, once there is one, not the pattern
+    assert outputs.status()[-2].target == "x/a-20.mp4"  # the file once it exists, not the pattern
     assert outputs.status()[-1].public
     assert KEY not in repr(outputs.status())
 

@@ -19,7 +19,7 @@ LONG_S = FADE_FIRST_S + 0.1
 
 
 class Film:
-    """A moving source whose newest picture a test sets."""
+    """A moving source whose newest picture is set by a test."""
 
     def __init__(self) -> None:
         self.picture: SourcePicture | None = None
@@ -37,7 +37,7 @@ def screen_on(film: Film, mix: float = 1.0) -> OverlayInterpolator:
 
 
 def dreamt(on: SourcePicture, time_s: float, at: int = 70, add: int = 60) -> Keyframe:
-    """A dream that adds a bright square to a picture."""
+    """Return the keyframe of a dream that adds a bright square to a picture."""
     image = on.image.copy()
     image[35:55, at : at + 20] = np.clip(image[35:55, at : at + 20].astype(int) + add, 0, 255)
     return Keyframe(image, Pose(), time_s, SCENE, 0, 1, source_picture=on)

@@ -31,7 +31,7 @@ def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_replaced_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behaves like a single file mounted into a container."""
+    """A single file mounted into a container behaves like this."""
 
     def busy(*_: object) -> None:
         raise OSError(errno.EBUSY, "Device or resource busy")

@@ -33,7 +33,7 @@ class Sample:
 
     @property
     def content(self) -> float:
-        """Keyframe number, with fraction."""
+        """Number of the keyframe shown, with fraction."""
         older, newer = self.view.older.keyframe.number, self.view.newer.keyframe.number
         return older + (newer - older) * self.view.fraction
 

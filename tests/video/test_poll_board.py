@@ -1,4 +1,4 @@
-"""The board of a poll in the picture."""
+"""The poll board drawn in the picture."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_it_is_in_the_safe_area_at_the_top_left_and_changes_no_other_frame(grey:
 
 
 def bars(result: np.ndarray) -> list[int]:
-    """How many pixels of each row of bars have the leader's or the others' colour."""
+    """Return how many pixels a row of the bars has at most in the leader's colour, and in the others'."""
     leading = (np.abs(result.astype(int) - (156, 110, 48)).max(2) < 6).sum(1)
     others = (np.abs(result.astype(int) - (84, 78, 88)).max(2) < 6).sum(1)
     return [int(leading.max()), int(others.max())]

@@ -21,7 +21,7 @@ def settings(**video: bool) -> VideoConfig:
 
 
 def settled(finish: FramePostProcessor, first: int, **more: bool) -> np.ndarray:
-    """A frame after a second of the same."""
+    """Return the frame after a second of grey."""
     for number in range(first, first + 25):
         image = finish.draw(GREY, SCENE, number / 25, number, **more)
     return image
@@ -53,7 +53,7 @@ def test_flashes_are_held_back_or_not_and_counted_all_the_same() -> None:
     finish = FramePostProcessor(settings(flash_limiter=True))
 
     def flash(first: int) -> float:
-        """The darkest to the brightest of a second of flashes."""
+        """Return the difference between the brightest and the darkest frame in a second of flashes."""
         means = [float(finish.draw((BLACK, WHITE)[n // 2 % 2], None, n / 25, n).mean()) for n in range(first, first + 50)]
         return max(means[25:]) - min(means[25:])
 

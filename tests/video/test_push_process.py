@@ -32,7 +32,7 @@ def media_of(source: Source, count: int) -> tuple[MediaInfo, list[Media]]:
 
 def test_a_connection_begins_at_a_keyframe_at_zero_with_picture_and_sound_in_step() -> None:
     info, media = media_of(Source(fps=FPS, gop=GOP), 30)
-    late = media[next(i for i, item in enumerate(media) if not item.audio) + 5 :]  # amid a group of pictures
+    late = media[next(i for i, item in enumerate(media) if not item.audio) + 5 :]  # in the middle of a group of pictures
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -42,7 +42,7 @@ def test_a_connection_begins_at_a_keyframe_at_zero_with_picture_and_sound_in_ste
         connection = Connection(order, info)
         for item in late:
             connection.send(item)
-        connection.send(late[0])  # long past: left out
+        connection.send(late[0])  # too old: not sent
         assert connection.moved()[0] == sum(len(item.data) for item in sent(late))
         connection.close()
         listener.setblocking(False)

@@ -36,7 +36,7 @@ def listen(radio: Radio, seconds: float) -> np.ndarray:
 
 
 def problem(radio: Radio) -> str:
-    """What it says once it has nothing more to give."""
+    """Read until the radio fails, and return its error."""
     for _ in range(10_000):
         try:
             radio.read()
@@ -74,7 +74,7 @@ def test_shoutcast_greets_in_its_own_way_and_sends_titles_between_the_sound():
         assert radio.playing == "Radio X" or radio.playing.startswith("It")
         samples = listen(radio, 1.5)
         assert radio.playing == "It\u2019s Björk - Jóga; live"
-        assert abs(pitch(samples[RATE // 4 :]) - 440) < 3  # a title among the sound would be noise
+        assert abs(pitch(samples[RATE // 4 :]) - 440) < 3  # a title decoded as sound would be noise
         assert np.abs(np.diff(samples[RATE // 4 : RATE], axis=0)).max() < 0.04
         assert "it ended the stream" in problem(radio)
 
@@ -128,7 +128,7 @@ def test_who_waits_for_a_silent_server_can_be_called_off():
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
         assert said
-        assert problem(radio)  # and it opens nothing any more
+        assert problem(radio)  # it no longer opens a connection
     assert len(server.requests) == 1
 
 

@@ -14,11 +14,11 @@ from streamer.video.sound.sound_analysis import Beat
 
 FPS = 25
 NOW_S = 5000.0
-"""What the clock shows when the stream begins."""
+"""Time on the clock when the stream begins."""
 
 
 class HandSound:
-    """A sound whose beats and loudness a test sets."""
+    """A sound whose beats and loudness are set by a test."""
 
     def __init__(self, *beats: tuple[float, float]) -> None:
         self.given = [Beat(at, strength) for at, strength in beats]
@@ -38,7 +38,7 @@ def reacting(sound: HandSound, **settings: float) -> Reaction:
 
 
 def run(reaction: Reaction, seconds: float, start_s: float = 0.0) -> tuple[list[float], list[Pulse]]:
-    """How close each frame is, and all pulses."""
+    """Return the extra zoom of each frame in octaves, and all pulses."""
     course, pulses = [], []
     for number in range(round(start_s * FPS), round((start_s + seconds) * FPS)):
         at_s = (number + 0.5) / FPS
@@ -73,7 +73,7 @@ def test_each_beat_counts_once_though_frames_are_missing_and_old_ones_are_passed
     for at_s in (0.02, 0.06, 0.34, 0.38, 0.42):
         reaction.frame(at_s, NOW_S + at_s)
     assert reaction.beats == 4
-    reaction.frame(4.02, NOW_S + 4.02)  # nobody watched meanwhile
+    reaction.frame(4.02, NOW_S + 4.02)  # no frames were drawn meanwhile
     assert reaction.beats == 4
     reaction.frame(4.06, NOW_S + 4.06)
     assert reaction.beats == 5
@@ -120,7 +120,7 @@ def test_bars_are_counted_from_the_first_beat_after_a_break():
     again = [at + BREAK_S + 2 for at in first]
     reaction = reacting(HandSound(*((at, 1.0) for at in first + again)), bump_bars=1, beats_per_bar=3)
     run(reaction, 8.0)
-    assert reaction.adjustment(0.0).bumps == 0  # without the break the fourth beat would have begun a bar
+    assert reaction.adjustment(0.0).bumps == 0  # without the break, the fourth beat would begin a bar
 
 
 def test_loudness_comes_in_a_few_levels_and_not_often():

@@ -47,14 +47,14 @@ def deliver(sink: FileSink, source: Source, count: int) -> None:
 
 
 def times(path: Path, kind: str = "video") -> list[float]:
-    """When each packet begins, in seconds."""
+    """Return the start times of the packets, in seconds."""
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(**{kind: 0}) if packet.pts is not None]
         return [float(packet.pts * packet.time_base) for packet in packets]
 
 
 def pictures(path: Path) -> list[int]:
-    """The tens digit of grey of every picture that decodes, up to where the file is torn."""
+    """Return each picture's number modulo 10, read from its grey, up to where the file is damaged."""
     shown: list[int] = []
     with av.open(str(path)) as container, contextlib.suppress(av.FFmpegError):
         shown.extend(round((frame.to_ndarray(format="gray").mean() - 30) / 15) for frame in container.decode(video=0))
@@ -65,7 +65,7 @@ def pictures(path: Path) -> list[int]:
 def test_picture_and_sound_play_from_0(tmp_path: Path, ending: str) -> None:
     path = tmp_path / "deep" / f"dream.{ending}"
     source = Source()
-    source.skip(10)  # joins a stream that runs already
+    source.skip(10)  # the stream is already running
     record(sink_to(path), source, 20)
     assert times(path) == pytest.approx([number / 10 for number in range(20)])
     assert pictures(path) == [number % 10 for number in range(20)]
@@ -121,9 +121,9 @@ def test_what_would_fill_memory_with_an_index_is_split_and_the_rest_has_none(
         container.seek(int(2.5 / stream.time_base), stream=stream)
         packet = next(container.demux(stream))
         assert packet.pts is not None
-        assert float(packet.pts * stream.time_base) == 2.0  # the keyframe before
+        assert float(packet.pts * stream.time_base) == 2.0  # the keyframe before that time
     record(sink_to(tmp_path / "short.mkv", split_s=1.0), Source(), 30)
-    assert len(list(tmp_path.glob("short*.mkv"))) == 3  # what is asked for goes before
+    assert len(list(tmp_path.glob("short*.mkv"))) == 3  # the setting takes precedence
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -185,7 +185,7 @@ def test_a_file_cut_anywhere_plays_up_to_there(tmp_path: Path, ending: str) -> N
 
 
 class SmallDisk(io.FileIO):
-    """A file on a disk with little room."""
+    """A file on a disk with little space."""
 
     room = 0
 
@@ -211,7 +211,7 @@ def test_a_full_disk_ends_the_file_in_a_whole_picture(tmp_path: Path, ending: st
     sink.finish()
     path = tmp_path / f"dream.{ending}"
     found = pictures(path)
-    assert len(found) == len(times(path))  # nothing is torn
+    assert len(found) == len(times(path))  # every picture is complete
     assert len(found) >= 10
     assert path.stat().st_size < 120_000
     SmallDisk.room = 10_000_000

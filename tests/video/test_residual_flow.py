@@ -19,7 +19,7 @@ MOTION = Motion(1.05, 0.25)
 
 
 def scene_with_a_thing(at: tuple[float, float]) -> np.ndarray:
-    """A striped object on a photograph-like background; ``at`` in fractions of the picture."""
+    """Draw a striped object on a photograph-like background; ``at`` in fractions of the picture."""
     ground = photo(648, 1152, seed=3)
     thing = photo(180, 180, seed=9)
     thing[:, ::24] = 250
@@ -30,7 +30,7 @@ def scene_with_a_thing(at: tuple[float, float]) -> np.ndarray:
 
 
 def true_frame(time_s: float) -> np.ndarray:
-    """The object drifts from left to right while the camera zooms."""
+    """Draw the true frame of an object that drifts from left to right while the camera zooms."""
     return seen_from(scene_with_a_thing((0.42 + 0.012 * time_s, 0.5)), advance(Pose(), MOTION, time_s), SIZE)
 
 
@@ -98,7 +98,7 @@ def test_details_keep_their_contrast_half_way_between_pictures_that_differ() -> 
 
 
 class HandWorker:
-    """Replaces the thread: compares when a test says so."""
+    """A replacement for the thread that compares when a test tells it to."""
 
     def __init__(self, *_: object, **__: object) -> None:
         self.tasks: list[tuple[Future[Residual | None], tuple[object, ...]]] = []

@@ -31,7 +31,7 @@ GOP = 5
 
 
 def picture(number: int) -> np.ndarray:
-    """A sliding grey wedge, so that every frame differs."""
+    """Return a sliding grey wedge, so that every frame differs."""
     row = (np.arange(160) + 4 * number) % 200 + 20
     return np.repeat(np.repeat(row[None, :, None], 96, 0), 3, 2).astype(np.uint8)
 
@@ -86,7 +86,7 @@ def test_what_the_clock_makes_up_for_after_a_hiccup_finds_room_and_more_is_count
 
     first = encoder.subscribe("jpeg", on_ready=hold)
     encoder.put(frame(0))
-    assert busy.wait(PATIENCE_S)  # the encoder has the first frame in hand, and no time for others
+    assert busy.wait(PATIENCE_S)  # the encoder is busy with the first frame
     at_once = math.ceil(SLACK_S * VIDEO.fps) + 1
     assert not any(encoder.put(frame(1 + number)) for number in range(at_once))
     assert encoder.status().dropped == 0
@@ -172,7 +172,7 @@ def test_where_frames_are_missing_all_the_time_gaps_stay(encoder: Encoder) -> No
         pieces += [m for piece in unpack_all(drain(viewer)) for m in piece if isinstance(m, Media)]
     numbers = [m.pts // 9000 for m in pieces]
     assert numbers[:20] == list(range(20))
-    assert len([n for n in numbers if n > 40]) < 28  # of 39: 19 that came, keyframes among the others, every tenth filled
+    assert len([n for n in numbers if n > 40]) < 28  # of 39: 19 put in, plus keyframes and every tenth gap
     assert [n for n in numbers if n % GOP == 0] == list(range(0, 79, GOP))
     assert [m.pts // 9000 for m in pieces if m.key] == list(range(0, 79, GOP))
 
@@ -349,11 +349,11 @@ def test_the_reader_can_be_notified_instead_of_waiting() -> None:
     assert len(calls) == 2
 
 
-# Bare packets, sound, other sizes.
+# Raw packets, sound, other sizes.
 
 
 class FakeSound:
-    """Packets whose bytes encode their position: sample divided by 1024."""
+    """Sound whose packets contain their own position: sample divided by 1024."""
 
     class Info:
         rate, extradata, bitrate_kbps = 48_000, b"\x11\x90", 128
@@ -527,7 +527,7 @@ def test_a_constant_rate_is_held_within_5_percent(content: str) -> None:
         sizes += [len(m.data) for piece in unpack_all(drain(viewer)) for m in piece if isinstance(m, Media)]
     encoder.close()
     assert len(sizes) == 80
-    assert encoder.mime.startswith('video/mp4; codecs="avc1.4d40')  # Main, even with the fastest preset
+    assert encoder.mime.startswith('video/mp4; codecs="avc1.4d40')  # Main profile, even with the fastest preset
     assert sum(sizes[10:]) * 8 / 7 == pytest.approx(400_000, rel=0.05)
 
 
@@ -560,7 +560,7 @@ def thorough() -> Iterator[Encoder]:
 
 
 def options_of(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each encoder opened from now on is a low-effort one."""
+    """Return a list that records, for each encoder opened from now on, whether it is a low-effort one."""
     opened: list[bool] = []
 
     def note(spec: EncodeSpec, *, low_effort: bool = False) -> VideoCodecContext:
@@ -621,7 +621,7 @@ def test_where_pictures_would_be_described_otherwise_the_work_stays(
 
 
 class Ear:
-    """A listener of an encoder."""
+    """A listener that records the pieces of an encoder."""
 
     kind: VideoKind = "packets"
 

@@ -40,7 +40,7 @@ Make = Callable[[str], Sink]
 
 
 class FailingSink(Sink):
-    """Keeps what it gets, and fails when a test says so."""
+    """A sink that keeps its pieces, and fails when a test tells it to."""
 
     def __init__(self, subscribe: Subscribe) -> None:
         super().__init__("failing", subscribe, back_off=BackOff(first_s=0.0))
@@ -82,7 +82,7 @@ MAKERS: dict[str, Callable[[Encoders, Path, int], Sink]] = {
     "camera": lambda encoders, folder, port: make_sink(VirtualCameraOutput(kind="virtual_camera"), encoders, "camera"),
     "failing": lambda encoders, folder, port: FailingSink(lambda: encoders.main.subscribe("ts")),
 }
-"""Makes each kind of sink, given the encoders, a folder for its files and a port with a listener."""
+"""Functions that make each kind of sink, given the encoders, a folder for its files and a port with a listener."""
 
 
 @pytest.mark.parametrize("settings", get_args(get_args(Output)[0]))
@@ -242,7 +242,7 @@ def test_a_recording_keeps_true_time_when_frames_are_missing(encoders: Encoders,
     assert sink.stop(PATIENCE_S)
     with av.open(str(path)) as container:
         times = [round(frame.time * VIDEO.fps) for frame in container.decode(video=0) if frame.time is not None]
-    assert {*range(5), *range(34, 40)} <= set(times)  # and some that the encoder put in between
+    assert {*range(5), *range(34, 40)} <= set(times)  # plus frames that the encoder inserted
 
 
 def test_a_folder_that_cannot_be_made_is_retried(encoders: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""When the slate appears, what it shows, and how it disappears; the tests advance frame by frame."""
+"""When the slate appears, what it shows, and how it disappears. The tests advance frame by frame."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHAPE = (180, 320, 3)
 FPS = 10
 GREY = np.full(SHAPE, 200, np.uint8)
 MUSH = np.full(SHAPE, 120, np.uint8)
-"""The picture as the zoom has changed it meanwhile."""
+"""The picture after further zooming without keyframes."""
 
 
 class Show:
-    """Frames at an even rate."""
+    """A show of frames at an even rate."""
 
     def __init__(self, *, text: str = "", after_s: float = 10.0) -> None:
         self.slate = Slate(VideoConfig(width=320, height=180, slate_s=after_s, slate_text=text))
@@ -26,7 +26,7 @@ class Show:
         self.frame = MUSH
 
     def run(self, seconds: float, image: np.ndarray = MUSH, *, step_s: float = 1 / FPS) -> list[float]:
-        """Show frames for some seconds; return the brightness of each."""
+        """Show frames for some seconds, and return the brightness of each."""
         light = []
         for _ in range(round(seconds / step_s)):
             self.frame = self.slate.draw(image, self.now_s)
@@ -37,7 +37,7 @@ class Show:
         return light
 
     def dream(self, seconds: float, every_s: float = 1.0) -> None:
-        """Show frames with keyframes."""
+        """Show frames, with a keyframe every ``every_s``."""
         for _ in range(round(seconds / every_s)):
             self.slate.keyframe()
             self.run(every_s, GREY)
@@ -56,7 +56,7 @@ def test_it_fades_in_after_its_time_and_out_at_the_first_keyframe() -> None:
     light = show.run(9.0 - 0.5)
     assert set(light) == {120.0}
     light = show.run(0.5 + FADE_S + 1.0)
-    assert light[-1] == pytest.approx(200 * DIMMED, abs=1)  # the last picture, not what the zoom made of it
+    assert light[-1] == pytest.approx(200 * DIMMED, abs=1)  # the last picture, not the zoomed one
     assert np.abs(np.diff(light)).max() < 10
     assert show.slate.shown
     assert len(set(show.run(100.0))) == 1
@@ -74,7 +74,7 @@ def test_a_second_time_it_takes_as_long_and_shows_the_picture_of_then() -> None:
     show.dream(3.0)
     show.run(60.0)
     show.slate.keyframe()
-    show.run(0.2, GREY)  # and gone again, with a fade under way
+    show.run(0.2, GREY)  # the dream is gone again during the fade
     show.run(8.0)
     assert not show.slate.shown
     show.run(6.0)
@@ -84,7 +84,7 @@ def test_a_second_time_it_takes_as_long_and_shows_the_picture_of_then() -> None:
 def test_a_machine_whose_keyframes_are_far_apart_is_not_gone() -> None:
     show = Show(after_s=10.0)
     show.dream(100.0, every_s=8.0)
-    show.run(23.0)  # 31 since the last
+    show.run(23.0)  # 31 s since the last keyframe
     assert not show.slate.shown
     show.run(5.0)
     assert show.slate.shown

@@ -1,4 +1,4 @@
-"""Beats and loudness of sound that is not played yet."""
+"""Beats and loudness of sound before it is played."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_samples_are_counted_like_in_playback():
     (beat,) = analyser.beats(0, 10_000_000, APART)
     assert beat.at == pytest.approx(1_000_000 + RATE, abs=0.03 * RATE)
     assert analyser.loudness(1_000_000 + RATE) > 0.5
-    analyser.analyse(5_000_000, strokes(3.0, [2.0], kick()))  # what was between was never played
+    analyser.analyse(5_000_000, strokes(3.0, [2.0], kick()))  # the sound in between was never played
     assert [beat.at for beat in analyser.beats(0, 10_000_000, APART)] == pytest.approx([5_000_000 + 2 * RATE], abs=0.03 * RATE)
 
 

@@ -9,9 +9,9 @@ from tests.sounds import RATE, sine
 
 FADE = round(FADE_S * RATE)
 STEP = 2 * np.pi * 440 / RATE * 0.5
-"""Most that a 440 Hz sine of peak 0.5 changes from one sample to the next."""
+"""Largest change of a 440 Hz sine of peak 0.5 from one sample to the next."""
 SMOOTH = STEP + 0.5 * np.pi / 2 / FADE
-"""The same while it fades."""
+"""Largest change of that sine while it fades."""
 
 
 def steepest(samples: np.ndarray) -> float:

@@ -32,7 +32,7 @@ def test_of_two_tracks_the_one_that_can_be_decoded_is_taken(undecodable: int, tm
 
 
 def test_a_decoder_that_does_not_know_this_kind_of_its_codec_counts_as_none(tmp_path: Path) -> None:
-    er_aac_ld = 23  # FFmpeg's decoder of AAC refuses it when it is opened
+    er_aac_ld = 23  # FFmpeg's AAC decoder fails to open it
     source = retyped(film_of_tones(tmp_path / "in.mp4", [440]), er_aac_ld)
     assert choose_sound_track(source).track is None
     assert choose_sound_track(source).told == "its sound, aac, cannot be decoded here: the film becomes silent"
@@ -67,7 +67,7 @@ def test_mp3_is_copied_at_the_rates_that_mp4_takes_and_else_encoded(rate: int, t
 @pytest.mark.parametrize(
     ("name", "codec", "copied"),
     [
-        ("in.ts", "aac", True),  # ADTS, which the muxer turns into what MP4 wants
+        ("in.ts", "aac", True),  # ADTS, which the muxer converts for MP4
         ("in.flv", "aac", True),
         ("in.ts", "mp2", False),
         ("in.mkv", "ac3", True),

@@ -16,7 +16,7 @@ SIZE = (36, 64)
 def film(
     path: Path, codec: str | None, seconds: float = 2.0, rate: int = RATE, late_s: float = 0.0, layout: str = "stereo"
 ) -> Path:
-    """A film whose picture begins ``late_s`` late, with a click every half second of sound."""
+    """Write a film whose picture begins ``late_s`` late, and whose sound clicks every half second."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=10)
         video.width, video.height, video.pix_fmt = SIZE[1], SIZE[0], "yuv420p"
@@ -46,7 +46,7 @@ def film(
 
 
 def put_under(source: Path, path: Path, times: list[float], until_s: float | None = None) -> Path:
-    """A new film with the sound of another."""
+    """Write a new film with the sound of another."""
     with MovieWriter(path, SIZE, 10, FilmSound(source, until_s)) as movie:
         for time_s in times:
             movie.write(np.full((*SIZE, 3), 90, np.uint8), time_s)
@@ -54,7 +54,7 @@ def put_under(source: Path, path: Path, times: list[float], until_s: float | Non
 
 
 def heard(path: Path) -> tuple[str, np.ndarray]:
-    """Codec, and the loudness of every millisecond from 0 s on."""
+    """Return the codec, and the loudness of every millisecond from 0 s on."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
@@ -68,7 +68,7 @@ def heard(path: Path) -> tuple[str, np.ndarray]:
 
 
 def clicks(level: np.ndarray) -> list[float]:
-    """The seconds at which it becomes loud."""
+    """Return the times in seconds at which it becomes loud."""
     loud = level > 0.3
     return [
         round(number / 1000, 2)
@@ -146,7 +146,7 @@ def test_two_frames_at_one_moment_follow_each_other(tmp_path: Path) -> None:
 
 
 def test_sound_without_times_follows_what_came_before() -> None:
-    """The last block of Windows Media Audio has none."""
+    """The last block of Windows Media Audio has no time."""
 
     def block(pts: int | None) -> av.AudioFrame:
         frame = av.AudioFrame.from_ndarray(np.full((1, 2400), 0.5, np.float32), format="fltp", layout="mono")

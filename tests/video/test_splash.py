@@ -9,7 +9,7 @@ def test_the_curtain_drifts_and_carries_words() -> None:
     assert all(picture.shape == (90, 160, 3) and picture.dtype == np.uint8 for picture in pictures)
     assert not np.array_equal(pictures[0], pictures[1])
     assert pictures[0].max() < 150  # dim clouds
-    assert pictures[-1].max() > 200  # with bright words, once they have faded in
+    assert pictures[-1].max() > 200  # bright words, after fading in
 
 
 def test_two_frames_are_close() -> None:

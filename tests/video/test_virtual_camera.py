@@ -31,7 +31,7 @@ def encoders() -> Iterator[Encoders]:
 
 
 def show(encoders: Encoders, sink: Sink, number: int) -> np.ndarray:
-    """Put a frame and wait until the camera has it."""
+    """Put a frame, wait until the camera has it, and return its image."""
     image = np.zeros((VIDEO.height, VIDEO.width, 3), np.uint8)
     image[:, : VIDEO.width // 2] = (number, 100, 200)
     before = sink.status().delivered
